@@ -1,0 +1,4 @@
+// Command sluice turns a browser's webcam into HLS and DASH.
+package main
+
+func main() {}

@@ -1,0 +1,2 @@
+// Package depay turns RTP packets into whole frames on one clock.
+package depay

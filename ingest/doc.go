@@ -1,0 +1,2 @@
+// Package ingest receives WebRTC: WHIP publishers and the echo.
+package ingest

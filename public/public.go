@@ -1,0 +1,2 @@
+// Package public holds the web pages and their embedding.
+package public

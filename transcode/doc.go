@@ -1,0 +1,2 @@
+// Package transcode runs ffmpeg: one decode, a ladder of encodes, CMAF on disk.
+package transcode
