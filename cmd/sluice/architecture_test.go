@@ -1,0 +1,103 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	module = "github.com/sluice-live/sluice/"
+	root   = "../.."
+)
+
+// mayImport lists, for each top-level package, the others of ours that it may import and why no more.
+var mayImport = map[string]struct {
+	others []string
+	reason string
+}{
+	"cmd":       {[]string{"ingest", "depay", "transcode", "packager", "public"}, "the service joins the stages"},
+	"ingest":    {nil, "media is received without knowing what becomes of it; hand a function value over from cmd/sluice"},
+	"depay":     {nil, "packets become frames without knowing where they come from or go"},
+	"transcode": {[]string{"depay"}, "ffmpeg is fed with frames"},
+	"packager":  {nil, "it reads files, whoever wrote them; what both describe, each describes itself and cmd/sluice maps"},
+	"public":    {nil, "pages are files"},
+}
+
+func TestImportGraph(t *testing.T) {
+	forEachGoFile(t, func(path string) {
+		top := topLevel(path)
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		require.NoError(t, err)
+		for _, spec := range file.Imports {
+			imported, _ := strconv.Unquote(spec.Path.Value)
+			rest, ours := strings.CutPrefix(imported, module)
+			if !ours {
+				continue
+			}
+			other, _, _ := strings.Cut(rest, "/")
+			if other == top {
+				continue
+			}
+			rule, known := mayImport[top]
+			require.True(t, known, "%s: %q is not a package of the layout", path, top)
+			require.Contains(t, rule.others, other, "%s imports %s, but %s may not: %s", path, imported, top, rule.reason)
+		}
+	})
+}
+
+func TestPackageComments(t *testing.T) {
+	comments := map[string]bool{}
+	forEachGoFile(t, func(path string) {
+		if strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments|parser.PackageClauseOnly)
+		require.NoError(t, err)
+		comments[filepath.Dir(path)] = comments[filepath.Dir(path)] || file.Doc.Text() != ""
+	})
+	for directory, has := range comments {
+		require.True(t, has, "%s has no package comment: say what it does, what not, and by which specification", directory)
+	}
+}
+
+func TestTopLevel(t *testing.T) {
+	allowed := []string{"cmd", "ingest", "depay", "transcode", "packager", "public", "scripts", "go.mod", "go.sum", "README.md", "LICENSE",
+		"bin", "data"} // the last two are made by scripts/run and ignored by git
+	entries, err := os.ReadDir(root)
+	require.NoError(t, err)
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), ".") {
+			require.Contains(t, allowed, entry.Name(), "the top level holds the packages of the layout and nothing else")
+		}
+	}
+}
+
+func forEachGoFile(t *testing.T, visit func(path string)) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && entry.Name() == "node_modules":
+			return filepath.SkipDir
+		case strings.HasSuffix(path, ".go"):
+			visit(path)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+}
+
+func topLevel(path string) string {
+	relative, _ := filepath.Rel(root, path)
+	top, _, _ := strings.Cut(filepath.ToSlash(relative), "/")
+	return top
+}
