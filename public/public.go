@@ -1,2 +1,35 @@
-// Package public holds the web pages and their embedding.
+// Package public holds the web pages and serves them: the list of live streams, publishing, watching, the echo test
+// and the recordings. Package main in bundle turns src into dist (esbuild for scripts and styles, html/template for
+// the pages) and dist is embedded here; a program compiled before that serves a page that says how to build them.
+//
+// It serves no media, no API and no cross-origin requests: the pages speak to the other routes of the same origin.
+// It starts no goroutine, and a Handler may be used by any number of requests at once. Caching follows RFC 9111,
+// the security headers W3C Content Security Policy Level 3.
 package public
+
+import (
+	"embed"
+	"io/fs"
+	"net/http"
+)
+
+//go:embed all:dist
+var dist embed.FS
+
+// Handler serves the pages and their assets. Mount it at these patterns, which it routes itself:
+//
+//	GET /{$}             live streams
+//	GET /publish         publish a camera or a screen
+//	GET /watch/{stream}  the player; 400 (and a page that says so) when the name is not a stream's name
+//	GET /echo            the echo test
+//	GET /recordings      recordings
+//	GET /assets/{name}   scripts, styles and icons under names that contain their hash
+//
+// Pages are revalidated by ETag on each load, assets are immutable; both are sent gzipped to who accepts it.
+func Handler() http.Handler {
+	root, err := fs.Sub(dist, "dist")
+	if err != nil {
+		panic(err) // the directory is embedded above, and its name is a constant
+	}
+	return newHandler(root)
+}

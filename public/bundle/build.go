@@ -1,0 +1,141 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+)
+
+// entries are the files of src that pages refer to; everything else is reached from them.
+var entries = []string{
+	"theme.ts", "home.ts", "publish.ts", "watch.ts", "echo.ts", "recordings.ts", "style.css", "icon.svg",
+}
+
+// Build bundles the pages of dir (the directory of package.json) and returns the files of dist by their names there,
+// with slashes. Nothing is written.
+func Build(dir string) (map[string][]byte, error) {
+	root, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(filepath.Join(root, "node_modules")); err != nil {
+		return nil, fmt.Errorf("packages are missing, run `npm ci --prefix %s` first: %w", dir, err)
+	}
+	result := api.Build(options(root))
+	if len(result.Errors) > 0 {
+		return nil, errors.New(strings.Join(api.FormatMessages(result.Errors, api.FormatMessagesOptions{}), "\n"))
+	}
+	files := make(map[string][]byte)
+	for _, out := range result.OutputFiles {
+		name, err := filepath.Rel(filepath.Join(root, "dist"), out.Path)
+		if err != nil {
+			return nil, err
+		}
+		files[filepath.ToSlash(name)] = out.Contents
+	}
+	assets, err := readMetafile(result.Metafile)
+	if err != nil {
+		return nil, err
+	}
+	pages, err := renderPages(os.DirFS(filepath.Join(root, "src", "pages")), assets)
+	if err != nil {
+		return nil, err
+	}
+	for name, body := range pages {
+		files["pages/"+name+".html"] = body
+	}
+	return files, nil
+}
+
+func options(root string) api.BuildOptions {
+	points := make([]string, len(entries))
+	for i, name := range entries {
+		points[i] = filepath.Join(root, "src", name)
+	}
+	return api.BuildOptions{
+		AbsWorkingDir:     root,
+		EntryPoints:       points,
+		Outdir:            filepath.Join(root, "dist"),
+		Outbase:           filepath.Join(root, "src"),
+		EntryNames:        "assets/[name]-[hash]",
+		ChunkNames:        "assets/[name]-[hash]",
+		AssetNames:        "assets/[name]-[hash]",
+		Loader:            map[string]api.Loader{".svg": api.LoaderCopy},
+		Bundle:            true,
+		Splitting:         true,
+		Metafile:          true,
+		Format:            api.FormatESModule,
+		Target:            api.ES2022,
+		LegalComments:     api.LegalCommentsEndOfFile,
+		MinifySyntax:      true,
+		MinifyWhitespace:  true,
+		MinifyIdentifiers: true,
+	}
+}
+
+// asset is one bundled entry: the URL path that pages refer to and, for a script, the chunks that it loads at once.
+type asset struct {
+	Path    string
+	Preload []string
+}
+
+// metafile is the part of esbuild's build report that is read here.
+type metafile struct {
+	Outputs map[string]output `json:"outputs"`
+}
+
+type output struct {
+	EntryPoint string              `json:"entryPoint"`
+	Inputs     map[string]struct{} `json:"inputs"`
+	Imports    []struct {
+		Path string `json:"path"`
+		Kind string `json:"kind"`
+	} `json:"imports"`
+}
+
+// readMetafile returns the entries by their name in src.
+func readMetafile(report string) (map[string]asset, error) {
+	var meta metafile
+	if err := json.Unmarshal([]byte(report), &meta); err != nil {
+		return nil, fmt.Errorf("read esbuild's report: %w", err)
+	}
+	assets := make(map[string]asset)
+	for name, out := range meta.Outputs {
+		if source := out.source(); source != "" {
+			a := asset{Path: urlPath(name)}
+			meta.preload(name, &a.Preload)
+			slices.Sort(a.Preload)
+			assets[path.Base(source)] = a
+		}
+	}
+	return assets, nil
+}
+
+// source is the entry that an output was made from; a copied file has no entry point but one input.
+func (o output) source() string {
+	if o.EntryPoint == "" && len(o.Inputs) == 1 && len(o.Imports) == 0 {
+		for name := range o.Inputs {
+			return name
+		}
+	}
+	return o.EntryPoint
+}
+
+// preload adds to list what the output called name imports by statements, and what that imports.
+func (m metafile) preload(name string, list *[]string) {
+	for _, imp := range m.Outputs[name].Imports {
+		if p := urlPath(imp.Path); imp.Kind == "import-statement" && !slices.Contains(*list, p) {
+			*list = append(*list, p)
+			m.preload(imp.Path, list)
+		}
+	}
+}
+
+func urlPath(output string) string { return "/" + strings.TrimPrefix(output, "dist/") }

@@ -1,0 +1,169 @@
+package public
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"io/fs"
+	"log/slog"
+	"mime"
+	"net/http"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// streamName is the grammar of a stream's name.
+var streamName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
+// contentPolicy allows what the pages do and nothing more: scripts and styles from our files only, and media from
+// object URLs, which is how Media Source Extensions reach a video element.
+const contentPolicy = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; " +
+	"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+
+// permissions keeps camera, microphone and screen to the pages themselves, whoever frames them.
+const permissions = "camera=(self), microphone=(self), display-capture=(self)"
+
+// newHandler serves the bundle in root: pages/NAME.html and assets/NAME, each beside a NAME.gz.
+func newHandler(root fs.FS) http.Handler {
+	mux := http.NewServeMux()
+	for pattern, file := range map[string]string{
+		"GET /{$}":            "pages/home.html",
+		"GET /publish":        "pages/publish.html",
+		"GET /watch/{stream}": "pages/watch.html",
+		"GET /echo":           "pages/echo.html",
+		"GET /recordings":     "pages/recordings.html",
+	} {
+		mux.Handle(pattern, newPage(root, file))
+	}
+	mux.Handle("GET /assets/{name}", assets{root})
+	return secured(mux)
+}
+
+// secured adds the security headers to every answer, errors too.
+func secured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", contentPolicy)
+		h.Set("Permissions-Policy", permissions)
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// page is one HTML document of the bundle.
+type page struct {
+	root fs.FS
+	name string
+	tag  string // entity tag without quotes, made from the content
+}
+
+// newPage returns the page in file name, or the one that explains the build when the bundle lacks it.
+func newPage(root fs.FS, name string) http.Handler {
+	body, err := fs.ReadFile(root, name)
+	if err != nil {
+		return http.HandlerFunc(serveUnbuilt)
+	}
+	sum := sha256.Sum256(body)
+	return page{root, name, hex.EncodeToString(sum[:12])}
+}
+
+func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-cache")
+	if stream := r.PathValue("stream"); stream != "" && !streamName.MatchString(stream) {
+		// The page itself says what is wrong with the name; the status says it to everybody else.
+		w = &statusWriter{w, http.StatusBadRequest}
+		r = unconditional(r)
+	}
+	serveFile(w, r, p.root, p.name, p.tag)
+}
+
+// assets serves the files under assets/.
+type assets struct{ root fs.FS }
+
+func (a assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	if _, err := fs.Stat(a.root, path.Join("assets", name)); err != nil || strings.HasSuffix(name, ".gz") {
+		serveProblem(w, http.StatusNotFound, "no such asset: reload the page, it may be from an older version")
+		return
+	}
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	serveFile(w, r, a.root, "assets/"+name, name)
+}
+
+// serveFile sends a file of the bundle, its gzipped twin if there is one and the client takes it. Conditional
+// requests, ranges and HEAD are net/http's (RFC 9110 §13, §14).
+func serveFile(w http.ResponseWriter, r *http.Request, root fs.FS, name, tag string) {
+	w.Header().Set("Content-Type", contentType(name))
+	w.Header().Add("Vary", "Accept-Encoding")
+	file, err := root.Open(name + ".gz")
+	if err == nil && acceptsGzip(r.Header.Get("Accept-Encoding")) {
+		w.Header().Set("Content-Encoding", "gzip")
+		tag += "-gzip"
+	} else if file, err = root.Open(name); err != nil {
+		slog.Error("public: open bundled file", "name", name, "error", err)
+		serveProblem(w, http.StatusInternalServerError, "the page could not be read")
+		return
+	}
+	defer file.Close()
+	w.Header().Set("ETag", `"`+tag+`"`)
+	http.ServeContent(w, r, name, time.Time{}, file.(io.ReadSeeker))
+}
+
+// contentType is chosen from what the bundle holds, not from the machine's MIME tables.
+func contentType(name string) string {
+	switch path.Ext(name) {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	}
+	return "application/octet-stream"
+}
+
+// acceptsGzip reads an Accept-Encoding header (RFC 9110 §12.5.3).
+func acceptsGzip(header string) bool {
+	for item := range strings.SplitSeq(header, ",") {
+		coding, params, err := mime.ParseMediaType("x/" + strings.TrimSpace(item))
+		if err == nil && (coding == "x/gzip" || coding == "x/*") {
+			return strings.Trim(params["q"], "0.") != "" || params["q"] == ""
+		}
+	}
+	return false
+}
+
+// serveProblem sends an error as RFC 9457 asks.
+func serveProblem(w http.ResponseWriter, status int, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	body := map[string]any{"title": http.StatusText(status), "status": status, "detail": detail}
+	if err := json.NewEncoder(w).Encode(body); err != nil {
+		slog.Debug("public: write problem", "error", err)
+	}
+}
+
+// statusWriter turns the 200 of a file into another status.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader sends the status that was set in place of the given one.
+func (w *statusWriter) WriteHeader(int) { w.ResponseWriter.WriteHeader(w.status) }
+
+// unconditional drops what could make the answer partial or empty.
+func unconditional(r *http.Request) *http.Request {
+	r = r.Clone(r.Context())
+	for _, name := range []string{"If-None-Match", "If-Match", "If-Modified-Since", "If-Unmodified-Since", "Range"} {
+		r.Header.Del(name)
+	}
+	return r
+}
