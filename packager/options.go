@@ -1,0 +1,109 @@
+package packager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Options of a Packager. LiveDir is required; every other zero value takes the default that its comment names.
+type Options struct {
+	// LiveDir holds one directory per live stream. It is made if missing.
+	LiveDir string
+	// RecordingsDir holds the finished and running recordings. It should be on LiveDir's file system: segments are then
+	// linked instead of copied. Required with Record.
+	RecordingsDir string
+	// Segment is the nominal duration of ffmpeg's segments (2 s). TARGETDURATION is this, rounded to a second.
+	Segment time.Duration
+	// Part is the nominal duration of ffmpeg's fragments (0.2 s).
+	Part time.Duration
+	// Window is how much of a live stream is listed (60 s), at least six segments of it. The disk holds about twice as much
+	// per stream, as segments stay for a while after they have left the playlists.
+	Window time.Duration
+	// Linger is how long a stream that a crash has cut waits for its publisher after the restart before it ends (30 s).
+	Linger time.Duration
+	// Record keeps the first video rendition and the audio of every broadcast.
+	Record bool
+	// Keep deletes finished recordings that ended longer ago than this. 0 keeps them.
+	Keep time.Duration
+	// MaxBytes deletes the oldest finished recordings while all together hold more bytes. 0 is no limit.
+	MaxBytes int64
+	// MinFree deletes the oldest finished recordings while the disk has fewer free bytes, and stops the running ones (the live
+	// streams go on) when that did not help. 0 is no limit.
+	MinFree int64
+	// Remux makes out, one MP4 with an index at its front, without encoding. Each input is one unbroken run of a
+	// recording. It runs in the background, one at a time. Without it recordings get no video.mp4.
+	Remux func(ctx context.Context, inputs []RemuxInput, out string) error
+	// Wall is the clock of the service: wall time at the start plus what the monotonic clock has counted since (time.Now).
+	Wall func() time.Time
+	// Logger gets what an operator should know (slog.Default).
+	Logger *slog.Logger
+}
+
+// RemuxInput is one unbroken run of a recording. Each list is an initialization segment and the segments that follow it, in
+// order: their bytes put one after the other are one fragmented MP4. Either may be empty.
+type RemuxInput struct {
+	Video, Audio []string
+}
+
+// Bounds of the options.
+const (
+	minSegment  = 500 * time.Millisecond
+	maxSegment  = 30 * time.Second
+	maxWindow   = 24 * time.Hour
+	minSegments = 6 // rfc8216bis asks for three target durations, Apple's authoring specification 8.11 for six segments
+)
+
+// Validate reports all faults at once.
+func (o Options) Validate() error {
+	o = o.withDefaults()
+	var faults []error
+	fault := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	fault(o.LiveDir == "", "LiveDir is empty")
+	fault(o.Record && o.RecordingsDir == "", "RecordingsDir is empty while Record is on")
+	fault(o.Segment < minSegment || o.Segment > maxSegment, "segment duration %v is not within %v and %v", o.Segment, minSegment, maxSegment)
+	fault(o.Part <= 0 || o.Part > o.Segment, "part duration %v is not within 0 and the segment duration %v", o.Part, o.Segment)
+	fault(o.Window < 0 || o.Window > maxWindow, "window %v is not within 0 and %v", o.Window, maxWindow)
+	fault(o.Linger < 0, "linger %v is negative", o.Linger)
+	fault(o.Keep < 0, "recording age %v is negative", o.Keep)
+	fault(o.MaxBytes < 0, "recording size %d is negative", o.MaxBytes)
+	fault(o.MinFree < 0, "free space %d is negative", o.MinFree)
+	return errors.Join(faults...)
+}
+
+func (o Options) withDefaults() Options {
+	set := func(d *time.Duration, value time.Duration) {
+		if *d == 0 {
+			*d = value
+		}
+	}
+	set(&o.Segment, 2*time.Second)
+	set(&o.Part, 200*time.Millisecond)
+	set(&o.Window, time.Minute)
+	set(&o.Linger, 30*time.Second)
+	o.Window = max(o.Window, minSegments*o.Segment)
+	if o.Wall == nil {
+		o.Wall = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+// targetDuration is EXT-X-TARGETDURATION in seconds, the same for all playlists of all streams for ever.
+func (o Options) targetDuration() int {
+	return max(1, int(o.Segment.Round(time.Second)/time.Second))
+}
+
+// grace is how long a segment stays on disk once it has left the playlists: rfc8216bis §6.2.2 asks for its own duration plus
+// that of the longest playlist that listed it, the DASH-IF timing model for the time shift buffer, one segment and one update period.
+func (o Options) grace() time.Duration {
+	return o.Window + 3*o.Segment
+}
