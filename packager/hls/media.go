@@ -1,0 +1,127 @@
+package hls
+
+import (
+	"strconv"
+	"time"
+)
+
+// PlaylistType is the value of EXT-X-PLAYLIST-TYPE (rfc8216bis §4.4.3.5).
+type PlaylistType string
+
+// The types of a media playlist.
+const (
+	Live  PlaylistType = ""      // segments come and go; no tag
+	Event PlaylistType = "EVENT" // segments only come
+	VOD   PlaylistType = "VOD"   // never changes
+)
+
+// MediaPlaylist is one rendition's list of segments (rfc8216bis §4.4.3).
+type MediaPlaylist struct {
+	TargetDuration        int   // seconds, at least 1 and every segment's rounded duration; never changes during a stream
+	MediaSequence         int64 // number of the first segment; grows by one for each that left, never falls
+	DiscontinuitySequence int64 // number of discontinuities that left; always written
+	Type                  PlaylistType
+	Segments              []Segment
+	Ended                 bool // nothing follows: EXT-X-ENDLIST
+}
+
+// Segment is one entry of a media playlist (rfc8216bis §4.4.4).
+type Segment struct {
+	URI       string // one line
+	Duration  int64  // ticks
+	Timescale int64  // ticks a second
+	// Map is the URI of the init segment. It is written for the first segment and whenever it changes; it may be empty
+	// only throughout a playlist.
+	Map             string
+	ProgramDateTime time.Time // when its first sample was captured, to the millisecond; zero writes no tag
+	Discontinuity   bool      // its time stamps or its encoding do not go on from the segment before it
+	Gap             bool      // it has no data and is not to be loaded
+}
+
+// Append appends the playlist's text to dst and returns the extended buffer, which it does not allocate when dst has
+// room. The playlist must be valid (see [MediaPlaylist.Validate]).
+func (p *MediaPlaylist) Append(dst []byte) []byte {
+	dst = append(dst, "#EXTM3U\n#EXT-X-VERSION:"...)
+	dst = strconv.AppendInt(dst, p.version(), 10)
+	dst = append(dst, "\n#EXT-X-TARGETDURATION:"...)
+	dst = strconv.AppendInt(dst, int64(p.TargetDuration), 10)
+	dst = append(dst, "\n#EXT-X-MEDIA-SEQUENCE:"...)
+	dst = strconv.AppendInt(dst, p.MediaSequence, 10)
+	dst = append(dst, "\n#EXT-X-DISCONTINUITY-SEQUENCE:"...) // before the first segment: rfc8216bis §4.4.3.3
+	dst = strconv.AppendInt(dst, p.DiscontinuitySequence, 10)
+	if p.Type != Live {
+		dst = append(dst, "\n#EXT-X-PLAYLIST-TYPE:"...)
+		dst = append(dst, p.Type...)
+	}
+	dst = append(dst, '\n')
+	initSegment := ""
+	for i := range p.Segments {
+		s := &p.Segments[i]
+		dst = s.append(dst, s.Map != initSegment)
+		initSegment = s.Map
+	}
+	if p.Ended {
+		dst = append(dst, "#EXT-X-ENDLIST\n"...)
+	}
+	return dst
+}
+
+// version is the lowest that the playlist's tags allow (rfc8216bis §8): 3 for durations with decimals, 6 for EXT-X-MAP.
+func (p *MediaPlaylist) version() int64 {
+	for i := range p.Segments {
+		if p.Segments[i].Map != "" {
+			return 6
+		}
+	}
+	return 3
+}
+
+func (s *Segment) append(dst []byte, newMap bool) []byte {
+	if s.Discontinuity {
+		dst = append(dst, "#EXT-X-DISCONTINUITY\n"...)
+	}
+	if newMap {
+		dst = append(dst, "#EXT-X-MAP:URI="...)
+		dst = append(appendQuoted(dst, s.Map), '\n')
+	}
+	if !s.ProgramDateTime.IsZero() {
+		dst = append(dst, "#EXT-X-PROGRAM-DATE-TIME:"...)
+		dst = s.ProgramDateTime.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z\n")
+	}
+	if s.Gap {
+		dst = append(dst, "#EXT-X-GAP\n"...)
+	}
+	dst = append(dst, "#EXTINF:"...)
+	dst = appendSeconds(dst, s.Duration, s.Timescale)
+	dst = append(dst, ",\n"...)
+	dst = append(dst, s.URI...)
+	return append(dst, '\n')
+}
+
+// appendSeconds appends ticks/timescale in seconds, rounded to a microsecond: over a day of 2 s segments the sum of what
+// is written is off by less than 22 ms.
+func appendSeconds(dst []byte, ticks, timescale int64) []byte {
+	whole, rest := ticks/timescale, ticks%timescale
+	micros := (rest*1_000_000 + timescale/2) / timescale
+	dst = strconv.AppendInt(dst, whole+micros/1_000_000, 10)
+	dst = append(dst, '.')
+	return appendPadded(dst, micros%1_000_000, 6)
+}
+
+// appendPadded appends n, at least 0 and below 10^digits, with leading zeros.
+func appendPadded(dst []byte, n int64, digits int) []byte {
+	for range digits {
+		dst = append(dst, '0')
+	}
+	for i := len(dst) - 1; n > 0; i-- {
+		dst[i] += byte(n % 10)
+		n /= 10
+	}
+	return dst
+}
+
+func appendQuoted(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	dst = append(dst, s...)
+	return append(dst, '"')
+}

@@ -1,0 +1,112 @@
+package hls
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Validate reports everything that a media playlist may not say, joined.
+func (p *MediaPlaylist) Validate() error {
+	var faults []error
+	if p.TargetDuration < 1 {
+		faults = append(faults, fmt.Errorf("target duration %d s: less than 1", p.TargetDuration))
+	}
+	if p.MediaSequence < 0 || p.DiscontinuitySequence < 0 {
+		faults = append(faults, fmt.Errorf("negative sequence number: media %d, discontinuity %d", p.MediaSequence, p.DiscontinuitySequence))
+	}
+	switch p.Type {
+	case Live, Event, VOD:
+	default:
+		faults = append(faults, fmt.Errorf("playlist type %q: not EVENT, VOD or empty", p.Type))
+	}
+	for i := range p.Segments {
+		if err := p.Segments[i].validate(p.TargetDuration); err != nil {
+			faults = append(faults, fmt.Errorf("segment %d: %w", p.MediaSequence+int64(i), err))
+		}
+		if (p.Segments[i].Map == "") != (p.Segments[0].Map == "") {
+			faults = append(faults, fmt.Errorf("segment %d: some segments have an init segment and some none", p.MediaSequence+int64(i)))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (s *Segment) validate(target int) error {
+	if s.Timescale <= 0 || s.Duration < 0 {
+		return fmt.Errorf("duration %d/%d s", s.Duration, s.Timescale)
+	}
+	// rfc8216bis §4.4.3.1: rounded to the nearest second, no segment is longer than the target.
+	if (s.Duration+s.Timescale/2)/s.Timescale > int64(target) {
+		return fmt.Errorf("duration %d/%d s: longer than the target of %d s", s.Duration, s.Timescale, target)
+	}
+	return errors.Join(checkLine("URI", s.URI), checkQuoted("init segment's URI", s.Map))
+}
+
+// Validate reports everything that a multivariant playlist may not say, joined.
+func (p *MultivariantPlaylist) Validate() error {
+	var faults []error
+	if len(p.Variants) == 0 {
+		faults = append(faults, errors.New("no variant"))
+	}
+	groups := make(map[string]bool)
+	for i := range p.Audio {
+		groups[p.Audio[i].Group] = true
+		if err := p.Audio[i].validate(); err != nil {
+			faults = append(faults, fmt.Errorf("audio %d: %w", i, err))
+		}
+	}
+	for i := range p.Variants {
+		v := &p.Variants[i]
+		if v.Audio != "" && !groups[v.Audio] {
+			faults = append(faults, fmt.Errorf("variant %d: no audio group %q", i, v.Audio))
+		}
+		if err := v.validate(); err != nil {
+			faults = append(faults, fmt.Errorf("variant %d: %w", i, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (a *Audio) validate() error {
+	var faults []error
+	for _, s := range []struct{ what, value string }{
+		{"group", a.Group}, {"name", a.Name}, {"language", a.Language}, {"URI", a.URI},
+	} {
+		if s.value == "" {
+			faults = append(faults, fmt.Errorf("no %s", s.what))
+		}
+		faults = append(faults, checkQuoted(s.what, s.value))
+	}
+	return errors.Join(faults...)
+}
+
+func (v *Variant) validate() error {
+	var faults []error
+	if v.Bandwidth <= 0 {
+		faults = append(faults, fmt.Errorf("bandwidth %d: not positive", v.Bandwidth))
+	}
+	if v.AverageBandwidth > v.Bandwidth {
+		faults = append(faults, fmt.Errorf("average bandwidth %d: above the bandwidth %d", v.AverageBandwidth, v.Bandwidth))
+	}
+	if v.Codecs == "" {
+		faults = append(faults, errors.New("no codecs"))
+	}
+	faults = append(faults, checkQuoted("codecs", v.Codecs), checkQuoted("audio group", v.Audio), checkLine("URI", v.URI))
+	return errors.Join(faults...)
+}
+
+// checkQuoted refuses what a quoted string cannot hold: rfc8216bis §4.2.
+func checkQuoted(what, s string) error {
+	if strings.ContainsAny(s, "\"\r\n") {
+		return fmt.Errorf("%s %q: has a quote or a line break", what, s)
+	}
+	return nil
+}
+
+// checkLine refuses what is no URI line: rfc8216bis §4.1.
+func checkLine(what, s string) error {
+	if s == "" || s[0] == '#' || strings.ContainsAny(s, " \r\n") {
+		return fmt.Errorf("%s %q: empty, a tag, or more than one word", what, s)
+	}
+	return nil
+}
