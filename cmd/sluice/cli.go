@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// Exit statuses of every command.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2 // wrong usage or configuration
+)
+
+// command is one subcommand.
+type command struct {
+	name    string
+	summary string
+	help    string // printed for --help
+	run     func(ctx context.Context, c call) error
+}
+
+// call is what a command is run with.
+type call struct {
+	args, environ  []string
+	stdout, stderr io.Writer
+}
+
+// commands lists the subcommands; the first is the default.
+func commands() []command {
+	return []command{
+		{"serve", "run the service (the default)", serveHelp(), runServe},
+		{"publish", "publish a media file or a test picture over WHIP", publishHelp(), runPublish},
+		{"doctor", "check ffmpeg, ports, disk and network, and say how to mend them", doctorHelp, runDoctor},
+		{"version", "print the versions of sluice and ffmpeg", versionHelp, runVersion},
+	}
+}
+
+// Main runs the command that args (without the program's name) ask for and
+// returns its exit status. It returns when the command is done or, cleanly,
+// when ctx ends.
+func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	all := commands()
+	cmd := all[0]
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		i := slices.IndexFunc(all, func(c command) bool { return c.name == args[0] })
+		switch {
+		case args[0] == "help":
+			return help(args[1:], stdout, stderr)
+		case i < 0:
+			return exit(stderr, "sluice", wrongUsage(fmt.Errorf("there is no command %q, see sluice help", args[0])))
+		}
+		cmd, args = all[i], args[1:]
+	} else if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
+		return help(nil, stdout, stderr)
+	}
+	err := cmd.run(ctx, call{args, environ, stdout, stderr})
+	if errors.Is(err, pflag.ErrHelp) {
+		fmt.Fprint(stdout, cmd.help)
+		return exitDone
+	}
+	return exit(stderr, "sluice "+cmd.name, err)
+}
+
+// help prints the list of commands, or one command's help.
+func help(args []string, stdout, stderr io.Writer) int {
+	for _, c := range commands() {
+		if len(args) > 0 && c.name == args[0] {
+			fmt.Fprint(stdout, c.help)
+			return exitDone
+		}
+	}
+	if len(args) > 0 {
+		return exit(stderr, "sluice help", wrongUsage(fmt.Errorf("there is no command %q, see sluice help", args[0])))
+	}
+	fmt.Fprint(stdout, overview())
+	return exitDone
+}
+
+// overview is the text of sluice help.
+func overview() string {
+	var b strings.Builder
+	b.WriteString("sluice turns a browser's webcam into HLS and DASH.\n\nCommands:\n")
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "  %-10s %s\n", c.name, c.summary)
+	}
+	b.WriteString("  help       print this, or the help of a command\n" + `
+Examples:
+  sluice                                       serve on http://127.0.0.1:8080
+  sluice publish test http://127.0.0.1:8080/whip/demo
+  sluice doctor
+  sluice help serve
+` + exitHelp)
+	return b.String()
+}
+
+// exitHelp ends every help text.
+const exitHelp = `
+Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
+`
+
+// exit prints what went wrong, one fault a line, and returns the status.
+func exit(stderr io.Writer, prefix string, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(stderr, "%s: %s\n", prefix, line)
+	}
+	if errors.Is(err, errUsage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// runServe reads the configuration and runs the service, or prints what is
+// in force.
+func runServe(ctx context.Context, c call) error {
+	flags, err := parseServeFlags(c.args)
+	if errors.Is(err, pflag.ErrHelp) {
+		return err
+	}
+	l := newLoader()
+	l.fail(err)
+	l.load(flags, c.environ)
+	if err := l.err(); err != nil {
+		return err
+	}
+	if flags.printConfig {
+		_, err := io.WriteString(c.stdout, l.printConfig())
+		return err
+	}
+	return serve(ctx, *l.cfg, c.stdout)
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// Config is what `sluice serve` runs with. Every field is one key of the
+// table in keys.go, which says its name, its help and how it is written.
+type Config struct {
+	HTTP   HTTPConfig
+	HTTPS  HTTPConfig // Listen is empty when there is no HTTPS
+	TLS    TLSConfig
+	ICE    ICEConfig
+	Data   string // directory of live segments and recordings
+	Ladder []Rung // highest rung first; empty: cut to what the machine encodes in real time
+
+	Segment time.Duration // media segment, a multiple of Part
+	Part    time.Duration // CMAF fragment
+	Window  time.Duration // length of the live playlists
+	Linger  time.Duration // how long a stream waits for its publisher to return
+
+	Record RecordConfig
+	Auth   AuthConfig
+	// Insecure allows an address beyond loopback without Auth.Publish.
+	Insecure bool
+	Limits   LimitsConfig
+	Log      LogConfig
+	FFmpeg   string // name looked up in PATH, or a path
+}
+
+// HTTPConfig says where a web server listens.
+type HTTPConfig struct {
+	Listen string // host:port; an empty host means every address
+}
+
+// TLSConfig says where the certificate of HTTPS comes from: a pair of PEM
+// files, or one that sluice makes and keeps in the data directory.
+type TLSConfig struct {
+	Cert, Key  string
+	SelfSigned bool
+}
+
+// ICEConfig is what WebRTC peers reach the server by. Read the addresses
+// through Config.ICEUDP and Config.ICETCP, which fill in what is left empty.
+type ICEConfig struct {
+	UDP      string
+	TCP      string
+	PublicIP []netip.Addr // addresses that a 1:1 NAT gives this machine
+	Servers  []ICEServer  // told to browsers
+}
+
+// ICEServer is one STUN or TURN server.
+type ICEServer struct {
+	URL        string
+	Username   string
+	Credential Secret
+}
+
+// Rung is one rung of the encoding ladder.
+type Rung struct {
+	Name          string
+	Width, Height int // pixels, even
+	FPS           int // frames per second
+	Bitrate       int // bit/s
+}
+
+// RecordConfig is what happens to broadcasts on disk.
+type RecordConfig struct {
+	Enabled  bool
+	Keep     time.Duration // age at which a recording goes; 0: never
+	MaxBytes int64         // all recordings together; 0: no limit
+	MinFree  int64         // bytes that stay free on the disk
+}
+
+// AuthConfig holds the static keys. No key means that everybody may.
+type AuthConfig struct {
+	Publish []StreamKey
+	Admin   []Secret
+}
+
+// StreamKey allows its bearer to publish Stream, or every stream when that
+// is empty.
+type StreamKey struct {
+	Stream string
+	Key    Secret
+}
+
+// LimitsConfig bounds what others can make the server do.
+type LimitsConfig struct {
+	Streams            int
+	SessionsPerAddress int
+	RequestBytes       int64 // of a signalling request's body
+}
+
+// LogConfig is the form of the log.
+type LogConfig struct {
+	Level  slog.Level
+	Format string // "text" or "json"
+}
+
+// masked stands for every secret wherever one would be shown.
+const masked = "***"
+
+// Secret is a string that shows itself masked; string(s) is the value.
+type Secret string
+
+// String returns the mask.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return masked
+}
+
+// GoString is String, for %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// LogValue is String, for every slog handler.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText is String, for JSON.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// DefaultConfig returns what is in force when nothing is configured.
+func DefaultConfig() Config {
+	return Config{
+		HTTP:    HTTPConfig{Listen: "127.0.0.1:8080"},
+		Data:    "./data",
+		Segment: 2 * time.Second,
+		Part:    200 * time.Millisecond,
+		Window:  time.Minute,
+		Linger:  30 * time.Second,
+		Record:  RecordConfig{Enabled: true, MinFree: 1 << 30},
+		Limits:  LimitsConfig{Streams: 16, SessionsPerAddress: 16, RequestBytes: 64 << 10},
+		Log:     LogConfig{Level: slog.LevelInfo, Format: "text"},
+		FFmpeg:  "ffmpeg",
+	}
+}
+
+// icePort is the port of WebRTC media when none is configured.
+const icePort = "8189"
+
+// iceOff as ice.tcp turns the TCP fallback off.
+const iceOff = "off"
+
+// ICEUDP returns the one UDP address of all peers: ice.udp, or port 8189 on
+// the host that browsers reach the pages by.
+func (c Config) ICEUDP() string {
+	if c.ICE.UDP != "" {
+		return c.ICE.UDP
+	}
+	listen := c.HTTP.Listen
+	if c.HTTPS.Listen != "" && isLoopback(listen) {
+		listen = c.HTTPS.Listen
+	}
+	host, _, _ := net.SplitHostPort(listen)
+	return net.JoinHostPort(host, icePort)
+}
+
+// ICETCP returns the TCP address for peers without UDP, empty when it is off.
+func (c Config) ICETCP() string {
+	switch c.ICE.TCP {
+	case "":
+		return c.ICEUDP()
+	case iceOff:
+		return ""
+	}
+	return c.ICE.TCP
+}
+
+// Loopback reports whether only this machine can reach the web servers.
+func (c Config) Loopback() bool {
+	return isLoopback(c.HTTP.Listen) && (c.HTTPS.Listen == "" || isLoopback(c.HTTPS.Listen))
+}
+
+// isLoopback reports whether the host of an address is this machine's own.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && ip.IsLoopback())
+}
+
+// errUsage marks an error as wrong usage or configuration: exit status 2.
+var errUsage = errors.New("wrong usage")
+
+// usageError is an error whose exit status is 2; it reads like the error
+// inside it.
+type usageError struct{ error }
+
+// Is makes errors.Is(err, errUsage) true.
+func (usageError) Is(target error) bool { return target == errUsage }
+
+// Unwrap returns the error inside.
+func (e usageError) Unwrap() error { return e.error }
+
+// wrongUsage marks err, when there is one, as wrong usage or configuration.
+func wrongUsage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return usageError{err}
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// rungs reads a ladder: auto, 720p=1280x720@30:2500k,… or in YAML a list of
+// {name, width, height, fps, bitrate}.
+func rungs(p *[]Rung) value {
+	return list[Rung]{field: p, parse: parseRung, format: formatRung, decode: decodeRung, encode: encodeRung, none: "auto"}
+}
+
+// parseRung reads 720p=1280x720@30:2500k.
+func parseRung(s string) (Rung, error) {
+	name, shape, ok := strings.Cut(s, "=")
+	shape, rate, ok2 := strings.Cut(shape, ":")
+	shape, fps, ok3 := strings.Cut(shape, "@")
+	width, height, ok4 := strings.Cut(shape, "x")
+	if !(ok && ok2 && ok3 && ok4) {
+		return Rung{}, fmt.Errorf("%q is not a rung such as 720p=1280x720@30:2500k", s)
+	}
+	return newRung(map[string]string{"name": name, "width": width, "height": height, "fps": fps, "bitrate": rate})
+}
+
+// newRung makes a rung of its five fields as text.
+func newRung(f map[string]string) (Rung, error) {
+	var faults []error
+	whole := func(field string) int {
+		n, err := parseNumber(f[field])
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s of rung %q: %w", field, f["name"], err))
+		}
+		return n
+	}
+	r := Rung{Name: f["name"], Width: whole("width"), Height: whole("height"), FPS: whole("fps")}
+	var err error
+	if r.Bitrate, err = parseRate(f["bitrate"]); err != nil {
+		faults = append(faults, fmt.Errorf("bitrate of rung %q: %w", r.Name, err))
+	}
+	return r, errors.Join(faults...)
+}
+
+func formatRung(r Rung) string {
+	return fmt.Sprintf("%s=%dx%d@%d:%s", r.Name, r.Width, r.Height, r.FPS, formatRate(r.Bitrate))
+}
+
+func decodeRung(n *yaml.Node) (Rung, error) {
+	f, err := object(n, "name", "width", "height", "fps", "bitrate")
+	if err != nil {
+		return Rung{}, err
+	}
+	return newRung(f)
+}
+
+func encodeRung(r Rung) *yaml.Node {
+	return flowObject("name", r.Name, "width", strconv.Itoa(r.Width), "height", strconv.Itoa(r.Height),
+		"fps", strconv.Itoa(r.FPS), "bitrate", formatRate(r.Bitrate))
+}
+
+// iceServers reads URLs; in YAML an item may be {url, username, credential}.
+func iceServers(p *[]ICEServer) value {
+	return list[ICEServer]{field: p, parse: parseICEServer, format: formatICEServer, decode: decodeICEServer, encode: encodeICEServer}
+}
+
+func parseICEServer(s string) (ICEServer, error) { return ICEServer{URL: s}, nil }
+
+func formatICEServer(s ICEServer) string { return s.URL }
+
+func decodeICEServer(n *yaml.Node) (ICEServer, error) {
+	f, err := object(n, "url", "username", "credential")
+	if err != nil {
+		return ICEServer{}, err
+	}
+	credential, err := parseSecret(f["credential"])
+	return ICEServer{URL: f["url"], Username: f["username"], Credential: credential}, err
+}
+
+func encodeICEServer(s ICEServer) *yaml.Node {
+	if s.Username == "" && s.Credential == "" {
+		return stringNode(s.URL)
+	}
+	return flowObject("url", s.URL, "username", s.Username, "credential", s.Credential.String())
+}
+
+// streamKeys reads KEY and STREAM=KEY.
+func streamKeys(p *[]StreamKey) value {
+	return list[StreamKey]{field: p, parse: parseStreamKey, format: formatStreamKey}
+}
+
+// parseStreamKey reads KEY or STREAM=KEY. The = signs that end a base64 key
+// are part of the key.
+func parseStreamKey(s string) (StreamKey, error) {
+	stream, key, ok := strings.Cut(s, "=")
+	if !ok || strings.Trim(key, "=") == "" {
+		stream, key = "", s
+	}
+	secret, err := parseSecret(key)
+	return StreamKey{Stream: stream, Key: secret}, err
+}
+
+func formatStreamKey(k StreamKey) string {
+	if k.Stream == "" {
+		return k.Key.String()
+	}
+	return k.Stream + "=" + k.Key.String()
+}
+
+func secrets(p *[]Secret) value {
+	return list[Secret]{field: p, parse: parseSecret, format: Secret.String}
+}
+
+// parseSecret refuses the mask that --print-config puts for a secret, so
+// that its output, fed back as it is, cannot make the mask the key.
+func parseSecret(s string) (Secret, error) {
+	if s == masked {
+		return "", errors.New("*** is how a key is shown: write the key itself")
+	}
+	return Secret(s), nil
+}
+
+// nameGrammar is what stream and rung names are made of.
+const nameGrammar = `[A-Za-z0-9][A-Za-z0-9_-]{0,63}`
+
+// isName reports whether s follows nameGrammar.
+func isName(s string) bool {
+	if s == "" || len(s) > 64 || s[0] == '_' || s[0] == '-' {
+		return false
+	}
+	return !strings.ContainsFunc(s, notName)
+}
+
+// notName reports whether r is in no name.
+func notName(r rune) bool {
+	letter := 'a' <= r|0x20 && r|0x20 <= 'z'
+	return !letter && !('0' <= r && r <= '9') && r != '_' && r != '-'
+}
+
+// object returns the fields of a YAML mapping of single values; a field that
+// is missing is empty.
+func object(n *yaml.Node, names ...string) (map[string]string, error) {
+	if n.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("takes a mapping with %s", strings.Join(names, ", "))
+	}
+	fields := map[string]string{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name, v := n.Content[i].Value, resolve(n.Content[i+1])
+		if !slices.Contains(names, name) || v.Kind != yaml.ScalarNode {
+			return nil, fmt.Errorf("%q does not belong here: the fields are %s, each a single value", name, strings.Join(names, ", "))
+		}
+		fields[name] = v.Value
+	}
+	return fields, nil
+}
+
+// flowObject is a YAML mapping on one line, of names and values in turn.
+func flowObject(pairs ...string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
+	for _, s := range pairs {
+		n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: s})
+	}
+	return n
+}

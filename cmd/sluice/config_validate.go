@@ -1,0 +1,202 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pion/stun/v4"
+)
+
+// Bounds of what may be configured.
+const (
+	minSegment, maxSegment       = time.Second, 10 * time.Second
+	minPart, maxPart             = 100 * time.Millisecond, time.Second
+	maxWindow                    = 6 * time.Hour
+	minLinger, maxLinger         = time.Second, time.Hour
+	maxRungs                     = 8
+	minSide, maxSide             = 16, 4096 // pixels
+	maxFPS                       = 120
+	minBitrate, maxBitrate       = 16_000, 100_000_000 // bit/s
+	minKeyLength                 = 8
+	maxKeyLength                 = 512
+	maxStreams                   = 10_000
+	maxSessionsPerAddress        = 10_000
+	minRequest, maxRequest       = 4 << 10, 1 << 20 // bytes
+	minSegmentsInWindow          = 3                // rfc8216bis §6.2.2
+	freeSpaceLimit         int64 = 1 << 50
+)
+
+// fault is one thing that is wrong with a configuration.
+type fault struct {
+	key     string // the key to change
+	problem string // what is wrong and what is allowed
+}
+
+// checker gathers faults.
+type checker []fault
+
+// want records a fault unless ok.
+func (c *checker) want(ok bool, key, format string, args ...any) {
+	if !ok {
+		*c = append(*c, fault{key, fmt.Sprintf(format, args...)})
+	}
+}
+
+// Validate reports everything that is wrong, joined.
+func (c Config) Validate() error {
+	var errs []error
+	for _, f := range c.faults() {
+		errs = append(errs, fmt.Errorf("%s: %s", f.key, f.problem))
+	}
+	return errors.Join(errs...)
+}
+
+// faults returns everything that is wrong, in the order of the table.
+func (c Config) faults() []fault {
+	var check checker
+	c.checkWeb(&check)
+	c.checkICE(&check)
+	c.checkMedia(&check)
+	c.checkLadder(&check)
+	c.checkRecord(&check)
+	c.checkAccess(&check)
+	check.want(c.Log.Format == "text" || c.Log.Format == "json", "log.format", "%q is neither text nor json", c.Log.Format)
+	return check
+}
+
+func (c Config) checkWeb(check *checker) {
+	checkAddress(check, "http.listen", c.HTTP.Listen)
+	if c.HTTPS.Listen != "" {
+		checkAddress(check, "https.listen", c.HTTPS.Listen)
+		check.want(c.HTTPS.Listen != c.HTTP.Listen, "https.listen", "must differ from http.listen")
+		check.want(c.TLS.Cert != "" || c.TLS.SelfSigned, "https.listen", "needs a certificate: set tls.cert and tls.key, or tls.self-signed")
+	}
+	c.checkExposed(check, "http.listen", c.HTTP.Listen)
+	c.checkExposed(check, "https.listen", c.HTTPS.Listen)
+	used := c.HTTPS.Listen != ""
+	check.want((c.TLS.Cert == "") == (c.TLS.Key == ""), "tls.cert", "goes together with tls.key: set both or none")
+	check.want(c.TLS.Cert == "" || !c.TLS.SelfSigned, "tls.self-signed", "is for when there is no tls.cert: set one of them")
+	check.want(used || c.TLS.Cert == "", "tls.cert", "is not used while https.listen is empty")
+	check.want(used || !c.TLS.SelfSigned, "tls.self-signed", "is not used while https.listen is empty")
+}
+
+// checkExposed wants publishers to need a key where others can reach us.
+func (c Config) checkExposed(check *checker, key, address string) {
+	_, _, err := net.SplitHostPort(address)
+	safe := err != nil || isLoopback(address) || len(c.Auth.Publish) > 0 || c.Insecure
+	check.want(safe, key, "%s is reachable from other machines: set auth.publish so that only who has a key may publish, or insecure to let everybody", address)
+}
+
+// checkAddress wants host:port with a port from 0 (any) to 65535.
+func checkAddress(check *checker, key, address string) {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	check.want(err == nil, key, "%q is not an address such as 127.0.0.1:8080 or :8080", address)
+}
+
+func (c Config) checkICE(check *checker) {
+	checkICEAddress(check, "ice.udp", c.ICE.UDP)
+	if c.ICE.TCP != iceOff {
+		checkICEAddress(check, "ice.tcp", c.ICE.TCP)
+	}
+	for _, s := range c.ICE.Servers {
+		checkICEServer(check, s)
+	}
+}
+
+// checkICEAddress wants an address that candidates can be made of.
+func checkICEAddress(check *checker, key, address string) {
+	if address == "" {
+		return
+	}
+	checkAddress(check, key, address)
+	host, _, err := net.SplitHostPort(address)
+	_, notIP := netip.ParseAddr(host)
+	check.want(err != nil || notIP == nil || host == "" || host == "localhost", key, "%q is not an IP address: browsers are given addresses, not names", host)
+}
+
+func checkICEServer(check *checker, s ICEServer) {
+	uri, err := stun.ParseURI(s.URL)
+	if err != nil {
+		check.want(false, "ice.servers", "%q is not a URL such as stun:stun.example.org:3478 or turn:turn.example.org:3478?transport=udp", s.URL)
+		return
+	}
+	relay := uri.Scheme == stun.SchemeTypeTURN || uri.Scheme == stun.SchemeTypeTURNS
+	check.want(!relay || s.Username != "" && s.Credential != "", "ice.servers",
+		"%s needs a username and a credential, written in the file as {url, username, credential}", s.URL)
+}
+
+func (c Config) checkMedia(check *checker) {
+	check.want(c.Data != "", "data", "must name a directory")
+	check.want(c.FFmpeg != "", "ffmpeg", "must name a program")
+	checkRange(check, "segment", c.Segment, minSegment, maxSegment, formatDuration)
+	checkRange(check, "part", c.Part, minPart, maxPart, formatDuration)
+	check.want(c.Part%time.Millisecond == 0, "part", "must be whole milliseconds")
+	check.want(c.Part <= 0 || c.Segment%c.Part == 0, "segment", "%s is not a multiple of part, which is %s", formatDuration(c.Segment), formatDuration(c.Part))
+	checkRange(check, "window", c.Window, minSegmentsInWindow*c.Segment, maxWindow, formatDuration)
+	checkRange(check, "linger", c.Linger, minLinger, maxLinger, formatDuration)
+}
+
+// checkRange wants low <= v <= high.
+func checkRange[T int | int64 | time.Duration](check *checker, key string, v, low, high T, format func(T) string) {
+	check.want(low <= v && v <= high, key, "%s is not between %s and %s", format(v), format(low), format(high))
+}
+
+func (c Config) checkLadder(check *checker) {
+	check.want(len(c.Ladder) <= maxRungs, "ladder", "has %d rungs, at most %d are possible", len(c.Ladder), maxRungs)
+	var names []string
+	for _, r := range c.Ladder {
+		want := func(ok bool, format string, args ...any) {
+			check.want(ok, "ladder", "rung %q: %s", r.Name, fmt.Sprintf(format, args...))
+		}
+		want(isName(r.Name), "the name must follow %s", nameGrammar)
+		want(!slices.Contains([]string{"audio", "index", "manifest"}, r.Name), "the name is taken, choose another")
+		want(!slices.Contains(names, r.Name), "the name is there twice")
+		want(isSide(r.Width) && isSide(r.Height), "%dx%d: both sides must be even and between %d and %d", r.Width, r.Height, minSide, maxSide)
+		want(1 <= r.FPS && r.FPS <= maxFPS, "fps must be between 1 and %d", maxFPS)
+		want(minBitrate <= r.Bitrate && r.Bitrate <= maxBitrate, "bitrate must be between %s and %s", formatRate(minBitrate), formatRate(maxBitrate))
+		want(c.Segment*time.Duration(r.FPS)%time.Second == 0, "%d frames a second do not fill a segment of %s with whole frames", r.FPS, formatDuration(c.Segment))
+		names = append(names, r.Name)
+	}
+}
+
+// isSide reports whether n can be a side of an encoded picture.
+func isSide(n int) bool { return minSide <= n && n <= maxSide && n%2 == 0 }
+
+func (c Config) checkRecord(check *checker) {
+	check.want(c.Record.Keep >= 0, "record.keep", "must not be negative")
+	check.want(c.Record.MaxBytes >= 0, "record.max-bytes", "must not be negative")
+	checkRange(check, "record.min-free", c.Record.MinFree, 0, freeSpaceLimit, formatSize)
+}
+
+func (c Config) checkAccess(check *checker) {
+	for _, k := range c.Auth.Publish {
+		checkKey(check, "auth.publish", k.Key)
+		check.want(k.Stream == "" || isName(k.Stream), "auth.publish", "stream %q: the name must follow %s", k.Stream, nameGrammar)
+	}
+	for _, k := range c.Auth.Admin {
+		checkKey(check, "auth.admin", k)
+	}
+	checkRange(check, "limits.streams", c.Limits.Streams, 1, maxStreams, strconv.Itoa)
+	checkRange(check, "limits.sessions-per-address", c.Limits.SessionsPerAddress, 1, maxSessionsPerAddress, strconv.Itoa)
+	checkRange(check, "limits.request-bytes", c.Limits.RequestBytes, minRequest, maxRequest, formatSize)
+}
+
+// checkKey wants what an Authorization header can carry: token68 of RFC 9110
+// §11.2.
+func checkKey(check *checker, name string, k Secret) {
+	check.want(minKeyLength <= len(k) && len(k) <= maxKeyLength, name, "a key of %d characters: it needs between %d and %d", len(k), minKeyLength, maxKeyLength)
+	allowed := strings.IndexFunc(strings.TrimRight(string(k), "="), notToken68) < 0
+	check.want(allowed, name, "a key may have letters, digits and -._~+/ only")
+}
+
+// notToken68 reports whether r is not a character of token68.
+func notToken68(r rune) bool { return notName(r) && !strings.ContainsRune(".~+/", r) }

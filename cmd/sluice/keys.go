@@ -1,0 +1,78 @@
+package main
+
+// key is one row of the configuration table. Flags, environment variables,
+// the YAML file, --print-config, --help, README's table and the sample file
+// all come from these rows.
+type key struct {
+	name  string // dotted: http.listen
+	group string // heading in --help
+	kind  kind   // what the value looks like
+	help  string // one sentence, without the default
+	value value  // bound to a field of a Config
+}
+
+// kind names the form of a value; --help explains each.
+type kind string
+
+const (
+	kindAddress  kind = "address"
+	kindBool     kind = "bool"
+	kindDuration kind = "duration"
+	kindSize     kind = "size"
+	kindNumber   kind = "number"
+	kindPath     kind = "path"
+	kindWord     kind = "word"
+	kindIPs      kind = "ip,…"
+	kindURLs     kind = "url,…"
+	kindLadder   kind = "ladder"
+	kindKeys     kind = "key,…"
+)
+
+// groups is the order of the headings.
+const (
+	groupWeb    = "Web"
+	groupWebRTC = "WebRTC"
+	groupMedia  = "Media"
+	groupRecord = "Recording"
+	groupAccess = "Access"
+	groupOther  = "Other"
+)
+
+// keys returns the table bound to the fields of c.
+func (c *Config) keys() []key {
+	return []key{
+		{"http.listen", groupWeb, kindAddress, "where pages, signalling and media are served; beyond loopback it needs auth.publish or insecure", text(&c.HTTP.Listen)},
+		{"https.listen", groupWeb, kindAddress, "the same over HTTPS, which browsers want for cameras except on localhost; empty is off", text(&c.HTTPS.Listen)},
+		{"tls.cert", groupWeb, kindPath, "certificate chain of HTTPS, a PEM file", text(&c.TLS.Cert)},
+		{"tls.key", groupWeb, kindPath, "its private key, a PEM file", text(&c.TLS.Key)},
+		{"tls.self-signed", groupWeb, kindBool, "make and keep a certificate of its own; browsers warn once", boolean(&c.TLS.SelfSigned)},
+
+		{"ice.udp", groupWebRTC, kindAddress, "one UDP address for the media of all peers; empty is port 8189 on the host of http.listen (of https.listen, when http.listen is loopback)", text(&c.ICE.UDP)},
+		{"ice.tcp", groupWebRTC, kindAddress, "TCP address for peers without UDP; empty is the same as ice.udp, off is none", text(&c.ICE.TCP)},
+		{"ice.public-ip", groupWebRTC, kindIPs, "addresses that a 1:1 NAT (a cloud, Docker) gives this machine", ips(&c.ICE.PublicIP)},
+		{"ice.servers", groupWebRTC, kindURLs, "STUN and TURN servers told to browsers; one with credentials is {url, username, credential} in the file", iceServers(&c.ICE.Servers)},
+
+		{"data", groupMedia, kindPath, "directory of live segments, recordings and keys", text(&c.Data)},
+		{"ladder", groupMedia, kindLadder, "rungs to encode, highest first; auto is 720p 480p 240p cut to what the machine encodes in real time", rungs(&c.Ladder)},
+		{"segment", groupMedia, kindDuration, "length of a media segment, a multiple of part", duration(&c.Segment)},
+		{"part", groupMedia, kindDuration, "length of a fragment", duration(&c.Part)},
+		{"window", groupMedia, kindDuration, "how far back the live playlists reach", duration(&c.Window)},
+		{"linger", groupMedia, kindDuration, "how long a stream waits for its publisher to return before it ends", duration(&c.Linger)},
+		{"ffmpeg", groupMedia, kindPath, "the ffmpeg program, version 5.1 or later", text(&c.FFmpeg)},
+
+		{"record", groupRecord, kindBool, "record every broadcast", boolean(&c.Record.Enabled)},
+		{"record.keep", groupRecord, kindDuration, "age at which a recording is deleted; 0 is never", duration(&c.Record.Keep)},
+		{"record.max-bytes", groupRecord, kindSize, "what all recordings may take together, the oldest go first; 0 is no limit", size(&c.Record.MaxBytes)},
+		{"record.min-free", groupRecord, kindSize, "what stays free on the disk; below it recording stops", size(&c.Record.MinFree)},
+
+		{"auth.publish", groupAccess, kindKeys, "keys that may publish: KEY for every stream, STREAM=KEY for one; none is everybody", streamKeys(&c.Auth.Publish)},
+		{"auth.admin", groupAccess, kindKeys, "keys that may administer; none is everybody", secrets(&c.Auth.Admin)},
+		{"insecure", groupAccess, kindBool, "let everybody who reaches an address beyond loopback publish", boolean(&c.Insecure)},
+		{"limits.streams", groupAccess, kindNumber, "live streams at once", number(&c.Limits.Streams)},
+		{"limits.sessions-per-address", groupAccess, kindNumber, "WebRTC sessions at once from one address", number(&c.Limits.SessionsPerAddress)},
+		{"limits.request-bytes", groupAccess, kindSize, "longest body of a signalling request", size(&c.Limits.RequestBytes)},
+
+		{"log.level", groupOther, kindWord, "debug, info, warn or error", level(&c.Log.Level)},
+		{"log.format", groupOther, kindWord, "text or json", text(&c.Log.Format)},
+	}
+}

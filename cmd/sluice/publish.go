@@ -1,0 +1,7 @@
+package main
+
+import "context"
+
+func publishHelp() string { return "" }
+
+func runPublish(context.Context, call) error { return nil }
