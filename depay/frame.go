@@ -1,0 +1,81 @@
+package depay
+
+import "fmt"
+
+// Kind tells the two tracks of a publisher apart.
+type Kind uint8
+
+// The kinds of media.
+const (
+	Video Kind = iota
+	Audio
+	kinds
+)
+
+// String returns "video" or "audio".
+func (k Kind) String() string {
+	switch k {
+	case Video:
+		return "video"
+	case Audio:
+		return "audio"
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}
+
+// Codec is a coding that a track is negotiated with. The zero value is none: the track does not exist.
+type Codec uint8
+
+// The codecs that are taken.
+const (
+	VP8  Codec = iota + 1 // RFC 7741
+	Opus                  // RFC 7587
+)
+
+// String returns the name as SDP spells it (RFC 8866 §6.6), or "none".
+func (c Codec) String() string {
+	switch c {
+	case 0:
+		return "none"
+	case VP8:
+		return "VP8"
+	case Opus:
+		return "opus"
+	}
+	return fmt.Sprintf("codec %d", uint8(c))
+}
+
+// ClockRate returns the RTP clock rate in Hz, which PTS and Duration of frames count in; 0 for no codec.
+func (c Codec) ClockRate() int64 {
+	switch c {
+	case VP8:
+		return 90000
+	case Opus:
+		return 48000
+	}
+	return 0
+}
+
+// Frame is one coded picture or one audio packet.
+type Frame struct {
+	Codec Codec
+
+	// PTS is the time since Depacketizer.Zero in ticks of Codec.ClockRate. It strictly increases within a kind.
+	PTS int64
+
+	// Duration is how long an audio frame plays, in ticks; 0 for video. Audio frames follow one another without overlap
+	// but for the ticks by which the clock was corrected, or by which a late frame was stamped forward.
+	Duration int64
+
+	// Key is set for a picture that needs no other one.
+	Key bool
+
+	// Filler is set for a frame that was made here and not received: a repeat frame, a black key frame, silence.
+	Filler bool
+
+	// Width and Height are the size in pixels of a key frame; 0 in all others.
+	Width, Height uint16
+
+	// Data is one whole coded frame without RTP framing. It belongs to the receiver.
+	Data []byte
+}

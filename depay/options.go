@@ -1,0 +1,82 @@
+package depay
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Defaults of Options.
+const (
+	DefaultReorderWindow = 100 * time.Millisecond
+	DefaultFrameInterval = time.Second / 30
+	DefaultFillAfter     = 100 * time.Millisecond
+)
+
+// Bounds of Options.
+const (
+	maxReorderWindow = 2 * time.Second
+	minFrameInterval = time.Second / 240
+	maxFrameInterval = time.Second
+	maxFillAfter     = 5 * time.Second
+)
+
+// Options configures a Depacketizer.
+type Options struct {
+	// Video and Audio are the codecs of the declared tracks: VP8 or none, Opus or none. At least one is needed. Every
+	// declared track has output all the time, so only what was negotiated may be declared.
+	Video, Audio Codec
+
+	// ReorderWindow is how long a packet waits for one before it that is missing, at most 2 s. It adds delay only where
+	// packets are lost. Zero: 100 ms, one NACK interval and round trip; with a longer one the repaired frames would come
+	// after the fillers that take their place.
+	ReorderWindow time.Duration
+
+	// FrameInterval is the distance between repeat frames, 1/240 s to 1 s. Tick is to be called once per interval.
+	// Zero: 1/30 s.
+	FrameInterval time.Duration
+
+	// FillAfter is the age up to which Tick fills what is missing, at most 5 s. Less than the jitter of the network costs
+	// fillers that were not needed; more delays the other track. Zero: 100 ms.
+	FillAfter time.Duration
+
+	// Emit takes each frame. It is called from Push, Tick and Detach, in order of PTS within a kind. It may call Zero and
+	// Stats, nothing else. Required.
+	Emit func(Frame)
+
+	// RequestKeyFrame asks the publisher for a key frame (RFC 4585 §6.3.1). It is called after a loss that breaks decoding
+	// and until the key frame comes, at most once in 500 ms. Nil: nobody is asked.
+	RequestKeyFrame func()
+}
+
+// Validate reports all faults of the options.
+func (o Options) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(o.Video == 0 || o.Video == VP8, "video codec %v: only VP8 is taken", o.Video)
+	check(o.Audio == 0 || o.Audio == Opus, "audio codec %v: only opus is taken", o.Audio)
+	check(o.Video != 0 || o.Audio != 0, "no track is declared")
+	check(o.ReorderWindow >= 0 && o.ReorderWindow <= maxReorderWindow,
+		"reorder window %v: want 0 to %v", o.ReorderWindow, maxReorderWindow)
+	check(o.FrameInterval == 0 || o.FrameInterval >= minFrameInterval && o.FrameInterval <= maxFrameInterval,
+		"frame interval %v: want %v to %v", o.FrameInterval, minFrameInterval, maxFrameInterval)
+	check(o.FillAfter >= 0 && o.FillAfter <= maxFillAfter, "fill after %v: want 0 to %v", o.FillAfter, maxFillAfter)
+	check(o.Emit != nil, "emit is nil: nobody takes the frames")
+	return errors.Join(errs...)
+}
+
+// withDefaults returns the options with zero values replaced.
+func (o Options) withDefaults() Options {
+	o.ReorderWindow = cmp.Or(o.ReorderWindow, DefaultReorderWindow)
+	o.FrameInterval = cmp.Or(o.FrameInterval, DefaultFrameInterval)
+	o.FillAfter = cmp.Or(o.FillAfter, DefaultFillAfter)
+	if o.RequestKeyFrame == nil {
+		o.RequestKeyFrame = func() {}
+	}
+	return o
+}
