@@ -1,0 +1,85 @@
+// Package webm writes a live WebM file (Matroska, RFC 9559, restricted as in the WebM container guidelines) of one video
+// and one audio track as they were received. Clusters last at most a second and reach the writer whole, so a process that
+// is killed leaves a file that plays up to its last second. Nothing needs seeking; when the writer can seek, Close adds
+// duration and cues.
+//
+// It makes up no frames, knows nothing of what is inside them, starts no goroutine and does not close the writer given.
+package webm
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Track tells the two tracks apart. The values are the track numbers in the file.
+type Track uint8
+
+// The tracks.
+const (
+	Video Track = 1
+	Audio Track = 2
+)
+
+// Codec names of video tracks (RFC 9559 §27.8). Audio is always A_OPUS.
+const (
+	VP8 = "V_VP8"
+	VP9 = "V_VP9"
+	AV1 = "V_AV1"
+)
+
+// Bounds of what is buffered.
+const (
+	MaxFrameSize    = 16 << 20    // bytes; a longer frame is refused
+	clusterDuration = time.Second // at most, first to last frame
+	maxClusterSize  = 4 << 20     // bytes, unless one frame is longer
+	maxClusterGrown = 2 << 20     // bytes of buffer kept from one cluster to the next
+	maxCues         = 1 << 16     // 16 bytes each; every other one is dropped when they are reached
+)
+
+var (
+	// ErrTooLarge tells that a frame is longer than MaxFrameSize.
+	ErrTooLarge = errors.New("frame too large")
+	// ErrClosed tells that the Writer has been closed.
+	ErrClosed = errors.New("webm writer closed")
+)
+
+// VideoTrack describes the video.
+type VideoTrack struct {
+	Codec         string // such as VP8
+	Width, Height uint16 // pixels of the first key frame; later ones may differ
+}
+
+// AudioTrack describes the sound, which is Opus.
+type AudioTrack struct {
+	Channels uint8  // 1 or 2
+	PreSkip  uint16 // samples at 48 kHz that a player discards at the start (RFC 7845 §5.1)
+}
+
+// Options says which tracks the file has. At least one must be there.
+type Options struct {
+	Video *VideoTrack
+	Audio *AudioTrack
+}
+
+// Validate reports all faults at once.
+func (o Options) Validate() error {
+	var faults []error
+	if o.Video == nil && o.Audio == nil {
+		faults = append(faults, errors.New("webm: no track"))
+	}
+	if v := o.Video; v != nil && v.Codec != VP8 && v.Codec != VP9 && v.Codec != AV1 {
+		faults = append(faults, fmt.Errorf("webm: video codec %q", v.Codec))
+	}
+	if v := o.Video; v != nil && (v.Width == 0 || v.Height == 0) {
+		faults = append(faults, fmt.Errorf("webm: video of %dx%d pixels", v.Width, v.Height))
+	}
+	if a := o.Audio; a != nil && (a.Channels < 1 || a.Channels > 2) {
+		faults = append(faults, fmt.Errorf("webm: %d audio channels", a.Channels))
+	}
+	return errors.Join(faults...)
+}
+
+func (o Options) has(t Track) bool {
+	return t == Video && o.Video != nil || t == Audio && o.Audio != nil
+}
