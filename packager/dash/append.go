@@ -57,7 +57,7 @@ func (w *writer) adaptationSet(a *AdaptationSet) {
 	w.positive("startWithSAP", a.StartWithSAP)
 	w.positive("maxWidth", a.MaxWidth)
 	w.positive("maxHeight", a.MaxHeight)
-	w.text("maxFrameRate", a.MaxFrameRate)
+	w.text("frameRate", a.FrameRate)
 	w.raw(">\n")
 	w.descriptors("      <Role", a.Roles)
 	w.template("      ", a.Template)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -32,30 +33,21 @@ func (d Duration) append(dst []byte) []byte {
 // String is the duration as xs:duration.
 func (d Duration) String() string { return string(d.append(nil)) }
 
-var durationPattern = regexp.MustCompile(`^P(?:(\d{1,5})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,8})M)?(?:(\d{1,10}(?:\.\d{1,12})?)S)?)?$`)
+// durationPattern takes days apart from the rest, whose letters are those of time.ParseDuration in capitals.
+var durationPattern = regexp.MustCompile(`^P(?:(\d{1,5})D)?(?:T((?:\d{1,6}H)?(?:\d{1,8}M)?(?:\d{1,9}(?:\.\d{1,12})?S)?))?$`)
 
-// maxDuration bounds what is read, so that sums cannot overflow.
-const maxDuration = 100 * 365 * 24 * time.Hour
-
-// UnmarshalText reads an xs:duration of days, hours, minutes and seconds. Years and months are refused: ISO/IEC 23009-1
-// leaves their length open, and the DASH-IF timing model forbids them.
+// UnmarshalText reads an xs:duration of days, hours, minutes and seconds, to the nanosecond. Years and months are
+// refused: ISO/IEC 23009-1 leaves their length open, and the DASH-IF timing model forbids them.
 func (d *Duration) UnmarshalText(text []byte) error {
 	parts := durationPattern.FindSubmatch(text)
 	if parts == nil {
 		return fmt.Errorf("duration %.40q: not days, hours, minutes and seconds", text)
 	}
-	seconds := 0.0
-	whole := time.Duration(0)
-	for i, unit := range []time.Duration{24 * time.Hour, time.Hour, time.Minute} {
-		n, _ := strconv.Atoi(string(parts[i+1])) // the pattern leaves digits or nothing
-		whole += time.Duration(n) * unit
+	days, _ := strconv.Atoi(string(parts[1])) // the pattern leaves digits or nothing
+	rest, err := time.ParseDuration("0s" + strings.ToLower(string(parts[2])))
+	if err != nil {
+		return fmt.Errorf("duration %.40q: %w", text, err)
 	}
-	if len(parts[4]) > 0 {
-		seconds, _ = strconv.ParseFloat(string(parts[4]), 64)
-	}
-	if whole > maxDuration || seconds > maxDuration.Seconds() {
-		return fmt.Errorf("duration %.40q: above %v", text, maxDuration)
-	}
-	*d = Duration(whole + time.Duration(seconds*float64(time.Second)+0.5))
+	*d = Duration(time.Duration(days)*24*time.Hour + rest)
 	return nil
 }

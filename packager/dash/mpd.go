@@ -44,9 +44,9 @@ type AdaptationSet struct {
 	Lang             string           `xml:"lang,attr"` // RFC 5646
 	SegmentAlignment bool             `xml:"segmentAlignment,attr"`
 	StartWithSAP     int              `xml:"startWithSAP,attr"`
-	MaxWidth         int              `xml:"maxWidth,attr"`     // pixels
-	MaxHeight        int              `xml:"maxHeight,attr"`    // pixels
-	MaxFrameRate     string           `xml:"maxFrameRate,attr"` // Hz, such as 30 or 30000/1001
+	MaxWidth         int              `xml:"maxWidth,attr"`  // pixels
+	MaxHeight        int              `xml:"maxHeight,attr"` // pixels
+	FrameRate        string           `xml:"frameRate,attr"` // Hz, such as 30 or 30000/1001, when all have the same
 	Roles            []Descriptor     `xml:"Role"`
 	Template         *SegmentTemplate `xml:"SegmentTemplate"` // of all its representations
 	Representations  []Representation `xml:"Representation"`

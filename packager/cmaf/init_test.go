@@ -1,0 +1,172 @@
+package cmaf_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"testing"
+
+	"github.com/Eyevinn/mp4ff/mp4"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/cmaf"
+)
+
+func TestParseInitOnEncoder(t *testing.T) {
+	dir := encode(t)
+	for _, tt := range []struct {
+		file string
+		want cmaf.Init
+	}{
+		{"init-0.mp4", cmaf.Init{TrackID: 1, Timescale: 15360, Codec: "avc1.42C00B", Video: true, Width: 160, Height: 90}},
+		{"init-1.mp4", cmaf.Init{TrackID: 1, Timescale: 48000, Codec: "mp4a.40.2", SampleRate: 48000, Channels: 2}},
+	} {
+		t.Run(tt.file, func(t *testing.T) {
+			b := read(t, dir, tt.file)
+			got, err := cmaf.ParseInit(b)
+			require.NoError(t, err)
+			tt.want.Brands = []string{"iso6", "iso6", "cmfc", "mp41"}
+			tt.want.Defaults.TrackID = 1
+			require.Equal(t, tt.want, got)
+			require.True(t, got.CMAF())
+			sameAsIndependent(t, b, got)
+		})
+	}
+}
+
+// sameAsIndependent compares with what another implementation reads.
+func sameAsIndependent(t *testing.T, b []byte, got cmaf.Init) {
+	t.Helper()
+	file, err := mp4.DecodeFile(bytes.NewReader(b))
+	require.NoError(t, err)
+	trak := file.Init.Moov.Trak
+	require.Equal(t, trak.Mdia.Mdhd.Timescale, got.Timescale)
+	require.Equal(t, trak.Tkhd.TrackID, got.TrackID)
+	stsd := trak.Mdia.Minf.Stbl.Stsd
+	if got.Video {
+		config := stsd.AvcX.AvcC.DecConfRec
+		profile := []byte{config.AVCProfileIndication, config.ProfileCompatibility, config.AVCLevelIndication}
+		require.Equal(t, append([]byte("avc1."), bytes.ToUpper([]byte(hex(profile)))...), []byte(got.Codec))
+		return
+	}
+	require.EqualValues(t, stsd.Mp4a.SampleRate, got.SampleRate)
+	require.EqualValues(t, stsd.Mp4a.ChannelCount, got.Channels)
+}
+
+func hex(b []byte) string {
+	const digits = "0123456789abcdef"
+	var out []byte
+	for _, c := range b {
+		out = append(out, digits[c>>4], digits[c&15])
+	}
+	return string(out)
+}
+
+// initSegment makes an init segment with the given sample entries.
+func initSegment(entries ...[]byte) []byte {
+	stsd := bx("stsd", words(0, uint32(len(entries))), bytes.Join(entries, nil))
+	mdia := bx("mdia", bx("mdhd", words(0, 0, 0, 48000, 0, 0)), bx("minf", bx("stbl", stsd)))
+	return slices.Concat(bx("ftyp", []byte("iso6"), words(512), []byte("iso6cmf2")),
+		bx("moov", bx("trak", bx("tkhd", words(0, 0, 0, 3)), mdia), bx("mvex", bx("trex", words(0, 3, 1, 1024, 9, 0x10000)))))
+}
+
+func mp4a(esds ...byte) []byte {
+	fixed := make([]byte, 28)
+	fixed[17] = 6
+	binary.BigEndian.PutUint32(fixed[24:], 44100<<16)
+	return bx("mp4a", fixed, bx("esds", words(0), esds))
+}
+
+func avc1(kind string, avcC ...byte) []byte {
+	fixed := make([]byte, 78)
+	fixed[24], fixed[25], fixed[27] = 5, 0, 200
+	return bx(kind, fixed, bx("avcC", avcC))
+}
+
+func esds(object byte, config ...byte) []byte {
+	decoder := slices.Concat([]byte{4, byte(15 + len(config)), object}, make([]byte, 12), []byte{5, byte(len(config))}, config)
+	return slices.Concat([]byte{3, byte(3 + len(decoder)), 0, 0, 0}, decoder)
+}
+
+func TestParseInit(t *testing.T) {
+	tests := []struct {
+		name  string
+		entry []byte
+		codec string
+	}{
+		{"AVC", avc1("avc1", 1, 0x4d, 0x40, 0x1f), "avc1.4D401F"},
+		{"AVC with parameter sets in the stream", avc1("avc3", 1, 100, 0, 40), "avc3.640028"},
+		{"AAC-LC", mp4a(esds(0x40, 0x11, 0x90)...), "mp4a.40.2"},
+		{"HE-AAC", mp4a(esds(0x40, 0x2b, 0x92)...), "mp4a.40.5"},
+		{"USAC, an escaped object type", mp4a(esds(0x40, 0xf9, 0x40)...), "mp4a.40.42"},
+		{"long descriptor lengths", mp4a(append([]byte{3, 0x80, 0x80, 0x80, 25, 0, 0, 0xe0, 0, 0, 1, 'u', 0, 0},
+			append([]byte{4, 0x80, 17, 0x40}, append(make([]byte, 12), 5, 2, 0x11, 0x90)...)...)...), "mp4a.40.2"},
+		{"an unknown entry first", slices.Concat(bx("wvtt"), avc1("avc1", 1, 0x42, 0xc0, 0x1e)), "avc1.42C01E"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := cmaf.ParseInit(initSegment(tt.entry))
+			require.NoError(t, err)
+			require.Equal(t, tt.codec, got.Codec)
+			require.Equal(t, cmaf.Defaults{TrackID: 3, Duration: 1024, Size: 9, Flags: 0x10000}, got.Defaults)
+			if got.Video {
+				require.Equal(t, []int{1280, 200}, []int{got.Width, got.Height})
+			} else {
+				require.Equal(t, []int{44100, 6}, []int{got.SampleRate, got.Channels})
+			}
+		})
+	}
+}
+
+func TestParseInitRefuses(t *testing.T) {
+	aac := mp4a(esds(0x40, 0x11, 0x90)...)
+	tests := []struct {
+		name string
+		file []byte
+		want string
+	}{
+		{"nothing", nil, "not exactly one track"},
+		{"too much", make([]byte, cmaf.MaxInit+1), "init segment of 65537 bytes: more than 65536"},
+		{"two tracks", append(initSegment(aac), initSegment(aac)...), "not exactly one track"},
+		{"no codec", initSegment(), "no sample entry of a known codec"},
+		{"no time scale", bx("moov", bx("trak")), "no time scale"},
+		{"a short avcC", initSegment(avc1("avc1", 1, 2, 3)), `box "avcC" at 222: shorter than its fields`},
+		{"a short visual entry", initSegment(bx("avc1")), `box "avc1" at 136: shorter than its fields`},
+		{"a short audio entry", initSegment(bx("mp4a")), `box "mp4a" at 136: shorter than its fields`},
+		{"MP3", initSegment(mp4a(esds(0x6b, 0, 0)...)), "not MPEG-4 audio: object type 0x6b"},
+		{"an esds of other descriptors", initSegment(mp4a(6, 1, 2)), "shorter than its fields"},
+		{"a truncated moov", initSegment(aac)[:100], "size does not fit"},
+		{"a short stsd", bx("moov", bx("trak", bx("mdia", bx("minf", bx("stbl", bx("stsd")))))), `box "stsd" at 40: shorter than its fields`},
+		{"a crooked ftyp", bx("ftyp", []byte("iso6")), "shorter than its fields"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := cmaf.ParseInit(tt.file)
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+}
+
+func FuzzParseInit(f *testing.F) {
+	dir := encode(f)
+	f.Add(read(f, dir, "init-0.mp4"))
+	f.Add(read(f, dir, "init-1.mp4"))
+	f.Add(initSegment(mp4a(esds(0x40, 0xf9, 0x40)...)))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, err := cmaf.ParseInit(b)
+		if err == nil {
+			require.NotZero(t, got.Timescale)
+			require.NotEmpty(t, got.Codec)
+		}
+	})
+}
+
+func BenchmarkParseInit(b *testing.B) {
+	file := initSegment(avc1("avc1", 1, 0x4d, 0x40, 0x1f))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := cmaf.ParseInit(file); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
