@@ -1,0 +1,76 @@
+package ingest
+
+import (
+	"net/http"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+// postEcho sets up a session that gets back what it sends.
+func (s *Server) postEcho(w http.ResponseWriter, r *http.Request) *problem {
+	o, problem := s.readOffer(w, r, echo)
+	if problem != nil {
+		return problem
+	}
+	return s.open(w, r, o, "/echo/", "", (*session).echo)
+}
+
+// echo sends each track back on the transceiver that it came on: read loop, track, write, in one goroutine.
+func (s *session) echo() error {
+	for _, t := range s.tracks {
+		local, err := webrtc.NewTrackLocalStaticRTP(t.codec.RTPCodecCapability, string(t.kind), "echo")
+		if err != nil {
+			return err
+		}
+		sender, err := s.pc.AddTrack(local)
+		if err != nil {
+			return err
+		}
+		t.Subscribe(&echoTrack{local: local})
+		s.loop(func() { t.forwardRequests(sender) })
+	}
+	return nil
+}
+
+// echoTrack is a Subscriber that writes to the connection the packets came from.
+type echoTrack struct {
+	local *webrtc.TrackLocalStaticRTP
+	out   rtp.Packet // kept so that writing does not allocate
+}
+
+// Deliver implements Subscriber. Header extensions are left out: they are about the way here, not the way back.
+func (e *echoTrack) Deliver(p *Packet) {
+	if p.Report != nil {
+		return // pion makes reports for the way back
+	}
+	e.out = p.RTP
+	e.out.Extension, e.out.Extensions, e.out.CSRC = false, nil, nil
+	// It fails only when the connection is down, which ends the session anyway.
+	_ = e.local.WriteRTP(&e.out)
+}
+
+// End implements Subscriber.
+func (e *echoTrack) End() {}
+
+// forwardRequests passes on the receiver's wishes for a key frame (RFC 4585 §6.3.1, RFC 5104 §4.3.1).
+func (t *Track) forwardRequests(r rtpReader) {
+	buf := make([]byte, maxPacket)
+	for {
+		n, _, err := r.Read(buf)
+		if err != nil {
+			return
+		}
+		packets, err := rtcp.Unmarshal(buf[:n])
+		if err != nil {
+			continue // nothing to do about a broken report
+		}
+		for _, p := range packets {
+			switch p.(type) {
+			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+				t.RequestKeyFrame()
+			}
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package ingest
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+)
+
+const (
+	typeSDP      = "application/sdp"
+	typeFragment = "application/trickle-ice-sdpfrag"
+	// bodyTimeout is how long a client may take to send its body.
+	bodyTimeout = 10 * time.Second
+)
+
+const (
+	endpointMethods = "POST, GET, HEAD, OPTIONS"
+	sessionMethods  = "PATCH, DELETE, GET, HEAD, OPTIONS"
+)
+
+// streamName is the grammar of {stream}.
+var streamName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
+// WHIP serves /whip/{stream} and /whip/{stream}/{session}.
+func (s *Server) WHIP() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		stream, id, isSession := strings.Cut(strings.TrimPrefix(r.URL.Path, "/whip/"), "/")
+		switch {
+		case !streamName.MatchString(stream):
+			refuse(http.StatusBadRequest, "Stream names have 1 to 64 letters, digits, _ and -, and begin with a letter or digit.").write(w)
+		case isSession && id != "":
+			s.serveSession(w, r)
+		case isSession:
+			refuse(http.StatusNotFound, "There is nothing here: leave out the slash at the end.").write(w)
+		default:
+			s.serveEndpoint(w, r, func(w http.ResponseWriter, r *http.Request) *problem { return s.postWHIP(w, r, stream) })
+		}
+	})
+}
+
+// Echo serves POST /echo and /echo/{session}.
+func (s *Server) Echo() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.TrimPrefix(r.URL.Path, "/echo") != "" {
+			s.serveSession(w, r)
+			return
+		}
+		s.serveEndpoint(w, r, s.postEcho)
+	})
+}
+
+// serveEndpoint answers at the address that offers are posted to (RFC 9725 §4.1, §4.2).
+func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request, post func(http.ResponseWriter, *http.Request) *problem) {
+	switch r.Method {
+	case http.MethodPost:
+		if p := s.limited(r, post, w); p != nil {
+			p.write(w)
+		}
+	case http.MethodOptions:
+		w.Header().Set("Accept-Post", typeSDP)
+		w.Header().Set("Allow", endpointMethods)
+		s.announceServers(w, r)
+		w.WriteHeader(http.StatusOK)
+	case http.MethodGet, http.MethodHead:
+		w.Header().Set("Accept-Post", typeSDP)
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		methodNotAllowed(endpointMethods).write(w)
+	}
+}
+
+// serveSession answers at a session's address.
+func (s *Server) serveSession(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodOptions {
+		// The same for every address: a preflight must not tell which sessions there are.
+		w.Header().Set("Accept-Patch", typeFragment)
+		w.Header().Set("Allow", sessionMethods)
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	sess := s.session(r.URL.Path)
+	if sess == nil {
+		refuse(http.StatusNotFound, "There is no such session: it has ended, or never was.").write(w)
+		return
+	}
+	switch r.Method {
+	case http.MethodPatch, http.MethodDelete:
+		act := s.patch
+		if r.Method == http.MethodDelete {
+			act = s.delete
+		}
+		if p := s.limited(r, func(w http.ResponseWriter, r *http.Request) *problem { return act(w, r, sess) }, w); p != nil {
+			p.write(w)
+		}
+	case http.MethodGet, http.MethodHead:
+		w.Header().Set("Accept-Patch", typeFragment)
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		methodNotAllowed(sessionMethods).write(w)
+	}
+}
+
+// limited runs the handler unless the client asks too often (RFC 9725 §5).
+func (s *Server) limited(r *http.Request, handler func(http.ResponseWriter, *http.Request) *problem, w http.ResponseWriter) *problem {
+	if !s.rates.allow(clientOf(r), time.Now()) {
+		return refuse(http.StatusTooManyRequests, "Your address asks too often: wait a second.").after(1)
+	}
+	return handler(w, r)
+}
+
+// announceServers lists the ICE servers (RFC 9725 §4.6), except in a preflight, which nobody is authenticated for.
+func (s *Server) announceServers(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+		return
+	}
+	for _, link := range s.links {
+		w.Header().Add("Link", link)
+	}
+}
+
+// iceLinks writes one Link for each URL; turns: come last, for clients that do not know them.
+func iceLinks(servers []ICEServer) []string {
+	var links, last []string
+	for _, server := range servers {
+		for _, url := range server.URLs {
+			link := "<" + url + `>; rel="ice-server"`
+			if strings.HasPrefix(url, "turn") && server.Username != "" {
+				link += `; username="` + server.Username + `"; credential="` + server.Credential + `"; credential-type="password"`
+			}
+			if strings.HasPrefix(url, "turns:") {
+				last = append(last, link)
+			} else {
+				links = append(links, link)
+			}
+		}
+	}
+	return append(links, last...)
+}
+
+// readBody reads a body of the type wanted, in bounded time and size.
+func readBody(w http.ResponseWriter, r *http.Request, want string, limit int64) ([]byte, *problem) {
+	if got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || got != want {
+		return nil, refuse(http.StatusUnsupportedMediaType, "Send the body as Content-Type: %s.", want)
+	}
+	conn := http.NewResponseController(w)
+	// Not every ResponseWriter has a deadline; the server's own limits hold for those.
+	_ = conn.SetReadDeadline(time.Now().Add(bodyTimeout))
+	defer func() { _ = conn.SetReadDeadline(time.Time{}) }()
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var tooLong *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLong):
+		return nil, refuse(http.StatusRequestEntityTooLarge, "The body is longer than %d bytes.", limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, refuse(http.StatusRequestTimeout, "The body did not come within %v.", bodyTimeout)
+	case err != nil:
+		return nil, refuse(http.StatusBadRequest, "The body could not be read: %v.", err)
+	}
+	return body, nil
+}
+
+func methodNotAllowed(methods string) *problem {
+	p := refuse(http.StatusMethodNotAllowed, "Use one of %s.", methods)
+	p.allow = methods
+	return p
+}

@@ -1,0 +1,71 @@
+package ingest
+
+import (
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// maxClients bounds the clients whose rate is remembered.
+const maxClients = 8192
+
+// client is who a request is counted for: an IPv4 address, or the /64 of an IPv6 one. The zero value stands for all whose
+// address is not known.
+type client = netip.Prefix
+
+func clientOf(r *http.Request) client {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return client{}
+	}
+	addr := ap.Addr().Unmap().WithZone("")
+	bits := 64
+	if addr.Is4() {
+		bits = 32
+	}
+	prefix, _ := addr.Prefix(bits) // bits fit by construction
+	return prefix
+}
+
+// rateLimiter gives each client a token bucket.
+type rateLimiter struct {
+	rate rate.Limit
+
+	mu      sync.Mutex
+	buckets map[client]*rate.Limiter
+}
+
+func newRateLimiter(perSecond float64) *rateLimiter {
+	return &rateLimiter{rate: rate.Limit(perSecond), buckets: map[client]*rate.Limiter{}}
+}
+
+func (l *rateLimiter) allow(c client, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.buckets[c]
+	if b == nil {
+		if len(l.buckets) >= maxClients {
+			l.forget(now)
+		}
+		if len(l.buckets) >= maxClients {
+			return false
+		}
+		b = rate.NewLimiter(l.rate, l.burst())
+		l.buckets[c] = b
+	}
+	return b.AllowN(now, 1)
+}
+
+func (l *rateLimiter) burst() int { return max(int(float64(l.rate)*burstSeconds), 1) }
+
+// forget drops the buckets that are full again: a new one would be no different.
+func (l *rateLimiter) forget(now time.Time) {
+	for c, b := range l.buckets {
+		if b.TokensAt(now) >= float64(l.burst()) {
+			delete(l.buckets, c)
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package ingest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+)
+
+// gatherTimeout bounds the wait for local candidates. They are known at once: no server is asked for them.
+const gatherTimeout = 5 * time.Second
+
+// negotiation is what a session and its client have agreed on. mu serializes their exchanges.
+type negotiation struct {
+	mu    sync.Mutex
+	offer *offer
+	etag  string // quoted, names the ICE session (RFC 9725 §4.3.1)
+}
+
+// accept applies the first offer. The tracks are known afterwards, and media not yet flowing.
+func (s *session) accept(o *offer, pool *packetPool) error {
+	text, err := o.text()
+	if err != nil {
+		return fmt.Errorf("write offer: %w", err)
+	}
+	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text}); err != nil {
+		return fmt.Errorf("apply offer: %w", err)
+	}
+	for _, tr := range s.pc.GetTransceivers() {
+		codecs := tr.Receiver().GetParameters().Codecs
+		if len(codecs) == 0 {
+			return errors.New(takenCodecs)
+		}
+		s.tracks = append(s.tracks, newTrack(Kind(tr.Kind().String()), tr.Mid(), codecs[0], pool))
+	}
+	s.negotiation.offer, s.negotiation.etag = o, newETag()
+	return nil
+}
+
+// answer starts ICE and DTLS and returns the answer with all candidates (RFC 9725 §4.3.2).
+func (s *session) answer(ctx context.Context, public []string) (*sdp.SessionDescription, error) {
+	answer, err := s.pc.CreateAnswer(&webrtc.AnswerOptions{OfferAnswerOptions: webrtc.OfferAnswerOptions{ICETricklingSupported: true}})
+	if err != nil {
+		return nil, fmt.Errorf("create answer: %w", err)
+	}
+	if err := s.pc.SetLocalDescription(answer); err != nil {
+		return nil, fmt.Errorf("apply answer: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, gatherTimeout)
+	defer cancel()
+	select {
+	case <-s.gathered:
+	case <-s.closing:
+		return nil, s.endReason()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("gather candidates: %w", ctx.Err())
+	}
+	desc := &sdp.SessionDescription{}
+	if err := desc.UnmarshalString(s.pc.LocalDescription().SDP); err != nil {
+		return nil, fmt.Errorf("read answer: %w", err)
+	}
+	tidyAnswer(desc, public)
+	return desc, nil
+}
+
+// trickle adds the client's candidates (RFC 9725 §4.3.2).
+func (s *session) trickle(f fragment) error {
+	first, _ := s.negotiation.offer.desc.MediaDescriptions[0].Attribute("mid")
+	for _, c := range f.candidates {
+		if err := s.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: "candidate:" + c, SDPMid: &first}); err != nil {
+			return fmt.Errorf("add candidate: %w", err)
+		}
+	}
+	return nil
+}
+
+// restart gives the session new ICE credentials on both sides (RFC 9725 §4.3.3). Pion restarts ICE when an offer changes the
+// credentials, so the first offer is applied once more with the new ones. All that can be wrong with them has been checked
+// before: until then the running ICE session is not touched.
+func (s *session) restart(ctx context.Context, f fragment, public []string) (*sdp.SessionDescription, error) {
+	next, err := s.negotiation.offer.restarted(f)
+	if err != nil {
+		return nil, fmt.Errorf("renew offer: %w", err)
+	}
+	s.declareSources(next.desc)
+	text, err := next.text()
+	if err != nil {
+		return nil, fmt.Errorf("write offer: %w", err)
+	}
+	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text}); err != nil {
+		return nil, fmt.Errorf("apply renewed offer: %w", err)
+	}
+	desc, err := s.answer(ctx, public)
+	if err != nil {
+		return nil, err
+	}
+	s.negotiation.offer, s.negotiation.etag = next, newETag()
+	return desc, nil
+}
+
+// declareSources writes the SSRCs that the client uses without having offered them: pion would take their absence from a
+// second offer as the end of the track.
+func (s *session) declareSources(desc *sdp.SessionDescription) {
+	for _, m := range desc.MediaDescriptions {
+		mid, _ := m.Attribute("mid")
+		if _, declared := m.Attribute("ssrc"); declared {
+			continue
+		}
+		if ssrc, ok := s.trackByMid(mid).source(); ok {
+			m.WithValueAttribute("ssrc", strconv.FormatUint(uint64(ssrc), 10)+" cname:sluice")
+		}
+	}
+}
+
+func newETag() string { return strconv.Quote(rand.Text()) }
+
+// tidyAnswer leaves out candidates for RTCP, which is multiplexed, says so (RFC 9725 §4.4.1), and puts the candidate that
+// reaches most clients first, since some try no other.
+func tidyAnswer(desc *sdp.SessionDescription, public []string) {
+	for _, m := range desc.MediaDescriptions {
+		var candidates []sdp.Attribute
+		rest := make([]sdp.Attribute, 0, len(m.Attributes)+1)
+		for _, a := range m.Attributes {
+			switch f := strings.Fields(a.Value); {
+			case a.Key == "candidate" && f[1] == "1":
+				candidates = append(candidates, a)
+			case a.Key == "candidate", a.Key == "end-of-candidates":
+			case a.Key == "rtcp-mux":
+				rest = append(rest, a, sdp.NewPropertyAttribute("rtcp-mux-only"))
+			default:
+				rest = append(rest, a)
+			}
+		}
+		slices.SortStableFunc(candidates, func(a, b sdp.Attribute) int {
+			return candidateRank(a.Value, public) - candidateRank(b.Value, public)
+		})
+		m.Attributes = append(rest, candidates...)
+	}
+	desc.MediaDescriptions[0].WithPropertyAttribute("end-of-candidates")
+}
+
+// candidateRank: UDP before TCP; public addresses, then IPv4, then IPv6, then loopback.
+func candidateRank(value string, public []string) int {
+	f := strings.Fields(value)
+	rank := 0
+	if !strings.EqualFold(f[2], "udp") {
+		rank = 10
+	}
+	switch address := f[4]; {
+	case slices.Contains(public, address):
+		return rank
+	case strings.HasPrefix(address, "127."), address == "::1":
+		return rank + 3
+	case strings.Contains(address, ":"):
+		return rank + 2
+	}
+	return rank + 1
+}
+
+// answerFragment is the part of an answer that a restart returns (RFC 9725 §4.3.3).
+func answerFragment(desc *sdp.SessionDescription) []byte {
+	var b strings.Builder
+	for _, a := range desc.Attributes {
+		if a.Key == "ice-options" || a.Key == "group" {
+			fmt.Fprintf(&b, "a=%s:%s\r\n", a.Key, a.Value)
+		}
+	}
+	first := desc.MediaDescriptions[0]
+	fmt.Fprintf(&b, "m=%s\r\n", first.MediaName.String())
+	for _, key := range []string{"mid", "ice-ufrag", "ice-pwd"} {
+		fmt.Fprintf(&b, "a=%s:%s\r\n", key, attribute(desc, first, key))
+	}
+	for _, a := range first.Attributes {
+		if a.Key == "candidate" {
+			fmt.Fprintf(&b, "a=candidate:%s\r\n", a.Value)
+		}
+	}
+	b.WriteString("a=end-of-candidates\r\n")
+	return []byte(b.String())
+}

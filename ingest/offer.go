@@ -1,0 +1,279 @@
+package ingest
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/pion/sdp/v3"
+)
+
+// purpose tells the offers of publishers and of the echo apart.
+type purpose struct {
+	directions []string // that the client may offer
+	advice     string   // when it offers another
+}
+
+var (
+	publish = purpose{[]string{"sendonly", "sendrecv"}, "offer a=sendonly: this address only takes media in (RFC 9725 §4.2)"}
+	echo    = purpose{[]string{"sendrecv"}, "offer a=sendrecv: the echo sends back what it gets"}
+)
+
+const takenCodecs = "Sluice takes VP8 video and Opus audio"
+
+// offer is a description that has been checked: bounded, complete, with no more than pion needs to see.
+type offer struct {
+	desc       *sdp.SessionDescription
+	ufrag, pwd string
+}
+
+// parseOffer checks a client's offer and takes out what we do not use: simulcast layers beyond the first one (RFC 8853
+// §5.3.2), and candidates that cannot be reached from here (RFC 9725 §4.3.2).
+func parseOffer(body []byte, use purpose) (*offer, *problem) {
+	desc := &sdp.SessionDescription{}
+	if err := desc.Unmarshal(body); err != nil {
+		return nil, refuse(http.StatusBadRequest, "The offer is not SDP that can be read (%v): send what createOffer made, unchanged.", err)
+	}
+	if n := len(desc.MediaDescriptions); n == 0 || n > maxSections {
+		return nil, refuse(http.StatusBadRequest, "The offer has %d media sections: offer one audio, one video or both.", n)
+	}
+	checks := []func(*sdp.SessionDescription) *problem{checkKinds, checkBundle, checkTransport, use.checkDirections, checkStreams, checkCodecs, keepCandidates}
+	for _, check := range checks {
+		if p := check(desc); p != nil {
+			return nil, p
+		}
+	}
+	first := desc.MediaDescriptions[0]
+	ufrag, pwd := attribute(desc, first, "ice-ufrag"), attribute(desc, first, "ice-pwd")
+	return &offer{desc: desc, ufrag: ufrag, pwd: pwd}, nil
+}
+
+// checkKinds refuses more than one section of a kind, and kinds that are no media (RFC 9725 §4.4.2).
+func checkKinds(desc *sdp.SessionDescription) *problem {
+	seen := map[string]bool{}
+	for _, m := range desc.MediaDescriptions {
+		kind := m.MediaName.Media
+		if kind != "audio" && kind != "video" {
+			return refuse(http.StatusUnprocessableEntity, "The offer has a section of kind %q: offer audio and video only.", kind)
+		}
+		if seen[kind] {
+			return refuse(http.StatusUnprocessableEntity, "The offer has more than one %s section: offer at most one audio and one video track.", kind)
+		}
+		seen[kind] = true
+		if _, bundled := m.Attribute("bundle-only"); m.MediaName.Port.Value == 0 && !bundled {
+			return refuse(http.StatusBadRequest, "The %s section of the offer is switched off (port 0): leave it out instead.", kind)
+		}
+	}
+	return nil
+}
+
+// checkBundle wants all sections on one transport (RFC 9725 §4.4.1).
+func checkBundle(desc *sdp.SessionDescription) *problem {
+	var group []string
+	for _, a := range desc.Attributes {
+		if f := strings.Fields(a.Value); a.Key == "group" && len(f) > 0 && f[0] == "BUNDLE" {
+			group = f[1:]
+			break
+		}
+	}
+	mids := map[string]bool{}
+	for _, m := range desc.MediaDescriptions {
+		mid, _ := m.Attribute("mid")
+		if mid == "" || mids[mid] {
+			return refuse(http.StatusBadRequest, "Each media section of the offer needs an a=mid of its own.")
+		}
+		mids[mid] = true
+		if len(desc.MediaDescriptions) > 1 && !slices.Contains(group, mid) {
+			return refuse(http.StatusBadRequest, "Put all media sections in one a=group:BUNDLE (RFC 9725 §4.4.1).")
+		}
+	}
+	return nil
+}
+
+// checkTransport wants ICE credentials (RFC 8839 §5.4), a fingerprint and a DTLS role in every section.
+func checkTransport(desc *sdp.SessionDescription) *problem {
+	for _, m := range desc.MediaDescriptions {
+		if !validCredentials(attribute(desc, m, "ice-ufrag"), attribute(desc, m, "ice-pwd")) {
+			return refuse(http.StatusBadRequest, "The offer needs a=ice-ufrag (4 to 256 characters) and a=ice-pwd (22 to 256).")
+		}
+		if len(strings.Fields(attribute(desc, m, "fingerprint"))) != 2 {
+			return refuse(http.StatusBadRequest, "The offer needs a=fingerprint with a hash function and a hash: Sluice takes encrypted media only.")
+		}
+		switch setup := attribute(desc, m, "setup"); setup {
+		case "actpass", "active", "passive":
+		default:
+			return refuse(http.StatusBadRequest, "The offer has a=setup:%s: offer a=setup:actpass (RFC 9725 §4.4.4).", setup)
+		}
+	}
+	return nil
+}
+
+// checkDirections writes the direction into each section: it may stand for all (RFC 8866 §6.7), and sendrecv for none.
+func (use purpose) checkDirections(desc *sdp.SessionDescription) *problem {
+	for _, m := range desc.MediaDescriptions {
+		direction := directionOf(m.Attributes)
+		if direction == "" {
+			if direction = directionOf(desc.Attributes); direction == "" {
+				direction = "sendrecv"
+			}
+			m.Attributes = append(m.Attributes, sdp.NewPropertyAttribute(direction))
+		}
+		if !slices.Contains(use.directions, direction) {
+			return refuse(http.StatusBadRequest, "The %s section of the offer is a=%s: %s.", m.MediaName.Media, direction, use.advice)
+		}
+	}
+	return nil
+}
+
+func directionOf(attributes []sdp.Attribute) string {
+	for _, a := range attributes {
+		switch a.Key {
+		case "sendrecv", "sendonly", "recvonly", "inactive":
+			return a.Key
+		}
+	}
+	return ""
+}
+
+// checkStreams wants one MediaStream with one track for each kind (RFC 9725 §4.4.2), and drops the marks of simulcast.
+func checkStreams(desc *sdp.SessionDescription) *problem {
+	streams := map[string]bool{}
+	for _, m := range desc.MediaDescriptions {
+		m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool { return a.Key == "simulcast" || a.Key == "rid" })
+		sources, problem := primarySources(m)
+		if problem != nil {
+			return problem
+		}
+		if len(sources) > 1 {
+			return refuse(http.StatusUnprocessableEntity, "The %s section of the offer has more than one track: send one.", m.MediaName.Media)
+		}
+		for _, a := range m.Attributes {
+			if id, _, _ := strings.Cut(a.Value, " "); a.Key == "msid" && id != "-" {
+				streams[id] = true
+			}
+		}
+	}
+	if len(streams) > 1 {
+		return refuse(http.StatusUnprocessableEntity, "The offer has more than one MediaStream: put audio and video into the same.")
+	}
+	return nil
+}
+
+// primarySources lists the SSRCs of a section less those that repair others (RFC 5576 §4.2, RFC 4588 §8.5).
+func primarySources(m *sdp.MediaDescription) (map[string]bool, *problem) {
+	sources := map[string]bool{}
+	for _, a := range m.Attributes {
+		if a.Key == "ssrc" {
+			id, _, _ := strings.Cut(a.Value, " ")
+			sources[id] = true
+		}
+		if len(sources) > maxSSRCs {
+			return nil, refuse(http.StatusBadRequest, "The offer has more than %d sources in one section.", maxSSRCs)
+		}
+	}
+	for _, a := range m.Attributes {
+		if f := strings.Fields(a.Value); a.Key == "ssrc-group" && len(f) > 2 && (f[0] == "FID" || f[0] == "FEC-FR") {
+			for _, repair := range f[2:] {
+				delete(sources, repair)
+			}
+		}
+	}
+	return sources, nil
+}
+
+// checkCodecs refuses the whole offer when one section has no codec that we take: never a part of it (RFC 9725 §4.4.3).
+func checkCodecs(desc *sdp.SessionDescription) *problem {
+	wanted := map[string]string{"audio": "opus/48000/2", "video": "vp8/90000"}
+	for _, m := range desc.MediaDescriptions {
+		found := slices.ContainsFunc(m.Attributes, func(a sdp.Attribute) bool {
+			pt, codec, _ := strings.Cut(a.Value, " ")
+			return a.Key == "rtpmap" && strings.EqualFold(strings.TrimSpace(codec), wanted[m.MediaName.Media]) && slices.Contains(m.MediaName.Formats, pt)
+		})
+		if !found {
+			return refuse(http.StatusUnprocessableEntity, "The %s section of the offer has no codec in common with the server: %s.", m.MediaName.Media, takenCodecs)
+		}
+	}
+	return nil
+}
+
+// keepCandidates moves the candidates that can be used to the first section: all sections share one transport.
+func keepCandidates(desc *sdp.SessionDescription) *problem {
+	var kept []string
+	lines := 0
+	isCandidate := func(a sdp.Attribute) bool { return a.Key == "candidate" }
+	for _, m := range desc.MediaDescriptions {
+		for _, a := range m.Attributes {
+			if !isCandidate(a) {
+				continue
+			}
+			if lines++; lines > maxCandidates*maxSections {
+				return refuse(http.StatusBadRequest, "The offer has too many candidates: send at most %d.", maxCandidates)
+			}
+			c, err := parseCandidate(a.Value)
+			if err != nil {
+				return refuse(http.StatusBadRequest, "The offer has a candidate that cannot be read: %v.", err)
+			}
+			if c != "" && !slices.Contains(kept, c) {
+				kept = append(kept, c)
+			}
+		}
+		m.Attributes = slices.DeleteFunc(m.Attributes, isCandidate)
+	}
+	if len(kept) > maxCandidates {
+		return refuse(http.StatusBadRequest, "The offer has %d candidates: send at most %d.", len(kept), maxCandidates)
+	}
+	for _, c := range kept {
+		desc.MediaDescriptions[0].WithValueAttribute("candidate", c)
+	}
+	return nil
+}
+
+// attribute reads what may stand in a section or for all of them.
+func attribute(desc *sdp.SessionDescription, m *sdp.MediaDescription, key string) string {
+	if v, ok := m.Attribute(key); ok {
+		return v
+	}
+	v, _ := desc.Attribute(key)
+	return v
+}
+
+func validCredentials(ufrag, pwd string) bool {
+	return len(ufrag) >= 4 && len(ufrag) <= 256 && len(pwd) >= 22 && len(pwd) <= 256
+}
+
+// text is the offer as pion reads it.
+func (o *offer) text() (string, error) {
+	b, err := o.desc.Marshal()
+	return string(b), err
+}
+
+// restarted is the offer with new ICE credentials and candidates instead of the old ones (RFC 8839 §4.4.1.1.1).
+func (o *offer) restarted(f fragment) (*offer, error) {
+	text, err := o.text()
+	if err != nil {
+		return nil, err
+	}
+	desc := &sdp.SessionDescription{}
+	if err := desc.UnmarshalString(text); err != nil {
+		return nil, err
+	}
+	desc.Attributes = withoutICE(desc.Attributes)
+	for _, m := range desc.MediaDescriptions {
+		m.Attributes = withoutICE(m.Attributes)
+		m.WithICECredentials(f.ufrag, f.pwd)
+	}
+	for _, c := range f.candidates {
+		desc.MediaDescriptions[0].WithValueAttribute("candidate", c)
+	}
+	return &offer{desc: desc, ufrag: f.ufrag, pwd: f.pwd}, nil
+}
+
+func withoutICE(attributes []sdp.Attribute) []sdp.Attribute {
+	return slices.DeleteFunc(attributes, func(a sdp.Attribute) bool {
+		switch a.Key {
+		case "ice-ufrag", "ice-pwd", "candidate", "end-of-candidates":
+			return true
+		}
+		return false
+	})
+}

@@ -1,0 +1,132 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+)
+
+// Limits that hold unless Options says otherwise, and those that nobody needs to change.
+const (
+	defaultMaxSDP                  = 64 << 10
+	defaultMaxStreams              = 64
+	defaultMaxSessions             = 256
+	defaultMaxPerAddress           = 64
+	defaultRequestsPerSecond       = 20
+	burstSeconds                   = 5 // of requests that an address may save up
+	maxFragment              int64 = 16 << 10
+	maxSections                    = 4  // m-sections in a description or fragment
+	maxCandidates                  = 64 // candidates in a description or fragment
+	maxSSRCs                       = 16 // a=ssrc sources in one m-section
+)
+
+// Options configures a Server. The zero value listens on a free UDP port of the loopback address.
+type Options struct {
+	// UDPListen is the host:port for the media of all peers. An empty host, 0.0.0.0 or [::] means every interface.
+	// Port 0 takes a free one. Default: 127.0.0.1:0.
+	UDPListen string
+	// TCPListen is the host:port of the fallback for networks that block UDP (RFC 6544, passive). Default: off.
+	TCPListen string
+	// PublicIPs are announced besides the sockets' own addresses, for a server behind 1:1 NAT.
+	PublicIPs []string
+	// ICEServers are announced to clients by Link (RFC 9725 §4.6). The server itself does not use them.
+	ICEServers []ICEServer
+	// Logger gets what operators need to know. Default: slog.Default().
+	Logger *slog.Logger
+	// MaxStreams bounds publishers; one more gets 503. Default: 64.
+	MaxStreams int
+	// MaxSessions bounds sessions of every kind; one more gets 503. Default: 256.
+	MaxSessions int
+	// MaxSessionsPerAddress bounds sessions of one client address (IPv6: one /64); one more gets 429. Default: 64.
+	MaxSessionsPerAddress int
+	// RequestsPerSecond bounds POST, PATCH and DELETE of one client address in the long run; five seconds' worth may come
+	// at once. More get 429. Default: 20.
+	RequestsPerSecond float64
+	// MaxSDP is the longest offer in bytes; a longer one gets 413. Default: 64 KiB.
+	MaxSDP int64
+	// OnPublish is called for each publisher when its offer has been accepted and before the answer is sent, so that what
+	// follows can start while ICE and DTLS run. An error ends the session: its text goes to the client with 503.
+	OnPublish func(*Publisher) error
+}
+
+// ICEServer is a STUN or TURN server that clients are told about.
+type ICEServer struct {
+	URLs       []string // stun:, turn: or turns: (RFC 7064, RFC 7065)
+	Username   string
+	Credential string
+}
+
+// Validate reports all faults at once.
+func (o Options) Validate() error {
+	errs := []error{listenFault("udp", o.UDPListen), listenFault("tcp", o.TCPListen)}
+	for _, ip := range o.PublicIPs {
+		if _, err := netip.ParseAddr(ip); err != nil {
+			errs = append(errs, fmt.Errorf("public IP %q: write an address such as 203.0.113.7", ip))
+		}
+	}
+	for _, s := range o.ICEServers {
+		errs = append(errs, s.fault())
+	}
+	if o.MaxStreams < 0 || o.MaxSessions < 0 || o.MaxSessionsPerAddress < 0 || o.MaxSDP < 0 || o.RequestsPerSecond < 0 {
+		errs = append(errs, errors.New("limits: write 0 for the default or a positive number"))
+	}
+	return errors.Join(errs...)
+}
+
+func listenFault(network, address string) error {
+	if address == "" {
+		return nil
+	}
+	var err error
+	if network == "udp" {
+		_, err = net.ResolveUDPAddr(network, address)
+	} else {
+		_, err = net.ResolveTCPAddr(network, address)
+	}
+	if err != nil {
+		return fmt.Errorf("%s address %q: write host:port: %w", network, address, err)
+	}
+	return nil
+}
+
+// fault refuses what cannot stand in a Link header: naive clients split it on commas and semicolons.
+func (s ICEServer) fault() error {
+	if len(s.URLs) == 0 {
+		return errors.New("ICE server without URL: write stun:host:port or turn:host:port")
+	}
+	for _, u := range s.URLs {
+		scheme, rest, _ := strings.Cut(u, ":")
+		if (scheme != "stun" && scheme != "stuns" && scheme != "turn" && scheme != "turns") || rest == "" || strings.ContainsAny(u, "<>,;\" \r\n") {
+			return fmt.Errorf("ICE server %q: write stun:host:port, turn:host:port or turns:host:port", u)
+		}
+	}
+	if strings.ContainsAny(s.Username+s.Credential, ",;\"\\\r\n") {
+		return fmt.Errorf("ICE server %q: user name and credential must be free of , ; \" and \\", s.URLs[0])
+	}
+	return nil
+}
+
+func (o Options) withDefaults() Options {
+	o.UDPListen = orDefault(o.UDPListen, "127.0.0.1:0")
+	o.Logger = orDefault(o.Logger, slog.Default())
+	o.MaxStreams = orDefault(o.MaxStreams, defaultMaxStreams)
+	o.MaxSessions = orDefault(o.MaxSessions, defaultMaxSessions)
+	o.MaxSessionsPerAddress = orDefault(o.MaxSessionsPerAddress, defaultMaxPerAddress)
+	o.RequestsPerSecond = orDefault(o.RequestsPerSecond, defaultRequestsPerSecond)
+	o.MaxSDP = orDefault(o.MaxSDP, defaultMaxSDP)
+	if o.OnPublish == nil {
+		o.OnPublish = func(*Publisher) error { return nil }
+	}
+	return o
+}
+
+func orDefault[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}

@@ -1,0 +1,89 @@
+package ingest
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtp"
+)
+
+// maxPacket is the longest RTP packet in bytes: what an Ethernet frame carries.
+const maxPacket = 1500
+
+// Packet is one item of a Track: an RTP packet, or, when Report is set, a sender report in its place among them.
+// It comes from a pool: whoever got one from a Tap calls Release once, and uses nothing of it afterwards.
+type Packet struct {
+	// RTP is the parsed packet; its payload and extensions point into the Packet's own memory. Without meaning in a report.
+	RTP rtp.Packet
+	// Arrival is when the packet was read, on the server's monotonic clock.
+	Arrival time.Time
+	// KeyFrame tells that a key frame begins here. Always true for audio packets.
+	KeyFrame bool
+	// Report is the sender report, or nil for an RTP packet.
+	Report *SenderReport
+
+	report SenderReport
+	buf    [maxPacket]byte
+	refs   atomic.Int32
+	pool   *packetPool
+}
+
+// SenderReport relates the sender's wall clock to the time stamps of a track (RFC 3550 §6.4.1).
+type SenderReport struct {
+	NTP     uint64 // seconds since 1900, 32.32 bits
+	RTPTime uint32 // the same instant on the track's clock
+}
+
+// Retain keeps the packet for one more Release. A Subscriber that uses it after Deliver calls it first.
+func (p *Packet) Retain() { p.refs.Add(1) }
+
+// Release gives the packet back.
+func (p *Packet) Release() {
+	switch n := p.refs.Add(-1); {
+	case n == 0:
+		p.pool.put(p)
+	case n < 0:
+		panic("ingest: packet released twice")
+	}
+}
+
+// read fills the packet from one Read of r.
+func (p *Packet) read(r rtpReader) error {
+	n, _, err := r.Read(p.buf[:])
+	if err != nil {
+		return err
+	}
+	p.Arrival = time.Now()
+	if err := p.RTP.Unmarshal(p.buf[:n]); err != nil {
+		return errors.Join(errBadPacket, err)
+	}
+	return nil
+}
+
+var errBadPacket = errors.New("parse RTP packet")
+
+// rtpReader is the reading side of pion's tracks (RTP) and receivers and senders (RTCP).
+type rtpReader interface {
+	Read(b []byte) (int, interceptor.Attributes, error)
+}
+
+// packetPool recycles packets, so that reading one allocates nothing.
+type packetPool struct{ pool sync.Pool }
+
+func newPacketPool() *packetPool {
+	p := &packetPool{}
+	p.pool.New = func() any { return &Packet{pool: p} }
+	return p
+}
+
+func (pp *packetPool) get() *Packet {
+	p := pp.pool.Get().(*Packet)
+	p.refs.Store(1)
+	p.Report, p.KeyFrame = nil, false
+	return p
+}
+
+func (pp *packetPool) put(p *Packet) { pp.pool.Put(p) }

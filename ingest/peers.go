@@ -1,0 +1,158 @@
+package ingest
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+)
+
+// ICE timers. A pair is disconnected when nothing has come for iceDisconnected, and has failed iceFailed later: together
+// below the 30 s after which consent is lost (RFC 7675 §5.1).
+const (
+	iceDisconnected = 5 * time.Second
+	iceFailed       = 15 * time.Second
+	iceKeepAlive    = 2 * time.Second
+)
+
+// Payload types in our own tables; sessions use those of the offer.
+const (
+	payloadVP8  = 96
+	payloadRTX  = 97
+	payloadOpus = 111
+)
+
+// peers makes peer connections; codecs, header extensions, interceptors and sockets are set up once for all of them.
+type peers struct {
+	api *webrtc.API
+
+	mu    sync.Mutex
+	built *feedback // by NewInterceptor for the connection being made
+}
+
+func newPeers(settings webrtc.SettingEngine) (*peers, error) {
+	media, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
+	p := &peers{}
+	registry.Add(p) // first, so that it sees what the others send
+	if err := registerMedia(media, registry); err != nil {
+		return nil, err
+	}
+	p.api = webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings))
+	return p, nil
+}
+
+// open makes a peer connection and the counters of what it sends back.
+func (p *peers) open() (*webrtc.PeerConnection, *feedback, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pc, err := p.api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
+	return pc, p.built, err
+}
+
+// NewInterceptor implements interceptor.Factory. It runs inside open.
+func (p *peers) NewInterceptor(string) (interceptor.Interceptor, error) {
+	p.built = &feedback{}
+	return p.built, nil
+}
+
+// registerMedia sets up VP8 with retransmission and Opus. Orientation (urn:3gpp:video-orientation) is left out on purpose:
+// a sender that cannot tell it turns the picture itself, and recordings stay upright.
+func registerMedia(media *webrtc.MediaEngine, registry *interceptor.Registry) error {
+	for _, c := range []webrtc.RTPCodecParameters{videoCodec(), retransmission()} {
+		if err := media.RegisterCodec(c, webrtc.RTPCodecTypeVideo); err != nil {
+			return err
+		}
+	}
+	if err := media.RegisterCodec(audioCodec(), webrtc.RTPCodecTypeAudio); err != nil {
+		return err
+	}
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
+		if err := media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.SDESMidURI}, kind); err != nil {
+			return err
+		}
+	}
+	if err := webrtc.ConfigureNack(media, registry); err != nil {
+		return err
+	}
+	if err := webrtc.ConfigureRTCPReports(registry); err != nil {
+		return err
+	}
+	return webrtc.ConfigureTWCCSender(media, registry)
+}
+
+func videoCodec() webrtc.RTPCodecParameters {
+	return webrtc.RTPCodecParameters{
+		PayloadType: payloadVP8,
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: webrtc.MimeTypeVP8, ClockRate: 90000,
+			RTCPFeedback: []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"}},
+		},
+	}
+}
+
+func retransmission() webrtc.RTPCodecParameters {
+	return webrtc.RTPCodecParameters{
+		PayloadType:        payloadRTX,
+		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: 90000, SDPFmtpLine: "apt=96"},
+	}
+}
+
+func audioCodec() webrtc.RTPCodecParameters {
+	return webrtc.RTPCodecParameters{
+		PayloadType: payloadOpus,
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1",
+		},
+	}
+}
+
+// newSettings holds what all connections share. The agent is a full one, not ICE-lite: it notices by its own checks that a
+// peer has gone, and reaches peers that are behind a NAT while the server is too.
+func newSettings(s *sockets, log *slogFactory) webrtc.SettingEngine {
+	var e webrtc.SettingEngine
+	e.LoggerFactory = log
+	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	e.SetIncludeLoopbackCandidate(s.loopback)
+	e.SetICETimeouts(iceDisconnected, iceFailed, iceKeepAlive)
+	e.SetICEUDPMux(s.udp)
+	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
+	if s.tcp != nil {
+		e.SetICETCPMux(s.tcp)
+		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
+	}
+	e.SetNetworkTypes(networks)
+	e.DisableActiveTCP(true)
+	return e
+}
+
+// feedback counts the RTCP that one connection sends.
+type feedback struct {
+	interceptor.NoOp
+	nacks, plis atomic.Uint64
+}
+
+// BindRTCPWriter implements interceptor.Interceptor.
+func (f *feedback) BindRTCPWriter(next interceptor.RTCPWriter) interceptor.RTCPWriter {
+	return interceptor.RTCPWriterFunc(func(packets []rtcp.Packet, a interceptor.Attributes) (int, error) {
+		for _, p := range packets {
+			f.count(p)
+		}
+		return next.Write(packets, a)
+	})
+}
+
+func (f *feedback) count(p rtcp.Packet) {
+	switch p := p.(type) {
+	case *rtcp.TransportLayerNack:
+		for _, pair := range p.Nacks {
+			f.nacks.Add(uint64(len(pair.PacketList())))
+		}
+	case *rtcp.PictureLossIndication:
+		f.plis.Add(1)
+	}
+}

@@ -1,0 +1,166 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Server receives WebRTC on its sockets and answers the HTTP requests that set it up.
+type Server struct {
+	opts    Options
+	log     *slog.Logger
+	sockets *sockets
+	peers   *peers
+	packets *packetPool
+	rates   *rateLimiter
+	links   []string // Link header values
+	running sync.WaitGroup
+
+	mu         sync.Mutex
+	stopping   bool
+	sessions   map[string]*session   // by path
+	slots      int                   // sessions there are and those being set up
+	perClient  map[client]int        // the same for each client
+	publishers map[string]*Publisher // by stream; nil while being set up
+}
+
+// New binds the sockets. Run gives them back.
+func New(o Options) (*Server, error) {
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("ingest options: %w", err)
+	}
+	o = o.withDefaults()
+	pionLog := &slogFactory{o.Logger}
+	sockets, err := listen(o, pionLog)
+	if err != nil {
+		return nil, err
+	}
+	settings := newSettings(sockets, pionLog)
+	if err := announce(&settings, o.PublicIPs); err != nil {
+		_ = sockets.close()
+		return nil, fmt.Errorf("announce public addresses: %w", err)
+	}
+	peers, err := newPeers(settings)
+	if err != nil {
+		_ = sockets.close()
+		return nil, fmt.Errorf("set up WebRTC: %w", err)
+	}
+	return &Server{
+		opts: o, log: o.Logger, sockets: sockets, peers: peers, packets: newPacketPool(),
+		rates: newRateLimiter(o.RequestsPerSecond), links: iceLinks(o.ICEServers),
+		sessions: map[string]*session{}, perClient: map[client]int{}, publishers: map[string]*Publisher{},
+	}, nil
+}
+
+// Run serves until ctx ends. Then it ends all sessions, closes the sockets and waits for every goroutine.
+func (s *Server) Run(ctx context.Context) error {
+	<-ctx.Done()
+	s.mu.Lock()
+	s.stopping = true
+	for _, sess := range s.sessions {
+		sess.close(ErrStopping)
+	}
+	s.mu.Unlock()
+	s.running.Wait()
+	if err := s.sockets.close(); err != nil {
+		return fmt.Errorf("close media sockets: %w", err)
+	}
+	return nil
+}
+
+// UDPAddr is where media is received.
+func (s *Server) UDPAddr() net.Addr { return s.sockets.udpAddr }
+
+// TCPAddr is where media is received over TCP; nil when that is off.
+func (s *Server) TCPAddr() net.Addr {
+	if s.sockets.tcpAddr == nil {
+		return nil
+	}
+	return s.sockets.tcpAddr
+}
+
+// Publisher returns who publishes the stream.
+func (s *Server) Publisher(stream string) (*Publisher, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.publishers[stream]
+	return p, p != nil
+}
+
+// Publishers returns all publishers by the names of their streams.
+func (s *Server) Publishers() []*Publisher {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.Collect(maps.Values(s.publishers))
+	all = slices.DeleteFunc(all, func(p *Publisher) bool { return p == nil })
+	slices.SortFunc(all, func(a, b *Publisher) int { return strings.Compare(a.stream, b.stream) })
+	return all
+}
+
+func (s *Server) session(path string) *session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[path]
+}
+
+// reserve takes a place for a session, and the stream's name unless that is empty. Run waits until unreserve has given both
+// back and running is told so.
+func (s *Server) reserve(c client, stream string) *problem {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, taken := s.publishers[stream]
+	switch {
+	case s.stopping:
+		return refuse(503, "The server is stopping: try again in a few seconds.").after(5)
+	case stream != "" && taken:
+		return refuse(409, "Somebody is publishing %q already: choose another name, or wait until they have stopped.", stream).after(5)
+	case s.slots >= s.opts.MaxSessions:
+		return refuse(503, "The server has all the sessions it takes (%d): try again later.", s.opts.MaxSessions).after(10)
+	case stream != "" && len(s.publishers) >= s.opts.MaxStreams:
+		return refuse(503, "The server has all the streams it takes (%d): try again later.", s.opts.MaxStreams).after(10)
+	case s.perClient[c] >= s.opts.MaxSessionsPerAddress:
+		return refuse(429, "Your address has all the sessions it may have (%d): end one first.", s.opts.MaxSessionsPerAddress).after(10)
+	}
+	s.running.Add(1)
+	s.slots++
+	s.perClient[c]++
+	if stream != "" {
+		s.publishers[stream] = nil
+	}
+	return nil
+}
+
+func (s *Server) unreserve(c client, stream string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slots--
+	if s.perClient[c]--; s.perClient[c] == 0 {
+		delete(s.perClient, c)
+	}
+	delete(s.publishers, stream)
+}
+
+// start makes the session reachable and sees to its end, which gives the reservation back.
+func (s *Server) start(sess *session, stream string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sessions[sess.path] = sess
+	if s.stopping {
+		sess.close(ErrStopping)
+	}
+	go func() {
+		sess.run()
+		s.mu.Lock()
+		delete(s.sessions, sess.path)
+		s.mu.Unlock()
+		s.unreserve(sess.client, stream)
+		close(sess.done)
+		s.running.Done()
+	}()
+}

@@ -1,0 +1,173 @@
+package ingest
+
+import (
+	"crypto/rand"
+	"errors"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+)
+
+// connectTimeout is how long ICE and DTLS may take together, in the end.
+const connectTimeout = 30 * time.Second
+
+// Why sessions end.
+var (
+	ErrDeleted  = errors.New("the client ended its session")
+	ErrHungUp   = errors.New("the client closed the connection")
+	ErrTimedOut = errors.New("the client has not been heard of for too long")
+	ErrStopping = errors.New("the server is stopping")
+)
+
+// session is one peer connection and its HTTP resource, whatever it is for.
+type session struct {
+	id, path string
+	client   client
+	address  string // that the offer came from
+	started  time.Time
+	tracks   []*Track // incoming media
+	pc       *webrtc.PeerConnection
+	feedback *feedback
+	gathered chan struct{} // receives when all local candidates are known
+
+	closing chan struct{} // closed once, by close
+	done    chan struct{} // closed by run
+	state   atomic.Pointer[State]
+	loops   sync.WaitGroup
+	timer   *time.Timer // ends what never connects
+
+	mu     sync.Mutex
+	reason error
+
+	negotiation negotiation
+}
+
+func newSession(prefix string, c client, address string, pc *webrtc.PeerConnection, fb *feedback) *session {
+	id := rand.Text() // 130 random bits (RFC 9725 §5)
+	s := &session{
+		id: id, path: prefix + id, client: c, address: address, started: time.Now(), pc: pc, feedback: fb,
+		gathered: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
+	}
+	s.timer = time.AfterFunc(connectTimeout, func() { s.close(ErrTimedOut) })
+	s.setState(StateConnecting)
+	pc.OnConnectionStateChange(s.connectionChanged)
+	pc.OnICECandidate(s.candidateGathered)
+	pc.OnTrack(s.trackStarted)
+	return s
+}
+
+// run waits for the end and takes everything down.
+func (s *session) run() {
+	<-s.closing
+	s.timer.Stop()
+	// Sends close_notify and withdraws consent; its errors say that parts were down already.
+	_ = s.pc.GracefulClose()
+	s.loops.Wait()
+	for _, t := range s.tracks {
+		t.end()
+	}
+	s.setState(StateClosed)
+}
+
+// close begins the end. The first reason counts.
+func (s *session) close(reason error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reason == nil {
+		s.reason = reason
+		close(s.closing)
+	}
+}
+
+func (s *session) endReason() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reason
+}
+
+// loop runs f in a goroutine that run waits for, unless the session is ending.
+func (s *session) loop(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reason == nil {
+		s.loops.Go(f)
+	}
+}
+
+func (s *session) setState(state State)   { s.state.Store(&state) }
+func (s *session) connectionState() State { return *s.state.Load() }
+
+// connectionChanged follows pion. A dead peer has failed 20 s after its last packet (RFC 7675 allows 30 s).
+func (s *session) connectionChanged(state webrtc.PeerConnectionState) {
+	switch state {
+	case webrtc.PeerConnectionStateConnected:
+		s.timer.Stop()
+		s.setState(StateConnected)
+	case webrtc.PeerConnectionStateDisconnected:
+		s.setState(StateDisconnected)
+	case webrtc.PeerConnectionStateFailed:
+		s.close(ErrTimedOut)
+	case webrtc.PeerConnectionStateClosed:
+		s.close(ErrHungUp)
+	}
+}
+
+func (s *session) candidateGathered(c *webrtc.ICECandidate) {
+	if c != nil {
+		return
+	}
+	select {
+	case s.gathered <- struct{}{}:
+	default:
+	}
+}
+
+// trackStarted reads a medium from its first packet on.
+func (s *session) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	t := s.trackByMid(receiver.RTPTransceiver().Mid())
+	ssrc := uint32(remote.SSRC())
+	if t == nil || !t.bind(ssrc, func() { s.requestKeyFrame(ssrc) }) {
+		return
+	}
+	s.loop(func() { t.readRTP(remote) })
+	s.loop(func() { t.readRTCP(receiver) })
+}
+
+func (s *session) trackByMid(mid string) *Track {
+	for _, t := range s.tracks {
+		if t.mid == mid {
+			return t
+		}
+	}
+	return nil
+}
+
+// requestKeyFrame fails only when the connection is down, and then it is of no use.
+func (s *session) requestKeyFrame(ssrc uint32) {
+	_ = s.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: ssrc}})
+}
+
+func (s *session) iceTransport() *webrtc.ICETransport {
+	return s.pc.SCTP().Transport().ICETransport()
+}
+
+func (s *session) remoteAddr() string {
+	pair, err := s.iceTransport().GetSelectedCandidatePair()
+	if err != nil || pair == nil {
+		return s.address
+	}
+	return net.JoinHostPort(pair.Remote.Address, strconv.Itoa(int(pair.Remote.Port)))
+}
+
+func (s *session) rtt() time.Duration {
+	st, ok := s.iceTransport().GetSelectedCandidatePairStats()
+	if !ok {
+		return 0
+	}
+	return time.Duration(st.CurrentRoundTripTime * float64(time.Second))
+}

@@ -1,0 +1,150 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"syscall"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/webrtc/v4"
+)
+
+const (
+	udpBuffer     = 1 << 20 // bytes, each way: bursts of key frames from many publishers
+	tcpReadQueue  = 64      // packets
+	tcpWriteQueue = 1 << 20 // bytes; a peer that does not read loses packets instead of stopping others
+	portAttempts  = 10
+)
+
+// sockets are the ports that all peers share.
+type sockets struct {
+	udp      ice.UDPMux
+	tcp      ice.TCPMux // nil: off
+	udpAddr  *net.UDPAddr
+	tcpAddr  *net.TCPAddr // nil: off
+	loopback bool         // announce loopback addresses
+}
+
+func listen(o Options, log *slogFactory) (*sockets, error) {
+	s := &sockets{}
+	if err := s.listenUDP(o.UDPListen, log); err != nil {
+		return nil, listenError("UDP", o.UDPListen, err)
+	}
+	if o.TCPListen == "" {
+		return s, nil
+	}
+	if err := s.listenTCP(o.TCPListen, log); err != nil {
+		return nil, errors.Join(listenError("TCP", o.TCPListen, err), s.close())
+	}
+	return s, nil
+}
+
+func (s *sockets) listenUDP(address string, log *slogFactory) error {
+	addr, err := net.ResolveUDPAddr("udp", address)
+	if err != nil {
+		return err
+	}
+	s.loopback = anyInterface(addr.IP) || addr.IP.IsLoopback()
+	if anyInterface(addr.IP) {
+		return s.listenEverywhere(addr, log)
+	}
+	conn, err := net.ListenUDP("udp", addr)
+	if err != nil {
+		return err
+	}
+	// The kernel may grant less; that costs packets under load, not function.
+	_ = conn.SetReadBuffer(udpBuffer)
+	_ = conn.SetWriteBuffer(udpBuffer)
+	s.udpAddr = conn.LocalAddr().(*net.UDPAddr)
+	s.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: log.NewLogger("udp")})
+	return nil
+}
+
+// listenEverywhere binds one socket for each interface address, so that answers leave from the address that was asked.
+func (s *sockets) listenEverywhere(addr *net.UDPAddr, log *slogFactory) error {
+	var err error
+	for range portAttempts {
+		port := addr.Port
+		if port == 0 {
+			if port, err = freePort(); err != nil {
+				return err
+			}
+		}
+		opts := []ice.UDPMuxFromPortOption{
+			ice.UDPMuxFromPortWithLoopback(), ice.UDPMuxFromPortWithReadBufferSize(udpBuffer),
+			ice.UDPMuxFromPortWithWriteBufferSize(udpBuffer), ice.UDPMuxFromPortWithLogger(log.NewLogger("udp")),
+		}
+		if addr.IP.To4() != nil {
+			opts = append(opts, ice.UDPMuxFromPortWithNetworks(ice.NetworkTypeUDP4))
+		}
+		var mux *ice.MultiUDPMuxDefault
+		if mux, err = ice.NewMultiUDPMuxFromPort(port, opts...); err == nil {
+			s.udp, s.udpAddr = mux, &net.UDPAddr{IP: addr.IP, Port: port}
+			return nil
+		}
+		if addr.Port != 0 {
+			return err
+		}
+	}
+	return err
+}
+
+func freePort() (int, error) {
+	conn, err := net.ListenUDP("udp", nil)
+	if err != nil {
+		return 0, err
+	}
+	port := conn.LocalAddr().(*net.UDPAddr).Port
+	return port, conn.Close()
+}
+
+func (s *sockets) listenTCP(address string, log *slogFactory) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	s.tcpAddr = l.Addr().(*net.TCPAddr)
+	s.loopback = s.loopback || anyInterface(s.tcpAddr.IP) || s.tcpAddr.IP.IsLoopback()
+	s.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{
+		Listener: l, Logger: log.NewLogger("tcp"), ReadBufferSize: tcpReadQueue, WriteBufferSize: tcpWriteQueue,
+	})
+	return nil
+}
+
+func (s *sockets) close() error {
+	err := s.udp.Close()
+	if s.tcp != nil {
+		err = errors.Join(err, s.tcp.Close())
+	}
+	return err
+}
+
+// announce adds the public addresses to the candidates, besides the sockets' own, which stay good inside the network.
+func announce(e *webrtc.SettingEngine, public []string) error {
+	if len(public) == 0 {
+		return nil
+	}
+	return e.SetICEAddressRewriteRules(webrtc.ICEAddressRewriteRule{
+		External: public, AsCandidateType: webrtc.ICECandidateTypeHost, Mode: webrtc.ICEAddressRewriteAppend,
+	})
+}
+
+func anyInterface(ip net.IP) bool { return len(ip) == 0 || ip.IsUnspecified() }
+
+// listenError says which address failed and what to do about it.
+func listenError(network, address string, err error) error {
+	advice := "choose an address of this machine"
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		_, port, _ := net.SplitHostPort(address)
+		if n, _ := strconv.Atoi(port); n > 0 && n < 65535 {
+			port = strconv.Itoa(n + 1)
+		}
+		advice = "another program has this port: stop it, or choose another such as " + port
+	case errors.Is(err, syscall.EACCES):
+		advice = "choose a port above 1023"
+	}
+	return fmt.Errorf("listen for media on %s %s: %s: %w", network, address, advice, err)
+}

@@ -1,0 +1,107 @@
+package ingest
+
+import "time"
+
+// bitrateWindow is the time over which a bitrate is measured.
+const bitrateWindow = time.Second
+
+// Stats are the counters of a Publisher since it started.
+type Stats struct {
+	BytesReceived uint64        // RTP payload
+	Bitrate       float64       // bit/s over the last second or so, of all tracks
+	RTT           time.Duration // of the ICE pair; 0 while unknown
+	NACKs         uint64        // packets asked for again (RFC 4585 §6.2.1)
+	PLIs          uint64        // key-frame requests sent
+	Tracks        []TrackStats
+}
+
+// TrackStats are the counters of a Track since it started.
+type TrackStats struct {
+	Kind             Kind
+	Packets          uint64 // RTP packets received, retransmissions included
+	Bytes            uint64 // RTP payload
+	Bitrate          float64
+	Lost             uint64        // packets that have not come (RFC 3550 §A.3), less those that came again
+	Malformed        uint64        // packets that could not be read
+	KeyFrames        uint64        // key frames begun; always 0 for audio
+	KeyFrameRequests uint64        // sent to the publisher
+	Jitter           time.Duration // of arrival (RFC 3550 §A.8)
+	LastPacket       time.Time     // zero before the first
+}
+
+// receiverStats counts one track. Its owner serializes calls.
+type receiverStats struct {
+	clockRate uint32
+
+	packets, bytes, keyFrames, malformed uint64
+
+	base, highest int64 // extended sequence numbers
+	transit       int64 // clock ticks
+	jitter        float64
+
+	first, last, windowStart time.Time
+	windowBytes              uint64
+	bitrate                  float64
+}
+
+func (s *receiverStats) add(p *Packet) {
+	s.addSequence(p.RTP.SequenceNumber)
+	s.addTransit(p.RTP.Timestamp, p.Arrival)
+	s.addBytes(uint64(len(p.RTP.Payload)), p.Arrival)
+	s.packets++
+	if p.KeyFrame {
+		s.keyFrames++
+	}
+}
+
+// addSequence extends the sequence number by the shortest way from the highest one.
+func (s *receiverStats) addSequence(seq uint16) {
+	if s.packets == 0 {
+		s.base, s.highest = int64(seq), int64(seq)
+		return
+	}
+	s.highest = max(s.highest, s.highest+int64(int16(seq-uint16(s.highest))))
+}
+
+// addTransit is RFC 3550 §A.8. Differences wrap in 32 bits, as RTP time does.
+func (s *receiverStats) addTransit(rtpTime uint32, arrival time.Time) {
+	if s.packets == 0 {
+		s.first = arrival
+	}
+	ticks := int64(arrival.Sub(s.first).Seconds() * float64(s.clockRate))
+	transit := ticks - int64(rtpTime)
+	if s.packets > 0 {
+		d := int32(transit - s.transit)
+		s.jitter += (abs(float64(d)) - s.jitter) / 16
+	}
+	s.transit = transit
+}
+
+func (s *receiverStats) addBytes(n uint64, arrival time.Time) {
+	s.last = arrival
+	s.bytes += n
+	s.windowBytes += n
+	if s.windowStart.IsZero() {
+		s.windowStart = arrival
+	}
+	if d := arrival.Sub(s.windowStart); d >= bitrateWindow {
+		s.bitrate = float64(s.windowBytes*8) / d.Seconds()
+		s.windowStart, s.windowBytes = arrival, 0
+	}
+}
+
+func (s *receiverStats) snapshot(now time.Time) TrackStats {
+	st := TrackStats{
+		Packets: s.packets, Bytes: s.bytes, Malformed: s.malformed, KeyFrames: s.keyFrames, LastPacket: s.last,
+		Jitter: time.Duration(s.jitter / float64(max(s.clockRate, 1)) * float64(time.Second)),
+	}
+	if now.Sub(s.last) < 2*bitrateWindow {
+		st.Bitrate = s.bitrate
+	}
+	if s.packets > 0 {
+		st.Lost = uint64(max(s.highest-s.base+1-int64(s.packets), 0))
+	}
+	return st
+}
+
+func abs(v float64) float64 { return max(v, -v) }

@@ -1,0 +1,256 @@
+package ingest
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+)
+
+// Kind is what a track carries.
+type Kind string
+
+// The kinds of a Track.
+const (
+	KindVideo Kind = "video"
+	KindAudio Kind = "audio"
+)
+
+// maxReadErrors is how many packets in a row may be unreadable before the track is given up.
+const maxReadErrors = 1000
+
+// Subscriber takes a track's packets as they are read.
+type Subscriber interface {
+	// Deliver gets every packet and sender report in the order of arrival. It runs in the publisher's read loop: it must
+	// not block, must call neither Subscribe nor Unsubscribe, and retains the packet if it needs it afterwards.
+	Deliver(p *Packet)
+	// End is called once when the track has ended. Nothing is delivered after it.
+	End()
+}
+
+// Track is one medium of a Publisher, known from the offer on: packets come once ICE and DTLS are through.
+type Track struct {
+	kind      Kind
+	mid       string
+	codec     webrtc.RTPCodecParameters
+	keyStarts func(payload []byte) bool
+	pool      *packetPool
+	keys      keyRequests
+
+	mu    sync.Mutex
+	subs  []Subscriber
+	bound bool
+	ended bool
+	ssrc  uint32
+	stats receiverStats
+}
+
+func newTrack(kind Kind, mid string, codec webrtc.RTPCodecParameters, pool *packetPool) *Track {
+	t := &Track{kind: kind, mid: mid, codec: codec, pool: pool, keyStarts: everyPacket}
+	if kind == KindVideo {
+		t.keyStarts = vp8KeyFrameStarts
+	}
+	t.stats.clockRate = codec.ClockRate
+	return t
+}
+
+// Kind tells what the track carries.
+func (t *Track) Kind() Kind { return t.kind }
+
+// MimeType is the codec: video/VP8 or audio/opus.
+func (t *Track) MimeType() string { return t.codec.MimeType }
+
+// ClockRate is the rate of RTP time stamps in Hz.
+func (t *Track) ClockRate() uint32 { return t.codec.ClockRate }
+
+// Channels is the number of audio channels; 0 for video.
+func (t *Track) Channels() int { return int(t.codec.Channels) }
+
+// Tap attaches a bounded queue of up to capacity packets. The caller closes it.
+func (t *Track) Tap(capacity int) *Tap {
+	tap := newTap(t, capacity)
+	t.Subscribe(tap)
+	return tap
+}
+
+// Subscribe attaches s. On a track that has ended, s is ended at once. Once packets have come, a key frame is asked for.
+func (t *Track) Subscribe(s Subscriber) {
+	t.mu.Lock()
+	ended, running := t.ended, t.stats.packets > 0
+	if !ended {
+		t.subs = append(t.subs, s)
+	}
+	t.mu.Unlock()
+	switch {
+	case ended:
+		s.End()
+	case running:
+		t.RequestKeyFrame()
+	}
+}
+
+// Unsubscribe detaches s. When it returns, nothing is being delivered to s any more, and End will not be called.
+func (t *Track) Unsubscribe(s Subscriber) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.subs = slices.DeleteFunc(t.subs, func(other Subscriber) bool { return other == s })
+}
+
+// RequestKeyFrame asks the publisher for a key frame (RFC 4585 §6.3.1), at most twice a second however many ask, and again
+// until one has come. It does nothing on audio and never blocks.
+func (t *Track) RequestKeyFrame() {
+	if t.kind == KindVideo {
+		t.keys.request(time.Now())
+	}
+}
+
+// Stats returns the counters of the track.
+func (t *Track) Stats() TrackStats {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	st := t.stats.snapshot(time.Now())
+	st.Kind, st.KeyFrameRequests = t.kind, t.keys.count()
+	if t.kind == KindAudio {
+		st.KeyFrames = 0
+	}
+	return st
+}
+
+// bind makes send the way to ask for key frames. It returns false when the track has its source already.
+func (t *Track) bind(ssrc uint32, send func()) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.bound || t.ended {
+		return false
+	}
+	t.bound, t.ssrc = true, ssrc
+	t.keys.setSend(send)
+	return true
+}
+
+// source returns the SSRC that the track is read from, once it is known.
+func (t *Track) source() (ssrc uint32, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ssrc, t.bound
+}
+
+// readRTP delivers what r yields until it is closed.
+func (t *Track) readRTP(r rtpReader) {
+	for failures := 0; failures < maxReadErrors; {
+		p := t.pool.get()
+		err := p.read(r)
+		switch {
+		case err == nil:
+			failures = 0
+			t.deliver(p)
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
+			failures = maxReadErrors
+		default: // too long, cut short, or of a payload type that was not negotiated
+			failures++
+			t.countMalformed()
+		}
+		p.Release()
+	}
+}
+
+// readRTCP delivers the sender reports that r yields until it is closed.
+func (t *Track) readRTCP(r rtpReader) {
+	buf := make([]byte, maxPacket)
+	for {
+		n, _, err := r.Read(buf)
+		if err != nil {
+			return
+		}
+		packets, err := rtcp.Unmarshal(buf[:n])
+		if err != nil {
+			t.countMalformed()
+			continue
+		}
+		for _, p := range packets {
+			if sr, ok := p.(*rtcp.SenderReport); ok && sr.SSRC == t.ssrc {
+				t.deliverReport(SenderReport{NTP: sr.NTPTime, RTPTime: sr.RTPTime})
+			}
+		}
+	}
+}
+
+// deliver hands an RTP packet to all subscribers.
+func (t *Track) deliver(p *Packet) {
+	p.KeyFrame = t.keyStarts(p.RTP.Payload)
+	if p.KeyFrame {
+		t.keys.satisfy()
+	} else {
+		t.keys.flush(p.Arrival)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stats.add(p)
+	for _, s := range t.subs {
+		s.Deliver(p)
+	}
+}
+
+func (t *Track) deliverReport(r SenderReport) {
+	p := t.pool.get()
+	defer p.Release()
+	p.Arrival, p.report = time.Now(), r
+	p.Report = &p.report
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range t.subs {
+		s.Deliver(p)
+	}
+}
+
+func (t *Track) countMalformed() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stats.malformed++
+}
+
+// end ends all subscribers. No packet is delivered afterwards.
+func (t *Track) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		return
+	}
+	t.ended = true
+	for _, s := range t.subs {
+		s.End()
+	}
+	t.subs = nil
+}
+
+func everyPacket([]byte) bool { return true }
+
+// vp8KeyFrameStarts tells from the payload descriptor (RFC 7741 §4.2) and the frame tag (RFC 6386 §9.1) whether the packet
+// is the first one of a key frame.
+func vp8KeyFrameStarts(payload []byte) bool {
+	if len(payload) < 2 || payload[0]&0x17 != 0x10 { // S set, PID 0
+		return false
+	}
+	n := 1
+	if payload[0]&0x80 != 0 { // X
+		ext := payload[1]
+		n++
+		if ext&0x80 != 0 { // I: PictureID of one or two bytes
+			if len(payload) <= n {
+				return false
+			}
+			n += 1 + int(payload[n]>>7)
+		}
+		if ext&0x40 != 0 { // L
+			n++
+		}
+		if ext&0x30 != 0 { // T, K
+			n++
+		}
+	}
+	return len(payload) > n && payload[n]&1 == 0
+}
