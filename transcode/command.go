@@ -1,0 +1,207 @@
+package transcode
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	ffmpeg "github.com/u2takey/ffmpeg-go"
+)
+
+// The file descriptors that ffmpeg inherits: video is the first that is there.
+const firstInputFD = 3
+
+// primingSamples of AAC-LC come out of a decoder before the first real sample (ISO/IEC 14496-3). ffmpeg's dash muxer
+// writes no edit list for them and moves the sound later instead.
+const primingSamples = 1024
+
+// Command returns the command line of a run, argv[0] being the program. It is a pure function of the options: it looks
+// at no file and starts nothing.
+//
+// The graph is compiled by ffmpeg-go's GetArgs and not by its Compile, which would log every command and knows no
+// inherited pipes.
+func Command(o Options) (argv []string, err error) {
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("build ffmpeg command: %w", err)
+	}
+	o = o.withDefaults()
+	argv = append([]string{o.FFmpeg}, globalArgs...)
+	return append(argv, ffmpeg.MergeOutputs(o.outputs()...).GetArgs()...), nil
+}
+
+// globalArgs come before the inputs. copyts keeps the time stamps of both inputs, whose zero is common; without it each
+// input would be moved to begin at 0.
+var globalArgs = []string{
+	"-hide_banner", "-nostdin", "-nostats", "-y",
+	"-loglevel", "level+warning",
+	"-progress", "pipe:1", "-stats_period", "0.5",
+	"-copyts",
+}
+
+// outputs returns the CMAF output and, if there is a picture and it is wanted, the thumbnail.
+func (o Options) outputs() []*ffmpeg.Stream {
+	var streams []*ffmpeg.Stream
+	var thumbnail *ffmpeg.Stream
+	if o.Video != 0 {
+		streams, thumbnail = o.videoStreams(input("ivf", firstInputFD).Video())
+	}
+	if o.Audio != 0 {
+		streams = append(streams, input("ogg", firstInputFD+min(len(streams), 1)).Audio())
+	}
+	cmaf := ffmpeg.Output(streams, filepath.Join(o.Dir, ManifestName), o.muxerArgs(), o.videoArgs(), o.audioArgs())
+	if thumbnail == nil {
+		return []*ffmpeg.Stream{cmaf}
+	}
+	return []*ffmpeg.Stream{cmaf, thumbnail.Output(filepath.Join(o.Dir, ThumbnailName), thumbnailArgs)}
+}
+
+// input returns the node that reads one format from an inherited descriptor and nothing else. The smallest probe starts
+// at once and loses no packet; one decoder thread, because more of them hold pictures back.
+func input(format string, fd int) *ffmpeg.Stream {
+	return ffmpeg.Input("pipe:"+strconv.Itoa(fd), ffmpeg.KwArgs{
+		"f":                  format,
+		"probesize":          32,
+		"analyzeduration":    0,
+		"protocol_whitelist": "pipe",
+		"threads":            1,
+		"thread_queue_size":  64,
+	})
+}
+
+// videoStreams splits the decoded picture to one canvas for each rung, and one for the thumbnail (nil: not wanted).
+func (o Options) videoStreams(source *ffmpeg.Stream) (rungs []*ffmpeg.Stream, thumbnail *ffmpeg.Stream) {
+	n := len(o.Ladder)
+	if o.Thumbnail > 0 {
+		n++
+	}
+	branch := func(int) *ffmpeg.Stream { return source }
+	if n > 1 {
+		split := source.Split()
+		branch = func(i int) *ffmpeg.Stream { return split.Get(strconv.Itoa(i)) }
+	}
+	for i, r := range o.Ladder {
+		rungs = append(rungs, canvas(branch(i), r.Width, r.Height))
+	}
+	if o.Thumbnail > 0 {
+		thumbnail = canvas(sparse(branch(n-1), o.Thumbnail), 320, 180)
+	}
+	return rungs, thumbnail
+}
+
+// canvas fits pictures of whatever size into one constant size, black around them.
+func canvas(s *ffmpeg.Stream, width, height int) *ffmpeg.Stream {
+	size := fmt.Sprintf("%d:%d", width, height)
+	return s.Filter("scale", ffmpeg.Args{size, "force_original_aspect_ratio=decrease"}).
+		Filter("pad", ffmpeg.Args{size, "-1", "-1"}).
+		Filter("setsar", ffmpeg.Args{"1"})
+}
+
+// sparse lets the first picture through and then one in each interval.
+func sparse(s *ffmpeg.Stream, interval time.Duration) *ffmpeg.Stream {
+	return s.Filter("select", ffmpeg.Args{fmt.Sprintf("isnan(prev_selected_t)+gte(t-prev_selected_t,%s)", seconds(interval))})
+}
+
+// videoArgs are the encoder's options for all rungs and for each.
+func (o Options) videoArgs() ffmpeg.KwArgs {
+	if o.Video == 0 {
+		return nil
+	}
+	args := ffmpeg.KwArgs{
+		"c:v":            "libx264",
+		"tune:v":         "zerolatency",
+		"profile:v":      "high",
+		"pix_fmt:v":      "yuv420p",
+		"sc_threshold:v": 0, // key frames at the interval and nowhere else
+		"fps_mode:v":     "cfr",
+	}
+	for i, r := range o.Ladder {
+		r.addArgs(args, ":v:"+strconv.Itoa(i), o.KeyFrames)
+	}
+	return args
+}
+
+// addArgs adds what differs between rungs, each option with the suffix that selects the rung's stream.
+func (r Rendition) addArgs(args ffmpeg.KwArgs, suffix string, keyFrames time.Duration) {
+	gop := int(time.Duration(r.FPS) * keyFrames / time.Second)
+	rate, buffer := r.rateControl()
+	own := ffmpeg.KwArgs{
+		"preset": r.preset(), "level": r.level(), "r": r.FPS,
+		"g": gop, "keyint_min": gop,
+		"b": rate, "maxrate": rate, "bufsize": buffer,
+	}
+	for name, value := range own {
+		args[name+suffix] = value
+	}
+}
+
+// rateControl returns the encoder's constant rate in bit/s and its buffer in bits. Segments of 2 s carry at most the
+// rate, the buffer spent at once, and the boxes of CMAF: together under 1.1 times Bitrate.
+func (r Rendition) rateControl() (rate, buffer int) {
+	return (r.Bitrate - videoOverhead) * 9 / 10, r.Bitrate * 3 / 10
+}
+
+// videoOverhead in bit/s is what the boxes of CMAF add in fragments of 0.2 s.
+const videoOverhead = 12_000
+
+// audioArgs are the encoder's options for the sound, always AAC-LC, 48 kHz, stereo.
+//
+// aresample follows the time stamps: it starts at 0, stretches by at most 1 % where clocks drift and fills or cuts from
+// 0.1 s on. Leaving out as many samples as the encoder puts in front makes a player hear each at its own time.
+func (o Options) audioArgs() ffmpeg.KwArgs {
+	if o.Audio == 0 {
+		return nil
+	}
+	return ffmpeg.KwArgs{
+		"c:a":      "aac",
+		"b:a":      o.AudioBitrate,
+		"ar:a":     48000,
+		"ac:a":     2,
+		"filter:a": fmt.Sprintf("aresample=48000:async=480:first_pts=0,atrim=start_sample=%d", primingSamples),
+	}
+}
+
+// muxerArgs make the dash muxer append CMAF fragments to growing segments. Its manifests are for our own use: each
+// stream has an adaptation set of its own, because within one the muxer refuses canvases of different shape. It writes
+// producer reference times only with the address of a clock, which it does not open.
+func (o Options) muxerArgs() ffmpeg.KwArgs {
+	window := int(o.Window / o.Segment)
+	return ffmpeg.KwArgs{
+		"f":                 "dash",
+		"streaming":         1,
+		"ldash":             1,
+		"frag_type":         "duration",
+		"frag_duration":     seconds(o.Part),
+		"seg_duration":      seconds(o.Segment),
+		"use_template":      1,
+		"use_timeline":      0,
+		"hls_playlist":      1,
+		"window_size":       window,
+		"extra_window_size": window,
+		"write_prft":        1,
+		"utc_timing_url":    "urn:local:clock",
+		"format_options":    "movflags=+cmaf",
+		"init_seg_name":     initPattern,
+		"media_seg_name":    segmentPattern,
+		"adaptation_sets":   o.adaptationSets(),
+	}
+}
+
+func (o Options) adaptationSets() string {
+	var sets string
+	for i := range o.Representations() {
+		if i > 0 {
+			sets += " "
+		}
+		sets += fmt.Sprintf("id=%d,streams=%d", i, i)
+	}
+	return sets
+}
+
+// thumbnailArgs write one JPEG over and over, by rename.
+var thumbnailArgs = ffmpeg.KwArgs{
+	"f": "image2", "update": 1, "atomic_writing": 1, "c:v": "mjpeg", "q:v": 5, "pix_fmt": "yuvj420p", "fps_mode": "passthrough",
+}
+
+// seconds formats d as a decimal number of seconds.
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }

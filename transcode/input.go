@@ -1,0 +1,96 @@
+package transcode
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/depay/ivf"
+	"github.com/sluice-live/sluice/depay/ogg"
+)
+
+// ErrStalled tells that ffmpeg did not read a full pipe for Options.Stall and was killed for it.
+var ErrStalled = errors.New("ffmpeg does not read its input")
+
+// frameWriter puts frames into the container that a pipe carries.
+type frameWriter interface {
+	WriteFrame(f depay.Frame) error
+	Close() error
+}
+
+// pipe is the way of one input: from a queue into the file that ffmpeg reads at the other end.
+type pipe struct {
+	queue  *queue
+	file   *os.File
+	frames frameWriter
+}
+
+// feed writes what the queue holds until it is closed or has ended, and closes the pipe.
+func (p *pipe) feed(stall time.Duration) error {
+	defer p.file.Close()
+	for {
+		f, ok := p.queue.pop()
+		if !ok {
+			return p.within(stall, p.frames.Close)
+		}
+		if err := p.within(stall, func() error { return p.frames.WriteFrame(f) }); err != nil {
+			return err
+		}
+	}
+}
+
+// within runs a write that may take as long as stall.
+func (p *pipe) within(stall time.Duration, write func() error) error {
+	if err := p.file.SetWriteDeadline(time.Now().Add(stall)); err != nil {
+		return fmt.Errorf("set deadline of pipe: %w", err)
+	}
+	err := write()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("%w for %v", ErrStalled, stall)
+	}
+	return err
+}
+
+// ivfFrames writes VP8.
+type ivfFrames struct{ w *ivf.Writer }
+
+func (v ivfFrames) WriteFrame(f depay.Frame) error { return v.w.WriteFrame(f.PTS, f.Data) }
+func (v ivfFrames) Close() error                   { return nil }
+
+// maxConcealed is the longest gap that the Opus decoder is asked to conceal, in ticks of 1/48000 s: 60 ms. A longer one
+// is left to the resampler, which fills in silence.
+const maxConcealed = 2880
+
+// oggFrames writes Opus.
+type oggFrames struct {
+	w        *ogg.Writer
+	next     int64   // end of the last packet
+	duration int64   // of the last packet, if it was a single frame; else 0
+	lost     [1]byte // a packet of the same kind without a frame: its decoder conceals (RFC 6716 §3.2.1, §4.4)
+}
+
+// WriteFrame writes a packet, and before it those that stand for lost ones.
+func (o *oggFrames) WriteFrame(f depay.Frame) error {
+	if gap := f.PTS - o.next; gap <= maxConcealed {
+		for ; o.duration > 0 && gap > o.duration*3/4; gap -= o.duration {
+			if err := o.w.WritePacket(o.next, o.duration, o.lost[:]); err != nil {
+				return err
+			}
+			o.next += o.duration
+		}
+	}
+	o.remember(f)
+	return o.w.WritePacket(f.PTS, f.Duration, f.Data)
+}
+
+// remember keeps what a lost packet after f would have been: the configuration of f with frame count code 0 (RFC 6716 §3.1).
+func (o *oggFrames) remember(f depay.Frame) {
+	o.next, o.duration = f.PTS+f.Duration, 0
+	if len(f.Data) > 0 && f.Data[0]&3 == 0 {
+		o.duration, o.lost[0] = f.Duration, f.Data[0]
+	}
+}
+
+func (o *oggFrames) Close() error { return o.w.Close() }

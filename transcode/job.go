@@ -1,0 +1,183 @@
+package transcode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/depay/ivf"
+	"github.com/sluice-live/sluice/depay/ogg"
+)
+
+// ErrEnded tells that a job takes no more frames: its input was closed, or ffmpeg has ended.
+var ErrEnded = errors.New("job has ended")
+
+// Job is one ffmpeg run. It is used once. All methods may be called from any goroutine.
+type Job struct {
+	opts         Options
+	argv         []string
+	video, audio *queue // nil without that input
+	newest       atomic.Int64
+	ran          atomic.Bool
+	done         chan struct{}
+
+	mu       sync.Mutex
+	progress Progress
+	err      error
+}
+
+// Stats is a job's state at one moment.
+type Stats struct {
+	Progress     Progress
+	Video, Audio QueueStats
+}
+
+// NewJob checks the options and prepares a run. Nothing is started; frames may be written already.
+func NewJob(o Options) (*Job, error) {
+	argv, err := Command(o)
+	if err != nil {
+		return nil, err
+	}
+	j := &Job{opts: o.withDefaults(), argv: argv, done: make(chan struct{})}
+	if o.Video != 0 {
+		j.video = newQueue(true)
+	}
+	if o.Audio != 0 {
+		j.audio = newQueue(false)
+	}
+	return j, nil
+}
+
+// WriteFrame hands a frame over and never blocks. The job keeps f.Data. When ffmpeg is slow, frames are dropped and
+// counted, and Options.RequestKeyFrame is called for each lost picture. The error is ErrEnded, or tells that the codec is
+// no input of this job.
+func (j *Job) WriteFrame(f depay.Frame) error {
+	q := j.queueOf(f.Codec)
+	if q == nil {
+		return fmt.Errorf("write frame: %v is not an input of this job", f.Codec)
+	}
+	kept, open := q.push(f)
+	if !open {
+		return ErrEnded
+	}
+	if !kept && q.video && j.opts.RequestKeyFrame != nil {
+		j.opts.RequestKeyFrame()
+	}
+	j.newest.Store(int64(mediaTime(f)))
+	return nil
+}
+
+func (j *Job) queueOf(c depay.Codec) *queue {
+	switch {
+	case c == 0:
+		return nil
+	case c == j.opts.Video:
+		return j.video
+	case c == j.opts.Audio:
+		return j.audio
+	}
+	return nil
+}
+
+// mediaTime is the PTS of f as a duration, without overflow for as long as a duration can tell.
+func mediaTime(f depay.Frame) time.Duration {
+	rate := int64(f.Codec.ClockRate())
+	return time.Duration(f.PTS/rate)*time.Second + time.Duration(f.PTS%rate)*time.Second/time.Duration(rate)
+}
+
+// CloseInput lets what is queued reach ffmpeg and then ends its inputs: it writes its last segments and exits.
+func (j *Job) CloseInput() { j.eachQueue((*queue).close) }
+
+func (j *Job) eachQueue(do func(*queue)) {
+	for _, q := range []*queue{j.video, j.audio} {
+		if q != nil {
+			do(q)
+		}
+	}
+}
+
+// Done is closed when Run has returned.
+func (j *Job) Done() <-chan struct{} { return j.done }
+
+// Wait waits until Run has returned, and returns the same error.
+func (j *Job) Wait() error {
+	<-j.done
+	return j.err
+}
+
+// Stats returns the newest progress and the counters of the queues.
+func (j *Job) Stats() Stats {
+	j.mu.Lock()
+	s := Stats{Progress: j.progress}
+	j.mu.Unlock()
+	if j.video != nil {
+		s.Video = j.video.snapshot()
+	}
+	if j.audio != nil {
+		s.Audio = j.audio.snapshot()
+	}
+	return s
+}
+
+// onProgress completes a report and passes it on.
+func (j *Job) onProgress(p Progress) {
+	p.Lag = max(time.Duration(j.newest.Load())-p.OutTime, 0)
+	j.mu.Lock()
+	j.progress = p
+	j.mu.Unlock()
+	if j.opts.OnProgress != nil {
+		j.opts.OnProgress(p)
+	}
+}
+
+// Run starts ffmpeg and returns when it has exited and every goroutine of the job has ended: nil after CloseInput or the
+// end of ctx when ffmpeg finished its files; else an error that carries the exit status and ffmpeg's last words, and
+// wraps ErrStalled if it had stopped reading. The end of ctx closes the input, after Options.Grace terminates ffmpeg, and
+// kills it after another one.
+func (j *Job) Run(ctx context.Context) error {
+	if j.ran.Swap(true) {
+		return errors.New("run job: it has been run before")
+	}
+	defer close(j.done)
+	j.opts.Logger.Debug("run ffmpeg", "argv", j.argv)
+	j.err = j.run(ctx)
+	j.eachQueue((*queue).end)
+	return j.err
+}
+
+func (j *Job) run(ctx context.Context) error {
+	parser := &progressParser{report: j.onProgress}
+	r := &run{
+		process: newProcess(j.argv, j.opts.Logger, parser.line),
+		job:     j,
+		fed:     make(chan error, 2),
+		exited:  make(chan struct{}),
+	}
+	if err := r.openPipes(); err != nil {
+		return err
+	}
+	return r.run(ctx)
+}
+
+// inputClosed tells whether CloseInput was called, by whomever.
+func (j *Job) inputClosed() bool {
+	for _, q := range []*queue{j.video, j.audio} {
+		if q != nil && !q.isClosed() {
+			return false
+		}
+	}
+	return true
+}
+
+// wrap lays the container of an input over its pipe.
+func (j *Job) wrap(q *queue, w io.Writer) frameWriter {
+	if q.video {
+		return ivfFrames{ivf.NewWriter(w, ivf.Header{FourCC: ivf.VP8, Width: uint16(j.opts.Width), Height: uint16(j.opts.Height)})}
+	}
+	return &oggFrames{w: ogg.NewWriter(w, ogg.Header{Channels: 2, SerialNumber: 1})}
+}

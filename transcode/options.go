@@ -1,0 +1,133 @@
+package transcode
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/sluice-live/sluice/depay"
+)
+
+// Defaults of Options.
+const (
+	DefaultFFmpeg       = "ffmpeg"
+	DefaultAudioBitrate = 128_000
+	DefaultSegment      = 2 * time.Second
+	DefaultPart         = 200 * time.Millisecond
+	DefaultKeyFrames    = time.Second
+	DefaultWindow       = 10 * time.Minute
+	DefaultThumbnail    = 5 * time.Second
+	DefaultStall        = 5 * time.Second
+	DefaultGrace        = 3 * time.Second
+)
+
+// Options of one ffmpeg run. Dir and at least one of Video and Audio are needed; the rest has defaults.
+type Options struct {
+	// FFmpeg is the program: a path, or a name looked up in PATH. Default "ffmpeg".
+	FFmpeg string
+	// Dir is the existing directory that everything is written to. No other run may have written there.
+	Dir string
+	// Video and Audio are the codecs of the inputs, 0 for an input that is not there. VP8 and Opus are taken.
+	Video, Audio depay.Codec
+	// Width and Height go into the IVF header, in pixels. Only a hint: every key frame states its own size. Default 640x480.
+	Width, Height int
+	// Ladder is the renditions, the best first; each costs an encode. Default DefaultLadder. Not used without Video.
+	Ladder Ladder
+	// AudioBitrate of the AAC in bit/s. Default 128,000.
+	AudioBitrate int
+	// Segment is the duration of a segment, Part that of a fragment within it: how long a viewer waits for more bytes.
+	// Defaults 2 s and 0.2 s. Audio keeps them to within one AAC frame (1,024 samples).
+	Segment, Part time.Duration
+	// KeyFrames is the interval between IDR pictures; a segment must be a whole number of them. A shorter one lets
+	// players start sooner and costs a few percent of quality at the same bitrate. Default 1 s.
+	KeyFrames time.Duration
+	// Window is how much media ffmpeg lists in its own manifests and then keeps on disk after that: as much again. It
+	// bounds those manifests and the disk when nobody else deletes. Make it several times what viewers are shown: ffmpeg
+	// must never delete what is listed. Default 10 min.
+	Window time.Duration
+	// Thumbnail is the interval at which thumbnail.jpg is renewed; negative for none. Costs about 1 % of a core. Default 5 s.
+	Thumbnail time.Duration
+	// Stall is how long ffmpeg may leave a full pipe unread before the run ends with ErrStalled. Default 5 s.
+	Stall time.Duration
+	// Grace is how long ffmpeg may take to finish once its inputs are closed by the end of the context, and again once
+	// it was told to terminate, before it is killed. Default 3 s.
+	Grace time.Duration
+	// Logger gets ffmpeg's warnings (at debug level) and the run's beginning and end. Default: none.
+	Logger *slog.Logger
+	// OnProgress, if set, is called about twice a second from one goroutine of Run. It must not block.
+	OnProgress func(Progress)
+	// RequestKeyFrame, if set, is called by WriteFrame when video was dropped: pictures flow again at the next key frame.
+	// It must not block.
+	RequestKeyFrame func()
+}
+
+// withDefaults returns o with every zero field that has a default filled in.
+func (o Options) withDefaults() Options {
+	o.FFmpeg = orDefault(o.FFmpeg, DefaultFFmpeg)
+	o.Width = orDefault(o.Width, 640)
+	o.Height = orDefault(o.Height, 480)
+	o.AudioBitrate = orDefault(o.AudioBitrate, DefaultAudioBitrate)
+	o.Segment = orDefault(o.Segment, DefaultSegment)
+	o.Part = orDefault(o.Part, DefaultPart)
+	o.KeyFrames = orDefault(o.KeyFrames, DefaultKeyFrames)
+	o.Window = orDefault(o.Window, DefaultWindow)
+	o.Thumbnail = orDefault(o.Thumbnail, DefaultThumbnail)
+	o.Stall = orDefault(o.Stall, DefaultStall)
+	o.Grace = orDefault(o.Grace, DefaultGrace)
+	o.Logger = orDefault(o.Logger, slog.New(slog.DiscardHandler))
+	if o.Ladder == nil {
+		o.Ladder = DefaultLadder()
+	}
+	return o
+}
+
+func orDefault[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}
+
+// Validate returns every fault of the options with their defaults filled in, joined.
+func (o Options) Validate() error {
+	o = o.withDefaults()
+	var faults []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	check(o.Dir != "", "directory is missing")
+	check(o.Video != 0 || o.Audio != 0, "neither video nor audio")
+	check(o.Video == 0 || o.Video == depay.VP8, "video codec %v: only VP8 is taken", o.Video)
+	check(o.Audio == 0 || o.Audio == depay.Opus, "audio codec %v: only Opus is taken", o.Audio)
+	check(inRange(o.Width, 1, 16383) && inRange(o.Height, 1, 16383), "picture of %dx%d: sides must be 1 to 16383", o.Width, o.Height)
+	check(inRange(o.AudioBitrate, 32_000, 512_000), "audio bitrate %d: must be 32000 to 512000 bit/s", o.AudioBitrate)
+	check(inRange(o.Segment, 500*time.Millisecond, 10*time.Second), "segment %v: must be 0.5 s to 10 s", o.Segment)
+	check(inRange(o.Part, 50*time.Millisecond, o.Segment), "part %v: must be 50 ms to one segment", o.Part)
+	check(o.KeyFrames > 0 && o.Segment%o.KeyFrames == 0, "segment %v is not a whole number of key frame intervals of %v", o.Segment, o.KeyFrames)
+	check(o.Segment%o.Part == 0, "segment %v is not a whole number of parts of %v", o.Segment, o.Part)
+	check(inRange(o.Window, 10*o.Segment, 48*time.Hour), "window %v: must be 10 segments to 48 h", o.Window)
+	check(o.Stall > 0 && o.Grace > 0, "stall %v and grace %v must be positive", o.Stall, o.Grace)
+	if o.Video != 0 {
+		faults = append(faults, o.Ladder.Validate(), o.wholePictures())
+	}
+	return errors.Join(faults...)
+}
+
+// wholePictures says which rungs cannot be cut at segment, part and key frame boundaries.
+func (o Options) wholePictures() error {
+	var faults []error
+	for _, r := range o.Ladder {
+		for _, d := range []time.Duration{o.Segment, o.Part, o.KeyFrames} {
+			if time.Duration(r.FPS)*d%time.Second != 0 {
+				faults = append(faults, fmt.Errorf("rendition %q: %v is not a whole number of pictures at %d fps", r.Name, d, r.FPS))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func inRange[T int | time.Duration](v, least, most T) bool { return v >= least && v <= most }

@@ -1,0 +1,101 @@
+package transcode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Feature is one thing that a run needs of ffmpeg's build.
+type Feature struct {
+	Name    string // as ffmpeg spells it, such as "libx264"
+	Kind    string // "encoder", "decoder", "muxer" or "demuxer"
+	Present bool
+}
+
+// Build is what the installed ffmpeg is and can.
+type Build struct {
+	Version  string // such as "5.1.9-0+deb12u1"
+	Features []Feature
+}
+
+// needed is what a run uses.
+var needed = [...]Feature{
+	{Name: "libx264", Kind: "encoder"}, {Name: "aac", Kind: "encoder"}, {Name: "mjpeg", Kind: "encoder"},
+	{Name: "vp8", Kind: "decoder"}, {Name: "opus", Kind: "decoder"},
+	{Name: "dash", Kind: "muxer"}, {Name: "mp4", Kind: "muxer"}, {Name: "image2", Kind: "muxer"},
+	{Name: "ivf", Kind: "demuxer"}, {Name: "ogg", Kind: "demuxer"}, {Name: "concat", Kind: "demuxer"},
+}
+
+// Probe asks ffmpeg ("" for the default) what it is, in about a tenth of a second. The error says what is missing and
+// how to mend it; the Build is filled in as far as it was found out.
+func Probe(ctx context.Context, ffmpeg string) (Build, error) {
+	ffmpeg = orDefault(ffmpeg, DefaultFFmpeg)
+	b := Build{Features: append([]Feature(nil), needed[:]...)}
+	first, err := list(ctx, ffmpeg, "-version")
+	if err != nil {
+		return b, err
+	}
+	b.Version = version(first)
+	lists := map[string]map[string]bool{}
+	for i, f := range b.Features {
+		if lists[f.Kind] == nil {
+			lines, err := list(ctx, ffmpeg, "-"+f.Kind+"s")
+			if err != nil {
+				return b, err
+			}
+			lists[f.Kind] = names(lines)
+		}
+		b.Features[i].Present = lists[f.Kind][f.Name]
+	}
+	return b, b.fault()
+}
+
+// fault says what is wrong with the build, if anything.
+func (b Build) fault() error {
+	var faults []error
+	var major, minor int
+	if n, _ := fmt.Sscanf(b.Version, "%d.%d", &major, &minor); n == 2 && (major < 5 || major == 5 && minor < 1) {
+		faults = append(faults, fmt.Errorf("ffmpeg %s is too old: 5.1 or newer is needed", b.Version))
+	}
+	for _, f := range b.Features {
+		if !f.Present {
+			faults = append(faults, fmt.Errorf("ffmpeg %s was built without the %s %s: apt-get install ffmpeg brings a build that has it", b.Version, f.Kind, f.Name))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// list returns the lines that ffmpeg prints for one option.
+func list(ctx context.Context, ffmpeg, option string) ([]string, error) {
+	var lines []string
+	p := newTask(ctx, []string{ffmpeg, "-hide_banner", option}, func(line []byte) { lines = append(lines, string(line)) })
+	if err := p.run(func() {}); err != nil {
+		return nil, fmt.Errorf("ask ffmpeg for %s: %w", strings.TrimPrefix(option, "-"), err)
+	}
+	return lines, nil
+}
+
+// version finds the version in the first line, "ffmpeg version 5.1.9-0+deb12u1 Copyright …".
+func version(lines []string) string {
+	if len(lines) > 0 {
+		if fields := strings.Fields(lines[0]); len(fields) > 2 && fields[1] == "version" {
+			return fields[2]
+		}
+	}
+	return "of unknown version"
+}
+
+// names returns what a list names: each line is flags, one name or several with commas, and a description.
+func names(lines []string) map[string]bool {
+	found := map[string]bool{}
+	for _, line := range lines {
+		if fields := strings.Fields(line); len(fields) > 1 {
+			for name := range strings.SplitSeq(fields[1], ",") {
+				found[name] = true
+			}
+		}
+	}
+	return found
+}

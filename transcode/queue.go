@@ -1,0 +1,151 @@
+package transcode
+
+import (
+	"sync"
+
+	"github.com/sluice-live/sluice/depay"
+)
+
+// Bounds of a job's queues: about 2 s of live media. Beyond them ffmpeg is not merely late, it is too slow.
+const (
+	MaxVideoFrames = 64
+	MaxVideoBytes  = 8 << 20
+	MaxAudioFrames = 128
+	MaxAudioBytes  = 256 << 10
+)
+
+// QueueStats counts the frames of one input.
+type QueueStats struct {
+	In      uint64 // taken by WriteFrame, the dropped ones too
+	Dropped uint64 // given up because the queue was full, or because what they refer to was
+	Queued  int    // waiting now
+	Bytes   int    // waiting now
+}
+
+// queue is the bounded way from WriteFrame to the writer of one pipe: any number of goroutines push, one pops.
+type queue struct {
+	mu     sync.Mutex
+	wake   sync.Cond // pop waits for it
+	frames []depay.Frame
+	first  int // index of the oldest frame in the ring
+	stats  QueueStats
+	limit  int // bytes
+	video  bool
+	skip   bool // video was dropped: what comes before the next key frame cannot be decoded
+	closed bool // nothing more is taken; what waits is still popped
+	ended  bool // nothing more is taken or popped
+}
+
+func newQueue(video bool) *queue {
+	q := &queue{frames: make([]depay.Frame, MaxAudioFrames), limit: MaxAudioBytes, video: video}
+	if video {
+		q.frames, q.limit = make([]depay.Frame, MaxVideoFrames), MaxVideoBytes
+	}
+	q.wake.L = &q.mu
+	return q
+}
+
+// push takes f, or drops frames by the queue's policy. open is false when nothing is taken any more; kept is false when
+// f itself was dropped, which happens to video only.
+func (q *queue) push(f depay.Frame) (kept, open bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || q.ended {
+		return false, false
+	}
+	q.stats.In++
+	if !q.admit(f) {
+		q.stats.Dropped++
+		return false, true
+	}
+	q.frames[(q.first+q.stats.Queued)%len(q.frames)] = f
+	q.stats.Queued++
+	q.stats.Bytes += len(f.Data)
+	q.wake.Signal()
+	return true, true
+}
+
+// admit makes room for f, or says that f is to be dropped. Sound: the oldest goes. Video: a key frame takes the place of
+// all that waits, so that what was late is live again; any other picture goes, and with it all up to the next key frame.
+func (q *queue) admit(f depay.Frame) bool {
+	if len(f.Data) > q.limit {
+		q.skip = q.video
+		return false
+	}
+	if q.video && !f.Key && (q.skip || q.full(f)) {
+		q.skip = true
+		return false
+	}
+	for q.full(f) {
+		q.take()
+		q.stats.Dropped++
+		if q.video {
+			q.dropAll()
+		}
+	}
+	q.skip = false
+	return true
+}
+
+func (q *queue) full(f depay.Frame) bool {
+	return q.stats.Queued == len(q.frames) || q.stats.Bytes+len(f.Data) > q.limit
+}
+
+func (q *queue) dropAll() {
+	for q.stats.Queued > 0 {
+		q.take()
+		q.stats.Dropped++
+	}
+}
+
+// take removes the oldest frame; there must be one.
+func (q *queue) take() depay.Frame {
+	f := q.frames[q.first]
+	q.frames[q.first] = depay.Frame{}
+	q.first = (q.first + 1) % len(q.frames)
+	q.stats.Queued--
+	q.stats.Bytes -= len(f.Data)
+	return f
+}
+
+// pop waits for the oldest frame. ok is false when the queue was closed and is empty, or has ended.
+func (q *queue) pop() (f depay.Frame, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.stats.Queued == 0 && !q.closed && !q.ended {
+		q.wake.Wait()
+	}
+	if q.stats.Queued == 0 || q.ended {
+		return depay.Frame{}, false
+	}
+	return q.take(), true
+}
+
+// close takes nothing more; what waits is still popped.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.wake.Signal()
+}
+
+// end takes and pops nothing more; what waits counts as dropped.
+func (q *queue) end() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.ended = true
+	q.dropAll()
+	q.wake.Signal()
+}
+
+func (q *queue) snapshot() QueueStats {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.stats
+}
+
+func (q *queue) isClosed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed
+}

@@ -1,0 +1,149 @@
+package transcode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// RemuxInput is one unbroken run of media. Each list is an init segment and the segments that follow it, in order: their
+// bytes put one after the other are one fragmented MP4. Either list may be empty.
+type RemuxInput struct {
+	Video, Audio []string
+}
+
+// Remux makes one MP4 of the runs, with its index at the front, without encoding. The runs must have the same codecs and
+// sizes; they follow each other without a gap. ffmpeg is the program, "" for the default. out appears by rename when it
+// is whole; temporary files beside it take as much space again, twice with several runs.
+func Remux(ctx context.Context, ffmpeg string, runs []RemuxInput, out string) error {
+	if len(runs) == 0 {
+		return errors.New("remux: no media")
+	}
+	ffmpeg = orDefault(ffmpeg, DefaultFFmpeg)
+	var temporary []string
+	defer func() {
+		for _, name := range temporary {
+			os.Remove(name)
+		}
+	}()
+	for i, run := range runs {
+		name := fmt.Sprintf("%s.%d%s", out, i, TempSuffix)
+		temporary = append(temporary, name)
+		if err := remuxRun(ctx, ffmpeg, run, name); err != nil {
+			return fmt.Errorf("remux run %d of %d: %w", i+1, len(runs), err)
+		}
+	}
+	whole := temporary[0]
+	if len(runs) > 1 {
+		whole = out + TempSuffix
+		if err := remuxJoin(ctx, ffmpeg, temporary, whole); err != nil {
+			return fmt.Errorf("remux: join %d runs: %w", len(runs), err)
+		}
+		temporary = append(temporary, whole)
+	}
+	return os.Rename(whole, out)
+}
+
+// remuxRun makes one MP4 of one run, read from a pipe for each track.
+func remuxRun(ctx context.Context, ffmpeg string, run RemuxInput, out string) error {
+	var inputs, maps []string
+	var sources []source
+	for _, files := range [][]string{run.Video, run.Audio} {
+		if len(files) == 0 {
+			continue
+		}
+		inputs = append(inputs, "-protocol_whitelist", "pipe", "-f", "mp4", "-i", "pipe:"+strconv.Itoa(firstInputFD+len(sources)))
+		maps = append(maps, "-map", strconv.Itoa(len(sources)))
+		sources = append(sources, func(w io.Writer) error { return concatenate(w, files) })
+	}
+	if len(sources) == 0 {
+		return errors.New("no media")
+	}
+	return runTask(ctx, remuxArgs(ffmpeg, append(inputs, maps...), out), sources)
+}
+
+// remuxJoin puts MP4 files one after the other; the concat demuxer reads their list from a pipe.
+func remuxJoin(ctx context.Context, ffmpeg string, files []string, out string) error {
+	list := "ffconcat version 1.0\n"
+	for _, name := range files {
+		path, err := filepath.Abs(name)
+		if err != nil {
+			return err
+		}
+		list += "file '" + strings.ReplaceAll(path, "'", `'\''`) + "'\n"
+	}
+	input := []string{"-protocol_whitelist", "pipe,file", "-f", "concat", "-safe", "0", "-i", "pipe:" + strconv.Itoa(firstInputFD)}
+	return runTask(ctx, remuxArgs(ffmpeg, input, out), []source{func(w io.Writer) error {
+		_, err := io.WriteString(w, list)
+		return err
+	}})
+}
+
+// remuxArgs keep the time stamps of audio and video relative to each other.
+func remuxArgs(ffmpeg string, input []string, out string) []string {
+	argv := append([]string{ffmpeg, "-hide_banner", "-nostdin", "-nostats", "-y", "-loglevel", "level+error", "-copyts"}, input...)
+	return append(argv, "-c", "copy", "-avoid_negative_ts", "make_zero", "-movflags", "+faststart", "-f", "mp4", out)
+}
+
+// concatenate writes the files one after the other.
+func concatenate(w io.Writer, files []string) error {
+	for _, name := range files {
+		if err := copyFile(w, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func copyFile(w io.Writer, name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(w, f)
+	return err
+}
+
+// source writes all that one inherited pipe is to carry.
+type source func(w io.Writer) error
+
+// runTask runs ffmpeg with a pipe from each source, until it has exited and every source has returned. A source that
+// fails ends the run, and its error is returned.
+func runTask(ctx context.Context, argv []string, sources []source) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	p := newTask(ctx, argv, func([]byte) {})
+	writers, err := p.addPipes(len(sources))
+	if err != nil {
+		return err
+	}
+	var group sync.WaitGroup
+	err = p.run(func() {
+		p.closeChildFiles()
+		for i, w := range writers {
+			group.Go(func() {
+				defer w.Close()
+				if err := sources[i](w); err != nil && !errors.Is(err, syscall.EPIPE) {
+					cancel(err)
+				}
+			})
+		}
+	})
+	if p.cmd.Process == nil {
+		p.closeChildFiles()
+		closeFiles(writers)
+	}
+	group.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}

@@ -1,0 +1,101 @@
+package transcode
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+)
+
+// Bounds of a ladder. They keep a typing error from becoming a command that no machine carries.
+const (
+	MaxRungs   = 8          // rungs of one ladder
+	MaxSide    = 4096       // width or height in pixels
+	MaxFPS     = 120        // pictures per second
+	MinBitrate = 50_000     // bit/s
+	MaxBitrate = 60_000_000 // bit/s
+)
+
+// Presets of x264 that a rendition may name, from least to most work for each picture.
+var presets = [...]string{"ultrafast", "superfast", "veryfast", "faster", "fast", "medium"}
+
+var nameGrammar = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,15}$`)
+
+// Rendition is one rung of a ladder: one HLS variant, one DASH Representation.
+type Rendition struct {
+	// Name is how people and URLs call it: lower case letters, digits and "-", at most 16.
+	Name string
+	// Width and Height are the canvas in pixels, both even. A picture of another shape is scaled to fit and padded.
+	Width, Height int
+	// FPS is the constant rate in pictures per second. Segment, part and key frame interval must be whole pictures.
+	FPS int
+	// Bitrate in bit/s is what the rendition may be announced with: no segment is more than a tenth above it.
+	Bitrate int
+	// Preset of x264, "" for the one that the size asks for: superfast from 720 lines up, veryfast below.
+	Preset string
+}
+
+// Validate returns every fault of r, joined.
+func (r Rendition) Validate() error {
+	var faults []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			faults = append(faults, fmt.Errorf("rendition %q: "+format, append([]any{r.Name}, args...)...))
+		}
+	}
+	check(nameGrammar.MatchString(r.Name), "name must be 1 to 16 of a-z 0-9 -, beginning with a letter or digit")
+	check(validSide(r.Width) && validSide(r.Height), "size %dx%d: both sides must be even and 16 to %d", r.Width, r.Height, MaxSide)
+	check(r.FPS >= 1 && r.FPS <= MaxFPS, "fps %d: must be 1 to %d", r.FPS, MaxFPS)
+	check(r.Bitrate >= MinBitrate && r.Bitrate <= MaxBitrate, "bitrate %d: must be %d to %d bit/s", r.Bitrate, MinBitrate, MaxBitrate)
+	check(r.Preset == "" || presetWork(r.Preset) >= 0, "preset %q: must be one of %v", r.Preset, presets)
+	return errors.Join(faults...)
+}
+
+func validSide(n int) bool { return n >= 16 && n <= MaxSide && n%2 == 0 }
+
+// preset returns the x264 preset in force.
+func (r Rendition) preset() string {
+	switch {
+	case r.Preset != "":
+		return r.Preset
+	case r.Height >= 720:
+		return "superfast"
+	default:
+		return "veryfast"
+	}
+}
+
+// presetWork returns the place of a preset in presets, or -1.
+func presetWork(preset string) int {
+	for i, p := range presets {
+		if p == preset {
+			return i
+		}
+	}
+	return -1
+}
+
+// levels of H.264 (ITU-T H.264 table A-1), from the lowest that is worth naming: 3.0 every decoder has.
+var levels = [...]struct {
+	name                  string
+	macroblocksPerSecond  int
+	macroblocksPerPicture int
+}{
+	{"3.0", 40_500, 1_620},
+	{"3.1", 108_000, 3_600},
+	{"3.2", 216_000, 5_120},
+	{"4.0", 245_760, 8_192},
+	{"4.2", 522_240, 8_704},
+	{"5.1", 983_040, 36_864},
+	{"5.2", 2_073_600, 36_864},
+}
+
+// level returns the lowest H.264 level of the table that carries the size and rate; "6.2" above all of them.
+func (r Rendition) level() string {
+	picture := (r.Width + 15) / 16 * ((r.Height + 15) / 16)
+	for _, l := range levels {
+		if picture <= l.macroblocksPerPicture && picture*r.FPS <= l.macroblocksPerSecond {
+			return l.name
+		}
+	}
+	return "6.2"
+}

@@ -1,0 +1,103 @@
+package transcode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// run is what exists while ffmpeg does.
+type run struct {
+	*process
+	job    *Job
+	pipes  []*pipe
+	fed    chan error    // one result of each pipe's feed
+	exited chan struct{} // closed when ffmpeg has exited
+}
+
+// openPipes opens one pipe for each input, video first: that is the order of the inherited descriptors.
+func (r *run) openPipes() error {
+	var queues []*queue
+	r.job.eachQueue(func(q *queue) { queues = append(queues, q) })
+	files, err := r.addPipes(len(queues))
+	for i, f := range files {
+		r.pipes = append(r.pipes, &pipe{queue: queues[i], file: f, frames: r.job.wrap(queues[i], f)})
+	}
+	return err
+}
+
+// run starts the process and the goroutines beside it, and returns when all have ended. What the supervisor found comes
+// before the exit status, which is only its consequence.
+func (r *run) run(ctx context.Context) error {
+	var group sync.WaitGroup
+	var cause error
+	err := r.process.run(func() {
+		r.closeChildFiles()
+		for _, p := range r.pipes {
+			group.Go(func() { r.fed <- p.feed(r.job.opts.Stall) })
+		}
+		group.Go(func() { cause = r.supervise(ctx) })
+	})
+	close(r.exited)
+	early := !r.job.inputClosed()
+	r.job.eachQueue((*queue).end)
+	group.Wait()
+	switch {
+	case r.cmd.Process == nil:
+		r.closeFiles()
+	case cause != nil:
+		return r.explain(cause)
+	case err == nil && early:
+		return r.explain(errors.New("it ended before its input"))
+	}
+	return err
+}
+
+// closeFiles is for a process that did not start.
+func (r *run) closeFiles() {
+	r.closeChildFiles()
+	for _, p := range r.pipes {
+		p.file.Close()
+	}
+}
+
+// supervise carries out the end of the run, whatever begins it: all that was fed is written, a pipe failed, or ctx ended.
+// It returns why it had to kill, nil if it had not.
+func (r *run) supervise(ctx context.Context) error {
+	ending := ctx.Done()
+	var overdue <-chan time.Time
+	finish := func() {
+		if overdue == nil {
+			overdue = time.After(r.job.opts.Grace)
+		}
+	}
+	terminated := false
+	for open := len(r.pipes); ; {
+		select {
+		case <-r.exited:
+			return nil
+		case err := <-r.fed:
+			if open--; open == 0 || err != nil {
+				finish()
+			}
+			if err != nil && !errors.Is(err, syscall.EPIPE) {
+				r.signal(syscall.SIGKILL)
+				return err
+			}
+		case <-ending:
+			ending = nil
+			r.job.CloseInput()
+			finish()
+		case <-overdue:
+			if terminated {
+				r.signal(syscall.SIGKILL)
+				return fmt.Errorf("it did not end within %v of its input's end", 2*r.job.opts.Grace)
+			}
+			r.signal(syscall.SIGTERM)
+			terminated, overdue = true, time.After(r.job.opts.Grace)
+		}
+	}
+}
