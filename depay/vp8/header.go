@@ -9,7 +9,6 @@ const (
 	tagSize      = 3  // frame tag (RFC 6386 §9.1)
 	keyTagSize   = 10 // with start code and dimensions, key frames only
 	maxDimension = 1<<14 - 1
-	maxFirstPart = 1<<19 - 1
 )
 
 // ErrInvalid tells that the bytes are not a VP8 frame.
