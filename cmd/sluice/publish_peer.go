@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+)
+
+// RTP clock rates (RFC 7741 §6.1, RFC 7587 §4.1).
+const (
+	videoClock = 90000
+	audioClock = 48000
+)
+
+// sendPeer is the WebRTC side of a publisher: a connection with the tracks
+// that are sent. Its reports come from pion's interceptors.
+type sendPeer struct {
+	pc           *webrtc.PeerConnection
+	video, audio *webrtc.TrackLocalStaticRTP // nil when not sent
+	senders      []*webrtc.RTPSender
+	lost         chan struct{} // closed when the connection is gone
+	connected    chan struct{} // closed when media can be sent
+}
+
+// newSendPeer makes the connection; Close ends it.
+func newSendPeer(o publishOptions) (*sendPeer, error) {
+	api, err := publishAPI()
+	if err != nil {
+		return nil, err
+	}
+	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
+	if err != nil {
+		return nil, err
+	}
+	p := &sendPeer{pc: pc, lost: make(chan struct{}), connected: make(chan struct{})}
+	pc.OnConnectionStateChange(p.stateChanged())
+	if !o.NoAudio {
+		p.audio, err = p.add(webrtc.MimeTypeOpus, "audio")
+	}
+	if !o.NoVideo && err == nil {
+		p.video, err = p.add(webrtc.MimeTypeVP8, "video")
+	}
+	if err != nil {
+		return nil, errors.Join(err, pc.Close())
+	}
+	return p, nil
+}
+
+// stateChanged returns the handler that closes connected and lost, each once;
+// pion calls it for one change at a time.
+func (p *sendPeer) stateChanged() func(webrtc.PeerConnectionState) {
+	var up, down bool
+	return func(state webrtc.PeerConnectionState) {
+		switch state {
+		case webrtc.PeerConnectionStateConnected:
+			if !up {
+				up = true
+				close(p.connected)
+			}
+		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+			if !down {
+				down = true
+				close(p.lost)
+			}
+		}
+	}
+}
+
+// publishAPI offers VP8 and Opus, and loopback addresses too: the server may
+// be on this machine.
+func publishAPI() (*webrtc.API, error) {
+	media := &webrtc.MediaEngine{}
+	feedback := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}}
+	vp8 := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: videoClock, RTCPFeedback: feedback}
+	rtx := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: videoClock, SDPFmtpLine: "apt=96"}
+	opus := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: audioClock, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1"}
+	interceptors := &interceptor.Registry{}
+	err := errors.Join(
+		media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: vp8, PayloadType: 96}, webrtc.RTPCodecTypeVideo),
+		media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: rtx, PayloadType: 97}, webrtc.RTPCodecTypeVideo),
+		media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: opus, PayloadType: 111}, webrtc.RTPCodecTypeAudio),
+		webrtc.RegisterDefaultInterceptors(media, interceptors),
+	)
+	settings := webrtc.SettingEngine{}
+	settings.SetIncludeLoopbackCandidate(true)
+	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(interceptors), webrtc.WithSettingEngine(settings)), err
+}
+
+// add adds a track; both are of one MediaStream (RFC 9725 §4.4.2).
+func (p *sendPeer) add(mimeType, id string) (*webrtc.TrackLocalStaticRTP, error) {
+	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: mimeType}, id, "sluice")
+	if err != nil {
+		return nil, err
+	}
+	transceiver, err := p.pc.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	if err != nil {
+		return nil, err
+	}
+	p.senders = append(p.senders, transceiver.Sender())
+	return track, nil
+}
+
+// Offer returns the offer with all candidates in it.
+func (p *sendPeer) Offer(ctx context.Context) (string, error) {
+	offer, err := p.pc.CreateOffer(nil)
+	if err != nil {
+		return "", fmt.Errorf("make the offer: %w", err)
+	}
+	gathered := webrtc.GatheringCompletePromise(p.pc)
+	if err := p.pc.SetLocalDescription(offer); err != nil {
+		return "", fmt.Errorf("make the offer: %w", err)
+	}
+	select {
+	case <-gathered:
+		return p.pc.LocalDescription().SDP, nil
+	case <-ctx.Done():
+		return "", fmt.Errorf("gather candidates: %w", ctx.Err())
+	}
+}
+
+// Connect takes the answer and waits until media can be sent.
+func (p *sendPeer) Connect(ctx context.Context, answer string) error {
+	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
+		return fmt.Errorf("take the answer: %w", err)
+	}
+	select {
+	case <-p.connected:
+		return nil
+	case <-p.lost:
+		return errors.New("no connection: none of the server's addresses can be reached")
+	case <-ctx.Done():
+		return fmt.Errorf("no connection to the server's addresses yet: %w", ctx.Err())
+	}
+}
+
+// readReports reads what the receiver says of one track until the connection
+// is closed; the interceptors work on it as it passes.
+func (p *sendPeer) readReports(sender *webrtc.RTPSender, counts *counters) error {
+	for {
+		packets, _, err := sender.ReadRTCP()
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read reports: %w", err)
+		}
+		for _, packet := range packets {
+			switch packet.(type) {
+			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+				counts.keyRequests.Add(1)
+			}
+		}
+	}
+}
+
+// Close ends the connection.
+func (p *sendPeer) Close() error { return p.pc.Close() }

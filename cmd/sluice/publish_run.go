@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// publisher is one run of sluice publish.
+type publisher struct {
+	options  publishOptions
+	reporter *reporter
+	counts   counters
+}
+
+// errConnectionLost ends a run whose peer is gone.
+var errConnectionLost = errors.New("the connection to the server is lost")
+
+// Run connects, sends until the source or ctx ends, and leaves. That ctx
+// ends is a regular end. It owns every goroutine and waits for all.
+func (p *publisher) Run(ctx context.Context) error {
+	o, err := probe(ctx, p.options)
+	if err != nil {
+		return err
+	}
+	peer, err := newSendPeer(o)
+	if err != nil {
+		return err
+	}
+	whip := &whipClient{endpoint: o.URL, token: o.Token}
+	var reports errgroup.Group
+	for _, sender := range peer.senders {
+		reports.Go(func() error { return peer.readReports(sender, &p.counts) })
+	}
+	err = p.connect(ctx, whip, peer)
+	if err == nil {
+		err = p.send(ctx, o, peer)
+	}
+	left := whip.Delete()
+	closed := errors.Join(peer.Close(), reports.Wait())
+	switch {
+	case ctx.Err() != nil:
+		err = nil
+	case errors.Is(err, errConnectionLost):
+		left = nil // nobody is there to leave
+	}
+	if err == nil {
+		p.reporter.state("ended: %d pictures, %d sound packets sent", p.counts.video.frames.Load(), p.counts.audio.frames.Load())
+	}
+	return errors.Join(err, left, closed)
+}
+
+// connect negotiates within the timeout.
+func (p *publisher) connect(ctx context.Context, whip *whipClient, peer *sendPeer) error {
+	timeout := p.options.Timeout
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not connected after %s", formatDuration(timeout)))
+	defer cancel()
+	p.reporter.state("connecting to %s", whip.endpoint)
+	offer, err := peer.Offer(ctx)
+	if err != nil {
+		return err
+	}
+	answer, err := whip.Publish(ctx, offer, func(err error) { p.reporter.state("waiting: %v", err) })
+	if err != nil {
+		return err
+	}
+	return peer.Connect(ctx, answer)
+}
+
+// send runs the source and sends what it makes, until it ends.
+func (p *publisher) send(ctx context.Context, o publishOptions, peer *sendPeer) error {
+	p.reporter.state("live")
+	g, ctx := errgroup.WithContext(ctx)
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	source, err := newMediaSource(ctx, o)
+	if err != nil {
+		return err
+	}
+	g.Go(func() error {
+		defer done()
+		return source.Run(func() error { return p.feed(ctx, source, peer) })
+	})
+	g.Go(func() error {
+		p.reporter.Run(ctx, &p.counts)
+		return nil
+	})
+	g.Go(func() error {
+		select {
+		case <-peer.lost:
+			return errConnectionLost
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	return g.Wait()
+}
+
+// drain is how long after its last packet a session goes on, so that lost
+// ones can be sent again.
+const drain = 200 * time.Millisecond
+
+// feed sends both tracks of the source in step.
+func (p *publisher) feed(ctx context.Context, source *mediaSource, peer *sendPeer) error {
+	var step pace
+	g, ctx := errgroup.WithContext(ctx)
+	if source.Video != nil {
+		g.Go(func() error {
+			return sendVideo(ctx, source.Video, &step, newRTPSender(peer.video, videoPayloader(), &p.counts.video))
+		})
+	}
+	if source.Audio != nil {
+		g.Go(func() error {
+			return sendAudio(ctx, source.Audio, &step, newRTPSender(peer.audio, audioPayloader(), &p.counts.audio))
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	time.Sleep(drain)
+	return nil
+}

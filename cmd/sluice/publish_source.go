@@ -1,0 +1,225 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Times at which the test picture flashes and its tone sounds: for a tenth
+// of a second at every even second. The picture's is cut short of the tenth
+// so that rounding adds no frame.
+const (
+	testFlash = "lt(mod(t,2),0.095)"
+	testBeep  = "aevalsrc=exprs='0.5*sin(2*PI*1000*t)*lt(mod(t,2),0.1)':sample_rate=48000"
+	testClock = `drawtext=text='%{localtime\:%H\\\:%M\\\:%S.%3N} %{n}':fontsize=h/10:x=(w-tw)/2:y=h-2*th:fontcolor=white:box=1:boxcolor=black`
+)
+
+// stderrTail is how much of what ffmpeg said last goes into an error, in bytes.
+const stderrTail = 2 << 10
+
+// mediaSource is one run of ffmpeg that encodes SOURCE in real time: VP8 in
+// IVF on Video, Opus in Ogg on Audio, each nil when it is not wanted.
+type mediaSource struct {
+	Video, Audio *os.File
+	cmd          *exec.Cmd
+	kill         context.CancelFunc
+	stderr       tail
+	write        []*os.File // ffmpeg's ends of the pipes
+}
+
+// newMediaSource makes the pipes and the command; Run starts it.
+func newMediaSource(ctx context.Context, o publishOptions) (*mediaSource, error) {
+	s := &mediaSource{}
+	var err error
+	if !o.NoVideo {
+		s.Video, err = s.pipe()
+	}
+	if !o.NoAudio && err == nil {
+		s.Audio, err = s.pipe()
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	ctx, s.kill = context.WithCancel(ctx)
+	s.cmd = exec.CommandContext(ctx, "ffmpeg", sourceArgs(o)...)
+	s.cmd.ExtraFiles = s.write
+	s.cmd.Stderr = &s.stderr
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	s.cmd.Cancel = func() error { return syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) }
+	s.cmd.WaitDelay = time.Second
+	return s, nil
+}
+
+// pipe adds a pipe that ffmpeg writes to and returns the end to read from.
+func (s *mediaSource) pipe() (*os.File, error) {
+	r, w, err := os.Pipe()
+	if err == nil {
+		s.write = append(s.write, w)
+	}
+	return r, err
+}
+
+// Run runs ffmpeg until it ends or its context does, while feed reads from
+// the pipes. It returns feed's error before ffmpeg's.
+func (s *mediaSource) Run(feed func() error) error {
+	defer s.close()
+	defer s.kill()
+	var g errgroup.Group
+	started := make(chan error, 1)
+	g.Go(func() error { return s.runLocked(started) })
+	if err := <-started; err != nil {
+		return errors.Join(g.Wait(), err)
+	}
+	if err := feed(); err != nil {
+		s.kill()
+		_ = g.Wait() // how a killed ffmpeg ends says nothing
+		return err
+	}
+	return g.Wait()
+}
+
+// runLocked starts ffmpeg and waits for it on one thread, which the
+// parent-death signal is bound to.
+func (s *mediaSource) runLocked(started chan<- error) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := s.cmd.Start()
+	for _, w := range s.write {
+		w.Close()
+	}
+	if err != nil {
+		started <- fmt.Errorf("start ffmpeg: %w", err)
+		return nil
+	}
+	started <- nil
+	if err := s.cmd.Wait(); err != nil {
+		return fmt.Errorf("ffmpeg: %w: %s", err, s.stderr.String())
+	}
+	return nil
+}
+
+// close closes our ends of the pipes.
+func (s *mediaSource) close() {
+	for _, f := range append(s.write, s.Video, s.Audio) {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// sourceArgs returns ffmpeg's arguments. The first output's pipe is number 3.
+func sourceArgs(o publishOptions) []string {
+	args := []string{"-hide_banner", "-nostdin", "-v", "error"}
+	args = append(args, sourceInputs(o)...)
+	pipe := 3
+	if !o.NoVideo {
+		args = append(args, videoOutput(o, pipe)...)
+		pipe++
+	}
+	if !o.NoAudio {
+		args = append(args, audioOutput(o, pipe)...)
+	}
+	return args
+}
+
+// sourceInputs reads at the native rate, so that the clock that is burnt in
+// is that of the moment of sending.
+func sourceInputs(o publishOptions) []string {
+	if o.Source != testSource {
+		args := []string{"-re", "-i", o.Source}
+		if o.Loop {
+			args = append([]string{"-stream_loop", "-1"}, args...)
+		}
+		return args
+	}
+	size := o.Size
+	if size == "" {
+		size = "640x480"
+	}
+	return []string{
+		"-re", "-f", "lavfi", "-i", fmt.Sprintf("testsrc2=size=%s:rate=%d", size, o.FPS),
+		"-re", "-f", "lavfi", "-i", testBeep,
+	}
+}
+
+func videoOutput(o publishOptions, pipe int) []string {
+	fps, rate := strconv.Itoa(o.FPS), strconv.Itoa(o.Bitrate)
+	args := []string{"-map", "0:v:0"}
+	switch {
+	case o.Source == testSource:
+		args = append(args, "-vf", "drawbox=t=fill:color=white:enable='"+testFlash+"',"+testClock)
+	case o.Size != "":
+		box := strings.Replace(o.Size, "x", ":", 1)
+		args = append(args, "-vf", fmt.Sprintf("scale=%s:force_original_aspect_ratio=decrease,pad=%s:(ow-iw)/2:(oh-ih)/2,setsar=1", box, box))
+	}
+	// A receiver's request for a key frame cannot reach the encoder: there is
+	// one every second instead.
+	args = append(args, "-fps_mode", "cfr", "-r", fps, "-pix_fmt", "yuv420p",
+		"-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", "-error-resilient", "1",
+		"-g", fps, "-b:v", rate, "-maxrate", rate, "-bufsize", rate)
+	return append(args, endOutput(o, "ivf", pipe)...)
+}
+
+func audioOutput(o publishOptions, pipe int) []string {
+	input := "0"
+	if o.Source == testSource {
+		input = "1"
+	}
+	args := []string{"-map", input + ":a:0", "-c:a", "libopus", "-ar", "48000", "-ac", "2", "-b:a", "96k", "-frame_duration", "20", "-page_duration", "1"}
+	return append(args, endOutput(o, "ogg", pipe)...)
+}
+
+// endOutput ends an output's options: every packet is written at once.
+func endOutput(o publishOptions, format string, pipe int) []string {
+	args := []string{"-flush_packets", "1", "-f", format, "pipe:" + strconv.Itoa(pipe)}
+	if o.Duration > 0 {
+		args = append([]string{"-t", strconv.FormatFloat(o.Duration.Seconds(), 'f', -1, 64)}, args...)
+	}
+	return args
+}
+
+// probe leaves out the audio or video that a file does not have.
+func probe(ctx context.Context, o publishOptions) (publishOptions, error) {
+	if o.Source == testSource {
+		return o, nil
+	}
+	cmd := exec.CommandContext(ctx, "ffprobe", "-v", "error", "-show_entries", "stream=codec_type", "-of", "csv=p=0", "-i", o.Source)
+	var stderr tail
+	cmd.Stderr = &stderr
+	kinds, err := cmd.Output()
+	if err != nil {
+		return o, fmt.Errorf("ffprobe cannot read %s: %w: %s", o.Source, err, stderr.String())
+	}
+	o.NoVideo = o.NoVideo || !bytes.Contains(kinds, []byte("video"))
+	o.NoAudio = o.NoAudio || !bytes.Contains(kinds, []byte("audio"))
+	if o.NoVideo && o.NoAudio {
+		return o, fmt.Errorf("%s holds nothing to send", o.Source)
+	}
+	return o, nil
+}
+
+// tail keeps the last stderrTail bytes that are written to it.
+type tail struct{ b []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.b = append(t.b, p[max(0, len(p)-stderrTail):]...)
+	t.b = append(t.b[:0], t.b[max(0, len(t.b)-stderrTail):]...)
+	return len(p), nil
+}
+
+// String returns what was kept as one line.
+func (t *tail) String() string {
+	return strings.Join(strings.FieldsFunc(string(t.b), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Bounds of what a WHIP server can make us wait for or read.
+const (
+	maxAnswer    = 64 << 10 // bytes
+	maxProblem   = 8 << 10  // bytes
+	whipTimeout  = 10 * time.Second
+	whipRetry    = time.Second // without a Retry-After
+	leaveTimeout = 3 * time.Second
+)
+
+// whipClient speaks to one WHIP endpoint.
+type whipClient struct {
+	endpoint string
+	token    string
+	http     http.Client
+	session  string // URL of the session, empty before Publish
+}
+
+// refusal is an answer other than 201 Created.
+type refusal struct {
+	status     int
+	detail     string
+	retryAfter time.Duration
+}
+
+func (r *refusal) Error() string {
+	s := fmt.Sprintf("the server refuses: %d %s", r.status, http.StatusText(r.status))
+	if r.detail != "" {
+		s += ": " + r.detail
+	}
+	return s
+}
+
+// temporary reports whether the same offer may be taken later: the stream
+// has a publisher, or the server is at its limit (RFC 9725 §4.5).
+func (r *refusal) temporary() bool {
+	return r.status == http.StatusConflict || r.status == http.StatusServiceUnavailable
+}
+
+// Publish posts the offer and returns the answer. While the refusal is
+// temporary it tries again, until ctx ends; waiting is told of each.
+func (w *whipClient) Publish(ctx context.Context, offer string, waiting func(error)) (string, error) {
+	for {
+		answer, err := w.post(ctx, offer)
+		var r *refusal
+		if !errors.As(err, &r) || !r.temporary() {
+			return answer, err
+		}
+		waiting(r)
+		select {
+		case <-ctx.Done():
+			return "", err
+		case <-time.After(r.retryAfter):
+		}
+	}
+}
+
+// post makes one attempt (RFC 9725 §4.2).
+func (w *whipClient) post(ctx context.Context, offer string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, whipTimeout)
+	defer cancel()
+	response, err := w.do(ctx, http.MethodPost, w.endpoint, strings.NewReader(offer))
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusCreated {
+		return "", newRefusal(response)
+	}
+	location, err := response.Request.URL.Parse(response.Header.Get("Location"))
+	if err != nil || response.Header.Get("Location") == "" {
+		return "", fmt.Errorf("the server's answer has no session URL in Location %q", response.Header.Get("Location"))
+	}
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err == nil && len(answer) > maxAnswer {
+		err = fmt.Errorf("the answer is longer than %s", formatSize(maxAnswer))
+	}
+	w.session = location.String()
+	return string(answer), err
+}
+
+// Delete ends the session, if there is one (RFC 9725 §4.2).
+func (w *whipClient) Delete() error {
+	if w.session == "" {
+		return nil
+	}
+	// What ends the command has ended its context too.
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+	response, err := w.do(ctx, http.MethodDelete, w.session, nil)
+	w.session = ""
+	w.http.CloseIdleConnections()
+	if err != nil {
+		return fmt.Errorf("end the session: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("end the session: %w", newRefusal(response))
+	}
+	return nil
+}
+
+func (w *whipClient) do(ctx context.Context, method, target string, body io.Reader) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, target, body)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/sdp")
+	}
+	if w.token != "" && sameHost(w.endpoint, target) {
+		request.Header.Set("Authorization", "Bearer "+w.token)
+	}
+	return w.http.Do(request)
+}
+
+// sameHost reports whether the token for a may be sent to b.
+func sameHost(a, b string) bool {
+	ua, err := url.Parse(a)
+	ub, err2 := url.Parse(b)
+	return err == nil && err2 == nil && ua.Scheme == ub.Scheme && ua.Host == ub.Host
+}
+
+// newRefusal reads the reason out of a response: problem details (RFC 9457)
+// or plain text.
+func newRefusal(response *http.Response) *refusal {
+	r := &refusal{status: response.StatusCode, retryAfter: whipRetry}
+	if n, err := strconv.ParseUint(response.Header.Get("Retry-After"), 10, 16); err == nil {
+		r.retryAfter = max(time.Duration(n)*time.Second, whipRetry)
+	}
+	body, _ := io.ReadAll(io.LimitReader(response.Body, maxProblem))
+	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	switch kind {
+	case "application/problem+json":
+		var problem struct{ Title, Detail string }
+		if json.Unmarshal(body, &problem) == nil {
+			r.detail = problem.Detail
+			if r.detail == "" {
+				r.detail = problem.Title
+			}
+		}
+	case "text/plain":
+		r.detail, _, _ = strings.Cut(strings.TrimSpace(string(body)), "\n")
+	}
+	return r
+}
