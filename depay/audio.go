@@ -1,0 +1,75 @@
+package depay
+
+import (
+	"bytes"
+)
+
+// concealable is how much longer than one packet a hole may be that is left to the decoder: 5 ms for the clock's
+// corrections.
+const concealable = 48 * 5
+
+// audioTrack emits Opus packets, and silence where there are none.
+type audioTrack struct {
+	track
+	d   *Depacketizer
+	end int64 // of what was emitted, in ticks
+}
+
+func (a *audioTrack) init(d *Depacketizer) {
+	a.d = d
+	a.track = track{
+		kind: Audio, codec: d.opts.Audio, stats: &d.stats.Audio, emit: d.opts.Emit, deliver: a.push, last: -1,
+	}
+	d.clock.lanes[Audio].rate = Opus.ClockRate()
+}
+
+// push takes the next packet, which is one frame (RFC 7587 §4.2). A lost packet was one, too.
+func (a *audioTrack) push(p packet) {
+	a.stats.drop(DropMissing, uint64(p.lost))
+	if len(p.payload) == 0 {
+		a.stats.Padding++
+		return
+	}
+	duration, ok := opusDuration(p.payload)
+	if !ok {
+		a.stats.drop(DropMalformed, 1)
+		return
+	}
+	if !a.d.running && a.d.opts.Video == 0 {
+		a.d.run(p.instant)
+	}
+	if !a.d.running {
+		a.stats.drop(DropBeforeZero, 1)
+		return
+	}
+	a.emitSound(Frame{PTS: a.d.pts(p.instant, Opus), Duration: duration, Data: p.payload})
+}
+
+// emitSound emits a packet whose time has not been emitted yet. To stamp one forward that is wholly covered would only
+// delay all that follow: sound, unlike a picture, cannot be hurried through.
+func (a *audioTrack) emitSound(f Frame) {
+	switch {
+	case f.PTS+f.Duration <= 0:
+		a.stats.drop(DropBeforeZero, 1)
+		return
+	case f.PTS+f.Duration <= a.end:
+		a.stats.drop(DropTooLate, 1)
+		return
+	case f.PTS-a.end > f.Duration+concealable:
+		a.fill(f.PTS)
+	}
+	f.Data = bytes.Clone(f.Data)
+	a.end = f.PTS + f.Duration
+	a.pass(f)
+}
+
+// fill emits silence as long as it ends by that time.
+func (a *audioTrack) fill(upTo int64) {
+	if a.codec == 0 {
+		return
+	}
+	a.end = max(a.end, upTo-ticks(maxFill, Opus))
+	for ; a.end+silenceSamples <= upTo; a.end += silenceSamples {
+		a.fillWith(Frame{PTS: a.end, Duration: silenceSamples, Data: bytes.Clone(silence[:])})
+	}
+}

@@ -1,0 +1,107 @@
+package depay
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	// learning is how long after its first packet a lane follows every packet that is faster than all before.
+	learning = time.Second
+
+	// maxLate and maxEarly bound how far from its arrival a packet may claim to be: beyond, its sender counts from
+	// somewhere else. Nothing can arrive before it was sent, so early is a wrong map; late may be a long stall.
+	maxLate  = 30 * time.Second
+	maxEarly = 5 * time.Second
+)
+
+// lane maps the RTP time stamps of one source to the server's clock: the instant of a time stamp is its media time plus
+// offset plus skew. The offset follows the transit delay, the skew is what sender reports say beyond that.
+type lane struct {
+	rate      int64 // Hz
+	anchored  bool
+	anchorage time.Duration // when the first packet arrived
+	newest    int64         // unwrapped time stamp
+	offset    slew
+	skew      slew
+	transit   envelope
+
+	reported   bool
+	senderZero time.Duration // the sender's instant of time stamp zero, on the clock of its sender reports
+	related    bool          // skew comes from reports
+}
+
+// observe takes a packet's time stamp and arrival, and returns the media's instant.
+func (l *lane) observe(timestamp uint32, at time.Duration) time.Duration {
+	if l.anchored {
+		media := l.media(l.unwrap(timestamp))
+		late := at - media - l.final()
+		if late < maxLate && late > -maxEarly {
+			return l.follow(timestamp, media, at)
+		}
+	}
+	l.anchor(timestamp, at)
+	return at
+}
+
+// anchor begins a map: the media's instant is its arrival.
+func (l *lane) anchor(timestamp uint32, at time.Duration) {
+	*l = lane{rate: l.rate, anchored: true, anchorage: at, newest: int64(timestamp), transit: newEnvelope()}
+	l.offset.step(at - l.media(l.newest))
+	l.transit.observe(l.offset.target)
+}
+
+func (l *lane) follow(timestamp uint32, media, at time.Duration) time.Duration {
+	l.newest = max(l.newest, l.unwrap(timestamp))
+	l.transit.observe(at - media)
+	if gain := at - media - l.final(); gain < 0 && !l.related && at-l.anchorage < learning {
+		l.offset.step(gain)
+	}
+	return media + l.offset.value + l.skew.value
+}
+
+// unwrap puts a time stamp within 2^31 ticks of the newest.
+func (l *lane) unwrap(timestamp uint32) int64 {
+	return l.newest + int64(int32(timestamp-uint32(l.newest)))
+}
+
+// media converts unwrapped ticks. It is exact to a nanosecond for both clock rates, over centuries.
+func (l *lane) media(ticks int64) time.Duration {
+	return time.Duration(ticks/l.rate)*time.Second + time.Duration(ticks%l.rate)*time.Second/time.Duration(l.rate)
+}
+
+// final is what is added to media time once all slewing is done.
+func (l *lane) final() time.Duration { return l.offset.target + l.skew.target }
+
+// lateness returns how much later than the map says the fastest of the recent packets came; false when there were too few.
+func (l *lane) lateness() (time.Duration, bool) {
+	least, ok := l.transit.least()
+	return least - l.final(), ok && l.anchored
+}
+
+// slew is a duration that moves to its target at a bounded rate.
+type slew struct{ value, target time.Duration }
+
+// step moves value and target at once.
+func (s *slew) step(by time.Duration) { s.value, s.target = s.value+by, s.target+by }
+
+// advance moves the value by at most limit.
+func (s *slew) advance(limit time.Duration) {
+	s.value += min(max(s.target-s.value, -limit), limit)
+}
+
+// envelope is a minimum filter over the present window and the one before.
+type envelope struct{ present, before time.Duration }
+
+const never = time.Duration(math.MaxInt64)
+
+func newEnvelope() envelope { return envelope{never, never} }
+
+func (e *envelope) observe(d time.Duration) { e.present = min(e.present, d) }
+
+// least returns the minimum, false unless both windows have one.
+func (e *envelope) least() (time.Duration, bool) {
+	return min(e.present, e.before), e.present != never && e.before != never
+}
+
+func (e *envelope) roll() { e.before, e.present = e.present, never }
