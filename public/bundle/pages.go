@@ -9,8 +9,11 @@ import (
 	"strings"
 )
 
-// layout is the template that every page fills in; the other files of src/pages are one page each.
-const layout = "layout.html"
+// The templates that every page is made with; the other files of src/pages are one page each.
+const (
+	layout = "layout.html"
+	icons  = "icons.html"
+)
 
 // document is what layout.html is rendered with.
 type document struct {
@@ -38,10 +41,10 @@ func renderPages(src fs.FS, assets map[string]asset) (map[string][]byte, error) 
 	}
 	pages := make(map[string][]byte)
 	for _, file := range names {
-		if file == layout {
+		if file == layout || file == icons {
 			continue
 		}
-		tmpl, err := template.ParseFS(src, layout, file)
+		tmpl, err := template.ParseFS(src, layout, icons, file)
 		if err != nil {
 			return nil, fmt.Errorf("parse page %s: %w", file, err)
 		}

@@ -1,0 +1,76 @@
+// The server's JSON interface as the pages use it.
+
+import { HttpError, request } from "./problem.ts";
+
+export type StreamState = "starting" | "live" | "interrupted" | "ended" | "failed";
+
+/** One stream, GET /api/v1/streams/{stream}. Bit rates are bits per second. */
+export interface Stream {
+  name: string;
+  state: StreamState;
+  error?: string;
+  startedAt?: string;
+  publisher?: {
+    connected: boolean;
+    bitrate?: number;
+    video?: { codec: string; width?: number; height?: number; fps?: number } | null;
+    audio?: { codec: string } | null;
+  } | null;
+  renditions?: { id: string; width: number; height: number; fps: number; bitrate: number }[] | null;
+  ladderReason?: string;
+  encoder?: { speed: number; fps: number; drops: number } | null;
+  viewers?: number;
+  urls?: { hls: string; dash: string; watch: string };
+}
+
+/** GET /api/v1/server. */
+export interface Server {
+  version: string;
+  authPublish: boolean;
+  iceServers?: RTCIceServer[] | null;
+}
+
+/** One entry of GET /recordings; duration in seconds, file names relative to path. */
+export interface Recording {
+  stream: string;
+  started: string;
+  ended?: string;
+  duration?: number;
+  state: string;
+  bytes?: number;
+  path: string;
+  files?: { hls?: string; dash?: string; mp4?: string; source?: string[] };
+}
+
+async function get<T>(url: string): Promise<T> {
+  const response = await request(url, { headers: { Accept: "application/json" }, cache: "no-cache" });
+  return (await response.json()) as T;
+}
+
+export async function listStreams(): Promise<Stream[]> {
+  return (await get<{ streams?: Stream[] | null }>("/api/v1/streams")).streams ?? [];
+}
+
+/** Returns undefined for a stream that does not exist. */
+export async function findStream(name: string): Promise<Stream | undefined> {
+  try {
+    return await get<Stream>(`/api/v1/streams/${name}`);
+  } catch (error) {
+    if (error instanceof HttpError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+export const describeServer = () => get<Server>("/api/v1/server");
+
+export async function listRecordings(): Promise<Recording[]> {
+  return (await get<{ recordings?: Recording[] | null }>("/recordings")).recordings ?? [];
+}
+
+/** Where a stream is played and watched. */
+export const streamUrls = (name: string) => ({
+  hls: `/live/${name}/index.m3u8`,
+  dash: `/live/${name}/manifest.mpd`,
+  thumbnail: `/live/${name}/thumbnail.jpg`,
+  watch: `/watch/${name}`,
+});

@@ -1,0 +1,86 @@
+// A plot of the last minutes that grows to the right.
+
+import uPlot from "uplot";
+
+export interface Line {
+  label: string;
+  /** Name of the custom property with the line's colour. */
+  color: string;
+  format(value: number): string;
+}
+
+const colorOf = (property: string) => getComputedStyle(document.documentElement).getPropertyValue(property).trim();
+
+/** Height of the drawing in CSS pixels, without the legend. */
+const height = 150;
+
+export class LivePlot {
+  private readonly data: number[][];
+  private readonly plot: uPlot;
+
+  /** Draws lines over the last `span` seconds inside host. */
+  constructor(
+    host: HTMLElement,
+    lines: Line[],
+    private readonly span = 120,
+  ) {
+    this.data = [[], ...lines.map(() => [])];
+    this.plot = new uPlot(this.options(host.clientWidth, lines), this.data as uPlot.AlignedData, host);
+    new ResizeObserver(() => this.plot.setSize({ width: host.clientWidth, height })).observe(host);
+    addEventListener("themechange", () => this.plot.redraw(false));
+  }
+
+  /** Adds one value per line for this moment; NaN leaves a hole. */
+  add(...values: number[]): void {
+    const now = Date.now() / 1000;
+    [now, ...values].forEach((value, i) => this.data[i]?.push(value));
+    while ((this.data[0]?.[0] ?? now) < now - this.span) for (const column of this.data) column.shift();
+    const holes = this.data.map((column) => column.map((value) => (Number.isFinite(value) ? value : null)));
+    this.plot.setData(holes as uPlot.AlignedData, false);
+    this.plot.batch(() => {
+      this.plot.setScale("x", { min: now - this.span, max: now });
+      this.plot.setScale("y", { min: 0, max: this.top() });
+    });
+  }
+
+  /** Forgets what was drawn. */
+  clear(): void {
+    for (const column of this.data) column.length = 0;
+    this.plot.setData(this.data as uPlot.AlignedData);
+  }
+
+  private top(): number {
+    const values = this.data.slice(1).flat().filter(Number.isFinite);
+    return Math.max(...values, 0) * 1.15 || 1;
+  }
+
+  private options(width: number, lines: Line[]): uPlot.Options {
+    const axis: uPlot.Axis = {
+      stroke: () => colorOf("--quiet"),
+      grid: { stroke: () => colorOf("--line"), width: 1 },
+      ticks: { show: false },
+      font: "12px system-ui, sans-serif",
+    };
+    const ago = (t: number) => (t > Date.now() / 1000 - 1 ? "now" : `−${Math.round(Date.now() / 1000 - t)} s`);
+    return {
+      width,
+      height,
+      cursor: { y: false, points: { size: 7 } },
+      scales: { x: { time: false }, y: { auto: false, range: (_u, min, max) => [min ?? 0, max ?? 1] } },
+      axes: [
+        { ...axis, splits: (_u, _i, _min, max) => [4, 3, 2, 1, 0].map((i) => max - (i * this.span) / 4), values: (_u, ticks) => ticks.map(ago) },
+        { ...axis, size: 74, values: (_u, ticks) => ticks.map((tick) => lines[0]?.format(tick) ?? "") },
+      ],
+      series: [
+        { label: "time", value: (_u, t) => (t === null ? "now" : ago(t)) },
+        ...lines.map((line): uPlot.Series => ({
+          label: line.label,
+          stroke: () => colorOf(line.color),
+          width: 2,
+          points: { show: false },
+          value: (_u, value) => (value === null ? "–" : line.format(value)),
+        })),
+      ],
+    };
+  }
+}

@@ -1,0 +1,47 @@
+// HLS by hls.js.
+
+import Hls, { ErrorTypes, Events, type ErrorData } from "hls.js";
+import { levelLabel, type Player, type PlayerOptions } from "./player.ts";
+
+/** Decoder errors that are recovered in place within so many milliseconds before the player is opened anew. */
+const recoveries = 2;
+const recoveryWindow = 20000;
+
+export function openHls(options: PlayerOptions): Player {
+  const hls = new Hls({
+    lowLatencyMode: true,
+    maxLiveSyncPlaybackRate: 1.1,
+    backBufferLength: 60,
+    // Segments are CMAF already, so there is next to nothing to do in a worker.
+    enableWorker: false,
+  });
+  const mediaErrors: number[] = [];
+  hls.on(Events.ERROR, (_event, data) => onError(hls, data, mediaErrors, options));
+  hls.on(Events.MANIFEST_PARSED, options.onLevels);
+  hls.on(Events.LEVELS_UPDATED, options.onLevels);
+  hls.loadSource(options.url);
+  hls.attachMedia(options.video);
+  return {
+    name: "hls.js",
+    engine: hls,
+    levels: () => hls.levels.map((level, i) => ({ id: String(i), label: levelLabel(level, hls.levels) })).reverse(),
+    choose: (id) => (hls.nextLevel = id === "" ? -1 : Number(id)),
+    latency: () => (options.clock.now() - (hls.playingDate?.getTime() ?? NaN)) / 1000,
+    target: () => hls.targetLatency ?? NaN,
+    edge: () => hls.liveSyncPosition ?? NaN,
+    bandwidth: () => hls.bandwidthEstimate,
+    destroy: () => hls.destroy(),
+  };
+}
+
+function onError(hls: Hls, data: ErrorData, mediaErrors: number[], options: PlayerOptions): void {
+  if (!data.fatal) return;
+  const now = performance.now();
+  if (data.type === ErrorTypes.MEDIA_ERROR && mediaErrors.filter((at) => now - at < recoveryWindow).length < recoveries) {
+    mediaErrors.push(now);
+    hls.recoverMediaError();
+    return;
+  }
+  const status = data.response?.code ? ` (status ${data.response.code})` : "";
+  options.onFatal(`${data.details}${status}`);
+}

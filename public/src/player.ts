@@ -1,0 +1,71 @@
+// What the pages need of a player, whichever library plays.
+
+import type { ServerClock } from "./clock.ts";
+
+export type Protocol = "hls" | "dash";
+
+/** One rendition to choose from. */
+export interface Level {
+  id: string;
+  label: string;
+}
+
+export interface PlayerOptions {
+  video: HTMLVideoElement;
+  url: string;
+  clock: ServerClock;
+  /** Called when the list of renditions is known or changes. */
+  onLevels(): void;
+  /** Called once, when the player cannot go on by itself and must be opened anew. */
+  onFatal(reason: string): void;
+}
+
+export interface Player {
+  /** "hls.js", "dash.js" or "native HLS". */
+  readonly name: string;
+  /** The library's own object. */
+  readonly engine: unknown;
+  levels(): Level[];
+  /** Plays only this rendition from now on; empty: the player chooses. */
+  choose(id: string): void;
+  /** Seconds from the capture to the screen; NaN while unknown. */
+  latency(): number;
+  /** The latency that the player aims at; NaN while unknown. */
+  target(): number;
+  /** The position to seek to for the newest picture; NaN while unknown. */
+  edge(): number;
+  /** Estimated bits per second that the network carries; NaN while unknown. */
+  bandwidth(): number;
+  destroy(): void;
+}
+
+/** Opens a player; the library is loaded when first needed. */
+export async function openPlayer(protocol: Protocol, options: PlayerOptions): Promise<Player> {
+  if (protocol === "dash") return (await import("./dash.ts")).openDash(options);
+  if (prefersNativeHls(options.video)) return (await import("./native.ts")).openNative(options);
+  return (await import("./hls.ts")).openHls(options);
+}
+
+/** Safari plays HLS best itself; others that can (recent Chromium) show no renditions and no latency then. */
+export function prefersNativeHls(video: HTMLVideoElement): boolean {
+  const noSource = !("MediaSource" in window || "ManagedMediaSource" in window);
+  const native = video.canPlayType("application/vnd.apple.mpegurl") !== "";
+  return native && (noSource || "webkitShowPlaybackTargetPicker" in video);
+}
+
+/** Names a rendition: its height, and its bit rate where heights are not enough. */
+export function levelLabel(level: { height: number; bitrate: number }, all: { height: number }[]): string {
+  const same = all.filter(({ height }) => height === level.height).length > 1;
+  const rate = `${(level.bitrate / 1e6).toFixed(1)} Mbit/s`;
+  if (!level.height) return rate;
+  return same ? `${level.height}p ${rate}` : `${level.height}p`;
+}
+
+/** Seconds of media that are buffered ahead of the playing position. */
+export function bufferAhead(video: HTMLVideoElement): number {
+  const { buffered, currentTime } = video;
+  for (let i = 0; i < buffered.length; i++) {
+    if (buffered.start(i) <= currentTime + 0.1 && currentTime <= buffered.end(i)) return buffered.end(i) - currentTime;
+  }
+  return 0;
+}

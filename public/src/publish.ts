@@ -1,0 +1,210 @@
+// The publish page: choose a source, go live, see how it goes.
+
+import { describeServer, findStream, streamUrls, type Stream } from "./api.ts";
+import { captureError, listDevices, openMedia, stopMedia, type CaptureOptions } from "./capture.ts";
+import { LivePlot } from "./chart.ts";
+import { byId, repeat, setBadge, setNotice, setText } from "./dom.ts";
+import { bitrate, milliseconds, percent, size } from "./format.ts";
+import { askKey, forgetKey, storedKey } from "./key.ts";
+import { isStreamName, suggestName } from "./names.ts";
+import { describe, HttpError } from "./problem.ts";
+import { limitText, RateMeter, type Stat } from "./rates.ts";
+import { setUpSharing, shareStream } from "./share.ts";
+import { Steps } from "./steps.ts";
+import { WhipClient, type WhipState } from "./whip.ts";
+
+const preview = byId<HTMLVideoElement>("preview");
+const name = byId<HTMLInputElement>("name");
+const camera = byId<HTMLSelectElement>("camera");
+const microphone = byId<HTMLSelectElement>("microphone");
+const fault = byId("fault");
+const steps = new Steps(byId("steps"));
+const plot = new LivePlot(byId("rate-chart"), [{ label: "Bit rate", color: "--accent", format: bitrate }]);
+
+let media: MediaStream | undefined;
+let client: WhipClient | undefined;
+let connection: WhipState = "closed";
+let meter = new RateMeter();
+
+function captureOptions(): CaptureOptions {
+  const [width = 1280, height = 720] = byId<HTMLSelectElement>("resolution").value.split("x").map(Number);
+  const source = document.querySelector<HTMLInputElement>("input[name=source]:checked")?.value as CaptureOptions["source"];
+  const fps = Number(byId<HTMLSelectElement>("rate").value);
+  return { source, camera: camera.value, microphone: microphone.value, width, height, fps };
+}
+
+/** Opens the chosen source for the preview, and for the viewers when live. Returns whether there is one. */
+async function openSource(): Promise<boolean> {
+  const options = captureOptions();
+  setNotice(fault, "");
+  try {
+    // Some cameras open only once, so the old one is let go first.
+    if (options.source !== "screen") stopMedia(media);
+    const opened = await openMedia(options);
+    stopMedia(media);
+    media = opened;
+  } catch (error) {
+    setNotice(fault, captureError(error, options.source));
+    return false;
+  }
+  for (const track of media.getTracks()) track.addEventListener("ended", () => sourceEnded(track));
+  preview.srcObject = media;
+  showPreview(options);
+  await client?.replace(media);
+  await listDevices(camera, microphone);
+  return true;
+}
+
+function showPreview({ source }: CaptureOptions): void {
+  byId("open").hidden = true;
+  byId("preview-message").hidden = source !== "audio";
+  setText(byId("preview-message").querySelector("span") as HTMLElement, "Sound only: viewers see no picture.");
+  mirror();
+}
+
+function sourceEnded(track: MediaStreamTrack): void {
+  if (!media?.getTracks().includes(track)) return;
+  const what = track.kind === "audio" ? "The microphone" : captureOptions().source === "screen" ? "Sharing the screen" : "The camera";
+  setNotice(fault, `${what} has ended. Choose a source to go on.`);
+}
+
+function mirror(): void {
+  preview.classList.toggle("mirrored", byId<HTMLInputElement>("mirror").checked && captureOptions().source === "camera");
+}
+
+async function goLive(): Promise<void> {
+  if (client) return;
+  setNotice(fault, "");
+  setRunning(true);
+  steps.reset();
+  try {
+    if ((media?.active || (await openSource())) && media) await publish(media);
+    else setRunning(false);
+  } catch (error) {
+    steps.fail();
+    setNotice(fault, describe(error));
+    setRunning(false);
+  }
+}
+
+/** Publishes, asking for the key as often as the server does and the user gives one. */
+async function publish(tracks: MediaStream): Promise<void> {
+  const server = await describeServer().catch(() => undefined);
+  for (;;) {
+    const attempt = new WhipClient({
+      url: `/whip/${name.value}`,
+      media: tracks,
+      iceServers: server?.iceServers ?? [],
+      key: storedKey,
+      onState: (state, error) => client === attempt && onState(state, error),
+    });
+    client = attempt;
+    meter = new RateMeter();
+    try {
+      return await attempt.start();
+    } catch (error) {
+      client = undefined;
+      if (!(error instanceof HttpError && [401, 403].includes(error.status))) throw error;
+      const refused = storedKey() !== "";
+      forgetKey();
+      if (!(await askKey(refused ? "The key was not accepted." : "Publishing here takes a key."))) throw error;
+    }
+  }
+}
+
+function onState(state: WhipState, error?: unknown): void {
+  connection = state;
+  if (error !== undefined) setNotice(fault, describe(error));
+  if (state === "connected") {
+    setNotice(fault, "");
+    steps.reach("sending");
+    byId("share").scrollIntoView({ block: "nearest" });
+  }
+  if (state === "connecting" || state === "reconnecting") steps.enter("connecting");
+  if (state === "failed") void stop();
+  showBadge();
+}
+
+function showBadge(stream?: Stream): void {
+  const badge = byId("badge");
+  if (!client) setBadge(badge, "idle", "Not live");
+  else if (stream?.state === "failed") setBadge(badge, "failed", "Failed");
+  else if (connection === "reconnecting") setBadge(badge, "interrupted", "Reconnecting");
+  else if (connection !== "connected") setBadge(badge, "connecting", "Connecting");
+  else if (stream?.state === "live") setBadge(badge, "live", "Live");
+  else if (!steps.reached("playable")) setBadge(badge, "starting", "Starting");
+}
+
+async function stop(): Promise<void> {
+  const ended = client;
+  client = undefined;
+  await ended?.stop();
+  setRunning(false);
+  showBadge();
+  if (connection !== "failed") steps.reset();
+}
+
+function setRunning(running: boolean): void {
+  byId("start").hidden = running;
+  byId("stop").hidden = !running;
+  name.disabled = running;
+  byId("settings").querySelectorAll<HTMLInputElement>("input[name=source]").forEach((input) => (input.disabled = running));
+}
+
+/** Follows the stream on the server: encoder running, playable, or failed and why. */
+async function follow(): Promise<void> {
+  if (!client || connection !== "connected") return;
+  const stream = await findStream(name.value).catch(() => undefined);
+  if (!client || !stream) return;
+  if (stream.state === "failed") {
+    steps.fail();
+    setNotice(fault, stream.error || "The server's encoder has failed.");
+  } else if (stream.state === "live") steps.reach("playable");
+  else if (stream.encoder && stream.encoder.fps > 0) steps.reach("encoding");
+  showBadge(stream);
+}
+
+async function showRates(): Promise<void> {
+  const report = client?.peer?.connectionState === "connected" ? await client.peer.getStats() : undefined;
+  if (!report) return;
+  const rates = meter.read(report.values() as Iterable<Stat>);
+  setText(byId("bitrate"), bitrate(rates.bitrate));
+  setText(byId("picture"), size(rates.width, rates.height));
+  setText(byId("fps"), Number.isFinite(rates.fps) ? `${Math.round(rates.fps)} fps` : "–");
+  setText(byId("rtt"), milliseconds(rates.rtt));
+  setText(byId("loss"), percent(rates.loss));
+  setText(byId("limit"), limitText(rates.limit));
+  plot.add(rates.bitrate);
+}
+
+function showName(): void {
+  if (isStreamName(name.value)) shareStream(streamUrls(name.value));
+}
+
+/** Shows the picture at once where the browser need not ask any more. */
+async function openIfAllowed(): Promise<void> {
+  if (!window.isSecureContext) return setNotice(fault, captureError(undefined, "camera"));
+  const permission = await navigator.permissions?.query({ name: "camera" as PermissionName }).catch(() => undefined);
+  if (permission?.state === "granted" && !media) await openSource();
+}
+
+name.value = new URLSearchParams(location.search).get("stream") ?? "";
+if (!isStreamName(name.value)) name.value = suggestName();
+showName();
+setUpSharing();
+name.addEventListener("input", showName);
+byId("open").addEventListener("click", openSource);
+byId("mirror").addEventListener("change", mirror);
+byId("settings").addEventListener("change", (event) => {
+  if ((event.target as HTMLElement).id !== "mirror" && media) void openSource();
+});
+byId("publish").addEventListener("submit", (event) => {
+  event.preventDefault();
+  void goLive();
+});
+byId("stop").addEventListener("click", stop);
+navigator.mediaDevices?.addEventListener("devicechange", () => listDevices(camera, microphone));
+repeat(1000, showRates);
+repeat(1000, follow);
+void listDevices(camera, microphone);
+void openIfAllowed();

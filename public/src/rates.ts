@@ -1,0 +1,69 @@
+// What getStats (W3C webrtc-stats) says about sending, as rates.
+
+/** A reading; numbers are NaN while they are not known. */
+export interface Rates {
+  bitrate: number; // bits per second, all media
+  fps: number;
+  width: number;
+  height: number;
+  rtt: number; // seconds
+  loss: number; // share of packets, 0 to 1
+  limit: string; // why the encoder holds back: none, cpu, bandwidth, other
+}
+
+/** The members of statistics that are read here. */
+export interface Stat {
+  type: string;
+  kind?: string;
+  timestamp: number;
+  bytesSent?: number;
+  framesPerSecond?: number;
+  frameWidth?: number;
+  frameHeight?: number;
+  qualityLimitationReason?: string;
+  fractionLost?: number;
+  roundTripTime?: number;
+  currentRoundTripTime?: number;
+  nominated?: boolean;
+}
+
+/** Turns successive reports into rates. */
+export class RateMeter {
+  private bytes = 0;
+  private at = 0;
+
+  /** Reads one report; the first has no bit rate yet. */
+  read(report: Iterable<Stat>): Rates {
+    const rates: Rates = { bitrate: NaN, fps: NaN, width: 0, height: 0, rtt: NaN, loss: NaN, limit: "none" };
+    let bytes = 0;
+    let at = this.at;
+    for (const stat of report) {
+      if (stat.type === "outbound-rtp") {
+        bytes += stat.bytesSent ?? 0;
+        at = stat.timestamp;
+        if (stat.kind === "video") readVideo(stat, rates);
+      } else if (stat.type === "remote-inbound-rtp") {
+        rates.loss = Math.max(stat.fractionLost ?? 0, rates.loss || 0);
+        rates.rtt = stat.roundTripTime ?? rates.rtt;
+      } else if (stat.type === "candidate-pair" && stat.nominated && Number.isNaN(rates.rtt)) {
+        rates.rtt = stat.currentRoundTripTime ?? NaN;
+      }
+    }
+    if (this.at > 0 && at > this.at && bytes >= this.bytes) rates.bitrate = ((bytes - this.bytes) * 8000) / (at - this.at);
+    this.bytes = bytes;
+    this.at = at;
+    return rates;
+  }
+}
+
+function readVideo(stat: Stat, rates: Rates): void {
+  rates.fps = stat.framesPerSecond ?? NaN;
+  rates.width = stat.frameWidth ?? 0;
+  rates.height = stat.frameHeight ?? 0;
+  rates.limit = stat.qualityLimitationReason ?? "none";
+}
+
+/** Why the encoder holds back, in words. */
+export function limitText(reason: string): string {
+  return { none: "nothing", cpu: "this computer", bandwidth: "the network", other: "other" }[reason] ?? reason;
+}

@@ -1,0 +1,112 @@
+// The recordings: what there is, played here or downloaded.
+
+import { listRecordings, type Recording } from "./api.ts";
+import { byId, el, repeat, setNotice, setText } from "./dom.ts";
+import { bytes, duration } from "./format.ts";
+import { ServerClock } from "./clock.ts";
+import { openPlayer, type Player } from "./player.ts";
+import { guarded } from "./poll.ts";
+
+const list = byId("list");
+const video = byId<HTMLVideoElement>("video");
+const fault = byId("fault");
+
+/** How often the list is asked for, in milliseconds. */
+const pause = 5000;
+
+const stateWords: Record<string, string> = {
+  recording: "Recording",
+  finishing: "Finishing",
+  finished: "Finished",
+  failed: "Failed",
+};
+
+let player: Player | undefined;
+let playing = "";
+let shown = "";
+
+function show(recordings: Recording[]): void {
+  const state = JSON.stringify([recordings, playing]);
+  if (state === shown) return; // leave focus and selection alone while nothing changes
+  shown = state;
+  const groups = groupBy(recordings, byStream);
+  list.replaceChildren(...[...groups].map(([stream, items]) => group(stream, items)));
+  byId("empty").hidden = recordings.length > 0;
+  const total = recordings.reduce((sum, { bytes: size = 0 }) => sum + size, 0);
+  setText(byId("summary"), recordings.length === 0 ? "" : `${recordings.length} ${recordings.length === 1 ? "recording" : "recordings"}, ${bytes(total)}`);
+}
+
+const byStream = ({ stream }: Recording) => stream;
+
+function groupBy<T>(items: T[], key: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) groups.set(key(item), [...(groups.get(key(item)) ?? []), item]);
+  return groups;
+}
+
+function group(stream: string, items: Recording[]): HTMLElement {
+  const newest = items.sort((a, b) => b.started.localeCompare(a.started));
+  const head = el("div", { className: "section-head" }, el("h2", {}, stream));
+  return el("section", { className: "panel group", "aria-label": stream }, head, ...newest.map(row));
+}
+
+function row(recording: Recording): HTMLElement {
+  const { started, state, files = {}, path } = recording;
+  const when = new Date(started).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const facts = [recording.duration ? duration(recording.duration) : "", recording.bytes ? bytes(recording.bytes) : ""].filter(Boolean);
+  const badge = el("span", { className: "badge", "data-state": state }, stateWords[state] ?? state);
+  const actions = el("div", { className: "actions" });
+  if (files.hls) {
+    const play = el("button", { className: "button primary small", type: "button", "aria-label": `Play ${recording.stream}, ${when}` }, "Play");
+    play.addEventListener("click", () => void open(recording, when));
+    actions.append(play);
+  }
+  if (files.mp4) actions.append(download(path + files.mp4, "MP4", `${recording.stream}.mp4`));
+  files.source?.forEach((name, i) => {
+    const label = files.source && files.source.length > 1 ? `Source ${i + 1}` : "Source";
+    actions.append(download(path + name, label, `${recording.stream}-${name}`));
+  });
+  const text = el("div", { className: "recording-text" }, el("strong", {}, when), el("p", { className: "quiet" }, facts.join(" · ")));
+  const node = el("div", { className: "recording" }, text, badge, actions);
+  if (path === playing) node.setAttribute("aria-current", "true");
+  return node;
+}
+
+const download = (href: string, text: string, name: string) =>
+  el("a", { className: "button small", href, download: name, "aria-label": `Download ${text}` }, text);
+
+/** Plays a recording on top of the page; a finished one from its start, a running one too. */
+async function open(recording: Recording, when: string): Promise<void> {
+  close();
+  playing = recording.path;
+  byId("player").hidden = byId("now-playing").hidden = false;
+  setText(byId("now-title"), `${recording.stream} · ${when}`);
+  setNotice(fault, "");
+  const opened = await openPlayer("hls", {
+    video,
+    url: recording.path + (recording.files?.hls ?? ""),
+    clock: new ServerClock(),
+    onLevels: () => undefined,
+    onFatal: (reason) => setNotice(fault, `This recording cannot be played: ${reason}.`),
+  });
+  if (playing !== recording.path) return opened.destroy();
+  player = opened;
+  byId("player").scrollIntoView({ block: "center" });
+  await video.play().catch(() => undefined);
+  await refresh();
+}
+
+function close(): void {
+  player?.destroy();
+  player = undefined;
+  playing = "";
+  byId("player").hidden = byId("now-playing").hidden = true;
+}
+
+const refresh = async () => show(await listRecordings());
+
+byId("close").addEventListener("click", () => {
+  close();
+  void guarded(fault, refresh);
+});
+repeat(pause, () => guarded(fault, refresh));

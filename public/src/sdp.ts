@@ -1,0 +1,41 @@
+// The little SDP that WHIP needs beyond what the browser makes itself: fragments for trickle ICE and ICE restarts
+// (RFC 8840, RFC 9725 §4.3), and Link headers with ICE servers (RFC 9725 §4.6).
+
+/** The value of the first a=name line. */
+const attribute = (sdp: string, name: string) => new RegExp(`^a=${name}:(.*?)\\r?$`, "m").exec(sdp)?.[1];
+
+/** One candidate of ours: the a= line's value ("candidate:…") and the media section it belongs to. */
+export interface Candidate {
+  candidate: string;
+  mid: string;
+}
+
+/** Makes the body of a PATCH from the local description and the candidates to tell. `last`: no more will follow. */
+export function iceFragment(localSdp: string, candidates: Candidate[], last: boolean): string {
+  const lines = [`a=ice-ufrag:${attribute(localSdp, "ice-ufrag")}`, `a=ice-pwd:${attribute(localSdp, "ice-pwd")}`];
+  const group = attribute(localSdp, "group");
+  if (group) lines.unshift(`a=group:${group}`);
+  // With BUNDLE the first media section's transport is everybody's, so it alone is described.
+  const section = /^m=(\S+) \d+ (\S+)/m.exec(localSdp);
+  lines.push(`m=${section?.[1] ?? "audio"} 9 ${section?.[2] ?? "UDP/TLS/RTP/SAVPF"} 0`);
+  lines.push(`a=mid:${attribute(localSdp, "mid") ?? candidates[0]?.mid ?? "0"}`);
+  for (const { candidate } of candidates) lines.push(`a=${candidate}`);
+  if (last) lines.push("a=end-of-candidates");
+  return `${lines.join("\r\n")}\r\n`;
+}
+
+/** Puts the server's new ICE credentials and candidates from a restart's answer into its last SDP answer. */
+export function applyRestart(remoteSdp: string, fragment: string): string {
+  const ufrag = attribute(fragment, "ice-ufrag");
+  const pwd = attribute(fragment, "ice-pwd");
+  if (!ufrag || !pwd) throw new Error("the server's answer to the ICE restart has no credentials");
+  const candidates = fragment.split(/\r?\n/).filter((line) => line.startsWith("a=candidate:"));
+  const lines = remoteSdp
+    .split(/\r?\n/)
+    .filter((line) => line !== "" && !/^a=(candidate:|end-of-candidates)/.test(line))
+    .map((line) => line.replace(/^a=ice-ufrag:.*/, `a=ice-ufrag:${ufrag}`).replace(/^a=ice-pwd:.*/, `a=ice-pwd:${pwd}`));
+  const first = lines.findIndex((line) => line.startsWith("m="));
+  const second = lines.findIndex((line, i) => i > first && line.startsWith("m="));
+  lines.splice(second < 0 ? lines.length : second, 0, ...candidates);
+  return `${lines.join("\r\n")}\r\n`;
+}

@@ -1,0 +1,250 @@
+// The watch page: waits for the stream, plays it, keeps it playing, and says when it has ended.
+
+import { findStream, streamUrls, type Stream } from "./api.ts";
+import { LivePlot } from "./chart.ts";
+import { ServerClock } from "./clock.ts";
+import { setUpControls, showControls, type ControlTarget } from "./controls.ts";
+import { byId, repeat, setBadge, setNotice, setText } from "./dom.ts";
+import { bitrate, seconds, size } from "./format.ts";
+import { nameFromPath } from "./names.ts";
+import { bufferAhead, openPlayer, type Player, type Protocol } from "./player.ts";
+
+type State = "waiting" | "starting" | "buffering" | "playing" | "paused" | "interrupted" | "ended" | "failed";
+
+const name = nameFromPath(location.pathname);
+const video = byId<HTMLVideoElement>("video");
+const protocol = byId<HTMLSelectElement>("protocol");
+const quality = byId<HTMLSelectElement>("quality");
+const clock = new ServerClock();
+const plot = new LivePlot(byId("latency-chart"), [
+  { label: "Latency", color: "--accent", format: seconds },
+  { label: "Buffer", color: "--second", format: seconds },
+]);
+
+/** Pauses between attempts to open a player that failed, in milliseconds. */
+const firstPause = 500;
+const longestPause = 8000;
+
+/** Playback that stands still so long, with a live stream, is opened anew, in milliseconds. */
+const stallLimit = 12000;
+
+/** A viewer who follows the live edge is taken back to it when this far behind the player's target, in seconds. */
+const farBehind = 6;
+
+/** How often the server is asked about the stream, in milliseconds. */
+const askPause = 2000;
+
+/** The page's whole state: one player for one broadcast at a time. */
+class Watch implements ControlTarget {
+  player: Player | undefined;
+  stream: Stream | undefined;
+  private opening = false;
+  private broadcast = ""; // startedAt of the stream that is played
+  private over = false; // the broadcast that was played has ended
+  private pause = firstPause;
+  private notBefore = 0;
+  private position = 0;
+  private movedAt = performance.now();
+  /** Whether the viewer wants the newest picture: not after pausing or seeking back. */
+  following = true;
+
+  state(): State {
+    if (this.over) return "ended";
+    if (this.stream?.state === "failed") return "failed";
+    if (!this.stream) return this.player && !video.paused ? "playing" : "waiting";
+    if (video.paused && this.player && video.readyState > 1 && !this.following) return "paused";
+    if (this.stream.state === "interrupted") return "interrupted";
+    if (!this.player || video.readyState < 2) return "starting";
+    return video.readyState < 3 ? "buffering" : "playing";
+  }
+
+  /** Asks the server how the stream is, and opens or ends the player as that says. */
+  async ask(): Promise<void> {
+    let found: Stream | undefined;
+    try {
+      found = await findStream(name);
+    } catch {
+      return; // the server is away for a moment: what is buffered plays on
+    }
+    this.stream = found;
+    const alive = found !== undefined && !["ended", "failed"].includes(found.state);
+    if (alive && found?.startedAt !== this.broadcast && this.broadcast !== "" && this.over) this.reset();
+    if (alive && !this.over && !this.player && performance.now() >= this.notBefore) await this.open();
+    if (!alive && this.player && (video.ended || bufferAhead(video) < 0.3)) this.end();
+  }
+
+  /** Opens a player for what is chosen; the old one, if any, goes first. */
+  async open(): Promise<void> {
+    if (this.opening) return;
+    this.opening = true;
+    this.close();
+    this.broadcast = this.stream?.startedAt ?? "";
+    this.movedAt = performance.now();
+    const url = streamUrls(name)[protocol.value as Protocol];
+    try {
+      const opened = await openPlayer(protocol.value as Protocol, { video, url, clock, onLevels: showLevels, onFatal: (reason) => this.fail(reason) });
+      this.player = opened;
+      await video.play().catch(() => undefined); // refused until the viewer touches the page: the button is there
+    } catch (error) {
+      this.fail(String(error));
+    } finally {
+      this.opening = false;
+    }
+  }
+
+  /** The broadcast is over; the last picture stays. */
+  private end(): void {
+    this.over = true;
+    video.pause();
+    this.close();
+  }
+
+  private reset(): void {
+    this.over = false;
+    this.following = true;
+    this.pause = firstPause;
+    plot.clear();
+  }
+
+  close(): void {
+    this.player?.destroy();
+    this.player = undefined;
+  }
+
+  /** Lets the next ask open a player again, after a pause that grows with each failure in a row. */
+  private fail(reason: string): void {
+    console.warn(`sluice: player failed: ${reason}; again in ${this.pause} ms`);
+    this.close();
+    this.notBefore = performance.now() + this.pause;
+    this.pause = Math.min(this.pause * 2, longestPause);
+  }
+
+  /** Looks once a second whether playback goes on, and near enough to the edge. */
+  tend(): void {
+    if (video.currentTime !== this.position || video.paused || this.stream?.state !== "live") {
+      if (video.currentTime > this.position + 0.2) this.pause = firstPause;
+      this.position = video.currentTime;
+      this.movedAt = performance.now();
+    } else if (this.player && performance.now() - this.movedAt > stallLimit) this.fail("playback stands still");
+    const behind = this.player ? this.player.latency() - this.player.target() : NaN;
+    if (this.following && !video.paused && behind > farBehind) this.toEdge();
+  }
+
+  toEdge(): void {
+    this.following = true;
+    const edge = this.player?.edge() ?? NaN;
+    if (Number.isFinite(edge)) video.currentTime = edge;
+    void video.play().catch(() => undefined);
+  }
+
+  stats() {
+    const frames = video.getVideoPlaybackQuality();
+    return {
+      state: this.state(),
+      protocol: protocol.value,
+      player: this.player?.name ?? "",
+      latency: this.player?.latency() ?? NaN,
+      target: this.player?.target() ?? NaN,
+      buffer: bufferAhead(video),
+      width: video.videoWidth,
+      height: video.videoHeight,
+      dropped: frames.droppedVideoFrames,
+      decoded: frames.totalVideoFrames,
+      bandwidth: this.player?.bandwidth() ?? NaN,
+      currentTime: video.currentTime,
+    };
+  }
+}
+
+const watch = new Watch();
+
+/** What each state is called, and what is said over the picture in it; no words, no overlay. */
+const words: Record<State, [badge: string, title: string, text: string]> = {
+  waiting: ["Waiting", "Waiting for the stream", "It starts here by itself as soon as somebody is live."],
+  starting: ["Starting", "Starting", "The first pictures are on their way."],
+  buffering: ["Buffering", "Buffering", ""],
+  playing: ["Live", "", ""],
+  paused: ["Paused", "", ""],
+  interrupted: ["Interrupted", "", ""],
+  ended: ["Ended", "The stream has ended", "If it starts again, so does this page."],
+  failed: ["Failed", "The stream has failed", ""],
+};
+
+/** The state's name for a badge's colour. */
+const colour = (state: State) => (state === "playing" ? "live" : state === "waiting" ? "idle" : state);
+
+function showState(): void {
+  const state = watch.state();
+  const [badge, title, text] = words[state];
+  setBadge(byId("badge"), colour(state), badge);
+  const overlay = byId("overlay");
+  overlay.hidden = title === "";
+  overlay.classList.toggle("clear", video.readyState > 1);
+  overlay.classList.toggle("still", state === "ended" || state === "failed");
+  setText(byId("overlay-title"), title);
+  setText(byId("overlay-text"), state === "failed" ? watch.stream?.error || text : text);
+  const interrupted = "The publisher's connection is interrupted. The stream goes on here when it comes back.";
+  setNotice(byId("fault"), state === "interrupted" ? interrupted : "");
+}
+
+function showStats(): void {
+  const stats = watch.stats();
+  setText(byId("latency"), seconds(stats.latency));
+  setText(byId("buffer"), watch.player ? seconds(stats.buffer) : "–");
+  setText(byId("picture"), size(stats.width, stats.height));
+  setText(byId("dropped"), stats.decoded > 0 ? `${stats.dropped} of ${stats.decoded}` : "–");
+  setText(byId("bandwidth"), bitrate(stats.bandwidth));
+  setText(byId("engine"), stats.player || "–");
+  if (watch.player) plot.add(stats.latency, stats.buffer);
+}
+
+function showLevels(): void {
+  const levels = watch.player?.levels() ?? [];
+  const options = [new Option("Auto", ""), ...levels.map(({ id, label }) => new Option(label, id))];
+  const same = options.map(({ text }) => text).join() === [...quality.options].map(({ text }) => text).join();
+  if (!same) quality.replaceChildren(...options);
+}
+
+/** Keeps everything on the page going once a second. */
+function tick(): void {
+  watch.tend();
+  showState();
+  showLevels();
+  showStats();
+  showControls(watch);
+}
+
+function setUp(): void {
+  document.title = `${name} · Sluice`;
+  setText(byId("title"), name);
+  const wanted = new URLSearchParams(location.search).get("protocol");
+  if (wanted === "dash" || wanted === "hls") protocol.value = wanted;
+  protocol.addEventListener("change", () => {
+    quality.replaceChildren(new Option("Auto", ""));
+    if (watch.player) void watch.open();
+  });
+  quality.addEventListener("change", () => watch.player?.choose(quality.value));
+  for (const type of ["playing", "waiting", "pause", "ended"]) video.addEventListener(type, showState);
+  setUpControls(watch);
+  repeat(60000, () => clock.sync());
+  repeat(askPause, () => watch.ask());
+  repeat(1000, tick);
+}
+
+/** For tests and the curious: the library's player object, the element, the page's state and its figures. */
+Object.assign(window, {
+  sluice: {
+    get player() {
+      return watch.player?.engine;
+    },
+    video,
+    state: () => watch.state(),
+    stats: () => watch.stats(),
+  },
+});
+
+if (name) setUp();
+else {
+  setNotice(byId("fault"), "The address names no stream: a name has letters, digits, - and _, at most 64 of them.");
+  byId("player").hidden = true;
+}
