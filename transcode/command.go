@@ -89,11 +89,13 @@ func (o Options) videoStreams(source *ffmpeg.Stream) (rungs []*ffmpeg.Stream, th
 	return rungs, thumbnail
 }
 
-// canvas fits pictures of whatever size into one constant size, black around them.
+// canvas fits pictures of whatever size and shape into one constant size, centred, black around them. A side that is less
+// than two pixels short is made full: 16:9 is 853.3 wide at 480 lines, and no line of black should show it.
 func canvas(s *ffmpeg.Stream, width, height int) *ffmpeg.Stream {
-	size := fmt.Sprintf("%d:%d", width, height)
-	return s.Filter("scale", ffmpeg.Args{size, "force_original_aspect_ratio=decrease"}).
-		Filter("pad", ffmpeg.Args{size, "-1", "-1"}).
+	fitWidth := fmt.Sprintf("min(%d,2*ceil(%d*dar/2-0.01))", width, height)
+	fitHeight := fmt.Sprintf("min(%d,2*ceil(%d/dar/2-0.01))", height, width)
+	return s.Filter("scale", ffmpeg.Args{fitWidth, fitHeight}).
+		Filter("pad", ffmpeg.Args{strconv.Itoa(width), strconv.Itoa(height), "-1", "-1"}).
 		Filter("setsar", ffmpeg.Args{"1"})
 }
 
@@ -114,6 +116,9 @@ func (o Options) videoArgs() ffmpeg.KwArgs {
 		"pix_fmt:v":      "yuv420p",
 		"sc_threshold:v": 0, // key frames at the interval and nowhere else
 		"fps_mode:v":     "cfr",
+
+		// VP8 carries the matrix of BT.601 (RFC 6386 §9.2). Saying so is right and free, converting to BT.709 is not.
+		"colorspace:v": "smpte170m", "color_primaries:v": "bt709", "color_trc:v": "bt709", "color_range:v": "tv",
 	}
 	for i, r := range o.Ladder {
 		r.addArgs(args, ":v:"+strconv.Itoa(i), o.KeyFrames)
