@@ -27,6 +27,9 @@ func LoadConfig(args, environ []string) (Config, error) {
 	flags, err := parseServeFlags(args)
 	l := newLoader()
 	l.fail(err)
+	if flags.printConfig {
+		l.fail(errors.New("flag --print-config: is for sluice serve"))
+	}
 	l.load(flags, environ)
 	return *l.cfg, l.err()
 }

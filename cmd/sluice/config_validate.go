@@ -103,8 +103,8 @@ func checkAddress(check *checker, key, address string) {
 }
 
 func (c Config) checkICE(check *checker) {
-	checkICEAddress(check, "ice.udp", c.ICE.UDP)
-	if c.ICE.TCP != iceOff {
+	checkICEAddress(check, "ice.udp", c.ICEUDP())
+	if c.ICE.TCP != "" && c.ICE.TCP != iceOff {
 		checkICEAddress(check, "ice.tcp", c.ICE.TCP)
 	}
 	for _, s := range c.ICE.Servers {
@@ -114,9 +114,6 @@ func (c Config) checkICE(check *checker) {
 
 // checkICEAddress wants an address that candidates can be made of.
 func checkICEAddress(check *checker, key, address string) {
-	if address == "" {
-		return
-	}
 	checkAddress(check, key, address)
 	host, _, err := net.SplitHostPort(address)
 	_, notIP := netip.ParseAddr(host)

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestHelpTexts(t *testing.T) {
+	for _, name := range []string{"sluice", "serve", "publish", "doctor", "version"} {
+		t.Run(name, func(t *testing.T) {
+			args := [][]string{{"help", name}, {name, "--help"}, {name, "-h"}}
+			if name == "sluice" {
+				args = [][]string{{"help"}, {"--help"}, {"-h"}}
+			}
+			for _, a := range args {
+				var out, errs strings.Builder
+				require.Equal(t, exitDone, Main(t.Context(), a, nil, &out, &errs))
+				require.Empty(t, errs.String())
+				requireGolden(t, "testdata/help-"+name+".golden", out.String())
+			}
+		})
+	}
+}
+
+func TestMainWrongUsage(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args, environ []string
+		want          []string
+	}{
+		"unknown command":    {args: []string{"sreve"}, want: []string{`sluice: there is no command "sreve", see sluice help`}},
+		"help of unknown":    {args: []string{"help", "me"}, want: []string{`sluice help: there is no command "me", see sluice help`}},
+		"serve, all faults":  {args: []string{"--part=x", "--nope"}, want: []string{"flag --nope", "flag --part"}},
+		"serve, environment": {environ: []string{"SLUICE_PART=x", "SLUICE_NOPE=1"}, want: []string{"SLUICE_PART", "SLUICE_NOPE"}},
+		"serve, argument":    {args: []string{"serve", "now"}, want: []string{`argument "now"`}},
+		"serve, no value":    {args: []string{"serve", "--data"}, want: []string{"--data"}},
+		"doctor":             {args: []string{"doctor", "--part=x"}, want: []string{"sluice doctor: flag --part"}},
+		"version":            {args: []string{"version", "--long", "--x"}, want: []string{"flag --long", "flag --x"}},
+		"publish nothing":    {args: []string{"publish"}, want: []string{"needs a SOURCE and a URL"}},
+		"publish faults": {
+			args: []string{"publish", "test", "ftp://x", "--codec=h264", "--size=3x3", "--fps=0", "--bitrate=1", "--no-audio", "--no-video", "--loop", "--timeout=0"},
+			want: []string{"ftp://x", "--codec: \"h264\" cannot be sent, vp8 can", "--size", "--fps", "--bitrate", "--timeout", "nothing to send", "--loop"}},
+		"publish, bad duration": {args: []string{"publish", "--duration=x", "test", "http://x"}, want: []string{"--duration"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, errs strings.Builder
+			require.Equal(t, exitUsage, Main(t.Context(), tc.args, tc.environ, &out, &errs))
+			require.Empty(t, out.String())
+			require.Equal(t, len(tc.want), strings.Count(errs.String(), "\n"), errs.String())
+			for _, want := range tc.want {
+				require.Contains(t, errs.String(), want)
+			}
+		})
+	}
+}
+
+func TestVersion(t *testing.T) {
+	var out, errs strings.Builder
+	require.Equal(t, exitDone, Main(t.Context(), []string{"version"}, nil, &out, &errs))
+	require.Regexp(t, `^sluice .+\ngo1\S* \w+/\w+\nffmpeg version \S+\n$`, out.String())
+}

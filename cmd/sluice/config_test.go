@@ -1,0 +1,315 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+// writeConfig writes a configuration file and returns its name.
+func writeConfig(t *testing.T, content string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "sluice.yaml")
+	require.NoError(t, os.WriteFile(name, []byte(content), 0o600))
+	return name
+}
+
+func TestLoadConfigDefaults(t *testing.T) {
+	got, err := LoadConfig(nil, []string{"PATH=/bin", "HOME=/root"})
+	require.NoError(t, err)
+	require.Equal(t, DefaultConfig(), got)
+	require.NoError(t, got.Validate())
+}
+
+func TestLoadConfigPrecedence(t *testing.T) {
+	file := writeConfig(t, "segment: 4s\npart: 500ms\nlinger: 5s\nhttp:\n  listen: 127.0.0.1:1\n")
+	got, err := LoadConfig(
+		[]string{"--config", file, "--segment=6s"},
+		[]string{"SLUICE_SEGMENT=5s", "SLUICE_PART=250ms"})
+	require.NoError(t, err)
+	require.Equal(t, 6*time.Second, got.Segment, "flag over environment and file")
+	require.Equal(t, 250*time.Millisecond, got.Part, "environment over file")
+	require.Equal(t, 5*time.Second, got.Linger, "file over default")
+	require.Equal(t, "127.0.0.1:1", got.HTTP.Listen)
+	require.Equal(t, "./data", got.Data, "default")
+}
+
+func TestLoadConfigForms(t *testing.T) {
+	ladder := []Rung{{"720p", 1280, 720, 30, 2_500_000}, {"480p", 854, 480, 30, 1_200_000}}
+	turn := ICEServer{URL: "turn:example.org:3478?transport=udp", Username: "u", Credential: "secret"}
+	for name, tc := range map[string]struct {
+		args, environ []string
+		file          string
+		want          func(*Config)
+	}{
+		"ladder as flag": {
+			args: []string{"--ladder", "720p=1280x720@30:2500k,480p=854x480@30:1.2M"},
+			want: func(c *Config) { c.Ladder = ladder }},
+		"ladder as two flags": {
+			args: []string{"--ladder", "720p=1280x720@30:2500k", "--ladder", "480p=854x480@30:1.2M"},
+			want: func(c *Config) { c.Ladder = ladder }},
+		"ladder in file": {
+			file: "ladder:\n- {name: 720p, width: 1280, height: 720, fps: 30, bitrate: 2500k}\n- 480p=854x480@30:1200000\n",
+			want: func(c *Config) { c.Ladder = ladder }},
+		"ladder auto in environment over file": {
+			file: "ladder: [720p=1280x720@30:2500k]", environ: []string{"SLUICE_LADDER=auto"},
+			want: func(*Config) {}},
+		"record off as one value": {
+			file: "record: false", want: func(c *Config) { c.Record.Enabled = false }},
+		"record as mapping": {
+			file: "record: {enabled: no, keep: 7d, max-bytes: 20GB, min-free: 0}",
+			want: func(c *Config) { c.Record = RecordConfig{false, 7 * day, 20e9, 0} }},
+		"record flags": {
+			args: []string{"--record=false", "--record-keep", "1h"},
+			want: func(c *Config) { c.Record.Enabled, c.Record.Keep = false, time.Hour }},
+		"bool flag alone": {
+			args: []string{"--insecure"}, want: func(c *Config) { c.Insecure = true }},
+		"ice servers": {
+			file: "ice:\n  servers:\n  - stun:example.org\n  - {url: 'turn:example.org:3478?transport=udp', username: u, credential: secret}\n",
+			want: func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "stun:example.org"}, turn} }},
+		"keys": {
+			args: []string{"--auth-publish", "everywhere==,cam-1=only-here"}, environ: []string{"SLUICE_AUTH_ADMIN=the-admin"},
+			want: func(c *Config) {
+				c.Auth = AuthConfig{[]StreamKey{{"", "everywhere=="}, {"cam-1", "only-here"}}, []Secret{"the-admin"}}
+			}},
+		"public addresses": {
+			environ: []string{"SLUICE_ICE_PUBLIC_IP=203.0.113.7, 2001:db8::1"},
+			want: func(c *Config) {
+				c.ICE.PublicIP = []netip.Addr{netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("2001:db8::1")}
+			}},
+		"log": {
+			args: []string{"--log-level", "DEBUG", "--log-format=json"},
+			want: func(c *Config) { c.Log = LogConfig{slog.LevelDebug, "json"} }},
+		"limits": {
+			file: "limits: {streams: 3, sessions-per-address: 4, request-bytes: 32KiB}",
+			want: func(c *Config) { c.Limits = LimitsConfig{3, 4, 32 << 10} }},
+		"last of two flags": {
+			args: []string{"--data=a", "--data=b"}, want: func(c *Config) { c.Data = "b" }},
+		"alias": {
+			file: "segment: &s 2s\nlinger: *s\n", want: func(c *Config) { c.Linger = 2 * time.Second }},
+		"empty file":           {file: "# nothing\n", want: func(*Config) {}},
+		"group without values": {file: "http:\nlimits:\n", want: func(*Config) {}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := tc.args
+			if tc.file != "" {
+				args = append(args, "--config="+writeConfig(t, tc.file))
+			}
+			want := DefaultConfig()
+			tc.want(&want)
+			got, err := LoadConfig(args, tc.environ)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		})
+	}
+}
+
+func TestLoadConfigReportsAllFaults(t *testing.T) {
+	file := writeConfig(t, strings.Join([]string{
+		"http: {listne: x, listen: 10.0.0.1:8080}",
+		"part: 7x",
+		"part: 200ms",
+		"record: [1]",
+		"limits: 3",
+		"ladder: [{name: audio, width: 3, height: 480, fps: 30, bitrate: 1k}, {name: a, size: 3}]",
+		"auth: {publish: ['***']}",
+	}, "\n"))
+	_, err := LoadConfig(
+		[]string{"--config", file, "--frob", "--window=1s", "surplus", "--log-level=loud"},
+		[]string{"SLUICE_DATAA=x", "SLUICE_LIMITS_STREAMS=many", "SLUICE_LOG_FORMAT=xml"})
+	require.ErrorIs(t, err, errUsage)
+	f := "file " + file + " "
+	require.Equal(t, []string{
+		`flag --frob: there is no such flag, --help lists them`,
+		f + `line 1: http.listne: there is no such key, --help lists them`,
+		f + `line 2: part: "7x" is not a duration such as 200ms, 2s, 1h or 7d`,
+		f + `line 3: part: given twice`,
+		f + `line 4: record: takes one value, not a list or a mapping`,
+		f + `line 5: limits: takes a mapping of keys`,
+		f + `line 6: ladder: "size" does not belong here: the fields are name, width, height, fps, bitrate, each a single value`,
+		f + `line 7: auth.publish: *** is how a key is shown: write the key itself`,
+		`environment SLUICE_DATAA: there is no such key, --help lists them`,
+		`environment SLUICE_LIMITS_STREAMS: "many" is not a whole number`,
+		`flag --log-level: "loud" is none of debug, info, warn, error`,
+		f + `line 1: http.listen: 10.0.0.1:8080 is reachable from other machines: set auth.publish so that only who has a key may publish, or insecure to let everybody`,
+		`flag --window: 1s is not between 6s and 6h`,
+		f + `line 6: ladder: rung "audio": the name is taken, choose another`,
+		f + `line 6: ladder: rung "audio": 3x480: both sides must be even and between 16 and 4096`,
+		f + `line 6: ladder: rung "audio": bitrate must be between 16k and 100000k`,
+		`environment SLUICE_LOG_FORMAT: "xml" is neither text nor json`,
+	}, strings.Split(err.Error(), "\n"))
+}
+
+func TestLoadConfigFileFaults(t *testing.T) {
+	for name, tc := range map[string]struct{ file, want string }{
+		"not YAML":      {"a: [", "is not YAML"},
+		"not a mapping": {"- a", "the file takes a mapping of keys"},
+		"too long":      {"# " + strings.Repeat("x", maxConfigFile), "is longer than 1MiB"},
+		"list of lists": {"auth: {admin: [[a]]}", "takes a list of single values"},
+		"mapping":       {"auth: {admin: {a: b}}", "takes a list"},
+		"alias of self": {"auth: &a\n  publish: *a\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := LoadConfig([]string{"--config", writeConfig(t, tc.file)}, nil)
+			require.ErrorIs(t, err, errUsage)
+			require.ErrorContains(t, err, tc.want)
+		})
+	}
+	_, err := LoadConfig([]string{"--config", filepath.Join(t.TempDir(), "none.yaml")}, nil)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorIs(t, err, errUsage)
+}
+
+func TestValidate(t *testing.T) {
+	key := []StreamKey{{Key: "0123456789"}}
+	for name, tc := range map[string]struct {
+		change func(*Config)
+		want   string // empty: valid
+	}{
+		"loopback v6":             {func(c *Config) { c.HTTP.Listen = "[::1]:80" }, ""},
+		"localhost":               {func(c *Config) { c.HTTP.Listen = "localhost:0" }, ""},
+		"open":                    {func(c *Config) { c.HTTP.Listen = ":8080" }, "http.listen: :8080 is reachable from other machines"},
+		"open with key":           {func(c *Config) { c.HTTP.Listen = ":8080"; c.Auth.Publish = key }, ""},
+		"open insecure":           {func(c *Config) { c.HTTP.Listen = ":8080"; c.Insecure = true }, ""},
+		"open HTTPS":              {func(c *Config) { c.HTTPS.Listen = ":8443"; c.TLS.SelfSigned = true }, "https.listen: :8443 is reachable"},
+		"no port":                 {func(c *Config) { c.HTTP.Listen = "127.0.0.1" }, `http.listen: "127.0.0.1" is not an address`},
+		"port out of range":       {func(c *Config) { c.HTTP.Listen = "127.0.0.1:65536" }, "is not an address"},
+		"HTTPS without pair":      {func(c *Config) { c.HTTPS.Listen = "127.0.0.1:8443" }, "https.listen: needs a certificate"},
+		"HTTPS self-signed":       {func(c *Config) { c.HTTPS.Listen = "127.0.0.1:8443"; c.TLS.SelfSigned = true }, ""},
+		"HTTPS on HTTP's address": {func(c *Config) { c.HTTPS.Listen = c.HTTP.Listen; c.TLS.SelfSigned = true }, "must differ"},
+		"half a pair":             {func(c *Config) { c.HTTPS.Listen = "127.0.0.1:1"; c.TLS.Cert = "a" }, "tls.cert: goes together with tls.key"},
+		"pair and self-signed": {func(c *Config) {
+			c.HTTPS.Listen = "127.0.0.1:1"
+			c.TLS = TLSConfig{"a", "b", true}
+		}, "tls.self-signed: is for when there is no tls.cert"},
+		"TLS unused":             {func(c *Config) { c.TLS.SelfSigned = true }, "is not used while https.listen is empty"},
+		"ICE name":               {func(c *Config) { c.ICE.UDP = "example.org:1" }, "browsers are given addresses"},
+		"ICE at a name":          {func(c *Config) { c.HTTP.Listen = "example.org:1"; c.Insecure = true }, `ice.udp: "example.org" is not an IP address`},
+		"ICE TCP off":            {func(c *Config) { c.ICE.TCP = "off" }, ""},
+		"ICE UDP off":            {func(c *Config) { c.ICE.UDP = "off" }, "ice.udp"},
+		"ICE server":             {func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "http://x"}} }, "ice.servers"},
+		"TURN, no credential":    {func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "turn:x"}} }, "needs a username"},
+		"segment not a multiple": {func(c *Config) { c.Part = 300 * time.Millisecond }, "segment: 2s is not a multiple of part, which is 300ms"},
+		"no part":                {func(c *Config) { c.Part = 0 }, "part: 0 is not between 100ms and 1s"},
+		"short window":           {func(c *Config) { c.Window = 5 * time.Second }, "window: 5s is not between 6s and 6h"},
+		"no linger":              {func(c *Config) { c.Linger = 0 }, "linger"},
+		"no data":                {func(c *Config) { c.Data = "" }, "data: must name"},
+		"no ffmpeg":              {func(c *Config) { c.FFmpeg = "" }, "ffmpeg: must name"},
+		"rung":                   {func(c *Config) { c.Ladder = []Rung{{"a", 640, 480, 25, 1e6}} }, ""},
+		"rung twice":             {func(c *Config) { c.Ladder = []Rung{{"a", 640, 480, 25, 1e6}, {"a", 320, 240, 25, 5e5}} }, "twice"},
+		"rung name":              {func(c *Config) { c.Ladder = []Rung{{"-a", 640, 480, 25, 1e6}} }, "the name must follow"},
+		"rung fps": {func(c *Config) {
+			c.Segment, c.Part = 1500*time.Millisecond, 100*time.Millisecond
+			c.Ladder = []Rung{{"a", 640, 480, 25, 1e6}}
+		}, "do not fill a segment of 1.5s"},
+		"many rungs":    {func(c *Config) { c.Ladder = make([]Rung, 9) }, "at most 8"},
+		"short key":     {func(c *Config) { c.Auth.Admin = []Secret{"short"} }, "auth.admin: a key of 5 characters"},
+		"key alphabet":  {func(c *Config) { c.Auth.Publish = []StreamKey{{Key: "with a space"}} }, "letters, digits and -._~+/ only"},
+		"key's stream":  {func(c *Config) { c.Auth.Publish = []StreamKey{{"a/b", "0123456789"}} }, `stream "a/b"`},
+		"no streams":    {func(c *Config) { c.Limits.Streams = 0 }, "limits.streams: 0 is not between 1 and 10000"},
+		"huge body":     {func(c *Config) { c.Limits.RequestBytes = 1 << 30 }, "limits.request-bytes: 1GiB is not between 4KiB and 1MiB"},
+		"negative keep": {func(c *Config) { c.Record.Keep = -time.Second }, "record.keep: must not be negative"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := DefaultConfig()
+			tc.change(&c)
+			err := c.Validate()
+			if tc.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, tc.want)
+			require.NotContains(t, err.Error(), "0123456789", "a key in an error")
+		})
+	}
+}
+
+func TestConfigAddresses(t *testing.T) {
+	for name, tc := range map[string]struct {
+		http, https, udp, tcp string
+		wantUDP, wantTCP      string
+		loopback              bool
+	}{
+		"default":              {http: "127.0.0.1:8080", wantUDP: "127.0.0.1:8189", wantTCP: "127.0.0.1:8189", loopback: true},
+		"everywhere":           {http: ":8080", wantUDP: ":8189", wantTCP: ":8189"},
+		"IPv6":                 {http: "[::1]:8080", wantUDP: "[::1]:8189", wantTCP: "[::1]:8189", loopback: true},
+		"only HTTPS is beyond": {http: "127.0.0.1:8080", https: "192.0.2.1:8443", wantUDP: "192.0.2.1:8189", wantTCP: "192.0.2.1:8189"},
+		"set":                  {http: ":80", udp: ":1", tcp: ":2", wantUDP: ":1", wantTCP: ":2"},
+		"TCP follows UDP":      {http: ":80", udp: ":1", wantUDP: ":1", wantTCP: ":1"},
+		"TCP off":              {http: ":80", tcp: "off", wantUDP: ":8189"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := Config{HTTP: HTTPConfig{tc.http}, HTTPS: HTTPConfig{tc.https}, ICE: ICEConfig{UDP: tc.udp, TCP: tc.tcp}}
+			require.Equal(t, tc.wantUDP, c.ICEUDP())
+			require.Equal(t, tc.wantTCP, c.ICETCP())
+			require.Equal(t, tc.loopback, c.Loopback())
+		})
+	}
+}
+
+func TestSecretIsNeverShown(t *testing.T) {
+	c := Config{Auth: AuthConfig{Publish: []StreamKey{{"cam", "hush-hush"}}, Admin: []Secret{"hush-hush"}}}
+	c.ICE.Servers = []ICEServer{{"turn:x", "u", "hush-hush"}}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("configuration", "config", c, "key", c.Auth.Admin[0])
+	asJSON, err := json.Marshal(c)
+	require.NoError(t, err)
+	for _, s := range []string{log.String(), string(asJSON), fmt.Sprintf("%v %+v %#v", c, c, c)} {
+		require.Contains(t, s, masked)
+		require.NotContains(t, s, "hush-hush")
+	}
+}
+
+func FuzzLoadNode(f *testing.F) {
+	f.Add([]byte(sampleConfig()))
+	f.Add([]byte("record: {enabled: [a, {b: c}]}\nauth: &a {publish: *a}\n"))
+	f.Add([]byte("ladder: [{name: a, width: 2}, b=1x2@3:4k]\nice: {servers: [{url: x}]}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var document yaml.Node
+		if yaml.Unmarshal(data, &document) != nil || len(document.Content) == 0 {
+			return
+		}
+		l := newLoader()
+		l.loadNode("f", "", document.Content[0])
+		if l.err() == nil {
+			requireRoundTrip(t, l)
+		}
+	})
+}
+
+func FuzzUnits(f *testing.F) {
+	for _, s := range []string{"64KiB", "1.5GiB", "2500k", "7d", "1h30m", "-1s", "1e400", "NaN", "65535d"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if n, err := parseSize(s); err == nil {
+			again, err := parseSize(formatSize(n))
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, n, int64(0))
+			if n < 1<<53 { // beyond, a number with a unit is rounded
+				require.Equal(t, n, again)
+			}
+		}
+		if n, err := parseRate(s); err == nil {
+			again, err := parseRate(formatRate(n))
+			require.NoError(t, err)
+			require.Equal(t, n, again)
+		}
+		if d, err := parseDuration(s); err == nil {
+			again, err := parseDuration(formatDuration(d))
+			require.NoError(t, err)
+			if d >= 0 {
+				require.Equal(t, d, again)
+			}
+		}
+	})
+}

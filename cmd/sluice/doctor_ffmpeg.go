@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+// installFFmpeg mends a missing or old ffmpeg.
+const installFFmpeg = "Install ffmpeg 5.1 or later (Debian, Ubuntu: apt-get install ffmpeg), or name another with --ffmpeg."
+
+// minFFmpegMajor and minFFmpegMinor are the oldest version that is tried.
+const minFFmpegMajor, minFFmpegMinor = 5, 1
+
+// checkFFmpeg looks at the program, its version and what it can do.
+func checkFFmpeg(ctx context.Context, program string) []finding {
+	version, err := ffmpegVersion(ctx, program)
+	if err != nil {
+		return []finding{bad("ffmpeg", err.Error(), installFFmpeg)}
+	}
+	return append([]finding{judgeVersion(version)}, checkCodecs(ctx, program)...)
+}
+
+// judgeVersion compares what ffmpegVersion returned with the oldest version.
+func judgeVersion(version string) finding {
+	var major, minor int
+	_, err := fmt.Sscanf(strings.TrimPrefix(version, "ffmpeg version "), "%d.%d", &major, &minor)
+	switch {
+	case err != nil: // built from a repository: no number to compare
+		return look("ffmpeg", version, "Its version cannot be told; 5.1 or later is needed.")
+	case major < minFFmpegMajor || major == minFFmpegMajor && minor < minFFmpegMinor:
+		return bad("ffmpeg", version, installFFmpeg)
+	}
+	return fine("ffmpeg", "%s", version)
+}
+
+// checkCodecs looks for what the service needs, and for what only
+// `sluice publish` does.
+func checkCodecs(ctx context.Context, program string) []finding {
+	const forPublish = " of sluice publish"
+	return []finding{
+		checkList(ctx, program, "encoders", "", bad, "libx264", "aac"),
+		checkList(ctx, program, "decoders", "", bad, "vp8", "opus"),
+		checkList(ctx, program, "muxers", "", bad, "dash"),
+		checkList(ctx, program, "demuxers", "", bad, "ivf", "ogg"),
+		checkList(ctx, program, "encoders", forPublish, look, "libvpx", "libopus"),
+	}
+}
+
+// checkList looks for names in one of ffmpeg's lists; missing makes the
+// finding when one is not there.
+func checkList(ctx context.Context, program, list, of string, missing func(subject, state, mend string) finding, names ...string) finding {
+	subject := "ffmpeg " + list + of
+	out, err := exec.CommandContext(ctx, program, "-hide_banner", "-"+list).Output()
+	if err != nil {
+		return bad(subject, err.Error(), installFFmpeg)
+	}
+	have := listed(string(out))
+	lacking := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(have, n) })
+	if len(lacking) > 0 {
+		return missing(subject, "without "+strings.Join(lacking, ", "), "Install an ffmpeg that is built with them, such as Debian's or Ubuntu's.")
+	}
+	return fine(subject, "%s", strings.Join(names, ", "))
+}
+
+// listed returns the second column of each line: the names in ffmpeg's lists.
+// A demuxer may have several, separated by commas.
+func listed(out string) []string {
+	var names []string
+	for line := range strings.Lines(out) {
+		if fields := strings.Fields(line); len(fields) > 1 {
+			names = append(names, strings.Split(fields[1], ",")...)
+		}
+	}
+	return names
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// marks returns the mark of each subject that the doctor prints.
+func marks(output string) map[string]string {
+	found := map[string]string{}
+	for line := range strings.Lines(output) {
+		mark, rest, _ := strings.Cut(line, " ")
+		if subject, _, ok := strings.Cut(rest, ":"); ok && mark != "" {
+			found[subject] = mark
+		}
+	}
+	return found
+}
+
+func TestDoctorOnSoundMachine(t *testing.T) {
+	var out, errs strings.Builder
+	data := filepath.Join(t.TempDir(), "not", "yet")
+	status := Main(t.Context(), []string{"doctor", "--http-listen=127.0.0.1:0", "--https-listen=127.0.0.1:00", "--tls-self-signed", "--ice-udp=127.0.0.1:0", "--data", data, "--record-min-free=1"}, nil, &out, &errs)
+	require.Equal(t, exitDone, status, out.String()+errs.String())
+	got := marks(out.String())
+	for _, subject := range []string{
+		"ffmpeg", "ffmpeg encoders", "ffmpeg decoders", "ffmpeg muxers", "ffmpeg demuxers", "ffmpeg encoders of sluice publish",
+		"http.listen", "https.listen", "ice.udp", "ice.tcp", "access", "data",
+	} {
+		require.Equal(t, markFine, got[subject], "%s in\n%s", subject, out.String())
+	}
+	require.Equal(t, markLook, got["ICE"], "loopback candidates only")
+	require.NoDirExists(t, data)
+}
+
+func TestDoctorFindsWhatIsInTheWay(t *testing.T) {
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer tcp.Close()
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer udp.Close()
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+
+	var out, errs strings.Builder
+	status := Main(t.Context(), []string{"doctor", "--ffmpeg", filepath.Join(t.TempDir(), "ffmpeg"), "--http-listen", tcp.Addr().String(),
+		"--ice-udp", udp.LocalAddr().String(), "--ice-tcp=off", "--data", filepath.Join(file, "data")}, nil, &out, &errs)
+	require.Equal(t, exitFailed, status)
+	require.Contains(t, errs.String(), "sluice doctor: ")
+	got := marks(out.String())
+	for subject, mark := range map[string]string{"ffmpeg": markBad, "http.listen": markBad, "ice.udp": markBad, "ice.tcp": markLook, "data": markBad} {
+		require.Equal(t, mark, got[subject], "%s in\n%s", subject, out.String())
+	}
+	require.Contains(t, out.String(), "Another program has it")
+}
+
+func TestDoctorDisk(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Data, cfg.Record.MinFree = t.TempDir(), freeSpaceLimit
+	findings := checkData(cfg)
+	require.Equal(t, markBad, findings[1].mark)
+	cfg.Record.Enabled = false
+	require.NotEqual(t, markBad, checkData(cfg)[1].mark)
+}
+
+func TestDoctorFFmpegVersion(t *testing.T) {
+	for name, tc := range map[string]struct{ version, want string }{
+		"too old":  {"ffmpeg version 4.4.2-0ubuntu0.22.04.1", markBad},
+		"older":    {"ffmpeg version 5.0", markBad},
+		"oldest":   {"ffmpeg version 5.1", markFine},
+		"newer":    {"ffmpeg version 7.0.2-static", markFine},
+		"snapshot": {"ffmpeg version N-110000-gabcdef", markLook},
+		"nothing":  {"", markLook},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, tc.want, judgeVersion(tc.version).mark) })
+	}
+}
+
+func TestDoctorFFmpegWithoutCodecs(t *testing.T) {
+	findings := checkCodecs(t.Context(), "true") // a program that lists nothing
+	require.Equal(t, "without libx264, aac", findings[0].state)
+	require.Equal(t, markBad, findings[0].mark)
+	require.Equal(t, markLook, findings[len(findings)-1].mark, "only sluice publish needs these")
+}
+
+func TestDoctorSystem(t *testing.T) {
+	proc := t.TempDir()
+	for file, n := range map[string]string{"max_user_instances": "1\n", "max_user_watches": "2\n"} {
+		require.NoError(t, os.WriteFile(filepath.Join(proc, file), []byte(n), 0o600))
+	}
+	got := checkInotify(proc)
+	require.Equal(t, markLook, got.mark)
+	require.Equal(t, "1 instances, 2 watches", got.state)
+	require.Contains(t, got.mend, "sysctl")
+}
+
+func TestDoctorCandidates(t *testing.T) {
+	for name, tc := range map[string]struct {
+		listen, public string
+		want           []string // marks
+	}{
+		"loopback":       {"127.0.0.1:80", "", []string{markLook}},
+		"public":         {"198.51.100.1:80", "", []string{markFine}},
+		"private":        {"10.0.0.1:80", "", []string{markFine, markLook}},
+		"private in NAT": {"10.0.0.1:80", "203.0.113.7", []string{markFine}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := DefaultConfig()
+			cfg.HTTP.Listen = tc.listen
+			if tc.public != "" {
+				require.NoError(t, ips(&cfg.ICE.PublicIP).set(tc.public))
+			}
+			var got []string
+			for _, f := range checkCandidates(cfg) {
+				got = append(got, f.mark)
+			}
+			require.Equal(t, tc.want, got)
+		})
+	}
+}
