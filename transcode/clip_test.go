@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -126,7 +127,7 @@ func (j *Job) writeWhenRoom(f depay.Frame) {
 			_ = j.WriteFrame(f)
 			return
 		}
-		pause()
+		time.Sleep(time.Millisecond)
 	}
 }
 

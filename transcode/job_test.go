@@ -2,19 +2,12 @@ package transcode
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"image/jpeg"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/Eyevinn/mp4ff/mp4"
 	"github.com/stretchr/testify/require"
@@ -24,14 +17,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(parentDeathEnv) != "" {
-		runAsParent()
+	if dir := os.Getenv(parentEnv); dir != "" {
+		beParent(dir)
 		return
 	}
 	goleak.VerifyTestMain(m)
 }
-
-func pause() { time.Sleep(time.Millisecond) }
 
 // fragment is what one moof tells.
 type fragment struct {
@@ -224,14 +215,3 @@ func loudnessOf(t *testing.T, name string) []int {
 	}
 	return values
 }
-
-const parentDeathEnv = "SLUICE_TEST_PARENT_DEATH_DIR"
-
-func runAsParent() {}
-
-var _ = context.Background
-var _ = errors.New
-var _ = exec.Command
-var _ = strconv.Itoa
-var _ = strings.Join
-var _ = syscall.EPIPE

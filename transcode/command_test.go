@@ -1,0 +1,108 @@
+package transcode
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/depay"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files in testdata")
+
+func TestCommand(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		o    Options
+	}{
+		{"default", Options{Video: depay.VP8, Audio: depay.Opus}},
+		{"video-only", Options{Video: depay.VP8, Ladder: smallLadder()[:1], Thumbnail: -1}},
+		{"audio-only", Options{Audio: depay.Opus, AudioBitrate: 96_000}},
+		{"low-latency", Options{Video: depay.VP8, Audio: depay.Opus, Segment: time.Second, Part: 100 * time.Millisecond, KeyFrames: 500 * time.Millisecond}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.o.FFmpeg, c.o.Dir = "/usr/bin/ffmpeg", "/data/live/stream/epoch"
+			argv, err := Command(c.o)
+			require.NoError(t, err)
+			golden(t, filepath.Join("testdata", c.name+".golden"), strings.Join(argv, "\n")+"\n")
+			again, err := Command(c.o)
+			require.NoError(t, err)
+			require.Equal(t, argv, again)
+		})
+	}
+}
+
+// golden compares with a file; -update writes it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	if *update {
+		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
+		require.NoError(t, os.WriteFile(name, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got)
+}
+
+func TestOptionsValidate(t *testing.T) {
+	good := Options{Dir: "d", Video: depay.VP8, Audio: depay.Opus}
+	require.NoError(t, good.Validate())
+	for _, c := range []struct {
+		name  string
+		spoil func(*Options)
+		want  []string
+	}{
+		{"nothing set", func(o *Options) { *o = Options{} }, []string{"directory is missing", "neither video nor audio"}},
+		{"codecs swapped", func(o *Options) { o.Video, o.Audio = depay.Opus, depay.VP8 }, []string{"only VP8", "only Opus"}},
+		{"segment of odd parts", func(o *Options) { o.Part = 300 * time.Millisecond }, []string{"whole number of parts"}},
+		{"segment of odd groups", func(o *Options) { o.KeyFrames = 1500 * time.Millisecond }, []string{"key frame intervals"}},
+		{"part of odd pictures", func(o *Options) { o.Ladder = Ladder{{Name: "a", Width: 320, Height: 180, FPS: 24, Bitrate: 300_000}} }, []string{"200ms is not a whole number of pictures at 24 fps"}},
+		{"durations out of range", func(o *Options) { o.Segment, o.Part = time.Minute, time.Millisecond }, []string{"segment 1m0s", "part 1ms"}},
+		{"window too short", func(o *Options) { o.Window = time.Second }, []string{"window 1s"}},
+		{"negative times", func(o *Options) { o.Stall, o.Grace = -1, -1 }, []string{"must be positive"}},
+		{"no rungs", func(o *Options) { o.Ladder = Ladder{} }, []string{"0 rungs"}},
+		{"odd and unknown", func(o *Options) {
+			o.Ladder = Ladder{{Name: "A b", Width: 321, Height: 8, FPS: 0, Bitrate: 1, Preset: "placebo"}}
+		}, []string{"name must be", "321x8", "fps 0", "bitrate 1", `preset "placebo"`}},
+		{"same name twice", func(o *Options) { o.Ladder = append(DefaultLadder(), DefaultLadder()...) }, []string{"used twice"}},
+		{"sound and hint", func(o *Options) { o.AudioBitrate, o.Width = 1, 70000 }, []string{"audio bitrate 1", "picture of 70000x480"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := good
+			c.spoil(&o)
+			_, err := Command(o)
+			for _, want := range c.want {
+				require.ErrorContains(t, err, want)
+			}
+			_, err = NewJob(o)
+			require.Error(t, err)
+		})
+	}
+}
+
+func TestLevel(t *testing.T) {
+	for _, c := range []struct {
+		width, height, fps int
+		want               string
+	}{
+		{426, 240, 30, "3.0"}, {640, 480, 30, "3.0"}, {854, 480, 30, "3.1"}, {1280, 720, 30, "3.1"}, {1280, 720, 60, "3.2"},
+		{1920, 1080, 30, "4.0"}, {1920, 1080, 60, "4.2"}, {3840, 2160, 30, "5.1"}, {3840, 2160, 60, "5.2"}, {4096, 4096, 120, "6.2"},
+	} {
+		require.Equal(t, c.want, Rendition{Width: c.width, Height: c.height, FPS: c.fps}.level(), "%+v", c)
+	}
+}
+
+func TestRepresentations(t *testing.T) {
+	reps := Options{Video: depay.VP8, Audio: depay.Opus}.Representations()
+	require.Len(t, reps, 4)
+	require.Equal(t, "720p", reps[0].Rendition.Name)
+	require.Equal(t, "init-0.mp4", reps[0].Init())
+	require.Equal(t, "seg-2-00007.m4s", reps[2].Segment(7))
+	require.True(t, reps[3].Audio)
+	require.Equal(t, "media_3.m3u8", reps[3].Playlist())
+}
