@@ -1,8 +1,14 @@
 package packager
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 )
+
+const maxRenditions = 16
 
 // EpochOptions describe what one ffmpeg run will write.
 type EpochOptions struct {
@@ -21,16 +27,153 @@ type Rendition struct {
 	Bitrate int     `json:"bitrate"` // bit/s: the most that the encoder may make over any segment
 }
 
+// Validate reports all faults at once.
+func (o EpochOptions) Validate() error {
+	var faults []error
+	if len(o.Renditions) == 0 || len(o.Renditions) > maxRenditions {
+		faults = append(faults, fmt.Errorf("%d renditions: not within 1 and %d", len(o.Renditions), maxRenditions))
+	}
+	seen := make(map[string]bool)
+	for _, r := range o.Renditions {
+		if err := r.validate(); err != nil {
+			faults = append(faults, fmt.Errorf("rendition %q: %w", r.ID, err))
+		}
+		if seen[r.ID] || seen["rep "+r.Rep] {
+			faults = append(faults, fmt.Errorf("rendition %q: name or representation %q used twice", r.ID, r.Rep))
+		}
+		seen[r.ID], seen["rep "+r.Rep] = true, true
+	}
+	return errors.Join(faults...)
+}
+
+func (r Rendition) validate() error {
+	switch {
+	case !validName(r.ID), r.ID == "index", r.ID == "manifest":
+		return errors.New("name is not [A-Za-z0-9][A-Za-z0-9_-]{0,63}, or is index or manifest")
+	case !validName(r.Rep):
+		return fmt.Errorf("representation %q is not [A-Za-z0-9][A-Za-z0-9_-]{0,63}", r.Rep)
+	case r.Bitrate <= 0 || r.Bitrate > 1<<30:
+		return fmt.Errorf("bitrate %d is not within 1 and %d", r.Bitrate, 1<<30)
+	case r.Video && (r.Width <= 0 || r.Height <= 0 || !(r.FPS > 0 && r.FPS <= 1000)):
+		return fmt.Errorf("picture %dx%d at %g fps", r.Width, r.Height, r.FPS)
+	}
+	return nil
+}
+
 // Epoch is one unbroken ffmpeg run.
-type Epoch struct{}
+type Epoch struct {
+	timeline *Timeline
+	name     string
+	dir      string
+
+	// Under the Timeline's lock.
+	tracks []*track
+	fresh  bool          // the first of its broadcast: begins without a discontinuity
+	disc   int64         // discontinuity number of its segments
+	base   int64         // media sequence number of ffmpeg's first segment
+	zero   time.Time     // wall time of media time 0
+	end    time.Duration // of its longest rendition, from zero; fixed once ended
+	ended  bool
+}
 
 // Dir is where ffmpeg has to write. It exists, is empty, and its name was never used before.
-func (e *Epoch) Dir() string { return "" }
+func (e *Epoch) Dir() string { return e.dir }
+
+// Name is the epoch's name in URLs.
+func (e *Epoch) Name() string { return e.name }
+
+func (e *Epoch) out(name string) string { return filepath.Join(e.dir, outDir, name) }
 
 // SetZero tells the wall time of media time 0. It is called once, before ffmpeg gets data; otherwise the arrival of the
 // first segment decides.
-func (e *Epoch) SetZero(wall time.Time) {}
+func (e *Epoch) SetZero(wall time.Time) {
+	e.timeline.mu.Lock()
+	defer e.timeline.mu.Unlock()
+	e.setZero(wall)
+}
+
+// setZero keeps the timeline in order: an epoch never begins before the end of the one before it, so that no program date
+// time is given twice and the Periods of the MPD do not overlap.
+func (e *Epoch) setZero(wall time.Time) {
+	t := e.timeline
+	if !e.zero.IsZero() || e.ended {
+		return
+	}
+	e.zero = wall.UTC().Truncate(time.Millisecond)
+	if t.ast.IsZero() {
+		t.ast = e.zero
+	} else if end := t.ast.Add(t.end); e.zero.Before(end) {
+		e.zero = end
+	}
+	t.write(record{Kind: recordZero, At: e.zero, Start: t.ast})
+}
+
+// begin is where the epoch's Period begins, from availabilityStartTime.
+func (e *Epoch) begin() time.Duration { return e.zero.Sub(e.timeline.ast) }
 
 // End is called when ffmpeg has exited, however it did. It takes in all that is on disk, an unfinished segment up to its
 // last whole fragment too, and fixes where the epoch ends for all renditions. A second call does nothing.
-func (e *Epoch) End() error { return nil }
+func (e *Epoch) End() error {
+	e.timeline.p.unwatch(e)
+	e.timeline.mu.Lock()
+	defer e.timeline.mu.Unlock()
+	return e.close()
+}
+
+func (e *Epoch) close() error {
+	if e.ended {
+		return nil
+	}
+	err := e.follow(true)
+	e.ended = true
+	e.level()
+	t := e.timeline
+	t.write(record{Kind: recordEpochEnd, At: t.p.opts.Wall()})
+	t.trim()
+	t.publish()
+	return err
+}
+
+// follow takes in what has appeared in all tracks.
+func (e *Epoch) follow(closing bool) error {
+	var faults []error
+	for _, k := range e.tracks {
+		faults = append(faults, k.follow(closing))
+	}
+	return errors.Join(faults...)
+}
+
+// level makes all renditions end with the same media sequence number, and fixes the numbers that follow.
+func (e *Epoch) level() {
+	t := e.timeline
+	last := e.base - 1
+	for _, l := range t.listings {
+		if n := len(l.segments); n > 0 && l.segments[n-1].epoch == e {
+			last = max(last, l.last())
+			s := l.segments[n-1]
+			e.end = max(e.end, ticks(s.End(), s.Timescale))
+		}
+	}
+	if last < e.base {
+		t.forget(e)
+		return
+	}
+	for _, l := range t.listings {
+		t.fill(l, e, last+1)
+	}
+	t.nextMSN, t.nextDisc = last+1, e.disc+1
+	t.end = max(t.end, e.begin()+e.end)
+	t.mpdStale = true
+}
+
+// complete tells whether every rendition can be played.
+func (e *Epoch) complete() bool {
+	for _, k := range e.tracks {
+		if k.length == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *Epoch) remove() error { return os.RemoveAll(e.dir) }

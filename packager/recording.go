@@ -1,7 +1,15 @@
 package packager
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
 	"time"
 )
 
@@ -11,6 +19,13 @@ const (
 	StateFinished    = "finished"    // the broadcast ended properly
 	StateInterrupted = "interrupted" // cut by a crash, playable up to there
 	StateFailed      = "failed"      // stopped by the disk (full, or an error), playable up to there
+)
+
+const (
+	recordingFile = "recording.json"
+	mp4File       = "video.mp4"
+	maxInfo       = 256 << 10 // bytes of recording.json
+	maxSources    = 999
 )
 
 // RecordingInfo is recording.json.
@@ -27,13 +42,15 @@ type RecordingInfo struct {
 	MP4      bool           `json:"mp4"`      // video.mp4 is there
 	Video    *RecordedVideo `json:"video,omitempty"`
 	Audio    *RecordedAudio `json:"audio,omitempty"`
+	Zeros    []time.Time    `json:"zeros"` // wall time of media time 0 of each run, as named in the files
 }
 
 // RecordedVideo describes the recorded pictures.
 type RecordedVideo struct {
-	Codec  string `json:"codec"`
-	Width  int    `json:"width"`
-	Height int    `json:"height"`
+	Codec  string  `json:"codec"`
+	Width  int     `json:"width"`
+	Height int     `json:"height"`
+	FPS    float64 `json:"fps"`
 }
 
 // RecordedAudio describes the recorded sound.
@@ -43,12 +60,275 @@ type RecordedAudio struct {
 	Channels   int    `json:"channels"`
 }
 
-// Recording is one broadcast on disk.
-type Recording struct{}
+// Recording is one broadcast on disk: its best rendition and its sound, as the live stream had them, and its sources.
+type Recording struct {
+	p   *Packager
+	dir string
 
-// CreateSource opens source-1.EXT, source-2.EXT and so on for the frames as received; ext is "webm" or "mkv". Writes fail
-// once the recording has stopped.
-func (r *Recording) CreateSource(ext string) (io.WriteCloser, error) { return nil, ErrEnded }
+	mu      sync.Mutex
+	info    RecordingInfo
+	epoch   *Epoch // of the last run
+	runs    []*run
+	stopped bool
+	stale   bool // playlists do not list everything
+	flushed time.Time
+}
+
+// newRecording makes the directory of a broadcast that begins now; nil when recording is off.
+func (p *Packager) newRecording(stream string) (*Recording, error) {
+	if !p.opts.Record {
+		return nil, nil
+	}
+	now := p.opts.Wall().UTC()
+	r := &Recording{p: p, info: RecordingInfo{Stream: stream, State: StateRecording, Started: now.Truncate(time.Millisecond), Sources: []string{}}}
+	parent := filepath.Join(p.opts.RecordingsDir, stream)
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for n := 1; ; n++ {
+		r.info.Name = recordingName(now, n)
+		r.dir = filepath.Join(parent, r.info.Name)
+		err := os.Mkdir(r.dir, 0o755)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrExist) || n == maxSources {
+			return nil, err
+		}
+	}
+	p.recordings[r.dir] = r
+	return r, r.writeInfo()
+}
+
+func recordingName(start time.Time, n int) string {
+	name := start.Format("20060102T150405Z")
+	if n > 1 {
+		name += "-" + strconv.Itoa(n)
+	}
+	return name
+}
+
+// writeInfo replaces recording.json; it is on the disk then.
+func (r *Recording) writeInfo() error {
+	b, err := json.MarshalIndent(r.info, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(r.dir, recordingFile), true, append(b, '\n'))
+}
+
+// Dir is where the recording is kept.
+func (r *Recording) Dir() string { return r.dir }
 
 // Info is what recording.json says or will say.
-func (r *Recording) Info() RecordingInfo { return RecordingInfo{} }
+func (r *Recording) Info() RecordingInfo {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.info
+}
+
+// CreateSource opens source-1.EXT, source-2.EXT and so on for the frames as received; ext is "webm" or "mkv". Writes fail
+// with ErrEnded once the recording has stopped, at its end or because of the disk.
+func (r *Recording) CreateSource(ext string) (io.WriteCloser, error) {
+	if ext != "webm" && ext != "mkv" {
+		return nil, fmt.Errorf("create source: extension %q is not webm or mkv", ext)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped || len(r.info.Sources) == maxSources {
+		return nil, fmt.Errorf("create source: recording %w", ErrEnded)
+	}
+	name := fmt.Sprintf("source-%d.%s", len(r.info.Sources)+1, ext)
+	f, err := os.OpenFile(filepath.Join(r.dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("create source: %w", err)
+	}
+	r.info.Sources = append(r.info.Sources[:len(r.info.Sources):len(r.info.Sources)], name)
+	if err := r.writeInfo(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &sourceFile{recording: r, file: f}, nil
+}
+
+// sourceFile is a source that fails its recording when the disk fails it.
+type sourceFile struct {
+	recording *Recording
+	file      *os.File
+}
+
+func (s *sourceFile) Write(b []byte) (int, error) {
+	r := s.recording
+	r.mu.Lock()
+	stopped := r.stopped
+	r.info.Bytes += int64(len(b))
+	r.mu.Unlock()
+	if stopped {
+		return 0, fmt.Errorf("write source: recording %w", ErrEnded)
+	}
+	n, err := s.file.Write(b)
+	if err != nil {
+		r.finish(StateFailed, fmt.Errorf("write source: %w", err))
+	}
+	return n, err
+}
+
+func (s *sourceFile) Close() error { return s.file.Close() }
+
+// add takes a segment that is about to be listed. A disk that fails the recording does not fail the live stream.
+func (r *Recording) add(k *track, s Segment) {
+	if !k.recorded() {
+		return
+	}
+	r.mu.Lock()
+	err := r.take(k, s)
+	r.mu.Unlock()
+	if err != nil {
+		r.finish(StateFailed, fmt.Errorf("record segment: %w", err))
+	}
+}
+
+// recorded tells whether the track is the first of its kind in its epoch.
+func (k *track) recorded() bool {
+	for _, o := range k.epoch.tracks {
+		if o.Video == k.Video {
+			return o == k
+		}
+	}
+	return false
+}
+
+func (r *Recording) take(k *track, s Segment) error {
+	if r.stopped {
+		return nil
+	}
+	if r.epoch != s.epoch {
+		r.epoch = s.epoch
+		r.begin(s.epoch.zero)
+		if err := r.writeInfo(); err != nil {
+			return err
+		}
+	}
+	rn := r.runs[len(r.runs)-1]
+	c, err := r.copyOf(rn, k)
+	if err != nil {
+		return err
+	}
+	number := s.MSN - s.epoch.base + 1
+	if err := linkOrCopy(s.epoch.out(segmentName(k.ID, s.MSN)), filepath.Join(r.dir, segmentName(c.id, number))); err != nil {
+		return err
+	}
+	c.segments = append(c.segments, taken{number, s.Start, s.Duration, s.Size})
+	r.info.Bytes += s.Size
+	r.info.Duration = r.duration().Seconds()
+	r.stale = true
+	return nil
+}
+
+// begin adds a run.
+func (r *Recording) begin(zero time.Time) *run {
+	rn := &run{number: len(r.runs) + 1, zero: zero}
+	r.runs = append(r.runs, rn)
+	if len(r.info.Zeros) < rn.number {
+		r.info.Zeros = append(r.info.Zeros[:len(r.info.Zeros):len(r.info.Zeros)], zero)
+	}
+	return rn
+}
+
+// copyOf is the run's copy of the track; the first segment brings the initialization segment with it.
+func (r *Recording) copyOf(rn *run, k *track) (*copied, error) {
+	place := rn.place(k.Video)
+	if *place != nil {
+		return *place, nil
+	}
+	c := &copied{id: copyName(k.Video, rn.number), rung: k.rung()}
+	if err := linkOrCopy(k.epoch.out(initName(k.ID)), filepath.Join(r.dir, initName(c.id))); err != nil {
+		return nil, err
+	}
+	*place = c
+	r.describe(c)
+	return c, nil
+}
+
+func (r *Recording) describe(c *copied) {
+	i := c.rung.init
+	if c.rung.Video {
+		r.info.Video = &RecordedVideo{Codec: i.Codec, Width: i.Width, Height: i.Height, FPS: c.rung.FPS}
+		return
+	}
+	r.info.Audio = &RecordedAudio{Codec: i.Codec, SampleRate: i.SampleRate, Channels: i.Channels}
+}
+
+// flush brings the playlists up to date. It waits longer the longer the recording is, so that writing them costs the same for ever:
+// a crash leaves at most a five hundredth of it unlisted, and the next start lists that too.
+func (r *Recording) flush() {
+	r.mu.Lock()
+	now := r.p.opts.Wall()
+	due := r.stale && !r.stopped && now.Sub(r.flushed) >= r.duration()/500
+	var err error
+	if due {
+		r.flushed = now
+		err = r.writePlaylists(false)
+	}
+	r.mu.Unlock()
+	if err != nil {
+		r.finish(StateFailed, fmt.Errorf("write playlists: %w", err))
+	}
+}
+
+// finish ends the recording for good; the first end counts. video.mp4 follows in the background.
+func (r *Recording) finish(state string, cause error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return
+	}
+	r.stopped = true
+	r.p.forgetRecording(r)
+	if len(r.runs) == 0 && len(r.info.Sources) == 0 {
+		os.RemoveAll(r.dir) // nothing came
+		return
+	}
+	r.info.State, r.info.Ended = state, r.p.opts.Wall().UTC().Truncate(time.Millisecond)
+	if cause != nil {
+		r.info.Error = cause.Error()
+		r.p.opts.Logger.Error("recording stopped; the live stream goes on", "recording", r.dir, "err", cause)
+	}
+	err := r.writePlaylists(true)
+	r.info.Bytes = dirSize(r.dir)
+	if err = errors.Join(err, r.writeInfo(), syncDir(r.dir)); err != nil {
+		r.p.opts.Logger.Error("finish recording; the next start tries again", "recording", r.dir, "err", err)
+	}
+	r.p.jobs.add(r.remux)
+}
+
+func (p *Packager) forgetRecording(r *Recording) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.recordings, r.dir)
+}
+
+// running are the recordings in progress.
+func (p *Packager) running() []*Recording {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make([]*Recording, 0, len(p.recordings))
+	for _, r := range p.recordings {
+		all = append(all, r)
+	}
+	return all
+}
+
+func dirSize(dir string) (sum int64) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil {
+			sum += info.Size()
+		}
+	}
+	return sum
+}

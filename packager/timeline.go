@@ -1,59 +1,292 @@
 package packager
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Timeline is one broadcast of a stream as viewers see it: a row of epochs with one numbering.
 type Timeline struct {
-	stream string
+	p        *Packager
+	stream   string
+	dir      string
+	playable chan struct{}
+	snap     atomic.Pointer[snapshot]
+
+	mu        sync.Mutex
+	log       *logFile
+	rec       *Recording
+	started   time.Time
+	ast       time.Time     // availabilityStartTime: zero of the first epoch, never moved
+	end       time.Duration // where the last ended epoch ended, from ast
+	epochs    []*Epoch      // with listed segments, or the running one
+	listings  []*listing    // in the order in which renditions first appeared
+	nextMSN   int64         // of the next epoch
+	nextDisc  int64         // of the next epoch
+	ready     bool          // playable is closed
+	ended     bool
+	gone      time.Time // ended: when the manifests and files go
+	deadline  time.Time // recovered and waiting for its publisher: when it ends without one
+	doomed    []doomed  // files that have left the playlists
+	mpdStale  bool      // the MPD and the multivariant playlist do not say what is so any more
+	published time.Time // the MPD's publishTime
+	newestEnd time.Time // wall time at which the newest segment's media ends
+	playedAt  time.Time
+	latency   time.Duration
+	stats     stats
 }
 
-// Info is the state of a Timeline at one moment.
-type Info struct {
-	Stream     string          `json:"stream"`
-	State      string          `json:"state"`              // starting, live or ended
-	Started    time.Time       `json:"started"`            // when the broadcast was opened
-	Playable   time.Time       `json:"playable,omitzero"`  // when every rendition had its first segment
-	Newest     int64           `json:"newest"`             // media sequence number of the newest segment, -1 before the first
-	NewestAt   time.Time       `json:"newestAt,omitzero"`  // wall time at which the newest segment's media ends
-	Latency    time.Duration   `json:"latency"`            // ns from the end of the newest segment's media to its listing
-	Epochs     int             `json:"epochs"`             // ffmpeg runs so far
-	Segments   uint64          `json:"segments"`           // segments listed so far, all renditions
-	Parts      uint64          `json:"parts"`              // fragments seen so far, all renditions
-	Gaps       uint64          `json:"gaps"`               // segments listed as missing
-	Bytes      uint64          `json:"bytes"`              // bytes of all listed segments
-	Renditions []RenditionInfo `json:"renditions"`         // of the newest epoch
-	Recording  *RecordingInfo  `json:"recording,omitzero"` // nil when nothing is recorded
-}
+type stats struct{ segments, parts, gaps, bytes uint64 }
 
-// RenditionInfo describes one rendition of the newest epoch.
-type RenditionInfo struct {
-	ID        string  `json:"id"`
-	Codec     string  `json:"codec,omitempty"` // RFC 6381, empty before the initialization segment is there
-	Width     int     `json:"width,omitempty"`
-	Height    int     `json:"height,omitempty"`
-	FPS       float64 `json:"fps,omitempty"`
-	Bandwidth int     `json:"bandwidth"` // peak of a segment in bit/s, as declared in the manifests
-	Average   int     `json:"average"`   // measured over the window, bit/s
+func (p *Packager) newTimeline(stream string) *Timeline {
+	t := &Timeline{
+		p: p, stream: stream, dir: filepath.Join(p.opts.LiveDir, stream),
+		playable: make(chan struct{}), started: p.opts.Wall(),
+	}
+	t.snap.Store(&snapshot{changed: make(chan struct{})})
+	return t
 }
 
 // Stream is the name under which the Timeline is served.
 func (t *Timeline) Stream() string { return t.stream }
 
 // BeginEpoch makes the directory for the next ffmpeg run and watches it. The epoch before it must have ended.
-func (t *Timeline) BeginEpoch(opts EpochOptions) (*Epoch, error) { return nil, ErrEnded }
+func (t *Timeline) BeginEpoch(opts EpochOptions) (*Epoch, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, fmt.Errorf("begin epoch of %s: %w", t.stream, err)
+	}
+	e, err := t.addEpoch(opts)
+	if err != nil {
+		return nil, fmt.Errorf("begin epoch of %s: %w", t.stream, err)
+	}
+	t.p.watch(e)
+	return e, nil
+}
+
+func (t *Timeline) addEpoch(opts EpochOptions) (*Epoch, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		return nil, ErrEnded
+	}
+	if n := len(t.epochs); n > 0 && !t.epochs[n-1].ended {
+		return nil, ErrLive
+	}
+	e := t.newEpoch(newEpochName(), opts.Renditions)
+	e.fresh = t.ast.IsZero()
+	if err := os.Mkdir(e.dir, 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(e.out(""), 0o755); err != nil {
+		return nil, err
+	}
+	t.epochs = append(t.epochs, e)
+	t.write(epochRecord(e))
+	return e, nil
+}
+
+func (t *Timeline) newEpoch(name string, renditions []Rendition) *Epoch {
+	e := &Epoch{
+		timeline: t, name: name, dir: filepath.Join(t.dir, name),
+		base: t.nextMSN, disc: t.nextDisc,
+	}
+	for _, r := range renditions {
+		e.tracks = append(e.tracks, &track{Rendition: r, epoch: e, number: 1})
+	}
+	return e
+}
 
 // End ends the broadcast: the last epoch is closed, every playlist gets its EXT-X-ENDLIST, the MPD becomes static and the
-// recording is finished in the background. The manifests answer for another window and grace, and are 404 then. A
-// second call does nothing.
-func (t *Timeline) End() error { return nil }
+// recording is finished; its video.mp4 follows in the background. The manifests answer for another window and grace, and
+// are 404 then. A second call does nothing.
+func (t *Timeline) End() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		return nil
+	}
+	var err error
+	if n := len(t.epochs); n > 0 {
+		t.p.unwatch(t.epochs[n-1])
+		err = t.epochs[n-1].close()
+	}
+	t.finish(t.p.opts.Wall())
+	if t.rec != nil {
+		t.rec.finish(StateFinished, nil)
+	}
+	t.log.sync()
+	t.p.opts.Logger.Info("stream ended", "stream", t.stream, "segments", t.stats.segments, "gaps", t.stats.gaps)
+	return err
+}
+
+// finish marks the Timeline as ended at that time.
+func (t *Timeline) finish(at time.Time) {
+	t.ended = true
+	t.gone = at.Add(t.p.opts.Window + t.p.opts.grace())
+	t.write(record{Kind: recordEnd, At: at})
+	for _, l := range t.listings {
+		l.stale = true
+	}
+	t.mpdStale = true
+	t.publish()
+}
 
 // Playable is closed once every rendition has its first segment, so that manifests can be answered.
-func (t *Timeline) Playable() <-chan struct{} { return nil }
+func (t *Timeline) Playable() <-chan struct{} { return t.playable }
 
 // Recording is where this broadcast is kept; nil when recording is off or could not begin.
-func (t *Timeline) Recording() *Recording { return nil }
+func (t *Timeline) Recording() *Recording {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.rec
+}
 
-// Info tells the Timeline's state.
-func (t *Timeline) Info() Info { return Info{} }
+// list takes a segment that is whole under its public name: record, then recording, then playlist.
+func (t *Timeline) list(k *track, s Segment) error {
+	e := k.epoch
+	if e.zero.IsZero() {
+		e.setZero(t.p.opts.Wall().Add(-ticks(s.End(), s.Timescale)))
+	}
+	t.write(segmentRecord(k.ID, s))
+	if t.rec != nil {
+		t.rec.add(k, s)
+	}
+	t.place(k, s)
+	end := e.zero.Add(ticks(s.End(), s.Timescale))
+	if end.After(t.newestEnd) {
+		t.newestEnd, t.latency = end, t.p.opts.Wall().Sub(end)
+	}
+	t.trim()
+	t.publish()
+	return nil
+}
+
+// place puts the segment into its rendition's listing, and a gap into those of renditions that the epoch does not have.
+func (t *Timeline) place(k *track, s Segment) {
+	e := k.epoch
+	was, peak := e.complete(), k.bandwidth()
+	k.count(s)
+	t.stats.segments++
+	t.stats.bytes += uint64(s.Size)
+	t.push(t.listing(k.ID), s)
+	if k == e.tracks[0] {
+		for _, l := range t.listings {
+			if !e.has(l.id) {
+				t.fill(l, e, s.MSN+1)
+			}
+		}
+	}
+	if e.complete() && (!was || k.bandwidth() > peak) {
+		t.mpdStale = true
+	}
+}
+
+func (e *Epoch) has(id string) bool {
+	return slices.ContainsFunc(e.tracks, func(k *track) bool { return k.ID == id })
+}
+
+func (t *Timeline) listing(id string) *listing {
+	for _, l := range t.listings {
+		if l.id == id {
+			return l
+		}
+	}
+	l := &listing{id: id}
+	t.listings = append(t.listings, l)
+	return l
+}
+
+// push appends a segment, after gaps for what the rendition has missed.
+func (t *Timeline) push(l *listing, s Segment) {
+	t.fill(l, s.epoch, s.MSN)
+	n := len(l.segments)
+	s.First = n == 0 && s.MSN == s.epoch.base || n > 0 && l.segments[n-1].epoch != s.epoch
+	l.segments = append(l.segments, s)
+	l.stale = true
+}
+
+// fill lists gaps up to the media sequence number before msn, with the times of another rendition's segments.
+func (t *Timeline) fill(l *listing, e *Epoch, msn int64) {
+	for len(l.segments) > 0 && l.last()+1 < msn {
+		gap := t.gap(e, l.last()+1)
+		n := len(l.segments)
+		gap.First = l.segments[n-1].epoch != e
+		l.segments = append(l.segments, gap)
+		l.stale = true
+		t.stats.gaps++
+	}
+}
+
+func (t *Timeline) gap(e *Epoch, msn int64) Segment {
+	for _, l := range t.listings {
+		if s, ok := l.find(msn); ok && s.epoch == e && !s.Gap {
+			return Segment{MSN: msn, Start: s.Start, Duration: s.Duration, Timescale: s.Timescale, Gap: true, epoch: e}
+		}
+	}
+	d := t.p.opts.Segment.Milliseconds()
+	return Segment{MSN: msn, Start: (msn - e.base) * d, Duration: d, Timescale: 1000, Gap: true, epoch: e}
+}
+
+// trim lets segments leave the playlists at the same number in all renditions: what remains of the reference rendition is at least
+// the window and six segments.
+func (t *Timeline) trim() {
+	ref := t.reference()
+	if ref == nil {
+		return
+	}
+	first, total := len(ref.segments), time.Duration(0)
+	for first > 0 && (total < t.p.opts.Window || len(ref.segments)-first < minSegments) {
+		first--
+		total += ref.segments[first].duration()
+	}
+	if first == 0 {
+		return
+	}
+	now := t.p.opts.Wall()
+	for _, l := range t.listings {
+		for _, s := range l.dropBefore(ref.segments[first].MSN) {
+			t.condemn(l.id, s, now)
+		}
+	}
+	t.listings = slices.DeleteFunc(t.listings, (*listing).empty)
+	t.dropEpochs(now)
+}
+
+// reference is the listing that reaches farthest into the past and the present: the first rendition of the newest epoch that has one.
+func (t *Timeline) reference() *listing {
+	var ref *listing
+	for _, l := range t.listings {
+		if len(l.segments) > 0 && (ref == nil || len(l.segments) > len(ref.segments)) {
+			ref = l
+		}
+	}
+	return ref
+}
+
+// dropEpochs lets go of the epochs of which nothing is listed any more.
+func (t *Timeline) dropEpochs(now time.Time) {
+	oldest := t.reference().segments[0].epoch
+	for len(t.epochs) > 1 && t.epochs[0] != oldest {
+		t.doomed = append(t.doomed, doomed{t.epochs[0].dir, now.Add(t.p.opts.grace() + t.p.opts.Segment)})
+		t.epochs = t.epochs[1:]
+		t.mpdStale = true
+	}
+}
+
+// forget drops an epoch that never listed anything.
+func (t *Timeline) forget(e *Epoch) {
+	t.epochs = slices.DeleteFunc(t.epochs, func(o *Epoch) bool { return o == e })
+	t.doomed = append(t.doomed, doomed{e.dir, t.p.opts.Wall()})
+}
+
+// write records a change in timeline.log, before it is listed. A live stream does not end because its log cannot be written.
+func (t *Timeline) write(r record) {
+	if err := t.log.append(r); err != nil {
+		t.p.opts.Logger.Error("write timeline.log; a restart will not know this", "stream", t.stream, "err", err)
+	}
+}

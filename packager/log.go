@@ -1,0 +1,144 @@
+package packager
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/sluice-live/sluice/packager/cmaf"
+)
+
+// Kinds of records in timeline.log.
+const (
+	recordOpen     = "open"      // a broadcast begins, or is continued after a crash
+	recordEpoch    = "epoch"     // an ffmpeg run begins
+	recordZero     = "zero"      // its media time 0 is known
+	recordSegment  = "segment"   // a segment is about to be listed
+	recordEpochEnd = "epoch-end" // the ffmpeg run has ended
+	recordEnd      = "end"       // the broadcast has ended
+)
+
+// Bounds on timeline.log.
+const (
+	maxRecord  = 16 << 10 // bytes of a line
+	maxRecords = 4 << 20  // lines; compaction keeps it far below
+)
+
+// record is one line of timeline.log: JSON, appended by one write.
+type record struct {
+	Kind  string    `json:"kind"`
+	At    time.Time `json:"at,omitzero"`
+	Start time.Time `json:"start,omitzero"` // open, zero: availabilityStartTime
+
+	Epoch      string      `json:"epoch,omitempty"`
+	Fresh      bool        `json:"fresh,omitempty"`
+	Disc       int64       `json:"disc,omitempty"`
+	Base       int64       `json:"base,omitempty"`
+	Renditions []Rendition `json:"renditions,omitempty"`
+
+	ID       string `json:"id,omitempty"` // of the rendition, and so on for a segment
+	MSN      int64  `json:"msn,omitempty"`
+	Time     int64  `json:"time,omitempty"`     // ticks
+	Duration int64  `json:"duration,omitempty"` // ticks
+	Size     int64  `json:"size,omitempty"`     // bytes
+}
+
+func epochRecord(e *Epoch) record {
+	r := record{Kind: recordEpoch, Epoch: e.name, Fresh: e.fresh, Disc: e.disc, Base: e.base, At: e.timeline.p.opts.Wall()}
+	for _, k := range e.tracks {
+		r.Renditions = append(r.Renditions, k.Rendition)
+	}
+	return r
+}
+
+func segmentRecord(id string, s Segment) record {
+	return record{Kind: recordSegment, ID: id, MSN: s.MSN, Time: s.Start, Duration: s.Duration, Size: s.Size}
+}
+
+// validate refuses what this package never writes.
+func (r record) validate() error {
+	bad := func(n, most int64) bool { return n < 0 || n > most }
+	switch {
+	case bad(r.Disc, cmaf.MaxTime), bad(r.Base, cmaf.MaxTime), bad(r.MSN, cmaf.MaxTime):
+		return errors.New("number out of range")
+	case bad(r.Time, cmaf.MaxTime), bad(r.Duration, cmaf.MaxTime), bad(r.Size, maxSegmentSize):
+		return errors.New("time or size out of range")
+	case r.Kind == recordEpoch && !validName(r.Epoch):
+		return fmt.Errorf("epoch name %q", r.Epoch)
+	case r.Kind == recordEpoch:
+		return EpochOptions{Renditions: r.Renditions}.Validate()
+	case r.Kind == recordSegment && (!validName(r.ID) || r.Duration == 0):
+		return fmt.Errorf("segment of rendition %q, %d ticks", r.ID, r.Duration)
+	}
+	return nil
+}
+
+// logFile appends to a timeline.log. It is used under its Timeline's lock.
+type logFile struct {
+	file  *os.File
+	sink  io.Writer // the file
+	lines int
+	dirty bool // written, not yet synced
+}
+
+func openLog(name string) (*logFile, error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open timeline.log: %w", err)
+	}
+	return &logFile{file: f, sink: f}, nil
+}
+
+// append writes one record. It is in the page cache then, so it survives the end of the process; sync makes it survive more.
+func (l *logFile) append(r record) error {
+	if l == nil {
+		return nil // the log itself is being read
+	}
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	l.lines++
+	l.dirty = true
+	_, err = l.sink.Write(append(line, '\n'))
+	return err
+}
+
+func (l *logFile) sync() error {
+	if l == nil || !l.dirty {
+		return nil
+	}
+	l.dirty = false
+	return l.file.Sync()
+}
+
+func (l *logFile) close() error { return errors.Join(l.sync(), l.file.Close()) }
+
+// readLog reads the records up to the first line that is torn or that this package did not write: what follows such a line
+// cannot be trusted to continue it. It returns how many bytes are good.
+func readLog(r io.Reader) (records []record, good int64, err error) {
+	lines := bufio.NewReaderSize(r, maxRecord)
+	for len(records) < maxRecords {
+		line, err := lines.ReadSlice('\n')
+		if err == io.EOF {
+			return records, good, nil
+		}
+		if err == bufio.ErrBufferFull {
+			return records, good, fmt.Errorf("line %d of timeline.log: more than %d bytes", len(records)+1, maxRecord)
+		}
+		if err != nil {
+			return records, good, fmt.Errorf("read timeline.log: %w", err)
+		}
+		var rec record
+		if err := errors.Join(json.Unmarshal(line, &rec), rec.validate()); err != nil {
+			return records, good, fmt.Errorf("line %d of timeline.log: %w", len(records)+1, err)
+		}
+		records = append(records, rec)
+		good += int64(len(line))
+	}
+	return records, good, fmt.Errorf("timeline.log: more than %d lines", maxRecords)
+}

@@ -1,0 +1,80 @@
+package packager
+
+import (
+	"crypto/rand"
+	"strconv"
+	"strings"
+)
+
+const (
+	maxName      = 64
+	outDir       = "out" // within an epoch's directory: what we publish, under our own names
+	logName      = "timeline.log"
+	thumbnail    = "thumbnail.jpg"
+	multivariant = "index.m3u8"
+	manifest     = "manifest.mpd"
+)
+
+// validName tells whether s is [A-Za-z0-9][A-Za-z0-9_-]{0,63}: stream and rendition names, and our own epoch names.
+func validName(s string) bool {
+	if s == "" || len(s) > maxName || s[0] == '_' || s[0] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// newEpochName makes a name that nobody can guess and that is never made again: 130 random bits.
+func newEpochName() string { return rand.Text() }
+
+func initName(rendition string) string { return rendition + "-init.mp4" }
+
+func segmentName(rendition string, msn int64) string {
+	return rendition + "-" + strconv.FormatInt(msn, 10) + ".m4s"
+}
+
+// mediaFile is a public file of an epoch; msn is -1 for the initialization segment.
+type mediaFile struct {
+	rendition string
+	msn       int64
+}
+
+// parseMediaFile reads exactly what initName and segmentName write.
+func parseMediaFile(name string) (f mediaFile, ok bool) {
+	if id, found := strings.CutSuffix(name, "-init.mp4"); found {
+		return mediaFile{id, -1}, validName(id)
+	}
+	stem, found := strings.CutSuffix(name, ".m4s")
+	dash := strings.LastIndexByte(stem, '-')
+	if !found || dash < 0 || !validName(stem[:dash]) {
+		return f, false
+	}
+	msn, err := strconv.ParseInt(stem[dash+1:], 10, 64)
+	if err != nil || msn < 0 || strconv.FormatInt(msn, 10) != stem[dash+1:] {
+		return f, false
+	}
+	return mediaFile{stem[:dash], msn}, true
+}
+
+// ffmpeg's names within an epoch's directory; numbers count from 1.
+func encoderInit(rep string) string { return "init-" + rep + ".mp4" }
+
+func encoderSegment(rep string, number int64) string {
+	digits := strconv.FormatInt(number, 10)
+	return "seg-" + rep + "-" + "00000"[:max(0, 5-len(digits))] + digits + ".m4s"
+}
+
+// encoderRep is the representation whose segment file this is, whole or growing.
+func encoderRep(name string) (rep string, ok bool) {
+	name, ok = strings.CutPrefix(name, "seg-")
+	dash := strings.LastIndexByte(name, '-')
+	if !ok || dash < 1 {
+		return "", false
+	}
+	return name[:dash], true
+}

@@ -1,0 +1,82 @@
+package packager
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// kept is a recording that may be deleted.
+type kept struct {
+	dir  string
+	info RecordingInfo
+}
+
+// retain deletes finished recordings, oldest first, that are too old, too much, or in the way of a disk that fills up.
+func (p *Packager) retain() {
+	if p.opts.RecordingsDir == "" || p.opts.Keep == 0 && p.opts.MaxBytes == 0 && p.opts.MinFree == 0 {
+		return
+	}
+	oldest, total := p.finished()
+	oldest, total = p.dropWhile(oldest, total, "older than allowed", func(k kept, _ int64) bool {
+		return p.opts.Keep > 0 && p.opts.Wall().Sub(k.info.Ended) > p.opts.Keep
+	})
+	oldest, total = p.dropWhile(oldest, total, "more bytes than allowed", func(_ kept, total int64) bool {
+		return p.opts.MaxBytes > 0 && total > p.opts.MaxBytes
+	})
+	p.dropWhile(oldest, total, "disk is filling up", func(kept, int64) bool { return p.low() != nil })
+	if err := p.low(); err != nil {
+		for _, r := range p.running() {
+			r.finish(StateFailed, err)
+		}
+	}
+}
+
+// finished lists the recordings that have ended, oldest first, and the bytes of all recordings.
+func (p *Packager) finished() (oldest []kept, total int64) {
+	dirs := p.recordingDirs()
+	for i := len(dirs) - 1; i >= 0; i-- {
+		total += dirSize(dirs[i])
+		info, err := readInfo(dirs[i])
+		if err == nil && info.State != StateRecording && !p.isRunning(dirs[i]) {
+			oldest = append(oldest, kept{dirs[i], info})
+		}
+	}
+	return oldest, total
+}
+
+// dropWhile deletes from the oldest on while the condition holds, and returns what is left.
+func (p *Packager) dropWhile(oldest []kept, total int64, why string, condition func(kept, int64) bool) ([]kept, int64) {
+	for len(oldest) > 0 && condition(oldest[0], total) {
+		size := dirSize(oldest[0].dir)
+		if err := removeRecording(oldest[0].dir); err != nil {
+			p.opts.Logger.Error("delete recording", "recording", oldest[0].dir, "err", err)
+		} else {
+			p.opts.Logger.Info("recording deleted", "recording", oldest[0].dir, "why", why, "bytes", size)
+			total -= size
+		}
+		oldest = oldest[1:]
+	}
+	return oldest, total
+}
+
+// removeRecording takes recording.json away first: what a crash leaves of the rest is no recording any more.
+func removeRecording(dir string) error {
+	err := errors.Join(os.Remove(filepath.Join(dir, recordingFile)), os.RemoveAll(dir))
+	os.Remove(filepath.Dir(dir)) // the stream's directory, if this was its last
+	return err
+}
+
+// low says that the disk has less free space than it should; nil when it has enough, or when nobody can tell.
+func (p *Packager) low() error {
+	var fs syscall.Statfs_t
+	if p.opts.MinFree == 0 || syscall.Statfs(p.opts.RecordingsDir, &fs) != nil {
+		return nil
+	}
+	if free := int64(fs.Bavail) * int64(fs.Bsize); free < p.opts.MinFree {
+		return fmt.Errorf("disk has %d bytes free, and %d are to stay free", free, p.opts.MinFree)
+	}
+	return nil
+}

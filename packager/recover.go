@@ -1,0 +1,242 @@
+package packager
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sluice-live/sluice/packager/cmaf"
+)
+
+// maxSkip bounds how many segments a record of timeline.log may leave out.
+const maxSkip = 1024
+
+// recover reads the timeline.log of every stream. It runs before anything else does.
+func (p *Packager) recover() error {
+	entries, err := os.ReadDir(p.opts.LiveDir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if !entry.IsDir() || !validName(entry.Name()) {
+			continue
+		}
+		if err := p.recoverStream(entry.Name()); err != nil {
+			p.opts.Logger.Error("recover stream; it begins anew", "stream", entry.Name(), "err", err)
+			if err := os.RemoveAll(filepath.Join(p.opts.LiveDir, entry.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// recoverStream serves the stream as it was, adopts what ffmpeg had written and nobody listed, and goes on from there. A stream
+// that ended properly long enough ago goes.
+func (p *Packager) recoverStream(stream string) error {
+	t := p.newTimeline(stream)
+	path := filepath.Join(t.dir, logName)
+	records, err := p.readLogFile(path, stream)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if err := t.apply(r); err != nil {
+			p.opts.Logger.Warn("timeline.log: record left out", "stream", stream, "kind", r.Kind, "err", err)
+		}
+	}
+	now := p.opts.Wall()
+	if t.ended && now.After(t.gone) {
+		return os.RemoveAll(t.dir)
+	}
+	if t.log, err = openLog(path); err != nil {
+		return err
+	}
+	t.log.lines = len(records)
+	t.resume(now)
+	p.timelines[stream] = t
+	return nil
+}
+
+// readLogFile reads the good part of a timeline.log and cuts the rest off, so that the next record begins a line.
+func (p *Packager) readLogFile(path, stream string) ([]record, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("no timeline.log")
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	records, good, err := readLog(f)
+	if err != nil {
+		p.opts.Logger.Warn("timeline.log is damaged; what follows is left out", "stream", stream, "err", err)
+	}
+	return records, f.Truncate(good)
+}
+
+// resume closes the epoch that the crash has cut and publishes what there is.
+func (t *Timeline) resume(now time.Time) {
+	if !t.ended {
+		t.deadline = now.Add(t.p.opts.Linger)
+	}
+	if n := len(t.epochs); n > 0 {
+		if err := t.epochs[n-1].close(); err != nil {
+			t.p.opts.Logger.Warn("adopt what ffmpeg left", "stream", t.stream, "err", err)
+		}
+	}
+	t.sweep(now)
+	t.mpdStale = true
+	t.publish()
+	t.p.opts.Logger.Info("stream recovered", "stream", t.stream, "ended", t.ended, "next", t.nextMSN)
+}
+
+// sweep lets go of directories that the log does not know any more: they had left the playlists.
+func (t *Timeline) sweep(now time.Time) {
+	entries, err := os.ReadDir(t.dir)
+	if err != nil {
+		return
+	}
+	known := make(map[string]bool)
+	for _, e := range t.epochs {
+		known[e.name] = true
+	}
+	for _, entry := range entries {
+		if entry.IsDir() && !known[entry.Name()] {
+			t.doomed = append(t.doomed, doomed{filepath.Join(t.dir, entry.Name()), now.Add(t.p.opts.grace())})
+		}
+	}
+}
+
+// apply repeats what a record says.
+func (t *Timeline) apply(r record) error {
+	var e *Epoch
+	if n := len(t.epochs); n > 0 {
+		e = t.epochs[n-1]
+	}
+	switch r.Kind {
+	case recordOpen:
+		t.applyOpen(r)
+	case recordEpoch:
+		return t.applyEpoch(e, r)
+	case recordEnd:
+		t.ended, t.gone = true, r.At.Add(t.p.opts.Window+t.p.opts.grace())
+	case recordZero, recordSegment, recordEpochEnd:
+		if e == nil || e.ended {
+			return errors.New("outside of an epoch")
+		}
+		return t.applyWithin(e, r)
+	}
+	return nil // a kind of a later version
+}
+
+func (t *Timeline) applyOpen(r record) {
+	t.started = r.At
+	if t.ended {
+		t.ended, t.ast, t.end, t.epochs, t.listings = false, time.Time{}, 0, nil, nil
+	}
+	if !r.Start.IsZero() {
+		t.ast = r.Start
+	}
+}
+
+func (t *Timeline) applyEpoch(before *Epoch, r record) error {
+	if before != nil && !before.ended {
+		before.ended = true
+		before.level()
+	}
+	if r.Base < t.nextMSN || r.Disc < t.nextDisc {
+		return fmt.Errorf("epoch %s goes back to %d, discontinuity %d", r.Epoch, r.Base, r.Disc)
+	}
+	t.nextMSN, t.nextDisc = r.Base, r.Disc
+	e := t.newEpoch(r.Epoch, r.Renditions)
+	e.fresh = r.Fresh
+	t.epochs = append(t.epochs, e)
+	return nil
+}
+
+func (t *Timeline) applyWithin(e *Epoch, r record) error {
+	switch r.Kind {
+	case recordZero:
+		e.zero, t.ast = r.At, r.Start
+	case recordSegment:
+		return t.applySegment(e, r)
+	case recordEpochEnd:
+		e.ended = true
+		e.level()
+	}
+	return nil
+}
+
+func (t *Timeline) applySegment(e *Epoch, r record) error {
+	for _, k := range e.tracks {
+		if k.ID != r.ID {
+			continue
+		}
+		if number := r.MSN - e.base + 1; number < k.number || number-k.number > maxSkip && k.length > 0 {
+			return fmt.Errorf("segment %d of %s is out of order", r.MSN, r.ID)
+		}
+		if err := k.recoverInit(); err != nil {
+			return err
+		}
+		k.number = r.MSN - e.base + 2
+		s := Segment{MSN: r.MSN, Start: r.Time, Duration: r.Duration, Timescale: k.init.Timescale, Size: r.Size, epoch: e}
+		info, err := os.Stat(e.out(segmentName(k.ID, r.MSN)))
+		s.Gap = err != nil || info.Size() != r.Size
+		t.place(k, s)
+		t.trim()
+		return nil
+	}
+	return fmt.Errorf("epoch %s has no rendition %q", e.name, r.ID)
+}
+
+// recoverInit reads the initialization segment that was published.
+func (k *track) recoverInit() error {
+	if k.init != nil {
+		return nil
+	}
+	b, err := readBounded(k.epoch.out(initName(k.ID)), cmaf.MaxInit)
+	if err != nil {
+		return err
+	}
+	init, err := cmaf.ParseInit(b)
+	if err != nil {
+		return err
+	}
+	k.setInit(init, int64(len(b)))
+	return nil
+}
+
+// firstTimeline begins a stream of which nothing is known.
+func (p *Packager) firstTimeline(stream string) (*Timeline, error) {
+	t := p.newTimeline(stream)
+	if err := os.MkdirAll(t.dir, 0o755); err != nil {
+		return nil, err
+	}
+	var err error
+	if t.log, err = openLog(filepath.Join(t.dir, logName)); err != nil {
+		return nil, err
+	}
+	t.write(record{Kind: recordOpen, At: t.started})
+	return t, nil
+}
+
+// successor begins the next broadcast of a stream that has ended. Its numbers go on, and the old files go when they would have gone.
+func (t *Timeline) successor() *Timeline {
+	next := t.p.newTimeline(t.stream)
+	next.log, next.nextMSN, next.nextDisc, next.doomed = t.log, t.nextMSN, t.nextDisc, t.doomed
+	for _, e := range t.epochs {
+		next.doomed = append(next.doomed, doomed{e.dir, t.gone})
+	}
+	next.write(record{Kind: recordOpen, At: next.started})
+	return next
+}
+
+// claim continues a broadcast that a crash has cut.
+func (t *Timeline) claim() {
+	t.deadline = time.Time{}
+	t.write(record{Kind: recordOpen, At: t.p.opts.Wall(), Start: t.ast})
+}

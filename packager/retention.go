@@ -1,0 +1,190 @@
+package packager
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+const (
+	keepInterval      = time.Second
+	retentionInterval = 30 * time.Second
+)
+
+// doomed is a file or directory that goes at a certain time.
+type doomed struct {
+	path string
+	at   time.Time
+}
+
+// condemn lets a segment that has left the playlists go once nobody can ask for it any more.
+func (t *Timeline) condemn(id string, s Segment, now time.Time) {
+	if !s.Gap {
+		t.doomed = append(t.doomed, doomed{s.epoch.out(segmentName(id, s.MSN)), now.Add(t.p.opts.grace() + s.duration())})
+	}
+}
+
+// runKeeper deletes what is due, syncs the logs and writes the running recordings' playlists, once a second until ctx ends.
+func (p *Packager) runKeeper(ctx context.Context) error {
+	p.jobs.add(p.recoverRecordings)
+	tick := time.NewTicker(keepInterval)
+	defer tick.Stop()
+	var retained time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			p.keep()
+			return nil
+		case <-tick.C:
+			p.keep()
+		}
+		if time.Since(retained) >= retentionInterval {
+			p.retain()
+			retained = time.Now()
+		}
+	}
+}
+
+// keep does the housekeeping of one second.
+func (p *Packager) keep() {
+	now := p.opts.Wall()
+	for _, t := range p.all() {
+		if err := t.keep(now); err != nil {
+			p.opts.Logger.Error("keep house", "stream", t.stream, "err", err)
+		}
+		p.dropIfGone(t, now)
+	}
+	for _, r := range p.running() {
+		r.flush()
+	}
+}
+
+// keep does the Timeline's share: it ends a stream whose publisher did not come back after a crash, deletes and syncs.
+func (t *Timeline) keep(now time.Time) error {
+	t.mu.Lock()
+	late := !t.ended && !t.deadline.IsZero() && now.After(t.deadline)
+	err := errors.Join(t.reap(now), t.log.sync(), t.compact())
+	t.mu.Unlock()
+	if late {
+		err = errors.Join(err, t.endUnclaimed())
+	}
+	return err
+}
+
+// endUnclaimed ends the Timeline unless it was continued meanwhile.
+func (t *Timeline) endUnclaimed() error {
+	t.p.opening.Lock()
+	defer t.p.opening.Unlock()
+	t.mu.Lock()
+	claimed := t.deadline.IsZero()
+	t.mu.Unlock()
+	if claimed {
+		return nil
+	}
+	return t.End()
+}
+
+// reap deletes what is due.
+func (t *Timeline) reap(now time.Time) error {
+	var faults []error
+	t.doomed = slices.DeleteFunc(t.doomed, func(d doomed) bool {
+		if now.Before(d.at) {
+			return false
+		}
+		faults = append(faults, os.RemoveAll(d.path))
+		return true
+	})
+	return errors.Join(faults...)
+}
+
+// dropIfGone forgets an ended stream when its time has come: everything answers 404 then.
+func (p *Packager) dropIfGone(t *Timeline, now time.Time) {
+	p.opening.Lock()
+	defer p.opening.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.ended || now.Before(t.gone) {
+		return
+	}
+	p.mu.Lock()
+	current := p.timelines[t.stream] == t
+	if current {
+		delete(p.timelines, t.stream)
+	}
+	p.mu.Unlock()
+	if !current {
+		return // a successor owns the files
+	}
+	if err := errors.Join(t.log.close(), os.RemoveAll(t.dir)); err != nil {
+		p.opts.Logger.Error("delete ended stream", "stream", t.stream, "err", err)
+	}
+}
+
+// compactSlack is how many lines more than needed timeline.log may have.
+const compactSlack = 2048
+
+// compact rewrites timeline.log once most of it is about segments that have left.
+func (t *Timeline) compact() error {
+	records := 2
+	for _, l := range t.listings {
+		records += len(l.segments)
+	}
+	if t.log == nil || t.log.lines < 2*records+compactSlack {
+		return nil
+	}
+	return t.log.replace(t.records())
+}
+
+// records says again what is still so.
+func (t *Timeline) records() []record {
+	all := []record{{Kind: recordOpen, At: t.started, Start: t.ast}}
+	for _, e := range t.epochs {
+		all = append(all, epochRecord(e))
+		if !e.zero.IsZero() {
+			all = append(all, record{Kind: recordZero, At: e.zero, Start: t.ast})
+		}
+		for _, l := range t.listings {
+			for _, s := range l.segments {
+				if s.epoch == e && !s.Gap {
+					all = append(all, segmentRecord(l.id, s))
+				}
+			}
+		}
+		if e.ended {
+			all = append(all, record{Kind: recordEpochEnd})
+		}
+	}
+	if t.ended {
+		all = append(all, record{Kind: recordEnd, At: t.gone.Add(-t.p.opts.Window - t.p.opts.grace())})
+	}
+	return all
+}
+
+// replace puts other records in the place of all that were written; a crash leaves either.
+func (l *logFile) replace(records []record) error {
+	name := l.file.Name()
+	err := writeAtomic(name, true, func(w io.Writer) error {
+		next := logFile{sink: w}
+		for _, r := range records {
+			if err := next.append(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	next, err := openLog(name)
+	if err != nil {
+		return err
+	}
+	l.file.Close()
+	next.lines = len(records)
+	*l = *next
+	return syncDir(filepath.Dir(name))
+}

@@ -1,0 +1,82 @@
+package packager
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sluice-live/sluice/packager/cmaf"
+)
+
+// Part is one fragment of a segment: the unit in which ffmpeg writes.
+type Part struct {
+	Offset, Size    int64 // bytes within the segment's file
+	Start, Duration int64 // ticks of the rendition's time scale; Start counts from the epoch's media time 0
+	Independent     bool  // decoding can start here
+}
+
+// InitSegment is the initialization segment of one rendition in one epoch.
+type InitSegment struct {
+	cmaf.Init
+	Size int64 // bytes
+}
+
+// Segment is what a playlist lists under one media sequence number. It is never changed once listed.
+type Segment struct {
+	MSN             int64
+	Start, Duration int64 // ticks; Start counts from the epoch's media time 0
+	Timescale       uint32
+	Size            int64 // bytes
+	Parts           []Part
+	Gap             bool // this rendition has nothing for that time (EXT-X-GAP)
+	First           bool // the first of its epoch: a discontinuity, unless the broadcast begins here
+	epoch           *Epoch
+}
+
+// End is where the segment ends, ticks from the epoch's media time 0.
+func (s Segment) End() int64 { return s.Start + s.Duration }
+
+func (s Segment) duration() time.Duration { return ticks(s.Duration, s.Timescale) }
+
+// wall is the instant at which the segment's first sample was captured.
+func (s Segment) wall() time.Time { return s.epoch.zero.Add(ticks(s.Start, s.Timescale)) }
+
+// ticks turns n ticks into a duration, exact to a nanosecond, for n up to cmaf.MaxTime.
+func ticks(n int64, timescale uint32) time.Duration {
+	scale := int64(timescale)
+	return time.Duration(n/scale)*time.Second + time.Duration(n%scale)*time.Second/time.Duration(scale)
+}
+
+// listing is the live window of one rendition: its media playlist. Its slice is only appended to and cut at the front, so that a
+// snapshot can share it.
+type listing struct {
+	id       string
+	segments []Segment
+	stale    bool // changed since its playlist was published
+}
+
+// find looks a segment up by its number; numbers have no holes.
+func (l *listing) find(msn int64) (Segment, bool) {
+	if len(l.segments) == 0 || msn < l.segments[0].MSN || msn > l.last() {
+		return Segment{}, false
+	}
+	return l.segments[msn-l.segments[0].MSN], true
+}
+
+// empty tells whether nothing can be played from the listing.
+func (l *listing) empty() bool {
+	return !slices.ContainsFunc(l.segments, func(s Segment) bool { return !s.Gap })
+}
+
+func (l *listing) last() int64 { return l.segments[len(l.segments)-1].MSN }
+
+// dropBefore cuts all segments before msn off and returns them.
+func (l *listing) dropBefore(msn int64) []Segment {
+	n := 0
+	for n < len(l.segments) && l.segments[n].MSN < msn {
+		n++
+	}
+	gone := l.segments[:n]
+	l.segments = l.segments[n:]
+	l.stale = l.stale || n > 0
+	return gone
+}

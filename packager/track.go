@@ -1,0 +1,206 @@
+package packager
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/sluice-live/sluice/packager/cmaf"
+)
+
+// Bounds on one segment file of ffmpeg.
+const (
+	maxParts       = 1024
+	maxSegmentSize = 1 << 30 // bytes
+)
+
+// track follows the files of one rendition in one epoch. It is used under its Timeline's lock.
+type track struct {
+	Rendition
+	epoch   *Epoch
+	init    *InitSegment // nil until it is whole on disk
+	scanner *cmaf.Scanner
+	file    *os.File // the segment in progress; nil between two
+	number  int64    // ffmpeg's number of that segment
+	parts   []Part   // of that segment
+	frags   []cmaf.Fragment
+	broken  bool // the segment in progress has bytes that are no CMAF: what follows them is lost
+
+	bytes, length int64 // of all listed segments; length in ticks
+	peak          int64 // bit/s of the most demanding segment
+}
+
+// follow takes in everything that has appeared since the last call. With closing, ffmpeg has exited: a segment that was
+// never finished ends with its last whole fragment.
+func (k *track) follow(closing bool) error {
+	if err := k.loadInit(); err != nil || k.init == nil {
+		return err
+	}
+	for k.open() {
+		whole := k.isWhole() // asked before the scan: what is whole now is scanned to its end
+		if err := k.scan(); err != nil {
+			return err
+		}
+		if !whole && !closing {
+			return nil
+		}
+		if err := k.finish(whole); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadInit reads the initialization segment once the file is whole, and links it under its public name.
+func (k *track) loadInit() error {
+	if k.init != nil {
+		return nil
+	}
+	name := filepath.Join(k.epoch.dir, encoderInit(k.Rep))
+	b, err := readBounded(name, cmaf.MaxInit)
+	if errors.Is(err, fs.ErrNotExist) || len(b) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	init, err := cmaf.ParseInit(b)
+	if err != nil {
+		return nil //nolint: ffmpeg writes it in place; a later event brings the rest
+	}
+	if err := link(name, k.epoch.out(initName(k.ID))); err != nil {
+		return err
+	}
+	k.setInit(init, int64(len(b)))
+	return nil
+}
+
+func (k *track) setInit(init cmaf.Init, size int64) {
+	k.init = &InitSegment{Init: init, Size: size}
+	k.scanner = cmaf.NewScanner(init.Defaults)
+}
+
+func (k *track) path() string { return filepath.Join(k.epoch.dir, encoderSegment(k.Rep, k.number)) }
+
+// open makes sure that the segment in progress is open, under either of its names.
+func (k *track) open() bool {
+	if k.file != nil {
+		return true
+	}
+	path := k.path()
+	for _, name := range [...]string{path + ".tmp", path} {
+		if f, err := os.Open(name); err == nil {
+			k.file = f
+			return true
+		}
+	}
+	return false
+}
+
+func (k *track) isWhole() bool {
+	_, err := os.Stat(k.path())
+	return err == nil
+}
+
+// scan finds the fragments that have become whole.
+func (k *track) scan() error {
+	info, err := k.file.Stat()
+	if err != nil {
+		return fmt.Errorf("stat segment: %w", err)
+	}
+	if k.broken || info.Size() <= k.scanner.Offset() {
+		return nil
+	}
+	k.frags, err = k.scanner.Scan(k.file, min(info.Size(), maxSegmentSize), k.frags[:0])
+	for _, f := range k.frags {
+		if len(k.parts) == maxParts {
+			err = fmt.Errorf("more than %d fragments", maxParts)
+			break
+		}
+		k.add(f)
+	}
+	if err != nil {
+		k.broken = true
+		return fmt.Errorf("scan %s: %w", filepath.Base(k.path()), err)
+	}
+	return nil
+}
+
+func (k *track) add(f cmaf.Fragment) {
+	k.parts = append(k.parts, Part{
+		Offset: f.Offset, Size: f.Size,
+		Start: int64(f.DecodeTime), Duration: int64(f.Duration),
+		Independent: f.Key,
+	})
+	k.epoch.timeline.stats.parts++
+}
+
+// finish links the segment in progress under its public name, lists it and turns to the next one.
+func (k *track) finish(whole bool) error {
+	defer k.next()
+	if len(k.parts) == 0 {
+		return nil
+	}
+	from, to := k.path(), k.epoch.out(segmentName(k.ID, k.epoch.base+k.number-1))
+	if !whole {
+		from += ".tmp"
+	}
+	if err := link(from, to); err != nil {
+		return err
+	}
+	size := k.scanner.Offset()
+	if info, err := k.file.Stat(); err == nil && info.Size() > size {
+		if err := os.Truncate(to, size); err != nil {
+			return fmt.Errorf("cut segment at its last whole fragment: %w", err)
+		}
+	}
+	return k.epoch.timeline.list(k, k.segment(size))
+}
+
+func (k *track) segment(size int64) Segment {
+	first, last := k.parts[0], k.parts[len(k.parts)-1]
+	return Segment{
+		MSN:   k.epoch.base + k.number - 1,
+		Start: first.Start, Duration: last.Start + last.Duration - first.Start,
+		Timescale: k.init.Timescale,
+		Size:      size,
+		Parts:     k.parts,
+		First:     k.number == 1,
+		epoch:     k.epoch,
+	}
+}
+
+// next forgets the segment in progress. The parts went with the Segment, so their memory is not used again.
+func (k *track) next() {
+	k.file.Close()
+	k.file, k.broken = nil, false
+	k.parts = make([]Part, 0, cap(k.parts))
+	k.scanner.Reset()
+	k.number++
+}
+
+// count adds a listed segment to the measured rates.
+func (k *track) count(s Segment) {
+	k.bytes += s.Size
+	k.length += s.Duration
+	if s.Duration*2 >= int64(s.Timescale) { // a stump says nothing about rates
+		k.peak = max(k.peak, bitrate(s.Size, s.Duration, s.Timescale))
+	}
+}
+
+// bandwidth is the peak rate that manifests declare: the encoder's bound with 5 % for boxes, or what was measured.
+func (k *track) bandwidth() int64 { return max(int64(k.Bitrate)+int64(k.Bitrate)/20, k.peak) }
+
+// average is the mean rate so far.
+func (k *track) average() int64 {
+	if k.length == 0 {
+		return int64(k.Bitrate)
+	}
+	return bitrate(k.bytes, k.length, k.init.Timescale)
+}
+
+func bitrate(bytes, length int64, timescale uint32) int64 {
+	return int64(float64(bytes) * 8 * float64(timescale) / float64(max(length, 1)))
+}
