@@ -11,8 +11,9 @@ import (
 type Reader struct {
 	Header Header
 
-	r   io.Reader
-	buf []byte
+	r     io.Reader
+	frame [frameHeaderSize]byte
+	buf   []byte // reused
 }
 
 // NewReader reads the file header. The error wraps ErrInvalid when it is not one.
@@ -45,13 +46,13 @@ func NewReader(r io.Reader) (*Reader, error) {
 // At the end the error is io.EOF, inside a frame it wraps io.ErrUnexpectedEOF, and it wraps ErrTooLarge for a frame
 // longer than MaxFrameSize.
 func (r *Reader) Next() (pts int64, data []byte, err error) {
-	var h [frameHeaderSize]byte
-	if _, err := io.ReadFull(r.r, h[:]); err == io.EOF {
+	h := r.frame[:]
+	if _, err := io.ReadFull(r.r, h); err == io.EOF {
 		return 0, nil, io.EOF
 	} else if err != nil {
 		return 0, nil, fmt.Errorf("read IVF frame header: %w", err)
 	}
-	size := binary.LittleEndian.Uint32(h[:])
+	size := binary.LittleEndian.Uint32(h)
 	if size > MaxFrameSize {
 		return 0, nil, fmt.Errorf("read IVF frame of %d bytes: %w", size, ErrTooLarge)
 	}
