@@ -12,13 +12,16 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// ICE timers. A pair is disconnected when nothing has come for iceDisconnected, and has failed iceFailed later: together
-// below the 30 s after which consent is lost (RFC 7675 §5.1).
-const (
-	iceDisconnected = 5 * time.Second
-	iceFailed       = 15 * time.Second
-	iceKeepAlive    = 2 * time.Second
-)
+// timers of a session. A pair is disconnected when nothing has come for the first, and has failed the second time later:
+// together below the 30 s after which consent is lost (RFC 7675 §5.1).
+type timers struct {
+	disconnected, failed, keepAlive time.Duration
+	connect                         time.Duration // for ICE and DTLS together
+}
+
+func defaultTimers() timers {
+	return timers{disconnected: 5 * time.Second, failed: 15 * time.Second, keepAlive: 2 * time.Second, connect: 30 * time.Second}
+}
 
 // Payload types in our own tables; sessions use those of the offer.
 const (
@@ -113,12 +116,12 @@ func audioCodec() webrtc.RTPCodecParameters {
 
 // newSettings holds what all connections share. The agent is a full one, not ICE-lite: it notices by its own checks that a
 // peer has gone, and reaches peers that are behind a NAT while the server is too.
-func newSettings(s *sockets, log *slogFactory) webrtc.SettingEngine {
+func newSettings(s *sockets, ts timers, log *slogFactory) webrtc.SettingEngine {
 	var e webrtc.SettingEngine
 	e.LoggerFactory = log
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	e.SetIncludeLoopbackCandidate(s.loopback)
-	e.SetICETimeouts(iceDisconnected, iceFailed, iceKeepAlive)
+	e.SetICETimeouts(ts.disconnected, ts.failed, ts.keepAlive)
 	e.SetICEUDPMux(s.udp)
 	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
 	if s.tcp != nil {

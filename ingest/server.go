@@ -14,6 +14,7 @@ import (
 // Server receives WebRTC on its sockets and answers the HTTP requests that set it up.
 type Server struct {
 	opts    Options
+	timers  timers
 	log     *slog.Logger
 	sockets *sockets
 	peers   *peers
@@ -31,7 +32,9 @@ type Server struct {
 }
 
 // New binds the sockets. Run gives them back.
-func New(o Options) (*Server, error) {
+func New(o Options) (*Server, error) { return newServer(o, defaultTimers()) }
+
+func newServer(o Options, ts timers) (*Server, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("ingest options: %w", err)
 	}
@@ -41,7 +44,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings := newSettings(sockets, pionLog)
+	settings := newSettings(sockets, ts, pionLog)
 	if err := announce(&settings, o.PublicIPs); err != nil {
 		_ = sockets.close()
 		return nil, fmt.Errorf("announce public addresses: %w", err)
@@ -52,7 +55,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("set up WebRTC: %w", err)
 	}
 	return &Server{
-		opts: o, log: o.Logger, sockets: sockets, peers: peers, packets: newPacketPool(),
+		opts: o, timers: ts, log: o.Logger, sockets: sockets, peers: peers, packets: newPacketPool(),
 		rates: newRateLimiter(o.RequestsPerSecond), links: iceLinks(o.ICEServers),
 		sessions: map[string]*session{}, perClient: map[client]int{}, publishers: map[string]*Publisher{},
 	}, nil

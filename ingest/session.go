@@ -13,9 +13,6 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// connectTimeout is how long ICE and DTLS may take together, in the end.
-const connectTimeout = 30 * time.Second
-
 // Why sessions end.
 var (
 	ErrDeleted  = errors.New("the client ended its session")
@@ -47,13 +44,13 @@ type session struct {
 	negotiation negotiation
 }
 
-func newSession(prefix string, c client, address string, pc *webrtc.PeerConnection, fb *feedback) *session {
+func newSession(prefix string, c client, address string, pc *webrtc.PeerConnection, fb *feedback, connect time.Duration) *session {
 	id := rand.Text() // 130 random bits (RFC 9725 §5)
 	s := &session{
 		id: id, path: prefix + id, client: c, address: address, started: time.Now(), pc: pc, feedback: fb,
 		gathered: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
 	}
-	s.timer = time.AfterFunc(connectTimeout, func() { s.close(ErrTimedOut) })
+	s.timer = time.AfterFunc(connect, func() { s.close(ErrTimedOut) })
 	s.setState(StateConnecting)
 	pc.OnConnectionStateChange(s.connectionChanged)
 	pc.OnICECandidate(s.candidateGathered)

@@ -50,7 +50,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer, prefix, 
 		s.log.Error("make peer connection", "error", err)
 		return refuse(http.StatusServiceUnavailable, "The server cannot take a connection now: try again later.").after(10)
 	}
-	sess := newSession(prefix, c, r.RemoteAddr, pc, fb)
+	sess := newSession(prefix, c, r.RemoteAddr, pc, fb, s.timers.connect)
 	s.start(sess, stream)
 	body, err := s.establish(r, sess, o, begin)
 	if err != nil {

@@ -1,0 +1,290 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// patience bounds what a test waits for; nothing is concluded from it but failure.
+const patience = 20 * time.Second
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fixture is a running server behind HTTP.
+type fixture struct {
+	*testing.T
+	server *Server
+	url    string
+	client *http.Client
+}
+
+func newFixture(t *testing.T, o Options) *fixture {
+	t.Helper()
+	return newFixtureWith(t, o, defaultTimers())
+}
+
+func newFixtureWith(t *testing.T, o Options, ts timers) *fixture {
+	t.Helper()
+	o.Logger = slog.New(slog.DiscardHandler)
+	if o.RequestsPerSecond == 0 {
+		o.RequestsPerSecond = 10000
+	}
+	s, err := newServer(o, ts)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- s.Run(ctx) }()
+	mux := http.NewServeMux()
+	mux.Handle("/whip/", s.WHIP())
+	mux.Handle("/echo", s.Echo())
+	mux.Handle("/echo/", s.Echo())
+	web := httptest.NewServer(mux)
+	f := &fixture{T: t, server: s, url: web.URL, client: web.Client()}
+	f.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	t.Cleanup(func() {
+		web.Close()
+		cancel()
+		require.NoError(t, <-ended)
+	})
+	return f
+}
+
+// do sends a request; headers come in pairs.
+func (f *fixture) do(method, path, body string, headers ...string) *http.Response {
+	f.Helper()
+	req, err := http.NewRequestWithContext(f.Context(), method, f.url+path, strings.NewReader(body))
+	require.NoError(f, err)
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := f.client.Do(req)
+	require.NoError(f, err)
+	b, err := io.ReadAll(resp.Body)
+	require.NoError(f, err)
+	require.NoError(f, resp.Body.Close())
+	resp.Body = io.NopCloser(strings.NewReader(string(b)))
+	return resp
+}
+
+func (f *fixture) post(path, offer string) *http.Response {
+	f.Helper()
+	return f.do("POST", path, offer, "Content-Type", "application/sdp")
+}
+
+func (f *fixture) patch(path, body, ifMatch string) *http.Response {
+	f.Helper()
+	return f.do("PATCH", path, body, "Content-Type", "application/trickle-ice-sdpfrag", "If-Match", ifMatch)
+}
+
+func text(t testing.TB, resp *http.Response) string {
+	t.Helper()
+	b, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return string(b)
+}
+
+// requireProblem checks an RFC 9457 refusal and that nothing has come of the request.
+func (f *fixture) requireProblem(resp *http.Response, status int, detail string) {
+	f.Helper()
+	body := text(f, resp)
+	require.Equal(f, status, resp.StatusCode, body)
+	require.Equal(f, "application/problem+json", resp.Header.Get("Content-Type"))
+	var p struct {
+		Type, Title, Detail string
+		Status              int
+	}
+	require.NoError(f, json.Unmarshal([]byte(body), &p))
+	require.Equal(f, status, p.Status)
+	require.NotEmpty(f, p.Title)
+	require.Contains(f, p.Detail, detail)
+}
+
+func (f *fixture) requireNothingLeft() {
+	f.Helper()
+	f.server.mu.Lock()
+	defer f.server.mu.Unlock()
+	require.Empty(f, f.server.sessions)
+	require.Empty(f, f.server.publishers)
+	require.Empty(f, f.server.perClient)
+	require.Zero(f, f.server.slots)
+}
+
+// peer is a client with its own connection.
+type peer struct {
+	*testing.T
+	pc           *webrtc.PeerConnection
+	video, audio *webrtc.TrackLocalStaticRTP
+	connected    chan struct{}
+	location     string
+	etag         string
+	answer       string
+}
+
+type peerOptions struct {
+	direction webrtc.RTPTransceiverDirection
+	audioOnly bool
+	networks  []webrtc.NetworkType
+}
+
+func newPeer(t *testing.T, o peerOptions) *peer {
+	t.Helper()
+	var e webrtc.SettingEngine
+	e.SetIncludeLoopbackCandidate(true)
+	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	e.LoggerFactory = &slogFactory{slog.New(slog.DiscardHandler)}
+	if o.networks != nil {
+		e.SetNetworkTypes(o.networks)
+	}
+	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(e)).NewPeerConnection(webrtc.Configuration{})
+	require.NoError(t, err)
+	p := &peer{T: t, pc: pc, connected: make(chan struct{}, 8)}
+	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		if s == webrtc.PeerConnectionStateConnected {
+			p.connected <- struct{}{}
+		}
+	})
+	if o.direction == 0 {
+		o.direction = webrtc.RTPTransceiverDirectionSendonly
+	}
+	p.audio = p.add(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, o.direction)
+	if !o.audioOnly {
+		p.video = p.add(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, o.direction)
+	}
+	t.Cleanup(func() { _ = pc.GracefulClose() })
+	return p
+}
+
+func (p *peer) add(c webrtc.RTPCodecCapability, direction webrtc.RTPTransceiverDirection) *webrtc.TrackLocalStaticRTP {
+	local, err := webrtc.NewTrackLocalStaticRTP(c, c.MimeType[:5], "stream")
+	require.NoError(p, err)
+	tr, err := p.pc.AddTransceiverFromTrack(local, webrtc.RTPTransceiverInit{Direction: direction})
+	require.NoError(p, err)
+	go func() { // interceptors see feedback only if somebody reads it
+		b := make([]byte, 1500)
+		for {
+			if _, _, err := tr.Sender().Read(b); err != nil {
+				return
+			}
+		}
+	}()
+	return local
+}
+
+func (p *peer) offer() string {
+	p.Helper()
+	gathered := webrtc.GatheringCompletePromise(p.pc)
+	o, err := p.pc.CreateOffer(nil)
+	require.NoError(p, err)
+	require.NoError(p, p.pc.SetLocalDescription(o))
+	<-gathered
+	return p.pc.LocalDescription().SDP
+}
+
+// publish posts the offer and applies the answer.
+func (p *peer) publish(f *fixture, path string) {
+	p.Helper()
+	resp := f.post(path, p.offer())
+	p.answer = text(p, resp)
+	require.Equal(p, http.StatusCreated, resp.StatusCode, p.answer)
+	p.location, p.etag = resp.Header.Get("Location"), resp.Header.Get("ETag")
+	require.NoError(p, p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: p.answer}))
+}
+
+func (p *peer) waitConnected() {
+	p.Helper()
+	wait(p, p.connected, "the connection")
+}
+
+func wait[T any](t testing.TB, c <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		require.FailNow(t, "waited in vain for "+what)
+		panic("unreachable")
+	}
+}
+
+// vp8Packet is the only packet of a frame.
+func vp8Packet(seq uint16, key bool) *rtp.Packet {
+	tag := byte(1)
+	if key {
+		tag = 0
+	}
+	return &rtp.Packet{
+		Header:  rtp.Header{Version: 2, Marker: true, SequenceNumber: seq, Timestamp: uint32(seq) * 3000},
+		Payload: []byte{0x10, tag, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0xe0, 0x01},
+	}
+}
+
+func opusPacket(seq uint16) *rtp.Packet {
+	return &rtp.Packet{
+		Header:  rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: uint32(seq) * 960},
+		Payload: []byte{0xfc, 0xff, 0xfe},
+	}
+}
+
+// keepSending writes both tracks every 20 ms until the test ends.
+func (p *peer) keepSending() {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for seq := uint16(0); ctx.Err() == nil; seq++ {
+			if p.video != nil {
+				_ = p.video.WriteRTP(vp8Packet(seq, seq%50 == 0))
+			}
+			_ = p.audio.WriteRTP(opusPacket(seq))
+			select {
+			case <-ctx.Done():
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	p.Cleanup(func() { cancel(); <-ended })
+}
+
+// takeFrom reads n RTP packets from the tap.
+func takeFrom(t testing.TB, tap *Tap, n int) {
+	t.Helper()
+	for n > 0 {
+		wait(t, tap.Ready(), "packets")
+		for p, ok := tap.Next(); ok; p, ok = tap.Next() {
+			if p.Report == nil {
+				n--
+			}
+			p.Release()
+		}
+		require.False(t, tap.Ended() && n > 0, "the tap ended")
+	}
+}
+
+func describe(t *Track) string {
+	return fmt.Sprint(t.MimeType(), " ", t.ClockRate(), " ", t.Channels())
+}
+
+func fuzzPeers(t testing.TB) *peers {
+	t.Helper()
+	log := &slogFactory{slog.New(slog.DiscardHandler)}
+	s, err := listen(Options{UDPListen: "127.0.0.1:0"}, log)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.close()) })
+	p, err := newPeers(newSettings(s, defaultTimers(), log))
+	require.NoError(t, err)
+	return p
+}

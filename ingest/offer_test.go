@@ -1,0 +1,219 @@
+package ingest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/sdp/v3"
+	"github.com/stretchr/testify/require"
+)
+
+// offerFile is an offer as a client sends it; edits are pairs of what to replace and what by.
+func offerFile(t testing.TB, name string, edits ...string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", "offers", name+".sdp"))
+	require.NoError(t, err)
+	for i := 0; i < len(edits); i += 2 {
+		require.Contains(t, string(b), edits[i], "the edit has nothing to replace")
+	}
+	return strings.NewReplacer(edits...).Replace(string(b))
+}
+
+func parseSDP(t testing.TB, text string) *sdp.SessionDescription {
+	t.Helper()
+	desc := &sdp.SessionDescription{}
+	require.NoError(t, desc.UnmarshalString(text))
+	return desc
+}
+
+func has(m *sdp.MediaDescription, key string) bool {
+	_, ok := m.Attribute(key)
+	return ok
+}
+
+// RFC 9725 §4.2, §4.3.2, §4.4: what clients in use offer is answered as a whole.
+func TestOffersOfClients(t *testing.T) {
+	tests := []struct {
+		name, path string
+		sections   []string // kind, payload types
+		setup      string
+	}{
+		{"chromium", "/whip/a", []string{"audio 111", "video 96 97"}, "active"},
+		{"chromium-sendrecv", "/whip/a", []string{"audio 111", "video 96 97"}, "active"},
+		{"chromium-sendrecv", "/echo", []string{"audio 111", "video 96 97"}, "active"},
+		{"chromium-simulcast", "/whip/a", []string{"audio 111", "video 96 97"}, "active"},
+		{"eyevinn", "/whip/a", []string{"audio 111", "video 96 97"}, "active"},
+		{"medooze", "/whip/a", []string{"audio 111", "video 96 97"}, "active"},
+		{"ffmpeg8-audio", "/whip/a", []string{"audio 111"}, "active"},
+		{"gstreamer", "/whip/a", []string{"video 101", "audio 96"}, "active"},
+		{"simple-whip-client", "/whip/a", []string{"audio 100", "video 96"}, "active"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name+tt.path, func(t *testing.T) {
+			f := newFixture(t, Options{})
+			resp := f.post(tt.path, offerFile(t, tt.name))
+			body := text(t, resp)
+			require.Equal(t, 201, resp.StatusCode, body)
+			require.True(t, strings.HasPrefix(body, "v=0\r\n"))
+			desc := parseSDP(t, body)
+			require.Len(t, desc.MediaDescriptions, len(tt.sections))
+			for i, m := range desc.MediaDescriptions {
+				require.Equal(t, tt.sections[i], m.MediaName.Media+" "+strings.Join(m.MediaName.Formats, " "))
+				requireAnswerSection(t, m, tt.path, tt.setup)
+			}
+			checkFirstCandidate(t, desc)
+			require.Equal(t, 200, f.do("DELETE", resp.Header.Get("Location"), "").StatusCode)
+			f.requireNothingLeft()
+		})
+	}
+}
+
+func requireAnswerSection(t *testing.T, m *sdp.MediaDescription, path, setup string) {
+	t.Helper()
+	want := "recvonly"
+	if path == "/echo" {
+		want = "sendrecv"
+	}
+	require.Equal(t, want, directionOf(m.Attributes), "RFC 9725 §4.2")
+	require.True(t, has(m, "rtcp-mux") && has(m, "rtcp-mux-only"), "RFC 9725 §4.4.1")
+	require.NotZero(t, m.MediaName.Port.Value, "a section was refused: RFC 9725 §4.4.3")
+	require.False(t, has(m, "simulcast") || has(m, "rid"), "one layer is taken: RFC 8853 §5.3.2")
+	got, _ := m.Attribute("setup")
+	require.Equal(t, setup, got, "RFC 9725 §4.4.4")
+	for _, a := range m.Attributes {
+		require.NotContains(t, a.Value, "video-orientation")
+	}
+}
+
+// RFC 9725 §4.3.2: the answer has all candidates; the first is one that a client without choice can use.
+func checkFirstCandidate(t *testing.T, desc *sdp.SessionDescription) {
+	t.Helper()
+	first := desc.MediaDescriptions[0]
+	c, ok := first.Attribute("candidate")
+	require.True(t, ok)
+	f := strings.Fields(c)
+	require.Equal(t, []string{"1", "udp", "127.0.0.1", "host"}, []string{f[1], f[2], f[4], f[7]})
+	require.True(t, has(first, "end-of-candidates"))
+}
+
+// RFC 9725 §4.4.4: each DTLS role is accepted, and the answer takes the other one.
+func TestOfferSetup(t *testing.T) {
+	for offered, answered := range map[string]string{"actpass": "active", "passive": "active", "active": "passive"} {
+		t.Run(offered, func(t *testing.T) {
+			f := newFixture(t, Options{})
+			resp := f.post("/whip/a", offerFile(t, "chromium", "a=setup:actpass", "a=setup:"+offered))
+			require.Equal(t, 201, resp.StatusCode)
+			require.Contains(t, text(t, resp), "a=setup:"+answered+"\r\n")
+		})
+	}
+}
+
+// RFC 9725 §4.2, §4.4: a bad offer is refused as a whole, never by a 5xx, and nothing is left of it.
+func TestOffersRefused(t *testing.T) {
+	var many strings.Builder
+	for i := range maxCandidates + 1 {
+		fmt.Fprintf(&many, "a=candidate:1 1 udp 2122260223 192.0.2.1 %d typ host\r\n", 1000+i)
+	}
+	chromium := func(edits ...string) string { return offerFile(t, "chromium", edits...) }
+	video := chromium()[strings.Index(chromium(), "m=video"):]
+	tests := []struct {
+		name, path, offer string
+		status            int
+		detail            string
+	}{
+		{"empty", "/whip/a", "", 400, "0 media sections"},
+		{"text", "/whip/a", "hello", 400, "not SDP"},
+		{"zeroes", "/whip/a", strings.Repeat("\x00", 100), 400, "not SDP"},
+		{"no media", "/whip/a", "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n", 400, "0 media sections"},
+		{"recvonly §4.2", "/whip/a", chromium("a=sendonly", "a=recvonly"), 400, "a=sendonly"},
+		{"inactive §4.2", "/whip/a", chromium("a=sendonly", "a=inactive"), 400, "a=sendonly"},
+		{"echo of sendonly", "/echo", chromium(), 400, "a=sendrecv"},
+		{"two videos §4.4.2", "/whip/a", chromium() + strings.ReplaceAll(video, "a=mid:1", "a=mid:2"), 422, "more than one video"},
+		{"two streams §4.4.2", "/whip/a", chromium("a=msid:6fd1b2a4-7f0e-4c33-9d51-1f1f8f0f6d10 0c1d", "a=msid:other 0c1d"), 422, "more than one MediaStream"},
+		{"two tracks in one section §4.4.2", "/whip/a", chromium("a=ssrc-group:FID 3921857394 1740882371\r\n", ""), 422, "more than one track"},
+		{"too many sources", "/whip/a", chromium() + ssrcLines(maxSSRCs+1), 400, "sources"},
+		{"data channel", "/whip/a", chromium("m=audio 9 UDP/TLS/RTP/SAVPF", "m=application 9 UDP/DTLS/SCTP"), 422, "application"},
+		{"OBS: H.264 §4.4.3", "/whip/a", offerFile(t, "obs"), 422, "Sluice takes VP8 video and Opus audio"},
+		{"FFmpeg: H.264 §4.4.3", "/whip/a", offerFile(t, "ffmpeg8"), 422, "Sluice takes VP8 video and Opus audio"},
+		{"no audio codec §4.4.3", "/whip/a", chromium("opus/48000", "isac/16000"), 422, "audio section"},
+		{"codec without payload type", "/whip/a", chromium("m=video 9 UDP/TLS/RTP/SAVPF 96 ", "m=video 9 UDP/TLS/RTP/SAVPF "), 422, "video section"},
+		{"not bundled §4.4.1", "/whip/a", chromium("a=group:BUNDLE 0 1", "a=group:BUNDLE 0"), 400, "BUNDLE"},
+		{"no mid", "/whip/a", chromium("a=mid:1\r\n", ""), 400, "a=mid"},
+		{"same mid", "/whip/a", chromium("a=mid:1\r\n", "a=mid:0\r\n"), 400, "a=mid"},
+		{"switched off", "/whip/a", chromium("m=video 9", "m=video 0"), 400, "port 0"},
+		{"no credentials", "/whip/a", chromium("a=ice-pwd:2/1muCWoOi3uLifh0NuRHlWi\r\n", ""), 400, "a=ice-pwd"},
+		{"short password", "/whip/a", chromium("a=ice-pwd:2/1muCWoOi3uLifh0NuRHlWi", "a=ice-pwd:short"), 400, "a=ice-pwd"},
+		{"no fingerprint", "/whip/a", chromium("a=fingerprint:sha-256 ", "a=fp:"), 400, "a=fingerprint"},
+		{"setup:holdconn", "/whip/a", chromium("a=setup:actpass", "a=setup:holdconn"), 400, "setup"},
+		{"broken candidate", "/whip/a", chromium("1467250027 1 udp 2122260223", "x"), 400, "candidate"},
+		{"too many candidates", "/whip/a", chromium("a=setup:actpass\r\na=mid:0", "a=setup:actpass\r\n"+many.String()+"a=mid:0"), 400, "candidates"},
+		{"five sections", "/whip/a", chromium() + video + video + video, 400, "5 media sections"},
+	}
+	f := newFixture(t, Options{})
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			g := *f
+			g.T = t
+			g.requireProblem(g.post(tt.path, tt.offer), tt.status, tt.detail)
+			g.requireNothingLeft()
+		})
+	}
+}
+
+func ssrcLines(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "a=ssrc:%d cname:x\r\n", 1000+i)
+	}
+	return b.String()
+}
+
+// A direction may stand for all sections (RFC 8866 §6.7), and credentials as well.
+func TestOfferSessionLevel(t *testing.T) {
+	f := newFixture(t, Options{})
+	offer := offerFile(t, "chromium", "a=sendonly\r\n", "", "a=setup:actpass\r\n", "", "t=0 0\r\n", "t=0 0\r\na=sendonly\r\na=setup:actpass\r\n")
+	resp := f.post("/whip/a", offer)
+	require.Equal(t, 201, resp.StatusCode, text(t, resp))
+}
+
+// Bad offers must neither stop the server nor leave anything behind.
+func TestManyBadOffers(t *testing.T) {
+	f := newFixture(t, Options{})
+	good := offerFile(t, "chromium")
+	for i := range 200 {
+		resp := f.post("/whip/a", good[:len(good)*i/200])
+		require.GreaterOrEqual(t, resp.StatusCode, 400, i)
+		require.Less(t, resp.StatusCode, 500, text(t, resp))
+	}
+	f.requireNothingLeft()
+}
+
+func FuzzOffer(f *testing.F) {
+	files, err := filepath.Glob(filepath.Join("testdata", "offers", "*.sdp"))
+	require.NoError(f, err)
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		require.NoError(f, err)
+		f.Add(b)
+	}
+	peers := fuzzPeers(f)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		o, problem := parseOffer(body, publish)
+		if problem != nil {
+			require.True(t, problem.status >= 400 && problem.status < 500)
+			return
+		}
+		pc, fb, err := peers.open()
+		require.NoError(t, err)
+		sess := newSession("/", client{}, "", pc, fb, time.Minute)
+		if err := sess.accept(o, newPacketPool()); err == nil {
+			_, _ = sess.answer(t.Context(), nil)
+		}
+		sess.close(ErrDeleted)
+		sess.run()
+	})
+}

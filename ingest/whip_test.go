@@ -1,0 +1,252 @@
+package ingest
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const turnSecret = "s3cret"
+
+func iceServers() []ICEServer {
+	return []ICEServer{
+		{URLs: []string{"turns:turn.example:5349", "turn:turn.example:3478?transport=udp"}, Username: "u", Credential: turnSecret},
+		{URLs: []string{"stun:stun.example:3478"}},
+	}
+}
+
+// RFC 9725 §4.2, §4.3.1, §4.6: what a 201 carries.
+func TestCreated(t *testing.T) {
+	f := newFixture(t, Options{ICEServers: iceServers()})
+	resp := f.do("POST", "/whip/cam_1-x", offerFile(t, "chromium"), "Content-Type", "application/sdp; charset=utf-8")
+	require.Equal(t, 201, resp.StatusCode)
+	require.Equal(t, "application/sdp", resp.Header.Get("Content-Type"))
+	require.Regexp(t, `^/whip/cam_1-x/[A-Z2-7]{26}$`, resp.Header.Get("Location"))
+	require.Regexp(t, `^"[A-Z2-7]{26}"$`, resp.Header.Get("ETag"), "strong and quoted")
+	require.Equal(t, "application/trickle-ice-sdpfrag", resp.Header.Get("Accept-Patch"))
+	require.Equal(t, []string{
+		`<turn:turn.example:3478?transport=udp>; rel="ice-server"; username="u"; credential="s3cret"; credential-type="password"`,
+		`<stun:stun.example:3478>; rel="ice-server"`,
+		`<turns:turn.example:5349>; rel="ice-server"; username="u"; credential="s3cret"; credential-type="password"`,
+	}, resp.Header.Values("Link"))
+	require.NotContains(t, strings.Join(resp.Header.Values("Link"), ""), "urn:ietf:params:whip:ext", "no extension is required: §4.9")
+
+	other := f.post("/whip/other", offerFile(t, "chromium"))
+	require.NotEqual(t, resp.Header.Get("ETag"), other.Header.Get("ETag"))
+	require.NotEqual(t, text(t, resp), text(t, other))
+}
+
+// RFC 9725 §4.2: an offer comes as application/sdp.
+func TestOfferContentType(t *testing.T) {
+	f := newFixture(t, Options{})
+	for _, ct := range []string{"", "text/plain", "application/json", "application/trickle-ice-sdpfrag", ";;"} {
+		f.requireProblem(f.do("POST", "/whip/a", offerFile(t, "chromium"), "Content-Type", ct), 415, "application/sdp")
+	}
+	f.requireNothingLeft()
+}
+
+func TestStreamNames(t *testing.T) {
+	f := newFixture(t, Options{})
+	for _, name := range []string{"", "-a", "_a", "a.b", "a%20b", "ä", strings.Repeat("a", 65)} {
+		f.requireProblem(f.post("/whip/"+name, offerFile(t, "chromium")), 400, "Stream names")
+	}
+	f.requireProblem(f.post("/whip/a/", offerFile(t, "chromium")), 404, "slash")
+	resp := f.post("/whip/"+strings.Repeat("a", 64), offerFile(t, "chromium"))
+	require.Equal(t, 201, resp.StatusCode)
+}
+
+// RFC 9725 §4.1, §4.2, §4.6: methods that change nothing.
+func TestEndpointMethods(t *testing.T) {
+	f := newFixture(t, Options{ICEServers: iceServers()})
+	for _, path := range []string{"/whip/a", "/echo"} {
+		for _, method := range []string{"GET", "HEAD"} {
+			resp := f.do(method, path, "")
+			require.Equal(t, 204, resp.StatusCode)
+			require.Empty(t, text(t, resp))
+		}
+		resp := f.do("OPTIONS", path, "")
+		require.Equal(t, 200, resp.StatusCode)
+		require.Equal(t, "application/sdp", resp.Header.Get("Accept-Post"))
+		require.Equal(t, "POST, GET, HEAD, OPTIONS", resp.Header.Get("Allow"))
+		require.Len(t, resp.Header.Values("Link"), 3)
+
+		resp = f.do("OPTIONS", path, "", "Access-Control-Request-Method", "POST")
+		require.Equal(t, 200, resp.StatusCode)
+		require.Empty(t, resp.Header.Values("Link"), "nobody is authenticated for a preflight: §4.6")
+
+		for _, method := range []string{"PUT", "PATCH", "DELETE"} {
+			resp := f.do(method, path, "")
+			require.Equal(t, "POST, GET, HEAD, OPTIONS", resp.Header.Get("Allow"))
+			f.requireProblem(resp, 405, "POST")
+		}
+	}
+}
+
+// RFC 9725 §4.1, §4.2: the session's own address.
+func TestSessionMethods(t *testing.T) {
+	f := newFixture(t, Options{})
+	for _, endpoint := range []string{"/whip/a", "/echo"} {
+		location := f.post(endpoint, offerFile(t, "chromium-sendrecv")).Header.Get("Location")
+		require.True(t, strings.HasPrefix(location, endpoint+"/"))
+		for _, method := range []string{"GET", "HEAD"} {
+			resp := f.do(method, location, "")
+			require.Equal(t, 204, resp.StatusCode)
+			require.Empty(t, text(t, resp))
+		}
+		resp := f.do("OPTIONS", location, "")
+		require.Equal(t, 200, resp.StatusCode)
+		require.Equal(t, "application/trickle-ice-sdpfrag", resp.Header.Get("Accept-Patch"))
+		require.Contains(t, resp.Header.Get("Allow"), "PATCH, DELETE")
+		resp = f.do("POST", location, "")
+		require.Contains(t, resp.Header.Get("Allow"), "PATCH, DELETE")
+		f.requireProblem(resp, 405, "PATCH")
+
+		require.Equal(t, 200, f.do("DELETE", location, "", "If-Match", `"of no meaning here"`).StatusCode, "If-Match is ignored: §4.2")
+		f.requireNothingLeft()
+		for _, method := range []string{"GET", "PATCH", "DELETE"} {
+			f.requireProblem(f.do(method, location, ""), 404, "no such session")
+		}
+	}
+	f.requireProblem(f.do("DELETE", "/whip/a/unknown", ""), 404, "no such session")
+}
+
+func TestOnePublisherForAStream(t *testing.T) {
+	f := newFixture(t, Options{})
+	first := f.post("/whip/a", offerFile(t, "chromium"))
+	second := f.post("/whip/a", offerFile(t, "chromium"))
+	require.NotEmpty(t, second.Header.Get("Retry-After"))
+	f.requireProblem(second, 409, `"a"`)
+	require.Len(t, f.server.Publishers(), 1)
+	f.do("DELETE", first.Header.Get("Location"), "")
+	require.Equal(t, 201, f.post("/whip/a", offerFile(t, "chromium")).StatusCode)
+}
+
+// RFC 9725 §4.5: overload is 503 with Retry-After.
+func TestLimits(t *testing.T) {
+	tests := []struct {
+		name    string
+		options Options
+		paths   []string // the last one is refused
+		status  int
+	}{
+		{"streams", Options{MaxStreams: 1}, []string{"/echo", "/whip/a", "/whip/b"}, 503},
+		{"sessions", Options{MaxSessions: 2}, []string{"/whip/a", "/echo", "/echo"}, 503},
+		{"sessions of an address", Options{MaxSessionsPerAddress: 2}, []string{"/whip/a", "/echo", "/whip/b"}, 429},
+		{"requests", Options{RequestsPerSecond: 0.01}, []string{"/whip/a", "/whip/b"}, 429},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture(t, tt.options)
+			last := len(tt.paths) - 1
+			for _, path := range tt.paths[:last] {
+				resp := f.post(path, offerFile(t, "chromium-sendrecv"))
+				require.Equal(t, 201, resp.StatusCode, text(t, resp))
+			}
+			resp := f.post(tt.paths[last], offerFile(t, "chromium-sendrecv"))
+			require.NotEmpty(t, resp.Header.Get("Retry-After"))
+			f.requireProblem(resp, tt.status, ".")
+		})
+	}
+}
+
+func TestOfferTooLong(t *testing.T) {
+	f := newFixture(t, Options{MaxSDP: 4096})
+	f.requireProblem(f.post("/whip/a", offerFile(t, "chromium")+strings.Repeat("a=x\r\n", 1000)), 413, "4096 bytes")
+	f.requireNothingLeft()
+}
+
+// A client that does not send its body is cut off, and others are answered meanwhile.
+func TestSlowBody(t *testing.T) {
+	f := newFixture(t, Options{})
+	r, w := io.Pipe()
+	t.Cleanup(func() { _ = w.Close() })
+	req := &http.Request{Header: http.Header{"Content-Type": {"application/sdp"}}, Body: &timedOut{r}}
+	_, p := readBody(&deadlineWriter{}, req, typeSDP, 100)
+	require.Equal(t, 408, p.status)
+	f.requireNothingLeft()
+}
+
+// timedOut reads as a connection does whose deadline has passed.
+type timedOut struct{ io.ReadCloser }
+
+func (*timedOut) Read([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
+
+type deadlineWriter struct {
+	http.ResponseWriter
+	deadlines []time.Time
+}
+
+func (d *deadlineWriter) SetReadDeadline(t time.Time) error {
+	d.deadlines = append(d.deadlines, t)
+	return nil
+}
+
+// The deadline for the body must not outlast it: it would end the connection of an answered client.
+func TestBodyDeadlineIsLifted(t *testing.T) {
+	w := &deadlineWriter{}
+	req := &http.Request{Header: http.Header{"Content-Type": {"application/sdp"}}, Body: io.NopCloser(strings.NewReader("v=0"))}
+	_, p := readBody(w, req, typeSDP, 100)
+	require.Nil(t, p)
+	require.Len(t, w.deadlines, 2)
+	require.False(t, w.deadlines[0].IsZero())
+	require.True(t, w.deadlines[1].IsZero())
+}
+
+// A body that breaks off is the client's fault.
+func TestBrokenBody(t *testing.T) {
+	f := newFixture(t, Options{})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "POST /whip/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+	require.NoError(t, err)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.Equal(t, 400, resp.StatusCode)
+	f.requireNothingLeft()
+}
+
+// What cannot be served is refused before an answer, and freed.
+func TestOnPublishError(t *testing.T) {
+	var seen *Publisher
+	f := newFixture(t, Options{OnPublish: func(p *Publisher) error {
+		seen = p
+		return errors.New("ffmpeg is not installed: apt install ffmpeg")
+	}})
+	resp := f.post("/whip/a", offerFile(t, "chromium"))
+	require.NotEmpty(t, resp.Header.Get("Retry-After"))
+	f.requireProblem(resp, 503, "ffmpeg is not installed: apt install ffmpeg.")
+	f.requireNothingLeft()
+	wait(t, seen.Done(), "the end of the refused publisher")
+	require.ErrorContains(t, seen.Err(), "ffmpeg")
+}
+
+func TestPublishers(t *testing.T) {
+	f := newFixture(t, Options{})
+	_, ok := f.server.Publisher("b")
+	require.False(t, ok)
+	for _, name := range []string{"b", "a"} {
+		require.Equal(t, 201, f.post("/whip/"+name, offerFile(t, "chromium")).StatusCode)
+	}
+	all := f.server.Publishers()
+	require.Equal(t, "a", all[0].Stream())
+	require.Equal(t, "b", all[1].Stream())
+	p, ok := f.server.Publisher("b")
+	require.True(t, ok)
+	require.Equal(t, StateConnecting, p.State())
+	require.NotEmpty(t, p.RemoteAddr())
+	p.Close("kicked")
+	wait(t, p.Done(), "the end")
+	require.EqualError(t, p.Err(), "kicked")
+	_, ok = f.server.Publisher("b")
+	require.False(t, ok)
+}
