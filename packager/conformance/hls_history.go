@@ -1,0 +1,151 @@
+package conformance
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// historyRules are those that only all visits together show.
+func historyRules() []history[*hls] {
+	return []history[*hls]{
+		{"rfc8216bis §6.2.1 new segments in time", checkPace},
+		{"rfc8216bis §6.2.1 listed segments are there", checkListedExist},
+		{"rfc8216bis §6.2.2 one URI, one segment", checkURIsNotReused},
+		{"rfc8216bis §6.2.4 same target duration in all renditions", checkSameTarget},
+		{"rfc8216bis §6.2.4 renditions in step", checkInStep},
+		{"rfc8216bis §6.2.1 all renditions end", checkAllEnd},
+		{"HLS authoring 8.1 durations are the media's", checkDurations},
+		{"HLS authoring 7.3 decode times go on", checkContinuous},
+		{"HLS authoring 9.1 CODECS are the init segment's", checkCodecsTrue},
+		{"HLS authoring 9.2 RESOLUTION is the init segment's", checkResolutionTrue},
+		{"HLS authoring 1.29 BANDWIDTH holds the peak", checkPeak},
+		{"HLS authoring 1.28 AVERAGE-BANDWIDTH holds the mean", checkMean},
+		{"ISO/IEC 23000-19 §7.3 segments", checkContents},
+	}
+}
+
+// checkPace: while a stream lives, a new segment appears at most one and a half target durations after the last.
+func checkPace(h *hls, fault func(*Visit, string)) {
+	for _, url := range h.urls {
+		var last *playlist
+		for _, p := range h.playlists[url] {
+			if last == nil || p.end() > last.end() {
+				last = p
+			}
+			limit := last.targetDuration()*3/2 + h.options.tolerance()
+			if still := p.visit.At.Sub(last.visit.At); p.live() && still > limit {
+				fault(last.visit, fmt.Sprintf("no segment after %d for more than %v", last.end()-1, limit))
+			}
+		}
+	}
+}
+
+func checkListedExist(h *hls, fault func(*Visit, string)) {
+	listed := make(map[string]bool)
+	for _, url := range h.urls {
+		for _, p := range h.playlists[url] {
+			for _, s := range p.segments {
+				listed[s.uri], listed[s.init] = !s.gap, true
+			}
+		}
+	}
+	for _, v := range h.all {
+		if listed[v.path()] && v.Status != http.StatusOK && v.Status != http.StatusPartialContent && v.Status != http.StatusNotModified {
+			fault(v, fmt.Sprintf("status %d", v.Status))
+		}
+	}
+}
+
+func checkURIsNotReused(h *hls, fault func(*Visit, string)) {
+	number := make(map[string]int64)
+	for _, url := range h.urls {
+		for _, p := range h.playlists[url] {
+			for _, s := range p.segments {
+				if n, ok := number[s.uri]; ok && n != s.msn {
+					fault(p.visit, fmt.Sprintf("%s is segment %d and %d", s.uri, n, s.msn))
+				}
+				number[s.uri] = s.msn
+			}
+		}
+	}
+}
+
+func checkSameTarget(h *hls, fault func(*Visit, string)) {
+	var want float64
+	for _, url := range h.urls {
+		p := h.playlists[url][0]
+		if want == 0 {
+			want = p.target()
+		}
+		if p.target() != want {
+			fault(p.visit, fmt.Sprintf("%.0f s, another rendition has %.0f s", p.target(), want))
+		}
+	}
+}
+
+// stepTolerance is how far the edges of renditions' segments may be apart: audio is cut between its own frames.
+const stepTolerance = 100 * time.Millisecond
+
+// checkInStep: the same number is the same period of time and of the same discontinuity in all renditions.
+func checkInStep(h *hls, fault func(*Visit, string)) {
+	seen := make(map[int64]segment)
+	for _, url := range h.urls {
+		for _, p := range h.playlists[url] {
+			for _, s := range p.segments {
+				other, ok := seen[s.msn]
+				if !ok {
+					seen[s.msn] = s
+					continue
+				}
+				if s.number != other.number {
+					fault(p.visit, fmt.Sprintf("segment %d has discontinuity number %d, in another rendition %d", s.msn, s.number, other.number))
+				}
+				if off := s.pdt.Sub(other.pdt); !s.pdt.IsZero() && !other.pdt.IsZero() && off.Abs() > stepTolerance {
+					fault(p.visit, fmt.Sprintf("segment %d is %v off another rendition's", s.msn, off))
+				}
+			}
+		}
+	}
+}
+
+// checkAllEnd: once one rendition has ended, the others have at their next visit.
+func checkAllEnd(h *hls, fault func(*Visit, string)) {
+	var end time.Time
+	for _, url := range h.urls {
+		for _, p := range h.playlists[url] {
+			if p.ended() && (end.IsZero() || p.visit.At.Before(end)) {
+				end = p.visit.At
+			}
+		}
+	}
+	for _, url := range h.urls {
+		versions := h.playlists[url]
+		last := versions[len(versions)-1]
+		if !end.IsZero() && !last.ended() && last.visit.At.After(end.Add(h.options.tolerance())) {
+			fault(last.visit, "has no EXT-X-ENDLIST, another rendition has")
+		}
+	}
+}
+
+// checkContents applies the rules on segments to each run of segments with one init segment.
+func checkContents(h *hls, fault func(*Visit, string)) {
+	for _, url := range h.urls {
+		t := h.tracks[url]
+		runs := make(map[string][][]byte)
+		var order []string
+		for _, c := range t.inOrder() {
+			if runs[c.init] == nil {
+				order = append(order, c.init)
+			}
+			body, _ := h.body(c.uri)
+			runs[c.init] = append(runs[c.init], body)
+		}
+		for _, name := range order {
+			head, _ := h.body(name)
+			for _, v := range CheckSegments(head, runs[name]) {
+				fault(h.byPath[name][0], v.String())
+			}
+		}
+	}
+}

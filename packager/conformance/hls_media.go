@@ -1,0 +1,135 @@
+package conformance
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+)
+
+// inOrder are the fetched segments by number.
+func (t *track) inOrder() []*content {
+	var all []*content
+	for _, msn := range slices.Sorted(maps.Keys(t.segments)) {
+		all = append(all, t.segments[msn])
+	}
+	return all
+}
+
+// frame is how long one video frame lasts at the lowest rate that is usual, seconds.
+const frame = 1.0 / 15
+
+// checkDurations: over any run of segments the listed durations add up to the media's, to within a frame.
+func checkDurations(h *hls, fault func(*Visit, string)) {
+	for _, url := range h.urls {
+		drift, low, high := 0.0, 0.0, 0.0
+		for _, c := range h.tracks[url].inOrder() {
+			drift += c.duration - c.seconds()
+			low, high = min(low, drift), max(high, drift)
+			if high-low > frame {
+				fault(h.playlists[url][0].visit, fmt.Sprintf("up to segment %d, listed and real durations differ by %.3f s", c.msn, high-low))
+				break
+			}
+		}
+	}
+}
+
+// checkContinuous: without a discontinuity, a segment begins at the decode time where the one before it ends.
+func checkContinuous(h *hls, fault func(*Visit, string)) {
+	for _, url := range h.urls {
+		t := h.tracks[url]
+		for _, c := range t.inOrder() {
+			before := t.segments[c.msn-1]
+			if before != nil && before.number == c.number && before.end != c.start {
+				fault(h.playlists[url][0].visit, fmt.Sprintf("segment %d starts at %d, the one before ends at %d", c.msn, c.start, before.end))
+			}
+		}
+	}
+}
+
+// eachFetched calls do for every variant whose playlists and segments were fetched.
+func (h *hls) eachFetched(do func(p *playlist, v variant, video, audio *track)) {
+	for _, p := range h.multivariant {
+		for _, v := range p.variants {
+			main := h.tracks[v.uri]
+			if main == nil || len(main.segments) == 0 {
+				continue
+			}
+			var audio *track
+			for _, m := range p.media {
+				if uri := m["URI"]; m["GROUP-ID"] == v.attributes["AUDIO"] && uri != "" {
+					audio = h.tracks[p.visit.resolve(uri)]
+				}
+			}
+			do(p, v, main, audio)
+		}
+	}
+}
+
+func checkCodecsTrue(h *hls, fault func(*Visit, string)) {
+	h.eachFetched(func(p *playlist, v variant, main, audio *track) {
+		want := []string{main.init.Codec}
+		if audio != nil && audio.init.Codec != "" && audio.init.Codec != main.init.Codec {
+			want = append(want, audio.init.Codec)
+		}
+		got := strings.Split(v.attributes["CODECS"], ",")
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			fault(p.visit, fmt.Sprintf("%s: %q, the init segments say %q", v.uri, got, want))
+		}
+	})
+}
+
+func checkResolutionTrue(h *hls, fault func(*Visit, string)) {
+	h.eachFetched(func(p *playlist, v variant, main, _ *track) {
+		want := fmt.Sprintf("%dx%d", main.init.Width, main.init.Height)
+		if got := v.attributes["RESOLUTION"]; main.init.Video && got != want {
+			fault(p.visit, fmt.Sprintf("%s: %s, the init segment says %s", v.uri, got, want))
+		}
+	})
+}
+
+// rates are the bit rates of the variant's segments with their audio, by number, and their mean.
+func rates(main, audio *track) (peak, mean, seconds float64) {
+	bits := 0.0
+	for msn, c := range main.segments {
+		rate := c.rate()
+		bits += float64(c.bytes) * 8
+		if audio != nil && audio.segments[msn] != nil {
+			rate += audio.segments[msn].rate()
+			bits += float64(audio.segments[msn].bytes) * 8
+		}
+		seconds += c.seconds()
+		if c.seconds() >= 0.5 { // a last segment of a few frames says nothing about a rate
+			peak = max(peak, rate)
+		}
+	}
+	return peak, bits / max(seconds, 1e-3), seconds
+}
+
+func (c *content) rate() float64 { return float64(c.bytes) * 8 / max(c.seconds(), 1e-3) }
+
+// checkPeak allows a live stream's segments a quarter more than the multivariant playlist that lists them says at last.
+func checkPeak(h *hls, fault func(*Visit, string)) {
+	h.eachFetched(func(p *playlist, v variant, main, audio *track) {
+		peak, _, _ := rates(main, audio)
+		if said := float64(v.integer("BANDWIDTH")); peak > 1.25*said {
+			fault(p.visit, fmt.Sprintf("%s: says %.0f, peak was %.0f", v.uri, said, math.Round(peak)))
+		}
+	})
+}
+
+// enoughForMean is how much media a mean is taken over, seconds.
+const enoughForMean = 30
+
+func checkMean(h *hls, fault func(*Visit, string)) {
+	h.eachFetched(func(p *playlist, v variant, main, audio *track) {
+		_, mean, seconds := rates(main, audio)
+		said := float64(v.integer("AVERAGE-BANDWIDTH"))
+		if seconds >= enoughForMean && mean > 1.1*said {
+			fault(p.visit, fmt.Sprintf("%s: says %.0f, mean was %.0f", v.uri, said, math.Round(mean)))
+		}
+	})
+}
