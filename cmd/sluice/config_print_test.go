@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 )
 
 // requireRoundTrip checks that what is printed loads as what was printed.
@@ -13,9 +14,9 @@ func requireRoundTrip(t *testing.T, l *loader) {
 	t.Helper()
 	printed := l.printConfig()
 	again := newLoader()
-	root, err := readYAML(writeConfig(t, printed))
-	require.NoError(t, err)
-	again.loadNode("printed", "", root)
+	var document yaml.Node
+	require.NoError(t, yaml.Unmarshal([]byte(printed), &document))
+	again.loadNode("printed", "", document.Content[0])
 	if strings.Contains(printed, masked) {
 		return // keys cannot be fed back
 	}

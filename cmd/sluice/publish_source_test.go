@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestSourceArgs(t *testing.T) {
+	var all strings.Builder
+	for _, tc := range []struct {
+		name    string
+		options publishOptions
+	}{
+		{"test", publishOptions{Source: testSource, FPS: 30, Bitrate: 1_500_000}},
+		{"test, sound only", publishOptions{Source: testSource, FPS: 30, Bitrate: 1_500_000, NoVideo: true}},
+		{"file", publishOptions{Source: "-odd name.mp4", FPS: 25, Bitrate: 500_000}},
+		{"file in a loop, scaled, for 1.5 s", publishOptions{Source: "a.mp4", FPS: 25, Bitrate: 500_000, Loop: true, Size: "640x360", Duration: 1500 * time.Millisecond}},
+		{"file without sound", publishOptions{Source: "a.mp4", FPS: 25, Bitrate: 500_000, NoAudio: true}},
+	} {
+		all.WriteString("# " + tc.name + "\n" + strings.Join(sourceArgs(tc.options), "\n") + "\n\n")
+	}
+	requireGolden(t, "testdata/publish-args.golden", all.String())
+}
+
+func TestMediaSourceTellsWhyFFmpegEnds(t *testing.T) {
+	source, err := newMediaSource(t.Context(), publishOptions{Source: "no such file", FPS: 30, Bitrate: 1e6})
+	require.NoError(t, err)
+	err = source.Run(func() error { return nil })
+	require.ErrorContains(t, err, "ffmpeg: exit status 1: no such file: No such file or directory")
+}
+
+func TestMediaSourceWithoutFFmpeg(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	source, err := newMediaSource(t.Context(), publishOptions{Source: testSource, FPS: 30, Bitrate: 1e6})
+	require.NoError(t, err)
+	err = source.Run(func() error { return nil })
+	require.ErrorIs(t, err, exec.ErrNotFound)
+	require.ErrorContains(t, err, "start ffmpeg")
+}
+
+func TestMediaSourceDiesWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	source, err := newMediaSource(ctx, publishOptions{Source: testSource, FPS: 30, Bitrate: 1e6})
+	require.NoError(t, err)
+	err = source.Run(func() error {
+		cancel() // nobody reads the pipes: only the kill ends it
+		return nil
+	})
+	require.ErrorContains(t, err, "killed")
+}
+
+func TestTail(t *testing.T) {
+	var end tail
+	for range 100 {
+		n, err := end.Write([]byte(strings.Repeat("x", 99) + "\n"))
+		require.NoError(t, err)
+		require.Equal(t, 100, n)
+	}
+	require.Len(t, end.b, stderrTail)
+	_, _ = end.Write([]byte(strings.Repeat("y", 3*stderrTail)))
+	require.Equal(t, strings.Repeat("y", stderrTail), end.String())
+}

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+	"github.com/pion/webrtc/v4"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// whipServer is a WHIP endpoint that counts what arrives.
+type whipServer struct {
+	*httptest.Server
+	t       *testing.T
+	busy    atomic.Int32 // POSTs to refuse with 409 first
+	pc      *webrtc.PeerConnection
+	reading sync.WaitGroup
+
+	mu                  sync.Mutex
+	requests            []string // method and path
+	frames, keys, sound int
+	whole               bool // every VP8 frame began with a start of partition
+	reports             map[webrtc.RTPCodecType]*rtcp.SenderReport
+	first               map[webrtc.RTPCodecType]uint32 // RTP time stamp
+}
+
+func newWHIPServer(t *testing.T, busy int32) *whipServer {
+	s := &whipServer{t: t, whole: true, reports: map[webrtc.RTPCodecType]*rtcp.SenderReport{}, first: map[webrtc.RTPCodecType]uint32{}}
+	s.busy.Store(busy)
+	s.Server = httptest.NewServer(s)
+	t.Cleanup(func() {
+		if s.pc != nil {
+			_ = s.pc.Close()
+		}
+		s.reading.Wait()
+		s.Close()
+	})
+	return s
+}
+
+func (s *whipServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.requests = append(s.requests, r.Method+" "+r.URL.Path)
+	s.mu.Unlock()
+	switch {
+	case r.Header.Get("Authorization") != "Bearer key-of-cam":
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusUnauthorized)
+		io.WriteString(w, `{"title":"Unauthorized","detail":"Send the stream's key."}`)
+	case r.Method == http.MethodDelete:
+		w.WriteHeader(http.StatusOK)
+	case s.busy.Add(-1) >= 0:
+		w.Header().Set("Retry-After", "0")
+		http.Error(w, "cam has a publisher", http.StatusConflict)
+	default:
+		answer := s.answer(r)
+		w.Header().Set("Content-Type", "application/sdp")
+		w.Header().Set("Location", "/whip/cam/session")
+		w.WriteHeader(http.StatusCreated)
+		io.WriteString(w, answer)
+	}
+}
+
+// answer takes the offer in r.
+func (s *whipServer) answer(r *http.Request) string {
+	offer, err := io.ReadAll(r.Body)
+	require.NoError(s.t, err)
+	media, interceptors, settings := &webrtc.MediaEngine{}, &interceptor.Registry{}, webrtc.SettingEngine{}
+	require.NoError(s.t, media.RegisterDefaultCodecs())
+	require.NoError(s.t, webrtc.RegisterDefaultInterceptors(media, interceptors))
+	settings.SetIncludeLoopbackCandidate(true)
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(interceptors), webrtc.WithSettingEngine(settings))
+	s.pc, err = api.NewPeerConnection(webrtc.Configuration{})
+	require.NoError(s.t, err)
+	s.pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+		s.reading.Go(func() { s.readRTP(track) })
+		s.reading.Go(func() { s.readRTCP(track.Kind(), receiver) })
+	})
+	require.NoError(s.t, s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: string(offer)}))
+	answer, err := s.pc.CreateAnswer(nil)
+	require.NoError(s.t, err)
+	gathered := webrtc.GatheringCompletePromise(s.pc)
+	require.NoError(s.t, s.pc.SetLocalDescription(answer))
+	<-gathered
+	return s.pc.LocalDescription().SDP
+}
+
+func (s *whipServer) readRTP(track *webrtc.TrackRemote) {
+	fresh := true
+	for {
+		packet, _, err := track.ReadRTP()
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		if _, ok := s.first[track.Kind()]; !ok {
+			s.first[track.Kind()] = packet.Timestamp
+		}
+		if track.Kind() == webrtc.RTPCodecTypeAudio {
+			s.sound++
+		} else {
+			fresh = s.countPicture(packet, fresh)
+		}
+		s.mu.Unlock()
+	}
+}
+
+// countPicture counts frames by the marker; fresh tells that packet begins one.
+func (s *whipServer) countPicture(packet *rtp.Packet, fresh bool) bool {
+	var vp8 codecs.VP8Packet
+	payload, err := vp8.Unmarshal(packet.Payload)
+	if fresh && (err != nil || vp8.S != 1 || vp8.PID != 0) {
+		s.whole = false
+	}
+	if fresh && len(payload) > 0 && payload[0]&1 == 0 {
+		s.keys++
+	}
+	if packet.Marker {
+		s.frames++
+	}
+	return packet.Marker
+}
+
+func (s *whipServer) readRTCP(kind webrtc.RTPCodecType, receiver *webrtc.RTPReceiver) {
+	for {
+		packets, _, err := receiver.ReadRTCP()
+		if err != nil {
+			return
+		}
+		for _, packet := range packets {
+			if report, ok := packet.(*rtcp.SenderReport); ok {
+				s.mu.Lock()
+				s.reports[kind] = report
+				s.mu.Unlock()
+			}
+		}
+	}
+}
+
+// publish runs the command and returns what it prints and its status.
+func publish(t *testing.T, ctx context.Context, args ...string) (out, errs string, status int) {
+	t.Helper()
+	var stdout, stderr strings.Builder
+	status = Main(ctx, append([]string{"publish"}, args...), nil, &stdout, &stderr)
+	return stdout.String(), stderr.String(), status
+}
+
+// requireNoLeak checks at the test's end that no goroutine of it is left.
+func requireNoLeak(t *testing.T) {
+	option := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, option) })
+}
+
+func TestPublishTestPicture(t *testing.T) {
+	requireNoLeak(t)
+	s := newWHIPServer(t, 1)
+	out, errs, status := publish(t, t.Context(), "--token=key-of-cam", "--size=320x240", "--fps=15", "--duration=2s", "test", s.URL+"/whip/cam")
+	require.Equal(t, exitDone, status, errs)
+	require.Regexp(t, `(?s)connecting to .*waiting: .*409 Conflict: cam has a publisher.*live\nended: 30 pictures, 10\d sound packets sent\n$`, out)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	require.Equal(t, []string{"POST /whip/cam", "POST /whip/cam", "DELETE /whip/cam/session"}, s.requests)
+	require.Equal(t, 30, s.frames, "pictures that arrived")
+	require.GreaterOrEqual(t, s.keys, 2, "key frames: one a second")
+	require.True(t, s.whole)
+	require.GreaterOrEqual(t, s.sound, 100, "sound packets that arrived")
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
+		require.NotNil(t, s.reports[kind], "sender report of %s", kind)
+		require.NotZero(t, s.reports[kind].NTPTime)
+		require.Less(t, s.reports[kind].RTPTime-s.first[kind], uint32(10*videoClock), "the report's time stamp is near the track's")
+	}
+}
+
+func TestPublishFile(t *testing.T) {
+	requireNoLeak(t)
+	file := filepath.Join(t.TempDir(), "a film.mkv")
+	made, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=10:duration=0.5", "-c:v", "libvpx", file).CombinedOutput()
+	require.NoError(t, err, string(made))
+	s := newWHIPServer(t, 0)
+	out, errs, status := publish(t, t.Context(), "--token=key-of-cam", "--fps=10", "--size=128x128", file, s.URL+"/whip/cam")
+	require.Equal(t, exitDone, status, errs)
+	require.Contains(t, out, "ended: 5 pictures, 0 sound packets sent", "a file without sound")
+	require.Equal(t, 5, s.frames)
+}
+
+func TestPublishEndsWithItsContext(t *testing.T) {
+	requireNoLeak(t)
+	s := newWHIPServer(t, 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		require.Eventually(t, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.sound > 0 }, 30*time.Second, 10*time.Millisecond)
+		cancel()
+	}()
+	_, errs, status := publish(t, ctx, "--token=key-of-cam", "--no-video", "test", s.URL+"/whip/cam")
+	require.Equal(t, exitDone, status, errs)
+	require.Equal(t, "DELETE /whip/cam/session", s.requests[len(s.requests)-1])
+	require.Zero(t, s.frames)
+}
+
+func TestPublishFailures(t *testing.T) {
+	requireNoLeak(t)
+	s := newWHIPServer(t, 1<<20)
+	bad := filepath.Join(t.TempDir(), "bad.mp4")
+	require.NoError(t, os.WriteFile(bad, []byte("not a film"), 0o600))
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"refused":        {[]string{"test", s.URL + "/whip/cam"}, "the server refuses: 401 Unauthorized: Send the stream's key."},
+		"always busy":    {[]string{"--token=key-of-cam", "--timeout=100ms", "test", s.URL + "/whip/cam"}, "the server refuses: 409 Conflict: cam has a publisher"},
+		"nobody there":   {[]string{"test", "http://127.0.0.1:1/whip/cam"}, "connection refused"},
+		"not a film":     {[]string{bad, s.URL + "/whip/cam"}, "ffprobe cannot read"},
+		"no such file":   {[]string{bad + "x", s.URL + "/whip/cam"}, "No such file or directory"},
+		"nothing wanted": {[]string{"--no-video", bad, s.URL + "/whip/cam"}, "ffprobe cannot read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, errs, status := publish(t, t.Context(), tc.args...)
+			require.Equal(t, exitFailed, status)
+			require.Contains(t, errs, tc.want)
+		})
+	}
+}
