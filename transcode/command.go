@@ -44,10 +44,10 @@ func (o Options) outputs() []*ffmpeg.Stream {
 	var streams []*ffmpeg.Stream
 	var thumbnail *ffmpeg.Stream
 	if o.Video != 0 {
-		streams, thumbnail = o.videoStreams(input("ivf", firstInputFD).Video())
+		streams, thumbnail = o.videoStreams(input("ivf", "vp8", firstInputFD).Video())
 	}
 	if o.Audio != 0 {
-		streams = append(streams, input("ogg", firstInputFD+min(len(streams), 1)).Audio())
+		streams = append(streams, input("ogg", "libopus", firstInputFD+min(len(streams), 1)).Audio())
 	}
 	cmaf := ffmpeg.Output(streams, filepath.Join(o.Dir, ManifestName), o.muxerArgs(), o.videoArgs(), o.audioArgs())
 	if thumbnail == nil {
@@ -57,10 +57,12 @@ func (o Options) outputs() []*ffmpeg.Stream {
 }
 
 // input returns the node that reads one format from an inherited descriptor and nothing else. The smallest probe starts
-// at once and loses no packet; one decoder thread, because more of them hold pictures back.
-func input(format string, fd int) *ffmpeg.Stream {
+// at once and loses no packet; one decoder thread, because more of them hold pictures back. The decoders: ffmpeg's own for
+// VP8, and libopus, because that one conceals lost packets.
+func input(format, decoder string, fd int) *ffmpeg.Stream {
 	return ffmpeg.Input("pipe:"+strconv.Itoa(fd), ffmpeg.KwArgs{
 		"f":                  format,
+		"c":                  decoder,
 		"probesize":          32,
 		"analyzeduration":    0,
 		"protocol_whitelist": "pipe",
@@ -151,8 +153,10 @@ const videoOverhead = 12_000
 
 // audioArgs are the encoder's options for the sound, always AAC-LC, 48 kHz, stereo.
 //
-// aresample follows the time stamps: it starts at 0, stretches by at most 1 % where clocks drift and fills or cuts from
-// 0.1 s on. Leaving out as many samples as the encoder puts in front makes a player hear each at its own time.
+// aresample follows the time stamps: it starts at 0, stretches by at most 1 % (480 samples a second) where clocks drift, and
+// fills or cuts from 40 ms on. The resampler is on from the first sample, because it would forget the time when it is
+// switched on by the first stretch. Leaving out as many samples as the encoder puts in front makes a player hear each at
+// its own time.
 func (o Options) audioArgs() ffmpeg.KwArgs {
 	if o.Audio == 0 {
 		return nil
@@ -162,7 +166,7 @@ func (o Options) audioArgs() ffmpeg.KwArgs {
 		"b:a":      o.AudioBitrate,
 		"ar:a":     48000,
 		"ac:a":     2,
-		"filter:a": fmt.Sprintf("aresample=48000:async=480:first_pts=0,atrim=start_sample=%d", primingSamples),
+		"filter:a": fmt.Sprintf("aresample=48000:async=480:min_hard_comp=0.04:first_pts=0:swr_flags=res,atrim=start_sample=%d", primingSamples),
 	}
 }
 

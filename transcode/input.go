@@ -59,9 +59,9 @@ type ivfFrames struct{ w *ivf.Writer }
 func (v ivfFrames) WriteFrame(f depay.Frame) error { return v.w.WriteFrame(f.PTS, f.Data) }
 func (v ivfFrames) Close() error                   { return nil }
 
-// maxConcealed is the longest gap that the Opus decoder is asked to conceal, in ticks of 1/48000 s: 60 ms. A longer one
-// is left to the resampler, which fills in silence.
-const maxConcealed = 2880
+// maxConcealed is the longest gap that the Opus decoder is asked to conceal, in ticks of 1/48000 s: six packets of 20 ms,
+// and some for clocks that drift. A longer one is left to the resampler, which fills in silence.
+const maxConcealed = 6*960 + 480
 
 // oggFrames writes Opus.
 type oggFrames struct {
@@ -73,6 +73,9 @@ type oggFrames struct {
 
 // WriteFrame writes a packet, and before it those that stand for lost ones.
 func (o *oggFrames) WriteFrame(f depay.Frame) error {
+	if len(f.Data) == 0 {
+		return nil
+	}
 	if gap := f.PTS - o.next; gap <= maxConcealed {
 		for ; o.duration > 0 && gap > o.duration*3/4; gap -= o.duration {
 			if err := o.w.WritePacket(o.next, o.duration, o.lost[:]); err != nil {
@@ -88,7 +91,7 @@ func (o *oggFrames) WriteFrame(f depay.Frame) error {
 // remember keeps what a lost packet after f would have been: the configuration of f with frame count code 0 (RFC 6716 §3.1).
 func (o *oggFrames) remember(f depay.Frame) {
 	o.next, o.duration = f.PTS+f.Duration, 0
-	if len(f.Data) > 0 && f.Data[0]&3 == 0 {
+	if f.Data[0]&3 == 0 {
 		o.duration, o.lost[0] = f.Duration, f.Data[0]
 	}
 }

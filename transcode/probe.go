@@ -23,7 +23,7 @@ type Build struct {
 // needed is what a run uses.
 var needed = [...]Feature{
 	{Name: "libx264", Kind: "encoder"}, {Name: "aac", Kind: "encoder"}, {Name: "mjpeg", Kind: "encoder"},
-	{Name: "vp8", Kind: "decoder"}, {Name: "opus", Kind: "decoder"},
+	{Name: "vp8", Kind: "decoder"}, {Name: "libopus", Kind: "decoder"},
 	{Name: "dash", Kind: "muxer"}, {Name: "mp4", Kind: "muxer"}, {Name: "image2", Kind: "muxer"},
 	{Name: "ivf", Kind: "demuxer"}, {Name: "ogg", Kind: "demuxer"}, {Name: "concat", Kind: "demuxer"},
 }
