@@ -3,9 +3,12 @@ package ogg
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 )
+
+var errEmpty = errors.New("write Ogg packet: it is empty")
 
 // Header describes the stream.
 type Header struct {
@@ -40,14 +43,17 @@ func NewWriter(w io.Writer, h Header) *Writer {
 }
 
 // WritePacket writes one packet that begins at pts and plays for duration, both in 1/48000 s: the page's granule
-// position is their sum (RFC 7845 §4). A packet longer than MaxPacketSize is refused (ErrTooLarge) and the Writer goes on;
-// after a failed write every call returns that error.
+// position is their sum (RFC 7845 §4). A packet longer than MaxPacketSize is refused (ErrTooLarge), an empty one too
+// (RFC 6716 §3.4), and the Writer goes on; after a failed write every call returns that error.
 func (o *Writer) WritePacket(pts, duration int64, data []byte) error {
 	if o.err != nil {
 		return o.err
 	}
 	if len(data) > MaxPacketSize {
 		return fmt.Errorf("write Ogg packet of %d bytes: %w", len(data), ErrTooLarge)
+	}
+	if len(data) == 0 {
+		return errEmpty
 	}
 	o.appendPage(0, pts+duration, data)
 	return o.flush()

@@ -52,6 +52,9 @@ func TestWriterErrors(t *testing.T) {
 	t.Run("channels", func(t *testing.T) {
 		require.ErrorContains(t, NewWriter(io.Discard, Header{Channels: 3}).WritePacket(0, 960, []byte{1}), "3 channels")
 	})
+	t.Run("an empty packet is refused", func(t *testing.T) {
+		require.ErrorIs(t, NewWriter(io.Discard, Header{}).WritePacket(0, 960, nil), errEmpty)
+	})
 	t.Run("a packet too large is refused and the next one is not", func(t *testing.T) {
 		w := NewWriter(io.Discard, Header{})
 		require.ErrorIs(t, w.WritePacket(0, 960, make([]byte, MaxPacketSize+1)), ErrTooLarge)
