@@ -54,6 +54,11 @@ export class LivePlot {
     return Math.max(...values, 0) * 1.15 || 1;
   }
 
+  /** An axis without data has no numbers to show. */
+  private tick(line: Line | undefined, value: number): string {
+    return line && this.data[0]?.length ? line.format(value) : "";
+  }
+
   private options(width: number, lines: Line[]): uPlot.Options {
     const axis: uPlot.Axis = {
       stroke: () => colorOf("--quiet"),
@@ -65,20 +70,21 @@ export class LivePlot {
     return {
       width,
       height,
-      cursor: { y: false, points: { size: 7 } },
+      cursor: { show: false },
+      legend: { show: lines.length > 1, live: false },
       scales: { x: { time: false }, y: { auto: false, range: (_u, min, max) => [min ?? 0, max ?? 1] } },
       axes: [
-        { ...axis, splits: (_u, _i, _min, max) => [4, 3, 2, 1, 0].map((i) => max - (i * this.span) / 4), values: (_u, ticks) => ticks.map(ago) },
-        { ...axis, size: 74, values: (_u, ticks) => ticks.map((tick) => lines[0]?.format(tick) ?? "") },
+        { ...axis, size: 28, splits: (_u, _i, _min, max) => [4, 3, 2, 1, 0].map((i) => max - (i * this.span) / 4), values: (_u, ticks) => ticks.map(ago) },
+        { ...axis, size: 78, space: 32, values: (_u, ticks) => ticks.map((tick) => this.tick(lines[0], tick)) },
       ],
       series: [
-        { label: "time", value: (_u, t) => (t === null ? "now" : ago(t)) },
-        ...lines.map((line): uPlot.Series => ({
+        {},
+        ...lines.map((line, i): uPlot.Series => ({
           label: line.label,
           stroke: () => colorOf(line.color),
+          ...(i === 0 && { fill: () => `${colorOf(line.color)}1c` }),
           width: 2,
           points: { show: false },
-          value: (_u, value) => (value === null ? "–" : line.format(value)),
         })),
       ],
     };

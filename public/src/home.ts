@@ -50,7 +50,7 @@ class Card {
     this.stream = stream;
     setBadge(this.badge, stream.state, stateWords[stream.state] ?? stream.state);
     setText(this.facts, this.describe());
-    if (Date.now() - this.fetchedAt > thumbnailAge) {
+    if (stream.state !== "starting" && Date.now() - this.fetchedAt > thumbnailAge) {
       this.fetchedAt = Date.now();
       this.image.src = `${streamUrls(stream.name).thumbnail}?t=${this.fetchedAt}`;
     }

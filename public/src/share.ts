@@ -7,7 +7,7 @@ export function shareStream(urls: { watch: string; hls: string; dash: string }):
   for (const kind of ["watch", "hls", "dash"] as const) {
     const link = byId<HTMLAnchorElement>(`${kind}-link`);
     link.href = urls[kind];
-    link.textContent = link.href;
+    link.textContent = urls[kind];
     link.target = "_blank";
   }
 }
@@ -26,6 +26,7 @@ async function copy(button: HTMLButtonElement, link: HTMLAnchorElement): Promise
     setTimeout(() => button.classList.remove("done"), 1500);
   } catch {
     // No clipboard without HTTPS: select the address, so that one key copies it.
+    link.textContent = link.href;
     getSelection()?.selectAllChildren(link);
   }
 }

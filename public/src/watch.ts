@@ -121,13 +121,13 @@ class Watch implements ControlTarget {
 
   /** Looks once a second whether playback goes on, and near enough to the edge. */
   tend(): void {
-    if (video.currentTime !== this.position || video.paused || this.stream?.state !== "live") {
-      if (video.currentTime > this.position + 0.2) this.pause = firstPause;
-      this.position = video.currentTime;
-      this.movedAt = performance.now();
-    } else if (this.player && performance.now() - this.movedAt > stallLimit) this.fail("playback stands still");
+    const plays = video.readyState > 2 && video.currentTime !== this.position;
+    this.position = video.currentTime;
+    if (plays) this.pause = firstPause;
+    if (plays || video.paused || this.stream?.state !== "live") this.movedAt = performance.now();
+    else if (this.player && performance.now() - this.movedAt > stallLimit) return this.fail("playback stands still");
     const behind = this.player ? this.player.latency() - this.player.target() : NaN;
-    if (this.following && !video.paused && behind > farBehind) this.toEdge();
+    if (plays && this.following && behind > farBehind) this.toEdge();
   }
 
   toEdge(): void {

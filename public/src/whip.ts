@@ -2,7 +2,7 @@
 
 import { HttpError, request } from "./problem.ts";
 import { sleep } from "./dom.ts";
-import { applyRestart, iceFragment, type Candidate } from "./sdp.ts";
+import { applyRestart, iceFragment, withStartBitrate, type Candidate } from "./sdp.ts";
 
 export type WhipState = "connecting" | "connected" | "reconnecting" | "failed" | "closed";
 
@@ -27,6 +27,9 @@ const connectTimeout = 10000;
 
 /** Longest pause between attempts to start a new session, in milliseconds. */
 const longestPause = 10000;
+
+/** Video's bit rate before the first estimate, in kbit/s. */
+const startBitrate = 1500;
 
 /** Answers that do not get better by trying again. */
 const final = new Set([400, 401, 403, 405, 413, 415, 422]);
@@ -169,7 +172,8 @@ class Session {
     this.resource = new URL(location, response.url).href;
     this.etag = response.headers.get("ETag") ?? "";
     if (this.closed) return this.release(false);
-    await this.peer.setRemoteDescription({ type: "answer", sdp: await response.text() });
+    const sdp = withStartBitrate(await response.text(), startBitrate);
+    await this.peer.setRemoteDescription({ type: "answer", sdp });
     this.trickle();
   }
 
