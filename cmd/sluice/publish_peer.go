@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -19,11 +21,10 @@ const (
 )
 
 // sendPeer is the WebRTC side of a publisher: a connection with the tracks
-// that are sent. Its reports come from pion's interceptors.
+// that are sent. Retransmission and transport feedback are pion's.
 type sendPeer struct {
 	pc           *webrtc.PeerConnection
-	video, audio *webrtc.TrackLocalStaticRTP // nil when not sent
-	senders      []*webrtc.RTPSender
+	video, audio *webrtc.RTPSender // nil when not sent
 	lost         chan struct{} // closed when the connection is gone
 	connected    chan struct{} // closed when media can be sent
 }
@@ -85,7 +86,8 @@ func publishAPI() (*webrtc.API, error) {
 		media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: vp8, PayloadType: 96}, webrtc.RTPCodecTypeVideo),
 		media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: rtx, PayloadType: 97}, webrtc.RTPCodecTypeVideo),
 		media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: opus, PayloadType: 111}, webrtc.RTPCodecTypeAudio),
-		webrtc.RegisterDefaultInterceptors(media, interceptors),
+		webrtc.ConfigureNack(media, interceptors),
+		webrtc.ConfigureTWCCSender(media, interceptors),
 	)
 	settings := webrtc.SettingEngine{}
 	settings.SetIncludeLoopbackCandidate(true)
@@ -94,7 +96,7 @@ func publishAPI() (*webrtc.API, error) {
 }
 
 // add adds a track; both are of one MediaStream (RFC 9725 §4.4.2).
-func (p *sendPeer) add(mimeType, id string) (*webrtc.TrackLocalStaticRTP, error) {
+func (p *sendPeer) add(mimeType, id string) (*webrtc.RTPSender, error) {
 	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: mimeType}, id, "sluice")
 	if err != nil {
 		return nil, err
@@ -103,8 +105,25 @@ func (p *sendPeer) add(mimeType, id string) (*webrtc.TrackLocalStaticRTP, error)
 	if err != nil {
 		return nil, err
 	}
-	p.senders = append(p.senders, transceiver.Sender())
-	return track, nil
+	return transceiver.Sender(), nil
+}
+
+// senders returns those of the tracks that are sent.
+func (p *sendPeer) senders() []*webrtc.RTPSender {
+	return slices.DeleteFunc([]*webrtc.RTPSender{p.video, p.audio}, func(s *webrtc.RTPSender) bool { return s == nil })
+}
+
+// rtpSender returns what puts frames on a track.
+func (p *sendPeer) rtpSender(sender *webrtc.RTPSender, payload rtp.Payloader, clock int64, counts *counter) *rtpSender {
+	ssrc := uint32(sender.GetParameters().Encodings[0].SSRC)
+	report := func(r *rtcp.SenderReport) error {
+		r.SSRC = ssrc
+		return p.pc.WriteRTCP([]rtcp.Packet{r, &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
+			Source: ssrc,
+			Items:  []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: "sluice"}},
+		}}}})
+	}
+	return newRTPSender(sender.Track().(*webrtc.TrackLocalStaticRTP), payload, clock, report, counts)
 }
 
 // Offer returns the offer with all candidates in it.

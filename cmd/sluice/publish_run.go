@@ -32,7 +32,7 @@ func (p *publisher) Run(ctx context.Context) error {
 	}
 	whip := &whipClient{endpoint: o.URL, token: o.Token}
 	var reports errgroup.Group
-	for _, sender := range peer.senders {
+	for _, sender := range peer.senders() {
 		reports.Go(func() error { return peer.readReports(sender, &p.counts) })
 	}
 	err = p.connect(ctx, whip, peer)
@@ -109,12 +109,12 @@ func (p *publisher) feed(ctx context.Context, source *mediaSource, peer *sendPee
 	g, ctx := errgroup.WithContext(ctx)
 	if source.Video != nil {
 		g.Go(func() error {
-			return sendVideo(ctx, source.Video, &step, newRTPSender(peer.video, videoPayloader(), &p.counts.video))
+			return sendVideo(ctx, source.Video, &step, peer.rtpSender(peer.video, videoPayloader(), videoClock, &p.counts.video))
 		})
 	}
 	if source.Audio != nil {
 		g.Go(func() error {
-			return sendAudio(ctx, source.Audio, &step, newRTPSender(peer.audio, audioPayloader(), &p.counts.audio))
+			return sendAudio(ctx, source.Audio, &step, peer.rtpSender(peer.audio, audioPayloader(), audioClock, &p.counts.audio))
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"sync"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
@@ -46,17 +48,30 @@ func (p *pace) wait(ctx context.Context, pts time.Duration) error {
 	}
 }
 
-// rtpSender puts frames into RTP packets on one track.
+// reportInterval is how often a sender reports (RFC 3550 §6.2).
+const reportInterval = time.Second
+
+// rtpSender puts the frames of one track into RTP packets, and reports how
+// their time stamps relate to the clock. Reports tell when frames are due,
+// not when they leave, so that a late one does not move sound against picture.
 type rtpSender struct {
 	track    *webrtc.TrackLocalStaticRTP
 	payload  rtp.Payloader
+	clock    int64 // ticks per second
+	report   func(*rtcp.SenderReport) error
+	counts   *counter
 	sequence rtp.Sequencer
 	offset   uint32 // random start of the time stamps (RFC 3550 §5.1)
-	counts   *counter
+
+	packets, octets uint32
+	reported        time.Time
 }
 
-func newRTPSender(track *webrtc.TrackLocalStaticRTP, payload rtp.Payloader, counts *counter) *rtpSender {
-	return &rtpSender{track, payload, rtp.NewRandomSequencer(), rand.Uint32(), counts}
+// newRTPSender makes the sender of a track; report sends a report whose SSRC
+// it fills in.
+func newRTPSender(track *webrtc.TrackLocalStaticRTP, payload rtp.Payloader, clock int64, report func(*rtcp.SenderReport) error, counts *counter) *rtpSender {
+	return &rtpSender{track: track, payload: payload, clock: clock, report: report, counts: counts,
+		sequence: rtp.NewRandomSequencer(), offset: rand.Uint32()}
 }
 
 // send sends one frame; ticks is its time in the track's clock.
@@ -72,9 +87,33 @@ func (s *rtpSender) send(ticks int64, frame []byte, marker bool) error {
 		if err := s.track.WriteRTP(packet); err != nil {
 			return fmt.Errorf("send: %w", err)
 		}
+		s.packets++
+		s.octets += uint32(len(part))
 	}
 	s.counts.add(len(frame))
 	return nil
+}
+
+// reportDue sends a sender report with the first frame and then one each
+// reportInterval; origin is the time of tick 0.
+func (s *rtpSender) reportDue(origin, now time.Time) error {
+	if now.Sub(s.reported) < reportInterval {
+		return nil
+	}
+	s.reported = now
+	elapsed := now.Sub(origin)
+	return s.report(&rtcp.SenderReport{
+		NTPTime:     ntpTime(origin.Add(elapsed)),
+		RTPTime:     s.offset + uint32(int64(elapsed)/1000*s.clock/1e6),
+		PacketCount: s.packets,
+		OctetCount:  s.octets,
+	})
+}
+
+// ntpTime is t in seconds since 1900 and 2^-32 of them (RFC 3550 §4).
+func ntpTime(t time.Time) uint64 {
+	const from1900to1970 = 2208988800
+	return uint64(t.Unix()+from1900to1970)<<32 | uint64(t.Nanosecond())<<32/1e9
 }
 
 // sendVideo sends the frames of an IVF stream until it ends.
@@ -93,7 +132,8 @@ func sendVideo(ctx context.Context, r io.Reader, p *pace, s *rtpSender) error {
 		if err := p.wait(ctx, pts); err != nil {
 			return err
 		}
-		if err := s.send(n*int64(in.Header.Scale)*videoClock/int64(in.Header.Rate), frame, true); err != nil {
+		ticks := n * int64(in.Header.Scale) * videoClock / int64(in.Header.Rate)
+		if err := errors.Join(s.send(ticks, frame, true), s.reportDue(p.origin, time.Now())); err != nil {
 			return err
 		}
 	}
@@ -119,7 +159,7 @@ func sendAudio(ctx context.Context, r io.Reader, p *pace, s *rtpSender) error {
 		if err := p.wait(ctx, time.Duration(start)*time.Second/audioClock); err != nil {
 			return err
 		}
-		if err := s.send(start, packet, false); err != nil {
+		if err := errors.Join(s.send(start, packet, false), s.reportDue(p.origin, time.Now())); err != nil {
 			return err
 		}
 		start += opusFrame

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/packager"
+)
+
+// apiStream is a stream as /api/v1/streams tells it.
+type apiStream struct {
+	Name         string                   `json:"name"`
+	State        string                   `json:"state"` // starting, live, interrupted, ended or failed
+	Error        string                   `json:"error"` // why it failed, else ""
+	StartedAt    time.Time                `json:"startedAt"`
+	PlayableAt   time.Time                `json:"playableAt,omitzero"`
+	Publisher    *apiPublisher            `json:"publisher"` // null while nobody publishes
+	Renditions   []packager.RenditionInfo `json:"renditions"`
+	LadderReason string                   `json:"ladderReason"`
+	Encoder      apiEncoder               `json:"encoder"`
+	AVOffset     float64                  `json:"avOffset"` // seconds by which video was moved against audio to be in sync
+	Recording    *recordingState          `json:"recording"`
+	URLs         apiURLs                  `json:"urls"`
+}
+
+type apiPublisher struct {
+	Session   string    `json:"session"`
+	Connected bool      `json:"connected"`
+	Since     time.Time `json:"since"`
+	Bitrate   float64   `json:"bitrate"` // bit/s
+	RTT       float64   `json:"rtt"`     // seconds, 0 while unknown
+	Lost      uint64    `json:"lost"`    // packets
+	Video     *apiVideo `json:"video"`
+	Audio     *apiAudio `json:"audio"`
+}
+
+type apiVideo struct {
+	Codec  string  `json:"codec"`
+	Width  int     `json:"width"`
+	Height int     `json:"height"`
+	FPS    float64 `json:"fps"`
+}
+
+type apiAudio struct {
+	Codec string `json:"codec"`
+}
+
+type apiEncoder struct {
+	Speed    float64 `json:"speed"` // 1 is real time
+	FPS      float64 `json:"fps"`
+	Drops    uint64  `json:"drops"` // frames that ffmpeg was too slow for
+	Restarts int     `json:"restarts"`
+}
+
+type recordingState struct {
+	State string `json:"state"`
+	Error string `json:"error,omitempty"`
+	Path  string `json:"path"`
+	Bytes int64  `json:"bytes"`
+}
+
+type apiURLs struct {
+	HLS       string `json:"hls"`
+	DASH      string `json:"dash"`
+	Watch     string `json:"watch"`
+	Thumbnail string `json:"thumbnail"`
+}
+
+// serveStreams lists the streams that have not ended.
+func (s *service) serveStreams(w http.ResponseWriter, _ *http.Request) {
+	streams := []apiStream{}
+	for _, b := range s.all() {
+		if !b.over() {
+			streams = append(streams, s.describe(b))
+		}
+	}
+	writeJSON(w, map[string]any{"streams": streams})
+}
+
+// serveStream tells of one stream; for a while also of one that has ended, so that its page can say why.
+func (s *service) serveStream(w http.ResponseWriter, r *http.Request) {
+	if b := s.named(w, r); b != nil {
+		writeJSON(w, s.describe(b))
+	}
+}
+
+// serveKick ends the publisher's session; the stream goes on to wait for another as after any departure.
+func (s *service) serveKick(w http.ResponseWriter, r *http.Request) {
+	if b := s.named(w, r); b != nil {
+		if p := b.status.Load().Publisher; p != nil {
+			p.Close("ended by the operator")
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func (s *service) named(w http.ResponseWriter, r *http.Request) *broadcast {
+	stream := r.PathValue("stream")
+	if !streamGrammar.MatchString(stream) {
+		writeProblem(w, http.StatusBadRequest, "A stream's name is 1 to 64 letters, digits, - and _, beginning with a letter or digit.")
+		return nil
+	}
+	b := s.find(stream)
+	if b == nil {
+		w.Header().Set("Retry-After", "2")
+		writeProblem(w, http.StatusNotFound, "No stream of this name is live: publish to /whip/"+stream+" first.")
+	}
+	return b
+}
+
+// serveServer tells pages what they need to know before they publish.
+func (s *service) serveServer(w http.ResponseWriter, _ *http.Request) {
+	urls := []string{}
+	for _, server := range s.cfg.ICE.Servers {
+		urls = append(urls, server.URL)
+	}
+	writeJSON(w, map[string]any{
+		"version": buildVersion(), "authPublish": len(s.cfg.Auth.Publish) > 0, "iceServers": urls,
+		"ladderReason": s.reason, "linger": s.cfg.Linger.Seconds(),
+	})
+}
+
+func (s *service) describe(b *broadcast) apiStream {
+	st, info := b.status.Load(), b.Info()
+	live := "/live/" + b.name + "/"
+	return apiStream{
+		Name: b.name, State: st.State, Error: st.Error, StartedAt: b.started, PlayableAt: info.Playable,
+		Publisher: describePublisher(st), Renditions: info.Renditions, LadderReason: s.reason,
+		Encoder:   apiEncoder{st.Job.Progress.Speed, st.Job.Progress.FPS, encoderDrops(st.Job), st.Restarts},
+		AVOffset:  avOffset(st.Depay),
+		Recording: describeRecording(info.Recording),
+		URLs:      apiURLs{live + "index.m3u8", live + "manifest.mpd", "/watch/" + b.name, live + "thumbnail.jpg"},
+	}
+}
+
+func describePublisher(st *status) *apiPublisher {
+	if st.Publisher == nil {
+		return nil
+	}
+	stats := st.Publisher.Stats()
+	p := &apiPublisher{
+		Session: st.Publisher.ID(), Connected: st.Publisher.State() == ingest.StateConnected, Since: st.Publisher.Started(),
+		Bitrate: stats.Bitrate, RTT: stats.RTT.Seconds(),
+	}
+	for _, track := range stats.Tracks {
+		p.Lost += track.Lost
+	}
+	if st.VideoIn != 0 {
+		p.Video = &apiVideo{st.VideoIn.String(), st.Video.Width, st.Video.Height, st.Video.FPS}
+	}
+	if st.AudioIn != 0 {
+		p.Audio = &apiAudio{st.AudioIn.String()}
+	}
+	return p
+}
+
+func describeRecording(r *packager.RecordingInfo) *recordingState {
+	if r == nil {
+		return nil
+	}
+	return &recordingState{r.State, r.Error, "/recordings/" + r.Stream + "/" + r.Name + "/", r.Bytes}
+}

@@ -1,0 +1,336 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/packager"
+)
+
+const (
+	frameInterval = time.Second / 30       // pace of the fillers
+	statusEvery   = time.Second            // how old a status may be
+	drainWithin   = 8 * time.Second        // ffmpeg's time to write its last segments
+	restartAfter  = 500 * time.Millisecond // after ffmpeg's first failure in a row; doubles with each
+	maxRestarts   = 5                      // failures in a row after which a stream is given up
+	steadyAfter   = 10 * time.Second       // a run this long ends a row of failures
+	tapPackets    = 512                    // per track: 2 s of a 2.5 Mbit/s picture
+)
+
+// errReplaced is what a publisher's offer meets when the broadcast has just come to its end.
+var errReplaced = errors.New("the broadcast has ended")
+
+// broadcast carries one stream from its first publisher to its end: it reads the publisher's taps, has depay make
+// frames of them, and feeds ffmpeg and the source recording. It outlives its publishers, which come and go.
+//
+// Everything in it is used by the one goroutine of Run, but for offer, status and done.
+type broadcast struct {
+	service  *service
+	name     string
+	log      *slog.Logger
+	started  time.Time
+	timeline *packager.Timeline
+
+	publisher *feed         // nil while nobody publishes
+	away      time.Time     // since when nobody publishes
+	encoding  *encoding     // nil while no ffmpeg runs
+	source    *sourceWriter // nil when nothing is recorded
+	failures  int           // of ffmpeg in a row
+	retryAt   time.Time     // when the next ffmpeg starts, while encoding is nil
+	video     meter         // of the frames as received
+	restarts  int           // of ffmpeg
+
+	offers chan *ingest.Publisher
+	done   chan struct{} // closed when Run has returned
+	status atomic.Pointer[status]
+}
+
+// feed is whoever publishes to the broadcast now, with the taps of its tracks; a track that it does not send has none.
+type feed struct {
+	*ingest.Publisher
+	video, audio *ingest.Tap
+	media        bool // anything has arrived
+}
+
+func newBroadcast(s *service, name string) (*broadcast, error) {
+	timeline, err := s.packager.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("open the timeline of %s: %w", name, err)
+	}
+	b := &broadcast{
+		service: s, name: name, timeline: timeline,
+		log:     s.log.With("stream", name),
+		started: s.clock.Now(),
+		offers:  make(chan *ingest.Publisher),
+		done:    make(chan struct{}),
+	}
+	b.source = newSourceWriter(timeline.Recording(), b.log)
+	b.publishStatus(stateStarting, nil)
+	return b, nil
+}
+
+// offer hands a publisher over; errReplaced says that the broadcast has ended meanwhile and another must be made.
+func (b *broadcast) offer(ctx context.Context, p *ingest.Publisher) error {
+	select {
+	case b.offers <- p:
+		return nil
+	case <-b.done:
+		return errReplaced
+	case <-ctx.Done():
+		return errors.New("the stream is still ending: try again in a few seconds")
+	}
+}
+
+// Run carries the broadcast until its publisher has been away for longer than linger, it fails, or ctx ends.
+func (b *broadcast) Run(ctx context.Context) {
+	defer close(b.done)
+	b.log.Info("stream begins")
+	err := b.carry(ctx)
+	b.finish(err)
+}
+
+func (b *broadcast) carry(ctx context.Context) error {
+	fill, report := time.NewTicker(frameInterval), time.NewTicker(statusEvery)
+	defer fill.Stop()
+	defer report.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case p := <-b.offers:
+			b.take(p)
+		case <-b.publisher.videoReady():
+			b.drain(depay.Video, b.publisher.video)
+		case <-b.publisher.audioReady():
+			b.drain(depay.Audio, b.publisher.audio)
+		case err := <-b.encoding.exited():
+			if err := b.encodingEnded(err); err != nil {
+				return err
+			}
+		case <-fill.C:
+			if ended, err := b.tick(time.Now()); ended || err != nil {
+				return err
+			}
+		case <-report.C:
+			b.publishStatus(b.state(), nil)
+		}
+	}
+}
+
+// take makes p the publisher. The encoding goes on when it can read the same tracks; otherwise a new one begins.
+func (b *broadcast) take(p *ingest.Publisher) {
+	b.leave(time.Now())
+	b.publisher = &feed{Publisher: p}
+	var video, audio depay.Codec
+	for _, track := range p.Tracks() {
+		switch track.Kind() {
+		case ingest.KindVideo:
+			video, b.publisher.video = depay.VP8, track.Tap(tapPackets)
+		case ingest.KindAudio:
+			audio, b.publisher.audio = depay.Opus, track.Tap(tapPackets)
+		}
+	}
+	b.log.Info("publisher has come", "session", p.ID(), "video", video, "audio", audio)
+	if b.encoding != nil && !b.encoding.reads(video, audio) {
+		b.endEncoding()
+	}
+	if b.encoding == nil {
+		b.retryAt = time.Time{}
+		b.failures = 0
+	}
+	b.encode(video, audio)
+}
+
+// encode starts an encoding unless there is one. A failure to start counts like an early exit.
+func (b *broadcast) encode(video, audio depay.Codec) {
+	if b.encoding != nil {
+		return
+	}
+	e, err := b.service.startEncoding(b, video, audio)
+	if err != nil {
+		e = failedEncoding(video, audio, err)
+	}
+	b.encoding = e
+}
+
+// drain takes all that a tap holds, so that one wake-up serves many packets.
+func (b *broadcast) drain(kind depay.Kind, tap *ingest.Tap) {
+	for p, ok := tap.Next(); ok; p, ok = tap.Next() {
+		b.publisher.media = true
+		b.encoding.push(kind, p)
+		p.Release()
+	}
+}
+
+// tick fills the pipes, and sees what has changed: a publisher that left, a stream that nobody came back to, an ffmpeg to restart.
+func (b *broadcast) tick(now time.Time) (ended bool, err error) {
+	b.encoding.tick(now)
+	if b.publisher.gone() {
+		heard := b.publisher.media
+		b.leave(now)
+		if !heard && !b.timelineLives() {
+			return true, nil // it never connected: there is nothing to wait for
+		}
+	}
+	if b.publisher == nil && !b.away.IsZero() && now.Sub(b.away) >= b.service.cfg.Linger {
+		return true, nil
+	}
+	if b.encoding == nil && !b.retryAt.IsZero() && now.After(b.retryAt) {
+		b.retryAt = time.Time{}
+		b.encode(b.publisher.codecs())
+		b.publisher.requestKeyFrame()
+	}
+	return false, nil
+}
+
+// leave parts from the publisher; the fillers go on.
+func (b *broadcast) leave(now time.Time) {
+	if b.publisher == nil {
+		return
+	}
+	b.log.Info("publisher has left", "session", b.publisher.ID(), "reason", b.publisher.Err())
+	if b.publisher.video != nil {
+		b.drain(depay.Video, b.publisher.video)
+	}
+	if b.publisher.audio != nil {
+		b.drain(depay.Audio, b.publisher.audio)
+	}
+	b.publisher.close()
+	b.publisher, b.away = nil, now
+	b.encoding.detach(now)
+}
+
+// encodingEnded sees to an ffmpeg that exited by itself: the next one after a pause, or the end when it never worked.
+func (b *broadcast) encodingEnded(cause error) error {
+	if cause == nil {
+		cause = errors.New("ffmpeg ended by itself")
+	}
+	steady := time.Since(b.encoding.began) > steadyAfter
+	b.endEncoding()
+	if steady {
+		b.failures = 0
+	}
+	b.failures++
+	if !b.timelineLives() || b.failures > maxRestarts {
+		return cause
+	}
+	pause := restartAfter << (b.failures - 1)
+	b.restarts++
+	b.log.Warn("ffmpeg has failed, starting it again", "error", cause, "in", pause)
+	b.retryAt = time.Now().Add(pause)
+	if b.publisher == nil {
+		b.retryAt = time.Time{} // whoever publishes next starts it
+	}
+	return nil
+}
+
+func (b *broadcast) endEncoding() {
+	if b.encoding == nil {
+		return
+	}
+	b.encoding.end(b.log)
+	b.encoding = nil
+}
+
+// timelineLives tells whether viewers have ever had something to play.
+func (b *broadcast) timelineLives() bool {
+	select {
+	case <-b.timeline.Playable():
+		return true
+	default:
+		return false
+	}
+}
+
+// finish drains in the direction of the data: tap, pipes, ffmpeg, last segments, playlists, recording.
+func (b *broadcast) finish(cause error) {
+	if cause != nil {
+		b.log.Error("stream has failed", "error", cause)
+		if b.publisher != nil {
+			b.publisher.Close(cause.Error())
+		}
+	}
+	b.leave(time.Now())
+	b.endEncoding()
+	b.source.Close()
+	if err := b.timeline.End(); err != nil {
+		b.log.Error("end of the timeline", "error", err)
+	}
+	state := stateEnded
+	if cause != nil {
+		state = stateFailed
+	}
+	b.publishStatus(state, cause)
+	b.log.Info("stream has ended")
+}
+
+func (p *feed) videoReady() <-chan struct{} {
+	if p == nil || p.video == nil {
+		return nil
+	}
+	return p.video.Ready()
+}
+
+func (p *feed) audioReady() <-chan struct{} {
+	if p == nil || p.audio == nil {
+		return nil
+	}
+	return p.audio.Ready()
+}
+
+func (p *feed) codecs() (video, audio depay.Codec) {
+	if p != nil && p.video != nil {
+		video = depay.VP8
+	}
+	if p != nil && p.audio != nil {
+		audio = depay.Opus
+	}
+	return video, audio
+}
+
+func (p *feed) gone() bool {
+	if p == nil {
+		return false
+	}
+	select {
+	case <-p.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+func (p *feed) requestKeyFrame() {
+	if p == nil {
+		return
+	}
+	for _, track := range p.Tracks() {
+		if track.Kind() == ingest.KindVideo {
+			track.RequestKeyFrame()
+		}
+	}
+}
+
+// dropped counts the packets that this end was too slow for.
+func (p *feed) dropped() (packets uint64) {
+	for _, tap := range []*ingest.Tap{p.video, p.audio} {
+		if tap != nil {
+			packets += tap.Dropped()
+		}
+	}
+	return packets
+}
+
+func (p *feed) close() {
+	for _, tap := range []*ingest.Tap{p.video, p.audio} {
+		if tap != nil {
+			tap.Close()
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	benchRung    = "720p=1280x720@30:2800k"
+	benchSeconds = 15
+)
+
+// BenchmarkStream measures one 720p30 stream: what this program and its ffmpeg cost, beside ffmpeg doing the same from a
+// file at the same pace. One iteration takes about 40 s, so run it with -benchtime 1x.
+func BenchmarkStream(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		s := startService(b, "--ladder", benchRung)
+		idle := residentMiB(b, s.cmd.Process.Pid)
+		p := newBenchPublisher(b, s, "bench")
+		p.send()
+		time.Sleep(3 * time.Second)
+		ffmpegs := children(s.cmd.Process.Pid)
+		require.Len(b, ffmpegs, 1)
+		b.StartTimer()
+		own, encoder := cpuSeconds(b, s.cmd.Process.Pid), cpuSeconds(b, ffmpegs[0])
+		time.Sleep(benchSeconds * time.Second)
+		own, encoder = cpuSeconds(b, s.cmd.Process.Pid)-own, cpuSeconds(b, ffmpegs[0])-encoder
+		b.StopTimer()
+		memory := residentMiB(b, s.cmd.Process.Pid)
+		arguments := commandLine(b, ffmpegs[0])
+		p.stop()
+		s.stop()
+		alone := encodeAlone(b, arguments)
+		b.ReportMetric(own/benchSeconds*100, "own-%core")
+		b.ReportMetric(encoder/benchSeconds*100, "ffmpeg-%core")
+		b.ReportMetric(own/encoder*100, "own-%of-ffmpeg")
+		b.ReportMetric(alone*100, "alone-%core")
+		b.ReportMetric((own+encoder)/benchSeconds/alone, "together/alone")
+		b.ReportMetric(idle, "idle-MiB")
+		b.ReportMetric(memory, "MiB")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// BenchmarkFurtherStream measures the memory that a second stream adds.
+func BenchmarkFurtherStream(b *testing.B) {
+	for b.Loop() {
+		s := startService(b, "--ladder", smallRung)
+		first := newBenchPublisher(b, s, "first")
+		first.send()
+		time.Sleep(8 * time.Second)
+		one := residentMiB(b, s.cmd.Process.Pid)
+		second := newBenchPublisher(b, s, "second")
+		second.send()
+		time.Sleep(8 * time.Second)
+		b.ReportMetric(one, "first-MiB")
+		b.ReportMetric(residentMiB(b, s.cmd.Process.Pid)-one, "further-MiB")
+		b.ReportMetric(0, "ns/op")
+		first.stop()
+		second.stop()
+		s.stop()
+	}
+}
+
+// BenchmarkStart measures from the WHIP POST to the first playable manifests.
+func BenchmarkStart(b *testing.B) {
+	s := startService(b, "--ladder", oneRung)
+	var hls, dash time.Duration
+	i := 0
+	for b.Loop() {
+		i++
+		name := fmt.Sprintf("start-%d", i)
+		posted := time.Now()
+		p := newBenchPublisher(b, s, name)
+		done := make(chan time.Duration, 1)
+		go func() { done <- firstAnswer(s.base+"/live/"+name+"/manifest.mpd", posted) }()
+		p.send()
+		hls += firstAnswer(s.base+"/live/"+name+"/index.m3u8", posted)
+		dash += <-done
+		p.stop()
+	}
+	b.ReportMetric(hls.Seconds()/float64(i), "s-to-HLS")
+	b.ReportMetric(dash.Seconds()/float64(i), "s-to-DASH")
+	b.ReportMetric(0, "ns/op")
+	s.stop()
+}
+
+// firstAnswer asks for a manifest until there is one.
+func firstAnswer(url string, since time.Time) time.Duration {
+	for {
+		response, err := http.Get(url)
+		if err != nil {
+			return 0
+		}
+		response.Body.Close()
+		if response.StatusCode == http.StatusOK {
+			return time.Since(since)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// cpuSeconds is the CPU time that a process has used.
+func cpuSeconds(b *testing.B, pid int) float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	require.NoError(b, err)
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	const ticksPerSecond = 100 // USER_HZ on every Linux
+	return (user + system) / ticksPerSecond
+}
+
+func residentMiB(b *testing.B, pid int) float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	require.NoError(b, err)
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kilobytes, _ := strconv.ParseFloat(strings.Fields(value)[0], 64)
+			return kilobytes / 1024
+		}
+	}
+	return 0
+}
+
+func commandLine(b *testing.B, pid int) []string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	require.NoError(b, err)
+	return strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00")
+}
+
+// encodeAlone runs ffmpeg's command with files for its pipes, at the pace of the media, and returns the cores that it takes.
+func encodeAlone(b *testing.B, arguments []string) float64 {
+	directory := b.TempDir()
+	video, audio := filepath.Join(directory, "in.ivf"), filepath.Join(directory, "in.ogg")
+	require.NoError(b, encodeClip(video, audio, "1280x720", "2500k"))
+	var alone []string
+	for _, argument := range arguments[1:] {
+		switch {
+		case argument == "pipe:3":
+			argument = video
+		case argument == "pipe:4":
+			argument = audio
+		case strings.HasPrefix(argument, "/") && strings.Contains(argument, "/live/"):
+			argument = filepath.Join(directory, filepath.Base(argument))
+		case argument == "pipe": // of -protocol_whitelist
+			argument = "pipe,file"
+		case argument == "-f" && len(alone) < 20:
+			alone = append(alone, "-re")
+		}
+		alone = append(alone, argument)
+	}
+	command := exec.Command(arguments[0], alone...)
+	out, err := command.CombinedOutput()
+	require.NoError(b, err, "%s", out)
+	state := command.ProcessState
+	length, _ := strconv.ParseFloat(clipSeconds, 64)
+	return (state.UserTime() + state.SystemTime()).Seconds() / length
+}

@@ -1,0 +1,133 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// browser is a headless Chromium with a fake camera.
+type browser struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// startBrowser starts Chromium; it ends with the test.
+func startBrowser(t *testing.T) *browser {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.NoSandbox,
+		chromedp.ExecPath("/usr/bin/chromium"),
+		chromedp.Flag("use-fake-device-for-media-stream", true),
+		chromedp.Flag("use-fake-ui-for-media-stream", true),
+		chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
+		chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-gpu", true),
+		chromedp.Flag("mute-audio", false),
+		chromedp.Flag("disable-background-timer-throttling", true),
+		chromedp.Flag("disable-renderer-backgrounding", true),
+		chromedp.Flag("disable-backgrounding-occluded-windows", true),
+		chromedp.WindowSize(1280, 900),
+	)
+	allocator, release := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(release)
+	ctx, stop := chromedp.NewContext(allocator)
+	t.Cleanup(stop)
+	require.NoError(t, chromedp.Do(ctx), "start chromium")
+	return &browser{t, ctx}
+}
+
+// tab is one page of a browser.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+	log *output // console and exceptions
+}
+
+// open shows a URL in a new tab.
+func (b *browser) open(url string) *tab {
+	b.t.Helper()
+	ctx, stop := chromedp.NewContext(b.ctx)
+	b.t.Cleanup(stop)
+	p := &tab{b.t, ctx, &output{}}
+	require.NoError(b.t, chromedp.Do(ctx), "open a tab")
+	go p.listen(chromedp.Console(ctx))
+	require.NoError(b.t, chromedp.Do(ctx, chromedp.Navigate(url)), "open %s", url)
+	b.t.Cleanup(func() {
+		if b.t.Failed() {
+			b.t.Logf("console of %s:\n%s", url, p.log.tail(4000))
+			p.screenshot("failed")
+		}
+	})
+	return p
+}
+
+// listen keeps what the page writes to its console until the tab is closed.
+func (p *tab) listen(console iter.Seq2[chromedp.ConsoleMessage, error]) {
+	for message, err := range console {
+		if err != nil {
+			return
+		}
+		_, _ = p.log.Write([]byte(message.String() + "\n"))
+	}
+}
+
+// run evaluates JavaScript, waits for its promise, and decodes the result into value (nil for none).
+func (p *tab) run(script string, value any) {
+	p.t.Helper()
+	ctx, stop := context.WithTimeout(p.ctx, 30*time.Second)
+	defer stop()
+	asUser := func(parameters *runtime.EvaluateParams) { parameters.UserGesture = new(true) }
+	script = "(async () => JSON.stringify(await (" + script + ") ?? null))()"
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](script, chromedp.EvalAwaitPromise, asUser))
+	require.NoError(p.t, err, "%s", script)
+	if value != nil {
+		require.NoError(p.t, json.Unmarshal([]byte(text), value), "%s gave %s", script, text)
+	}
+}
+
+// wait evaluates JavaScript until it is true.
+func (p *tab) wait(what, condition string, within time.Duration) {
+	p.t.Helper()
+	deadline := time.Now().Add(within)
+	for {
+		var met bool
+		p.run("Boolean("+condition+")", &met)
+		if met {
+			return
+		}
+		require.True(p.t, time.Now().Before(deadline), "%s: not after %v: %s", what, within, condition)
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func (p *tab) click(selector string) {
+	p.t.Helper()
+	ctx, stop := context.WithTimeout(p.ctx, 10*time.Second)
+	defer stop()
+	require.NoError(p.t, chromedp.Do(ctx, chromedp.Click(chromedp.CSS(selector))), "click %s", selector)
+}
+
+// screenshot keeps a picture of the page in SLUICE_SCREENSHOTS, if that is set.
+func (p *tab) screenshot(name string) {
+	directory := os.Getenv("SLUICE_SCREENSHOTS")
+	if directory == "" {
+		return
+	}
+	if picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100)); err == nil {
+		name = sanitize(strings.ToLower(p.t.Name())) + "-" + name + ".png"
+		_ = os.WriteFile(filepath.Join(directory, name), picture, 0o644)
+	}
+}

@@ -1,0 +1,117 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/depay/ivf"
+	"github.com/sluice-live/sluice/depay/ogg"
+)
+
+const (
+	clipSeconds = "20"
+	flashEvery  = 2 * time.Second // a white picture and a beep, both 100 ms long, from 1 s on
+	// opusDelay is how late libopus puts the sound into its packets (RFC 7845 §4.2); the publisher takes it off the time stamps.
+	opusDelay = 312
+)
+
+// clip is encoded media whose flashes and beeps begin at the same instants.
+type clip struct {
+	video []sample // 90 kHz
+	audio []sample // 48 kHz
+}
+
+type sample struct {
+	pts  int64
+	data []byte
+}
+
+var (
+	makeClip      = sync.OnceValues(func() (*clip, error) { return newClip("640x480", "1500k") })
+	makeLargeClip = sync.OnceValues(func() (*clip, error) { return newClip("1280x720", "2500k") })
+)
+
+func newClip(size, bitrate string) (*clip, error) {
+	directory, err := os.MkdirTemp("", "sluice-clip-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(directory)
+	video, audio := filepath.Join(directory, "clip.ivf"), filepath.Join(directory, "clip.ogg")
+	if err := encodeClip(video, audio, size, bitrate); err != nil {
+		return nil, err
+	}
+	c := &clip{}
+	if c.video, err = readIVF(video); err != nil {
+		return nil, err
+	}
+	c.audio, err = readOgg(audio)
+	return c, err
+}
+
+// encodeClip writes VP8 in IVF and Opus in Ogg.
+func encodeClip(video, audio, size, bitrate string) error {
+	command := exec.Command("ffmpeg", "-loglevel", "error",
+		"-f", "lavfi", "-i", "testsrc2=s="+size+":r=30:d="+clipSeconds+",lutyuv=y=val*0.4,drawbox=c=white:t=fill:enable='lt(mod(t+1\\,2)\\,0.099)'",
+		"-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t+1\\,2)\\,0.1)':s=48000:c=stereo:d="+clipSeconds,
+		"-map", "0:v", "-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", bitrate, "-g", "30", "-error-resilient", "1", video,
+		"-map", "1:a", "-c:a", "libopus", "-b:a", "96k", "-application", "lowdelay", "-frame_duration", "20", audio)
+	out, err := command.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+}
+
+func readIVF(path string) (samples []sample, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	reader, err := ivf.NewReader(file)
+	if err != nil {
+		return nil, err
+	}
+	scale := 90000 * int64(reader.Header.Scale) / int64(reader.Header.Rate)
+	for {
+		pts, data, err := reader.Next()
+		if err == io.EOF {
+			return samples, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		samples = append(samples, sample{pts * scale, append([]byte(nil), data...)})
+	}
+}
+
+// readOgg reads packets of 20 ms each.
+func readOgg(path string) (samples []sample, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	reader, err := ogg.NewReader(file)
+	if err != nil {
+		return nil, err
+	}
+	for pts := int64(-opusDelay); ; pts += 960 {
+		_, data, err := reader.Next()
+		if err == io.EOF {
+			return samples, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		samples = append(samples, sample{pts, append([]byte(nil), data...)})
+	}
+}

@@ -1,0 +1,204 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+	"github.com/pion/webrtc/v4"
+	"github.com/stretchr/testify/require"
+)
+
+// publisher is a WHIP client that sends a clip as a script says, with sender reports that are exactly right. It answers no
+// NACK, so what the script loses is lost.
+type publisher struct {
+	t       testing.TB
+	pc      *webrtc.PeerConnection
+	session string // URL
+	video   *sender
+	audio   *sender
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+// sender sends one track.
+type sender struct {
+	track      *webrtc.TrackLocalStaticRTP
+	ssrc       uint32
+	rate       int64
+	samples    []sample
+	packetizer rtp.Packetizer
+	base       uint32        // RTP time stamp of time 0
+	delay      time.Duration // on the network
+	quiet      func(at time.Duration) bool
+	lose       func(at time.Duration) bool
+	frames     atomic.Uint64 // sent, whole or not
+}
+
+func never(time.Duration) bool { return false }
+
+// within makes a script that is true from one instant of the clip to another.
+func within(from, to time.Duration) func(time.Duration) bool {
+	return func(at time.Duration) bool { return at >= from && at < to }
+}
+
+// newPublisher negotiates; send starts the media.
+func newPublisher(t testing.TB, s *service, name string) *publisher {
+	t.Helper()
+	clip, err := makeClip()
+	require.NoError(t, err)
+	return publishClip(t, s, name, clip)
+}
+
+// newBenchPublisher sends 720p.
+func newBenchPublisher(t testing.TB, s *service, name string) *publisher {
+	t.Helper()
+	clip, err := makeLargeClip()
+	require.NoError(t, err)
+	return publishClip(t, s, name, clip)
+}
+
+func publishClip(t testing.TB, s *service, name string, clip *clip) *publisher {
+	t.Helper()
+	media := &webrtc.MediaEngine{}
+	require.NoError(t, media.RegisterDefaultCodecs())
+	settings := webrtc.SettingEngine{}
+	settings.SetIncludeLoopbackCandidate(true)
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(&interceptor.Registry{}), webrtc.WithSettingEngine(settings))
+	pc, err := api.NewPeerConnection(webrtc.Configuration{})
+	require.NoError(t, err)
+	p := &publisher{t: t, pc: pc}
+	p.video = p.addTrack(webrtc.MimeTypeVP8, 90000, 0, clip.video, &codecs.VP8Payloader{EnablePictureID: true})
+	p.audio = p.addTrack(webrtc.MimeTypeOpus, 48000, 2, clip.audio, &codecs.OpusPayloader{})
+	t.Cleanup(p.stop)
+	p.negotiate(s.base + "/whip/" + name)
+	return p
+}
+
+func (p *publisher) addTrack(mime string, rate uint32, channels uint16, samples []sample, payloader rtp.Payloader) *sender {
+	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: mime, ClockRate: rate, Channels: channels}, mime[:5], "clip")
+	require.NoError(p.t, err)
+	added, err := p.pc.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	require.NoError(p.t, err)
+	base := rand.Uint32()
+	return &sender{
+		track: track, rate: int64(rate), samples: samples, base: base, quiet: never, lose: never,
+		ssrc:       uint32(added.Sender().GetParameters().Encodings[0].SSRC),
+		packetizer: rtp.NewPacketizer(1200, 0, 0, payloader, rtp.NewRandomSequencer(), rate),
+	}
+}
+
+// negotiate exchanges offer and answer (RFC 9725 §4.2).
+func (p *publisher) negotiate(endpoint string) {
+	offer, err := p.pc.CreateOffer(nil)
+	require.NoError(p.t, err)
+	gathered := webrtc.GatheringCompletePromise(p.pc)
+	require.NoError(p.t, p.pc.SetLocalDescription(offer))
+	<-gathered
+	response, err := http.Post(endpoint, "application/sdp", bytes.NewBufferString(p.pc.LocalDescription().SDP))
+	require.NoError(p.t, err)
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	require.NoError(p.t, err)
+	require.Equal(p.t, http.StatusCreated, response.StatusCode, "%s", answer)
+	location, err := response.Location()
+	require.NoError(p.t, err)
+	p.session = location.String()
+	require.NoError(p.t, p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(answer)}))
+}
+
+// send starts both tracks at the same instant, once the connection stands; the clip is sent once.
+func (p *publisher) send() {
+	require.Eventually(p.t, func() bool { return p.pc.ConnectionState() == webrtc.PeerConnectionStateConnected }, 10*time.Second, 5*time.Millisecond)
+	ctx, cancel := context.WithCancel(context.Background())
+	p.cancel = cancel
+	start := time.Now().Add(50 * time.Millisecond)
+	for _, s := range []*sender{p.video, p.audio} {
+		p.running.Go(func() { s.run(ctx, start) })
+		p.running.Go(func() { s.report(ctx, p.pc, start) })
+	}
+}
+
+// sendAll sends the clip and waits for its end.
+func (p *publisher) sendAll() {
+	p.send()
+	end := time.Duration(p.video.samples[len(p.video.samples)-1].pts) * time.Second / 90000
+	time.Sleep(end + 500*time.Millisecond)
+}
+
+func (s *sender) run(ctx context.Context, start time.Time) {
+	for _, sample := range s.samples {
+		at := time.Duration(sample.pts) * time.Second / time.Duration(s.rate)
+		if !sleepUntil(ctx, start.Add(at+s.delay)) {
+			return
+		}
+		if s.quiet(at) {
+			continue
+		}
+		s.frames.Add(1)
+		lose := s.lose(at)
+		for _, packet := range s.packetizer.Packetize(sample.data, 0) {
+			packet.Timestamp = s.base + uint32(sample.pts)
+			if !lose {
+				_ = s.track.WriteRTP(packet)
+			}
+		}
+	}
+}
+
+// report sends a sender report each second: this instant of the wall clock is that instant of the media (RFC 3550 §6.4.1).
+func (s *sender) report(ctx context.Context, pc *webrtc.PeerConnection, start time.Time) {
+	for at := 300 * time.Millisecond; sleepUntil(ctx, start.Add(at+s.delay)); at += time.Second {
+		_ = pc.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{
+			SSRC: s.ssrc, NTPTime: ntp(start.Add(at)),
+			RTPTime: s.base + uint32(at*time.Duration(s.rate)/time.Second),
+		}})
+	}
+}
+
+func ntp(t time.Time) uint64 {
+	const from1900To1970 = 2_208_988_800
+	return uint64(t.Unix()+from1900To1970)<<32 | uint64(t.Nanosecond())<<32/1e9
+}
+
+func sleepUntil(ctx context.Context, t time.Time) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(time.Until(t)):
+		return true
+	}
+}
+
+// stop ends the session as a client does: DELETE (RFC 9725 §4.2), then the peer connection.
+func (p *publisher) stop() {
+	if p.session == "" {
+		return
+	}
+	request, err := http.NewRequest(http.MethodDelete, p.session, nil)
+	require.NoError(p.t, err)
+	if response, err := http.DefaultClient.Do(request); err == nil {
+		_ = response.Body.Close()
+	}
+	p.vanish()
+}
+
+// vanish ends the media without a word to the server.
+func (p *publisher) vanish() {
+	p.session = ""
+	if p.cancel != nil {
+		p.cancel()
+	}
+	p.running.Wait()
+	require.NoError(p.t, p.pc.Close())
+}

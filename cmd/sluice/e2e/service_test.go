@@ -1,0 +1,215 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	oneRung   = "480p=640x480@30:1200k"
+	smallRung = "240p=426x240@30:400k" // cheap enough for several at once
+)
+
+// service is a running `sluice serve`.
+type service struct {
+	t      testing.TB
+	cmd    *exec.Cmd
+	base   string // URL without a path
+	data   string
+	output *output
+	exited chan error
+}
+
+// startService runs the program on free ports of the loopback interface and waits until it says that it is ready. At the
+// end of the test it must stop within ten seconds and exit with 0.
+func startService(t testing.TB, args ...string) *service {
+	t.Helper()
+	return startServiceIn(t, t.TempDir(), args...)
+}
+
+func startServiceIn(t testing.TB, data string, args ...string) *service {
+	t.Helper()
+	s := &service{t: t, data: data, output: &output{}, exited: make(chan error, 1)}
+	args = append([]string{"serve", "--http-listen", "127.0.0.1:0", "--ice-udp", "127.0.0.1:0", "--data", data, "--record-min-free", "0"}, args...)
+	s.cmd = exec.Command(program, args...)
+	pipe, err := s.cmd.StdoutPipe()
+	require.NoError(t, err)
+	s.cmd.Stderr = s.output
+	require.NoError(t, s.cmd.Start())
+	found := make(chan string, 1)
+	go func() {
+		s.read(pipe, found)
+		s.exited <- s.cmd.Wait()
+	}()
+	t.Cleanup(s.stop)
+	select {
+	case s.base = <-found:
+	case err := <-s.exited:
+		s.exited <- err
+		t.Fatalf("the service did not start: %v\n%s", err, s.output)
+	case <-time.After(20 * time.Second):
+		t.Fatalf("the service is not ready after 20 s:\n%s", s.output)
+	}
+	return s
+}
+
+// read keeps all that is printed and finds the URL in it.
+func (s *service) read(pipe io.Reader, found chan<- string) {
+	lines := bufio.NewScanner(pipe)
+	for lines.Scan() {
+		_, _ = s.output.Write(append(lines.Bytes(), '\n'))
+		if _, url, ok := strings.Cut(lines.Text(), "Go live"); ok {
+			found <- strings.TrimSuffix(strings.TrimSpace(url), "/publish")
+		}
+	}
+}
+
+func (s *service) stop() {
+	if s.t.Failed() {
+		defer func() { s.t.Logf("the service printed:\n%s", s.output.tail(12_000)) }()
+	}
+	if s.cmd.Process.Signal(syscall.SIGTERM) != nil {
+		return // killed by the test
+	}
+	select {
+	case err := <-s.exited:
+		require.NoError(s.t, err, "the service must exit with 0")
+	case <-time.After(15 * time.Second):
+		_ = s.cmd.Process.Kill()
+		s.t.Error("the service had not stopped 15 s after SIGTERM")
+	}
+}
+
+// kill ends the service as kill -9 does.
+func (s *service) kill() {
+	require.NoError(s.t, s.cmd.Process.Kill())
+	<-s.exited
+}
+
+// get fetches a path of the service.
+func (s *service) get(path string) (int, http.Header, []byte) {
+	s.t.Helper()
+	response, err := http.Get(s.base + path)
+	require.NoError(s.t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(s.t, err)
+	return response.StatusCode, response.Header, body
+}
+
+// stream is what the API tells of a stream.
+type stream struct {
+	State     string
+	Error     string
+	Publisher *struct {
+		Connected bool
+		Video     *struct {
+			Codec         string
+			Width, Height int
+		}
+	}
+	Renditions []struct{ ID, Codec string }
+	Recording  *struct{ State, Path string }
+}
+
+func (s *service) stream(name string) (st stream) {
+	s.t.Helper()
+	status, _, body := s.get("/api/v1/streams/" + name)
+	if status == http.StatusOK {
+		require.NoError(s.t, json.Unmarshal(body, &st))
+	}
+	return st
+}
+
+// waitState waits until the API tells a state of the stream.
+func (s *service) waitState(name, state string, within time.Duration) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool { return s.stream(name).State == state }, within, 50*time.Millisecond,
+		"%s is not %s after %v, but %+v", name, state, within, s.stream(name))
+}
+
+// metric reads one sample of /metrics; name is the whole line up to the value.
+func (s *service) metric(name string) float64 {
+	s.t.Helper()
+	_, _, body := s.get("/metrics")
+	for line := range strings.Lines(string(body)) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			number, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			require.NoError(s.t, err)
+			return number
+		}
+	}
+	return 0
+}
+
+// recording waits for the stream's newest recording to be finished and returns its directory.
+func (s *service) recording(name string) string {
+	s.t.Helper()
+	var directory string
+	require.Eventually(s.t, func() bool {
+		found, _ := filepath.Glob(filepath.Join(s.data, "recordings", name, "*", "recording.json"))
+		if len(found) == 0 {
+			return false
+		}
+		text, err := os.ReadFile(found[len(found)-1])
+		directory = filepath.Dir(found[len(found)-1])
+		var info struct {
+			State string
+			MP4   bool
+		}
+		return err == nil && json.Unmarshal(text, &info) == nil && info.State != "recording" && info.MP4
+	}, 30*time.Second, 100*time.Millisecond, "the recording of %s is not finished", name)
+	return directory
+}
+
+// output collects what a process prints.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+func (o *output) tail(n int) string {
+	text := o.String()
+	return text[max(0, len(text)-n):]
+}
+
+// runToEnd runs the program until it exits by itself.
+func runToEnd(t *testing.T, args ...string) (printed string, status int) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
+	defer stop()
+	command := exec.CommandContext(ctx, program, args...)
+	out, err := command.CombinedOutput()
+	require.NoError(t, ctx.Err(), "the program goes on: %s", out)
+	if err != nil {
+		require.ErrorAs(t, err, new(*exec.ExitError))
+	}
+	return string(out), command.ProcessState.ExitCode()
+}

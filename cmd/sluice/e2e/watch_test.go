@@ -1,0 +1,146 @@
+package e2e
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// playback is how far a player is.
+type playback struct {
+	Time, Width, Frames, Audio float64
+	Error                      string
+}
+
+const playbackScript = `(() => { const v = document.querySelector("#video"); return {
+	time: v.currentTime, width: v.videoWidth, frames: v.getVideoPlaybackQuality().totalVideoFrames,
+	audio: v.webkitAudioDecodedByteCount, error: v.error ? v.error.message : ""}; })()`
+
+func (p *tab) playback() (state playback) {
+	p.t.Helper()
+	p.run(playbackScript, &state)
+	return state
+}
+
+// The way of a producer and a viewer through the pages: camera, HLS, DASH, the end.
+func TestPublishAndWatch(t *testing.T) {
+	s := startService(t, "--ladder", oneRung, "--linger", "2s")
+	browser := startBrowser(t)
+	studio := browser.open(s.base + "/publish?stream=camera")
+	studio.run(`document.querySelector("#resolution").value = "640x480"`, nil)
+	studio.click("#open")
+	studio.wait("preview", `document.querySelector("#preview").videoWidth > 0`, 10*time.Second)
+	studio.click("#start")
+	studio.wait("live", `document.querySelector("#badge").dataset.state === "live"`, 20*time.Second)
+	viewer := browser.open(s.base + "/watch/camera")
+	for _, protocol := range []string{"hls", "dash"} {
+		t.Run(protocol, func(t *testing.T) {
+			if protocol == "dash" {
+				viewer.run(`(() => { const p = document.querySelector("#protocol"); p.value = "dash"; p.dispatchEvent(new Event("change", {bubbles: true})); })()`, nil)
+				viewer.wait("player is dash.js", `window.sluice.stats().protocol === "dash"`, 10*time.Second)
+			}
+			viewer.requirePlaying(30 * time.Second)
+			viewer.screenshot(protocol)
+		})
+	}
+	studio.screenshot("publish")
+	studio.click("#stop")
+	viewer.wait("the page says that the stream has ended", `document.querySelector("#badge").dataset.state === "ended"`, 30*time.Second)
+	viewer.screenshot("ended")
+	list := browser.open(s.base + "/recordings")
+	list.wait("the recording is listed", `document.body.innerText.includes("camera")`, 10*time.Second)
+	list.screenshot("recordings")
+}
+
+// requirePlaying asserts that pictures and sound are decoded and the time goes on for a while, and that no fault is shown.
+func (p *tab) requirePlaying(during time.Duration) {
+	p.t.Helper()
+	p.wait("playing", `document.querySelector("#video").currentTime > 0 && document.querySelector("#video").videoWidth > 0`, 20*time.Second)
+	before, began := p.playback(), time.Now()
+	for time.Since(began) < during {
+		time.Sleep(time.Second)
+		now := p.playback()
+		require.Empty(p.t, now.Error)
+		var fault string
+		p.run(`document.querySelector("#fault").hidden ? "" : document.querySelector("#fault").innerText`, &fault)
+		require.Empty(p.t, fault)
+	}
+	after := p.playback()
+	p.t.Logf("in %v: %.1f s played, %.0f frames, %.0f bytes of sound, %.0f pixels wide", during,
+		after.Time-before.Time, after.Frames-before.Frames, after.Audio-before.Audio, after.Width)
+	require.Greater(p.t, after.Time-before.Time, during.Seconds()*0.7, "the time must go on")
+	require.Greater(p.t, after.Frames-before.Frames, during.Seconds()*10, "pictures must be decoded")
+	require.Greater(p.t, after.Audio-before.Audio, during.Seconds()*1000, "sound must be decoded")
+}
+
+// observed is what observe.js has seen and heard.
+type observed struct {
+	Frames, Read   int
+	Latencies      []float64 // ms
+	Flashes, Beeps []float64 // ms
+	Peak           float64
+}
+
+// The clock that a page paints into its picture is read back from what the players show.
+func TestClockInThePicture(t *testing.T) {
+	s := startService(t, "--ladder", oneRung, "--linger", "2s")
+	stage := httptest.NewServer(http.FileServer(http.Dir("testdata")))
+	defer stage.Close()
+	browser := startBrowser(t)
+	studio := browser.open(stage.URL + "/stage.html")
+	studio.run(`publish("`+s.base+`/whip/clock")`, nil)
+	s.waitState("clock", "live", 20*time.Second)
+	observe, err := os.ReadFile("testdata/observe.js")
+	require.NoError(t, err)
+	for _, protocol := range []string{"hls", "dash"} {
+		t.Run(protocol, func(t *testing.T) {
+			viewer := browser.open(s.base + "/watch/clock?protocol=" + protocol)
+			viewer.wait("playing", `document.querySelector("#video").currentTime > 0 && document.querySelector("#video").videoWidth > 0`, 20*time.Second)
+			viewer.run("(() => {"+string(observe)+"})()", nil)
+			viewer.run("observe(document.querySelector('#video'))", nil)
+			time.Sleep(20 * time.Second)
+			var seen observed
+			viewer.run("window.observed", &seen)
+			viewer.screenshot(protocol)
+			require.Greater(t, seen.Read, 200, "the clock was read in only %d of %d frames", seen.Read, seen.Frames)
+			slices.Sort(seen.Latencies)
+			t.Logf("latency p50 %.2f s, p99 %.2f s, over %d frames; sound against picture in this browser: %v", seen.Latencies[len(seen.Latencies)/2]/1000,
+				seen.Latencies[len(seen.Latencies)*99/100]/1000, seen.Read, late(seen))
+			require.Positive(t, seen.Latencies[0], "a picture cannot be seen before it was painted")
+			require.Less(t, seen.Latencies[len(seen.Latencies)/2], 15_000.0)
+			require.Greater(t, seen.Peak, 0.1, "the beep must be heard")
+			viewer.run("window.close()", nil)
+		})
+	}
+}
+
+// late is by how much each beep came after its flash.
+func late(seen observed) []time.Duration {
+	milliseconds := func(times []float64) (out []time.Duration) {
+		for _, at := range times {
+			out = append(out, time.Duration(at*float64(time.Millisecond)))
+		}
+		return out
+	}
+	return offsets(milliseconds(seen.Flashes), milliseconds(seen.Beeps))
+}
+
+// The echo page shows the picture that came back, and how long that took.
+func TestEchoPage(t *testing.T) {
+	s := startService(t)
+	page := startBrowser(t).open(s.base + "/echo")
+	page.click("#start")
+	page.wait("remote picture", `document.querySelector("#remote").videoWidth > 0 && document.querySelector("#remote").currentTime > 1`, 20*time.Second)
+	page.wait("round trip", `/[0-9]/.test(document.querySelector("#trip").innerText)`, 20*time.Second)
+	var trip string
+	page.run(`document.querySelector("#trip").innerText + ", median " + document.querySelector("#median").innerText`, &trip)
+	t.Log("round trip", trip)
+	page.screenshot("echo")
+	page.click("#stop")
+	require.Eventually(t, func() bool { return s.metric("sluice_sessions") == 0 }, 10*time.Second, 100*time.Millisecond)
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/transcode"
+)
+
+// encoding is one unbroken ffmpeg run with what feeds it and what it writes: a Depacketizer, a Job, an Epoch.
+// Its methods do nothing on a nil encoding, so that a broadcast between two runs need not ask.
+type encoding struct {
+	began        time.Time
+	video, audio depay.Codec
+	depay        *depay.Depacketizer
+	job          *transcode.Job
+	epoch        *packager.Epoch
+	exit         chan error // receives what Job.Run returned, once
+	cancel       context.CancelFunc
+	broadcast    *broadcast
+	zero         time.Time // instant of PTS 0, once a frame is out
+}
+
+// startEncoding opens an epoch and starts ffmpeg on it.
+func (s *service) startEncoding(b *broadcast, video, audio depay.Codec) (*encoding, error) {
+	e := &encoding{began: time.Now(), video: video, audio: audio, broadcast: b, exit: make(chan error, 1)}
+	var err error
+	e.depay, err = depay.New(depay.Options{
+		Video: video, Audio: audio,
+		FrameInterval:   frameInterval,
+		Emit:            e.emit,
+		RequestKeyFrame: func() { b.publisher.requestKeyFrame() },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up the depacketizer: %w", err)
+	}
+	options := transcode.Options{
+		FFmpeg: s.cfg.FFmpeg,
+		Video:  video, Audio: audio,
+		Ladder:  s.ladder,
+		Segment: s.cfg.Segment, Part: s.cfg.Part, Window: ffmpegWindow(s.cfg),
+		Logger:          b.log, Thumbnail: -1,
+		RequestKeyFrame: func() { b.publisher.requestKeyFrame() },
+	}
+	if e.epoch, err = b.timeline.BeginEpoch(packager.EpochOptions{Renditions: renditions(options)}); err != nil {
+		return nil, fmt.Errorf("begin an epoch: %w", err)
+	}
+	options.Dir = e.epoch.Dir()
+	if e.job, err = transcode.NewJob(options); err != nil {
+		_ = e.epoch.End()
+		return nil, fmt.Errorf("set up ffmpeg: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	e.cancel = cancel
+	go func() { e.exit <- e.job.Run(ctx) }()
+	return e, nil
+}
+
+// failedEncoding stands for an encoding that could not start; it has exited already.
+func failedEncoding(video, audio depay.Codec, cause error) *encoding {
+	e := &encoding{began: time.Now(), video: video, audio: audio, exit: make(chan error, 1)}
+	e.exit <- cause
+	return e
+}
+
+// ffmpegWindow is how much ffmpeg keeps: far more than is listed, since only the packager may delete.
+func ffmpegWindow(cfg Config) time.Duration {
+	return max(5*cfg.Window, transcode.DefaultWindow)
+}
+
+// emit takes each frame from the depacketizer: all of them go to ffmpeg, the real ones to the source recording.
+func (e *encoding) emit(f depay.Frame) {
+	if e.zero.IsZero() {
+		e.zero, _ = e.depay.Zero()
+		e.epoch.SetZero(e.broadcast.service.clock.At(e.zero))
+	}
+	// An error here means that ffmpeg has gone, which exited tells with the reason.
+	_ = e.job.WriteFrame(f)
+	if !f.Filler {
+		e.broadcast.source.write(f, e.zero, e.video, e.audio)
+		e.broadcast.video.count(f)
+	}
+}
+
+// push hands one packet of the tap to the depacketizer.
+func (e *encoding) push(kind depay.Kind, p *ingest.Packet) {
+	switch {
+	case e == nil || e.job == nil:
+	case p.Report != nil:
+		e.depay.SenderReport(kind, p.Report.NTP, p.Report.RTPTime, p.Arrival)
+	default:
+		e.depay.Push(kind, &p.RTP, p.Arrival)
+	}
+}
+
+func (e *encoding) tick(now time.Time) {
+	if e != nil && e.job != nil && (!e.zero.IsZero() || e.broadcast.publisher.heard()) {
+		e.depay.Tick(now)
+	}
+}
+
+func (e *encoding) detach(now time.Time) {
+	if e != nil && e.job != nil {
+		e.depay.Detach(now)
+	}
+}
+
+func (e *encoding) reads(video, audio depay.Codec) bool { return e.video == video && e.audio == audio }
+
+// exited receives once when ffmpeg has gone.
+func (e *encoding) exited() <-chan error {
+	if e == nil {
+		return nil
+	}
+	return e.exit
+}
+
+// end closes ffmpeg's inputs, waits for its last segments and closes the epoch.
+func (e *encoding) end(log *slog.Logger) {
+	if e.job == nil {
+		return
+	}
+	e.job.CloseInput()
+	deadline := time.AfterFunc(drainWithin, e.cancel)
+	defer deadline.Stop()
+	if err := e.job.Wait(); err != nil {
+		log.Warn("ffmpeg ended with an error", "error", err)
+	}
+	e.cancel()
+	if err := e.epoch.End(); err != nil {
+		log.Error("end of the epoch", "error", err)
+	}
+}
+
+func (p *feed) heard() bool { return p != nil && p.media }
+
+// renditions describes to the packager what ffmpeg is going to write.
+func renditions(o transcode.Options) []packager.Rendition {
+	var renditions []packager.Rendition
+	for _, r := range o.Representations() {
+		if r.Audio {
+			renditions = append(renditions, packager.Rendition{ID: "audio", Rep: r.ID, Bitrate: r.Bitrate})
+			continue
+		}
+		renditions = append(renditions, packager.Rendition{
+			ID: r.Rendition.Name, Rep: r.ID, Video: true, Bitrate: r.Bitrate,
+			Width: r.Rendition.Width, Height: r.Rendition.Height, FPS: float64(r.Rendition.FPS),
+		})
+	}
+	return renditions
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/transcode"
+)
+
+// metricsHandler serves everything that is counted, in Prometheus' format. Nothing is counted twice: a scrape reads the
+// same status that the API tells.
+func (s *service) metricsHandler() http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		streamCollector{s},
+	)
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+// streamCollector collects the metrics of all broadcasts that have not ended.
+type streamCollector struct{ service *service }
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("sluice_"+name, help, append([]string{"stream"}, labels...), nil)
+}
+
+var (
+	descStreams = prometheus.NewDesc("sluice_streams", "Streams by state.", []string{"state"}, nil)
+
+	descBitrate  = describe("publisher_bitrate", "What the publisher sends, in bit/s.")
+	descRTT      = describe("publisher_rtt_seconds", "Round trip to the publisher; 0 while unknown.")
+	descPLIs     = describe("publisher_key_frame_requests_total", "Key frames asked for.")
+	descNACKs    = describe("publisher_nacks_total", "Packets asked for again.")
+	descTapDrops = describe("tap_dropped_packets_total", "Packets that the pipeline was too slow for.")
+
+	descPackets  = describe("depay_packets_total", "RTP packets.", "kind")
+	descLost     = describe("depay_lost_packets_total", "RTP packets given up.", "kind")
+	descIn       = describe("depay_frames_in_total", "Frames begun by the publisher.", "kind")
+	descOut      = describe("depay_frames_out_total", "Frames passed on.", "kind")
+	descDropped  = describe("depay_frames_dropped_total", "Frames dropped.", "kind", "reason")
+	descFillers  = describe("depay_fillers_total", "Repeat frames and silence made.", "kind")
+	descAVOffset = describe("av_offset_seconds", "By how much sender reports have moved video against audio.")
+	descDrift    = describe("clock_drift_ppm", "How much the publisher's clock loses against this machine's.")
+
+	descSpeed    = describe("encoder_speed", "Seconds of media that ffmpeg makes in a second.")
+	descLag      = describe("encoder_lag_seconds", "Media handed to ffmpeg that it has not written yet.")
+	descEncDrops = describe("encoder_dropped_frames_total", "Frames that ffmpeg was too slow for.")
+	descRestarts = describe("encoder_restarts_total", "ffmpeg runs before this one.")
+
+	descSegments = describe("segments_total", "Segments listed.")
+	descParts    = describe("parts_total", "Fragments seen.")
+	descGaps     = describe("gaps_total", "Segments listed as missing.")
+	descBytes    = describe("segment_bytes_total", "Bytes of the segments listed.")
+	descLatency  = describe("segment_latency_seconds", "From the end of the newest segment's media to its listing.")
+)
+
+// Describe sends nothing: what there is depends on the streams.
+func (streamCollector) Describe(chan<- *prometheus.Desc) {}
+
+func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
+	states := map[string]int{stateStarting: 0, stateLive: 0, stateInterrupted: 0}
+	for _, b := range c.service.all() {
+		if b.over() {
+			continue
+		}
+		st := b.status.Load()
+		states[st.State]++
+		e := emitter{ch, b.name}
+		e.publisher(st)
+		e.depay(st.Depay)
+		e.encoder(st)
+		e.packager(b)
+	}
+	for state, n := range states {
+		ch <- prometheus.MustNewConstMetric(descStreams, prometheus.GaugeValue, float64(n), state)
+	}
+}
+
+// emitter sends the metrics of one stream.
+type emitter struct {
+	ch     chan<- prometheus.Metric
+	stream string
+}
+
+func (e emitter) gauge(d *prometheus.Desc, value float64) {
+	e.ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, e.stream)
+}
+
+func (e emitter) counter(d *prometheus.Desc, value uint64, labels ...string) {
+	e.ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), append([]string{e.stream}, labels...)...)
+}
+
+func (e emitter) publisher(st *status) {
+	e.counter(descTapDrops, st.Dropped)
+	if st.Publisher == nil {
+		return
+	}
+	stats := st.Publisher.Stats()
+	e.gauge(descBitrate, stats.Bitrate)
+	e.gauge(descRTT, stats.RTT.Seconds())
+	e.counter(descPLIs, stats.PLIs)
+	e.counter(descNACKs, stats.NACKs)
+}
+
+func (e emitter) depay(stats depay.Stats) {
+	for kind, track := range map[string]depay.TrackStats{"video": stats.Video, "audio": stats.Audio} {
+		e.counter(descPackets, track.Packets, kind)
+		e.counter(descLost, track.Lost, kind)
+		e.counter(descIn, track.FramesIn, kind)
+		e.counter(descOut, track.FramesOut, kind)
+		e.counter(descFillers, track.Fillers, kind)
+		for reason := range depay.DropReasons {
+			e.counter(descDropped, track.Dropped[reason], kind, reason.String())
+		}
+	}
+	e.gauge(descAVOffset, avOffset(stats))
+	e.gauge(descDrift, stats.DriftPPM)
+}
+
+func (e emitter) encoder(st *status) {
+	e.gauge(descSpeed, st.Job.Progress.Speed)
+	e.gauge(descLag, st.Job.Progress.Lag.Seconds())
+	e.counter(descEncDrops, encoderDrops(st.Job))
+	e.counter(descRestarts, uint64(st.Restarts))
+}
+
+func (e emitter) packager(b *broadcast) {
+	info := b.Info()
+	e.counter(descSegments, info.Segments)
+	e.counter(descParts, info.Parts)
+	e.counter(descGaps, info.Gaps)
+	e.counter(descBytes, info.Bytes)
+	e.gauge(descLatency, info.Latency.Seconds())
+}
+
+// avOffset in seconds.
+func avOffset(stats depay.Stats) float64 {
+	return float64(stats.AVOffset) / float64(depay.VP8.ClockRate())
+}
+
+// encoderDrops counts the frames that ffmpeg was too slow for.
+func encoderDrops(stats transcode.Stats) uint64 { return stats.Video.Dropped + stats.Audio.Dropped }

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/transcode"
+)
+
+const (
+	offerWithin  = 5 * time.Second // how long a publisher waits for the broadcast before it to end
+	rememberFor  = 5 * time.Minute // how long the API tells of a stream that has ended
+	maxRemember  = 256             // streams that have ended, at most
+	recordingDir = "recordings"
+	liveDir      = "live"
+	tlsDir       = "tls"
+)
+
+// service joins the stages: publishers from ingest, a broadcast for each stream, the packager that serves what they make.
+type service struct {
+	cfg      Config
+	log      *slog.Logger
+	clock    wallClock
+	ladder   transcode.Ladder
+	reason   string // why this ladder
+	ingest   *ingest.Server
+	packager *packager.Packager
+
+	running sync.WaitGroup // one for each broadcast
+
+	mu         sync.Mutex
+	ctx        context.Context // ends all broadcasts; nil before Run
+	broadcasts map[string]*broadcast
+}
+
+// newService binds the media sockets and opens the data directory. Errors of either are the operator's to mend.
+func newService(ctx context.Context, cfg Config, log *slog.Logger) (*service, error) {
+	if _, err := transcode.Probe(ctx, cfg.FFmpeg); err != nil {
+		return nil, err
+	}
+	s := &service{cfg: cfg, log: log, clock: newWallClock(), broadcasts: map[string]*broadcast{}}
+	s.chooseLadder(ctx)
+	var err error
+	if s.packager, err = packager.New(s.packagerOptions()); err != nil {
+		return nil, wrongUsage(fmt.Errorf("open the data directory: %w", err))
+	}
+	if s.ingest, err = ingest.New(s.ingestOptions()); err != nil {
+		return nil, wrongUsage(fmt.Errorf("open the media sockets: %w", err))
+	}
+	return s, nil
+}
+
+func (s *service) packagerOptions() packager.Options {
+	return packager.Options{
+		LiveDir: filepath.Join(s.cfg.Data, liveDir), RecordingsDir: filepath.Join(s.cfg.Data, recordingDir),
+		Segment: s.cfg.Segment, Part: s.cfg.Part, Window: s.cfg.Window, Linger: s.cfg.Linger,
+		Record: s.cfg.Record.Enabled, Keep: s.cfg.Record.Keep, MaxBytes: s.cfg.Record.MaxBytes, MinFree: s.cfg.Record.MinFree,
+		Remux: s.remux, Wall: s.clock.Now, Logger: s.log,
+	}
+}
+
+func (s *service) ingestOptions() ingest.Options {
+	options := ingest.Options{
+		UDPListen: s.cfg.ICEUDP(), TCPListen: s.cfg.ICETCP(),
+		Logger:     s.log,
+		MaxStreams: s.cfg.Limits.Streams, MaxSessionsPerAddress: s.cfg.Limits.SessionsPerAddress, MaxSDP: s.cfg.Limits.RequestBytes,
+		OnPublish: s.publish,
+	}
+	for _, ip := range s.cfg.ICE.PublicIP {
+		options.PublicIPs = append(options.PublicIPs, ip.String())
+	}
+	for _, server := range s.cfg.ICE.Servers {
+		options.ICEServers = append(options.ICEServers, ingest.ICEServer{
+			URLs: []string{server.URL}, Username: server.Username, Credential: string(server.Credential),
+		})
+	}
+	return options
+}
+
+// chooseLadder takes the configured ladder, or cuts the default one to this machine.
+func (s *service) chooseLadder(ctx context.Context) {
+	if len(s.cfg.Ladder) == 0 {
+		s.ladder, s.reason = transcode.ChooseLadder(ctx, s.cfg.FFmpeg, transcode.DefaultLadder())
+		return
+	}
+	for _, rung := range s.cfg.Ladder {
+		s.ladder = append(s.ladder, transcode.Rendition{
+			Name: rung.Name, Width: rung.Width, Height: rung.Height, FPS: rung.FPS, Bitrate: rung.Bitrate,
+		})
+	}
+	s.reason = "The ladder is the configured one."
+}
+
+// remux makes the MP4 of a recording.
+func (s *service) remux(ctx context.Context, inputs []packager.RemuxInput, out string) error {
+	runs := make([]transcode.RemuxInput, 0, len(inputs))
+	for _, input := range inputs {
+		runs = append(runs, transcode.RemuxInput(input))
+	}
+	return transcode.Remux(ctx, s.cfg.FFmpeg, runs, out)
+}
+
+// Run carries the service until ctx ends; then it drains: streams end, playlists get their ending, recordings are closed.
+func (s *service) Run(ctx context.Context) error {
+	// What the broadcasts rely on ends after them.
+	stages, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	s.mu.Lock()
+	s.ctx = ctx
+	s.mu.Unlock()
+	results := make(chan error, 2)
+	go func() { results <- s.packager.Run(stages) }()
+	go func() { results <- s.ingest.Run(stages) }()
+	var errs []error
+	pending := 2
+	select {
+	case <-ctx.Done():
+	case err := <-results:
+		errs = append(errs, err, errors.New("a stage of the service ended by itself"))
+		pending--
+	}
+	s.running.Wait()
+	stop()
+	for ; pending > 0; pending-- {
+		errs = append(errs, <-results)
+	}
+	return errors.Join(errs...)
+}
+
+// publish hands a publisher to its stream's broadcast, and begins one where there is none.
+func (s *service) publish(p *ingest.Publisher) error {
+	ctx, cancel := context.WithTimeout(context.Background(), offerWithin)
+	defer cancel()
+	for {
+		b, err := s.broadcast(p.Stream())
+		if err != nil {
+			return err
+		}
+		if err := b.offer(ctx, p); !errors.Is(err, errReplaced) {
+			return err
+		}
+	}
+}
+
+// broadcast finds the stream's broadcast, or begins one when there is none or the last has ended.
+func (s *service) broadcast(stream string) (*broadcast, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx == nil || s.ctx.Err() != nil {
+		return nil, errors.New("the service is stopping: try again when it is back")
+	}
+	if b := s.broadcasts[stream]; b != nil && !b.over() {
+		return b, nil
+	}
+	s.forget(time.Now())
+	b, err := newBroadcast(s, stream)
+	if err != nil {
+		return nil, err
+	}
+	s.broadcasts[stream] = b
+	ctx := s.ctx
+	s.running.Go(func() { b.Run(ctx) })
+	return b, nil
+}
+
+// over tells whether the broadcast has come to its end.
+func (b *broadcast) over() bool {
+	select {
+	case <-b.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// forget drops what ended long ago, and the oldest of what ended when there is too much of it.
+func (s *service) forget(now time.Time) {
+	var ended []*broadcast
+	for name, b := range s.broadcasts {
+		switch {
+		case !b.over():
+		case now.Sub(b.status.Load().At) > rememberFor:
+			delete(s.broadcasts, name)
+		default:
+			ended = append(ended, b)
+		}
+	}
+	if len(ended) <= maxRemember {
+		return
+	}
+	slices.SortFunc(ended, func(a, b *broadcast) int { return a.status.Load().At.Compare(b.status.Load().At) })
+	for _, b := range ended[:len(ended)-maxRemember] {
+		delete(s.broadcasts, b.name)
+	}
+}
+
+// find gives the stream's broadcast, or nil.
+func (s *service) find(stream string) *broadcast {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.broadcasts[stream]
+}
+
+// all lists the broadcasts by name, those that ended a while ago too.
+func (s *service) all() []*broadcast {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget(time.Now())
+	list := make([]*broadcast, 0, len(s.broadcasts))
+	for _, b := range s.broadcasts {
+		list = append(list, b)
+	}
+	slices.SortFunc(list, func(a, b *broadcast) int { return strings.Compare(a.name, b.name) })
+	return list
+}

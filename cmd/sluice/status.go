@@ -1,0 +1,64 @@
+package main
+
+import (
+	"time"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/transcode"
+)
+
+// States of a stream, as the API tells them.
+const (
+	stateStarting    = "starting"    // a publisher has come, nothing is playable yet
+	stateLive        = "live"        // playable and fed
+	stateInterrupted = "interrupted" // playable, waiting for its publisher to return
+	stateEnded       = "ended"       // over
+	stateFailed      = "failed"      // over, with an error
+)
+
+// status is what others may know of a broadcast: an immutable copy that its goroutine renews every second.
+type status struct {
+	State     string
+	Error     string
+	Publisher *ingest.Publisher // nil while nobody publishes
+	Video     measured
+	VideoIn   depay.Codec
+	AudioIn   depay.Codec
+	Depay     depay.Stats
+	Job       transcode.Stats
+	Dropped   uint64 // packets that the pipeline was too slow for
+	Restarts  int    // of ffmpeg
+	At        time.Time
+}
+
+func (b *broadcast) state() string {
+	switch {
+	case !b.timelineLives():
+		return stateStarting
+	case b.publisher == nil:
+		return stateInterrupted
+	default:
+		return stateLive
+	}
+}
+
+func (b *broadcast) publishStatus(state string, cause error) {
+	s := status{State: state, Video: b.video.measure(time.Now()), Restarts: b.restarts, At: time.Now()}
+	if cause != nil {
+		s.Error = cause.Error()
+	}
+	if e := b.encoding; e != nil && e.job != nil {
+		s.Depay, s.Job = e.depay.Stats(), e.job.Stats()
+	}
+	if p := b.publisher; p != nil {
+		s.Publisher = p.Publisher
+		s.Dropped = p.dropped()
+	}
+	s.VideoIn, s.AudioIn = b.publisher.codecs()
+	b.status.Store(&s)
+}
+
+// Info is the packager's side of the broadcast.
+func (b *broadcast) Info() packager.Info { return b.timeline.Info() }
