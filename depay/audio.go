@@ -1,12 +1,15 @@
 package depay
 
-import (
-	"bytes"
-)
+import "bytes"
 
-// concealable is how much longer than one packet a hole may be that is left to the decoder: 5 ms for the clock's
-// corrections.
-const concealable = 48 * 5
+const (
+	// concealable is how much longer than one packet a hole may be that is left to the decoder: 5 ms for the clock's
+	// corrections.
+	concealable = 48 * 5
+
+	// rounding is how far silence may reach into the packet after it, so that a hole of n packets takes n.
+	rounding = 48
+)
 
 // audioTrack emits Opus packets, and silence where there are none.
 type audioTrack struct {
@@ -56,7 +59,7 @@ func (a *audioTrack) emitSound(f Frame) {
 		a.stats.drop(DropTooLate, 1)
 		return
 	case f.PTS-a.end > f.Duration+concealable:
-		a.fill(f.PTS)
+		a.fill(f.PTS + rounding)
 	}
 	f.Data = bytes.Clone(f.Data)
 	a.end = f.PTS + f.Duration

@@ -79,26 +79,20 @@ func (c *clock) advance(at time.Duration) {
 // the later of the two: the map has to suit the track that takes longest.
 func (c *clock) correct() {
 	var late [kinds]time.Duration
-	var known [kinds]bool
 	for k := range c.lanes {
-		late[k], known[k] = c.lanes[k].lateness()
-		if known[k] && late[k] > maxSkew { // its sender stopped counting, and went on
-			c.lanes[k].offset.step(late[k])
-			c.lanes[k].related, c.lanes[k].reported = false, false
+		late[k] = c.lanes[k].lateness()
+		if late[k] > maxSkew {
+			c.lanes[k].rewind(late[k])
 			late[k] = 0
 		}
 		c.lanes[k].transit.roll()
 	}
 	if c.synchronized() {
-		if known[Audio] && (!known[Video] || late[Audio] > late[Video]) {
-			late[Video] = late[Audio]
-		}
-		late[Audio] = late[Video]
-		known[Video] = known[Video] || known[Audio]
-		known[Audio] = known[Video]
+		both := max(late[Video], late[Audio])
+		late = [kinds]time.Duration{both, both}
 	}
 	for k := range c.lanes {
-		if known[k] {
+		if late[k] != unknown {
 			c.track(&c.lanes[k], late[k])
 		}
 	}

@@ -37,7 +37,8 @@ type Depacketizer struct {
 	pushed  bool // a packet has come
 	startBy time.Duration
 
-	keyRequested time.Duration // when a key frame was last asked for, or a source began that will send one by itself
+	videoSince   time.Duration // when the source of video began
+	keyRequested time.Duration // when a key frame was last asked for
 }
 
 // New returns a Depacketizer. The error is that of Options.Validate.
@@ -113,7 +114,7 @@ func (d *Depacketizer) Tick(now time.Time) {
 	}
 	d.video.pop(at - d.opts.ReorderWindow)
 	d.audio.pop(at - d.opts.ReorderWindow)
-	if d.video.assembler.waiting {
+	if d.video.assembler.waiting && at-d.videoSince >= keyRequestInterval { // a source begins with a key frame unasked
 		d.requestKeyFrame(at)
 	}
 	if !d.running && at >= d.startBy {
@@ -167,7 +168,7 @@ func (d *Depacketizer) attach(t *track, ssrc uint32, at time.Duration) {
 	t.live, t.ssrc = true, ssrc
 	t.stats.Sources++
 	if t.kind == Video {
-		d.keyRequested = at
+		d.videoSince, d.keyRequested = at, at-keyRequestInterval
 	}
 }
 
@@ -213,8 +214,9 @@ func (d *Depacketizer) elapsed(t time.Time) time.Duration {
 // pts converts an instant to the time since PTS 0.
 func (d *Depacketizer) pts(instant time.Duration, c Codec) int64 { return ticks(instant-d.zero, c) }
 
-// ticks converts a duration to units of the codec's clock rate.
+// ticks converts a duration to units of the codec's clock rate, rounded to the nearest.
 func ticks(t time.Duration, c Codec) int64 {
 	rate := c.ClockRate()
-	return int64(t/time.Second)*rate + int64(t%time.Second)*rate/int64(time.Second)
+	fraction := int64(t%time.Second)*rate + int64(time.Second)/2
+	return int64(t/time.Second)*rate + fraction/int64(time.Second)
 }

@@ -1,6 +1,9 @@
 package depay
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Kind tells the two tracks of a publisher apart.
 type Kind uint8
@@ -78,4 +81,10 @@ type Frame struct {
 
 	// Data is one whole coded frame without RTP framing. It belongs to the receiver.
 	Data []byte
+}
+
+// Time returns PTS as a duration, without overflow for as long as a duration can tell.
+func (f Frame) Time() time.Duration {
+	rate := f.Codec.ClockRate()
+	return time.Duration(f.PTS/rate)*time.Second + time.Duration(f.PTS%rate)*time.Second/time.Duration(rate)
 }

@@ -73,10 +73,22 @@ func (l *lane) media(ticks int64) time.Duration {
 // final is what is added to media time once all slewing is done.
 func (l *lane) final() time.Duration { return l.offset.target + l.skew.target }
 
-// lateness returns how much later than the map says the fastest of the recent packets came; false when there were too few.
-func (l *lane) lateness() (time.Duration, bool) {
+// unknown is the lateness of a lane with too few packets; less than all others.
+const unknown = time.Duration(math.MinInt64)
+
+// lateness returns how much later than the map says the fastest of the recent packets came.
+func (l *lane) lateness() time.Duration {
 	least, ok := l.transit.least()
-	return least - l.final(), ok && l.anchored
+	if !ok || !l.anchored {
+		return unknown
+	}
+	return least - l.final()
+}
+
+// rewind starts the map anew after its sender stopped counting for so long, and then went on.
+func (l *lane) rewind(late time.Duration) {
+	l.offset.step(late)
+	l.related, l.reported = false, false
 }
 
 // slew is a duration that moves to its target at a bounded rate.
@@ -90,7 +102,7 @@ func (s *slew) advance(limit time.Duration) {
 	s.value += min(max(s.target-s.value, -limit), limit)
 }
 
-// envelope is a minimum filter over the present window and the one before.
+// envelope is a minimum filter over the present window and the last one before it in which anything came.
 type envelope struct{ present, before time.Duration }
 
 const never = time.Duration(math.MaxInt64)
@@ -104,4 +116,8 @@ func (e *envelope) least() (time.Duration, bool) {
 	return min(e.present, e.before), e.present != never && e.before != never
 }
 
-func (e *envelope) roll() { e.before, e.present = e.present, never }
+func (e *envelope) roll() {
+	if e.present != never {
+		e.before, e.present = e.present, never
+	}
+}

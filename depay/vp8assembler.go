@@ -126,7 +126,7 @@ func (a *vp8Assembler) close() {
 	a.open = false
 	h := a.judge()
 	if !a.bad {
-		a.waiting = false
+		a.waiting, a.wanted = false, false
 		a.emit(picture{Header: h, instant: a.instant, data: a.buf})
 		return
 	}

@@ -1,0 +1,116 @@
+package depay
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+)
+
+// script reads packets and instants from arbitrary bytes.
+type script struct{ rest []byte }
+
+func (s *script) next(n int) []byte {
+	b := make([]byte, 8)
+	s.rest = s.rest[copy(b[:n], s.rest):]
+	return b
+}
+
+func (s *script) uint(n int) uint64 { return binary.LittleEndian.Uint64(s.next(n)) }
+
+// packet makes a packet near the last one, or anywhere.
+func (s *script) packet(last *rtp.Packet) *rtp.Packet {
+	p := &rtp.Packet{Header: last.Header}
+	flags := s.uint(1)
+	p.Marker = flags&1 != 0
+	p.SequenceNumber += uint16(int8(s.uint(1)))
+	p.Timestamp += uint32(s.uint(1)) * 48
+	if flags&2 != 0 {
+		p.SequenceNumber = uint16(s.uint(2))
+	}
+	if flags&4 != 0 {
+		p.Timestamp = uint32(s.uint(4))
+	}
+	if flags&8 != 0 {
+		p.SSRC = uint32(s.uint(1))
+	}
+	size := min(int(s.uint(1)), len(s.rest))
+	p.Payload, s.rest = s.rest[:size], s.rest[size:]
+	switch {
+	case flags&0x10 != 0: // a whole key frame
+		p.Payload = append([]byte{0x90, 0x80, byte(flags >> 5)}, testFrame(int(flags), true, 0)...)
+	case flags&0x20 != 0:
+		p.Payload = append([]byte{0x90, 0x80, byte(flags >> 5)}, testFrame(int(flags), false, 0)...)
+	}
+	return p
+}
+
+// FuzzDepacketizer feeds packets, reports and instants of any kind. Nothing may panic, PTS increase, what is held is
+// bounded, and frames are accounted for.
+func FuzzDepacketizer(f *testing.F) {
+	f.Add([]byte{})
+	f.Add([]byte{0, 0x11, 1, 30, 0, 6, 33, 0, 0x21, 1, 60, 0, 1, 1, 1, 40, 1, 0xfc, 7, 200})
+	f.Add([]byte{1, 0, 1, 40, 3, 0xfc, 0xff, 0xfe, 3, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2, 9, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 1, 4, 6, 100})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		last := [kinds]int64{-1, -1}
+		emitted := [kinds]uint64{}
+		d, err := New(Options{Video: VP8, Audio: Opus, Emit: func(f Frame) {
+			k := Video
+			if f.Codec == Opus {
+				k = Audio
+			}
+			if f.PTS <= last[k] || len(f.Data) == 0 {
+				t.Fatalf("%v frame %+v after PTS %d", k, f, last[k])
+			}
+			last[k] = f.PTS
+			emitted[k]++
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(d, data)
+		check(t, d, emitted)
+	})
+}
+
+func run(d *Depacketizer, data []byte) {
+	now := time.Now()
+	var packets [kinds]rtp.Packet
+	for s := (script{data}); len(s.rest) > 0; {
+		op := s.uint(1)
+		k := Kind(op & 1)
+		switch op >> 1 & 7 {
+		case 0, 1, 2:
+			packets[k] = *s.packet(&packets[k])
+			d.Push(k, &packets[k], now)
+		case 3:
+			d.Tick(now)
+		case 4:
+			d.SenderReport(k, s.uint(8), uint32(s.uint(4)), now)
+		case 5:
+			d.Detach(now)
+		case 6:
+			now = now.Add(time.Duration(s.uint(1)) * time.Millisecond)
+		case 7:
+			now = now.Add(time.Duration(int64(s.uint(8)) >> (op >> 4 * 3)))
+		}
+	}
+}
+
+func check(t *testing.T, d *Depacketizer, emitted [kinds]uint64) {
+	s := d.Stats()
+	for k, s := range [kinds]TrackStats{s.Video, s.Audio} {
+		if s.FramesIn != s.FramesOut+s.FramesDropped() || emitted[k] != s.FramesOut+s.Fillers {
+			t.Fatalf("%v does not add up, with %d emitted: %+v", Kind(k), emitted[k], s)
+		}
+	}
+	for _, track := range []*track{&d.video.track, &d.audio.track} {
+		if track.buffer.held >= maxHeld {
+			t.Fatalf("%v holds %d packets", track.kind, track.buffer.held)
+		}
+	}
+	if cap(d.video.assembler.buf) > 2*maxFrameSize {
+		t.Fatalf("the assembler holds %d bytes", cap(d.video.assembler.buf))
+	}
+}
