@@ -25,8 +25,8 @@ const (
 type sendPeer struct {
 	pc           *webrtc.PeerConnection
 	video, audio *webrtc.RTPSender // nil when not sent
-	lost         chan struct{} // closed when the connection is gone
-	connected    chan struct{} // closed when media can be sent
+	lost         chan struct{}     // closed when the connection is gone
+	connected    chan struct{}     // closed when media can be sent
 }
 
 // newSendPeer makes the connection; Close ends it.
