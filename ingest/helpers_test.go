@@ -6,14 +6,19 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/pion/ice/v4"
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+	"github.com/pion/transport/v4"
+	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -127,6 +132,8 @@ func (f *fixture) requireNothingLeft() {
 type peer struct {
 	*testing.T
 	pc           *webrtc.PeerConnection
+	net          *silencer
+	onPLI        func() // set before connecting
 	video, audio *webrtc.TrackLocalStaticRTP
 	connected    chan struct{}
 	location     string
@@ -140,6 +147,32 @@ type peerOptions struct {
 	networks  []webrtc.NetworkType
 }
 
+// silencer is a network that can be cut.
+type silencer struct {
+	transport.Net
+	cut atomic.Bool
+}
+
+func (s *silencer) ListenUDP(network string, addr *net.UDPAddr) (transport.UDPConn, error) {
+	conn, err := s.Net.ListenUDP(network, addr)
+	return &silencedConn{conn, s}, err
+}
+
+type silencedConn struct {
+	transport.UDPConn
+	net *silencer
+}
+
+func (c *silencedConn) WriteTo(b []byte, addr net.Addr) (int, error) {
+	if c.net.cut.Load() {
+		return len(b), nil
+	}
+	return c.UDPConn.WriteTo(b, addr)
+}
+
+// vanish cuts the peer off without a word.
+func (p *peer) vanish() { p.net.cut.Store(true) }
+
 func newPeer(t *testing.T, o peerOptions) *peer {
 	t.Helper()
 	var e webrtc.SettingEngine
@@ -149,9 +182,13 @@ func newPeer(t *testing.T, o peerOptions) *peer {
 	if o.networks != nil {
 		e.SetNetworkTypes(o.networks)
 	}
+	base, err := stdnet.NewNet()
+	require.NoError(t, err)
+	network := &silencer{Net: base}
+	e.SetNet(network)
 	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(e)).NewPeerConnection(webrtc.Configuration{})
 	require.NoError(t, err)
-	p := &peer{T: t, pc: pc, connected: make(chan struct{}, 8)}
+	p := &peer{T: t, pc: pc, net: network, connected: make(chan struct{}, 8)}
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		if s == webrtc.PeerConnectionStateConnected {
 			p.connected <- struct{}{}
@@ -176,8 +213,15 @@ func (p *peer) add(c webrtc.RTPCodecCapability, direction webrtc.RTPTransceiverD
 	go func() { // interceptors see feedback only if somebody reads it
 		b := make([]byte, 1500)
 		for {
-			if _, _, err := tr.Sender().Read(b); err != nil {
+			n, _, err := tr.Sender().Read(b)
+			if err != nil {
 				return
+			}
+			packets, _ := rtcp.Unmarshal(b[:n])
+			for _, packet := range packets {
+				if _, ok := packet.(*rtcp.PictureLossIndication); ok && p.onPLI != nil {
+					p.onPLI()
+				}
 			}
 		}
 	}()

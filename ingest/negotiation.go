@@ -39,7 +39,7 @@ func (s *session) accept(o *offer, pool *packetPool) error {
 		if len(codecs) == 0 {
 			return errors.New(takenCodecs)
 		}
-		s.tracks = append(s.tracks, newTrack(Kind(tr.Kind().String()), tr.Mid(), codecs[0], pool))
+		s.tracks = append(s.tracks, newTrack(Kind(tr.Kind().String()), codecs[0], pool))
 	}
 	s.negotiation.offer, s.negotiation.etag = o, newETag()
 	return nil
@@ -110,11 +110,10 @@ func (s *session) restart(ctx context.Context, f fragment, public []string) (*sd
 // second offer as the end of the track.
 func (s *session) declareSources(desc *sdp.SessionDescription) {
 	for _, m := range desc.MediaDescriptions {
-		mid, _ := m.Attribute("mid")
 		if _, declared := m.Attribute("ssrc"); declared {
 			continue
 		}
-		if ssrc, ok := s.trackByMid(mid).source(); ok {
+		if ssrc, ok := s.track(Kind(m.MediaName.Media)).source(); ok {
 			m.WithValueAttribute("ssrc", strconv.FormatUint(uint64(ssrc), 10)+" cname:sluice")
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
-	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -63,8 +62,9 @@ func (p *peers) NewInterceptor(string) (interceptor.Interceptor, error) {
 	return p.built, nil
 }
 
-// registerMedia sets up VP8 with retransmission and Opus. Orientation (urn:3gpp:video-orientation) is left out on purpose:
-// a sender that cannot tell it turns the picture itself, and recordings stay upright.
+// registerMedia sets up VP8 with retransmission and Opus. Two header extensions are left out on purpose. Without orientation
+// (urn:3gpp:video-orientation) the sender turns the picture itself, and recordings stay upright. Without MID, pion tells
+// sources that were not declared in the offer by their payload type; with it, it would want the marks of simulcast too.
 func registerMedia(media *webrtc.MediaEngine, registry *interceptor.Registry) error {
 	for _, c := range []webrtc.RTPCodecParameters{videoCodec(), retransmission()} {
 		if err := media.RegisterCodec(c, webrtc.RTPCodecTypeVideo); err != nil {
@@ -73,11 +73,6 @@ func registerMedia(media *webrtc.MediaEngine, registry *interceptor.Registry) er
 	}
 	if err := media.RegisterCodec(audioCodec(), webrtc.RTPCodecTypeAudio); err != nil {
 		return err
-	}
-	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
-		if err := media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.SDESMidURI}, kind); err != nil {
-			return err
-		}
 	}
 	if err := webrtc.ConfigureNack(media, registry); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -124,20 +125,21 @@ func (s *session) candidateGathered(c *webrtc.ICECandidate) {
 	}
 }
 
-// trackStarted reads a medium from its first packet on.
+// trackStarted reads a medium from its first packet on. There is one track of each kind at most, and pion may not know the
+// section of one whose source was not declared. A source of retransmissions that was not declared is left alone.
 func (s *session) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	t := s.trackByMid(receiver.RTPTransceiver().Mid())
+	t := s.track(Kind(remote.Kind().String()))
 	ssrc := uint32(remote.SSRC())
-	if t == nil || !t.bind(ssrc, func() { s.requestKeyFrame(ssrc) }) {
+	if t == nil || !strings.EqualFold(remote.Codec().MimeType, t.MimeType()) || !t.bind(ssrc, func() { s.requestKeyFrame(ssrc) }) {
 		return
 	}
 	s.loop(func() { t.readRTP(remote) })
 	s.loop(func() { t.readRTCP(receiver) })
 }
 
-func (s *session) trackByMid(mid string) *Track {
+func (s *session) track(kind Kind) *Track {
 	for _, t := range s.tracks {
-		if t.mid == mid {
+		if t.kind == kind {
 			return t
 		}
 	}

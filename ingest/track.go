@@ -35,7 +35,6 @@ type Subscriber interface {
 // Track is one medium of a Publisher, known from the offer on: packets come once ICE and DTLS are through.
 type Track struct {
 	kind      Kind
-	mid       string
 	codec     webrtc.RTPCodecParameters
 	keyStarts func(payload []byte) bool
 	pool      *packetPool
@@ -49,8 +48,8 @@ type Track struct {
 	stats receiverStats
 }
 
-func newTrack(kind Kind, mid string, codec webrtc.RTPCodecParameters, pool *packetPool) *Track {
-	t := &Track{kind: kind, mid: mid, codec: codec, pool: pool, keyStarts: everyPacket}
+func newTrack(kind Kind, codec webrtc.RTPCodecParameters, pool *packetPool) *Track {
+	t := &Track{kind: kind, codec: codec, pool: pool, keyStarts: everyPacket}
 	if kind == KindVideo {
 		t.keyStarts = vp8KeyFrameStarts
 	}

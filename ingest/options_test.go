@@ -1,0 +1,140 @@
+package ingest
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestOptionsValidate(t *testing.T) {
+	require.NoError(t, Options{}.Validate())
+	require.NoError(t, Options{UDPListen: ":8189", TCPListen: "[::1]:8189", PublicIPs: []string{"203.0.113.7", "2001:db8::7"}, ICEServers: iceServers()}.Validate())
+	err := Options{
+		UDPListen: "nonsense", TCPListen: "127.0.0.1:99999", PublicIPs: []string{"example.org"}, MaxSDP: -1,
+		ICEServers: []ICEServer{{}, {URLs: []string{"http://x"}}, {URLs: []string{"turn:a,b"}}, {URLs: []string{"turn:a"}, Credential: `a"b`}},
+	}.Validate()
+	for _, fault := range []string{"nonsense", "99999", "example.org", "limits", "without URL", "http://x", "turn:a,b", "credential"} {
+		require.ErrorContains(t, err, fault)
+	}
+	require.NotContains(t, err.Error(), `a"b`, "no secret in an error")
+	_, err = New(Options{UDPListen: "nonsense"})
+	require.ErrorContains(t, err, "nonsense")
+}
+
+// A port in use is said so, with a way out, and nothing stays bound.
+func TestPortTaken(t *testing.T) {
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer udp.Close()
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer tcp.Close()
+	discard := slog.New(slog.DiscardHandler)
+	for _, o := range []Options{
+		{UDPListen: udp.LocalAddr().String()},
+		{UDPListen: fmt.Sprintf("0.0.0.0:%d", udp.LocalAddr().(*net.UDPAddr).Port)},
+		{TCPListen: tcp.Addr().String()},
+	} {
+		o.Logger = discard
+		_, err = New(o)
+		require.ErrorContains(t, err, "another program has this port")
+		require.ErrorContains(t, err, o.UDPListen+o.TCPListen)
+	}
+	_, err = New(Options{UDPListen: "203.0.113.7:0", Logger: discard})
+	require.ErrorContains(t, err, "choose an address of this machine")
+}
+
+// On every interface: the addresses that others can reach come before loopback.
+func TestEveryInterface(t *testing.T) {
+	for _, host := range []string{"0.0.0.0", ""} {
+		t.Run(host, func(t *testing.T) {
+			f := newFixture(t, Options{UDPListen: host + ":0", TCPListen: host + ":0"})
+			require.NotZero(t, f.server.UDPAddr().(*net.UDPAddr).Port)
+			resp := f.post("/whip/a", offerFile(t, "chromium"))
+			ranks := []int{}
+			first := parseSDP(t, text(t, resp)).MediaDescriptions[0]
+			for _, a := range first.Attributes {
+				if a.Key == "candidate" {
+					ranks = append(ranks, candidateRank(a.Value, nil))
+				}
+			}
+			require.NotEmpty(t, ranks)
+			require.IsNonDecreasing(t, ranks)
+			require.Contains(t, ranks, 3, "loopback is there for this machine's own browser")
+
+			client := newPeer(t, peerOptions{})
+			client.publish(f, "/whip/b")
+			client.waitConnected()
+		})
+	}
+}
+
+// Behind 1:1 NAT the public address comes first, and the own one stays.
+func TestPublicIP(t *testing.T) {
+	f := newFixture(t, Options{PublicIPs: []string{"203.0.113.7"}})
+	resp := f.post("/whip/a", offerFile(t, "chromium"))
+	var addresses []string
+	for _, a := range parseSDP(t, text(t, resp)).MediaDescriptions[0].Attributes {
+		if a.Key == "candidate" {
+			addresses = append(addresses, strings.Fields(a.Value)[4])
+		}
+	}
+	require.Equal(t, []string{"203.0.113.7", "127.0.0.1"}, addresses)
+}
+
+func TestCandidateRank(t *testing.T) {
+	ordered := []string{
+		"1 1 udp 1 203.0.113.7 1 typ host", "1 1 udp 1 192.0.2.1 1 typ host", "1 1 udp 1 2001:db8::1 1 typ host", "1 1 udp 1 127.0.0.1 1 typ host",
+		"1 1 tcp 1 203.0.113.7 1 typ host tcptype passive", "1 1 tcp 1 192.0.2.1 1 typ host tcptype passive", "1 1 tcp 1 ::1 1 typ host tcptype passive",
+	}
+	for i := 1; i < len(ordered); i++ {
+		public := []string{"203.0.113.7"}
+		require.Less(t, candidateRank(ordered[i-1], public), candidateRank(ordered[i], public), ordered[i])
+	}
+}
+
+func TestClientOf(t *testing.T) {
+	for remote, want := range map[string]string{
+		"192.0.2.1:5":          "192.0.2.1/32",
+		"[::ffff:192.0.2.1]:5": "192.0.2.1/32",
+		"[2001:db8::1:2]:5":    "2001:db8::/64",
+		"[fe80::1%eth0]:5":     "fe80::/64",
+		"@":                    client{}.String(),
+		"":                     client{}.String(),
+	} {
+		require.Equal(t, want, clientOf(&http.Request{RemoteAddr: remote}).String(), remote)
+	}
+}
+
+func TestRateLimiter(t *testing.T) {
+	l := newRateLimiter(2)
+	now := time.Unix(1000, 0)
+	a, b := netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("192.0.2.2/32")
+	for range 10 {
+		require.True(t, l.allow(a, now))
+	}
+	require.False(t, l.allow(a, now), "five seconds' worth at once")
+	require.True(t, l.allow(b, now))
+	require.True(t, l.allow(a, now.Add(time.Second)))
+}
+
+// However many clients there are, memory for them is bounded; those that have been quiet are forgotten first.
+func TestRateLimiterIsBounded(t *testing.T) {
+	l := newRateLimiter(1)
+	now := time.Unix(1000, 0)
+	address := netip.MustParseAddr("10.0.0.0")
+	for range maxClients {
+		require.True(t, l.allow(netip.PrefixFrom(address, 32), now))
+		address = address.Next()
+	}
+	require.False(t, l.allow(netip.PrefixFrom(address, 32), now))
+	require.True(t, l.allow(netip.PrefixFrom(address, 32), now.Add(time.Minute)))
+	require.Len(t, l.buckets, 1)
+}

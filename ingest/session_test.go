@@ -1,0 +1,126 @@
+package ingest
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+	"github.com/stretchr/testify/require"
+)
+
+// RFC 9725 §4.2: close_notify ends the session at once, long before ICE would notice.
+func TestHangUp(t *testing.T) {
+	f := newFixture(t, Options{})
+	client := newPeer(t, peerOptions{})
+	client.publish(f, "/whip/a")
+	client.waitConnected()
+	p, _ := f.server.Publisher("a")
+	client.keepSending()
+	takeFrom(t, p.Tracks()[0].Tap(64), 1) // so DTLS is up on both sides
+	require.NoError(t, client.pc.Close())
+	wait(t, p.Done(), "the end")
+	require.ErrorIs(t, p.Err(), ErrHungUp)
+	f.requireNothingLeft()
+}
+
+// RFC 7675 §5.1: a peer that is not heard of any more is freed.
+func TestPeerGone(t *testing.T) {
+	f := newFixtureWith(t, Options{}, timers{disconnected: time.Second, failed: time.Second, keepAlive: 50 * time.Millisecond, connect: time.Minute})
+	client := newPeer(t, peerOptions{})
+	client.publish(f, "/whip/a")
+	client.waitConnected()
+	p, _ := f.server.Publisher("a")
+	client.keepSending()
+	takeFrom(t, p.Tracks()[0].Tap(64), 1)
+	client.vanish()
+	wait(t, p.Done(), "the end")
+	require.ErrorIs(t, p.Err(), ErrTimedOut)
+	f.requireNothingLeft()
+}
+
+// A session that never connects does not stay.
+func TestNeverConnects(t *testing.T) {
+	f := newFixtureWith(t, Options{}, timers{disconnected: time.Minute, failed: time.Minute, keepAlive: time.Second, connect: 300 * time.Millisecond})
+	for _, path := range []string{"/whip/a", "/echo"} {
+		resp := f.post(path, offerFile(t, "chromium-sendrecv"))
+		require.Equal(t, 201, resp.StatusCode)
+	}
+	p, ok := f.server.Publisher("a")
+	require.True(t, ok)
+	wait(t, p.Done(), "the end")
+	require.ErrorIs(t, p.Err(), ErrTimedOut)
+}
+
+func TestDefaultTimersKeepConsent(t *testing.T) {
+	ts := defaultTimers()
+	require.LessOrEqual(t, ts.disconnected+ts.failed, 30*time.Second, "RFC 7675 §5.1")
+	require.LessOrEqual(t, ts.connect, 30*time.Second)
+}
+
+// The end of the server ends sessions, taps and sockets, and new offers are turned away.
+func TestRunEnds(t *testing.T) {
+	s, err := New(Options{Logger: slog.New(slog.DiscardHandler), TCPListen: "127.0.0.1:0"})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	post := func(stream string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("POST", "/whip/"+stream, strings.NewReader(offerFile(t, "chromium")))
+		r.Header.Set("Content-Type", "application/sdp")
+		s.WHIP().ServeHTTP(w, r)
+		return w
+	}
+	require.Equal(t, 201, post("a").Code)
+	p, _ := s.Publisher("a")
+	tap := p.Tracks()[0].Tap(4)
+	cancel()
+	require.NoError(t, s.Run(ctx))
+	wait(t, p.Done(), "the end")
+	require.ErrorIs(t, p.Err(), ErrStopping)
+	<-tap.Ready()
+	require.True(t, tap.Ended())
+	require.Equal(t, 503, post("b").Code)
+
+	again, err := net.ListenUDP("udp", s.UDPAddr().(*net.UDPAddr))
+	require.NoError(t, err, "the port is free")
+	require.NoError(t, again.Close())
+}
+
+// 50 publish and stop cycles leave no goroutine behind.
+func TestCyclesLeaveNothing(t *testing.T) {
+	f := newFixture(t, Options{TCPListen: "127.0.0.1:0"})
+	cycle := func() {
+		for _, path := range []string{"/whip/a", "/echo"} {
+			resp := f.post(path, offerFile(t, "chromium-sendrecv"))
+			require.Equal(t, 201, resp.StatusCode, text(t, resp))
+			require.Equal(t, 200, f.do("DELETE", resp.Header.Get("Location"), "").StatusCode)
+		}
+	}
+	cycle()
+	before := runtime.NumGoroutine()
+	for range 50 {
+		cycle()
+	}
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before }, patience, time.Millisecond)
+	f.requireNothingLeft()
+}
+
+// RFC 6544: where UDP is blocked, media comes over TCP, and UDP candidates stay first.
+func TestTCP(t *testing.T) {
+	f := newFixture(t, Options{TCPListen: "127.0.0.1:0"})
+	require.NotNil(t, f.server.TCPAddr())
+	client := newPeer(t, peerOptions{networks: []webrtc.NetworkType{webrtc.NetworkTypeTCP4}})
+	client.publish(f, "/whip/a")
+	checkFirstCandidate(t, parseSDP(t, client.answer))
+	require.Contains(t, client.answer, "tcptype passive")
+	client.waitConnected()
+	client.keepSending()
+	p, _ := f.server.Publisher("a")
+	takeFrom(t, p.Tracks()[1].Tap(64), 10)
+	require.True(t, strings.HasPrefix(p.RemoteAddr(), "127.0.0.1:"))
+}

@@ -1,0 +1,241 @@
+package ingest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func testTrack(kind Kind) *Track {
+	codec := videoCodec()
+	if kind == KindAudio {
+		codec = audioCodec()
+	}
+	return newTrack(kind, codec, newPacketPool())
+}
+
+// write delivers a packet as the read loop does.
+func (t *Track) write(seq uint16, key bool) {
+	p := t.pool.get()
+	defer p.Release()
+	p.Arrival = time.Unix(0, int64(seq)*int64(time.Millisecond))
+	rtp := opusPacket(seq)
+	if t.kind == KindVideo {
+		rtp = vp8Packet(seq, key)
+	}
+	p.RTP = *rtp
+	t.deliver(p)
+}
+
+// sequences empties the tap; -1 stands for a sender report.
+func sequences(tap *Tap) []int {
+	var got []int
+	for p, ok := tap.Next(); ok; p, ok = tap.Next() {
+		if p.Report != nil {
+			got = append(got, -1)
+		} else {
+			got = append(got, int(p.RTP.SequenceNumber))
+		}
+		p.Release()
+	}
+	return got
+}
+
+func TestTapOrder(t *testing.T) {
+	track := testTrack(KindVideo)
+	tap := track.Tap(8)
+	track.write(1, true)
+	track.deliverReport(SenderReport{NTP: 7, RTPTime: 9})
+	track.write(2, false)
+	require.Len(t, tap.Ready(), 1, "one wake-up for many packets")
+	require.Equal(t, []int{1, -1, 2}, sequences(tap))
+	<-tap.Ready()
+	track.write(3, false)
+	require.Len(t, tap.Ready(), 1)
+	require.Zero(t, tap.Dropped())
+}
+
+func TestTapReport(t *testing.T) {
+	track := testTrack(KindAudio)
+	tap := track.Tap(8)
+	track.deliverReport(SenderReport{NTP: 7, RTPTime: 9})
+	p, ok := tap.Next()
+	require.True(t, ok)
+	require.Equal(t, SenderReport{NTP: 7, RTPTime: 9}, *p.Report)
+	require.False(t, p.Arrival.IsZero())
+	p.Release()
+	track.write(1, false)
+	p, _ = tap.Next()
+	require.Nil(t, p.Report, "a recycled packet is no report any more")
+	p.Release()
+}
+
+// A full video tap drops what it holds and goes on at a key frame, which it asks for.
+func TestTapFullOfVideo(t *testing.T) {
+	track := testTrack(KindVideo)
+	requests := 0
+	require.True(t, track.bind(1, func() { requests++ }))
+	tap := track.Tap(3)
+	for seq := range uint16(5) {
+		track.write(seq, seq == 0)
+	}
+	require.Equal(t, 1, requests)
+	track.deliverReport(SenderReport{})
+	require.Equal(t, []int{-1}, sequences(tap), "reports go on")
+	track.write(5, false)
+	track.write(6, true)
+	track.write(7, false)
+	require.Equal(t, []int{6, 7}, sequences(tap))
+	require.Equal(t, uint64(6), tap.Dropped())
+}
+
+// A key frame that finds the tap full replaces what it holds.
+func TestTapFullAtKeyFrame(t *testing.T) {
+	track := testTrack(KindVideo)
+	tap := track.Tap(2)
+	track.write(0, true)
+	track.write(1, false)
+	track.write(2, true)
+	require.Equal(t, []int{2}, sequences(tap))
+	require.Equal(t, uint64(2), tap.Dropped())
+}
+
+func TestTapFullOfAudio(t *testing.T) {
+	track := testTrack(KindAudio)
+	tap := track.Tap(3)
+	for seq := range uint16(5) {
+		track.write(seq, false)
+	}
+	require.Equal(t, []int{2, 3, 4}, sequences(tap))
+	require.Equal(t, uint64(2), tap.Dropped())
+}
+
+func TestTapEnd(t *testing.T) {
+	track := testTrack(KindVideo)
+	tap := track.Tap(3)
+	track.write(0, true)
+	<-tap.Ready()
+	track.end()
+	track.end()
+	track.write(1, false)
+	<-tap.Ready()
+	require.False(t, tap.Ended(), "one packet is left")
+	require.Equal(t, []int{0}, sequences(tap))
+	require.True(t, tap.Ended())
+
+	late := track.Tap(3)
+	<-late.Ready()
+	require.True(t, late.Ended())
+	late.Close()
+}
+
+func TestTapClose(t *testing.T) {
+	track := testTrack(KindVideo)
+	tap, other := track.Tap(3), track.Tap(3)
+	track.write(0, true)
+	tap.Close()
+	tap.Close()
+	track.write(1, false)
+	_, ok := tap.Next()
+	require.False(t, ok)
+	require.True(t, tap.Ended())
+	require.Equal(t, []int{0, 1}, sequences(other))
+}
+
+// Every packet goes back to the pool, whatever became of it: none is held, none is released twice.
+func TestPacketsAreReleased(t *testing.T) {
+	track := testTrack(KindVideo)
+	seen := map[*Packet]bool{}
+	track.Subscribe(observer(func(p *Packet) { seen[p] = true }))
+	taps := []*Tap{track.Tap(2), track.Tap(4), track.Tap(64)}
+	for seq := range uint16(200) {
+		track.write(seq, seq%20 == 0)
+		if seq%7 == 0 {
+			sequences(taps[1])
+		}
+	}
+	for _, tap := range taps {
+		tap.Close()
+	}
+	for p := range seen {
+		require.Zero(t, p.refs.Load())
+	}
+	require.PanicsWithValue(t, "ingest: packet released twice", func() {
+		for p := range seen {
+			p.Release()
+		}
+	})
+}
+
+type observer func(*Packet)
+
+func (o observer) Deliver(p *Packet) { o(p) }
+func (o observer) End()              {}
+
+// A tap is written and read from two goroutines; run under the race detector this finds what is not guarded.
+func TestTapConcurrently(t *testing.T) {
+	track := testTrack(KindVideo)
+	tap := track.Tap(16)
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		for seq := range uint16(2000) {
+			track.write(seq, seq%10 == 0)
+		}
+		track.end()
+	}()
+	var got uint64
+	for !tap.Ended() {
+		<-tap.Ready()
+		got += uint64(len(sequences(tap)))
+	}
+	<-written
+	require.Equal(t, uint64(2000), got+tap.Dropped())
+}
+
+// discard is a subscriber that does nothing.
+type discard struct{}
+
+func (*discard) Deliver(*Packet) {}
+func (*discard) End()            {}
+
+func BenchmarkTrack(b *testing.B) {
+	raw, err := vp8Packet(1, false).Marshal()
+	require.NoError(b, err)
+	raw = append(raw, make([]byte, 1100)...)
+	for _, bb := range []struct {
+		name            string
+		taps, immediate int
+	}{{"nobody", 0, 0}, {"1tap", 1, 0}, {"10taps", 10, 0}, {"1tap+10subscribers", 1, 10}} {
+		b.Run(bb.name, func(b *testing.B) {
+			track := testTrack(KindVideo)
+			var taps []*Tap
+			for range bb.taps {
+				taps = append(taps, track.Tap(512))
+			}
+			for range bb.immediate {
+				track.Subscribe(&discard{})
+			}
+			b.ReportAllocs()
+			b.SetBytes(int64(len(raw)))
+			for b.Loop() {
+				benchmarkRead(b, track, raw)
+				for _, tap := range taps {
+					p, _ := tap.Next()
+					p.Release()
+				}
+			}
+		})
+	}
+}
+
+// benchmarkRead is one turn of readRTP.
+func benchmarkRead(b *testing.B, track *Track, raw []byte) {
+	p := track.pool.get()
+	if err := p.read(rawReader(raw)); err != nil {
+		b.Fatal(err)
+	}
+	track.deliver(p)
+	p.Release()
+}
