@@ -28,12 +28,17 @@ func AppendBlack(dst []byte, width, height uint16) []byte {
 // blackMacroblocks writes the modes: DC_PRED in luma and chroma, and coefficients in the first macroblock only.
 func (w *boolWriter) blackMacroblocks(count int) {
 	for i := range count {
-		w.bool(i > 0, 1) // mb_skip_coeff
-		w.bool(true, keyYNotBPred)
-		w.bool(false, keyYDCOrV)
-		w.bool(false, keyYDC)
-		w.bool(false, keyUVDC)
+		w.blackMode(i)
 	}
+}
+
+// blackMode writes the i-th macroblock's mode.
+func (w *boolWriter) blackMode(i int) {
+	w.bool(i > 0, 1) // mb_skip_coeff
+	w.bool(true, keyYNotBPred)
+	w.bool(false, keyYDCOrV)
+	w.bool(false, keyYDC)
+	w.bool(false, keyUVDC)
 }
 
 // appendBlackTokens appends the token partition: the first macroblock's 25 blocks (RFC 6386 §13.2, with the default

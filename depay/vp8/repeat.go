@@ -45,12 +45,17 @@ func (w *boolWriter) interProbabilities() {
 func (w *boolWriter) repeatMacroblocks(columns, rows int) {
 	for y := range rows {
 		for x := range columns {
-			w.bool(true, 1)    // mb_skip_coeff
-			w.bool(true, 1)    // is_inter_mb
-			w.bool(false, 255) // mb_ref_frame_sel1: last
-			w.bool(false, zeroMode(x, y))
+			w.bool(true, 1) // mb_skip_coeff
+			w.fromLast(x, y)
 		}
 	}
+}
+
+// fromLast writes the mode of a macroblock that is predicted from the same place of the last frame.
+func (w *boolWriter) fromLast(x, y int) {
+	w.bool(true, 1)    // is_inter_mb
+	w.bool(false, 255) // mb_ref_frame_sel1: last
+	w.bool(false, zeroMode(x, y))
 }
 
 // zeroMode is the probability of a zero vector where all neighbours inside the picture have one.

@@ -87,6 +87,21 @@ func TestRepeatBesideHiddenFrames(t *testing.T) {
 	requireHarmlessRepeats(t, frames)
 }
 
+// Encoders send the whole segment map each time. Here the decoder has to keep it across repeat frames.
+func TestRepeatKeepsTheSegmentMap(t *testing.T) {
+	frames := [][]byte{vp8.AppendSegmentedKey(nil)}
+	for range 12 {
+		frames = append(frames, vp8.AppendSegmentedInter(nil))
+	}
+	last := ffmpeg(t, container(t, frames[:2]), "-f", "ivf", "-i", "-", "-f", "rawvideo", "-")[64*64*3/2:]
+	var steps []byte
+	for _, macroblock := range []int{0, 2, 5, 7} { // one of each segment
+		steps = append(steps, last[macroblock/4*16*64+macroblock%4*16]-16)
+	}
+	require.Equal(t, []byte{0, 2, 3, 5}, steps, "the segments have their quantizers")
+	requireHarmlessRepeats(t, frames)
+}
+
 // requireHarmlessRepeats fails unless two independent decoders show the same pictures with repeat frames among them as
 // without, and for each repeat frame the picture before it.
 func requireHarmlessRepeats(t *testing.T, frames [][]byte) {
