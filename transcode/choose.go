@@ -4,20 +4,19 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"strconv"
 	"time"
 )
 
 // ChooseLadder returns the rungs of full that this machine encodes in real time while half of its cores stay free for
 // browsers, other streams and the rest, and a sentence that says why. It measures the CPU time that ffmpeg ("" for the
-// default) needs for half a second of 720p, which takes about a quarter of a second.
+// default) needs for one second of 720p, which takes about a quarter of a second.
 func ChooseLadder(ctx context.Context, ffmpeg string, full Ladder) (Ladder, string) {
 	cores := runtime.GOMAXPROCS(0)
 	unit, err := measureUnit(ctx, orDefault(ffmpeg, DefaultFFmpeg))
 	if err != nil {
 		return full.within(budget(cores), unitUnmeasured, fmt.Sprintf("%d cores, speed not measured (%v)", cores, err))
 	}
-	return full.within(budget(cores), unit, fmt.Sprintf("%d cores, one second of 720p30 takes %.2f s of CPU to encode", cores, unit))
+	return full.within(budget(cores), unit, fmt.Sprintf("%d cores, one second of 720p30 took %.2f s of CPU to encode", cores, unit))
 }
 
 // budget is the cores that one stream may use: half of them.
@@ -26,20 +25,20 @@ func budget(cores int) float64 { return float64(cores) / 2 }
 // unitUnmeasured stands in when the measurement fails: a slow machine.
 const unitUnmeasured = 0.5
 
-// The cost model, in units: CPU time that one second of 1280x720 at 30 pictures per second takes to encode with the
-// preset superfast.
+// The cost model, in units: the CPU time of measureUnit. Fitted to measured runs, and some above them.
 const (
 	unitPixelRate = 1280 * 720 * 30
-	sourceUnits   = 0.6 // decoding VP8 of that size, Opus to AAC, the thumbnail
-	rungUnits     = 0.1 // of each rung whatever its size: scaling from the source, muxing
+	pixelUnits    = 0.65 // encoding that many pixels a second with the preset superfast
+	sourceUnits   = 0.5  // decoding VP8 of that size, Opus to AAC, the thumbnail
+	rungUnits     = 0.1  // each rung whatever its size: scaling from the source, muxing
 )
 
-// presetUnits of the presets, in their order.
+// presetUnits is what the presets, in their order, take relative to superfast.
 var presetUnits = [len(presets)]float64{0.6, 1, 1.4, 2.2, 2.7, 3.1}
 
 // units is the cost of one rung.
 func (r Rendition) units() float64 {
-	return rungUnits + float64(r.Width*r.Height*r.FPS)/unitPixelRate*presetUnits[max(presetWork(r.preset()), 0)]
+	return rungUnits + pixelUnits*float64(r.Width*r.Height*r.FPS)/unitPixelRate*presetUnits[max(presetWork(r.preset()), 0)]
 }
 
 // within drops rungs from the top until the rest costs at most the budget in cores; the last rung stays in any case.
@@ -61,20 +60,19 @@ func (l Ladder) within(budget, unit float64, facts string) (Ladder, string) {
 	return rest, reason
 }
 
-// measureUnit encodes half a second of a test picture on one thread and returns the CPU seconds of one second. CPU time
-// and not the clock on the wall, so that it does not matter what else the machine is doing.
+// measureUnit makes a second of a test picture, encodes it on one thread, and returns the CPU seconds that it took: CPU
+// time and not the clock on the wall, so that it matters little what else the machine is doing.
 func measureUnit(ctx context.Context, ffmpeg string) (float64, error) {
-	const media = 500 * time.Millisecond
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	p := newTask(ctx, []string{
 		ffmpeg, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+error",
-		"-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30,noise=alls=8:allf=t", "-t", strconv.FormatFloat(media.Seconds(), 'f', -1, 64),
+		"-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30,noise=alls=8:allf=t", "-t", "1",
 		"-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency", "-threads", "1", "-b:v", "2500k", "-f", "null", "-",
 	}, func([]byte) {})
 	if err := p.run(func() {}); err != nil {
 		return 0, fmt.Errorf("measure encoding: %w", err)
 	}
 	state := p.cmd.ProcessState
-	return (state.UserTime() + state.SystemTime()).Seconds() / media.Seconds(), nil
+	return (state.UserTime() + state.SystemTime()).Seconds(), nil
 }

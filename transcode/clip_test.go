@@ -84,7 +84,7 @@ func opusClip(t testing.TB, graph string, seconds int) []depay.Frame {
 func interleave(video, audio []depay.Frame) []depay.Frame {
 	var all []depay.Frame
 	for len(video) > 0 && len(audio) > 0 {
-		if mediaTime(video[0]) <= mediaTime(audio[0]) {
+		if video[0].Time() <= audio[0].Time() {
 			all, video = append(all, video[0]), video[1:]
 		} else {
 			all, audio = append(all, audio[0]), audio[1:]

@@ -68,7 +68,7 @@ func (j *Job) WriteFrame(f depay.Frame) error {
 	if !kept && q.video && j.opts.RequestKeyFrame != nil {
 		j.opts.RequestKeyFrame()
 	}
-	j.newest.Store(int64(mediaTime(f)))
+	j.newest.Store(int64(f.Time()))
 	return nil
 }
 
@@ -82,12 +82,6 @@ func (j *Job) queueOf(c depay.Codec) *queue {
 		return j.audio
 	}
 	return nil
-}
-
-// mediaTime is the PTS of f as a duration, without overflow for as long as a duration can tell.
-func mediaTime(f depay.Frame) time.Duration {
-	rate := int64(f.Codec.ClockRate())
-	return time.Duration(f.PTS/rate)*time.Second + time.Duration(f.PTS%rate)*time.Second/time.Duration(rate)
 }
 
 // CloseInput lets what is queued reach ffmpeg and then ends its inputs: it writes its last segments and exits.

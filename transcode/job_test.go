@@ -65,15 +65,25 @@ func TestRunWritesExactSegments(t *testing.T) {
 	for _, r := range o.Representations() {
 		require.Len(t, segments(t, dir, r), 3, "representation %s", r.ID)
 		name := joined(t, dir, r)
-		ffmpegOutput(t, "-xerror", "-err_detect", "explode", "-i", name, "-f", "null", "-")
-		timescale, parts := fragments(t, name)
-		if r.Audio {
-			checkAudioParts(t, timescale, parts)
-		} else {
-			checkVideoParts(t, timescale, parts)
-		}
+		checkRepresentation(t, r, name)
+		data, err := os.ReadFile(name)
+		require.NoError(t, err)
+		require.Contains(t, string(data[:64]), "cmfc")
+		require.Equal(t, 30, bytes.Count(data, []byte("prft")), "each part has its producer reference time")
 	}
 	checkNames(t, dir, o)
+}
+
+// checkRepresentation requires that all of it decodes, and parts as they should be in 6 s.
+func checkRepresentation(t *testing.T, r Representation, name string) {
+	t.Helper()
+	ffmpegOutput(t, "-xerror", "-err_detect", "explode", "-i", name, "-f", "null", "-")
+	timescale, parts := fragments(t, name)
+	if r.Audio {
+		checkAudioParts(t, timescale, parts)
+	} else {
+		checkVideoParts(t, timescale, parts)
+	}
 }
 
 // checkVideoParts requires parts of exactly 0.2 s from 0 on, with a key frame each second and nowhere else.
@@ -129,6 +139,24 @@ func checkThumbnail(t *testing.T, dir string) {
 	require.Equal(t, "320x180", fmt.Sprintf("%dx%d", picture.Bounds().Dx(), picture.Bounds().Dy()))
 }
 
+// TestSegmentsStayWithinTheBitrate encodes what an encoder likes least.
+func TestSegmentsStayWithinTheBitrate(t *testing.T) {
+	o := Options{Dir: t.TempDir(), Video: depay.VP8, Audio: depay.Opus, Ladder: smallLadder(), Thumbnail: -1}
+	play(t, o, interleave(
+		vp8Clip(t, "testsrc2=s=640x360:r=30,noise=alls=60:allf=t:enable='gt(mod(t,3),2)'", 8),
+		opusClip(t, "anoisesrc=a=0.5", 8),
+	))
+	for _, r := range o.Representations() {
+		for _, name := range segments(t, o.Dir, r) {
+			info, err := os.Stat(name)
+			require.NoError(t, err)
+			rate := float64(info.Size()) * 8 / 2
+			t.Logf("%s: %.2f of %d bit/s", filepath.Base(name), rate/float64(r.Bitrate), r.Bitrate)
+			require.Less(t, rate, 1.1*float64(r.Bitrate))
+		}
+	}
+}
+
 func TestRunWithOneInput(t *testing.T) {
 	t.Run("video only", func(t *testing.T) {
 		o := Options{Dir: t.TempDir(), Video: depay.VP8, Ladder: smallLadder()[1:], Thumbnail: -1}
@@ -156,13 +184,7 @@ func TestPictureChangesSize(t *testing.T) {
 	play(t, o, interleave(video, opusClip(t, "sine", 6)))
 	for _, r := range o.Representations() {
 		name := joined(t, o.Dir, r)
-		ffmpegOutput(t, "-xerror", "-err_detect", "explode", "-i", name, "-f", "null", "-")
-		timescale, parts := fragments(t, name)
-		if r.Audio {
-			checkAudioParts(t, timescale, parts)
-		} else {
-			checkVideoParts(t, timescale, parts)
-		}
+		checkRepresentation(t, r, name)
 	}
 }
 

@@ -77,7 +77,7 @@ func remuxJoin(ctx context.Context, ffmpeg string, files []string, out string) e
 		if err != nil {
 			return err
 		}
-		list += "file '" + strings.ReplaceAll(path, "'", `'\''`) + "'\n"
+		list += "file 'file:" + strings.ReplaceAll(path, "'", `'\''`) + "'\n"
 	}
 	input := []string{"-protocol_whitelist", "pipe,file", "-f", "concat", "-safe", "0", "-i", "pipe:" + strconv.Itoa(firstInputFD)}
 	return runTask(ctx, remuxArgs(ffmpeg, input, out), []source{func(w io.Writer) error {

@@ -1,0 +1,112 @@
+package transcode
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/depay"
+)
+
+// runFiles plays 4 s of flash and beep, and returns the files of the first rung and the sound.
+func runFiles(t *testing.T) RemuxInput {
+	t.Helper()
+	o := Options{Dir: t.TempDir(), Video: depay.VP8, Audio: depay.Opus, Ladder: smallLadder()[:1], Thumbnail: -1}
+	play(t, o, interleave(
+		vp8Clip(t, "color=black:s=320x180:r=30,drawbox=c=white:t=fill:enable='between(mod(t,1),0.49,0.65)'", 4),
+		opusClip(t, "aevalsrc='if(between(mod(t,1),0.5,0.66),0.5*sin(2*PI*1000*t),0)':s=48000", 4),
+	))
+	files := func(r Representation) []string {
+		return append([]string{filepath.Join(o.Dir, r.Init())}, segments(t, o.Dir, r)...)
+	}
+	reps := o.Representations()
+	return RemuxInput{Video: files(reps[0]), Audio: files(reps[1])}
+}
+
+func TestRemux(t *testing.T) {
+	run := runFiles(t)
+	for _, c := range []struct {
+		name            string
+		runs            []RemuxInput
+		flashes, beeps  int
+		seconds, within float64
+	}{
+		{"one run", []RemuxInput{run}, 4, 4, 4, 0.05},
+		{"video only", []RemuxInput{{Video: run.Video}}, 4, 0, 4, 0.05},
+		{"audio only", []RemuxInput{{Audio: run.Audio}}, 0, 4, 4, 0.05},
+		{"three runs", []RemuxInput{run, run, run}, 12, 12, 12, 0.1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "it's a video.mp4")
+			require.NoError(t, Remux(t.Context(), "", c.runs, out))
+			requireFastStart(t, out)
+			requireAlone(t, out)
+			ffmpegOutput(t, "-xerror", "-err_detect", "explode", "-i", out, "-f", "null", "-")
+			var flashes, beeps []int
+			if c.flashes > 0 {
+				flashes = onsets(lumaOf(t, out), 128, 15)
+				require.Len(t, flashes, c.flashes)
+			}
+			if c.beeps > 0 {
+				beeps = onsets(loudnessOf(t, out), 4000, 24000)
+				require.Len(t, beeps, c.beeps)
+			}
+			for i := range min(len(flashes), len(beeps)) {
+				require.InDelta(t, float64(flashes[i])/30, float64(beeps[i])/48000, 0.045, "flash and beep %d", i)
+			}
+		})
+	}
+}
+
+// requireFastStart requires the index before the media.
+func requireFastStart(t *testing.T, name string) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	require.NoError(t, err)
+	index, media := bytes.Index(data, []byte("moov")), bytes.Index(data, []byte("mdat"))
+	require.True(t, index > 0 && index < media)
+	require.NotContains(t, string(data), "moof")
+}
+
+// requireAlone requires that no temporary file is left.
+func requireAlone(t *testing.T, name string) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Dir(name))
+	require.NoError(t, err)
+	for _, e := range entries {
+		require.False(t, strings.HasSuffix(e.Name(), TempSuffix), e.Name())
+	}
+}
+
+func TestRemuxFails(t *testing.T) {
+	nonsense := filepath.Join(t.TempDir(), "nonsense")
+	require.NoError(t, os.WriteFile(nonsense, bytes.Repeat([]byte("nonsense"), 100_000), 0o600))
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, c := range []struct {
+		name   string
+		ctx    context.Context
+		ffmpeg string
+		runs   []RemuxInput
+		want   string
+	}{
+		{"no runs", t.Context(), "", nil, "no media"},
+		{"empty run", t.Context(), "", []RemuxInput{{}}, "no media"},
+		{"missing file", t.Context(), "", []RemuxInput{{Video: []string{"/nowhere/init.mp4"}}}, "no such file"},
+		{"no media in it", t.Context(), "", []RemuxInput{{Video: []string{nonsense}, Audio: []string{nonsense}}}, "exit status"},
+		{"no ffmpeg", t.Context(), "/nowhere/ffmpeg", []RemuxInput{{Video: []string{nonsense}}}, "apt-get install"},
+		{"context ended", ended, "", []RemuxInput{{Video: []string{nonsense}}}, "context canceled"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "video.mp4")
+			require.ErrorContains(t, Remux(c.ctx, c.ffmpeg, c.runs, out), c.want)
+			require.NoFileExists(t, out)
+			requireAlone(t, out)
+		})
+	}
+}
