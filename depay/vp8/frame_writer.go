@@ -15,7 +15,7 @@ func (w *boolWriter) noCoefficientUpdates() {
 			w.bool(false, p)
 		}
 		for range 3 {
-			w.bool(false, coeffsFullProb)
+			w.bool(false, 255)
 		}
 	}
 }

@@ -53,9 +53,8 @@ const (
 
 // Probabilities of a key frame's prediction modes (RFC 6386 §11.2), on the way to DC_PRED.
 const (
-	keyYNotBPred   = 145
-	keyYDCOrV      = 156
-	keyYDC         = 163
-	keyUVDC        = 142
-	coeffsFullProb = 255 // of the 3 per context that coeffUpdateProbs leaves out
+	keyYNotBPred = 145
+	keyYDCOrV    = 156
+	keyYDC       = 163
+	keyUVDC      = 142
 )
