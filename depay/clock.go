@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	correctEvery = time.Second // the window of the minimum-delay filter
+	correctEvery = 500 * time.Millisecond // the window of the minimum-delay filter
 
 	// driftLimit bounds how fast the map follows the sender's clock: 500 in a million. Crystals are off by 100 at most.
 	driftLimit = 2000 // 1/driftLimit
@@ -60,7 +60,7 @@ func (c *clock) synchronized() bool { return c.lanes[Video].related && c.lanes[A
 
 // advance slews the map up to now.
 func (c *clock) advance(at time.Duration) {
-	elapsed := min(at-c.advanced, correctEvery)
+	elapsed := min(at-c.advanced, time.Second)
 	if elapsed < time.Millisecond {
 		return
 	}

@@ -1,6 +1,7 @@
 package depay
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
@@ -39,6 +40,7 @@ func TestClockOverADay(t *testing.T) {
 			var k clock
 			k.lanes[Video].rate, k.lanes[Audio].rate = VP8.ClockRate(), Opus.ClockRate()
 			random := rand.New(rand.NewPCG(1, 2))
+			inaccuracy := func() time.Duration { return time.Duration(random.Int64N(int64(2*ms))) - ms }
 			var worst, latest time.Duration
 			for real := time.Duration(0); real < 24*time.Hour; real += 100 * ms {
 				videoStamp := videoTime(c.sender.wall(real) - c.sender.start)
@@ -48,10 +50,10 @@ func TestClockOverADay(t *testing.T) {
 				video := k.observe(Video, videoStamp, real+60*ms+jitter(random, 15*ms))
 				audio := k.observe(Audio, audioStamp, real+20*ms+jitter(random, 5*ms))
 				if real%(5*time.Second) == 0 {
-					k.report(Video, ntpTime(c.sender.wall(real)), videoStamp, real+70*ms)
+					k.report(Video, ntpTime(c.sender.wall(real)+inaccuracy()), videoStamp, real+70*ms)
 				}
 				if real%(5*time.Second) == 2*time.Second {
-					k.report(Audio, ntpTime(c.sender.wall(real)), audioStamp, real+30*ms)
+					k.report(Audio, ntpTime(c.sender.wall(real)+inaccuracy()), audioStamp, real+30*ms)
 				}
 				if real > 10*time.Second {
 					worst = max(worst, (video - audio).Abs())
@@ -121,7 +123,8 @@ func TestLipSync(t *testing.T) {
 	for _, c := range []struct {
 		name                   string
 		videoDelay, audioDelay time.Duration
-		silent                 func(k Kind, at time.Duration) bool
+		mute, lost             func(k Kind, at time.Duration) bool
+		from                   time.Duration // 0: 5 s after the first reports
 	}{
 		{name: "equal delay"},
 		{name: "video 30 ms late", videoDelay: 30 * ms},
@@ -129,19 +132,16 @@ func TestLipSync(t *testing.T) {
 		{name: "video 500 ms late", videoDelay: 500 * ms},
 		{name: "audio 200 ms late", audioDelay: 200 * ms},
 		{name: "audio 1 s late", audioDelay: time.Second},
-		{name: "audio silent for 5 s, video late", videoDelay: 150 * ms, silent: func(k Kind, at time.Duration) bool {
-			return k == Audio && at > 3*time.Second && at < 8*time.Second
-		}},
-		{name: "video silent for 5 s and late", videoDelay: 150 * ms, silent: func(k Kind, at time.Duration) bool {
-			return k == Video && at > 3*time.Second && at < 8*time.Second
-		}},
-		{name: "loss burst", videoDelay: 60 * ms, silent: func(_ Kind, at time.Duration) bool {
+		{name: "audio silent for 5 s, video late", videoDelay: 150 * ms, mute: silent(Audio, 3*time.Second, 8*time.Second)},
+		{name: "video silent for 5 s and late", videoDelay: 150 * ms, mute: silent(Video, 3*time.Second, 8*time.Second)},
+		{name: "audio begins late", mute: silent(Audio, 0, 4*time.Second), from: 10 * time.Second},
+		{name: "loss burst", videoDelay: 60 * ms, lost: func(_ Kind, at time.Duration) bool {
 			return at > 3*time.Second && at < 3500*ms
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, VP8, Opus)
-			p := publisher{skip: c.silent}
+			p := publisher{mute: c.mute, lost: c.lost}
 			p.send(r, 0, 15*time.Second, c.videoDelay, c.audioDelay)
 			p.reports(r, time.Second, 15*time.Second)
 			r.run(15 * time.Second)
@@ -149,8 +149,8 @@ func TestLipSync(t *testing.T) {
 			r.covered(Video, 2*time.Second)
 			r.covered(Audio, 30*ms)
 			require.True(t, r.Stats().Synchronized)
-			worst := r.worstOffset(6100 * ms)
-			t.Logf("from 5 s after the reports: apart by at most %v; %+v", worst, r.Stats())
+			worst := r.worstOffset(cmp.Or(c.from, 6100*ms))
+			t.Logf("apart by at most %v", worst)
 			require.Less(t, worst, 5*ms)
 		})
 	}

@@ -9,27 +9,42 @@ import (
 
 const ms = time.Millisecond
 
-// publish schedules a camera of 30 frames and a microphone of 50 packets a second, captured from..to, which arrive with the
-// delays; a key frame comes first and then each 3 s.
+// publisher has a camera of 30 frames and a microphone of 50 packets a second.
 type publisher struct {
 	video videoSource
 	audio audioSource
-	skip  func(k Kind, capture time.Duration) bool // lost
+	lost  func(k Kind, capture time.Duration) bool
+	mute  func(k Kind, capture time.Duration) bool // nothing is sent, and no packet is numbered
 }
 
+// send schedules what is captured from..to, which arrives with the delays; a key frame comes first and then each 3 s.
 func (p *publisher) send(r *rig, from, to, videoDelay, audioDelay time.Duration) {
+	is := func(f func(Kind, time.Duration) bool, k Kind, at time.Duration) bool { return f != nil && f(k, at) }
 	for n, at := 0, from; at < to; n, at = n+1, from+time.Duration(n+1)*time.Second/30 {
+		if is(p.mute, Video, at) {
+			p.video.sent = append(p.video.sent, nil)
+			continue
+		}
 		packets := p.video.frame(videoTime(at), n%90 == 0, false, 2500)
-		if p.skip == nil || !p.skip(Video, at) {
+		if !is(p.lost, Video, at) {
 			r.arrive(at+videoDelay, Video, packets...)
 		}
 	}
 	for at := from; at < to; at += 20 * ms {
+		if is(p.mute, Audio, at) {
+			p.audio.n++
+			continue
+		}
 		packet := p.audio.packet(audioTime(at))
-		if p.skip == nil || !p.skip(Audio, at) {
+		if !is(p.lost, Audio, at) {
 			r.arrive(at+audioDelay, Audio, packet)
 		}
 	}
+}
+
+// silent mutes one kind for a time.
+func silent(quiet Kind, from, to time.Duration) func(Kind, time.Duration) bool {
+	return func(k Kind, at time.Duration) bool { return k == quiet && at >= from && at < to }
 }
 
 // reports schedules right sender reports each second.
@@ -100,12 +115,12 @@ func TestStart(t *testing.T) {
 		{"nothing at all, video only", VP8, 0, func(*rig, *publisher) {}, 1023 * ms, true, 0},
 		{"nothing at all, audio only", 0, Opus, func(*rig, *publisher) {}, 1023 * ms, false, 0},
 		{"sound, then the picture", VP8, Opus, func(r *rig, p *publisher) {
-			p.skip = func(k Kind, at time.Duration) bool { return k == Video && at < 500*ms }
+			p.mute = silent(Video, 0, 500*ms)
 			p.send(r, 0, 500*ms, 0, 0)
 			p.send(r, 500*ms, 2*time.Second, 0, 0)
 		}, 500 * ms, false, 0},
 		{"sound, and the picture too late", VP8, Opus, func(r *rig, p *publisher) {
-			p.skip = func(k Kind, at time.Duration) bool { return k == Video && at < 1500*ms }
+			p.mute = silent(Video, 0, 1500*ms)
 			p.send(r, 0, 1500*ms, 0, 0)
 			p.send(r, 1500*ms, 3*time.Second, 0, 0)
 		}, 1023 * ms, true, 0},
@@ -115,7 +130,7 @@ func TestStart(t *testing.T) {
 			}
 		}, 1023 * ms, true, 8},
 		{"picture without sound", VP8, Opus, func(r *rig, p *publisher) {
-			p.skip = func(k Kind, at time.Duration) bool { return k == Audio }
+			p.mute = silent(Audio, 0, time.Hour)
 			p.send(r, 0, 3*time.Second, 0, 0)
 		}, 0, false, 0},
 		{"audio only", 0, Opus, func(r *rig, p *publisher) { p.send(r, 200*ms, 3*time.Second, 0, 0) }, 200 * ms, false, 0},
@@ -145,20 +160,16 @@ func TestSilentTrackIsFilled(t *testing.T) {
 	for _, quiet := range []Kind{Video, Audio} {
 		t.Run(quiet.String(), func(t *testing.T) {
 			r := newRig(t, VP8, Opus)
-			p := publisher{skip: func(k Kind, at time.Duration) bool {
-				return k == quiet && at > 3*time.Second && at < 8*time.Second
-			}}
-			p.video.ssrc, p.audio.ssrc = 1, 2
-			r.on(5*time.Second, func(time.Time) {
-				p.skip = nil
-			})
+			p := publisher{mute: silent(quiet, 3*time.Second, 8*time.Second)}
 			p.send(r, 0, 12*time.Second, 0, 0)
-			// A sender that is silent numbers nothing.
 			r.run(12 * time.Second)
 			r.addsUp()
 			r.covered(Video, 170*ms)
 			r.covered(Audio, 20*ms)
-			require.Greater(t, r.Stats().Video.Fillers+r.Stats().Audio.Fillers, uint64(130))
+			s := r.Stats()
+			require.Greater(t, s.Video.Fillers+s.Audio.Fillers, uint64(130))
+			require.Zero(t, s.Video.FramesDropped(), "silence is no loss")
+			require.Zero(t, s.Audio.FramesDropped())
 		})
 	}
 }
@@ -328,7 +339,6 @@ func TestPathBecomesLonger(t *testing.T) {
 			r.events[i].at += 300 * ms
 		}
 	}
-	p.skip = nil
 	r.run(5 * time.Second)
 	r.addsUp()
 	r.covered(Audio, 25*ms)

@@ -46,12 +46,34 @@ func (s *script) packet(last *rtp.Packet) *rtp.Packet {
 	return p
 }
 
+// session is the script of a publisher that sends pictures, sound and reports, every nth one of which is lost.
+func session(lose int) (b []byte) {
+	const wait, tick, reported = 6 << 1, 3 << 1, 4 << 1
+	for n := range 60 {
+		step := byte(1)
+		if lose > 0 && n%lose == 0 {
+			step = 2
+		}
+		kind := byte(0x21) // an inter frame in one packet with a marker
+		if n%20 == 0 {
+			kind = 0x11
+		}
+		b = append(b, wait, 20, 0, kind, step, 40, 0)
+		b = append(b, 0, 0, 1, 0, 6, 0x80, 0x80, byte(n), 1, 2, 3) // a packet of another frame
+		b = append(b, 1, 0, step, 20, 3, 0xfc, 0xff, 0xfe, tick)
+		for k := range byte(2) {
+			b = append(b, reported|k, 0, 0, 0, byte(n), 1, 0, 0, 0, 0, byte(n), 0, 0)
+		}
+	}
+	return append(b, 5<<1, wait, 200, tick)
+}
+
 // FuzzDepacketizer feeds packets, reports and instants of any kind. Nothing may panic, PTS increase, what is held is
 // bounded, and frames are accounted for.
 func FuzzDepacketizer(f *testing.F) {
 	f.Add([]byte{})
-	f.Add([]byte{0, 0x11, 1, 30, 0, 6, 33, 0, 0x21, 1, 60, 0, 1, 1, 1, 40, 1, 0xfc, 7, 200})
-	f.Add([]byte{1, 0, 1, 40, 3, 0xfc, 0xff, 0xfe, 3, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2, 9, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 1, 4, 6, 100})
+	f.Add(session(0))
+	f.Add(session(3))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		last := [kinds]int64{-1, -1}
 		emitted := [kinds]uint64{}
