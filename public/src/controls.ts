@@ -1,6 +1,7 @@
 // The player's buttons and keys.
 
 import { byId, setText } from "./dom.ts";
+import { tryPlay } from "./player.ts";
 
 /** What the controls act on. */
 export interface ControlTarget {
@@ -55,7 +56,7 @@ export function showControls(target: ControlTarget): void {
 }
 
 function togglePlay(target: ControlTarget): void {
-  if (video.paused) return void video.play().catch(() => undefined);
+  if (video.paused) return tryPlay(video);
   target.following = false;
   video.pause();
 }

@@ -22,7 +22,8 @@ export function openDash(options: PlayerOptions): Player {
   const events = MediaPlayer.events;
   player.on(events.ERROR, (event: ErrorEvent) => onError(event, options));
   player.on(events.STREAM_INITIALIZED, options.onLevels);
-  player.initialize(options.video, options.url, false);
+  // It must itself start playback: it refreshes the MPD only once it has seen a play event.
+  player.initialize(options.video, options.url, true);
   return {
     name: "dash.js",
     engine: player,

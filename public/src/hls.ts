@@ -1,7 +1,7 @@
 // HLS by hls.js.
 
 import Hls, { ErrorTypes, Events, type ErrorData } from "hls.js";
-import { levelLabel, type Player, type PlayerOptions } from "./player.ts";
+import { levelLabel, tryPlay, type Player, type PlayerOptions } from "./player.ts";
 
 /** Decoder errors that are recovered in place within so many milliseconds before the player is opened anew. */
 const recoveries = 2;
@@ -17,7 +17,10 @@ export function openHls(options: PlayerOptions): Player {
   });
   const mediaErrors: number[] = [];
   hls.on(Events.ERROR, (_event, data) => onError(hls, data, mediaErrors, options));
-  hls.on(Events.MANIFEST_PARSED, options.onLevels);
+  hls.on(Events.MANIFEST_PARSED, () => {
+    options.onLevels();
+    tryPlay(options.video);
+  });
   hls.on(Events.LEVELS_UPDATED, options.onLevels);
   hls.loadSource(options.url);
   hls.attachMedia(options.video);

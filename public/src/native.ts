@@ -1,6 +1,6 @@
 // HLS by the browser itself (Safari).
 
-import type { Player, PlayerOptions } from "./player.ts";
+import { tryPlay, type Player, type PlayerOptions } from "./player.ts";
 
 export function openNative({ video, url, clock, onFatal }: PlayerOptions): Player {
   const seekableEnd = () => (video.seekable.length > 0 ? video.seekable.end(video.seekable.length - 1) : NaN);
@@ -9,6 +9,7 @@ export function openNative({ video, url, clock, onFatal }: PlayerOptions): Playe
   const fail = () => onFatal(video.error?.message || "the browser cannot play this stream");
   video.addEventListener("error", fail);
   video.src = url;
+  tryPlay(video);
   return {
     name: "native HLS",
     engine: video,

@@ -39,7 +39,12 @@ export interface Player {
   destroy(): void;
 }
 
-/** Opens a player; the library is loaded when first needed. */
+/** Plays if the browser lets it: without a touch of the page it may refuse, and then a button is there. */
+export function tryPlay(video: HTMLVideoElement): void {
+  video.play().catch(() => undefined);
+}
+
+/** Opens a player, which starts to play when it can; the library is loaded when first needed. */
 export async function openPlayer(protocol: Protocol, options: PlayerOptions): Promise<Player> {
   if (protocol === "dash") return (await import("./dash.ts")).openDash(options);
   if (prefersNativeHls(options.video)) return (await import("./native.ts")).openNative(options);

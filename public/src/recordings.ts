@@ -92,7 +92,6 @@ async function open(recording: Recording, when: string): Promise<void> {
   if (playing !== recording.path) return opened.destroy();
   player = opened;
   byId("player").scrollIntoView({ block: "center" });
-  await video.play().catch(() => undefined);
   await refresh();
 }
 

@@ -7,7 +7,7 @@ import { setUpControls, showControls, type ControlTarget } from "./controls.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./dom.ts";
 import { bitrate, seconds, size } from "./format.ts";
 import { nameFromPath } from "./names.ts";
-import { bufferAhead, openPlayer, type Player, type Protocol } from "./player.ts";
+import { bufferAhead, openPlayer, tryPlay, type Player, type Protocol } from "./player.ts";
 
 type State = "waiting" | "starting" | "buffering" | "playing" | "paused" | "interrupted" | "ended" | "failed";
 
@@ -82,9 +82,8 @@ class Watch implements ControlTarget {
     this.movedAt = performance.now();
     const url = streamUrls(name)[protocol.value as Protocol];
     try {
-      const opened = await openPlayer(protocol.value as Protocol, { video, url, clock, onLevels: showLevels, onFatal: (reason) => this.fail(reason) });
-      this.player = opened;
-      await video.play().catch(() => undefined); // refused until the viewer touches the page: the button is there
+      const onFatal = (reason: string) => this.fail(reason);
+      this.player = await openPlayer(protocol.value as Protocol, { video, url, clock, onLevels: showLevels, onFatal });
     } catch (error) {
       this.fail(String(error));
     } finally {
@@ -134,7 +133,7 @@ class Watch implements ControlTarget {
     this.following = true;
     const edge = this.player?.edge() ?? NaN;
     if (Number.isFinite(edge)) video.currentTime = edge;
-    void video.play().catch(() => undefined);
+    tryPlay(video);
   }
 
   stats() {
