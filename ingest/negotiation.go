@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -37,7 +36,7 @@ func (s *session) accept(o *offer, pool *packetPool) error {
 	for _, tr := range s.pc.GetTransceivers() {
 		codecs := tr.Receiver().GetParameters().Codecs
 		if len(codecs) == 0 {
-			return errors.New(takenCodecs)
+			return fmt.Errorf("no codec in common: %s", takenCodecs)
 		}
 		s.tracks = append(s.tracks, newTrack(Kind(tr.Kind().String()), codecs[0], pool))
 	}
