@@ -86,7 +86,7 @@ type assets struct{ root fs.FS }
 
 func (a assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
-	if _, err := fs.Stat(a.root, path.Join("assets", name)); err != nil || strings.HasSuffix(name, ".gz") {
+	if _, err := fs.Stat(a.root, "assets/"+name); err != nil || strings.HasSuffix(name, ".gz") {
 		serveProblem(w, http.StatusNotFound, "no such asset: reload the page, it may be from an older version")
 		return
 	}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestBuild(t *testing.T) {
+	files, err := Build("..")
+	require.NoError(t, err)
+
+	for _, name := range []string{"home", "publish", "watch", "echo", "recordings"} {
+		page := string(files["pages/"+name+".html"])
+		require.NotEmpty(t, page, name)
+		for _, ref := range regexp.MustCompile(`(?:src|href)="/(assets/[^"]*)"`).FindAllStringSubmatch(page, -1) {
+			require.Contains(t, files, ref[1], "%s refers to it", name)
+		}
+	}
+	hashed := regexp.MustCompile(`^assets/[a-z]+-[A-Z0-9]{8}\.(js|css|svg)$`)
+	for name := range files {
+		require.Truef(t, hashed.MatchString(name) || filepath.Dir(name) == "pages", "%s has no hash in its name", name)
+	}
+}
+
+func TestBuildWithoutPackages(t *testing.T) {
+	_, err := Build(t.TempDir())
+	require.ErrorContains(t, err, "npm ci --prefix")
+}
+
+func TestWriteReplacesAnOldBundle(t *testing.T) {
+	dir := t.TempDir()
+	keep := filepath.Join(dir, "dist", ".gitignore")
+	require.NoError(t, write(dir, map[string][]byte{"assets/old.js": []byte("old")}))
+	require.NoError(t, os.WriteFile(keep, []byte("*\n"), 0o644))
+	require.NoError(t, write(dir, map[string][]byte{"assets/new.js": []byte("new"), "pages/home.html": []byte("page")}))
+
+	require.FileExists(t, keep)
+	require.NoFileExists(t, filepath.Join(dir, "dist", "assets", "old.js"))
+	packed, err := os.ReadFile(filepath.Join(dir, "dist", "assets", "new.js.gz"))
+	require.NoError(t, err)
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	require.NoError(t, err)
+	body, err := io.ReadAll(r)
+	require.NoError(t, err)
+	require.Equal(t, "new", string(body))
+}
+
+// TestPackages keeps builds repeatable: exact versions, and a lock file that names no registry.
+func TestPackages(t *testing.T) {
+	body, err := os.ReadFile("../package.json")
+	require.NoError(t, err)
+	var manifest struct{ Dependencies, DevDependencies map[string]string }
+	require.NoError(t, json.Unmarshal(body, &manifest))
+	for _, set := range []map[string]string{manifest.Dependencies, manifest.DevDependencies} {
+		require.NotEmpty(t, set)
+		for name, version := range set {
+			require.Regexp(t, `^\d+\.\d+\.\d+$`, version, name)
+		}
+	}
+	lock, err := os.ReadFile("../package-lock.json")
+	require.NoError(t, err)
+	require.NotContains(t, string(lock), `"resolved"`)
+}

@@ -1,0 +1,190 @@
+package public
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+)
+
+// bundle is a small dist: every page, a script and a style with their gzipped twins, an icon without.
+func bundle(t testing.TB) fstest.MapFS {
+	files := fstest.MapFS{"assets/icon-ABCD1234.svg": {Data: []byte("<svg/>")}}
+	for name, body := range map[string]string{
+		"pages/home.html": "<h1>home</h1>", "pages/publish.html": "<h1>publish</h1>", "pages/watch.html": "<h1>watch</h1>",
+		"pages/echo.html": "<h1>echo</h1>", "pages/recordings.html": "<h1>recordings</h1>",
+		"assets/home-ABCD1234.js": "let script", "assets/style-ABCD1234.css": "a{}",
+	} {
+		var packed bytes.Buffer
+		w := gzip.NewWriter(&packed)
+		_, err := io.WriteString(w, body)
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		files[name] = &fstest.MapFile{Data: []byte(body)}
+		files[name+".gz"] = &fstest.MapFile{Data: packed.Bytes()}
+	}
+	return files
+}
+
+func ask(h http.Handler, method, path string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestRoutes(t *testing.T) {
+	h := newHandler(bundle(t))
+	tests := []struct {
+		name, path string
+		status     int
+		kind, body string
+	}{
+		{"home", "/", 200, "text/html; charset=utf-8", "<h1>home</h1>"},
+		{"publish", "/publish?stream=x", 200, "text/html; charset=utf-8", "<h1>publish</h1>"},
+		{"watch", "/watch/demo", 200, "text/html; charset=utf-8", "<h1>watch</h1>"},
+		{"echo", "/echo", 200, "text/html; charset=utf-8", "<h1>echo</h1>"},
+		{"recordings", "/recordings", 200, "text/html; charset=utf-8", "<h1>recordings</h1>"},
+		{"script", "/assets/home-ABCD1234.js", 200, "text/javascript; charset=utf-8", "let script"},
+		{"style", "/assets/style-ABCD1234.css", 200, "text/css; charset=utf-8", "a{}"},
+		{"icon", "/assets/icon-ABCD1234.svg", 200, "image/svg+xml", "<svg/>"},
+		{"watch with a bad name", "/watch/-demo", 400, "text/html; charset=utf-8", "<h1>watch</h1>"},
+		{"watch with a long name", "/watch/" + strings.Repeat("a", 65), 400, "text/html; charset=utf-8", "<h1>watch</h1>"},
+		{"watch with a script", "/watch/%3Cscript%3E", 400, "text/html; charset=utf-8", "<h1>watch</h1>"},
+		{"no asset", "/assets/home-00000000.js", 404, "application/problem+json", "reload the page"},
+		{"the twin itself", "/assets/home-ABCD1234.js.gz", 404, "application/problem+json", "reload the page"},
+		{"out of the directory", "/assets/..%2Fpages%2Fhome.html", 404, "application/problem+json", "reload the page"},
+		{"no page", "/elsewhere", 404, "text/plain; charset=utf-8", "not found"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := ask(h, "GET", tt.path)
+			require.Equal(t, tt.status, w.Code)
+			require.Equal(t, tt.kind, w.Header().Get("Content-Type"))
+			require.Contains(t, w.Body.String(), tt.body)
+			require.Equal(t, contentPolicy, w.Header().Get("Content-Security-Policy"))
+			require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
+			require.Equal(t, "same-origin", w.Header().Get("Referrer-Policy"))
+			require.Equal(t, permissions, w.Header().Get("Permissions-Policy"))
+		})
+	}
+}
+
+func TestContentPolicyAllowsNoInlineCode(t *testing.T) {
+	require.Contains(t, contentPolicy, "default-src 'self'")
+	require.Contains(t, contentPolicy, "media-src 'self' blob:")
+	require.NotContains(t, contentPolicy, "unsafe")
+	require.NotContains(t, contentPolicy, "script-src")
+}
+
+func TestCaching(t *testing.T) {
+	h := newHandler(bundle(t))
+	require.Equal(t, "no-cache", ask(h, "GET", "/").Header().Get("Cache-Control"))
+	require.Equal(t, "public, max-age=31536000, immutable", ask(h, "GET", "/assets/home-ABCD1234.js").Header().Get("Cache-Control"))
+	require.Equal(t, "no-store", ask(h, "GET", "/assets/none.js").Header().Get("Cache-Control"))
+
+	for _, path := range []string{"/", "/assets/home-ABCD1234.js"} {
+		for _, coding := range []string{"", "gzip"} {
+			tag := ask(h, "GET", path, "Accept-Encoding", coding).Header().Get("ETag")
+			require.Regexp(t, `^"[^"]+"$`, tag)
+			w := ask(h, "GET", path, "Accept-Encoding", coding, "If-None-Match", tag)
+			require.Equal(t, http.StatusNotModified, w.Code)
+			require.Zero(t, w.Body.Len())
+		}
+	}
+	other := bundle(t)
+	other["pages/home.html"].Data = []byte("<h1>new</h1>")
+	require.NotEqual(t, ask(h, "GET", "/").Header().Get("ETag"), ask(newHandler(other), "GET", "/").Header().Get("ETag"))
+}
+
+func TestBadNameIsNeverAnsweredFromTheCache(t *testing.T) {
+	h := newHandler(bundle(t))
+	tag := ask(h, "GET", "/watch/demo").Header().Get("ETag")
+	require.Equal(t, http.StatusBadRequest, ask(h, "GET", "/watch/-", "If-None-Match", tag, "Range", "bytes=0-1").Code)
+}
+
+func TestGzip(t *testing.T) {
+	h := newHandler(bundle(t))
+	for _, path := range []string{"/", "/assets/home-ABCD1234.js"} {
+		plain, packed := ask(h, "GET", path), ask(h, "GET", path, "Accept-Encoding", "br, gzip;q=0.8")
+		require.Equal(t, "Accept-Encoding", plain.Header().Get("Vary"))
+		require.Equal(t, "Accept-Encoding", packed.Header().Get("Vary"))
+		require.Empty(t, plain.Header().Get("Content-Encoding"))
+		require.Equal(t, "gzip", packed.Header().Get("Content-Encoding"))
+		require.Equal(t, plain.Header().Get("Content-Type"), packed.Header().Get("Content-Type"))
+		require.NotEqual(t, plain.Header().Get("ETag"), packed.Header().Get("ETag"))
+		r, err := gzip.NewReader(packed.Body)
+		require.NoError(t, err)
+		body, err := io.ReadAll(r)
+		require.NoError(t, err)
+		require.Equal(t, plain.Body.String(), string(body))
+	}
+	require.Empty(t, ask(h, "GET", "/assets/icon-ABCD1234.svg", "Accept-Encoding", "gzip").Header().Get("Content-Encoding"))
+}
+
+func TestAcceptsGzip(t *testing.T) {
+	tests := map[string]bool{
+		"": false, "gzip": true, "gzip, deflate, br": true, "br": false, "GZIP": true, "*": true, "gzip;q=0": false,
+		"gzip;q=0.0": false, "gzip;q=0.001": true, "deflate, gzip;q=1.0": true, "x-gzip": false, "gzip;": true, ";;,": false,
+	}
+	for header, want := range tests {
+		require.Equal(t, want, acceptsGzip(header), "%q", header)
+	}
+}
+
+func TestMethods(t *testing.T) {
+	h := newHandler(bundle(t))
+	head := ask(h, "HEAD", "/publish")
+	require.Equal(t, http.StatusOK, head.Code)
+	require.Zero(t, head.Body.Len())
+	require.Equal(t, http.StatusMethodNotAllowed, ask(h, "POST", "/publish").Code)
+}
+
+func TestUnbuilt(t *testing.T) {
+	h := newHandler(fstest.MapFS{".gitignore": {Data: []byte("*")}})
+	for _, path := range []string{"/", "/publish", "/watch/demo", "/echo", "/recordings"} {
+		w := ask(h, "GET", path)
+		require.Equal(t, http.StatusServiceUnavailable, w.Code, path)
+		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+		require.Contains(t, w.Body.String(), "scripts/run")
+		require.Contains(t, w.Body.String(), "npm ci --prefix public")
+		require.Contains(t, w.Body.String(), "go run ./public/bundle")
+	}
+}
+
+// TestEmbedded serves whatever this program was compiled with: pages, or how to build them.
+func TestEmbedded(t *testing.T) {
+	w := ask(Handler(), "GET", "/")
+	require.Contains(t, []int{http.StatusOK, http.StatusServiceUnavailable}, w.Code)
+	require.Contains(t, w.Body.String(), "<title>")
+}
+
+func FuzzAcceptsGzip(f *testing.F) {
+	for _, seed := range []string{"gzip", "gzip;q=0, *", ";q=", "a;b;c=\"", ",,"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		if acceptsGzip(header) && !strings.Contains(strings.ToLower(header), "gzip") && !strings.Contains(header, "*") {
+			t.Fatalf("gzip for %q", header)
+		}
+	})
+}
+
+func BenchmarkPage(b *testing.B) {
+	h := newHandler(bundle(b))
+	r := httptest.NewRequest("GET", "/watch/demo", nil)
+	r.Header.Set("Accept-Encoding", "gzip")
+	b.ReportAllocs()
+	for b.Loop() {
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+}
