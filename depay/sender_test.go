@@ -53,10 +53,13 @@ type videoSource struct {
 
 // frame returns the packets of the next frame.
 func (s *videoSource) frame(timestamp uint32, key, nonReference bool, size int) []*rtp.Packet {
-	n := len(s.sent)
-	data := testFrame(n, key, size)
+	return s.packetize(timestamp, nonReference, testFrame(len(s.sent), key, size))
+}
+
+// packetize returns the packets of a frame.
+func (s *videoSource) packetize(timestamp uint32, nonReference bool, data []byte) []*rtp.Packet {
+	id := (s.firstPic + len(s.sent)) & 0x7fff
 	s.sent = append(s.sent, data)
-	id := (s.firstPic + n) & 0x7fff
 	var packets []*rtp.Packet
 	for rest := data; len(rest) > 0; {
 		desc := []byte{0x80, 0x80, 0x80 | byte(id>>8), byte(id)}
