@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -34,8 +35,8 @@ func CheckHLS(visits []Visit, o Options) []Violation {
 	return h.violations
 }
 
-// hls is what was seen of one stream.
-type hls struct {
+// observation is what was seen of one stream.
+type observation struct {
 	report
 	*archive
 	options      Options
@@ -62,8 +63,8 @@ type content struct {
 
 func (c *content) seconds() float64 { return float64(c.end-c.start) / c.timescale }
 
-func newHLS(visits []Visit, o Options) *hls {
-	h := &hls{archive: newArchive(visits), options: o, playlists: make(map[string][]*playlist), tracks: make(map[string]*track)}
+func newHLS(visits []Visit, o Options) *observation {
+	h := &observation{archive: newArchive(visits), options: o, playlists: make(map[string][]*playlist), tracks: make(map[string]*track)}
 	for _, v := range h.all {
 		if v.Status == http.StatusOK && v.is(".m3u8") {
 			h.take(v)
@@ -76,7 +77,7 @@ func newHLS(visits []Visit, o Options) *hls {
 }
 
 // take parses one good visit of a playlist.
-func (h *hls) take(v *Visit) {
+func (h *observation) take(v *Visit) {
 	p, err := parsePlaylist(v)
 	switch {
 	case err != nil:
@@ -92,7 +93,7 @@ func (h *hls) take(v *Visit) {
 }
 
 // track reads the segments that a media playlist listed and that were fetched.
-func (h *hls) track(versions []*playlist) *track {
+func (h *observation) track(versions []*playlist) *track {
 	t := &track{segments: make(map[int64]*content)}
 	for _, p := range versions {
 		for _, s := range p.segments {
@@ -107,7 +108,7 @@ func (h *hls) track(versions []*playlist) *track {
 	return t
 }
 
-func (h *hls) content(p *playlist, s segment, t *track) *content {
+func (h *observation) content(p *playlist, s segment, t *track) *content {
 	head, ok := h.body(s.init)
 	if !ok {
 		return nil
@@ -124,7 +125,8 @@ func (h *hls) content(p *playlist, s segment, t *track) *content {
 	t.init = initSegment
 	fragments, err := scan(initSegment, body)
 	if err != nil || len(fragments) == 0 {
-		return nil // CheckSegments says what is wrong
+		h.add(wholeChunks, h.byPath[s.uri][0], fmt.Sprintf("%d chunks, then: %v", len(fragments), err))
+		return nil
 	}
 	return &content{
 		segment: s, timescale: float64(initSegment.Timescale), fragments: fragments, bytes: len(body),

@@ -7,8 +7,8 @@ import (
 )
 
 // historyRules are those that only all visits together show.
-func historyRules() []history[*hls] {
-	return []history[*hls]{
+func historyRules() []history[*observation] {
+	return []history[*observation]{
 		{"rfc8216bis §6.2.1 new segments in time", checkPace},
 		{"rfc8216bis §6.2.1 listed segments are there", checkListedExist},
 		{"rfc8216bis §6.2.2 one URI, one segment", checkURIsNotReused},
@@ -26,7 +26,7 @@ func historyRules() []history[*hls] {
 }
 
 // checkPace: while a stream lives, a new segment appears at most one and a half target durations after the last.
-func checkPace(h *hls, fault func(*Visit, string)) {
+func checkPace(h *observation, fault func(*Visit, string)) {
 	for _, url := range h.urls {
 		var last *playlist
 		for _, p := range h.playlists[url] {
@@ -41,7 +41,7 @@ func checkPace(h *hls, fault func(*Visit, string)) {
 	}
 }
 
-func checkListedExist(h *hls, fault func(*Visit, string)) {
+func checkListedExist(h *observation, fault func(*Visit, string)) {
 	listed := make(map[string]bool)
 	for _, url := range h.urls {
 		for _, p := range h.playlists[url] {
@@ -57,7 +57,7 @@ func checkListedExist(h *hls, fault func(*Visit, string)) {
 	}
 }
 
-func checkURIsNotReused(h *hls, fault func(*Visit, string)) {
+func checkURIsNotReused(h *observation, fault func(*Visit, string)) {
 	number := make(map[string]int64)
 	for _, url := range h.urls {
 		for _, p := range h.playlists[url] {
@@ -71,7 +71,7 @@ func checkURIsNotReused(h *hls, fault func(*Visit, string)) {
 	}
 }
 
-func checkSameTarget(h *hls, fault func(*Visit, string)) {
+func checkSameTarget(h *observation, fault func(*Visit, string)) {
 	var want float64
 	for _, url := range h.urls {
 		p := h.playlists[url][0]
@@ -88,7 +88,7 @@ func checkSameTarget(h *hls, fault func(*Visit, string)) {
 const stepTolerance = 100 * time.Millisecond
 
 // checkInStep: the same number is the same period of time and of the same discontinuity in all renditions.
-func checkInStep(h *hls, fault func(*Visit, string)) {
+func checkInStep(h *observation, fault func(*Visit, string)) {
 	seen := make(map[int64]segment)
 	for _, url := range h.urls {
 		for _, p := range h.playlists[url] {
@@ -110,7 +110,7 @@ func checkInStep(h *hls, fault func(*Visit, string)) {
 }
 
 // checkAllEnd: once one rendition has ended, the others have at their next visit.
-func checkAllEnd(h *hls, fault func(*Visit, string)) {
+func checkAllEnd(h *observation, fault func(*Visit, string)) {
 	var end time.Time
 	for _, url := range h.urls {
 		for _, p := range h.playlists[url] {
@@ -122,30 +122,34 @@ func checkAllEnd(h *hls, fault func(*Visit, string)) {
 	for _, url := range h.urls {
 		versions := h.playlists[url]
 		last := versions[len(versions)-1]
-		if !end.IsZero() && !last.ended() && last.visit.At.After(end.Add(h.options.tolerance())) {
+		if !end.IsZero() && !last.ended() && !last.visit.At.Before(end.Add(h.options.tolerance())) {
 			fault(last.visit, "has no EXT-X-ENDLIST, another rendition has")
 		}
 	}
 }
 
-// checkContents applies the rules on segments to each run of segments with one init segment.
-func checkContents(h *hls, fault func(*Visit, string)) {
+// checkContents applies the rules on segments to each unbroken run of fetched segments with one init segment.
+func checkContents(h *observation, fault func(*Visit, string)) {
 	for _, url := range h.urls {
-		t := h.tracks[url]
-		runs := make(map[string][][]byte)
-		var order []string
-		for _, c := range t.inOrder() {
-			if runs[c.init] == nil {
-				order = append(order, c.init)
+		var bodies [][]byte
+		var before *content
+		check := func() {
+			if before == nil {
+				return
+			}
+			head, _ := h.body(before.init)
+			for _, v := range CheckSegments(head, bodies) {
+				fault(h.byPath[before.init][0], v.Rule+": "+v.Detail)
+			}
+		}
+		for _, c := range h.tracks[url].inOrder() {
+			if before != nil && (c.init != before.init || c.msn != before.msn+1) {
+				check()
+				bodies = nil
 			}
 			body, _ := h.body(c.uri)
-			runs[c.init] = append(runs[c.init], body)
+			bodies, before = append(bodies, body), c
 		}
-		for _, name := range order {
-			head, _ := h.body(name)
-			for _, v := range CheckSegments(head, runs[name]) {
-				fault(h.byPath[name][0], v.String())
-			}
-		}
+		check()
 	}
 }

@@ -21,7 +21,7 @@ func (t *track) inOrder() []*content {
 const frame = 1.0 / 15
 
 // checkDurations: over any run of segments the listed durations add up to the media's, to within a frame.
-func checkDurations(h *hls, fault func(*Visit, string)) {
+func checkDurations(h *observation, fault func(*Visit, string)) {
 	for _, url := range h.urls {
 		drift, low, high := 0.0, 0.0, 0.0
 		for _, c := range h.tracks[url].inOrder() {
@@ -36,7 +36,7 @@ func checkDurations(h *hls, fault func(*Visit, string)) {
 }
 
 // checkContinuous: without a discontinuity, a segment begins at the decode time where the one before it ends.
-func checkContinuous(h *hls, fault func(*Visit, string)) {
+func checkContinuous(h *observation, fault func(*Visit, string)) {
 	for _, url := range h.urls {
 		t := h.tracks[url]
 		for _, c := range t.inOrder() {
@@ -49,7 +49,7 @@ func checkContinuous(h *hls, fault func(*Visit, string)) {
 }
 
 // eachFetched calls do for every variant whose playlists and segments were fetched.
-func (h *hls) eachFetched(do func(p *playlist, v variant, video, audio *track)) {
+func (h *observation) eachFetched(do func(p *playlist, v variant, video, audio *track)) {
 	for _, p := range h.multivariant {
 		for _, v := range p.variants {
 			main := h.tracks[v.uri]
@@ -67,7 +67,7 @@ func (h *hls) eachFetched(do func(p *playlist, v variant, video, audio *track)) 
 	}
 }
 
-func checkCodecsTrue(h *hls, fault func(*Visit, string)) {
+func checkCodecsTrue(h *observation, fault func(*Visit, string)) {
 	h.eachFetched(func(p *playlist, v variant, main, audio *track) {
 		want := []string{main.init.Codec}
 		if audio != nil && audio.init.Codec != "" && audio.init.Codec != main.init.Codec {
@@ -82,7 +82,7 @@ func checkCodecsTrue(h *hls, fault func(*Visit, string)) {
 	})
 }
 
-func checkResolutionTrue(h *hls, fault func(*Visit, string)) {
+func checkResolutionTrue(h *observation, fault func(*Visit, string)) {
 	h.eachFetched(func(p *playlist, v variant, main, _ *track) {
 		want := fmt.Sprintf("%dx%d", main.init.Width, main.init.Height)
 		if got := v.attributes["RESOLUTION"]; main.init.Video && got != want {
@@ -112,7 +112,7 @@ func rates(main, audio *track) (peak, mean, seconds float64) {
 func (c *content) rate() float64 { return float64(c.bytes) * 8 / max(c.seconds(), 1e-3) }
 
 // checkPeak allows a live stream's segments a quarter more than the multivariant playlist that lists them says at last.
-func checkPeak(h *hls, fault func(*Visit, string)) {
+func checkPeak(h *observation, fault func(*Visit, string)) {
 	h.eachFetched(func(p *playlist, v variant, main, audio *track) {
 		peak, _, _ := rates(main, audio)
 		if said := float64(v.integer("BANDWIDTH")); peak > 1.25*said {
@@ -124,7 +124,7 @@ func checkPeak(h *hls, fault func(*Visit, string)) {
 // enoughForMean is how much media a mean is taken over, seconds.
 const enoughForMean = 30
 
-func checkMean(h *hls, fault func(*Visit, string)) {
+func checkMean(h *observation, fault func(*Visit, string)) {
 	h.eachFetched(func(p *playlist, v variant, main, audio *track) {
 		_, mean, seconds := rates(main, audio)
 		said := float64(v.integer("AVERAGE-BANDWIDTH"))

@@ -10,20 +10,24 @@ import (
 	"time"
 )
 
-// checkResponse applies the rules on a single answer's status and headers.
-func checkResponse(r *report, v *Visit) {
-	for _, rule := range []rule[*Visit]{
+// responseRules are those on a single answer's status and headers.
+func responseRules() []rule[*Visit] {
+	return []rule[*Visit]{
 		{"HLS authoring 8.18 no redirects", checkNoRedirect},
 		{"HLS authoring 10.4 content types", checkContentType},
 		{"HLS authoring 10.1 manifests are compressed", checkCompressed},
 		{"HLS authoring 8.24 Last-Modified is recent", checkLastModified},
 		{"Fetch §3.3.3 cross-origin access", checkCORS},
 		{"RFC 9111 §5.2.2 segments are cached for ever", checkImmutable},
-		{"RFC 9111 §5.2.2 manifests are cached briefly", checkShortLived},
+		{"RFC 9111 §5.2.2 playlists are cached briefly", checkShortLived},
 		{"RFC 9111 §5.2.2.5 errors are not stored", checkErrorCaching},
 		{"RFC 9110 §8.8.3 manifests have an ETag", checkETag},
 		{"RFC 6265 §3 no cookies", checkNoCookies},
-	} {
+	}
+}
+
+func checkResponse(r *report, v *Visit) {
+	for _, rule := range responseRules() {
 		r.add(rule.name, v, rule.check(v))
 	}
 }

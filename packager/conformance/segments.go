@@ -9,6 +9,8 @@ import (
 	"github.com/sluice-live/sluice/packager/cmaf"
 )
 
+const wholeChunks = "ISO/IEC 23000-19 §7.3.2.3 chunks are whole"
+
 // CheckSegments reports the rules of CMAF that a track's init segment and its segments, in order and of one unbroken run,
 // break. Violations name the segment in Detail, counted from 0.
 func CheckSegments(initSegment []byte, segments [][]byte) []Violation {
@@ -22,7 +24,7 @@ func CheckSegments(initSegment []byte, segments [][]byte) []Violation {
 	for i, b := range segments {
 		fragments, err := scan(head, b)
 		if err != nil {
-			r.add("ISO/IEC 23000-19 §7.3.2.3 chunks are whole", &Visit{}, fmt.Sprintf("segment %d: %v", i, err))
+			r.add(wholeChunks, &Visit{}, fmt.Sprintf("segment %d: %v", i, err))
 			continue
 		}
 		run.segments = append(run.segments, runSegment{i, b, fragments})
