@@ -105,7 +105,7 @@ const drain = 200 * time.Millisecond
 
 // feed sends both tracks of the source in step.
 func (p *publisher) feed(ctx context.Context, source *mediaSource, peer *sendPeer) error {
-	var step pace
+	step := pace{origin: source.Start}
 	g, ctx := errgroup.WithContext(ctx)
 	if source.Video != nil {
 		g.Go(func() error {

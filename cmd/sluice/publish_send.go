@@ -25,19 +25,23 @@ const rtpPayload = 1188
 // in samples.
 const opusFrame = 960
 
-// pace maps media time to the clock: one origin for audio and video, set by
-// whichever comes first, a little ahead so that neither is late.
+// pace maps media time to the clock, audio's and video's alike. Without an
+// origin the first frame of either sets it.
 type pace struct {
+	origin time.Time // when time 0 is due
 	once   sync.Once
-	origin time.Time
 }
 
-// paceLead is how far ahead of its sending a frame is expected to be ready.
+// paceLead is how long after the first frame the sending begins.
 const paceLead = 100 * time.Millisecond
 
 // wait returns when the frame at pts is due.
 func (p *pace) wait(ctx context.Context, pts time.Duration) error {
-	p.once.Do(func() { p.origin = time.Now().Add(paceLead - pts) })
+	p.once.Do(func() {
+		if p.origin.IsZero() {
+			p.origin = time.Now().Add(paceLead - pts)
+		}
+	})
 	timer := time.NewTimer(time.Until(p.origin.Add(pts)))
 	defer timer.Stop()
 	select {

@@ -22,15 +22,21 @@ import (
 const (
 	testFlash = "lt(mod(t,2),0.095)"
 	testBeep  = "aevalsrc=exprs='0.5*sin(2*PI*1000*t)*lt(mod(t,2),0.1)':sample_rate=48000"
-	testClock = `drawtext=text='%{localtime\:%H\\\:%M\\\:%S.%3N} %{n}':fontsize=h/10:x=(w-tw)/2:y=h-2*th:fontcolor=white:box=1:boxcolor=black`
+	testClock = `drawtext=text='%%{pts\:hms\:%.3f} %%{n}':fontsize=h/10:x=(w-tw)/2:y=h-2*th:fontcolor=white:box=1:boxcolor=black`
 )
 
 // stderrTail is how much of what ffmpeg said last goes into an error, in bytes.
 const stderrTail = 2 << 10
 
-// mediaSource is one run of ffmpeg that encodes SOURCE in real time: VP8 in
-// IVF on Video, Opus in Ogg on Audio, each nil when it is not wanted.
+// startUp is what ffmpeg is given to begin with the test picture. The clock
+// in the picture must be known before, because it is that of the sending.
+const startUp = time.Second
+
+// mediaSource is one run of ffmpeg that encodes SOURCE: VP8 in IVF on Video,
+// Opus in Ogg on Audio, each nil when it is not wanted. It runs ahead of the
+// sending by what the pipes hold, so that a stall of it delays nothing.
 type mediaSource struct {
+	Start        time.Time // when its time 0 is to be sent; zero: when it is ready
 	Video, Audio *os.File
 	cmd          *exec.Cmd
 	kill         context.CancelFunc
@@ -41,6 +47,9 @@ type mediaSource struct {
 // newMediaSource makes the pipes and the command; Run starts it.
 func newMediaSource(ctx context.Context, o publishOptions) (*mediaSource, error) {
 	s := &mediaSource{}
+	if o.Source == testSource {
+		s.Start = time.Now().Add(startUp)
+	}
 	var err error
 	if !o.NoVideo {
 		s.Video, err = s.pipe()
@@ -53,7 +62,7 @@ func newMediaSource(ctx context.Context, o publishOptions) (*mediaSource, error)
 		return nil, err
 	}
 	ctx, s.kill = context.WithCancel(ctx)
-	s.cmd = exec.CommandContext(ctx, "ffmpeg", sourceArgs(o)...)
+	s.cmd = exec.CommandContext(ctx, "ffmpeg", sourceArgs(o, s.Start)...)
 	s.cmd.ExtraFiles = s.write
 	s.cmd.Stderr = &s.stderr
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -119,13 +128,14 @@ func (s *mediaSource) close() {
 	}
 }
 
-// sourceArgs returns ffmpeg's arguments. The first output's pipe is number 3.
-func sourceArgs(o publishOptions) []string {
+// sourceArgs returns ffmpeg's arguments for a source that is sent from start
+// on. The first output's pipe is number 3.
+func sourceArgs(o publishOptions, start time.Time) []string {
 	args := []string{"-hide_banner", "-nostdin", "-v", "error"}
 	args = append(args, sourceInputs(o)...)
 	pipe := 3
 	if !o.NoVideo {
-		args = append(args, videoOutput(o, pipe)...)
+		args = append(args, videoOutput(o, start, pipe)...)
 		pipe++
 	}
 	if !o.NoAudio {
@@ -134,11 +144,11 @@ func sourceArgs(o publishOptions) []string {
 	return args
 }
 
-// sourceInputs reads at the native rate, so that the clock that is burnt in
-// is that of the moment of sending.
+// sourceInputs does not ask for the native rate (-re): the pipes, read at
+// that rate, hold ffmpeg back.
 func sourceInputs(o publishOptions) []string {
 	if o.Source != testSource {
-		args := []string{"-re", "-i", o.Source}
+		args := []string{"-i", o.Source}
 		if o.Loop {
 			args = append([]string{"-stream_loop", "-1"}, args...)
 		}
@@ -149,17 +159,17 @@ func sourceInputs(o publishOptions) []string {
 		size = "640x480"
 	}
 	return []string{
-		"-re", "-f", "lavfi", "-i", fmt.Sprintf("testsrc2=size=%s:rate=%d", size, o.FPS),
-		"-re", "-f", "lavfi", "-i", testBeep,
+		"-f", "lavfi", "-i", fmt.Sprintf("testsrc2=size=%s:rate=%d", size, o.FPS),
+		"-f", "lavfi", "-i", testBeep,
 	}
 }
 
-func videoOutput(o publishOptions, pipe int) []string {
+func videoOutput(o publishOptions, start time.Time, pipe int) []string {
 	fps, rate := strconv.Itoa(o.FPS), strconv.Itoa(o.Bitrate)
 	args := []string{"-map", "0:v:0"}
 	switch {
 	case o.Source == testSource:
-		args = append(args, "-vf", "drawbox=t=fill:color=white:enable='"+testFlash+"',"+testClock)
+		args = append(args, "-vf", "drawbox=t=fill:color=white:enable='"+testFlash+"',"+fmt.Sprintf(testClock, timeOfDay(start)))
 	case o.Size != "":
 		box := strings.Replace(o.Size, "x", ":", 1)
 		args = append(args, "-vf", fmt.Sprintf("scale=%s:force_original_aspect_ratio=decrease,pad=%s:(ow-iw)/2:(oh-ih)/2,setsar=1", box, box))
@@ -170,6 +180,12 @@ func videoOutput(o publishOptions, pipe int) []string {
 		"-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", "-error-resilient", "1",
 		"-g", fps, "-b:v", rate, "-maxrate", rate, "-bufsize", rate)
 	return append(args, endOutput(o, "ivf", pipe)...)
+}
+
+// timeOfDay returns the seconds since midnight.
+func timeOfDay(t time.Time) float64 {
+	hour, minute, second := t.Clock()
+	return float64(hour*3600+minute*60+second) + float64(t.Nanosecond())/1e9
 }
 
 func audioOutput(o publishOptions, pipe int) []string {

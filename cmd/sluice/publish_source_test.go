@@ -11,6 +11,7 @@ import (
 )
 
 func TestSourceArgs(t *testing.T) {
+	start := time.Date(2030, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
 	var all strings.Builder
 	for _, tc := range []struct {
 		name    string
@@ -22,7 +23,7 @@ func TestSourceArgs(t *testing.T) {
 		{"file in a loop, scaled, for 1.5 s", publishOptions{Source: "a.mp4", FPS: 25, Bitrate: 500_000, Loop: true, Size: "640x360", Duration: 1500 * time.Millisecond}},
 		{"file without sound", publishOptions{Source: "a.mp4", FPS: 25, Bitrate: 500_000, NoAudio: true}},
 	} {
-		all.WriteString("# " + tc.name + "\n" + strings.Join(sourceArgs(tc.options), "\n") + "\n\n")
+		all.WriteString("# " + tc.name + "\n" + strings.Join(sourceArgs(tc.options, start), "\n") + "\n\n")
 	}
 	requireGolden(t, "testdata/publish-args.golden", all.String())
 }
