@@ -16,10 +16,12 @@ const (
 	driftGain = 4
 
 	// lateStep is the lateness of even the fastest packets from which on the path itself has become longer: the map steps,
-	// for at FillAfter everything would come after the filler that took its place.
+	// for at FillAfter everything would come after the filler that took its place. It is also how much shorter than that the
+	// path must become for the map to go back at skewLimit instead of driftLimit: latency is not to stay grown for an hour.
 	lateStep = 50 * time.Millisecond
 
-	// skewLimit bounds how fast video is moved back against audio: 10 ms in a second, which no eye sees.
+	// skewLimit bounds how fast video is moved back against audio, and both of them back to a path that has become shorter:
+	// 10 ms in a second, which nobody sees.
 	skewLimit = 100 // 1/skewLimit
 
 	// maxSkewBack is how much of such a move is left to slewing, so that it is over within 4 s. For the rest both tracks
@@ -66,8 +68,7 @@ func (c *clock) advance(at time.Duration) {
 	}
 	c.advanced = at
 	for k := range c.lanes {
-		c.lanes[k].offset.advance(elapsed / driftLimit)
-		c.lanes[k].skew.advance(elapsed / skewLimit)
+		c.lanes[k].advance(elapsed)
 	}
 	if at-c.corrected >= correctEvery {
 		c.corrected = at
@@ -88,7 +89,7 @@ func (c *clock) correct() {
 		c.lanes[k].transit.roll()
 	}
 	if c.synchronized() {
-		both := max(late[Video], late[Audio])
+		both := together(late[Video], late[Audio])
 		late = [kinds]time.Duration{both, both}
 	}
 	for k := range c.lanes {
@@ -98,10 +99,19 @@ func (c *clock) correct() {
 	}
 }
 
+// together returns the lateness of both tracks. While one of them is silent, its path is not taken for shorter.
+func together(a, b time.Duration) time.Duration {
+	both := max(a, b)
+	if both != unknown && min(a, b) == unknown {
+		return max(both, -lateStep)
+	}
+	return both
+}
+
 // track moves a lane towards the lateness that was measured.
 func (c *clock) track(l *lane, late time.Duration) {
-	if late > lateStep {
-		l.offset.step(late)
+	if late.Abs() > lateStep {
+		l.offset.raise(late)
 		return
 	}
 	const limit = correctEvery / driftLimit
@@ -155,17 +165,17 @@ func (c *clock) believe(k Kind, move time.Duration) bool {
 
 // relate moves video against audio: forward by a step, back by slewing.
 func (c *clock) relate(move time.Duration) {
+	video, audio := &c.lanes[Video], &c.lanes[Audio]
+	// From here on the offsets go together; what else video had to go becomes skew.
+	video.skew.value += video.offset.rest() - audio.offset.rest()
+	video.offset.value = video.offset.target + audio.offset.rest()
+	video.skew.raise(move)
 	c.moved += move
-	skew := &c.lanes[Video].skew
-	skew.target += move
-	forward := max(skew.value-skew.target-maxSkewBack, 0)
-	skew.value = max(skew.value-forward, skew.target)
-	for k := range c.lanes {
-		l := &c.lanes[k]
-		l.related = true
-		l.offset.value = l.offset.target // what is left of slewing, which the tracks do together from here on
-		l.offset.step(forward)
-	}
+	both := max(video.skew.rest()-maxSkewBack, 0)
+	video.skew.value -= both
+	video.offset.step(both)
+	audio.offset.step(both)
+	video.related, audio.related = true, true
 }
 
 // ntpDuration converts a difference of NTP time stamps, 32.32 fixed point seconds (RFC 3550 §4).

@@ -86,6 +86,34 @@ func TestClockWithoutReports(t *testing.T) {
 	}
 }
 
+// TestPathBecomesLongerAndShorter keeps the map near the path, and the tracks together, with or without reports.
+func TestPathBecomesLongerAndShorter(t *testing.T) {
+	for _, reported := range []bool{false, true} {
+		var k clock
+		k.lanes[Video].rate, k.lanes[Audio].rate = VP8.ClockRate(), Opus.ClockRate()
+		for real := time.Duration(0); real < 3*time.Minute; real += 20 * ms {
+			path := 30 * ms
+			if real > 20*time.Second && real < 40*time.Second {
+				path = 830 * ms
+			}
+			k.advance(real + path)
+			video := k.observe(Video, videoTime(real), real+path)
+			audio := k.observe(Audio, audioTime(real), real+path)
+			if reported && real%time.Second == 0 {
+				require.True(t, k.report(Video, ntpTime(real), videoTime(real), real+path))
+				k.report(Audio, ntpTime(real), audioTime(real), real+path)
+			}
+			require.Less(t, (video - audio).Abs(), ms)
+			switch {
+			case real > 23*time.Second && real < 40*time.Second:
+				require.InDelta(t, 830, float64((audio-real)/ms), 5, "at %v", real)
+			case real < 20*time.Second || real > 2*time.Minute:
+				require.InDelta(t, 30, float64((audio-real)/ms), 55, "at %v", real)
+			}
+		}
+	}
+}
+
 func TestFirstPacketsSetTheEnvelope(t *testing.T) {
 	l := lane{rate: 90000}
 	require.Equal(t, 80*ms, l.observe(0, 80*ms), "the first packet was slow")

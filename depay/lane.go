@@ -85,6 +85,16 @@ func (l *lane) lateness() time.Duration {
 	return least - l.final()
 }
 
+// advance slews for the time that has passed.
+func (l *lane) advance(elapsed time.Duration) {
+	if l.offset.rest() > lateStep {
+		l.offset.advance(elapsed / skewLimit)
+	} else {
+		l.offset.advance(elapsed / driftLimit)
+	}
+	l.skew.advance(elapsed / skewLimit)
+}
+
 // rewind starts the map anew after its sender stopped counting for so long, and then went on.
 func (l *lane) rewind(late time.Duration) {
 	l.offset.step(late)
@@ -96,6 +106,15 @@ type slew struct{ value, target time.Duration }
 
 // step moves value and target at once.
 func (s *slew) step(by time.Duration) { s.value, s.target = s.value+by, s.target+by }
+
+// raise moves the target forward; the value does not stay behind.
+func (s *slew) raise(by time.Duration) {
+	s.target += by
+	s.value = max(s.value, s.target)
+}
+
+// rest is how far the value has yet to go back.
+func (s *slew) rest() time.Duration { return s.value - s.target }
 
 // advance moves the value by at most limit.
 func (s *slew) advance(limit time.Duration) {
