@@ -51,7 +51,11 @@ func TestEchoForwardsKeyFrameRequests(t *testing.T) {
 	f := newFixture(t, Options{})
 	client := newPeer(t, peerOptions{direction: webrtc.RTPTransceiverDirectionSendrecv})
 	asked := make(chan struct{}, 8)
-	client.onPLI = func() { asked <- struct{}{} }
+	client.onRTCP = func(p rtcp.Packet) {
+		if _, ok := p.(*rtcp.PictureLossIndication); ok {
+			asked <- struct{}{}
+		}
+	}
 	incoming := make(chan webrtc.SSRC, 2)
 	client.pc.OnTrack(func(remote *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 		if remote.Kind() == webrtc.RTPCodecTypeVideo {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/transport/v4"
@@ -31,18 +32,18 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fixture is a running server behind HTTP.
 type fixture struct {
-	*testing.T
+	testing.TB
 	server *Server
 	url    string
 	client *http.Client
 }
 
-func newFixture(t *testing.T, o Options) *fixture {
+func newFixture(t testing.TB, o Options) *fixture {
 	t.Helper()
 	return newFixtureWith(t, o, defaultTimers())
 }
 
-func newFixtureWith(t *testing.T, o Options, ts timers) *fixture {
+func newFixtureWith(t testing.TB, o Options, ts timers) *fixture {
 	t.Helper()
 	o.Logger = slog.New(slog.DiscardHandler)
 	if o.RequestsPerSecond == 0 {
@@ -58,7 +59,7 @@ func newFixtureWith(t *testing.T, o Options, ts timers) *fixture {
 	mux.Handle("/echo", s.Echo())
 	mux.Handle("/echo/", s.Echo())
 	web := httptest.NewServer(mux)
-	f := &fixture{T: t, server: s, url: web.URL, client: web.Client()}
+	f := &fixture{TB: t, server: s, url: web.URL, client: web.Client()}
 	f.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t.Cleanup(func() {
 		web.Close()
@@ -130,10 +131,10 @@ func (f *fixture) requireNothingLeft() {
 
 // peer is a client with its own connection.
 type peer struct {
-	*testing.T
+	testing.TB
 	pc           *webrtc.PeerConnection
 	net          *silencer
-	onPLI        func() // set before connecting
+	onRTCP       func(rtcp.Packet) // set before connecting
 	video, audio *webrtc.TrackLocalStaticRTP
 	connected    chan struct{}
 	location     string
@@ -173,7 +174,7 @@ func (c *silencedConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 // vanish cuts the peer off without a word.
 func (p *peer) vanish() { p.net.cut.Store(true) }
 
-func newPeer(t *testing.T, o peerOptions) *peer {
+func newPeer(t testing.TB, o peerOptions) *peer {
 	t.Helper()
 	var e webrtc.SettingEngine
 	e.SetIncludeLoopbackCandidate(true)
@@ -186,9 +187,14 @@ func newPeer(t *testing.T, o peerOptions) *peer {
 	require.NoError(t, err)
 	network := &silencer{Net: base}
 	e.SetNet(network)
-	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(e)).NewPeerConnection(webrtc.Configuration{})
+	media, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
+	require.NoError(t, media.RegisterDefaultCodecs())
+	require.NoError(t, webrtc.RegisterDefaultInterceptors(media, registry))
+	require.NoError(t, webrtc.ConfigureTWCCHeaderExtensionSender(media, registry)) // as browsers do
+	api := webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry))
+	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	require.NoError(t, err)
-	p := &peer{T: t, pc: pc, net: network, connected: make(chan struct{}, 8)}
+	p := &peer{TB: t, pc: pc, net: network, connected: make(chan struct{}, 8)}
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		if s == webrtc.PeerConnectionStateConnected {
 			p.connected <- struct{}{}
@@ -219,8 +225,8 @@ func (p *peer) add(c webrtc.RTPCodecCapability, direction webrtc.RTPTransceiverD
 			}
 			packets, _ := rtcp.Unmarshal(b[:n])
 			for _, packet := range packets {
-				if _, ok := packet.(*rtcp.PictureLossIndication); ok && p.onPLI != nil {
-					p.onPLI()
+				if p.onRTCP != nil {
+					p.onRTCP(packet)
 				}
 			}
 		}

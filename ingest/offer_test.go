@@ -157,7 +157,7 @@ func TestOffersRefused(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			g := *f
-			g.T = t
+			g.TB = t
 			g.requireProblem(g.post(tt.path, tt.offer), tt.status, tt.detail)
 			g.requireNothingLeft()
 		})

@@ -40,7 +40,7 @@ func TestTrickle(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			g := *f
-			g.T = t
+			g.TB = t
 			resp := g.do("PATCH", location, tt.body, tt.headers...)
 			require.Empty(t, resp.Header.Get("ETag"), "only a restart has one: §4.3.2")
 			if tt.status != 204 {
@@ -204,7 +204,7 @@ func TestICERestartRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := *f
-			g.T = t
+			g.TB = t
 			g.requireProblem(g.patch(client.location, body, "*"), 400, ".")
 		})
 	}

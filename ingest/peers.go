@@ -40,7 +40,8 @@ type peers struct {
 func newPeers(settings webrtc.SettingEngine) (*peers, error) {
 	media, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
 	p := &peers{}
-	registry.Add(p) // first, so that it sees what the others send
+	registry.Add(parsedHeaders{}) // before those that read headers
+	registry.Add(p)               // before those that send feedback
 	if err := registerMedia(media, registry); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package ingest
 import (
 	"testing"
 
+	"github.com/pion/rtcp"
 	"github.com/stretchr/testify/require"
 )
 
@@ -39,4 +40,66 @@ func TestPublishDeliversMedia(t *testing.T) {
 		}
 	}
 	f.requireNothingLeft()
+}
+
+// RFC 4585 §6.2.1: a packet that has not come is asked for; transport-wide feedback goes out as well.
+func TestFeedback(t *testing.T) {
+	f := newFixture(t, Options{})
+	client := newPeer(t, peerOptions{})
+	nacks, twcc := make(chan *rtcp.TransportLayerNack, 64), make(chan struct{}, 64)
+	client.onRTCP = func(p rtcp.Packet) {
+		switch p := p.(type) {
+		case *rtcp.TransportLayerNack:
+			select {
+			case nacks <- p:
+			default:
+			}
+		case *rtcp.TransportLayerCC:
+			select {
+			case twcc <- struct{}{}:
+			default:
+			}
+		}
+	}
+	client.publish(f, "/whip/a")
+	client.waitConnected()
+	p, _ := f.server.Publisher("a")
+	tap := p.Tracks()[1].Tap(64)
+	for _, seq := range []uint16{1, 2, 4, 5} {
+		require.NoError(t, client.video.WriteRTP(vp8Packet(seq, seq == 1)))
+	}
+	takeFrom(t, tap, 4)
+	require.Equal(t, []uint16{3}, wait(t, nacks, "a NACK").Nacks[0].PacketList())
+	wait(t, twcc, "transport-wide feedback")
+	st := p.Stats()
+	require.NotZero(t, st.NACKs)
+	require.Equal(t, uint64(1), st.Tracks[1].Lost)
+
+	p.Tracks()[1].RequestKeyFrame()
+	require.Equal(t, uint64(1), p.Stats().PLIs)
+}
+
+// RFC 3550 §6.4.1: sender reports come through the same tap, between the packets.
+func TestSenderReports(t *testing.T) {
+	f := newFixture(t, Options{})
+	client := newPeer(t, peerOptions{})
+	client.publish(f, "/whip/a")
+	client.waitConnected()
+	client.keepSending()
+	for _, track := range f.server.session(client.location).tracks {
+		tap := track.Tap(256)
+		for report := (*SenderReport)(nil); report == nil; {
+			wait(t, tap.Ready(), "a sender report")
+			for q, ok := tap.Next(); ok; q, ok = tap.Next() {
+				if q.Report != nil {
+					report = &SenderReport{}
+					*report = *q.Report
+				}
+				q.Release()
+			}
+			if report != nil {
+				require.NotZero(t, report.NTP>>32)
+			}
+		}
+	}
 }
