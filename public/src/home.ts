@@ -92,5 +92,5 @@ function show(streams: Stream[]): void {
 
 name.value = suggestName();
 byId("suggest").addEventListener("click", () => (name.value = suggestName()));
-byId("whip-url").textContent = `${location.origin}/whip/your-stream`;
+byId("whip-url").textContent = `${location.origin}/whip/name`;
 repeat(pause, () => guarded(byId("fault"), async () => show(await listStreams())));

@@ -8,7 +8,7 @@ import { bitrate, milliseconds, percent, size } from "./format.ts";
 import { askKey, forgetKey, storedKey } from "./key.ts";
 import { isStreamName, suggestName } from "./names.ts";
 import { describe, HttpError } from "./problem.ts";
-import { limitText, RateMeter, type Stat } from "./rates.ts";
+import { limitText, noRates, RateMeter, type Stat } from "./rates.ts";
 import { setUpSharing, shareStream } from "./share.ts";
 import { Steps } from "./steps.ts";
 import { WhipClient, type WhipState } from "./whip.ts";
@@ -166,15 +166,14 @@ async function follow(): Promise<void> {
 
 async function showRates(): Promise<void> {
   const report = client?.peer?.connectionState === "connected" ? await client.peer.getStats() : undefined;
-  if (!report) return;
-  const rates = meter.read(report.values() as Iterable<Stat>);
+  const rates = report ? meter.read(report.values() as Iterable<Stat>) : noRates;
   setText(byId("bitrate"), bitrate(rates.bitrate));
   setText(byId("picture"), size(rates.width, rates.height));
   setText(byId("fps"), Number.isFinite(rates.fps) ? `${Math.round(rates.fps)} fps` : "–");
   setText(byId("rtt"), milliseconds(rates.rtt));
   setText(byId("loss"), percent(rates.loss));
   setText(byId("limit"), limitText(rates.limit));
-  plot.add(rates.bitrate);
+  if (client) plot.add(rates.bitrate);
 }
 
 function showName(): void {

@@ -35,4 +35,5 @@ test("without RTCP the round trip is ICE's", () => {
 test("limits in words", () => {
   assert.equal(limitText("bandwidth"), "the network");
   assert.equal(limitText("something"), "something");
+  assert.equal(limitText(new RateMeter().read([]).limit), "–");
 });

@@ -11,6 +11,9 @@ export interface Rates {
   limit: string; // why the encoder holds back: none, cpu, bandwidth, other
 }
 
+/** The reading of nothing. */
+export const noRates: Readonly<Rates> = { bitrate: NaN, fps: NaN, width: 0, height: 0, rtt: NaN, loss: NaN, limit: "" };
+
 /** The members of statistics that are read here. */
 export interface Stat {
   type: string;
@@ -34,7 +37,7 @@ export class RateMeter {
 
   /** Reads one report; the first has no bit rate yet. */
   read(report: Iterable<Stat>): Rates {
-    const rates: Rates = { bitrate: NaN, fps: NaN, width: 0, height: 0, rtt: NaN, loss: NaN, limit: "none" };
+    const rates: Rates = { ...noRates };
     let bytes = 0;
     let at = this.at;
     for (const stat of report) {
@@ -65,5 +68,5 @@ function readVideo(stat: Stat, rates: Rates): void {
 
 /** Why the encoder holds back, in words. */
 export function limitText(reason: string): string {
-  return { none: "nothing", cpu: "this computer", bandwidth: "the network", other: "other" }[reason] ?? reason;
+  return { "": "–", none: "nothing", cpu: "this computer", bandwidth: "the network", other: "other" }[reason] ?? reason;
 }

@@ -28,6 +28,9 @@ const longestPause = 8000;
 /** Playback that stands still so long, with a live stream, is opened anew, in milliseconds. */
 const stallLimit = 12000;
 
+/** With less than this buffered, in seconds, a player of a stream that is over has played it to its end. */
+const leastBuffer = 0.3;
+
 /** A viewer who follows the live edge is taken back to it when this far behind the player's target, in seconds. */
 const farBehind = 6;
 
@@ -39,7 +42,7 @@ class Watch implements ControlTarget {
   player: Player | undefined;
   stream: Stream | undefined;
   private opening = false;
-  private broadcast = ""; // startedAt of the stream that is played
+  private broadcast: string | undefined; // startedAt of the stream that is played, undefined before and after
   private over = false; // the broadcast that was played has ended
   private pause = firstPause;
   private notBefore = 0;
@@ -49,8 +52,8 @@ class Watch implements ControlTarget {
   following = true;
 
   state(): State {
-    if (this.over) return "ended";
     if (this.stream?.state === "failed") return "failed";
+    if (this.over) return "ended";
     if (!this.stream) return this.player && !video.paused ? "playing" : "waiting";
     if (video.paused && this.player && video.readyState > 1 && !this.following) return "paused";
     if (this.stream.state === "interrupted") return "interrupted";
@@ -67,10 +70,14 @@ class Watch implements ControlTarget {
       return; // the server is away for a moment: what is buffered plays on
     }
     this.stream = found;
-    const alive = found !== undefined && !["ended", "failed"].includes(found.state);
-    if (alive && found?.startedAt !== this.broadcast && this.broadcast !== "" && this.over) this.reset();
-    if (alive && !this.over && !this.player && performance.now() >= this.notBefore) await this.open();
-    if (!alive && this.player && (video.ended || bufferAhead(video) < 0.3)) this.end();
+    const drained = !this.player || video.ended || bufferAhead(video) < leastBuffer;
+    if (!found || found.state === "ended" || found.state === "failed") {
+      if (this.broadcast !== undefined && drained) this.end();
+      return;
+    }
+    if (this.over) this.reset();
+    const another = found.startedAt !== this.broadcast;
+    if ((!this.player || (another && drained)) && performance.now() >= this.notBefore) await this.open();
   }
 
   /** Opens a player for what is chosen; the old one, if any, goes first. */
@@ -78,7 +85,7 @@ class Watch implements ControlTarget {
     if (this.opening) return;
     this.opening = true;
     this.close();
-    this.broadcast = this.stream?.startedAt ?? "";
+    this.broadcast = this.stream?.startedAt;
     this.movedAt = performance.now();
     const url = streamUrls(name)[protocol.value as Protocol];
     try {
@@ -94,6 +101,7 @@ class Watch implements ControlTarget {
   /** The broadcast is over; the last picture stays. */
   private end(): void {
     this.over = true;
+    this.broadcast = undefined;
     video.pause();
     this.close();
   }
