@@ -43,29 +43,35 @@ func (a *assembly) feed(packets ...*rtp.Packet) {
 	}
 }
 
-func TestVP8Assembler(t *testing.T) {
-	type script func(a *assembly, f func(key, nonRef bool) []*rtp.Packet, s *videoSource)
-	const key, inter, ref, nonRef = true, false, false, true
-	for _, c := range []struct {
-		name    string
-		do      script
-		out     []int
-		dropped map[DropReason]uint64
-		wanted  bool
-		noID    bool
-	}{
-		{name: "whole frames", out: []int{0, 1, 2}, do: func(a *assembly, f func(k, n bool) []*rtp.Packet, _ *videoSource) {
+// frames makes the packets of the next frame.
+type frames func(key, nonReference bool) []*rtp.Packet
+
+const key, inter, ref, nonRef = true, false, false, true
+
+type assemblyCase struct {
+	name    string
+	do      func(a *assembly, f frames, s *videoSource)
+	out     []int
+	dropped map[DropReason]uint64
+	wanted  bool
+	noID    bool
+}
+
+// lossCases are what a network does to frames.
+func lossCases() []assemblyCase {
+	return []assemblyCase{
+		{name: "whole frames", out: []int{0, 1, 2}, do: func(a *assembly, f frames, _ *videoSource) {
 			a.feed(f(key, ref)...)
 			a.feed(f(inter, ref)...)
 			a.feed(f(inter, ref)...)
 		}},
 		{name: "before the first key frame", out: []int{1}, dropped: map[DropReason]uint64{DropAwaitingKey: 1},
-			do: func(a *assembly, f func(k, n bool) []*rtp.Packet, _ *videoSource) {
+			do: func(a *assembly, f frames, _ *videoSource) {
 				a.feed(f(inter, ref)...)
 				require.True(t, a.wanted)
 				a.feed(f(key, ref)...)
 			}},
-		{name: "marker bit missing, packet there", out: []int{0, 1}, do: func(a *assembly, f func(k, n bool) []*rtp.Packet, _ *videoSource) {
+		{name: "marker bit missing, packet there", out: []int{0, 1}, do: func(a *assembly, f frames, _ *videoSource) {
 			first := f(key, ref)
 			first[2].Marker = false
 			a.feed(first...)
@@ -73,7 +79,7 @@ func TestVP8Assembler(t *testing.T) {
 		}},
 		{name: "packet with the marker lost", out: []int{0, 3}, wanted: false,
 			dropped: map[DropReason]uint64{DropIncomplete: 1, DropAwaitingKey: 1},
-			do: func(a *assembly, f func(k, n bool) []*rtp.Packet, _ *videoSource) {
+			do: func(a *assembly, f frames, _ *videoSource) {
 				a.feed(f(key, ref)...)
 				a.feed(f(inter, ref)[:2]...)
 				a.feed(f(inter, ref)...)
@@ -81,25 +87,25 @@ func TestVP8Assembler(t *testing.T) {
 				a.feed(f(key, ref)...)
 			}},
 		{name: "middle lost", out: []int{0}, wanted: true, dropped: map[DropReason]uint64{DropIncomplete: 1, DropAwaitingKey: 1},
-			do: func(a *assembly, f func(k, n bool) []*rtp.Packet, _ *videoSource) {
+			do: func(a *assembly, f frames, _ *videoSource) {
 				a.feed(f(key, ref)...)
 				torn := f(inter, ref)
 				a.feed(torn[0], torn[2])
 				a.feed(f(inter, ref)...)
 			}},
 		{name: "first packet lost", out: []int{0}, wanted: true, dropped: map[DropReason]uint64{DropIncomplete: 1},
-			do: func(a *assembly, f func(k, n bool) []*rtp.Packet, _ *videoSource) {
+			do: func(a *assembly, f frames, _ *videoSource) {
 				a.feed(f(key, ref)...)
 				a.feed(f(inter, ref)[1:]...)
 			}},
 		{name: "end of one and start of the next lost", out: []int{0}, wanted: true, dropped: map[DropReason]uint64{DropIncomplete: 2},
-			do: func(a *assembly, f func(k, n bool) []*rtp.Packet, _ *videoSource) {
+			do: func(a *assembly, f frames, _ *videoSource) {
 				a.feed(f(key, ref)...)
 				a.feed(f(inter, ref)[:1]...)
 				a.feed(f(inter, ref)[1:]...)
 			}},
 		{name: "whole frames lost", out: []int{0, 4}, dropped: map[DropReason]uint64{DropMissing: 2, DropAwaitingKey: 1},
-			do: func(a *assembly, f func(k, n bool) []*rtp.Packet, _ *videoSource) {
+			do: func(a *assembly, f frames, _ *videoSource) {
 				a.feed(f(key, ref)...)
 				f(inter, ref)
 				f(inter, ref)
@@ -107,17 +113,23 @@ func TestVP8Assembler(t *testing.T) {
 				a.feed(f(key, ref)...)
 			}},
 		{name: "a frame that nothing references is torn", out: []int{0, 2}, dropped: map[DropReason]uint64{DropIncomplete: 1},
-			do: func(a *assembly, f func(k, n bool) []*rtp.Packet, _ *videoSource) {
+			do: func(a *assembly, f frames, _ *videoSource) {
 				a.feed(f(key, ref)...)
 				a.feed(f(inter, nonRef)[1:]...)
 				a.feed(f(inter, ref)...)
 			}},
-		{name: "padding lost between frames", out: []int{0, 1}, do: func(a *assembly, f func(k, n bool) []*rtp.Packet, s *videoSource) {
+	}
+}
+
+// oddCases are what senders do.
+func oddCases() []assemblyCase {
+	return []assemblyCase{
+		{name: "padding lost between frames", out: []int{0, 1}, do: func(a *assembly, f frames, s *videoSource) {
 			a.feed(f(key, ref)...)
 			s.packet(0, false, nil)
 			a.feed(f(inter, ref)...)
 		}},
-		{name: "padding and bare descriptors between and inside", out: []int{0, 1}, do: func(a *assembly, f func(k, n bool) []*rtp.Packet, s *videoSource) {
+		{name: "padding and bare descriptors between and inside", out: []int{0, 1}, do: func(a *assembly, f frames, s *videoSource) {
 			a.feed(f(key, ref)...)
 			a.feed(s.packet(9, true, nil), s.packet(9, true, []byte{0x10}), s.packet(9, false, []byte{0x90, 0x80, 0x85, 0x01}))
 			second := f(inter, ref)
@@ -129,12 +141,12 @@ func TestVP8Assembler(t *testing.T) {
 			a.feed(second[0], second[1], bare, second[2])
 		}},
 		{name: "packet lost, no PictureID", noID: true, out: []int{0}, wanted: true, dropped: map[DropReason]uint64{DropAwaitingKey: 1},
-			do: func(a *assembly, f func(k, n bool) []*rtp.Packet, s *videoSource) {
+			do: func(a *assembly, f frames, s *videoSource) {
 				a.feed(f(key, ref)...)
 				f(inter, ref)
 				a.feed(f(inter, ref)...)
 			}},
-		{name: "two frames with one time stamp", out: []int{0, 1}, do: func(a *assembly, f func(k, n bool) []*rtp.Packet, _ *videoSource) {
+		{name: "two frames with one time stamp", out: []int{0, 1}, do: func(a *assembly, f frames, _ *videoSource) {
 			first, second := f(key, ref), f(inter, ref)
 			first[2].Marker = false
 			for _, p := range second {
@@ -144,21 +156,21 @@ func TestVP8Assembler(t *testing.T) {
 			a.feed(second...)
 		}},
 		{name: "marker too early", out: []int{0}, wanted: true, dropped: map[DropReason]uint64{DropMalformed: 1, DropIncomplete: 1},
-			do: func(a *assembly, f func(k, n bool) []*rtp.Packet, _ *videoSource) {
+			do: func(a *assembly, f frames, _ *videoSource) {
 				a.feed(f(key, ref)...)
 				second := f(inter, ref)
 				second[0].Payload = second[0].Payload[:10]
 				second[0].Marker = true
 				a.feed(second...)
 			}},
-		{name: "start of a later partition is no start of a frame", out: []int{0}, do: func(a *assembly, f func(k, n bool) []*rtp.Packet, _ *videoSource) {
+		{name: "start of a later partition is no start of a frame", out: []int{0}, do: func(a *assembly, f frames, _ *videoSource) {
 			first := f(key, ref)
 			first[1].Payload[0] |= 0x11
 			first[2].Payload[0] |= 0x12
 			a.feed(first...)
 		}},
 		{name: "broken descriptor", out: []int{0}, wanted: true, dropped: map[DropReason]uint64{DropIncomplete: 1},
-			do: func(a *assembly, f func(k, n bool) []*rtp.Packet, _ *videoSource) {
+			do: func(a *assembly, f frames, _ *videoSource) {
 				a.feed(f(key, ref)...)
 				second := f(inter, ref)
 				second[1].Payload = []byte{0x80, 0xff}
@@ -166,16 +178,20 @@ func TestVP8Assembler(t *testing.T) {
 				require.EqualValues(t, 1, a.stats.Malformed)
 			}},
 		{name: "no VP8", out: nil, wanted: true, dropped: map[DropReason]uint64{DropMalformed: 1},
-			do: func(a *assembly, _ func(k, n bool) []*rtp.Packet, s *videoSource) {
+			do: func(a *assembly, _ frames, s *videoSource) {
 				a.feed(s.packet(0, true, []byte{0x10, 0, 0, 0}))
 			}},
 		{name: "more pixels than a frame may have", out: nil, wanted: true, dropped: map[DropReason]uint64{DropTooLarge: 1},
-			do: func(a *assembly, f func(k, n bool) []*rtp.Packet, s *videoSource) {
+			do: func(a *assembly, f frames, s *videoSource) {
 				first := f(key, ref)
 				copy(first[0].Payload[4+6:], []byte{0xff, 0x3f, 0xff, 0x3f})
 				a.feed(first...)
 			}},
-	} {
+	}
+}
+
+func TestVP8Assembler(t *testing.T) {
+	for _, c := range append(lossCases(), oddCases()...) {
 		t.Run(c.name, func(t *testing.T) {
 			s := &videoSource{seq: 65530, firstPic: 0x7ffd, noID: c.noID}
 			a := newAssembly(t, s)
