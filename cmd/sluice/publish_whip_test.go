@@ -1,0 +1,70 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestWHIPClientAnswers(t *testing.T) {
+	problem := http.Header{"Content-Type": {"application/problem+json; charset=utf-8"}}
+	for name, tc := range map[string]struct {
+		status int
+		header http.Header
+		body   string
+		want   string // of the error; empty: none
+	}{
+		"created":            {201, http.Header{"Location": {"/session/1"}}, "v=0", ""},
+		"no session URL":     {201, nil, "v=0", "no session URL"},
+		"endless answer":     {201, http.Header{"Location": {"/session/1"}}, strings.Repeat("x", maxAnswer+1), "the answer is longer than 64KiB"},
+		"not created":        {200, nil, "v=0", "the server refuses: 200 OK"},
+		"problem with title": {422, problem, `{"title":"No codec"}`, "422 Unprocessable Entity: No codec"},
+		"broken problem":     {400, problem, `{`, "the server refuses: 400 Bad Request"},
+		"plain text":         {400, http.Header{"Content-Type": {"text/plain"}}, "bad offer\nmore", "400 Bad Request: bad offer"},
+		"page":               {404, http.Header{"Content-Type": {"text/html"}}, "<html>", "the server refuses: 404 Not Found"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				for k, v := range tc.header {
+					w.Header()[k] = v
+				}
+				w.WriteHeader(tc.status)
+				_, _ = io.WriteString(w, tc.body)
+			}))
+			defer s.Close()
+			client := whipClient{endpoint: s.URL + "/whip/cam"}
+			answer, err := client.post(t.Context(), "v=0")
+			if tc.want != "" {
+				require.ErrorContains(t, err, tc.want)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, tc.body, answer)
+			require.Equal(t, s.URL+"/session/1", client.session)
+		})
+	}
+}
+
+func TestWHIPRetryAfter(t *testing.T) {
+	for header, want := range map[string]time.Duration{"": whipRetry, "0": whipRetry, "7": 7 * time.Second, "-1": whipRetry, "soon": whipRetry, "99999": whipRetry} {
+		response := &http.Response{StatusCode: 503, Header: http.Header{"Retry-After": {header}}, Body: http.NoBody}
+		got := newRefusal(response)
+		require.Equal(t, want, got.retryAfter, header)
+		require.True(t, got.temporary())
+	}
+}
+
+func TestWHIPTokenStaysWithItsHost(t *testing.T) {
+	var got string
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Method + r.Header.Get("Authorization") }))
+	defer other.Close()
+	client := whipClient{endpoint: "https://live.example.org/whip/cam", token: "secret-key", session: other.URL + "/session"}
+	require.NoError(t, client.Delete())
+	require.Equal(t, "DELETE", got, "without the token")
+	require.NoError(t, client.Delete(), "a second time: nothing to do")
+}
