@@ -12,6 +12,7 @@ import (
 
 // assembly runs packets through an assembler; packets that the script leaves out are lost.
 type assembly struct {
+	t *testing.T
 	vp8Assembler
 	stats TrackStats
 	out   []int
@@ -20,7 +21,7 @@ type assembly struct {
 }
 
 func newAssembly(t *testing.T, s *videoSource) *assembly {
-	a := &assembly{}
+	a := &assembly{t: t}
 	a.vp8Assembler = vp8Assembler{stats: &a.stats, waiting: true, emit: func(p picture) {
 		n := frameNumber(Frame{Data: p.data, Key: p.Key})
 		require.Equal(t, s.sent[n], p.data, "frame %d is bit-exact", n)
@@ -68,7 +69,7 @@ func lossCases() []assemblyCase {
 		{name: "before the first key frame", out: []int{1}, dropped: map[DropReason]uint64{DropAwaitingKey: 1},
 			do: func(a *assembly, f frames, _ *videoSource) {
 				a.feed(f(inter, ref)...)
-				require.True(t, a.wanted)
+				require.True(a.t, a.wanted)
 				a.feed(f(key, ref)...)
 			}},
 		{name: "marker bit missing, packet there", out: []int{0, 1}, do: func(a *assembly, f frames, _ *videoSource) {
@@ -83,7 +84,7 @@ func lossCases() []assemblyCase {
 				a.feed(f(key, ref)...)
 				a.feed(f(inter, ref)[:2]...)
 				a.feed(f(inter, ref)...)
-				require.True(t, a.wanted)
+				require.True(a.t, a.wanted)
 				a.feed(f(key, ref)...)
 			}},
 		{name: "middle lost", out: []int{0}, wanted: true, dropped: map[DropReason]uint64{DropIncomplete: 1, DropAwaitingKey: 1},
@@ -175,7 +176,7 @@ func oddCases() []assemblyCase {
 				second := f(inter, ref)
 				second[1].Payload = []byte{0x80, 0xff}
 				a.feed(second...)
-				require.EqualValues(t, 1, a.stats.Malformed)
+				require.EqualValues(a.t, 1, a.stats.Malformed)
 			}},
 		{name: "no VP8", out: nil, wanted: true, dropped: map[DropReason]uint64{DropMalformed: 1},
 			do: func(a *assembly, _ frames, s *videoSource) {
