@@ -27,7 +27,7 @@ func Command(o Options) (argv []string, err error) {
 	}
 	o = o.withDefaults()
 	argv = append([]string{o.FFmpeg}, globalArgs...)
-	return append(argv, ffmpeg.MergeOutputs(o.outputs()...).GetArgs()...), nil
+	return append(argv, o.output().GetArgs()...), nil
 }
 
 // globalArgs come before the inputs. copyts keeps the time stamps of both inputs, whose zero is common; without it each
@@ -39,21 +39,17 @@ var globalArgs = []string{
 	"-copyts",
 }
 
-// outputs returns the CMAF output and, if there is a picture and it is wanted, the thumbnail.
-func (o Options) outputs() []*ffmpeg.Stream {
+// output returns the CMAF output. There is only the one: ffmpeg reads whichever input its output furthest behind needs, so
+// that an output of a few pictures a minute would starve the sound.
+func (o Options) output() *ffmpeg.Stream {
 	var streams []*ffmpeg.Stream
-	var thumbnail *ffmpeg.Stream
 	if o.Video != 0 {
-		streams, thumbnail = o.videoStreams(input("ivf", "vp8", firstInputFD).Video())
+		streams = o.videoStreams(input("ivf", "vp8", firstInputFD).Video())
 	}
 	if o.Audio != 0 {
 		streams = append(streams, input("ogg", "libopus", firstInputFD+min(len(streams), 1)).Audio())
 	}
-	cmaf := ffmpeg.Output(streams, filepath.Join(o.Dir, ManifestName), o.muxerArgs(), o.videoArgs(), o.audioArgs())
-	if thumbnail == nil {
-		return []*ffmpeg.Stream{cmaf}
-	}
-	return []*ffmpeg.Stream{cmaf, thumbnail.Output(filepath.Join(o.Dir, ThumbnailName), thumbnailArgs)}
+	return ffmpeg.Output(streams, filepath.Join(o.Dir, ManifestName), o.muxerArgs(), o.videoArgs(), o.audioArgs())
 }
 
 // input returns the node that reads one format from an inherited descriptor and nothing else. The smallest probe starts
@@ -71,24 +67,16 @@ func input(format, decoder string, fd int) *ffmpeg.Stream {
 	})
 }
 
-// videoStreams splits the decoded picture to one canvas for each rung, and one for the thumbnail (nil: not wanted).
-func (o Options) videoStreams(source *ffmpeg.Stream) (rungs []*ffmpeg.Stream, thumbnail *ffmpeg.Stream) {
-	n := len(o.Ladder)
-	if o.Thumbnail > 0 {
-		n++
+// videoStreams splits the decoded picture to one canvas for each rung.
+func (o Options) videoStreams(source *ffmpeg.Stream) (rungs []*ffmpeg.Stream) {
+	if len(o.Ladder) == 1 {
+		return []*ffmpeg.Stream{canvas(source, o.Ladder[0].Width, o.Ladder[0].Height)}
 	}
-	branch := func(int) *ffmpeg.Stream { return source }
-	if n > 1 {
-		split := source.Split()
-		branch = func(i int) *ffmpeg.Stream { return split.Get(strconv.Itoa(i)) }
-	}
+	split := source.Split()
 	for i, r := range o.Ladder {
-		rungs = append(rungs, canvas(branch(i), r.Width, r.Height))
+		rungs = append(rungs, canvas(split.Get(strconv.Itoa(i)), r.Width, r.Height))
 	}
-	if o.Thumbnail > 0 {
-		thumbnail = canvas(sparse(branch(n-1), o.Thumbnail), 320, 180)
-	}
-	return rungs, thumbnail
+	return rungs
 }
 
 // canvas fits pictures of whatever size and shape into one constant size, centred, black around them. A side that is less
@@ -99,11 +87,6 @@ func canvas(s *ffmpeg.Stream, width, height int) *ffmpeg.Stream {
 	return s.Filter("scale", ffmpeg.Args{fitWidth, fitHeight}).
 		Filter("pad", ffmpeg.Args{strconv.Itoa(width), strconv.Itoa(height), "-1", "-1"}).
 		Filter("setsar", ffmpeg.Args{"1"})
-}
-
-// sparse lets the first picture through and then one in each interval.
-func sparse(s *ffmpeg.Stream, interval time.Duration) *ffmpeg.Stream {
-	return s.Filter("select", ffmpeg.Args{fmt.Sprintf("isnan(prev_selected_t)+gte(t-prev_selected_t,%s)", seconds(interval))})
 }
 
 // videoArgs are the encoder's options for all rungs and for each.
@@ -205,11 +188,6 @@ func (o Options) adaptationSets() string {
 		sets += fmt.Sprintf("id=%d,streams=%d", i, i)
 	}
 	return sets
-}
-
-// thumbnailArgs write one JPEG over and over, by rename.
-var thumbnailArgs = ffmpeg.KwArgs{
-	"f": "image2", "update": 1, "atomic_writing": 1, "c:v": "mjpeg", "q:v": 5, "pix_fmt": "yuvj420p", "fps_mode": "passthrough",
 }
 
 // seconds formats d as a decimal number of seconds.

@@ -14,5 +14,5 @@
 // supplied up to the present.
 //
 // Goroutines belong to [Job.Run], which starts them and returns when all have ended: one writer for each pipe, one
-// supervisor that carries out the stop, and the readers of ffmpeg's output. NewJob and WriteFrame start none.
+// supervisor that carries out the stop, one that renews the thumbnail, and the readers of ffmpeg's output. NewJob and WriteFrame start none.
 package transcode

@@ -2,12 +2,14 @@ package transcode
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"image/jpeg"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/Eyevinn/mp4ff/mp4"
 	"github.com/stretchr/testify/require"
@@ -52,7 +54,7 @@ func fragments(t testing.TB, name string) (timescale uint32, list []fragment) {
 
 func TestRunWritesExactSegments(t *testing.T) {
 	dir := t.TempDir()
-	o := Options{Dir: dir, Video: depay.VP8, Audio: depay.Opus, Ladder: smallLadder()}
+	o := Options{Dir: dir, Video: depay.VP8, Audio: depay.Opus, Ladder: smallLadder(), Thumbnail: -1}
 	job := play(t, o, interleave(
 		vp8Clip(t, "testsrc2=s=640x360:r=30", 6),
 		opusClip(t, "sine=f=440", 6),
@@ -113,7 +115,7 @@ func checkAudioParts(t *testing.T, timescale uint32, parts []fragment) {
 // checkNames requires that a run leaves the files it promises and nothing else.
 func checkNames(t *testing.T, dir string, o Options) {
 	t.Helper()
-	expected := []string{ManifestName, MasterName, ThumbnailName}
+	expected := []string{ManifestName, MasterName}
 	for _, r := range o.Representations() {
 		expected = append(expected, r.Init(), r.Playlist())
 		for n := 1; n <= 3; n++ {
@@ -127,16 +129,30 @@ func checkNames(t *testing.T, dir string, o Options) {
 		found = append(found, e.Name())
 	}
 	require.ElementsMatch(t, expected, found)
-	checkThumbnail(t, dir)
 }
 
-func checkThumbnail(t *testing.T, dir string) {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(dir, ThumbnailName))
+func TestThumbnailIsRenewed(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	o := quickOptions(t, "")
+	o.Stall, o.Grace, o.Thumbnail = patience, patience, 10*time.Millisecond
+	_, _, result := start(t, ctx, o)
+	name := filepath.Join(o.Dir, ThumbnailName)
+	var first os.FileInfo
+	require.Eventually(t, func() bool {
+		info, err := os.Stat(name)
+		if err == nil && first == nil {
+			first = info
+		}
+		return err == nil && !os.SameFile(info, first)
+	}, patience, time.Millisecond)
+	data, err := os.ReadFile(name)
 	require.NoError(t, err)
 	picture, err := jpeg.Decode(bytes.NewReader(data))
 	require.NoError(t, err)
 	require.Equal(t, "320x180", fmt.Sprintf("%dx%d", picture.Bounds().Dx(), picture.Bounds().Dy()))
+	cancel()
+	require.NoError(t, <-result)
+	requireAlone(t, name)
 }
 
 // TestSegmentsStayWithinTheBitrate encodes what an encoder likes least.

@@ -46,7 +46,8 @@ type Options struct {
 	// bounds those manifests and the disk when nobody else deletes. Make it several times what viewers are shown: ffmpeg
 	// must never delete what is listed. Default 10 min.
 	Window time.Duration
-	// Thumbnail is the interval at which thumbnail.jpg is renewed; negative for none. Costs about 1 % of a core. Default 5 s.
+	// Thumbnail is the interval at which thumbnail.jpg is renewed, by a short ffmpeg run of its own; negative for none. Costs
+	// about 1 % of a core. Default 5 s.
 	Thumbnail time.Duration
 	// Stall is how long ffmpeg may leave a full pipe unread before the run ends with ErrStalled. Default 5 s.
 	Stall time.Duration

@@ -34,14 +34,18 @@ func (r *run) openPipes() error {
 func (r *run) run(ctx context.Context) error {
 	var group sync.WaitGroup
 	var cause error
+	living, exit := context.WithCancel(ctx)
+	defer exit()
 	err := r.process.run(func() {
 		r.closeChildFiles()
 		for _, p := range r.pipes {
 			group.Go(func() { r.fed <- p.feed(r.job.opts.Stall) })
 		}
 		group.Go(func() { cause = r.supervise(ctx) })
+		group.Go(func() { r.job.thumbnails(living) })
 	})
 	close(r.exited)
+	exit()
 	early := !r.job.inputClosed()
 	r.job.eachQueue((*queue).end)
 	group.Wait()
