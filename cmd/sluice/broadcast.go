@@ -204,6 +204,7 @@ func (b *broadcast) leave(now time.Time) {
 	b.publisher.close()
 	b.publisher, b.away = nil, now
 	b.encoding.detach(now)
+	b.source.flush()
 }
 
 // encodingEnded sees to an ffmpeg that exited by itself: the next one after a pause, or the end when it never worked.

@@ -38,9 +38,7 @@ func (s *sourceWriter) write(f depay.Frame, zero time.Time, video, audio depay.C
 		return
 	}
 	if err := s.tryWrite(f, zero, video, audio); err != nil {
-		s.failed = true
-		s.log.Error("source recording has stopped, the stream goes on", "error", err)
-		s.close()
+		s.fail(err)
 	}
 }
 
@@ -75,6 +73,22 @@ func (s *sourceWriter) open(f depay.Frame, zero time.Time, video, audio depay.Co
 	s.file, s.zero, s.video, s.audio = file, zero, video, audio
 	s.webm, err = webm.NewWriter(file, options)
 	return err
+}
+
+// flush brings everything to the file, for when no frame is expected for a while.
+func (s *sourceWriter) flush() {
+	if s == nil || s.webm == nil || s.failed {
+		return
+	}
+	if err := s.webm.Flush(); err != nil {
+		s.fail(err)
+	}
+}
+
+func (s *sourceWriter) fail(err error) {
+	s.failed = true
+	s.log.Error("source recording has stopped, the stream goes on", "error", err)
+	s.close()
 }
 
 // Close finishes the file.

@@ -120,9 +120,9 @@ func (p *tab) click(selector string) {
 	require.NoError(p.t, chromedp.Do(ctx, chromedp.Click(chromedp.CSS(selector))), "click %s", selector)
 }
 
-// screenshot keeps a picture of the page in SLUICE_SCREENSHOTS, if that is set.
+// screenshot keeps a picture of the page in E2E_SCREENSHOTS, if that is set.
 func (p *tab) screenshot(name string) {
-	directory := os.Getenv("SLUICE_SCREENSHOTS")
+	directory := os.Getenv("E2E_SCREENSHOTS")
 	if directory == "" {
 		return
 	}

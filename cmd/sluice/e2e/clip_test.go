@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/sluice-live/sluice/depay/ivf"
 	"github.com/sluice-live/sluice/depay/ogg"
 )

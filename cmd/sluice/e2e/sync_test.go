@@ -44,7 +44,8 @@ func TestLipSync(t *testing.T) {
 				"HLS":             s.base + "/live/" + name + "/index.m3u8",
 				"DASH":            s.base + "/live/" + name + "/manifest.mpd",
 			} {
-				requireSync(t, what, settled, flashes(t, "-i", input), beeps(t, "-i", input))
+				flashes, beeps := flashesAndBeeps(t, input)
+				requireSync(t, what, settled, flashes, beeps)
 			}
 		})
 	}
