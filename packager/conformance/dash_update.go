@@ -3,6 +3,8 @@ package conformance
 import (
 	"bytes"
 	"fmt"
+	"math"
+	"time"
 
 	"github.com/sluice-live/sluice/packager/dash"
 )
@@ -36,7 +38,8 @@ func checkPublishTime(before, after manifest) string {
 	return fmt.Sprintf("changed, but %v became %v", before.PublishTime, after.PublishTime)
 }
 
-// checkPeriodsStay: only the oldest leave, new ones come at the end, the start of those in between stays.
+// checkPeriodsStay: only the oldest leave, new ones come at the end, those in between keep their start and their end. A
+// manifest that has become static refers to nothing that is gone, so there a period may begin later than it did.
 func checkPeriodsStay(before, after manifest) string {
 	if len(after.Periods) == 0 {
 		return "none left"
@@ -50,7 +53,8 @@ func checkPeriodsStay(before, after manifest) string {
 			return fmt.Sprintf("period %q left before older ones", b.ID)
 		}
 		a := after.Periods[i]
-		if a.ID != b.ID || a.Start != b.Start || (b.Duration > 0 && a.Duration != b.Duration) {
+		moved := a.Start < b.Start || (a.Start > b.Start && after.dynamic())
+		if a.ID != b.ID || moved || (b.Duration > 0 && a.Start+a.Duration != b.Start+b.Duration) {
 			return fmt.Sprintf("period %q at %v for %v became %q at %v for %v", b.ID, b.Start, b.Duration, a.ID, a.Start, a.Duration)
 		}
 	}
@@ -93,24 +97,43 @@ func checkSetsStay(before, after manifest) string {
 	})
 }
 
-// numbering is what gives segments of a period with @duration their names and times.
-func numbering(m manifest, id string) map[string]string {
-	all := make(map[string]string)
+// numbering is what gives the segments of a representation with @duration their names and times.
+type numbering struct {
+	names     string  // time scale, duration and names
+	presented float64 // when segment 0 would be shown, seconds on the MPD's timeline
+	media     int64   // where segment 0 would begin in the media, ticks
+}
+
+// numberings are those of a period, by representation.
+func numberings(m manifest, id string) map[string]numbering {
+	all := make(map[string]numbering)
 	m.each(func(s stream) {
 		t := s.template
-		if s.period.ID == id && t.Duration > 0 {
-			all[s.representation.ID] = fmt.Sprint(t.Timescale, t.PresentationTimeOffset, t.Duration, t.StartNumber, t.Media, t.Initialization)
+		if s.period.ID != id || t.Duration == 0 {
+			return
+		}
+		before := t.StartNumber * t.Duration
+		all[s.representation.ID] = numbering{
+			names:     fmt.Sprint(t.Timescale, " ", t.Duration, " ", t.Media, " ", t.Initialization),
+			presented: time.Duration(s.period.Start).Seconds() - float64(before)/float64(t.Timescale),
+			media:     int64(t.PresentationTimeOffset - before),
 		}
 	})
 	return all
 }
 
+// same allows for times that are rounded to a tick.
+func (n numbering) same(o numbering) bool {
+	return n.names == o.names && n.media == o.media && math.Abs(n.presented-o.presented) < 0.001
+}
+
+// checkTemplatesStay: the same number is always the same file, media and time.
 func checkTemplatesStay(before, after manifest) string {
 	return eachShared(before, after, func(b, a *dash.Period) string {
-		was := numbering(before, b.ID)
-		for id, is := range numbering(after, a.ID) {
-			if was[id] != "" && was[id] != is {
-				return fmt.Sprintf("%s: %s became %s", id, was[id], is)
+		was := numberings(before, b.ID)
+		for id, is := range numberings(after, a.ID) {
+			if w, ok := was[id]; ok && !w.same(is) {
+				return fmt.Sprintf("%s: %v became %v", id, w, is)
 			}
 		}
 		return ""

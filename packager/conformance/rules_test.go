@@ -69,7 +69,7 @@ func status(suffix string, code int) defect {
 	}
 }
 
-// content replaces the body of a file.
+// body replaces the content of a file.
 func body(suffix string, b []byte) defect {
 	return func(all []Visit) []Visit {
 		for i := range all {
@@ -195,6 +195,9 @@ func dashExamples() []example {
 		{"DASH-IF TM availabilityStartTime never moves", edit(".mpd", 40, "availabilityStartTime=\"2026-11-20T19:45:00Z\"", "availabilityStartTime=\"2026-11-20T19:45:00.1Z\"")},
 		{"ISO/IEC 23009-1 §5.4 publishTime grows with each change", edit(".mpd", 31, `publishTime="2026-11-20T19:45:30Z"`, `publishTime="2026-11-20T19:45:01Z"`)},
 		{"DASH-IF TM periods stay", edit(".mpd", 40, `Period id="bbbb"`, `Period id="cccc"`)},
+		{"DASH-IF TM periods stay", edit(".mpd", 40, `start="PT0S" duration="PT30S"`, `start="PT2S" duration="PT28S"`)},
+		{"DASH-IF TM periods stay", edit(".mpd", 60, `start="PT0S" duration="PT30S"`, `start="PT2S" duration="PT29S"`)},
+		{"DASH-IF TM segment numbers stay", edit(".mpd", 60, `start="PT0S" duration="PT30S"`, `start="PT2S" duration="PT28S"`)},
 		{"DASH-IF TM adaptation sets and representations stay", edit(".mpd", 40, `Representation id="audio"`, `Representation id="sound"`)},
 		{"DASH-IF TM segment numbers stay", edit(".mpd", 40, `startNumber="15"`, `startNumber="16"`)},
 		{"DVB-DASH 4.8.3 timeShiftBufferDepth stays", edit(".mpd", 40, `Depth="PT20S"`, `Depth="PT30S"`)},
@@ -212,6 +215,19 @@ func dashExamples() []example {
 func TestFixtureIsSound(t *testing.T) {
 	require.Empty(t, CheckHLS(fixture(), Options{}))
 	require.Empty(t, CheckDASH(fixture(), Options{}))
+}
+
+// TestStaticMayBeginLater: once the stream has ended, what has left the window is no longer referred to.
+func TestStaticMayBeginLater(t *testing.T) {
+	visits := fixture()
+	for old, new := range map[string]string{
+		`start="PT0S" duration="PT30S"`:                      `start="PT8S" duration="PT22S"`,
+		`timescale="15360" duration="30720" startNumber="0"`: `timescale="15360" presentationTimeOffset="122880" duration="30720" startNumber="4"`,
+		`timescale="48000" duration="96000" startNumber="0"`: `timescale="48000" presentationTimeOffset="384000" duration="96000" startNumber="4"`,
+	} {
+		visits = edit(".mpd", 60, old, new)(visits)
+	}
+	require.Empty(t, CheckDASH(visits, Options{}))
 }
 
 func TestHLSRules(t *testing.T) { testRules(t, hlsExamples(), CheckHLS) }
