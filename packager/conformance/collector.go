@@ -24,7 +24,8 @@ const maxBody = 64 << 20
 type Collector struct {
 	// Base is the URL that the stream's files lie under, ending in a slash: http://127.0.0.1:8080/live/name/
 	Base string
-	// Client is how to ask; redirects are not followed. Default http.DefaultClient.
+	// Client is how to ask; redirects are not followed, and idle connections are closed at the end. Default
+	// http.DefaultClient.
 	Client *http.Client
 	// Every is the time between two rounds. Default 500 ms.
 	Every time.Duration
@@ -46,6 +47,7 @@ func (c *Collector) Run(ctx context.Context) error {
 		})
 	}
 	_ = g.Wait()
+	c.client().CloseIdleConnections()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.visits) == 0 {
@@ -178,6 +180,8 @@ func (c *Collector) get(ctx context.Context, url string) (v Visit, ok bool) {
 	return v, true
 }
 
+func (c *Collector) client() *http.Client { return cmp.Or(c.Client, http.DefaultClient) }
+
 func (c *Collector) fetch(ctx context.Context, url string) (Visit, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -186,7 +190,7 @@ func (c *Collector) fetch(ctx context.Context, url string) (Visit, error) {
 	// Said here, so that the transport leaves the answer's Content-Encoding visible.
 	req.Header.Set("Accept-Encoding", "gzip")
 	req.Header.Set("Origin", "http://player.example")
-	client := *cmp.Or(c.Client, http.DefaultClient)
+	client := *c.client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := client.Do(req)
 	if err != nil {
