@@ -87,7 +87,9 @@ func (o Options) withDefaults() Options {
 	set(&o.Part, 200*time.Millisecond)
 	set(&o.Window, time.Minute)
 	set(&o.Linger, 30*time.Second)
-	o.Window = max(o.Window, minSegments*o.Segment)
+	if o.Window > 0 {
+		o.Window = max(o.Window, minSegments*o.Segment)
+	}
 	if o.Wall == nil {
 		o.Wall = time.Now
 	}

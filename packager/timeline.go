@@ -232,24 +232,35 @@ func (t *Timeline) gap(e *Epoch, msn int64) Segment {
 	return Segment{MSN: msn, Start: (msn - e.base) * d, Duration: d, Timescale: 1000, Gap: true, epoch: e}
 }
 
-// trim lets segments leave the playlists at the same number in all renditions: what remains of the reference rendition is at least
-// the window and six segments.
+// maxLag is how many segments a rendition may be behind before the window no longer waits for it.
+const maxLag = 3
+
+// trim lets segments leave the playlists at the same number in all renditions: what remains is at least the window and six
+// segments, counted back from the newest segment that all have.
 func (t *Timeline) trim() {
 	ref := t.reference()
 	if ref == nil {
 		return
 	}
-	first, total := len(ref.segments), time.Duration(0)
-	for first > 0 && (total < t.p.opts.Window || len(ref.segments)-first < minSegments) {
+	newest := ref.last()
+	for _, l := range t.listings {
+		newest = min(newest, max(l.last(), ref.last()-maxLag))
+	}
+	count := int(newest-ref.segments[0].MSN) + 1
+	first, total := count, time.Duration(0)
+	for first > 0 && (total < t.p.opts.Window || count-first < minSegments) {
 		first--
 		total += ref.segments[first].duration()
 	}
-	if first == 0 {
-		return
+	if first > 0 {
+		t.dropBefore(ref.segments[first].MSN)
 	}
+}
+
+func (t *Timeline) dropBefore(msn int64) {
 	now := t.p.opts.Wall()
 	for _, l := range t.listings {
-		for _, s := range l.dropBefore(ref.segments[first].MSN) {
+		for _, s := range l.dropBefore(msn) {
 			t.condemn(l.id, s, now)
 		}
 	}
@@ -257,11 +268,11 @@ func (t *Timeline) trim() {
 	t.dropEpochs(now)
 }
 
-// reference is the listing that reaches farthest into the past and the present: the first rendition of the newest epoch that has one.
+// reference is the listing that is ahead; of several, the one that reaches farthest back.
 func (t *Timeline) reference() *listing {
 	var ref *listing
 	for _, l := range t.listings {
-		if len(l.segments) > 0 && (ref == nil || len(l.segments) > len(ref.segments)) {
+		if ref == nil || l.last() > ref.last() || l.last() == ref.last() && len(l.segments) > len(ref.segments) {
 			ref = l
 		}
 	}

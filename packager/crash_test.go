@@ -1,0 +1,215 @@
+package packager
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestRestartGoesOnWhereItWasCut(t *testing.T) {
+	b := newBench(t, nil)
+	_, e, enc := b.epoch("cam")
+	b.run(e, enc, 8)
+	before := b.body("/live/cam/180p.m3u8")
+	for _, r := range ladder {
+		enc.fragments(r.Rep, 3)
+	}
+	b.restart()
+
+	p, body := b.playlist("/live/cam/180p.m3u8")
+	require.EqualValues(t, 2, p.SeqNo)
+	require.Len(t, p.GetAllSegments(), 7, "the stray .tmp is a segment now")
+	segments := p.GetAllSegments()
+	require.InDelta(t, 0.6, segments[len(segments)-1].Duration, 0.001)
+	require.True(t, strings.HasPrefix(body, before), "what was published stays")
+	for _, s := range segments {
+		b.body("/live/cam/" + s.URI)
+	}
+	require.Contains(t, b.body("/live/cam/manifest.mpd"), `type="dynamic"`)
+
+	_, second, enc := b.epoch("cam")
+	require.NotEqual(t, e.Name(), second.Name())
+	b.run(second, enc, 1)
+	p, _ = b.playlist("/live/cam/180p.m3u8")
+	last := p.GetAllSegments()[len(p.GetAllSegments())-1]
+	require.True(t, last.Discontinuity)
+	require.Equal(t, second.Name()+"/180p-9.m4s", last.URI)
+	m, _ := b.manifest("/live/cam/manifest.mpd")
+	require.Len(t, m.Periods, 2)
+	require.Equal(t, "2026-11-20T19:45:00Z", string(m.AvailabilityStartTime), "unmoved")
+}
+
+func TestRestartTwiceSaysTheSame(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 3)
+	enc.fragments("0", 5)
+	require.NoError(t, e.End())
+	e, enc = b.next(tl)
+	b.run(e, enc, 7)
+	require.NoError(t, e.End())
+	var bodies [3]string
+	for i := range bodies {
+		if i > 0 {
+			b.restart()
+		}
+		for _, r := range ladder {
+			bodies[i] += b.body("/live/cam/" + r.ID + ".m3u8")
+		}
+		bodies[i] += b.body("/live/cam/index.m3u8")
+	}
+	require.Equal(t, bodies[0], bodies[1])
+	require.Equal(t, bodies[0], bodies[2])
+}
+
+func TestUnclaimedStreamEndsAfterLinger(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.Linger = 20 * time.Second })
+	_, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	b.restart()
+	b.clock.Advance(19 * time.Second)
+	b.keep()
+	require.NotContains(t, b.body("/live/cam/180p.m3u8"), "ENDLIST")
+	b.clock.Advance(2 * time.Second)
+	b.keep()
+	require.Contains(t, b.body("/live/cam/180p.m3u8"), "#EXT-X-ENDLIST\n")
+	b.restart()
+	require.Contains(t, b.body("/live/cam/180p.m3u8"), "#EXT-X-ENDLIST\n")
+	b.clock.Advance(time.Hour)
+	b.restart()
+	require.Equal(t, http.StatusNotFound, b.get("/live/cam/index.m3u8").Code)
+	require.NoDirExists(t, filepath.Join(b.opts.LiveDir, "cam"))
+}
+
+func TestDamagedLogs(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		damage func(log []byte) []byte
+		listed int
+	}{
+		{"torn last line", func(b []byte) []byte { return b[:len(b)-7] }, 3},
+		{"garbage at the end", func(b []byte) []byte { return append(b, "garbage\n"...) }, 3},
+		{"endless line", func(b []byte) []byte { return append(b, bytes.Repeat([]byte("x"), 2*maxRecord)...) }, 3},
+		{"number out of range", func(b []byte) []byte { return append(b, `{"kind":"segment","id":"180p","msn":-4,"duration":1}`+"\n"...) }, 3},
+		{"unknown kind", func(b []byte) []byte { return append(b, `{"kind":"later"}`+"\n"...) }, 3},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, nil)
+			_, e, enc := b.epoch("cam")
+			b.run(e, enc, 3)
+			name := filepath.Join(b.opts.LiveDir, "cam", logName)
+			log, err := os.ReadFile(name)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(name, test.damage(log), 0o644))
+			b.restart()
+			p, _ := b.playlist("/live/cam/audio.m3u8")
+			require.Len(t, p.GetAllSegments(), test.listed, "what is not in the log is adopted from the disk")
+			_, second, enc := b.epoch("cam")
+			b.run(second, enc, 1)
+			b.restart()
+			p, _ = b.playlist("/live/cam/audio.m3u8")
+			require.Len(t, p.GetAllSegments(), test.listed+1)
+		})
+	}
+}
+
+func TestDirectoryWithoutLogGoes(t *testing.T) {
+	b := newBench(t, nil)
+	require.NoError(t, os.MkdirAll(filepath.Join(b.opts.LiveDir, "cam", "epoch"), 0o755))
+	b.restart()
+	require.NoDirExists(t, filepath.Join(b.opts.LiveDir, "cam"))
+}
+
+func TestVanishedSegmentIsAGap(t *testing.T) {
+	b := newBench(t, nil)
+	_, e, enc := b.epoch("cam")
+	b.run(e, enc, 3)
+	require.NoError(t, os.Remove(e.out("180p-1.m4s")))
+	b.restart()
+	p, _ := b.playlist("/live/cam/180p.m3u8")
+	require.True(t, p.GetAllSegments()[1].Gap)
+}
+
+func TestLogIsCompacted(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 9)
+	before := b.body("/live/cam/180p.m3u8")
+	tl.log.lines = 1 << 20
+	require.NoError(t, tl.keep(b.clock.Now()))
+	require.Less(t, tl.log.lines, 40)
+	b.run(e, enc, 1)
+	after := b.body("/live/cam/180p.m3u8")
+	require.NotEqual(t, before, after)
+	require.NoError(t, e.End())
+	b.restart()
+	require.Equal(t, after, b.body("/live/cam/180p.m3u8"))
+}
+
+func FuzzLog(f *testing.F) {
+	loadClip(f)
+	line := func(r record) string {
+		b, err := json.Marshal(r)
+		require.NoError(f, err)
+		return string(b) + "\n"
+	}
+	at := newClock().Now()
+	whole := line(record{Kind: recordOpen, At: at}) +
+		line(record{Kind: recordEpoch, Epoch: "E", Fresh: true, Renditions: ladder}) +
+		line(record{Kind: recordZero, At: at, Start: at}) +
+		line(record{Kind: recordSegment, ID: "180p", MSN: 0, Duration: 30720, Size: 7}) +
+		line(record{Kind: recordEpochEnd}) + line(record{Kind: recordEnd, At: at})
+	f.Add([]byte(whole))
+	f.Add([]byte(whole[:len(whole)/2]))
+	f.Add([]byte(whole + whole))
+	f.Add([]byte(`{"kind":"epoch","epoch":"E","base":9007199254740992,"renditions":[{"id":"180p","rep":"0","bitrate":1}]}` + "\n"))
+	f.Add([]byte("\n"))
+	dir := f.TempDir()
+	c := newClock()
+	out := filepath.Join(dir, "cam", "E", outDir)
+	require.NoError(f, os.MkdirAll(out, 0o755))
+	for _, r := range ladder {
+		b, err := os.ReadFile(filepath.Join(clip.dir, encoderInit(r.Rep)))
+		require.NoError(f, err)
+		require.NoError(f, os.WriteFile(filepath.Join(out, initName(r.ID)), b, 0o644))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		records, good, _ := readLog(bytes.NewReader(b))
+		require.LessOrEqual(t, good, int64(len(b)))
+		p := &Packager{opts: Options{LiveDir: dir, Wall: c.Now}.withDefaults()}
+		tl := p.newTimeline("cam")
+		for _, r := range records {
+			_ = tl.apply(r) // an error leaves the record out
+		}
+		tl.mpdStale = true
+		tl.publish()
+		for _, d := range tl.snap.Load().documents {
+			require.NotEmpty(t, d.identity().body)
+		}
+	})
+}
+
+func FuzzMediaFile(f *testing.F) {
+	f.Add("180p-12.m4s")
+	f.Add("180p-init.mp4")
+	f.Add("../x-1.m4s")
+	f.Fuzz(func(t *testing.T, name string) {
+		m, ok := parseMediaFile(name)
+		if !ok {
+			return
+		}
+		require.Equal(t, name, filepath.Base(name))
+		if m.msn < 0 {
+			require.Equal(t, name, initName(m.rendition))
+		} else {
+			require.Equal(t, name, segmentName(m.rendition, m.msn))
+		}
+	})
+}

@@ -1,0 +1,285 @@
+package packager
+
+import (
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Eyevinn/dash-mpd/mpd"
+	"github.com/Eyevinn/hls-m3u8/m3u8"
+	"github.com/stretchr/testify/require"
+)
+
+// playlist reads one of our media playlists with an independent reader.
+func (b *bench) playlist(path string) (*m3u8.MediaPlaylist, string) {
+	b.t.Helper()
+	body := b.body(path)
+	p, kind, err := m3u8.DecodeFrom(strings.NewReader(body), true)
+	require.NoError(b.t, err, body)
+	require.Equal(b.t, m3u8.MEDIA, kind)
+	return p.(*m3u8.MediaPlaylist), body
+}
+
+func (b *bench) manifest(path string) (*mpd.MPD, string) {
+	b.t.Helper()
+	body := b.body(path)
+	m, err := mpd.MPDFromBytes([]byte(body))
+	require.NoError(b.t, err, body)
+	return m, body
+}
+
+func TestPlaylistsListWholeSegments(t *testing.T) {
+	b := newBench(t, nil)
+	_, e, enc := b.epoch("cam")
+	b.run(e, enc, 3)
+	enc.fragments("0", 4) // in progress: not listed
+	e.take("0")
+	for _, r := range ladder {
+		p, body := b.playlist("/live/cam/" + r.ID + ".m3u8")
+		segments := p.GetAllSegments()
+		require.Len(t, segments, 3)
+		require.EqualValues(t, 2, p.TargetDuration)
+		require.EqualValues(t, 0, p.SeqNo)
+		require.False(t, p.Closed)
+		require.NotContains(t, body, "PLAYLIST-TYPE")
+		require.NotContains(t, body, "#EXT-X-DISCONTINUITY\n")
+		require.Contains(t, body, "#EXT-X-DISCONTINUITY-SEQUENCE:0\n")
+		for i, s := range segments {
+			require.InDelta(t, 2, s.Duration, 0.022)
+			require.InDelta(t, float64(2*i), s.ProgramDateTime.Sub(e.zero).Seconds(), 0.022)
+			got := b.body("/live/cam/" + s.URI)
+			require.Equal(t, string(clip.reps[r.Rep][i].bytes), got)
+		}
+		require.Contains(t, body, `#EXT-X-MAP:URI="`+e.Name()+"/"+r.ID+`-init.mp4"`)
+		b.body("/live/cam/" + e.Name() + "/" + r.ID + "-init.mp4")
+	}
+	require.Len(t, e.tracks[0].parts, 4)
+	require.Equal(t, int64(6*15360), e.tracks[0].parts[0].Start)
+	require.True(t, e.tracks[0].parts[0].Independent)
+}
+
+func TestMultivariantPlaylist(t *testing.T) {
+	b := newBench(t, nil)
+	_, e, enc := b.epoch("cam")
+	b.run(e, enc, 1)
+	p, kind, err := m3u8.DecodeFrom(strings.NewReader(b.body("/live/cam/index.m3u8")), true)
+	require.NoError(t, err)
+	require.Equal(t, m3u8.MASTER, kind)
+	master := p.(*m3u8.MasterPlaylist)
+	require.Len(t, master.Variants, 2)
+	for i, v := range master.Variants {
+		require.Equal(t, ladder[i].ID+".m3u8", v.URI)
+		require.Equal(t, "audio", v.Audio)
+		require.Regexp(t, `^avc1\.[0-9A-Fa-f]{6},mp4a\.40\.2$`, v.Codecs)
+		require.GreaterOrEqual(t, int(v.Bandwidth), ladder[i].Bitrate+ladder[2].Bitrate)
+		require.LessOrEqual(t, v.AverageBandwidth, v.Bandwidth)
+		require.EqualValues(t, 30, v.FrameRate)
+	}
+	require.Equal(t, "320x180", master.Variants[0].Resolution)
+}
+
+func TestMPD(t *testing.T) {
+	b := newBench(t, nil)
+	_, e, enc := b.epoch("cam")
+	zero := b.clock.Now()
+	b.run(e, enc, 2)
+	m, first := b.manifest("/live/cam/manifest.mpd")
+	require.Equal(t, "dynamic", *m.Type)
+	require.Contains(t, first, `availabilityStartTime="`+zero.Format("2006-01-02T15:04:05"))
+	require.Len(t, m.UTCTimings, 2)
+	period := m.Periods[0]
+	require.Len(t, period.AdaptationSets, 2)
+	for _, set := range period.AdaptationSets {
+		for _, rep := range set.Representations {
+			tmpl := rep.SegmentTemplate
+			require.EqualValues(t, 2*int(*tmpl.Timescale), *tmpl.Duration)
+			uri := strings.NewReplacer("$RepresentationID$", rep.Id, "$Number$", "0").Replace(tmpl.Media)
+			require.EqualValues(t, 0, *tmpl.StartNumber)
+			b.body("/live/cam/" + uri)
+			b.body("/live/cam/" + strings.ReplaceAll(tmpl.Initialization, "$RepresentationID$", rep.Id))
+		}
+	}
+	b.run(e, enc, 1)
+	require.Equal(t, first, b.body("/live/cam/manifest.mpd"), "a segment more is no change of the MPD")
+}
+
+func TestWindowAndDeletion(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 1)
+	first := path.Join("/live/cam", e.Name(), "180p-0.m4s")
+	for n := 2; n <= 12; n++ {
+		b.run(e, enc, 1)
+		p, _ := b.playlist("/live/cam/audio.m3u8")
+		segments := p.GetAllSegments()
+		require.EqualValues(t, max(0, n-6), p.SeqNo)
+		require.Len(t, segments, min(n, 6))
+		require.Equal(t, path.Join(e.Name(), segmentName("audio", int64(max(0, n-6)))), segments[0].URI)
+	}
+	left := b.clock.Now().Add(-10 * time.Second) // listed until the seventh segment came
+	for b.clock.Now().Before(left.Add(b.Packager.opts.grace() + 2*time.Second)) {
+		require.NoError(t, tl.keep(b.clock.Now()))
+		require.Equal(t, http.StatusOK, b.get(first).Code)
+		b.clock.Advance(time.Second)
+	}
+	require.NoError(t, tl.keep(b.clock.Now()))
+	require.Equal(t, http.StatusNotFound, b.get(first).Code)
+}
+
+func TestKilledEncoderAndNextEpoch(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	enc.fragments("0", 5)
+	torn, err := os.OpenFile(enc.path("0")+".tmp", os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = torn.Write(clip.reps["0"][2].bytes[:100])
+	require.NoError(t, err)
+	require.NoError(t, torn.Close())
+	enc.fragments("1", 5)
+	require.NoError(t, e.End()) // the audio has nothing of the third segment
+	require.NoError(t, e.End())
+
+	b.clock.Advance(10 * time.Second)
+	second, enc := b.next(tl)
+	b.run(second, enc, 1)
+	for _, r := range ladder {
+		p, body := b.playlist("/live/cam/" + r.ID + ".m3u8")
+		segments := p.GetAllSegments()
+		require.Len(t, segments, 4, body)
+		require.True(t, segments[3].Discontinuity)
+		require.Equal(t, path.Join(second.Name(), segmentName(r.ID, 3)), segments[3].URI)
+		require.Equal(t, r.ID == "audio", segments[2].Gap)
+		require.InDelta(t, 1, segments[2].Duration, 0.001)
+		require.Equal(t, second.zero, segments[3].ProgramDateTime.UTC())
+		if r.Video {
+			last := clip.reps[r.Rep][2]
+			end := last.fragments[4].Offset + last.fragments[4].Size
+			require.Equal(t, string(last.bytes[:end]), b.body("/live/cam/"+segments[2].URI))
+		}
+	}
+	m, _ := b.manifest("/live/cam/manifest.mpd")
+	require.Len(t, m.Periods, 2)
+	require.Equal(t, 5*time.Second, time.Duration(*m.Periods[0].Duration))
+	require.Equal(t, 14*time.Second, time.Duration(*m.Periods[1].Start))
+	require.EqualValues(t, 3, *m.Periods[1].AdaptationSets[0].Representations[0].SegmentTemplate.StartNumber)
+	require.EqualValues(t, 1, tl.Info().Gaps)
+	b.run(second, enc, 5)
+	_, body := b.playlist("/live/cam/audio.m3u8")
+	require.Contains(t, body, "#EXT-X-DISCONTINUITY-SEQUENCE:0\n", "the discontinuity is at the first segment now")
+	b.run(second, enc, 1)
+	_, body = b.playlist("/live/cam/audio.m3u8")
+	require.Contains(t, body, "#EXT-X-DISCONTINUITY-SEQUENCE:1\n")
+}
+
+func TestRenditionsThatComeAndGo(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	require.NoError(t, e.End())
+	only, err := tl.BeginEpoch(EpochOptions{Renditions: ladder[:1]})
+	require.NoError(t, err)
+	only.SetZero(b.clock.Now())
+	enc = newEncoder(t, only)
+	for range 3 {
+		enc.segment("0")
+		b.clock.Advance(2 * time.Second)
+		only.take("")
+	}
+	p, _ := b.playlist("/live/cam/audio.m3u8")
+	segments := p.GetAllSegments()
+	require.Len(t, segments, 5)
+	require.False(t, segments[1].Gap)
+	require.True(t, segments[2].Gap && segments[3].Gap && segments[4].Gap)
+	require.NotContains(t, b.body("/live/cam/index.m3u8"), "audio")
+	for range 4 {
+		enc.segment("0")
+		b.clock.Advance(2 * time.Second)
+		only.take("")
+	}
+	require.Equal(t, http.StatusNotFound, b.get("/live/cam/audio.m3u8").Code, "nothing of it is left")
+}
+
+func TestEndOfStream(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 8)
+	require.NoError(t, tl.End())
+	require.NoError(t, tl.End())
+	p, _ := b.playlist("/live/cam/180p.m3u8")
+	require.True(t, p.Closed)
+	require.EqualValues(t, 2, p.SeqNo)
+	m, body := b.manifest("/live/cam/manifest.mpd")
+	require.Equal(t, "static", *m.Type, body)
+	require.Equal(t, 16*time.Second, time.Duration(*m.MediaPresentationDuration).Round(100*time.Millisecond))
+	require.Equal(t, 4*time.Second, time.Duration(*m.Periods[0].Start))
+	tmpl := m.Periods[0].AdaptationSets[0].Representations[0].SegmentTemplate
+	require.EqualValues(t, 2, *tmpl.StartNumber)
+	require.EqualValues(t, 4*15360, *tmpl.PresentationTimeOffset)
+	require.NotContains(t, body, "minimumUpdatePeriod")
+	_, err := tl.BeginEpoch(EpochOptions{Renditions: ladder})
+	require.ErrorIs(t, err, ErrEnded)
+
+	b.clock.Advance(b.Packager.opts.Window)
+	b.keep()
+	b.body("/live/cam/index.m3u8")
+	b.clock.Advance(b.Packager.opts.grace())
+	b.keep()
+	require.Equal(t, http.StatusNotFound, b.get("/live/cam/index.m3u8").Code)
+	require.NoDirExists(t, filepath.Join(b.opts.LiveDir, "cam"))
+}
+
+func TestNextBroadcastGoesOnCounting(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	_, err := b.Open("cam")
+	require.ErrorIs(t, err, ErrLive)
+	require.NoError(t, tl.End())
+	old := "/live/cam/" + e.Name() + "/180p-1.m4s"
+
+	_, second, enc := b.epoch("cam")
+	b.run(second, enc, 1)
+	p, body := b.playlist("/live/cam/180p.m3u8")
+	require.EqualValues(t, 2, p.SeqNo)
+	require.Len(t, p.GetAllSegments(), 1)
+	require.Contains(t, body, "#EXT-X-DISCONTINUITY-SEQUENCE:1\n")
+	require.NotContains(t, body, "#EXT-X-DISCONTINUITY\n")
+	b.body(old)
+	b.clock.Advance(b.Packager.opts.Window + b.Packager.opts.grace())
+	b.keep()
+	require.Equal(t, http.StatusNotFound, b.get(old).Code)
+	b.body("/live/cam/" + second.Name() + "/180p-2.m4s")
+}
+
+func TestZeroNeverGoesBack(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	require.NoError(t, e.End())
+	b.clock.Advance(-time.Hour)
+	second, _ := b.next(tl)
+	require.Equal(t, e.zero.Add(e.end), second.zero)
+}
+
+func TestBrokenSegmentIsCut(t *testing.T) {
+	b := newBench(t, nil)
+	_, e, enc := b.epoch("cam")
+	b.run(e, enc, 1)
+	enc.fragments("0", 3)
+	f, err := os.OpenFile(enc.path("0")+".tmp", os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.WriteString("\x00\x00\x00\x04junkjunkjunk")
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	e.take("0")
+	require.NoError(t, os.Rename(enc.path("0")+".tmp", enc.path("0")))
+	e.take("0")
+	p, _ := b.playlist("/live/cam/180p.m3u8")
+	require.Len(t, p.GetAllSegments(), 2)
+	require.InDelta(t, 0.6, p.GetAllSegments()[1].Duration, 0.001)
+}

@@ -1,0 +1,220 @@
+package packager
+
+import (
+	"compress/gzip"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAnswers(t *testing.T) {
+	b := newBench(t, nil)
+	_, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	require.NoError(t, os.WriteFile(filepath.Join(e.Dir(), thumbnail), []byte("jpeg"), 0o644))
+	media := "/live/cam/" + e.Name() + "/"
+	const forever, none = "public, max-age=31536000, immutable", "no-store"
+	for _, test := range []struct {
+		name, path       string
+		status           int
+		mime, caching    string
+		retry, mediaFile bool
+	}{
+		{name: "multivariant", path: "/live/cam/index.m3u8", status: 200, mime: mimeHLS, caching: "public, max-age=1"},
+		{name: "media", path: "/live/cam/audio.m3u8", status: 200, mime: mimeHLS, caching: "public, max-age=1"},
+		{name: "mpd", path: "/live/cam/manifest.mpd", status: 200, mime: mimeDASH, caching: "public, max-age=1"},
+		{name: "init", path: media + "180p-init.mp4", status: 200, mime: "video/mp4", caching: forever},
+		{name: "segment", path: media + "180p-1.m4s", status: 200, mime: "video/iso.segment", caching: forever},
+		{name: "thumbnail", path: "/live/cam/thumbnail.jpg", status: 200, mime: "image/jpeg", caching: "public, max-age=2"},
+		{name: "unknown stream", path: "/live/nobody/index.m3u8", status: 404, caching: none, retry: true},
+		{name: "bad stream", path: "/live/-cam/index.m3u8", status: 400},
+		{name: "unknown rendition", path: "/live/cam/1080p.m3u8", status: 404, caching: none, retry: true},
+		{name: "unknown epoch", path: "/live/cam/X/180p-1.m4s", status: 404, caching: none, retry: true},
+		{name: "too far ahead", path: media + "180p-9.m4s", status: 404, caching: none, retry: true},
+		{name: "ffmpeg's own names", path: media + "seg-0-00001.m4s", status: 404, caching: none, retry: true},
+		{name: "leading zero", path: media + "180p-01.m4s", status: 404, caching: none, retry: true},
+		{name: "ffmpeg's manifest", path: media + "manifest.mpd", status: 404, caching: none, retry: true},
+		{name: "log", path: "/live/cam/timeline.log", status: 404, caching: none, retry: true},
+		{name: "traversal", path: "/live/cam/..%2f..%2fcam/timeline.log", status: 404, caching: none, retry: true},
+		{name: "deep traversal", path: media + "..%2f180p-1.m4s", status: 404, caching: none, retry: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, method := range []string{http.MethodGet, http.MethodHead} {
+				w := b.request(method, test.path)
+				require.Equal(t, test.status, w.Code, w.Body)
+				require.Equal(t, "*", w.Header().Get("Access-Control-Allow-Origin"))
+				require.Contains(t, w.Header().Get("Access-Control-Expose-Headers"), "Age")
+				require.Equal(t, test.caching, w.Header().Get("Cache-Control"))
+				require.Equal(t, test.retry, w.Header().Get("Retry-After") != "")
+				if test.status != 200 {
+					require.Equal(t, "application/problem+json", w.Header().Get("Content-Type"))
+					continue
+				}
+				require.Equal(t, test.mime, w.Header().Get("Content-Type"))
+				if test.name != "thumbnail" {
+					require.NotEmpty(t, w.Header().Get("Etag"))
+				}
+			}
+		})
+	}
+}
+
+func TestConditionsAndCodings(t *testing.T) {
+	b := newBench(t, nil)
+	_, e, enc := b.epoch("cam")
+	b.run(e, enc, 1)
+	const url = "/live/cam/180p.m3u8"
+	plain := b.get(url)
+	packed := b.get(url, "Accept-Encoding", "br, gzip;q=0.8")
+	require.Equal(t, "gzip", packed.Header().Get("Content-Encoding"))
+	require.Equal(t, "Accept-Encoding", plain.Header().Get("Vary"))
+	require.NotEqual(t, plain.Header().Get("Etag"), packed.Header().Get("Etag"))
+	z, err := gzip.NewReader(packed.Body)
+	require.NoError(t, err)
+	text, err := io.ReadAll(z)
+	require.NoError(t, err)
+	require.Equal(t, plain.Body.String(), string(text))
+
+	tag := plain.Header().Get("Etag")
+	require.Equal(t, 304, b.get(url, "If-None-Match", `"x", W/`+tag).Code)
+	require.Equal(t, 200, b.get(url, "If-None-Match", `"x"`).Code)
+	require.Empty(t, b.get(url, "Accept-Encoding", "gzip;q=0, identity").Header().Get("Content-Encoding"))
+	b.run(e, enc, 1)
+	require.Equal(t, 200, b.get(url, "If-None-Match", tag).Code)
+
+	segment := "/live/cam/" + e.Name() + "/180p-0.m4s"
+	part := b.get(segment, "Range", "bytes=24-99")
+	require.Equal(t, 206, part.Code)
+	require.Equal(t, string(clip.reps["0"][0].bytes[24:100]), part.Body.String())
+	require.Equal(t, 304, b.get(segment, "If-None-Match", part.Header().Get("Etag")).Code)
+}
+
+func TestManifestWaitsForTheStart(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	enc.segment("0")
+	enc.segment("1")
+	e.take("")
+	require.Equal(t, StateStarting, tl.Info().State)
+	synctest.Test(t, func(t *testing.T) {
+		tl.republish()
+		begin := time.Now()
+		w := b.get("/live/cam/index.m3u8")
+		require.Equal(t, 503, w.Code)
+		require.Equal(t, "1", w.Header().Get("Retry-After"))
+		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+		require.Equal(t, startWait, time.Since(begin))
+		got := make(chan int)
+		go func() { got <- b.get("/live/cam/manifest.mpd").Code }()
+		synctest.Wait()
+		enc.segment("2")
+		e.take("2")
+		require.Equal(t, 200, <-got)
+	})
+	<-tl.Playable()
+	require.Equal(t, StateLive, tl.Info().State)
+}
+
+// republish makes the newest snapshot's channel one of the test's bubble, so that waiting for it lets time pass.
+func (t *Timeline) republish() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.publish()
+}
+
+func TestSegmentAtTheEdgeIsWaitedFor(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 1)
+	url := "/live/cam/" + e.Name() + "/90p-1.m4s"
+	synctest.Test(t, func(t *testing.T) {
+		tl.republish()
+		begin := time.Now()
+		require.Equal(t, 404, b.get(url).Code)
+		require.Equal(t, edgeWait, time.Since(begin))
+		got := make(chan int)
+		go func() { got <- b.get(url).Code }()
+		synctest.Wait()
+		enc.segment("1")
+		e.take("1")
+		require.Equal(t, 200, <-got)
+		require.Equal(t, edgeWait, time.Since(begin))
+	})
+}
+
+func TestRequestThatGoesAwayStopsWaiting(t *testing.T) {
+	b := newBench(t, nil)
+	b.epoch("cam")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := httptest.NewRecorder()
+	b.mux().ServeHTTP(w, httptest.NewRequest("GET", "/live/cam/index.m3u8", nil).WithContext(ctx))
+	require.Equal(t, 503, w.Code)
+}
+
+func TestStreamThatEndsBeforeItBegan(t *testing.T) {
+	b := newBench(t, nil)
+	tl, _, _ := b.epoch("cam")
+	require.NoError(t, tl.End())
+	require.Equal(t, 404, b.get("/live/cam/index.m3u8").Code)
+	require.Equal(t, StateEnded, b.Streams()[0].State)
+}
+
+func TestOptions(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		edit  func(*Options)
+		fault string
+	}{
+		{"no directory", func(o *Options) { o.LiveDir = "" }, "LiveDir is empty"},
+		{"no recordings", func(o *Options) { o.Record, o.RecordingsDir = true, "" }, "RecordingsDir is empty"},
+		{"segment", func(o *Options) { o.Segment = time.Millisecond }, "segment duration"},
+		{"part", func(o *Options) { o.Part = time.Minute }, "part duration"},
+		{"window", func(o *Options) { o.Window = -1 }, "window -1ns"},
+		{"not a directory", func(o *Options) { o.LiveDir = "/dev/null/x" }, "make directory"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := Options{LiveDir: t.TempDir()}
+			test.edit(&o)
+			_, err := New(o)
+			require.ErrorContains(t, err, test.fault)
+		})
+	}
+	err := Options{Keep: -1, MinFree: -1}.Validate()
+	require.ErrorContains(t, err, "LiveDir")
+	require.ErrorContains(t, err, "recording age")
+	require.ErrorContains(t, err, "free space")
+}
+
+func TestNamesThatAreRefused(t *testing.T) {
+	b := newBench(t, nil)
+	for _, name := range []string{"", "-x", "_x", "a/b", "..", "a.b", "ü", strings.Repeat("x", 65)} {
+		_, err := b.Open(name)
+		require.ErrorIs(t, err, ErrName, "%q", name)
+	}
+	tl, err := b.Open("cam")
+	require.NoError(t, err)
+	for name, renditions := range map[string][]Rendition{
+		"none":        nil,
+		"twice":       {ladder[0], ladder[0]},
+		"reserved":    {{ID: "index", Rep: "0", Bitrate: 1}},
+		"no picture":  {{ID: "720p", Rep: "0", Video: true, Bitrate: 1}},
+		"no bitrate":  {{ID: "audio", Rep: "0"}},
+		"traversal":   {{ID: "audio", Rep: "../0", Bitrate: 1}},
+		"bad id":      {{ID: "a/b", Rep: "0", Bitrate: 1}},
+		"too many":    make([]Rendition, maxRenditions+1),
+		"bad picture": {{ID: "720p", Rep: "0", Video: true, Width: 1, Height: 1, FPS: -1, Bitrate: 1}},
+	} {
+		_, err := tl.BeginEpoch(EpochOptions{Renditions: renditions})
+		require.Error(t, err, name)
+	}
+}

@@ -1,0 +1,260 @@
+package packager
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func recordBench(t testing.TB, edit func(*Options)) *bench {
+	return newBench(t, func(o *Options) {
+		o.Record = true
+		if edit != nil {
+			edit(o)
+		}
+	})
+}
+
+// work runs the jobs that wait.
+func (b *bench) work() {
+	for len(b.jobs.queue) > 0 {
+		(<-b.jobs.queue)(b.t.Context())
+	}
+}
+
+// decode plays a playlist or MPD from the disk with ffmpeg, strictly, and returns the seconds it holds.
+func decode(t testing.TB, file string) float64 {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, ffmpegPath(t), "-hide_banner", "-loglevel", "error", "-xerror", "-err_detect", "explode",
+		"-allowed_extensions", "ALL", "-i", file, "-map", "0:v", "-map", "0:a", "-f", "null", "-progress", "pipe:1", "-").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	text := string(out)
+	at := strings.LastIndex(text, "out_time_us=")
+	require.GreaterOrEqual(t, at, 0, text)
+	var us int64
+	_, err = fmt.Sscanf(text[at:], "out_time_us=%d", &us)
+	require.NoError(t, err)
+	return float64(us) / 1e6
+}
+
+func TestRecordingOfABroadcast(t *testing.T) {
+	var inputs []RemuxInput
+	b := recordBench(t, func(o *Options) {
+		o.Remux = func(_ context.Context, in []RemuxInput, out string) error {
+			inputs = in
+			return os.WriteFile(out, []byte("mp4"), 0o644)
+		}
+	})
+	tl, e, enc := b.epoch("cam")
+	rec := tl.Recording()
+	src, err := rec.CreateSource("webm")
+	require.NoError(t, err)
+	_, err = src.Write([]byte("source"))
+	require.NoError(t, err)
+	_, err = rec.CreateSource("exe")
+	require.Error(t, err)
+	b.run(e, enc, 9) // more than the live window
+	b.keep()
+	running, err := os.ReadFile(filepath.Join(rec.Dir(), "audio.m3u8"))
+	require.NoError(t, err)
+	require.Equal(t, 9, strings.Count(string(running), "#EXTINF"), "complete while it runs")
+	require.Contains(t, string(running), "#EXT-X-PLAYLIST-TYPE:EVENT\n")
+	require.Contains(t, b.body("/recordings"), `"state":"recording"`)
+	require.NoError(t, src.Close())
+	require.NoError(t, tl.End())
+	b.work()
+
+	info := rec.Info()
+	require.Equal(t, "20261120T194500Z", info.Name)
+	require.Equal(t, StateFinished, info.State)
+	require.True(t, info.MP4)
+	require.Equal(t, []string{"source-1.webm"}, info.Sources)
+	require.InDelta(t, 18, info.Duration, 0.03)
+	require.Equal(t, 320, info.Video.Width)
+	require.Equal(t, 48000, info.Audio.SampleRate)
+	require.Greater(t, info.Bytes, int64(100_000))
+	require.Len(t, inputs, 1)
+	require.Len(t, inputs[0].Video, 10)
+	require.Len(t, inputs[0].Audio, 10)
+
+	var list struct{ Recordings []RecordingInfo }
+	require.NoError(t, json.Unmarshal([]byte(b.body("/recordings")), &list))
+	require.Equal(t, []RecordingInfo{info}, list.Recordings)
+	base := "/recordings/cam/" + info.Name + "/"
+	for _, name := range []string{multivariant, manifest, "video.m3u8", "audio.m3u8", mp4File, recordingFile, "source-1.webm", "video-1-1.m4s"} {
+		b.body(base + name)
+	}
+	require.Contains(t, b.body(base+"video.m3u8"), "#EXT-X-PLAYLIST-TYPE:VOD\n")
+	require.Equal(t, "so", b.get(base+"source-1.webm", "Range", "bytes=0-1").Body.String())
+	require.Equal(t, "gzip", b.get(base+"video.m3u8", "Accept-Encoding", "gzip").Header().Get("Content-Encoding"))
+	for _, name := range []string{"..%2frecording.json", ".hidden", "x.exe", "source-2.webm", "%2e%2e"} {
+		require.NotEqual(t, 200, b.get(base+name).Code, name)
+	}
+	for _, name := range []string{multivariant, manifest} {
+		require.InDelta(t, 18, decode(t, filepath.Join(rec.Dir(), name)), 0.1, name)
+	}
+	_, err = src.Write([]byte("late"))
+	require.ErrorIs(t, err, ErrEnded)
+	_, err = rec.CreateSource("webm")
+	require.ErrorIs(t, err, ErrEnded)
+}
+
+func TestRecordingCutByACrash(t *testing.T) {
+	b := recordBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	src, err := tl.Recording().CreateSource("webm")
+	require.NoError(t, err)
+	b.run(e, enc, 4)
+	dir := tl.Recording().Dir()
+	b.keep()
+	b.run(e, enc, 2) // not in the playlists yet
+	require.NoError(t, src.Close())
+	b.restart()
+	_, second, enc := b.epoch("cam") // continued: the live stream goes on, in a recording of its own
+	b.run(second, enc, 1)
+	b.recoverRecordings(t.Context())
+
+	info, err := readInfo(dir)
+	require.NoError(t, err)
+	require.Equal(t, StateInterrupted, info.State)
+	require.InDelta(t, 12, info.Duration, 0.03)
+	require.InDelta(t, 12, decode(t, filepath.Join(dir, multivariant)), 0.1)
+	all := b.Recordings()
+	require.Len(t, all, 2)
+	require.Equal(t, StateRecording, all[0].State)
+	require.Equal(t, StateInterrupted, all[1].State)
+	require.Contains(t, b.body("/recordings/cam/"+info.Name+"/video.m3u8"), "#EXT-X-ENDLIST\n")
+}
+
+func TestRecordingOfTwoRuns(t *testing.T) {
+	b := recordBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	require.NoError(t, e.End())
+	e, enc = b.next(tl)
+	b.run(e, enc, 3)
+	require.NoError(t, tl.End())
+	dir := tl.Recording().Dir()
+	m, err := os.ReadFile(filepath.Join(dir, manifest))
+	require.NoError(t, err)
+	require.Equal(t, 2, strings.Count(string(m), "<Period "))
+	p, err := os.ReadFile(filepath.Join(dir, "audio.m3u8"))
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(string(p), "#EXT-X-DISCONTINUITY\n"))
+	require.Equal(t, 5, strings.Count(string(p), "#EXTINF"))
+}
+
+func TestRecordingsOfOneSecond(t *testing.T) {
+	b := recordBench(t, nil)
+	var names []string
+	for range 3 {
+		tl, e, enc := b.epoch("cam")
+		b.run(e, enc, 1)
+		require.NoError(t, tl.End())
+		names = append(names, tl.Recording().Info().Name)
+		b.clock.Advance(-2 * time.Second)
+	}
+	require.Equal(t, []string{"20261120T194500Z", "20261120T194500Z-2", "20261120T194500Z-3"}, names)
+	require.Equal(t, names[2], b.Recordings()[0].Name, "the newest first")
+}
+
+func TestRecordingWithNothingInItGoes(t *testing.T) {
+	b := recordBench(t, nil)
+	tl, _, _ := b.epoch("cam")
+	require.NoError(t, tl.End())
+	require.Empty(t, b.Recordings())
+	require.NoDirExists(t, tl.Recording().Dir())
+}
+
+func TestFailedRemux(t *testing.T) {
+	b := recordBench(t, func(o *Options) {
+		o.Remux = func(context.Context, []RemuxInput, string) error { return errors.New("no ffmpeg") }
+	})
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 1)
+	require.NoError(t, tl.End())
+	b.work()
+	info, err := readInfo(tl.Recording().Dir())
+	require.NoError(t, err)
+	require.False(t, info.MP4)
+	require.Contains(t, info.Error, "no ffmpeg")
+	require.Equal(t, StateFinished, info.State)
+}
+
+func TestRemuxIsDoneByTheNextStart(t *testing.T) {
+	b := recordBench(t, func(o *Options) {
+		o.Remux = func(ctx context.Context, _ []RemuxInput, out string) error { return os.WriteFile(out, nil, 0o644) }
+	})
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	require.NoError(t, tl.End())
+	b.restart()
+	b.recoverRecordings(t.Context())
+	info, err := readInfo(tl.Recording().Dir())
+	require.NoError(t, err)
+	require.True(t, info.MP4)
+	require.Equal(t, StateFinished, info.State)
+}
+
+func TestDiskThatFailsTheRecording(t *testing.T) {
+	b := recordBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 1)
+	require.NoError(t, os.RemoveAll(tl.Recording().Dir()))
+	b.run(e, enc, 1)
+	require.Equal(t, StateFailed, tl.Recording().Info().State)
+	p, _ := b.playlist("/live/cam/180p.m3u8")
+	require.Len(t, p.GetAllSegments(), 2, "the live stream goes on")
+}
+
+func TestRetention(t *testing.T) {
+	record := func(b *bench) {
+		tl, e, enc := b.epoch("cam")
+		b.run(e, enc, 1)
+		require.NoError(t, tl.End())
+		b.clock.Advance(time.Hour)
+	}
+	for _, test := range []struct {
+		name string
+		edit func(o *Options, size int64)
+		left int
+	}{
+		{"no limit", func(*Options, int64) {}, 3},
+		{"age", func(o *Options, _ int64) { o.Keep = 150 * time.Minute }, 2},
+		{"bytes", func(o *Options, size int64) { o.MaxBytes = size + size/2 }, 1},
+		{"free space", func(o *Options, _ int64) { o.MinFree = math.MaxInt64 }, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := recordBench(t, nil)
+			for range 3 {
+				record(b)
+			}
+			newest := b.Recordings()[0]
+			test.edit(&b.Packager.opts, newest.Bytes)
+			tl, e, enc := b.epoch("live")
+			b.run(e, enc, 1)
+			b.Packager.opts.MaxBytes += b.running()[0].Info().Bytes * int64(min(1, b.Packager.opts.MaxBytes))
+			b.retain()
+			require.Len(t, b.Recordings(), test.left+1)
+			wantState := StateRecording
+			if test.name == "free space" {
+				wantState = StateFailed
+			}
+			require.Equal(t, wantState, tl.Recording().Info().State)
+			if test.left > 0 {
+				require.Equal(t, newest.Name, b.Recordings()[1].Name)
+			}
+		})
+	}
+}

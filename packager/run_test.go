@@ -1,0 +1,205 @@
+package packager
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"github.com/stretchr/testify/require"
+)
+
+// start runs the Packager until the test ends.
+func (b *bench) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+	b.t.Cleanup(func() {
+		cancel()
+		require.NoError(b.t, <-done)
+	})
+}
+
+// until waits for a snapshot that satisfies the condition.
+func (t *Timeline) until(tb testing.TB, condition func(*snapshot) bool) *snapshot {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
+	defer cancel()
+	s := t.await(httptest.NewRequestWithContext(ctx, "GET", "/", nil), time.Minute, condition)
+	require.True(tb, condition(s), "nothing came")
+	return s
+}
+
+func TestEventsFindSegments(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		early bool // the epoch begins before Run
+		blind bool
+	}{{name: "watched"}, {name: "begun before", early: true}, {name: "without events", blind: true}} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, nil)
+			var tl *Timeline
+			var enc *encoder
+			if test.early {
+				tl, _, enc = b.epoch("cam")
+				enc.segments(1)
+				b.start()
+			} else {
+				if test.blind {
+					b.goBlind(errors.New("none left"))
+				}
+				b.start()
+				tl, _, enc = b.epoch("cam")
+				enc.segments(1)
+			}
+			<-tl.Playable()
+			enc.segments(1)
+			tl.until(t, func(s *snapshot) bool { return s.newest["180p"] == 1 && s.newest["audio"] == 1 })
+			require.NoError(t, tl.End())
+		})
+	}
+}
+
+func TestLiveEncoder(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.Record, o.Wall = true, time.Now })
+	b.start()
+	tl, err := b.Open("cam")
+	require.NoError(t, err)
+	e, err := tl.BeginEpoch(EpochOptions{Renditions: ladder})
+	require.NoError(t, err)
+	e.SetZero(time.Now())
+	cmd := exec.Command(ffmpegPath(t), encoderArgs(e.Dir(), 5, true)...)
+	require.NoError(t, cmd.Start())
+	s := tl.until(t, func(s *snapshot) bool { return s.newest["audio"] == 0 && s.newest["180p"] == 0 })
+	require.True(t, s.ready)
+	require.NoError(t, cmd.Wait())
+	require.NoError(t, e.End())
+	require.NoError(t, tl.End())
+	info := tl.Info()
+	require.EqualValues(t, 9, info.Segments)
+	require.EqualValues(t, 0, info.Gaps)
+	require.InDelta(t, 5, decode(t, filepath.Join(tl.Recording().Dir(), multivariant)), 0.1)
+
+	server := httptest.NewServer(b.mux())
+	defer server.Close()
+	require.InDelta(t, 5, decode(t, server.URL+"/live/cam/index.m3u8"), 0.1)
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func TestCyclesLeaveNothingOpen(t *testing.T) {
+	b := recordBench(t, nil)
+	b.start()
+	cycle := func() {
+		tl, _, enc := b.epoch("cam")
+		enc.segments(1)
+		<-tl.Playable()
+		enc.fragments("0", 2)
+		require.NoError(t, tl.End())
+	}
+	cycle()
+	before := openFiles(t)
+	for range 10 {
+		cycle()
+	}
+	require.LessOrEqual(t, openFiles(t), before)
+}
+
+func openFiles(t *testing.T) int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	return len(entries)
+}
+
+func newFrame(t testing.TB, parts int) (*Epoch, *encoder, *bench) {
+	b := newBench(t, nil)
+	_, e, enc := b.epoch("cam")
+	b.run(e, enc, 1)
+	enc.fragments("0", parts)
+	e.take("0")
+	return e, enc, b
+}
+
+// BenchmarkFragment is one file event: a fragment more in the segment in progress.
+func BenchmarkFragment(b *testing.B) {
+	e, _, bn := newFrame(b, 9)
+	k := e.tracks[0]
+	ev := fsnotify.Event{Name: k.path() + ".tmp", Op: fsnotify.Write}
+	b.ReportAllocs()
+	for b.Loop() {
+		k.parts = k.parts[:0]
+		k.scanner.Reset()
+		bn.dispatch(ev)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/9, "ns/fragment")
+}
+
+// BenchmarkQuietEvent is an event that brings nothing new.
+func BenchmarkQuietEvent(b *testing.B) {
+	e, _, bn := newFrame(b, 9)
+	ev := fsnotify.Event{Name: e.tracks[0].path() + ".tmp", Op: fsnotify.Write}
+	b.ReportAllocs()
+	for b.Loop() {
+		bn.dispatch(ev)
+	}
+}
+
+func window(b *testing.B) (*bench, *Timeline) {
+	bn := newBench(b, func(o *Options) { o.Window = time.Minute })
+	tl, e, enc := bn.epoch("cam")
+	bn.run(e, enc, 1)
+	k := e.tracks[0]
+	s := tl.listing(k.ID).segments[0]
+	for range 40 {
+		s.MSN++
+		s.Start += s.Duration
+		tl.push(tl.listing(k.ID), s)
+		tl.trim()
+	}
+	tl.publish()
+	return bn, tl
+}
+
+// BenchmarkRender is a media playlist of 60 s, rendered and compressed: once per segment.
+func BenchmarkRender(b *testing.B) {
+	_, tl := window(b)
+	for _, packed := range []string{"plain", "gzip"} {
+		b.Run(packed, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				d := tl.mediaDocument(tl.listings[0])
+				d.identity()
+				if packed == "gzip" {
+					d.gzip()
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkPlaylistRequest is what every viewer does every second or two.
+func BenchmarkPlaylistRequest(b *testing.B) {
+	bn, _ := window(b)
+	r := httptest.NewRequest("GET", "/live/cam/180p.m3u8", nil)
+	r.SetPathValue("stream", "cam")
+	r.SetPathValue("file", "180p.m3u8")
+	r.Header.Set("Accept-Encoding", "gzip")
+	w := &sink{header: make(http.Header)}
+	b.ReportAllocs()
+	for b.Loop() {
+		clear(w.header)
+		bn.ServeLive(w, r)
+	}
+}
+
+// sink is a ResponseWriter that keeps nothing.
+type sink struct{ header http.Header }
+
+func (s *sink) Header() http.Header         { return s.header }
+func (s *sink) Write(b []byte) (int, error) { return len(b), nil }
+func (s *sink) WriteHeader(int)             {}
