@@ -30,17 +30,22 @@ export interface Server {
   iceServers?: RTCIceServer[] | null;
 }
 
-/** One entry of GET /recordings; duration in seconds, file names relative to path. */
+/** One entry of GET /recordings; duration in seconds. */
 export interface Recording {
   stream: string;
+  name: string; // of its directory
   started: string;
-  ended?: string;
-  duration?: number;
-  state: string;
-  bytes?: number;
-  path: string;
-  files?: { hls?: string; dash?: string; mp4?: string; source?: string[] };
+  duration: number;
+  state: string; // recording, finished, interrupted or failed
+  error?: string;
+  bytes: number;
+  sources?: string[] | null; // names of the files as received
+  mp4: boolean; // video.mp4 is there
+  video?: { width: number; height: number } | null;
 }
+
+/** The directory of a recording, with its slash at the end. */
+export const recordingPath = ({ stream, name }: Recording) => `/recordings/${stream}/${name}/`;
 
 async function get<T>(url: string): Promise<T> {
   const response = await request(url, { headers: { Accept: "application/json" }, cache: "no-cache" });

@@ -1,8 +1,8 @@
 // The recordings: what there is, played here or downloaded.
 
-import { listRecordings, type Recording } from "./api.ts";
+import { listRecordings, recordingPath, type Recording } from "./api.ts";
 import { byId, el, repeat, setNotice, setText } from "./dom.ts";
-import { bytes, duration } from "./format.ts";
+import { bytes, duration, size } from "./format.ts";
 import { ServerClock } from "./clock.ts";
 import { openPlayer, type Player } from "./player.ts";
 import { guarded } from "./poll.ts";
@@ -16,8 +16,8 @@ const pause = 5000;
 
 const stateWords: Record<string, string> = {
   recording: "Recording",
-  finishing: "Finishing",
   finished: "Finished",
+  interrupted: "Interrupted",
   failed: "Failed",
 };
 
@@ -32,7 +32,7 @@ function show(recordings: Recording[]): void {
   const groups = groupBy(recordings, byStream);
   list.replaceChildren(...[...groups].map(([stream, items]) => group(stream, items)));
   byId("empty").hidden = recordings.length > 0;
-  const total = recordings.reduce((sum, { bytes: size = 0 }) => sum + size, 0);
+  const total = recordings.reduce((sum, recording) => sum + recording.bytes, 0);
   setText(byId("summary"), recordings.length === 0 ? "" : `${recordings.length} ${recordings.length === 1 ? "recording" : "recordings"}, ${bytes(total)}`);
 }
 
@@ -51,25 +51,33 @@ function group(stream: string, items: Recording[]): HTMLElement {
 }
 
 function row(recording: Recording): HTMLElement {
-  const { started, state, files = {}, path } = recording;
+  const { stream, started, state, mp4 } = recording;
+  const path = recordingPath(recording);
   const when = new Date(started).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-  const facts = [recording.duration ? duration(recording.duration) : "", recording.bytes ? bytes(recording.bytes) : ""].filter(Boolean);
   const badge = el("span", { className: "badge", "data-state": state }, stateWords[state] ?? state);
   const actions = el("div", { className: "actions" });
-  if (files.hls) {
-    const play = el("button", { className: "button primary small", type: "button", "aria-label": `Play ${recording.stream}, ${when}` }, "Play");
+  if (recording.duration > 0) {
+    const play = el("button", { className: "button primary small", type: "button", "aria-label": `Play ${stream}, ${when}` }, "Play");
     play.addEventListener("click", () => void open(recording, when));
     actions.append(play);
   }
-  if (files.mp4) actions.append(download(path + files.mp4, "MP4", `${recording.stream}.mp4`));
-  files.source?.forEach((name, i) => {
-    const label = files.source && files.source.length > 1 ? `Source ${i + 1}` : "Source";
-    actions.append(download(path + name, label, `${recording.stream}-${name}`));
+  if (mp4) actions.append(download(`${path}video.mp4`, "MP4", `${stream}-${recording.name}.mp4`));
+  const sources = recording.sources ?? [];
+  sources.forEach((name, i) => {
+    const label = sources.length > 1 ? `Source ${i + 1}` : "Source";
+    actions.append(download(path + name, label, `${stream}-${recording.name}-${name}`));
   });
-  const text = el("div", { className: "recording-text" }, el("strong", {}, when), el("p", { className: "quiet" }, facts.join(" · ")));
+  const text = el("div", { className: "recording-text" }, el("strong", {}, when), el("p", { className: "quiet" }, facts(recording)));
   const node = el("div", { className: "recording" }, text, badge, actions);
   if (path === playing) node.setAttribute("aria-current", "true");
   return node;
+}
+
+function facts({ duration: length, bytes: total, video: picture, error }: Recording): string {
+  const all = [duration(length), bytes(total)];
+  if (picture) all.push(size(picture.width, picture.height));
+  if (error) all.push(error);
+  return all.join(" · ");
 }
 
 const download = (href: string, text: string, name: string) =>
@@ -78,18 +86,19 @@ const download = (href: string, text: string, name: string) =>
 /** Plays a recording on top of the page; a finished one from its start, a running one too. */
 async function open(recording: Recording, when: string): Promise<void> {
   close();
-  playing = recording.path;
+  const path = recordingPath(recording);
+  playing = path;
   byId("player").hidden = byId("now-playing").hidden = false;
   setText(byId("now-title"), `${recording.stream} · ${when}`);
   setNotice(fault, "");
   const opened = await openPlayer("hls", {
     video,
-    url: recording.path + (recording.files?.hls ?? ""),
+    url: `${path}index.m3u8`,
     clock: new ServerClock(),
     onLevels: () => undefined,
     onFatal: (reason) => setNotice(fault, `This recording cannot be played: ${reason}.`),
   });
-  if (playing !== recording.path) return opened.destroy();
+  if (playing !== path) return opened.destroy();
   player = opened;
   byId("player").scrollIntoView({ block: "center" });
   await refresh();
