@@ -27,6 +27,7 @@ func BenchmarkStream(b *testing.B) {
 		s := startService(b, "--ladder", benchRung)
 		idle := residentMiB(b, s.cmd.Process.Pid)
 		p := newBenchPublisher(b, s, "bench")
+		p.rounds = 2
 		p.send()
 		time.Sleep(3 * time.Second)
 		ffmpeg := s.encoder()
@@ -56,6 +57,7 @@ func BenchmarkFurtherStream(b *testing.B) {
 	for b.Loop() {
 		s := startService(b, "--ladder", smallRung)
 		first := newBenchPublisher(b, s, "first")
+		first.rounds = 2
 		first.send()
 		time.Sleep(8 * time.Second)
 		one := residentMiB(b, s.cmd.Process.Pid)
@@ -177,6 +179,5 @@ func encodeAlone(b *testing.B, arguments []string) float64 {
 	out, err := command.CombinedOutput()
 	require.NoError(b, err, "%s", out)
 	state := command.ProcessState
-	length, _ := strconv.ParseFloat(clipSeconds, 64)
-	return (state.UserTime() + state.SystemTime()).Seconds() / length
+	return (state.UserTime() + state.SystemTime()).Seconds() / clipLength.Seconds()
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -14,8 +15,8 @@ import (
 )
 
 const (
-	clipSeconds = "20"
-	flashEvery  = 2 * time.Second // a white picture and a beep, both 100 ms long, from 1 s on
+	clipLength = 20 * time.Second
+	flashEvery = 2 * time.Second // a white picture and a beep, both 100 ms long, from 1 s on
 	// opusDelay is how late libopus puts the sound into its packets (RFC 7845 §4.2); the publisher takes it off the time stamps.
 	opusDelay = 312
 )
@@ -56,9 +57,10 @@ func newClip(size, bitrate string) (*clip, error) {
 
 // encodeClip writes VP8 in IVF and Opus in Ogg.
 func encodeClip(video, audio, size, bitrate string) error {
+	seconds := strconv.Itoa(int(clipLength.Seconds()))
 	command := exec.Command("ffmpeg", "-loglevel", "error",
-		"-f", "lavfi", "-i", "testsrc2=s="+size+":r=30:d="+clipSeconds+",lutyuv=y=val*0.4,drawbox=c=white:t=fill:enable='lt(mod(t+1\\,2)\\,0.099)'",
-		"-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t+1\\,2)\\,0.1)':s=48000:c=stereo:d="+clipSeconds,
+		"-f", "lavfi", "-i", "testsrc2=s="+size+":r=30:d="+seconds+",lutyuv=y=val*0.4,drawbox=c=white:t=fill:enable='lt(mod(t+1\\,2)\\,0.099)'",
+		"-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t+1\\,2)\\,0.1)':s=48000:c=stereo:d="+seconds,
 		"-map", "0:v", "-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", bitrate, "-g", "30", "-error-resilient", "1", video,
 		"-map", "1:a", "-c:a", "libopus", "-b:a", "96k", "-application", "lowdelay", "-frame_duration", "20", audio)
 	out, err := command.CombinedOutput()

@@ -29,6 +29,7 @@ type publisher struct {
 	audio   *sender
 	cancel  context.CancelFunc
 	running sync.WaitGroup
+	rounds  int // how often the clip is sent, one after the other
 }
 
 // sender sends one track.
@@ -77,7 +78,7 @@ func publishClip(t testing.TB, s *service, name string, clip *clip) *publisher {
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(&interceptor.Registry{}), webrtc.WithSettingEngine(settings))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	require.NoError(t, err)
-	p := &publisher{t: t, pc: pc}
+	p := &publisher{t: t, pc: pc, rounds: 1}
 	p.video = p.addTrack(webrtc.MimeTypeVP8, 90000, 0, clip.video, &codecs.VP8Payloader{EnablePictureID: true})
 	p.audio = p.addTrack(webrtc.MimeTypeOpus, 48000, 2, clip.audio, &codecs.OpusPayloader{})
 	t.Cleanup(p.stop)
@@ -117,26 +118,30 @@ func (p *publisher) negotiate(endpoint string) {
 	require.NoError(p.t, p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(answer)}))
 }
 
-// send starts both tracks at the same instant, once the connection stands; the clip is sent once.
+// send starts both tracks at the same instant, once the connection stands.
 func (p *publisher) send() {
 	require.Eventually(p.t, func() bool { return p.pc.ConnectionState() == webrtc.PeerConnectionStateConnected }, 10*time.Second, 5*time.Millisecond)
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
 	start := time.Now().Add(50 * time.Millisecond)
 	for _, s := range []*sender{p.video, p.audio} {
-		p.running.Go(func() { s.run(ctx, start) })
+		p.running.Go(func() {
+			for round := range p.rounds {
+				s.run(ctx, start.Add(time.Duration(round)*clipLength), uint32(round)*uint32(clipLength.Seconds())*uint32(s.rate))
+			}
+		})
 		p.running.Go(func() { s.report(ctx, p.pc, start) })
 	}
 }
 
-// sendAll sends the clip and waits for its end.
+// sendAll sends every round of the clip and waits for the end.
 func (p *publisher) sendAll() {
 	p.send()
-	end := time.Duration(p.video.samples[len(p.video.samples)-1].pts) * time.Second / 90000
-	time.Sleep(end + 500*time.Millisecond)
+	time.Sleep(time.Duration(p.rounds)*clipLength + 500*time.Millisecond)
 }
 
-func (s *sender) run(ctx context.Context, start time.Time) {
+// run sends the clip; its time stamps begin so many ticks after those of the first round.
+func (s *sender) run(ctx context.Context, start time.Time, ticks uint32) {
 	for _, sample := range s.samples {
 		at := time.Duration(sample.pts) * time.Second / time.Duration(s.rate)
 		if !sleepUntil(ctx, start.Add(at+s.delay)) {
@@ -148,7 +153,7 @@ func (s *sender) run(ctx context.Context, start time.Time) {
 		s.frames.Add(1)
 		lose := s.lose(at)
 		for _, packet := range s.packetizer.Packetize(sample.data, 0) {
-			packet.Timestamp = s.base + uint32(sample.pts)
+			packet.Timestamp = s.base + ticks + uint32(sample.pts)
 			if !lose {
 				_ = s.track.WriteRTP(packet)
 			}

@@ -157,6 +157,29 @@ func (s *service) metric(name string) float64 {
 	return 0
 }
 
+// frames sums up, from one scrape, the frames of a stream that came in, went out and were dropped.
+func (s *service) frames(name, kind string) (in, out, dropped float64) {
+	s.t.Helper()
+	_, _, body := s.get("/metrics")
+	for line := range strings.Lines(string(body)) {
+		if !strings.Contains(line, `stream="`+name+`"`) || !strings.Contains(line, `kind="`+kind+`"`) {
+			continue
+		}
+		fields := strings.Fields(line)
+		value, err := strconv.ParseFloat(fields[len(fields)-1], 64)
+		require.NoError(s.t, err)
+		switch {
+		case strings.HasPrefix(line, "sluice_depay_frames_in_total"):
+			in = value
+		case strings.HasPrefix(line, "sluice_depay_frames_out_total"):
+			out = value
+		case strings.HasPrefix(line, "sluice_depay_frames_dropped_total"):
+			dropped += value
+		}
+	}
+	return in, out, dropped
+}
+
 // recording waits for the stream's newest recording to be finished and returns its directory.
 func (s *service) recording(name string) string {
 	s.t.Helper()

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Sound and picture that were sent at the same instant come out at the same instant, in what was recorded and in what is
@@ -35,6 +37,7 @@ func TestLipSync(t *testing.T) {
 			p := newPublisher(t, s, name)
 			c.script(p)
 			p.sendAll()
+			requireAccounted(t, s, name)
 			p.stop()
 			recording := s.recording(name)
 			const settled = 6 * time.Second // five after the reports
@@ -48,6 +51,17 @@ func TestLipSync(t *testing.T) {
 				requireSync(t, what, settled, flashes, beeps)
 			}
 		})
+	}
+}
+
+// requireAccounted asserts that every frame that came in went out or was dropped for a reason.
+func requireAccounted(t *testing.T, s *service, name string) {
+	t.Helper()
+	for _, kind := range []string{"video", "audio"} {
+		in, out, dropped := s.frames(name, kind)
+		t.Logf("%s: %.0f frames in, %.0f out, %.0f dropped", kind, in, out, dropped)
+		require.Positive(t, out)
+		require.Equal(t, in, out+dropped, "%s frames", kind)
 	}
 }
 

@@ -1,0 +1,100 @@
+package e2e
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/conformance"
+)
+
+// A minute of a stream, with a publisher that leaves and comes back, is kept whole and checked rule by rule; every segment
+// decodes without an error.
+func TestConformance(t *testing.T) {
+	s := startService(t, "--ladder", "480p=640x480@30:1200k,240p=426x240@30:400k", "--linger", "4s", "--window", "20s")
+	p := newPublisher(t, s, "checked")
+	p.rounds = 2
+	collector := &conformance.Collector{Base: s.base + "/live/checked/"}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- collector.Run(ctx) }()
+	p.sendAll()
+	p.stop()
+	time.Sleep(2 * time.Second)
+	p = newPublisher(t, s, "checked")
+	p.sendAll()
+	p.stop()
+	s.waitState("checked", "ended", 15*time.Second)
+	time.Sleep(3 * time.Second)
+	stop()
+	require.NoError(t, <-done)
+
+	visits := collector.Visits()
+	t.Logf("%d visits", len(visits))
+	options := conformance.Options{Tolerance: 2 * time.Second}
+	for _, violation := range append(conformance.CheckHLS(visits, options), conformance.CheckDASH(visits, options)...) {
+		t.Error(violation)
+	}
+	require.Zero(t, s.metric(`sluice_gaps_total{stream="checked"}`))
+	requireFetched(t, visits)
+	requireDecodes(t, visits)
+}
+
+// requireFetched asserts that everything that was listed was there.
+func requireFetched(t *testing.T, visits []conformance.Visit) {
+	t.Helper()
+	playable := false
+	for _, visit := range visits {
+		playable = playable || visit.Status == http.StatusOK
+		if playable && !strings.HasSuffix(visit.URL, ".m3u8") && !strings.HasSuffix(visit.URL, ".mpd") {
+			require.Equal(t, http.StatusOK, visit.Status, "%s", visit.URL)
+		}
+	}
+}
+
+// requireDecodes puts each rendition's segments behind its init segment and has ffmpeg decode them without mercy.
+func requireDecodes(t *testing.T, visits []conformance.Visit) {
+	t.Helper()
+	directory := t.TempDir()
+	tracks := map[string][]conformance.Visit{}
+	inits := map[string][]byte{}
+	for _, visit := range visits {
+		name := path.Base(visit.URL)
+		switch {
+		case visit.Status != http.StatusOK:
+		case strings.HasSuffix(name, "-init.mp4"):
+			inits[strings.TrimSuffix(name, "-init.mp4")] = visit.Body
+		case strings.HasSuffix(name, ".m4s"):
+			track := name[:strings.LastIndexByte(name, '-')]
+			tracks[track] = append(tracks[track], visit)
+		}
+	}
+	require.Len(t, tracks, 3)
+	for track, segments := range tracks {
+		slices.SortFunc(segments, func(a, b conformance.Visit) int { return compareNumbers(a.URL, b.URL) })
+		whole := slices.Clone(inits[track])
+		for _, segment := range segments {
+			whole = append(whole, segment.Body...)
+		}
+		file := filepath.Join(directory, track+".mp4")
+		require.NoError(t, os.WriteFile(file, whole, 0o644))
+		ffmpeg(t, "-i", file, "-f", "null", "-")
+		t.Logf("%s: %d segments decode", track, len(segments))
+	}
+}
+
+// compareNumbers orders names that end in a number by length first.
+func compareNumbers(a, b string) int {
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	return strings.Compare(a, b)
+}
