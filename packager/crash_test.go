@@ -97,7 +97,9 @@ func TestDamagedLogs(t *testing.T) {
 		{"torn last line", func(b []byte) []byte { return b[:len(b)-7] }, 3},
 		{"garbage at the end", func(b []byte) []byte { return append(b, "garbage\n"...) }, 3},
 		{"endless line", func(b []byte) []byte { return append(b, bytes.Repeat([]byte("x"), 2*maxRecord)...) }, 3},
-		{"number out of range", func(b []byte) []byte { return append(b, `{"kind":"segment","id":"180p","msn":-4,"duration":1}`+"\n"...) }, 3},
+		{"number out of range", func(b []byte) []byte {
+			return append(b, `{"kind":"segment","id":"180p","msn":-4,"duration":1}`+"\n"...)
+		}, 3},
 		{"unknown kind", func(b []byte) []byte { return append(b, `{"kind":"later"}`+"\n"...) }, 3},
 	} {
 		t.Run(test.name, func(t *testing.T) {

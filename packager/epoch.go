@@ -3,7 +3,6 @@ package packager
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 )
@@ -175,5 +174,3 @@ func (e *Epoch) complete() bool {
 	}
 	return true
 }
-
-func (e *Epoch) remove() error { return os.RemoveAll(e.dir) }

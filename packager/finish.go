@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -70,6 +71,7 @@ func (p *Packager) isRunning(dir string) bool {
 
 // recoverRecording lists again everything that is in the directory.
 func (p *Packager) recoverRecording(ctx context.Context, dir string, info RecordingInfo) error {
+	removeTemporary(dir)
 	r := &Recording{p: p, dir: dir, info: info}
 	if err := r.scan(ctx); err != nil {
 		return err
@@ -151,6 +153,17 @@ func scanSegment(scanner *cmaf.Scanner, name string) (taken, error) {
 	return taken{start: start, duration: int64(frags[len(frags)-1].End()) - start, size: info.Size()}, nil
 }
 
+// removeTemporary deletes what was being written when the process ended.
+func removeTemporary(dir string) {
+	names, err := fs.Glob(os.DirFS(dir), ".tmp-*")
+	if err != nil {
+		return // the pattern is right
+	}
+	for _, name := range names {
+		os.Remove(filepath.Join(dir, name))
+	}
+}
+
 func readInfo(dir string) (info RecordingInfo, err error) {
 	b, err := readBounded(filepath.Join(dir, recordingFile), maxInfo)
 	if err != nil {
@@ -169,9 +182,12 @@ func (p *Packager) recordingDirs() []string {
 	if p.opts.RecordingsDir == "" {
 		return nil
 	}
-	dirs, err := filepath.Glob(filepath.Join(p.opts.RecordingsDir, "[A-Za-z0-9]*", "[0-9]*Z*"))
+	dirs, err := fs.Glob(os.DirFS(p.opts.RecordingsDir), "[A-Za-z0-9]*/[0-9]*Z*")
 	if err != nil {
-		return nil // RecordingsDir itself is no pattern
+		return nil // the pattern is right
+	}
+	for i := range dirs {
+		dirs[i] = filepath.Join(p.opts.RecordingsDir, dirs[i])
 	}
 	slices.SortFunc(dirs, func(a, b string) int { return compareRecordings(filepath.Base(b), filepath.Base(a)) })
 	return dirs

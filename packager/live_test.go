@@ -283,3 +283,19 @@ func TestBrokenSegmentIsCut(t *testing.T) {
 	require.Len(t, p.GetAllSegments(), 2)
 	require.InDelta(t, 0.6, p.GetAllSegments()[1].Duration, 0.001)
 }
+
+func TestEncoderThatWroteNothing(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, _ := b.epoch("cam")
+	require.NoError(t, e.End())
+	b.clock.Advance(3 * time.Second)
+	second, enc := b.next(tl)
+	b.run(second, enc, 1)
+	_, body := b.playlist("/live/cam/180p.m3u8")
+	require.Contains(t, body, "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-DISCONTINUITY-SEQUENCE:0\n")
+	require.NotContains(t, body, "#EXT-X-DISCONTINUITY\n")
+	b.keep()
+	require.NoDirExists(t, e.Dir())
+	b.restart()
+	require.Equal(t, body, b.body("/live/cam/180p.m3u8"))
+}

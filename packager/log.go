@@ -108,12 +108,15 @@ func (l *logFile) append(r record) error {
 	return err
 }
 
-func (l *logFile) sync() error {
+func (l *logFile) sync() error { return l.pending()() }
+
+// pending returns what makes the records so far durable; it may run without the lock.
+func (l *logFile) pending() func() error {
 	if l == nil || !l.dirty {
-		return nil
+		return func() error { return nil }
 	}
 	l.dirty = false
-	return l.file.Sync()
+	return l.file.Sync
 }
 
 func (l *logFile) close() error { return errors.Join(l.sync(), l.file.Close()) }

@@ -1,6 +1,7 @@
 package packager
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ var (
 type Packager struct {
 	opts       Options
 	jobs       jobs        // recordings to be finished
+	packers    sync.Pool   // of *gzip.Writer
 	manifestCC []string    // Cache-Control of playlists and MPDs
 	blind      atomic.Bool // there are no file events
 
@@ -55,6 +57,7 @@ func New(opts Options) (*Packager, error) {
 		epochs:     make(map[string]*Epoch),
 		recordings: make(map[string]*Recording),
 	}
+	p.packers.New = func() any { return gzip.NewWriter(nil) }
 	for _, dir := range []*string{&p.opts.LiveDir, &p.opts.RecordingsDir} {
 		if *dir == "" {
 			continue

@@ -36,10 +36,13 @@ func (p *Packager) retain() {
 
 // finished lists the recordings that have ended, oldest first, and the bytes of all recordings.
 func (p *Packager) finished() (oldest []kept, total int64) {
+	for _, r := range p.running() {
+		total += r.Info().Bytes
+	}
 	dirs := p.recordingDirs()
 	for i := len(dirs) - 1; i >= 0; i-- {
-		total += dirSize(dirs[i])
 		info, err := readInfo(dirs[i])
+		total += info.Bytes
 		if err == nil && info.State != StateRecording && !p.isRunning(dirs[i]) {
 			oldest = append(oldest, kept{dirs[i], info})
 		}
@@ -50,7 +53,7 @@ func (p *Packager) finished() (oldest []kept, total int64) {
 // dropWhile deletes from the oldest on while the condition holds, and returns what is left.
 func (p *Packager) dropWhile(oldest []kept, total int64, why string, condition func(kept, int64) bool) ([]kept, int64) {
 	for len(oldest) > 0 && condition(oldest[0], total) {
-		size := dirSize(oldest[0].dir)
+		size := oldest[0].info.Bytes
 		if err := removeRecording(oldest[0].dir); err != nil {
 			p.opts.Logger.Error("delete recording", "recording", oldest[0].dir, "err", err)
 		} else {

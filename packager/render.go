@@ -39,14 +39,18 @@ func (k *track) rung() rung {
 	}
 }
 
+func (p *Packager) document(mime string, render func() []byte) *document {
+	return &document{mime: []string{mime}, pool: &p.packers, render: render}
+}
+
 // mediaDocument is the rendition's media playlist as of now.
 func (t *Timeline) mediaDocument(l *listing) *document {
 	segments, ended, target := l.segments, t.ended, t.p.opts.targetDuration()
-	return &document{mime: []string{mimeHLS}, render: func() []byte {
+	return t.p.document(mimeHLS, func() []byte {
 		p := livePlaylist(l.id, segments, target)
 		p.Ended = ended
 		return p.Append(make([]byte, 0, 256+len(segments)*192))
-	}}
+	})
 }
 
 // livePlaylist describes segments under their public names.
@@ -110,8 +114,8 @@ func (t *Timeline) manifestDocuments() map[string]*document {
 		}
 	}
 	return map[string]*document{
-		multivariant: {mime: []string{mimeHLS}, render: func() []byte { return list.Append(nil) }},
-		manifest:     {mime: []string{mimeDASH}, render: func() []byte { return mpd.Append(nil) }},
+		multivariant: t.p.document(mimeHLS, func() []byte { return list.Append(nil) }),
+		manifest:     t.p.document(mimeDASH, func() []byte { return mpd.Append(nil) }),
 	}
 }
 

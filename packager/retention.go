@@ -67,8 +67,10 @@ func (p *Packager) keep() {
 func (t *Timeline) keep(now time.Time) error {
 	t.mu.Lock()
 	late := !t.ended && !t.deadline.IsZero() && now.After(t.deadline)
-	err := errors.Join(t.reap(now), t.log.sync(), t.compact())
+	err := errors.Join(t.reap(now), t.compact())
+	sync := t.log.pending()
 	t.mu.Unlock()
+	err = errors.Join(err, sync()) // the disk may be slow: nobody waits for it
 	if late {
 		err = errors.Join(err, t.endUnclaimed())
 	}

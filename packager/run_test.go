@@ -76,8 +76,7 @@ func TestLiveEncoder(t *testing.T) {
 	e.SetZero(time.Now())
 	cmd := exec.Command(ffmpegPath(t), encoderArgs(e.Dir(), 5, true)...)
 	require.NoError(t, cmd.Start())
-	s := tl.until(t, func(s *snapshot) bool { return s.newest["audio"] == 0 && s.newest["180p"] == 0 })
-	require.True(t, s.ready)
+	tl.until(t, func(s *snapshot) bool { return s.ready })
 	require.NoError(t, cmd.Wait())
 	require.NoError(t, e.End())
 	require.NoError(t, tl.End())
@@ -129,7 +128,7 @@ func newFrame(t testing.TB, parts int) (*Epoch, *encoder, *bench) {
 func BenchmarkFragment(b *testing.B) {
 	e, _, bn := newFrame(b, 9)
 	k := e.tracks[0]
-	ev := fsnotify.Event{Name: k.path() + ".tmp", Op: fsnotify.Write}
+	ev := fsnotify.Event{Name: k.path + ".tmp", Op: fsnotify.Write}
 	b.ReportAllocs()
 	for b.Loop() {
 		k.parts = k.parts[:0]
@@ -142,7 +141,7 @@ func BenchmarkFragment(b *testing.B) {
 // BenchmarkQuietEvent is an event that brings nothing new.
 func BenchmarkQuietEvent(b *testing.B) {
 	e, _, bn := newFrame(b, 9)
-	ev := fsnotify.Event{Name: e.tracks[0].path() + ".tmp", Op: fsnotify.Write}
+	ev := fsnotify.Event{Name: e.tracks[0].path + ".tmp", Op: fsnotify.Write}
 	b.ReportAllocs()
 	for b.Loop() {
 		bn.dispatch(ev)

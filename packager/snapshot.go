@@ -21,7 +21,8 @@ type snapshot struct {
 // document is one manifest. It is rendered when the first viewer asks for it, and once.
 type document struct {
 	render func() []byte
-	mime   []string // header values, shared by all answers
+	mime   []string   // header values, shared by all answers
+	pool   *sync.Pool // of *gzip.Writer, which are large
 
 	once      sync.Once
 	plain     variant
@@ -43,7 +44,9 @@ func (d *document) identity() *variant {
 func (d *document) gzip() *variant {
 	d.packOnce.Do(func() {
 		var b bytes.Buffer
-		w := gzip.NewWriter(&b)
+		w := d.pool.Get().(*gzip.Writer)
+		defer d.pool.Put(w)
+		w.Reset(&b)
 		w.Write(d.identity().body) // a bytes.Buffer takes all
 		w.Close()
 		d.compacted = newVariant(b.Bytes())

@@ -78,7 +78,7 @@ func (t *Timeline) addEpoch(opts EpochOptions) (*Epoch, error) {
 		return nil, ErrLive
 	}
 	e := t.newEpoch(newEpochName(), opts.Renditions)
-	e.fresh = t.ast.IsZero()
+	e.fresh = len(t.listings) == 0
 	if err := os.Mkdir(e.dir, 0o755); err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ type track struct {
 	scanner *cmaf.Scanner
 	file    *os.File // the segment in progress; nil between two
 	number  int64    // ffmpeg's number of that segment
+	path    string   // of that segment once whole
 	parts   []Part   // of that segment
 	frags   []cmaf.Fragment
 	broken  bool // the segment in progress has bytes that are no CMAF: what follows them is lost
@@ -82,15 +83,13 @@ func (k *track) setInit(init cmaf.Init, size int64) {
 	k.scanner = cmaf.NewScanner(init.Defaults)
 }
 
-func (k *track) path() string { return filepath.Join(k.epoch.dir, encoderSegment(k.Rep, k.number)) }
-
 // open makes sure that the segment in progress is open, under either of its names.
 func (k *track) open() bool {
 	if k.file != nil {
 		return true
 	}
-	path := k.path()
-	for _, name := range [...]string{path + ".tmp", path} {
+	k.path = filepath.Join(k.epoch.dir, encoderSegment(k.Rep, k.number))
+	for _, name := range [...]string{k.path + ".tmp", k.path} {
 		if f, err := os.Open(name); err == nil {
 			k.file = f
 			return true
@@ -100,7 +99,7 @@ func (k *track) open() bool {
 }
 
 func (k *track) isWhole() bool {
-	_, err := os.Stat(k.path())
+	_, err := os.Stat(k.path)
 	return err == nil
 }
 
@@ -123,7 +122,7 @@ func (k *track) scan() error {
 	}
 	if err != nil {
 		k.broken = true
-		return fmt.Errorf("scan %s: %w", filepath.Base(k.path()), err)
+		return fmt.Errorf("scan %s: %w", filepath.Base(k.path), err)
 	}
 	return nil
 }
@@ -143,7 +142,7 @@ func (k *track) finish(whole bool) error {
 	if len(k.parts) == 0 {
 		return nil
 	}
-	from, to := k.path(), k.epoch.out(segmentName(k.ID, k.epoch.base+k.number-1))
+	from, to := k.path, k.epoch.out(segmentName(k.ID, k.epoch.base+k.number-1))
 	if !whole {
 		from += ".tmp"
 	}
