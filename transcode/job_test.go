@@ -188,6 +188,24 @@ func TestRunWithOneInput(t *testing.T) {
 	})
 }
 
+// TestWindowBoundsWhatIsKept plays far longer than the window: what is older than two windows goes.
+func TestWindowBoundsWhatIsKept(t *testing.T) {
+	o := Options{Dir: t.TempDir(), Audio: depay.Opus, Window: 20 * time.Second}
+	sound := opusClip(t, "sine", 1)[0]
+	var frames []depay.Frame
+	for i := range int64(90 * 50) {
+		sound.PTS = i * 960
+		frames = append(frames, sound)
+	}
+	play(t, o, frames)
+	names, err := filepath.Glob(filepath.Join(o.Dir, "seg-*"))
+	require.NoError(t, err)
+	require.InDelta(t, 20, len(names), 2)
+	playlist, err := os.ReadFile(filepath.Join(o.Dir, o.Representations()[0].Playlist()))
+	require.NoError(t, err)
+	require.InDelta(t, 10, bytes.Count(playlist, []byte("#EXTINF")), 1)
+}
+
 func TestPictureChangesSize(t *testing.T) {
 	o := Options{Dir: t.TempDir(), Video: depay.VP8, Audio: depay.Opus, Ladder: smallLadder()}
 	var video []depay.Frame
