@@ -66,7 +66,9 @@ export function captureError(error: unknown, source: CaptureOptions["source"]): 
   const what = { camera: "camera or microphone", screen: "screen", audio: "microphone" }[source];
   const name = error instanceof DOMException ? error.name : "";
   const texts: Record<string, string> = {
-    NotAllowedError: `The browser was not allowed to use the ${what}. Allow it in the address bar or in the system's privacy settings, then try again.`,
+    NotAllowedError:
+      `The browser was not allowed to use the ${what}. ` +
+      "Allow it in the address bar or in the system's privacy settings, then try again.",
     NotFoundError: `No ${what} was found. Plug one in, or choose another source.`,
     NotReadableError: `The ${what} cannot be read: another program may be using it.`,
     OverconstrainedError: "The chosen device is gone or cannot do this. Choose another one.",

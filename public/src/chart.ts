@@ -74,7 +74,12 @@ export class LivePlot {
       legend: { show: lines.length > 1, live: false },
       scales: { x: { time: false }, y: { auto: false, range: (_u, min, max) => [min ?? 0, max ?? 1] } },
       axes: [
-        { ...axis, size: 28, splits: (_u, _i, _min, max) => [4, 3, 2, 1, 0].map((i) => max - (i * this.span) / 4), values: (_u, ticks) => ticks.map(ago) },
+        {
+          ...axis,
+          size: 28,
+          splits: (_u, _i, _min, max) => [4, 3, 2, 1, 0].map((i) => max - (i * this.span) / 4),
+          values: (_u, ticks) => ticks.map(ago),
+        },
         { ...axis, size: 78, space: 32, values: (_u, ticks) => ticks.map((tick) => this.tick(lines[0], tick)) },
       ],
       series: [

@@ -30,7 +30,8 @@ export function setUpControls(target: ControlTarget): void {
     fullscreen: toggleFullscreen,
   };
   for (const [id, action] of Object.entries(actions)) byId(id).addEventListener("click", action);
-  byId<HTMLInputElement>("volume").addEventListener("input", (event) => setVolume(Number((event.target as HTMLInputElement).value)));
+  const volume = byId<HTMLInputElement>("volume");
+  volume.addEventListener("input", () => setVolume(Number(volume.value)));
   video.addEventListener("click", actions.play);
   video.addEventListener("dblclick", toggleFullscreen);
   for (const type of ["play", "pause", "volumechange"]) video.addEventListener(type, () => showControls(target));

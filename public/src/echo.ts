@@ -14,7 +14,9 @@ const canvas = byId<HTMLCanvasElement>("local");
 const context = canvas.getContext("2d", { alpha: false }) as CanvasRenderingContext2D;
 const remote = byId<HTMLVideoElement>("remote");
 const fault = byId("fault");
-const plot = new LivePlot(byId("trip-chart"), [{ label: "Round trip", color: "--accent", format: (ms) => `${Math.round(ms)} ms` }]);
+const plot = new LivePlot(byId("trip-chart"), [
+  { label: "Round trip", color: "--accent", format: (ms) => `${Math.round(ms)} ms` },
+]);
 
 /** Frame rate of the picture sent. */
 const fps = 30;

@@ -12,7 +12,8 @@ export const forgetKey = () => sessionStorage.removeItem(slot);
 export function askKey(reason: string): Promise<boolean> {
   const dialog = byId<HTMLDialogElement>("key-dialog");
   const input = byId<HTMLInputElement>("key");
-  byId("key-text").textContent = `${reason} The key comes from whoever runs this server, and is kept until you close this tab.`;
+  byId("key-text").textContent =
+    `${reason} The key comes from whoever runs this server, and is kept until you close this tab.`;
   input.value = "";
   dialog.returnValue = "cancel"; // what Escape leaves
   dialog.showModal();

@@ -4,8 +4,10 @@ const grammar = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
 export const isStreamName = (name: string) => grammar.test(name);
 
-const adjectives = "amber bright calm clear crisp eager fresh gentle golden happy light lively mellow misty quick quiet rapid silver sunny swift".split(" ");
-const nouns = "bay bridge brook canal cove creek delta falls fjord gate harbor lagoon lake mill pond reef river spring stream weir".split(" ");
+const adjectives =
+  "amber bright calm clear crisp eager fresh gentle golden happy light lively mellow misty quick quiet rapid silver sunny".split(" ");
+const nouns =
+  "bay bridge brook canal cove creek delta falls fjord gate harbor lagoon lake mill pond reef river spring stream weir".split(" ");
 
 /** Makes a name such as calm-river-42; random returns numbers from 0 up to 1. */
 export function suggestName(random: () => number = Math.random): string {

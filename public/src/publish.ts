@@ -64,7 +64,8 @@ function showPreview({ source }: CaptureOptions): void {
 
 function sourceEnded(track: MediaStreamTrack): void {
   if (!media?.getTracks().includes(track)) return;
-  const what = track.kind === "audio" ? "The microphone" : captureOptions().source === "screen" ? "Sharing the screen" : "The camera";
+  const picture = captureOptions().source === "screen" ? "Sharing the screen" : "The camera";
+  const what = track.kind === "audio" ? "The microphone" : picture;
   setNotice(fault, `${what} has ended. Choose a source to go on.`);
 }
 

@@ -33,7 +33,8 @@ function show(recordings: Recording[]): void {
   list.replaceChildren(...[...groups].map(([stream, items]) => group(stream, items)));
   byId("empty").hidden = recordings.length > 0;
   const total = recordings.reduce((sum, recording) => sum + recording.bytes, 0);
-  setText(byId("summary"), recordings.length === 0 ? "" : `${recordings.length} ${recordings.length === 1 ? "recording" : "recordings"}, ${bytes(total)}`);
+  const noun = recordings.length === 1 ? "recording" : "recordings";
+  setText(byId("summary"), recordings.length === 0 ? "" : `${recordings.length} ${noun}, ${bytes(total)}`);
 }
 
 const byStream = ({ stream }: Recording) => stream;
@@ -57,7 +58,8 @@ function row(recording: Recording): HTMLElement {
   const badge = el("span", { className: "badge", "data-state": state }, stateWords[state] ?? state);
   const actions = el("div", { className: "actions" });
   if (recording.duration > 0) {
-    const play = el("button", { className: "button primary small", type: "button", "aria-label": `Play ${stream}, ${when}` }, "Play");
+    const name = `Play ${stream}, ${when}`;
+    const play = el("button", { className: "button primary small", type: "button", "aria-label": name }, "Play");
     play.addEventListener("click", () => void open(recording, when));
     actions.append(play);
   }

@@ -25,6 +25,9 @@ export interface WhipOptions {
 const patience = 3000;
 const connectTimeout = 10000;
 
+/** How long a DELETE may take, in milliseconds; the connection is closed then in any case. */
+const deleteTimeout = 2000;
+
 /** Longest pause between attempts to start a new session, in milliseconds. */
 const longestPause = 10000;
 
@@ -214,13 +217,16 @@ class Session {
     }
   }
 
-  /** Closes the connection and deletes the resource. Never throws: a server that cannot be told finds out by itself. */
+  /**
+   * Deletes the resource, then closes the connection: closing first would end the session on the server too. Never
+   * throws: a server that cannot be told finds out by itself.
+   */
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
     removeEventListener("pagehide", this.onPageHide);
-    this.peer.close();
     await this.release(false);
+    this.peer.close();
   }
 
   /** Deletes the resource; keepalive lets the request outlive the page. */
@@ -228,7 +234,8 @@ class Session {
     if (!this.resource) return;
     const url = this.resource;
     this.resource = "";
-    await fetch(url, { method: "DELETE", headers: this.headers(), keepalive }).catch(() => undefined);
+    const signal = AbortSignal.timeout(deleteTimeout);
+    await fetch(url, { method: "DELETE", headers: this.headers(), keepalive, signal }).catch(() => undefined);
   }
 
   /** VP8 first: it needs no licence and every server of this kind takes it; the rest stays offered. */
