@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,7 +24,7 @@ const (
 	recordingFile = "recording.json"
 	mp4File       = "video.mp4"
 	maxInfo       = 256 << 10 // bytes of recording.json
-	maxSources    = 999
+	maxPerSecond  = 999       // recordings of a stream that begin in the same second
 )
 
 // RecordingInfo is recording.json.
@@ -94,7 +93,7 @@ func (p *Packager) newRecording(stream string) (*Recording, error) {
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, fs.ErrExist) || n == maxSources {
+		if !errors.Is(err, fs.ErrExist) || n == maxPerSecond {
 			return nil, err
 		}
 	}
@@ -128,53 +127,6 @@ func (r *Recording) Info() RecordingInfo {
 	defer r.mu.Unlock()
 	return r.info
 }
-
-// CreateSource opens source-1.EXT, source-2.EXT and so on for the frames as received; ext is "webm" or "mkv". Writes fail
-// with ErrEnded once the recording has stopped, at its end or because of the disk.
-func (r *Recording) CreateSource(ext string) (io.WriteCloser, error) {
-	if ext != "webm" && ext != "mkv" {
-		return nil, fmt.Errorf("create source: extension %q is not webm or mkv", ext)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.stopped || len(r.info.Sources) == maxSources {
-		return nil, fmt.Errorf("create source: recording %w", ErrEnded)
-	}
-	name := fmt.Sprintf("source-%d.%s", len(r.info.Sources)+1, ext)
-	f, err := os.OpenFile(filepath.Join(r.dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("create source: %w", err)
-	}
-	r.info.Sources = append(r.info.Sources[:len(r.info.Sources):len(r.info.Sources)], name)
-	if err := r.writeInfo(); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return &sourceFile{recording: r, file: f}, nil
-}
-
-// sourceFile is a source that fails its recording when the disk fails it.
-type sourceFile struct {
-	recording *Recording
-	file      *os.File
-}
-
-func (s *sourceFile) Write(b []byte) (int, error) {
-	r := s.recording
-	r.mu.Lock()
-	stopped := r.stopped
-	r.info.Bytes += int64(len(b))
-	r.mu.Unlock()
-	if stopped {
-		return 0, fmt.Errorf("write source: recording %w", ErrEnded)
-	}
-	n, err := s.file.Write(b)
-	if err != nil {
-		r.finish(StateFailed, fmt.Errorf("write source: %w", err))
-	}
-	return n, err
-}
-
-func (s *sourceFile) Close() error { return s.file.Close() }
 
 // add takes a segment that is about to be listed. A disk that fails the recording does not fail the live stream.
 func (r *Recording) add(k *track, s Segment) {

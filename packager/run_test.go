@@ -7,12 +7,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/conformance"
 )
 
 // start runs the Packager until the test ends.
@@ -66,29 +68,40 @@ func TestEventsFindSegments(t *testing.T) {
 	}
 }
 
+// TestLiveEncoder lets a viewer that takes everything watch two runs of a real encoder and the end of the stream.
 func TestLiveEncoder(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.Record, o.Wall = true, time.Now })
 	b.start()
-	tl, err := b.Open("cam")
-	require.NoError(t, err)
-	e, err := tl.BeginEpoch(EpochOptions{Renditions: ladder})
-	require.NoError(t, err)
-	e.SetZero(time.Now())
-	cmd := exec.Command(ffmpegPath(t), encoderArgs(e.Dir(), 5, true)...)
-	require.NoError(t, cmd.Start())
-	tl.until(t, func(s *snapshot) bool { return s.ready })
-	require.NoError(t, cmd.Wait())
-	require.NoError(t, e.End())
-	require.NoError(t, tl.End())
-	info := tl.Info()
-	require.EqualValues(t, 9, info.Segments)
-	require.EqualValues(t, 0, info.Gaps)
-	require.InDelta(t, 5, decode(t, filepath.Join(tl.Recording().Dir(), multivariant)), 0.1)
-
 	server := httptest.NewServer(b.mux())
 	defer server.Close()
-	require.InDelta(t, 5, decode(t, server.URL+"/live/cam/index.m3u8"), 0.1)
-	http.DefaultClient.CloseIdleConnections()
+	tl, err := b.Open("cam")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	viewer := &conformance.Collector{Base: server.URL + "/live/cam/", Client: server.Client()}
+	watched := make(chan error, 1)
+	go func() { watched <- viewer.Run(ctx) }()
+	begin := time.Now()
+	for _, seconds := range []int{5, 3} {
+		e, err := tl.BeginEpoch(EpochOptions{Renditions: ladder})
+		require.NoError(t, err)
+		e.SetZero(slices.MaxFunc([]time.Time{tl.Edge(), begin}, time.Time.Compare))
+		out, err := exec.Command(ffmpegPath(t), encoderArgs(e.Dir(), seconds, true)...).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		require.NoError(t, e.End())
+	}
+	require.NoError(t, tl.End())
+	time.Sleep(1500 * time.Millisecond) // two more rounds of the viewer
+	cancel()
+	require.NoError(t, <-watched)
+
+	visits := viewer.Visits()
+	require.NotEmpty(t, visits)
+	require.Empty(t, conformance.CheckHLS(visits, conformance.Options{Tolerance: 3 * time.Second}))
+	require.Empty(t, conformance.CheckDASH(visits, conformance.Options{Tolerance: 3 * time.Second}))
+	info := tl.Info()
+	require.EqualValues(t, 15, info.Segments)
+	require.EqualValues(t, 0, info.Gaps)
+	require.InDelta(t, 8, tl.Recording().Info().Duration, 0.1)
 }
 
 func TestCyclesLeaveNothingOpen(t *testing.T) {
