@@ -14,8 +14,6 @@ import (
 const (
 	typeSDP      = "application/sdp"
 	typeFragment = "application/trickle-ice-sdpfrag"
-	// bodyTimeout is how long a client may take to send its body.
-	bodyTimeout = 10 * time.Second
 )
 
 const (
@@ -29,6 +27,7 @@ var streamName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 // WHIP serves /whip/{stream} and /whip/{stream}/{session}.
 func (s *Server) WHIP() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.limitBody(w)
 		stream, id, isSession := strings.Cut(strings.TrimPrefix(r.URL.Path, "/whip/"), "/")
 		switch {
 		case !streamName.MatchString(stream):
@@ -46,6 +45,7 @@ func (s *Server) WHIP() http.Handler {
 // Echo serves POST /echo and /echo/{session}.
 func (s *Server) Echo() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.limitBody(w)
 		if strings.TrimPrefix(r.URL.Path, "/echo") != "" {
 			s.serveSession(w, r)
 			return
@@ -142,25 +142,28 @@ func iceLinks(servers []ICEServer) []string {
 	return append(links, last...)
 }
 
-// readBody reads a body of the type wanted, in bounded time and size.
-func readBody(w http.ResponseWriter, r *http.Request, want string, limit int64) ([]byte, *problem) {
+// limitBody gives the client a time for its body. It holds for refused requests too: net/http reads what is left of their
+// bodies before it answers. Not every ResponseWriter has a deadline; the server's own limits hold for those.
+func (s *Server) limitBody(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.timers.body))
+}
+
+// readBody reads a body of the type wanted, in bounded time and size. The time limit ends with a body that is whole.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, want string, limit int64) ([]byte, *problem) {
 	if got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || got != want {
 		return nil, refuse(http.StatusUnsupportedMediaType, "Send the body as Content-Type: %s.", want)
 	}
-	conn := http.NewResponseController(w)
-	// Not every ResponseWriter has a deadline; the server's own limits hold for those.
-	_ = conn.SetReadDeadline(time.Now().Add(bodyTimeout))
-	defer func() { _ = conn.SetReadDeadline(time.Time{}) }()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLong):
 		return nil, refuse(http.StatusRequestEntityTooLarge, "The body is longer than %d bytes.", limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, refuse(http.StatusRequestTimeout, "The body did not come within %v.", bodyTimeout)
+		return nil, refuse(http.StatusRequestTimeout, "The body did not come within %v.", s.timers.body)
 	case err != nil:
 		return nil, refuse(http.StatusBadRequest, "The body could not be read: %v.", err)
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	return body, nil
 }
 

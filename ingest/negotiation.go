@@ -19,9 +19,10 @@ const gatherTimeout = 5 * time.Second
 
 // negotiation is what a session and its client have agreed on. mu serializes their exchanges.
 type negotiation struct {
-	mu    sync.Mutex
-	offer *offer
-	etag  string // quoted, names the ICE session (RFC 9725 §4.3.1)
+	mu         sync.Mutex
+	offer      *offer
+	candidates []string // of the client, in this ICE session
+	etag       string   // quoted, names the ICE session (RFC 9725 §4.3.1)
 }
 
 // accept applies the first offer. The tracks are known afterwards, and media not yet flowing.
@@ -40,7 +41,7 @@ func (s *session) accept(o *offer, pool *packetPool) error {
 		}
 		s.tracks = append(s.tracks, newTrack(Kind(tr.Kind().String()), codecs[0], pool))
 	}
-	s.negotiation.offer, s.negotiation.etag = o, newETag()
+	s.negotiation.begin(o)
 	return nil
 }
 
@@ -60,7 +61,7 @@ func (s *session) answer(ctx context.Context, public []string) (*sdp.SessionDesc
 	case <-s.closing:
 		return nil, s.endReason()
 	case <-ctx.Done():
-		return nil, fmt.Errorf("gather candidates: %w", ctx.Err())
+		return nil, unready{fmt.Errorf("gather candidates: %w", ctx.Err())}
 	}
 	desc := &sdp.SessionDescription{}
 	if err := desc.UnmarshalString(s.pc.LocalDescription().SDP); err != nil {
@@ -70,10 +71,18 @@ func (s *session) answer(ctx context.Context, public []string) (*sdp.SessionDesc
 	return desc, nil
 }
 
-// trickle adds the client's candidates (RFC 9725 §4.3.2).
+// trickle adds the client's candidates (RFC 9725 §4.3.2). Each makes the server send packets, so there is an end to them.
 func (s *session) trickle(f fragment) error {
-	first, _ := s.negotiation.offer.desc.MediaDescriptions[0].Attribute("mid")
+	n := &s.negotiation
+	first, _ := n.offer.desc.MediaDescriptions[0].Attribute("mid")
 	for _, c := range f.candidates {
+		if slices.Contains(n.candidates, c) {
+			continue
+		}
+		if len(n.candidates) == maxCandidates {
+			return fmt.Errorf("the session has %d already", maxCandidates)
+		}
+		n.candidates = append(n.candidates, c)
 		if err := s.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: "candidate:" + c, SDPMid: &first}); err != nil {
 			return fmt.Errorf("add candidate: %w", err)
 		}
@@ -101,7 +110,7 @@ func (s *session) restart(ctx context.Context, f fragment, public []string) (*sd
 	if err != nil {
 		return nil, err
 	}
-	s.negotiation.offer, s.negotiation.etag = next, newETag()
+	s.negotiation.begin(next)
 	return desc, nil
 }
 
@@ -118,7 +127,11 @@ func (s *session) declareSources(desc *sdp.SessionDescription) {
 	}
 }
 
-func newETag() string { return strconv.Quote(rand.Text()) }
+// begin starts an ICE session.
+func (n *negotiation) begin(o *offer) {
+	n.offer, n.candidates = o, o.candidates()
+	n.etag = strconv.Quote(rand.Text())
+}
 
 // tidyAnswer leaves out candidates for RTCP, which is multiplexed, says so (RFC 9725 §4.4.1), and puts the candidate that
 // reaches most clients first, since some try no other.

@@ -241,6 +241,16 @@ func validCredentials(ufrag, pwd string) bool {
 	return len(ufrag) >= 4 && len(ufrag) <= 256 && len(pwd) >= 22 && len(pwd) <= 256
 }
 
+func (o *offer) candidates() []string {
+	var all []string
+	for _, a := range o.desc.MediaDescriptions[0].Attributes {
+		if a.Key == "candidate" {
+			all = append(all, a.Value)
+		}
+	}
+	return all
+}
+
 // text is the offer as pion reads it.
 func (o *offer) text() (string, error) {
 	b, err := o.desc.Marshal()

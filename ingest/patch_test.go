@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -214,4 +215,17 @@ func TestICERestartRefused(t *testing.T) {
 	p, _ := f.server.Publisher("a")
 	require.Equal(t, StateConnected, p.State())
 	require.Equal(t, 204, f.patch(client.location, "a=end-of-candidates\r\n", client.etag).StatusCode, "the ETag holds")
+}
+
+// However many requests they come in, the candidates of one ICE session are bounded, and each counts once.
+func TestTrickleIsBounded(t *testing.T) {
+	f := newFixture(t, Options{})
+	created := f.post("/whip/a", offerFile(t, "eyevinn"))
+	location, etag := created.Header.Get("Location"), created.Header.Get("ETag")
+	for i := range maxCandidates {
+		body := "a=candidate:" + strings.Replace(hostCandidate, "61764", strconv.Itoa(1000+i), 1) + "\r\n"
+		require.Equal(t, 204, f.patch(location, body, etag).StatusCode)
+		require.Equal(t, 204, f.patch(location, body, etag).StatusCode)
+	}
+	f.requireProblem(f.patch(location, "a=candidate:"+hostCandidate+"\r\n", etag), 400, "64 already")
 }

@@ -16,10 +16,11 @@ import (
 type timers struct {
 	disconnected, failed, keepAlive time.Duration
 	connect                         time.Duration // for ICE and DTLS together
+	body                            time.Duration // for a request's body
 }
 
 func defaultTimers() timers {
-	return timers{disconnected: 5 * time.Second, failed: 15 * time.Second, keepAlive: 2 * time.Second, connect: 30 * time.Second}
+	return timers{disconnected: 5 * time.Second, failed: 15 * time.Second, keepAlive: 2 * time.Second, connect: 30 * time.Second, body: 10 * time.Second}
 }
 
 // Payload types in our own tables; sessions use those of the offer.

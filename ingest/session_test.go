@@ -31,7 +31,7 @@ func TestHangUp(t *testing.T) {
 
 // RFC 7675 §5.1: a peer that is not heard of any more is freed.
 func TestPeerGone(t *testing.T) {
-	f := newFixtureWith(t, Options{}, timers{disconnected: time.Second, failed: time.Second, keepAlive: 50 * time.Millisecond, connect: time.Minute})
+	f := newFixtureWith(t, Options{}, timers{disconnected: time.Second, failed: time.Second, keepAlive: 50 * time.Millisecond, connect: time.Minute, body: time.Minute})
 	client := newPeer(t, peerOptions{})
 	client.publish(f, "/whip/a")
 	client.waitConnected()
@@ -46,7 +46,7 @@ func TestPeerGone(t *testing.T) {
 
 // A session that never connects does not stay.
 func TestNeverConnects(t *testing.T) {
-	f := newFixtureWith(t, Options{}, timers{disconnected: time.Minute, failed: time.Minute, keepAlive: time.Second, connect: 300 * time.Millisecond})
+	f := newFixtureWith(t, Options{}, timers{disconnected: time.Minute, failed: time.Minute, keepAlive: time.Second, connect: 300 * time.Millisecond, body: time.Minute})
 	for _, path := range []string{"/whip/a", "/echo"} {
 		resp := f.post(path, offerFile(t, "chromium-sendrecv"))
 		require.Equal(t, 201, resp.StatusCode)

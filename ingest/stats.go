@@ -45,8 +45,9 @@ type receiverStats struct {
 }
 
 func (s *receiverStats) add(p *Packet) {
-	s.addSequence(p.RTP.SequenceNumber)
-	s.addTransit(p.RTP.Timestamp, p.Arrival)
+	if s.addSequence(p.RTP.SequenceNumber) {
+		s.addTransit(p.RTP.Timestamp, p.Arrival)
+	}
 	s.addBytes(uint64(len(p.RTP.Payload)), p.Arrival)
 	s.packets++
 	if p.KeyFrame {
@@ -54,16 +55,18 @@ func (s *receiverStats) add(p *Packet) {
 	}
 }
 
-// addSequence extends the sequence number by the shortest way from the highest one.
-func (s *receiverStats) addSequence(seq uint16) {
+// addSequence extends the sequence number by the shortest way from the highest one, and tells whether it is a higher one.
+func (s *receiverStats) addSequence(seq uint16) bool {
 	if s.packets == 0 {
 		s.base, s.highest = int64(seq), int64(seq)
-		return
+		return true
 	}
-	s.highest = max(s.highest, s.highest+int64(int16(seq-uint16(s.highest))))
+	step := int64(int16(seq - uint16(s.highest)))
+	s.highest += max(step, 0)
+	return step > 0
 }
 
-// addTransit is RFC 3550 §A.8. Differences wrap in 32 bits, as RTP time does.
+// addTransit is RFC 3550 §A.8, for packets in order: one that was sent again tells nothing about jitter. Differences wrap in 32 bits, as RTP time does.
 func (s *receiverStats) addTransit(rtpTime uint32, arrival time.Time) {
 	if s.packets == 0 {
 		s.first = arrival

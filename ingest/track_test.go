@@ -208,6 +208,8 @@ func TestReceiverStats(t *testing.T) {
 	require.Zero(t, st.Lost, "late ones count, and twice is not more")
 	st = run(90000, packet{}, packet{seq: 1, ts: 0, ms: 16})
 	require.Equal(t, time.Millisecond, st.Jitter, "a sixteenth of 16 ms")
+	st = run(90000, packet{}, packet{seq: 2}, packet{seq: 1, ms: 500})
+	require.Zero(t, st.Jitter, "sent again")
 	st = run(48000, packet{ts: 1<<32 - 480}, packet{seq: 1, ts: 0, ms: 10})
 	require.Zero(t, st.Jitter, "time stamps wrap")
 	st = run(90000, packet{}, packet{seq: 1, ms: 500}, packet{seq: 2, ms: 1000})

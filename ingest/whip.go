@@ -19,18 +19,20 @@ func (s *Server) postWHIP(w http.ResponseWriter, r *http.Request, stream string)
 		s.publishers[stream] = p
 		s.mu.Unlock()
 		if err := s.opts.OnPublish(p); err != nil {
-			return errors.Join(errUnready, err)
+			return unready{err}
 		}
 		s.log.Info("publisher", "stream", stream, "session", sess.id, "address", r.RemoteAddr)
 		return nil
 	})
 }
 
-// errUnready marks what is the server's fault, not the offer's.
-var errUnready = errors.New("the server cannot take a stream now")
+// unready is an error that is the server's fault, not the offer's.
+type unready struct{ error }
+
+func (u unready) Unwrap() error { return u.error }
 
 func (s *Server) readOffer(w http.ResponseWriter, r *http.Request, use purpose) (*offer, *problem) {
-	body, problem := readBody(w, r, typeSDP, s.opts.MaxSDP)
+	body, problem := s.readBody(w, r, typeSDP, s.opts.MaxSDP)
 	if problem != nil {
 		return nil, problem
 	}
@@ -56,7 +58,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer, prefix, 
 	if err != nil {
 		sess.close(err)
 		<-sess.done
-		return s.refusal(err)
+		return refusal(err)
 	}
 	h := w.Header()
 	h.Set("Content-Type", typeSDP)
@@ -85,23 +87,17 @@ func (s *Server) establish(r *http.Request, sess *session, o *offer, begin func(
 	return desc.Marshal()
 }
 
-func (s *Server) refusal(err error) *problem {
-	switch {
-	case errors.Is(err, errUnready), errors.Is(err, ErrStopping):
-		return refuse(http.StatusServiceUnavailable, "%s.", sentence(err)).after(5)
-	default:
-		return refuse(http.StatusBadRequest, "The offer cannot be answered: %v.", err)
+func refusal(err error) *problem {
+	var fault unready
+	if errors.As(err, &fault) || errors.Is(err, ErrStopping) {
+		return refuse(http.StatusServiceUnavailable, "%v.", err).after(5)
 	}
-}
-
-// sentence is the cause alone, when errUnready stands before it.
-func sentence(err error) string {
-	return strings.TrimPrefix(err.Error(), errUnready.Error()+"\n")
+	return refuse(http.StatusBadRequest, "The offer cannot be answered: %v.", err)
 }
 
 // patch trickles candidates or restarts ICE (RFC 9725 §4.3).
 func (s *Server) patch(w http.ResponseWriter, r *http.Request, sess *session) *problem {
-	body, problem := readBody(w, r, typeFragment, maxFragment)
+	body, problem := s.readBody(w, r, typeFragment, maxFragment)
 	if problem != nil {
 		return problem
 	}
@@ -154,9 +150,12 @@ func (s *Server) patchRestart(w http.ResponseWriter, r *http.Request, sess *sess
 }
 
 // delete ends the session, whatever If-Match says (RFC 9725 §4.2), and answers once nothing is left of it.
-func (s *Server) delete(w http.ResponseWriter, _ *http.Request, sess *session) *problem {
+func (s *Server) delete(w http.ResponseWriter, r *http.Request, sess *session) *problem {
 	sess.close(ErrDeleted)
-	<-sess.done
+	select {
+	case <-sess.done:
+	case <-r.Context().Done():
+	}
 	w.WriteHeader(http.StatusOK)
 	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -163,24 +163,34 @@ func TestOfferTooLong(t *testing.T) {
 	f.requireNothingLeft()
 }
 
-// A client that does not send its body is cut off, and others are answered meanwhile.
+// A client that does not send its body is cut off, also when the request is refused for something else.
 func TestSlowBody(t *testing.T) {
-	f := newFixture(t, Options{})
-	r, w := io.Pipe()
-	t.Cleanup(func() { _ = w.Close() })
-	req := &http.Request{Header: http.Header{"Content-Type": {"application/sdp"}}, Body: &timedOut{r}}
-	_, p := readBody(&deadlineWriter{}, req, typeSDP, 100)
-	require.Equal(t, 408, p.status)
+	ts := defaultTimers()
+	ts.body = 50 * time.Millisecond
+	f := newFixtureWith(t, Options{}, ts)
+	f.requireProblem(f.raw("POST /whip/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\nContent-Length: 100\r\n\r\nv=0"), 408, "50ms")
+	f.requireProblem(f.raw("POST /whip/a HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\nv=0"), 415, "application/sdp")
+	f.requireProblem(f.raw("POST /whip/- HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nv=0"), 400, "Stream names")
 	f.requireNothingLeft()
 }
 
-// timedOut reads as a connection does whose deadline has passed.
-type timedOut struct{ io.ReadCloser }
-
-func (*timedOut) Read([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
+// raw sends bytes and reads the answer to them.
+func (f *fixture) raw(request string) *http.Response {
+	f.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
+	require.NoError(f, err)
+	require.NoError(f, conn.SetDeadline(time.Now().Add(patience)))
+	f.Cleanup(func() { _ = conn.Close() })
+	_, err = io.WriteString(conn, request)
+	require.NoError(f, err)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(f, err)
+	f.Cleanup(func() { _ = resp.Body.Close() })
+	return resp
+}
 
 type deadlineWriter struct {
-	http.ResponseWriter
+	*httptest.ResponseRecorder
 	deadlines []time.Time
 }
 
@@ -191,10 +201,12 @@ func (d *deadlineWriter) SetReadDeadline(t time.Time) error {
 
 // The deadline for the body must not outlast it: it would end the connection of an answered client.
 func TestBodyDeadlineIsLifted(t *testing.T) {
-	w := &deadlineWriter{}
-	req := &http.Request{Header: http.Header{"Content-Type": {"application/sdp"}}, Body: io.NopCloser(strings.NewReader("v=0"))}
-	_, p := readBody(w, req, typeSDP, 100)
-	require.Nil(t, p)
+	f := newFixture(t, Options{})
+	w := &deadlineWriter{ResponseRecorder: httptest.NewRecorder()}
+	r := httptest.NewRequest("POST", "/whip/a", strings.NewReader(offerFile(t, "chromium")))
+	r.Header.Set("Content-Type", "application/sdp")
+	f.server.WHIP().ServeHTTP(w, r)
+	require.Equal(t, 201, w.Code)
 	require.Len(t, w.deadlines, 2)
 	require.False(t, w.deadlines[0].IsZero())
 	require.True(t, w.deadlines[1].IsZero())
@@ -203,14 +215,7 @@ func TestBodyDeadlineIsLifted(t *testing.T) {
 // A body that breaks off is the client's fault.
 func TestBrokenBody(t *testing.T) {
 	f := newFixture(t, Options{})
-	conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
-	require.NoError(t, err)
-	defer conn.Close()
-	_, err = io.WriteString(conn, "POST /whip/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
-	require.NoError(t, err)
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	require.NoError(t, err)
-	defer resp.Body.Close()
+	resp := f.raw("POST /whip/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
 	require.Equal(t, 400, resp.StatusCode)
 	f.requireNothingLeft()
 }
