@@ -6,21 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/pion/ice/v4"
-	"github.com/pion/interceptor"
-	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-	"github.com/pion/transport/v4"
-	"github.com/pion/transport/v4/stdnet"
-	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
@@ -127,136 +119,6 @@ func (f *fixture) requireNothingLeft() {
 	require.Empty(f, f.server.publishers)
 	require.Empty(f, f.server.perClient)
 	require.Zero(f, f.server.slots)
-}
-
-// peer is a client with its own connection.
-type peer struct {
-	testing.TB
-	pc           *webrtc.PeerConnection
-	net          *silencer
-	onRTCP       func(rtcp.Packet) // set before connecting
-	video, audio *webrtc.TrackLocalStaticRTP
-	connected    chan struct{}
-	location     string
-	etag         string
-	answer       string
-}
-
-type peerOptions struct {
-	direction webrtc.RTPTransceiverDirection
-	audioOnly bool
-	networks  []webrtc.NetworkType
-}
-
-// silencer is a network that can be cut.
-type silencer struct {
-	transport.Net
-	cut atomic.Bool
-}
-
-func (s *silencer) ListenUDP(network string, addr *net.UDPAddr) (transport.UDPConn, error) {
-	conn, err := s.Net.ListenUDP(network, addr)
-	return &silencedConn{conn, s}, err
-}
-
-type silencedConn struct {
-	transport.UDPConn
-	net *silencer
-}
-
-func (c *silencedConn) WriteTo(b []byte, addr net.Addr) (int, error) {
-	if c.net.cut.Load() {
-		return len(b), nil
-	}
-	return c.UDPConn.WriteTo(b, addr)
-}
-
-// vanish cuts the peer off without a word.
-func (p *peer) vanish() { p.net.cut.Store(true) }
-
-func newPeer(t testing.TB, o peerOptions) *peer {
-	t.Helper()
-	var e webrtc.SettingEngine
-	e.SetIncludeLoopbackCandidate(true)
-	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	e.LoggerFactory = &slogFactory{slog.New(slog.DiscardHandler)}
-	if o.networks != nil {
-		e.SetNetworkTypes(o.networks)
-	}
-	base, err := stdnet.NewNet()
-	require.NoError(t, err)
-	network := &silencer{Net: base}
-	e.SetNet(network)
-	media, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
-	require.NoError(t, media.RegisterDefaultCodecs())
-	require.NoError(t, webrtc.RegisterDefaultInterceptors(media, registry))
-	require.NoError(t, webrtc.ConfigureTWCCHeaderExtensionSender(media, registry)) // as browsers do
-	api := webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry))
-	pc, err := api.NewPeerConnection(webrtc.Configuration{})
-	require.NoError(t, err)
-	p := &peer{TB: t, pc: pc, net: network, connected: make(chan struct{}, 8)}
-	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
-		if s == webrtc.PeerConnectionStateConnected {
-			p.connected <- struct{}{}
-		}
-	})
-	if o.direction == 0 {
-		o.direction = webrtc.RTPTransceiverDirectionSendonly
-	}
-	p.audio = p.add(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, o.direction)
-	if !o.audioOnly {
-		p.video = p.add(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, o.direction)
-	}
-	t.Cleanup(func() { _ = pc.GracefulClose() })
-	return p
-}
-
-func (p *peer) add(c webrtc.RTPCodecCapability, direction webrtc.RTPTransceiverDirection) *webrtc.TrackLocalStaticRTP {
-	local, err := webrtc.NewTrackLocalStaticRTP(c, c.MimeType[:5], "stream")
-	require.NoError(p, err)
-	tr, err := p.pc.AddTransceiverFromTrack(local, webrtc.RTPTransceiverInit{Direction: direction})
-	require.NoError(p, err)
-	go func() { // interceptors see feedback only if somebody reads it
-		b := make([]byte, 1500)
-		for {
-			n, _, err := tr.Sender().Read(b)
-			if err != nil {
-				return
-			}
-			packets, _ := rtcp.Unmarshal(b[:n])
-			for _, packet := range packets {
-				if p.onRTCP != nil {
-					p.onRTCP(packet)
-				}
-			}
-		}
-	}()
-	return local
-}
-
-func (p *peer) offer() string {
-	p.Helper()
-	gathered := webrtc.GatheringCompletePromise(p.pc)
-	o, err := p.pc.CreateOffer(nil)
-	require.NoError(p, err)
-	require.NoError(p, p.pc.SetLocalDescription(o))
-	<-gathered
-	return p.pc.LocalDescription().SDP
-}
-
-// publish posts the offer and applies the answer.
-func (p *peer) publish(f *fixture, path string) {
-	p.Helper()
-	resp := f.post(path, p.offer())
-	p.answer = text(p, resp)
-	require.Equal(p, http.StatusCreated, resp.StatusCode, p.answer)
-	p.location, p.etag = resp.Header.Get("Location"), resp.Header.Get("ETag")
-	require.NoError(p, p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: p.answer}))
-}
-
-func (p *peer) waitConnected() {
-	p.Helper()
-	wait(p, p.connected, "the connection")
 }
 
 func wait[T any](t testing.TB, c <-chan T, what string) T {
