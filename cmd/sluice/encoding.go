@@ -68,10 +68,9 @@ func failedEncoding(video, audio depay.Codec, cause error) *encoding {
 	return e
 }
 
-// ffmpegWindow is how much ffmpeg keeps: far more than is listed, since only the packager may delete.
-func ffmpegWindow(cfg Config) time.Duration {
-	return max(5*cfg.Window, transcode.DefaultWindow)
-}
+// ffmpegWindow is how much ffmpeg lists, and keeps as long again: only the packager, which has names of its own for the
+// same files, may decide what goes.
+func ffmpegWindow(cfg Config) time.Duration { return max(2*cfg.Window, time.Minute) }
 
 // emit takes each frame from the depacketizer: all of them go to ffmpeg, the real ones to the source recording.
 func (e *encoding) emit(f depay.Frame) {
