@@ -106,6 +106,13 @@ func (s *Server) Publishers() []*Publisher {
 	return all
 }
 
+// Sessions counts the sessions that there are, of publishers and echoes.
+func (s *Server) Sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}
+
 func (s *Server) session(path string) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -74,7 +74,8 @@ func (c Config) checkWeb(check *checker) {
 	checkAddress(check, "http.listen", c.HTTP.Listen)
 	if c.HTTPS.Listen != "" {
 		checkAddress(check, "https.listen", c.HTTPS.Listen)
-		check.want(c.HTTPS.Listen != c.HTTP.Listen, "https.listen", "must differ from http.listen")
+		same := c.HTTPS.Listen == c.HTTP.Listen && !strings.HasSuffix(c.HTTPS.Listen, ":0")
+		check.want(!same, "https.listen", "must differ from http.listen")
 		check.want(c.TLS.Cert != "" || c.TLS.SelfSigned, "https.listen", "needs a certificate: set tls.cert and tls.key, or tls.self-signed")
 	}
 	c.checkExposed(check, "http.listen", c.HTTP.Listen)

@@ -44,7 +44,7 @@ func (s *service) startEncoding(b *broadcast, video, audio depay.Codec) (*encodi
 		Video:  video, Audio: audio,
 		Ladder:  s.ladder,
 		Segment: s.cfg.Segment, Part: s.cfg.Part, Window: ffmpegWindow(s.cfg),
-		Logger: b.log,
+		Logger:          b.log,
 		RequestKeyFrame: func() { b.publisher.requestKeyFrame() },
 	}
 	if e.epoch, err = b.timeline.BeginEpoch(packager.EpochOptions{Renditions: renditions(options)}); err != nil {

@@ -31,7 +31,8 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	descStreams = prometheus.NewDesc("sluice_streams", "Streams by state.", []string{"state"}, nil)
+	descSessions = prometheus.NewDesc("sluice_sessions", "WebRTC sessions, of publishers and echoes.", nil, nil)
+	descStreams  = prometheus.NewDesc("sluice_streams", "Streams by state.", []string{"state"}, nil)
 
 	descBitrate  = describe("publisher_bitrate", "What the publisher sends, in bit/s.")
 	descRTT      = describe("publisher_rtt_seconds", "Round trip to the publisher; 0 while unknown.")
@@ -77,6 +78,7 @@ func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
 		e.encoder(st)
 		e.packager(b)
 	}
+	ch <- prometheus.MustNewConstMetric(descSessions, prometheus.GaugeValue, float64(c.service.ingest.Sessions()))
 	for state, n := range states {
 		ch <- prometheus.MustNewConstMetric(descStreams, prometheus.GaugeValue, float64(n), state)
 	}

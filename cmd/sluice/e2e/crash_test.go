@@ -147,7 +147,7 @@ func TestWrongStart(t *testing.T) {
 
 // Beyond loopback a key is needed; TLS makes its own certificate.
 func TestKeysAndTLS(t *testing.T) {
-	s := startService(t, "--auth-publish", "studio=secret", "--https-listen", "127.0.0.1:0", "--tls-self-signed")
+	s := startService(t, "--auth-publish", "studio=open-sesame", "--https-listen", "127.0.0.1:0", "--tls-self-signed")
 	for _, c := range []struct {
 		key    string
 		stream string
@@ -155,8 +155,8 @@ func TestKeysAndTLS(t *testing.T) {
 	}{
 		{"", "studio", http.StatusUnauthorized},
 		{"wrong", "studio", http.StatusUnauthorized},
-		{"secret", "other", http.StatusForbidden},
-		{"secret", "studio", http.StatusUnsupportedMediaType}, // the key is good; the body is not SDP
+		{"open-sesame", "other", http.StatusForbidden},
+		{"open-sesame", "studio", http.StatusUnsupportedMediaType}, // the key is good; the body is not SDP
 	} {
 		request, err := http.NewRequest(http.MethodPost, s.base+"/whip/"+c.stream, strings.NewReader("hello"))
 		require.NoError(t, err)
@@ -173,6 +173,6 @@ func TestKeysAndTLS(t *testing.T) {
 			require.Contains(t, response.Header.Get("WWW-Authenticate"), "Bearer")
 		}
 	}
-	require.NotContains(t, s.output.String(), "secret")
+	require.NotContains(t, s.output.String(), "open-sesame")
 	require.FileExists(t, filepath.Join(s.data, "tls", "self-signed.crt"))
 }

@@ -141,6 +141,7 @@ func TestEchoPage(t *testing.T) {
 	page.run(`document.querySelector("#trip").innerText + ", median " + document.querySelector("#median").innerText`, &trip)
 	t.Log("round trip", trip)
 	page.screenshot("echo")
+	require.EqualValues(t, 1, s.metric("sluice_sessions"))
 	page.click("#stop")
 	require.Eventually(t, func() bool { return s.metric("sluice_sessions") == 0 }, 10*time.Second, 100*time.Millisecond)
 }
