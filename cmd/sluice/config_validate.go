@@ -18,7 +18,7 @@ const (
 	minSegment, maxSegment       = time.Second, 10 * time.Second
 	minPart, maxPart             = 100 * time.Millisecond, time.Second
 	maxWindow                    = 6 * time.Hour
-	minLinger, maxLinger         = time.Second, time.Hour
+	minLinger, maxLinger         = 0 * time.Second, time.Hour
 	maxRungs                     = 8
 	minSide, maxSide             = 16, 4096 // pixels
 	maxFPS                       = 120

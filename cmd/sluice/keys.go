@@ -57,7 +57,7 @@ func (c *Config) keys() []key {
 		{"segment", groupMedia, kindDuration, "length of a media segment, a multiple of part", duration(&c.Segment)},
 		{"part", groupMedia, kindDuration, "length of a fragment", duration(&c.Part)},
 		{"window", groupMedia, kindDuration, "how far back the live playlists reach", duration(&c.Window)},
-		{"linger", groupMedia, kindDuration, "how long a stream waits for its publisher to return before it ends", duration(&c.Linger)},
+		{"linger", groupMedia, kindDuration, "how long a stream waits for its publisher to return before it ends; 0s: not at all", duration(&c.Linger)},
 		{"ffmpeg", groupMedia, kindPath, "the ffmpeg program, version 5.1 or later", text(&c.FFmpeg)},
 
 		{"record", groupRecord, kindBool, "record every broadcast", boolean(&c.Record.Enabled)},

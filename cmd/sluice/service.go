@@ -62,7 +62,7 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (*service, er
 func (s *service) packagerOptions() packager.Options {
 	return packager.Options{
 		LiveDir: filepath.Join(s.cfg.Data, liveDir), RecordingsDir: filepath.Join(s.cfg.Data, recordingDir),
-		Segment: s.cfg.Segment, Part: s.cfg.Part, Window: s.cfg.Window, Linger: s.cfg.Linger,
+		Segment: s.cfg.Segment, Part: s.cfg.Part, Window: s.cfg.Window, Linger: max(s.cfg.Linger, time.Millisecond),
 		Record: s.cfg.Record.Enabled, Keep: s.cfg.Record.Keep, MaxBytes: s.cfg.Record.MaxBytes, MinFree: s.cfg.Record.MinFree,
 		Remux: s.remux, Wall: s.clock.Now, Logger: s.log,
 	}

@@ -55,7 +55,7 @@ func children(pid int) (found []int) {
 // Fifty publishers come and go; nothing of them stays.
 func TestCyclesLeaveNothing(t *testing.T) {
 	const cycles = 50
-	s := startService(t, "--ladder", "tiny=160x120@30:100k", "--linger", "100ms", "--window", "12s", "--record=false")
+	s := startService(t, "--ladder", "tiny=160x120@30:100k", "--linger", "0s", "--window", "12s", "--record=false")
 	cycle := func(i int) {
 		name := fmt.Sprintf("cycle-%d", i)
 		p := newPublisher(t, s, name)
