@@ -23,7 +23,6 @@ const (
 // file at the same pace. One iteration takes about 40 s, so run it with -benchtime 1x.
 func BenchmarkStream(b *testing.B) {
 	for b.Loop() {
-		b.StopTimer()
 		s := startService(b, "--ladder", benchRung)
 		idle := residentMiB(b, s.cmd.Process.Pid)
 		p := newBenchPublisher(b, s, "bench")
@@ -31,11 +30,9 @@ func BenchmarkStream(b *testing.B) {
 		p.send()
 		time.Sleep(3 * time.Second)
 		ffmpeg := s.encoder()
-		b.StartTimer()
 		own, encoder := cpuSeconds(b, s.cmd.Process.Pid), cpuSeconds(b, ffmpeg)
 		time.Sleep(benchSeconds * time.Second)
 		own, encoder = cpuSeconds(b, s.cmd.Process.Pid)-own, cpuSeconds(b, ffmpeg)-encoder
-		b.StopTimer()
 		memory := residentMiB(b, s.cmd.Process.Pid)
 		arguments := commandLine(b, ffmpeg)
 		p.stop()
@@ -76,6 +73,8 @@ func BenchmarkFurtherStream(b *testing.B) {
 // BenchmarkStart measures from the WHIP POST to the first playable manifests.
 func BenchmarkStart(b *testing.B) {
 	s := startService(b, "--ladder", oneRung)
+	_, err := makeLargeClip()
+	require.NoError(b, err)
 	var hls, dash time.Duration
 	i := 0
 	for b.Loop() {
