@@ -83,12 +83,26 @@ func (e *Epoch) Name() string { return e.name }
 
 func (e *Epoch) out(name string) string { return filepath.Join(e.dir, outDir, name) }
 
-// SetZero tells the wall time of media time 0. It is called once, before ffmpeg gets data; otherwise the arrival of the
-// first segment decides.
-func (e *Epoch) SetZero(wall time.Time) {
+// maxLead is the longest time that an epoch may reach back to the end of the one before it. ffmpeg makes up for it by
+// repeating the first picture, half a minute of a 720p ladder in 2.4 s on two cores, while live media waits.
+const maxLead = 20 * time.Second
+
+// SetZero tells the wall time of the first sample, and returns the lead: by how much all time stamps have to be moved
+// forward before ffmpeg gets them. It is called once, before ffmpeg gets data; otherwise the arrival of the first segment
+// decides.
+//
+// Media time 0 is where the epoch before ended, so that viewers find no hole in time and Periods follow each other as the
+// DASH-IF timing model asks; the lead is what was missing in between, 0 for the first epoch. After more than 20 s
+// there is a hole: the lead is 0, and the MPD begins anew.
+func (e *Epoch) SetZero(wall time.Time) (lead time.Duration) {
 	e.timeline.mu.Lock()
 	defer e.timeline.mu.Unlock()
+	if edge := e.timeline.edge(); !edge.IsZero() && wall.After(edge) && wall.Sub(edge) <= maxLead {
+		e.setZero(edge)
+		return wall.Sub(edge)
+	}
 	e.setZero(wall)
+	return 0
 }
 
 // setZero keeps the timeline in order: an epoch never begins before the end of the one before it, so that no program date
@@ -99,10 +113,10 @@ func (e *Epoch) setZero(wall time.Time) {
 		return
 	}
 	e.zero = wall.UTC().Truncate(time.Millisecond)
-	if t.ast.IsZero() {
+	if edge := t.edge(); t.ast.IsZero() {
 		t.ast = e.zero
-	} else if end := t.ast.Add(t.end); e.zero.Before(end) {
-		e.zero = end
+	} else if e.zero.Before(edge) {
+		e.zero = edge
 	}
 	t.write(record{Kind: recordZero, At: e.zero, Start: t.ast})
 }

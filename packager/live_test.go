@@ -145,7 +145,10 @@ func TestKilledEncoderAndNextEpoch(t *testing.T) {
 	require.NoError(t, e.End())
 
 	b.clock.Advance(10 * time.Second)
-	second, enc := b.next(tl)
+	second, err := tl.BeginEpoch(EpochOptions{Renditions: ladder})
+	require.NoError(t, err)
+	require.Equal(t, 9*time.Second, second.SetZero(b.clock.Now()), "4 s were written and 1 s of the next segment, 14 s have gone")
+	enc = newEncoder(t, second)
 	b.run(second, enc, 1)
 	for _, r := range ladder {
 		p, body := b.playlist("/live/cam/" + r.ID + ".m3u8")
@@ -165,7 +168,7 @@ func TestKilledEncoderAndNextEpoch(t *testing.T) {
 	m, _ := b.manifest("/live/cam/manifest.mpd")
 	require.Len(t, m.Periods, 2)
 	require.Equal(t, 5*time.Second, time.Duration(*m.Periods[0].Duration))
-	require.Equal(t, 14*time.Second, time.Duration(*m.Periods[1].Start))
+	require.Equal(t, 5*time.Second, time.Duration(*m.Periods[1].Start))
 	require.EqualValues(t, 3, *m.Periods[1].AdaptationSets[0].Representations[0].SegmentTemplate.StartNumber)
 	require.EqualValues(t, 1, tl.Info().Gaps)
 	b.run(second, enc, 5)
@@ -174,6 +177,29 @@ func TestKilledEncoderAndNextEpoch(t *testing.T) {
 	b.run(second, enc, 1)
 	_, body = b.playlist("/live/cam/audio.m3u8")
 	require.Contains(t, body, "#EXT-X-DISCONTINUITY-SEQUENCE:1\n")
+}
+
+// After a hole that no encoder should fill the MPD begins anew, while HLS can tell it by its dates.
+func TestHoleBetweenEpochs(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	require.NoError(t, e.End())
+	b.clock.Advance(maxLead + time.Second)
+	second, err := tl.BeginEpoch(EpochOptions{Renditions: ladder})
+	require.NoError(t, err)
+	require.Zero(t, second.SetZero(b.clock.Now()))
+	m, _ := b.manifest("/live/cam/manifest.mpd")
+	require.Len(t, m.Periods, 1)
+	require.Equal(t, "0", m.Periods[0].Id)
+	b.run(second, newEncoder(t, second), 1)
+	m, _ = b.manifest("/live/cam/manifest.mpd")
+	require.Len(t, m.Periods, 1)
+	require.Equal(t, "1", m.Periods[0].Id)
+	require.Equal(t, 25*time.Second, time.Duration(*m.Periods[0].Start))
+	p, _ := b.playlist("/live/cam/180p.m3u8")
+	require.Len(t, p.GetAllSegments(), 3)
+	require.Equal(t, second.zero, p.GetAllSegments()[2].ProgramDateTime.UTC())
 }
 
 func TestRenditionsThatComeAndGo(t *testing.T) {

@@ -233,10 +233,16 @@ func (t *Timeline) mpd() dash.MPD {
 			{Scheme: dash.SchemeXSDate, Value: timePath},
 		},
 	}
+	var end time.Duration
 	for _, e := range t.epochs {
-		if rungs := e.rungs(); len(rungs) > 0 {
-			m.Periods = append(m.Periods, e.period(rungs))
+		rungs := e.rungs()
+		if len(rungs) == 0 {
+			continue
 		}
+		if e.begin() > end {
+			m.Periods = nil // the DASH-IF timing model knows no hole between Periods: what lies before one is not listed
+		}
+		m.Periods, end = append(m.Periods, e.period(rungs)), e.begin()+e.end
 	}
 	if t.ended {
 		m.Type = dash.Static

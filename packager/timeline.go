@@ -139,11 +139,8 @@ func (t *Timeline) finish(at time.Time) {
 // Playable is closed once every rendition has its first segment, so that manifests can be answered.
 func (t *Timeline) Playable() <-chan struct{} { return t.playable }
 
-// Edge is where the newest epoch that has ended ends, as a wall time; zero before the first. An epoch whose zero is there follows
-// without a gap, as the DASH-IF timing model asks of Periods; a later one leaves a gap in both HLS and DASH.
-func (t *Timeline) Edge() time.Time {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// edge is where the newest epoch that has ended ends, as a wall time; zero before the first.
+func (t *Timeline) edge() time.Time {
 	if t.end == 0 {
 		return time.Time{}
 	}

@@ -23,7 +23,8 @@ type encoding struct {
 	exit         chan error // receives what Job.Run returned, once
 	cancel       context.CancelFunc
 	broadcast    *broadcast
-	zero         time.Time // instant of PTS 0, once a frame is out
+	zero         time.Time     // instant of PTS 0, once a frame is out
+	lead         time.Duration // by how much ffmpeg gets everything later, so that its media begins where the epoch before ended
 }
 
 // startEncoding opens an epoch and starts ffmpeg on it.
@@ -76,10 +77,12 @@ func ffmpegWindow(cfg Config) time.Duration { return max(2*cfg.Window, time.Minu
 func (e *encoding) emit(f depay.Frame) {
 	if e.zero.IsZero() {
 		e.zero, _ = e.depay.Zero()
-		e.epoch.SetZero(e.broadcast.service.clock.At(e.zero))
+		e.lead = e.epoch.SetZero(e.broadcast.service.clock.At(e.zero))
 	}
+	moved := f
+	moved.PTS += int64(e.lead) * f.Codec.ClockRate() / int64(time.Second)
 	// An error here means that ffmpeg has gone, which exited tells with the reason.
-	_ = e.job.WriteFrame(f)
+	_ = e.job.WriteFrame(moved)
 	if !f.Filler {
 		e.broadcast.source.write(f, e.zero, e.video, e.audio)
 		e.broadcast.video.count(f)

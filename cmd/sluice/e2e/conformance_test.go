@@ -45,7 +45,7 @@ func TestConformance(t *testing.T) {
 	}
 	require.Zero(t, s.metric(`sluice_gaps_total{stream="checked"}`))
 	requireFetched(t, visits)
-	requireDecodes(t, visits)
+	requireDecodes(t, visits, 3)
 }
 
 // requireFetched asserts that everything that was listed was there.
@@ -60,34 +60,35 @@ func requireFetched(t *testing.T, visits []conformance.Visit) {
 	}
 }
 
-// requireDecodes puts each rendition's segments behind its init segment and has ffmpeg decode them without mercy.
-func requireDecodes(t *testing.T, visits []conformance.Visit) {
+// requireDecodes puts the segments of each rendition and epoch, of which there are so many, behind their init segment and has
+// ffmpeg decode them without mercy.
+func requireDecodes(t *testing.T, visits []conformance.Visit, count int) {
 	t.Helper()
 	directory := t.TempDir()
 	tracks := map[string][]conformance.Visit{}
 	inits := map[string][]byte{}
 	for _, visit := range visits {
-		name := path.Base(visit.URL)
+		track, init := strings.CutSuffix(visit.URL, "-init.mp4")
 		switch {
 		case visit.Status != http.StatusOK:
-		case strings.HasSuffix(name, "-init.mp4"):
-			inits[strings.TrimSuffix(name, "-init.mp4")] = visit.Body
-		case strings.HasSuffix(name, ".m4s"):
-			track := name[:strings.LastIndexByte(name, '-')]
+		case init:
+			inits[track] = visit.Body
+		case strings.HasSuffix(visit.URL, ".m4s"):
+			track = visit.URL[:strings.LastIndexByte(visit.URL, '-')]
 			tracks[track] = append(tracks[track], visit)
 		}
 	}
-	require.Len(t, tracks, 3)
+	require.Len(t, tracks, count)
 	for track, segments := range tracks {
 		slices.SortFunc(segments, func(a, b conformance.Visit) int { return compareNumbers(a.URL, b.URL) })
 		whole := slices.Clone(inits[track])
 		for _, segment := range segments {
 			whole = append(whole, segment.Body...)
 		}
-		file := filepath.Join(directory, track+".mp4")
+		file := filepath.Join(directory, path.Base(track)+".mp4")
 		require.NoError(t, os.WriteFile(file, whole, 0o644))
 		ffmpeg(t, "-i", file, "-f", "null", "-")
-		t.Logf("%s: %d segments decode", track, len(segments))
+		t.Logf("%s: %d segments decode", path.Base(track), len(segments))
 	}
 }
 

@@ -1,0 +1,122 @@
+package e2e
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/conformance"
+	"github.com/sluice-live/sluice/packager/dash"
+)
+
+// An ffmpeg that is killed in mid-stream costs viewers a discontinuity and nothing else: the playlists and the MPD go on by
+// the rules, without a hole in time, and the recording has both parts.
+func TestEncoderKilled(t *testing.T) {
+	s := startService(t, "--ladder", smallRung, "--linger", "2s", "--window", "20s")
+	p := newPublisher(t, s, "torn")
+	visits := watch(t, s, "torn")
+	p.send()
+	s.waitState("torn", "live", 10*time.Second)
+	time.Sleep(6 * time.Second)
+	killEncoder(t, s)
+	time.Sleep(clipLength - 8*time.Second)
+	p.stop()
+	s.waitState("torn", "ended", 15*time.Second)
+	seen := visits()
+
+	requireConformant(t, seen)
+	requireTwoEpochs(t, seen, "240p", "audio")
+	requireDecodes(t, seen, 2*2)
+	requireRecordedTwice(t, s.recording("torn"), clipLength-2*time.Second)
+}
+
+// killEncoder ends the service's ffmpeg as kill -9 does.
+func killEncoder(t *testing.T, s *service) {
+	t.Helper()
+	killed := 0
+	for _, pid := range children(s.cmd.Process.Pid) {
+		command, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+		if err == nil && strings.Contains(string(command), "pipe:3") {
+			require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+			killed++
+		}
+	}
+	require.Equal(t, 1, killed)
+}
+
+// watch collects what the stream offers until the function that it returns is called, and a moment longer.
+func watch(t *testing.T, s *service, name string) (visits func() []conformance.Visit) {
+	collector := &conformance.Collector{Base: s.base + "/live/" + name + "/"}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- collector.Run(ctx) }()
+	t.Cleanup(stop)
+	return func() []conformance.Visit {
+		time.Sleep(2 * time.Second)
+		stop()
+		require.NoError(t, <-done)
+		return collector.Visits()
+	}
+}
+
+func requireConformant(t *testing.T, visits []conformance.Visit) {
+	t.Helper()
+	options := conformance.Options{Tolerance: 2 * time.Second}
+	for _, violation := range append(conformance.CheckHLS(visits, options), conformance.CheckDASH(visits, options)...) {
+		t.Error(violation)
+	}
+}
+
+// newest is the last answer with that name.
+func newest(t *testing.T, visits []conformance.Visit, name string) string {
+	t.Helper()
+	for i := len(visits) - 1; i >= 0; i-- {
+		if strings.HasSuffix(visits[i].URL, "/"+name) && visits[i].Status == http.StatusOK {
+			return string(visits[i].Body)
+		}
+	}
+	t.Fatalf("%s was never there", name)
+	return ""
+}
+
+// requireTwoEpochs asserts that the stream went on after one discontinuity, which is one more Period in DASH.
+func requireTwoEpochs(t *testing.T, visits []conformance.Visit, renditions ...string) {
+	t.Helper()
+	for _, rendition := range renditions {
+		playlist := newest(t, visits, rendition+".m3u8")
+		require.Equal(t, 1, strings.Count(playlist, "#EXT-X-DISCONTINUITY\n"), playlist)
+		require.Equal(t, 2, strings.Count(playlist, "#EXT-X-MAP"), playlist)
+	}
+	mpd, err := dash.Parse([]byte(newest(t, visits, "manifest.mpd")))
+	require.NoError(t, err)
+	require.Len(t, mpd.Periods, 2)
+	require.Equal(t, mpd.Periods[0].Start+mpd.Periods[0].Duration, mpd.Periods[1].Start)
+}
+
+// requireRecordedTwice asserts that a recording of two runs is whole: as playlists, as a file and as it was sent.
+func requireRecordedTwice(t *testing.T, directory string, least time.Duration) {
+	t.Helper()
+	playlist, err := os.ReadFile(filepath.Join(directory, "video.m3u8"))
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(string(playlist), "#EXT-X-DISCONTINUITY\n"), "%s", playlist)
+	shown := ffmpeg(t, "-i", filepath.Join(directory, "index.m3u8"), "-map", "0:v", "-vf", "showinfo", "-f", "null", "-")
+	require.GreaterOrEqual(t, strings.Count(shown, "pts_time:"), int(least.Seconds())*30)
+
+	manifest, err := os.ReadFile(filepath.Join(directory, "manifest.mpd"))
+	require.NoError(t, err)
+	mpd, err := dash.Parse(manifest)
+	require.NoError(t, err)
+	require.Len(t, mpd.Periods, 2)
+	require.GreaterOrEqual(t, time.Duration(mpd.MediaPresentationDuration), least)
+
+	requireDuration(t, filepath.Join(directory, "video.mp4"), least)
+	requireDuration(t, filepath.Join(directory, "source-1.webm"), least)
+}
