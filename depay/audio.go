@@ -14,8 +14,9 @@ const (
 // audioTrack emits Opus packets, and silence where there are none.
 type audioTrack struct {
 	track
-	d   *Depacketizer
-	end int64 // of what was emitted, in ticks
+	d     *Depacketizer
+	end   int64 // of what was emitted, in ticks
+	heard int64 // of what was received, Late or not
 }
 
 func (a *audioTrack) init(d *Depacketizer) {
@@ -45,24 +46,39 @@ func (a *audioTrack) push(p packet) {
 		a.stats.drop(DropBeforeZero, 1)
 		return
 	}
-	a.emitSound(Frame{PTS: a.d.pts(p.instant, Opus), Duration: duration, Data: p.payload})
+	f := Frame{PTS: a.d.pts(p.instant, Opus), Duration: duration, Data: p.payload}
+	if f.PTS+f.Duration > 0 && f.PTS+f.Duration <= a.end {
+		a.emitLate(f)
+		a.d.clock.tooLate(Audio, p.instant)
+		return
+	}
+	a.emitSound(f)
 }
 
-// emitSound emits a packet whose time has not been emitted yet. To stamp one forward that is wholly covered would only
-// delay all that follow: sound, unlike a picture, cannot be hurried through.
+// emitLate drops a packet that is wholly covered by what was emitted. To stamp it forward would only delay all that follow:
+// sound, unlike a picture, cannot be hurried through. What silence covers is still passed on as received.
+func (a *audioTrack) emitLate(f Frame) {
+	a.stats.drop(DropTooLate, 1)
+	if f.PTS < max(a.heard-rounding, 0) {
+		return
+	}
+	a.heard = f.PTS + f.Duration
+	f.Codec, f.Late, f.Data = a.codec, true, bytes.Clone(f.Data)
+	a.emit(f)
+}
+
+// emitSound emits a packet whose time has not been emitted yet, and silence before it.
 func (a *audioTrack) emitSound(f Frame) {
 	switch {
 	case f.PTS+f.Duration <= 0:
 		a.stats.drop(DropBeforeZero, 1)
-		return
-	case f.PTS+f.Duration <= a.end:
-		a.stats.drop(DropTooLate, 1)
 		return
 	case f.PTS-a.end > f.Duration+concealable:
 		a.fill(f.PTS + rounding)
 	}
 	f.Data = bytes.Clone(f.Data)
 	a.end = f.PTS + f.Duration
+	a.heard = a.end
 	a.pass(f)
 }
 

@@ -108,6 +108,21 @@ func together(a, b time.Duration) time.Duration {
 	return both
 }
 
+// tooLate takes the instant of media that came after it had been filled. When that goes on, the path has become longer or
+// has stalls that the map does not allow for: it steps at once, before the filter has seen enough of it.
+func (c *clock) tooLate(k Kind, instant time.Duration) {
+	by := c.lanes[k].spell.add(c.advanced-instant, c.advanced)
+	switch {
+	case by > maxSkew:
+		c.lanes[k].rewind(by)
+	case by > 0 && c.synchronized():
+		c.lanes[Video].postpone(by)
+		c.lanes[Audio].postpone(by)
+	case by > 0:
+		c.lanes[k].postpone(by)
+	}
+}
+
 // track moves a lane towards the lateness that was measured.
 func (c *clock) track(l *lane, late time.Duration) {
 	if late.Abs() > lateStep {

@@ -63,7 +63,8 @@ func (c Codec) ClockRate() int64 {
 type Frame struct {
 	Codec Codec
 
-	// PTS is the time since Depacketizer.Zero in ticks of Codec.ClockRate. It strictly increases within a kind.
+	// PTS is the time since Depacketizer.Zero in ticks of Codec.ClockRate. It strictly increases within a kind, Late frames
+	// aside; among received frames it does with them.
 	PTS int64
 
 	// Duration is how long an audio frame plays, in ticks; 0 for video. Audio frames follow one another without overlap
@@ -75,6 +76,10 @@ type Frame struct {
 
 	// Filler is set for a frame that was made here and not received: a repeat frame, a black key frame, silence.
 	Filler bool
+
+	// Late is set for sound that was received after its time had been filled with silence. A recording of what was received
+	// has it, at its own time. The output that never goes quiet does not: it has that time already, and counts it as dropped.
+	Late bool
 
 	// Width and Height are the size in pixels of a key frame; 0 in all others.
 	Width, Height uint16

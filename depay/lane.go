@@ -25,6 +25,7 @@ type lane struct {
 	offset    slew
 	skew      slew
 	transit   envelope
+	spell     spell
 
 	reported   bool
 	senderZero time.Duration // the sender's instant of time stamp zero, on the clock of its sender reports
@@ -95,9 +96,15 @@ func (l *lane) advance(elapsed time.Duration) {
 	l.skew.advance(elapsed / skewLimit)
 }
 
+// postpone moves the map forward, and measures anew from there.
+func (l *lane) postpone(by time.Duration) {
+	l.offset.step(by)
+	l.transit = newEnvelope()
+}
+
 // rewind starts the map anew after its sender stopped counting for so long, and then went on.
 func (l *lane) rewind(late time.Duration) {
-	l.offset.step(late)
+	l.postpone(late)
 	l.related, l.reported = false, false
 }
 
@@ -139,4 +146,33 @@ func (e *envelope) roll() {
 	if e.present != never {
 		e.before, e.present = e.present, never
 	}
+}
+
+const (
+	spellLength = 200 * time.Millisecond // how long media comes too late until the map moves: a stall ends in a shorter burst
+	spellQuiet  = 500 * time.Millisecond // without too late media, which ends a spell
+)
+
+// spell is a time in which media comes too late again and again.
+type spell struct {
+	began, newest time.Duration
+	first, least  time.Duration // how late it was
+}
+
+// add takes media that is so late at that time. Once the spell has lasted it returns how late all of it was, and ends; else 0.
+// Lateness that falls begins another spell: that is a stall being caught up.
+func (s *spell) add(late, at time.Duration) time.Duration {
+	if late < lateStep {
+		return 0 // it came in time: others had taken its place
+	}
+	if s.first == 0 || at-s.newest > spellQuiet || s.first-late > lateStep {
+		*s = spell{began: at, first: late, least: late}
+	}
+	s.newest, s.least = at, min(s.least, late)
+	if at-s.began < spellLength {
+		return 0
+	}
+	least := s.least
+	*s = spell{}
+	return least
 }

@@ -41,7 +41,8 @@ type Options struct {
 	// fillers that were not needed; more delays the other track. Zero: 100 ms.
 	FillAfter time.Duration
 
-	// Emit takes each frame. It is called from Push, Tick and Detach, in order of PTS within a kind. It may call Zero and
+	// Emit takes each frame. It is called from Push, Tick and Detach, in order of PTS within a kind
+	// (Frame.PTS). It may call Zero and
 	// Stats, nothing else. Required.
 	Emit func(Frame)
 

@@ -111,6 +111,7 @@ type rig struct {
 	t        *testing.T
 	epoch    time.Time
 	frames   [kinds][]Frame
+	received [kinds][]Frame         // with those that are Late
 	at       [kinds][]time.Duration // when each was emitted
 	now      time.Duration
 	requests int
@@ -139,6 +140,16 @@ func (r *rig) emit(f Frame) {
 	_, running := r.Zero()
 	require.True(r.t, running, "a frame before zero is set")
 	require.GreaterOrEqual(r.t, f.PTS, int64(0))
+	if n := len(r.received[k]); n > 0 && !f.Filler {
+		require.Greater(r.t, f.PTS, r.received[k][n-1].PTS, "PTS of received %v", k)
+	}
+	if !f.Filler {
+		r.received[k] = append(r.received[k], f)
+	}
+	if f.Late {
+		require.Equal(r.t, Audio, k)
+		return
+	}
 	if n := len(r.frames[k]); n > 0 {
 		require.Greater(r.t, f.PTS, r.frames[k][n-1].PTS, "PTS of %v", k)
 	} else if k == Video {

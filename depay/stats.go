@@ -13,7 +13,7 @@ const (
 	DropTooLarge                      // more bytes or pixels than a frame may have
 	DropMalformed                     // no decoder would take it
 	DropBeforeZero                    // sound from before the first picture
-	DropTooLate                       // sound whose time was filled with silence, or taken by other sound, before it came
+	DropTooLate                       // sound whose time was filled with silence (Frame.Late), or taken by other sound, before it came
 	DropReasons                       // how many reasons there are
 )
 

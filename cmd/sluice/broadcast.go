@@ -51,13 +51,6 @@ type broadcast struct {
 	status atomic.Pointer[status]
 }
 
-// feed is whoever publishes to the broadcast now, with the taps of its tracks; a track that it does not send has none.
-type feed struct {
-	*ingest.Publisher
-	video, audio *ingest.Tap
-	media        bool // anything has arrived
-}
-
 func newBroadcast(s *service, name string) (*broadcast, error) {
 	timeline, err := s.packager.Open(name)
 	if err != nil {
@@ -159,8 +152,20 @@ func (b *broadcast) encode(video, audio depay.Codec) {
 	b.encoding = e
 }
 
+// drainTaps takes all that both taps hold.
+func (b *broadcast) drainTaps() {
+	if b.publisher == nil {
+		return
+	}
+	b.drain(depay.Video, b.publisher.video)
+	b.drain(depay.Audio, b.publisher.audio)
+}
+
 // drain takes all that a tap holds, so that one wake-up serves many packets.
 func (b *broadcast) drain(kind depay.Kind, tap *ingest.Tap) {
+	if tap == nil {
+		return
+	}
 	for p, ok := tap.Next(); ok; p, ok = tap.Next() {
 		b.publisher.media = true
 		b.encoding.push(kind, p)
@@ -170,6 +175,7 @@ func (b *broadcast) drain(kind depay.Kind, tap *ingest.Tap) {
 
 // tick fills the pipes, and sees what has changed: a publisher that left, a stream that nobody came back to, an ffmpeg to restart.
 func (b *broadcast) tick(now time.Time) (ended bool, err error) {
+	b.drainTaps() // what has come is not missing
 	b.encoding.tick(now)
 	if b.publisher.gone() {
 		heard := b.publisher.media
@@ -195,12 +201,7 @@ func (b *broadcast) leave(now time.Time) {
 		return
 	}
 	b.log.Info("publisher has left", "session", b.publisher.ID(), "reason", b.publisher.Err())
-	if b.publisher.video != nil {
-		b.drain(depay.Video, b.publisher.video)
-	}
-	if b.publisher.audio != nil {
-		b.drain(depay.Audio, b.publisher.audio)
-	}
+	b.drainTaps()
 	b.publisher.close()
 	b.publisher, b.away = nil, now
 	b.encoding.detach(now)
@@ -269,69 +270,4 @@ func (b *broadcast) finish(cause error) {
 	}
 	b.publishStatus(state, cause)
 	b.log.Info("stream has ended")
-}
-
-func (p *feed) videoReady() <-chan struct{} {
-	if p == nil || p.video == nil {
-		return nil
-	}
-	return p.video.Ready()
-}
-
-func (p *feed) audioReady() <-chan struct{} {
-	if p == nil || p.audio == nil {
-		return nil
-	}
-	return p.audio.Ready()
-}
-
-func (p *feed) codecs() (video, audio depay.Codec) {
-	if p != nil && p.video != nil {
-		video = depay.VP8
-	}
-	if p != nil && p.audio != nil {
-		audio = depay.Opus
-	}
-	return video, audio
-}
-
-func (p *feed) gone() bool {
-	if p == nil {
-		return false
-	}
-	select {
-	case <-p.Done():
-		return true
-	default:
-		return false
-	}
-}
-
-func (p *feed) requestKeyFrame() {
-	if p == nil {
-		return
-	}
-	for _, track := range p.Tracks() {
-		if track.Kind() == ingest.KindVideo {
-			track.RequestKeyFrame()
-		}
-	}
-}
-
-// dropped counts the packets that this end was too slow for.
-func (p *feed) dropped() (packets uint64) {
-	for _, tap := range []*ingest.Tap{p.video, p.audio} {
-		if tap != nil {
-			packets += tap.Dropped()
-		}
-	}
-	return packets
-}
-
-func (p *feed) close() {
-	for _, tap := range []*ingest.Tap{p.video, p.audio} {
-		if tap != nil {
-			tap.Close()
-		}
-	}
 }

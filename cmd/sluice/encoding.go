@@ -73,16 +73,18 @@ func failedEncoding(video, audio depay.Codec, cause error) *encoding {
 // same files, may decide what goes.
 func ffmpegWindow(cfg Config) time.Duration { return max(2*cfg.Window, time.Minute) }
 
-// emit takes each frame from the depacketizer: all of them go to ffmpeg, the real ones to the source recording.
+// emit takes each frame from the depacketizer: all but late ones go to ffmpeg, the received ones to the source recording.
 func (e *encoding) emit(f depay.Frame) {
 	if e.zero.IsZero() {
 		e.zero, _ = e.depay.Zero()
 		e.lead = e.epoch.SetZero(e.broadcast.service.clock.At(e.zero))
 	}
-	moved := f
-	moved.PTS += int64(e.lead) * f.Codec.ClockRate() / int64(time.Second)
-	// An error here means that ffmpeg has gone, which exited tells with the reason.
-	_ = e.job.WriteFrame(moved)
+	if !f.Late {
+		moved := f
+		moved.PTS += int64(e.lead) * f.Codec.ClockRate() / int64(time.Second)
+		// An error here means that ffmpeg has gone, which exited tells with the reason.
+		_ = e.job.WriteFrame(moved)
+	}
 	if !f.Filler {
 		e.broadcast.source.write(f, e.zero, e.video, e.audio)
 		e.broadcast.video.count(f)
@@ -138,8 +140,6 @@ func (e *encoding) end(log *slog.Logger) {
 		log.Error("end of the epoch", "error", err)
 	}
 }
-
-func (p *feed) heard() bool { return p != nil && p.media }
 
 // renditions describes to the packager what ffmpeg is going to write.
 func renditions(o transcode.Options) []packager.Rendition {

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/depay/webm"
+	"github.com/sluice-live/sluice/transcode"
+)
+
+// TestWhereFramesGo gives ffmpeg an output that never goes quiet, and the source recording what was received.
+func TestWhereFramesGo(t *testing.T) {
+	job, err := transcode.NewJob(transcode.Options{Dir: t.TempDir(), Audio: depay.Opus})
+	require.NoError(t, err)
+	var file bytes.Buffer
+	writer, err := webm.NewWriter(&file, webm.Options{Audio: &webm.AudioTrack{Channels: 2}})
+	require.NoError(t, err)
+	zero := time.Now()
+	source := &sourceWriter{webm: writer, audio: depay.Opus, zero: zero}
+	e := &encoding{audio: depay.Opus, job: job, zero: zero, broadcast: &broadcast{source: source}}
+
+	e.emit(depay.Frame{Codec: depay.Opus, Duration: 960, Data: []byte("received")})
+	e.emit(depay.Frame{Codec: depay.Opus, Duration: 960, PTS: 960, Data: []byte("silence"), Filler: true})
+	e.emit(depay.Frame{Codec: depay.Opus, Duration: 960, PTS: 960, Data: []byte("too late"), Late: true})
+	source.flush()
+
+	require.EqualValues(t, 2, job.Stats().Audio.In)
+	require.Contains(t, file.String(), "received")
+	require.Contains(t, file.String(), "too late")
+	require.NotContains(t, file.String(), "silence")
+}
