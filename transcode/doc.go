@@ -9,9 +9,9 @@
 // hears is not shifted by the 1,024 priming samples of AAC.
 //
 // The package does not look into the files that ffmpeg writes, does not list or delete them, and does not restart a run
-// that ended: a Job is used once. It makes no frames of its own, except that it asks the decoder to conceal a lost Opus
-// packet (RFC 6716 §4.4): an input that falls silent stops the whole run, so the caller keeps every declared input
-// supplied up to the present.
+// that ended: a Job is used once. An input that falls silent stops the whole run, so the caller keeps every declared input
+// supplied up to the present. The frames that the package makes of its own only stand for lost ones: it asks the decoder to
+// conceal a lost Opus packet (RFC 6716 §4.4), and puts repeat frames in the place of pictures that it drops.
 //
 // Goroutines belong to [Job.Run], which starts them and returns when all have ended: one writer for each pipe, one
 // supervisor that carries out the stop, one that renews the thumbnail, and the readers of ffmpeg's output. NewJob and WriteFrame start none.

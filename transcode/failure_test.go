@@ -85,6 +85,21 @@ func TestRunFails(t *testing.T) {
 	}
 }
 
+func TestHoleEndsTheRun(t *testing.T) {
+	j, err := NewJob(quickOptions(t, script(t, "cat <&3 >/dev/null & cat <&4 >/dev/null; wait")))
+	require.NoError(t, err)
+	result := make(chan error, 1)
+	go func() { result <- j.Run(t.Context()) }()
+	at := func(d time.Duration) depay.Frame {
+		return depay.Frame{Codec: depay.VP8, PTS: int64(90_000 * d.Seconds()), Key: true}
+	}
+	require.NoError(t, j.WriteFrame(at(0)))
+	require.NoError(t, j.WriteFrame(at(MaxHole)))
+	require.NoError(t, j.WriteFrame(at(time.Second)), "the other input may be behind")
+	require.ErrorIs(t, j.WriteFrame(at(2*MaxHole+time.Second)), ErrEnded)
+	require.ErrorIs(t, <-result, ErrHole)
+}
+
 func TestRunWithoutFFmpeg(t *testing.T) {
 	for _, name := range []string{"/nowhere/ffmpeg", "no-such-ffmpeg"} {
 		j, err := NewJob(quickOptions(t, name))

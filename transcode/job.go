@@ -17,6 +17,13 @@ import (
 // ErrEnded tells that a job takes no more frames: its input was closed, or ffmpeg has ended.
 var ErrEnded = errors.New("job has ended")
 
+// ErrHole tells that the frames left out more than MaxHole at once.
+var ErrHole = errors.New("the input has a hole")
+
+// MaxHole is the longest time between frames, and before the first one, that ffmpeg is left to fill: it repeats the picture
+// as fast as it can encode, which for a ladder takes two cores about a tenth of that time.
+const MaxHole = 30 * time.Second
+
 // Job is one ffmpeg run. It is used once. All methods may be called from any goroutine.
 type Job struct {
 	opts         Options
@@ -28,6 +35,7 @@ type Job struct {
 
 	mu       sync.Mutex
 	progress Progress
+	hole     time.Duration // why the input was closed, if it was that
 	err      error
 }
 
@@ -54,21 +62,29 @@ func NewJob(o Options) (*Job, error) {
 }
 
 // WriteFrame hands a frame over and never blocks. The job keeps f.Data. When ffmpeg is slow, frames are dropped and
-// counted, and Options.RequestKeyFrame is called for each lost picture. The error is ErrEnded, or tells that the codec is
-// no input of this job.
+// counted, and Options.RequestKeyFrame is called for each picture while they are. The error is ErrEnded, or tells that the
+// codec is no input of this job.
+//
+// ffmpeg fills a hole with repeated pictures. One longer than MaxHole ends the job instead, with ErrHole.
 func (j *Job) WriteFrame(f depay.Frame) error {
 	q := j.queueOf(f.Codec)
 	if q == nil {
 		return fmt.Errorf("write frame: %v is not an input of this job", f.Codec)
 	}
-	kept, open := q.push(f)
+	if hole := f.Time() - time.Duration(j.newest.Swap(int64(f.Time()))); hole > MaxHole {
+		j.mu.Lock()
+		j.hole = hole
+		j.mu.Unlock()
+		j.CloseInput()
+		return ErrEnded
+	}
+	skips, open := q.push(f)
 	if !open {
 		return ErrEnded
 	}
-	if !kept && q.video && j.opts.RequestKeyFrame != nil {
+	if skips && j.opts.RequestKeyFrame != nil {
 		j.opts.RequestKeyFrame()
 	}
-	j.newest.Store(int64(f.Time()))
 	return nil
 }
 
@@ -131,7 +147,7 @@ func (j *Job) onProgress(p Progress) {
 
 // Run starts ffmpeg and returns when it has exited and every goroutine of the job has ended: nil after CloseInput or the
 // end of ctx when ffmpeg finished its files; else an error that carries the exit status and ffmpeg's last words, and
-// wraps ErrStalled if it had stopped reading. The end of ctx closes the input, after Options.Grace terminates ffmpeg, and
+// wraps ErrStalled if it had stopped reading; ErrHole. The end of ctx closes the input, after Options.Grace terminates ffmpeg, and
 // kills it after another one.
 func (j *Job) Run(ctx context.Context) error {
 	if j.ran.Swap(true) {
@@ -139,7 +155,9 @@ func (j *Job) Run(ctx context.Context) error {
 	}
 	defer close(j.done)
 	j.opts.Logger.Debug("run ffmpeg", "argv", j.argv)
-	j.err = j.run(ctx)
+	if j.err = j.run(ctx); j.err == nil {
+		j.err = j.foundHole()
+	}
 	j.eachQueue((*queue).end)
 	return j.err
 }
@@ -156,6 +174,15 @@ func (j *Job) run(ctx context.Context) error {
 		return err
 	}
 	return r.run(ctx)
+}
+
+func (j *Job) foundHole() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.hole == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w of %v", ErrHole, j.hole)
 }
 
 // inputClosed tells whether CloseInput was called, by whomever.

@@ -58,8 +58,8 @@ type Options struct {
 	Logger *slog.Logger
 	// OnProgress, if set, is called about twice a second from one goroutine of Run. It must not block.
 	OnProgress func(Progress)
-	// RequestKeyFrame, if set, is called by WriteFrame when video was dropped: pictures flow again at the next key frame.
-	// It must not block.
+	// RequestKeyFrame, if set, is called by WriteFrame while video is dropped: pictures flow again at the next key frame, and
+	// the last one is repeated until then. It must not block.
 	RequestKeyFrame func()
 }
 

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/depay/vp8"
 )
 
 // Bounds of a job's queues: about 2 s of live media. Beyond them ffmpeg is not merely late, it is too slow.
@@ -14,10 +15,11 @@ const (
 	MaxAudioBytes  = 256 << 10
 )
 
-// QueueStats counts the frames of one input.
+// QueueStats counts the frames of one input. In and Repeats are together what was written, dropped, and is queued.
 type QueueStats struct {
 	In      uint64 // taken by WriteFrame, the dropped ones too
 	Dropped uint64 // given up because the queue was full, or because what they refer to was
+	Repeats uint64 // repeat frames put in the place of dropped pictures
 	Queued  int    // waiting now
 	Bytes   int    // waiting now
 }
@@ -32,8 +34,10 @@ type queue struct {
 	limit  int // bytes
 	video  bool
 	skip   bool // video was dropped: what comes before the next key frame cannot be decoded
-	closed bool // nothing more is taken; what waits is still popped
-	ended  bool // nothing more is taken or popped
+	shown  vp8.RepeatOptions
+	newest []byte // the newest picture taken: what a decoder shows after all that waits
+	closed bool   // nothing more is taken; what waits is still popped
+	ended  bool   // nothing more is taken or popped
 }
 
 func newQueue(video bool) *queue {
@@ -45,32 +49,63 @@ func newQueue(video bool) *queue {
 	return q
 }
 
-// push takes f, or drops frames by the queue's policy. open is false when nothing is taken any more; kept is false when
-// f itself was dropped, which happens to video only.
-func (q *queue) push(f depay.Frame) (kept, open bool) {
+// push takes f, or drops frames by the queue's policy. open is false when nothing is taken any more; skips is true while
+// pictures are dropped up to the next key frame.
+func (q *queue) push(f depay.Frame) (skips, open bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed || q.ended {
 		return false, false
 	}
 	q.stats.In++
-	if !q.admit(f) {
+	if q.admit(f) {
+		q.put(f)
+	} else {
 		q.stats.Dropped++
-		return false, true
+		q.repeat(f.PTS)
+	}
+	return q.skip, true
+}
+
+// repeat puts a repeat frame in the place of a dropped picture if there is room: an input that falls silent stops the whole
+// run, and a publisher may take long to send a key frame, or never send one.
+func (q *queue) repeat(pts int64) {
+	if q.shown.Width == 0 || q.full(depay.Frame{}) {
+		return
+	}
+	// A frame that does not parse shows nothing new.
+	if h, err := vp8.ParseHeader(q.newest); err == nil {
+		q.shown.Segmentation = h.Segmentation
+	}
+	q.put(depay.Frame{Codec: depay.VP8, PTS: pts, Filler: true, Data: vp8.AppendRepeat(nil, q.shown)})
+	q.stats.Repeats++
+}
+
+func (q *queue) put(f depay.Frame) {
+	if q.video && !repeats(f) {
+		q.newest = f.Data
+	}
+	if f.Key {
+		q.shown = vp8.RepeatOptions{Width: f.Width, Height: f.Height}
 	}
 	q.frames[(q.first+q.stats.Queued)%len(q.frames)] = f
 	q.stats.Queued++
 	q.stats.Bytes += len(f.Data)
 	q.wake.Signal()
-	return true, true
 }
 
+// repeats tells whether f is a repeat frame: nothing refers to it, and it refers to whatever was shown last.
+func repeats(f depay.Frame) bool { return f.Filler && !f.Key }
+
 // admit makes room for f, or says that f is to be dropped. Sound: the oldest goes. Video: a key frame takes the place of
-// all that waits, so that what was late is live again; any other picture goes, and with it all up to the next key frame.
+// all that waits, so that what was late is live again; any other picture goes, and with it all up to the next key frame but repeat frames.
 func (q *queue) admit(f depay.Frame) bool {
 	if len(f.Data) > q.limit {
 		q.skip = q.video
 		return false
+	}
+	if q.video && repeats(f) {
+		return !q.full(f)
 	}
 	if q.video && !f.Key && (q.skip || q.full(f)) {
 		q.skip = true

@@ -7,10 +7,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/depay/vp8"
 )
 
 func picture(pts int64, key bool) depay.Frame {
-	return depay.Frame{Codec: depay.VP8, PTS: pts, Key: key, Data: make([]byte, 100)}
+	f := depay.Frame{Codec: depay.VP8, PTS: pts, Key: key, Data: make([]byte, 100)}
+	if key {
+		f.Width, f.Height = 640, 480
+	}
+	return f
 }
 
 func popAll(q *queue) (pts []int64) {
@@ -27,28 +32,73 @@ func popAll(q *queue) (pts []int64) {
 func TestQueueDropsVideoUpToTheNextKeyFrame(t *testing.T) {
 	q := newQueue(true)
 	for i := range int64(MaxVideoFrames) {
-		kept, open := q.push(picture(i, i == 0))
-		require.True(t, kept && open)
+		skips, open := q.push(picture(i, i == 0))
+		require.True(t, !skips && open)
 	}
-	kept, open := q.push(picture(100, false))
-	require.False(t, kept, "no room")
+	skips, open := q.push(picture(100, false))
+	require.True(t, skips, "no room")
 	require.True(t, open)
 	q.pop()
-	kept, _ = q.push(picture(101, false))
-	require.False(t, kept, "there is room, but it refers to what was dropped")
-	kept, _ = q.push(picture(102, true))
-	require.True(t, kept)
-	kept, _ = q.push(picture(103, true))
-	require.True(t, kept, "a key frame takes the place of all that waits")
-	require.Equal(t, QueueStats{In: MaxVideoFrames + 4, Dropped: MaxVideoFrames + 2, Queued: 1, Bytes: 100}, q.snapshot())
-	require.Equal(t, []int64{103}, popAll(q))
+	skips, _ = q.push(picture(101, false))
+	require.True(t, skips, "there is room, but it refers to what was dropped")
+	skips, _ = q.push(picture(102, true))
+	require.False(t, skips, "a key frame takes the place of all that waits")
+	skips, _ = q.push(picture(103, true))
+	require.False(t, skips)
+	require.Equal(t, QueueStats{
+		In: MaxVideoFrames + 4, Dropped: MaxVideoFrames + 2, Repeats: 1, Queued: 2, Bytes: 200,
+	}, q.snapshot())
+	require.Equal(t, []int64{102, 103}, popAll(q))
+}
+
+// TestQueueRepeatsThePicture keeps ffmpeg supplied when pictures are dropped and no key frame comes.
+func TestQueueRepeatsThePicture(t *testing.T) {
+	q := newQueue(true)
+	for i := range int64(MaxVideoFrames + 1) {
+		q.push(picture(i, i == 0))
+	}
+	for range 5 {
+		q.pop()
+	}
+	filler := depay.Frame{Codec: depay.VP8, Filler: true, PTS: 101, Data: []byte("filler")}
+	for _, f := range []depay.Frame{picture(100, false), filler, picture(102, false)} {
+		skips, _ := q.push(f)
+		require.True(t, skips)
+	}
+	for range MaxVideoFrames - 5 {
+		q.pop()
+	}
+	for _, pts := range []int64{100, 101, 102} {
+		f, ok := q.pop()
+		require.True(t, ok)
+		require.Equal(t, pts, f.PTS)
+		require.True(t, f.Filler)
+		if pts != 101 {
+			require.Equal(t, vp8.AppendRepeat(nil, vp8.RepeatOptions{Width: 640, Height: 480}), f.Data)
+		}
+	}
+	require.EqualValues(t, 3, q.snapshot().Dropped)
+	require.EqualValues(t, 2, q.snapshot().Repeats)
+}
+
+func TestQueueWithoutRoomForFillersSkipsNothing(t *testing.T) {
+	q := newQueue(true)
+	for i := range int64(MaxVideoFrames) {
+		q.push(picture(i, i == 0))
+	}
+	skips, _ := q.push(depay.Frame{Codec: depay.VP8, Filler: true, PTS: 100, Data: []byte("filler")})
+	require.False(t, skips, "nothing refers to a repeat frame")
+	q.pop()
+	skips, _ = q.push(picture(101, false))
+	require.False(t, skips)
+	require.EqualValues(t, 1, q.snapshot().Dropped)
 }
 
 func TestQueueDropsTheOldestSound(t *testing.T) {
 	q := newQueue(false)
 	for i := range int64(MaxAudioFrames + 3) {
-		kept, open := q.push(depay.Frame{Codec: depay.Opus, PTS: i, Data: []byte{1}})
-		require.True(t, kept && open)
+		skips, open := q.push(depay.Frame{Codec: depay.Opus, PTS: i, Data: []byte{1}})
+		require.True(t, !skips && open)
 	}
 	require.EqualValues(t, 3, q.snapshot().Dropped)
 	pts := popAll(q)
@@ -58,15 +108,15 @@ func TestQueueDropsTheOldestSound(t *testing.T) {
 
 func TestQueueIsBoundedInBytes(t *testing.T) {
 	video, audio := newQueue(true), newQueue(false)
-	kept, _ := video.push(depay.Frame{Key: true, Data: make([]byte, MaxVideoBytes+1)})
-	require.False(t, kept)
-	kept, _ = video.push(picture(1, false))
-	require.False(t, kept, "it refers to the one that was too large")
-	kept, _ = audio.push(depay.Frame{Data: make([]byte, MaxAudioBytes+1)})
-	require.False(t, kept)
+	skips, _ := video.push(depay.Frame{Key: true, Data: make([]byte, MaxVideoBytes+1)})
+	require.True(t, skips)
+	skips, _ = video.push(picture(1, false))
+	require.True(t, skips, "it refers to the one that was too large")
+	require.Zero(t, video.snapshot().Queued, "nothing was shown that could be repeated")
+	audio.push(depay.Frame{Data: make([]byte, MaxAudioBytes+1)})
+	require.EqualValues(t, 1, audio.snapshot().Dropped)
 	for range 10 {
-		kept, _ = audio.push(depay.Frame{Data: make([]byte, MaxAudioBytes/3)})
-		require.True(t, kept)
+		audio.push(depay.Frame{Data: make([]byte, MaxAudioBytes/3)})
 	}
 	require.Equal(t, 3, audio.snapshot().Queued)
 	require.LessOrEqual(t, audio.snapshot().Bytes, MaxAudioBytes)
