@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	udpBuffer     = 1 << 20 // bytes, each way: bursts of key frames from many publishers
+	udpBuffer     = 4 << 20 // bytes, each way: bursts of key frames from many publishers, while this process waits for a core
 	tcpReadQueue  = 64      // packets
 	tcpWriteQueue = 1 << 20 // bytes; a peer that does not read loses packets instead of stopping others
 	portAttempts  = 10
