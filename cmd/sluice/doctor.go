@@ -76,5 +76,5 @@ func examine(ctx context.Context, cfg Config) []finding {
 	findings = append(findings, checkExposure(cfg))
 	findings = append(findings, checkCandidates(cfg)...)
 	findings = append(findings, checkData(cfg)...)
-	return append(findings, checkInotify("/proc/sys/fs/inotify"), checkFiles(), checkTime())
+	return append(findings, checkInotify("/proc/sys/fs/inotify"), checkSocketBuffer("/proc/sys/net/core"), checkFiles(), checkTime())
 }

@@ -16,6 +16,7 @@ const (
 	wantInotifyInstances = 128
 	wantInotifyWatches   = 8192
 	wantOpenFiles        = 4096
+	wantSocketBuffer     = 4 << 20 // bytes: what the media socket asks for
 )
 
 // checkData looks whether the data directory can be written, takes hard
@@ -81,6 +82,17 @@ func checkInotify(proc string) finding {
 		return look("inotify", state, mend)
 	}
 	return fine("inotify", "%s", state)
+}
+
+// checkSocketBuffer reads from a directory of proc how much the kernel grants a socket.
+func checkSocketBuffer(proc string) finding {
+	granted := readNumber(proc + "/rmem_max")
+	state := fmt.Sprintf("up to %d KiB", granted>>10)
+	if granted < wantSocketBuffer {
+		return look("UDP buffer", state, "Media of many publishers may be lost while the machine is busy: "+
+			"sysctl net.core.rmem_max=4194304 net.core.wmem_max=4194304 (and in /etc/sysctl.d to keep it; in a container: on the host).")
+	}
+	return fine("UDP buffer", "%s", state)
 }
 
 // readNumber returns the number in a file, 0 when there is none.

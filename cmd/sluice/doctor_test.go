@@ -91,13 +91,17 @@ func TestDoctorFFmpegWithoutCodecs(t *testing.T) {
 
 func TestDoctorSystem(t *testing.T) {
 	proc := t.TempDir()
-	for file, n := range map[string]string{"max_user_instances": "1\n", "max_user_watches": "2\n"} {
+	for file, n := range map[string]string{"max_user_instances": "1\n", "max_user_watches": "2\n", "rmem_max": "212992\n"} {
 		require.NoError(t, os.WriteFile(filepath.Join(proc, file), []byte(n), 0o600))
 	}
 	got := checkInotify(proc)
 	require.Equal(t, markLook, got.mark)
 	require.Equal(t, "1 instances, 2 watches", got.state)
 	require.Contains(t, got.mend, "sysctl")
+	got = checkSocketBuffer(proc)
+	require.Equal(t, markLook, got.mark)
+	require.Equal(t, "up to 208 KiB", got.state)
+	require.Contains(t, got.mend, "sysctl net.core.rmem_max=4194304")
 }
 
 func TestDoctorCandidates(t *testing.T) {
