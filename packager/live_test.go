@@ -143,6 +143,9 @@ func TestKilledEncoderAndNextEpoch(t *testing.T) {
 	enc.fragments("1", 5)
 	require.NoError(t, e.End()) // the audio has nothing of the third segment
 	require.NoError(t, e.End())
+	m, _ := b.manifest("/live/cam/manifest.mpd")
+	require.Len(t, m.Periods, 1)
+	require.Nil(t, m.Periods[0].Duration, "players take it for the end of the stream while no other follows")
 
 	b.clock.Advance(10 * time.Second)
 	second, err := tl.BeginEpoch(EpochOptions{Renditions: ladder})
@@ -165,7 +168,7 @@ func TestKilledEncoderAndNextEpoch(t *testing.T) {
 			require.Equal(t, string(last.bytes[:end]), b.body("/live/cam/"+segments[2].URI))
 		}
 	}
-	m, _ := b.manifest("/live/cam/manifest.mpd")
+	m, _ = b.manifest("/live/cam/manifest.mpd")
 	require.Len(t, m.Periods, 2)
 	require.Equal(t, 5*time.Second, time.Duration(*m.Periods[0].Duration))
 	require.Equal(t, 5*time.Second, time.Duration(*m.Periods[1].Start))

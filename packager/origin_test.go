@@ -148,6 +148,10 @@ func TestSegmentAtTheEdgeIsWaitedFor(t *testing.T) {
 		e.take("1")
 		require.Equal(t, 200, <-got)
 		require.Equal(t, edgeWait, time.Since(begin))
+
+		require.NoError(t, e.End()) // between two epochs a player still counts on
+		require.Equal(t, 404, b.get("/live/cam/"+e.Name()+"/90p-2.m4s").Code)
+		require.Equal(t, 2*edgeWait, time.Since(begin))
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 type snapshot struct {
 	documents map[string]*document // by file name
 	newest    map[string]int64     // by rendition: number of its newest segment
-	epoch     string               // the running epoch, empty between two
+	epoch     string               // the newest epoch, empty once the stream has ended
 	ready     bool                 // every rendition can be played
 	ended     bool
 	changed   chan struct{} // closed when a newer snapshot is there
@@ -68,7 +68,7 @@ func (t *Timeline) publish() {
 		ended:     t.ended,
 		changed:   make(chan struct{}),
 	}
-	if n := len(t.epochs); n > 0 && !t.epochs[n-1].ended {
+	if n := len(t.epochs); n > 0 && !t.ended {
 		next.epoch = t.epochs[n-1].name
 		for _, k := range t.epochs[n-1].tracks {
 			next.newest[k.ID] = t.epochs[n-1].base - 1

@@ -18,11 +18,13 @@ func presentationRules() []history[*presentation] {
 	}
 }
 
-// eachSlot calls do for every segment that the MPD visited at some time made available by then, each URL once.
+// eachSlot calls do for every segment that the MPD visited at some time made available by then, each URL once. The last MPD
+// that has a period knows its end: what an earlier one promised beyond it, for an encoder that died, is not a segment.
 func (d *presentation) eachSlot(do func(s stream, at slot, url string)) {
 	seen := make(map[string]bool)
+	ends := make(map[string]time.Duration)
 	var later []byte
-	for i := len(d.manifests) - 1; i >= 0; i-- { // the last that has a period knows its end
+	for i := len(d.manifests) - 1; i >= 0; i-- {
 		m := d.manifests[i]
 		if bytes.Equal(m.visit.Body, later) {
 			continue // it made no more available than the later visit
@@ -32,7 +34,16 @@ func (d *presentation) eachSlot(do func(s stream, at slot, url string)) {
 		if m.dynamic() {
 			until = m.visit.At.Sub(m.AvailabilityStartTime)
 		}
+		for _, p := range m.Periods {
+			if _, known := ends[p.ID]; p.Duration > 0 && !known {
+				ends[p.ID] = time.Duration(p.Start + p.Duration)
+			}
+		}
 		m.each(func(s stream) {
+			until := until
+			if end, known := ends[s.period.ID]; known {
+				until = min(until, end)
+			}
 			for _, at := range s.slots(until) {
 				if url := s.url(at.number); !seen[url] {
 					seen[url] = true

@@ -212,6 +212,19 @@ func dashExamples() []example {
 	}
 }
 
+// An encoder that dies cuts a period short, which its MPD cannot have told in advance.
+func TestPeriodCutShort(t *testing.T) {
+	visits := fixture()
+	for i := range visits {
+		if v := &visits[i]; v.is(".mpd") && after(v, 2*restart) && !after(v, 2*restart+4) {
+			v.Body = mpd(restart, false)
+		}
+	}
+	beyond := Visit{At: zero.Add((2*restart + 3) * time.Second), URL: base + "aaaa/180p-15.m4s", Status: http.StatusNotFound, Header: headers("180p-15.m4s")}
+	beyond.Header.Set("Cache-Control", "no-store")
+	require.Empty(t, CheckDASH(append(visits, beyond), Options{}))
+}
+
 func TestFixtureIsSound(t *testing.T) {
 	require.Empty(t, CheckHLS(fixture(), Options{}))
 	require.Empty(t, CheckDASH(fixture(), Options{}))

@@ -1,0 +1,155 @@
+package packager
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/sluice-live/sluice/packager/dash"
+)
+
+// representation describes the rung; template says where its segments are.
+func (r rung) representation(template dash.SegmentTemplate) dash.Representation {
+	rep := dash.Representation{
+		ID: r.ID, Codecs: r.init.Codec, Bandwidth: r.bandwidth, MimeType: "audio/mp4",
+		Template: &template,
+	}
+	if r.Video {
+		rep.MimeType, rep.SAR = "video/mp4", "1:1"
+		rep.Width, rep.Height, rep.FrameRate = r.init.Width, r.init.Height, frameRate(r.FPS)
+		return rep
+	}
+	rep.AudioSamplingRate = r.init.SampleRate
+	rep.AudioChannels = []dash.Descriptor{{Scheme: dash.SchemeChannels, Value: strconv.Itoa(r.init.Channels)}}
+	return rep
+}
+
+// frameRate writes a rate as DASH does, ISO/IEC 23009-1 §5.3.7.2: whole, or over 1001 as television has it.
+func frameRate(fps float64) string {
+	if whole := math.Round(fps); math.Abs(fps-whole) < 1e-3 {
+		return strconv.Itoa(int(whole))
+	}
+	return strconv.Itoa(int(math.Round(fps*1.001))*1000) + "/1001"
+}
+
+// adaptationSets sorts representations into one set for the pictures and one for the sound, with ids that never change.
+func adaptationSets(rungs []rung, template func(rung) dash.SegmentTemplate) []dash.AdaptationSet {
+	main := []dash.Descriptor{{Scheme: dash.SchemeRole, Value: "main"}}
+	video := dash.AdaptationSet{ID: 1, ContentType: "video", MimeType: "video/mp4", SegmentAlignment: true, StartWithSAP: 1, Roles: main}
+	audio := dash.AdaptationSet{ID: 2, ContentType: "audio", MimeType: "audio/mp4", Lang: language, SegmentAlignment: true, StartWithSAP: 1, Roles: main}
+	for _, r := range rungs {
+		set := &audio
+		if r.Video {
+			set = &video
+			set.MaxWidth, set.MaxHeight = max(set.MaxWidth, r.init.Width), max(set.MaxHeight, r.init.Height)
+		}
+		set.Representations = append(set.Representations, r.representation(template(r)))
+	}
+	var sets []dash.AdaptationSet
+	for _, set := range []dash.AdaptationSet{video, audio} {
+		if len(set.Representations) > 0 {
+			sets = append(sets, set)
+		}
+	}
+	return sets
+}
+
+// mpd describes the epochs as Periods. It changes with the set of epochs, not with each segment: players count by the clock.
+func (t *Timeline) mpd() dash.MPD {
+	m := dash.MPD{
+		Type:                  dash.Dynamic,
+		AvailabilityStartTime: t.ast,
+		PublishTime:           t.nextPublish(),
+		MinBufferTime:         dash.Duration(t.p.opts.Segment),
+		MaxSegmentDuration:    dash.Duration(t.p.opts.Segment + t.p.opts.Part),
+		UTCTimings: []dash.Descriptor{
+			{Scheme: dash.SchemeISO, Value: timePath},
+			{Scheme: dash.SchemeXSDate, Value: timePath},
+		},
+	}
+	m.Periods = t.periods()
+	if t.ended {
+		m.Type = dash.Static
+		m.MediaPresentationDuration = dash.Duration(t.end)
+		return m
+	}
+	m.MinimumUpdatePeriod = dash.Duration(t.p.opts.Segment)
+	m.TimeShiftBufferDepth = dash.Duration(t.p.opts.Window)
+	m.SuggestedPresentationDelay = dash.Duration(t.p.opts.Segment * 5 / 2)
+	return m
+}
+
+// periods are the epochs that can be played, one after the other. The end of the last is known only once the stream has
+// ended: dash.js takes a last Period with a duration for the end of everything and plays nothing that is announced later.
+func (t *Timeline) periods() (all []dash.Period) {
+	var end time.Duration
+	closeLast := func() {
+		if n := len(all); n > 0 {
+			all[n-1].Duration = dash.Duration(end) - all[n-1].Start
+		}
+	}
+	for _, e := range t.epochs {
+		rungs := e.rungs()
+		if len(rungs) == 0 {
+			continue
+		}
+		if e.begin() > end {
+			all = nil // the DASH-IF timing model knows no hole between Periods: what lies before one is not listed
+		}
+		closeLast()
+		all, end = append(all, e.period(rungs)), e.begin()+e.end
+	}
+	if t.ended {
+		closeLast()
+	}
+	return all
+}
+
+// nextPublish is now, later than what was published before.
+func (t *Timeline) nextPublish() time.Time {
+	now := t.p.opts.Wall().UTC().Truncate(time.Millisecond)
+	if !now.After(t.published) {
+		now = t.published.Add(time.Millisecond)
+	}
+	t.published = now
+	return now
+}
+
+// period describes the epoch. While the stream lives its begin never moves; of an ended stream it begins with what is left.
+func (e *Epoch) period(rungs []rung) dash.Period {
+	first, skip := e.base, time.Duration(0)
+	if e.timeline.ended {
+		first, skip = e.firstListed()
+	}
+	p := dash.Period{ID: strconv.FormatInt(e.disc, 10), Start: dash.Duration(e.begin() + skip)}
+	p.AdaptationSets = adaptationSets(rungs, func(r rung) dash.SegmentTemplate {
+		scale := uint64(r.init.Timescale)
+		return dash.SegmentTemplate{
+			Timescale:              r.init.Timescale,
+			PresentationTimeOffset: inTicks(skip, scale),
+			Duration:               inTicks(e.timeline.p.opts.Segment, scale),
+			StartNumber:            uint64(first),
+			Media:                  e.name + "/$RepresentationID$-$Number$.m4s",
+			Initialization:         e.name + "/$RepresentationID$-init.mp4",
+		}
+	})
+	return p
+}
+
+// firstListed is the first segment of the epoch that is still listed, and where it starts from the epoch's zero.
+func (e *Epoch) firstListed() (msn int64, start time.Duration) {
+	for _, l := range e.timeline.listings {
+		for _, s := range l.segments {
+			if s.epoch == e && !s.Gap {
+				return s.MSN, ticks(s.Start, s.Timescale)
+			}
+		}
+	}
+	return e.base, 0
+}
+
+// inTicks converts a duration of at most some days, to the nearest tick.
+func inTicks(d time.Duration, scale uint64) uint64 {
+	whole, rest := uint64(d/time.Second), uint64(d%time.Second)
+	return whole*scale + (rest*scale+uint64(time.Second)/2)/uint64(time.Second)
+}
