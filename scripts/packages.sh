@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the other scripts: installs what a fresh Debian or Ubuntu lacks.
 
 # need COMMAND PACKAGE…: makes sure that COMMAND exists, from PACKAGE….
@@ -5,16 +6,17 @@ need() {
 	local command=$1
 	shift
 	command -v "$command" >/dev/null 2>&1 && return 0
-	echo "Installing $* (for $command) …" >&2
-	local sudo=""
-	[ "$(id -u)" = 0 ] || sudo=sudo
-	if ! command -v apt-get >/dev/null 2>&1; then
-		echo "$command is missing and this is not a Debian or Ubuntu system: install $* by hand and try again." >&2
+	local sudo=() tool
+	[ "$(id -u)" = 0 ] || sudo=(sudo)
+	for tool in apt-get "${sudo[@]}"; do
+		command -v "$tool" >/dev/null 2>&1 && continue
+		echo "$command is missing and cannot be installed without $tool: install $* by hand and try again." >&2
 		return 1
-	fi
-	[ -n "${apt_updated:-}" ] || $sudo apt-get update -qq >&2
+	done
+	echo "Installing $* (for $command) …" >&2
+	[ -n "${apt_updated:-}" ] || "${sudo[@]}" apt-get update -qq >&2
 	apt_updated=yes
-	$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+	"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 
 # need_go: Go cannot be had new enough from every Debian: only checked.

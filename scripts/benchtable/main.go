@@ -1,5 +1,5 @@
 // Command benchtable reads what `go test -bench` prints, prints it as a table, and writes it as JSON to the file named by
-// its only argument. Lines that are no result pass through to standard error, so that a failure is seen.
+// its only argument. All lines also pass through to standard error, so that progress and failures are seen.
 package main
 
 import (
@@ -47,11 +47,12 @@ func main() {
 	}
 }
 
-func read(in io.Reader, other io.Writer) (results []result, failed bool) {
+func read(in io.Reader, through io.Writer) (results []result, failed bool) {
 	lines := bufio.NewScanner(in)
 	pkg := ""
 	for lines.Scan() {
 		line := lines.Text()
+		fmt.Fprintln(through, line)
 		if name, ok := strings.CutPrefix(line, "pkg: "); ok {
 			pkg = name
 			continue
@@ -61,7 +62,6 @@ func read(in io.Reader, other io.Writer) (results []result, failed bool) {
 			continue
 		}
 		failed = failed || strings.HasPrefix(line, "FAIL") || strings.HasPrefix(line, "--- FAIL")
-		fmt.Fprintln(other, line)
 	}
 	return results, failed
 }
