@@ -22,15 +22,6 @@ func (l *loader) printConfig() string {
 	})
 }
 
-// sampleConfig returns a configuration file of all keys at their defaults,
-// each under its help.
-func sampleConfig() string {
-	cfg := DefaultConfig()
-	return "# The configuration of sluice, every key at its default.\n" +
-		"# sluice serve --config sluice.sample.yaml\n\n" +
-		renderYAML(cfg.keys(), func(k key, n *yaml.Node) { n.HeadComment = k.help + " (" + string(k.kind) + ")" })
-}
-
 // renderYAML writes the keys as nested mappings; comment may put comments on
 // a key's node.
 func renderYAML(keys []key, comment func(key, *yaml.Node)) string {
@@ -77,21 +68,6 @@ func child(root *yaml.Node, name string) *yaml.Node {
 	m := &yaml.Node{Kind: yaml.MappingNode}
 	root.Content = append(root.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: name}, m)
 	return m
-}
-
-// configTable returns the keys as README's table.
-func configTable() string {
-	cfg := DefaultConfig()
-	var b strings.Builder
-	b.WriteString("| key | value | default | meaning |\n|---|---|---|---|\n")
-	for _, k := range cfg.keys() {
-		byDefault := ""
-		if v := k.value.text(); v != "" {
-			byDefault = "`" + v + "`"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.name, k.kind, byDefault, k.help)
-	}
-	return b.String()
 }
 
 // serveHelp is the text of sluice serve --help.

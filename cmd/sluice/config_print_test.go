@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -68,4 +69,28 @@ func TestReadmeHasTheConfigTable(t *testing.T) {
 	_, after, ok2 := strings.Cut(rest, end)
 	require.True(t, ok && ok2, "README.md must have the lines %s and %s", begin, end)
 	requireGolden(t, file, before+begin+configTable()+end+after)
+}
+
+// sampleConfig returns a configuration file of all keys at their defaults,
+// each under its help.
+func sampleConfig() string {
+	cfg := DefaultConfig()
+	return "# The configuration of sluice, every key at its default.\n" +
+		"# sluice serve --config sluice.sample.yaml\n\n" +
+		renderYAML(cfg.keys(), func(k key, n *yaml.Node) { n.HeadComment = k.help + " (" + string(k.kind) + ")" })
+}
+
+// configTable returns the keys as README's table.
+func configTable() string {
+	cfg := DefaultConfig()
+	var b strings.Builder
+	b.WriteString("| key | value | default | meaning |\n|---|---|---|---|\n")
+	for _, k := range cfg.keys() {
+		byDefault := ""
+		if v := k.value.text(); v != "" {
+			byDefault = "`" + v + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.name, k.kind, byDefault, k.help)
+	}
+	return b.String()
 }
