@@ -47,12 +47,15 @@ func (a *audioTrack) push(p packet) {
 		return
 	}
 	f := Frame{PTS: a.d.pts(p.instant, Opus), Duration: duration, Data: p.payload}
-	if f.PTS+f.Duration > 0 && f.PTS+f.Duration <= a.end {
+	switch end := f.PTS + f.Duration; {
+	case end <= 0:
+		a.stats.drop(DropBeforeZero, 1)
+	case end <= a.end:
 		a.emitLate(f)
 		a.d.clock.tooLate(Audio, p.instant)
-		return
+	default:
+		a.emitSound(f)
 	}
-	a.emitSound(f)
 }
 
 // emitLate drops a packet that is wholly covered by what was emitted. To stamp it forward would only delay all that follow:
@@ -62,24 +65,19 @@ func (a *audioTrack) emitLate(f Frame) {
 	if f.PTS < max(a.heard-rounding, 0) {
 		return
 	}
-	a.heard = f.PTS + f.Duration
+	a.last, a.heard = max(a.last, f.PTS), f.PTS+f.Duration
 	f.Codec, f.Late, f.Data = a.codec, true, bytes.Clone(f.Data)
 	a.emit(f)
 }
 
 // emitSound emits a packet whose time has not been emitted yet, and silence before it.
 func (a *audioTrack) emitSound(f Frame) {
-	switch {
-	case f.PTS+f.Duration <= 0:
-		a.stats.drop(DropBeforeZero, 1)
-		return
-	case f.PTS-a.end > f.Duration+concealable:
+	if f.PTS-a.end > f.Duration+concealable {
 		a.fill(f.PTS + rounding)
 	}
 	f.Data = bytes.Clone(f.Data)
 	a.end = f.PTS + f.Duration
-	a.heard = a.end
-	a.pass(f)
+	a.heard = a.pass(f) + f.Duration
 }
 
 // fill emits silence as long as it ends by that time.

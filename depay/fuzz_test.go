@@ -75,18 +75,23 @@ func FuzzDepacketizer(f *testing.F) {
 	f.Add(session(0))
 	f.Add(session(3))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		last := [kinds]int64{-1, -1}
+		last, received := [kinds]int64{-1, -1}, [kinds]int64{-1, -1}
 		emitted := [kinds]uint64{}
 		d, err := New(Options{Video: VP8, Audio: Opus, Emit: func(f Frame) {
 			k := Video
 			if f.Codec == Opus {
 				k = Audio
 			}
-			if f.PTS <= last[k] || len(f.Data) == 0 {
-				t.Fatalf("%v frame %+v after PTS %d", k, f, last[k])
+			if !f.Filler && f.PTS <= received[k] || !f.Late && f.PTS <= last[k] || len(f.Data) == 0 {
+				t.Fatalf("%v frame %+v after PTS %d, received %d", k, f, last[k], received[k])
 			}
-			last[k] = f.PTS
-			emitted[k]++
+			if !f.Filler {
+				received[k] = f.PTS
+			}
+			if !f.Late {
+				last[k] = f.PTS
+				emitted[k]++
+			}
 		}})
 		if err != nil {
 			t.Fatal(err)

@@ -41,8 +41,8 @@ func (t *track) count(v verdict) {
 	}
 }
 
-// pass emits a frame of the publisher at that time, or directly after the newest if that is later.
-func (t *track) pass(f Frame) {
+// pass emits a frame of the publisher at that time, or directly after the newest if that is later, and returns its PTS.
+func (t *track) pass(f Frame) int64 {
 	if f.PTS <= t.last {
 		f.PTS = t.last + 1
 		t.stats.Stamped++
@@ -50,6 +50,7 @@ func (t *track) pass(f Frame) {
 	t.stats.FramesIn++
 	t.stats.FramesOut++
 	t.send(f)
+	return f.PTS
 }
 
 // fillWith emits a frame that was made here.
