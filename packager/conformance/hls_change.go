@@ -7,6 +7,7 @@ func changeRules() []change[*playlist] {
 	return []change[*playlist]{
 		{"rfc8216bis §6.2.1 target duration never changes", checkTargetStays},
 		{"rfc8216bis §6.2.2 media sequence never falls", checkSequenceGrows},
+		{"HLS authoring 8.11 window", checkWindow},
 		{"rfc8216bis §6.2.1 segments stay as listed", checkSegmentsStay},
 		{"rfc8216bis §6.2.2 discontinuity sequence counts what left", checkDiscontinuitiesCount},
 		{"rfc8216bis §4.4.3.4 nothing after EXT-X-ENDLIST", checkEndIsFinal},
@@ -24,6 +25,22 @@ func checkTargetStays(before, after *playlist) string {
 func checkSequenceGrows(before, after *playlist) string {
 	if after.first() < before.first() || after.end() < before.end() {
 		return fmt.Sprintf("segments %d to %d became %d to %d", before.first(), before.end()-1, after.first(), after.end()-1)
+	}
+	return ""
+}
+
+// checkWindow wants six segments and three target durations (rfc8216bis §6.2.2) once segments have begun to leave. Before
+// that a list is as short as the stream, or as the rendition that joined it later.
+func checkWindow(before, after *playlist) string {
+	if !after.live() || after.first() <= before.first() {
+		return ""
+	}
+	total := 0.0
+	for _, s := range after.segments {
+		total += s.duration
+	}
+	if len(after.segments) < 6 || total < 3*after.target() {
+		return fmt.Sprintf("%d segments, %.1f s", len(after.segments), total)
 	}
 	return ""
 }

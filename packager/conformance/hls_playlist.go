@@ -19,7 +19,6 @@ func playlistRules() []rule[*playlist] {
 		{"rfc8216bis §4.4.3.5 EXT-X-PLAYLIST-TYPE", checkType},
 		{"rfc8216bis §4.4.4.6 EXT-X-PROGRAM-DATE-TIME", checkDates},
 		{"rfc8216bis §6.2.1 dates agree with durations", checkDatesAgree},
-		{"HLS authoring 8.11 window", checkWindow},
 		{"HLS authoring 8.20 EXT-X-MAP", checkMap},
 		{"HLS authoring 9.12 EXT-X-INDEPENDENT-SEGMENTS in one place", checkIndependentOnce},
 	}
@@ -119,21 +118,6 @@ func checkDatesAgree(p *playlist) string {
 		if !expected.IsZero() {
 			expected = expected.Add(time.Duration(s.duration * float64(time.Second)))
 		}
-	}
-	return ""
-}
-
-// checkWindow wants six segments and three target durations (rfc8216bis §6.2.2) once segments have begun to leave.
-func checkWindow(p *playlist) string {
-	if !p.live() || p.first() == 0 {
-		return ""
-	}
-	total := 0.0
-	for _, s := range p.segments {
-		total += s.duration
-	}
-	if len(p.segments) < 6 || total < 3*p.target() {
-		return fmt.Sprintf("%d segments, %.1f s", len(p.segments), total)
 	}
 	return ""
 }

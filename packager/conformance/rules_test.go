@@ -119,7 +119,7 @@ func hlsExamples() []example {
 		{"rfc8216bis §4.4.4.6 EXT-X-PROGRAM-DATE-TIME", edit("180p.m3u8", 0, ":00.000Z", ":00Z")},
 		{"rfc8216bis §4.4.4.6 EXT-X-PROGRAM-DATE-TIME", edit("180p.m3u8", 30, "#EXT-X-PROGRAM-DATE-TIME:2026-11-20T19:45:30.000Z\n", "")},
 		{"rfc8216bis §6.2.1 dates agree with durations", edit("180p.m3u8", 0, ":10.000Z", ":10.050Z")},
-		{"HLS authoring 8.11 window", edit("180p.m3u8", 0, "SEQUENCE:0\n", "SEQUENCE:7\n")},
+		{"HLS authoring 8.11 window", edit("180p.m3u8", 0, "TARGETDURATION:2", "TARGETDURATION:9")},
 		{"HLS authoring 8.20 EXT-X-MAP", edit("180p.m3u8", 0, "#EXT-X-MAP:URI=\"aaaa/180p-init.mp4\"\n", "")},
 		{"HLS authoring 9.12 EXT-X-INDEPENDENT-SEGMENTS in one place", edit("180p.m3u8", 0, "#EXT-X-VERSION", "#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-VERSION")},
 
