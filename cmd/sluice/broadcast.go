@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,9 +38,11 @@ type broadcast struct {
 	started  time.Time
 	timeline *packager.Timeline
 
-	publisher *feed         // nil while nobody publishes
-	away      time.Time     // since when nobody publishes
-	encoding  *encoding     // nil while no ffmpeg runs
+	publisher *feed       // nil while nobody publishes
+	away      time.Time   // since when nobody publishes
+	encoding  *encoding   // nil while no ffmpeg runs
+	videoIn   depay.Codec // what the newest encoding reads, which viewers have had from then on
+	audioIn   depay.Codec
 	source    *sourceWriter // nil when nothing is recorded
 	failures  int           // of ffmpeg in a row
 	retryAt   time.Time     // when the next ffmpeg starts, while encoding is nil
@@ -116,7 +119,7 @@ func (b *broadcast) carry(ctx context.Context) error {
 	}
 }
 
-// take makes p the publisher. The encoding goes on when it can read the same tracks; otherwise a new one begins.
+// take makes p the publisher. An encoding that runs goes on with its fillers until something is heard of p.
 func (b *broadcast) take(p *ingest.Publisher) {
 	b.leave(time.Now())
 	b.publisher = &feed{Publisher: p}
@@ -130,24 +133,31 @@ func (b *broadcast) take(p *ingest.Publisher) {
 		}
 	}
 	b.log.Info("publisher has come", "session", p.ID(), "video", video, "audio", audio)
-	if b.encoding != nil && !b.encoding.reads(video, audio) {
-		b.endEncoding()
-	}
 	if b.encoding == nil {
-		b.retryAt = time.Time{}
-		b.failures = 0
+		b.retryAt, b.failures = time.Time{}, 0
+		b.encode()
 	}
-	b.encode(video, audio)
 }
 
-// encode starts an encoding unless there is one. A failure to start counts like an early exit.
-func (b *broadcast) encode(video, audio depay.Codec) {
-	if b.encoding != nil {
-		return
+// hear sees to the first packet of a publisher: the encoding goes on with it, or another begins that reads its tracks.
+func (b *broadcast) hear() {
+	b.publisher.media = true
+	if b.encoding != nil && !b.encoding.reads(b.publisher.codecs()) {
+		b.endEncoding()
+		b.encode()
 	}
-	e, err := b.service.startEncoding(b, video, audio)
+}
+
+// encode starts an encoding. A failure to start counts like an early exit.
+//
+// It reads the tracks of the publisher and all those that viewers have had: fillers carry on what this publisher does not
+// send, because players wait for ever for a rendition that they have begun to play and that has nothing any more.
+func (b *broadcast) encode() {
+	video, audio := b.publisher.codecs()
+	b.videoIn, b.audioIn = cmp.Or(video, b.videoIn), cmp.Or(audio, b.audioIn)
+	e, err := b.service.startEncoding(b, b.videoIn, b.audioIn)
 	if err != nil {
-		e = failedEncoding(video, audio, err)
+		e = failedEncoding(b.videoIn, b.audioIn, err)
 	}
 	b.encoding = e
 }
@@ -167,7 +177,9 @@ func (b *broadcast) drain(kind depay.Kind, tap *ingest.Tap) {
 		return
 	}
 	for p, ok := tap.Next(); ok; p, ok = tap.Next() {
-		b.publisher.media = true
+		if !b.publisher.media {
+			b.hear()
+		}
 		b.encoding.push(kind, p)
 		p.Release()
 	}
@@ -187,9 +199,9 @@ func (b *broadcast) tick(now time.Time) (ended bool, err error) {
 	if b.publisher == nil && !b.away.IsZero() && now.Sub(b.away) >= b.service.cfg.Linger {
 		return true, nil
 	}
-	if b.encoding == nil && !b.retryAt.IsZero() && now.After(b.retryAt) {
+	if b.encoding == nil && !b.retryAt.IsZero() && !now.Before(b.retryAt) {
 		b.retryAt = time.Time{}
-		b.encode(b.publisher.codecs())
+		b.encode()
 		b.publisher.requestKeyFrame()
 	}
 	return false, nil
@@ -201,34 +213,33 @@ func (b *broadcast) leave(now time.Time) {
 		return
 	}
 	b.log.Info("publisher has left", "session", b.publisher.ID(), "reason", b.publisher.Err())
-	b.drainTaps()
+	if b.publisher.media {
+		b.drainTaps()
+	}
 	b.publisher.close()
 	b.publisher, b.away = nil, now
 	b.encoding.detach(now)
 	b.source.flush()
 }
 
-// encodingEnded sees to an ffmpeg that exited by itself: the next one after a pause, or the end when it never worked.
+// encodingEnded sees to an ffmpeg that exited by itself: the next one, at once if this one had worked, or the end when none
+// ever did. With nobody there it is fed fillers, so that the stream goes on for its viewers.
 func (b *broadcast) encodingEnded(cause error) error {
 	if cause == nil {
 		cause = errors.New("ffmpeg ended by itself")
 	}
-	steady := time.Since(b.encoding.began) > steadyAfter
-	b.endEncoding()
-	if steady {
-		b.failures = 0
+	pause := restartAfter << b.failures
+	if time.Since(b.encoding.began) > steadyAfter {
+		b.failures, pause = 0, 0
 	}
+	b.endEncoding()
 	b.failures++
 	if !b.timelineLives() || b.failures > maxRestarts {
 		return cause
 	}
-	pause := restartAfter << (b.failures - 1)
 	b.restarts++
 	b.log.Warn("ffmpeg has failed, starting it again", "error", cause, "in", pause)
 	b.retryAt = time.Now().Add(pause)
-	if b.publisher == nil {
-		b.retryAt = time.Time{} // whoever publishes next starts it
-	}
 	return nil
 }
 

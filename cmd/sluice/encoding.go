@@ -102,8 +102,9 @@ func (e *encoding) push(kind depay.Kind, p *ingest.Packet) {
 	}
 }
 
+// tick fills from the first packet of the broadcast on.
 func (e *encoding) tick(now time.Time) {
-	if e != nil && e.job != nil && (!e.zero.IsZero() || e.broadcast.publisher.heard()) {
+	if e != nil && e.job != nil && (e.broadcast.publisher.heard() || e.broadcast.timelineLives() || !e.zero.IsZero()) {
 		e.depay.Tick(now)
 	}
 }
@@ -114,7 +115,10 @@ func (e *encoding) detach(now time.Time) {
 	}
 }
 
-func (e *encoding) reads(video, audio depay.Codec) bool { return e.video == video && e.audio == audio }
+// reads tells whether the encoding has an input for each of the tracks.
+func (e *encoding) reads(video, audio depay.Codec) bool {
+	return (video == 0 || video == e.video) && (audio == 0 || audio == e.audio)
+}
 
 // exited receives once when ffmpeg has gone.
 func (e *encoding) exited() <-chan error {

@@ -38,6 +38,54 @@ func TestEncoderKilled(t *testing.T) {
 	requireRecordedTwice(t, s.recording("torn"), clipLength-2*time.Second)
 }
 
+// Publishers with other tracks follow one another: what is new begins a new epoch, what is not sent any more is filled.
+func TestTracksComeAndGo(t *testing.T) {
+	s := startService(t, "--ladder", smallRung, "--linger", "3s", "--window", "60s")
+	p := newPartPublisher(t, s, "mixed", false)
+	visits := watch(t, s, "mixed")
+	p.send()
+	s.waitState("mixed", "live", 10*time.Second)
+	time.Sleep(3 * time.Second)
+	p.stop()
+	for _, next := range []func() *publisher{
+		func() *publisher { return newPublisher(t, s, "mixed") },
+		func() *publisher { return newPartPublisher(t, s, "mixed", true) },
+	} {
+		p = next()
+		p.send()
+		time.Sleep(8 * time.Second)
+		p.stop()
+	}
+	s.waitState("mixed", "ended", 15*time.Second)
+	seen := visits()
+
+	requireConformant(t, seen)
+	requireTwoEpochs(t, seen, "audio")
+	requireDecodes(t, seen, 1+2)
+	require.Zero(t, s.metric(`sluice_gaps_total{stream="mixed"}`))
+}
+
+// Neither hls.js nor dash.js needs to begin anew when ffmpeg is killed.
+func TestPlayersOutliveEncoder(t *testing.T) {
+	s := startService(t, "--ladder", smallRung, "--linger", "2s")
+	p := newPublisher(t, s, "torn")
+	p.rounds = 5
+	p.send()
+	s.waitState("torn", "live", 10*time.Second)
+	browser := startBrowser(t)
+	for _, protocol := range []string{"dash", "hls"} { // dash.js takes a stream of a single Period differently: it is the first
+		t.Run(protocol, func(t *testing.T) {
+			viewer := browser.open(s.base + "/watch/torn?protocol=" + protocol)
+			viewer.requirePlaying(3 * time.Second)
+			killEncoder(t, s)
+			viewer.requirePlaying(15 * time.Second)
+			require.NotContains(t, viewer.log.String(), "player failed")
+			viewer.run("window.close()", nil)
+		})
+	}
+	p.stop()
+}
+
 // killEncoder ends the service's ffmpeg as kill -9 does.
 func killEncoder(t *testing.T, s *service) {
 	t.Helper()

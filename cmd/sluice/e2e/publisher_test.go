@@ -24,9 +24,9 @@ import (
 type publisher struct {
 	t       testing.TB
 	pc      *webrtc.PeerConnection
-	session string // URL
-	video   *sender
-	audio   *sender
+	session string  // URL
+	video   *sender // nil without
+	audio   *sender // nil without
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	rounds  int // how often the clip is sent, one after the other
@@ -61,6 +61,18 @@ func newPublisher(t testing.TB, s *service, name string) *publisher {
 	return publishClip(t, s, name, clip)
 }
 
+// newPartPublisher sends only the pictures or only the sound.
+func newPartPublisher(t testing.TB, s *service, name string, video bool) *publisher {
+	t.Helper()
+	whole, err := makeClip()
+	require.NoError(t, err)
+	part := &clip{audio: whole.audio}
+	if video {
+		part = &clip{video: whole.video}
+	}
+	return publishClip(t, s, name, part)
+}
+
 // newBenchPublisher sends 720p.
 func newBenchPublisher(t testing.TB, s *service, name string) *publisher {
 	t.Helper()
@@ -79,8 +91,12 @@ func publishClip(t testing.TB, s *service, name string, clip *clip) *publisher {
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	require.NoError(t, err)
 	p := &publisher{t: t, pc: pc, rounds: 1}
-	p.video = p.addTrack(webrtc.MimeTypeVP8, 90000, 0, clip.video, &codecs.VP8Payloader{EnablePictureID: true})
-	p.audio = p.addTrack(webrtc.MimeTypeOpus, 48000, 2, clip.audio, &codecs.OpusPayloader{})
+	if clip.video != nil {
+		p.video = p.addTrack(webrtc.MimeTypeVP8, 90000, 0, clip.video, &codecs.VP8Payloader{EnablePictureID: true})
+	}
+	if clip.audio != nil {
+		p.audio = p.addTrack(webrtc.MimeTypeOpus, 48000, 2, clip.audio, &codecs.OpusPayloader{})
+	}
 	t.Cleanup(p.stop)
 	p.negotiate(s.base + "/whip/" + name)
 	return p
@@ -125,6 +141,9 @@ func (p *publisher) send() {
 	p.cancel = cancel
 	start := time.Now().Add(50 * time.Millisecond)
 	for _, s := range []*sender{p.video, p.audio} {
+		if s == nil {
+			continue
+		}
 		p.running.Go(func() {
 			for round := range p.rounds {
 				s.run(ctx, start.Add(time.Duration(round)*clipLength), uint32(round)*uint32(clipLength.Seconds())*uint32(s.rate))
