@@ -9,10 +9,11 @@ import (
 	"strings"
 )
 
-// The templates that every page is made with; the other files of src/pages are one page each.
+// The templates that pages are made with; the other files of src/pages are one page each.
 const (
 	layout = "layout.html"
 	icons  = "icons.html"
+	dialog = "dialog.html"
 )
 
 // document is what layout.html is rendered with.
@@ -41,10 +42,10 @@ func renderPages(src fs.FS, assets map[string]asset) (map[string][]byte, error) 
 	}
 	pages := make(map[string][]byte)
 	for _, file := range names {
-		if file == layout || file == icons {
+		if file == layout || file == icons || file == dialog {
 			continue
 		}
-		tmpl, err := template.ParseFS(src, layout, icons, file)
+		tmpl, err := template.ParseFS(src, layout, icons, dialog, file)
 		if err != nil {
 			return nil, fmt.Errorf("parse page %s: %w", file, err)
 		}

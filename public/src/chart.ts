@@ -56,7 +56,7 @@ export class LivePlot {
 
   /** An axis without data has no numbers to show. */
   private tick(line: Line | undefined, value: number): string {
-    return line && this.data[0]?.length ? line.format(value) : "";
+    return line && this.data[1]?.some(Number.isFinite) ? line.format(value) : "";
   }
 
   private options(width: number, lines: Line[]): uPlot.Options {

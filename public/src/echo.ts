@@ -5,6 +5,7 @@ import { LivePlot } from "./chart.ts";
 import { describeServer } from "./api.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./dom.ts";
 import { milliseconds, size } from "./format.ts";
+import { storedKey, withKey } from "./key.ts";
 import { describe } from "./problem.ts";
 import { RateMeter, type Stat } from "./rates.ts";
 import { columns, decodeStamp, drawStamp, elapsed, readBits, rows, samples, stripHeight } from "./stamp.ts";
@@ -52,11 +53,17 @@ class EchoTest {
     const sent = new MediaStream([...canvas.captureStream(fps).getVideoTracks(), ...this.camera.getAudioTracks()]);
     const server = await describeServer().catch(() => undefined);
     const iceServers = server?.iceServers ?? [];
-    const options = { url: "/echo", media: sent, direction: "sendrecv" as const, iceServers, onState: showState, onTrack: receive };
-    this.client = new WhipClient(options);
     if (this.stopped) return;
     this.watch();
-    await this.client.start();
+    await withKey(async () => {
+      if (!this.stopped) await this.open(sent, iceServers);
+    });
+  }
+
+  private open(media: MediaStream, iceServers: RTCIceServer[]): Promise<void> {
+    const direction = "sendrecv" as const;
+    this.client = new WhipClient({ url: "/echo", media, direction, iceServers, key: storedKey, onState: showState, onTrack: receive });
+    return this.client.start();
   }
 
   async stop(): Promise<void> {

@@ -5,6 +5,7 @@ import { bitrate, bytes, duration, milliseconds, percent, seconds, size } from "
 const cases: [got: string, want: string][] = [
   [bitrate(2480000), "2.48 Mbit/s"],
   [bitrate(64000), "64 kbit/s"],
+  [bitrate(206050000), "206 Mbit/s"],
   [bitrate(NaN), "–"],
   [bytes(0), "0 B"],
   [bytes(999), "999 B"],

@@ -1,9 +1,10 @@
 // Numbers as people read them.
 
-/** 2 480 000 bit/s → "2.48 Mbit/s". */
+/** 2 480 000 bit/s → "2.48 Mbit/s", 206 050 000 bit/s → "206 Mbit/s". */
 export function bitrate(bps: number): string {
   if (!Number.isFinite(bps)) return "–";
-  return bps >= 1e6 ? `${(bps / 1e6).toFixed(2)} Mbit/s` : `${Math.round(bps / 1e3)} kbit/s`;
+  if (bps < 1e6) return `${Math.round(bps / 1e3)} kbit/s`;
+  return `${(bps / 1e6).toFixed(bps < 1e7 ? 2 : 0)} Mbit/s`;
 }
 
 /** 1 536 000 bytes → "1.5 MB". */

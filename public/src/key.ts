@@ -1,21 +1,41 @@
 // The stream key: asked for when the server wants one, kept until the tab is closed.
 
 import { byId } from "./dom.ts";
+import { HttpError } from "./problem.ts";
 
 const slot = "sluice.key";
 
 export const storedKey = () => sessionStorage.getItem(slot) ?? "";
 
-export const forgetKey = () => sessionStorage.removeItem(slot);
+/** Runs task, asking for the key as often as the server does and the user gives one. */
+export async function withKey(task: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      return await task();
+    } catch (error) {
+      if (!(error instanceof HttpError && [401, 403].includes(error.status))) throw error;
+      if (!(await askKey(refusal(error)))) throw new Error("This takes a stream key. Ask whoever runs this server for one.");
+    }
+  }
+}
+
+/** Why a key is asked for; one that was refused is forgotten. */
+function refusal(error: HttpError): string {
+  const given = storedKey() !== "";
+  sessionStorage.removeItem(slot);
+  if (!given) return "Publishing and the echo test take a key here.";
+  return error.status === 403 ? error.message : "The key was not accepted.";
+}
 
 /** Opens the page's #key-dialog; resolves to whether a key was given. */
-export function askKey(reason: string): Promise<boolean> {
+function askKey(reason: string): Promise<boolean> {
   const dialog = byId<HTMLDialogElement>("key-dialog");
   const input = byId<HTMLInputElement>("key");
   byId("key-text").textContent =
     `${reason} The key comes from whoever runs this server, and is kept until you close this tab.`;
   input.value = "";
   dialog.returnValue = "cancel"; // what Escape leaves
+  byId("key-cancel").onclick = () => dialog.close("cancel");
   dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener(

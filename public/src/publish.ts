@@ -5,9 +5,9 @@ import { captureError, listDevices, openMedia, stopMedia, type CaptureOptions } 
 import { LivePlot } from "./chart.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./dom.ts";
 import { bitrate, milliseconds, percent, size } from "./format.ts";
-import { askKey, forgetKey, storedKey } from "./key.ts";
+import { storedKey, withKey } from "./key.ts";
 import { isStreamName, suggestName } from "./names.ts";
-import { describe, HttpError } from "./problem.ts";
+import { describe } from "./problem.ts";
 import { limitText, noRates, RateMeter, type Stat } from "./rates.ts";
 import { setUpSharing, shareStream } from "./share.ts";
 import { Steps } from "./steps.ts";
@@ -24,6 +24,7 @@ const plot = new LivePlot(byId("rate-chart"), [{ label: "Bit rate", color: "--ac
 let media: MediaStream | undefined;
 let client: WhipClient | undefined;
 let connection: WhipState = "closed";
+let accepted = false; // the server has taken this publication, so its stream is ours
 let meter = new RateMeter();
 
 function captureOptions(): CaptureOptions {
@@ -82,16 +83,16 @@ async function goLive(): Promise<void> {
     if ((media?.active || (await openSource())) && media) await publish(media);
     else setRunning(false);
   } catch (error) {
-    steps.fail();
-    setNotice(fault, describe(error));
-    setRunning(false);
+    await giveUp(describe(error));
   }
 }
 
-/** Publishes, asking for the key as often as the server does and the user gives one. */
+/** Publishes; resolves when the server has taken the publication. */
 async function publish(tracks: MediaStream): Promise<void> {
   const server = await describeServer().catch(() => undefined);
-  for (;;) {
+  meter = new RateMeter();
+  accepted = false;
+  await withKey(() => {
     const attempt = new WhipClient({
       url: `/whip/${name.value}`,
       media: tracks,
@@ -100,20 +101,13 @@ async function publish(tracks: MediaStream): Promise<void> {
       onState: (state, error) => client === attempt && onState(state, error),
     });
     client = attempt;
-    meter = new RateMeter();
-    try {
-      return await attempt.start();
-    } catch (error) {
-      client = undefined;
-      if (!(error instanceof HttpError && [401, 403].includes(error.status))) throw error;
-      const refused = storedKey() !== "";
-      forgetKey();
-      if (!(await askKey(refused ? "The key was not accepted." : "Publishing here takes a key."))) throw error;
-    }
-  }
+    return attempt.start();
+  });
+  accepted = true;
 }
 
 function onState(state: WhipState, error?: unknown): void {
+  if (state === "failed") return void giveUp(describe(error));
   connection = state;
   if (error !== undefined) setNotice(fault, describe(error));
   if (state === "connected") {
@@ -122,14 +116,20 @@ function onState(state: WhipState, error?: unknown): void {
     byId("share").scrollIntoView({ block: "nearest" });
   }
   if (state === "connecting" || state === "reconnecting") steps.enter("connecting");
-  if (state === "failed") void stop();
   showBadge();
+}
+
+/** Ends what cannot go on, and says why. */
+async function giveUp(reason: string): Promise<void> {
+  steps.fail();
+  setNotice(fault, reason);
+  await end();
+  setBadge(byId("badge"), "failed", "Failed");
 }
 
 function showBadge(stream?: Stream): void {
   const badge = byId("badge");
   if (!client) setBadge(badge, "idle", "Not live");
-  else if (stream?.state === "failed") setBadge(badge, "failed", "Failed");
   else if (connection === "reconnecting") setBadge(badge, "interrupted", "Reconnecting");
   else if (connection !== "connected") setBadge(badge, "connecting", "Connecting");
   else if (stream?.state === "live") setBadge(badge, "live", "Live");
@@ -137,12 +137,18 @@ function showBadge(stream?: Stream): void {
 }
 
 async function stop(): Promise<void> {
+  setNotice(fault, "");
+  steps.reset();
+  await end();
+  showBadge();
+}
+
+async function end(): Promise<void> {
   const ended = client;
   client = undefined;
+  connection = "closed";
   await ended?.stop();
   setRunning(false);
-  showBadge();
-  if (connection !== "failed") steps.reset();
 }
 
 function setRunning(running: boolean): void {
@@ -152,15 +158,21 @@ function setRunning(running: boolean): void {
   byId("settings").querySelectorAll<HTMLInputElement>("input[name=source]").forEach((input) => (input.disabled = running));
 }
 
-/** Follows the stream on the server: encoder running, playable, or failed and why. */
+/**
+ * Follows the stream on the server: encoder running, playable, or failed and why. A failed stream's session has ended, so
+ * the connection alone would only tell that it is lost.
+ */
 async function follow(): Promise<void> {
-  if (!client || connection !== "connected") return;
+  const asking = client;
+  if (!asking || !accepted) return;
   const stream = await findStream(name.value).catch(() => undefined);
-  if (!client || !stream) return;
+  if (client !== asking || !stream) return;
   if (stream.state === "failed") {
-    steps.fail();
-    setNotice(fault, stream.error || "The server's encoder has failed.");
-  } else if (stream.state === "live") steps.reach("playable");
+    steps.enter("encoding");
+    return giveUp(`The server's encoder has failed. ${stream.error ?? ""}`);
+  }
+  if (connection !== "connected") return;
+  if (stream.state === "live") steps.reach("playable");
   else if (stream.encoder && stream.encoder.fps > 0) steps.reach("encoding");
   showBadge(stream);
 }

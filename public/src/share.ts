@@ -7,7 +7,7 @@ export function shareStream(urls: { watch: string; hls: string; dash: string }):
   for (const kind of ["watch", "hls", "dash"] as const) {
     const link = byId<HTMLAnchorElement>(`${kind}-link`);
     link.href = urls[kind];
-    link.textContent = urls[kind];
+    link.textContent = link.href; // with scheme, host and port, as it is to be passed on
     link.target = "_blank";
   }
 }
@@ -26,7 +26,6 @@ async function copy(button: HTMLButtonElement, link: HTMLAnchorElement): Promise
     setTimeout(() => button.classList.remove("done"), 1500);
   } catch {
     // No clipboard without HTTPS: select the address, so that one key copies it.
-    link.textContent = link.href;
     getSelection()?.selectAllChildren(link);
   }
 }

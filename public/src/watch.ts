@@ -98,7 +98,7 @@ class Watch implements ControlTarget {
     }
   }
 
-  /** The broadcast is over; the last picture stays. */
+  /** The broadcast is over, and has been played to its end. */
   private end(): void {
     this.over = true;
     this.broadcast = undefined;
@@ -190,8 +190,7 @@ function showState(): void {
   overlay.classList.toggle("still", state === "ended" || state === "failed");
   setText(byId("overlay-title"), title);
   setText(byId("overlay-text"), state === "failed" ? watch.stream?.error || text : text);
-  const interrupted = "The publisher's connection is interrupted. The stream goes on here when it comes back.";
-  setNotice(byId("fault"), state === "interrupted" ? interrupted : "");
+  byId("away").hidden = state !== "interrupted";
 }
 
 function showStats(): void {
@@ -253,5 +252,5 @@ Object.assign(window, {
 if (name) setUp();
 else {
   setNotice(byId("fault"), "The address names no stream: a name has letters, digits, - and _, at most 64 of them.");
-  byId("player").hidden = true;
+  for (const id of ["badge", "player", "stats"]) byId(id).hidden = true;
 }

@@ -16,7 +16,7 @@ export interface WhipOptions {
   iceServers?: RTCIceServer[];
   /** The stream key for each request; empty for none. */
   key?(): string;
-  /** Called at each change; error says why a state is failed, or what keeps it from being connected. */
+  /** Called at each change after start; error says why a state is failed, or what keeps it from being connected. */
   onState?(state: WhipState, error?: unknown): void;
   onTrack?(event: RTCTrackEvent): void;
 }
@@ -57,12 +57,7 @@ export class WhipClient {
   /** Publishes; resolves when the server has answered, and throws what it said when that was no success. */
   async start(): Promise<void> {
     this.setState("connecting");
-    try {
-      await this.open();
-    } catch (error) {
-      this.setState("failed", error);
-      throw error;
-    }
+    await this.open();
   }
 
   /** Ends the session here and on the server. */
