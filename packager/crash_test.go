@@ -3,10 +3,13 @@ package packager
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -153,6 +156,48 @@ func TestLogIsCompacted(t *testing.T) {
 	require.NoError(t, e.End())
 	b.restart()
 	require.Equal(t, after, b.body("/live/cam/180p.m3u8"))
+}
+
+// What could not be written to the log, because the disk was full, is there once it can be.
+func TestTornLogIsWrittenAgain(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	tl.log.sink = halfWriter{tl.log.sink}
+	b.run(e, enc, 2)
+	require.NoError(t, tl.keep(b.clock.Now()))
+	b.run(e, enc, 1)
+	require.NoError(t, e.End())
+	want := b.body("/live/cam/180p.m3u8")
+	b.restart()
+	require.Equal(t, want, b.body("/live/cam/180p.m3u8"))
+}
+
+// halfWriter is a file on a full disk.
+type halfWriter struct{ io.Writer }
+
+func (w halfWriter) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b[:len(b)/2])
+	return n, errors.Join(err, syscall.ENOSPC)
+}
+
+// A log that is rewritten while nothing is listed keeps the numbers all the same.
+func TestNumbersOutliveCompaction(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	require.NoError(t, tl.End())
+	next, err := b.Open("cam")
+	require.NoError(t, err)
+	require.NoError(t, tl.keep(b.clock.Now()), "the old one has nothing to do with the log any more")
+	next.log.lines = 1 << 20
+	require.NoError(t, next.keep(b.clock.Now()))
+	b.restart()
+	_, e, enc = b.epoch("cam")
+	b.run(e, enc, 1)
+	p, body := b.playlist("/live/cam/180p.m3u8")
+	require.EqualValues(t, 2, p.SeqNo)
+	require.Contains(t, body, "#EXT-X-DISCONTINUITY-SEQUENCE:1\n")
 }
 
 func FuzzLog(f *testing.F) {

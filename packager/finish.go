@@ -73,6 +73,9 @@ func (p *Packager) isRunning(dir string) bool {
 func (p *Packager) recoverRecording(ctx context.Context, dir string, info RecordingInfo) error {
 	removeTemporary(dir)
 	r := &Recording{p: p, dir: dir, info: info}
+	if info.State == StateRecording {
+		r.adopt(p.Timeline(info.Stream))
+	}
 	if err := r.scan(ctx); err != nil {
 		return err
 	}
@@ -85,6 +88,31 @@ func (p *Packager) recoverRecording(ctx context.Context, dir string, info Record
 	p.opts.Logger.Info("recording recovered", "recording", dir, "duration", r.duration())
 	r.finish(StateInterrupted, nil)
 	return nil
+}
+
+// adopt takes over what the recovery of the stream found beyond the recording: the segments that ffmpeg was writing when the
+// process ended. t is nil when nothing of the stream is left.
+func (r *Recording) adopt(t *Timeline) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, e := range t.epochs {
+		n := slices.IndexFunc(r.info.Zeros, e.zero.Equal)
+		for _, k := range e.tracks {
+			if n < 0 || !k.recorded() {
+				continue
+			}
+			for _, s := range t.listed(k) {
+				from := e.out(segmentName(k.ID, s.MSN))
+				to := filepath.Join(r.dir, segmentName(copyName(k.Video, n+1), s.MSN-e.base+1))
+				if err := linkOrCopy(from, to); err != nil && !errors.Is(err, fs.ErrExist) {
+					r.p.opts.Logger.Warn("recording lacks a segment", "recording", r.dir, "err", err)
+				}
+			}
+		}
+	}
 }
 
 // scan finds the recorded segments and reads their times from their boxes.

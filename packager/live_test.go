@@ -313,6 +313,26 @@ func TestBrokenSegmentIsCut(t *testing.T) {
 	require.InDelta(t, 0.6, p.GetAllSegments()[1].Duration, 0.001)
 }
 
+// What is found broken only once ffmpeg has gone is cut as well, and what follows is taken in.
+func TestBrokenSegmentAtTheEnd(t *testing.T) {
+	b := newBench(t, nil)
+	_, e, enc := b.epoch("cam")
+	b.run(e, enc, 1)
+	enc.fragments("0", 3)
+	f, err := os.OpenFile(enc.path("0")+".tmp", os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.WriteString("\x00\x00\x00\x04junkjunkjunk")
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	require.NoError(t, os.Rename(enc.path("0")+".tmp", enc.path("0")))
+	require.NoError(t, os.WriteFile(filepath.Join(e.Dir(), encoderSegment("0", 3)), clip.reps["0"][2].bytes, 0o644))
+	require.Error(t, e.End())
+	p, _ := b.playlist("/live/cam/180p.m3u8")
+	require.Len(t, p.GetAllSegments(), 3)
+	require.InDelta(t, 0.6, p.GetAllSegments()[1].Duration, 0.001)
+	require.Nil(t, e.tracks[0].file, "nothing stays open")
+}
+
 func TestEncoderThatWroteNothing(t *testing.T) {
 	b := newBench(t, nil)
 	tl, e, _ := b.epoch("cam")

@@ -55,6 +55,11 @@ func epochRecord(e *Epoch) record {
 	return r
 }
 
+// openRecord says where the numbers of the broadcast go on.
+func (t *Timeline) openRecord() record {
+	return record{Kind: recordOpen, At: t.started, Start: t.ast, Base: t.nextMSN, Disc: t.nextDisc}
+}
+
 func segmentRecord(id string, s Segment) record {
 	return record{Kind: recordSegment, ID: id, MSN: s.MSN, Time: s.Start, Duration: s.Duration, Size: s.Size}
 }
@@ -83,6 +88,7 @@ type logFile struct {
 	sink  io.Writer // the file
 	lines int
 	dirty bool // written, not yet synced
+	torn  bool // a record is missing, and may have left half a line
 }
 
 func openLog(name string) (*logFile, error) {
@@ -105,6 +111,7 @@ func (l *logFile) append(r record) error {
 	l.lines++
 	l.dirty = true
 	_, err = l.sink.Write(append(line, '\n'))
+	l.torn = l.torn || err != nil
 	return err
 }
 

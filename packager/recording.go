@@ -84,8 +84,6 @@ func (p *Packager) newRecording(stream string) (*Recording, error) {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return nil, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	for n := 1; ; n++ {
 		r.info.Name = recordingName(now, n)
 		r.dir = filepath.Join(parent, r.info.Name)
@@ -97,8 +95,14 @@ func (p *Packager) newRecording(stream string) (*Recording, error) {
 			return nil, err
 		}
 	}
-	p.recordings[r.dir] = r
-	return r, r.writeInfo()
+	p.mu.Lock()
+	p.recordings[r.dir] = r // before recording.json is there, which a recovery would take for one that was cut
+	p.mu.Unlock()
+	if err := r.writeInfo(); err != nil {
+		p.forgetRecording(r)
+		return nil, errors.Join(err, os.RemoveAll(r.dir))
+	}
+	return r, nil
 }
 
 func recordingName(start time.Time, n int) string {

@@ -141,6 +141,7 @@ func (t *Timeline) applyOpen(r record) {
 	if !r.Start.IsZero() {
 		t.ast = r.Start
 	}
+	t.nextMSN, t.nextDisc = max(t.nextMSN, r.Base), max(t.nextDisc, r.Disc)
 }
 
 func (t *Timeline) applyEpoch(before *Epoch, r record) error {
@@ -220,23 +221,28 @@ func (p *Packager) firstTimeline(stream string) (*Timeline, error) {
 	if t.log, err = openLog(filepath.Join(t.dir, logName)); err != nil {
 		return nil, err
 	}
-	t.write(record{Kind: recordOpen, At: t.started})
+	t.write(t.openRecord())
 	return t, nil
 }
 
-// successor begins the next broadcast of a stream that has ended. Its numbers go on, and the old files go when they would have gone.
+// successor begins the next broadcast of a stream that has ended. Its numbers go on, and the old files, which are its own now,
+// go when they would have gone.
 func (t *Timeline) successor() *Timeline {
 	next := t.p.newTimeline(t.stream)
-	next.log, next.nextMSN, next.nextDisc, next.doomed = t.log, t.nextMSN, t.nextDisc, t.doomed
+	next.nextMSN, next.nextDisc = t.nextMSN, t.nextDisc
+	next.log, next.doomed = t.log, t.doomed
+	t.log, t.doomed = nil, nil
 	for _, e := range t.epochs {
 		next.doomed = append(next.doomed, doomed{e.dir, t.gone})
 	}
-	next.write(record{Kind: recordOpen, At: next.started})
+	next.write(next.openRecord())
 	return next
 }
 
 // claim continues a broadcast that a crash has cut.
 func (t *Timeline) claim() {
 	t.deadline = time.Time{}
-	t.write(record{Kind: recordOpen, At: t.p.opts.Wall(), Start: t.ast})
+	r := t.openRecord()
+	r.At = t.p.opts.Wall()
+	t.write(r)
 }

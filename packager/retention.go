@@ -129,13 +129,13 @@ func (p *Packager) dropIfGone(t *Timeline, now time.Time) {
 // compactSlack is how many lines more than needed timeline.log may have.
 const compactSlack = 2048
 
-// compact rewrites timeline.log once most of it is about segments that have left.
+// compact rewrites timeline.log once most of it is about segments that have left, or when it lacks what could not be written.
 func (t *Timeline) compact() error {
 	records := 2
 	for _, l := range t.listings {
 		records += len(l.segments)
 	}
-	if t.log == nil || t.log.lines < 2*records+compactSlack {
+	if t.log == nil || !t.log.torn && t.log.lines < 2*records+compactSlack {
 		return nil
 	}
 	return t.log.replace(t.records())
@@ -143,17 +143,19 @@ func (t *Timeline) compact() error {
 
 // records says again what is still so.
 func (t *Timeline) records() []record {
-	all := []record{{Kind: recordOpen, At: t.started, Start: t.ast}}
+	open := t.openRecord()
+	if len(t.epochs) > 0 {
+		open.Base, open.Disc = t.epochs[0].base, t.epochs[0].disc
+	}
+	all := []record{open}
 	for _, e := range t.epochs {
 		all = append(all, epochRecord(e))
 		if !e.zero.IsZero() {
 			all = append(all, record{Kind: recordZero, At: e.zero, Start: t.ast})
 		}
-		for _, l := range t.listings {
-			for _, s := range l.segments {
-				if s.epoch == e && !s.Gap {
-					all = append(all, segmentRecord(l.id, s))
-				}
+		for _, k := range e.tracks {
+			for _, s := range t.listed(k) {
+				all = append(all, segmentRecord(k.ID, s))
 			}
 		}
 		if e.ended {

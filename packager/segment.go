@@ -1,7 +1,6 @@
 package packager
 
 import (
-	"slices"
 	"time"
 
 	"github.com/sluice-live/sluice/packager/cmaf"
@@ -44,39 +43,4 @@ func (s Segment) wall() time.Time { return s.epoch.zero.Add(ticks(s.Start, s.Tim
 func ticks(n int64, timescale uint32) time.Duration {
 	scale := int64(timescale)
 	return time.Duration(n/scale)*time.Second + time.Duration(n%scale)*time.Second/time.Duration(scale)
-}
-
-// listing is the live window of one rendition: its media playlist. Its slice is only appended to and cut at the front, so that a
-// snapshot can share it.
-type listing struct {
-	id       string
-	segments []Segment
-	stale    bool // changed since its playlist was published
-}
-
-// find looks a segment up by its number; numbers have no holes.
-func (l *listing) find(msn int64) (Segment, bool) {
-	if len(l.segments) == 0 || msn < l.segments[0].MSN || msn > l.last() {
-		return Segment{}, false
-	}
-	return l.segments[msn-l.segments[0].MSN], true
-}
-
-// empty tells whether nothing can be played from the listing.
-func (l *listing) empty() bool {
-	return !slices.ContainsFunc(l.segments, func(s Segment) bool { return !s.Gap })
-}
-
-func (l *listing) last() int64 { return l.segments[len(l.segments)-1].MSN }
-
-// dropBefore cuts all segments before msn off and returns them.
-func (l *listing) dropBefore(msn int64) []Segment {
-	n := 0
-	for n < len(l.segments) && l.segments[n].MSN < msn {
-		n++
-	}
-	gone := l.segments[:n]
-	l.segments = l.segments[n:]
-	l.stale = l.stale || n > 0
-	return gone
 }

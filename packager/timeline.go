@@ -79,10 +79,7 @@ func (t *Timeline) addEpoch(opts EpochOptions) (*Epoch, error) {
 	}
 	e := t.newEpoch(newEpochName(), opts.Renditions)
 	e.fresh = len(t.listings) == 0
-	if err := os.Mkdir(e.dir, 0o755); err != nil {
-		return nil, err
-	}
-	if err := os.Mkdir(e.out(""), 0o755); err != nil {
+	if err := os.MkdirAll(e.out(""), 0o755); err != nil {
 		return nil, err
 	}
 	t.epochs = append(t.epochs, e)
@@ -196,95 +193,6 @@ func (t *Timeline) place(k *track, s Segment) {
 
 func (e *Epoch) has(id string) bool {
 	return slices.ContainsFunc(e.tracks, func(k *track) bool { return k.ID == id })
-}
-
-func (t *Timeline) listing(id string) *listing {
-	for _, l := range t.listings {
-		if l.id == id {
-			return l
-		}
-	}
-	l := &listing{id: id}
-	t.listings = append(t.listings, l)
-	return l
-}
-
-// push appends a segment, after gaps for what the rendition has missed.
-func (t *Timeline) push(l *listing, s Segment) {
-	t.fill(l, s.epoch, s.MSN)
-	n := len(l.segments)
-	s.First = n == 0 && s.MSN == s.epoch.base || n > 0 && l.segments[n-1].epoch != s.epoch
-	l.segments = append(l.segments, s)
-	l.stale = true
-}
-
-// fill lists gaps up to the media sequence number before msn, with the times of another rendition's segments.
-func (t *Timeline) fill(l *listing, e *Epoch, msn int64) {
-	for len(l.segments) > 0 && l.last()+1 < msn {
-		gap := t.gap(e, l.last()+1)
-		n := len(l.segments)
-		gap.First = l.segments[n-1].epoch != e
-		l.segments = append(l.segments, gap)
-		l.stale = true
-		t.stats.gaps++
-	}
-}
-
-func (t *Timeline) gap(e *Epoch, msn int64) Segment {
-	for _, l := range t.listings {
-		if s, ok := l.find(msn); ok && s.epoch == e && !s.Gap {
-			return Segment{MSN: msn, Start: s.Start, Duration: s.Duration, Timescale: s.Timescale, Gap: true, epoch: e}
-		}
-	}
-	d := t.p.opts.Segment.Milliseconds()
-	return Segment{MSN: msn, Start: (msn - e.base) * d, Duration: d, Timescale: 1000, Gap: true, epoch: e}
-}
-
-// maxLag is how many segments a rendition may be behind before the window no longer waits for it.
-const maxLag = 3
-
-// trim lets segments leave the playlists at the same number in all renditions: what remains is at least the window and six
-// segments, counted back from the newest segment that all have.
-func (t *Timeline) trim() {
-	ref := t.reference()
-	if ref == nil {
-		return
-	}
-	newest := ref.last()
-	for _, l := range t.listings {
-		newest = min(newest, max(l.last(), ref.last()-maxLag))
-	}
-	count := int(newest-ref.segments[0].MSN) + 1
-	first, total := count, time.Duration(0)
-	for first > 0 && (total < t.p.opts.Window || count-first < minSegments) {
-		first--
-		total += ref.segments[first].duration()
-	}
-	if first > 0 {
-		t.dropBefore(ref.segments[first].MSN)
-	}
-}
-
-func (t *Timeline) dropBefore(msn int64) {
-	now := t.p.opts.Wall()
-	for _, l := range t.listings {
-		for _, s := range l.dropBefore(msn) {
-			t.condemn(l.id, s, now)
-		}
-	}
-	t.listings = slices.DeleteFunc(t.listings, (*listing).empty)
-	t.dropEpochs(now)
-}
-
-// reference is the listing that is ahead; of several, the one that reaches farthest back.
-func (t *Timeline) reference() *listing {
-	var ref *listing
-	for _, l := range t.listings {
-		if ref == nil || l.last() > ref.last() || l.last() == ref.last() && len(l.segments) > len(ref.segments) {
-			ref = l
-		}
-	}
-	return ref
 }
 
 // dropEpochs lets go of the epochs of which nothing is listed any more.

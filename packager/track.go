@@ -35,23 +35,27 @@ type track struct {
 
 // follow takes in everything that has appeared since the last call. With closing, ffmpeg has exited: a segment that was
 // never finished ends with its last whole fragment.
+//
+// A segment that is broken ends where it breaks, and one that cannot be published is left out: the next ones are taken in
+// all the same.
 func (k *track) follow(closing bool) error {
 	if err := k.loadInit(); err != nil || k.init == nil {
 		return err
 	}
+	var faults []error
 	for k.open() {
 		whole := k.isWhole() // asked before the scan: what is whole now is scanned to its end
 		if err := k.scan(); err != nil {
-			return err
+			faults = append(faults, err)
 		}
 		if !whole && !closing {
-			return nil
+			break
 		}
 		if err := k.finish(whole); err != nil {
-			return err
+			faults = append(faults, err)
 		}
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
 // loadInit reads the initialization segment once the file is whole, and links it under its public name.
