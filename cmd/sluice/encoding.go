@@ -44,7 +44,7 @@ func (s *service) startEncoding(b *broadcast, video, audio depay.Codec) (*encodi
 		FFmpeg: s.cfg.FFmpeg,
 		Video:  video, Audio: audio,
 		Ladder:  s.ladder,
-		Segment: s.cfg.Segment, Part: s.cfg.Part, Window: ffmpegWindow(s.cfg),
+		Segment: s.cfg.Segment, Part: s.cfg.Part, Window: ffmpegWindow(s.cfg.Segment),
 		Logger:          b.log,
 		RequestKeyFrame: func() { b.publisher.requestKeyFrame() },
 	}
@@ -69,9 +69,9 @@ func failedEncoding(video, audio depay.Codec, cause error) *encoding {
 	return e
 }
 
-// ffmpegWindow is how much ffmpeg lists, and keeps as long again: only the packager, which has names of its own for the
-// same files, may decide what goes.
-func ffmpegWindow(cfg Config) time.Duration { return max(2*cfg.Window, time.Minute) }
+// ffmpegWindow is how much ffmpeg lists, and keeps as long again: the packager gives each file a name of its own as soon as
+// it is whole, and alone decides what goes. More would only fill the disk, as bytes go with the last of both names.
+func ffmpegWindow(segment time.Duration) time.Duration { return max(time.Minute, 10*segment) }
 
 // emit takes each frame from the depacketizer: all but late ones go to ffmpeg, the received ones to the source recording.
 func (e *encoding) emit(f depay.Frame) {
