@@ -23,13 +23,6 @@ export interface Stream {
   urls?: { hls: string; dash: string; watch: string };
 }
 
-/** GET /api/v1/server. */
-export interface Server {
-  version: string;
-  authPublish: boolean;
-  iceServers?: RTCIceServer[] | null;
-}
-
 /** One entry of GET /recordings; duration in seconds. */
 export interface Recording {
   stream: string;
@@ -65,8 +58,6 @@ export async function findStream(name: string): Promise<Stream | undefined> {
     throw error;
   }
 }
-
-export const describeServer = () => get<Server>("/api/v1/server");
 
 export async function listRecordings(): Promise<Recording[]> {
   return (await get<{ recordings?: Recording[] | null }>("/recordings")).recordings ?? [];

@@ -2,7 +2,6 @@
 
 import { captureError, openMedia, stopMedia } from "./capture.ts";
 import { LivePlot } from "./chart.ts";
-import { describeServer } from "./api.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./dom.ts";
 import { milliseconds, size } from "./format.ts";
 import { storedKey, withKey } from "./key.ts";
@@ -51,18 +50,15 @@ class EchoTest {
     canvas.height = this.source.videoHeight;
     this.draw();
     const sent = new MediaStream([...canvas.captureStream(fps).getVideoTracks(), ...this.camera.getAudioTracks()]);
-    const server = await describeServer().catch(() => undefined);
-    const iceServers = server?.iceServers ?? [];
     if (this.stopped) return;
     this.watch();
     await withKey(async () => {
-      if (!this.stopped) await this.open(sent, iceServers);
+      if (!this.stopped) await this.open(sent);
     });
   }
 
-  private open(media: MediaStream, iceServers: RTCIceServer[]): Promise<void> {
-    const direction = "sendrecv" as const;
-    this.client = new WhipClient({ url: "/echo", media, direction, iceServers, key: storedKey, onState: showState, onTrack: receive });
+  private open(media: MediaStream): Promise<void> {
+    this.client = new WhipClient({ url: "/echo", media, direction: "sendrecv", key: storedKey, onState: showState, onTrack: receive });
     return this.client.start();
   }
 

@@ -1,6 +1,6 @@
 // The publish page: choose a source, go live, see how it goes.
 
-import { describeServer, findStream, streamUrls, type Stream } from "./api.ts";
+import { findStream, streamUrls, type Stream } from "./api.ts";
 import { captureError, listDevices, openMedia, stopMedia, type CaptureOptions } from "./capture.ts";
 import { LivePlot } from "./chart.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./dom.ts";
@@ -89,14 +89,12 @@ async function goLive(): Promise<void> {
 
 /** Publishes; resolves when the server has taken the publication. */
 async function publish(tracks: MediaStream): Promise<void> {
-  const server = await describeServer().catch(() => undefined);
   meter = new RateMeter();
   accepted = false;
   await withKey(() => {
     const attempt = new WhipClient({
       url: `/whip/${name.value}`,
       media: tracks,
-      iceServers: server?.iceServers ?? [],
       key: storedKey,
       onState: (state, error) => client === attempt && onState(state, error),
     });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { applyRestart, iceFragment, withStartBitrate } from "./sdp.ts";
+import { applyRestart, iceFragment, iceServers, withStartBitrate } from "./sdp.ts";
 
 const lines = (...all: string[]) => `${all.join("\r\n")}\r\n`;
 
@@ -54,3 +54,17 @@ test("an answer without video stays as it is", () => {
   const audio = lines("v=0", "s=-", "m=audio 9 UDP/TLS/RTP/SAVPF 111", "a=mid:0");
   assert.equal(withStartBitrate(audio, 1500), audio);
 });
+
+const links: [name: string, header: string | null, want: RTCIceServer[]][] = [
+  ["none", null, []],
+  ["another relation", '<https://example.org/>; rel="help"', []],
+  [
+    "both kinds, a comma in the credential",
+    '<stun:a.example:3478>; rel="ice-server", ' +
+      '<turn:b.example?transport=udp>; rel="ice-server"; username="u"; credential="p,q"; credential-type="password"',
+    [{ urls: "stun:a.example:3478" }, { urls: "turn:b.example?transport=udp", username: "u", credential: "p,q" }],
+  ],
+  ["TURN without credentials", '<turn:b.example>; rel="ice-server"', []],
+];
+
+for (const [name, header, want] of links) test(`ice servers: ${name}`, () => assert.deepEqual(iceServers(header), want));

@@ -41,6 +41,21 @@ function startAt(section: string, kbps: number): string {
   return section.replace(new RegExp(`^(a=rtpmap:${payload} .*?)(\r?)$`, "m"), `$1$2\na=fmtp:${payload} ${parameter}$2`);
 }
 
+/**
+ * Reads Link headers, joined by commas as fetch gives them, into the ICE servers that they name (RFC 9725 §4.6). TURN
+ * servers without credentials are left out: browsers refuse them.
+ */
+export function iceServers(links: string | null): RTCIceServer[] {
+  const servers: RTCIceServer[] = [];
+  for (const [, urls = "", parameters = ""] of (links ?? "").matchAll(/<([^>]*)>((?:\s*;\s*[\w-]+=(?:"[^"]*"|[^\s",;]*))*)/g)) {
+    const value = (name: string) => new RegExp(`;\\s*${name}="?([^";]*)`).exec(parameters)?.[1];
+    const [username, credential] = [value("username"), value("credential")];
+    if (value("rel") !== "ice-server" || (urls.startsWith("turn") && !(username && credential))) continue;
+    servers.push({ urls, ...(username && { username, credential }) });
+  }
+  return servers;
+}
+
 /** Puts the server's new ICE credentials and candidates from a restart's answer into its last SDP answer. */
 export function applyRestart(remoteSdp: string, fragment: string): string {
   const ufrag = attribute(fragment, "ice-ufrag");

@@ -1,13 +1,14 @@
 // Links to share, and the buttons that copy them.
 
-import { byId } from "./dom.ts";
+import { byId, el } from "./dom.ts";
 
 /** Puts a stream's addresses into the page's links. */
 export function shareStream(urls: { watch: string; hls: string; dash: string }): void {
   for (const kind of ["watch", "hls", "dash"] as const) {
     const link = byId<HTMLAnchorElement>(`${kind}-link`);
     link.href = urls[kind];
-    link.textContent = link.href; // with scheme, host and port, as it is to be passed on
+    // The whole address, as it is to be passed on; long ones break behind their slashes.
+    link.replaceChildren(...link.href.split(/(?<=\/)/).flatMap((part) => [part, el("wbr")]));
     link.target = "_blank";
   }
 }

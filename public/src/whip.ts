@@ -2,7 +2,7 @@
 
 import { HttpError, request } from "./problem.ts";
 import { sleep } from "./dom.ts";
-import { applyRestart, iceFragment, withStartBitrate, type Candidate } from "./sdp.ts";
+import { applyRestart, iceFragment, iceServers, withStartBitrate, type Candidate } from "./sdp.ts";
 
 export type WhipState = "connecting" | "connected" | "reconnecting" | "failed" | "closed";
 
@@ -13,7 +13,6 @@ export interface WhipOptions {
   media: MediaStream;
   /** sendrecv asks the server to send back, as /echo does. */
   direction?: "sendonly" | "sendrecv";
-  iceServers?: RTCIceServer[];
   /** The stream key for each request; empty for none. */
   key?(): string;
   /** Called at each change after start; error says why a state is failed, or what keeps it from being connected. */
@@ -74,7 +73,9 @@ export class WhipClient {
   }
 
   private async open(): Promise<void> {
-    const session = new Session({ ...this.options, media: this.media }, () => this.connectionChanged(session));
+    const servers = await this.servers();
+    if (this.stopped) return;
+    const session = new Session({ ...this.options, media: this.media }, servers, () => this.connectionChanged(session));
     this.session = session;
     try {
       await session.open();
@@ -83,6 +84,12 @@ export class WhipClient {
       throw error;
     }
     if (this.stopped) await session.close();
+  }
+
+  /** Asks for the ICE servers, which only those who may publish are told (RFC 9725 §4.6). */
+  private async servers(): Promise<RTCIceServer[]> {
+    const { headers } = await request(this.options.url, { method: "OPTIONS", headers: authorization(this.options) });
+    return iceServers(headers.get("Link"));
   }
 
   private setState(state: WhipState, error?: unknown): void {
@@ -151,9 +158,10 @@ class Session {
 
   constructor(
     private readonly options: WhipOptions,
+    servers: RTCIceServer[],
     onConnection: () => void,
   ) {
-    this.peer = new RTCPeerConnection({ iceServers: options.iceServers ?? [], bundlePolicy: "max-bundle" });
+    this.peer = new RTCPeerConnection({ iceServers: servers, bundlePolicy: "max-bundle" });
     this.peer.addEventListener("connectionstatechange", onConnection);
     this.peer.addEventListener("icecandidate", ({ candidate }) => this.gather(candidate));
     if (options.onTrack) this.peer.addEventListener("track", options.onTrack);
@@ -272,7 +280,11 @@ class Session {
   }
 
   private headers(): Record<string, string> {
-    const key = this.options.key?.() ?? "";
-    return key ? { Authorization: `Bearer ${key}` } : {};
+    return authorization(this.options);
   }
+}
+
+function authorization(options: WhipOptions): Record<string, string> {
+  const key = options.key?.() ?? "";
+  return key ? { Authorization: `Bearer ${key}` } : {};
 }
