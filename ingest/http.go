@@ -30,7 +30,7 @@ func (s *Server) WHIP() http.Handler {
 		s.limitBody(w)
 		stream, id, isSession := strings.Cut(strings.TrimPrefix(r.URL.Path, "/whip/"), "/")
 		switch {
-		case !streamName.MatchString(stream):
+		case !streamName.MatchString(stream) && !isPreflight(r): // pages can read refusals only after a good preflight
 			refuse(http.StatusBadRequest, "Stream names have 1 to 64 letters, digits, _ and -, and begin with a letter or digit.").write(w)
 		case isSession && id != "":
 			s.serveSession(w, r)
@@ -115,12 +115,17 @@ func (s *Server) limited(r *http.Request, handler func(http.ResponseWriter, *htt
 
 // announceServers lists the ICE servers (RFC 9725 §4.6), except in a preflight, which nobody is authenticated for.
 func (s *Server) announceServers(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+	if isPreflight(r) {
 		return
 	}
 	for _, link := range s.links {
 		w.Header().Add("Link", link)
 	}
+}
+
+// isPreflight tells a CORS preflight from a client's own OPTIONS (Fetch §4.8).
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
 // iceLinks writes one Link for each URL; turns: come last, for clients that do not know them.
@@ -152,6 +157,9 @@ func (s *Server) limitBody(w http.ResponseWriter) {
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request, want string, limit int64) ([]byte, *problem) {
 	if got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || got != want {
 		return nil, refuse(http.StatusUnsupportedMediaType, "Send the body as Content-Type: %s.", want)
+	}
+	if r.ContentLength > limit { // said before it is sent: nobody needs to wait for it
+		return nil, refuse(http.StatusRequestEntityTooLarge, "The body is longer than %d bytes.", limit)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLong *http.MaxBytesError

@@ -3,6 +3,7 @@ package ingest
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -58,6 +59,7 @@ func TestStreamNames(t *testing.T) {
 	for _, name := range []string{"", "-a", "_a", "a.b", "a%20b", "ä", strings.Repeat("a", 65)} {
 		f.requireProblem(f.post("/whip/"+name, offerFile(t, "chromium")), 400, "Stream names")
 	}
+	require.Equal(t, 200, f.do("OPTIONS", "/whip/-a", "", "Access-Control-Request-Method", "POST").StatusCode)
 	f.requireProblem(f.post("/whip/a/", offerFile(t, "chromium")), 404, "slash")
 	resp := f.post("/whip/"+strings.Repeat("a", 64), offerFile(t, "chromium"))
 	require.Equal(t, 201, resp.StatusCode)
@@ -159,7 +161,12 @@ func TestLimits(t *testing.T) {
 
 func TestOfferTooLong(t *testing.T) {
 	f := newFixture(t, Options{MaxSDP: 4096})
-	f.requireProblem(f.post("/whip/a", offerFile(t, "chromium")+strings.Repeat("a=x\r\n", 1000)), 413, "4096 bytes")
+	tooLong := offerFile(t, "chromium") + strings.Repeat("a=x\r\n", 1000)
+	f.requireProblem(f.post("/whip/a", tooLong), 413, "4096 bytes")
+	chunked := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(tooLong), tooLong)
+	head := "POST /whip/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\n"
+	f.requireProblem(f.raw(head+"Transfer-Encoding: chunked\r\n\r\n"+chunked), 413, "4096 bytes")
+	f.requireProblem(f.raw(head+"Content-Length: 1000000000\r\n\r\n"), 413, "4096 bytes")
 	f.requireNothingLeft()
 }
 
