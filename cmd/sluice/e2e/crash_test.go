@@ -101,6 +101,9 @@ func jsonNumber(n int64) string {
 	return string(text)
 }
 
+// brokenFFmpeg is a script that does what it is asked, except to read a stream.
+const brokenFFmpeg = "#!/bin/sh\ncase \"$*\" in *pipe:3*) echo 'no space in this test' >&2; exit 1;; esac\nexec ffmpeg \"$@\"\n"
+
 // ffmpeg that is not there stops the start; ffmpeg that fails ends the session with its words.
 func TestBrokenFFmpeg(t *testing.T) {
 	t.Run("missing", func(t *testing.T) {
@@ -110,8 +113,7 @@ func TestBrokenFFmpeg(t *testing.T) {
 	})
 	t.Run("fails at every start", func(t *testing.T) {
 		broken := filepath.Join(t.TempDir(), "ffmpeg")
-		script := "#!/bin/sh\ncase \"$*\" in *pipe:3*) echo 'no space in this test' >&2; exit 1;; esac\nexec ffmpeg \"$@\"\n"
-		require.NoError(t, os.WriteFile(broken, []byte(script), 0o755))
+		require.NoError(t, os.WriteFile(broken, []byte(brokenFFmpeg), 0o755))
 		s := startService(t, "--ladder", smallRung, "--ffmpeg", broken)
 		p := newPublisher(t, s, "broken")
 		s.waitState("broken", "failed", 10*time.Second)

@@ -1,0 +1,42 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// The publish page asks for the key, takes it by Enter, says when it is wrong, and can be stopped afterwards. ICE servers
+// are told to it, which need not answer.
+func TestPublishPageAsksForTheKey(t *testing.T) {
+	s := startService(t, "--ladder", smallRung, "--linger", "0s", "--auth-publish", "studio=open-sesame", "--ice-servers", "stun:127.0.0.1:9")
+	page := startBrowser(t).open(s.base + "/publish?stream=studio")
+	page.click("#start")
+	page.giveKey("publishing here takes a key", "a key", "not-sesame")
+	page.giveKey("the key is wrong", "not accepted", "open-sesame")
+	page.wait("live", `document.querySelector("#badge").dataset.state === "live"`, 20*time.Second)
+	page.click("#stop")
+	page.wait("stopped", `!document.querySelector("#start").hidden`, 10*time.Second)
+}
+
+// giveKey waits until the page asks for a key for that reason, and types one.
+func (p *tab) giveKey(what, reason, key string) {
+	p.t.Helper()
+	p.wait(what, `document.querySelector("#key-dialog").open && document.querySelector("#key-text").innerText.includes("`+reason+`")`, 20*time.Second)
+	require.NoError(p.t, chromedp.Do(p.ctx, chromedp.KeyEvent(key+"\r")))
+}
+
+// An encoder that fails ends the publication with its words on the page.
+func TestPublishPageSaysWhyItFailed(t *testing.T) {
+	broken := filepath.Join(t.TempDir(), "ffmpeg")
+	require.NoError(t, os.WriteFile(broken, []byte(brokenFFmpeg), 0o755))
+	s := startService(t, "--ladder", smallRung, "--ffmpeg", broken)
+	page := startBrowser(t).open(s.base + "/publish?stream=broken")
+	page.click("#start")
+	page.wait("the reason", `document.querySelector("#fault").innerText.includes("no space in this test")`, 20*time.Second)
+	page.wait("failed", `document.querySelector("#badge").dataset.state === "failed" && !document.querySelector("#start").hidden`, 10*time.Second)
+}
