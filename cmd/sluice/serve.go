@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -23,8 +25,7 @@ const (
 
 // serve runs the service until ctx ends, and then drains it. What it prints to out are the URLs to open; the log goes there too.
 func serve(ctx context.Context, cfg Config, out io.Writer) error {
-	log := newLogger(cfg.Log, out)
-	s, err := newService(ctx, cfg, log)
+	s, err := newService(ctx, cfg, newLogger(cfg.Log, out))
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func (s *service) listen() (servers []*webServer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	servers = append(servers, newWebServer(plain, "http", handler))
+	servers = append(servers, newWebServer(plain, "http", handler, s.log))
 	if s.cfg.HTTPS.Listen == "" {
 		return servers, nil
 	}
@@ -78,7 +79,7 @@ func (s *service) listen() (servers []*webServer, err error) {
 	if err != nil {
 		return servers, err
 	}
-	server := newWebServer(secure, "https", handler)
+	server := newWebServer(secure, "https", handler, s.log)
 	server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	return append(servers, server), nil
 }
@@ -91,14 +92,26 @@ func listenTCP(key, address string) (net.Listener, error) {
 	return listener, nil
 }
 
-func newWebServer(listener net.Listener, scheme string, handler http.Handler) *webServer {
+func newWebServer(listener net.Listener, scheme string, handler http.Handler, logger *slog.Logger) *webServer {
 	return &webServer{&http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: headerWithin,
 		IdleTimeout:       idleFor,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // other people's broken handshakes
+		ErrorLog:          log.New(webLog{logger}, "", 0),
 	}, listener, scheme}
+}
+
+// webLog passes on what net/http has to say: a handler's panic as an error, other people's broken handshakes for who debugs.
+type webLog struct{ *slog.Logger }
+
+func (l webLog) Write(line []byte) (int, error) {
+	level := slog.LevelDebug
+	if bytes.Contains(line, []byte("panic")) {
+		level = slog.LevelError
+	}
+	l.Log(context.Background(), level, "web server", "says", string(bytes.TrimSpace(line)))
+	return len(line), nil
 }
 
 func (s *service) certificate() (tls.Certificate, error) {
