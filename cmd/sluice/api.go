@@ -24,8 +24,8 @@ type apiStream struct {
 	URLs         apiURLs                  `json:"urls"`
 }
 
+// apiPublisher leaves out the session's name: who knows that can end the session.
 type apiPublisher struct {
-	Session   string    `json:"session"`
 	Connected bool      `json:"connected"`
 	Since     time.Time `json:"since"`
 	Bitrate   float64   `json:"bitrate"` // bit/s
@@ -97,10 +97,6 @@ func (s *service) serveKick(w http.ResponseWriter, r *http.Request) {
 
 func (s *service) named(w http.ResponseWriter, r *http.Request) *broadcast {
 	stream := r.PathValue("stream")
-	if !streamGrammar.MatchString(stream) {
-		writeProblem(w, http.StatusBadRequest, "A stream's name is 1 to 64 letters, digits, - and _, beginning with a letter or digit.")
-		return nil
-	}
 	b := s.find(stream)
 	if b == nil {
 		w.Header().Set("Retry-After", "2")
@@ -140,7 +136,7 @@ func describePublisher(st *status) *apiPublisher {
 	}
 	stats := st.Publisher.Stats()
 	p := &apiPublisher{
-		Session: st.Publisher.ID(), Connected: st.Publisher.State() == ingest.StateConnected, Since: st.Publisher.Started(),
+		Connected: st.Publisher.State() == ingest.StateConnected, Since: st.Publisher.Started(),
 		Bitrate: stats.Bitrate, RTT: stats.RTT.Seconds(),
 	}
 	for _, track := range stats.Tracks {

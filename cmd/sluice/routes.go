@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"path"
 	"regexp"
 	"strings"
 	"time"
@@ -9,8 +10,13 @@ import (
 	"github.com/sluice-live/sluice/public"
 )
 
-// writeWithin bounds how long a client may take to read one answer; a segment at 300 kbit/s fits.
-const writeWithin = 2 * time.Minute
+const (
+	// writeWithin bounds how long a client may take to read one answer; a segment at 300 kbit/s fits.
+	writeWithin = 2 * time.Minute
+	// bodyWithin bounds how long a request's body may take to come, that of a refused request too: net/http reads what is
+	// left of it before it answers.
+	bodyWithin = 10 * time.Second
+)
 
 // routes is the table of everything that is served.
 func (s *service) routes() http.Handler {
@@ -19,22 +25,24 @@ func (s *service) routes() http.Handler {
 	ofPath := func(r *http.Request) string { return r.PathValue("stream") }
 	anyStream := func(*http.Request) string { return "" }
 
-	mux.Handle("/whip/{stream}", publish.require(s.ingest.WHIP(), ofPath))
-	mux.Handle("/whip/{stream}/{session}", publish.require(s.ingest.WHIP(), ofPath))
+	whip := named(publish.require(s.ingest.WHIP(), ofPath))
+	mux.Handle("/whip/{stream}", whip)
+	mux.Handle("/whip/{stream}/{session}", whip)
 	echo := publish.require(s.ingest.Echo(), anyStream)
 	for _, method := range []string{"POST", "OPTIONS"} {
 		mux.Handle(method+" /echo", echo)
 	}
 	mux.Handle("/echo/{session}", echo)
 
-	mux.HandleFunc("GET /live/{stream}/{file...}", s.packager.ServeLive)
+	mux.Handle("GET /live/{stream}/{file...}", named(http.HandlerFunc(s.packager.ServeLive)))
+	mux.Handle("GET /live/{stream}", named(http.HandlerFunc(serveNothing))) // or the table would redirect
 	mux.Handle("GET /time", s.clock)
-	mux.HandleFunc("GET /recordings/{stream}/{recording}/{file}", s.packager.ServeRecordings)
+	mux.Handle("GET /recordings/{stream}/{recording}/{file}", named(unhurried(http.HandlerFunc(s.packager.ServeRecordings))))
 
 	mux.HandleFunc("GET /api/v1/server", s.serveServer)
 	mux.HandleFunc("GET /api/v1/streams", s.serveStreams)
-	mux.HandleFunc("GET /api/v1/streams/{stream}", s.serveStream)
-	mux.Handle("DELETE /api/v1/streams/{stream}", admin.require(http.HandlerFunc(s.serveKick), ofPath))
+	mux.Handle("GET /api/v1/streams/{stream}", named(http.HandlerFunc(s.serveStream)))
+	mux.Handle("DELETE /api/v1/streams/{stream}", named(admin.require(http.HandlerFunc(s.serveKick), ofPath)))
 
 	mux.Handle("GET /metrics", s.metricsHandler())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]string{"status": "ok"}) })
@@ -45,7 +53,7 @@ func (s *service) routes() http.Handler {
 		mux.Handle("GET "+page, pages)
 	}
 	mux.HandleFunc("GET /recordings", func(w http.ResponseWriter, r *http.Request) { s.serveRecordings(w, r, pages) })
-	return withCORS(withPreflight(withDeadline(withProblems(mux))))
+	return withCORS(withDeadline(withProblems(mux)))
 }
 
 // serveRecordings answers with the list or with its page, as the client prefers.
@@ -60,41 +68,75 @@ func (s *service) serveRecordings(w http.ResponseWriter, r *http.Request, pages 
 
 var streamGrammar = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
-// withPreflight answers CORS preflights of every route.
-func withPreflight(next http.Handler) http.Handler {
+// named refuses streams outside the grammar. Preflights pass, or a page could not read the refusal.
+func named(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isPreflight(r) {
-			w.WriteHeader(http.StatusNoContent)
+		if !isPreflight(r) && !streamGrammar.MatchString(r.PathValue("stream")) {
+			writeProblem(w, http.StatusBadRequest, "A stream's name is 1 to 64 letters, digits, - and _, beginning with a letter or digit.")
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// withDeadline frees what a client that does not read would hold.
+// withDeadline frees what a client that does not read, or does not send what it has announced, would hold. Handlers that
+// take longer bodies set a deadline of their own.
 func withDeadline(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeWithin))
+		control, now := http.NewResponseController(w), time.Now()
+		_ = control.SetWriteDeadline(now.Add(writeWithin))
+		if r.ContentLength != 0 { // without a body this would end long polls
+			_ = control.SetReadDeadline(now.Add(bodyWithin))
+		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// withProblems answers in words where the table has no route for the path or the method.
+// unhurried gives each piece of the answer its own time: a recording may take hours to download.
+func unhurried(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(pieces{w}, r) })
+}
+
+type pieces struct{ http.ResponseWriter }
+
+func (p pieces) Write(b []byte) (int, error) {
+	_ = http.NewResponseController(p.ResponseWriter).SetWriteDeadline(time.Now().Add(writeWithin))
+	return p.ResponseWriter.Write(b)
+}
+
+// withProblems answers in words where the table has no route for the path or the method, and preflights that no route
+// answers. Nobody is redirected: players and publishers do not all follow.
 func withProblems(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		plain := isPlain(r.URL.EscapedPath())
 		answer, pattern := mux.Handler(r)
-		if pattern != "" {
+		switch {
+		case plain && pattern != "":
 			mux.ServeHTTP(w, r)
-			return
+		case isPreflight(r):
+			w.WriteHeader(http.StatusNoContent)
+		case !plain:
+			writeProblem(w, http.StatusBadRequest, "Write the path without empty parts, . and ..")
+		default:
+			found := statusOnly{header: w.Header()}
+			answer.ServeHTTP(&found, r)
+			if found.status == http.StatusMethodNotAllowed {
+				writeProblem(w, found.status, r.Method+" is not for "+r.URL.Path+": the Allow header says what is.")
+				return
+			}
+			serveNothing(w, r)
 		}
-		found := statusOnly{header: w.Header()}
-		answer.ServeHTTP(&found, r)
-		if found.status == http.StatusMethodNotAllowed {
-			writeProblem(w, found.status, r.Method+" is not for "+r.URL.Path+": the Allow header says what is.")
-			return
-		}
-		writeProblem(w, http.StatusNotFound, "There is nothing at "+r.URL.Path+": the pages start at /.")
 	})
+}
+
+// isPlain tells whether a path is as http.ServeMux would have it.
+func isPlain(escaped string) bool {
+	clean := path.Clean(escaped)
+	return escaped == clean || escaped == clean+"/" && clean != "/"
+}
+
+func serveNothing(w http.ResponseWriter, r *http.Request) {
+	writeProblem(w, http.StatusNotFound, "There is nothing at "+r.URL.Path+": the pages start at /.")
 }
 
 // statusOnly keeps the status and header of an answer, and drops its body.
