@@ -66,7 +66,7 @@ func (c *Config) keys() []key {
 		{"record.min-free", groupRecord, kindSize, "what stays free on the disk; below it recording stops", size(&c.Record.MinFree)},
 
 		{"auth.publish", groupAccess, kindKeys, "keys that may publish: KEY for every stream, STREAM=KEY for one; none is everybody", streamKeys(&c.Auth.Publish)},
-		{"auth.admin", groupAccess, kindKeys, "keys that may administer; none is everybody", secrets(&c.Auth.Admin)},
+		{"auth.admin", groupAccess, kindKeys, "keys that may administer; none: a stream is steered with its key of auth.publish", secrets(&c.Auth.Admin)},
 		{"insecure", groupAccess, kindBool, "let everybody who reaches an address beyond loopback publish", boolean(&c.Insecure)},
 		{"limits.streams", groupAccess, kindNumber, "live streams at once", number(&c.Limits.Streams)},
 		{"limits.sessions-per-address", groupAccess, kindNumber, "WebRTC sessions at once from one address", number(&c.Limits.SessionsPerAddress)},

@@ -22,6 +22,9 @@ const (
 func (s *service) routes() http.Handler {
 	mux := http.NewServeMux()
 	publish, admin := publishKeys(s.cfg.Auth.Publish), adminKeys(s.cfg.Auth.Admin)
+	if len(admin) == 0 {
+		admin = publish // who may publish a stream may end it
+	}
 	ofPath := func(r *http.Request) string { return r.PathValue("stream") }
 	anyStream := func(*http.Request) string { return "" }
 

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestKeyring(t *testing.T) {
+	keys := publishKeys([]StreamKey{{"studio", "studio-key"}, {"", "every-key"}, {"hall", "shared-key"}, {"yard", "shared-key"}})
+	for _, tc := range []struct {
+		key, stream    string
+		known, allowed bool
+	}{
+		{"studio-key", "studio", true, true},
+		{"studio-key", "other", true, false},
+		{"studio-key", "", true, true},
+		{"every-key", "studio", true, true},
+		{"every-key", "other", true, true},
+		{"shared-key", "hall", true, true},
+		{"shared-key", "yard", true, true},
+		{"shared-key", "studio", true, false},
+		{"", "studio", false, false},
+		{"studio-ke", "studio", false, false},
+		{"studio-key ", "studio", false, false},
+		{"STUDIO-KEY", "studio", false, false},
+	} {
+		known, allowed := keys.check(tc.key, tc.stream)
+		require.Equal(t, []bool{tc.known, tc.allowed}, []bool{known, allowed}, "%+v", tc)
+	}
+}
+
+func TestBearer(t *testing.T) {
+	for header, want := range map[string]string{
+		"Bearer studio-key":    "studio-key",
+		"bearer studio-key":    "studio-key",
+		"BEARER  studio-key ":  "studio-key",
+		"Bearer":               "",
+		"Bearer ":              "",
+		"":                     "",
+		"studio-key":           "",
+		"Basic studio-key":     "",
+		"Bearerstudio-key":     "",
+		"Bearer\tstudio-key":   "",
+		"Bearer studio key":    "studio key",
+		"Bearer Bearer studio": "Bearer studio",
+	} {
+		r := httptest.NewRequest("POST", "/whip/a", nil)
+		r.Header.Set("Authorization", header)
+		require.Equal(t, want, bearer(r), "%q", header)
+	}
+}
+
+// 401 without a known key and how to send one (RFC 6750 §3), 403 with one that is for something else; without keys all may.
+func TestRequiredKeys(t *testing.T) {
+	publish, admin := []StreamKey{{"studio", "studio-key"}, {"", "every-key"}}, []Secret{"admin-key"}
+	none := AuthConfig{}
+	publishers := AuthConfig{Publish: publish}
+	both := AuthConfig{Publish: publish, Admin: admin}
+	for name, tc := range map[string]struct {
+		auth              AuthConfig
+		method, path, key string
+		status            int
+	}{
+		"open":                           {none, "POST", "/whip/studio", "", 415},
+		"open with a key":                {none, "POST", "/whip/studio", "undefined", 415},
+		"open echo":                      {none, "POST", "/echo", "", 415},
+		"open kick":                      {none, "DELETE", "/api/v1/streams/studio", "", 404},
+		"no key":                         {publishers, "POST", "/whip/studio", "", 401},
+		"unknown key":                    {publishers, "POST", "/whip/studio", "undefined", 401},
+		"key in the address":             {publishers, "POST", "/whip/studio?token=studio-key", "", 401},
+		"own key":                        {publishers, "POST", "/whip/studio", "studio-key", 415},
+		"other's key":                    {publishers, "POST", "/whip/other", "studio-key", 403},
+		"key for all":                    {publishers, "POST", "/whip/other", "every-key", 415},
+		"admin's key":                    {both, "POST", "/whip/studio", "admin-key", 401},
+		"session PATCH without key":      {publishers, "PATCH", "/whip/studio/session", "", 401},
+		"session DELETE without key":     {publishers, "DELETE", "/whip/studio/session", "", 401},
+		"session DELETE, other's key":    {publishers, "DELETE", "/whip/other/session", "studio-key", 403},
+		"session DELETE, own key":        {publishers, "DELETE", "/whip/studio/session", "studio-key", 404},
+		"session with a slash, own key":  {publishers, "DELETE", "/whip/other%2Fsession", "studio-key", 400},
+		"OPTIONS without key":            {publishers, "OPTIONS", "/whip/studio", "", 401},
+		"bad name before key":            {publishers, "POST", "/whip/a.b", "", 400},
+		"echo without key":               {publishers, "POST", "/echo", "", 401},
+		"echo with any key":              {publishers, "POST", "/echo", "studio-key", 415},
+		"echo session without key":       {publishers, "DELETE", "/echo/session", "", 401},
+		"kick without key":               {publishers, "DELETE", "/api/v1/streams/studio", "", 401},
+		"kick by its publisher":          {publishers, "DELETE", "/api/v1/streams/studio", "studio-key", 404},
+		"kick by another":                {publishers, "DELETE", "/api/v1/streams/other", "studio-key", 403},
+		"kick by publisher, with admins": {both, "DELETE", "/api/v1/streams/studio", "studio-key", 401},
+		"kick by admin":                  {both, "DELETE", "/api/v1/streams/studio", "admin-key", 404},
+		"state needs none":               {both, "GET", "/api/v1/streams", "", 200},
+		"viewing needs none":             {both, "GET", "/live/studio/index.m3u8", "", 404},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newTestService(t, tc.auth)
+			var logged bytes.Buffer
+			s.log = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			authorization := ""
+			if tc.key != "" {
+				authorization = "Bearer " + tc.key
+			}
+			answer := ask(s.routes(), tc.method, tc.path, "Authorization", authorization)
+			if tc.status == 200 {
+				require.Equal(t, 200, answer.Code)
+			} else {
+				requireProblem(t, answer, tc.status)
+			}
+			if tc.status == 401 || tc.status == 403 {
+				require.Contains(t, answer.Header().Get("WWW-Authenticate"), `Bearer realm="sluice"`)
+			} else {
+				require.Empty(t, answer.Header().Get("WWW-Authenticate"))
+			}
+			require.NotContains(t, answer.Body.String()+logged.String(), "-key")
+		})
+	}
+}
