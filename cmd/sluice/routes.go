@@ -37,7 +37,7 @@ func (s *service) routes() http.Handler {
 	}
 	mux.Handle("/echo/{session}", echo)
 
-	mux.Handle("GET /live/{stream}/{file...}", named(http.HandlerFunc(s.packager.ServeLive)))
+	mux.Handle("GET /live/{stream}/{file...}", named(s.viewed(http.HandlerFunc(s.packager.ServeLive))))
 	mux.Handle("GET /live/{stream}", named(http.HandlerFunc(serveNothing))) // or the table would redirect
 	mux.Handle("GET /time", s.clock)
 	mux.Handle("GET /recordings/{stream}/{recording}/{file}", named(unhurried(http.HandlerFunc(s.packager.ServeRecordings))))
@@ -78,6 +78,14 @@ func named(next http.Handler) http.Handler {
 			writeProblem(w, http.StatusBadRequest, "A stream's name is 1 to 64 letters, digits, - and _, beginning with a letter or digit.")
 			return
 		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// viewed remembers when a stream was last asked for.
+func (s *service) viewed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.viewedAt.Store(time.Now().UnixNano())
 		next.ServeHTTP(w, r)
 	})
 }

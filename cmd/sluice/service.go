@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-live/sluice/ingest"
@@ -18,6 +19,7 @@ import (
 
 const (
 	offerWithin  = 5 * time.Second // how long a publisher waits for the broadcast before it to end
+	stopWithin   = 9 * time.Second // how long streams are served after the service has been told to stop
 	rememberFor  = 5 * time.Minute // how long the API tells of a stream that has ended
 	maxRemember  = 256             // streams that have ended, at most
 	recordingDir = "recordings"
@@ -35,10 +37,11 @@ type service struct {
 	ingest   *ingest.Server
 	packager *packager.Packager
 
-	running sync.WaitGroup // one for each broadcast
+	running  sync.WaitGroup // one for each broadcast
+	viewedAt atomic.Int64   // when a stream was last asked for, ns since 1970
 
 	mu         sync.Mutex
-	ctx        context.Context // ends all broadcasts; nil before Run
+	ctx        context.Context // ends all broadcasts; nil while none may begin
 	broadcasts map[string]*broadcast
 }
 
@@ -114,6 +117,8 @@ func (s *service) Run(ctx context.Context) error {
 	// What the broadcasts rely on ends after them.
 	stages, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	s.mu.Lock()
 	s.ctx = ctx
 	s.mu.Unlock()
@@ -127,13 +132,27 @@ func (s *service) Run(ctx context.Context) error {
 	case err := <-results:
 		errs = append(errs, err, errors.New("a stage of the service ended by itself"))
 		pending--
+		end()
 	}
+	s.mu.Lock()
+	s.ctx = nil // no broadcast begins from here on, and all that have begun are waited for
+	s.mu.Unlock()
+	told := time.Now()
 	s.running.Wait()
+	s.letViewersSee(told)
 	stop()
 	for ; pending > 0; pending-- {
 		errs = append(errs, <-results)
 	}
 	return errors.Join(errs...)
+}
+
+// letViewersSee waits until players, which ask once per segment, have had the ending of the playlists and what it lists.
+func (s *service) letViewersSee(told time.Time) {
+	if seen := time.Unix(0, s.viewedAt.Load()); told.Sub(seen) > 2*s.cfg.Segment {
+		return // nobody watches
+	}
+	time.Sleep(min(s.cfg.Segment+time.Second, time.Until(told.Add(stopWithin))))
 }
 
 // publish hands a publisher to its stream's broadcast, and begins one where there is none.

@@ -1,0 +1,53 @@
+package e2e
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Who watches while the service is stopped gets the ending of the stream, and its last segments.
+func TestViewersSeeTheEnd(t *testing.T) {
+	s := startService(t, "--ladder", smallRung)
+	p := newPublisher(t, s, "ending")
+	p.send()
+	s.waitState("ending", "live", 20*time.Second)
+	playlists := []string{"/live/ending/240p.m3u8", "/live/ending/audio.m3u8", "/live/ending/manifest.mpd"}
+	for _, path := range playlists {
+		require.False(t, hasEnding(t, s, path), path)
+	}
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	for _, path := range playlists {
+		require.Eventually(t, func() bool { return hasEnding(t, s, path) }, 10*time.Second, 250*time.Millisecond, path)
+	}
+	status, _, playlist := s.get(playlists[0])
+	require.Equal(t, http.StatusOK, status)
+	lines := strings.Split(strings.TrimSpace(string(playlist)), "\n")
+	last := lines[len(lines)-2]
+	require.Equal(t, "#EXT-X-ENDLIST", lines[len(lines)-1])
+	status, _, _ = s.get("/live/ending/" + last)
+	require.Equal(t, http.StatusOK, status, last)
+	status, _, _ = s.get("/readyz")
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	p.vanish()
+	require.NoError(t, <-s.exited, "the service must exit with 0")
+}
+
+func hasEnding(t *testing.T, s *service, path string) bool {
+	response, err := http.Get(s.base + path)
+	if err != nil {
+		t.Errorf("the service is gone before it has said that the stream has ended: %v", err)
+		return true
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return strings.Contains(string(body), "#EXT-X-ENDLIST") || strings.Contains(string(body), `type="static"`)
+}
