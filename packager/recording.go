@@ -68,7 +68,8 @@ type Recording struct {
 	info    RecordingInfo
 	epoch   *Epoch // of the last run
 	runs    []*run
-	stopped bool
+	stopped bool // nothing more is taken
+	settled bool // and that is on the disk
 	stale   bool // playlists do not list everything
 	flushed time.Time
 }
@@ -218,8 +219,13 @@ func (r *Recording) describe(c *copied) {
 
 // flush brings the playlists up to date. It waits longer the longer the recording is, so that writing them costs the same for ever:
 // a crash leaves at most a five hundredth of it unlisted, and the next start lists that too.
+//
+// A recording that has stopped is tried to be finished again: the disk was full.
 func (r *Recording) flush() {
 	r.mu.Lock()
+	if r.stopped && !r.settled {
+		r.settle() // finish has said what is wrong
+	}
 	now := r.p.opts.Wall()
 	due := r.stale && !r.stopped && now.Sub(r.flushed) >= r.duration()/500
 	var err error
@@ -241,8 +247,9 @@ func (r *Recording) finish(state string, cause error) {
 		return
 	}
 	r.stopped = true
-	r.p.forgetRecording(r)
 	if len(r.runs) == 0 && len(r.info.Sources) == 0 {
+		r.settled = true
+		r.p.forgetRecording(r)
 		os.RemoveAll(r.dir) // nothing came
 		return
 	}
@@ -251,12 +258,21 @@ func (r *Recording) finish(state string, cause error) {
 		r.info.Error = cause.Error()
 		r.p.opts.Logger.Error("recording stopped; the live stream goes on", "recording", r.dir, "err", cause)
 	}
+	if err := r.settle(); err != nil {
+		r.p.opts.Logger.Error("finish recording; it is tried again every second", "recording", r.dir, "err", err)
+	}
+}
+
+// settle writes the end of a recording that has stopped, and lets go of it once that is on the disk.
+func (r *Recording) settle() error {
 	err := r.writePlaylists(true)
 	r.info.Bytes = dirSize(r.dir)
-	if err = errors.Join(err, r.writeInfo(), syncDir(r.dir)); err != nil {
-		r.p.opts.Logger.Error("finish recording; the next start tries again", "recording", r.dir, "err", err)
+	if err = errors.Join(err, r.writeInfo(), syncDir(r.dir)); err == nil {
+		r.settled = true
+		r.p.forgetRecording(r)
+		r.p.jobs.add(r.remux)
 	}
-	r.p.jobs.add(r.remux)
+	return err
 }
 
 func (p *Packager) forgetRecording(r *Recording) {

@@ -110,6 +110,26 @@ func TestRecordingOfABroadcast(t *testing.T) {
 	require.ErrorIs(t, err, ErrEnded)
 }
 
+// A recording whose end cannot be written is finished as soon as it can be.
+func TestRecordingFinishedLater(t *testing.T) {
+	b := recordBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	inTheWay := filepath.Join(tl.Recording().Dir(), recordingFile)
+	require.NoError(t, os.Remove(inTheWay))
+	require.NoError(t, os.MkdirAll(filepath.Join(inTheWay, "x"), 0o755))
+	require.NoError(t, tl.End())
+	b.keep()
+	require.True(t, b.isRunning(tl.Recording().Dir()))
+	require.NoError(t, os.RemoveAll(inTheWay))
+	b.keep()
+	require.False(t, b.isRunning(tl.Recording().Dir()))
+	info, err := readInfo(tl.Recording().Dir())
+	require.NoError(t, err)
+	require.Equal(t, StateFinished, info.State)
+	b.keep()
+}
+
 func TestRecordingCutByACrash(t *testing.T) {
 	b := recordBench(t, nil)
 	tl, e, enc := b.epoch("cam")
