@@ -21,7 +21,6 @@ func (s *Server) postWHIP(w http.ResponseWriter, r *http.Request, stream string)
 		if err := s.opts.OnPublish(p); err != nil {
 			return unready{err}
 		}
-		s.log.Info("publisher", "stream", stream, "session", sess.id, "address", r.RemoteAddr)
 		return nil
 	})
 }
@@ -49,7 +48,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer, prefix, 
 	if err != nil {
 		s.unreserve(c, stream)
 		s.running.Done()
-		s.log.Error("make peer connection", "error", err)
+		s.log.Error("peer connection could not be made", "error", err)
 		return refuse(http.StatusServiceUnavailable, "The server cannot take a connection now: try again later.").after(10)
 	}
 	sess := newSession(prefix, c, r.RemoteAddr, pc, fb, s.timers.connect)

@@ -41,11 +41,11 @@ func (r *Recording) remux(ctx context.Context) {
 	if err != nil {
 		os.Remove(out)
 		r.info.Error = strings.TrimPrefix(r.info.Error+"; no "+mp4File+": "+err.Error(), "; ")
-		r.p.opts.Logger.Error("make video.mp4", "recording", r.dir, "err", err)
+		r.p.opts.Logger.Error("video.mp4 could not be made", "recording", r.dir, "error", err)
 	}
 	r.info.Bytes = dirSize(r.dir)
 	if err := r.writeInfo(); err != nil {
-		r.p.opts.Logger.Error("write recording.json", "recording", r.dir, "err", err)
+		r.p.opts.Logger.Error("recording.json could not be written", "recording", r.dir, "error", err)
 	}
 }
 
@@ -58,7 +58,7 @@ func (p *Packager) recoverRecordings(ctx context.Context) {
 			continue
 		}
 		if err := p.recoverRecording(ctx, dir, info); err != nil {
-			p.opts.Logger.Error("recover recording", "recording", dir, "err", err)
+			p.opts.Logger.Error("recording could not be recovered", "recording", dir, "error", err)
 		}
 	}
 }
@@ -85,7 +85,7 @@ func (p *Packager) recoverRecording(ctx context.Context, dir string, info Record
 		return nil
 	}
 	r.info.Duration = r.duration().Seconds()
-	p.opts.Logger.Info("recording recovered", "recording", dir, "duration", r.duration())
+	p.opts.Logger.Info("recording has been recovered", "recording", dir, "duration", r.duration())
 	r.finish(StateInterrupted, nil)
 	return nil
 }
@@ -108,7 +108,7 @@ func (r *Recording) adopt(t *Timeline) {
 				from := e.out(segmentName(k.ID, s.MSN))
 				to := filepath.Join(r.dir, segmentName(copyName(k.Video, n+1), s.MSN-e.base+1))
 				if err := linkOrCopy(from, to); err != nil && !errors.Is(err, fs.ErrExist) {
-					r.p.opts.Logger.Warn("recording lacks a segment", "recording", r.dir, "err", err)
+					r.p.opts.Logger.Warn("recording lacks a segment", "recording", r.dir, "error", err)
 				}
 			}
 		}

@@ -102,7 +102,7 @@ func (p *Packager) Open(stream string) (*Timeline, error) {
 	}
 	rec, err := p.newRecording(stream)
 	if err != nil {
-		p.opts.Logger.Error("recording could not begin; the live stream goes on", "stream", stream, "err", err)
+		p.opts.Logger.Error("recording could not begin; the live stream goes on", "stream", stream, "error", err)
 	}
 	t.mu.Lock()
 	t.rec = rec

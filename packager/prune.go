@@ -55,9 +55,9 @@ func (p *Packager) dropWhile(oldest []kept, total int64, why string, condition f
 	for len(oldest) > 0 && condition(oldest[0], total) {
 		size := oldest[0].info.Bytes
 		if err := removeRecording(oldest[0].dir); err != nil {
-			p.opts.Logger.Error("delete recording", "recording", oldest[0].dir, "err", err)
+			p.opts.Logger.Error("recording could not be deleted", "recording", oldest[0].dir, "error", err)
 		} else {
-			p.opts.Logger.Info("recording deleted", "recording", oldest[0].dir, "why", why, "bytes", size)
+			p.opts.Logger.Info("recording has been deleted", "recording", oldest[0].dir, "why", why, "bytes", size)
 			total -= size
 		}
 		oldest = oldest[1:]

@@ -256,10 +256,10 @@ func (r *Recording) finish(state string, cause error) {
 	r.info.State, r.info.Ended = state, r.p.opts.Wall().UTC().Truncate(time.Millisecond)
 	if cause != nil {
 		r.info.Error = cause.Error()
-		r.p.opts.Logger.Error("recording stopped; the live stream goes on", "recording", r.dir, "err", cause)
+		r.p.opts.Logger.Error("recording has stopped; the live stream goes on", "recording", r.dir, "error", cause)
 	}
 	if err := r.settle(); err != nil {
-		r.p.opts.Logger.Error("finish recording; it is tried again every second", "recording", r.dir, "err", err)
+		r.p.opts.Logger.Error("recording could not be finished; that is tried again every second", "recording", r.dir, "error", err)
 	}
 }
 

@@ -25,7 +25,7 @@ func (p *Packager) recover() error {
 			continue
 		}
 		if err := p.recoverStream(entry.Name()); err != nil {
-			p.opts.Logger.Error("recover stream; it begins anew", "stream", entry.Name(), "err", err)
+			p.opts.Logger.Error("stream could not be recovered; it begins anew", "stream", entry.Name(), "error", err)
 			if err := os.RemoveAll(filepath.Join(p.opts.LiveDir, entry.Name())); err != nil {
 				return err
 			}
@@ -45,7 +45,7 @@ func (p *Packager) recoverStream(stream string) error {
 	}
 	for _, r := range records {
 		if err := t.apply(r); err != nil {
-			p.opts.Logger.Warn("timeline.log: record left out", "stream", stream, "kind", r.Kind, "err", err)
+			p.opts.Logger.Warn("record of timeline.log has been left out", "stream", stream, "kind", r.Kind, "error", err)
 		}
 	}
 	now := p.opts.Wall()
@@ -73,7 +73,7 @@ func (p *Packager) readLogFile(path, stream string) ([]record, error) {
 	defer f.Close()
 	records, good, err := readLog(f)
 	if err != nil {
-		p.opts.Logger.Warn("timeline.log is damaged; what follows is left out", "stream", stream, "err", err)
+		p.opts.Logger.Warn("timeline.log is damaged; what follows is left out", "stream", stream, "error", err)
 	}
 	return records, f.Truncate(good)
 }
@@ -85,13 +85,13 @@ func (t *Timeline) resume(now time.Time) {
 	}
 	if n := len(t.epochs); n > 0 {
 		if err := t.epochs[n-1].close(); err != nil {
-			t.p.opts.Logger.Warn("adopt what ffmpeg left", "stream", t.stream, "err", err)
+			t.p.opts.Logger.Warn("what ffmpeg had left could not be adopted", "stream", t.stream, "error", err)
 		}
 	}
 	t.sweep(now)
 	t.mpdStale = true
 	t.publish()
-	t.p.opts.Logger.Info("stream recovered", "stream", t.stream, "ended", t.ended, "next", t.nextMSN)
+	t.p.opts.Logger.Info("stream has been recovered", "stream", t.stream, "ended", t.ended, "next", t.nextMSN)
 }
 
 // sweep lets go of directories that the log does not know any more: they had left the playlists.

@@ -54,7 +54,7 @@ func (p *Packager) keep() {
 	now := p.opts.Wall()
 	for _, t := range p.all() {
 		if err := t.keep(now); err != nil {
-			p.opts.Logger.Error("keep house", "stream", t.stream, "err", err)
+			p.opts.Logger.Error("old segments could not be tidied away", "stream", t.stream, "error", err)
 		}
 		p.dropIfGone(t, now)
 	}
@@ -122,7 +122,7 @@ func (p *Packager) dropIfGone(t *Timeline, now time.Time) {
 		return // a successor owns the files
 	}
 	if err := errors.Join(t.log.close(), os.RemoveAll(t.dir)); err != nil {
-		p.opts.Logger.Error("delete ended stream", "stream", t.stream, "err", err)
+		p.opts.Logger.Error("ended stream could not be deleted", "stream", t.stream, "error", err)
 	}
 }
 

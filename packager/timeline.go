@@ -117,7 +117,7 @@ func (t *Timeline) End() error {
 		t.rec.finish(StateFinished, nil)
 	}
 	t.log.sync()
-	t.p.opts.Logger.Info("stream ended", "stream", t.stream, "segments", t.stats.segments, "gaps", t.stats.gaps)
+	t.p.opts.Logger.Info("stream has ended", "stream", t.stream, "segments", t.stats.segments, "gaps", t.stats.gaps)
 	return err
 }
 
@@ -214,6 +214,6 @@ func (t *Timeline) forget(e *Epoch) {
 // write records a change in timeline.log, before it is listed. A live stream does not end because its log cannot be written.
 func (t *Timeline) write(r record) {
 	if err := t.log.append(r); err != nil {
-		t.p.opts.Logger.Error("write timeline.log; a restart will not know this", "stream", t.stream, "err", err)
+		t.p.opts.Logger.Error("timeline.log could not be written; a restart will not know this", "stream", t.stream, "error", err)
 	}
 }

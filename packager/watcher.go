@@ -56,7 +56,7 @@ func (p *Packager) goBlind(err error) {
 		advice = "raise it: sysctl -w fs.inotify.max_user_instances=1024, or the limit of open files"
 	}
 	if !p.blind.Swap(true) {
-		p.opts.Logger.Warn("no file events: looking at the segments every 50 ms instead", "err", err, "advice", advice)
+		p.opts.Logger.Warn("no file events: looking at the segments every 50 ms instead", "error", err, "advice", advice)
 	}
 }
 
@@ -76,7 +76,7 @@ func (p *Packager) runWatcher(ctx context.Context) error {
 			if errors.Is(err, fsnotify.ErrEventOverflow) {
 				p.rescan()
 			} else {
-				p.opts.Logger.Error("watch segments", "err", err)
+				p.opts.Logger.Error("segments could not be watched", "error", err)
 			}
 		case <-poll.C:
 			p.rescan()
@@ -162,7 +162,7 @@ func (e *Epoch) take(rep string) {
 			continue
 		}
 		if err := k.follow(false); err != nil {
-			e.timeline.p.opts.Logger.Error("follow segments", "stream", e.timeline.stream, "rendition", k.ID, "err", err)
+			e.timeline.p.opts.Logger.Error("segments could not be followed", "stream", e.timeline.stream, "rendition", k.ID, "error", err)
 		}
 	}
 }

@@ -86,7 +86,7 @@ func (b *broadcast) offer(ctx context.Context, p *ingest.Publisher) error {
 // Run carries the broadcast until its publisher has been away for longer than linger, it fails, or ctx ends.
 func (b *broadcast) Run(ctx context.Context) {
 	defer close(b.done)
-	b.log.Info("stream begins")
+	b.log.Info("stream has begun")
 	err := b.carry(ctx)
 	b.finish(err)
 }
@@ -132,7 +132,7 @@ func (b *broadcast) take(p *ingest.Publisher) {
 			audio, b.publisher.audio = depay.Opus, track.Tap(tapPackets)
 		}
 	}
-	b.log.Info("publisher has come", "session", p.ID(), "video", video, "audio", audio)
+	b.log.Info("publisher has come", "session", p.ID(), "from", p.RemoteAddr(), "video", video, "audio", audio)
 	if b.encoding == nil {
 		b.retryAt, b.failures = time.Time{}, 0
 		b.encode()
@@ -232,7 +232,8 @@ func (b *broadcast) encodingEnded(cause error) error {
 	if time.Since(b.encoding.began) > steadyAfter {
 		b.failures, pause = 0, 0
 	}
-	b.endEncoding()
+	_ = b.encoding.end(b.log) // cause says the same
+	b.encoding = nil
 	b.failures++
 	if !b.timelineLives() || b.failures > maxRestarts {
 		return cause
@@ -247,7 +248,9 @@ func (b *broadcast) endEncoding() {
 	if b.encoding == nil {
 		return
 	}
-	b.encoding.end(b.log)
+	if err := b.encoding.end(b.log); err != nil {
+		b.log.Warn("ffmpeg ended with an error", "error", err)
+	}
 	b.encoding = nil
 }
 
@@ -273,12 +276,11 @@ func (b *broadcast) finish(cause error) {
 	b.endEncoding()
 	b.source.Close()
 	if err := b.timeline.End(); err != nil {
-		b.log.Error("end of the timeline", "error", err)
+		b.log.Error("timeline has not ended cleanly", "error", err)
 	}
 	state := stateEnded
 	if cause != nil {
 		state = stateFailed
 	}
 	b.publishStatus(state, cause)
-	b.log.Info("stream has ended")
 }

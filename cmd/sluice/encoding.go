@@ -128,21 +128,20 @@ func (e *encoding) exited() <-chan error {
 	return e.exit
 }
 
-// end closes ffmpeg's inputs, waits for its last segments and closes the epoch.
-func (e *encoding) end(log *slog.Logger) {
+// end closes ffmpeg's inputs, waits for its last segments and closes the epoch. The error is ffmpeg's.
+func (e *encoding) end(log *slog.Logger) error {
 	if e.job == nil {
-		return
+		return nil
 	}
 	e.job.CloseInput()
 	deadline := time.AfterFunc(drainWithin, e.cancel)
 	defer deadline.Stop()
-	if err := e.job.Wait(); err != nil {
-		log.Warn("ffmpeg ended with an error", "error", err)
-	}
+	failure := e.job.Wait()
 	e.cancel()
 	if err := e.epoch.End(); err != nil {
-		log.Error("end of the epoch", "error", err)
+		log.Error("epoch has not ended cleanly", "error", err)
 	}
+	return failure
 }
 
 // renditions describes to the packager what ffmpeg is going to write.

@@ -142,11 +142,12 @@ func (w *webServer) url() string {
 }
 
 func (s *service) announce(out io.Writer, web []*webServer) {
-	fmt.Fprintf(out, "Sluice is ready. %s\n", s.reason)
+	fmt.Fprintln(out, "Sluice is ready.")
 	for _, server := range web {
 		url := server.url()
-		fmt.Fprintf(out, "  Go live    %s/publish\n  Streams    %s/\n  WHIP       %s/whip/NAME   (OBS, sluice publish)\n", url, url, url)
+		fmt.Fprintf(out, "  Go live    %s/publish\n  Streams    %s/\n  WHIP       %s/whip/NAME\n", url, url, url)
 	}
+	fmt.Fprintf(out, "  Ladder     %s\n", strings.TrimPrefix(s.reason, "ladder "))
 	fmt.Fprintf(out, "  Media      UDP %s\n", s.ingest.UDPAddr())
 	fmt.Fprintf(out, "  Data       %s\n", s.cfg.Data)
 }

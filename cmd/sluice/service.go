@@ -100,7 +100,7 @@ func (s *service) chooseLadder(ctx context.Context) {
 			Name: rung.Name, Width: rung.Width, Height: rung.Height, FPS: rung.FPS, Bitrate: rung.Bitrate,
 		})
 	}
-	s.reason = "The ladder is the configured one."
+	s.reason = fmt.Sprintf("ladder %s: as configured", s.ladder)
 }
 
 // remux makes the MP4 of a recording.
@@ -129,6 +129,7 @@ func (s *service) Run(ctx context.Context) error {
 	pending := 2
 	select {
 	case <-ctx.Done():
+		s.log.Info("stopping: streams end, recordings are closed")
 	case err := <-results:
 		errs = append(errs, err, errors.New("a stage of the service ended by itself"))
 		pending--

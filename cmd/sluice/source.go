@@ -101,12 +101,12 @@ func (s *sourceWriter) Close() {
 func (s *sourceWriter) close() {
 	if s.webm != nil && !s.failed {
 		if err := s.webm.Close(); err != nil {
-			s.log.Error("end of the source recording", "error", err)
+			s.log.Error("source recording could not be finished", "error", err)
 		}
 	}
 	if s.file != nil {
 		if err := s.file.Close(); err != nil {
-			s.log.Error("close the source recording", "error", err)
+			s.log.Error("source recording could not be closed", "error", err)
 		}
 	}
 	s.webm, s.file = nil, nil
