@@ -29,7 +29,7 @@ need_go() {
 
 # need_pages: bundles the web pages into public/dist when they are missing or older than their sources.
 need_pages() {
-	local built=public/dist/index.html
+	local built=public/dist/pages/home.html
 	if [ -f "$built" ] && [ -z "$(find public -path public/node_modules -prune -o -path public/dist -prune -o -type f -newer "$built" -print -quit)" ]; then
 		return 0
 	fi
