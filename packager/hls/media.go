@@ -23,6 +23,12 @@ type MediaPlaylist struct {
 	Type                  PlaylistType
 	Segments              []Segment
 	Ended                 bool // nothing follows: EXT-X-ENDLIST
+
+	// Skipped makes a delta update: so many segments from MediaSequence on are replaced by EXT-X-SKIP, and Segments holds those
+	// that follow. SkippedMap is the init segment of the last of them.
+	Skipped    int
+	SkippedMap string
+	LowLatency *LowLatency // nil for a playlist without partial segments
 }
 
 // Segment is one entry of a media playlist (rfc8216bis §4.4.4).
@@ -36,6 +42,7 @@ type Segment struct {
 	ProgramDateTime time.Time // when its first sample was captured, to the millisecond; zero writes no tag
 	Discontinuity   bool      // its time stamps or its encoding do not go on from the segment before it
 	Gap             bool      // it has no data and is not to be loaded
+	Parts           []Part    // what it was published as before it was whole; written for the newest segments only
 }
 
 // Append appends the playlist's text to dst and returns the extended buffer, which it does not allocate when dst has
@@ -54,20 +61,42 @@ func (p *MediaPlaylist) Append(dst []byte) []byte {
 		dst = append(dst, p.Type...)
 	}
 	dst = append(dst, '\n')
-	initSegment := ""
-	for i := range p.Segments {
-		s := &p.Segments[i]
-		dst = s.append(dst, s.Map != initSegment)
-		initSegment = s.Map
+	if p.LowLatency != nil {
+		dst = p.LowLatency.appendControl(dst)
 	}
+	dst = p.appendSegments(dst)
 	if p.Ended {
 		dst = append(dst, "#EXT-X-ENDLIST\n"...)
 	}
 	return dst
 }
 
-// version is the lowest that the playlist's tags allow (rfc8216bis §8): 3 for durations with decimals, 6 for EXT-X-MAP.
+func (p *MediaPlaylist) appendSegments(dst []byte) []byte {
+	if p.Skipped > 0 {
+		dst = append(dst, "#EXT-X-SKIP:SKIPPED-SEGMENTS="...)
+		dst = append(strconv.AppendInt(dst, int64(p.Skipped), 10), '\n')
+	}
+	initSegment := p.SkippedMap
+	for i := range p.Segments {
+		s := &p.Segments[i]
+		dst = s.append(dst, s.Map != initSegment)
+		initSegment = s.Map
+	}
+	if p.LowLatency != nil {
+		dst = p.LowLatency.appendEdge(dst, initSegment)
+	}
+	return dst
+}
+
+// version is the lowest that the playlist's tags allow (rfc8216bis §8): 3 for durations with decimals, 6 for EXT-X-MAP, 9 for
+// EXT-X-SKIP.
 func (p *MediaPlaylist) version() int64 {
+	if p.Skipped > 0 {
+		return 9
+	}
+	if l := p.LowLatency; l != nil && l.Growing != nil && l.Growing.Map != "" {
+		return 6
+	}
 	for i := range p.Segments {
 		if p.Segments[i].Map != "" {
 			return 6
@@ -77,6 +106,20 @@ func (p *MediaPlaylist) version() int64 {
 }
 
 func (s *Segment) append(dst []byte, newMap bool) []byte {
+	dst = s.appendHead(dst, newMap)
+	if s.Gap {
+		dst = append(dst, "#EXT-X-GAP\n"...)
+	}
+	dst = append(dst, "#EXTINF:"...)
+	dst = appendSeconds(dst, s.Duration, s.Timescale)
+	dst = append(dst, ",\n"...)
+	dst = append(dst, s.URI...)
+	return append(dst, '\n')
+}
+
+// appendHead appends the tags that apply to the segment's parts too, which therefore precede them (rfc8216bis §4.4.4.9), and the
+// parts.
+func (s *Segment) appendHead(dst []byte, newMap bool) []byte {
 	if s.Discontinuity {
 		dst = append(dst, "#EXT-X-DISCONTINUITY\n"...)
 	}
@@ -88,14 +131,10 @@ func (s *Segment) append(dst []byte, newMap bool) []byte {
 		dst = append(dst, "#EXT-X-PROGRAM-DATE-TIME:"...)
 		dst = s.ProgramDateTime.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z\n")
 	}
-	if s.Gap {
-		dst = append(dst, "#EXT-X-GAP\n"...)
+	for i := range s.Parts {
+		dst = s.Parts[i].append(dst, s.Timescale)
 	}
-	dst = append(dst, "#EXTINF:"...)
-	dst = appendSeconds(dst, s.Duration, s.Timescale)
-	dst = append(dst, ",\n"...)
-	dst = append(dst, s.URI...)
-	return append(dst, '\n')
+	return dst
 }
 
 // appendSeconds appends ticks/timescale in seconds, rounded to a microsecond: over a day of 2 s segments the sum of what

@@ -161,3 +161,64 @@ func BenchmarkMediaPlaylist(b *testing.B) {
 		buf = p.Append(buf[:0])
 	}
 }
+
+// lowLatency is a live window of n segments whose last two list their parts, and three parts of the next.
+func lowLatency(first, n int) hls.MediaPlaylist {
+	p := live(first, n)
+	part := func(msn, k int) hls.Part {
+		return hls.Part{URI: fmt.Sprintf("5f3a/720p-%d.%d.m4s", msn, k), Duration: 3072, Independent: k%5 == 0}
+	}
+	growing := hls.Segment{Timescale: 15360, Map: "5f3a/720p-init.mp4", ProgramDateTime: start.Add(time.Duration(first+n) * 2 * time.Second)}
+	for k := range 10 {
+		p.Segments[n-1].Parts = append(p.Segments[n-1].Parts, part(first+n-1, k))
+		if k < 3 {
+			growing.Parts = append(growing.Parts, part(first+n, k))
+		}
+	}
+	p.LowLatency = &hls.LowLatency{
+		PartTarget: 214 * time.Millisecond, PartHoldBack: 642 * time.Millisecond, HoldBack: 6 * time.Second, SkipUntil: 12 * time.Second,
+		Growing: &growing, NextPart: part(first+n, 3).URI,
+		Reports: []hls.Report{{URI: "audio.m3u8", MSN: int64(first + n), Part: 2}, {URI: "240p.m3u8", MSN: int64(first + n - 1), Part: -1}},
+	}
+	return p
+}
+
+func TestLowLatency(t *testing.T) {
+	first := lowLatency(0, 1)
+	first.Segments = nil
+	delta := lowLatency(0, 30)
+	delta.Segments, delta.Skipped, delta.SkippedMap = delta.Segments[24:], 24, delta.Segments[23].Map
+	next := lowLatency(0, 2)
+	next.LowLatency.Growing, next.LowLatency.NextPart, next.LowLatency.NextMap = nil, "9c1b/720p-2.0.m4s", "9c1b/720p-init.mp4"
+	for _, tt := range []struct {
+		name     string
+		playlist hls.MediaPlaylist
+	}{{"low-latency", lowLatency(0, 2)}, {"first-parts", first}, {"delta", delta}, {"between-epochs", next}} {
+		t.Run(tt.name, func(t *testing.T) {
+			require.NoError(t, tt.playlist.Validate())
+			golden(t, "media-"+tt.name+".m3u8", tt.playlist.Append(nil))
+		})
+	}
+}
+
+func TestLowLatencyValidate(t *testing.T) {
+	p := lowLatency(0, 2)
+	p.Ended = true
+	p.LowLatency.HoldBack = time.Second
+	p.LowLatency.Growing.Parts[0].Duration = 15360
+	p.LowLatency.NextMap = "\""
+	require.EqualError(t, p.Validate(), `part target 214ms, hold-back of parts 642ms, of segments 1s, skip boundary 12s: not 3, 3 and 6 times the targets
+an ended playlist goes on
+segment 2 part 0: 15360/15360 s, longer than 214ms
+hint "\"": has a quote or a line break`)
+}
+
+func BenchmarkLowLatency(b *testing.B) {
+	p := lowLatency(1000, 30)
+	buf := p.Append(nil)
+	b.SetBytes(int64(len(buf)))
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = p.Append(buf[:0])
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Validate reports everything that a media playlist may not say, joined.
@@ -28,7 +29,37 @@ func (p *MediaPlaylist) Validate() error {
 			faults = append(faults, fmt.Errorf("segment %d: some segments have an init segment and some none", p.MediaSequence+int64(i)))
 		}
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, p.LowLatency.validate(p))...)
+}
+
+// validate reports what the low-latency part of the playlist may not say.
+func (l *LowLatency) validate(p *MediaPlaylist) error {
+	if l == nil {
+		return nil
+	}
+	var faults []error
+	target := time.Duration(p.TargetDuration) * time.Second
+	// rfc8216bis §4.4.3.8, Apple's authoring specification 14.3.
+	if l.PartTarget < time.Millisecond || l.PartHoldBack < 3*l.PartTarget || l.HoldBack < 3*target || l.SkipUntil < 6*target {
+		faults = append(faults, fmt.Errorf("part target %v, hold-back of parts %v, of segments %v, skip boundary %v: not 3, 3 and 6 times the targets",
+			l.PartTarget, l.PartHoldBack, l.HoldBack, l.SkipUntil))
+	}
+	if p.Ended && (l.NextPart != "" || l.NextMap != "" || l.Growing != nil) {
+		faults = append(faults, errors.New("an ended playlist goes on"))
+	}
+	segments := p.Segments
+	if l.Growing != nil {
+		segments = append(segments[:len(segments):len(segments)], *l.Growing)
+	}
+	for i := range segments {
+		for n, part := range segments[i].Parts {
+			if scale := segments[i].Timescale; scale > 0 && part.Duration*1000 > scale*l.PartTarget.Milliseconds() {
+				faults = append(faults, fmt.Errorf("segment %d part %d: %d/%d s, longer than %v", i, n, part.Duration, scale, l.PartTarget))
+			}
+			faults = append(faults, checkQuoted("part's URI", part.URI))
+		}
+	}
+	return errors.Join(append(faults, checkQuoted("hint", l.NextPart), checkQuoted("hint", l.NextMap))...)
 }
 
 func (s *Segment) validate(target int) error {
