@@ -31,7 +31,7 @@ func TestRestartGoesOnWhereItWasCut(t *testing.T) {
 	require.Len(t, p.GetAllSegments(), 7, "the stray .tmp is a segment now")
 	segments := p.GetAllSegments()
 	require.InDelta(t, 0.6, segments[len(segments)-1].Duration, 0.001)
-	require.True(t, strings.HasPrefix(body, before), "what was published stays")
+	require.True(t, strings.HasPrefix(withoutParts(body), withoutParts(before)), "what was published stays")
 	for _, s := range segments {
 		b.body("/live/cam/" + s.URI)
 	}
@@ -149,13 +149,13 @@ func TestLogIsCompacted(t *testing.T) {
 	before := b.body("/live/cam/180p.m3u8")
 	tl.log.lines = 1 << 20
 	require.NoError(t, tl.keep(b.clock.Now()))
-	require.Less(t, tl.log.lines, 40)
+	require.Less(t, tl.log.lines, 240)
 	b.run(e, enc, 1)
 	after := b.body("/live/cam/180p.m3u8")
 	require.NotEqual(t, before, after)
 	require.NoError(t, e.End())
 	b.restart()
-	require.Equal(t, after, b.body("/live/cam/180p.m3u8"))
+	require.Equal(t, withoutParts(after), withoutParts(b.body("/live/cam/180p.m3u8")))
 }
 
 // What could not be written to the log, because the disk was full, is there once it can be.

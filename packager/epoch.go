@@ -72,6 +72,7 @@ type Epoch struct {
 	base   int64         // media sequence number of ffmpeg's first segment
 	zero   time.Time     // wall time of media time 0
 	end    time.Duration // of its longest rendition, from zero; fixed once ended
+	whole  bool          // was complete
 	ended  bool
 }
 
@@ -141,7 +142,9 @@ func (e *Epoch) close() error {
 	e.ended = true
 	e.level()
 	t := e.timeline
-	t.write(record{Kind: recordEpochEnd, At: t.p.opts.Wall()})
+	t.nextName = newEpochName()
+	t.settle()
+	t.write(record{Kind: recordEpochEnd, At: t.p.opts.Wall(), Epoch: t.nextName})
 	t.trim()
 	t.publish()
 	return err
@@ -179,10 +182,10 @@ func (e *Epoch) level() {
 	t.mpdStale = true
 }
 
-// complete tells whether every rendition can be played.
+// complete tells whether every rendition has its first part.
 func (e *Epoch) complete() bool {
 	for _, k := range e.tracks {
-		if k.length == 0 {
+		if !k.started() {
 			return false
 		}
 	}

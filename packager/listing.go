@@ -10,23 +10,40 @@ import (
 type listing struct {
 	id       string
 	segments []Segment
-	stale    bool // changed since its playlist was published
+	growing  *Segment // the segment in progress, with its parts so far; nil between two. Replaced, never changed
+	stale    bool     // changed since its playlist was published
 }
 
-// find looks a segment up by its number; numbers have no holes.
-func (l *listing) find(msn int64) (Segment, bool) {
-	if len(l.segments) == 0 || msn < l.segments[0].MSN || msn > l.last() {
+// find looks a whole segment up by its number; numbers have no holes.
+func (l *listing) find(msn int64) (Segment, bool) { return findSegment(l.segments, msn) }
+
+func findSegment(segments []Segment, msn int64) (Segment, bool) {
+	if len(segments) == 0 || msn < segments[0].MSN || msn > segments[len(segments)-1].MSN {
 		return Segment{}, false
 	}
-	return l.segments[msn-l.segments[0].MSN], true
+	return segments[msn-segments[0].MSN], true
 }
 
 // empty tells whether nothing can be played from the listing.
 func (l *listing) empty() bool {
-	return !slices.ContainsFunc(l.segments, func(s Segment) bool { return !s.Gap })
+	return l.growing == nil && !slices.ContainsFunc(l.segments, func(s Segment) bool { return !s.Gap })
 }
 
-func (l *listing) last() int64 { return l.segments[len(l.segments)-1].MSN }
+// last is the number of the newest whole segment, -1 before the first.
+func (l *listing) last() int64 {
+	if len(l.segments) == 0 {
+		return -1
+	}
+	return l.segments[len(l.segments)-1].MSN
+}
+
+// begins tells whether a segment of that epoch, put after the last one, is the first of its epoch.
+func (l *listing) begins(e *Epoch, msn int64) bool {
+	if n := len(l.segments); n > 0 {
+		return l.segments[n-1].epoch != e
+	}
+	return msn == e.base
+}
 
 // dropBefore cuts all segments before msn off and returns them.
 func (l *listing) dropBefore(msn int64) []Segment {
@@ -66,10 +83,9 @@ func (t *Timeline) listed(k *track) (segments []Segment) {
 // push appends a segment, after gaps for what the rendition has missed.
 func (t *Timeline) push(l *listing, s Segment) {
 	t.fill(l, s.epoch, s.MSN)
-	n := len(l.segments)
-	s.First = n == 0 && s.MSN == s.epoch.base || n > 0 && l.segments[n-1].epoch != s.epoch
+	s.First = l.begins(s.epoch, s.MSN)
 	l.segments = append(l.segments, s)
-	l.stale = true
+	l.growing, l.stale = nil, true
 }
 
 // fill lists gaps up to the media sequence number before msn, with the times of another rendition's segments.
@@ -134,6 +150,9 @@ func (t *Timeline) dropBefore(msn int64) {
 func (t *Timeline) reference() *listing {
 	var ref *listing
 	for _, l := range t.listings {
+		if len(l.segments) == 0 {
+			continue
+		}
 		if ref == nil || l.last() > ref.last() || l.last() == ref.last() && len(l.segments) > len(ref.segments) {
 			ref = l
 		}

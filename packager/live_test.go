@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -18,10 +19,15 @@ import (
 func (b *bench) playlist(path string) (*m3u8.MediaPlaylist, string) {
 	b.t.Helper()
 	body := b.body(path)
-	p, kind, err := m3u8.DecodeFrom(strings.NewReader(body), true)
+	p, kind, err := m3u8.DecodeFrom(strings.NewReader(withoutParts(body)), true)
 	require.NoError(b.t, err, body)
 	require.Equal(b.t, m3u8.MEDIA, kind)
 	return p.(*m3u8.MediaPlaylist), body
+}
+
+// withoutParts leaves out the tags for which the reader would forget those before them.
+func withoutParts(playlist string) string {
+	return regexp.MustCompile(`(?m)^#EXT-X-(PART|PRELOAD-HINT|RENDITION-REPORT|PART-INF|SERVER-CONTROL):.*\n`).ReplaceAllString(playlist, "")
 }
 
 func (b *bench) manifest(path string) (*mpd.MPD, string) {
@@ -346,5 +352,5 @@ func TestEncoderThatWroteNothing(t *testing.T) {
 	b.keep()
 	require.NoDirExists(t, e.Dir())
 	b.restart()
-	require.Equal(t, body, b.body("/live/cam/180p.m3u8"))
+	require.Equal(t, withoutParts(body), withoutParts(b.body("/live/cam/180p.m3u8")))
 }

@@ -17,6 +17,7 @@ const (
 	recordOpen     = "open"      // a broadcast begins, or is continued after a crash
 	recordEpoch    = "epoch"     // an ffmpeg run begins
 	recordZero     = "zero"      // its media time 0 is known
+	recordPart     = "part"      // a part of the segment in progress is about to be listed
 	recordSegment  = "segment"   // a segment is about to be listed
 	recordEpochEnd = "epoch-end" // the ffmpeg run has ended
 	recordEnd      = "end"       // the broadcast has ended
@@ -34,14 +35,16 @@ type record struct {
 	At    time.Time `json:"at,omitzero"`
 	Start time.Time `json:"start,omitzero"` // open, zero: availabilityStartTime
 
-	Epoch      string      `json:"epoch,omitempty"`
+	Epoch      string      `json:"epoch,omitempty"` // epoch-end: of the one that will follow, as playlists announce it
 	Fresh      bool        `json:"fresh,omitempty"`
 	Disc       int64       `json:"disc,omitempty"`
 	Base       int64       `json:"base,omitempty"`
 	Renditions []Rendition `json:"renditions,omitempty"`
 
-	ID       string `json:"id,omitempty"` // of the rendition, and so on for a segment
+	ID       string `json:"id,omitempty"` // of the rendition, and so on for a segment or a part
 	MSN      int64  `json:"msn,omitempty"`
+	Part     int    `json:"part,omitempty"`     // index
+	Key      bool   `json:"key,omitempty"`      // independent
 	Time     int64  `json:"time,omitempty"`     // ticks
 	Duration int64  `json:"duration,omitempty"` // ticks
 	Size     int64  `json:"size,omitempty"`     // bytes
@@ -64,6 +67,10 @@ func segmentRecord(id string, s Segment) record {
 	return record{Kind: recordSegment, ID: id, MSN: s.MSN, Time: s.Start, Duration: s.Duration, Size: s.Size}
 }
 
+func partRecord(id string, msn int64, index int, p Part) record {
+	return record{Kind: recordPart, ID: id, MSN: msn, Part: index, Key: p.Independent, Time: p.Start, Duration: p.Duration, Size: p.Size}
+}
+
 // validate refuses what this package never writes.
 func (r record) validate() error {
 	bad := func(n, most int64) bool { return n < 0 || n > most }
@@ -72,12 +79,14 @@ func (r record) validate() error {
 		return errors.New("number out of range")
 	case bad(r.Time, cmaf.MaxTime), bad(r.Duration, cmaf.MaxTime), bad(r.Size, maxSegmentSize):
 		return errors.New("time or size out of range")
-	case r.Kind == recordEpoch && !validName(r.Epoch):
+	case r.Kind == recordEpoch && !validName(r.Epoch), r.Kind == recordEpochEnd && r.Epoch != "" && !validName(r.Epoch):
 		return fmt.Errorf("epoch name %q", r.Epoch)
 	case r.Kind == recordEpoch:
 		return EpochOptions{Renditions: r.Renditions}.Validate()
 	case r.Kind == recordSegment && (!validName(r.ID) || r.Duration == 0):
 		return fmt.Errorf("segment of rendition %q, %d ticks", r.ID, r.Duration)
+	case r.Kind == recordPart && (!validName(r.ID) || r.Part < 0 || r.Part >= maxParts):
+		return fmt.Errorf("part %d of rendition %q", r.Part, r.ID)
 	}
 	return nil
 }
@@ -99,18 +108,23 @@ func openLog(name string) (*logFile, error) {
 	return &logFile{file: f, sink: f}, nil
 }
 
-// append writes one record. It is in the page cache then, so it survives the end of the process; sync makes it survive more.
-func (l *logFile) append(r record) error {
+// append writes records at once. They are in the page cache then, so they survive the end of the process; sync makes them survive
+// more.
+func (l *logFile) append(records ...record) error {
 	if l == nil {
 		return nil // the log itself is being read
 	}
-	line, err := json.Marshal(r)
-	if err != nil {
-		return err
+	var lines []byte
+	for i := range records {
+		line, err := json.Marshal(&records[i])
+		if err != nil {
+			return err
+		}
+		lines = append(append(lines, line...), '\n')
 	}
-	l.lines++
+	l.lines += len(records)
 	l.dirty = true
-	_, err = l.sink.Write(append(line, '\n'))
+	_, err := l.sink.Write(lines)
 	l.torn = l.torn || err != nil
 	return err
 }

@@ -38,27 +38,42 @@ func segmentName(rendition string, msn int64) string {
 	return rendition + "-" + strconv.FormatInt(msn, 10) + ".m4s"
 }
 
-// mediaFile is a public file of an epoch; msn is -1 for the initialization segment.
+func partName(rendition string, msn int64, part int) string {
+	return rendition + "-" + strconv.FormatInt(msn, 10) + "." + strconv.Itoa(part) + ".m4s"
+}
+
+// mediaFile is a public file of an epoch; msn is -1 for the initialization segment, part -1 for a whole segment.
 type mediaFile struct {
 	rendition string
 	msn       int64
+	part      int
 }
 
-// parseMediaFile reads exactly what initName and segmentName write.
+// parseMediaFile reads exactly what initName, segmentName and partName write.
 func parseMediaFile(name string) (f mediaFile, ok bool) {
 	if id, found := strings.CutSuffix(name, "-init.mp4"); found {
-		return mediaFile{id, -1}, validName(id)
+		return mediaFile{id, -1, -1}, validName(id)
 	}
 	stem, found := strings.CutSuffix(name, ".m4s")
 	dash := strings.LastIndexByte(stem, '-')
 	if !found || dash < 0 || !validName(stem[:dash]) {
 		return f, false
 	}
-	msn, err := strconv.ParseInt(stem[dash+1:], 10, 64)
-	if err != nil || msn < 0 || strconv.FormatInt(msn, 10) != stem[dash+1:] {
-		return f, false
+	number, index, isPart := strings.Cut(stem[dash+1:], ".")
+	f = mediaFile{rendition: stem[:dash], part: -1}
+	if f.msn, ok = parseNumber(number); ok && isPart {
+		var part int64
+		part, ok = parseNumber(index)
+		ok = ok && part < maxParts
+		f.part = int(part)
 	}
-	return mediaFile{stem[:dash], msn}, true
+	return f, ok
+}
+
+// parseNumber reads a number as we write it, without leading zeros.
+func parseNumber(s string) (n int64, ok bool) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil && n >= 0 && strconv.FormatInt(n, 10) == s
 }
 
 // ffmpeg's names within an epoch's directory; numbers count from 1.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 )
 
@@ -102,6 +103,34 @@ func (o Options) withDefaults() Options {
 // targetDuration is EXT-X-TARGETDURATION in seconds, the same for all playlists of all streams for ever.
 func (o Options) targetDuration() int {
 	return max(1, int(o.Segment.Round(time.Second)/time.Second))
+}
+
+func (o Options) target() time.Duration { return time.Duration(o.targetDuration()) * time.Second }
+
+// skipUntil is CAN-SKIP-UNTIL, the least that rfc8216bis §4.4.3.8 allows.
+func (o Options) skipUntil() time.Duration { return 6 * o.target() }
+
+// partTarget is PART-TARGET: the longest part that any of the renditions or sound can make, rounded up to a millisecond. ffmpeg
+// ends a fragment with the first frame that fills the nominal duration; a frame of AAC has 1,024 samples at 48 kHz.
+func (o Options) partTarget(renditions []Rendition) time.Duration {
+	longest := wholeFrames(o.Part, 48000.0/1024)
+	for _, r := range renditions {
+		if r.Video {
+			longest = max(longest, wholeFrames(o.Part, r.FPS))
+		}
+	}
+	return (longest + time.Millisecond - 1).Truncate(time.Millisecond)
+}
+
+// wholeFrames is the shortest time of whole frames that is not below d, exact to a microsecond.
+func wholeFrames(d time.Duration, rate float64) time.Duration {
+	frames := math.Ceil(d.Seconds()*rate - 1e-6)
+	return time.Duration(frames / rate * float64(time.Second)).Round(time.Microsecond)
+}
+
+// blockWait is the most that a blocked request waits: rfc8216bis §6.2.5.2 has three target durations, hls.js gives up after 10 s.
+func (o Options) blockWait() time.Duration {
+	return min(3*o.target(), startWait)
 }
 
 // grace is how long a segment stays on disk once it has left the playlists: rfc8216bis §6.2.2 asks for its own duration plus

@@ -59,9 +59,11 @@ func (p *Packager) ServeLive(w http.ResponseWriter, r *http.Request) {
 func (t *Timeline) serveManifest(w http.ResponseWriter, r *http.Request, name string) {
 	s := t.await(r, startWait, func(s *snapshot) bool { return s.ready || s.ended })
 	if !s.ready && !s.ended {
-		w.Header().Set("Retry-After", "1")
-		w.Header().Set("Cache-Control", "no-store")
-		problem(w, http.StatusServiceUnavailable, "The stream "+t.stream+" is starting; ask again.")
+		unavailable(w, "The stream "+t.stream+" is starting; ask again.")
+		return
+	}
+	if id, ok := strings.CutSuffix(name, ".m3u8"); ok && s.views[id] != nil {
+		t.servePlaylist(w, r, id)
 		return
 	}
 	d := s.documents[name]
@@ -74,6 +76,23 @@ func (t *Timeline) serveManifest(w http.ResponseWriter, r *http.Request, name st
 
 // await returns the first snapshot that satisfies the condition, or the newest after limit or at the end of the request.
 func (t *Timeline) await(r *http.Request, limit time.Duration, condition func(*snapshot) bool) *snapshot {
+	return t.awaitOn(r, limit, func(s *snapshot) <-chan struct{} { return s.changed }, condition)
+}
+
+// awaitView is await for one rendition: it is woken by nothing else. The view is nil while, or when, there is none.
+func (t *Timeline) awaitView(r *http.Request, id string, limit time.Duration, condition func(*snapshot, *view) bool) (*snapshot, *view) {
+	wake := func(s *snapshot) <-chan struct{} {
+		if v := s.views[id]; v != nil {
+			return v.changed
+		}
+		return s.changed
+	}
+	s := t.awaitOn(r, limit, wake, func(s *snapshot) bool { return condition(s, s.views[id]) })
+	return s, s.views[id]
+}
+
+// awaitOn waits without a goroutine of its own: wake is closed when the snapshot is no longer the newest to say so.
+func (t *Timeline) awaitOn(r *http.Request, limit time.Duration, wake func(*snapshot) <-chan struct{}, condition func(*snapshot) bool) *snapshot {
 	s := t.snap.Load()
 	if condition(s) {
 		return s
@@ -82,7 +101,7 @@ func (t *Timeline) await(r *http.Request, limit time.Duration, condition func(*s
 	defer timer.Stop()
 	for {
 		select {
-		case <-s.changed:
+		case <-wake(s):
 		case <-timer.C:
 			return t.snap.Load()
 		case <-r.Context().Done():
@@ -111,43 +130,6 @@ func (d *document) serve(w http.ResponseWriter, r *http.Request, cacheControl []
 	if r.Method != http.MethodHead {
 		w.Write(v.body) // an error means that the client has gone
 	}
-}
-
-// serveMedia answers with a segment or an initialization segment. One that comes next is waited for.
-func (t *Timeline) serveMedia(w http.ResponseWriter, r *http.Request, epoch, name string) {
-	m, ok := parseMediaFile(name)
-	if !ok || !validName(epoch) {
-		notFound(w, "There is no such segment.")
-		return
-	}
-	path := filepath.Join(t.dir, epoch, outDir, name)
-	f, err := os.Open(path)
-	if err != nil && t.awaitSegment(r, epoch, m) {
-		f, err = os.Open(path)
-	}
-	if err != nil {
-		notFound(w, "There is no such segment, or not any more.")
-		return
-	}
-	defer f.Close()
-	h := w.Header()
-	h["Cache-Control"], h["Content-Type"] = immutableCC, mimeSegment
-	if m.msn < 0 {
-		h["Content-Type"] = mimeMP4
-	}
-	h["Etag"] = []string{`"` + epoch + "/" + name + `"`} // names are never given to other bytes
-	http.ServeContent(w, r, name, modTime(f), f)
-}
-
-// awaitSegment waits for a segment if it is the next of its rendition, and tells whether it came.
-func (t *Timeline) awaitSegment(r *http.Request, epoch string, m mediaFile) bool {
-	s := t.snap.Load()
-	newest, known := s.newest[m.rendition]
-	if !known || s.epoch != epoch || m.msn != newest+1 {
-		return false
-	}
-	s = t.await(r, edgeWait, func(s *snapshot) bool { return s.newest[m.rendition] >= m.msn || s.epoch != epoch })
-	return s.newest[m.rendition] >= m.msn
 }
 
 // serveThumbnail answers with the newest picture, of the newest epoch that has one.
@@ -179,4 +161,9 @@ func (t *Timeline) epochDirs() []string {
 // manifestCacheControl lets caches keep a manifest for half a target duration (rfc8216bis appendix B.1), at least a second.
 func (o Options) manifestCacheControl() []string {
 	return []string{"public, max-age=" + strconv.Itoa(max(1, o.targetDuration()/2))}
+}
+
+// blockedCacheControl is for playlists that were asked for by what they contain (rfc8216bis appendix B.1).
+func (o Options) blockedCacheControl() []string {
+	return []string{"public, max-age=" + strconv.Itoa(6*o.targetDuration())}
 }

@@ -128,6 +128,7 @@ func TestManifestWaitsForTheStart(t *testing.T) {
 func (t *Timeline) republish() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.touch()
 	t.publish()
 }
 

@@ -32,6 +32,7 @@ type Packager struct {
 	jobs       jobs        // recordings to be finished
 	packers    sync.Pool   // of *gzip.Writer
 	manifestCC []string    // Cache-Control of playlists and MPDs
+	blockedCC  []string    // of playlists that contain what was asked for
 	blind      atomic.Bool // there are no file events
 
 	// Locks are taken in this order: opening, a Timeline's, a Recording's, mu.
@@ -53,6 +54,7 @@ func New(opts Options) (*Packager, error) {
 		opts:       opts.withDefaults(),
 		jobs:       newJobs(),
 		manifestCC: opts.withDefaults().manifestCacheControl(),
+		blockedCC:  opts.withDefaults().blockedCacheControl(),
 		timelines:  make(map[string]*Timeline),
 		epochs:     make(map[string]*Epoch),
 		recordings: make(map[string]*Recording),

@@ -89,6 +89,9 @@ func (t *Timeline) resume(now time.Time) {
 		}
 	}
 	t.sweep(now)
+	if t.nextName == "" {
+		t.nextName = newEpochName()
+	}
 	t.mpdStale = true
 	t.publish()
 	t.p.opts.Logger.Info("stream has been recovered", "stream", t.stream, "ended", t.ended, "next", t.nextMSN)
@@ -124,7 +127,7 @@ func (t *Timeline) apply(r record) error {
 		return t.applyEpoch(e, r)
 	case recordEnd:
 		t.ended, t.gone = true, r.At.Add(t.p.opts.Window+t.p.opts.grace())
-	case recordZero, recordSegment, recordEpochEnd:
+	case recordZero, recordPart, recordSegment, recordEpochEnd:
 		if e == nil || e.ended {
 			return errors.New("outside of an epoch")
 		}
@@ -152,7 +155,7 @@ func (t *Timeline) applyEpoch(before *Epoch, r record) error {
 	if r.Base < t.nextMSN || r.Disc < t.nextDisc {
 		return fmt.Errorf("epoch %s goes back to %d, discontinuity %d", r.Epoch, r.Base, r.Disc)
 	}
-	t.nextMSN, t.nextDisc = r.Base, r.Disc
+	t.nextMSN, t.nextDisc, t.nextName = r.Base, r.Disc, ""
 	e := t.newEpoch(r.Epoch, r.Renditions)
 	e.fresh = r.Fresh
 	t.epochs = append(t.epochs, e)
@@ -163,10 +166,12 @@ func (t *Timeline) applyWithin(e *Epoch, r record) error {
 	switch r.Kind {
 	case recordZero:
 		e.zero, t.ast = r.At, r.Start
+	case recordPart:
+		return e.applyPart(r)
 	case recordSegment:
 		return t.applySegment(e, r)
 	case recordEpochEnd:
-		e.ended = true
+		e.ended, t.nextName = true, r.Epoch
 		e.level()
 	}
 	return nil
@@ -187,8 +192,31 @@ func (t *Timeline) applySegment(e *Epoch, r record) error {
 		s := Segment{MSN: r.MSN, Start: r.Time, Duration: r.Duration, Timescale: k.init.Timescale, Size: r.Size, epoch: e}
 		info, err := os.Stat(e.out(segmentName(k.ID, r.MSN)))
 		s.Gap = err != nil || info.Size() != r.Size
+		if parts := k.logged; len(parts) > 0 && parts[len(parts)-1].Offset+parts[len(parts)-1].Size == r.Size {
+			s.Parts = parts
+		}
+		k.logged = nil
 		t.place(k, s)
 		t.trim()
+		return nil
+	}
+	return fmt.Errorf("epoch %s has no rendition %q", e.name, r.ID)
+}
+
+// applyPart notes a part of a segment that its own record, or what is left of its file, will make whole.
+func (e *Epoch) applyPart(r record) error {
+	for _, k := range e.tracks {
+		if k.ID != r.ID {
+			continue
+		}
+		if r.MSN != k.msn() || r.Part != len(k.logged) {
+			return fmt.Errorf("part %d.%d of %s does not follow on %d.%d", r.MSN, r.Part, r.ID, k.msn(), len(k.logged)-1)
+		}
+		p := Part{Size: r.Size, Start: r.Time, Duration: r.Duration, Independent: r.Key}
+		if n := len(k.logged); n > 0 {
+			p.Offset = k.logged[n-1].Offset + k.logged[n-1].Size
+		}
+		k.logged = append(k.logged, p)
 		return nil
 	}
 	return fmt.Errorf("epoch %s has no rendition %q", e.name, r.ID)

@@ -38,55 +38,8 @@ func (p *Packager) document(mime string, render func() []byte) *document {
 	return &document{mime: []string{mime}, pool: &p.packers, render: render}
 }
 
-// mediaDocument is the rendition's media playlist as of now.
-func (t *Timeline) mediaDocument(l *listing) *document {
-	segments, ended, target := l.segments, t.ended, t.p.opts.targetDuration()
-	return t.p.document(mimeHLS, func() []byte {
-		p := livePlaylist(l.id, segments, target)
-		p.Ended = ended
-		return p.Append(make([]byte, 0, 256+len(segments)*192))
-	})
-}
-
-// livePlaylist describes segments under their public names.
-func livePlaylist(id string, segments []Segment, target int) hls.MediaPlaylist {
-	p := hls.MediaPlaylist{
-		TargetDuration: target, MediaSequence: segments[0].MSN,
-		DiscontinuitySequence: segments[0].epoch.disc,
-		Segments:              make([]hls.Segment, len(segments)),
-	}
-	// rfc8216bis §6.2.2: the sequence counts the discontinuities that have left; one that the first segment carries has not.
-	if segments[0].discontinuity() {
-		p.DiscontinuitySequence--
-	}
-	initURI := mapURI(id, segments)
-	for i, s := range segments {
-		if i > 0 && s.epoch != segments[i-1].epoch {
-			initURI = mapOf(id, s, initURI)
-		}
-		p.Segments[i] = hls.Segment{
-			URI:      s.epoch.name + "/" + segmentName(id, s.MSN),
-			Duration: s.Duration, Timescale: int64(s.Timescale),
-			Map: initURI, Gap: s.Gap,
-			ProgramDateTime: s.wall(),
-			Discontinuity:   s.discontinuity(),
-		}
-	}
-	return p
-}
-
 // discontinuity tells whether EXT-X-DISCONTINUITY precedes the segment.
 func (s Segment) discontinuity() bool { return s.First && !s.epoch.fresh }
-
-// mapURI is the initialization segment of the first segment: the first there is, since either all segments name one or none.
-func mapURI(id string, segments []Segment) string {
-	for _, s := range segments {
-		if uri := mapOf(id, s, ""); uri != "" {
-			return uri
-		}
-	}
-	return ""
-}
 
 // mapOf is the initialization segment of the segment, or the one before where its epoch lacks the rendition.
 func mapOf(id string, s Segment, before string) string {
@@ -121,7 +74,7 @@ func (e *Epoch) rungs() []rung {
 	}
 	var rungs []rung
 	for _, k := range e.tracks {
-		if k.length > 0 {
+		if k.started() {
 			rungs = append(rungs, k.rung())
 		}
 	}

@@ -127,13 +127,15 @@ func (p *Packager) dropIfGone(t *Timeline, now time.Time) {
 }
 
 // compactSlack is how many lines more than needed timeline.log may have.
-const compactSlack = 2048
+const compactSlack = 16384
 
 // compact rewrites timeline.log once most of it is about segments that have left, or when it lacks what could not be written.
 func (t *Timeline) compact() error {
 	records := 2
 	for _, l := range t.listings {
-		records += len(l.segments)
+		for _, s := range l.segments {
+			records += 1 + len(s.Parts)
+		}
 	}
 	if t.log == nil || !t.log.torn && t.log.lines < 2*records+compactSlack {
 		return nil
@@ -153,17 +155,34 @@ func (t *Timeline) records() []record {
 		if !e.zero.IsZero() {
 			all = append(all, record{Kind: recordZero, At: e.zero, Start: t.ast})
 		}
-		for _, k := range e.tracks {
-			for _, s := range t.listed(k) {
-				all = append(all, segmentRecord(k.ID, s))
-			}
+		for _, l := range t.listings {
+			all = l.records(e, all)
 		}
 		if e.ended {
-			all = append(all, record{Kind: recordEpochEnd})
+			all = append(all, record{Kind: recordEpochEnd, Epoch: t.nextName})
 		}
 	}
 	if t.ended {
 		all = append(all, record{Kind: recordEnd, At: t.gone.Add(-t.p.opts.Window - t.p.opts.grace())})
+	}
+	return all
+}
+
+// records appends what the listing has of the epoch.
+func (l *listing) records(e *Epoch, all []record) []record {
+	parts := func(s Segment) {
+		for i, p := range s.Parts {
+			all = append(all, partRecord(l.id, s.MSN, i, p))
+		}
+	}
+	for _, s := range l.segments {
+		if s.epoch == e && !s.Gap {
+			parts(s)
+			all = append(all, segmentRecord(l.id, s))
+		}
+	}
+	if l.growing != nil && l.growing.epoch == e {
+		parts(*l.growing)
 	}
 	return all
 }

@@ -195,7 +195,7 @@ func BenchmarkRender(b *testing.B) {
 		b.Run(packed, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				d := tl.mediaDocument(tl.listings[0])
+				d := tl.view(tl.listings[0]).full
 				d.identity()
 				if packed == "gzip" {
 					d.gzip()

@@ -24,10 +24,10 @@ type Segment struct {
 	MSN             int64
 	Start, Duration int64 // ticks; Start counts from the epoch's media time 0
 	Timescale       uint32
-	Size            int64 // bytes
-	Parts           []Part
-	Gap             bool // this rendition has nothing for that time (EXT-X-GAP)
-	First           bool // the first of its epoch: a discontinuity, unless the broadcast begins here
+	Size            int64  // bytes
+	Parts           []Part // with their bytes in the same order; empty where a crash has lost them
+	Gap             bool   // this rendition has nothing for that time (EXT-X-GAP)
+	First           bool   // the first of its epoch: a discontinuity, unless the broadcast begins here
 	epoch           *Epoch
 }
 

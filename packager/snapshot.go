@@ -10,8 +10,9 @@ import (
 
 // snapshot is everything that viewers can ask a Timeline for, at one moment. It is never changed: the next one replaces it.
 type snapshot struct {
-	documents map[string]*document // by file name
-	newest    map[string]int64     // by rendition: number of its newest segment
+	documents map[string]*document // the multivariant playlist and the MPD, by file name
+	views     map[string]*view     // the media playlists, by rendition
+	newest    map[string]int64     // by rendition: number of its newest whole segment
 	epoch     string               // the newest epoch, empty once the stream has ended
 	ready     bool                 // every rendition can be played
 	ended     bool
@@ -62,7 +63,8 @@ func newVariant(body []byte) variant {
 func (t *Timeline) publish() {
 	old := t.snap.Load()
 	next := &snapshot{
-		documents: make(map[string]*document, len(t.listings)+2),
+		documents: make(map[string]*document, 2),
+		views:     make(map[string]*view, len(t.listings)),
 		newest:    make(map[string]int64, len(t.listings)),
 		ready:     t.becomeReady(),
 		ended:     t.ended,
@@ -75,16 +77,22 @@ func (t *Timeline) publish() {
 		}
 	}
 	for _, l := range t.listings {
-		name := l.id + ".m3u8"
-		next.documents[name] = old.documents[name]
-		if l.stale || old.documents[name] == nil {
-			next.documents[name], l.stale = t.mediaDocument(l), false
+		next.views[l.id] = old.views[l.id]
+		if l.stale || old.views[l.id] == nil {
+			next.views[l.id], l.stale = t.view(l), false
 		}
-		next.newest[l.id] = l.last()
+		if len(l.segments) > 0 {
+			next.newest[l.id] = l.last()
+		}
 	}
 	t.publishManifests(old, next)
 	t.snap.Store(next)
 	close(old.changed)
+	for id, v := range old.views {
+		if next.views[id] != v {
+			close(v.changed)
+		}
+	}
 }
 
 // publishManifests renews the two documents that change only with the set of epochs and their rates.

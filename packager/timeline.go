@@ -18,27 +18,29 @@ type Timeline struct {
 	playable chan struct{}
 	snap     atomic.Pointer[snapshot]
 
-	mu        sync.Mutex
-	log       *logFile
-	rec       *Recording
-	started   time.Time
-	ast       time.Time     // availabilityStartTime: zero of the first epoch, never moved
-	end       time.Duration // where the last ended epoch ended, from ast
-	epochs    []*Epoch      // with listed segments, or the running one
-	listings  []*listing    // in the order in which renditions first appeared
-	nextMSN   int64         // of the next epoch
-	nextDisc  int64         // of the next epoch
-	ready     bool          // playable is closed
-	ended     bool
-	gone      time.Time // ended: when the manifests and files go
-	deadline  time.Time // recovered and waiting for its publisher: when it ends without one
-	doomed    []doomed  // files that have left the playlists
-	mpdStale  bool      // the MPD and the multivariant playlist do not say what is so any more
-	published time.Time // the MPD's publishTime
-	newestEnd time.Time // wall time at which the newest segment's media ends
-	playedAt  time.Time
-	latency   time.Duration
-	stats     stats
+	mu         sync.Mutex
+	log        *logFile
+	rec        *Recording
+	started    time.Time
+	ast        time.Time     // availabilityStartTime: zero of the first epoch, never moved
+	end        time.Duration // where the last ended epoch ended, from ast
+	epochs     []*Epoch      // with listed segments, or the running one
+	listings   []*listing    // in the order in which renditions first appeared
+	nextMSN    int64         // of the next epoch
+	nextDisc   int64         // of the next epoch
+	nextName   string        // of the next epoch, once that is hinted at
+	partTarget time.Duration // PART-TARGET, fixed with the first epoch
+	ready      bool          // playable is closed
+	ended      bool
+	gone       time.Time // ended: when the manifests and files go
+	deadline   time.Time // recovered and waiting for its publisher: when it ends without one
+	doomed     []doomed  // files that have left the playlists
+	mpdStale   bool      // the MPD and the multivariant playlist do not say what is so any more
+	published  time.Time // the MPD's publishTime
+	newestEnd  time.Time // wall time at which the newest segment's media ends
+	playedAt   time.Time
+	latency    time.Duration
+	stats      stats
 }
 
 type stats struct{ segments, parts, gaps, bytes uint64 }
@@ -77,14 +79,36 @@ func (t *Timeline) addEpoch(opts EpochOptions) (*Epoch, error) {
 	if n := len(t.epochs); n > 0 && !t.epochs[n-1].ended {
 		return nil, ErrLive
 	}
-	e := t.newEpoch(newEpochName(), opts.Renditions)
+	name := t.nextName
+	if t.nextName = ""; name == "" {
+		name = newEpochName()
+	}
+	e := t.newEpoch(name, opts.Renditions)
 	e.fresh = len(t.listings) == 0
 	if err := os.MkdirAll(e.out(""), 0o755); err != nil {
 		return nil, err
 	}
 	t.epochs = append(t.epochs, e)
 	t.write(epochRecord(e))
+	t.touch()
+	t.publish()
 	return e, nil
+}
+
+// settle closes what is in progress once the epoch has ended. A rendition of which nothing could be listed goes.
+func (t *Timeline) settle() {
+	for _, l := range t.listings {
+		l.growing = nil
+	}
+	t.listings = slices.DeleteFunc(t.listings, func(l *listing) bool { return len(l.segments) == 0 })
+	t.touch()
+}
+
+// touch makes all playlists be rendered anew: what they say of what comes next has changed.
+func (t *Timeline) touch() {
+	for _, l := range t.listings {
+		l.stale = true
+	}
 }
 
 func (t *Timeline) newEpoch(name string, renditions []Rendition) *Epoch {
@@ -94,6 +118,9 @@ func (t *Timeline) newEpoch(name string, renditions []Rendition) *Epoch {
 	}
 	for _, r := range renditions {
 		e.tracks = append(e.tracks, &track{Rendition: r, epoch: e, number: 1})
+	}
+	if t.partTarget == 0 {
+		t.partTarget = t.p.opts.partTarget(renditions)
 	}
 	return e
 }
@@ -126,14 +153,12 @@ func (t *Timeline) finish(at time.Time) {
 	t.ended = true
 	t.gone = at.Add(t.p.opts.Window + t.p.opts.grace())
 	t.write(record{Kind: recordEnd, At: at})
-	for _, l := range t.listings {
-		l.stale = true
-	}
+	t.touch()
 	t.mpdStale = true
 	t.publish()
 }
 
-// Playable is closed once every rendition has its first segment, so that manifests can be answered.
+// Playable is closed once every rendition has its first part, so that manifests can be answered.
 func (t *Timeline) Playable() <-chan struct{} { return t.playable }
 
 // edge is where the newest epoch that has ended ends, as a wall time; zero before the first.
@@ -151,21 +176,43 @@ func (t *Timeline) Recording() *Recording {
 	return t.rec
 }
 
+// grow takes the parts of the track's segment in progress, which are recorded already.
+func (t *Timeline) grow(k *track) {
+	s := k.segment(k.scanner.Offset())
+	l := t.listing(k.ID)
+	t.fill(l, k.epoch, s.MSN)
+	s.First = l.begins(k.epoch, s.MSN)
+	l.growing, l.stale = &s, true
+	t.reach(s)
+	t.completed(k.epoch)
+}
+
+// reach notes how far the media goes.
+func (t *Timeline) reach(s Segment) {
+	if s.epoch.zero.IsZero() {
+		s.epoch.setZero(t.p.opts.Wall().Add(-ticks(s.End(), s.Timescale)))
+	}
+	end := s.epoch.zero.Add(ticks(s.End(), s.Timescale))
+	if end.After(t.newestEnd) {
+		t.newestEnd, t.latency = end, t.p.opts.Wall().Sub(end)
+	}
+}
+
+// completed renews the manifests once all renditions of the epoch have begun.
+func (t *Timeline) completed(e *Epoch) {
+	if !e.whole && e.complete() {
+		e.whole, t.mpdStale = true, true
+	}
+}
+
 // list takes a segment that is whole under its public name: record, then recording, then playlist.
 func (t *Timeline) list(k *track, s Segment) error {
-	e := k.epoch
-	if e.zero.IsZero() {
-		e.setZero(t.p.opts.Wall().Add(-ticks(s.End(), s.Timescale)))
-	}
+	t.reach(s)
 	t.write(segmentRecord(k.ID, s))
 	if t.rec != nil {
 		t.rec.add(k, s)
 	}
 	t.place(k, s)
-	end := e.zero.Add(ticks(s.End(), s.Timescale))
-	if end.After(t.newestEnd) {
-		t.newestEnd, t.latency = end, t.p.opts.Wall().Sub(end)
-	}
 	t.trim()
 	t.publish()
 	return nil
@@ -174,7 +221,7 @@ func (t *Timeline) list(k *track, s Segment) error {
 // place puts the segment into its rendition's listing, and a gap into those of renditions that the epoch does not have.
 func (t *Timeline) place(k *track, s Segment) {
 	e := k.epoch
-	was, peak := e.complete(), k.bandwidth()
+	peak := k.bandwidth()
 	k.count(s)
 	t.stats.segments++
 	t.stats.bytes += uint64(s.Size)
@@ -186,9 +233,8 @@ func (t *Timeline) place(k *track, s Segment) {
 			}
 		}
 	}
-	if e.complete() && (!was || k.bandwidth() > peak) {
-		t.mpdStale = true
-	}
+	t.completed(e)
+	t.mpdStale = t.mpdStale || k.bandwidth() > peak
 }
 
 func (e *Epoch) has(id string) bool {
@@ -212,8 +258,17 @@ func (t *Timeline) forget(e *Epoch) {
 }
 
 // write records a change in timeline.log, before it is listed. A live stream does not end because its log cannot be written.
-func (t *Timeline) write(r record) {
-	if err := t.log.append(r); err != nil {
+func (t *Timeline) write(records ...record) {
+	if err := t.log.append(records...); err != nil {
 		t.p.opts.Logger.Error("timeline.log could not be written; a restart will not know this", "stream", t.stream, "error", err)
 	}
+}
+
+// writeParts records the parts of the track's segment in progress from index first on.
+func (t *Timeline) writeParts(k *track, first int) {
+	records := make([]record, 0, len(k.parts)-first)
+	for i := first; i < len(k.parts); i++ {
+		records = append(records, partRecord(k.ID, k.msn(), i, k.parts[i]))
+	}
+	t.write(records...)
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/sluice-live/sluice/packager/cmaf"
 )
@@ -27,7 +28,9 @@ type track struct {
 	path    string   // of that segment once whole
 	parts   []Part   // of that segment
 	frags   []cmaf.Fragment
-	broken  bool // the segment in progress has bytes that are no CMAF: what follows them is lost
+	broken  bool   // the segment in progress has bytes that are no CMAF: what follows them is lost
+	first   int64  // ticks: where the epoch's first part starts
+	logged  []Part // what timeline.log already says of the segment in progress, after a crash
 
 	bytes, length int64 // of all listed segments; length in ticks
 	peak          int64 // bit/s of the most demanding segment
@@ -45,13 +48,18 @@ func (k *track) follow(closing bool) error {
 	var faults []error
 	for k.open() {
 		whole := k.isWhole() // asked before the scan: what is whole now is scanned to its end
+		known := len(k.parts)
 		if err := k.scan(); err != nil {
 			faults = append(faults, err)
 		}
+		if len(k.parts) > known {
+			faults = append(faults, k.grow(known))
+		}
 		if !whole && !closing {
+			k.epoch.timeline.publish()
 			break
 		}
-		if err := k.finish(whole); err != nil {
+		if err := k.finish(); err != nil {
 			faults = append(faults, err)
 		}
 	}
@@ -140,22 +148,59 @@ func (k *track) add(f cmaf.Fragment) {
 	k.epoch.timeline.stats.parts++
 }
 
-// finish links the segment in progress under its public name, lists it and turns to the next one.
-func (k *track) finish(whole bool) error {
+// grow publishes the parts from index known on. The file gets its public name with its first part, so that it can be opened
+// by that from now on, whatever ffmpeg does with its own names.
+func (k *track) grow(known int) error {
+	if known == 0 {
+		if err := k.link(); err != nil {
+			return err
+		}
+		if k.number == 1 {
+			k.first = k.parts[0].Start
+		}
+	}
+	if known = max(known, len(k.logged)); known < len(k.parts) {
+		k.epoch.timeline.writeParts(k, known)
+	}
+	k.epoch.timeline.grow(k)
+	return nil
+}
+
+// link gives the segment in progress its public name, from whichever name ffmpeg has for it at the moment.
+func (k *track) link() error {
+	to := k.epoch.out(segmentName(k.ID, k.msn()))
+	if link(k.path+".tmp", to) == nil {
+		return nil
+	}
+	return link(k.path, to)
+}
+
+// msn is the media sequence number of the segment in progress, or of the next one.
+func (k *track) msn() int64 { return k.epoch.base + k.number - 1 }
+
+// over tells whether the next part will be in a new segment: ffmpeg's dash muxer begins segment n+1 with the first key frame that
+// is n segment durations after the begin of the first.
+func (k *track) over() bool {
+	if len(k.parts) == 0 {
+		return false
+	}
+	last := k.parts[len(k.parts)-1]
+	gone := ticks(last.Start+last.Duration-k.first, k.init.Timescale)
+	return gone+time.Microsecond >= time.Duration(k.number)*k.epoch.timeline.p.opts.Segment
+}
+
+// finish lists the segment in progress and turns to the next one.
+func (k *track) finish() error {
 	defer k.next()
 	if len(k.parts) == 0 {
 		return nil
 	}
-	from, to := k.path, k.epoch.out(segmentName(k.ID, k.epoch.base+k.number-1))
-	if !whole {
-		from += ".tmp"
-	}
-	if err := link(from, to); err != nil {
+	if err := k.link(); err != nil {
 		return err
 	}
 	size := k.scanner.Offset()
 	if info, err := k.file.Stat(); err == nil && info.Size() > size {
-		if err := os.Truncate(to, size); err != nil {
+		if err := os.Truncate(k.epoch.out(segmentName(k.ID, k.msn())), size); err != nil {
 			return fmt.Errorf("cut segment at its last whole fragment: %w", err)
 		}
 	}
@@ -165,7 +210,7 @@ func (k *track) finish(whole bool) error {
 func (k *track) segment(size int64) Segment {
 	first, last := k.parts[0], k.parts[len(k.parts)-1]
 	return Segment{
-		MSN:   k.epoch.base + k.number - 1,
+		MSN:   k.msn(),
 		Start: first.Start, Duration: last.Start + last.Duration - first.Start,
 		Timescale: k.init.Timescale,
 		Size:      size,
@@ -178,11 +223,14 @@ func (k *track) segment(size int64) Segment {
 // next forgets the segment in progress. The parts went with the Segment, so their memory is not used again.
 func (k *track) next() {
 	k.file.Close()
-	k.file, k.broken = nil, false
+	k.file, k.broken, k.logged = nil, false, nil
 	k.parts = make([]Part, 0, cap(k.parts))
 	k.scanner.Reset()
 	k.number++
 }
+
+// started tells whether anything of the rendition can be played.
+func (k *track) started() bool { return k.length > 0 || len(k.parts) > 0 }
 
 // count adds a listed segment to the measured rates.
 func (k *track) count(s Segment) {
