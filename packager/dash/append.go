@@ -22,6 +22,7 @@ func (m *MPD) Append(dst []byte) []byte {
 	w.duration("suggestedPresentationDelay", m.SuggestedPresentationDelay)
 	w.duration("maxSegmentDuration", m.MaxSegmentDuration)
 	w.raw(">\n")
+	w.service(m.Service)
 	for i := range m.Periods {
 		w.period(&m.Periods[i])
 	}
@@ -59,6 +60,9 @@ func (w *writer) adaptationSet(a *AdaptationSet) {
 	w.positive("maxHeight", a.MaxHeight)
 	w.text("frameRate", a.FrameRate)
 	w.raw(">\n")
+	for i := range a.References {
+		w.reference(&a.References[i])
+	}
 	w.descriptors("      <Role", a.Roles)
 	w.template("      ", a.Template)
 	for i := range a.Representations {
@@ -78,12 +82,13 @@ func (w *writer) representation(r *Representation) {
 	w.text("sar", r.SAR)
 	w.text("frameRate", r.FrameRate)
 	w.positive("audioSamplingRate", r.AudioSamplingRate)
-	if len(r.AudioChannels) == 0 && r.Template == nil {
+	if len(r.AudioChannels) == 0 && r.Template == nil && r.Resync == nil {
 		w.raw("/>\n")
 		return
 	}
 	w.raw(">\n")
 	w.descriptors("        <AudioChannelConfiguration", r.AudioChannels)
+	w.resync(r.Resync)
 	w.template("        ", r.Template)
 	w.raw("      </Representation>\n")
 }
@@ -104,6 +109,10 @@ func (w *writer) template(indent string, t *SegmentTemplate) {
 	w.number("startNumber", t.StartNumber)
 	w.text("media", t.Media)
 	w.text("initialization", t.Initialization)
+	w.seconds("availabilityTimeOffset", t.AvailabilityTimeOffset)
+	if t.Incomplete {
+		w.text("availabilityTimeComplete", "false")
+	}
 	if len(t.Timeline) == 0 {
 		w.raw("/>\n")
 		return

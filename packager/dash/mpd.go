@@ -11,6 +11,9 @@ const (
 // ProfileLive is the profile of templated segments, live and on demand (ISO/IEC 23009-1 §8.4).
 const ProfileLive = "urn:mpeg:dash:profile:isoff-live:2011"
 
+// ProfileLowLatency says that the manifest follows DASH-IF's low-latency modes too.
+const ProfileLowLatency = ProfileLive + ",http://www.dashif.org/guidelines/low-latency-live-v5"
+
 // MPD is a manifest (ISO/IEC 23009-1 §5.3.1). Attributes whose field is zero are not written, except where said.
 type MPD struct {
 	Profiles                   string    `xml:"profiles,attr"` // comma separated; empty means ProfileLive
@@ -24,8 +27,9 @@ type MPD struct {
 	SuggestedPresentationDelay Duration  `xml:"suggestedPresentationDelay,attr"`
 	MaxSegmentDuration         Duration  `xml:"maxSegmentDuration,attr"`
 
-	Periods    []Period     `xml:"Period"`
-	UTCTimings []Descriptor `xml:"UTCTiming"`
+	Service    *ServiceDescription `xml:"ServiceDescription"`
+	Periods    []Period            `xml:"Period"`
+	UTCTimings []Descriptor        `xml:"UTCTiming"`
 }
 
 // Period is a stretch of the presentation with one set of tracks (§5.3.2).
@@ -38,18 +42,19 @@ type Period struct {
 
 // AdaptationSet holds the interchangeable encodings of one track (§5.3.3).
 type AdaptationSet struct {
-	ID               int              `xml:"id,attr"`          // always written
-	ContentType      string           `xml:"contentType,attr"` // video or audio
-	MimeType         string           `xml:"mimeType,attr"`
-	Lang             string           `xml:"lang,attr"` // RFC 5646
-	SegmentAlignment bool             `xml:"segmentAlignment,attr"`
-	StartWithSAP     int              `xml:"startWithSAP,attr"`
-	MaxWidth         int              `xml:"maxWidth,attr"`  // pixels
-	MaxHeight        int              `xml:"maxHeight,attr"` // pixels
-	FrameRate        string           `xml:"frameRate,attr"` // Hz, such as 30 or 30000/1001, when all have the same
-	Roles            []Descriptor     `xml:"Role"`
-	Template         *SegmentTemplate `xml:"SegmentTemplate"` // of all its representations
-	Representations  []Representation `xml:"Representation"`
+	ID               int                     `xml:"id,attr"`          // always written
+	ContentType      string                  `xml:"contentType,attr"` // video or audio
+	MimeType         string                  `xml:"mimeType,attr"`
+	Lang             string                  `xml:"lang,attr"` // RFC 5646
+	SegmentAlignment bool                    `xml:"segmentAlignment,attr"`
+	StartWithSAP     int                     `xml:"startWithSAP,attr"`
+	MaxWidth         int                     `xml:"maxWidth,attr"`  // pixels
+	MaxHeight        int                     `xml:"maxHeight,attr"` // pixels
+	FrameRate        string                  `xml:"frameRate,attr"` // Hz, such as 30 or 30000/1001, when all have the same
+	References       []ProducerReferenceTime `xml:"ProducerReferenceTime"`
+	Roles            []Descriptor            `xml:"Role"`
+	Template         *SegmentTemplate        `xml:"SegmentTemplate"` // of all its representations
+	Representations  []Representation        `xml:"Representation"`
 }
 
 // Representation is one encoding (§5.3.5).
@@ -64,6 +69,7 @@ type Representation struct {
 	FrameRate         string           `xml:"frameRate,attr"` // Hz, such as 30 or 30000/1001
 	AudioSamplingRate int              `xml:"audioSamplingRate,attr"`
 	AudioChannels     []Descriptor     `xml:"AudioChannelConfiguration"`
+	Resync            *Resync          `xml:"Resync"`
 	Template          *SegmentTemplate `xml:"SegmentTemplate"` // in place of the AdaptationSet's
 }
 
@@ -75,7 +81,11 @@ type SegmentTemplate struct {
 	StartNumber            uint64 `xml:"startNumber,attr"` // always written
 	Media                  string `xml:"media,attr"`
 	Initialization         string `xml:"initialization,attr"`
-	Timeline               []S    `xml:"SegmentTimeline>S"` // by time; see AppendSegment
+	// AvailabilityTimeOffset is how much earlier than whole a segment can be asked for. With Incomplete it then comes chunk by
+	// chunk: availabilityTimeComplete="false" (§5.3.9.5).
+	AvailabilityTimeOffset Seconds `xml:"availabilityTimeOffset,attr"`
+	Incomplete             bool    `xml:"-"`
+	Timeline               []S     `xml:"SegmentTimeline>S"` // by time; see AppendSegment
 }
 
 // S is a run of segments of one duration that follow each other (§5.3.9.6).
