@@ -13,6 +13,8 @@ const maxRenditions = 16
 type EpochOptions struct {
 	// Renditions in the order of the ladder, best video first, audio last. At least one; at most 16.
 	Renditions []Rendition
+	// KeyFrames is the longest time between two key frames. 0 says once a segment.
+	KeyFrames time.Duration
 }
 
 // Rendition is one rung of the ladder, or the audio. It becomes one HLS variant (or audio rendition) and one DASH Representation.
@@ -70,6 +72,7 @@ type Epoch struct {
 	fresh  bool          // the first of its broadcast: begins without a discontinuity
 	disc   int64         // discontinuity number of its segments
 	base   int64         // media sequence number of ffmpeg's first segment
+	keys   time.Duration // between key frames
 	zero   time.Time     // wall time of media time 0
 	end    time.Duration // of its longest rendition, from zero; fixed once ended
 	whole  bool          // was complete

@@ -60,7 +60,7 @@ func (t *Timeline) mpd() dash.MPD {
 		Type:                  dash.Dynamic,
 		AvailabilityStartTime: t.ast,
 		PublishTime:           t.nextPublish(),
-		MinBufferTime:         dash.Duration(t.p.opts.Segment),
+		MinBufferTime:         dash.Duration(3 * t.partTarget),
 		MaxSegmentDuration:    dash.Duration(t.p.opts.Segment + t.p.opts.Part),
 		UTCTimings: []dash.Descriptor{
 			{Scheme: dash.SchemeISO, Value: timePath},
@@ -73,6 +73,7 @@ func (t *Timeline) mpd() dash.MPD {
 		m.MediaPresentationDuration = dash.Duration(t.end)
 		return m
 	}
+	m.Profiles, m.Service = dash.ProfileLowLatency, t.service()
 	m.MinimumUpdatePeriod = dash.Duration(t.p.opts.Segment)
 	m.TimeShiftBufferDepth = dash.Duration(t.p.opts.Window)
 	m.SuggestedPresentationDelay = dash.Duration(t.p.opts.Segment * 5 / 2)
@@ -124,7 +125,7 @@ func (e *Epoch) period(rungs []rung) dash.Period {
 	p := dash.Period{ID: strconv.FormatInt(e.disc, 10), Start: dash.Duration(e.begin() + skip)}
 	p.AdaptationSets = adaptationSets(rungs, func(r rung) dash.SegmentTemplate {
 		scale := uint64(r.init.Timescale)
-		return dash.SegmentTemplate{
+		template := dash.SegmentTemplate{
 			Timescale:              r.init.Timescale,
 			PresentationTimeOffset: inTicks(skip, scale),
 			Duration:               inTicks(e.timeline.p.opts.Segment, scale),
@@ -132,8 +133,52 @@ func (e *Epoch) period(rungs []rung) dash.Period {
 			Media:                  e.name + "/$RepresentationID$-$Number$.m4s",
 			Initialization:         e.name + "/$RepresentationID$-init.mp4",
 		}
+		if !e.timeline.ended {
+			template.AvailabilityTimeOffset = dash.Seconds(e.timeline.p.opts.Segment - e.timeline.p.opts.longestPart(r.Rendition))
+			template.Incomplete = true
+		}
+		return template
 	})
+	if !e.timeline.ended {
+		e.describeChunks(p.AdaptationSets)
+	}
 	return p
+}
+
+// describeChunks adds what players need who take segments while they grow: when media time 0 was captured, and how often
+// decoding can start.
+func (e *Epoch) describeChunks(sets []dash.AdaptationSet) {
+	for i := range sets {
+		sets[i].References = []dash.ProducerReferenceTime{{
+			ID: i, Type: "captured", WallClock: e.zero,
+			UTCTiming: dash.Descriptor{Scheme: dash.SchemeISO, Value: timePath},
+		}}
+		for j := range sets[i].Representations {
+			rep := &sets[i].Representations[j]
+			every := e.keys
+			if rep.Width == 0 {
+				every = e.timeline.partTarget
+			}
+			rep.Resync = &dash.Resync{Type: 1, DT: inTicks(every, uint64(rep.Template.Timescale)), Marker: true}
+		}
+	}
+}
+
+// Latencies that the MPD asks players for, in parts: a part is there once it is over and encoded; fetching, decoding and
+// unsteady networks take the rest.
+const (
+	targetLatency = 5
+	leastLatency  = 3
+	mostLatency   = 15
+)
+
+// service describes the latency, which counts from the capture of a picture.
+func (t *Timeline) service() *dash.ServiceDescription {
+	part := t.p.opts.Part
+	return &dash.ServiceDescription{
+		Latency:      dash.Latency{Target: targetLatency * part, Min: leastLatency * part, Max: mostLatency * part},
+		PlaybackRate: dash.PlaybackRate{Min: 0.9, Max: 1.1},
+	}
 }
 
 // firstListed is the first segment of the epoch that is still listed, and where it starts from the epoch's zero.

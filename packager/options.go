@@ -113,13 +113,20 @@ func (o Options) skipUntil() time.Duration { return 6 * o.target() }
 // partTarget is PART-TARGET: the longest part that any of the renditions or sound can make, rounded up to a millisecond. ffmpeg
 // ends a fragment with the first frame that fills the nominal duration; a frame of AAC has 1,024 samples at 48 kHz.
 func (o Options) partTarget(renditions []Rendition) time.Duration {
-	longest := wholeFrames(o.Part, 48000.0/1024)
+	longest := o.longestPart(Rendition{})
 	for _, r := range renditions {
-		if r.Video {
-			longest = max(longest, wholeFrames(o.Part, r.FPS))
-		}
+		longest = max(longest, o.longestPart(r))
 	}
-	return (longest + time.Millisecond - 1).Truncate(time.Millisecond)
+	return longest
+}
+
+// longestPart is the rendition's share in partTarget.
+func (o Options) longestPart(r Rendition) time.Duration {
+	rate := 48000.0 / 1024
+	if r.Video {
+		rate = r.FPS
+	}
+	return (wholeFrames(o.Part, rate) + time.Millisecond - 1).Truncate(time.Millisecond)
 }
 
 // wholeFrames is the shortest time of whole frames that is not below d, exact to a microsecond.

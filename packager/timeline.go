@@ -1,6 +1,7 @@
 package packager
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -85,6 +86,7 @@ func (t *Timeline) addEpoch(opts EpochOptions) (*Epoch, error) {
 	}
 	e := t.newEpoch(name, opts.Renditions)
 	e.fresh = len(t.listings) == 0
+	e.keys = cmp.Or(opts.KeyFrames, e.keys)
 	if err := os.MkdirAll(e.out(""), 0o755); err != nil {
 		return nil, err
 	}
@@ -114,7 +116,7 @@ func (t *Timeline) touch() {
 func (t *Timeline) newEpoch(name string, renditions []Rendition) *Epoch {
 	e := &Epoch{
 		timeline: t, name: name, dir: filepath.Join(t.dir, name),
-		base: t.nextMSN, disc: t.nextDisc,
+		base: t.nextMSN, disc: t.nextDisc, keys: t.p.opts.Segment,
 	}
 	for _, r := range renditions {
 		e.tracks = append(e.tracks, &track{Rendition: r, epoch: e, number: 1})

@@ -48,7 +48,7 @@ func (s *service) startEncoding(b *broadcast, video, audio depay.Codec) (*encodi
 		Logger:          b.log,
 		RequestKeyFrame: func() { b.publisher.requestKeyFrame() },
 	}
-	if e.epoch, err = b.timeline.BeginEpoch(packager.EpochOptions{Renditions: renditions(options)}); err != nil {
+	if e.epoch, err = b.timeline.BeginEpoch(packager.EpochOptions{Renditions: renditions(options), KeyFrames: transcode.DefaultKeyFrames}); err != nil {
 		return nil, fmt.Errorf("begin an epoch: %w", err)
 	}
 	options.Dir = e.epoch.Dir()
