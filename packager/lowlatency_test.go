@@ -1,0 +1,312 @@
+package packager
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestDirectives(t *testing.T) {
+	none := directives{msn: -1, part: -1}
+	for query, want := range map[string]directives{
+		"": none, "token=x&_HLS_future=1": none,
+		"_HLS_msn=7": {msn: 7, part: -1}, "_HLS_msn=7&_HLS_part=3&_HLS_skip=YES": {7, 3, true},
+		"_HLS_skip=v2": {-1, -1, true}, "_HLS_skip=no": none,
+		"_HLS_msn=9223372036854775807": {msn: 1<<63 - 1, part: -1},
+	} {
+		got, err := parseDirectives(query)
+		require.NoError(t, err, query)
+		require.Equal(t, want, got, query)
+	}
+	for _, query := range []string{
+		"_HLS_part=1", "_HLS_msn=", "_HLS_msn=x", "_HLS_msn=-1", "_HLS_msn=%2B1", "_HLS_msn=1.5", "_HLS_msn=9223372036854775808",
+		"_HLS_msn=1&_HLS_part=-1", "_HLS_msn=1&_HLS_part=a", "_HLS_msn=%zz",
+	} {
+		_, err := parseDirectives(query)
+		require.Error(t, err, query)
+	}
+}
+
+func FuzzDirectives(f *testing.F) {
+	f.Add("_HLS_msn=1&_HLS_part=2&_HLS_skip=YES")
+	f.Fuzz(func(t *testing.T, query string) {
+		if d, err := parseDirectives(query); err == nil && (d.msn < -1 || d.part < -1 || d.part >= 0 && d.msn < 0) {
+			t.Fatalf("%q gave %+v", query, d)
+		}
+	})
+}
+
+// growing is a bench with two whole segments of everything, and n parts of the next.
+func growing(t testing.TB, n int) (*bench, *Timeline, *Epoch, *encoder) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	for _, r := range ladder {
+		enc.fragments(r.Rep, n)
+	}
+	e.take("")
+	return b, tl, e, enc
+}
+
+func TestPartsAreListed(t *testing.T) {
+	b, _, e, enc := growing(t, 3)
+	body := b.body("/live/cam/180p.m3u8")
+	require.Contains(t, body, "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=0.642,HOLD-BACK=6.000,CAN-SKIP-UNTIL=12.000\n#EXT-X-PART-INF:PART-TARGET=0.214\n")
+	require.Equal(t, 23, strings.Count(body, "#EXT-X-PART:"))
+	require.Contains(t, body, `#EXT-X-PART:DURATION=0.200000,URI="`+e.Name()+`/180p-2.0.m4s",INDEPENDENT=YES`)
+	require.Contains(t, body, `#EXT-X-PRELOAD-HINT:TYPE=PART,URI="`+e.Name()+`/180p-2.3.m4s"`)
+	require.NotContains(t, body, "TYPE=MAP")
+	require.Contains(t, body, "#EXT-X-RENDITION-REPORT:URI=\"90p.m3u8\",LAST-MSN=")
+	require.Contains(t, body, "#EXT-X-RENDITION-REPORT:URI=\"audio.m3u8\",LAST-MSN=")
+	// All parts together are the segments, byte for byte; what was hinted at is what comes.
+	for _, r := range ladder {
+		enc.segment(r.Rep)
+	}
+	e.take("")
+	for _, r := range ladder {
+		body := b.body("/live/cam/" + r.ID + ".m3u8")
+		for msn := 1; msn < 3; msn++ {
+			var union strings.Builder
+			for _, uri := range regexp.MustCompile(fmt.Sprintf(`#EXT-X-PART:.*URI="([^"]*/%s-%d\.\d+\.m4s)"`, r.ID, msn)).FindAllStringSubmatch(body, -1) {
+				w := b.get("/live/cam/" + uri[1])
+				require.Equal(t, http.StatusOK, w.Code)
+				require.Equal(t, immutable, w.Header().Get("Cache-Control"))
+				union.WriteString(w.Body.String())
+			}
+			require.Equal(t, string(clip.reps[r.Rep][msn].bytes), union.String(), "%s %d", r.ID, msn)
+		}
+		require.Contains(t, body, `TYPE=PART,URI="`+e.Name()+"/"+r.ID+`-3.0.m4s"`, "the next part begins a segment")
+	}
+}
+
+func TestFirstPartMakesTheStreamPlayable(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	for i, r := range ladder {
+		require.Equal(t, StateStarting, tl.Info().State, i)
+		enc.fragments(r.Rep, 1)
+		e.take("")
+	}
+	require.Equal(t, StateLive, tl.Info().State)
+	body := b.body("/live/cam/180p.m3u8")
+	require.Contains(t, body, "#EXT-X-MEDIA-SEQUENCE:0\n")
+	require.Equal(t, 1, strings.Count(body, "#EXT-X-PART:"))
+	require.Equal(t, 2, strings.Count(b.body("/live/cam/index.m3u8"), "#EXT-X-STREAM-INF"))
+	require.Contains(t, b.body("/live/cam/manifest.mpd"), `availabilityTimeOffset="1.8" availabilityTimeComplete="false"`)
+}
+
+func TestBlockingReload(t *testing.T) {
+	const url = "/live/cam/180p.m3u8?_HLS_"
+	b, tl, e, enc := growing(t, 3)
+	for query, want := range map[string]int{
+		"msn=0": 200, "msn=1": 200, "msn=0&_HLS_part=99": 200, "msn=1&_HLS_part=9": 200, "msn=1&_HLS_part=10": 200, "msn=2&_HLS_part=2": 200,
+		"msn=4": 400, "msn=2&_HLS_part=17": 400, "part=1": 400, "msn=x": 400,
+	} {
+		w := b.get(url + query)
+		require.Equal(t, want, w.Code, query)
+		require.Equal(t, map[int]string{200: "public, max-age=12", 400: "no-store"}[want], w.Header().Get("Cache-Control"), query)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		tl.republish()
+		begin := time.Now()
+		w := b.get(url + "msn=2&_HLS_part=3")
+		require.Equal(t, 503, w.Code)
+		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+		require.Equal(t, 6*time.Second, time.Since(begin))
+		answers := make(map[string]chan *httptest.ResponseRecorder)
+		for _, query := range []string{"msn=2&_HLS_part=3", "msn=2&_HLS_part=10", "msn=2", "msn=3&_HLS_part=0"} {
+			answer := make(chan *httptest.ResponseRecorder, 1)
+			answers[query] = answer
+			go func() { answer <- b.get(url + query) }()
+		}
+		waiting := func(want int) {
+			synctest.Wait()
+			n := 0
+			for _, answer := range answers {
+				n += 1 - len(answer)
+			}
+			require.Equal(t, want, n)
+		}
+		waiting(4)
+		enc.fragments("0", 4)
+		e.take("0")
+		waiting(3)
+		enc.segment("0")
+		e.take("0")
+		waiting(2)
+		enc.fragments("0", 1)
+		e.take("0")
+		waiting(0)
+		for query, answer := range answers {
+			require.Equal(t, 200, (<-answer).Code, query)
+		}
+		ended := make(chan int, 1)
+		go func() { ended <- b.get(url + "msn=3&_HLS_part=5").Code }()
+		synctest.Wait()
+		require.NoError(t, tl.End())
+		require.Equal(t, 200, <-ended)
+	})
+	require.Equal(t, 200, b.get(url+"msn=99&_HLS_part=x").Code, "an ended playlist ignores directives")
+	require.NotContains(t, b.body("/live/cam/180p.m3u8"), "PRELOAD-HINT")
+}
+
+func TestHintedPart(t *testing.T) {
+	b, tl, e, enc := growing(t, 3)
+	part := "/live/cam/" + e.Name() + "/180p-2."
+	require.Equal(t, 200, b.get(part+"2.m4s").Code)
+	for _, name := range []string{"4.m4s", "03.m4s", "99999999.m4s"} {
+		require.Equal(t, 404, b.get(part+name).Code, name)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		tl.republish()
+		answer := make(chan *httptest.ResponseRecorder)
+		go func() { answer <- b.get(part + "3.m4s") }()
+		synctest.Wait()
+		enc.fragments("0", 4)
+		e.take("0")
+		f := clip.reps["0"][2].fragments[3]
+		require.Equal(t, string(clip.reps["0"][2].bytes[f.Offset:f.Offset+f.Size]), (<-answer).Body.String())
+		go func() { answer <- b.get(part + "4.m4s") }()
+		synctest.Wait()
+		require.NoError(t, e.End()) // the hint is withdrawn
+		require.Equal(t, 404, (<-answer).Code)
+	})
+	// The next epoch is hinted at by its name, which a restart keeps.
+	hints := regexp.MustCompile(`TYPE=(?:PART|MAP),URI="([^"]*)"`).FindAllStringSubmatch(b.body("/live/cam/180p.m3u8"), -1)
+	require.Len(t, hints, 2)
+	b.restart()
+	_, e, enc = b.epoch("cam")
+	enc.fragments("0", 1)
+	e.take("")
+	for _, hint := range hints {
+		require.Equal(t, 200, b.get("/live/cam/"+hint[1]).Code, hint[1])
+	}
+}
+
+func TestDeltaUpdate(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.Window = time.Minute })
+	_, e, enc := b.epoch("cam")
+	b.run(e, enc, 5)
+	require.NotContains(t, b.body("/live/cam/180p.m3u8?_HLS_skip=YES"), "EXT-X-SKIP", "nothing is old enough")
+	b.run(e, enc, 4)
+	full, delta := b.body("/live/cam/180p.m3u8"), b.body("/live/cam/180p.m3u8?_HLS_skip=YES")
+	require.Contains(t, delta, "#EXT-X-VERSION:9\n")
+	require.Contains(t, delta, "#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n")
+	head, tail, _ := strings.Cut(delta, "#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n")
+	fullHead, segments, _ := strings.Cut(full, "#EXT-X-MAP:")
+	require.Equal(t, fullHead, strings.Replace(head, "VERSION:9", "VERSION:6", 1))
+	require.Equal(t, tail, strings.SplitAfterN(segments, ".m4s\n", 4)[3])
+}
+
+func TestGrowingSegment(t *testing.T) {
+	b, tl, e, enc := growing(t, 3)
+	server := httptest.NewServer(b.mux())
+	defer server.Close()
+	url := server.URL + "/live/cam/" + e.Name() + "/180p-2.m4s"
+	head, err := server.Client().Head(url)
+	require.NoError(t, err)
+	require.Equal(t, 200, head.StatusCode)
+	var readers sync.WaitGroup
+	bodies := make([]string, 200)
+	for i := range bodies {
+		response, err := server.Client().Get(url)
+		require.NoError(t, err)
+		require.Equal(t, "no", response.Header.Get("X-Accel-Buffering"))
+		require.Equal(t, immutable, response.Header.Get("Cache-Control"))
+		require.Equal(t, int64(-1), response.ContentLength)
+		readers.Go(func() {
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if err == nil {
+				bodies[i] = string(body)
+			}
+		})
+	}
+	for n := 4; n <= 10; n++ {
+		enc.fragments("0", n)
+		e.take("0")
+	}
+	enc.segment("0")
+	e.take("0")
+	readers.Wait()
+	for _, body := range bodies {
+		require.Equal(t, string(clip.reps["0"][2].bytes), body)
+	}
+	// One that ends early is whole too, cut at its last part.
+	enc.fragments("0", 2)
+	e.take("0")
+	response, err := server.Client().Get(strings.Replace(url, "-2.m4s", "-3.m4s", 1))
+	require.NoError(t, err)
+	require.NoError(t, tl.End())
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	last := clip.reps["0"][3].fragments[1]
+	require.Equal(t, string(clip.reps["0"][3].bytes[:last.Offset+last.Size]), string(body))
+	server.Client().CloseIdleConnections()
+}
+
+func TestPartTarget(t *testing.T) {
+	for _, test := range []struct {
+		part time.Duration
+		fps  float64
+		want time.Duration
+	}{
+		{200 * time.Millisecond, 30, 214 * time.Millisecond},
+		{200 * time.Millisecond, 24, 214 * time.Millisecond},
+		{200 * time.Millisecond, 8, 250 * time.Millisecond},
+		{100 * time.Millisecond, 30, 107 * time.Millisecond},
+		{time.Second, 30, 1003 * time.Millisecond},
+	} {
+		got := Options{Part: test.part}.partTarget([]Rendition{{Video: true, FPS: test.fps}, {}})
+		require.Equal(t, test.want, got, "%v at %g", test.part, test.fps)
+		require.LessOrEqual(t, Options{Part: test.part}.longestPart(Rendition{}), test.part+1024*time.Second/48000+time.Millisecond)
+	}
+}
+
+// BenchmarkWake is one part for 1,000 waiting viewers: until the last of them has its answer. B/waiter is what each holds while
+// it waits, without its connection.
+func BenchmarkWake(b *testing.B) {
+	bn, _, e, enc := growing(b, 1)
+	const viewers = 1000
+	var before, after runtime.MemStats
+	for n := range b.N {
+		b.StopTimer()
+		if n%9 == 8 {
+			enc.segment("0")
+			enc.fragments("0", 1)
+			e.take("0")
+		}
+		s := e.timeline.snap.Load()
+		g := s.views["180p"].growing
+		url := fmt.Sprintf("/live/cam/180p.m3u8?_HLS_msn=%d&_HLS_part=%d", g.MSN, len(g.Parts))
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		var waiting sync.WaitGroup
+		for range viewers {
+			waiting.Go(func() {
+				r := httptest.NewRequest("GET", url, nil)
+				r.SetPathValue("stream", "cam")
+				r.SetPathValue("file", "180p.m3u8")
+				bn.ServeLive(&sink{header: make(http.Header)}, r)
+			})
+		}
+		time.Sleep(20 * time.Millisecond)
+		runtime.ReadMemStats(&after)
+		enc.fragments("0", len(g.Parts)+1)
+		b.StartTimer()
+		e.take("0")
+		waiting.Wait()
+	}
+	b.ReportMetric(float64(after.HeapInuse+after.StackInuse-before.HeapInuse-before.StackInuse)/viewers, "B/waiter")
+}
