@@ -29,6 +29,9 @@ type Collector struct {
 	Client *http.Client
 	// Every is the time between two rounds. Default 500 ms.
 	Every time.Duration
+	// LowLatency follows the media playlists by blocking reloads with their parts instead, and takes DASH segments as they
+	// grow.
+	LowLatency bool
 
 	mu     sync.Mutex
 	visits []Visit
@@ -40,7 +43,11 @@ type Collector struct {
 // when none ever got one is the last failure returned.
 func (c *Collector) Run(ctx context.Context) error {
 	var g errgroup.Group
-	for _, round := range []func(context.Context){c.roundHLS, c.roundDASH} {
+	rounds := []func(context.Context){c.roundHLS, c.roundDASH}
+	if c.LowLatency {
+		rounds = []func(context.Context){c.follow, c.roundDASH, c.roundGrowing}
+	}
+	for _, round := range rounds {
 		g.Go(func() error {
 			c.repeat(ctx, round)
 			return nil
@@ -83,26 +90,33 @@ func (c *Collector) roundHLS(ctx context.Context) {
 	if index == nil {
 		return
 	}
-	names := []string{}
-	for _, v := range index.variants {
+	for _, name := range index.renditions() {
+		if p := c.playlist(ctx, name); p != nil {
+			c.takeSegments(ctx, p)
+		}
+	}
+}
+
+// renditions are the URLs of the media playlists.
+func (p *playlist) renditions() []string {
+	var names []string
+	for _, v := range p.variants {
 		names = append(names, v.uri)
 	}
-	for _, m := range index.media {
+	for _, m := range p.media {
 		if uri := m["URI"]; uri != "" {
-			names = append(names, index.visit.resolve(uri))
+			names = append(names, p.visit.resolve(uri))
 		}
 	}
 	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		p := c.playlist(ctx, name)
-		if p == nil {
-			continue
-		}
-		for _, s := range p.segments {
-			c.once(ctx, s.init)
-			if !s.gap {
-				c.once(ctx, s.uri)
-			}
+	return slices.Compact(names)
+}
+
+func (c *Collector) takeSegments(ctx context.Context, p *playlist) {
+	for _, s := range p.segments {
+		c.once(ctx, s.init)
+		if !s.gap {
+			c.once(ctx, s.uri)
 		}
 	}
 }
@@ -128,7 +142,7 @@ func (c *Collector) roundDASH(ctx context.Context) {
 	if err != nil {
 		return // CheckDASH says so
 	}
-	m := manifest{mpd, &v}
+	m := newManifest(mpd, &v)
 	now := time.Duration(mpd.MediaPresentationDuration)
 	if m.dynamic() {
 		now = time.Since(mpd.AvailabilityStartTime)
@@ -192,16 +206,18 @@ func (c *Collector) fetch(ctx context.Context, url string) (Visit, error) {
 	req.Header.Set("Origin", "http://player.example")
 	client := *c.client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	asked := time.Now()
 	resp, err := client.Do(req)
 	if err != nil {
 		return Visit{}, err
 	}
+	begun := time.Now()
 	defer resp.Body.Close()
 	body, err := readBody(resp)
 	if err != nil {
 		return Visit{}, fmt.Errorf("read %s: %w", url, err)
 	}
-	return Visit{At: time.Now(), URL: url, Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
+	return Visit{Asked: asked, Begun: begun, At: time.Now(), URL: url, Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
 }
 
 func readBody(resp *http.Response) ([]byte, error) {

@@ -23,13 +23,18 @@ func CheckDASH(visits []Visit, o Options) []Violation {
 		for _, rule := range manifestRules() {
 			d.add(rule.name, m.visit, rule.check(m))
 		}
+		if m.dynamic() && m.low.chunked() {
+			for _, rule := range lowLatencyManifestRules() {
+				d.add(rule.name, m.visit, rule.check(m))
+			}
+		}
 		if i > 0 {
 			for _, rule := range updateRules() {
 				d.add(rule.name, m.visit, rule.check(d.manifests[i-1], m))
 			}
 		}
 	}
-	for _, rule := range presentationRules() {
+	for _, rule := range append(presentationRules(), lowLatencyPresentationRules()...) {
 		rule.check(d, func(v *Visit, detail string) { d.add(rule.name, v, detail) })
 	}
 	return d.violations
@@ -47,7 +52,10 @@ type presentation struct {
 type manifest struct {
 	*dash.MPD
 	visit *Visit
+	low   *lowLatency
 }
+
+func newManifest(m *dash.MPD, v *Visit) manifest { return manifest{m, v, parseLowLatency(v.Body)} }
 
 func newDASH(visits []Visit, o Options) *presentation {
 	d := &presentation{archive: newArchive(visits), options: o}
@@ -60,7 +68,7 @@ func newDASH(visits []Visit, o Options) *presentation {
 			err = m.Validate()
 		}
 		if m != nil {
-			d.manifests = append(d.manifests, manifest{m, v})
+			d.manifests = append(d.manifests, newManifest(m, v))
 		}
 		if err != nil {
 			d.add("ISO/IEC 23009-1 §5.3.1 MPD", v, err.Error())

@@ -24,12 +24,15 @@ func CheckHLS(visits []Visit, o Options) []Violation {
 		versions := h.playlists[url]
 		for i, p := range versions {
 			apply(&h.report, playlistRules(), p)
+			if p.lowLatency() {
+				apply(&h.report, lowLatencyRules(), p)
+			}
 			if i > 0 {
-				applyChange(&h.report, changeRules(), versions[i-1], p)
+				applyChange(&h.report, append(changeRules(), partChangeRules()...), versions[i-1], p)
 			}
 		}
 	}
-	for _, rule := range historyRules() {
+	for _, rule := range append(historyRules(), partRules()...) {
 		rule.check(h, func(v *Visit, detail string) { h.add(rule.name, v, detail) })
 	}
 	return h.violations
@@ -43,6 +46,7 @@ type observation struct {
 	multivariant []*playlist            // by time
 	urls         []string               // of media playlists, in order of first sight
 	playlists    map[string][]*playlist // media playlists by URL, by time
+	deltas       []*playlist            // delta updates, by time
 	tracks       map[string]*track      // by URL of the media playlist
 }
 
@@ -84,6 +88,8 @@ func (h *observation) take(v *Visit) {
 		h.add("rfc8216bis §4.1 playlist format", v, err.Error())
 	case p.multivariant():
 		h.multivariant = append(h.multivariant, p)
+	case p.has("EXT-X-SKIP"):
+		h.deltas = append(h.deltas, p)
 	default:
 		if !slices.Contains(h.urls, v.path()) {
 			h.urls = append(h.urls, v.path())

@@ -48,6 +48,7 @@ func checkListedExist(h *observation, fault func(*Visit, string)) {
 			for _, s := range p.segments {
 				listed[s.uri], listed[s.init] = !s.gap, true
 			}
+			p.eachPart(func(_ segment, _ place, part part) { listed[part.uri] = !part.gap })
 		}
 	}
 	for _, v := range h.all {

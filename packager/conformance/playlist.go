@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,10 @@ type playlist struct {
 	media    []attributes // EXT-X-MEDIA
 	variants []variant
 	segments []segment
+	tail     segment      // in progress: its parts, and its number
+	hints    []attributes // EXT-X-PRELOAD-HINT
+	reports  []attributes // EXT-X-RENDITION-REPORT
+	skipped  int64        // segments that a delta update leaves out, after the first
 	// late are the playlist's own tags that came after its first segment.
 	late []string
 }
@@ -39,6 +44,16 @@ type segment struct {
 	pdtText  string
 	gap      bool
 	fresh    bool // has EXT-X-DISCONTINUITY
+	parts    []part
+	behind   string // a tag that applies to the parts but follows the first
+}
+
+// part is a partial segment (rfc8216bis §4.4.4.9).
+type part struct {
+	uri         string // absolute
+	duration    float64
+	independent bool
+	gap         bool
 }
 
 var (
@@ -65,6 +80,8 @@ func parsePlaylist(v *Visit) (*playlist, error) {
 	if first {
 		return nil, errNoHeader
 	}
+	r.next.msn, r.next.init, r.next.number = r.end(), r.init, r.number()
+	r.tail = r.next
 	return r.playlist, nil
 }
 
@@ -89,10 +106,19 @@ func (r *reader) line(line string) error {
 	switch name {
 	case "EXTINF", "EXT-X-PROGRAM-DATE-TIME", "EXT-X-MAP", "EXT-X-GAP", "EXT-X-DISCONTINUITY":
 		return r.segmentTag(name, value)
+	case "EXT-X-PART":
+		return r.part(parseAttributes(value))
+	case "EXT-X-PRELOAD-HINT":
+		r.hints = append(r.hints, parseAttributes(value))
+	case "EXT-X-RENDITION-REPORT":
+		r.reports = append(r.reports, parseAttributes(value))
 	case "EXT-X-STREAM-INF":
 		r.stream = parseAttributes(value)
 	case "EXT-X-MEDIA":
 		r.media = append(r.media, parseAttributes(value))
+	case "EXT-X-SKIP":
+		r.skipped = parseAttributes(value).integer("SKIPPED-SEGMENTS")
+		fallthrough
 	default:
 		r.tags[name] = append(r.tags[name], value)
 		if len(r.segments) > 0 {
@@ -102,7 +128,19 @@ func (r *reader) line(line string) error {
 	return nil
 }
 
+func (r *reader) part(a attributes) error {
+	duration, err := strconv.ParseFloat(a["DURATION"], 64)
+	r.next.parts = append(r.next.parts, part{r.visit.resolve(a["URI"]), duration, a["INDEPENDENT"] == "YES", a["GAP"] == "YES"})
+	return err
+}
+
+// number is how many discontinuities there were from the stream's start up to here.
+func (r *reader) number() int64 { return r.integer("EXT-X-DISCONTINUITY-SEQUENCE") + r.fresh }
+
 func (r *reader) segmentTag(name, value string) (err error) {
+	if len(r.next.parts) > 0 && name != "EXTINF" && name != "EXT-X-GAP" {
+		r.next.behind = name
+	}
 	switch name {
 	case "EXTINF":
 		text, _, _ := strings.Cut(value, ",")
@@ -132,8 +170,8 @@ func (r *reader) uri(line string) error {
 		return errors.New("URI without EXTINF")
 	}
 	r.next.uri, r.next.init = r.visit.resolve(line), r.init
-	r.next.msn = r.integer("EXT-X-MEDIA-SEQUENCE") + int64(len(r.segments))
-	r.next.number = r.integer("EXT-X-DISCONTINUITY-SEQUENCE") + r.fresh
+	r.next.msn = r.end()
+	r.next.number = r.number()
 	r.segments = append(r.segments, r.next)
 	r.next, r.hasExtinf = segment{}, false
 	return nil
@@ -158,7 +196,41 @@ func (p *playlist) first() int64       { return p.integer("EXT-X-MEDIA-SEQUENCE"
 func (p *playlist) live() bool { return !p.ended() && !p.has("EXT-X-PLAYLIST-TYPE") }
 
 // end is the media sequence number after the last segment's.
-func (p *playlist) end() int64 { return p.first() + int64(len(p.segments)) }
+func (p *playlist) end() int64 { return p.first() + p.skipped + int64(len(p.segments)) }
+
+// lowLatency tells whether the playlist has partial segments, or could have.
+func (p *playlist) lowLatency() bool {
+	return p.has("EXT-X-PART-INF") || len(p.tail.parts) > 0 || slices.ContainsFunc(p.segments, func(s segment) bool { return len(s.parts) > 0 })
+}
+
+// next is the part that comes after those listed.
+func (p *playlist) next() place { return place{p.end(), int64(len(p.tail.parts))} }
+
+// control is the list of EXT-X-SERVER-CONTROL.
+func (p *playlist) control() attributes {
+	return parseAttributes(strings.Join(p.tags["EXT-X-SERVER-CONTROL"], ","))
+}
+
+// partTarget is the longest that a part may be, seconds.
+func (p *playlist) partTarget() float64 {
+	return parseAttributes(strings.Join(p.tags["EXT-X-PART-INF"], ",")).seconds("PART-TARGET")
+}
+
+// eachPart calls do for every listed part.
+func (p *playlist) eachPart(do func(s segment, at place, part part)) {
+	for _, s := range append(p.segments[:len(p.segments):len(p.segments)], p.tail) {
+		for i, part := range s.parts {
+			do(s, place{s.msn, int64(i)}, part)
+		}
+	}
+}
+
+// place is where a part is: the media sequence number of its segment, and its index there.
+type place struct{ msn, part int64 }
+
+func (p place) before(o place) bool { return p.msn < o.msn || (p.msn == o.msn && p.part < o.part) }
+
+func (p place) String() string { return fmt.Sprintf("%d.%d", p.msn, p.part) }
 
 // target is the target duration in seconds.
 func (p *playlist) target() float64 { return float64(p.integer("EXT-X-TARGETDURATION")) }
@@ -187,6 +259,12 @@ func parseAttributes(s string) attributes {
 		all[strings.TrimSpace(name)] = value
 	}
 	return all
+}
+
+// seconds is the value of an attribute in seconds, 0 when it is missing or no number.
+func (a attributes) seconds(name string) float64 {
+	f, _ := strconv.ParseFloat(a[name], 64)
+	return f
 }
 
 func (a attributes) integer(name string) int64 {

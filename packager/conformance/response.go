@@ -122,7 +122,8 @@ func checkImmutable(v *Visit) string {
 	return ""
 }
 
-// checkShortLived: at most half a target duration, a second at least; an ended playlist may be kept longer.
+// checkShortLived: at most half a target duration, a second at least; one that was waited for six of them (rfc8216bis
+// §6.2.5.2 and appendix B.1), since it is asked for once; an ended playlist may be kept longer.
 func checkShortLived(v *Visit) string {
 	if !v.is(".m3u8") || v.Status != http.StatusOK {
 		return ""
@@ -130,6 +131,9 @@ func checkShortLived(v *Visit) string {
 	p, err := parsePlaylist(v)
 	if err != nil || p.multivariant() || p.ended() {
 		return ""
+	}
+	if v.query("_HLS_msn") != "" {
+		return checkMaxAge(v, 6*p.targetDuration())
 	}
 	return checkMaxAge(v, max(p.targetDuration()/2, time.Second))
 }

@@ -243,11 +243,11 @@ func TestStaticMayBeginLater(t *testing.T) {
 	require.Empty(t, CheckDASH(visits, Options{}))
 }
 
-func TestHLSRules(t *testing.T) { testRules(t, hlsExamples(), CheckHLS) }
+func TestHLSRules(t *testing.T) { testRules(t, fixture, hlsExamples(), CheckHLS) }
 
-func TestDASHRules(t *testing.T) { testRules(t, dashExamples(), CheckDASH) }
+func TestDASHRules(t *testing.T) { testRules(t, fixture, dashExamples(), CheckDASH) }
 
-func testRules(t *testing.T, examples []example, check func([]Visit, Options) []Violation) {
+func testRules(t *testing.T, fixture func() []Visit, examples []example, check func([]Visit, Options) []Violation) {
 	t.Helper()
 	for i, tt := range examples {
 		t.Run(fmt.Sprintf("%d %s", i, tt.rule), func(t *testing.T) {

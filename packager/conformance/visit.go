@@ -12,6 +12,8 @@ import (
 
 // Visit is one request's answer.
 type Visit struct {
+	Asked  time.Time // when the request was made; zero: not known
+	Begun  time.Time // when the answer's headers came; zero: not known
 	At     time.Time // when the answer was complete
 	URL    string    // absolute
 	Status int
@@ -33,6 +35,15 @@ func (v *Visit) manifest() bool { return v.is(".m3u8") || v.is(".mpd") }
 
 // media tells whether the visit is one of an init or media segment.
 func (v *Visit) media() bool { return v.is(".mp4") || v.is(".m4s") }
+
+// query is a parameter of the URL.
+func (v *Visit) query(name string) string {
+	u, err := url.Parse(v.URL)
+	if err != nil {
+		return ""
+	}
+	return u.Query().Get(name)
+}
 
 // resolve makes a reference inside the visited document absolute, without its query.
 func (v *Visit) resolve(reference string) string {
