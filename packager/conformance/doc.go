@@ -13,6 +13,5 @@
 //
 // Specifications: draft-pantos-hls-rfc8216bis ("rfc8216bis"), Apple's HLS authoring specification ("HLS authoring"),
 // ISO/IEC 23009-1 (MPEG-DASH) with the DASH-IF restricted timing model ("DASH-IF TM") and low-latency modes ("DASH-IF low
-// latency"), ISO/IEC 23000-19 (CMAF) and, for
-// caching and cross-origin headers, RFC 9111 and the Fetch standard.
+// latency"), ISO/IEC 23000-19 (CMAF) and, for caching and cross-origin headers, RFC 9111 and the Fetch standard.
 package conformance

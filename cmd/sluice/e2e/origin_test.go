@@ -149,19 +149,22 @@ func cacheDirectory(t *testing.T) string {
 	return directory
 }
 
-func startNginx(t *testing.T, origin string) (base, log string) {
+// startNginx runs nginx with scripts/nginx.conf and further values for it.
+func startNginx(t *testing.T, origin string, more map[string]string) (base, log string) {
 	t.Helper()
 	directory, address := cacheDirectory(t), freeAddress(t)
 	me, err := user.Current()
 	require.NoError(t, err)
-	config := fill(t, "nginx.conf", directory, map[string]string{
+	values := map[string]string{
 		"user www-data;":          "user " + me.Username + ";",
 		"127.0.0.1:8080":          origin,
 		"listen 80;":              "listen " + address + ";",
 		"/run/nginx.pid":          directory + "/nginx.pid",
 		"/var/log/nginx":          directory,
 		"/var/cache/nginx/sluice": directory + "/cache",
-	})
+	}
+	maps.Copy(values, more)
+	config := fill(t, "nginx.conf", directory, values)
 	base = startCache(t, address, "nginx", "-p", directory, "-c", config, "-g", "daemon off;")
 	return base, filepath.Join(directory, "sluice.log")
 }
@@ -416,7 +419,7 @@ func requireFresh(t *testing.T, s *service, cache string) {
 func TestBehindNginx(t *testing.T) {
 	s := startService(t, "--ladder", smallRung, "--linger", "1s")
 	origin, passed := startCounter(t, s)
-	cache, log := startNginx(t, origin)
+	cache, log := startNginx(t, origin, nil)
 	asked, reached := behindCache(t, s, cache, passed, 50, 20*time.Second)
 	require.Greater(t, asked["segments"], 50)
 	require.LessOrEqual(t, reached["segments"]*10, asked["segments"], "at least 90 %% of the segments come from the cache")
