@@ -380,6 +380,7 @@ func behindCache(t *testing.T, s *service, cache string, passed *tally, viewers 
 	for kind := range reached {
 		reached[kind] -= before[kind]
 	}
+	require.Greater(t, asked["parts"], viewers)
 	t.Logf("%d viewers asked for %v, %v reached the service", viewers, asked, reached)
 	return asked, reached
 }
