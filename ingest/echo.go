@@ -14,11 +14,14 @@ func (s *Server) postEcho(w http.ResponseWriter, r *http.Request) *problem {
 	if problem != nil {
 		return problem
 	}
-	return s.open(w, r, o, "/echo/", "", (*session).echo)
+	return s.open(w, r, o, "/echo/", place{}, func(sess *session) error { return sess.echo(s.packets) })
 }
 
 // echo sends each track back on the transceiver that it came on: read loop, track, write, in one goroutine.
-func (s *session) echo() error {
+func (s *session) echo(pool *packetPool) error {
+	if err := s.receive(pool); err != nil {
+		return err
+	}
 	for _, t := range s.tracks {
 		local, err := webrtc.NewTrackLocalStaticRTP(t.codec.RTPCodecCapability, string(t.kind), "echo")
 		if err != nil {
@@ -29,7 +32,7 @@ func (s *session) echo() error {
 			return err
 		}
 		t.Subscribe(&echoTrack{local: local})
-		s.loop(func() { t.forwardRequests(sender) })
+		s.loop(func() { forwardRequests(sender, t.RequestKeyFrame) })
 	}
 	return nil
 }
@@ -55,7 +58,7 @@ func (e *echoTrack) Deliver(p *Packet) {
 func (e *echoTrack) End() {}
 
 // forwardRequests passes on the receiver's wishes for a key frame (RFC 4585 §6.3.1, RFC 5104 §4.3.1).
-func (t *Track) forwardRequests(r rtpReader) {
+func forwardRequests(r rtpReader, request func()) {
 	buf := make([]byte, maxPacket)
 	for {
 		n, _, err := r.Read(buf)
@@ -69,7 +72,7 @@ func (t *Track) forwardRequests(r rtpReader) {
 		for _, p := range packets {
 			switch p.(type) {
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-				t.RequestKeyFrame()
+				request()
 			}
 		}
 	}

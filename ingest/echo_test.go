@@ -77,7 +77,7 @@ func TestForwardRequests(t *testing.T) {
 		track := testTrack(KindVideo)
 		sent := 0
 		require.True(t, track.bind(1, func() { sent++ }))
-		track.forwardRequests(&script{[]byte("junk"), marshal(t, &rtcp.ReceiverReport{}), marshal(t, request)})
+		forwardRequests(&script{[]byte("junk"), marshal(t, &rtcp.ReceiverReport{}), marshal(t, request)}, track.RequestKeyFrame)
 		require.Equal(t, 1, sent)
 	}
 }

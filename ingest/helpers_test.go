@@ -48,6 +48,7 @@ func newFixtureWith(t testing.TB, o Options, ts timers) *fixture {
 	go func() { ended <- s.Run(ctx) }()
 	mux := http.NewServeMux()
 	mux.Handle("/whip/", s.WHIP())
+	mux.Handle("/whep/", s.WHEP())
 	mux.Handle("/echo", s.Echo())
 	mux.Handle("/echo/", s.Echo())
 	web := httptest.NewServer(mux)

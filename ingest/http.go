@@ -24,11 +24,21 @@ const (
 // streamName is the grammar of {stream}.
 var streamName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
+// endpoint takes what is posted to an address.
+type endpoint func(http.ResponseWriter, *http.Request) *problem
+
 // WHIP serves /whip/{stream} and /whip/{stream}/{session}.
 func (s *Server) WHIP() http.Handler {
+	return s.streamHandler("/whip/", func(stream string) endpoint {
+		return func(w http.ResponseWriter, r *http.Request) *problem { return s.postWHIP(w, r, stream) }
+	})
+}
+
+// streamHandler serves the endpoints of streams and the sessions beneath them.
+func (s *Server) streamHandler(prefix string, of func(stream string) endpoint) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.limitBody(w)
-		stream, id, isSession := strings.Cut(strings.TrimPrefix(r.URL.Path, "/whip/"), "/")
+		stream, id, isSession := strings.Cut(strings.TrimPrefix(r.URL.Path, prefix), "/")
 		switch {
 		case !streamName.MatchString(stream) && !isPreflight(r): // pages can read refusals only after a good preflight
 			refuse(http.StatusBadRequest, "Stream names have 1 to 64 letters, digits, _ and -, and begin with a letter or digit.").write(w)
@@ -37,7 +47,7 @@ func (s *Server) WHIP() http.Handler {
 		case isSession:
 			refuse(http.StatusNotFound, "There is nothing here: leave out the slash at the end.").write(w)
 		default:
-			s.serveEndpoint(w, r, func(w http.ResponseWriter, r *http.Request) *problem { return s.postWHIP(w, r, stream) })
+			s.serveEndpoint(w, r, of(stream))
 		}
 	})
 }
@@ -55,7 +65,7 @@ func (s *Server) Echo() http.Handler {
 }
 
 // serveEndpoint answers at the address that offers are posted to (RFC 9725 §4.1, §4.2).
-func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request, post func(http.ResponseWriter, *http.Request) *problem) {
+func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request, post endpoint) {
 	switch r.Method {
 	case http.MethodPost:
 		if p := s.limited(r, post, w); p != nil {
@@ -106,7 +116,7 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request) {
 }
 
 // limited runs the handler unless the client asks too often (RFC 9725 §5).
-func (s *Server) limited(r *http.Request, handler func(http.ResponseWriter, *http.Request) *problem, w http.ResponseWriter) *problem {
+func (s *Server) limited(r *http.Request, handler endpoint, w http.ResponseWriter) *problem {
 	if !s.rates.allow(clientOf(r), time.Now()) {
 		return refuse(http.StatusTooManyRequests, "Your address asks too often: wait a second.").after(1)
 	}

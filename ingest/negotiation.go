@@ -25,8 +25,8 @@ type negotiation struct {
 	etag       string   // quoted, names the ICE session (RFC 9725 §4.3.1)
 }
 
-// accept applies the first offer. The tracks are known afterwards, and media not yet flowing.
-func (s *session) accept(o *offer, pool *packetPool) error {
+// accept applies the first offer. Media does not flow yet.
+func (s *session) accept(o *offer) error {
 	text, err := o.text()
 	if err != nil {
 		return fmt.Errorf("write offer: %w", err)
@@ -34,6 +34,12 @@ func (s *session) accept(o *offer, pool *packetPool) error {
 	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text}); err != nil {
 		return fmt.Errorf("apply offer: %w", err)
 	}
+	s.negotiation.begin(o)
+	return nil
+}
+
+// receive makes tracks of what the offer brings.
+func (s *session) receive(pool *packetPool) error {
 	for _, tr := range s.pc.GetTransceivers() {
 		codecs := tr.Receiver().GetParameters().Codecs
 		if len(codecs) == 0 {
@@ -41,7 +47,6 @@ func (s *session) accept(o *offer, pool *packetPool) error {
 		}
 		s.tracks = append(s.tracks, newTrack(Kind(tr.Kind().String()), codecs[0], pool))
 	}
-	s.negotiation.begin(o)
 	return nil
 }
 
@@ -121,7 +126,11 @@ func (s *session) declareSources(desc *sdp.SessionDescription) {
 		if _, declared := m.Attribute("ssrc"); declared {
 			continue
 		}
-		if ssrc, ok := s.track(Kind(m.MediaName.Media)).source(); ok {
+		t := s.track(Kind(m.MediaName.Media))
+		if t == nil {
+			continue // nothing comes from a viewer
+		}
+		if ssrc, ok := t.source(); ok {
 			m.WithValueAttribute("ssrc", strconv.FormatUint(uint64(ssrc), 10)+" cname:sluice")
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/pion/sdp/v3"
 )
 
-// purpose tells the offers of publishers and of the echo apart.
+// purpose tells the offers of publishers, of viewers and of the echo apart.
 type purpose struct {
 	directions []string // that the client may offer
 	advice     string   // when it offers another
@@ -16,6 +16,7 @@ type purpose struct {
 
 var (
 	publish = purpose{[]string{"sendonly", "sendrecv"}, "offer a=sendonly: this address only takes media in (RFC 9725 §4.2)"}
+	watch   = purpose{[]string{"recvonly", "sendrecv"}, "offer a=recvonly: this address only gives media out (WHEP)"}
 	echo    = purpose{[]string{"sendrecv"}, "offer a=sendrecv: the echo sends back what it gets"}
 )
 
@@ -123,6 +124,16 @@ func (use purpose) checkDirections(desc *sdp.SessionDescription) *problem {
 		}
 	}
 	return nil
+}
+
+// receiveOnly takes from a viewer's offer whatever it might send: the answer is a=sendonly.
+func receiveOnly(desc *sdp.SessionDescription) {
+	for _, m := range desc.MediaDescriptions {
+		m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
+			return a.Key == "sendrecv" || a.Key == "recvonly" || a.Key == "ssrc" || a.Key == "ssrc-group" || a.Key == "msid"
+		})
+		m.Attributes = append(m.Attributes, sdp.NewPropertyAttribute("recvonly"))
+	}
 }
 
 func directionOf(attributes []sdp.Attribute) string {

@@ -207,10 +207,10 @@ func FuzzOffer(f *testing.F) {
 			require.True(t, problem.status >= 400 && problem.status < 500)
 			return
 		}
-		pc, fb, err := peers.open()
+		pc, fb, err := peers.open(false)
 		require.NoError(t, err)
 		sess := newSession("/", client{}, "", pc, fb, time.Minute)
-		if err := sess.accept(o, newPacketPool()); err == nil {
+		if sess.accept(o) == nil && sess.receive(newPacketPool()) == nil {
 			_, _ = sess.answer(t.Context(), nil)
 		}
 		sess.close(ErrDeleted)

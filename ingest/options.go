@@ -7,12 +7,15 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // Limits that hold unless Options says otherwise, and those that nobody needs to change.
 const (
 	defaultMaxSDP                  = 64 << 10
 	defaultMaxStreams              = 64
+	defaultMaxViewers              = 256
+	defaultViewerLinger            = 30 * time.Second
 	defaultMaxSessions             = 256
 	defaultMaxPerAddress           = 64
 	defaultRequestsPerSecond       = 20
@@ -38,8 +41,12 @@ type Options struct {
 	Logger *slog.Logger
 	// MaxStreams bounds publishers; one more gets 503. Default: 64.
 	MaxStreams int
-	// MaxSessions bounds sessions of every kind; one more gets 503. Default: 256.
+	// MaxSessions bounds sessions of publishers and echoes; one more gets 503. Default: 256.
 	MaxSessions int
+	// MaxViewers bounds viewers of all streams together; one more gets 503. Default: 256.
+	MaxViewers int
+	// ViewerLinger is how long viewers stay connected while nobody publishes their stream; then they are ended. Default: 30 s.
+	ViewerLinger time.Duration
 	// MaxSessionsPerAddress bounds sessions of one client address (IPv6: one /64); one more gets 429. Default: 64.
 	MaxSessionsPerAddress int
 	// RequestsPerSecond bounds POST, PATCH and DELETE of one client address in the long run; five seconds' worth may come
@@ -70,7 +77,7 @@ func (o Options) Validate() error {
 	for _, s := range o.ICEServers {
 		errs = append(errs, s.fault())
 	}
-	if o.MaxStreams < 0 || o.MaxSessions < 0 || o.MaxSessionsPerAddress < 0 || o.MaxSDP < 0 || o.RequestsPerSecond < 0 {
+	if o.MaxStreams < 0 || o.MaxSessions < 0 || o.MaxSessionsPerAddress < 0 || o.MaxSDP < 0 || o.MaxViewers < 0 || o.ViewerLinger < 0 || o.RequestsPerSecond < 0 {
 		errs = append(errs, errors.New("limits: write 0 for the default or a positive number"))
 	}
 	return errors.Join(errs...)
@@ -113,6 +120,8 @@ func (o Options) withDefaults() Options {
 	o.UDPListen = orDefault(o.UDPListen, "127.0.0.1:0")
 	o.Logger = orDefault(o.Logger, slog.Default())
 	o.MaxStreams = orDefault(o.MaxStreams, defaultMaxStreams)
+	o.MaxViewers = orDefault(o.MaxViewers, defaultMaxViewers)
+	o.ViewerLinger = orDefault(o.ViewerLinger, defaultViewerLinger)
 	o.MaxSessions = orDefault(o.MaxSessions, defaultMaxSessions)
 	o.MaxSessionsPerAddress = orDefault(o.MaxSessionsPerAddress, defaultMaxPerAddress)
 	o.RequestsPerSecond = orDefault(o.RequestsPerSecond, defaultRequestsPerSecond)

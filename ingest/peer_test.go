@@ -99,6 +99,11 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 }
 
 func (p *peer) add(c webrtc.RTPCodecCapability, direction webrtc.RTPTransceiverDirection) *webrtc.TrackLocalStaticRTP {
+	if direction == webrtc.RTPTransceiverDirectionRecvonly {
+		_, err := p.pc.AddTransceiverFromKind(webrtc.NewRTPCodecType(c.MimeType[:5]), webrtc.RTPTransceiverInit{Direction: direction})
+		require.NoError(p, err)
+		return nil
+	}
 	local, err := webrtc.NewTrackLocalStaticRTP(c, c.MimeType[:5], "stream")
 	require.NoError(p, err)
 	tr, err := p.pc.AddTransceiverFromTrack(local, webrtc.RTPTransceiverInit{Direction: direction})

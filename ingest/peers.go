@@ -1,12 +1,14 @@
 package ingest
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 )
@@ -30,31 +32,44 @@ const (
 	payloadOpus = 111
 )
 
+// resendPackets is how many packets of a viewer's video can be sent again: 3 s at 1.5 Mbit/s. A power of two.
+const resendPackets = 512
+
 // peers makes peer connections; codecs, header extensions, interceptors and sockets are set up once for all of them.
 type peers struct {
-	api *webrtc.API
+	receiving, sending *webrtc.API
 
 	mu    sync.Mutex
 	built *feedback // by NewInterceptor for the connection being made
 }
 
 func newPeers(settings webrtc.SettingEngine) (*peers, error) {
-	media, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
 	p := &peers{}
-	registry.Add(parsedHeaders{}) // before those that read headers
-	registry.Add(p)               // before those that send feedback
-	if err := registerMedia(media, registry); err != nil {
-		return nil, err
-	}
-	p.api = webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings))
-	return p, nil
+	var err, err2 error
+	p.receiving, err = p.newAPI(settings, receiveFeedback)
+	p.sending, err2 = p.newAPI(settings, sendFeedback)
+	return p, errors.Join(err, err2)
 }
 
-// open makes a peer connection and the counters of what it sends back.
-func (p *peers) open() (*webrtc.PeerConnection, *feedback, error) {
+func (p *peers) newAPI(settings webrtc.SettingEngine, configure func(*webrtc.MediaEngine, *interceptor.Registry) error) (*webrtc.API, error) {
+	media, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
+	registry.Add(parsedHeaders{}) // before those that read headers
+	registry.Add(p)               // before those that send feedback
+	if err := errors.Join(registerCodecs(media), configure(media, registry)); err != nil {
+		return nil, err
+	}
+	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings)), nil
+}
+
+// open makes a peer connection, of a viewer or of somebody who sends, and the counters of what it sends back.
+func (p *peers) open(viewer bool) (*webrtc.PeerConnection, *feedback, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	pc, err := p.api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
+	api := p.receiving
+	if viewer {
+		api = p.sending
+	}
+	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
 	return pc, p.built, err
 }
 
@@ -64,18 +79,32 @@ func (p *peers) NewInterceptor(string) (interceptor.Interceptor, error) {
 	return p.built, nil
 }
 
-// registerMedia sets up VP8 with retransmission and Opus. Two header extensions are left out on purpose. Without orientation
+// registerCodecs sets up VP8 with retransmission and Opus. Two header extensions are left out on purpose. Without orientation
 // (urn:3gpp:video-orientation) the sender turns the picture itself, and recordings stay upright. Without MID, pion tells
 // sources that were not declared in the offer by their payload type; with it, it would want the marks of simulcast too.
-func registerMedia(media *webrtc.MediaEngine, registry *interceptor.Registry) error {
+func registerCodecs(media *webrtc.MediaEngine) error {
 	for _, c := range []webrtc.RTPCodecParameters{videoCodec(), retransmission()} {
 		if err := media.RegisterCodec(c, webrtc.RTPCodecTypeVideo); err != nil {
 			return err
 		}
 	}
-	if err := media.RegisterCodec(audioCodec(), webrtc.RTPCodecTypeAudio); err != nil {
+	return media.RegisterCodec(audioCodec(), webrtc.RTPCodecTypeAudio)
+}
+
+// sendFeedback answers NACKs of viewers from their last packets, 750 KiB each at most. Sender reports are the viewer's own.
+func sendFeedback(media *webrtc.MediaEngine, registry *interceptor.Registry) error {
+	responder, err := nack.NewResponderInterceptor(nack.ResponderSize(resendPackets))
+	if err != nil {
 		return err
 	}
+	registry.Add(responder)
+	media.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK}, webrtc.RTPCodecTypeVideo)
+	media.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"}, webrtc.RTPCodecTypeVideo)
+	return nil
+}
+
+// receiveFeedback asks for what is lost and tells senders what has come.
+func receiveFeedback(media *webrtc.MediaEngine, registry *interceptor.Registry) error {
 	if err := webrtc.ConfigureNack(media, registry); err != nil {
 		return err
 	}

@@ -26,9 +26,11 @@ type Server struct {
 	mu         sync.Mutex
 	stopping   bool
 	sessions   map[string]*session   // by path
-	slots      int                   // sessions there are and those being set up
+	slots      int                   // sessions there are and those being set up, less viewers
+	viewers    int                   // the same of viewers
 	perClient  map[client]int        // the same for each client
 	publishers map[string]*Publisher // by stream; nil while being set up
+	audiences  map[string]*audience  // by stream
 }
 
 // New binds the sockets. Run gives them back.
@@ -57,7 +59,7 @@ func newServer(o Options, ts timers) (*Server, error) {
 	return &Server{
 		opts: o, timers: ts, log: o.Logger, sockets: sockets, peers: peers, packets: newPacketPool(),
 		rates: newRateLimiter(o.RequestsPerSecond), links: iceLinks(o.ICEServers),
-		sessions: map[string]*session{}, perClient: map[client]int{}, publishers: map[string]*Publisher{},
+		sessions: map[string]*session{}, perClient: map[client]int{}, publishers: map[string]*Publisher{}, audiences: map[string]*audience{},
 	}, nil
 }
 
@@ -106,7 +108,7 @@ func (s *Server) Publishers() []*Publisher {
 	return all
 }
 
-// Sessions counts the sessions that there are, of publishers and echoes.
+// Sessions counts the sessions that there are, of publishers, viewers and echoes.
 func (s *Server) Sessions() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,9 +121,16 @@ func (s *Server) session(path string) *session {
 	return s.sessions[path]
 }
 
-// reserve takes a place for a session, and the stream's name unless that is empty. Run waits until unreserve has given both
-// back and running is told so.
-func (s *Server) reserve(c client, stream string) *problem {
+// place is what a session takes up.
+type place struct {
+	client             client
+	publishes, watches string // a stream, or ""
+}
+
+// reserve takes a place for a session, and the stream's name if it publishes. Run waits until unreserve has given both back
+// and running is told so.
+func (s *Server) reserve(at place) *problem {
+	c, stream := at.client, at.publishes
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, taken := s.publishers[stream]
@@ -130,7 +139,9 @@ func (s *Server) reserve(c client, stream string) *problem {
 		return refuse(503, "The server is stopping: try again in a few seconds.").after(5)
 	case stream != "" && taken:
 		return refuse(409, "Somebody is publishing %q already: choose another name, or wait until they have stopped.", stream).after(5)
-	case s.slots >= s.opts.MaxSessions:
+	case at.watches != "" && s.viewers >= s.opts.MaxViewers:
+		return refuse(503, "The server has all the viewers it takes (%d): try again later, or watch over HLS.", s.opts.MaxViewers).after(10)
+	case at.watches == "" && s.slots >= s.opts.MaxSessions:
 		return refuse(503, "The server has all the sessions it takes (%d): try again later.", s.opts.MaxSessions).after(10)
 	case stream != "" && len(s.publishers) >= s.opts.MaxStreams:
 		return refuse(503, "The server has all the streams it takes (%d): try again later.", s.opts.MaxStreams).after(10)
@@ -138,7 +149,7 @@ func (s *Server) reserve(c client, stream string) *problem {
 		return refuse(429, "Your address has all the sessions it may have (%d): end one first.", s.opts.MaxSessionsPerAddress).after(10)
 	}
 	s.running.Add(1)
-	s.slots++
+	s.count(at, 1)
 	s.perClient[c]++
 	if stream != "" {
 		s.publishers[stream] = nil
@@ -146,18 +157,29 @@ func (s *Server) reserve(c client, stream string) *problem {
 	return nil
 }
 
-func (s *Server) unreserve(c client, stream string) {
+func (s *Server) unreserve(at place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.slots--
-	if s.perClient[c]--; s.perClient[c] == 0 {
-		delete(s.perClient, c)
+	s.count(at, -1)
+	if s.perClient[at.client]--; s.perClient[at.client] == 0 {
+		delete(s.perClient, at.client)
 	}
-	delete(s.publishers, stream)
+	if at.publishes != "" {
+		delete(s.publishers, at.publishes)
+		s.waitForPublisher(at.publishes)
+	}
+}
+
+func (s *Server) count(at place, n int) {
+	if at.watches != "" {
+		s.viewers += n
+	} else {
+		s.slots += n
+	}
 }
 
 // start makes the session reachable and sees to its end, which gives the reservation back.
-func (s *Server) start(sess *session, stream string) {
+func (s *Server) start(sess *session, at place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sessions[sess.path] = sess
@@ -169,7 +191,7 @@ func (s *Server) start(sess *session, stream string) {
 		s.mu.Lock()
 		delete(s.sessions, sess.path)
 		s.mu.Unlock()
-		s.unreserve(sess.client, stream)
+		s.unreserve(at)
 		close(sess.done)
 		s.running.Done()
 	}()

@@ -20,6 +20,8 @@ var (
 	ErrHungUp   = errors.New("the client closed the connection")
 	ErrTimedOut = errors.New("the client has not been heard of for too long")
 	ErrStopping = errors.New("the server is stopping")
+	// ErrStreamEnded is why viewers are ended: nobody has published their stream for too long.
+	ErrStreamEnded = errors.New("the stream has ended")
 )
 
 // session is one peer connection and its HTTP resource, whatever it is for.
@@ -33,11 +35,13 @@ type session struct {
 	feedback *feedback
 	gathered chan struct{} // receives when all local candidates are known
 
-	closing chan struct{} // closed once, by close
-	done    chan struct{} // closed by run
-	state   atomic.Pointer[State]
-	loops   sync.WaitGroup
-	timer   *time.Timer // ends what never connects
+	closing       chan struct{} // closed once, by close
+	connected     chan struct{} // closed when media can flow for the first time
+	connectedOnce sync.Once
+	done          chan struct{} // closed by run
+	state         atomic.Pointer[State]
+	loops         sync.WaitGroup
+	timer         *time.Timer // ends what never connects
 
 	mu     sync.Mutex
 	reason error
@@ -49,7 +53,7 @@ func newSession(prefix string, c client, address string, pc *webrtc.PeerConnecti
 	id := rand.Text() // 130 random bits (RFC 9725 §5)
 	s := &session{
 		id: id, path: prefix + id, client: c, address: address, started: time.Now(), pc: pc, feedback: fb,
-		gathered: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
+		gathered: make(chan struct{}, 1), connected: make(chan struct{}), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.timer = time.AfterFunc(connect, func() { s.close(ErrTimedOut) })
 	s.setState(StateConnecting)
@@ -106,6 +110,7 @@ func (s *session) connectionChanged(state webrtc.PeerConnectionState) {
 	case webrtc.PeerConnectionStateConnected:
 		s.timer.Stop()
 		s.setState(StateConnected)
+		s.connectedOnce.Do(func() { close(s.connected) })
 	case webrtc.PeerConnectionStateDisconnected:
 		s.setState(StateDisconnected)
 	case webrtc.PeerConnectionStateFailed:

@@ -46,6 +46,9 @@ type Track struct {
 	ended bool
 	ssrc  uint32
 	stats receiverStats
+
+	reported   SenderReport // the last one
+	reportedAt time.Time    // zero: none has come
 }
 
 func newTrack(kind Kind, codec webrtc.RTPCodecParameters, pool *packetPool) *Track {
@@ -201,9 +204,17 @@ func (t *Track) deliverReport(r SenderReport) {
 	p.Report = &p.report
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.reported, t.reportedAt = r, p.Arrival
 	for _, s := range t.subs {
 		s.Deliver(p)
 	}
+}
+
+// lastReport returns the last sender report and when it came; the zero time if none has.
+func (t *Track) lastReport() (SenderReport, time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.reported, t.reportedAt
 }
 
 func (t *Track) countMalformed() {

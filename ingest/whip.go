@@ -13,7 +13,10 @@ func (s *Server) postWHIP(w http.ResponseWriter, r *http.Request, stream string)
 	if problem != nil {
 		return problem
 	}
-	return s.open(w, r, o, "/whip/"+stream+"/", stream, func(sess *session) error {
+	return s.open(w, r, o, "/whip/"+stream+"/", place{publishes: stream}, func(sess *session) error {
+		if err := sess.receive(s.packets); err != nil {
+			return err
+		}
 		p := &Publisher{session: sess, stream: stream}
 		s.mu.Lock()
 		s.publishers[stream] = p
@@ -21,6 +24,7 @@ func (s *Server) postWHIP(w http.ResponseWriter, r *http.Request, stream string)
 		if err := s.opts.OnPublish(p); err != nil {
 			return unready{err}
 		}
+		s.show(p)
 		return nil
 	})
 }
@@ -39,20 +43,20 @@ func (s *Server) readOffer(w http.ResponseWriter, r *http.Request, use purpose) 
 }
 
 // open makes a session of the offer, lets begin set up what it is for, and answers 201. On a refusal nothing is left.
-func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer, prefix, stream string, begin func(*session) error) *problem {
-	c := clientOf(r)
-	if p := s.reserve(c, stream); p != nil {
+func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer, prefix string, at place, begin func(*session) error) *problem {
+	at.client = clientOf(r)
+	if p := s.reserve(at); p != nil {
 		return p
 	}
-	pc, fb, err := s.peers.open()
+	pc, fb, err := s.peers.open(at.watches != "")
 	if err != nil {
-		s.unreserve(c, stream)
+		s.unreserve(at)
 		s.running.Done()
 		s.log.Error("peer connection could not be made", "error", err)
 		return refuse(http.StatusServiceUnavailable, "The server cannot take a connection now: try again later.").after(10)
 	}
-	sess := newSession(prefix, c, r.RemoteAddr, pc, fb, s.timers.connect)
-	s.start(sess, stream)
+	sess := newSession(prefix, at.client, r.RemoteAddr, pc, fb, s.timers.connect)
+	s.start(sess, at)
 	body, err := s.establish(r, sess, o, begin)
 	if err != nil {
 		sess.close(err)
@@ -73,7 +77,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer, prefix, 
 func (s *Server) establish(r *http.Request, sess *session, o *offer, begin func(*session) error) ([]byte, error) {
 	sess.negotiation.mu.Lock()
 	defer sess.negotiation.mu.Unlock()
-	if err := sess.accept(o, s.packets); err != nil {
+	if err := sess.accept(o); err != nil {
 		return nil, err
 	}
 	if err := begin(sess); err != nil {

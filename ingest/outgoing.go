@@ -1,0 +1,146 @@
+package ingest
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+// viewerQueue is how many packets wait for one viewer: about a second of a 2.5 Mbit/s picture. A viewer that is further
+// behind goes on at the next key frame.
+const viewerQueue = 256
+
+// reportsWithin is how long a publisher's sender reports are waited for before a viewer's are made of arrival times.
+const reportsWithin = 10 * time.Second
+
+// outgoing is one medium on its way to one viewer. It outlives publishers: SSRC and continuity stay. All but source belongs
+// to the viewer's goroutine.
+type outgoing struct {
+	kind   Kind
+	local  *webrtc.TrackLocalStaticRTP
+	ssrc   uint32
+	source atomic.Pointer[Track] // where key frames are asked for
+
+	tap     *Tap      // nil while nobody publishes
+	since   time.Time // when the tap was attached
+	waiting bool      // for a key frame: nothing else can be decoded
+	dropped uint64    // by the tap, seen so far
+	counted uint64    // of these, counted for the audience
+	splice  splice
+	out     rtp.Packet // kept so that writing does not allocate
+
+	reported        reference
+	packets, octets uint32
+}
+
+// reference is an instant on a track's clock.
+type reference struct {
+	at      time.Time // zero: unknown
+	rtpTime uint32    // as the publisher counts
+}
+
+func newOutgoing(kind Kind, codec webrtc.RTPCodecCapability, stream string) (*outgoing, error) {
+	local, err := webrtc.NewTrackLocalStaticRTP(codec, string(kind), stream)
+	if err != nil {
+		return nil, err
+	}
+	return &outgoing{kind: kind, local: local, splice: newSplice(codec.ClockRate)}, nil
+}
+
+// ready receives when there may be packets to forward.
+func (o *outgoing) ready() <-chan struct{} {
+	if o == nil || o.tap == nil {
+		return nil
+	}
+	return o.tap.Ready()
+}
+
+// attach goes on with a publisher's track, pictures at the next key frame.
+func (o *outgoing) attach(t *Track, now time.Time) {
+	o.tap, o.since = t.Tap(viewerQueue), now
+	o.source.Store(t)
+	o.dropped, o.counted, o.reported = 0, 0, reference{}
+	o.waiting = o.kind == KindVideo
+	o.splice.cut, o.splice.newSource = true, true
+}
+
+func (o *outgoing) detach() {
+	if o.tap != nil {
+		o.tap.Close()
+		o.tap = nil
+		o.source.Store(nil)
+	}
+}
+
+// requestKeyFrame passes a wish on to whoever publishes.
+func (o *outgoing) requestKeyFrame() {
+	if t := o.source.Load(); t != nil {
+		t.RequestKeyFrame()
+	}
+}
+
+// send forwards a packet, without header extensions: they are about the way here. A write fails when the connection cannot
+// take more, and then the rest of the picture is of no use.
+func (o *outgoing) send(p *Packet) (failed bool) {
+	if o.kind == KindVideo && !o.decodable(p) {
+		o.requestKeyFrame()
+		return false
+	}
+	o.out = p.RTP
+	o.out.Extension, o.out.Extensions, o.out.CSRC = false, nil, nil
+	if !o.splice.fit(&o.out.Header, p.Arrival) {
+		return false
+	}
+	if err := o.local.WriteRTP(&o.out); err != nil {
+		o.waiting = o.kind == KindVideo
+		return true
+	}
+	o.packets++
+	o.octets += uint32(len(o.out.Payload))
+	return false
+}
+
+// decodable holds pictures back until a key frame begins, and closes the gap that was made by doing so.
+func (o *outgoing) decodable(p *Packet) bool {
+	if p.KeyFrame {
+		dropped := o.tap.Dropped()
+		o.splice.cut = o.splice.cut || o.waiting || dropped != o.dropped
+		o.waiting, o.dropped = false, dropped
+	}
+	return !o.waiting
+}
+
+// lost tells how many packets the queue has dropped since it was last asked.
+func (o *outgoing) lost() uint64 {
+	total := o.tap.Dropped()
+	n := total - o.counted
+	o.counted = total
+	return n
+}
+
+// report is the sender report for the present instant (RFC 3550 §6.4.1), or nil while there is nothing to tell.
+func (o *outgoing) report(now time.Time) *rtcp.SenderReport {
+	if o == nil || o.tap == nil || !o.splice.begun() {
+		return nil
+	}
+	at, rtpTime := o.reported.at, o.reported.rtpTime+o.splice.timeShift
+	if at.IsZero() {
+		if now.Sub(o.since) < reportsWithin {
+			return nil
+		}
+		at, rtpTime = o.splice.lastAt, o.splice.lastTime
+	}
+	return &rtcp.SenderReport{
+		SSRC: o.ssrc, NTPTime: ntpTime(now), RTPTime: rtpTime + ticks(now.Sub(at), o.splice.clockRate),
+		PacketCount: o.packets, OctetCount: o.octets,
+	}
+}
+
+// ntpTime is seconds since 1900, 32.32 bits.
+func ntpTime(t time.Time) uint64 {
+	const from1900To1970 = 2_208_988_800
+	return uint64(t.Unix()+from1900To1970)<<32 | uint64(t.Nanosecond())<<32/1e9
+}

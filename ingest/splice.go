@@ -1,0 +1,71 @@
+package ingest
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/pion/rtp"
+)
+
+// splice makes one continuous RTP stream of pieces: what a viewer got before a gap of ours and after it, of one publisher and
+// of the next. Sequence numbers go on by one; time stamps go on by the time that has passed, or as the source's do when it is
+// still the same. Losses within a piece stay holes, since what fills them may still come.
+type splice struct {
+	clockRate uint32
+
+	cut       bool // the next packet begins a piece
+	newSource bool // and its time stamps have another base
+	sequence  uint16
+	timeShift uint32
+	first     int64 // of the piece; extended sequence numbers of the source
+	highest   int64
+
+	lastSequence uint16 // of the packet sent with the highest position
+	lastTime     uint32
+	lastAt       time.Time // when it arrived; zero: nothing has been sent
+}
+
+// newSplice begins at random (RFC 3550 §5.1), and far enough from 2^16 that losses at the start cannot hide a roll-over from
+// SRTP (RFC 3711 §3.3.1).
+func newSplice(clockRate uint32) splice {
+	return splice{clockRate: clockRate, cut: true, newSource: true, lastSequence: uint16(rand.N(1 << 15)), lastTime: rand.Uint32()}
+}
+
+// begun tells that packets of the present source have been sent, so that timeShift holds.
+func (s *splice) begun() bool { return !s.lastAt.IsZero() && !s.newSource }
+
+// fit rewrites the header of a packet that arrived at that instant; false is for a straggler from before the piece.
+func (s *splice) fit(h *rtp.Header, at time.Time) bool {
+	if s.cut {
+		s.begin(h, at)
+	}
+	position := s.highest + int64(int16(h.SequenceNumber-uint16(s.highest)))
+	if position < s.first {
+		return false
+	}
+	h.SequenceNumber += s.sequence
+	h.Timestamp += s.timeShift
+	if position >= s.highest {
+		s.highest, s.lastSequence, s.lastTime, s.lastAt = position, h.SequenceNumber, h.Timestamp, at
+	}
+	return true
+}
+
+func (s *splice) begin(h *rtp.Header, at time.Time) {
+	s.first = int64(h.SequenceNumber)
+	s.highest = s.first
+	s.sequence = s.lastSequence + 1 - h.SequenceNumber
+	if s.newSource {
+		var passed uint32
+		if !s.lastAt.IsZero() {
+			passed = ticks(at.Sub(s.lastAt), s.clockRate)
+		}
+		s.timeShift = s.lastTime + max(passed, 1) - h.Timestamp
+	}
+	s.cut, s.newSource = false, false
+}
+
+// ticks converts a time, forward or back, to ticks of an RTP clock, which wrap.
+func ticks(d time.Duration, clockRate uint32) uint32 {
+	return uint32(int64(d.Seconds() * float64(clockRate)))
+}

@@ -1,0 +1,165 @@
+package ingest
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+)
+
+// reportInterval is how often a viewer gets sender reports (RFC 3550 §6.2).
+const reportInterval = time.Second
+
+// viewer is a session that gets a stream. It is attached to the stream's name: publishers come and go. One goroutine forwards
+// both media from bounded queues, so that neither the publisher nor another viewer ever waits for it.
+type viewer struct {
+	*session
+	audience     *audience
+	video, audio *outgoing // nil when not wanted
+
+	next atomic.Pointer[Publisher] // who has come last
+	wake chan struct{}             // receives when next has changed
+	base base                      // of the present publisher's clock
+}
+
+// base is one instant on a publisher's wall clock and on ours: its sender reports are moved to our clock by it, those of both
+// tracks alike, so that sound and picture stay together.
+type base struct {
+	at  time.Time // zero: unknown
+	ntp uint64
+}
+
+func (b *base) instant(ntp uint64, arrival time.Time) time.Time {
+	if b.at.IsZero() {
+		b.at, b.ntp = arrival, ntp
+	}
+	const second = 1 << 32
+	return b.at.Add(time.Duration(float64(int64(ntp-b.ntp)) / second * float64(time.Second)))
+}
+
+// newViewer adds what is sent to the transceivers that the offer has made.
+func newViewer(s *session, stream string) (*viewer, error) {
+	v := &viewer{session: s, wake: make(chan struct{}, 1)}
+	for _, tr := range s.pc.GetTransceivers() {
+		o, codec := &v.audio, audioCodec()
+		if tr.Kind() == webrtc.RTPCodecTypeVideo {
+			o, codec = &v.video, videoCodec()
+		}
+		out, err := newOutgoing(Kind(tr.Kind().String()), codec.RTPCodecCapability, stream)
+		if err != nil {
+			return nil, err
+		}
+		sender, err := s.pc.AddTrack(out.local)
+		if err != nil {
+			return nil, err
+		}
+		out.ssrc = uint32(sender.GetParameters().Encodings[0].SSRC)
+		*o = out
+		s.loop(func() { forwardRequests(sender, out.requestKeyFrame) })
+	}
+	return v, nil
+}
+
+// follow makes the viewer go on with another publisher. It does not block.
+func (v *viewer) follow(p *Publisher) {
+	v.next.Store(p)
+	select {
+	case v.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run forwards from the moment that media can flow until the session ends.
+func (v *viewer) run() {
+	defer v.detach()
+	select {
+	case <-v.closing:
+		return
+	case <-v.connected:
+	}
+	reports := time.NewTicker(reportInterval)
+	defer reports.Stop()
+	for {
+		select {
+		case <-v.closing:
+			return
+		case <-v.wake:
+			v.attach(v.next.Load(), time.Now())
+		case <-v.video.ready():
+			v.forward(v.video)
+		case <-v.audio.ready():
+			v.forward(v.audio)
+		case now := <-reports.C:
+			v.report(now)
+		}
+	}
+}
+
+func (v *viewer) outgoing() []*outgoing {
+	var all []*outgoing
+	for _, o := range []*outgoing{v.video, v.audio} {
+		if o != nil {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// attach goes on with the tracks of p.
+func (v *viewer) attach(p *Publisher, now time.Time) {
+	v.detach()
+	v.base = base{}
+	for _, o := range v.outgoing() {
+		t := p.track(o.kind)
+		if t == nil {
+			continue
+		}
+		o.attach(t, now)
+		if r, at := t.lastReport(); !at.IsZero() {
+			o.reported = reference{v.base.instant(r.NTP, at), r.RTPTime}
+		}
+	}
+}
+
+func (v *viewer) detach() {
+	for _, o := range v.outgoing() {
+		o.detach()
+	}
+}
+
+// forward sends all that a queue holds.
+func (v *viewer) forward(o *outgoing) {
+	for p, ok := o.tap.Next(); ok; p, ok = o.tap.Next() {
+		switch {
+		case p.Report != nil:
+			o.reported = reference{v.base.instant(p.Report.NTP, p.Arrival), p.Report.RTPTime}
+		case o.send(p):
+			v.audience.dropped.Add(1)
+		}
+		p.Release()
+	}
+	if n := o.lost(); n > 0 {
+		v.audience.dropped.Add(n)
+	}
+	if o.tap.Ended() {
+		o.detach()
+	}
+}
+
+// report tells how the time stamps of both media relate, on a clock that no step of the wall clock moves. CNAME is that of
+// the answer (RFC 3550 §6.5.1).
+func (v *viewer) report(now time.Time) {
+	now = v.started.Add(now.Sub(v.started))
+	var packets []rtcp.Packet
+	for _, o := range []*outgoing{v.video, v.audio} {
+		if r := o.report(now); r != nil {
+			packets = append(packets, r, &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
+				Source: o.ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: o.local.StreamID()}},
+			}}})
+		}
+	}
+	if packets != nil {
+		_ = v.pc.WriteRTCP(packets) // it fails only when the connection is down
+	}
+}

@@ -1,0 +1,226 @@
+package ingest
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+	"github.com/stretchr/testify/require"
+)
+
+// spectator is a peer that watches.
+type spectator struct {
+	*peer
+	packets map[string]chan *rtp.Packet
+	reports chan *rtcp.SenderReport
+	ssrcs   chan webrtc.SSRC // of the video
+}
+
+func newSpectator(t testing.TB, f *fixture, stream string, o peerOptions) *spectator {
+	t.Helper()
+	o.direction = webrtc.RTPTransceiverDirectionRecvonly
+	s := &spectator{
+		peer:    newPeer(t, o),
+		packets: map[string]chan *rtp.Packet{"video": make(chan *rtp.Packet, 4096), "audio": make(chan *rtp.Packet, 4096)},
+		reports: make(chan *rtcp.SenderReport, 64), ssrcs: make(chan webrtc.SSRC, 1),
+	}
+	s.pc.OnTrack(func(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+		go s.readReports(receiver)
+		if remote.Kind() == webrtc.RTPCodecTypeVideo {
+			s.ssrcs <- remote.SSRC()
+		}
+		for {
+			p, _, err := remote.ReadRTP()
+			if err != nil {
+				return
+			}
+			select {
+			case s.packets[remote.Kind().String()] <- p:
+			default:
+			}
+		}
+	})
+	s.publish(f, "/whep/"+stream)
+	return s
+}
+
+func (s *spectator) readReports(receiver *webrtc.RTPReceiver) {
+	for {
+		packets, _, err := receiver.ReadRTCP()
+		if err != nil {
+			return
+		}
+		for _, p := range packets {
+			if r, ok := p.(*rtcp.SenderReport); ok {
+				select {
+				case s.reports <- r:
+				default:
+				}
+			}
+		}
+	}
+}
+
+// A viewer begins with a key frame, gets every packet in order, and goes on with the next publisher on the same SSRC.
+func TestViewerOutlivesPublishers(t *testing.T) {
+	f := newFixture(t, Options{})
+	sequence, timeStamp, ssrc := uint16(0), uint32(0), uint32(0)
+	var viewer *spectator
+	for round := range 2 {
+		studio := newPeer(t, peerOptions{})
+		studio.publish(f, "/whip/cam")
+		studio.waitConnected()
+		studio.keepSending()
+		if viewer == nil {
+			viewer = newSpectator(t, f, "cam", peerOptions{})
+			viewer.waitConnected()
+		}
+		for i := range 60 {
+			p := wait(t, viewer.packets["video"], "video")
+			key := vp8KeyFrameStarts(p.Payload)
+			if i == 0 {
+				require.True(t, key, "the first picture must be one that needs no other")
+			}
+			if i > 0 || round > 0 {
+				require.Equal(t, sequence+1, p.SequenceNumber)
+				require.Less(t, p.Timestamp-timeStamp, uint32(1<<31), "time goes on")
+				require.Equal(t, ssrc, p.SSRC)
+			}
+			sequence, timeStamp, ssrc = p.SequenceNumber, p.Timestamp, p.SSRC
+		}
+		require.Equal(t, opusPacket(0).Payload, wait(t, viewer.packets["audio"], "audio").Payload)
+		require.Equal(t, 1, f.server.Audience("cam").Viewers)
+		require.Equal(t, http.StatusOK, f.do("DELETE", studio.location, "").StatusCode)
+		for len(viewer.packets["video"]) > 0 { // what was under way
+			p := <-viewer.packets["video"]
+			sequence, timeStamp = p.SequenceNumber, p.Timestamp
+		}
+	}
+	require.Equal(t, http.StatusOK, f.do("DELETE", viewer.location, "").StatusCode)
+	require.Equal(t, Audience{}, f.server.Audience("cam"))
+	f.requireNothingLeft()
+}
+
+// RFC 4585 §6.3.1: a viewer's wish for a key frame reaches the publisher.
+func TestViewerKeyFrameRequests(t *testing.T) {
+	f := newFixture(t, Options{})
+	studio := newPeer(t, peerOptions{})
+	asked := make(chan struct{}, 64)
+	studio.onRTCP = func(p rtcp.Packet) {
+		if _, ok := p.(*rtcp.PictureLossIndication); ok {
+			asked <- struct{}{}
+		}
+	}
+	studio.publish(f, "/whip/cam")
+	studio.waitConnected()
+	studio.keepSending()
+	viewer := newSpectator(t, f, "cam", peerOptions{})
+	wait(t, asked, "the request for the first picture")
+	ssrc := wait(t, viewer.ssrcs, "video")
+	for len(asked) > 0 {
+		<-asked
+	}
+	time.Sleep(keyInterval) // requests in between are merged into one
+	require.NoError(t, viewer.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(ssrc)}}))
+	wait(t, asked, "the viewer's request")
+}
+
+// RFC 9725 §4.3.3 as in WHEP: media goes on after an ICE restart.
+func TestViewerRestart(t *testing.T) {
+	f := newFixture(t, Options{})
+	studio := newPeer(t, peerOptions{})
+	studio.publish(f, "/whip/cam")
+	studio.waitConnected()
+	studio.keepSending()
+	viewer := newSpectator(t, f, "cam", peerOptions{})
+	viewer.waitConnected()
+	wait(t, viewer.packets["video"], "video")
+	resp := f.patch(viewer.location, "a=ice-ufrag:NEWU\r\na=ice-pwd:0123456789012345678901\r\n", "*")
+	require.Equal(t, 200, resp.StatusCode, text(t, resp))
+	require.NotEqual(t, viewer.etag, resp.Header.Get("ETag"))
+	require.Equal(t, 412, f.patch(viewer.location, "a=end-of-candidates\r\n", viewer.etag).StatusCode)
+	require.Equal(t, 204, f.patch(viewer.location, "a=end-of-candidates\r\n", resp.Header.Get("ETag")).StatusCode)
+}
+
+// Over TCP, and from a publisher without pictures.
+func TestViewerOverTCP(t *testing.T) {
+	f := newFixture(t, Options{TCPListen: "127.0.0.1:0"})
+	studio := newPeer(t, peerOptions{audioOnly: true})
+	studio.publish(f, "/whip/cam")
+	studio.waitConnected()
+	studio.keepSending()
+	viewer := newSpectator(t, f, "cam", peerOptions{networks: []webrtc.NetworkType{webrtc.NetworkTypeTCP4}})
+	viewer.waitConnected()
+	wait(t, viewer.packets["audio"], "audio")
+}
+
+// RFC 3550 §6.4.1: both tracks' reports tell what the publisher's do, on one clock.
+func TestViewerReports(t *testing.T) {
+	out := map[Kind]*outgoing{}
+	arrived := time.Now()
+	clock := base{}
+	for kind, codec := range map[Kind]webrtc.RTPCodecCapability{KindVideo: videoCodec().RTPCodecCapability, KindAudio: audioCodec().RTPCodecCapability} {
+		o, err := newOutgoing(kind, codec, "cam")
+		require.NoError(t, err)
+		require.Nil(t, o.report(arrived), "nothing to tell yet")
+		track := testTrack(kind)
+		o.attach(track, arrived)
+		h := rtp.Header{Timestamp: 1000}
+		require.True(t, o.splice.fit(&h, arrived))
+		require.Nil(t, o.report(arrived), "the publisher has not reported")
+		require.NotNil(t, o.report(arrived.Add(reportsWithin)), "and never does")
+		o.waiting = false
+		out[kind] = o
+	}
+	// At 5 s of the publisher's clock the tracks were at 1000; the reports come at different times and instants.
+	const second = 1 << 32
+	out[KindVideo].reported = reference{clock.instant(5*second, arrived), 1000}
+	out[KindAudio].reported = reference{clock.instant(7*second, arrived.Add(2300*time.Millisecond)), 1000 + 2*48000}
+	now := arrived.Add(4 * time.Second)
+	for kind, rate := range map[Kind]uint32{KindVideo: 90000, KindAudio: 48000} {
+		o := out[kind]
+		r := o.report(now)
+		require.Equal(t, ntpTime(now), r.NTPTime)
+		require.InDelta(t, 4*rate, r.RTPTime-(1000+o.splice.timeShift), 1, "4 s after that instant on either clock")
+		o.detach()
+		require.Nil(t, o.report(now))
+	}
+}
+
+// A queue that overflows is gone on with at a key frame, and the viewer sees no gap.
+func TestViewerFallsBehind(t *testing.T) {
+	o, err := newOutgoing(KindVideo, videoCodec().RTPCodecCapability, "cam")
+	require.NoError(t, err)
+	track := testTrack(KindVideo)
+	o.attach(track, time.Now())
+	take := func() (sent []uint16) {
+		for p, ok := o.tap.Next(); ok; p, ok = o.tap.Next() {
+			o.out.SequenceNumber = 0
+			before := o.packets
+			require.False(t, o.send(p))
+			if o.packets > before {
+				sent = append(sent, o.out.SequenceNumber)
+			}
+			p.Release()
+		}
+		return sent
+	}
+	track.write(1, false)
+	require.Empty(t, take(), "not decodable")
+	track.write(2, true)
+	track.write(3, false)
+	first := take()
+	require.Len(t, first, 2)
+	for seq := range uint16(viewerQueue + 10) {
+		track.write(4+seq, false)
+	}
+	require.Empty(t, take())
+	require.Equal(t, uint64(viewerQueue+10), o.lost())
+	require.Zero(t, o.lost())
+	track.write(1000, true)
+	require.Equal(t, []uint16{first[1] + 1}, take())
+	o.detach()
+}

@@ -1,0 +1,47 @@
+package ingest
+
+import (
+	"net/http"
+	"strings"
+)
+
+// WHEP serves /whep/{stream} and /whep/{stream}/{session} (draft-ietf-wish-whep). It always answers with 201, never with an
+// offer of its own: most players take that for an error.
+func (s *Server) WHEP() http.Handler {
+	handler := s.streamHandler("/whep/", func(stream string) endpoint {
+		return func(w http.ResponseWriter, r *http.Request) *problem { return s.postWHEP(w, r, stream) }
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead && streamName.MatchString(strings.TrimPrefix(r.URL.Path, "/whep/")) {
+			w.Header().Set("Content-Type", typeSDP) // by this clients find out what the address is for (§4.1)
+			w.Header().Set("Accept-Post", typeSDP)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+// postWHEP sets up a viewer.
+func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string) *problem {
+	o, problem := s.readOffer(w, r, watch)
+	if problem != nil {
+		return problem
+	}
+	receiveOnly(o.desc)
+	if _, live := s.Publisher(stream); !live {
+		return refuse(http.StatusConflict, "Nobody is publishing %q: try again when somebody is.", stream).after(2)
+	}
+	return s.open(w, r, o, "/whep/"+stream+"/", place{watches: stream}, func(sess *session) error {
+		v, err := newViewer(sess, stream)
+		if err != nil {
+			return err
+		}
+		sess.loop(func() {
+			s.join(v, stream)
+			defer s.leave(v, stream)
+			v.run()
+		})
+		s.log.Info("viewer", "stream", stream, "session", sess.id, "address", r.RemoteAddr)
+		return nil
+	})
+}

@@ -1,0 +1,100 @@
+package ingest
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func viewerOffer(t testing.TB) string {
+	return offerFile(t, "chromium-sendrecv", "a=sendrecv", "a=recvonly")
+}
+
+func (f *fixture) publishOffer(stream string) (location string) {
+	f.Helper()
+	resp := f.post("/whip/"+stream, offerFile(f, "chromium"))
+	require.Equal(f, 201, resp.StatusCode)
+	return resp.Header.Get("Location")
+}
+
+// draft-ietf-wish-whep §4.2: what a 201 carries, whether the viewer offers to send or not.
+func TestViewerCreated(t *testing.T) {
+	f := newFixture(t, Options{ICEServers: iceServers()})
+	f.publishOffer("cam")
+	for _, offer := range []string{viewerOffer(t), offerFile(t, "chromium-sendrecv")} {
+		resp := f.post("/whep/cam", offer)
+		body := text(t, resp)
+		require.Equal(t, 201, resp.StatusCode, body)
+		require.Regexp(t, `^/whep/cam/[A-Z2-7]{26}$`, resp.Header.Get("Location"))
+		require.Regexp(t, `^"[A-Z2-7]{26}"$`, resp.Header.Get("ETag"))
+		require.Len(t, resp.Header.Values("Link"), 3)
+		desc := parseSDP(t, body)
+		require.Len(t, desc.MediaDescriptions, 2)
+		for i, want := range []string{"audio 111", "video 96 97"} {
+			m := desc.MediaDescriptions[i]
+			require.Equal(t, want, m.MediaName.Media+" "+strings.Join(m.MediaName.Formats, " "))
+			require.Equal(t, "sendonly", directionOf(m.Attributes))
+			require.True(t, has(m, "rtcp-mux-only"))
+			require.True(t, has(m, "ssrc"), "a viewer tells tracks by their SSRC")
+			msid, _ := m.Attribute("msid")
+			require.True(t, strings.HasPrefix(msid, "cam "), "one MediaStream, so that sound and picture are kept together")
+		}
+		checkFirstCandidate(t, desc)
+		require.Equal(t, 200, f.do("DELETE", resp.Header.Get("Location"), "").StatusCode)
+	}
+}
+
+// draft-ietf-wish-whep §4.2: nobody publishes, the offer is of no use, or there is no room.
+func TestViewerRefused(t *testing.T) {
+	f := newFixture(t, Options{MaxViewers: 1, MaxSessions: 1})
+	early := f.post("/whep/cam", viewerOffer(t))
+	require.Equal(t, "2", early.Header.Get("Retry-After"))
+	f.requireProblem(early, 409, `"cam"`)
+	f.requireNothingLeft()
+	f.publishOffer("cam")
+	f.requireProblem(f.post("/whep/cam", offerFile(t, "chromium")), 400, "a=recvonly")
+	f.requireProblem(f.post("/whep/cam", viewerOffer(t)[:100]), 400, "offer")
+	f.requireProblem(f.post("/whep/cam", strings.ReplaceAll(viewerOffer(t), "VP8/90000", "VP7/90000")), 422, "video")
+	f.requireProblem(f.do("POST", "/whep/cam", viewerOffer(t)), 415, "application/sdp")
+	f.requireProblem(f.post("/whep/-", viewerOffer(t)), 400, "Stream names")
+	require.Equal(t, 201, f.post("/whep/cam", viewerOffer(t)).StatusCode, "MaxSessions does not bound viewers")
+	full := f.post("/whep/cam", viewerOffer(t))
+	require.Equal(t, "10", full.Header.Get("Retry-After"))
+	f.requireProblem(full, 503, "viewers")
+}
+
+// draft-ietf-wish-whep §4.1: HEAD tells that there is an endpoint.
+func TestViewerMethods(t *testing.T) {
+	f := newFixture(t, Options{})
+	head := f.do("HEAD", "/whep/cam", "")
+	require.Equal(t, 200, head.StatusCode)
+	require.Equal(t, "application/sdp", head.Header.Get("Content-Type"))
+	require.Equal(t, 204, f.do("GET", "/whep/cam", "").StatusCode)
+	options := f.do("OPTIONS", "/whep/cam", "")
+	require.Equal(t, 200, options.StatusCode)
+	require.Equal(t, "application/sdp", options.Header.Get("Accept-Post"))
+	f.requireProblem(f.do("PUT", "/whep/cam", ""), 405, "POST")
+
+	f.publishOffer("cam")
+	location := f.post("/whep/cam", viewerOffer(t)).Header.Get("Location")
+	require.Equal(t, 204, f.do("GET", location, "").StatusCode)
+	require.Equal(t, 204, f.do("HEAD", location, "").StatusCode)
+	require.Equal(t, 200, f.do("OPTIONS", location, "").StatusCode)
+	require.Equal(t, 200, f.do("DELETE", location, "", "If-Match", `"of no meaning here"`).StatusCode)
+	f.requireProblem(f.do("DELETE", location, ""), 404, "no such session")
+}
+
+// Viewers wait for a publisher to return, and no longer than they were told to.
+func TestViewersEndWithTheStream(t *testing.T) {
+	f := newFixture(t, Options{ViewerLinger: time.Millisecond})
+	publisher := f.publishOffer("cam")
+	location := f.post("/whep/cam", viewerOffer(t)).Header.Get("Location")
+	sess := f.server.session(location)
+	require.NotNil(t, sess)
+	require.Equal(t, 200, f.do("DELETE", publisher, "").StatusCode)
+	wait(t, sess.done, "the viewer's end")
+	require.ErrorIs(t, sess.endReason(), ErrStreamEnded)
+	f.requireNothingLeft()
+}
