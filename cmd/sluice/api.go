@@ -16,6 +16,7 @@ type apiStream struct {
 	StartedAt    time.Time                `json:"startedAt"`
 	PlayableAt   time.Time                `json:"playableAt,omitzero"`
 	Publisher    *apiPublisher            `json:"publisher"` // null while nobody publishes
+	Viewers      int                      `json:"viewers"`   // over WHEP
 	Renditions   []packager.RenditionInfo `json:"renditions"`
 	LadderReason string                   `json:"ladderReason"`
 	Encoder      apiEncoder               `json:"encoder"`
@@ -63,6 +64,7 @@ type recordingState struct {
 type apiURLs struct {
 	HLS       string `json:"hls"`
 	DASH      string `json:"dash"`
+	WHEP      string `json:"whep"`
 	Watch     string `json:"watch"`
 	Thumbnail string `json:"thumbnail"`
 }
@@ -122,11 +124,11 @@ func (s *service) describe(b *broadcast) apiStream {
 	live := "/live/" + b.name + "/"
 	return apiStream{
 		Name: b.name, State: st.State, Error: st.Error, StartedAt: b.started, PlayableAt: info.Playable,
-		Publisher: describePublisher(st), Renditions: info.Renditions, LadderReason: s.reason,
+		Publisher: describePublisher(st), Viewers: s.ingest.Audience(b.name).Viewers, Renditions: info.Renditions, LadderReason: s.reason,
 		Encoder:   apiEncoder{st.Job.Progress.Speed, st.Job.Progress.FPS, encoderDrops(st.Job), st.Restarts},
 		AVOffset:  avOffset(st.Depay),
 		Recording: describeRecording(info.Recording),
-		URLs:      apiURLs{live + "index.m3u8", live + "manifest.mpd", "/watch/" + b.name, live + "thumbnail.jpg"},
+		URLs:      apiURLs{live + "index.m3u8", live + "manifest.mpd", "/whep/" + b.name, "/watch/" + b.name, live + "thumbnail.jpg"},
 	}
 }
 

@@ -92,6 +92,7 @@ type StreamKey struct {
 // LimitsConfig bounds what others can make the server do.
 type LimitsConfig struct {
 	Streams            int
+	Viewers            int // over WHEP
 	SessionsPerAddress int
 	RequestBytes       int64 // of a signalling request's body
 }
@@ -135,7 +136,7 @@ func DefaultConfig() Config {
 		Window:  time.Minute,
 		Linger:  30 * time.Second,
 		Record:  RecordConfig{Enabled: true, MinFree: 1 << 30},
-		Limits:  LimitsConfig{Streams: 16, SessionsPerAddress: 16, RequestBytes: 64 << 10},
+		Limits:  LimitsConfig{Streams: 16, Viewers: 200, SessionsPerAddress: 16, RequestBytes: 64 << 10},
 		Log:     LogConfig{Level: slog.LevelInfo, Format: "text"},
 		FFmpeg:  "ffmpeg",
 	}

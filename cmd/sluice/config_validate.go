@@ -26,6 +26,7 @@ const (
 	minKeyLength                 = 8
 	maxKeyLength                 = 512
 	maxStreams                   = 10_000
+	maxViewers                   = 10_000
 	maxSessionsPerAddress        = 10_000
 	minRequest, maxRequest       = 4 << 10, 1 << 20 // bytes
 	minSegmentsInWindow          = 3                // rfc8216bis §6.2.2
@@ -184,6 +185,7 @@ func (c Config) checkAccess(check *checker) {
 		checkKey(check, "auth.admin", k)
 	}
 	checkRange(check, "limits.streams", c.Limits.Streams, 1, maxStreams, strconv.Itoa)
+	checkRange(check, "limits.viewers", c.Limits.Viewers, 1, maxViewers, strconv.Itoa)
 	checkRange(check, "limits.sessions-per-address", c.Limits.SessionsPerAddress, 1, maxSessionsPerAddress, strconv.Itoa)
 	checkRange(check, "limits.request-bytes", c.Limits.RequestBytes, minRequest, maxRequest, formatSize)
 }

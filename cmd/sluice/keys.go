@@ -69,6 +69,7 @@ func (c *Config) keys() []key {
 		{"auth.admin", groupAccess, kindKeys, "keys that may administer; none: a stream is steered with its key of auth.publish", secrets(&c.Auth.Admin)},
 		{"insecure", groupAccess, kindBool, "let everybody who reaches an address beyond loopback publish", boolean(&c.Insecure)},
 		{"limits.streams", groupAccess, kindNumber, "live streams at once", number(&c.Limits.Streams)},
+		{"limits.viewers", groupAccess, kindNumber, "WHEP viewers at once, of all streams", number(&c.Limits.Viewers)},
 		{"limits.sessions-per-address", groupAccess, kindNumber, "WebRTC sessions at once from one address", number(&c.Limits.SessionsPerAddress)},
 		{"limits.request-bytes", groupAccess, kindSize, "longest body of a signalling request", size(&c.Limits.RequestBytes)},
 

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -31,13 +32,16 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	descSessions = prometheus.NewDesc("sluice_sessions", "WebRTC sessions, of publishers and echoes.", nil, nil)
+	descSessions = prometheus.NewDesc("sluice_sessions", "WebRTC sessions, of publishers, viewers and echoes.", nil, nil)
 	descStreams  = prometheus.NewDesc("sluice_streams", "Streams by state.", []string{"state"}, nil)
 
-	descBitrate  = describe("publisher_bitrate", "What the publisher sends, in bit/s.")
-	descRTT      = describe("publisher_rtt_seconds", "Round trip to the publisher; 0 while unknown.")
-	descPLIs     = describe("publisher_key_frame_requests_total", "Key frames asked for.")
-	descNACKs    = describe("publisher_nacks_total", "Packets asked for again.")
+	descBitrate     = describe("publisher_bitrate", "What the publisher sends, in bit/s.")
+	descRTT         = describe("publisher_rtt_seconds", "Round trip to the publisher; 0 while unknown.")
+	descPLIs        = describe("publisher_key_frame_requests_total", "Key frames asked for.")
+	descNACKs       = describe("publisher_nacks_total", "Packets asked for again.")
+	descViewers     = describe("viewers", "Viewers over WHEP.")
+	descViewerDrops = describe("viewer_dropped_packets_total", "Packets that viewers over WHEP were too slow for.")
+
 	descTapDrops = describe("tap_dropped_packets_total", "Packets that the pipeline was too slow for.")
 
 	descPackets  = describe("depay_packets_total", "RTP packets.", "kind")
@@ -74,6 +78,7 @@ func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
 		states[st.State]++
 		e := emitter{ch, b.name}
 		e.publisher(st)
+		e.audience(c.service.ingest.Audience(b.name))
 		e.depay(st.Depay)
 		e.encoder(st)
 		e.packager(b)
@@ -108,6 +113,11 @@ func (e emitter) publisher(st *status) {
 	e.gauge(descRTT, stats.RTT.Seconds())
 	e.counter(descPLIs, stats.PLIs)
 	e.counter(descNACKs, stats.NACKs)
+}
+
+func (e emitter) audience(a ingest.Audience) {
+	e.gauge(descViewers, float64(a.Viewers))
+	e.counter(descViewerDrops, a.Dropped)
 }
 
 func (e emitter) depay(stats depay.Stats) {

@@ -31,6 +31,9 @@ func (s *service) routes() http.Handler {
 	whip := named(publish.require(s.ingest.WHIP(), ofPath))
 	mux.Handle("/whip/{stream}", whip)
 	mux.Handle("/whip/{stream}/{session}", whip)
+	whep := named(s.ingest.WHEP())
+	mux.Handle("/whep/{stream}", whep)
+	mux.Handle("/whep/{stream}/{session}", whep)
 	echo := publish.require(s.ingest.Echo(), anyStream)
 	for _, method := range []string{"POST", "OPTIONS"} {
 		mux.Handle(method+" /echo", echo)

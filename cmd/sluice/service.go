@@ -75,7 +75,8 @@ func (s *service) ingestOptions() ingest.Options {
 	options := ingest.Options{
 		UDPListen: s.cfg.ICEUDP(), TCPListen: s.cfg.ICETCP(),
 		Logger:     s.log,
-		MaxStreams: s.cfg.Limits.Streams, MaxSessionsPerAddress: s.cfg.Limits.SessionsPerAddress, MaxSDP: s.cfg.Limits.RequestBytes,
+		MaxStreams: s.cfg.Limits.Streams, MaxViewers: s.cfg.Limits.Viewers, ViewerLinger: max(s.cfg.Linger, time.Millisecond),
+		MaxSessionsPerAddress: s.cfg.Limits.SessionsPerAddress, MaxSDP: s.cfg.Limits.RequestBytes,
 		OnPublish: s.publish,
 	}
 	for _, ip := range s.cfg.ICE.PublicIP {
