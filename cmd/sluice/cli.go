@@ -37,6 +37,7 @@ func commands() []command {
 	return []command{
 		{"serve", "run the service (the default)", serveHelp(), runServe},
 		{"publish", "publish a media file or a test picture over WHIP", publishHelp(), runPublish},
+		{"play", "play a stream over WHEP: count what comes, record it", playHelp, runPlay},
 		{"doctor", "check ffmpeg, ports, disk and network, and say how to mend them", doctorHelp, runDoctor},
 		{"version", "print the versions of sluice and ffmpeg", versionHelp, runVersion},
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 func TestHelpTexts(t *testing.T) {
-	for _, name := range []string{"sluice", "serve", "publish", "doctor", "version"} {
+	for _, name := range []string{"sluice", "serve", "publish", "play", "doctor", "version"} {
 		t.Run(name, func(t *testing.T) {
 			args := [][]string{{"help", name}, {name, "--help"}, {name, "-h"}}
 			if name == "sluice" {
@@ -37,6 +37,8 @@ func TestMainWrongUsage(t *testing.T) {
 		"serve, no value":    {args: []string{"serve", "--data"}, want: []string{"--data"}},
 		"doctor":             {args: []string{"doctor", "--part=x"}, want: []string{"sluice doctor: flag --part"}},
 		"version":            {args: []string{"version", "--long", "--x"}, want: []string{"flag --long", "flag --x"}},
+		"play nothing":       {args: []string{"play"}, want: []string{"needs a URL"}},
+		"play faults":        {args: []string{"play", "ftp://x", "--duration=-1s", "--timeout=0"}, want: []string{"ftp://x", "--duration", "--timeout"}},
 		"publish nothing":    {args: []string{"publish"}, want: []string{"needs a SOURCE and a URL"}},
 		"publish faults": {
 			args: []string{"publish", "test", "ftp://x", "--codec=h264", "--size=3x3", "--fps=0", "--bitrate=1", "--no-audio", "--no-video", "--loop", "--timeout=0"},

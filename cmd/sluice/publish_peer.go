@@ -127,18 +127,20 @@ func (p *sendPeer) rtpSender(sender *webrtc.RTPSender, payload rtp.Payloader, cl
 }
 
 // Offer returns the offer with all candidates in it.
-func (p *sendPeer) Offer(ctx context.Context) (string, error) {
-	offer, err := p.pc.CreateOffer(nil)
+func (p *sendPeer) Offer(ctx context.Context) (string, error) { return gatherOffer(ctx, p.pc) }
+
+func gatherOffer(ctx context.Context, pc *webrtc.PeerConnection) (string, error) {
+	offer, err := pc.CreateOffer(nil)
 	if err != nil {
 		return "", fmt.Errorf("make the offer: %w", err)
 	}
-	gathered := webrtc.GatheringCompletePromise(p.pc)
-	if err := p.pc.SetLocalDescription(offer); err != nil {
+	gathered := webrtc.GatheringCompletePromise(pc)
+	if err := pc.SetLocalDescription(offer); err != nil {
 		return "", fmt.Errorf("make the offer: %w", err)
 	}
 	select {
 	case <-gathered:
-		return p.pc.LocalDescription().SDP, nil
+		return pc.LocalDescription().SDP, nil
 	case <-ctx.Done():
 		return "", fmt.Errorf("gather candidates: %w", ctx.Err())
 	}

@@ -35,7 +35,7 @@ func (p *publisher) Run(ctx context.Context) error {
 	for _, sender := range peer.senders() {
 		reports.Go(func() error { return peer.readReports(sender, &p.counts) })
 	}
-	err = p.connect(ctx, whip, peer)
+	err = negotiate(ctx, o.Timeout, p.reporter, whip, peer)
 	if err == nil {
 		err = p.send(ctx, o, peer)
 	}
@@ -53,17 +53,22 @@ func (p *publisher) Run(ctx context.Context) error {
 	return errors.Join(err, left, closed)
 }
 
-// connect negotiates within the timeout.
-func (p *publisher) connect(ctx context.Context, whip *whipClient, peer *sendPeer) error {
-	timeout := p.options.Timeout
+// negotiator is the WebRTC side of a session.
+type negotiator interface {
+	Offer(ctx context.Context) (string, error)
+	Connect(ctx context.Context, answer string) error
+}
+
+// negotiate gets the peer connected within the timeout.
+func negotiate(ctx context.Context, timeout time.Duration, r *reporter, whip *whipClient, peer negotiator) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not connected after %s", formatDuration(timeout)))
 	defer cancel()
-	p.reporter.state("connecting to %s", whip.endpoint)
+	r.state("connecting to %s", whip.endpoint)
 	offer, err := peer.Offer(ctx)
 	if err != nil {
 		return err
 	}
-	answer, err := whip.Publish(ctx, offer, func(err error) { p.reporter.state("waiting: %v", err) })
+	answer, err := whip.Publish(ctx, offer, func(err error) { r.state("waiting: %v", err) })
 	if err != nil {
 		return err
 	}

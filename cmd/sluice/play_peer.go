@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/sluice-live/sluice/depay"
+)
+
+// errStreamEnded ends a run whose server has hung up.
+var errStreamEnded = errors.New("the stream has ended")
+
+// playPeer is the WebRTC side of a player. Retransmission is pion's.
+type playPeer struct {
+	pc        *webrtc.PeerConnection
+	connected chan struct{} // closed when media can come
+	ended     chan error    // receives once, when the connection is gone
+
+	mu      sync.Mutex
+	closed  bool
+	reading sync.WaitGroup
+	video   webrtc.SSRC // 0 before the first picture
+}
+
+// playSink takes what comes; its methods are called from several goroutines.
+type playSink interface {
+	packet(kind depay.Kind, p *rtp.Packet)
+	report(kind depay.Kind, r *rtcp.SenderReport)
+}
+
+// newPlayPeer makes the connection; Close ends it.
+func newPlayPeer(sink playSink) (*playPeer, error) {
+	api, err := publishAPI()
+	if err != nil {
+		return nil, err
+	}
+	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
+	if err != nil {
+		return nil, err
+	}
+	p := &playPeer{pc: pc, connected: make(chan struct{}), ended: make(chan error, 1)}
+	pc.OnConnectionStateChange(p.stateChanged())
+	pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) { p.read(track, receiver, sink) })
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
+		_, err := pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
+		if err != nil {
+			return nil, errors.Join(err, pc.Close())
+		}
+	}
+	return p, nil
+}
+
+func (p *playPeer) stateChanged() func(webrtc.PeerConnectionState) {
+	var up, down sync.Once
+	return func(state webrtc.PeerConnectionState) {
+		switch state {
+		case webrtc.PeerConnectionStateConnected:
+			up.Do(func() { close(p.connected) })
+		case webrtc.PeerConnectionStateFailed:
+			down.Do(func() { p.ended <- errConnectionLost })
+		case webrtc.PeerConnectionStateClosed:
+			down.Do(func() { p.ended <- errStreamEnded })
+		}
+	}
+}
+
+// Offer returns the offer with all candidates in it.
+func (p *playPeer) Offer(ctx context.Context) (string, error) { return gatherOffer(ctx, p.pc) }
+
+// Connect takes the answer and waits until media can come.
+func (p *playPeer) Connect(ctx context.Context, answer string) error {
+	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
+		return fmt.Errorf("take the answer: %w", err)
+	}
+	select {
+	case <-p.connected:
+		return nil
+	case <-p.ended:
+		return errors.New("no connection: none of the server's addresses can be reached")
+	case <-ctx.Done():
+		return fmt.Errorf("no connection to the server's addresses yet: %w", ctx.Err())
+	}
+}
+
+// read hands over one track until the connection is closed.
+func (p *playPeer) read(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, sink playSink) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	kind := depay.Audio
+	if track.Kind() == webrtc.RTPCodecTypeVideo {
+		kind, p.video = depay.Video, track.SSRC()
+	}
+	p.reading.Go(func() {
+		for {
+			packet, _, err := track.ReadRTP()
+			if err != nil {
+				return
+			}
+			sink.packet(kind, packet)
+		}
+	})
+	p.reading.Go(func() {
+		for {
+			packets, _, err := receiver.ReadRTCP()
+			if err != nil {
+				return
+			}
+			for _, packet := range packets {
+				if r, ok := packet.(*rtcp.SenderReport); ok && r.SSRC == uint32(track.SSRC()) {
+					sink.report(kind, r)
+				}
+			}
+		}
+	})
+}
+
+// requestKeyFrame asks for a picture that needs no other one.
+func (p *playPeer) requestKeyFrame() {
+	p.mu.Lock()
+	ssrc := p.video
+	p.mu.Unlock()
+	_ = p.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(ssrc)}}) // fails only when the connection is down
+}
+
+// Close ends the connection; nothing comes any more when it returns.
+func (p *playPeer) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	err := p.pc.GracefulClose()
+	p.reading.Wait()
+	return err
+}

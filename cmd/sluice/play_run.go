@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// player is one run of sluice play.
+type player struct {
+	options  playOptions
+	reporter *reporter
+}
+
+// errNothingCame ends a run that has seen and heard nothing.
+var errNothingCame = errors.New("neither picture nor sound has come")
+
+// Run connects, counts and records until the stream, the duration or ctx ends, and leaves. It owns every goroutine and
+// waits for all.
+func (p *player) Run(ctx context.Context) error {
+	recording, err := newPlayRecording(p.options.Output)
+	if err != nil {
+		return err
+	}
+	var peer *playPeer
+	meter, err := newPlayMeter(recording, func() { peer.requestKeyFrame() })
+	if err == nil {
+		peer, err = newPlayPeer(meter)
+	}
+	if err != nil {
+		return errors.Join(err, recording.Close())
+	}
+	whep := &whipClient{endpoint: p.options.URL, token: p.options.Token}
+	err = negotiate(ctx, p.options.Timeout, p.reporter, whep, peer)
+	played := err == nil
+	if played {
+		err = p.play(ctx, meter, peer)
+	}
+	left := whep.Delete()
+	closed := peer.Close()
+	total, failed := meter.finish()
+	switch {
+	case errors.Is(err, errStreamEnded):
+		err, left = nil, nil // the server has ended the session
+	case errors.Is(err, errConnectionLost):
+		left = nil // nobody is there to leave
+	case ctx.Err() != nil:
+		err = nil
+	}
+	if played {
+		p.reporter.state("ended: %d pictures, %d sound packets, %d of %d packets lost", total.frames, total.sound, total.lost, total.packets+total.lost)
+	}
+	if err == nil && played && total.frames+total.sound == 0 && ctx.Err() == nil {
+		err = errNothingCame
+	}
+	return errors.Join(err, failed, left, closed)
+}
+
+// play prints the rates once a second until the end.
+func (p *player) play(ctx context.Context, meter *playMeter, peer *playPeer) error {
+	p.reporter.state("playing")
+	if p.options.Duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.options.Duration)
+		defer cancel()
+	}
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-peer.ended:
+			return err
+		case now := <-ticker.C:
+			line, err := meter.line(now)
+			if err != nil {
+				return nil // finish tells
+			}
+			p.reporter.rates(line)
+		}
+	}
+}
+
+// rates prints a line that takes the place of the last one on a terminal.
+func (r *reporter) rates(line string) {
+	if r.terminal {
+		fmt.Fprintf(r.out, "\r\x1b[K%s", line)
+		return
+	}
+	fmt.Fprintln(r.out, line)
+}
