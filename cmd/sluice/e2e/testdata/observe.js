@@ -26,7 +26,9 @@
     const seen = { frames: 0, read: 0, latencies: [], flashes: [], beeps: [], peak: 0 };
     const context = new AudioContext();
     const analyser = new AnalyserNode(context, { fftSize: 512 });
-    const source = context.createMediaElementSource(video);
+    const source = video.srcObject
+      ? context.createMediaStreamSource(video.srcObject) // the element's own source is silent for a MediaStream
+      : context.createMediaElementSource(video);
     source.connect(analyser).connect(context.destination);
     video.muted = false;
     context.resume();
