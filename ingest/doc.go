@@ -1,13 +1,19 @@
-// Package ingest receives WebRTC: WHIP publishers (RFC 9725) and the echo, which sends back what comes in.
+// Package ingest receives and shows WebRTC: WHIP publishers (RFC 9725), WHEP viewers (draft-ietf-wish-whep), and the echo,
+// which sends back what comes in.
 //
 // A [Server] binds one UDP port (and one TCP port, when asked to) for all peers and turns HTTP requests into sessions.
 // A session that publishes is a [Publisher] with one [Track] for each negotiated medium. A Track hands every RTP packet to
 // its subscribers: at once to the echo, through a bounded [Tap] to whoever may be slow. A Tap that is full drops what it
 // holds and goes on at the next key frame; the publisher never waits.
 //
+// A viewer belongs to the name of a stream, not to its publisher: it stays connected while publishers come and go, on the same
+// SSRCs, with sequence numbers and time stamps that go on. It begins with a key frame, which is asked for at once. It reads
+// taps, so it never holds up the publisher or another viewer.
+//
 // The package does not look into media beyond the first byte that tells a key frame, does not reorder packets, and does
 // neither authentication nor CORS: those wrap its handlers.
 //
 // Goroutines: pion's sockets run from [New] on; each session has one goroutine that ends it and two for each track (RTP and
-// RTCP), all of which [Server.Run] waits for. Subscribers are called in the track's goroutines and start none.
+// RTCP), a viewer's one for both media and one for the RTCP of each. [Server.Run] waits for all of them. Subscribers are
+// called in the track's goroutines and start none.
 package ingest

@@ -128,6 +128,31 @@ func TestViewerKeyFrameRequests(t *testing.T) {
 	wait(t, asked, "the viewer's request")
 }
 
+// RFC 4585 §6.2.1, RFC 4588: what a viewer has lost is sent again, to it alone.
+func TestViewerRetransmission(t *testing.T) {
+	f := newFixture(t, Options{})
+	studio := newPeer(t, peerOptions{})
+	studio.publish(f, "/whip/cam")
+	studio.waitConnected()
+	studio.keepSending()
+	viewer, other := newSpectator(t, f, "cam", peerOptions{}), newSpectator(t, f, "cam", peerOptions{})
+	viewer.waitConnected()
+	other.waitConnected()
+	lost := wait(t, viewer.packets["video"], "video")
+	require.NoError(t, viewer.pc.WriteRTCP([]rtcp.Packet{&rtcp.TransportLayerNack{
+		MediaSSRC: lost.SSRC, Nacks: rtcp.NackPairsFromSequenceNumbers([]uint16{lost.SequenceNumber}),
+	}}))
+	for again := (*rtp.Packet)(nil); again == nil || again.SequenceNumber != lost.SequenceNumber; {
+		again = wait(t, viewer.packets["video"], "the packet once more")
+	}
+	previous := wait(t, other.packets["video"], "video")
+	for range 20 {
+		p := wait(t, other.packets["video"], "video")
+		require.Equal(t, previous.SequenceNumber+1, p.SequenceNumber)
+		previous = p
+	}
+}
+
 // RFC 9725 §4.3.3 as in WHEP: media goes on after an ICE restart.
 func TestViewerRestart(t *testing.T) {
 	f := newFixture(t, Options{})
