@@ -119,7 +119,9 @@ func (f *fixture) requireNothingLeft() {
 	require.Empty(f, f.server.sessions)
 	require.Empty(f, f.server.publishers)
 	require.Empty(f, f.server.perClient)
+	require.Empty(f, f.server.audiences)
 	require.Zero(f, f.server.slots)
+	require.Zero(f, f.server.viewers)
 }
 
 func wait[T any](t testing.TB, c <-chan T, what string) T {
