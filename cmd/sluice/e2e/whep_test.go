@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -68,4 +69,17 @@ func TestWatchOverWHEP(t *testing.T) {
 	for _, kind := range []string{"audio", "video"} {
 		require.Equal(t, before[kind].SSRC, after[kind].SSRC)
 	}
+}
+
+// The sender reports that viewers get keep sound and picture together, also when one of them was long under way.
+func TestLipSyncOverWHEP(t *testing.T) {
+	s := startService(t, "--ladder", smallRung, "--linger", "1s", "--record=false")
+	p := newPublisher(t, s, "sync")
+	p.video.delay = 300 * time.Millisecond
+	p.send()
+	file := filepath.Join(t.TempDir(), "played.webm")
+	printed, status := runToEnd(t, "play", "-o", file, "--duration", "14s", s.base+"/whep/sync")
+	require.Zero(t, status, printed)
+	flashes, beeps := flashesAndBeeps(t, file)
+	requireSync(t, "played over WHEP", 6*time.Second, flashes, beeps)
 }
