@@ -41,7 +41,7 @@ func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string)
 			defer s.leave(v, stream)
 			v.run()
 		})
-		s.log.Info("viewer", "stream", stream, "session", sess.id, "address", r.RemoteAddr)
+		s.log.Info("viewer has come", "stream", stream, "session", sess.id, "address", r.RemoteAddr)
 		return nil
 	})
 }
