@@ -2,13 +2,14 @@
 
 import { captureError, openMedia, stopMedia } from "./capture.ts";
 import { LivePlot } from "./chart.ts";
+import type { ConnectionState } from "./connection.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./dom.ts";
 import { milliseconds, size } from "./format.ts";
 import { storedKey, withKey } from "./key.ts";
 import { describe } from "./problem.ts";
 import { RateMeter, type Stat } from "./rates.ts";
 import { columns, decodeStamp, drawStamp, elapsed, readBits, rows, samples, stripHeight } from "./stamp.ts";
-import { WhipClient, type WhipState } from "./whip.ts";
+import { WhipClient } from "./whip.ts";
 
 const canvas = byId<HTMLCanvasElement>("local");
 const context = canvas.getContext("2d", { alpha: false }) as CanvasRenderingContext2D;
@@ -123,8 +124,8 @@ function receive({ track, streams }: RTCTrackEvent): void {
   if (remote.srcObject !== stream) remote.srcObject = stream;
 }
 
-function showState(state: WhipState, error?: unknown): void {
-  const words: Record<WhipState, [string, string]> = {
+function showState(state: ConnectionState, error?: unknown): void {
+  const words: Record<ConnectionState, [string, string]> = {
     connecting: ["connecting", "Connecting"],
     connected: ["running", "Running"],
     reconnecting: ["interrupted", "Reconnecting"],

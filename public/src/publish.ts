@@ -3,6 +3,7 @@
 import { findStream, streamUrls, type Stream } from "./api.ts";
 import { captureError, listDevices, openMedia, stopMedia, type CaptureOptions } from "./capture.ts";
 import { LivePlot } from "./chart.ts";
+import type { ConnectionState } from "./connection.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./dom.ts";
 import { bitrate, milliseconds, percent, size } from "./format.ts";
 import { storedKey, withKey } from "./key.ts";
@@ -11,7 +12,7 @@ import { describe } from "./problem.ts";
 import { limitText, noRates, RateMeter, type Stat } from "./rates.ts";
 import { setUpSharing, shareStream } from "./share.ts";
 import { Steps } from "./steps.ts";
-import { WhipClient, type WhipState } from "./whip.ts";
+import { WhipClient } from "./whip.ts";
 
 const preview = byId<HTMLVideoElement>("preview");
 const name = byId<HTMLInputElement>("name");
@@ -23,7 +24,7 @@ const plot = new LivePlot(byId("rate-chart"), [{ label: "Bit rate", color: "--ac
 
 let media: MediaStream | undefined;
 let client: WhipClient | undefined;
-let connection: WhipState = "closed";
+let connection: ConnectionState = "closed";
 let accepted = false; // the server has taken this publication, so its stream is ours
 let meter = new RateMeter();
 
@@ -104,7 +105,7 @@ async function publish(tracks: MediaStream): Promise<void> {
   accepted = true;
 }
 
-function onState(state: WhipState, error?: unknown): void {
+function onState(state: ConnectionState, error?: unknown): void {
   if (state === "failed") return void giveUp(describe(error));
   connection = state;
   if (error !== undefined) setNotice(fault, describe(error));

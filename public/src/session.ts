@@ -1,0 +1,150 @@
+// A WebRTC session that is set up with one POST (WHIP, RFC 9725; WHEP): trickle ICE, ICE restarts, and its end.
+
+import { request } from "./problem.ts";
+import { applyRestart, iceFragment, type Candidate } from "./sdp.ts";
+
+export interface SessionOptions {
+  /** Where to POST the offer. */
+  url: string;
+  servers: RTCIceServer[];
+  /** The stream key for each request; empty for none. */
+  key?(): string;
+  onTrack?(event: RTCTrackEvent): void;
+  /** Adds what is to be sent and received. */
+  prepare(peer: RTCPeerConnection): void;
+  /** Changes the server's answer before the browser takes it. */
+  amend?(answer: string): string;
+}
+
+/** How long a DELETE may take, in milliseconds; the connection is closed then in any case. */
+const deleteTimeout = 2000;
+
+/** One session: a peer connection and its resource on the server. */
+export class Session {
+  readonly peer: RTCPeerConnection;
+  private resource = "";
+  private etag = "";
+  private trickles = true;
+  private candidates: Candidate[] = [];
+  private gathered = false;
+  private requests: Promise<unknown> = Promise.resolve();
+  private closed = false;
+  private readonly onPageHide = () => this.release(true);
+
+  constructor(
+    private readonly options: SessionOptions,
+    onConnection: () => void,
+  ) {
+    this.peer = new RTCPeerConnection({ iceServers: options.servers, bundlePolicy: "max-bundle" });
+    this.peer.addEventListener("connectionstatechange", onConnection);
+    this.peer.addEventListener("icecandidate", ({ candidate }) => this.gather(candidate));
+    if (options.onTrack) this.peer.addEventListener("track", options.onTrack);
+    options.prepare(this.peer);
+    addEventListener("pagehide", this.onPageHide);
+  }
+
+  /** Offers and takes the answer. */
+  async open(): Promise<void> {
+    await this.peer.setLocalDescription();
+    const response = await this.send(this.options.url, "POST", "application/sdp", this.peer.localDescription?.sdp ?? "");
+    const location = response.headers.get("Location");
+    if (!location) throw new Error("The server's answer names no session (Location).");
+    this.resource = new URL(location, response.url).href;
+    this.etag = response.headers.get("ETag") ?? "";
+    if (this.closed) return this.release(false);
+    const answer = await response.text();
+    const sdp = this.options.amend?.(answer) ?? answer;
+    await this.peer.setRemoteDescription({ type: "answer", sdp });
+    this.trickle();
+  }
+
+  /** Restarts ICE inside the session (RFC 9725 §4.3.3); throws where the server does not do that. */
+  async restart(): Promise<void> {
+    const offer = await this.peer.createOffer({ iceRestart: true });
+    await this.requests; // a trickle request with the old ETag must not come after this one
+    this.candidates = [];
+    this.gathered = false;
+    await this.peer.setLocalDescription(offer);
+    const response = await this.patch("*", this.candidates.splice(0));
+    if (response.status !== 200) throw new Error(`the ICE restart was answered by ${response.status}`);
+    this.etag = response.headers.get("ETag") ?? "";
+    this.trickles = true;
+    const sdp = applyRestart(this.peer.remoteDescription?.sdp ?? "", await response.text());
+    await this.peer.setRemoteDescription({ type: "answer", sdp });
+    this.trickle();
+  }
+
+  /** Resolves to whether the connection is up within so many milliseconds. */
+  connected(timeout: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const check = () => this.peer.connectionState === "connected" && finish(true);
+      const finish = (up: boolean) => {
+        clearTimeout(timer);
+        this.peer.removeEventListener("connectionstatechange", check);
+        resolve(up);
+      };
+      const timer = setTimeout(() => finish(false), timeout);
+      this.peer.addEventListener("connectionstatechange", check);
+      check();
+    });
+  }
+
+  /**
+   * Deletes the resource, then closes the connection: closing first would end the session on the server too. Never
+   * throws: a server that cannot be told finds out by itself.
+   */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    removeEventListener("pagehide", this.onPageHide);
+    await this.release(false);
+    this.peer.close();
+  }
+
+  /** Deletes the resource; keepalive lets the request outlive the page. */
+  private async release(keepalive: boolean): Promise<void> {
+    if (!this.resource) return;
+    const url = this.resource;
+    this.resource = "";
+    const signal = AbortSignal.timeout(deleteTimeout);
+    await fetch(url, { method: "DELETE", headers: this.headers(), keepalive, signal }).catch(() => undefined);
+  }
+
+  private gather(candidate: RTCIceCandidate | null): void {
+    if (candidate?.candidate) this.candidates.push({ candidate: candidate.candidate, mid: candidate.sdpMid ?? "0" });
+    else if (!candidate) this.gathered = true;
+    this.trickle();
+  }
+
+  /** Tells the server new candidates, one request at a time; what comes meanwhile goes together into the next. */
+  private trickle(): void {
+    this.requests = this.requests.then(async () => {
+      const ready = this.resource && this.etag && this.trickles && this.peer.signalingState === "stable";
+      if (!ready || this.candidates.length === 0) return;
+      try {
+        await this.patch(this.etag, this.candidates.splice(0));
+      } catch {
+        this.trickles = false; // it does not trickle, or has gone: the connection's own state tells which
+      }
+    });
+  }
+
+  private patch(ifMatch: string, candidates: Candidate[]): Promise<Response> {
+    const fragment = iceFragment(this.peer.localDescription?.sdp ?? "", candidates, this.gathered);
+    return this.send(this.resource, "PATCH", "application/trickle-ice-sdpfrag", fragment, { "If-Match": ifMatch });
+  }
+
+  private send(url: string, method: string, type: string, body: string, headers = {}): Promise<Response> {
+    return request(url, { method, body, headers: { ...this.headers(), "Content-Type": type, ...headers } });
+  }
+
+  private headers(): Record<string, string> {
+    return authorization(this.options);
+  }
+}
+
+/** The header that carries the key. */
+export function authorization(options: { key?(): string }): Record<string, string> {
+  const key = options.key?.() ?? "";
+  return key ? { Authorization: `Bearer ${key}` } : {};
+}
