@@ -67,6 +67,7 @@ export async function listRecordings(): Promise<Recording[]> {
 export const streamUrls = (name: string) => ({
   hls: `/live/${name}/index.m3u8`,
   dash: `/live/${name}/manifest.mpd`,
+  webrtc: `/whep/${name}`,
   thumbnail: `/live/${name}/thumbnail.jpg`,
   watch: `/watch/${name}`,
 });

@@ -1,7 +1,7 @@
 // DASH by dash.js.
 
 import { MediaPlayer, type ErrorEvent, type MediaPlayerClass, type Representation } from "dashjs";
-import { levelLabel, type Player, type PlayerOptions } from "./player.ts";
+import { bufferAhead, levelLabel, type Player, type PlayerOptions } from "./player.ts";
 
 /**
  * Errors of single downloads: dash.js goes on behind them, and the page watches that playback does. 27: media
@@ -15,7 +15,6 @@ export function openDash(options: PlayerOptions): Player {
     debug: { logLevel: 1 },
     streaming: {
       buffer: { bufferToKeep: 60 },
-      liveCatchup: { maxDrift: 6, playbackRate: { min: -0.1, max: 0.1 } },
       text: { defaultEnabled: false },
     },
   });
@@ -32,6 +31,7 @@ export function openDash(options: PlayerOptions): Player {
     latency: () => whenReady(player, () => player.getCurrentLiveLatency()),
     target: () => whenReady(player, () => player.getTargetLiveDelay()),
     edge: () => whenReady(player, () => options.video.currentTime + player.getCurrentLiveLatency() - player.getTargetLiveDelay()),
+    buffer: () => bufferAhead(options.video),
     bandwidth: () => whenReady(player, () => player.getAverageThroughput("video") * 1000),
     destroy: () => player.destroy(),
   };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bitrate, bytes, duration, milliseconds, percent, seconds, size } from "./format.ts";
+import { bitrate, bytes, duration, lag, milliseconds, percent, seconds, size } from "./format.ts";
 
 const cases: [got: string, want: string][] = [
   [bitrate(2480000), "2.48 Mbit/s"],
@@ -20,6 +20,9 @@ const cases: [got: string, want: string][] = [
   [milliseconds(NaN), "–"],
   [seconds(2.345), "2.35 s"],
   [seconds(12.34), "12.3 s"],
+  [lag(0.045), "45 ms"],
+  [lag(1.28), "1.28 s"],
+  [lag(NaN), "–"],
   [percent(0.0123), "1.2 %"],
   [size(1280, 720), "1280 × 720"],
   [size(0, 0), "–"],

@@ -33,6 +33,9 @@ export const milliseconds = (seconds: number) => (Number.isFinite(seconds) ? `${
 /** 2.345 s → "2.3 s". */
 export const seconds = (s: number) => (Number.isFinite(s) ? `${s.toFixed(s < 10 ? 2 : 1)} s` : "–");
 
+/** 0.0834 s → "83 ms", 2.345 s → "2.35 s". */
+export const lag = (s: number) => (s < 1 ? milliseconds(s) : seconds(s));
+
 /** 0.0123 → "1.2 %". */
 export const percent = (share: number) => (Number.isFinite(share) ? `${(share * 100).toFixed(1)} %` : "–");
 

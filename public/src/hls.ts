@@ -1,7 +1,7 @@
 // HLS by hls.js.
 
 import Hls, { ErrorTypes, Events, type ErrorData } from "hls.js";
-import { levelLabel, tryPlay, type Player, type PlayerOptions } from "./player.ts";
+import { bufferAhead, levelLabel, tryPlay, type Player, type PlayerOptions } from "./player.ts";
 
 /** Decoder errors that are recovered in place within so many milliseconds before the player is opened anew. */
 const recoveries = 2;
@@ -32,6 +32,7 @@ export function openHls(options: PlayerOptions): Player {
     latency: () => (options.clock.now() - (hls.playingDate?.getTime() ?? NaN)) / 1000,
     target: () => hls.targetLatency ?? NaN,
     edge: () => hls.liveSyncPosition ?? NaN,
+    buffer: () => bufferAhead(options.video),
     bandwidth: () => hls.bandwidthEstimate,
     destroy: () => hls.destroy(),
   };

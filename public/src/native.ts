@@ -1,6 +1,6 @@
 // HLS by the browser itself (Safari).
 
-import { tryPlay, type Player, type PlayerOptions } from "./player.ts";
+import { bufferAhead, tryPlay, type Player, type PlayerOptions } from "./player.ts";
 
 export function openNative({ video, url, clock, onFatal }: PlayerOptions): Player {
   const seekableEnd = () => (video.seekable.length > 0 ? video.seekable.end(video.seekable.length - 1) : NaN);
@@ -18,6 +18,7 @@ export function openNative({ video, url, clock, onFatal }: PlayerOptions): Playe
     latency: () => (clock.now() - startDate()) / 1000 - video.currentTime,
     target: () => NaN,
     edge: seekableEnd,
+    buffer: () => bufferAhead(video),
     bandwidth: () => NaN,
     destroy() {
       video.removeEventListener("error", fail);

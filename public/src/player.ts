@@ -1,8 +1,9 @@
 // What the pages need of a player, whichever library plays.
 
 import type { ServerClock } from "./clock.ts";
+import type { ConnectionState } from "./connection.ts";
 
-export type Protocol = "hls" | "dash";
+export type Protocol = "hls" | "dash" | "webrtc";
 
 /** One rendition to choose from. */
 export interface Level {
@@ -21,7 +22,7 @@ export interface PlayerOptions {
 }
 
 export interface Player {
-  /** "hls.js", "dash.js" or "native HLS". */
+  /** "hls.js", "dash.js", "native HLS" or "WebRTC". */
   readonly name: string;
   /** The library's own object. */
   readonly engine: unknown;
@@ -30,12 +31,18 @@ export interface Player {
   choose(id: string): void;
   /** Seconds from the capture to the screen; NaN while unknown. */
   latency(): number;
+  /** Whether that is an estimate from the server to the screen, and no measurement. */
+  readonly estimates?: boolean;
   /** The latency that the player aims at; NaN while unknown. */
   target(): number;
   /** The position to seek to for the newest picture; NaN while unknown. */
   edge(): number;
+  /** Seconds of media that wait to be played; NaN while unknown. */
+  buffer(): number;
   /** Estimated bits per second that the network carries; NaN while unknown. */
   bandwidth(): number;
+  /** How the connection is, where there is one that lasts. */
+  connection?(): ConnectionState;
   destroy(): void;
 }
 
@@ -46,16 +53,30 @@ export function tryPlay(video: HTMLVideoElement): void {
 
 /** Opens a player, which starts to play when it can; the library is loaded when first needed. */
 export async function openPlayer(protocol: Protocol, options: PlayerOptions): Promise<Player> {
+  if (protocol === "webrtc") return (await import("./webrtc.ts")).openWebRtc(options);
   if (protocol === "dash") return (await import("./dash.ts")).openDash(options);
   if (prefersNativeHls(options.video)) return (await import("./native.ts")).openNative(options);
   return (await import("./hls.ts")).openHls(options);
 }
 
+const hasMediaSource = () => "MediaSource" in window || "ManagedMediaSource" in window;
+const hasNativeHls = (video: HTMLVideoElement) => video.canPlayType("application/vnd.apple.mpegurl") !== "";
+
 /** Safari plays HLS best itself; others that can (recent Chromium) show no renditions and no latency then. */
 export function prefersNativeHls(video: HTMLVideoElement): boolean {
-  const noSource = !("MediaSource" in window || "ManagedMediaSource" in window);
-  const native = video.canPlayType("application/vnd.apple.mpegurl") !== "";
-  return native && (noSource || "webkitShowPlaybackTargetPicker" in video);
+  return hasNativeHls(video) && (!hasMediaSource() || "webkitShowPlaybackTargetPicker" in video);
+}
+
+/**
+ * What this browser plays, best first. HLS leads: it bears a bad network, has every rendition and passes
+ * firewalls; WebRTC is for who needs less than the second of delay that this costs.
+ */
+export function playable(video: HTMLVideoElement): Protocol[] {
+  const protocols: Protocol[] = [];
+  if (hasMediaSource() || hasNativeHls(video)) protocols.push("hls");
+  if (hasMediaSource()) protocols.push("dash");
+  if ("RTCPeerConnection" in window) protocols.push("webrtc");
+  return protocols;
 }
 
 /** Names a rendition: its height, and its bit rate where heights are not enough. */

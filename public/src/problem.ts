@@ -47,7 +47,8 @@ export function problemText(status: number, type: string, body: string): string 
   return meanings[status] ?? `The server answered with status ${status}.`;
 }
 
-function sentence(text: string): string {
+/** Makes a sentence of words that may lack the capital or the full stop. */
+export function sentence(text: string): string {
   const upper = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(upper) ? upper : `${upper}.`;
 }

@@ -5,11 +5,12 @@ import { LivePlot } from "./chart.ts";
 import { ServerClock } from "./clock.ts";
 import { setUpControls, showControls, type ControlTarget } from "./controls.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./dom.ts";
-import { bitrate, seconds, size } from "./format.ts";
+import { bitrate, lag, size } from "./format.ts";
 import { nameFromPath } from "./names.ts";
-import { bufferAhead, openPlayer, tryPlay, type Player, type Protocol } from "./player.ts";
+import { bufferAhead, openPlayer, playable, tryPlay, type Player, type Protocol } from "./player.ts";
+import { sentence } from "./problem.ts";
 
-type State = "waiting" | "starting" | "buffering" | "playing" | "paused" | "interrupted" | "ended" | "failed";
+type State = "waiting" | "starting" | "buffering" | "playing" | "paused" | "reconnecting" | "interrupted" | "ended" | "failed";
 
 const name = nameFromPath(location.pathname);
 const video = byId<HTMLVideoElement>("video");
@@ -17,8 +18,8 @@ const protocol = byId<HTMLSelectElement>("protocol");
 const quality = byId<HTMLSelectElement>("quality");
 const clock = new ServerClock();
 const plot = new LivePlot(byId("latency-chart"), [
-  { label: "Latency", color: "--accent", format: seconds },
-  { label: "Buffer", color: "--second", format: seconds },
+  { label: "Latency", color: "--accent", format: lag },
+  { label: "Buffer", color: "--second", format: lag },
 ]);
 
 /** Pauses between attempts to open a player that failed, in milliseconds. */
@@ -37,6 +38,9 @@ const farBehind = 6;
 /** How often the server is asked about the stream, in milliseconds. */
 const askPause = 2000;
 
+/** Players that must fail in a row before the viewer is told why. */
+const tolerated = 2;
+
 /** The page's whole state: one player for one broadcast at a time. */
 class Watch implements ControlTarget {
   player: Player | undefined;
@@ -44,7 +48,8 @@ class Watch implements ControlTarget {
   private opening = false;
   private broadcast: string | undefined; // startedAt of the stream that is played, undefined before and after
   private over = false; // the broadcast that was played has ended
-  private pause = firstPause;
+  private failures = 0; // in a row
+  private reason = ""; // of the last failure
   private notBefore = 0;
   private position = 0;
   private movedAt = performance.now();
@@ -57,6 +62,7 @@ class Watch implements ControlTarget {
     if (!this.stream) return this.player && !video.paused ? "playing" : "waiting";
     if (video.paused && this.player && video.readyState > 1 && !this.following) return "paused";
     if (this.stream.state === "interrupted") return "interrupted";
+    if (this.player?.connection?.() === "reconnecting") return "reconnecting";
     if (!this.player || video.readyState < 2) return "starting";
     return video.readyState < 3 ? "buffering" : "playing";
   }
@@ -87,15 +93,23 @@ class Watch implements ControlTarget {
     this.close();
     this.broadcast = this.stream?.startedAt;
     this.movedAt = performance.now();
-    const url = streamUrls(name)[protocol.value as Protocol];
+    const wanted = protocol.value as Protocol;
+    const onFatal = (reason: string) => this.fail(reason);
     try {
-      const onFatal = (reason: string) => this.fail(reason);
-      this.player = await openPlayer(protocol.value as Protocol, { video, url, clock, onLevels: showLevels, onFatal });
+      this.player = await openPlayer(wanted, { video, url: streamUrls(name)[wanted], clock, onLevels: showLevels, onFatal });
     } catch (error) {
       this.fail(String(error));
     } finally {
       this.opening = false;
     }
+    if (protocol.value !== wanted) await this.open(); // chosen while the library was loading
+  }
+
+  /** Plays over what is chosen now; a player that has not been opened yet will be opened over that anyway. */
+  switch(): void {
+    this.forgive();
+    this.notBefore = 0;
+    if (this.player) void this.open();
   }
 
   /** The broadcast is over, and has been played to its end. */
@@ -109,7 +123,7 @@ class Watch implements ControlTarget {
   private reset(): void {
     this.over = false;
     this.following = true;
-    this.pause = firstPause;
+    this.forgive();
     plot.clear();
   }
 
@@ -120,18 +134,31 @@ class Watch implements ControlTarget {
 
   /** Lets the next ask open a player again, after a pause that grows with each failure in a row. */
   private fail(reason: string): void {
-    console.warn(`sluice: player failed: ${reason}; again in ${this.pause} ms`);
+    const pause = Math.min(firstPause * 2 ** this.failures, longestPause);
+    console.warn(`sluice: player failed: ${reason}; again in ${pause} ms`);
     this.close();
-    this.notBefore = performance.now() + this.pause;
-    this.pause = Math.min(this.pause * 2, longestPause);
+    this.failures++;
+    this.reason = reason;
+    this.notBefore = performance.now() + pause;
+  }
+
+  private forgive(): void {
+    this.failures = 0;
+    this.reason = "";
+  }
+
+  /** Why nothing plays, once that has lasted; empty while all is well. */
+  fault(): string {
+    return this.failures < tolerated ? "" : `Playing fails: ${sentence(this.reason)} Another protocol may work.`;
   }
 
   /** Looks once a second whether playback goes on, and near enough to the edge. */
   tend(): void {
     const plays = video.readyState > 2 && video.currentTime !== this.position;
     this.position = video.currentTime;
-    if (plays) this.pause = firstPause;
-    if (plays || video.paused || this.stream?.state !== "live") this.movedAt = performance.now();
+    if (plays) this.forgive();
+    const mending = (this.player?.connection?.() ?? "connected") !== "connected";
+    if (plays || video.paused || mending || this.stream?.state !== "live") this.movedAt = performance.now();
     else if (this.player && performance.now() - this.movedAt > stallLimit) return this.fail("playback stands still");
     const behind = this.player ? this.player.latency() - this.player.target() : NaN;
     if (plays && this.following && behind > farBehind) this.toEdge();
@@ -152,7 +179,7 @@ class Watch implements ControlTarget {
       player: this.player?.name ?? "",
       latency: this.player?.latency() ?? NaN,
       target: this.player?.target() ?? NaN,
-      buffer: bufferAhead(video),
+      buffer: this.player?.buffer() ?? NaN,
       width: video.videoWidth,
       height: video.videoHeight,
       dropped: frames.droppedVideoFrames,
@@ -172,6 +199,7 @@ const words: Record<State, [badge: string, title: string, text: string]> = {
   buffering: ["Buffering", "Buffering", ""],
   playing: ["Live", "", ""],
   paused: ["Paused", "", ""],
+  reconnecting: ["Reconnecting", "Reconnecting", ""],
   interrupted: ["Interrupted", "", ""],
   ended: ["Ended", "The stream has ended", "If it starts again, so does this page."],
   failed: ["Failed", "The stream has failed", ""],
@@ -191,12 +219,15 @@ function showState(): void {
   setText(byId("overlay-title"), title);
   setText(byId("overlay-text"), state === "failed" ? watch.stream?.error || text : text);
   byId("away").hidden = state !== "interrupted";
+  setNotice(byId("fault"), watch.fault());
 }
 
 function showStats(): void {
   const stats = watch.stats();
-  setText(byId("latency"), seconds(stats.latency));
-  setText(byId("buffer"), watch.player ? seconds(stats.buffer) : "–");
+  const estimates = watch.player?.estimates ?? false;
+  setText(byId("latency-label"), estimates ? "Latency (estimate)" : "Latency");
+  setText(byId("latency"), estimates && stats.latency >= 0 ? `≈ ${lag(stats.latency)}` : lag(stats.latency));
+  setText(byId("buffer"), lag(stats.buffer));
   setText(byId("picture"), size(stats.width, stats.height));
   setText(byId("dropped"), stats.decoded > 0 ? `${stats.dropped} of ${stats.decoded}` : "–");
   setText(byId("bandwidth"), bitrate(stats.bandwidth));
@@ -220,15 +251,24 @@ function tick(): void {
   showControls(watch);
 }
 
+/** Offers what the browser plays; the address may say what to begin with, and says what was chosen. */
+function setUpProtocol(): void {
+  const can = playable(video);
+  for (const option of protocol.options) option.disabled = !can.includes(option.value as Protocol);
+  const query = new URLSearchParams(location.search);
+  protocol.value = can.find((known) => known === query.get("protocol")) ?? can[0] ?? "hls";
+  protocol.addEventListener("change", () => {
+    quality.replaceChildren(new Option("Auto", ""));
+    query.set("protocol", protocol.value);
+    history.replaceState(null, "", `?${query}`);
+    watch.switch();
+  });
+}
+
 function setUp(): void {
   document.title = `${name} · Sluice`;
   setText(byId("title"), name);
-  const wanted = new URLSearchParams(location.search).get("protocol");
-  if (wanted === "dash" || wanted === "hls") protocol.value = wanted;
-  protocol.addEventListener("change", () => {
-    quality.replaceChildren(new Option("Auto", ""));
-    if (watch.player) void watch.open();
-  });
+  setUpProtocol();
   quality.addEventListener("change", () => watch.player?.choose(quality.value));
   for (const type of ["playing", "waiting", "pause", "ended"]) video.addEventListener(type, showState);
   setUpControls(watch);

@@ -1,0 +1,56 @@
+// WebRTC by the browser itself, over WHEP.
+
+import type { ConnectionState } from "./connection.ts";
+import { repeat } from "./dom.ts";
+import { tryPlay, type Player, type PlayerOptions } from "./player.ts";
+import { describe, HttpError } from "./problem.ts";
+import { noReception, ReceptionMeter, type ReceptionStat } from "./reception.ts";
+import { WhepClient } from "./whep.ts";
+
+export function openWebRtc({ video, url, onFatal }: PlayerOptions): Player {
+  let state: ConnectionState = "connecting";
+  let up = false;
+  const onState = (now: ConnectionState, error?: unknown) => {
+    up ||= now === "connected";
+    state = now === "reconnecting" && !up ? "connecting" : now;
+    const missing = error instanceof HttpError && error.status === 404; // a server without WHEP, or without this stream
+    if (now === "failed" || missing) onFatal(describe(error));
+  };
+  let started = false;
+  const onMedia = (media: MediaStream) => {
+    if (video.srcObject === media) return;
+    const wanted = !started || !video.paused; // a pause outlives a new session
+    started = true;
+    video.srcObject = media;
+    if (wanted) tryPlay(video);
+  };
+  const client = new WhepClient({ url, onState, onMedia });
+  let meter = new ReceptionMeter();
+  let metered: RTCPeerConnection | undefined;
+  let reception = noReception;
+  const stopMeasuring = repeat(1000, async () => {
+    if (client.peer !== metered) meter = new ReceptionMeter();
+    metered = client.peer;
+    const report = await metered?.getStats();
+    reception = report && state === "connected" ? meter.read(report.values() as Iterable<ReceptionStat>) : noReception;
+  });
+  void client.persist();
+  return {
+    name: "WebRTC",
+    engine: client,
+    estimates: true,
+    levels: () => [],
+    choose: () => undefined,
+    latency: () => reception.latency,
+    target: () => NaN,
+    edge: () => NaN,
+    buffer: () => reception.buffer,
+    bandwidth: () => reception.bitrate,
+    connection: () => state,
+    destroy() {
+      stopMeasuring();
+      video.srcObject = null;
+      void client.stop();
+    },
+  };
+}
