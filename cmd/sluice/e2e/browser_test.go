@@ -17,12 +17,12 @@ import (
 
 // browser is a headless Chromium with a fake camera.
 type browser struct {
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 }
 
 // startBrowser starts Chromium; it ends with the test.
-func startBrowser(t *testing.T) *browser {
+func startBrowser(t testing.TB) *browser {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox,
@@ -49,9 +49,12 @@ func startBrowser(t *testing.T) *browser {
 	return &browser{t, ctx}
 }
 
+// forTest is the same browser, whose new tabs belong to a part of the test.
+func (b *browser) forTest(t testing.TB) *browser { return &browser{t, b.ctx} }
+
 // tab is one page of a browser.
 type tab struct {
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 	log *output // console and exceptions
 }

@@ -82,8 +82,15 @@ func (p *tab) requirePlaying(during time.Duration) {
 type observed struct {
 	Frames, Read   int
 	Latencies      []float64 // ms
+	Shown          []shownFrame
 	Flashes, Beeps []float64 // ms
 	Peak           float64
+}
+
+// shownFrame is a frame on the screen. Times are milliseconds, At since the page was opened.
+type shownFrame struct {
+	At      float64
+	Latency *float64 // nil where the clock could not be read
 }
 
 // The clock that a page paints into its picture is read back from what the players show.

@@ -23,7 +23,7 @@
   }
 
   window.observe = (video) => {
-    const seen = { frames: 0, read: 0, latencies: [], flashes: [], beeps: [], peak: 0 };
+    const seen = { frames: 0, read: 0, latencies: [], shown: [], flashes: [], beeps: [], peak: 0 };
     const context = new AudioContext();
     const analyser = new AnalyserNode(context, { fftSize: 512 });
     const source = video.srcObject
@@ -45,9 +45,11 @@
     const frame = (now, data) => {
       const found = read(video);
       seen.frames++;
+      const latency = found.clock ? (Date.now() % 2 ** 40) - found.clock : null;
+      seen.shown.push({ at: performance.now(), latency });
       if (found.clock) {
         seen.read++;
-        seen.latencies.push((Date.now() % 2 ** 40) - found.clock);
+        seen.latencies.push(latency);
         seen.last = found.clock;
       }
       if (found.white && !white) seen.flashes.push(performance.now());
