@@ -66,7 +66,7 @@ export class LivePlot {
       ticks: { show: false },
       font: "12px system-ui, sans-serif",
     };
-    const ago = (t: number) => (t > Date.now() / 1000 - 1 ? "now" : `−${Math.round(Date.now() / 1000 - t)} s`);
+    const ago = (t: number, now: number) => (t === now ? "now" : `−${Math.round(now - t)} s`);
     return {
       width,
       height,
@@ -78,7 +78,7 @@ export class LivePlot {
           ...axis,
           size: 28,
           splits: (_u, _i, _min, max) => [4, 3, 2, 1, 0].map((i) => max - (i * this.span) / 4),
-          values: (_u, ticks) => ticks.map(ago),
+          values: (_u, ticks) => ticks.map((tick) => ago(tick, ticks.at(-1) ?? tick)),
         },
         { ...axis, size: 78, space: 32, values: (_u, ticks) => ticks.map((tick) => this.tick(lines[0], tick)) },
       ],

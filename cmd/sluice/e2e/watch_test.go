@@ -17,9 +17,11 @@ type playback struct {
 	Error                      string
 }
 
-const playbackScript = `(() => { const v = document.querySelector("#video"); return {
+// A browser counts no decoded bytes of sound that comes over WebRTC: those received have to do.
+const playbackScript = `(async () => { const v = document.querySelector("#video"), peer = window.sluice.player?.peer; return {
 	time: v.currentTime, width: v.videoWidth, frames: v.getVideoPlaybackQuality().totalVideoFrames,
-	audio: v.webkitAudioDecodedByteCount, error: v.error ? v.error.message : ""}; })()`
+	audio: v.webkitAudioDecodedByteCount + (peer ? [...(await peer.getStats()).values()].find((s) => s.type === "inbound-rtp" && s.kind === "audio")?.bytesReceived ?? 0 : 0),
+	error: v.error ? v.error.message : ""}; })()`
 
 func (p *tab) playback() (state playback) {
 	p.t.Helper()
@@ -27,7 +29,13 @@ func (p *tab) playback() (state playback) {
 	return state
 }
 
-// The way of a producer and a viewer through the pages: camera, HLS, DASH, the end.
+// choose switches the watch page to a protocol.
+func (p *tab) choose(protocol string) {
+	p.t.Helper()
+	p.run(`(() => { const p = document.querySelector("#protocol"); p.value = "`+protocol+`"; p.dispatchEvent(new Event("change", {bubbles: true})); })()`, nil)
+}
+
+// The way of a producer and a viewer through the pages: camera, one protocol after the other with sound on, the end.
 func TestPublishAndWatch(t *testing.T) {
 	s := startService(t, "--ladder", oneRung, "--linger", "2s")
 	browser := startBrowser(t)
@@ -38,14 +46,16 @@ func TestPublishAndWatch(t *testing.T) {
 	studio.click("#start")
 	studio.wait("live", `document.querySelector("#badge").dataset.state === "live"`, 20*time.Second)
 	viewer := browser.open(s.base + "/watch/camera")
-	for _, protocol := range []string{"hls", "dash"} {
-		t.Run(protocol, func(t *testing.T) {
-			if protocol == "dash" {
-				viewer.run(`(() => { const p = document.querySelector("#protocol"); p.value = "dash"; p.dispatchEvent(new Event("change", {bubbles: true})); })()`, nil)
-				viewer.wait("player is dash.js", `window.sluice.stats().protocol === "dash"`, 10*time.Second)
-			}
-			viewer.requirePlaying(30 * time.Second)
-			viewer.screenshot(protocol)
+	viewer.run(`(() => { const v = document.querySelector("#video"); v.muted = false; v.volume = 0.5; })()`, nil)
+	for _, c := range []struct{ protocol, player string }{{"hls", "hls.js"}, {"dash", "dash.js"}} {
+		t.Run(c.protocol, func(t *testing.T) {
+			viewer.choose(c.protocol)
+			viewer.wait("the player is "+c.player, `window.sluice.stats().player === "`+c.player+`"`, 10*time.Second)
+			viewer.requirePlaying(20 * time.Second)
+			var loudness float64
+			viewer.run(`document.querySelector("#video").muted ? 0 : document.querySelector("#video").volume`, &loudness)
+			require.Equal(t, 0.5, loudness, "switching must leave the volume alone")
+			viewer.screenshot(c.protocol)
 		})
 	}
 	studio.screenshot("publish")
@@ -55,6 +65,22 @@ func TestPublishAndWatch(t *testing.T) {
 	list := browser.open(s.base + "/recordings")
 	list.wait("the recording is listed", `document.body.innerText.includes("camera")`, 10*time.Second)
 	list.screenshot("recordings")
+}
+
+// A server that has no WHEP, or none at the moment, is told to the viewer, who can go on over another protocol.
+func TestWatchWithoutWHEP(t *testing.T) {
+	s := startService(t, "--ladder", oneRung)
+	p := newPublisher(t, s, "clip")
+	p.rounds = 3
+	p.send()
+	s.waitState("clip", "live", 20*time.Second)
+	viewer := startBrowser(t).open(s.base + "/watch/clip")
+	viewer.run(`(() => { const real = window.fetch; window.fetch = (url, init) => String(url).includes("/whep/") ? Promise.resolve(new Response("", {status: 404})) : real(url, init); })()`, nil)
+	viewer.choose("webrtc")
+	viewer.wait("the fault is told", `!document.querySelector("#fault").hidden`, 15*time.Second)
+	viewer.screenshot("fault")
+	viewer.choose("hls")
+	viewer.requirePlaying(3 * time.Second)
 }
 
 // requirePlaying asserts that pictures and sound are decoded and the time goes on for a while, and that no fault is shown.
