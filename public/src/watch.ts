@@ -105,11 +105,11 @@ class Watch implements ControlTarget {
     if (protocol.value !== wanted) await this.open(); // chosen while the library was loading
   }
 
-  /** Plays over what is chosen now; a player that has not been opened yet will be opened over that anyway. */
+  /** Plays over what is chosen now; before there is a stream, that is what will be opened. */
   switch(): void {
     this.forgive();
     this.notBefore = 0;
-    if (this.player) void this.open();
+    if (this.player || (this.stream && !this.over)) void this.open();
   }
 
   /** The broadcast is over, and has been played to its end. */
@@ -240,6 +240,7 @@ function showLevels(): void {
   const options = [new Option("Auto", ""), ...levels.map(({ id, label }) => new Option(label, id))];
   const same = options.map(({ text }) => text).join() === [...quality.options].map(({ text }) => text).join();
   if (!same) quality.replaceChildren(...options);
+  quality.hidden = levels.length === 0;
 }
 
 /** Keeps everything on the page going once a second. */
