@@ -98,8 +98,8 @@ export abstract class Connection {
   private connectionChanged(session: Session): void {
     if (this.stopped || session !== this.session) return;
     const { connectionState } = session.peer;
-    if (connectionState === "connected") this.setState("connected");
-    if (connectionState === "failed") void this.mend();
+    if (connectionState === "connected" && !session.hungUp) this.setState("connected");
+    if (connectionState === "failed" || session.hungUp) void this.mend();
     if (connectionState === "disconnected") {
       this.setState("reconnecting");
       setTimeout(() => session.peer.connectionState === "disconnected" && this.mend(), patience);

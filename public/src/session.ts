@@ -33,7 +33,7 @@ export class Session {
 
   constructor(
     private readonly options: SessionOptions,
-    onConnection: () => void,
+    private readonly onConnection: () => void,
   ) {
     this.peer = new RTCPeerConnection({ iceServers: options.servers, bundlePolicy: "max-bundle" });
     this.peer.addEventListener("connectionstatechange", onConnection);
@@ -41,6 +41,11 @@ export class Session {
     if (options.onTrack) this.peer.addEventListener("track", options.onTrack);
     options.prepare(this.peer);
     addEventListener("pagehide", this.onPageHide);
+  }
+
+  /** Whether the server has hung up: DTLS says so at once, ICE would take half a minute to notice. */
+  get hungUp(): boolean {
+    return this.peer.getReceivers().some(({ transport }) => transport?.state === "closed");
   }
 
   /** Offers and takes the answer. */
@@ -55,6 +60,7 @@ export class Session {
     const answer = await response.text();
     const sdp = this.options.amend?.(answer) ?? answer;
     await this.peer.setRemoteDescription({ type: "answer", sdp });
+    for (const { transport } of this.peer.getReceivers()) transport?.addEventListener("statechange", this.onConnection);
     this.trickle();
   }
 
