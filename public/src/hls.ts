@@ -1,6 +1,7 @@
 // HLS by hls.js.
 
 import Hls, { ErrorTypes, Events, type ErrorData } from "hls.js";
+import { Chase, chasePause } from "./chase.ts";
 import { bufferAhead, levelLabel, tryPlay, type Player, type PlayerOptions } from "./player.ts";
 
 /** Decoder errors that are recovered in place within so many milliseconds before the player is opened anew. */
@@ -10,7 +11,9 @@ const recoveryWindow = 20000;
 export function openHls(options: PlayerOptions): Player {
   const hls = new Hls({
     lowLatencyMode: true,
-    maxLiveSyncPlaybackRate: 1.1,
+    // Its own way to catch up needs a second of buffer left over, so that it stays a second behind: see Chase.
+    maxLiveSyncPlaybackRate: 1,
+    liveSyncOnStallIncrease: 0.2,
     backBufferLength: 60,
     // Segments are CMAF already, so there is next to nothing to do in a worker.
     enableWorker: false,
@@ -22,6 +25,11 @@ export function openHls(options: PlayerOptions): Player {
     tryPlay(options.video);
   });
   hls.on(Events.LEVELS_UPDATED, options.onLevels);
+  const chase = new Chase();
+  const chasing = setInterval(() => {
+    const behind = hls.latestLevelDetails?.live ? hls.latency - (hls.targetLatency ?? NaN) : NaN;
+    options.video.playbackRate = chase.rate(behind, bufferAhead(options.video));
+  }, chasePause);
   hls.loadSource(options.url);
   hls.attachMedia(options.video);
   return {
@@ -34,7 +42,11 @@ export function openHls(options: PlayerOptions): Player {
     edge: () => hls.liveSyncPosition ?? NaN,
     buffer: () => bufferAhead(options.video),
     bandwidth: () => hls.bandwidthEstimate,
-    destroy: () => hls.destroy(),
+    destroy() {
+      clearInterval(chasing);
+      options.video.playbackRate = 1;
+      hls.destroy();
+    },
   };
 }
 
