@@ -47,7 +47,7 @@ func TestPublishAndWatch(t *testing.T) {
 	studio.wait("live", `document.querySelector("#badge").dataset.state === "live"`, 20*time.Second)
 	viewer := browser.open(s.base + "/watch/camera")
 	viewer.run(`(() => { const v = document.querySelector("#video"); v.muted = false; v.volume = 0.5; })()`, nil)
-	for _, c := range []struct{ protocol, player string }{{"hls", "hls.js"}, {"dash", "dash.js"}} {
+	for _, c := range []struct{ protocol, player string }{{"hls", "hls.js"}, {"dash", "dash.js"}, {"webrtc", "WebRTC"}} {
 		t.Run(c.protocol, func(t *testing.T) {
 			viewer.choose(c.protocol)
 			viewer.wait("the player is "+c.player, `window.sluice.stats().player === "`+c.player+`"`, 10*time.Second)
@@ -80,6 +80,26 @@ func TestWatchWithoutWHEP(t *testing.T) {
 	viewer.wait("the fault is told", `!document.querySelector("#fault").hidden`, 15*time.Second)
 	viewer.screenshot("fault")
 	viewer.choose("hls")
+	viewer.requirePlaying(3 * time.Second)
+}
+
+// A WebRTC viewer waits for a publisher who is away (409), and comes back by itself when the server has ended its session.
+func TestWatchReconnects(t *testing.T) {
+	s := startService(t, "--ladder", oneRung)
+	first := newPublisher(t, s, "clip")
+	first.send()
+	s.waitState("clip", "live", 20*time.Second)
+	first.stop()
+	s.waitState("clip", "interrupted", 10*time.Second)
+	viewer := startBrowser(t).open(s.base + "/watch/clip?protocol=webrtc")
+	viewer.wait("it asks for the stream", `window.sluice.stats().player === "WebRTC"`, 10*time.Second)
+	second := newPublisher(t, s, "clip")
+	second.rounds = 3
+	second.send()
+	viewer.wait("the stream goes on", `document.querySelector("#badge").dataset.state === "live"`, 20*time.Second)
+	viewer.requirePlaying(3 * time.Second)
+	viewer.run(`(() => { const player = window.sluice.player; window.lost = player.peer; return fetch(player.session.resource, {method: "DELETE"}); })()`, nil)
+	viewer.wait("a new session is connected", `window.sluice.player && window.sluice.player.peer !== window.lost && window.sluice.player.peer.connectionState === "connected"`, 40*time.Second)
 	viewer.requirePlaying(3 * time.Second)
 }
 
@@ -130,7 +150,7 @@ func TestClockInThePicture(t *testing.T) {
 	s.waitState("clock", "live", 20*time.Second)
 	observe, err := os.ReadFile("testdata/observe.js")
 	require.NoError(t, err)
-	for _, protocol := range []string{"hls", "dash"} {
+	for _, protocol := range []string{"hls", "dash", "webrtc"} {
 		t.Run(protocol, func(t *testing.T) {
 			viewer := browser.open(s.base + "/watch/clock?protocol=" + protocol)
 			viewer.wait("playing", `document.querySelector("#video").currentTime > 0 && document.querySelector("#video").videoWidth > 0`, 20*time.Second)
