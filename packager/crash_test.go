@@ -245,6 +245,7 @@ func FuzzLog(f *testing.F) {
 
 func FuzzMediaFile(f *testing.F) {
 	f.Add("180p-12.m4s")
+	f.Add("180p-12.3.m4s")
 	f.Add("180p-init.mp4")
 	f.Add("../x-1.m4s")
 	f.Fuzz(func(t *testing.T, name string) {
@@ -253,9 +254,12 @@ func FuzzMediaFile(f *testing.F) {
 			return
 		}
 		require.Equal(t, name, filepath.Base(name))
-		if m.msn < 0 {
+		switch {
+		case m.msn < 0:
 			require.Equal(t, name, initName(m.rendition))
-		} else {
+		case m.part >= 0:
+			require.Equal(t, name, partName(m.rendition, m.msn, m.part))
+		default:
 			require.Equal(t, name, segmentName(m.rendition, m.msn))
 		}
 	})
