@@ -81,7 +81,7 @@ func TestLiveEncoder(t *testing.T) {
 	watched := make(chan error, 1)
 	go func() { watched <- viewer.Run(ctx) }()
 	for _, seconds := range []int{5, 3} {
-		e, err := tl.BeginEpoch(EpochOptions{Renditions: ladder})
+		e, err := tl.BeginEpoch(EpochOptions{Renditions: ladder, KeyFrames: time.Second})
 		require.NoError(t, err)
 		e.SetZero(time.Now())
 		out, err := exec.Command(ffmpegPath(t), encoderArgs(e.Dir(), seconds, true)...).CombinedOutput()

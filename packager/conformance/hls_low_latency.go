@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -162,13 +163,14 @@ func checkPartsStay(before, after *playlist) string {
 	return ""
 }
 
-// checkHintKept: the hinted part is the next; only a discontinuity or a gap cancels it (rfc8216bis §6.2.6).
+// checkHintKept: the hinted part is the next; only a gap or a discontinuity cancels it (rfc8216bis §6.2.6), and before the
+// latter's first part is there, the hint of its EXT-X-MAP tells of it.
 func checkHintKept(before, after *playlist) string {
 	if len(before.hints) == 0 || !before.next().before(after.next()) || after.ended() {
 		return ""
 	}
 	came := make(map[string]bool)
-	cancelled, oldest := false, after.next()
+	cancelled, oldest := after.hintsMap(), after.next()
 	after.eachPart(func(s segment, at place, part part) {
 		came[part.uri] = true
 		oldest = earlier(oldest, at)
@@ -180,6 +182,11 @@ func checkHintKept(before, after *playlist) string {
 		}
 	}
 	return ""
+}
+
+// hintsMap tells whether another initialization segment is announced.
+func (p *playlist) hintsMap() bool {
+	return slices.ContainsFunc(p.hints, func(hint attributes) bool { return hint["TYPE"] == "MAP" })
 }
 
 func earlier(a, b place) place {
