@@ -68,7 +68,7 @@ func encoderArgs(dir string, seconds int, realTime bool) []string {
 		"-use_template", "1", "-use_timeline", "0", "-window_size", "100", "-extra_window_size", "100",
 		"-write_prft", "1", "-utc_timing_url", "http://127.0.0.1/time", "-format_options", "movflags=+cmaf",
 		"-init_seg_name", "init-$RepresentationID$.mp4", "-media_seg_name", "seg-$RepresentationID$-$Number%05d$.m4s",
-		"-adaptation_sets", "id=0,streams=v id=1,streams=a", filepath.Join(dir, manifest))
+		"-adaptation_sets", "id=0,streams=v id=1,frag_duration=0.1,streams=a", filepath.Join(dir, manifest))
 }
 
 func ffmpegPath(t testing.TB) string {

@@ -97,6 +97,9 @@ func TestFirstPartMakesTheStreamPlayable(t *testing.T) {
 		enc.fragments(r.Rep, 1)
 		e.take("")
 	}
+	require.Equal(t, StateStarting, tl.Info().State, "of sound there is half a part")
+	enc.fragments("2", 2)
+	e.take("")
 	require.Equal(t, StateLive, tl.Info().State)
 	body := b.body("/live/cam/180p.m3u8")
 	require.Contains(t, body, "#EXT-X-MEDIA-SEQUENCE:0\n")
@@ -254,24 +257,6 @@ func TestGrowingSegment(t *testing.T) {
 	last := clip.reps["0"][3].fragments[1]
 	require.Equal(t, string(clip.reps["0"][3].bytes[:last.Offset+last.Size]), string(body))
 	server.Client().CloseIdleConnections()
-}
-
-func TestPartTarget(t *testing.T) {
-	for _, test := range []struct {
-		part time.Duration
-		fps  float64
-		want time.Duration
-	}{
-		{200 * time.Millisecond, 30, 214 * time.Millisecond},
-		{200 * time.Millisecond, 24, 214 * time.Millisecond},
-		{200 * time.Millisecond, 8, 250 * time.Millisecond},
-		{100 * time.Millisecond, 30, 107 * time.Millisecond},
-		{time.Second, 30, 1003 * time.Millisecond},
-	} {
-		got := Options{Part: test.part}.partTarget([]Rendition{{Video: true, FPS: test.fps}, {}})
-		require.Equal(t, test.want, got, "%v at %g", test.part, test.fps)
-		require.LessOrEqual(t, Options{Part: test.part}.longestPart(Rendition{}), test.part+1024*time.Second/48000+time.Millisecond)
-	}
 }
 
 // BenchmarkWake is one part for 1,000 waiting viewers: until the last of them has its answer. B/waiter is what each holds while

@@ -18,7 +18,7 @@ type Options struct {
 	RecordingsDir string
 	// Segment is the nominal duration of ffmpeg's segments (2 s). TARGETDURATION is this, rounded to a second.
 	Segment time.Duration
-	// Part is the nominal duration of ffmpeg's fragments (0.2 s).
+	// Part is the nominal duration of ffmpeg's fragments of pictures (0.2 s); those of sound have half of it.
 	Part time.Duration
 	// Window is how much of a live stream is listed (60 s), at least six segments of it. The disk holds about twice as much
 	// per stream, as segments stay for a while after they have left the playlists.
@@ -120,13 +120,13 @@ func (o Options) partTarget(renditions []Rendition) time.Duration {
 	return longest
 }
 
-// longestPart is the rendition's share in partTarget.
+// longestPart is the rendition's share in partTarget: of pictures one fragment, of sound two.
 func (o Options) longestPart(r Rendition) time.Duration {
-	rate := 48000.0 / 1024
+	longest := 2 * wholeFrames(o.Part/2, 48000.0/1024)
 	if r.Video {
-		rate = r.FPS
+		longest = wholeFrames(o.Part, r.FPS)
 	}
-	return (wholeFrames(o.Part, rate) + time.Millisecond - 1).Truncate(time.Millisecond)
+	return (longest + time.Millisecond - 1).Truncate(time.Millisecond)
 }
 
 // wholeFrames is the shortest time of whole frames that is not below d, exact to a microsecond.

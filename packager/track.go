@@ -27,6 +27,7 @@ type track struct {
 	number  int64    // ffmpeg's number of that segment
 	path    string   // of that segment once whole
 	parts   []Part   // of that segment
+	rest    Part     // what has come of that segment's next part; no bytes: nothing
 	frags   []cmaf.Fragment
 	broken  bool   // the segment in progress has bytes that are no CMAF: what follows them is lost
 	first   int64  // ticks: where the epoch's first part starts
@@ -51,6 +52,9 @@ func (k *track) follow(closing bool) error {
 		known := len(k.parts)
 		if err := k.scan(); err != nil {
 			faults = append(faults, err)
+		}
+		if whole || closing {
+			k.endPart()
 		}
 		if len(k.parts) > known {
 			faults = append(faults, k.grow(known))
@@ -139,12 +143,39 @@ func (k *track) scan() error {
 	return nil
 }
 
+// add puts a fragment into the part that has begun, or begins one with it. Sound comes in fragments of half a part, so that
+// a segment has as many parts of sound as of pictures: the few frames that whole parts would leave over at its end would be
+// a part that follows on the one before at once, and while that one is being loaded hls.js takes the two for the same.
 func (k *track) add(f cmaf.Fragment) {
-	k.parts = append(k.parts, Part{
-		Offset: f.Offset, Size: f.Size,
-		Start: int64(f.DecodeTime), Duration: int64(f.Duration),
-		Independent: f.Key,
-	})
+	if k.rest.Size == 0 {
+		k.rest = Part{Offset: f.Offset, Start: int64(f.DecodeTime), Independent: f.Key}
+	}
+	if k.number == 1 && len(k.parts) == 0 {
+		k.first = k.rest.Start
+	}
+	k.rest.Size = f.Offset + f.Size - k.rest.Offset
+	k.rest.Duration += int64(f.Duration)
+	if end := k.rest.Start + k.rest.Duration; k.fills(end) || k.ends(end) {
+		k.endPart()
+	}
+}
+
+// fills tells whether a part that ends then, in ticks, reaches the next multiple of the nominal duration.
+func (k *track) fills(end int64) bool {
+	start := k.rest.Start
+	if len(k.parts) > 0 {
+		start = k.parts[0].Start
+	}
+	return ticks(end-start, k.init.Timescale)+time.Microsecond >= time.Duration(len(k.parts)+1)*k.epoch.timeline.p.opts.Part
+}
+
+// endPart makes a part of what has come.
+func (k *track) endPart() {
+	if k.rest.Size == 0 {
+		return
+	}
+	k.parts = append(k.parts, k.rest)
+	k.rest = Part{}
 	k.epoch.timeline.stats.parts++
 }
 
@@ -154,9 +185,6 @@ func (k *track) grow(known int) error {
 	if known == 0 {
 		if err := k.link(); err != nil {
 			return err
-		}
-		if k.number == 1 {
-			k.first = k.parts[0].Start
 		}
 	}
 	if known = max(known, len(k.logged)); known < len(k.parts) {
@@ -178,15 +206,19 @@ func (k *track) link() error {
 // msn is the media sequence number of the segment in progress, or of the next one.
 func (k *track) msn() int64 { return k.epoch.base + k.number - 1 }
 
-// over tells whether the next part will be in a new segment: ffmpeg's dash muxer begins segment n+1 with the first key frame that
-// is n segment durations after the begin of the first.
+// over tells whether the next part will be in a new segment.
 func (k *track) over() bool {
 	if len(k.parts) == 0 {
 		return false
 	}
 	last := k.parts[len(k.parts)-1]
-	gone := ticks(last.Start+last.Duration-k.first, k.init.Timescale)
-	return gone+time.Microsecond >= time.Duration(k.number)*k.epoch.timeline.p.opts.Segment
+	return k.ends(last.Start + last.Duration)
+}
+
+// ends tells whether a part that ends then, in ticks, is the last one of the segment: ffmpeg's dash muxer begins segment n+1 with
+// the first key frame that is n segment durations after the begin of the first.
+func (k *track) ends(end int64) bool {
+	return ticks(end-k.first, k.init.Timescale)+time.Microsecond >= time.Duration(k.number)*k.epoch.timeline.p.opts.Segment
 }
 
 // finish lists the segment in progress and turns to the next one.
@@ -223,7 +255,7 @@ func (k *track) segment(size int64) Segment {
 // next forgets the segment in progress. The parts went with the Segment, so their memory is not used again.
 func (k *track) next() {
 	k.file.Close()
-	k.file, k.broken, k.logged = nil, false, nil
+	k.file, k.broken, k.logged, k.rest = nil, false, nil, Part{}
 	k.parts = make([]Part, 0, cap(k.parts))
 	k.scanner.Reset()
 	k.number++

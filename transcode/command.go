@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	ffmpeg "github.com/u2takey/ffmpeg-go"
@@ -175,7 +176,6 @@ func (o Options) muxerArgs() ffmpeg.KwArgs {
 		"streaming":         1,
 		"ldash":             1,
 		"frag_type":         "duration",
-		"frag_duration":     seconds(o.Part),
 		"seg_duration":      seconds(o.Segment),
 		"use_template":      1,
 		"use_timeline":      0,
@@ -191,15 +191,18 @@ func (o Options) muxerArgs() ffmpeg.KwArgs {
 	}
 }
 
+// adaptationSets halves the fragments of sound: frames of AAC fit into no part evenly, and of halves parts can be made that
+// keep pace with those of the pictures.
 func (o Options) adaptationSets() string {
-	var sets string
-	for i := range o.Representations() {
-		if i > 0 {
-			sets += " "
+	var sets []string
+	for i, r := range o.Representations() {
+		fragment := o.Part
+		if r.Audio {
+			fragment /= 2
 		}
-		sets += fmt.Sprintf("id=%d,streams=%d", i, i)
+		sets = append(sets, fmt.Sprintf("id=%d,frag_duration=%s,streams=%d", i, seconds(fragment), i))
 	}
-	return sets
+	return strings.Join(sets, " ")
 }
 
 // seconds formats d as a decimal number of seconds.
