@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { Chase } from "./chase.ts";
 
 const cases: [name: string, behind: number, buffer: number, rate: number][] = [
-  ["far behind with much buffered", 1, 1.5, 1.1],
-  ["a little behind", 0.1, 1, 1.04],
+  ["far behind with much buffered", 1, 1.5, 1.15],
+  ["a little behind", 0.1, 1, 1.06],
   ["at the target", 0, 1, 1],
   ["nearer than the target", -0.2, 1, 1],
   ["behind, but without a buffer to spare", 0.5, 0.25, 1],

@@ -11,8 +11,8 @@ export const chasePause = 200;
 const reach = 3;
 
 /** Most that playback is sped up by, and what each second to catch up speeds it up by. */
-const most = 0.1;
-const eagerness = 0.4;
+const most = 0.15;
+const eagerness = 0.6;
 
 /**
  * Decides on the rate of playback. A buffer of low-latency media swings by a part and more between two arrivals, so it
