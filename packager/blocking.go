@@ -1,6 +1,7 @@
 package packager
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -90,7 +91,7 @@ func (t *Timeline) servePlaylist(w http.ResponseWriter, r *http.Request, id stri
 		refuse(w, err.Error())
 		return
 	case d.msn < 0:
-		v.pick(d).serve(w, r, t.p.manifestCC)
+		t.awaitStart(r, v).pick(d).serve(w, r, t.p.manifestCC)
 		return
 	case v.tooFar(d):
 		refuse(w, "The playlist will not have that for a long time.")
@@ -107,6 +108,16 @@ func (t *Timeline) servePlaylist(w http.ResponseWriter, r *http.Request, id stri
 	default:
 		v.pick(d).serve(w, r, t.p.blockedCC)
 	}
+}
+
+// awaitStart returns the rendition's view once a player finds in it the place to start at, PART-HOLD-BACK before its end: hls.js
+// that has to start in the gap before a broadcast waits for the first whole segment.
+func (t *Timeline) awaitStart(r *http.Request, v *view) *view {
+	if v.deep {
+		return v
+	}
+	_, newest := t.awaitView(r, v.id, startWait, func(s *snapshot, v *view) bool { return v == nil || s.ended || v.deep })
+	return cmp.Or(newest, v)
 }
 
 // pick is the delta update where it is wanted and leaves anything out, or else the full playlist.

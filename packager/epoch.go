@@ -178,7 +178,7 @@ func (e *Epoch) level() {
 		return
 	}
 	for _, l := range t.listings {
-		t.fill(l, e, last+1)
+		t.fillTo(l, e, last+1)
 	}
 	t.nextMSN, t.nextDisc = last+1, e.disc+1
 	t.end = max(t.end, e.begin()+e.end)

@@ -82,14 +82,34 @@ func (t *Timeline) listed(k *track) (segments []Segment) {
 
 // push appends a segment, after gaps for what the rendition has missed.
 func (t *Timeline) push(l *listing, s Segment) {
-	t.fill(l, s.epoch, s.MSN)
+	t.fill(l, s)
 	s.First = l.begins(s.epoch, s.MSN)
 	l.segments = append(l.segments, s)
 	l.growing, l.stale = nil, true
 }
 
-// fill lists gaps up to the media sequence number before msn, with the times of another rendition's segments.
-func (t *Timeline) fill(l *listing, e *Epoch, msn int64) {
+// fill lists gaps for what the rendition has missed before s.
+func (t *Timeline) fill(l *listing, s Segment) {
+	if len(l.segments) == 0 && s.epoch.fresh && s.MSN == s.epoch.base && s.MSN > 0 {
+		l.segments = append(l.segments, t.leader(s))
+	}
+	t.fillTo(l, s.epoch, s.MSN)
+}
+
+// leader is the gap of two parts before the first segment of a broadcast. hls.js takes a playlist for empty that has no whole
+// segment, and takes no parts before some of the segment before are listed: it would show nothing until the first segment
+// has grown to its end.
+func (t *Timeline) leader(s Segment) Segment {
+	length := int64(t.p.opts.Part.Seconds() * float64(s.Timescale))
+	gap := Segment{MSN: s.MSN - 1, Start: s.Start - 2*length, Duration: 2 * length, Timescale: s.Timescale, Gap: true, First: true, epoch: s.epoch}
+	for i := range int64(2) {
+		gap.Parts = append(gap.Parts, Part{Start: gap.Start + i*length, Duration: length})
+	}
+	return gap
+}
+
+// fillTo lists gaps up to the media sequence number before msn, with the times of another rendition's segments.
+func (t *Timeline) fillTo(l *listing, e *Epoch, msn int64) {
 	for len(l.segments) > 0 && l.last()+1 < msn {
 		gap := t.gap(e, l.last()+1)
 		n := len(l.segments)

@@ -62,9 +62,9 @@ func TestPartsAreListed(t *testing.T) {
 	b, _, e, enc := growing(t, 3)
 	body := b.body("/live/cam/180p.m3u8")
 	require.Contains(t, body, "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=0.642,HOLD-BACK=6.000,CAN-SKIP-UNTIL=12.000\n#EXT-X-PART-INF:PART-TARGET=0.214\n")
-	require.Equal(t, 23, strings.Count(body, "#EXT-X-PART:"))
-	require.Contains(t, body, `#EXT-X-PART:DURATION=0.200000,URI="`+e.Name()+`/180p-2.0.m4s",INDEPENDENT=YES`)
-	require.Contains(t, body, `#EXT-X-PRELOAD-HINT:TYPE=PART,URI="`+e.Name()+`/180p-2.3.m4s"`)
+	require.Equal(t, 25, strings.Count(body, "#EXT-X-PART:"))
+	require.Contains(t, body, `#EXT-X-PART:DURATION=0.200000,URI="`+e.Name()+`/180p-3.0.m4s",INDEPENDENT=YES`)
+	require.Contains(t, body, `#EXT-X-PRELOAD-HINT:TYPE=PART,URI="`+e.Name()+`/180p-3.3.m4s"`)
 	require.NotContains(t, body, "TYPE=MAP")
 	require.Contains(t, body, "#EXT-X-RENDITION-REPORT:URI=\"90p.m3u8\",LAST-MSN=")
 	require.Contains(t, body, "#EXT-X-RENDITION-REPORT:URI=\"audio.m3u8\",LAST-MSN=")
@@ -75,7 +75,7 @@ func TestPartsAreListed(t *testing.T) {
 	e.take("")
 	for _, r := range ladder {
 		body := b.body("/live/cam/" + r.ID + ".m3u8")
-		for msn := 1; msn < 3; msn++ {
+		for msn := 2; msn < 4; msn++ {
 			var union strings.Builder
 			for _, uri := range regexp.MustCompile(fmt.Sprintf(`#EXT-X-PART:.*URI="([^"]*/%s-%d\.\d+\.m4s)"`, r.ID, msn)).FindAllStringSubmatch(body, -1) {
 				w := b.get("/live/cam/" + uri[1])
@@ -83,9 +83,9 @@ func TestPartsAreListed(t *testing.T) {
 				require.Equal(t, immutable, w.Header().Get("Cache-Control"))
 				union.WriteString(w.Body.String())
 			}
-			require.Equal(t, string(clip.reps[r.Rep][msn].bytes), union.String(), "%s %d", r.ID, msn)
+			require.Equal(t, string(clip.reps[r.Rep][msn-1].bytes), union.String(), "%s %d", r.ID, msn)
 		}
-		require.Contains(t, body, `TYPE=PART,URI="`+e.Name()+"/"+r.ID+`-3.0.m4s"`, "the next part begins a segment")
+		require.Contains(t, body, `TYPE=PART,URI="`+e.Name()+"/"+r.ID+`-4.0.m4s"`, "the next part begins a segment")
 	}
 }
 
@@ -101,19 +101,33 @@ func TestFirstPartMakesTheStreamPlayable(t *testing.T) {
 	enc.fragments("2", 2)
 	e.take("")
 	require.Equal(t, StateLive, tl.Info().State)
-	body := b.body("/live/cam/180p.m3u8")
-	require.Contains(t, body, "#EXT-X-MEDIA-SEQUENCE:0\n")
-	require.Equal(t, 1, strings.Count(body, "#EXT-X-PART:"))
 	require.Equal(t, 2, strings.Count(b.body("/live/cam/index.m3u8"), "#EXT-X-STREAM-INF"))
 	require.Contains(t, b.body("/live/cam/manifest.mpd"), `availabilityTimeOffset="1.8" availabilityTimeComplete="false"`)
+	synctest.Test(t, func(t *testing.T) {
+		tl.republish()
+		playlist := make(chan string, 1)
+		go func() { playlist <- b.body("/live/cam/180p.m3u8") }()
+		for n := 2; n < 5; n++ {
+			synctest.Wait()
+			require.Empty(t, playlist, "no player finds its place in %d parts", n-1)
+			enc.fragments("0", n)
+			e.take("")
+		}
+		body := <-playlist
+		require.Contains(t, body, "#EXT-X-MEDIA-SEQUENCE:0\n")
+		require.Equal(t, 2, strings.Count(body, ",GAP=YES"))
+		require.Equal(t, 2+4, strings.Count(body, "#EXT-X-PART:"))
+		require.Less(t, strings.Index(body, "#EXT-X-GAP\n"), strings.Index(body, "/180p-0.m4s\n"))
+		require.Equal(t, http.StatusNotFound, b.get("/live/cam/"+e.Name()+"/180p-0.m4s").Code)
+	})
 }
 
 func TestBlockingReload(t *testing.T) {
 	const url = "/live/cam/180p.m3u8?_HLS_"
 	b, tl, e, enc := growing(t, 3)
 	for query, want := range map[string]int{
-		"msn=0": 200, "msn=1": 200, "msn=0&_HLS_part=99": 200, "msn=1&_HLS_part=9": 200, "msn=1&_HLS_part=10": 200, "msn=2&_HLS_part=2": 200,
-		"msn=4": 400, "msn=2&_HLS_part=17": 400, "part=1": 400, "msn=x": 400,
+		"msn=0": 200, "msn=2": 200, "msn=0&_HLS_part=99": 200, "msn=2&_HLS_part=9": 200, "msn=2&_HLS_part=10": 200, "msn=3&_HLS_part=2": 200,
+		"msn=5": 400, "msn=3&_HLS_part=17": 400, "part=1": 400, "msn=x": 400,
 	} {
 		w := b.get(url + query)
 		require.Equal(t, want, w.Code, query)
@@ -122,12 +136,12 @@ func TestBlockingReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tl.republish()
 		begin := time.Now()
-		w := b.get(url + "msn=2&_HLS_part=3")
+		w := b.get(url + "msn=3&_HLS_part=3")
 		require.Equal(t, 503, w.Code)
 		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
 		require.Equal(t, 6*time.Second, time.Since(begin))
 		answers := make(map[string]chan *httptest.ResponseRecorder)
-		for _, query := range []string{"msn=2&_HLS_part=3", "msn=2&_HLS_part=10", "msn=2", "msn=3&_HLS_part=0"} {
+		for _, query := range []string{"msn=3&_HLS_part=3", "msn=3&_HLS_part=10", "msn=3", "msn=4&_HLS_part=0"} {
 			answer := make(chan *httptest.ResponseRecorder, 1)
 			answers[query] = answer
 			go func() { answer <- b.get(url + query) }()
@@ -154,7 +168,7 @@ func TestBlockingReload(t *testing.T) {
 			require.Equal(t, 200, (<-answer).Code, query)
 		}
 		ended := make(chan int, 1)
-		go func() { ended <- b.get(url + "msn=3&_HLS_part=5").Code }()
+		go func() { ended <- b.get(url + "msn=4&_HLS_part=5").Code }()
 		synctest.Wait()
 		require.NoError(t, tl.End())
 		require.Equal(t, 200, <-ended)
@@ -165,7 +179,7 @@ func TestBlockingReload(t *testing.T) {
 
 func TestHintedPart(t *testing.T) {
 	b, tl, e, enc := growing(t, 3)
-	part := "/live/cam/" + e.Name() + "/180p-2."
+	part := "/live/cam/" + e.Name() + "/180p-3."
 	require.Equal(t, 200, b.get(part+"2.m4s").Code)
 	for _, name := range []string{"4.m4s", "03.m4s", "99999999.m4s"} {
 		require.Equal(t, 404, b.get(part+name).Code, name)
@@ -204,18 +218,18 @@ func TestDeltaUpdate(t *testing.T) {
 	b.run(e, enc, 4)
 	full, delta := b.body("/live/cam/180p.m3u8"), b.body("/live/cam/180p.m3u8?_HLS_skip=YES")
 	require.Contains(t, delta, "#EXT-X-VERSION:9\n")
-	require.Contains(t, delta, "#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n")
-	head, tail, _ := strings.Cut(delta, "#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n")
+	require.Contains(t, delta, "#EXT-X-SKIP:SKIPPED-SEGMENTS=4\n")
+	head, tail, _ := strings.Cut(delta, "#EXT-X-SKIP:SKIPPED-SEGMENTS=4\n")
 	fullHead, segments, _ := strings.Cut(full, "#EXT-X-MAP:")
 	require.Equal(t, fullHead, strings.Replace(head, "VERSION:9", "VERSION:6", 1))
-	require.Equal(t, tail, strings.SplitAfterN(segments, ".m4s\n", 4)[3])
+	require.Equal(t, tail, strings.SplitAfterN(segments, ".m4s\n", 5)[4])
 }
 
 func TestGrowingSegment(t *testing.T) {
 	b, tl, e, enc := growing(t, 3)
 	server := httptest.NewServer(b.mux())
 	defer server.Close()
-	url := server.URL + "/live/cam/" + e.Name() + "/180p-2.m4s"
+	url := server.URL + "/live/cam/" + e.Name() + "/180p-3.m4s"
 	head, err := server.Client().Head(url)
 	require.NoError(t, err)
 	require.Equal(t, 200, head.StatusCode)
@@ -248,7 +262,7 @@ func TestGrowingSegment(t *testing.T) {
 	// One that ends early is whole too, cut at its last part.
 	enc.fragments("0", 2)
 	e.take("0")
-	response, err := server.Client().Get(strings.Replace(url, "-2.m4s", "-3.m4s", 1))
+	response, err := server.Client().Get(strings.Replace(url, "-3.m4s", "-4.m4s", 1))
 	require.NoError(t, err)
 	require.NoError(t, tl.End())
 	body, err := io.ReadAll(response.Body)

@@ -91,7 +91,7 @@ func TestConditionsAndCodings(t *testing.T) {
 	b.run(e, enc, 1)
 	require.Equal(t, 200, b.get(url, "If-None-Match", tag).Code)
 
-	segment := "/live/cam/" + e.Name() + "/180p-0.m4s"
+	segment := "/live/cam/" + e.Name() + "/180p-1.m4s"
 	part := b.get(segment, "Range", "bytes=24-99")
 	require.Equal(t, 206, part.Code)
 	require.Equal(t, string(clip.reps["0"][0].bytes[24:100]), part.Body.String())
@@ -136,7 +136,7 @@ func TestSegmentAtTheEdgeIsWaitedFor(t *testing.T) {
 	b := newBench(t, nil)
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 1)
-	url := "/live/cam/" + e.Name() + "/90p-1.m4s"
+	url := "/live/cam/" + e.Name() + "/90p-2.m4s"
 	synctest.Test(t, func(t *testing.T) {
 		tl.republish()
 		begin := time.Now()
@@ -151,7 +151,7 @@ func TestSegmentAtTheEdgeIsWaitedFor(t *testing.T) {
 		require.Equal(t, edgeWait, time.Since(begin))
 
 		require.NoError(t, e.End()) // between two epochs a player still counts on
-		require.Equal(t, 404, b.get("/live/cam/"+e.Name()+"/90p-2.m4s").Code)
+		require.Equal(t, 404, b.get("/live/cam/"+e.Name()+"/90p-3.m4s").Code)
 		require.Equal(t, 2*edgeWait, time.Since(begin))
 	})
 }

@@ -62,7 +62,7 @@ func TestEventsFindSegments(t *testing.T) {
 			}
 			<-tl.Playable()
 			enc.segments(1)
-			tl.until(t, func(s *snapshot) bool { return s.newest["180p"] == 1 && s.newest["audio"] == 1 })
+			tl.until(t, func(s *snapshot) bool { return s.newest["180p"] == 2 && s.newest["audio"] == 2 })
 			require.NoError(t, tl.End())
 		})
 	}

@@ -85,7 +85,9 @@ func (t *Timeline) addEpoch(opts EpochOptions) (*Epoch, error) {
 		name = newEpochName()
 	}
 	e := t.newEpoch(name, opts.Renditions)
-	e.fresh = len(t.listings) == 0
+	if e.fresh = len(t.listings) == 0; e.fresh {
+		e.base++ // a number for the gap before it
+	}
 	e.keys = cmp.Or(opts.KeyFrames, e.keys)
 	if err := os.MkdirAll(e.out(""), 0o755); err != nil {
 		return nil, err
@@ -102,7 +104,7 @@ func (t *Timeline) settle() {
 	for _, l := range t.listings {
 		l.growing = nil
 	}
-	t.listings = slices.DeleteFunc(t.listings, func(l *listing) bool { return len(l.segments) == 0 })
+	t.listings = slices.DeleteFunc(t.listings, (*listing).empty)
 	t.touch()
 }
 
@@ -182,7 +184,7 @@ func (t *Timeline) Recording() *Recording {
 func (t *Timeline) grow(k *track) {
 	s := k.segment(k.scanner.Offset())
 	l := t.listing(k.ID)
-	t.fill(l, k.epoch, s.MSN)
+	t.fill(l, s)
 	s.First = l.begins(k.epoch, s.MSN)
 	l.growing, l.stale = &s, true
 	t.reach(s)
@@ -231,7 +233,7 @@ func (t *Timeline) place(k *track, s Segment) {
 	if k == e.tracks[0] {
 		for _, l := range t.listings {
 			if !e.has(l.id) {
-				t.fill(l, e, s.MSN+1)
+				t.fillTo(l, e, s.MSN+1)
 			}
 		}
 	}

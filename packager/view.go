@@ -13,6 +13,7 @@ type view struct {
 	growing     *Segment // the segment in progress, with at least one part; nil between two
 	hint        hint     // zero when nothing follows
 	partTarget  time.Duration
+	deep        bool // it reaches back farther than PART-HOLD-BACK
 	full, delta *document
 	changed     chan struct{} // closed when a newer view is there
 }
@@ -27,12 +28,29 @@ type hint struct {
 // view makes the rendition's view as of now. Its documents hold on to what they need: rendering does not look at the Timeline.
 func (t *Timeline) view(l *listing) *view {
 	v := &view{id: l.id, segments: l.segments, growing: l.growing, hint: t.hint(l.id), partTarget: t.partTarget, changed: make(chan struct{})}
+	v.deep = v.reaches(holdBack * t.partTarget)
 	list := viewed{view: v, opts: &t.p.opts, ended: t.ended, reports: t.reports(l)}
 	v.full = t.p.document(mimeHLS, func() []byte { return list.render(0) })
 	if skip := list.skippable(); skip > 0 {
 		v.delta = t.p.document(mimeHLS, func() []byte { return list.render(skip) })
 	}
 	return v
+}
+
+// holdBack is PART-HOLD-BACK in part targets (rfc8216bis §4.4.3.8 asks for two, Apple's authoring specification 14.3 for three).
+const holdBack = 3
+
+// reaches tells whether there is more media than d.
+func (v *view) reaches(d time.Duration) bool {
+	if v.growing != nil {
+		d -= v.growing.duration()
+	}
+	for i := len(v.segments) - 1; i >= 0 && d >= 0; i-- {
+		if !v.segments[i].Gap {
+			d -= v.segments[i].duration()
+		}
+	}
+	return d < 0
 }
 
 // hint is the part of the rendition that comes next: of the running epoch, or of the one that will follow.
@@ -179,7 +197,7 @@ func (v viewed) entry(s *Segment, initURI string, withParts bool) hls.Segment {
 		for i, part := range s.Parts {
 			e.Parts[i] = hls.Part{
 				URI:      s.epoch.name + "/" + partName(v.id, s.MSN, i),
-				Duration: part.Duration, Independent: part.Independent,
+				Duration: part.Duration, Independent: part.Independent, Gap: s.Gap,
 			}
 		}
 	}
@@ -188,7 +206,7 @@ func (v viewed) entry(s *Segment, initURI string, withParts bool) hls.Segment {
 
 func (v viewed) lowLatency(initURI string) *hls.LowLatency {
 	l := &hls.LowLatency{
-		PartTarget: v.partTarget, PartHoldBack: 3 * v.partTarget,
+		PartTarget: v.partTarget, PartHoldBack: holdBack * v.partTarget,
 		HoldBack: 3 * v.opts.target(), SkipUntil: v.opts.skipUntil(),
 		Reports: v.reports,
 	}

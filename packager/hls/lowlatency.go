@@ -24,6 +24,7 @@ type Part struct {
 	URI         string
 	Duration    int64 // ticks of the segment's time scale
 	Independent bool  // decoding can start here
+	Gap         bool  // it has no data and is not to be loaded
 }
 
 // Report says how far another playlist is (rfc8216bis §4.4.5.4).
@@ -70,6 +71,9 @@ func (p *Part) append(dst []byte, timescale int64) []byte {
 	dst = appendQuoted(dst, p.URI)
 	if p.Independent {
 		dst = append(dst, ",INDEPENDENT=YES"...)
+	}
+	if p.Gap {
+		dst = append(dst, ",GAP=YES"...)
 	}
 	return append(dst, '\n')
 }

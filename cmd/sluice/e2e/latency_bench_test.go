@@ -17,50 +17,96 @@ const (
 	frozen   = 300.0           // a picture that stands still so many milliseconds is a stall
 )
 
+// spectator is one viewer of BenchmarkLatency: a page, and what it is told to do.
+type spectator struct {
+	name, url, play string
+}
+
 // BenchmarkLatency measures glass to glass: the clock that one Chromium paints into the picture that it publishes is read
-// back from what another page of it shows, over one protocol after the other, with the players' default settings. It takes
-// about four minutes, so run it with -benchtime 1x.
+// back from what other pages of it show, over all protocols at once: in the watch page, and in hls.js and dash.js as they
+// come. It takes about two and a half minutes, so run it with -benchtime 1x.
 func BenchmarkLatency(b *testing.B) {
 	s := startService(b, "--ladder", oneRung)
-	stage := httptest.NewServer(http.FileServer(http.Dir("testdata")))
-	defer stage.Close()
+	stage := newStage(b)
 	browser := startBrowser(b)
-	studio := browser.open(stage.URL + "/stage.html")
+	studio := browser.open(stage + "/stage.html")
 	studio.run(`publish("`+s.base+`/whip/clock")`, nil)
 	s.waitState("clock", "live", 20*time.Second)
 	time.Sleep(10 * time.Second) // the publisher's browser settles on its bit rate
-	for _, protocol := range []string{"hls", "dash", "webrtc"} {
-		b.Run(protocol, func(b *testing.B) {
-			for b.Loop() {
-				viewer := browser.forTest(b).open(s.base + "/watch/clock?protocol=" + protocol)
-				viewer.reportLatency(b)
-				viewer.run("window.close()", nil)
+	watch := s.base + "/watch/clock?protocol="
+	live := s.base + "/live/clock/"
+	b.Run("page", func(b *testing.B) {
+		watchTogether(b, browser, spectator{"hls", watch + "hls", ""}, spectator{"dash", watch + "dash", ""}, spectator{"webrtc", watch + "webrtc", ""})
+	})
+	b.Run("stock", func(b *testing.B) {
+		watchTogether(b, browser,
+			spectator{"hls", stage + "/players.html", `void playHls("` + live + `index.m3u8")`},
+			spectator{"dash", stage + "/players.html", `void playDash("` + live + `manifest.mpd")`},
+			spectator{"webrtc", watch + "webrtc", ""})
+	})
+}
+
+// newStage serves the test pages with hls.js and dash.js as they are published.
+func newStage(t testing.TB) string {
+	const modules = "../../../public/node_modules/"
+	mux := http.NewServeMux()
+	mux.Handle("/", http.FileServer(http.Dir("testdata")))
+	for path, file := range map[string]string{"/hls.js": "hls.js/dist/hls.min.js", "/dash.js": "dashjs/dist/modern/umd/dash.all.min.js"} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, modules+file) })
+	}
+	stage := httptest.NewServer(mux)
+	t.Cleanup(stage.Close)
+	return stage.URL
+}
+
+// watchTogether opens all pages, lets them play beside each other, and reports each. Latencies and stalls of a page's
+// first seconds do not count.
+func watchTogether(b *testing.B, browser *browser, all ...spectator) {
+	for b.Loop() {
+		var pages []*tab
+		for _, a := range all {
+			page := browser.forTest(b).open(a.url)
+			if a.play != "" {
+				page.run(a.play, nil)
 			}
-		})
+			pages = append(pages, page)
+		}
+		first := make([]float64, len(pages))
+		for i, page := range pages {
+			first[i] = page.observe(b)
+		}
+		time.Sleep(watched)
+		for i, page := range pages {
+			var seen observed
+			page.run("window.observed", &seen)
+			page.screenshot(all[i].name)
+			page.run("window.close()", nil)
+			b.Run(all[i].name, func(b *testing.B) { seen.report(b, first[i]) })
+		}
 	}
 }
 
-// reportLatency watches the page from its first picture on. Latencies and stalls of its first seconds do not count.
-func (p *tab) reportLatency(b *testing.B) {
+// observe begins to read the clock as soon as there is a picture, and returns when that was, in the page's milliseconds.
+func (p *tab) observe(b *testing.B) (first float64) {
 	observe, err := os.ReadFile("testdata/observe.js")
 	require.NoError(b, err)
-	var first float64
-	p.run(`new Promise((shown) => document.querySelector("#video").requestVideoFrameCallback(() => shown(performance.now())))`, &first)
+	p.wait("first picture", `document.querySelector("#video").getVideoPlaybackQuality().totalVideoFrames > 0`, 20*time.Second)
+	p.run("performance.now()", &first)
 	p.run("(() => {"+string(observe)+"})()", nil)
 	p.run("observe(document.querySelector('#video'))", nil)
-	time.Sleep(watched)
-	var seen observed
-	p.run("window.observed", &seen)
-	p.screenshot("watched")
-	shown := slices.DeleteFunc(seen.Shown, func(f shownFrame) bool { return f.At < first+float64(settling.Milliseconds()) })
+	return first
+}
+
+// report tells the figures of one page.
+func (o *observed) report(b *testing.B, first float64) {
+	shown := slices.DeleteFunc(o.Shown, func(f shownFrame) bool { return f.At < first+float64(settling.Milliseconds()) })
 	latencies := latencies(shown)
-	require.NotEmpty(b, latencies, "the clock was read in none of %d frames", seen.Frames)
+	require.NotEmpty(b, latencies, "the clock was read in none of %d frames", o.Frames)
 	stalls, longest := stalls(shown)
 	b.ReportMetric(percentile(latencies, 50), "p50-ms")
 	b.ReportMetric(percentile(latencies, 99), "p99-ms")
 	b.ReportMetric(float64(stalls), "stalls")
 	b.ReportMetric(longest, "longest-frame-ms")
-	b.ReportMetric(first, "first-picture-ms")
 	b.ReportMetric(float64(len(shown))/(watched-settling).Seconds(), "fps")
 	b.ReportMetric(0, "ns/op")
 }
