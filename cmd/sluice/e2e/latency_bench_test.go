@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -44,6 +45,31 @@ func BenchmarkLatency(b *testing.B) {
 			spectator{"dash", stage + "/players.html", `void playDash("` + live + `manifest.mpd")`},
 			spectator{"webrtc", watch + "webrtc", ""})
 	})
+}
+
+// BenchmarkFirstPicture measures from the WHIP POST to the first picture in hls.js with its default settings, in a page that
+// asks for the stream as soon as the POST has been answered. Run it with -benchtime 5x.
+func BenchmarkFirstPicture(b *testing.B) {
+	s := startService(b, "--ladder", oneRung)
+	stage := newStage(b)
+	browser := startBrowser(b)
+	viewer := browser.open(stage + "/players.html")
+	var times []float64
+	for b.Loop() {
+		name := fmt.Sprintf("first-%d", len(times))
+		studio := browser.forTest(b).open(stage + "/stage.html")
+		studio.run(`publish("`+s.base+`/whip/`+name+`")`, nil)
+		var posted, shown float64
+		viewer.run(`playHls("`+s.base+`/live/`+name+`/index.m3u8")`, &shown)
+		studio.run("posted", &posted)
+		times = append(times, shown-posted)
+		viewer.run("player.destroy()", nil)
+		studio.run("window.close()", nil)
+	}
+	slices.Sort(times)
+	b.ReportMetric(percentile(times, 50), "p50-ms")
+	b.ReportMetric(times[len(times)-1], "most-ms")
+	b.ReportMetric(0, "ns/op")
 }
 
 // newStage serves the test pages with hls.js and dash.js as they are published.
