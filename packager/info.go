@@ -25,6 +25,7 @@ type Info struct {
 	Parts      uint64          `json:"parts"`              // fragments seen so far, all renditions
 	Gaps       uint64          `json:"gaps"`               // segments listed as missing
 	Bytes      uint64          `json:"bytes"`              // bytes of all listed segments
+	Renders    uint64          `json:"renders"`            // playlists and MPDs made, each once however many ask for it
 	Renditions []RenditionInfo `json:"renditions"`         // of the newest epoch
 	Recording  *RecordingInfo  `json:"recording,omitzero"` // nil when nothing is recorded
 }
@@ -48,6 +49,7 @@ func (t *Timeline) Info() Info {
 		Stream: t.stream, State: t.state(), Started: t.started, Playable: t.playedAt,
 		Newest: -1, NewestAt: t.newestEnd, Latency: t.latency, Epochs: t.nextDisc,
 		Segments: t.stats.segments, Parts: t.stats.parts, Gaps: t.stats.gaps, Bytes: t.stats.bytes,
+		Renders: t.renders.Load(),
 	}
 	if ref := t.reference(); ref != nil {
 		i.Newest = ref.last()

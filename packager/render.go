@@ -34,8 +34,12 @@ func (k *track) rung() rung {
 	}
 }
 
-func (p *Packager) document(mime string, render func() []byte) *document {
-	return &document{mime: []string{mime}, pool: &p.packers, render: render}
+func (t *Timeline) document(mime string, render func() []byte) *document {
+	counted := func() []byte {
+		t.renders.Add(1)
+		return render()
+	}
+	return &document{mime: []string{mime}, pool: &t.p.packers, render: counted}
 }
 
 // discontinuity tells whether EXT-X-DISCONTINUITY precedes the segment.
@@ -62,8 +66,8 @@ func (t *Timeline) manifestDocuments() map[string]*document {
 		}
 	}
 	return map[string]*document{
-		multivariant: t.p.document(mimeHLS, func() []byte { return list.Append(nil) }),
-		manifest:     t.p.document(mimeDASH, func() []byte { return mpd.Append(nil) }),
+		multivariant: t.document(mimeHLS, func() []byte { return list.Append(nil) }),
+		manifest:     t.document(mimeDASH, func() []byte { return mpd.Append(nil) }),
 	}
 }
 

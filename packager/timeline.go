@@ -18,6 +18,7 @@ type Timeline struct {
 	dir      string
 	playable chan struct{}
 	snap     atomic.Pointer[snapshot]
+	renders  atomic.Uint64 // playlists and MPDs made
 
 	mu         sync.Mutex
 	log        *logFile

@@ -30,9 +30,9 @@ func (t *Timeline) view(l *listing) *view {
 	v := &view{id: l.id, segments: l.segments, growing: l.growing, hint: t.hint(l.id), partTarget: t.partTarget, changed: make(chan struct{})}
 	v.deep = v.reaches(holdBack * t.partTarget)
 	list := viewed{view: v, opts: &t.p.opts, ended: t.ended, reports: t.reports(l)}
-	v.full = t.p.document(mimeHLS, func() []byte { return list.render(0) })
+	v.full = t.document(mimeHLS, func() []byte { return list.render(0) })
 	if skip := list.skippable(); skip > 0 {
-		v.delta = t.p.document(mimeHLS, func() []byte { return list.render(skip) })
+		v.delta = t.document(mimeHLS, func() []byte { return list.render(skip) })
 	}
 	return v
 }

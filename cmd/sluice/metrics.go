@@ -62,6 +62,7 @@ var (
 	descParts    = describe("parts_total", "Fragments seen.")
 	descGaps     = describe("gaps_total", "Segments listed as missing.")
 	descBytes    = describe("segment_bytes_total", "Bytes of the segments listed.")
+	descRenders  = describe("playlist_renders_total", "Playlists and MPDs made, each once however many ask for it.")
 	descLatency  = describe("segment_latency_seconds", "From the end of the newest segment's media to its listing.")
 )
 
@@ -148,6 +149,7 @@ func (e emitter) packager(b *broadcast) {
 	e.counter(descParts, info.Parts)
 	e.counter(descGaps, info.Gaps)
 	e.counter(descBytes, info.Bytes)
+	e.counter(descRenders, info.Renders)
 	e.gauge(descLatency, info.Latency.Seconds())
 }
 
