@@ -92,13 +92,21 @@ func (t *Timeline) servePart(w http.ResponseWriter, r *http.Request, epoch strin
 		notFound(w, "There is no such part, or not any more.")
 		return
 	}
-	f, err := t.open(epoch, segmentName(m.rendition, m.msn))
+	name, open := partName(m.rendition, m.msn, m.part), func() (*os.File, error) { return t.open(epoch, segmentName(m.rendition, m.msn)) }
+	if v.fresh != nil && v.fresh.name == asked {
+		if body := v.fresh.read(open); body != nil {
+			mediaHeader(w, epoch, name, mimeSegment)
+			serveBytes(w, r, body)
+			return
+		}
+	}
+	f, err := open()
 	if err != nil {
 		notFound(w, "There is no such part, or not any more.")
 		return
 	}
 	defer f.Close()
-	mediaHeader(w, epoch, partName(m.rendition, m.msn, m.part), mimeSegment)
+	mediaHeader(w, epoch, name, mimeSegment)
 	part := s.Parts[m.part]
 	http.ServeContent(w, r, "", time.Time{}, io.NewSectionReader(f, part.Offset, part.Size))
 }

@@ -20,15 +20,16 @@ const (
 
 // Header values that are the same for all answers; they are never changed.
 var (
-	corsOrigin  = []string{"*"}
-	corsExpose  = []string{"Location, ETag, Link, Accept-Post, Retry-After, Date, Age, Content-Length, Content-Range"}
-	varyCoding  = []string{"Accept-Encoding"}
-	codingGzip  = []string{"gzip"}
-	immutableCC = []string{immutable}
-	thumbnailCC = []string{"public, max-age=2"}
-	mimeSegment = []string{"video/iso.segment"}
-	mimeMP4     = []string{"video/mp4"}
-	mimeJPEG    = []string{"image/jpeg"}
+	corsOrigin   = []string{"*"}
+	corsExpose   = []string{"Location, ETag, Link, Accept-Post, Retry-After, Date, Age, Content-Length, Content-Range"}
+	varyCoding   = []string{"Accept-Encoding"}
+	codingGzip   = []string{"gzip"}
+	immutableCC  = []string{immutable}
+	thumbnailCC  = []string{"public, max-age=2"}
+	acceptRanges = []string{"bytes"}
+	mimeSegment  = []string{"video/iso.segment"}
+	mimeMP4      = []string{"video/mp4"}
+	mimeJPEG     = []string{"image/jpeg"}
 )
 
 // ServeLive answers GET and HEAD on /live/{stream}/{file...}; it reads the path values "stream" and "file".

@@ -14,6 +14,7 @@ type view struct {
 	hint        hint     // zero when nothing follows
 	partTarget  time.Duration
 	deep        bool // it reaches back farther than PART-HOLD-BACK
+	fresh       *freshPart
 	full, delta *document
 	changed     chan struct{} // closed when a newer view is there
 }
@@ -29,6 +30,7 @@ type hint struct {
 func (t *Timeline) view(l *listing) *view {
 	v := &view{id: l.id, segments: l.segments, growing: l.growing, hint: t.hint(l.id), partTarget: t.partTarget, changed: make(chan struct{})}
 	v.deep = v.reaches(holdBack * t.partTarget)
+	v.fresh = v.freshPart()
 	list := viewed{view: v, opts: &t.p.opts, ended: t.ended, reports: t.reports(l)}
 	v.full = t.document(mimeHLS, func() []byte { return list.render(0) })
 	if skip := list.skippable(); skip > 0 {
