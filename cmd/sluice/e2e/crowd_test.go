@@ -226,7 +226,7 @@ func TestCrowd(t *testing.T) {
 	p := newPublisher(t, s, "crowd")
 	p.send()
 	s.waitState("crowd", "live", 15*time.Second)
-	waitSegment(t, s, "crowd")
+	waitSegment(t, s, "/live/crowd/240p.m3u8")
 	renders := func() int { return int(s.metric(`sluice_playlist_renders_total{stream="crowd"}`)) }
 	alone, before := s.metric("go_goroutines"), renders()
 	c := newCrowd(s, "/live/crowd/240p.m3u8", "Accept-Encoding: gzip\r\n")
@@ -246,11 +246,11 @@ func TestCrowd(t *testing.T) {
 	p.stop()
 }
 
-// waitSegment waits until the stream's first segment is whole, and returns the name of its epoch.
-func waitSegment(t testing.TB, s *service, stream string) (epoch string) {
+// waitSegment waits until a segment of the playlist is whole, and returns the name of its epoch.
+func waitSegment(t testing.TB, s *service, playlist string) (epoch string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		_, _, body := s.get("/live/" + stream + "/240p.m3u8")
+		_, _, body := s.get(playlist)
 		l := parseListing("", string(body))
 		for _, name := range l.segments {
 			epoch = path.Base(path.Dir(name))

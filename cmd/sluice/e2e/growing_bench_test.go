@@ -20,7 +20,7 @@ const growReaders = 200
 func BenchmarkGrowing(b *testing.B) {
 	for b.Loop() {
 		s := startService(b, "--ladder", smallRung)
-		epoch := startStream(b, s, "growing", 3)
+		epoch := startStream(b, s, "growing", "240p", 3)
 		r := &chunkReaders{
 			service: s, prefix: "/live/growing/" + epoch + "/240p-", bodies: map[int64]string{},
 			writes: watchWrites(b, filepath.Join(s.data, "live", "growing", epoch), "0"),

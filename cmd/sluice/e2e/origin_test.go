@@ -83,7 +83,7 @@ func startCounter(t *testing.T, s *service) (address string, passed *tally) {
 }
 
 // freeAddress is one of the loopback interface that nobody listens on.
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -106,7 +106,7 @@ func fill(t *testing.T, name, directory string, values map[string]string) string
 }
 
 // startCache runs a cache in the foreground until the end of the test and waits until it answers.
-func startCache(t *testing.T, address, program string, args ...string) string {
+func startCache(t testing.TB, address, program string, args ...string) string {
 	t.Helper()
 	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin")
 	binary, err := exec.LookPath(program)
@@ -140,7 +140,7 @@ func startCache(t *testing.T, address, program string, args ...string) string {
 }
 
 // cacheDirectory is one that the cache's own processes may reach.
-func cacheDirectory(t *testing.T) string {
+func cacheDirectory(t testing.TB) string {
 	t.Helper()
 	directory, err := os.MkdirTemp("", "sluice-cache-")
 	require.NoError(t, err)
