@@ -37,8 +37,11 @@ func (v *view) freshPart() *freshPart {
 // read gives the part's bytes; nil where they are not kept, or could not be read.
 func (p *freshPart) read(open func() (*os.File, error)) []byte {
 	p.once.Do(func() {
+		if p.Size > maxFresh {
+			return
+		}
 		f, err := open()
-		if err != nil || p.Size > maxFresh {
+		if err != nil {
 			return // who asks opens it again, and says what is wrong
 		}
 		defer f.Close()
