@@ -7,8 +7,9 @@
 // holds and goes on at the next key frame; the publisher never waits.
 //
 // A viewer belongs to the name of a stream, not to its publisher: it stays connected while publishers come and go, on the same
-// SSRCs, with sequence numbers and time stamps that go on. It begins with a key frame, which is asked for at once. It reads
-// taps, so it never holds up the publisher or another viewer.
+// SSRCs, with sequence numbers and time stamps that go on. It begins with the newest key frame and what has come since, paced;
+// when that is too long ago, a key frame is asked for at once. It reads taps, so it never holds up the publisher or another
+// viewer.
 //
 // The package does not look into media beyond the first byte that tells a key frame, does not reorder packets, and does
 // neither authentication nor CORS: those wrap its handlers.

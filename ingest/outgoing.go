@@ -13,6 +13,12 @@ import (
 // behind goes on at the next key frame.
 const viewerQueue = 256
 
+// A viewer that joins gets what it needs to begin with at this pace, 50 Mbit/s, which sockets and networks on the way can hold.
+const (
+	backlogPackets = 10 // at once
+	backlogEvery   = 2 * time.Millisecond
+)
+
 // reportsWithin is how long a publisher's sender reports are waited for before a viewer's are made of arrival times.
 const reportsWithin = 10 * time.Second
 
@@ -25,6 +31,8 @@ type outgoing struct {
 	source atomic.Pointer[Track] // where key frames are asked for
 
 	tap     *Tap      // nil while nobody publishes
+	backlog []*Packet // to be sent before what the tap holds
+	pace    <-chan time.Time
 	since   time.Time // when the tap was attached
 	waiting bool      // for a key frame: nothing else can be decoded
 	dropped uint64    // by the tap, seen so far
@@ -52,25 +60,43 @@ func newOutgoing(kind Kind, codec webrtc.RTPCodecCapability, stream string) (*ou
 
 // ready receives when there may be packets to forward.
 func (o *outgoing) ready() <-chan struct{} {
-	if o == nil || o.tap == nil {
+	if o == nil || o.tap == nil || len(o.backlog) > 0 {
 		return nil
 	}
 	return o.tap.Ready()
 }
 
-// attach goes on with a publisher's track, pictures at the next key frame.
+// turn receives when the next of the backlog is to be sent.
+func (o *outgoing) turn() <-chan time.Time {
+	if o == nil || len(o.backlog) == 0 {
+		return nil
+	}
+	return o.pace
+}
+
+// attach goes on with a publisher's track, pictures at its newest key frame, or at the next when that is long ago.
 func (o *outgoing) attach(t *Track, now time.Time) {
-	o.tap, o.since = t.Tap(viewerQueue), now
+	o.tap, o.backlog = t.join(viewerQueue)
+	o.since = now
 	o.source.Store(t)
 	o.dropped, o.counted, o.reported = 0, 0, reference{}
 	o.waiting = o.kind == KindVideo
 	o.splice.cut, o.splice.newSource = true, true
+	o.splice.hurry = false
+	if n := len(o.backlog); n > 0 {
+		o.splice.hurryTo(o.backlog[n-1].RTP.Timestamp)
+		o.pace = time.After(0)
+	}
 }
 
 func (o *outgoing) detach() {
 	if o.tap != nil {
 		o.tap.Close()
 		o.tap = nil
+		for _, p := range o.backlog {
+			p.Release()
+		}
+		o.backlog = nil
 		o.source.Store(nil)
 	}
 }
@@ -82,16 +108,30 @@ func (o *outgoing) requestKeyFrame() {
 	}
 }
 
-// send forwards a packet, without header extensions: they are about the way here. A write fails when the connection cannot
-// take more, and then the rest of the picture is of no use.
-func (o *outgoing) send(p *Packet) (failed bool) {
+// catchUp sends the next of the backlog, and tells how many packets the connection could not take.
+func (o *outgoing) catchUp(now time.Time) (failed uint64) {
+	n := min(backlogPackets, len(o.backlog))
+	for _, p := range o.backlog[:n] {
+		if o.send(p, now) {
+			failed++
+		}
+		p.Release()
+	}
+	o.backlog = o.backlog[n:]
+	o.pace = time.After(backlogEvery)
+	return failed
+}
+
+// send forwards a packet as of an instant, without header extensions: they are about the way here. A write fails when the
+// connection cannot take more, and then the rest of the picture is of no use.
+func (o *outgoing) send(p *Packet, at time.Time) (failed bool) {
 	if o.kind == KindVideo && !o.decodable(p) {
 		o.requestKeyFrame()
 		return false
 	}
 	o.out = p.RTP
 	o.out.Extension, o.out.Extensions, o.out.CSRC = false, nil, nil
-	if !o.splice.fit(&o.out.Header, p.Arrival) {
+	if !o.splice.fit(&o.out.Header, at) {
 		return false
 	}
 	if err := o.local.WriteRTP(&o.out); err != nil {
@@ -123,7 +163,7 @@ func (o *outgoing) lost() uint64 {
 
 // report is the sender report for the present instant (RFC 3550 §6.4.1), or nil while there is nothing to tell.
 func (o *outgoing) report(now time.Time) *rtcp.SenderReport {
-	if o == nil || o.tap == nil || !o.splice.begun() {
+	if o == nil || o.tap == nil || len(o.backlog) > 0 || !o.splice.begun() {
 		return nil
 	}
 	at, rtpTime := o.reported.at, o.reported.rtpTime+o.splice.timeShift

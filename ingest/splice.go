@@ -10,6 +10,9 @@ import (
 // splice makes one continuous RTP stream of pieces: what a viewer got before a gap of ours and after it, of one publisher and
 // of the next. Sequence numbers go on by one; time stamps go on by the time that has passed, or as the source's do when it is
 // still the same. Losses within a piece stay holes, since what fills them may still come.
+//
+// Pictures of the past that come all at once are told to be just so close together, or a player would take the first one for
+// the present and stay behind by as much as they span.
 type splice struct {
 	clockRate uint32
 
@@ -19,6 +22,8 @@ type splice struct {
 	timeShift uint32
 	first     int64 // of the piece; extended sequence numbers of the source
 	highest   int64
+	hurry     bool   // time stamps before the present are drawn together
+	present   uint32 // of the source, when the piece began
 
 	lastSequence uint16 // of the packet sent with the highest position
 	lastTime     uint32
@@ -36,6 +41,7 @@ func (s *splice) begun() bool { return !s.lastAt.IsZero() && !s.newSource }
 
 // fit rewrites the header of a packet that arrived at that instant; false is for a straggler from before the piece.
 func (s *splice) fit(h *rtp.Header, at time.Time) bool {
+	h.Timestamp = s.hurried(h.Timestamp)
 	if s.cut {
 		s.begin(h, at)
 	}
@@ -58,11 +64,29 @@ func (s *splice) begin(h *rtp.Header, at time.Time) {
 	if s.newSource {
 		var passed uint32
 		if !s.lastAt.IsZero() {
-			passed = ticks(at.Sub(s.lastAt), s.clockRate)
+			passed = ticks(max(at.Sub(s.lastAt), 0), s.clockRate)
 		}
 		s.timeShift = s.lastTime + max(passed, 1) - h.Timestamp
 	}
 	s.cut, s.newSource = false, false
+}
+
+// hurriedBy makes a millisecond of the time between two pictures.
+const hurriedBy = 32
+
+// hurryTo draws the past of the next piece together before its present.
+func (s *splice) hurryTo(present uint32) { s.hurry, s.present = true, present }
+
+// hurried keeps the order of time stamps. Long after the beginning no straggler comes any more, and numbers are used again.
+func (s *splice) hurried(timestamp uint32) uint32 {
+	behind := int32(s.present - timestamp)
+	switch {
+	case !s.hurry || behind < -int32(10*s.clockRate):
+		s.hurry = false
+	case behind > 0:
+		return s.present - uint32(behind)/hurriedBy
+	}
+	return timestamp
 }
 
 // ticks converts a time, forward or back, to ticks of an RTP clock, which wrap.

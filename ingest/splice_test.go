@@ -64,6 +64,20 @@ func TestSplice(t *testing.T) {
 	}
 }
 
+// The past is drawn together in its order, the present is not moved, and numbers that are used again are nobody's past.
+func TestSpliceHurries(t *testing.T) {
+	s := newSplice(90000)
+	const present = 1000 // the past is on the other side of 2^32
+	s.hurryTo(present)
+	for _, step := range []struct{ timeStamp, want uint32 }{
+		{1<<32 - 64000 + present, 1<<32 - 2000 + present}, {1<<32 - 61000 + present, 1<<32 - 1906 + present},
+		{present - 33, present - 1}, {present, present}, {present + 3000, present + 3000}, {present - 320, present - 10},
+		{present + 1e6, present + 1e6}, {present - 320, present - 320},
+	} {
+		require.Equal(t, step.want, s.hurried(step.timeStamp))
+	}
+}
+
 // A piece may be longer than the numbers reach.
 func TestSpliceWraps(t *testing.T) {
 	s := newSplice(90000)

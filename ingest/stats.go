@@ -25,6 +25,7 @@ type TrackStats struct {
 	Malformed        uint64        // packets that could not be read
 	KeyFrames        uint64        // key frames begun; always 0 for audio
 	KeyFrameRequests uint64        // sent to the publisher
+	GroupsGivenUp    uint64        // key frames that are followed by too much to begin with them later
 	Jitter           time.Duration // of arrival (RFC 3550 §A.8)
 	LastPacket       time.Time     // zero before the first
 }
@@ -44,8 +45,9 @@ type receiverStats struct {
 	bitrate                  float64
 }
 
-func (s *receiverStats) add(p *Packet) {
-	if s.addSequence(p.RTP.SequenceNumber) {
+// add tells whether the packet is the newest in the order that the sender made.
+func (s *receiverStats) add(p *Packet) (newest bool) {
+	if newest = s.addSequence(p.RTP.SequenceNumber); newest {
 		s.addTransit(p.RTP.Timestamp, p.Arrival)
 	}
 	s.addBytes(uint64(len(p.RTP.Payload)), p.Arrival)
@@ -53,6 +55,7 @@ func (s *receiverStats) add(p *Packet) {
 	if p.KeyFrame {
 		s.keyFrames++
 	}
+	return newest
 }
 
 // addSequence extends the sequence number by the shortest way from the highest one, and tells whether it is a higher one.

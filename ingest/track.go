@@ -46,6 +46,7 @@ type Track struct {
 	ended bool
 	ssrc  uint32
 	stats receiverStats
+	group group // stays empty for audio
 
 	reported   SenderReport // the last one
 	reportedAt time.Time    // zero: none has come
@@ -77,6 +78,21 @@ func (t *Track) Tap(capacity int) *Tap {
 	tap := newTap(t, capacity)
 	t.Subscribe(tap)
 	return tap
+}
+
+// join attaches a queue as Tap does, and returns what somebody who joins now needs to begin with: the packets since the newest
+// key frame, which the caller releases. There are none when that is too long ago; then a key frame is asked for.
+func (t *Track) join(capacity int) (tap *Tap, backlog []*Packet) {
+	tap = newTap(t, capacity)
+	t.mu.Lock()
+	if backlog = t.group.retained(time.Now()); backlog != nil {
+		t.subs = append(t.subs, tap)
+	}
+	t.mu.Unlock()
+	if backlog == nil {
+		t.Subscribe(tap)
+	}
+	return tap, backlog
 }
 
 // Subscribe attaches s. On a track that has ended, s is ended at once. Once packets have come, a key frame is asked for.
@@ -115,7 +131,7 @@ func (t *Track) Stats() TrackStats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	st := t.stats.snapshot(time.Now())
-	st.Kind, st.KeyFrameRequests = t.kind, t.keys.count()
+	st.Kind, st.KeyFrameRequests, st.GroupsGivenUp = t.kind, t.keys.count(), t.group.givenUp
 	if t.kind == KindAudio {
 		st.KeyFrames = 0
 	}
@@ -191,7 +207,10 @@ func (t *Track) deliver(p *Packet) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.stats.add(p)
+	newest := t.stats.add(p)
+	if t.kind == KindVideo {
+		t.group.add(p, newest)
+	}
 	for _, s := range t.subs {
 		s.Deliver(p)
 	}
@@ -231,6 +250,7 @@ func (t *Track) end() {
 		return
 	}
 	t.ended = true
+	t.group.clear()
 	for _, s := range t.subs {
 		s.End()
 	}

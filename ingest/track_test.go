@@ -11,11 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rawReader yields the same bytes again and again.
-type rawReader []byte
-
-func (r rawReader) Read(b []byte) (int, interceptor.Attributes, error) { return copy(b, r), nil, nil }
-
 // script yields what each step returns, then the end.
 type script []any
 

@@ -86,6 +86,8 @@ func (v *viewer) run() {
 			return
 		case <-v.wake:
 			v.attach(v.next.Load(), time.Now())
+		case now := <-v.video.turn():
+			v.audience.dropped.Add(v.video.catchUp(now))
 		case <-v.video.ready():
 			v.forward(v.video)
 		case <-v.audio.ready():
@@ -134,7 +136,7 @@ func (v *viewer) forward(o *outgoing) {
 		switch {
 		case p.Report != nil:
 			o.reported = reference{v.base.instant(p.Report.NTP, p.Arrival), p.Report.RTPTime}
-		case o.send(p):
+		case o.send(p, p.Arrival):
 			v.audience.dropped.Add(1)
 		}
 		p.Release()
