@@ -11,6 +11,9 @@
 // when that is too long ago, a key frame is asked for at once. It reads taps, so it never holds up the publisher or another
 // viewer.
 //
+// A publisher takes over a stream that another one publishes, unless that is refused while media flows; the older one's session
+// ends, and its client is told why.
+//
 // The package does not look into media beyond the first byte that tells a key frame, does not reorder packets, and does
 // neither authentication nor CORS: those wrap its handlers.
 //

@@ -14,7 +14,7 @@ func (s *Server) postEcho(w http.ResponseWriter, r *http.Request) *problem {
 	if problem != nil {
 		return problem
 	}
-	return s.open(w, r, o, "/echo/", place{}, func(sess *session) error { return sess.echo(s.packets) })
+	return s.open(w, r, o, "/echo/", &place{}, func(sess *session) error { return sess.echo(s.packets) })
 }
 
 // echo sends each track back on the transceiver that it came on: read loop, track, write, in one goroutine.

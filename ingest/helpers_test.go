@@ -118,6 +118,7 @@ func (f *fixture) requireNothingLeft() {
 	defer f.server.mu.Unlock()
 	require.Empty(f, f.server.sessions)
 	require.Empty(f, f.server.publishers)
+	require.Empty(f, f.server.claims)
 	require.Empty(f, f.server.perClient)
 	require.Empty(f, f.server.audiences)
 	require.Zero(f, f.server.slots)

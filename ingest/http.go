@@ -94,8 +94,8 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	sess := s.session(r.URL.Path)
-	if sess == nil {
-		refuse(http.StatusNotFound, "There is no such session: it has ended, or never was.").write(w)
+	if sess == nil || errors.Is(sess.endReason(), ErrTakenOver) {
+		s.ended(r.URL.Path).write(w)
 		return
 	}
 	switch r.Method {
@@ -113,6 +113,14 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request) {
 	default:
 		methodNotAllowed(sessionMethods).write(w)
 	}
+}
+
+// ended tells a client that has been taken over from not to come back, which would take over in its turn.
+func (s *Server) ended(path string) *problem {
+	if s.takenOver(path) {
+		return refuse(http.StatusGone, "Somebody else has taken over this stream.")
+	}
+	return refuse(http.StatusNotFound, "There is no such session: it has ended, or never was.")
 }
 
 // limited runs the handler unless the client asks too often (RFC 9725 §5).

@@ -41,6 +41,9 @@ type Options struct {
 	Logger *slog.Logger
 	// MaxStreams bounds publishers; one more gets 503. Default: 64.
 	MaxStreams int
+	// RefuseTakeover answers 409 to a publisher whose stream another one publishes, as long as that one's media flows. Otherwise
+	// the newer one takes over at once.
+	RefuseTakeover bool
 	// MaxSessions bounds sessions of publishers and echoes; one more gets 503. Default: 256.
 	MaxSessions int
 	// MaxViewers bounds viewers of all streams together; one more gets 503. Default: 256.

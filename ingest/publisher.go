@@ -20,6 +20,7 @@ const (
 type Publisher struct {
 	*session
 	stream string
+	ousted []string // paths of the sessions that it and those before it have taken over
 }
 
 // ID is the session's random name.
@@ -34,7 +35,7 @@ func (p *Publisher) Tracks() []*Track { return slices.Clone(p.tracks) }
 // Started is when the offer was accepted.
 func (p *Publisher) Started() time.Time { return p.started }
 
-// Done is closed when the publisher has ended, all its tracks too, and the name is free again.
+// Done is closed when the publisher has ended, all its tracks too, and the name is free again or somebody else's.
 func (p *Publisher) Done() <-chan struct{} { return p.done }
 
 // Err says why the publisher ended, or is ending; nil before that.

@@ -29,7 +29,8 @@ type Server struct {
 	slots      int                   // sessions there are and those being set up, less viewers
 	viewers    int                   // the same of viewers
 	perClient  map[client]int        // the same for each client
-	publishers map[string]*Publisher // by stream; nil while being set up
+	publishers map[string]*Publisher // by stream
+	claims     map[string]*place     // who is about to publish, by stream
 	audiences  map[string]*audience  // by stream
 }
 
@@ -59,7 +60,8 @@ func newServer(o Options, ts timers) (*Server, error) {
 	return &Server{
 		opts: o, timers: ts, log: o.Logger, sockets: sockets, peers: peers, packets: newPacketPool(),
 		rates: newRateLimiter(o.RequestsPerSecond), links: iceLinks(o.ICEServers),
-		sessions: map[string]*session{}, perClient: map[client]int{}, publishers: map[string]*Publisher{}, audiences: map[string]*audience{},
+		sessions: map[string]*session{}, perClient: map[client]int{}, publishers: map[string]*Publisher{},
+		claims: map[string]*place{}, audiences: map[string]*audience{},
 	}, nil
 }
 
@@ -103,7 +105,6 @@ func (s *Server) Publishers() []*Publisher {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := slices.Collect(maps.Values(s.publishers))
-	all = slices.DeleteFunc(all, func(p *Publisher) bool { return p == nil })
 	slices.SortFunc(all, func(a, b *Publisher) int { return strings.Compare(a.stream, b.stream) })
 	return all
 }
@@ -127,50 +128,51 @@ type place struct {
 	publishes, watches string // a stream, or ""
 }
 
-// reserve takes a place for a session, and the stream's name if it publishes. Run waits until unreserve has given both back
-// and running is told so.
-func (s *Server) reserve(at place) *problem {
+// reserve takes a place for a session, and claims the stream's name if it publishes. Run waits until unreserve has given both
+// back and running is told so. Who takes over from another needs no place more for long.
+func (s *Server) reserve(at *place) *problem {
 	c, stream := at.client, at.publishes
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, taken := s.publishers[stream]
 	switch {
 	case s.stopping:
 		return refuse(503, "The server is stopping: try again in a few seconds.").after(5)
-	case stream != "" && taken:
-		return refuse(409, "Somebody is publishing %q already: choose another name, or wait until they have stopped.", stream).after(5)
 	case at.watches != "" && s.viewers >= s.opts.MaxViewers:
 		return refuse(503, "The server has all the viewers it takes (%d): try again later, or watch over HLS.", s.opts.MaxViewers).after(10)
-	case at.watches == "" && s.slots >= s.opts.MaxSessions:
+	case at.watches == "" && s.publishers[stream] == nil && s.slots >= s.opts.MaxSessions:
 		return refuse(503, "The server has all the sessions it takes (%d): try again later.", s.opts.MaxSessions).after(10)
-	case stream != "" && len(s.publishers) >= s.opts.MaxStreams:
-		return refuse(503, "The server has all the streams it takes (%d): try again later.", s.opts.MaxStreams).after(10)
 	case s.perClient[c] >= s.opts.MaxSessionsPerAddress:
 		return refuse(429, "Your address has all the sessions it may have (%d): end one first.", s.opts.MaxSessionsPerAddress).after(10)
+	}
+	if stream != "" {
+		if p := s.claim(at); p != nil {
+			return p
+		}
 	}
 	s.running.Add(1)
 	s.count(at, 1)
 	s.perClient[c]++
-	if stream != "" {
-		s.publishers[stream] = nil
-	}
 	return nil
 }
 
-func (s *Server) unreserve(at place) {
+// unreserve gives back what reserve has taken, and the name if it has become the session's.
+func (s *Server) unreserve(at *place, sess *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count(at, -1)
 	if s.perClient[at.client]--; s.perClient[at.client] == 0 {
 		delete(s.perClient, at.client)
 	}
-	if at.publishes != "" {
+	if s.claims[at.publishes] == at {
+		delete(s.claims, at.publishes)
+	}
+	if p := s.publishers[at.publishes]; p != nil && p.session == sess {
 		delete(s.publishers, at.publishes)
 		s.waitForPublisher(at.publishes)
 	}
 }
 
-func (s *Server) count(at place, n int) {
+func (s *Server) count(at *place, n int) {
 	if at.watches != "" {
 		s.viewers += n
 	} else {
@@ -179,7 +181,7 @@ func (s *Server) count(at place, n int) {
 }
 
 // start makes the session reachable and sees to its end, which gives the reservation back.
-func (s *Server) start(sess *session, at place) {
+func (s *Server) start(sess *session, at *place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sessions[sess.path] = sess
@@ -191,7 +193,7 @@ func (s *Server) start(sess *session, at place) {
 		s.mu.Lock()
 		delete(s.sessions, sess.path)
 		s.mu.Unlock()
-		s.unreserve(at)
+		s.unreserve(at, sess)
 		close(sess.done)
 		s.running.Done()
 	}()

@@ -42,6 +42,7 @@ func TestPeerGone(t *testing.T) {
 	wait(t, p.Done(), "the end")
 	require.ErrorIs(t, p.Err(), ErrTimedOut)
 	f.requireNothingLeft()
+	require.Equal(t, 201, f.post("/whip/a", offerFile(t, "chromium")).StatusCode, "the name is free at once")
 }
 
 // A session that never connects does not stay.

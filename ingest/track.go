@@ -236,6 +236,13 @@ func (t *Track) lastReport() (SenderReport, time.Time) {
 	return t.reported, t.reportedAt
 }
 
+// lastPacket is when the newest packet came; the zero time if none has.
+func (t *Track) lastPacket() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.stats.last
+}
+
 func (t *Track) countMalformed() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -31,7 +31,7 @@ func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string)
 	if _, live := s.Publisher(stream); !live {
 		return refuse(http.StatusConflict, "Nobody is publishing %q: try again when somebody is.", stream).after(2)
 	}
-	return s.open(w, r, o, "/whep/"+stream+"/", place{watches: stream}, func(sess *session) error {
+	return s.open(w, r, o, "/whep/"+stream+"/", &place{watches: stream}, func(sess *session) error {
 		v, err := newViewer(sess, stream)
 		if err != nil {
 			return err

@@ -13,17 +13,15 @@ func (s *Server) postWHIP(w http.ResponseWriter, r *http.Request, stream string)
 	if problem != nil {
 		return problem
 	}
-	return s.open(w, r, o, "/whip/"+stream+"/", place{publishes: stream}, func(sess *session) error {
+	return s.open(w, r, o, "/whip/"+stream+"/", &place{publishes: stream}, func(sess *session) error {
 		if err := sess.receive(s.packets); err != nil {
 			return err
 		}
 		p := &Publisher{session: sess, stream: stream}
-		s.mu.Lock()
-		s.publishers[stream] = p
-		s.mu.Unlock()
 		if err := s.opts.OnPublish(p); err != nil {
 			return unready{err}
 		}
+		s.settle(p)
 		s.show(p)
 		return nil
 	})
@@ -43,14 +41,14 @@ func (s *Server) readOffer(w http.ResponseWriter, r *http.Request, use purpose) 
 }
 
 // open makes a session of the offer, lets begin set up what it is for, and answers 201. On a refusal nothing is left.
-func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer, prefix string, at place, begin func(*session) error) *problem {
+func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer, prefix string, at *place, begin func(*session) error) *problem {
 	at.client = clientOf(r)
 	if p := s.reserve(at); p != nil {
 		return p
 	}
 	pc, fb, err := s.peers.open(at.watches != "")
 	if err != nil {
-		s.unreserve(at)
+		s.unreserve(at, nil)
 		s.running.Done()
 		s.log.Error("peer connection could not be made", "error", err)
 		return refuse(http.StatusServiceUnavailable, "The server cannot take a connection now: try again later.").after(10)

@@ -121,7 +121,7 @@ func TestSessionMethods(t *testing.T) {
 }
 
 func TestOnePublisherForAStream(t *testing.T) {
-	f := newFixture(t, Options{})
+	f := newFixture(t, Options{RefuseTakeover: true})
 	first := f.post("/whip/a", offerFile(t, "chromium"))
 	second := f.post("/whip/a", offerFile(t, "chromium"))
 	require.NotEmpty(t, second.Header.Get("Retry-After"))

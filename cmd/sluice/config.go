@@ -22,6 +22,8 @@ type Config struct {
 	Part    time.Duration // CMAF fragment
 	Window  time.Duration // length of the live playlists
 	Linger  time.Duration // how long a stream waits for its publisher to return
+	// Takeover says what becomes of a second publisher of a stream: takeoverAllow or takeoverRefuse.
+	Takeover string
 
 	Record RecordConfig
 	Auth   AuthConfig
@@ -129,18 +131,25 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // DefaultConfig returns what is in force when nothing is configured.
 func DefaultConfig() Config {
 	return Config{
-		HTTP:    HTTPConfig{Listen: "127.0.0.1:8080"},
-		Data:    "./data",
-		Segment: 2 * time.Second,
-		Part:    200 * time.Millisecond,
-		Window:  time.Minute,
-		Linger:  30 * time.Second,
-		Record:  RecordConfig{Enabled: true, MinFree: 1 << 30},
-		Limits:  LimitsConfig{Streams: 16, Viewers: 200, SessionsPerAddress: 16, RequestBytes: 64 << 10},
-		Log:     LogConfig{Level: slog.LevelInfo, Format: "text"},
-		FFmpeg:  "ffmpeg",
+		HTTP:     HTTPConfig{Listen: "127.0.0.1:8080"},
+		Data:     "./data",
+		Segment:  2 * time.Second,
+		Part:     200 * time.Millisecond,
+		Window:   time.Minute,
+		Linger:   30 * time.Second,
+		Takeover: takeoverAllow,
+		Record:   RecordConfig{Enabled: true, MinFree: 1 << 30},
+		Limits:   LimitsConfig{Streams: 16, Viewers: 200, SessionsPerAddress: 16, RequestBytes: 64 << 10},
+		Log:      LogConfig{Level: slog.LevelInfo, Format: "text"},
+		FFmpeg:   "ffmpeg",
 	}
 }
+
+// What Config.Takeover may be.
+const (
+	takeoverAllow  = "allow"
+	takeoverRefuse = "refuse"
+)
 
 // icePort is the port of WebRTC media when none is configured.
 const icePort = "8189"

@@ -201,6 +201,7 @@ func TestValidate(t *testing.T) {
 		"segment not a multiple": {func(c *Config) { c.Part = 300 * time.Millisecond }, "segment: 2s is not a multiple of part, which is 300ms"},
 		"no part":                {func(c *Config) { c.Part = 0 }, "part: 0 is not between 100ms and 1s"},
 		"short window":           {func(c *Config) { c.Window = 5 * time.Second }, "window: 5s is not between 6s and 6h"},
+		"takeover":               {func(c *Config) { c.Takeover = "perhaps" }, "takeover"},
 		"negative linger":        {func(c *Config) { c.Linger = -time.Second }, "linger"},
 		"no data":                {func(c *Config) { c.Data = "" }, "data: must name"},
 		"no ffmpeg":              {func(c *Config) { c.FFmpeg = "" }, "ffmpeg: must name"},

@@ -142,6 +142,7 @@ func (c Config) checkMedia(check *checker) {
 	check.want(c.Part <= 0 || c.Segment%c.Part == 0, "segment", "%s is not a multiple of part, which is %s", formatDuration(c.Segment), formatDuration(c.Part))
 	checkRange(check, "window", c.Window, minSegmentsInWindow*c.Segment, maxWindow, formatDuration)
 	checkRange(check, "linger", c.Linger, minLinger, maxLinger, formatDuration)
+	check.want(c.Takeover == takeoverAllow || c.Takeover == takeoverRefuse, "takeover", "%q is neither allow nor refuse", c.Takeover)
 }
 
 // checkRange wants low <= v <= high.

@@ -58,6 +58,7 @@ func (c *Config) keys() []key {
 		{"part", groupMedia, kindDuration, "length of a fragment", duration(&c.Part)},
 		{"window", groupMedia, kindDuration, "how far back the live playlists reach", duration(&c.Window)},
 		{"linger", groupMedia, kindDuration, "how long a stream waits for its publisher to return before it ends; 0s: not at all", duration(&c.Linger)},
+		{"takeover", groupMedia, kindWord, "a second publisher of a stream: allow ends the first one's session, refuse answers 409 while the first one's media flows", text(&c.Takeover)},
 		{"ffmpeg", groupMedia, kindPath, "the ffmpeg program, version 5.1 or later", text(&c.FFmpeg)},
 
 		{"record", groupRecord, kindBool, "record every broadcast", boolean(&c.Record.Enabled)},

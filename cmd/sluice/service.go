@@ -77,7 +77,8 @@ func (s *service) ingestOptions() ingest.Options {
 		Logger:     s.log,
 		MaxStreams: s.cfg.Limits.Streams, MaxViewers: s.cfg.Limits.Viewers, ViewerLinger: max(s.cfg.Linger, time.Millisecond),
 		MaxSessionsPerAddress: s.cfg.Limits.SessionsPerAddress, MaxSDP: s.cfg.Limits.RequestBytes,
-		OnPublish: s.publish,
+		RefuseTakeover: s.cfg.Takeover == takeoverRefuse,
+		OnPublish:      s.publish,
 	}
 	for _, ip := range s.cfg.ICE.PublicIP {
 		options.PublicIPs = append(options.PublicIPs, ip.String())

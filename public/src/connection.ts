@@ -23,6 +23,9 @@ const longestPause = 10000;
 /** Answers that do not get better by trying again. */
 const final = new Set([400, 401, 403, 405, 413, 415, 422]);
 
+/** The answer to who has been taken over from: coming back would be taking over in turn. */
+const takenOver = 410;
+
 /** One connection. Use an object once: start or persist, then stop. */
 export abstract class Connection {
   protected session: Session | undefined;
@@ -115,11 +118,16 @@ export abstract class Connection {
     this.mending = false;
   }
 
+  /** Returns whether there is nothing more to do. */
   private async restart(): Promise<boolean> {
     try {
       await this.session?.restart();
       return (await this.session?.connected(connectTimeout)) ?? false;
-    } catch {
+    } catch (error) {
+      if (error instanceof HttpError && error.status === takenOver) {
+        this.setState("failed", error);
+        return true;
+      }
       return false; // the session is gone on the server, or it cannot restart: a new one is the answer to both
     }
   }

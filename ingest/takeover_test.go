@@ -1,0 +1,122 @@
+package ingest
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// live makes a publisher whose media flows.
+func live(t *testing.T, f *fixture, stream string) (*peer, *Publisher) {
+	t.Helper()
+	studio := newPeer(t, peerOptions{})
+	studio.publish(f, "/whip/"+stream)
+	studio.waitConnected()
+	studio.keepSending()
+	p, ok := f.server.Publisher(stream)
+	require.True(t, ok)
+	takeFrom(t, p.Tracks()[0].Tap(64), 1)
+	return studio, p
+}
+
+// A newer publisher takes over at once: the older one's session ends and its client learns why, the viewer goes on.
+func TestTakeover(t *testing.T) {
+	f := newFixture(t, Options{MaxSessions: 1, MaxStreams: 1})
+	first, old := live(t, f, "cam")
+	viewer := newSpectator(t, f, "cam", peerOptions{})
+	last := wait(t, viewer.packets["video"], "video")
+	var second *peer
+	var now *Publisher
+	for range 3 {
+		second, now = live(t, f, "cam")
+	}
+	wait(t, old.Done(), "the end of the first")
+	require.ErrorIs(t, old.Err(), ErrTakenOver)
+	require.Equal(t, []*Publisher{now}, f.server.Publishers())
+	for _, method := range []string{"PATCH", "GET", "DELETE"} {
+		f.requireProblem(f.do(method, first.location, ""), 410, "taken over")
+	}
+	for len(viewer.packets["video"]) > 0 || now.Stats().Tracks[1].Packets < 20 { // until it has got what is new
+		p := wait(t, viewer.packets["video"], "video")
+		require.Equal(t, last.SequenceNumber+1, p.SequenceNumber)
+		last = p
+	}
+	require.Equal(t, 1, f.server.Audience("cam").Viewers)
+	require.Equal(t, 200, f.do("DELETE", viewer.location, "").StatusCode)
+	require.Equal(t, 200, f.do("DELETE", second.location, "").StatusCode)
+	f.requireProblem(f.do("PATCH", first.location, ""), 404, "no such session")
+	f.requireNothingLeft()
+}
+
+// Where that is refused, it is only as long as the first one's media flows.
+func TestTakeoverRefused(t *testing.T) {
+	f := newFixture(t, Options{RefuseTakeover: true})
+	first, old := live(t, f, "cam")
+	resp := f.post("/whip/cam", offerFile(t, "chromium"))
+	require.NotEmpty(t, resp.Header.Get("Retry-After"))
+	f.requireProblem(resp, 409, `"cam"`)
+	require.NoError(t, old.Err())
+	first.vanish()
+	status := http.StatusConflict
+	for deadline := time.Now().Add(patience); status == http.StatusConflict && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		status = f.post("/whip/cam", offerFile(t, "chromium")).StatusCode
+	}
+	require.Equal(t, http.StatusCreated, status)
+	wait(t, old.Done(), "the end of the silent one")
+	require.ErrorIs(t, old.Err(), ErrTakenOver, "long before consent expires")
+}
+
+// A newcomer that cannot be served takes nothing from who is there, and two cannot come at the same time.
+func TestTakeoverFails(t *testing.T) {
+	var f *fixture
+	busy := false
+	f = newFixture(t, Options{OnPublish: func(*Publisher) error {
+		if !busy {
+			return nil
+		}
+		f.requireProblem(f.post("/whip/cam", offerFile(t, "chromium")), 409, "just beginning")
+		return errors.New("the disk is full")
+	}})
+	_, old := live(t, f, "cam")
+	busy = true
+	f.requireProblem(f.post("/whip/cam", offerFile(t, "chromium")), 503, "the disk is full")
+	require.NoError(t, old.Err())
+	require.Equal(t, []*Publisher{old}, f.server.Publishers())
+	old.Close("kicked")
+	wait(t, old.Done(), "the end")
+	f.requireNothingLeft()
+}
+
+// Media has stopped when nothing has come for a second, or never did.
+func TestSilent(t *testing.T) {
+	now := time.Unix(100, 0)
+	tests := []struct {
+		name    string
+		state   State
+		started time.Duration // ago, as are the packets
+		packets []time.Duration
+		want    bool
+	}{
+		{"just begun", StateConnecting, time.Second, nil, false},
+		{"never heard of", StateConnecting, beginsWithin + 1, nil, true},
+		{"connected, never heard of", StateConnected, beginsWithin + 1, nil, true},
+		{"flows", StateConnected, time.Hour, []time.Duration{time.Minute, silentAfter}, false},
+		{"stopped", StateConnected, time.Hour, []time.Duration{time.Minute, silentAfter + 1}, true},
+		{"cut off", StateDisconnected, time.Hour, []time.Duration{0, 0}, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := &Publisher{session: &session{started: now.Add(-tt.started)}}
+			p.setState(tt.state)
+			for _, ago := range tt.packets {
+				track := testTrack(KindAudio)
+				track.stats.last = now.Add(-ago)
+				p.tracks = append(p.tracks, track)
+			}
+			require.Equal(t, tt.want, p.silent(now))
+		})
+	}
+}
