@@ -38,6 +38,7 @@ var (
 	descBitrate     = describe("publisher_bitrate", "What the publisher sends, in bit/s.")
 	descRTT         = describe("publisher_rtt_seconds", "Round trip to the publisher; 0 while unknown.")
 	descPLIs        = describe("publisher_key_frame_requests_total", "Key frames asked for.")
+	descOutgrown    = describe("publisher_outgrown_key_frames_total", "Key frames that too much has followed for a WHEP viewer to begin with them.")
 	descNACKs       = describe("publisher_nacks_total", "Packets asked for again.")
 	descViewers     = describe("viewers", "Viewers over WHEP.")
 	descViewerDrops = describe("viewer_dropped_packets_total", "Packets that viewers over WHEP were too slow for.")
@@ -114,6 +115,11 @@ func (e emitter) publisher(st *status) {
 	e.gauge(descRTT, stats.RTT.Seconds())
 	e.counter(descPLIs, stats.PLIs)
 	e.counter(descNACKs, stats.NACKs)
+	var outgrown uint64
+	for _, track := range stats.Tracks {
+		outgrown += track.GroupsGivenUp
+	}
+	e.counter(descOutgrown, outgrown)
 }
 
 func (e emitter) audience(a ingest.Audience) {
