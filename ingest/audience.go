@@ -66,12 +66,12 @@ func (s *Server) leave(v *viewer, stream string) {
 	delete(s.audiences, stream)
 }
 
-// show gives the stream's audience a publisher.
+// show gives the stream's audience a publisher, unless that one has ended meanwhile.
 func (s *Server) show(p *Publisher) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.audiences[p.stream]
-	if a == nil {
+	if a == nil || s.publishers[p.stream] != p {
 		return
 	}
 	if a.away != nil {
