@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,14 @@ import (
 // patience bounds what a test waits for; nothing is concluded from it but failure.
 const patience = 20 * time.Second
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(farServer) == "" {
+		goleak.VerifyTestMain(m)
+	} else if err := serveFar(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
 
 // fixture is a running server behind HTTP.
 type fixture struct {
