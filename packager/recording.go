@@ -41,7 +41,8 @@ type RecordingInfo struct {
 	MP4      bool           `json:"mp4"`      // video.mp4 is there
 	Video    *RecordedVideo `json:"video,omitempty"`
 	Audio    *RecordedAudio `json:"audio,omitempty"`
-	Zeros    []time.Time    `json:"zeros"` // wall time of media time 0 of each run, as named in the files
+	Holes    int            `json:"holes,omitempty"` // in the sources: how often the disk was too slow for them
+	Zeros    []time.Time    `json:"zeros"`           // wall time of media time 0 of each run, as named in the files
 }
 
 // RecordedVideo describes the recorded pictures.

@@ -57,3 +57,10 @@ func (s *sourceFile) Write(b []byte) (int, error) {
 }
 
 func (s *sourceFile) Close() error { return s.file.Close() }
+
+// NoteHole marks the recording: frames are missing from its sources.
+func (r *Recording) NoteHole() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.info.Holes++
+}

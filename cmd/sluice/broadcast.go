@@ -43,11 +43,11 @@ type broadcast struct {
 	encoding  *encoding   // nil while no ffmpeg runs
 	videoIn   depay.Codec // what the newest encoding reads, which viewers have had from then on
 	audioIn   depay.Codec
-	source    *sourceWriter // nil when nothing is recorded
-	failures  int           // of ffmpeg in a row
-	retryAt   time.Time     // when the next ffmpeg starts, while encoding is nil
-	video     meter         // of the frames as received
-	restarts  int           // of ffmpeg
+	source    *source   // nil when nothing is recorded
+	failures  int       // of ffmpeg in a row
+	retryAt   time.Time // when the next ffmpeg starts, while encoding is nil
+	video     meter     // of the frames as received
+	restarts  int       // of ffmpeg
 
 	offers chan *ingest.Publisher
 	done   chan struct{} // closed when Run has returned
@@ -66,7 +66,9 @@ func newBroadcast(s *service, name string) (*broadcast, error) {
 		offers:  make(chan *ingest.Publisher),
 		done:    make(chan struct{}),
 	}
-	b.source = newSourceWriter(timeline.Recording(), b.log)
+	if s.cfg.Record.Enabled {
+		b.source = newSource(timeline.Recording, b.log)
+	}
 	b.publishStatus(stateStarting, nil)
 	return b, nil
 }
@@ -87,6 +89,7 @@ func (b *broadcast) offer(ctx context.Context, p *ingest.Publisher) error {
 func (b *broadcast) Run(ctx context.Context) {
 	defer close(b.done)
 	b.log.Info("stream has begun")
+	b.source.begin()
 	err := b.carry(ctx)
 	b.finish(err)
 }

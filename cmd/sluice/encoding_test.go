@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/depay/webm"
+	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -20,13 +22,16 @@ func TestWhereFramesGo(t *testing.T) {
 	writer, err := webm.NewWriter(&file, webm.Options{Audio: &webm.AudioTrack{Channels: 2}})
 	require.NoError(t, err)
 	zero := time.Now()
-	source := &sourceWriter{webm: writer, audio: depay.Opus, zero: zero}
+	source := newSource(nil, slog.New(slog.DiscardHandler))
+	source.writer.recording, source.writer.webm = &packager.Recording{}, writer
+	source.writer.audio, source.writer.zero = depay.Opus, zero
+	source.begin()
 	e := &encoding{audio: depay.Opus, job: job, zero: zero, broadcast: &broadcast{source: source}}
 
 	e.emit(depay.Frame{Codec: depay.Opus, Duration: 960, Data: []byte("received")})
 	e.emit(depay.Frame{Codec: depay.Opus, Duration: 960, PTS: 960, Data: []byte("silence"), Filler: true})
 	e.emit(depay.Frame{Codec: depay.Opus, Duration: 960, PTS: 960, Data: []byte("too late"), Late: true})
-	source.flush()
+	source.Close()
 
 	require.EqualValues(t, 2, job.Stats().Audio.In)
 	require.Contains(t, file.String(), "received")

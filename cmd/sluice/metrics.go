@@ -59,6 +59,8 @@ var (
 	descEncDrops = describe("encoder_dropped_frames_total", "Frames that ffmpeg was too slow for.")
 	descRestarts = describe("encoder_restarts_total", "ffmpeg runs before this one.")
 
+	descUnkept = describe("source_dropped_frames_total", "Frames that the disk was too slow for; the source recording has a hole.")
+
 	descSegments = describe("segments_total", "Segments listed.")
 	descParts    = describe("parts_total", "Fragments seen.")
 	descGaps     = describe("gaps_total", "Segments listed as missing.")
@@ -84,6 +86,7 @@ func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
 		e.depay(st.Depay)
 		e.encoder(st)
 		e.packager(b)
+		e.counter(descUnkept, st.Unkept)
 	}
 	ch <- prometheus.MustNewConstMetric(descSessions, prometheus.GaugeValue, float64(c.service.ingest.Sessions()))
 	for state, n := range states {

@@ -1,113 +1,127 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/depay/webm"
 	"github.com/sluice-live/sluice/packager"
 )
 
-// sourceWriter keeps the frames of a broadcast as they were received, without fillers, in source-1.webm of its recording;
-// a new file begins when the tracks change. A nil sourceWriter keeps nothing.
-// After an error it stops: the broadcast goes on without it.
-type sourceWriter struct {
-	recording *packager.Recording
-	log       *slog.Logger
-	file      io.WriteCloser
-	webm      *webm.Writer
-	video     depay.Codec
-	audio     depay.Codec
-	zero      time.Time // instant of time 0 in the file
-	failed    bool
+// Bounds of what waits for the disk: 50 s of a picture of 2.5 Mbit/s with its sound.
+const (
+	maxSourceBytes  = 16 << 20
+	maxSourceFrames = 4096
+	// sourceWithin is the disk's time to take the rest at the end of a broadcast.
+	sourceWithin = 2 * time.Second
+)
+
+// source takes the frames of a broadcast to its source recording and never waits for the disk. When that is too slow,
+// everything is left out up to the next key frame that finds the queue at most half full. A nil source keeps nothing.
+//
+// One goroutine writes, from begin to Close. All methods are for the broadcast's own goroutine, but for dropped.
+type source struct {
+	writer *sourceWriter
+	log    *slog.Logger
+	frames chan sourceFrame
+	bytes  atomic.Int64 // waiting in frames
+	lost   atomic.Uint64
+	hole   bool // something was left out since the last frame that was taken
+	done   chan struct{}
 }
 
-func newSourceWriter(recording *packager.Recording, log *slog.Logger) *sourceWriter {
-	if recording == nil {
-		return nil
+// sourceFrame is a frame whose PTS counts from zero, with the tracks of its encoding. One without a codec says that none is
+// expected for a while.
+type sourceFrame struct {
+	depay.Frame
+	zero         time.Time
+	video, audio depay.Codec
+	hole         bool // frames before it were left out
+}
+
+// begins tells whether a file, or what follows a hole, may begin with the frame.
+func (f sourceFrame) begins() bool { return f.Key || f.video == 0 }
+
+// newSource makes the source of whatever recording is the broadcast's current one, nil while there is none.
+func newSource(current func() *packager.Recording, log *slog.Logger) *source {
+	return &source{
+		writer: &sourceWriter{current: current, log: log}, log: log,
+		frames: make(chan sourceFrame, maxSourceFrames), done: make(chan struct{}),
 	}
-	return &sourceWriter{recording: recording, log: log}
+}
+
+// begin starts the goroutine that Close waits for.
+func (s *source) begin() {
+	if s != nil {
+		go s.run()
+	}
+}
+
+func (s *source) run() {
+	defer close(s.done)
+	for f := range s.frames {
+		s.bytes.Add(-int64(len(f.Data)))
+		s.writer.take(f)
+	}
+	s.writer.close()
 }
 
 // write adds a frame whose PTS counts from an instant; video and audio are the tracks of its encoding.
-func (s *sourceWriter) write(f depay.Frame, zero time.Time, video, audio depay.Codec) {
-	if s == nil || s.failed {
+func (s *source) write(f depay.Frame, zero time.Time, video, audio depay.Codec) {
+	if s == nil {
 		return
 	}
-	if err := s.tryWrite(f, zero, video, audio); err != nil {
-		s.fail(err)
+	next := sourceFrame{f, zero, video, audio, s.hole}
+	if !s.admits(next) {
+		s.leaveOut()
+		return
 	}
+	s.bytes.Add(int64(len(f.Data)))
+	s.frames <- next // there is room: nobody else sends
+	s.hole = false
 }
 
-func (s *sourceWriter) tryWrite(f depay.Frame, zero time.Time, video, audio depay.Codec) error {
-	if s.webm == nil || s.video != video || s.audio != audio {
-		s.close()
-		if err := s.open(f, zero, video, audio); err != nil {
-			return err
-		}
+func (s *source) admits(f sourceFrame) bool {
+	count, bytes := len(s.frames), s.bytes.Load()+int64(len(f.Data))
+	if s.hole {
+		return f.begins() && count <= maxSourceFrames/2 && bytes <= maxSourceBytes/2
 	}
-	track := webm.Audio
-	if f.Codec == video {
-		track = webm.Video
-	}
-	return s.webm.WriteFrame(track, zero.Sub(s.zero)+f.Time(), f.Key, f.Data)
+	return count < maxSourceFrames && bytes <= maxSourceBytes
 }
 
-// open begins the next file with the first frame of either track. Without a picture yet its size is a guess, which does no
-// harm: every key frame says its own.
-func (s *sourceWriter) open(f depay.Frame, zero time.Time, video, audio depay.Codec) error {
-	var options webm.Options
-	if video != 0 {
-		options.Video = &webm.VideoTrack{Codec: webm.VP8, Width: max(f.Width, 16), Height: max(f.Height, 16)}
+func (s *source) leaveOut() {
+	s.lost.Add(1)
+	if !s.hole {
+		s.log.Warn("the disk is too slow for the source recording, which has a hole; the stream goes on", "waiting", s.bytes.Load())
 	}
-	if audio != 0 {
-		options.Audio = &webm.AudioTrack{Channels: 2}
-	}
-	file, err := s.recording.CreateSource("webm")
-	if err != nil {
-		return fmt.Errorf("create the source recording: %w", err)
-	}
-	s.file, s.zero, s.video, s.audio = file, zero, video, audio
-	s.webm, err = webm.NewWriter(file, options)
-	return err
+	s.hole = true
 }
 
 // flush brings everything to the file, for when no frame is expected for a while.
-func (s *sourceWriter) flush() {
-	if s == nil || s.webm == nil || s.failed {
+func (s *source) flush() {
+	if s != nil && len(s.frames) < maxSourceFrames {
+		s.frames <- sourceFrame{}
+	}
+}
+
+// dropped counts the frames that the disk was too slow for.
+func (s *source) dropped() uint64 {
+	if s == nil {
+		return 0
+	}
+	return s.lost.Load()
+}
+
+// Close finishes the file. A disk that has not taken the rest in time is not waited for any longer.
+func (s *source) Close() {
+	if s == nil {
 		return
 	}
-	if err := s.webm.Flush(); err != nil {
-		s.fail(err)
+	close(s.frames)
+	select {
+	case <-s.done:
+	case <-time.After(sourceWithin):
+		s.log.Error("the disk has not taken the end of the source recording", "waiting", s.bytes.Load())
 	}
-}
-
-func (s *sourceWriter) fail(err error) {
-	s.failed = true
-	s.log.Error("source recording has stopped, the stream goes on", "error", err)
-	s.close()
-}
-
-// Close finishes the file.
-func (s *sourceWriter) Close() {
-	if s != nil {
-		s.close()
-	}
-}
-
-func (s *sourceWriter) close() {
-	if s.webm != nil && !s.failed {
-		if err := s.webm.Close(); err != nil {
-			s.log.Error("source recording could not be finished", "error", err)
-		}
-	}
-	if s.file != nil {
-		if err := s.file.Close(); err != nil {
-			s.log.Error("source recording could not be closed", "error", err)
-		}
-	}
-	s.webm, s.file = nil, nil
 }

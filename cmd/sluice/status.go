@@ -30,6 +30,7 @@ type status struct {
 	Job       transcode.Stats
 	Dropped   uint64 // packets that the pipeline was too slow for
 	Restarts  int    // of ffmpeg
+	Unkept    uint64 // frames that the disk was too slow for
 	At        time.Time
 }
 
@@ -45,7 +46,7 @@ func (b *broadcast) state() string {
 }
 
 func (b *broadcast) publishStatus(state string, cause error) {
-	s := status{State: state, Video: b.video.measure(time.Now()), Restarts: b.restarts, At: time.Now()}
+	s := status{State: state, Video: b.video.measure(time.Now()), Restarts: b.restarts, Unkept: b.source.dropped(), At: time.Now()}
 	if cause != nil {
 		s.Error = cause.Error()
 	}
