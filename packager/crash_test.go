@@ -148,7 +148,7 @@ func TestLogIsCompacted(t *testing.T) {
 	b.run(e, enc, 9)
 	before := b.body("/live/cam/180p.m3u8")
 	tl.log.lines = 1 << 20
-	require.NoError(t, tl.keep(b.clock.Now()))
+	require.NoError(t, tl.keep(b.clock.Now(), false))
 	require.Less(t, tl.log.lines, 240)
 	b.run(e, enc, 1)
 	after := b.body("/live/cam/180p.m3u8")
@@ -165,7 +165,7 @@ func TestTornLogIsWrittenAgain(t *testing.T) {
 	b.run(e, enc, 2)
 	tl.log.sink = halfWriter{tl.log.sink}
 	b.run(e, enc, 2)
-	require.NoError(t, tl.keep(b.clock.Now()))
+	require.NoError(t, tl.keep(b.clock.Now(), false))
 	b.run(e, enc, 1)
 	require.NoError(t, e.End())
 	want := b.body("/live/cam/180p.m3u8")
@@ -189,9 +189,9 @@ func TestNumbersOutliveCompaction(t *testing.T) {
 	require.NoError(t, tl.End())
 	next, err := b.Open("cam")
 	require.NoError(t, err)
-	require.NoError(t, tl.keep(b.clock.Now()), "the old one has nothing to do with the log any more")
+	require.NoError(t, tl.keep(b.clock.Now(), false), "the old one has nothing to do with the log any more")
 	next.log.lines = 1 << 20
-	require.NoError(t, next.keep(b.clock.Now()))
+	require.NoError(t, next.keep(b.clock.Now(), false))
 	b.restart()
 	_, e, enc = b.epoch("cam")
 	b.run(e, enc, 1)

@@ -77,6 +77,9 @@ func writeFile(name string, sync bool, b []byte) error {
 	})
 }
 
+// diskBlock is what every file takes at least, in bytes.
+const diskBlock = 4096
+
 // makeDir makes a directory and proves that files can be made in it.
 func makeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -86,15 +89,19 @@ func makeDir(dir string) error {
 	if err != nil {
 		return fmt.Errorf("write to %s: %w; choose another directory with data, or make it writable", dir, err)
 	}
-	f.Close()
-	return os.Remove(f.Name())
+	defer os.Remove(f.Name())
+	if _, err := f.Write(make([]byte, diskBlock)); err != nil {
+		f.Close()
+		return fmt.Errorf("write to %s: %w", dir, err)
+	}
+	return f.Close()
 }
 
-// syncDir makes renames in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+// syncFile makes a file durable, or the renames in a directory.
+func syncFile(name string) error {
+	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return errors.Join(f.Sync(), f.Close())
 }

@@ -35,18 +35,25 @@ func (r *Recording) remux(ctx context.Context) {
 	if err == nil {
 		err = os.Rename(out, filepath.Join(r.dir, mp4File))
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.info.MP4 = err == nil
 	if err != nil {
 		os.Remove(out)
-		r.info.Error = strings.TrimPrefix(r.info.Error+"; no "+mp4File+": "+err.Error(), "; ")
 		r.p.opts.Logger.Error("video.mp4 could not be made", "recording", r.dir, "error", err)
 	}
-	r.info.Bytes = dirSize(r.dir)
-	if err := r.writeInfo(); err != nil {
+	if err := r.writeFiles([]namedFile{r.remuxed(err)}, true); err != nil {
 		r.p.opts.Logger.Error("recording.json could not be written", "recording", r.dir, "error", err)
 	}
+}
+
+// remuxed is recording.json with the outcome.
+func (r *Recording) remuxed(err error) namedFile {
+	size := dirSize(r.dir)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.info.MP4, r.info.Bytes = err == nil, size
+	if err != nil {
+		r.info.Error = strings.TrimPrefix(r.info.Error+"; no "+mp4File+": "+err.Error(), "; ")
+	}
+	return r.text()
 }
 
 // recoverRecordings finishes what an earlier process left: recordings that a crash has cut, and those without a video.mp4.
@@ -73,12 +80,13 @@ func (p *Packager) isRunning(dir string) bool {
 func (p *Packager) recoverRecording(ctx context.Context, dir string, info RecordingInfo) error {
 	removeTemporary(dir)
 	r := &Recording{p: p, dir: dir, info: info}
-	if info.State == StateRecording {
-		r.adopt(p.Timeline(info.Stream))
-	}
 	if err := r.scan(ctx); err != nil {
 		return err
 	}
+	if info.State == StateRecording {
+		r.adopt(p.Timeline(info.Stream))
+	}
+	r.runs = slices.DeleteFunc(r.runs, func(rn *run) bool { return rn.duration() == 0 })
 	if info.State != StateRecording {
 		r.stopped = true
 		r.remux(ctx)
@@ -86,7 +94,7 @@ func (p *Packager) recoverRecording(ctx context.Context, dir string, info Record
 	}
 	r.info.Duration = r.duration().Seconds()
 	p.opts.Logger.Info("recording has been recovered", "recording", dir, "duration", r.duration())
-	r.finish(StateInterrupted, nil)
+	r.finish(StateInterrupted)
 	return nil
 }
 
@@ -104,15 +112,24 @@ func (r *Recording) adopt(t *Timeline) {
 			if n < 0 || !k.recorded() {
 				continue
 			}
-			for _, s := range t.listed(k) {
-				from := e.out(segmentName(k.ID, s.MSN))
-				to := filepath.Join(r.dir, segmentName(copyName(k.Video, n+1), s.MSN-e.base+1))
-				if err := linkOrCopy(from, to); err != nil && !errors.Is(err, fs.ErrExist) {
-					r.p.opts.Logger.Warn("recording lacks a segment", "recording", r.dir, "error", err)
-				}
+			if err := r.adoptTrack(r.runs[n], k); err != nil {
+				r.p.opts.Logger.Warn("recording lacks a segment", "recording", r.dir, "error", err)
 			}
 		}
 	}
+}
+
+// adoptTrack takes what follows on the last segment that is recorded.
+func (r *Recording) adoptTrack(rn *run, k *track) error {
+	for _, s := range k.epoch.timeline.listed(k) {
+		if c := *rn.place(k.Video); c != nil && len(c.segments) > 0 && s.Start <= c.segments[len(c.segments)-1].start {
+			continue
+		}
+		if err := r.keep(rn, k, s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // scan finds the recorded segments and reads their times from their boxes.
@@ -132,7 +149,6 @@ func (r *Recording) scan(ctx context.Context) error {
 			}
 		}
 	}
-	r.runs = slices.DeleteFunc(r.runs, func(rn *run) bool { return rn.duration() == 0 })
 	return nil
 }
 

@@ -43,6 +43,15 @@ type RenditionInfo struct {
 
 // Info tells the Timeline's state.
 func (t *Timeline) Info() Info {
+	i, rec := t.info()
+	if rec != nil { // its lock may wait for the disk
+		r := rec.Info()
+		i.Recording = &r
+	}
+	return i
+}
+
+func (t *Timeline) info() (Info, *Recording) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	i := Info{
@@ -60,11 +69,7 @@ func (t *Timeline) Info() Info {
 		}
 		i.Epochs = t.epochs[n-1].disc + 1
 	}
-	if t.rec != nil {
-		r := t.rec.Info()
-		i.Recording = &r
-	}
-	return i
+	return i, t.rec
 }
 
 func (t *Timeline) state() string {

@@ -103,11 +103,11 @@ func TestWindowAndDeletion(t *testing.T) {
 	}
 	left := b.clock.Now().Add(-10 * time.Second) // listed until the seventh segment came
 	for b.clock.Now().Before(left.Add(b.Packager.opts.grace() + 2*time.Second)) {
-		require.NoError(t, tl.keep(b.clock.Now()))
+		require.NoError(t, tl.keep(b.clock.Now(), false))
 		require.Equal(t, http.StatusOK, b.get(first).Code)
 		b.clock.Advance(time.Second)
 	}
-	require.NoError(t, tl.keep(b.clock.Now()))
+	require.NoError(t, tl.keep(b.clock.Now(), false))
 	require.Equal(t, http.StatusNotFound, b.get(first).Code)
 }
 

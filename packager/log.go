@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -138,6 +139,16 @@ func (l *logFile) pending() func() error {
 	}
 	l.dirty = false
 	return l.file.Sync
+}
+
+// lost tells whether the file has been deleted, or replaced by somebody else.
+func (l *logFile) lost() bool {
+	there, err := os.Stat(l.file.Name())
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	own, err := l.file.Stat()
+	return err == nil && !os.SameFile(own, there)
 }
 
 func (l *logFile) close() error { return errors.Join(l.sync(), l.file.Close()) }

@@ -34,6 +34,8 @@ type Packager struct {
 	manifestCC []string    // Cache-Control of playlists and MPDs
 	blockedCC  []string    // of playlists that contain what was asked for
 	blind      atomic.Bool // there are no file events
+	disk       atomic.Pointer[Disk]
+	look       func() Disk // lookAtDisk
 
 	// Locks are taken in this order: opening, a Timeline's, a Recording's, mu.
 	opening    sync.Mutex // Open, and the end of a stream's name
@@ -59,6 +61,8 @@ func New(opts Options) (*Packager, error) {
 		epochs:     make(map[string]*Epoch),
 		recordings: make(map[string]*Recording),
 	}
+	p.look = p.lookAtDisk
+	p.disk.Store(&Disk{})
 	p.packers.New = func() any { return gzip.NewWriter(nil) }
 	for _, dir := range []*string{&p.opts.LiveDir, &p.opts.RecordingsDir} {
 		if *dir == "" {

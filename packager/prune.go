@@ -2,10 +2,8 @@ package packager
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 )
 
 // kept is a recording that may be deleted.
@@ -26,12 +24,7 @@ func (p *Packager) retain() {
 	oldest, total = p.dropWhile(oldest, total, "more bytes than allowed", func(_ kept, total int64) bool {
 		return p.opts.MaxBytes > 0 && total > p.opts.MaxBytes
 	})
-	p.dropWhile(oldest, total, "disk is filling up", func(kept, int64) bool { return p.low() != nil })
-	if err := p.low(); err != nil {
-		for _, r := range p.running() {
-			r.finish(StateFailed, err)
-		}
-	}
+	p.dropWhile(oldest, total, "disk is filling up", func(kept, int64) bool { return p.opts.MinFree > 0 && p.low(1) != nil })
 }
 
 // finished lists the recordings that have ended, oldest first, and the bytes of all recordings.
@@ -70,16 +63,4 @@ func removeRecording(dir string) error {
 	err := errors.Join(os.Remove(filepath.Join(dir, recordingFile)), os.RemoveAll(dir))
 	os.Remove(filepath.Dir(dir)) // the stream's directory, if this was its last
 	return err
-}
-
-// low says that the disk has less free space than it should; nil when it has enough, or when nobody can tell.
-func (p *Packager) low() error {
-	var fs syscall.Statfs_t
-	if p.opts.MinFree == 0 || syscall.Statfs(p.opts.RecordingsDir, &fs) != nil {
-		return nil
-	}
-	if free := int64(fs.Bavail) * int64(fs.Bsize); free < p.opts.MinFree {
-		return fmt.Errorf("disk has %d bytes free, and %d are to stay free", free, p.opts.MinFree)
-	}
-	return nil
 }

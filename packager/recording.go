@@ -65,20 +65,27 @@ type Recording struct {
 	p   *Packager
 	dir string
 
-	mu      sync.Mutex
+	mu      sync.Mutex // held for no fsync: live streams need it
 	info    RecordingInfo
 	epoch   *Epoch // of the last run
 	runs    []*run
 	stopped bool // nothing more is taken
-	settled bool // and that is on the disk
 	stale   bool // playlists do not list everything
+	unsafe  bool // recording.json has been replaced without fsync
 	flushed time.Time
+
+	writing sync.Mutex // of playlists and of the end; taken before mu
+	settled bool       // the end is on the disk
+	told    bool       // that it could not be
 }
 
 // newRecording makes the directory of a broadcast that begins now; nil when recording is off.
 func (p *Packager) newRecording(stream string) (*Recording, error) {
 	if !p.opts.Record {
 		return nil, nil
+	}
+	if err := p.low(1); err != nil {
+		return nil, err
 	}
 	now := p.opts.Wall().UTC()
 	r := &Recording{p: p, info: RecordingInfo{Stream: stream, State: StateRecording, Started: now.Truncate(time.Millisecond), Sources: []string{}}}
@@ -100,7 +107,7 @@ func (p *Packager) newRecording(stream string) (*Recording, error) {
 	p.mu.Lock()
 	p.recordings[r.dir] = r // before recording.json is there, which a recovery would take for one that was cut
 	p.mu.Unlock()
-	if err := r.writeInfo(); err != nil {
+	if err := r.writeFiles([]namedFile{r.text()}, true); err != nil {
 		p.forgetRecording(r)
 		return nil, errors.Join(err, os.RemoveAll(r.dir))
 	}
@@ -115,13 +122,19 @@ func recordingName(start time.Time, n int) string {
 	return name
 }
 
-// writeInfo replaces recording.json; it is on the disk then.
-func (r *Recording) writeInfo() error {
+// text is recording.json.
+func (r *Recording) text() namedFile {
 	b, err := json.MarshalIndent(r.info, "", "  ")
 	if err != nil {
-		return err
+		panic(err) // a RecordingInfo can be written
 	}
-	return writeFile(filepath.Join(r.dir, recordingFile), true, append(b, '\n'))
+	return namedFile{recordingFile, append(b, '\n')}
+}
+
+// rewrite replaces recording.json while the recording runs; the next flush makes that durable.
+func (r *Recording) rewrite() error {
+	r.unsafe = true
+	return r.writeFiles([]namedFile{r.text()}, false)
 }
 
 // Dir is where the recording is kept.
@@ -143,7 +156,7 @@ func (r *Recording) add(k *track, s Segment) {
 	err := r.take(k, s)
 	r.mu.Unlock()
 	if err != nil {
-		r.finish(StateFailed, fmt.Errorf("record segment: %w", err))
+		r.fail(fmt.Errorf("record segment: %w", err))
 	}
 }
 
@@ -164,23 +177,30 @@ func (r *Recording) take(k *track, s Segment) error {
 	if r.epoch != s.epoch {
 		r.epoch = s.epoch
 		r.begin(s.epoch.zero)
-		if err := r.writeInfo(); err != nil {
+		if err := r.rewrite(); err != nil {
 			return err
 		}
 	}
-	rn := r.runs[len(r.runs)-1]
+	if err := r.keep(r.runs[len(r.runs)-1], k, s); err != nil {
+		return err
+	}
+	r.info.Bytes += s.Size
+	r.info.Duration = r.duration().Seconds()
+	r.stale = true
+	return nil
+}
+
+// keep puts a segment into the run. Numbers have no holes, where the live stream may have: the MPD counts.
+func (r *Recording) keep(rn *run, k *track, s Segment) error {
 	c, err := r.copyOf(rn, k)
 	if err != nil {
 		return err
 	}
-	number := s.MSN - s.epoch.base + 1
+	number := int64(len(c.segments)) + 1
 	if err := linkOrCopy(s.epoch.out(segmentName(k.ID, s.MSN)), filepath.Join(r.dir, segmentName(c.id, number))); err != nil {
 		return err
 	}
 	c.segments = append(c.segments, taken{number, s.Start, s.Duration, s.Size})
-	r.info.Bytes += s.Size
-	r.info.Duration = r.duration().Seconds()
-	r.stale = true
 	return nil
 }
 
@@ -221,59 +241,117 @@ func (r *Recording) describe(c *copied) {
 // flush brings the playlists up to date. It waits longer the longer the recording is, so that writing them costs the same for ever:
 // a crash leaves at most a five hundredth of it unlisted, and the next start lists that too.
 //
-// A recording that has stopped is tried to be finished again: the disk was full.
+// It also writes the end of a recording that has stopped, as often as it takes: the disk may be full.
 func (r *Recording) flush() {
-	r.mu.Lock()
-	if r.stopped && !r.settled {
-		r.settle() // finish has said what is wrong
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	if r.over() {
+		r.settle()
+		return
 	}
-	now := r.p.opts.Wall()
-	due := r.stale && !r.stopped && now.Sub(r.flushed) >= r.duration()/500
-	var err error
-	if due {
-		r.flushed = now
-		err = r.writePlaylists(false)
+	files, unsafe := r.outdated()
+	err := r.writeFiles(files, false)
+	if unsafe {
+		err = errors.Join(err, syncFile(filepath.Join(r.dir, recordingFile)))
 	}
-	r.mu.Unlock()
 	if err != nil {
-		r.finish(StateFailed, fmt.Errorf("write playlists: %w", err))
+		r.fail(fmt.Errorf("write playlists: %w", err))
 	}
 }
 
-// finish ends the recording for good; the first end counts. video.mp4 follows in the background.
-func (r *Recording) finish(state string, cause error) {
+// over tells whether nothing more is taken.
+func (r *Recording) over() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stopped
+}
+
+// outdated gives the playlists when it is time to write them, and tells whether recording.json has to be made durable.
+func (r *Recording) outdated() (files []namedFile, unsafe bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	unsafe, r.unsafe = r.unsafe, false
+	now := r.p.opts.Wall()
+	if !r.stale || now.Sub(r.flushed) < r.duration()/500 {
+		return nil, unsafe
+	}
+	r.flushed = now
+	return r.playlists(false), unsafe
+}
+
+// fail stops the recording because of the disk. It is marked on the disk a second later, or as soon as that is possible; the live
+// stream does not wait for it.
+func (r *Recording) fail(cause error) {
+	if r.stop(StateFailed, cause) {
+		r.p.opts.Logger.Error("recording has stopped; the live stream goes on", "recording", r.dir, "error", cause)
+	}
+}
+
+// finish ends the recording for good. video.mp4 follows in the background.
+func (r *Recording) finish(state string) {
+	if r.stop(state, nil) {
+		r.writing.Lock()
+		defer r.writing.Unlock()
+		r.settle()
+	}
+}
+
+// stop takes nothing more; the first end counts.
+func (r *Recording) stop(state string, cause error) (first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stopped {
-		return
+		return false
 	}
 	r.stopped = true
-	if len(r.runs) == 0 && len(r.info.Sources) == 0 {
-		r.settled = true
-		r.p.forgetRecording(r)
-		os.RemoveAll(r.dir) // nothing came
-		return
-	}
 	r.info.State, r.info.Ended = state, r.p.opts.Wall().UTC().Truncate(time.Millisecond)
 	if cause != nil {
 		r.info.Error = cause.Error()
-		r.p.opts.Logger.Error("recording has stopped; the live stream goes on", "recording", r.dir, "error", cause)
 	}
-	if err := r.settle(); err != nil {
+	return true
+}
+
+// settle writes the end of a recording that has stopped, and lets go of it once that is on the disk, or once nothing of it is left
+// there. The caller holds writing.
+func (r *Recording) settle() {
+	if r.settled {
+		return
+	}
+	empty, err := r.writeEnd()
+	if _, gone := os.Stat(r.dir); empty || errors.Is(gone, fs.ErrNotExist) {
+		r.settled = true
+		r.p.forgetRecording(r)
+		os.RemoveAll(r.dir)
+		return
+	}
+	if err == nil {
+		r.settled = true
+		r.p.forgetRecording(r)
+		r.p.jobs.add(r.remux)
+		return
+	}
+	if !r.told {
+		r.told = true
 		r.p.opts.Logger.Error("recording could not be finished; that is tried again every second", "recording", r.dir, "error", err)
 	}
 }
 
-// settle writes the end of a recording that has stopped, and lets go of it once that is on the disk.
-func (r *Recording) settle() error {
-	err := r.writePlaylists(true)
-	r.info.Bytes = dirSize(r.dir)
-	if err = errors.Join(err, r.writeInfo(), syncDir(r.dir)); err == nil {
-		r.settled = true
-		r.p.forgetRecording(r)
-		r.p.jobs.add(r.remux)
+// writeEnd writes the final playlists and recording.json; empty tells that nothing was recorded.
+func (r *Recording) writeEnd() (empty bool, err error) {
+	r.mu.Lock()
+	empty = len(r.runs) == 0 && len(r.info.Sources) == 0
+	files := r.playlists(true)
+	r.mu.Unlock()
+	if empty {
+		return true, nil
 	}
-	return err
+	err = r.writeFiles(files, true)
+	size := dirSize(r.dir)
+	r.mu.Lock()
+	r.info.Bytes = size
+	text := r.text()
+	r.mu.Unlock()
+	return false, errors.Join(err, r.writeFiles([]namedFile{text}, true), syncFile(r.dir))
 }
 
 func (p *Packager) forgetRecording(r *Recording) {

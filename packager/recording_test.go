@@ -264,11 +264,12 @@ func TestRetention(t *testing.T) {
 				record(b)
 			}
 			newest := b.Recordings()[0]
-			test.edit(&b.Packager.opts, newest.Bytes)
 			tl, e, enc := b.epoch("live")
 			b.run(e, enc, 1)
+			test.edit(&b.Packager.opts, newest.Bytes)
 			b.Packager.opts.MaxBytes += b.running()[0].Info().Bytes * int64(min(1, b.Packager.opts.MaxBytes))
 			b.retain()
+			b.spare()
 			require.Len(t, b.Recordings(), test.left+1)
 			wantState := StateRecording
 			if test.name == "free space" {

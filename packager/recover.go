@@ -109,7 +109,7 @@ func (t *Timeline) sweep(now time.Time) {
 	}
 	for _, entry := range entries {
 		if entry.IsDir() && !known[entry.Name()] {
-			t.doomed = append(t.doomed, doomed{filepath.Join(t.dir, entry.Name()), now.Add(t.p.opts.grace())})
+			t.doomed = append(t.doomed, doomed{path: filepath.Join(t.dir, entry.Name()), at: now.Add(t.p.opts.grace())})
 		}
 	}
 }
@@ -261,7 +261,7 @@ func (t *Timeline) successor() *Timeline {
 	next.log, next.doomed = t.log, t.doomed
 	t.log, t.doomed = nil, nil
 	for _, e := range t.epochs {
-		next.doomed = append(next.doomed, doomed{e.dir, t.gone})
+		next.doomed = append(next.doomed, doomed{path: e.dir, at: t.gone})
 	}
 	next.write(next.openRecord())
 	return next

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 )
 
@@ -18,14 +17,28 @@ const (
 // doomed is a file or directory that goes at a certain time.
 type doomed struct {
 	path string
+	twin string // ffmpeg's name of the same bytes, empty when there is none; ffmpeg itself deletes it in time
 	at   time.Time
 }
 
 // condemn lets a segment that has left the playlists go once nobody can ask for it any more.
 func (t *Timeline) condemn(id string, s Segment, now time.Time) {
 	if !s.Gap {
-		t.doomed = append(t.doomed, doomed{s.epoch.out(segmentName(id, s.MSN)), now.Add(t.p.opts.grace() + s.duration())})
+		t.doomed = append(t.doomed, doomed{
+			path: s.epoch.out(segmentName(id, s.MSN)), twin: s.epoch.twin(id, s.MSN),
+			at: now.Add(t.p.opts.grace() + s.duration()),
+		})
 	}
+}
+
+// twin is ffmpeg's own name of a segment.
+func (e *Epoch) twin(id string, msn int64) string {
+	for _, k := range e.tracks {
+		if k.ID == id {
+			return filepath.Join(e.dir, encoderSegment(k.Rep, msn-e.base+1))
+		}
+	}
+	return ""
 }
 
 // runKeeper deletes what is due, syncs the logs and writes the running recordings' playlists, once a second until ctx ends.
@@ -51,23 +64,30 @@ func (p *Packager) runKeeper(ctx context.Context) error {
 
 // keep does the housekeeping of one second.
 func (p *Packager) keep() {
-	now := p.opts.Wall()
-	for _, t := range p.all() {
-		if err := t.keep(now); err != nil {
+	now, streams := p.opts.Wall(), p.all()
+	var disk Disk
+	if len(streams) > 0 {
+		disk = p.examine()
+	}
+	p.spare()
+	for _, t := range streams {
+		if err := t.keep(now, disk.Free < reserve); err != nil && disk.Fault == "" {
 			p.opts.Logger.Error("old segments could not be tidied away", "stream", t.stream, "error", err)
 		}
 		p.dropIfGone(t, now)
+		p.recordOn(t, now)
 	}
 	for _, r := range p.running() {
 		r.flush()
 	}
 }
 
-// keep does the Timeline's share: it ends a stream whose publisher did not come back after a crash, deletes and syncs.
-func (t *Timeline) keep(now time.Time) error {
+// keep does the Timeline's share: it ends a stream whose publisher did not come back after a crash, deletes and syncs. In need of
+// space everything that has left the playlists goes.
+func (t *Timeline) keep(now time.Time, need bool) error {
 	t.mu.Lock()
 	late := !t.ended && !t.deadline.IsZero() && now.After(t.deadline)
-	err := errors.Join(t.reap(now), t.compact())
+	err := errors.Join(t.reap(now, need), t.compact())
 	sync := t.log.pending()
 	t.mu.Unlock()
 	err = errors.Join(err, sync()) // the disk may be slow: nobody waits for it
@@ -90,16 +110,28 @@ func (t *Timeline) endUnclaimed() error {
 	return t.End()
 }
 
-// reap deletes what is due.
-func (t *Timeline) reap(now time.Time) error {
+// reapAgain is how long after a failure something is tried to be deleted again.
+const reapAgain = 30 * time.Second
+
+// reap deletes what is due; in need of space, all that can go, with ffmpeg's names of the same bytes.
+func (t *Timeline) reap(now time.Time, need bool) error {
 	var faults []error
-	t.doomed = slices.DeleteFunc(t.doomed, func(d doomed) bool {
-		if now.Before(d.at) {
-			return false
+	left := t.doomed[:0]
+	for _, d := range t.doomed {
+		if now.Before(d.at) && !need {
+			left = append(left, d)
+			continue
 		}
-		faults = append(faults, os.RemoveAll(d.path))
-		return true
-	})
+		if need && d.twin != "" {
+			os.Remove(d.twin) // an error says that ffmpeg has done it
+		}
+		if err := os.RemoveAll(d.path); err != nil {
+			faults = append(faults, err)
+			d.at = now.Add(reapAgain)
+			left = append(left, d)
+		}
+	}
+	t.doomed = left
 	return errors.Join(faults...)
 }
 
@@ -129,7 +161,8 @@ func (p *Packager) dropIfGone(t *Timeline, now time.Time) {
 // compactSlack is how many lines more than needed timeline.log may have.
 const compactSlack = 16384
 
-// compact rewrites timeline.log once most of it is about segments that have left, or when it lacks what could not be written.
+// compact rewrites timeline.log once most of it is about segments that have left, when it lacks what could not be written, or when
+// somebody has deleted it.
 func (t *Timeline) compact() error {
 	records := 2
 	for _, l := range t.listings {
@@ -137,7 +170,7 @@ func (t *Timeline) compact() error {
 			records += 1 + len(s.Parts)
 		}
 	}
-	if t.log == nil || !t.log.torn && t.log.lines < 2*records+compactSlack {
+	if t.log == nil || !t.log.torn && !t.log.lost() && t.log.lines < 2*records+compactSlack {
 		return nil
 	}
 	return t.log.replace(t.records())
@@ -190,6 +223,9 @@ func (l *listing) records(e *Epoch, all []record) []record {
 // replace puts other records in the place of all that were written; a crash leaves either.
 func (l *logFile) replace(records []record) error {
 	name := l.file.Name()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
 	err := writeAtomic(name, true, func(w io.Writer) error {
 		next := logFile{sink: w}
 		for _, r := range records {
@@ -209,5 +245,5 @@ func (l *logFile) replace(records []record) error {
 	l.file.Close()
 	next.lines = len(records)
 	*l = *next
-	return syncDir(filepath.Dir(name))
+	return syncFile(filepath.Dir(name))
 }

@@ -44,15 +44,30 @@ func (rn *run) place(video bool) **copied {
 	return &rn.audio
 }
 
-func (c *copied) duration() time.Duration {
-	if c == nil || len(c.segments) == 0 {
-		return 0
-	}
+func (c *copied) end() time.Duration {
 	last := c.segments[len(c.segments)-1]
 	return ticks(last.start+last.duration, c.rung.init.Timescale)
 }
 
-func (rn *run) duration() time.Duration { return max(rn.video.duration(), rn.audio.duration()) }
+// bounds are where the run begins and ends, from zero. A recording that follows on a failed one begins in mid-run.
+func (rn *run) bounds() (begin, end time.Duration) {
+	for _, c := range [...]*copied{rn.video, rn.audio} {
+		if c == nil || len(c.segments) == 0 {
+			continue
+		}
+		first := ticks(c.segments[0].start, c.rung.init.Timescale)
+		if end == 0 || first < begin {
+			begin = first
+		}
+		end = max(end, c.end())
+	}
+	return begin, end
+}
+
+func (rn *run) duration() time.Duration {
+	begin, end := rn.bounds()
+	return end - begin
+}
 
 func (r *Recording) duration() (sum time.Duration) {
 	for _, rn := range r.runs {
@@ -61,10 +76,24 @@ func (r *Recording) duration() (sum time.Duration) {
 	return sum
 }
 
-// writePlaylists replaces the playlists and the MPD; final ones never change again.
-func (r *Recording) writePlaylists(final bool) error {
+// namedFile is a file to be written.
+type namedFile struct {
+	name  string
+	bytes []byte
+}
+
+func (r *Recording) writeFiles(files []namedFile, sync bool) error {
+	for _, f := range files {
+		if err := writeFile(filepath.Join(r.dir, f.name), sync, f.bytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// playlists are the playlists and the MPD as of now; final ones never change again.
+func (r *Recording) playlists(final bool) (files []namedFile) {
 	r.stale = false
-	write := func(name string, b []byte) error { return writeFile(filepath.Join(r.dir, name), final, b) }
 	var rungs []rung
 	for _, video := range [...]bool{true, false} {
 		playlist, last := r.playlist(video, final)
@@ -75,18 +104,13 @@ func (r *Recording) writePlaylists(final bool) error {
 		rg.ID = kindName(video)
 		rg.playlist = rg.ID + ".m3u8"
 		rungs = append(rungs, rg)
-		if err := write(rg.playlist, playlist.Append(nil)); err != nil {
-			return err
-		}
+		files = append(files, namedFile{rg.playlist, playlist.Append(nil)})
 	}
 	if len(rungs) == 0 {
 		return nil
 	}
 	list, mpd := multivariantPlaylist(rungs), r.mpd()
-	if err := write(multivariant, list.Append(nil)); err != nil {
-		return err
-	}
-	return write(manifest, mpd.Append(nil))
+	return append(files, namedFile{multivariant, list.Append(nil)}, namedFile{manifest, mpd.Append(nil)})
 }
 
 // playlist lists the recorded pictures or sound of all runs; the last copy is nil when there is none.
@@ -145,12 +169,16 @@ func (rn *run) adaptationSets() []dash.AdaptationSet {
 			rungs, copies[c.id] = append(rungs, rg), c
 		}
 	}
-	return adaptationSets(rungs, func(rg rung) dash.SegmentTemplate { return copies[rg.ID].template() })
+	begin, _ := rn.bounds()
+	return adaptationSets(rungs, func(rg rung) dash.SegmentTemplate { return copies[rg.ID].template(begin) })
 }
 
-func (c *copied) template() dash.SegmentTemplate {
+func (c *copied) template(begin time.Duration) dash.SegmentTemplate {
 	t := dash.SegmentTemplate{
-		Timescale:   c.rung.init.Timescale,
+		Timescale: c.rung.init.Timescale,
+
+		PresentationTimeOffset: inTicks(begin, uint64(c.rung.init.Timescale)),
+
 		StartNumber: uint64(c.segments[0].number),
 		Media:       "$RepresentationID$-$Number$.m4s", Initialization: "$RepresentationID$-init.mp4",
 	}

@@ -28,7 +28,7 @@ func (r *Recording) CreateSource(ext string) (io.WriteCloser, error) {
 		return nil, fmt.Errorf("create source: %w", err)
 	}
 	r.info.Sources = append(r.info.Sources[:len(r.info.Sources):len(r.info.Sources)], name)
-	if err := r.writeInfo(); err != nil {
+	if err := r.rewrite(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return &sourceFile{recording: r, file: f}, nil
@@ -51,7 +51,7 @@ func (s *sourceFile) Write(b []byte) (int, error) {
 	}
 	n, err := s.file.Write(b)
 	if err != nil {
-		r.finish(StateFailed, fmt.Errorf("write source: %w", err))
+		r.fail(fmt.Errorf("write source: %w", err))
 	}
 	return n, err
 }

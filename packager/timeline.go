@@ -22,7 +22,8 @@ type Timeline struct {
 
 	mu         sync.Mutex
 	log        *logFile
-	rec        *Recording
+	rec        *Recording // the current one; nil when there is none
+	recordAt   time.Time  // when the next one is tried; zero while nothing is missing
 	started    time.Time
 	ast        time.Time     // availabilityStartTime: zero of the first epoch, never moved
 	end        time.Duration // where the last ended epoch ended, from ast
@@ -81,8 +82,8 @@ func (t *Timeline) addEpoch(opts EpochOptions) (*Epoch, error) {
 	if n := len(t.epochs); n > 0 && !t.epochs[n-1].ended {
 		return nil, ErrLive
 	}
-	name := t.nextName
-	if t.nextName = ""; name == "" {
+	name := t.nextName // announced already: it stays so if this fails
+	if name == "" {
 		name = newEpochName()
 	}
 	e := t.newEpoch(name, opts.Renditions)
@@ -93,6 +94,7 @@ func (t *Timeline) addEpoch(opts EpochOptions) (*Epoch, error) {
 	if err := os.MkdirAll(e.out(""), 0o755); err != nil {
 		return nil, err
 	}
+	t.nextName = ""
 	t.epochs = append(t.epochs, e)
 	t.write(epochRecord(e))
 	t.touch()
@@ -146,7 +148,7 @@ func (t *Timeline) End() error {
 	}
 	t.finish(t.p.opts.Wall())
 	if t.rec != nil {
-		t.rec.finish(StateFinished, nil)
+		t.rec.finish(StateFinished)
 	}
 	t.log.sync()
 	t.p.opts.Logger.Info("stream has ended", "stream", t.stream, "segments", t.stats.segments, "gaps", t.stats.gaps)
@@ -174,7 +176,8 @@ func (t *Timeline) edge() time.Time {
 	return t.ast.Add(t.end)
 }
 
-// Recording is where this broadcast is kept; nil when recording is off or could not begin.
+// Recording is where this broadcast is kept now; nil when recording is off or could not begin. Another one follows on one that has
+// failed.
 func (t *Timeline) Recording() *Recording {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -250,7 +253,7 @@ func (e *Epoch) has(id string) bool {
 func (t *Timeline) dropEpochs(now time.Time) {
 	oldest := t.reference().segments[0].epoch
 	for len(t.epochs) > 1 && t.epochs[0] != oldest {
-		t.doomed = append(t.doomed, doomed{t.epochs[0].dir, now.Add(t.p.opts.grace() + t.p.opts.Segment)})
+		t.doomed = append(t.doomed, doomed{path: t.epochs[0].dir, at: now.Add(t.p.opts.grace() + t.p.opts.Segment)})
 		t.epochs = t.epochs[1:]
 		t.mpdStale = true
 	}
@@ -259,12 +262,13 @@ func (t *Timeline) dropEpochs(now time.Time) {
 // forget drops an epoch that never listed anything.
 func (t *Timeline) forget(e *Epoch) {
 	t.epochs = slices.DeleteFunc(t.epochs, func(o *Epoch) bool { return o == e })
-	t.doomed = append(t.doomed, doomed{e.dir, t.p.opts.Wall()})
+	t.doomed = append(t.doomed, doomed{path: e.dir, at: t.p.opts.Wall()})
 }
 
 // write records a change in timeline.log, before it is listed. A live stream does not end because its log cannot be written.
 func (t *Timeline) write(records ...record) {
-	if err := t.log.append(records...); err != nil {
+	known := t.log != nil && t.log.torn
+	if err := t.log.append(records...); err != nil && !known {
 		t.p.opts.Logger.Error("timeline.log could not be written; a restart will not know this", "stream", t.stream, "error", err)
 	}
 }

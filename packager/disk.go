@@ -1,0 +1,119 @@
+package packager
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+)
+
+const (
+	// reserve in bytes is what recordings leave to the live streams, and what those do not go below while they have something that
+	// can go early.
+	reserve = 16 << 20
+	// recordAgain is how long after a recording has failed the next one is tried.
+	recordAgain = 10 * time.Second
+)
+
+// Disk is the state of the disk under the live streams.
+type Disk struct {
+	Free  int64  // bytes
+	Fault string // why live streams cannot be written; empty when they can
+}
+
+// Disk is the state as of the last second; it is not looked at while there are no streams.
+func (p *Packager) Disk() Disk { return *p.disk.Load() }
+
+// examine renews the state, makes the directory again if it was deleted, and says what has changed.
+func (p *Packager) examine() Disk {
+	now := p.look()
+	switch before := p.disk.Swap(&now); {
+	case now.Fault == before.Fault:
+	case now.Fault == "":
+		p.opts.Logger.Info("disk can be written again", "free", now.Free)
+	case before.Fault == "":
+		p.opts.Logger.Error("live streams cannot be written; they go on once the disk can be", "error", now.Fault, "free", now.Free)
+	}
+	return now
+}
+
+// lookAtDisk tries what ffmpeg needs.
+func (p *Packager) lookAtDisk() (d Disk) {
+	if err := makeDir(p.opts.LiveDir); err != nil {
+		d.Fault = err.Error()
+	}
+	d.Free = max(0, freeSpace(p.opts.LiveDir))
+	return d
+}
+
+// freeSpace of the directory's disk in bytes; -1 when nobody can tell.
+func freeSpace(dir string) int64 {
+	var fs syscall.Statfs_t
+	if syscall.Statfs(dir, &fs) != nil {
+		return -1
+	}
+	return int64(fs.Bavail) * fs.Bsize
+}
+
+// low says that the disk of the recordings has less free space than so many times what is to stay free; nil when it has enough, or
+// when nobody can tell.
+func (p *Packager) low(times float64) error {
+	least := float64(max(p.opts.MinFree, reserve))
+	if free := freeSpace(p.opts.RecordingsDir); free >= 0 && float64(free) < times*least {
+		return fmt.Errorf("disk has %d bytes free, and %.0f are to stay free", free, least)
+	}
+	return nil
+}
+
+// spare keeps recordings from filling the disk up: the oldest go, as Options.MinFree says, and when that does not help the running
+// ones stop.
+func (p *Packager) spare() {
+	running := p.running()
+	if len(running) == 0 || p.low(1) == nil {
+		return
+	}
+	p.retain()
+	if err := p.low(1); err != nil {
+		for _, r := range running {
+			r.fail(err)
+		}
+	}
+}
+
+// recordOn begins another recording of a live stream whose recording has failed or could not begin, once that was a while ago and
+// the disk has some room to spare.
+func (p *Packager) recordOn(t *Timeline, now time.Time) {
+	if !p.opts.Record {
+		return
+	}
+	p.opening.Lock() // Open sets the recording too
+	defer p.opening.Unlock()
+	if !t.lacksRecording(now) || p.low(1.25) != nil {
+		return
+	}
+	rec, err := p.newRecording(t.stream)
+	if err != nil {
+		return // Open, or the failure of the one before, has told
+	}
+	t.mu.Lock()
+	t.rec = rec
+	t.mu.Unlock()
+	p.opts.Logger.Info("recording again", "stream", t.stream, "recording", rec.dir)
+}
+
+// lacksRecording tells whether a recording is missing, and for long enough.
+func (t *Timeline) lacksRecording(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended || !t.deadline.IsZero() || t.rec != nil && !t.rec.over() {
+		t.recordAt = time.Time{}
+		return false
+	}
+	if t.recordAt.IsZero() {
+		t.recordAt = now.Add(recordAgain)
+	}
+	if now.Before(t.recordAt) {
+		return false
+	}
+	t.recordAt = time.Time{}
+	return true
+}
