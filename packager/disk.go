@@ -1,7 +1,9 @@
 package packager
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 	"time"
 )
@@ -17,7 +19,8 @@ const (
 // Disk is the state of the disk under the live streams.
 type Disk struct {
 	Free  int64  // bytes
-	Fault string // why live streams cannot be written; empty when they can
+	Fault string // why live streams cannot be written, for everybody to read; empty when they can
+	cause error
 }
 
 // Disk is the state as of the last second; it is not looked at while there are no streams.
@@ -31,27 +34,40 @@ func (p *Packager) examine() Disk {
 	case now.Fault == "":
 		p.opts.Logger.Info("disk can be written again", "free", now.Free)
 	case before.Fault == "":
-		p.opts.Logger.Error("live streams cannot be written; they go on once the disk can be", "error", now.Fault, "free", now.Free)
+		p.opts.Logger.Error("live streams cannot be written; they go on once that is mended", "error", now.cause, "free", now.Free)
 	}
 	return now
 }
 
 // lookAtDisk tries what ffmpeg needs.
 func (p *Packager) lookAtDisk() (d Disk) {
-	if err := makeDir(p.opts.LiveDir); err != nil {
-		d.Fault = err.Error()
+	if d.cause = makeDir(p.opts.LiveDir); d.cause != nil {
+		d.Fault = faultOf(d.cause)
 	}
 	d.Free = max(0, freeSpace(p.opts.LiveDir))
 	return d
 }
 
+// faultOf tells an error without the machine's paths.
+func faultOf(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "the disk is full"
+	case errors.Is(err, syscall.EROFS):
+		return "the disk is read-only"
+	case errors.Is(err, fs.ErrPermission):
+		return "the data directory may not be written"
+	}
+	return "the data directory cannot be written"
+}
+
 // freeSpace of the directory's disk in bytes; -1 when nobody can tell.
 func freeSpace(dir string) int64 {
-	var fs syscall.Statfs_t
-	if syscall.Statfs(dir, &fs) != nil {
+	var stat syscall.Statfs_t
+	if syscall.Statfs(dir, &stat) != nil {
 		return -1
 	}
-	return int64(fs.Bavail) * fs.Bsize
+	return int64(stat.Bavail) * stat.Bsize
 }
 
 // low says that the disk of the recordings has less free space than so many times what is to stay free; nil when it has enough, or

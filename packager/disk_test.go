@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,11 +27,20 @@ func TestDiskState(t *testing.T) {
 	require.NoError(t, os.RemoveAll(live))
 	require.NoError(t, os.WriteFile(live, nil, 0o644))
 	b.keep()
-	require.Contains(t, b.Disk().Fault, "not a directory")
+	require.Equal(t, "the data directory cannot be written", b.Disk().Fault)
 	require.NoError(t, os.Remove(live))
 	b.keep()
 	require.Empty(t, b.Disk().Fault)
 	require.DirExists(t, live, "what was deleted is made again")
+}
+
+func TestDiskFaults(t *testing.T) {
+	for err, told := range map[error]string{
+		syscall.ENOSPC: "the disk is full", syscall.EDQUOT: "the disk is full", syscall.EROFS: "the disk is read-only",
+		syscall.EACCES: "the data directory may not be written", syscall.EIO: "the data directory cannot be written",
+	} {
+		require.Equal(t, told, faultOf(&fs.PathError{Op: "open", Path: "/data", Err: err}))
+	}
 }
 
 // On a disk that is nearly full what has left the playlists goes early, under ffmpeg's name too; what is listed stays.

@@ -51,9 +51,11 @@ func (s *sourceFile) Write(b []byte) (int, error) {
 	}
 	n, err := s.file.Write(b)
 	if err != nil {
-		r.fail(fmt.Errorf("write source: %w", err))
+		err = fmt.Errorf("write source: %w", err)
+		r.fail(err)
+		return n, fmt.Errorf("recording %w: %w", ErrEnded, err)
 	}
-	return n, err
+	return n, nil
 }
 
 func (s *sourceFile) Close() error { return s.file.Close() }

@@ -13,6 +13,7 @@ type apiStream struct {
 	Name         string                   `json:"name"`
 	State        string                   `json:"state"` // starting, live, interrupted, ended or failed
 	Error        string                   `json:"error"` // why it failed, else ""
+	Fault        string                   `json:"fault"` // why viewers get nothing new at the moment, else ""
 	StartedAt    time.Time                `json:"startedAt"`
 	PlayableAt   time.Time                `json:"playableAt,omitzero"`
 	Publisher    *apiPublisher            `json:"publisher"` // null while nobody publishes
@@ -123,7 +124,7 @@ func (s *service) describe(b *broadcast) apiStream {
 	st, info := b.status.Load(), b.Info()
 	live := "/live/" + b.name + "/"
 	return apiStream{
-		Name: b.name, State: st.State, Error: st.Error, StartedAt: b.started, PlayableAt: info.Playable,
+		Name: b.name, State: st.State, Error: st.Error, Fault: s.packager.Disk().Fault, StartedAt: b.started, PlayableAt: info.Playable,
 		Publisher: describePublisher(st), Viewers: s.ingest.Audience(b.name).Viewers, Renditions: info.Renditions, LadderReason: s.reason,
 		Encoder:   apiEncoder{st.Job.Progress.Speed, st.Job.Progress.FPS, encoderDrops(st.Job), st.Restarts},
 		AVOffset:  avOffset(st.Depay),

@@ -202,7 +202,7 @@ func (b *broadcast) tick(now time.Time) (ended bool, err error) {
 	if b.publisher == nil && !b.away.IsZero() && now.Sub(b.away) >= b.service.cfg.Linger {
 		return true, nil
 	}
-	if b.encoding == nil && !b.retryAt.IsZero() && !now.Before(b.retryAt) {
+	if b.encoding == nil && !b.retryAt.IsZero() && !now.Before(b.retryAt) && b.service.packager.Disk().Fault == "" {
 		b.retryAt = time.Time{}
 		b.encode()
 		b.publisher.requestKeyFrame()
@@ -238,6 +238,9 @@ func (b *broadcast) encodingEnded(cause error) error {
 	_ = b.encoding.end(b.log) // cause says the same
 	b.encoding = nil
 	b.failures++
+	if b.service.packager.Disk().Fault != "" {
+		b.failures = 1 // not ffmpeg is to blame: the next one waits for the disk
+	}
 	if !b.timelineLives() || b.failures > maxRestarts {
 		return cause
 	}

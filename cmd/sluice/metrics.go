@@ -35,6 +35,9 @@ var (
 	descSessions = prometheus.NewDesc("sluice_sessions", "WebRTC sessions, of publishers, viewers and echoes.", nil, nil)
 	descStreams  = prometheus.NewDesc("sluice_streams", "Streams by state.", []string{"state"}, nil)
 
+	descDiskFree  = prometheus.NewDesc("sluice_disk_free_bytes", "Free space under the live streams, while there are any.", nil, nil)
+	descDiskFault = prometheus.NewDesc("sluice_disk_fault", "1 while live streams cannot be written.", nil, nil)
+
 	descBitrate     = describe("publisher_bitrate", "What the publisher sends, in bit/s.")
 	descRTT         = describe("publisher_rtt_seconds", "Round trip to the publisher; 0 while unknown.")
 	descPLIs        = describe("publisher_key_frame_requests_total", "Key frames asked for.")
@@ -89,6 +92,10 @@ func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
 		e.counter(descUnkept, st.Unkept)
 	}
 	ch <- prometheus.MustNewConstMetric(descSessions, prometheus.GaugeValue, float64(c.service.ingest.Sessions()))
+	if disk := c.service.packager.Disk(); disk.Free > 0 || disk.Fault != "" {
+		ch <- prometheus.MustNewConstMetric(descDiskFree, prometheus.GaugeValue, float64(disk.Free))
+		ch <- prometheus.MustNewConstMetric(descDiskFault, prometheus.GaugeValue, faulty(disk.Fault))
+	}
 	for state, n := range states {
 		ch <- prometheus.MustNewConstMetric(descStreams, prometheus.GaugeValue, float64(n), state)
 	}
@@ -160,6 +167,13 @@ func (e emitter) packager(b *broadcast) {
 	e.counter(descBytes, info.Bytes)
 	e.counter(descRenders, info.Renders)
 	e.gauge(descLatency, info.Latency.Seconds())
+}
+
+func faulty(fault string) float64 {
+	if fault != "" {
+		return 1
+	}
+	return 0
 }
 
 // avOffset in seconds.

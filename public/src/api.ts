@@ -9,6 +9,7 @@ export interface Stream {
   name: string;
   state: StreamState;
   error?: string;
+  fault?: string; // why viewers get nothing new at the moment
   startedAt?: string;
   publisher?: {
     connected: boolean;

@@ -174,6 +174,14 @@ async function follow(): Promise<void> {
   if (stream.state === "live") steps.reach("playable");
   else if (stream.encoder && stream.encoder.fps > 0) steps.reach("encoding");
   showBadge(stream);
+  showServerFault(stream.fault ?? "");
+}
+
+let serverFault = "";
+
+function showServerFault(now: string): void {
+  if (now !== serverFault) setNotice(fault, now && `Viewers get nothing new: on the server ${now}.`);
+  serverFault = now;
 }
 
 async function showRates(): Promise<void> {

@@ -44,9 +44,15 @@ func startService(t testing.TB, args ...string) *service {
 
 func startServiceIn(t testing.TB, data string, args ...string) *service {
 	t.Helper()
+	return startServiceBy(t, []string{program}, data, args...)
+}
+
+// startServiceBy runs the program by a command that becomes it in the end.
+func startServiceBy(t testing.TB, command []string, data string, args ...string) *service {
+	t.Helper()
 	s := &service{t: t, data: data, output: &output{}, exited: make(chan error, 1)}
-	args = append([]string{"serve", "--http-listen", "127.0.0.1:0", "--ice-udp", "127.0.0.1:0", "--data", data, "--record-min-free", "0"}, args...)
-	s.cmd = exec.Command(program, args...)
+	args = append(append(command[1:], "serve", "--http-listen", "127.0.0.1:0", "--ice-udp", "127.0.0.1:0", "--data", data, "--record-min-free", "0"), args...)
+	s.cmd = exec.Command(command[0], args...)
 	pipe, err := s.cmd.StdoutPipe()
 	require.NoError(t, err)
 	s.cmd.Stderr = s.output
@@ -116,6 +122,7 @@ func (s *service) get(path string) (int, http.Header, []byte) {
 type stream struct {
 	State     string
 	Error     string
+	Fault     string
 	Publisher *struct {
 		Connected bool
 		Video     *struct {
@@ -124,7 +131,8 @@ type stream struct {
 		}
 	}
 	Renditions []struct{ ID, Codec string }
-	Recording  *struct{ State, Path string }
+	Encoder    struct{ Restarts int }
+	Recording  *struct{ State, Error, Path string }
 }
 
 func (s *service) stream(name string) (st stream) {
