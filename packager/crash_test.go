@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/dash"
 )
 
 func TestRestartGoesOnWhereItWasCut(t *testing.T) {
@@ -263,4 +265,39 @@ func FuzzMediaFile(f *testing.F) {
 			require.Equal(t, name, segmentName(m.rendition, m.msn))
 		}
 	})
+}
+
+// A process that starts with another wall clock than the one before it goes on with the numbers, and its times are right.
+func TestClockSteppedBeforeRestart(t *testing.T) {
+	for _, step := range []time.Duration{time.Hour, -time.Hour} {
+		t.Run(step.String(), func(t *testing.T) {
+			b := recordBench(t, func(o *Options) { o.Keep = 2 * time.Hour })
+			tl, e, enc := b.epoch("old")
+			b.run(e, enc, 1)
+			require.NoError(t, tl.End())
+			_, e, enc = b.epoch("cam")
+			b.run(e, enc, 3)
+			for _, move := range []time.Duration{step, -step} { // the wall clock goes wrong, and right again
+				b.clock.Advance(move)
+				b.restart()
+				_, e, enc = b.epoch("cam")
+				b.run(e, enc, 3)
+			}
+			b.retain()
+			require.Len(t, b.Recordings(), 4)
+
+			p, _ := b.playlist("/live/cam/180p.m3u8")
+			segments := p.GetAllSegments()
+			require.EqualValues(t, 4, p.SeqNo)
+			require.Len(t, segments, 6)
+			require.WithinDuration(t, b.clock.Now(), segments[5].ProgramDateTime, 3*time.Second)
+			mpd, err := dash.Parse([]byte(b.body("/live/cam/manifest.mpd")))
+			require.NoError(t, err)
+			last := mpd.Periods[len(mpd.Periods)-1]
+			require.WithinDuration(t, b.clock.Now().Add(-6*time.Second), mpd.AvailabilityStartTime.Add(time.Duration(last.Start)), time.Second)
+			for i := 1; i < len(mpd.Periods); i++ {
+				require.Equal(t, mpd.Periods[i].Start, mpd.Periods[i-1].Start+mpd.Periods[i-1].Duration)
+			}
+		})
+	}
 }

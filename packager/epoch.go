@@ -109,16 +109,20 @@ func (e *Epoch) SetZero(wall time.Time) (lead time.Duration) {
 	return 0
 }
 
+// maxAhead is how far an epoch may have ended in the future, by a clock or a publisher that was a little ahead.
+const maxAhead = time.Minute
+
 // setZero keeps the timeline in order: an epoch never begins before the end of the one before it, so that no program date
-// time is given twice and the Periods of the MPD do not overlap.
+// time is given twice and the Periods of the MPD do not overlap. Where that end is far in the future, the wall clock of an
+// earlier process was wrong: the MPD begins anew.
 func (e *Epoch) setZero(wall time.Time) {
 	t := e.timeline
 	if !e.zero.IsZero() || e.ended {
 		return
 	}
 	e.zero = wall.UTC().Truncate(time.Millisecond)
-	if edge := t.edge(); t.ast.IsZero() {
-		t.ast = e.zero
+	if edge := t.edge(); t.ast.IsZero() || edge.Sub(e.zero) > maxAhead {
+		t.ast, t.end = e.zero, 0
 	} else if e.zero.Before(edge) {
 		e.zero = edge
 	}

@@ -271,7 +271,7 @@ func TestZeroNeverGoesBack(t *testing.T) {
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 2)
 	require.NoError(t, e.End())
-	b.clock.Advance(-time.Hour)
+	b.clock.Advance(-maxAhead / 2)
 	second, _ := b.next(tl)
 	require.Equal(t, e.zero.Add(e.end), second.zero)
 }

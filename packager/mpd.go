@@ -94,7 +94,7 @@ func (t *Timeline) periods() (all []dash.Period) {
 		if len(rungs) == 0 {
 			continue
 		}
-		if e.begin() > end {
+		if e.begin() != end {
 			all = nil // the DASH-IF timing model knows no hole between Periods: what lies before one is not listed
 		}
 		closeLast()

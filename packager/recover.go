@@ -165,6 +165,9 @@ func (t *Timeline) applyEpoch(before *Epoch, r record) error {
 func (t *Timeline) applyWithin(e *Epoch, r record) error {
 	switch r.Kind {
 	case recordZero:
+		if !r.Start.Equal(t.ast) {
+			t.end = 0 // begun anew
+		}
 		e.zero, t.ast = r.At, r.Start
 	case recordPart:
 		return e.applyPart(r)

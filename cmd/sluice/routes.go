@@ -88,7 +88,7 @@ func named(next http.Handler) http.Handler {
 // viewed remembers when a stream was last asked for.
 func (s *service) viewed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.viewedAt.Store(time.Now().UnixNano())
+		s.viewedAt.Store(s.clock.Now().UnixNano())
 		next.ServeHTTP(w, r)
 	})
 }

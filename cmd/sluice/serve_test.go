@@ -47,9 +47,9 @@ func TestLetViewersSee(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := service{cfg: Config{Segment: 2 * time.Second}}
+				s := service{cfg: Config{Segment: 2 * time.Second}, clock: newWallClock()}
 				told := time.Now()
-				s.viewedAt.Store(told.Add(-tc.viewed).UnixNano())
+				s.viewedAt.Store(s.clock.At(told.Add(-tc.viewed)).UnixNano())
 				time.Sleep(tc.drained)
 				from := time.Now()
 				s.letViewersSee(told)

@@ -38,7 +38,7 @@ type service struct {
 	packager *packager.Packager
 
 	running  sync.WaitGroup // one for each broadcast
-	viewedAt atomic.Int64   // when a stream was last asked for, ns since 1970
+	viewedAt atomic.Int64   // when a stream was last asked for by clock, ns since 1970
 
 	mu         sync.Mutex
 	ctx        context.Context // ends all broadcasts; nil while none may begin
@@ -152,7 +152,7 @@ func (s *service) Run(ctx context.Context) error {
 
 // letViewersSee waits until players, which ask once per segment, have had the ending of the playlists and what it lists.
 func (s *service) letViewersSee(told time.Time) {
-	if seen := time.Unix(0, s.viewedAt.Load()); told.Sub(seen) > 2*s.cfg.Segment {
+	if seen := time.Unix(0, s.viewedAt.Load()); s.clock.At(told).Sub(seen) > 2*s.cfg.Segment {
 		return // nobody watches
 	}
 	time.Sleep(min(s.cfg.Segment+time.Second, time.Until(told.Add(stopWithin))))
