@@ -36,6 +36,7 @@ type Packager struct {
 	blind      atomic.Bool // there are no file events
 	disk       atomic.Pointer[Disk]
 	look       func() Disk // lookAtDisk
+	newWatcher func() (*fsnotify.Watcher, error)
 
 	// Locks are taken in this order: opening, a Timeline's, a Recording's, mu.
 	opening    sync.Mutex // Open, and the end of a stream's name
@@ -61,7 +62,7 @@ func New(opts Options) (*Packager, error) {
 		epochs:     make(map[string]*Epoch),
 		recordings: make(map[string]*Recording),
 	}
-	p.look = p.lookAtDisk
+	p.look, p.newWatcher = p.lookAtDisk, fsnotify.NewWatcher
 	p.disk.Store(&Disk{})
 	p.packers.New = func() any { return gzip.NewWriter(nil) }
 	for _, dir := range []*string{&p.opts.LiveDir, &p.opts.RecordingsDir} {

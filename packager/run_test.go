@@ -1,13 +1,15 @@
 package packager
 
 import (
+	"bytes"
 	"context"
-	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,7 +56,7 @@ func TestEventsFindSegments(t *testing.T) {
 				b.start()
 			} else {
 				if test.blind {
-					b.goBlind(errors.New("none left"))
+					b.newWatcher = noWatcher
 				}
 				b.start()
 				tl, _, enc = b.epoch("cam")
@@ -64,6 +66,44 @@ func TestEventsFindSegments(t *testing.T) {
 			enc.segments(1)
 			tl.until(t, func(s *snapshot) bool { return s.newest["180p"] == 2 && s.newest["audio"] == 2 })
 			require.NoError(t, tl.End())
+		})
+	}
+}
+
+func noWatcher() (*fsnotify.Watcher, error) { return nil, syscall.EMFILE }
+
+// A queue of events that has overflown is made up for by a look at everything.
+func TestEventsOverflow(t *testing.T) {
+	b := newBench(t, nil)
+	tl, _, enc := b.epoch("cam")
+	enc.segments(2)
+	require.Nil(t, tl.snap.Load().views["180p"])
+	b.missed(fsnotify.ErrEventOverflow)
+	require.EqualValues(t, 2, tl.snap.Load().newest["180p"])
+}
+
+// Without file events the operator is told once what to raise; they are used again once there are some.
+func TestSightIsRegained(t *testing.T) {
+	for _, test := range []struct {
+		fault  error
+		advice string
+	}{{syscall.EMFILE, "max_user_instances"}, {syscall.ENOSPC, "max_user_watches"}} {
+		t.Run(test.advice, func(t *testing.T) {
+			var log bytes.Buffer
+			b := newBench(t, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+			b.epoch("cam")
+			working := b.newWatcher
+			b.newWatcher = func() (*fsnotify.Watcher, error) { return nil, test.fault }
+			for range 3 {
+				b.startWatcher()
+			}
+			require.Equal(t, blindPoll, b.pollInterval())
+			require.Equal(t, 1, strings.Count(log.String(), test.advice), log.String())
+			b.newWatcher = working
+			b.startWatcher()
+			defer b.stopWatcher()
+			require.Equal(t, safetyPoll, b.pollInterval())
+			require.Len(t, b.watcher.WatchList(), 1)
 		})
 	}
 }

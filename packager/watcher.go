@@ -16,6 +16,8 @@ const (
 	safetyPoll = time.Second
 	// blindPoll takes the place of events where the system gives us none.
 	blindPoll = 50 * time.Millisecond
+	// sightAgain is how often events are tried to be had again: somebody may have raised the limit, or others given theirs back.
+	sightAgain = 10 * time.Second
 )
 
 // watch follows the epoch's directory from now on. It is called before ffmpeg starts, so no file can be missed.
@@ -64,8 +66,9 @@ func (p *Packager) goBlind(err error) {
 func (p *Packager) runWatcher(ctx context.Context) error {
 	events, faults := p.startWatcher()
 	defer p.stopWatcher()
-	poll := time.NewTimer(0)
+	poll, sight := time.NewTimer(0), time.NewTicker(sightAgain)
 	defer poll.Stop()
+	defer sight.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -73,16 +76,25 @@ func (p *Packager) runWatcher(ctx context.Context) error {
 		case ev := <-events:
 			p.dispatch(ev)
 		case err := <-faults:
-			if errors.Is(err, fsnotify.ErrEventOverflow) {
-				p.rescan()
-			} else {
-				p.opts.Logger.Error("segments could not be watched", "error", err)
-			}
+			p.missed(err)
 		case <-poll.C:
 			p.rescan()
 			poll.Reset(p.pollInterval())
+		case <-sight.C:
+			if p.blind.Load() {
+				p.stopWatcher()
+				events, faults = p.startWatcher()
+			}
 		}
 	}
+}
+
+// missed looks at everything, since an event may have been lost: the kernel's queue was full, or it could not be read.
+func (p *Packager) missed(err error) {
+	if !errors.Is(err, fsnotify.ErrEventOverflow) {
+		p.opts.Logger.Error("segments could not be watched", "error", err)
+	}
+	p.rescan()
 }
 
 func (p *Packager) pollInterval() time.Duration {
@@ -92,9 +104,10 @@ func (p *Packager) pollInterval() time.Duration {
 	return safetyPoll
 }
 
-// startWatcher returns channels that stay silent where the system gives no watcher.
+// startWatcher watches the directories of all running epochs. It returns channels that stay silent where the system gives no
+// watcher.
 func (p *Packager) startWatcher() (<-chan fsnotify.Event, <-chan error) {
-	w, err := fsnotify.NewWatcher()
+	w, err := p.newWatcher()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
@@ -103,7 +116,12 @@ func (p *Packager) startWatcher() (<-chan fsnotify.Event, <-chan error) {
 	}
 	p.watcher = w
 	for dir := range p.epochs {
-		p.addWatch(dir)
+		err = errors.Join(err, w.Add(dir))
+	}
+	if err != nil {
+		p.goBlind(err)
+	} else if p.blind.Swap(false) {
+		p.opts.Logger.Info("file events again")
 	}
 	return w.Events, w.Errors
 }

@@ -149,3 +149,24 @@ func removeAll(directory string) (err error) {
 	}
 	return err
 }
+
+// withoutInotify is a user namespace with no inotify for the program that it becomes.
+const withoutInotify = `echo 0 >/proc/sys/user/max_inotify_instances || { echo 'this test needs user namespaces'; exit 1; }; exec "$@"`
+
+// Where the limit of inotify is reached the stream plays all the same, and the log and the doctor say what to raise.
+func TestNoInotify(t *testing.T) {
+	command := []string{"unshare", "--user", "--map-root-user", "sh", "-c", withoutInotify, "sh", program}
+	s := startServiceBy(t, command, t.TempDir(), "--ladder", smallRung, "--linger", "2s")
+	p := newPublisher(t, s, "blind")
+	visits := watch(t, s, "blind")
+	p.send()
+	s.waitState("blind", "live", 10*time.Second)
+	requireGoesOn(t, s, "blind")
+	p.stop()
+	s.waitState("blind", "ended", 15*time.Second)
+	requireConformant(t, visits())
+	require.Contains(t, s.output.String(), "fs.inotify.max_user_instances")
+
+	out, _ := exec.Command(command[0], append(command[1:], "doctor", "--data", s.data)...).CombinedOutput()
+	require.Contains(t, string(out), "! inotify:")
+}
