@@ -14,6 +14,8 @@ const (
 	reserve = 16 << 20
 	// recordAgain is how long after a recording has failed the next one is tried.
 	recordAgain = 10 * time.Second
+	// slowDisk is how long the housekeeping of a second may take before that is the disk's fault.
+	slowDisk = 3 * time.Second
 )
 
 // Disk is the state of the disk under the live streams.
@@ -24,7 +26,24 @@ type Disk struct {
 }
 
 // Disk is the state as of the last second; it is not looked at while there are no streams.
-func (p *Packager) Disk() Disk { return *p.disk.Load() }
+func (p *Packager) Disk() Disk {
+	d := *p.disk.Load()
+	if began := p.keeping.Load(); d.Fault == "" && began != nil && time.Since(*began) > slowDisk {
+		d.Fault = "the disk does not answer"
+	}
+	return d
+}
+
+// timed does the housekeeping of one second and notices when the disk makes that last.
+func (p *Packager) timed(housekeeping func()) {
+	began := time.Now()
+	p.keeping.Store(&began)
+	housekeeping()
+	p.keeping.Store(nil)
+	if took := time.Since(began); took > slowDisk {
+		p.opts.Logger.Warn("the disk has been very slow", "took", took)
+	}
+}
 
 // examine renews the state, makes the directory again if it was deleted, and says what has changed.
 func (p *Packager) examine() Disk {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -255,4 +257,22 @@ func TestRecordingOfGaps(t *testing.T) {
 		}
 		require.Equal(t, 4, segments)
 	}
+}
+
+// A disk that does not answer is a fault before it is known what it would have answered.
+func TestDiskDoesNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		b.epoch("cam")
+		answer := make(chan Disk)
+		b.look = func() Disk { return <-answer }
+		go b.timed(b.keep)
+		time.Sleep(slowDisk)
+		require.Empty(t, b.Disk().Fault)
+		time.Sleep(time.Millisecond)
+		require.Equal(t, "the disk does not answer", b.Disk().Fault)
+		answer <- Disk{Free: 1 << 30}
+		synctest.Wait()
+		require.Empty(t, b.Disk().Fault)
+	})
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 	"golang.org/x/sync/errgroup"
@@ -35,7 +36,8 @@ type Packager struct {
 	blockedCC  []string    // of playlists that contain what was asked for
 	blind      atomic.Bool // there are no file events
 	disk       atomic.Pointer[Disk]
-	look       func() Disk // lookAtDisk
+	keeping    atomic.Pointer[time.Time] // since when the housekeeping goes on; nil between two
+	look       func() Disk               // lookAtDisk
 	newWatcher func() (*fsnotify.Watcher, error)
 
 	// Locks are taken in this order: opening, a Timeline's, a Recording's, mu.

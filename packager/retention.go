@@ -53,7 +53,7 @@ func (p *Packager) runKeeper(ctx context.Context) error {
 			p.keep()
 			return nil
 		case <-tick.C:
-			p.keep()
+			p.timed(p.keep)
 		}
 		if time.Since(retained) >= retentionInterval {
 			p.retain()

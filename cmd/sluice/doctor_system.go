@@ -37,7 +37,7 @@ func checkData(cfg Config) []finding {
 	case cfg.Record.Enabled && free < cfg.Record.MinFree:
 		return []finding{writable, bad("disk", state, "Nothing is recorded with less than record.min-free, "+formatSize(cfg.Record.MinFree)+": free some space or lower that.")}
 	case free < 1<<30:
-		return []finding{writable, look("disk", state, "Live segments need little, but a full disk ends every stream: free some space.")}
+		return []finding{writable, look("disk", state, "Live segments need little, but on a full disk every stream stands still: free some space.")}
 	}
 	return []finding{writable, fine("disk", "%s", state)}
 }
