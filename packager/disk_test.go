@@ -182,24 +182,24 @@ func TestAnnouncedNameOutlivesFault(t *testing.T) {
 	require.Equal(t, announced, e.Name())
 }
 
-// Nobody who asks how a stream is doing makes it wait for a recording's disk.
-func TestInfoDoesNotHoldTheStream(t *testing.T) {
+// Neither who asks how a stream is doing nor the stream itself waits for the disk of its recording.
+func TestRecordingHoldsNobodyUp(t *testing.T) {
 	b := recordBench(t, nil)
 	tl, e, enc := b.epoch("cam")
 	rec := tl.Recording()
 	rec.mu.Lock()
-	asked := make(chan Info)
-	go func() { asked <- tl.Info() }()
-	tl.mu.Lock()
-	tl.mu.Unlock() //nolint: it is free
+	_, current := tl.info() // all that is asked under the stream's lock
 	rec.mu.Unlock()
-	require.NotNil(t, (<-asked).Recording)
-	rec.writing.Lock() // the keeper waits for the disk
+	require.Same(t, rec, current)
+
+	rec.writing.Lock() // the housekeeper waits for the disk
 	b.run(e, enc, 2)
 	rec.fail(errors.New("broken"))
+	b.run(e, enc, 1)
 	rec.writing.Unlock()
 	p, _ := b.playlist("/live/cam/180p.m3u8")
-	require.Len(t, p.GetAllSegments(), 2)
+	require.Len(t, p.GetAllSegments(), 3)
+	require.Equal(t, StateFailed, tl.Info().Recording.State)
 }
 
 // A recording that begins in mid-run is as whole after a crash as any other.
