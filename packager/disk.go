@@ -22,6 +22,7 @@ const (
 type Disk struct {
 	Free  int64  // bytes
 	Fault string // why live streams cannot be written, for everybody to read; empty when they can
+	Loses bool   // what ffmpeg writes is lost, and does not only take long
 	cause error
 }
 
@@ -61,17 +62,22 @@ func (p *Packager) examine() Disk {
 // lookAtDisk tries what ffmpeg needs.
 func (p *Packager) lookAtDisk() (d Disk) {
 	if d.cause = makeDir(p.opts.LiveDir); d.cause != nil {
-		d.Fault = faultOf(d.cause)
+		d.Fault, d.Loses = faultOf(d.cause), true
 	}
-	d.Free = max(0, freeSpace(p.opts.LiveDir))
+	d.Free = max(0, p.free(p.opts.LiveDir))
+	if d.cause == nil && d.Free < reserve/4 && p.disk.Load().Fault == diskIsFull {
+		d.Fault, d.Loses, d.cause = diskIsFull, true, syscall.ENOSPC // what little is free would be gone at once
+	}
 	return d
 }
+
+const diskIsFull = "the disk is full"
 
 // faultOf tells an error without the machine's paths.
 func faultOf(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return "the disk is full"
+		return diskIsFull
 	case errors.Is(err, syscall.EROFS):
 		return "the disk is read-only"
 	case errors.Is(err, fs.ErrPermission):
@@ -93,10 +99,16 @@ func freeSpace(dir string) int64 {
 // when nobody can tell.
 func (p *Packager) low(times float64) error {
 	least := float64(max(p.opts.MinFree, reserve))
-	if free := freeSpace(p.opts.RecordingsDir); free >= 0 && float64(free) < times*least {
+	if free := p.free(p.opts.RecordingsDir); free >= 0 && float64(free) < times*least {
 		return fmt.Errorf("disk has %d bytes free, and %.0f are to stay free", free, least)
 	}
 	return nil
+}
+
+// hasRoom tells whether so many bytes can be taken from the recordings' disk and leave the reserve.
+func (p *Packager) hasRoom(bytes int64) bool {
+	free := p.free(p.opts.RecordingsDir)
+	return free < 0 || free >= bytes+reserve
 }
 
 // spare keeps recordings from filling the disk up: the oldest go, as Options.MinFree says, and when that does not help the running

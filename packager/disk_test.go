@@ -1,9 +1,7 @@
 package packager
 
 import (
-	"errors"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -12,8 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/sluice-live/sluice/packager/dash"
 )
 
 func (b *bench) disk(d Disk) { b.look = func() Disk { return d } }
@@ -45,13 +41,21 @@ func TestDiskFaults(t *testing.T) {
 	}
 }
 
+// A publisher that meets a disk at fault is told that in a sentence, without the machine's paths.
+func TestOpenOnFaultyDisk(t *testing.T) {
+	b := newBench(t, nil)
+	require.NoError(t, os.WriteFile(filepath.Join(b.Packager.opts.LiveDir, "cam"), nil, 0o644))
+	_, err := b.Open("cam")
+	require.EqualError(t, err, "open stream cam: the data directory cannot be written")
+}
+
 // On a disk that is nearly full what has left the playlists goes early, under ffmpeg's name too; what is listed stays.
 func TestDiskInNeed(t *testing.T) {
 	b := newBench(t, nil)
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 10)
 	b.keep()
-	first := filepath.Join(e.Dir(), "out", "180p-0.m4s")
+	first := filepath.Join(e.Dir(), "out", "180p-1.m4s")
 	require.FileExists(t, first, "a viewer may ask for it")
 	b.disk(Disk{Free: reserve - 1})
 	b.keep()
@@ -64,6 +68,21 @@ func TestDiskInNeed(t *testing.T) {
 	require.Empty(t, tl.doomed)
 }
 
+// A disk that was full has to have some space before it counts as good again.
+func TestDiskIsFullForLonger(t *testing.T) {
+	b := newBench(t, nil)
+	b.epoch("cam")
+	b.free = func(string) int64 { return reserve/4 - 1 }
+	b.keep()
+	require.Empty(t, b.Disk().Fault, "it takes a file")
+	b.Packager.disk.Store(&Disk{Fault: diskIsFull})
+	b.keep()
+	require.Equal(t, diskIsFull, b.Disk().Fault)
+	b.free = func(string) int64 { return reserve / 4 }
+	b.keep()
+	require.Empty(t, b.Disk().Fault)
+}
+
 // What cannot be deleted is tried again.
 func TestReapAgain(t *testing.T) {
 	b := newBench(t, nil)
@@ -74,78 +93,6 @@ func TestReapAgain(t *testing.T) {
 	require.NoError(t, tl.reap(b.clock.Now(), false), "not at once")
 	b.clock.Advance(reapAgain)
 	require.Error(t, tl.reap(b.clock.Now(), false))
-}
-
-// A recording that the disk has failed is marked, and another follows when there is room again.
-func TestRecordingGoesOn(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		fail func(t *testing.T, b *bench, r *Recording)
-		left int // recordings at the end
-	}{
-		{"disk is full", func(t *testing.T, b *bench, r *Recording) {
-			b.Packager.opts.MinFree = math.MaxInt64
-			b.keep()
-			b.Packager.opts.MinFree = 0
-		}, 2},
-		{"directory is deleted", func(t *testing.T, b *bench, r *Recording) {
-			require.NoError(t, os.RemoveAll(b.Packager.opts.RecordingsDir))
-		}, 1},
-		{"source cannot be written", func(t *testing.T, b *bench, r *Recording) {
-			src, err := r.CreateSource("webm")
-			require.NoError(t, err)
-			require.NoError(t, src.(*sourceFile).file.Close())
-			_, err = src.Write([]byte("frame"))
-			require.ErrorIs(t, err, fs.ErrClosed)
-		}, 2},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			b := recordBench(t, nil)
-			tl, e, enc := b.epoch("cam")
-			b.run(e, enc, 2)
-			first := tl.Recording()
-			test.fail(t, b, first)
-			b.run(e, enc, 1)
-			b.keep()
-			require.Equal(t, StateFailed, first.Info().State)
-			require.NotEmpty(t, first.Info().Error)
-			require.Same(t, first, tl.Recording(), "not at once")
-			require.False(t, b.isRunning(first.Dir()), "its end is on the disk, or nothing is")
-
-			b.run(e, enc, 5)
-			b.keep()
-			second := tl.Recording()
-			require.NotSame(t, first, second)
-			b.run(e, enc, 2)
-			require.NoError(t, tl.End())
-			require.Equal(t, StateFinished, second.Info().State)
-			require.InDelta(t, 4, second.Info().Duration, 0.1)
-			require.InDelta(t, 4, decode(t, filepath.Join(second.Dir(), multivariant)), 0.1)
-			all := b.Recordings()
-			require.Len(t, all, test.left)
-			require.Equal(t, StateFailed, append(all, first.Info())[1].State)
-		})
-	}
-}
-
-// A recording that could not begin begins later.
-func TestRecordingBeginsLate(t *testing.T) {
-	b := recordBench(t, nil)
-	b.Packager.opts.MinFree = math.MaxInt64
-	tl, e, enc := b.epoch("cam")
-	require.Nil(t, tl.Recording())
-	b.keep()
-	b.run(e, enc, 6)
-	b.keep()
-	require.Nil(t, tl.Recording(), "there is no room")
-	b.Packager.opts.MinFree = 0
-	b.keep()
-	b.run(e, enc, 6)
-	b.keep()
-	require.NotNil(t, tl.Recording())
-	require.NoError(t, tl.End())
-	b.keep()
-	require.Empty(t, b.Recordings(), "nothing came any more")
 }
 
 // A timeline.log that somebody deletes is written again, so that the next process goes on all the same.
@@ -163,7 +110,7 @@ func TestDeletedLog(t *testing.T) {
 	require.Equal(t, len(before.GetAllSegments()), len(after.GetAllSegments()))
 	_, second, enc := b.epoch("cam")
 	b.run(second, enc, 1)
-	require.EqualValues(t, 5, second.base)
+	require.EqualValues(t, 6, second.base)
 }
 
 // The name that playlists announce for what comes next is kept when the disk refuses it at first.
@@ -180,83 +127,6 @@ func TestAnnouncedNameOutlivesFault(t *testing.T) {
 	require.NoError(t, os.Remove(inTheWay))
 	e, _ = b.next(tl)
 	require.Equal(t, announced, e.Name())
-}
-
-// Neither who asks how a stream is doing nor the stream itself waits for the disk of its recording.
-func TestRecordingHoldsNobodyUp(t *testing.T) {
-	b := recordBench(t, nil)
-	tl, e, enc := b.epoch("cam")
-	rec := tl.Recording()
-	rec.mu.Lock()
-	_, current := tl.info() // all that is asked under the stream's lock
-	rec.mu.Unlock()
-	require.Same(t, rec, current)
-
-	rec.writing.Lock() // the housekeeper waits for the disk
-	b.run(e, enc, 2)
-	rec.fail(errors.New("broken"))
-	b.run(e, enc, 1)
-	rec.writing.Unlock()
-	p, _ := b.playlist("/live/cam/180p.m3u8")
-	require.Len(t, p.GetAllSegments(), 3)
-	require.Equal(t, StateFailed, tl.Info().Recording.State)
-}
-
-// A recording that begins in mid-run is as whole after a crash as any other.
-func TestSecondRecordingCutByACrash(t *testing.T) {
-	b := recordBench(t, nil)
-	tl, e, enc := b.epoch("cam")
-	b.run(e, enc, 1)
-	tl.Recording().fail(errors.New("disk is full"))
-	b.keep()
-	b.run(e, enc, 6)
-	b.keep()
-	second := tl.Recording()
-	b.run(e, enc, 2)
-	b.keep()
-	b.run(e, enc, 1)
-	for _, r := range ladder {
-		enc.fragments(r.Rep, 5) // never finished
-	}
-	b.restart()
-	b.recoverRecordings(t.Context())
-	info, err := readInfo(second.Dir())
-	require.NoError(t, err)
-	require.Equal(t, StateInterrupted, info.State)
-	require.InDelta(t, 7, info.Duration, 0.1)
-	for _, name := range []string{multivariant, manifest} {
-		require.InDelta(t, 7, decode(t, filepath.Join(second.Dir(), name)), 0.1, name)
-	}
-}
-
-// What the live stream lacks is no hole in the numbers of its recording, which the MPD counts.
-func TestRecordingOfGaps(t *testing.T) {
-	b := recordBench(t, nil)
-	tl, e, enc := b.epoch("cam")
-	b.run(e, enc, 2)
-	for _, r := range ladder {
-		require.NoError(t, os.WriteFile(enc.path(r.Rep), nil, 0o644)) // a full disk leaves an empty file
-		enc.next[r.Rep]++
-	}
-	b.run(e, enc, 2)
-	require.NoError(t, tl.End())
-	require.EqualValues(t, len(ladder), tl.Info().Gaps)
-	dir := tl.Recording().Dir()
-	for number := range int64(4) {
-		require.FileExists(t, filepath.Join(dir, segmentName("video-1", number+1)))
-	}
-	m, err := os.ReadFile(filepath.Join(dir, manifest))
-	require.NoError(t, err)
-	parsed, err := dash.Parse(m)
-	require.NoError(t, err)
-	require.Len(t, parsed.Periods, 1)
-	for _, set := range parsed.Periods[0].AdaptationSets {
-		segments := 0
-		for _, s := range set.Representations[0].Template.Timeline {
-			segments += int(s.R) + 1
-		}
-		require.Equal(t, 4, segments)
-	}
 }
 
 // A disk that does not answer is a fault before it is known what it would have answered.

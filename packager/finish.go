@@ -15,6 +15,9 @@ import (
 	"github.com/sluice-live/sluice/packager/cmaf"
 )
 
+// remuxSpace is how often a recording's bytes have to be free for its video.mp4, with the temporary files of several runs.
+const remuxSpace = 3
+
 // remux makes video.mp4 of a recording that has stopped.
 func (r *Recording) remux(ctx context.Context) {
 	r.mu.Lock()
@@ -24,6 +27,10 @@ func (r *Recording) remux(ctx context.Context) {
 	}
 	r.mu.Unlock()
 	if r.p.opts.Remux == nil || len(inputs) == 0 || ctx.Err() != nil {
+		return
+	}
+	if !r.p.hasRoom(remuxSpace * r.Info().Bytes) {
+		r.p.jobs.postpone(r.remux)
 		return
 	}
 	out := filepath.Join(r.dir, ".tmp-"+mp4File)

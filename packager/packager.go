@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -30,7 +31,7 @@ var (
 // Packager owns the Timelines of all streams and everything below its two directories.
 type Packager struct {
 	opts       Options
-	jobs       jobs        // recordings to be finished
+	jobs       *jobs       // recordings to be finished
 	packers    sync.Pool   // of *gzip.Writer
 	manifestCC []string    // Cache-Control of playlists and MPDs
 	blockedCC  []string    // of playlists that contain what was asked for
@@ -38,6 +39,7 @@ type Packager struct {
 	disk       atomic.Pointer[Disk]
 	keeping    atomic.Pointer[time.Time] // since when the housekeeping goes on; nil between two
 	look       func() Disk               // lookAtDisk
+	free       func(dir string) int64    // freeSpace
 	newWatcher func() (*fsnotify.Watcher, error)
 
 	// Locks are taken in this order: opening, a Timeline's, a Recording's, mu.
@@ -64,7 +66,7 @@ func New(opts Options) (*Packager, error) {
 		epochs:     make(map[string]*Epoch),
 		recordings: make(map[string]*Recording),
 	}
-	p.look, p.newWatcher = p.lookAtDisk, fsnotify.NewWatcher
+	p.look, p.free, p.newWatcher = p.lookAtDisk, freeSpace, fsnotify.NewWatcher
 	p.disk.Store(&Disk{})
 	p.packers.New = func() any { return gzip.NewWriter(nil) }
 	for _, dir := range []*string{&p.opts.LiveDir, &p.opts.RecordingsDir} {
@@ -106,6 +108,10 @@ func (p *Packager) Open(stream string) (*Timeline, error) {
 	p.opening.Lock()
 	defer p.opening.Unlock()
 	t, err := p.openTimeline(stream)
+	if path := (*fs.PathError)(nil); errors.As(err, &path) { // a publisher is told less than the operator
+		p.opts.Logger.Error("stream could not be opened", "stream", stream, "error", err)
+		err = errors.New(faultOf(path))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", stream, err)
 	}

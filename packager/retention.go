@@ -70,6 +70,7 @@ func (p *Packager) keep() {
 		disk = p.examine()
 	}
 	p.spare()
+	p.jobs.again()
 	for _, t := range streams {
 		if err := t.keep(now, disk.Free < reserve); err != nil && disk.Fault == "" {
 			p.opts.Logger.Error("old segments could not be tidied away", "stream", t.stream, "error", err)

@@ -86,9 +86,10 @@ func remuxJoin(ctx context.Context, ffmpeg string, files []string, out string) e
 	}})
 }
 
-// remuxArgs keep the time stamps of audio and video relative to each other.
+// remuxArgs keep the time stamps of audio and video relative to each other. Without xerror a disk that is full at the end, when
+// the index is put at the front, leaves a file that cannot be read and the exit status 0.
 func remuxArgs(ffmpeg string, input []string, out string) []string {
-	argv := append([]string{ffmpeg, "-hide_banner", "-nostdin", "-nostats", "-y", "-loglevel", "level+error", "-copyts"}, input...)
+	argv := append([]string{ffmpeg, "-hide_banner", "-nostdin", "-nostats", "-y", "-loglevel", "level+error", "-xerror", "-copyts"}, input...)
 	return append(argv, "-c", "copy", "-avoid_negative_ts", "make_zero", "-movflags", "+faststart", "-f", "mp4", out)
 }
 

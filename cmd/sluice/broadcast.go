@@ -202,12 +202,25 @@ func (b *broadcast) tick(now time.Time) (ended bool, err error) {
 	if b.publisher == nil && !b.away.IsZero() && now.Sub(b.away) >= b.service.cfg.Linger {
 		return true, nil
 	}
-	if b.encoding == nil && !b.retryAt.IsZero() && !now.Before(b.retryAt) && b.service.packager.Disk().Fault == "" {
+	disk := b.service.packager.Disk()
+	if b.encoding != nil && disk.Loses {
+		b.suspend(now, disk.Fault)
+	}
+	if b.encoding == nil && !b.retryAt.IsZero() && !now.Before(b.retryAt) && disk.Fault == "" {
 		b.retryAt = time.Time{}
 		b.encode()
 		b.publisher.requestKeyFrame()
 	}
 	return false, nil
+}
+
+// suspend ends an ffmpeg whose output is lost: it would go on without a word, with a hole that playlists cannot tell. The
+// next one begins once the disk can be written.
+func (b *broadcast) suspend(now time.Time, fault string) {
+	b.log.Warn("ffmpeg is stopped until the disk can be written", "because", fault)
+	b.endEncoding()
+	b.restarts++
+	b.retryAt = now
 }
 
 // leave parts from the publisher; the fillers go on.
@@ -239,9 +252,8 @@ func (b *broadcast) encodingEnded(cause error) error {
 	b.encoding = nil
 	b.failures++
 	if b.service.packager.Disk().Fault != "" {
-		b.failures = 1 // not ffmpeg is to blame: the next one waits for the disk
-	}
-	if !b.timelineLives() || b.failures > maxRestarts {
+		b.failures = 0 // not ffmpeg is to blame: the next one waits for the disk
+	} else if !b.timelineLives() || b.failures > maxRestarts {
 		return cause
 	}
 	b.restarts++

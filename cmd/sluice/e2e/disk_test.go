@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/conformance"
 )
 
 // onSmallDisk mounts a disk of its own for the program that it becomes, in a mount namespace that ends with it.
@@ -57,9 +59,10 @@ func requireGoesOn(t *testing.T, s *service, name string) {
 
 // A disk that is full for a while costs viewers that while and nothing else; the recording is marked, and another follows.
 func TestDiskFull(t *testing.T) {
-	s, disk := startOnSmallDisk(t, "--ladder", smallRung, "--linger", "2s", "--window", "12s")
+	s, disk := startOnSmallDisk(t, "--ladder", smallRung, "--linger", "2s", "--window", "40s")
 	p := newPublisher(t, s, "cramped")
 	p.rounds = 5
+	visits := watch(t, s, "cramped")
 	p.send()
 	s.waitState("cramped", "live", 10*time.Second)
 	time.Sleep(4 * time.Second)
@@ -80,12 +83,18 @@ func TestDiskFull(t *testing.T) {
 	time.Sleep(5 * time.Second)
 	p.stop()
 	s.waitState("cramped", "ended", 15*time.Second)
+	seen := visits()
+	requireTwoEpochs(t, seen, "240p", "audio")
+	patient := conformance.Options{Tolerance: 30 * time.Second}
+	for _, violation := range append(conformance.CheckHLS(seen, patient), conformance.CheckDASH(seen, patient)...) {
+		t.Error(violation)
+	}
 	for _, path := range []string{failed, s.stream("cramped").Recording.Path} {
 		directory := filepath.Join(disk, strings.TrimPrefix(path, "/"))
 		require.Eventually(t, func() bool {
 			_, err := os.Stat(filepath.Join(directory, "video.mp4"))
 			return err == nil
-		}, 20*time.Second, 100*time.Millisecond, "%s has no video.mp4", path)
+		}, 60*time.Second, 100*time.Millisecond, "%s has no video.mp4", path)
 		for _, file := range []string{"video.mp4", "source-1.webm"} {
 			requireDuration(t, filepath.Join(directory, file), 2*time.Second)
 		}

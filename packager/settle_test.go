@@ -1,0 +1,185 @@
+package packager
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/dash"
+)
+
+// video.mp4 waits for the space that it takes.
+func TestRemuxWaitsForSpace(t *testing.T) {
+	b := recordBench(t, func(o *Options) {
+		o.Remux = func(_ context.Context, _ []RemuxInput, out string) error { return os.WriteFile(out, nil, 0o644) }
+	})
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 1)
+	require.NoError(t, tl.End())
+	rec := tl.Recording()
+	b.free = func(string) int64 { return reserve + remuxSpace*rec.Info().Bytes - 1 }
+	b.work()
+	require.False(t, rec.Info().MP4)
+	b.keep()
+	b.work()
+	require.False(t, rec.Info().MP4)
+	b.free = func(string) int64 { return reserve + remuxSpace*rec.Info().Bytes }
+	b.keep()
+	b.work()
+	require.True(t, rec.Info().MP4)
+	require.Empty(t, b.jobs.postponed)
+}
+
+// A recording that the disk has failed is marked, and another follows when there is room again.
+func TestRecordingGoesOn(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		fail func(t *testing.T, b *bench, r *Recording)
+		left int // recordings at the end
+	}{
+		{"disk is full", func(t *testing.T, b *bench, r *Recording) {
+			b.Packager.opts.MinFree = math.MaxInt64
+			b.keep()
+			b.Packager.opts.MinFree = 0
+		}, 2},
+		{"directory is deleted", func(t *testing.T, b *bench, r *Recording) {
+			require.NoError(t, os.RemoveAll(b.Packager.opts.RecordingsDir))
+		}, 1},
+		{"source cannot be written", func(t *testing.T, b *bench, r *Recording) {
+			src, err := r.CreateSource("webm")
+			require.NoError(t, err)
+			require.NoError(t, src.(*sourceFile).file.Close())
+			_, err = src.Write([]byte("frame"))
+			require.ErrorIs(t, err, fs.ErrClosed)
+		}, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := recordBench(t, nil)
+			tl, e, enc := b.epoch("cam")
+			b.run(e, enc, 2)
+			first := tl.Recording()
+			test.fail(t, b, first)
+			b.run(e, enc, 1)
+			b.keep()
+			require.Equal(t, StateFailed, first.Info().State)
+			require.NotEmpty(t, first.Info().Error)
+			require.Same(t, first, tl.Recording(), "not at once")
+			require.False(t, b.isRunning(first.Dir()), "its end is on the disk, or nothing is")
+
+			b.run(e, enc, 5)
+			b.keep()
+			second := tl.Recording()
+			require.NotSame(t, first, second)
+			b.run(e, enc, 2)
+			require.NoError(t, tl.End())
+			require.Equal(t, StateFinished, second.Info().State)
+			require.InDelta(t, 4, second.Info().Duration, 0.1)
+			require.InDelta(t, 4, decode(t, filepath.Join(second.Dir(), multivariant)), 0.1)
+			all := b.Recordings()
+			require.Len(t, all, test.left)
+			require.Equal(t, StateFailed, append(all, first.Info())[1].State)
+		})
+	}
+}
+
+// A recording that could not begin begins later.
+func TestRecordingBeginsLate(t *testing.T) {
+	b := recordBench(t, nil)
+	b.Packager.opts.MinFree = math.MaxInt64
+	tl, e, enc := b.epoch("cam")
+	require.Nil(t, tl.Recording())
+	b.keep()
+	b.run(e, enc, 6)
+	b.keep()
+	require.Nil(t, tl.Recording(), "there is no room")
+	b.Packager.opts.MinFree = 0
+	b.keep()
+	b.run(e, enc, 6)
+	b.keep()
+	require.NotNil(t, tl.Recording())
+	require.NoError(t, tl.End())
+	b.keep()
+	require.Empty(t, b.Recordings(), "nothing came any more")
+}
+
+// Neither who asks how a stream is doing nor the stream itself waits for the disk of its recording.
+func TestRecordingHoldsNobodyUp(t *testing.T) {
+	b := recordBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	rec := tl.Recording()
+	rec.mu.Lock()
+	_, current := tl.info() // all that is asked under the stream's lock
+	rec.mu.Unlock()
+	require.Same(t, rec, current)
+
+	rec.writing.Lock() // the housekeeper waits for the disk
+	b.run(e, enc, 2)
+	rec.fail(errors.New("broken"))
+	b.run(e, enc, 1)
+	rec.writing.Unlock()
+	require.EqualValues(t, 3, tl.snap.Load().newest["180p"])
+	require.Equal(t, StateFailed, tl.Info().Recording.State)
+}
+
+// A recording that begins in mid-run is as whole after a crash as any other.
+func TestSecondRecordingCutByACrash(t *testing.T) {
+	b := recordBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 1)
+	tl.Recording().fail(errors.New("disk is full"))
+	b.keep()
+	b.run(e, enc, 6)
+	b.keep()
+	second := tl.Recording()
+	b.run(e, enc, 2)
+	b.keep()
+	b.run(e, enc, 1)
+	for _, r := range ladder {
+		enc.fragments(r.Rep, 5) // never finished
+	}
+	b.restart()
+	b.recoverRecordings(t.Context())
+	info, err := readInfo(second.Dir())
+	require.NoError(t, err)
+	require.Equal(t, StateInterrupted, info.State)
+	require.InDelta(t, 7, info.Duration, 0.1)
+	require.InDelta(t, 7, decode(t, filepath.Join(second.Dir(), multivariant)), 0.1)
+	// ffmpeg ends an MPD with the shorter of the two, the sound
+	require.InDelta(t, 6.5, decode(t, filepath.Join(second.Dir(), manifest)), 0.1)
+}
+
+// What the live stream lacks is no hole in the numbers of its recording, which the MPD counts.
+func TestRecordingOfGaps(t *testing.T) {
+	b := recordBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	for _, r := range ladder {
+		require.NoError(t, os.WriteFile(enc.path(r.Rep), nil, 0o644)) // a full disk leaves an empty file
+		enc.next[r.Rep]++
+	}
+	b.run(e, enc, 2)
+	require.NoError(t, tl.End())
+	require.EqualValues(t, len(ladder), tl.Info().Gaps)
+	dir := tl.Recording().Dir()
+	for number := range int64(4) {
+		require.FileExists(t, filepath.Join(dir, segmentName("video-1", number+1)))
+	}
+	m, err := os.ReadFile(filepath.Join(dir, manifest))
+	require.NoError(t, err)
+	parsed, err := dash.Parse(m)
+	require.NoError(t, err)
+	require.Len(t, parsed.Periods, 1)
+	for _, set := range parsed.Periods[0].AdaptationSets {
+		segments := 0
+		for _, s := range set.Representations[0].Template.Timeline {
+			segments += int(s.R) + 1
+		}
+		require.Equal(t, 4, segments)
+	}
+}
