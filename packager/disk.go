@@ -20,13 +20,13 @@ const (
 
 // Disk is the state of the disk under the live streams.
 type Disk struct {
-	Free  int64  // bytes
+	Free  int64  // bytes; -1 while nobody can tell
 	Fault string // why live streams cannot be written, for everybody to read; empty when they can
 	Loses bool   // what ffmpeg writes is lost, and does not only take long
 	cause error
 }
 
-// Disk is the state as of the last second; it is not looked at while there are no streams.
+// Disk is the state as of the last second; it is not looked at while all is well and there are no streams.
 func (p *Packager) Disk() Disk {
 	d := *p.disk.Load()
 	if began := p.keeping.Load(); d.Fault == "" && began != nil && time.Since(*began) > slowDisk {
@@ -59,13 +59,15 @@ func (p *Packager) examine() Disk {
 	return now
 }
 
+func (d Disk) below(bytes int64) bool { return d.Free >= 0 && d.Free < bytes }
+
 // lookAtDisk tries what ffmpeg needs.
 func (p *Packager) lookAtDisk() (d Disk) {
 	if d.cause = makeDir(p.opts.LiveDir); d.cause != nil {
 		d.Fault, d.Loses = faultOf(d.cause), true
 	}
-	d.Free = max(0, p.free(p.opts.LiveDir))
-	if d.cause == nil && d.Free < reserve/4 && p.disk.Load().Fault == diskIsFull {
+	d.Free = p.free(p.opts.LiveDir)
+	if d.cause == nil && d.below(reserve/4) && p.disk.Load().Fault == diskIsFull {
 		d.Fault, d.Loses, d.cause = diskIsFull, true, syscall.ENOSPC // what little is free would be gone at once
 	}
 	return d

@@ -55,6 +55,8 @@ func TestDiskInNeed(t *testing.T) {
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 10)
 	b.keep()
+	b.disk(Disk{Free: -1})
+	b.keep()
 	first := filepath.Join(e.Dir(), "out", "180p-1.m4s")
 	require.FileExists(t, first, "a viewer may ask for it")
 	b.disk(Disk{Free: reserve - 1})

@@ -66,13 +66,13 @@ func (p *Packager) runKeeper(ctx context.Context) error {
 func (p *Packager) keep() {
 	now, streams := p.opts.Wall(), p.all()
 	var disk Disk
-	if len(streams) > 0 {
+	if len(streams) > 0 || p.disk.Load().Fault != "" {
 		disk = p.examine()
 	}
 	p.spare()
 	p.jobs.again()
 	for _, t := range streams {
-		if err := t.keep(now, disk.Free < reserve); err != nil && disk.Fault == "" {
+		if err := t.keep(now, disk.below(reserve)); err != nil && disk.Fault == "" {
 			p.opts.Logger.Error("old segments could not be tidied away", "stream", t.stream, "error", err)
 		}
 		p.dropIfGone(t, now)

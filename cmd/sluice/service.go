@@ -183,6 +183,9 @@ func (s *service) broadcast(stream string) (*broadcast, error) {
 	if b := s.broadcasts[stream]; b != nil && !b.over() {
 		return b, nil
 	}
+	if fault := s.packager.Disk().Fault; fault != "" {
+		return nil, fmt.Errorf("on the server %s: try again when that is mended", fault) // trying to open it might last
+	}
 	s.forget(time.Now())
 	b, err := newBroadcast(s, stream)
 	if err != nil {

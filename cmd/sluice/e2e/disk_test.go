@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -120,6 +121,13 @@ func TestDiskReadOnly(t *testing.T) {
 	require.Equal(t, "live", st.State)
 	require.Equal(t, "failed", st.Recording.State)
 	require.LessOrEqual(t, st.Encoder.Restarts, 3, "no ffmpeg is started that could not write")
+
+	response, err := http.Post(s.base+"/whip/another", "application/sdp", strings.NewReader(p.pc.LocalDescription().SDP))
+	require.NoError(t, err)
+	told, _ := io.ReadAll(response.Body)
+	response.Body.Close()
+	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode, "%s", told)
+	require.Contains(t, string(told), "on the server the disk is read-only")
 
 	inside(`umount "$0"`)
 	s.waitFor("frozen", 10*time.Second, func(st stream) bool { return st.Fault == "" })
