@@ -140,3 +140,17 @@ func TestSourceFollowsRecording(t *testing.T) {
 	require.False(t, w.failed)
 	w.close()
 }
+
+// BenchmarkSource is what a frame costs the stream's own loop.
+func BenchmarkSource(b *testing.B) {
+	s := newSource(nil, slog.New(slog.DiscardHandler))
+	s.writer.failed, s.writer.recording = true, &packager.Recording{}
+	s.writer.current = func() *packager.Recording { return s.writer.recording }
+	s.begin()
+	defer s.Close()
+	f, zero := depay.Frame{Codec: depay.Opus, Data: make([]byte, 160)}, time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		s.write(f, zero, 0, depay.Opus)
+	}
+}
