@@ -74,6 +74,37 @@ func TestRestartTwiceSaysTheSame(t *testing.T) {
 	require.Equal(t, bodies[0], bodies[2])
 }
 
+// What is suspended goes on in the next process, as the same broadcast, or ends after a while.
+func TestSuspend(t *testing.T) {
+	for name, restarts := range map[string]int{"in the same process": 0, "in the next process": 1, "in the one after that": 2} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, func(o *Options) { o.Linger = 20 * time.Second })
+			tl, e, enc := b.epoch("cam")
+			b.run(e, enc, 3)
+			began := tl.Info().Started
+			require.NoError(t, tl.Suspend())
+			require.NoError(t, tl.Suspend())
+			before := b.body("/live/cam/180p.m3u8")
+			require.NotContains(t, before, "ENDLIST")
+			for range restarts {
+				b.restart()
+			}
+			b.clock.Advance(15 * time.Second)
+			tl, e, enc = b.epoch("cam")
+			b.run(e, enc, 1)
+			require.Equal(t, began, tl.Info().Started)
+			p, _ := b.playlist("/live/cam/180p.m3u8")
+			last := p.GetAllSegments()[len(p.GetAllSegments())-1]
+			require.True(t, last.Discontinuity)
+			require.Equal(t, e.Name()+"/180p-3.m4s", last.URI)
+			require.NoError(t, tl.Suspend())
+			b.clock.Advance(21 * time.Second)
+			b.keep()
+			require.Contains(t, b.body("/live/cam/180p.m3u8"), "#EXT-X-ENDLIST\n")
+		})
+	}
+}
+
 func TestUnclaimedStreamEndsAfterLinger(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.Linger = 20 * time.Second })
 	_, e, enc := b.epoch("cam")

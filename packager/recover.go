@@ -270,10 +270,8 @@ func (t *Timeline) successor() *Timeline {
 	return next
 }
 
-// claim continues a broadcast that a crash has cut.
+// claim continues a broadcast that a crash or Suspend has cut. It is still the one that began when it did.
 func (t *Timeline) claim() {
 	t.deadline = time.Time{}
-	r := t.openRecord()
-	r.At = t.p.opts.Wall()
-	t.write(r)
+	t.write(t.openRecord())
 }

@@ -141,18 +141,44 @@ func (t *Timeline) End() error {
 	if t.ended {
 		return nil
 	}
-	var err error
-	if n := len(t.epochs); n > 0 {
-		t.p.unwatch(t.epochs[n-1])
-		err = t.epochs[n-1].close()
-	}
+	err := t.closeEpoch()
 	t.finish(t.p.opts.Wall())
+	t.closeFiles()
+	t.p.opts.Logger.Info("stream has ended", "stream", t.stream, "segments", t.stats.segments, "gaps", t.stats.gaps)
+	return err
+}
+
+// Suspend stops the broadcast without an end: the last epoch is closed and the recording finished, and the playlists stay open
+// for Open, in this process or the next, to continue them within Options.Linger.
+func (t *Timeline) Suspend() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		return nil
+	}
+	err := t.closeEpoch()
+	t.deadline = t.p.opts.Wall().Add(t.p.opts.Linger)
+	t.closeFiles()
+	t.p.opts.Logger.Info("stream waits to be continued", "stream", t.stream, "segments", t.stats.segments, "next", t.nextMSN)
+	return err
+}
+
+// closeEpoch ends the newest epoch, if it has not ended.
+func (t *Timeline) closeEpoch() error {
+	n := len(t.epochs)
+	if n == 0 {
+		return nil
+	}
+	t.p.unwatch(t.epochs[n-1])
+	return t.epochs[n-1].close()
+}
+
+// closeFiles finishes the recording and brings the log to the disk.
+func (t *Timeline) closeFiles() {
 	if t.rec != nil {
 		t.rec.finish(StateFinished)
 	}
 	t.log.sync()
-	t.p.opts.Logger.Info("stream has ended", "stream", t.stream, "segments", t.stats.segments, "gaps", t.stats.gaps)
-	return err
 }
 
 // finish marks the Timeline as ended at that time.
