@@ -73,9 +73,9 @@ type apiURLs struct {
 // serveStreams lists the streams that have not ended.
 func (s *service) serveStreams(w http.ResponseWriter, _ *http.Request) {
 	streams := []apiStream{}
-	for _, b := range s.all() {
-		if !b.over() {
-			streams = append(streams, s.describe(b))
+	for _, info := range s.packager.Streams() {
+		if stream, ok := s.known(info.Stream); ok && info.State != packager.StateEnded {
+			streams = append(streams, stream)
 		}
 	}
 	writeJSON(w, map[string]any{"streams": streams})
@@ -83,29 +83,42 @@ func (s *service) serveStreams(w http.ResponseWriter, _ *http.Request) {
 
 // serveStream tells of one stream; for a while also of one that has ended, so that its page can say why.
 func (s *service) serveStream(w http.ResponseWriter, r *http.Request) {
-	if b := s.named(w, r); b != nil {
-		writeJSON(w, s.describe(b))
+	if stream, ok := s.known(r.PathValue("stream")); ok {
+		writeJSON(w, stream)
+		return
 	}
+	refuseUnknown(w, r.PathValue("stream"))
+}
+
+// known describes a stream: its broadcast, or what the service's last stop has left of it, which waits for its publisher.
+func (s *service) known(stream string) (apiStream, bool) {
+	if b := s.find(stream); b != nil {
+		return s.describe(b), true
+	}
+	t := s.packager.Timeline(stream)
+	if t == nil {
+		return apiStream{}, false
+	}
+	info := t.Info()
+	return s.describeCut(info), info.State != packager.StateEnded
 }
 
 // serveKick ends the publisher's session; the stream goes on to wait for another as after any departure.
 func (s *service) serveKick(w http.ResponseWriter, r *http.Request) {
-	if b := s.named(w, r); b != nil {
-		if p := b.status.Load().Publisher; p != nil {
-			p.Close("ended by the operator")
-		}
-		w.WriteHeader(http.StatusNoContent)
+	b := s.find(r.PathValue("stream"))
+	if b == nil {
+		refuseUnknown(w, r.PathValue("stream"))
+		return
 	}
+	if p := b.status.Load().Publisher; p != nil {
+		p.Close("ended by the operator")
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
-func (s *service) named(w http.ResponseWriter, r *http.Request) *broadcast {
-	stream := r.PathValue("stream")
-	b := s.find(stream)
-	if b == nil {
-		w.Header().Set("Retry-After", "2")
-		writeProblem(w, http.StatusNotFound, "No stream of this name is live: publish to /whip/"+stream+" first.")
-	}
-	return b
+func refuseUnknown(w http.ResponseWriter, stream string) {
+	w.Header().Set("Retry-After", "2")
+	writeProblem(w, http.StatusNotFound, "No stream of this name is live: publish to /whip/"+stream+" first.")
 }
 
 // serveServer tells pages what they need to know before they publish.
@@ -120,16 +133,28 @@ func (s *service) serveServer(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
+// describeCut tells of a stream that the service's last stop has cut and that waits for its publisher.
+func (s *service) describeCut(info packager.Info) apiStream {
+	return apiStream{
+		Name: info.Stream, State: stateInterrupted, StartedAt: info.Started, PlayableAt: info.Playable,
+		Renditions: info.Renditions, LadderReason: s.reason, URLs: urlsOf(info.Stream),
+	}
+}
+
+func urlsOf(stream string) apiURLs {
+	live := "/live/" + stream + "/"
+	return apiURLs{live + "index.m3u8", live + "manifest.mpd", "/whep/" + stream, "/watch/" + stream, live + "thumbnail.jpg"}
+}
+
 func (s *service) describe(b *broadcast) apiStream {
 	st, info := b.status.Load(), b.Info()
-	live := "/live/" + b.name + "/"
 	return apiStream{
 		Name: b.name, State: st.State, Error: st.Error, Fault: s.packager.Disk().Fault, StartedAt: b.started, PlayableAt: info.Playable,
 		Publisher: describePublisher(st), Viewers: s.ingest.Audience(b.name).Viewers, Renditions: info.Renditions, LadderReason: s.reason,
 		Encoder:   apiEncoder{st.Job.Progress.Speed, st.Job.Progress.FPS, encoderDrops(st.Job), st.Restarts},
 		AVOffset:  avOffset(st.Depay),
 		Recording: describeRecording(info.Recording),
-		URLs:      apiURLs{live + "index.m3u8", live + "manifest.mpd", "/whep/" + b.name, "/watch/" + b.name, live + "thumbnail.jpg"},
+		URLs:      urlsOf(b.name),
 	}
 }
 

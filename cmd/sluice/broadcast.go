@@ -62,7 +62,7 @@ func newBroadcast(s *service, name string) (*broadcast, error) {
 	b := &broadcast{
 		service: s, name: name, timeline: timeline,
 		log:     s.log.With("stream", name),
-		started: s.clock.Now(),
+		started: timeline.Info().Started, // before a restart of the service, when this continues what that has cut
 		offers:  make(chan *ingest.Publisher),
 		done:    make(chan struct{}),
 	}
@@ -91,7 +91,7 @@ func (b *broadcast) Run(ctx context.Context) {
 	b.log.Info("stream has begun")
 	b.source.begin()
 	err := b.carry(ctx)
-	b.finish(err)
+	b.finish(err, ctx.Err() != nil && b.service.cfg.OnStop == onStopKeep)
 }
 
 func (b *broadcast) carry(ctx context.Context) error {
@@ -282,8 +282,9 @@ func (b *broadcast) timelineLives() bool {
 	}
 }
 
-// finish drains in the direction of the data: tap, pipes, ffmpeg, last segments, playlists, recording.
-func (b *broadcast) finish(cause error) {
+// finish drains in the direction of the data: tap, pipes, ffmpeg, last segments, playlists, recording. With suspend the
+// playlists stay open for the next process.
+func (b *broadcast) finish(cause error, suspend bool) {
 	if cause != nil {
 		b.log.Error("stream has failed", "error", cause)
 		if b.publisher != nil {
@@ -293,12 +294,15 @@ func (b *broadcast) finish(cause error) {
 	b.leave(time.Now())
 	b.endEncoding()
 	b.source.Close()
-	if err := b.timeline.End(); err != nil {
-		b.log.Error("timeline has not ended cleanly", "error", err)
-	}
-	state := stateEnded
-	if cause != nil {
+	state, end := stateEnded, b.timeline.End
+	switch {
+	case cause != nil:
 		state = stateFailed
+	case suspend:
+		state, end = stateInterrupted, b.timeline.Suspend
+	}
+	if err := end(); err != nil {
+		b.log.Error("timeline has not ended cleanly", "error", err)
 	}
 	b.publishStatus(state, cause)
 }

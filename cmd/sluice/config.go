@@ -32,6 +32,7 @@ type Config struct {
 	Limits   LimitsConfig
 	Log      LogConfig
 	FFmpeg   string // name looked up in PATH, or a path
+	OnStop   string // onStopEnd or onStopKeep: what becomes of the streams when the service is told to stop
 }
 
 // HTTPConfig says where a web server listens.
@@ -96,6 +97,7 @@ type LimitsConfig struct {
 	Streams            int
 	Viewers            int // over WHEP
 	SessionsPerAddress int
+	Requests           int   // for live media, under way at once
 	RequestBytes       int64 // of a signalling request's body
 }
 
@@ -139,9 +141,10 @@ func DefaultConfig() Config {
 		Linger:   30 * time.Second,
 		Takeover: takeoverAllow,
 		Record:   RecordConfig{Enabled: true, MinFree: 1 << 30},
-		Limits:   LimitsConfig{Streams: 16, Viewers: 200, SessionsPerAddress: 16, RequestBytes: 64 << 10},
+		Limits:   LimitsConfig{Streams: 16, Viewers: 200, SessionsPerAddress: 16, Requests: 10_000, RequestBytes: 64 << 10},
 		Log:      LogConfig{Level: slog.LevelInfo, Format: "text"},
 		FFmpeg:   "ffmpeg",
+		OnStop:   onStopEnd,
 	}
 }
 
@@ -149,6 +152,12 @@ func DefaultConfig() Config {
 const (
 	takeoverAllow  = "allow"
 	takeoverRefuse = "refuse"
+)
+
+// What Config.OnStop may be.
+const (
+	onStopEnd  = "end"
+	onStopKeep = "keep"
 )
 
 // icePort is the port of WebRTC media when none is configured.

@@ -90,8 +90,8 @@ func TestLoadConfigForms(t *testing.T) {
 			args: []string{"--log-level", "DEBUG", "--log-format=json"},
 			want: func(c *Config) { c.Log = LogConfig{slog.LevelDebug, "json"} }},
 		"limits": {
-			file: "limits: {streams: 3, viewers: 5, sessions-per-address: 4, request-bytes: 32KiB}",
-			want: func(c *Config) { c.Limits = LimitsConfig{3, 5, 4, 32 << 10} }},
+			file: "limits: {streams: 3, viewers: 5, sessions-per-address: 4, requests: 50, request-bytes: 32KiB}",
+			want: func(c *Config) { c.Limits = LimitsConfig{3, 5, 4, 50, 32 << 10} }},
 		"last of two flags": {
 			args: []string{"--data=a", "--data=b"}, want: func(c *Config) { c.Data = "b" }},
 		"alias": {
@@ -202,6 +202,7 @@ func TestValidate(t *testing.T) {
 		"no part":                {func(c *Config) { c.Part = 0 }, "part: 0 is not between 100ms and 1s"},
 		"short window":           {func(c *Config) { c.Window = 5 * time.Second }, "window: 5s is not between 6s and 6h"},
 		"takeover":               {func(c *Config) { c.Takeover = "perhaps" }, "takeover"},
+		"unknown ending":         {func(c *Config) { c.OnStop = "pause" }, `on-stop: "pause" is neither end nor keep`},
 		"negative linger":        {func(c *Config) { c.Linger = -time.Second }, "linger"},
 		"no data":                {func(c *Config) { c.Data = "" }, "data: must name"},
 		"no ffmpeg":              {func(c *Config) { c.FFmpeg = "" }, "ffmpeg: must name"},
@@ -216,6 +217,7 @@ func TestValidate(t *testing.T) {
 		"short key":     {func(c *Config) { c.Auth.Admin = []Secret{"short"} }, "auth.admin: a key of 5 characters"},
 		"key alphabet":  {func(c *Config) { c.Auth.Publish = []StreamKey{{Key: "with a space"}} }, "letters, digits and -._~+/ only"},
 		"key's stream":  {func(c *Config) { c.Auth.Publish = []StreamKey{{"a/b", "0123456789"}} }, `stream "a/b"`},
+		"no requests":   {func(c *Config) { c.Limits.Requests = 0 }, "limits.requests: 0 is not between 1 and 1000000"},
 		"no streams":    {func(c *Config) { c.Limits.Streams = 0 }, "limits.streams: 0 is not between 1 and 10000"},
 		"huge body":     {func(c *Config) { c.Limits.RequestBytes = 1 << 30 }, "limits.request-bytes: 1GiB is not between 4KiB and 1MiB"},
 		"negative keep": {func(c *Config) { c.Record.Keep = -time.Second }, "record.keep: must not be negative"},

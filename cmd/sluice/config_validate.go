@@ -27,6 +27,7 @@ const (
 	maxKeyLength                 = 512
 	maxStreams                   = 10_000
 	maxViewers                   = 10_000
+	maxRequests                  = 1_000_000
 	maxSessionsPerAddress        = 10_000
 	minRequest, maxRequest       = 4 << 10, 1 << 20 // bytes
 	minSegmentsInWindow          = 3                // rfc8216bis §6.2.2
@@ -143,6 +144,7 @@ func (c Config) checkMedia(check *checker) {
 	checkRange(check, "window", c.Window, minSegmentsInWindow*c.Segment, maxWindow, formatDuration)
 	checkRange(check, "linger", c.Linger, minLinger, maxLinger, formatDuration)
 	check.want(c.Takeover == takeoverAllow || c.Takeover == takeoverRefuse, "takeover", "%q is neither allow nor refuse", c.Takeover)
+	check.want(c.OnStop == onStopEnd || c.OnStop == onStopKeep, "on-stop", "%q is neither end nor keep", c.OnStop)
 }
 
 // checkRange wants low <= v <= high.
@@ -188,6 +190,7 @@ func (c Config) checkAccess(check *checker) {
 	checkRange(check, "limits.streams", c.Limits.Streams, 1, maxStreams, strconv.Itoa)
 	checkRange(check, "limits.viewers", c.Limits.Viewers, 1, maxViewers, strconv.Itoa)
 	checkRange(check, "limits.sessions-per-address", c.Limits.SessionsPerAddress, 1, maxSessionsPerAddress, strconv.Itoa)
+	checkRange(check, "limits.requests", c.Limits.Requests, 1, maxRequests, strconv.Itoa)
 	checkRange(check, "limits.request-bytes", c.Limits.RequestBytes, minRequest, maxRequest, formatSize)
 }
 

@@ -40,7 +40,7 @@ func (s *service) routes() http.Handler {
 	}
 	mux.Handle("/echo/{session}", echo)
 
-	mux.Handle("GET /live/{stream}/{file...}", named(s.viewed(http.HandlerFunc(s.packager.ServeLive))))
+	mux.Handle("GET /live/{stream}/{file...}", named(s.viewed(atMost(s.cfg.Limits.Requests, http.HandlerFunc(s.packager.ServeLive)))))
 	mux.Handle("GET /live/{stream}", named(http.HandlerFunc(serveNothing))) // or the table would redirect
 	mux.Handle("GET /time", s.clock)
 	mux.Handle("GET /recordings/{stream}/{recording}/{file}", named(unhurried(http.HandlerFunc(s.packager.ServeRecordings))))
@@ -90,6 +90,22 @@ func (s *service) viewed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.viewedAt.Store(s.clock.Now().UnixNano())
 		next.ServeHTTP(w, r)
+	})
+}
+
+// atMost bounds the requests that are under way at once. Those that wait for what comes, and those of clients that do not
+// read, are many at the same time; without a bound they could take all memory.
+func atMost(limit int, next http.Handler) http.Handler {
+	places := make(chan struct{}, limit)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case places <- struct{}{}:
+			defer func() { <-places }()
+			next.ServeHTTP(w, r)
+		default:
+			w.Header().Set("Retry-After", "1")
+			writeProblem(w, http.StatusServiceUnavailable, "The server has all the requests it takes (limits.requests): ask again in a second.")
+		}
 	})
 }
 

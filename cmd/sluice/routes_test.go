@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -236,4 +237,50 @@ func TestRecordingsAreUnhurried(t *testing.T) {
 	require.Equal(t, 200, answer.Code)
 	require.Equal(t, content, answer.Body.String())
 	require.Greater(t, len(answer.write), 2, "each piece has a time of its own")
+}
+
+// A stream that the last stop of the service has cut is there for its viewers, and waits for its publisher.
+func TestCutStream(t *testing.T) {
+	s := newTestService(t, AuthConfig{})
+	timeline, err := s.packager.Open("cut")
+	require.NoError(t, err)
+	s.packager, err = packager.New(s.packagerOptions())
+	require.NoError(t, err)
+	handler := s.routes()
+	for _, path := range []string{"/api/v1/streams", "/api/v1/streams/cut"} {
+		answer := ask(handler, "GET", path)
+		require.Equal(t, http.StatusOK, answer.Code, path)
+		require.Contains(t, answer.Body.String(), `"state":"interrupted"`)
+		require.Contains(t, answer.Body.String(), timeline.Info().Started.UTC().Format(`"startedAt":"2006-01-02T15:04:05.`))
+	}
+	again, err := s.packager.Open("cut")
+	require.NoError(t, err)
+	require.NoError(t, again.End())
+	require.NotContains(t, ask(handler, "GET", "/api/v1/streams").Body.String(), "cut")
+	requireProblem(t, ask(handler, "GET", "/api/v1/streams/cut"), http.StatusNotFound)
+}
+
+// One request more than may be under way is asked to come again; a place is free when one has ended.
+func TestAtMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		entered, leave := 0, make(chan struct{})
+		handler := atMost(2, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			entered++
+			<-leave
+		}))
+		enter := func() {
+			go ask(handler, "GET", "/")
+			synctest.Wait()
+		}
+		enter()
+		enter()
+		refused := ask(handler, "GET", "/")
+		requireProblem(t, refused, http.StatusServiceUnavailable)
+		require.Equal(t, "1", refused.Header().Get("Retry-After"))
+		leave <- struct{}{}
+		synctest.Wait()
+		enter()
+		require.Equal(t, 3, entered)
+		close(leave)
+	})
 }

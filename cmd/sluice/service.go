@@ -142,7 +142,9 @@ func (s *service) Run(ctx context.Context) error {
 	s.mu.Unlock()
 	told := time.Now()
 	s.running.Wait()
-	s.letViewersSee(told)
+	if s.cfg.OnStop == onStopEnd {
+		s.letViewersSee(told)
+	}
 	stop()
 	for ; pending > 0; pending-- {
 		errs = append(errs, <-results)

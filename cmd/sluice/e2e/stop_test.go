@@ -39,6 +39,24 @@ func TestViewersSeeTheEnd(t *testing.T) {
 	require.NoError(t, <-s.exited, "the service must exit with 0")
 }
 
+// A second signal does not wait for the viewers, nor for ffmpeg, which ends with the service.
+func TestSecondSignal(t *testing.T) {
+	s := startService(t, "--ladder", smallRung)
+	p := newPublisher(t, s, "cut")
+	p.send()
+	s.waitState("cut", "live", 20*time.Second)
+	ffmpegs := children(s.cmd.Process.Pid)
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGINT))
+	require.Eventually(t, func() bool { return strings.Contains(s.output.String(), "stopping") }, 5*time.Second, 5*time.Millisecond)
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGINT))
+	<-s.exited
+	require.Equal(t, syscall.SIGINT, s.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal())
+	for _, pid := range ffmpegs {
+		require.Eventually(t, func() bool { return gone(pid) }, 5*time.Second, 20*time.Millisecond)
+	}
+	p.vanish()
+}
+
 func hasEnding(t *testing.T, s *service, path string) bool {
 	response, err := http.Get(s.base + path)
 	if err != nil {
