@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -103,6 +104,22 @@ func TestSuspend(t *testing.T) {
 			require.Contains(t, b.body("/live/cam/180p.m3u8"), "#EXT-X-ENDLIST\n")
 		})
 	}
+}
+
+// What the MPD says of a Period stays as it was.
+func TestRestartKeepsResync(t *testing.T) {
+	b := newBench(t, nil)
+	tl, err := b.Open("cam")
+	require.NoError(t, err)
+	e, err := tl.BeginEpoch(EpochOptions{Renditions: ladder, KeyFrames: time.Second})
+	require.NoError(t, err)
+	e.SetZero(b.clock.Now())
+	b.run(e, newEncoder(t, e), 4)
+	resync := regexp.MustCompile(`<Resync[^>]*>`)
+	before := resync.FindAllString(b.body("/live/cam/manifest.mpd"), -1)
+	require.NotEmpty(t, before)
+	b.restart()
+	require.Equal(t, before, resync.FindAllString(b.body("/live/cam/manifest.mpd"), -1))
 }
 
 func TestUnclaimedStreamEndsAfterLinger(t *testing.T) {

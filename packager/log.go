@@ -36,11 +36,12 @@ type record struct {
 	At    time.Time `json:"at,omitzero"`
 	Start time.Time `json:"start,omitzero"` // open, zero: availabilityStartTime
 
-	Epoch      string      `json:"epoch,omitempty"` // epoch-end: of the one that will follow, as playlists announce it
-	Fresh      bool        `json:"fresh,omitempty"`
-	Disc       int64       `json:"disc,omitempty"`
-	Base       int64       `json:"base,omitempty"`
-	Renditions []Rendition `json:"renditions,omitempty"`
+	Epoch      string        `json:"epoch,omitempty"` // epoch-end: of the one that will follow, as playlists announce it
+	Fresh      bool          `json:"fresh,omitempty"`
+	Disc       int64         `json:"disc,omitempty"`
+	Base       int64         `json:"base,omitempty"`
+	Renditions []Rendition   `json:"renditions,omitempty"`
+	Keys       time.Duration `json:"keys,omitempty"` // epoch: ns between key frames
 
 	ID       string `json:"id,omitempty"` // of the rendition, and so on for a segment or a part
 	MSN      int64  `json:"msn,omitempty"`
@@ -52,7 +53,7 @@ type record struct {
 }
 
 func epochRecord(e *Epoch) record {
-	r := record{Kind: recordEpoch, Epoch: e.name, Fresh: e.fresh, Disc: e.disc, Base: e.base, At: e.timeline.p.opts.Wall()}
+	r := record{Kind: recordEpoch, Epoch: e.name, Fresh: e.fresh, Disc: e.disc, Base: e.base, Keys: e.keys, At: e.timeline.p.opts.Wall()}
 	for _, k := range e.tracks {
 		r.Renditions = append(r.Renditions, k.Rendition)
 	}
@@ -78,7 +79,7 @@ func (r record) validate() error {
 	switch {
 	case bad(r.Disc, cmaf.MaxTime), bad(r.Base, cmaf.MaxTime), bad(r.MSN, cmaf.MaxTime):
 		return errors.New("number out of range")
-	case bad(r.Time, cmaf.MaxTime), bad(r.Duration, cmaf.MaxTime), bad(r.Size, maxSegmentSize):
+	case bad(r.Time, cmaf.MaxTime), bad(r.Duration, cmaf.MaxTime), bad(r.Size, maxSegmentSize), bad(int64(r.Keys), cmaf.MaxTime):
 		return errors.New("time or size out of range")
 	case r.Kind == recordEpoch && !validName(r.Epoch), r.Kind == recordEpochEnd && r.Epoch != "" && !validName(r.Epoch):
 		return fmt.Errorf("epoch name %q", r.Epoch)

@@ -1,6 +1,7 @@
 package packager
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -157,7 +158,7 @@ func (t *Timeline) applyEpoch(before *Epoch, r record) error {
 	}
 	t.nextMSN, t.nextDisc, t.nextName = r.Base, r.Disc, ""
 	e := t.newEpoch(r.Epoch, r.Renditions)
-	e.fresh = r.Fresh
+	e.fresh, e.keys = r.Fresh, cmp.Or(r.Keys, e.keys)
 	t.epochs = append(t.epochs, e)
 	return nil
 }
