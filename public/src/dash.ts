@@ -15,6 +15,10 @@ export function openDash(options: PlayerOptions): Player {
     debug: { logLevel: 1 },
     streaming: {
       buffer: { bufferToKeep: 60 },
+      // A server that is started again is waited for, half a minute: dash.js divides the interval by 10 and multiplies the
+      // attempts by 5 while it plays with low latency.
+      retryIntervals: { MPD: 5000 },
+      retryAttempts: { MPD: 12 },
       text: { defaultEnabled: false },
     },
   });

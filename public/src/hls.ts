@@ -1,6 +1,6 @@
 // HLS by hls.js.
 
-import Hls, { ErrorTypes, Events, type ErrorData } from "hls.js";
+import Hls, { ErrorTypes, Events, type ErrorData, type HlsConfig, type LoadPolicy } from "hls.js";
 import { Chase, chasePause } from "./chase.ts";
 import { bufferAhead, levelLabel, tryPlay, type Player, type PlayerOptions } from "./player.ts";
 
@@ -8,8 +8,33 @@ import { bufferAhead, levelLabel, tryPlay, type Player, type PlayerOptions } fro
 const recoveries = 2;
 const recoveryWindow = 20000;
 
+/** How long a server may be away, while it is started again, before a player gives up: attempts, and the milliseconds between them. */
+const attempts = 60;
+const attemptPause = 500;
+
+/** The policy, with patience for a server that is away: no answer (status 0) and 5xx. What is not there (4xx) stays as it was. */
+function patient({ default: policy }: LoadPolicy): LoadPolicy {
+  const errorRetry: typeof policy.errorRetry = {
+    maxNumRetry: attempts,
+    retryDelayMs: attemptPause,
+    maxRetryDelayMs: attemptPause,
+    shouldRetry: (_config, count, _timeout, response) => count < attempts && Math.floor((response?.code ?? 0) / 100) !== 4,
+  };
+  return { default: { ...policy, errorRetry } };
+}
+
+function patience(): Partial<HlsConfig> {
+  const { manifestLoadPolicy, playlistLoadPolicy, fragLoadPolicy } = Hls.DefaultConfig;
+  return {
+    manifestLoadPolicy: patient(manifestLoadPolicy),
+    playlistLoadPolicy: patient(playlistLoadPolicy),
+    fragLoadPolicy: patient(fragLoadPolicy),
+  };
+}
+
 export function openHls(options: PlayerOptions): Player {
   const hls = new Hls({
+    ...patience(),
     lowLatencyMode: true,
     // Its own way to catch up needs a second of buffer left over, so that it stays a second behind: see Chase.
     maxLiveSyncPlaybackRate: 1,

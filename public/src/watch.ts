@@ -73,7 +73,8 @@ class Watch implements ControlTarget {
     try {
       found = await findStream(name);
     } catch {
-      return; // the server is away for a moment: what is buffered plays on
+      this.movedAt = performance.now(); // the server is away for a moment: what is buffered plays on, and the player asks again
+      return;
     }
     this.stream = found;
     const drained = !this.player || video.ended || bufferAhead(video) < leastBuffer;
