@@ -16,12 +16,20 @@ const (
 	driftGain = 4
 
 	// lateStep is the lateness of even the fastest packets from which on the path itself has become longer: the map steps,
-	// for at FillAfter everything would come after the filler that took its place. It is also how much shorter than that the
-	// path must become for the map to go back at skewLimit instead of driftLimit: latency is not to stay grown for an hour.
+	// for at FillAfter everything would come after the filler that took its place. It is also by how much even the slowest
+	// packets must come too early for the map to step back: latency is not to stay grown.
 	lateStep = 50 * time.Millisecond
 
-	// skewLimit bounds how fast video is moved back against audio, and both of them back to a path that has become shorter:
-	// 10 ms in a second, which nobody sees.
+	// maxAhead is how far after its arrival media may be dated, which only a path that has just become shorter does. A part
+	// of it is room for media that comes in bursts; for more the map steps back with the first packet, so that the output
+	// never has to stand still for longer until its time has come.
+	maxAhead = 500 * time.Millisecond
+
+	// maxApart is how much later one track may become, the other not, before it is its sender that has stopped counting, and
+	// not the path: then it goes its own way until reports relate it again.
+	maxApart = 500 * time.Millisecond
+
+	// skewLimit bounds how fast video is moved back against audio: 10 ms in a second, which nobody sees.
 	skewLimit = 100 // 1/skewLimit
 
 	// maxSkewBack is how much of such a move is left to slewing, so that it is over within 4 s. For the rest both tracks
@@ -51,7 +59,34 @@ type clock struct {
 
 // observe takes the arrival of a packet and returns the instant of its media.
 func (c *clock) observe(k Kind, timestamp uint32, at time.Duration) time.Duration {
-	return c.lanes[k].observe(timestamp, at)
+	instant := c.lanes[k].observe(timestamp, at)
+	if by := c.present(k, at); by < -maxAhead {
+		c.step(k, by)
+		instant += by
+	}
+	// The other track may still have to tell that the path has become shorter.
+	return min(instant, at+c.lanes[k].lead()+maxAhead)
+}
+
+// present returns how late the newest packet came, of the track that takes longer where reports relate them: not less than
+// 0 while that one is silent.
+func (c *clock) present(k Kind, at time.Duration) time.Duration {
+	late := c.lanes[k].newestLate()
+	if other := &c.lanes[1-k]; c.synchronized() {
+		if !other.heardSince(at - correctEvery) {
+			return max(late, 0)
+		}
+		late = max(late, other.newestLate())
+	}
+	return late
+}
+
+// step moves the map of a track, and of the other if reports relate them.
+func (c *clock) step(k Kind, by time.Duration) {
+	c.lanes[k].offset.step(by)
+	if c.synchronized() {
+		c.lanes[1-k].offset.step(by)
+	}
 }
 
 // detach forgets the source of a track.
@@ -79,58 +114,68 @@ func (c *clock) advance(at time.Duration) {
 // correct moves the map towards the fastest packets of the last two windows. Tracks that reports relate move together, by
 // the later of the two: the map has to suit the track that takes longest.
 func (c *clock) correct() {
-	var late [kinds]time.Duration
+	var late [kinds]span
 	for k := range c.lanes {
 		late[k] = c.lanes[k].lateness()
-		if late[k] > maxSkew {
-			c.lanes[k].rewind(late[k])
-			late[k] = 0
-		}
 		c.lanes[k].transit.roll()
 	}
 	if c.synchronized() {
+		c.partFrom(Video, late[Video], late[Audio])
+		c.partFrom(Audio, late[Audio], late[Video])
+	}
+	if c.synchronized() {
 		both := together(late[Video], late[Audio])
-		late = [kinds]time.Duration{both, both}
+		late = [kinds]span{both, both}
 	}
 	for k := range c.lanes {
-		if late[k] != unknown {
+		if late[k].known {
 			c.track(&c.lanes[k], late[k])
 		}
 	}
 }
 
-// together returns the lateness of both tracks. While one of them is silent, its path is not taken for shorter.
-func together(a, b time.Duration) time.Duration {
-	both := max(a, b)
-	if both != unknown && min(a, b) == unknown {
-		return max(both, -lateStep)
+// partFrom lets a track go its own way that has become late alone.
+func (c *clock) partFrom(k Kind, late, other span) {
+	if late.known && other.known && late.fastest > maxApart && late.fastest-other.fastest > maxApart {
+		c.lanes[k].part()
 	}
-	return both
+}
+
+// together returns the lateness of both tracks. While one of them is silent, its path is not taken for shorter.
+func together(a, b span) span {
+	if !a.known {
+		a, b = b, a
+	}
+	if !b.known {
+		return span{max(a.fastest, -lateStep), max(a.slowest, 0), a.known}
+	}
+	return span{max(a.fastest, b.fastest), max(a.slowest, b.slowest), true}
 }
 
 // tooLate takes the instant of media that came after it had been filled. When that goes on, the path has become longer or
 // has stalls that the map does not allow for: it steps at once, before the filter has seen enough of it.
 func (c *clock) tooLate(k Kind, instant time.Duration) {
-	by := c.lanes[k].spell.add(c.advanced-instant, c.advanced)
-	switch {
-	case by > maxSkew:
-		c.lanes[k].rewind(by)
-	case by > 0 && c.synchronized():
-		c.lanes[Video].postpone(by)
-		c.lanes[Audio].postpone(by)
-	case by > 0:
-		c.lanes[k].postpone(by)
+	l, other := &c.lanes[k], &c.lanes[1-k]
+	by := l.spell.add(c.advanced-instant, c.advanced)
+	if by == 0 {
+		return
 	}
+	if c.synchronized() && other.heardSince(c.advanced-spellQuiet) {
+		c.partFrom(k, span{fastest: by, known: true}, span{fastest: other.newestLate(), known: true})
+	}
+	c.step(k, by)
+	l.transit, other.transit = newEnvelope(), newEnvelope()
 }
 
 // track moves a lane towards the lateness that was measured.
-func (c *clock) track(l *lane, late time.Duration) {
-	if late.Abs() > lateStep {
-		l.offset.raise(late)
+func (c *clock) track(l *lane, late span) {
+	if step := late.step(); step != 0 {
+		l.offset.step(step)
+		l.transit = newEnvelope()
 		return
 	}
 	const limit = correctEvery / driftLimit
-	move := min(max(late/driftGain, -limit), limit)
+	move := min(max(late.fastest/driftGain, -limit), limit)
 	l.offset.target += move
 	c.drift += (float64(move)/float64(correctEvery)*1e6 - c.drift) / 32
 }
@@ -178,14 +223,17 @@ func (c *clock) believe(k Kind, move time.Duration) bool {
 	return true
 }
 
-// relate moves video against audio: forward by a step, back by slewing.
+// relate moves video against audio: forward by a step, back by a step as far as it is dated after its arrival, and by
+// slewing from there.
 func (c *clock) relate(move time.Duration) {
 	video, audio := &c.lanes[Video], &c.lanes[Audio]
 	// From here on the offsets go together; what else video had to go becomes skew.
 	video.skew.value += video.offset.rest() - audio.offset.rest()
 	video.offset.value = video.offset.target + audio.offset.rest()
+	ahead := max(video.offset.value+video.skew.value-video.newestTransit, 0)
 	video.skew.raise(move)
 	c.moved += move
+	video.skew.value -= min(ahead, video.skew.rest())
 	both := max(video.skew.rest()-maxSkewBack, 0)
 	video.skew.value -= both
 	video.offset.step(both)

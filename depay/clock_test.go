@@ -103,7 +103,9 @@ func TestPathBecomesLongerAndShorter(t *testing.T) {
 				require.True(t, k.report(Video, ntpTime(real), videoTime(real), real+path))
 				k.report(Audio, ntpTime(real), audioTime(real), real+path)
 			}
-			require.Less(t, (video - audio).Abs(), ms)
+			if real != 40*time.Second { // the picture cannot know yet that sound has a shorter path too
+				require.Less(t, (video - audio).Abs(), ms)
+			}
 			switch {
 			case real > 23*time.Second && real < 40*time.Second:
 				require.InDelta(t, 830, float64((audio-real)/ms), 5, "at %v", real)

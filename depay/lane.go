@@ -9,6 +9,9 @@ const (
 	// learning is how long after its first packet a lane follows every packet that is faster than all before.
 	learning = time.Second
 
+	// caughtUp is in how many windows a stall is caught up at the present pace, at most, for the map to wait for it.
+	caughtUp = 6
+
 	// maxLate and maxEarly bound how far from its arrival a packet may claim to be: beyond, its sender counts from
 	// somewhere else. Nothing can arrive before it was sent, so early is a wrong map; late may be a long stall.
 	maxLate  = 30 * time.Second
@@ -26,6 +29,9 @@ type lane struct {
 	skew      slew
 	transit   envelope
 	spell     spell
+
+	newestTransit time.Duration // of the packet that came last: its arrival less its media time
+	heard         time.Duration // when that was
 
 	reported   bool
 	senderZero time.Duration // the sender's instant of time stamp zero, on the clock of its sender reports
@@ -49,17 +55,36 @@ func (l *lane) observe(timestamp uint32, at time.Duration) time.Duration {
 func (l *lane) anchor(timestamp uint32, at time.Duration) {
 	*l = lane{rate: l.rate, anchored: true, anchorage: at, newest: int64(timestamp), transit: newEnvelope()}
 	l.offset.step(at - l.media(l.newest))
-	l.transit.observe(l.offset.target)
+	l.take(l.offset.target, at)
 }
 
 func (l *lane) follow(timestamp uint32, media, at time.Duration) time.Duration {
 	l.newest = max(l.newest, l.unwrap(timestamp))
-	l.transit.observe(at - media)
+	l.take(at-media, at)
 	if gain := at - media - l.final(); gain < 0 && !l.related && at-l.anchorage < learning {
 		l.offset.step(gain)
 	}
 	return media + l.offset.value + l.skew.value
 }
+
+// take keeps how long a packet took.
+func (l *lane) take(transit, at time.Duration) {
+	l.newestTransit, l.heard = transit, at
+	l.transit.observe(transit)
+}
+
+// newestLate returns how much later than the map says the newest packet came.
+func (l *lane) newestLate() time.Duration { return l.newestTransit - l.final() }
+
+// lead returns by how much media of this lane is dated after its arrival as a rule: it waits for the other lane, then.
+func (l *lane) lead() time.Duration {
+	if !l.transit.before.known {
+		return 0
+	}
+	return max(l.final()-l.transit.before.slowest, 0)
+}
+
+func (l *lane) heardSince(t time.Duration) bool { return l.anchored && l.heard >= t }
 
 // unwrap puts a time stamp within 2^31 ticks of the newest.
 func (l *lane) unwrap(timestamp uint32) int64 {
@@ -74,39 +99,25 @@ func (l *lane) media(ticks int64) time.Duration {
 // final is what is added to media time once all slewing is done.
 func (l *lane) final() time.Duration { return l.offset.target + l.skew.target }
 
-// unknown is the lateness of a lane with too few packets; less than all others.
-const unknown = time.Duration(math.MinInt64)
-
-// lateness returns how much later than the map says the fastest of the recent packets came.
-func (l *lane) lateness() time.Duration {
-	least, ok := l.transit.least()
-	if !ok || !l.anchored {
-		return unknown
+// lateness returns how much later than the map says the recent packets came.
+func (l *lane) lateness() span {
+	s, falls := l.transit.recent()
+	s.known = s.known && l.anchored
+	s.fastest, s.slowest = s.fastest-l.final(), s.slowest-l.final()
+	if falls > lateStep && s.fastest < caughtUp*falls {
+		s.fastest = min(s.fastest, 0) // a stall that is being caught up, not a longer path
 	}
-	return least - l.final()
+	return s
 }
 
 // advance slews for the time that has passed.
 func (l *lane) advance(elapsed time.Duration) {
-	if l.offset.rest() > lateStep {
-		l.offset.advance(elapsed / skewLimit)
-	} else {
-		l.offset.advance(elapsed / driftLimit)
-	}
+	l.offset.advance(elapsed / driftLimit)
 	l.skew.advance(elapsed / skewLimit)
 }
 
-// postpone moves the map forward, and measures anew from there.
-func (l *lane) postpone(by time.Duration) {
-	l.offset.step(by)
-	l.transit = newEnvelope()
-}
-
-// rewind starts the map anew after its sender stopped counting for so long, and then went on.
-func (l *lane) rewind(late time.Duration) {
-	l.postpone(late)
-	l.related, l.reported = false, false
-}
+// part lets the lane go its own way until its next report.
+func (l *lane) part() { l.related, l.reported = false, false }
 
 // slew is a duration that moves to its target at a bounded rate.
 type slew struct{ value, target time.Duration }
@@ -128,23 +139,50 @@ func (s *slew) advance(limit time.Duration) {
 	s.value += min(max(s.target-s.value, -limit), limit)
 }
 
-// envelope is a minimum filter over the present window and the last one before it in which anything came.
-type envelope struct{ present, before time.Duration }
+// span is how late the fastest and the slowest packet of a while came; unknown while there are too few.
+type span struct {
+	fastest, slowest time.Duration
+	known            bool
+}
 
-const never = time.Duration(math.MaxInt64)
+func newSpan() span { return span{fastest: math.MaxInt64, slowest: math.MinInt64} }
 
-func newEnvelope() envelope { return envelope{never, never} }
+func (s *span) observe(d time.Duration) {
+	s.fastest, s.slowest, s.known = min(s.fastest, d), max(s.slowest, d), true
+}
 
-func (e *envelope) observe(d time.Duration) { e.present = min(e.present, d) }
+// step returns what the map has to move by at once: forward when even the fastest packet came late, back when even the
+// slowest came early, which leaves room for it to be late.
+func (s span) step() time.Duration {
+	if s.fastest > lateStep {
+		return s.fastest
+	}
+	if back := max(s.fastest, s.slowest-lateStep); back < -lateStep {
+		return back
+	}
+	return 0
+}
 
-// least returns the minimum, false unless both windows have one.
-func (e *envelope) least() (time.Duration, bool) {
-	return min(e.present, e.before), e.present != never && e.before != never
+// envelope filters the transit of the present window and the last one before it in which anything came.
+type envelope struct{ present, before span }
+
+func newEnvelope() envelope { return envelope{newSpan(), newSpan()} }
+
+func (e *envelope) observe(d time.Duration) { e.present.observe(d) }
+
+// recent returns the span of both windows, and by how much the fastest packet has become faster.
+func (e *envelope) recent() (both span, falls time.Duration) {
+	if !e.present.known || !e.before.known {
+		return span{}, 0
+	}
+	both.fastest = min(e.present.fastest, e.before.fastest)
+	both.slowest, both.known = max(e.present.slowest, e.before.slowest), true
+	return both, e.before.fastest - e.present.fastest
 }
 
 func (e *envelope) roll() {
-	if e.present != never {
-		e.before, e.present = e.present, never
+	if e.present.known {
+		e.before, e.present = e.present, newSpan()
 	}
 }
 

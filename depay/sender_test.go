@@ -222,7 +222,7 @@ func (r *rig) addsUp() {
 func (r *rig) covered(k Kind, hole time.Duration) {
 	frames := r.frames[k]
 	require.NotEmpty(r.t, frames)
-	require.Less(r.t, frames[0].PTS, int64(960), "the track begins at zero, give or take a packet")
+	require.Less(r.t, frames[0].PTS, int64(1200), "the track begins at zero, give or take a packet")
 	for i := 1; i < len(frames); i++ {
 		gap := frames[i].PTS - frames[i-1].PTS - frames[i-1].Duration
 		require.LessOrEqual(r.t, gap, ticks(hole, frames[i].Codec), "%v: hole before frame %d", k, i)
