@@ -29,7 +29,8 @@ type publisher struct {
 	audio   *sender // nil without
 	cancel  context.CancelFunc
 	running sync.WaitGroup
-	rounds  int // how often the clip is sent, one after the other
+	rounds  int    // how often the clip is sent, one after the other
+	network *relay // nil: none between
 }
 
 // sender sends one track.
@@ -83,6 +84,11 @@ func newBenchPublisher(t testing.TB, s *service, name string) *publisher {
 
 func publishClip(t testing.TB, s *service, name string, clip *clip) *publisher {
 	t.Helper()
+	return publishThrough(t, s, name, clip, nil)
+}
+
+func publishThrough(t testing.TB, s *service, name string, clip *clip, network *relay) *publisher {
+	t.Helper()
 	media := &webrtc.MediaEngine{}
 	require.NoError(t, media.RegisterDefaultCodecs())
 	settings := webrtc.SettingEngine{}
@@ -90,7 +96,7 @@ func publishClip(t testing.TB, s *service, name string, clip *clip) *publisher {
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(&interceptor.Registry{}), webrtc.WithSettingEngine(settings))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	require.NoError(t, err)
-	p := &publisher{t: t, pc: pc, rounds: 1}
+	p := &publisher{t: t, pc: pc, rounds: 1, network: network}
 	if clip.video != nil {
 		p.video = p.addTrack(webrtc.MimeTypeVP8, 90000, 0, clip.video, &codecs.VP8Payloader{EnablePictureID: true})
 	}
@@ -122,7 +128,11 @@ func (p *publisher) negotiate(endpoint string) {
 	gathered := webrtc.GatheringCompletePromise(p.pc)
 	require.NoError(p.t, p.pc.SetLocalDescription(offer))
 	<-gathered
-	response, err := http.Post(endpoint, "application/sdp", bytes.NewBufferString(p.pc.LocalDescription().SDP))
+	sdp := p.pc.LocalDescription().SDP
+	if p.network != nil {
+		sdp = p.network.offer(sdp)
+	}
+	response, err := http.Post(endpoint, "application/sdp", bytes.NewBufferString(sdp))
 	require.NoError(p.t, err)
 	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
@@ -130,8 +140,11 @@ func (p *publisher) negotiate(endpoint string) {
 	require.Equal(p.t, http.StatusCreated, response.StatusCode, "%s", answer)
 	location, err := response.Location()
 	require.NoError(p.t, err)
-	p.session = location.String()
-	require.NoError(p.t, p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(answer)}))
+	p.session, sdp = location.String(), string(answer)
+	if p.network != nil {
+		sdp = p.network.answer(sdp)
+	}
+	require.NoError(p.t, p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: sdp}))
 }
 
 // send starts both tracks at the same instant, once the connection stands.
