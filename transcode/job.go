@@ -136,6 +136,11 @@ func (j *Job) Stats() Stats {
 
 // onProgress completes a report and passes it on.
 func (j *Job) onProgress(p Progress) {
+	if j.video != nil {
+		// With -copyts ffmpeg counts its own figure from where it was at its first report, wherever that is; pictures are
+		// counted from media time 0 on.
+		p.OutTime = time.Duration(p.Frame) * time.Second / time.Duration(j.opts.Ladder[0].FPS)
+	}
 	p.Lag = max(time.Duration(j.newest.Load())-p.OutTime, 0)
 	j.mu.Lock()
 	j.progress = p

@@ -272,3 +272,18 @@ func loudnessOf(t *testing.T, name string) []int {
 	}
 	return values
 }
+
+// TestLagCountsFromZero gives ffmpeg pictures that begin late, as those of an epoch after a hole do: what it fills is no lag.
+func TestLagCountsFromZero(t *testing.T) {
+	o := quickOptions(t, "")
+	o.Stall, o.Grace, o.Thumbnail = patience, patience, -1
+	var clip []depay.Frame
+	for _, f := range interleave(vp8Clip(t, "testsrc2=s=320x180:r=30", 2), opusClip(t, "sine", 2)) {
+		f.PTS += 3 * f.Codec.ClockRate()
+		clip = append(clip, f)
+	}
+	p := play(t, o, clip).Stats().Progress
+	require.EqualValues(t, 5*30, p.Frame)
+	require.Equal(t, 5*time.Second, p.OutTime)
+	require.Zero(t, p.Lag)
+}
