@@ -169,16 +169,22 @@ func (j *Job) Run(ctx context.Context) error {
 
 func (j *Job) run(ctx context.Context) error {
 	parser := &progressParser{report: j.onProgress}
+	kept, err := newJournal(j.opts.Log, j.argv)
+	if err != nil {
+		j.opts.Logger.Warn("ffmpeg's words are not kept", "error", err)
+	}
 	r := &run{
 		process: newProcess(j.argv, j.opts.Logger, parser.line),
 		job:     j,
 		fed:     make(chan error, 2),
 		exited:  make(chan struct{}),
 	}
-	if err := r.openPipes(); err != nil {
-		return err
+	r.journal = kept
+	if err = r.openPipes(); err == nil {
+		err = r.run(ctx)
 	}
-	return r.run(ctx)
+	kept.close(&r.tail, err)
+	return err
 }
 
 func (j *Job) foundHole() error {

@@ -51,6 +51,8 @@ type Options struct {
 	Thumbnail time.Duration
 	// Stall is how long ffmpeg may leave a full pipe unread before the run ends with ErrStalled. Default 5 s.
 	Stall time.Duration
+	// Log is a file to be made for ffmpeg's command, all that it says (bounded) and its end. Default "": none.
+	Log string
 	// Grace is how long ffmpeg may take to finish once its inputs are closed by the end of the context, and again once
 	// it was told to terminate, before it is killed. Default 3 s.
 	Grace time.Duration

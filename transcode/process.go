@@ -19,10 +19,11 @@ const outputDelay = 2 * time.Second
 // process is one child with the habits that all of ours have: no standard input, a process group of its own, killed
 // when this process dies, its last lines of standard error kept.
 type process struct {
-	cmd    *exec.Cmd
-	tail   tail
-	stdout lineWriter
-	stderr lineWriter
+	cmd     *exec.Cmd
+	tail    tail
+	journal *journal
+	stdout  lineWriter
+	stderr  lineWriter
 }
 
 // newProcess prepares argv. Lines of standard output go to onLine; log gets those of standard error.
@@ -44,6 +45,7 @@ func (p *process) prepare(log *slog.Logger, onLine func([]byte)) {
 	p.stdout.line = onLine
 	p.stderr.line = func(line []byte) {
 		p.tail.add(line)
+		p.journal.add(line)
 		log.Debug("ffmpeg says", "line", string(line))
 	}
 	p.cmd.Stdout, p.cmd.Stderr = io.Writer(&p.stdout), io.Writer(&p.stderr)
