@@ -38,16 +38,13 @@ var presetUnits = [len(presets)]float64{0.6, 1, 1.4, 2.2, 2.7, 3.1}
 
 // units is the cost of one rung.
 func (r Rendition) units() float64 {
-	return rungUnits + pixelUnits*float64(r.Width*r.Height*r.FPS)/unitPixelRate*presetUnits[max(presetWork(r.preset()), 0)]
+	return rungUnits + pixelUnits*float64(r.Width*r.Height*r.FPS)/unitPixelRate*presetUnits[max(presetWork(r.X264Preset()), 0)]
 }
 
 // within drops rungs from the top until the rest costs at most the budget in cores; the last rung stays in any case.
 // A ladder without its best rung serves everybody a little worse; without its worst it fails those on slow networks.
 func (l Ladder) within(budget, unit float64, facts string) (Ladder, string) {
-	units := sourceUnits
-	for _, r := range l {
-		units += r.units()
-	}
+	units := l.units()
 	first := 0
 	for ; first < len(l)-1 && units*unit > budget; first++ {
 		units -= l[first].units()

@@ -129,7 +129,7 @@ func (r Rendition) addArgs(args ffmpeg.KwArgs, suffix string, keyFrames time.Dur
 	gop := int(time.Duration(r.FPS) * keyFrames / time.Second)
 	rate, buffer := r.rateControl()
 	own := ffmpeg.KwArgs{
-		"preset": r.preset(), "level": r.level(), "r": r.FPS,
+		"preset": r.X264Preset(), "level": r.level(), "r": r.FPS,
 		"g": gop, "keyint_min": gop,
 		"b": rate, "maxrate": rate, "bufsize": buffer,
 	}

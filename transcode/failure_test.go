@@ -181,6 +181,95 @@ func TestFFmpegStopsReading(t *testing.T) {
 	require.False(t, exists(pid))
 }
 
+// TestFFmpegIsStopped stops ffmpeg while it gets so little that no pipe fills: it is found all the same, and the run's log
+// tells. One that goes on in time is let go on.
+func TestFFmpegIsStopped(t *testing.T) {
+	o := quickOptions(t, "")
+	o.Stall, o.Thumbnail, o.Log = patience/4, -1, filepath.Join(t.TempDir(), "ffmpeg.log")
+	o.FFmpeg = script(t, "echo $$ >$DIR/pid; exec ffmpeg \"$@\"")
+	j, err := NewJob(o)
+	require.NoError(t, err)
+	result := make(chan error, 1)
+	go func() { result <- j.Run(t.Context()) }()
+	picture, silence := vp8Clip(t, "color=black:s=64x64:r=30", 1)[0], opusClip(t, "anullsrc", 1)[0]
+	fed := make(chan struct{})
+	go func() {
+		defer close(fed)
+		feedLive(j, picture, silence)
+	}()
+	defer func() { <-fed }()
+	pid := pidOf(t, o.FFmpeg)
+	reports := func() bool { return j.reports.Load() > 0 }
+	require.Eventually(t, reports, patience, time.Millisecond)
+
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	time.Sleep(time.Second)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
+	before := j.reports.Load()
+	require.Eventually(t, func() bool { return j.reports.Load() > before+2 }, patience, time.Millisecond)
+
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	stopped := time.Now()
+	err = <-result
+	t.Logf("found after %v: %v", time.Since(stopped), err)
+	require.ErrorIs(t, err, ErrStalled)
+	require.ErrorContains(t, err, "nothing came of it")
+	require.False(t, exists(pid))
+	kept, err := os.ReadFile(o.Log)
+	require.NoError(t, err)
+	require.Contains(t, string(kept), "-f ivf")
+	require.Contains(t, string(kept), "it stands still")
+}
+
+// feedLive repeats one picture and one packet as a live publisher sends them, until the job has ended.
+func feedLive(j *Job, picture, sound depay.Frame) {
+	every := time.NewTicker(time.Second / 50)
+	defer every.Stop()
+	for began := time.Now(); ; {
+		select {
+		case <-j.Done():
+			return
+		case <-every.C:
+		}
+		now := time.Since(began).Seconds()
+		for ; float64(sound.PTS) < now*48_000; sound.PTS += 960 {
+			_ = j.WriteFrame(sound)
+		}
+		for ; float64(picture.PTS) < now*90_000; picture.PTS += 3_000 {
+			_ = j.WriteFrame(picture)
+		}
+	}
+}
+
+// slowly makes a script that lets ffmpeg run a twenty-fifth of the time if its command line matches a pattern.
+func slowly(t testing.TB, pattern string) string {
+	return script(t, `case "$*" in
+`+pattern+`) ffmpeg "$@" & child=$!
+	exec 3<&- 4<&-
+	while kill -STOP $child && sleep 0.48 && kill -CONT $child; do sleep 0.02; done
+	wait $child;;
+*) exec ffmpeg "$@";;
+esac`)
+}
+
+// TestFFmpegIsTooSlow ends a run that falls behind.
+func TestFFmpegIsTooSlow(t *testing.T) {
+	o := quickOptions(t, slowly(t, "*"))
+	o.Stall, o.MaxLag, o.Thumbnail = patience, time.Second, -1
+	o.Ladder = Ladder{{Name: "720p", Width: 1280, Height: 720, FPS: 30, Bitrate: 2_000_000, Preset: "fast"}}
+	j, err := NewJob(o)
+	require.NoError(t, err)
+	result := make(chan error, 1)
+	go func() { result <- j.Run(t.Context()) }()
+	feedLive(j, vp8Clip(t, "testsrc2=s=640x360:r=30", 1)[0], opusClip(t, "anullsrc", 1)[0])
+	err = <-result
+	t.Log(err)
+	var slow *SlowError
+	require.ErrorAs(t, err, &slow)
+	require.Greater(t, slow.Lag, time.Second)
+	require.Less(t, slow.Speed, 1.0)
+}
+
 func TestContextEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	o := quickOptions(t, "")

@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-live/sluice/depay/ogg"
 )
 
-// ErrStalled tells that ffmpeg did not read a full pipe for Options.Stall and was killed for it.
-var ErrStalled = errors.New("ffmpeg does not read its input")
+// ErrStalled tells that ffmpeg did nothing with its input for Options.Stall and was killed for it.
+var ErrStalled = errors.New("it stands still")
 
 // frameWriter puts frames into the container that a pipe carries.
 type frameWriter interface {
@@ -48,7 +48,7 @@ func (p *pipe) within(stall time.Duration, write func() error) error {
 	}
 	err := write()
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("%w for %v", ErrStalled, stall)
+		return fmt.Errorf("%w: it left a full pipe unread for %v", ErrStalled, stall)
 	}
 	return err
 }

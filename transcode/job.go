@@ -30,6 +30,10 @@ type Job struct {
 	argv         []string
 	video, audio *queue // nil without that input
 	newest       atomic.Int64
+	fed          atomic.Uint64 // frames handed over
+	reports      atomic.Uint64 // of ffmpeg
+	pace         pace          // used where reports are read
+	slow         chan *SlowError
 	ran          atomic.Bool
 	done         chan struct{}
 
@@ -51,7 +55,8 @@ func NewJob(o Options) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Job{opts: o.withDefaults(), argv: argv, done: make(chan struct{})}
+	j := &Job{opts: o.withDefaults(), argv: argv, done: make(chan struct{}), slow: make(chan *SlowError, 1)}
+	j.pace.limit = o.MaxLag
 	if o.Video != 0 {
 		j.video = newQueue(true)
 	}
@@ -78,6 +83,7 @@ func (j *Job) WriteFrame(f depay.Frame) error {
 		j.CloseInput()
 		return ErrEnded
 	}
+	j.fed.Add(1)
 	skips, open := q.push(f)
 	if !open {
 		return ErrEnded
@@ -145,6 +151,13 @@ func (j *Job) onProgress(p Progress) {
 	j.mu.Lock()
 	j.progress = p
 	j.mu.Unlock()
+	j.reports.Add(1)
+	if slow := j.pace.observe(time.Now(), p); slow != nil {
+		select {
+		case j.slow <- slow:
+		default: // told already
+		}
+	}
 	if j.opts.OnProgress != nil {
 		j.opts.OnProgress(p)
 	}
@@ -152,7 +165,7 @@ func (j *Job) onProgress(p Progress) {
 
 // Run starts ffmpeg and returns when it has exited and every goroutine of the job has ended: nil after CloseInput or the
 // end of ctx when ffmpeg finished its files; else an error that carries the exit status and ffmpeg's last words, and
-// wraps ErrStalled if it had stopped reading; ErrHole. The end of ctx closes the input, after Options.Grace terminates ffmpeg, and
+// wraps ErrStalled if it stood still, a SlowError if it was too slow; ErrHole. The end of ctx closes the input, after Options.Grace terminates ffmpeg, and
 // kills it after another one.
 func (j *Job) Run(ctx context.Context) error {
 	if j.ran.Swap(true) {

@@ -18,7 +18,7 @@ const (
 	DefaultKeyFrames    = time.Second
 	DefaultWindow       = 10 * time.Minute
 	DefaultThumbnail    = 5 * time.Second
-	DefaultStall        = 5 * time.Second
+	DefaultStall        = 2 * time.Second
 	DefaultGrace        = 3 * time.Second
 )
 
@@ -49,8 +49,12 @@ type Options struct {
 	// Thumbnail is the interval at which thumbnail.jpg is renewed, by a short ffmpeg run of its own; negative for none. Costs
 	// about 1 % of a core. Default 5 s.
 	Thumbnail time.Duration
-	// Stall is how long ffmpeg may leave a full pipe unread before the run ends with ErrStalled. Default 5 s.
+	// Stall is how long ffmpeg may be fed and do nothing before the run ends with ErrStalled; five times that while it
+	// starts, uses the CPU and reports nothing, or leaves a full pipe unread. Default 2 s.
 	Stall time.Duration
+	// MaxLag is how far ffmpeg may be behind what it is given: beyond it for seconds, and not catching up, it is killed, and
+	// the run ends with a SlowError. Default 0: it may be as late as it likes, and pictures are dropped.
+	MaxLag time.Duration
 	// Log is a file to be made for ffmpeg's command, all that it says (bounded) and its end. Default "": none.
 	Log string
 	// Grace is how long ffmpeg may take to finish once its inputs are closed by the end of the context, and again once
@@ -114,6 +118,7 @@ func (o Options) Validate() error {
 	check(o.Segment%o.Part == 0, "segment %v is not a whole number of parts of %v", o.Segment, o.Part)
 	check(inRange(o.Window, 10*o.Segment, 48*time.Hour), "window %v: must be 10 segments to 48 h", o.Window)
 	check(o.Stall > 0 && o.Grace > 0, "stall %v and grace %v must be positive", o.Stall, o.Grace)
+	check(o.MaxLag >= 0, "lag of at most %v: must not be negative", o.MaxLag)
 	if o.Video != 0 {
 		faults = append(faults, o.Ladder.Validate(), o.wholePictures())
 	}

@@ -13,10 +13,10 @@ import (
 	"github.com/sluice-live/sluice/depay"
 )
 
-// runFiles plays 4 s of flash and beep, and returns the files of the first rung and the sound.
-func runFiles(t *testing.T) RemuxInput {
+// runFiles plays 4 s of flash and beep, and returns the files of the rung and the sound.
+func runFiles(t *testing.T, rung Rendition) RemuxInput {
 	t.Helper()
-	o := Options{Dir: t.TempDir(), Video: depay.VP8, Audio: depay.Opus, Ladder: smallLadder()[:1], Thumbnail: -1}
+	o := Options{Dir: t.TempDir(), Video: depay.VP8, Audio: depay.Opus, Ladder: Ladder{rung}, Thumbnail: -1}
 	play(t, o, interleave(
 		vp8Clip(t, "color=black:s=320x180:r=30,drawbox=c=white:t=fill:enable='between(mod(t,1),0.49,0.65)'", 4),
 		opusClip(t, "aevalsrc='if(between(mod(t,1),0.5,0.66),0.5*sin(2*PI*1000*t),0)':s=48000", 4),
@@ -29,7 +29,7 @@ func runFiles(t *testing.T) RemuxInput {
 }
 
 func TestRemux(t *testing.T) {
-	run := runFiles(t)
+	run, reduced := runFiles(t, smallLadder()[0]), runFiles(t, Rendition{Name: "low", Width: 160, Height: 90, FPS: 30, Bitrate: 150_000, Preset: presets[0]})
 	for _, c := range []struct {
 		name            string
 		runs            []RemuxInput
@@ -40,6 +40,7 @@ func TestRemux(t *testing.T) {
 		{"video only", []RemuxInput{{Video: run.Video}}, 4, 0, 4, 0.05},
 		{"audio only", []RemuxInput{{Audio: run.Audio}}, 0, 4, 4, 0.05},
 		{"three runs", []RemuxInput{run, run, run}, 12, 12, 12, 0.1},
+		{"ladder reduced", []RemuxInput{run, reduced}, 8, 8, 8, 0.1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "it's a video.mp4")

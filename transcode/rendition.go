@@ -52,8 +52,8 @@ func (r Rendition) Validate() error {
 
 func validSide(n int) bool { return n >= 16 && n <= MaxSide && n%2 == 0 }
 
-// preset returns the x264 preset in force.
-func (r Rendition) preset() string {
+// X264Preset returns the x264 preset in force.
+func (r Rendition) X264Preset() string {
 	switch {
 	case r.Preset != "":
 		return r.Preset

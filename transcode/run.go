@@ -39,7 +39,7 @@ func (r *run) run(ctx context.Context) error {
 	err := r.process.run(func() {
 		r.closeChildFiles()
 		for _, p := range r.pipes {
-			group.Go(func() { r.fed <- p.feed(r.job.opts.Stall) })
+			group.Go(func() { r.fed <- p.feed(busyStalls * r.job.opts.Stall) })
 		}
 		group.Go(func() { cause = r.supervise(ctx) })
 		group.Go(func() { r.job.thumbnails(living) })
@@ -79,6 +79,9 @@ func (r *run) supervise(ctx context.Context) error {
 		}
 	}
 	terminated := false
+	look := time.NewTicker(pulseEvery)
+	defer look.Stop()
+	pulse := &pulse{stall: r.job.opts.Stall}
 	for open := len(r.pipes); ; {
 		select {
 		case <-r.exited:
@@ -88,8 +91,13 @@ func (r *run) supervise(ctx context.Context) error {
 				finish()
 			}
 			if err != nil && !errors.Is(err, syscall.EPIPE) {
-				r.signal(syscall.SIGKILL)
-				return err
+				return r.kill(err)
+			}
+		case slow := <-r.job.slow:
+			return r.kill(slow)
+		case <-look.C:
+			if err := r.feelPulse(pulse); err != nil {
+				return r.kill(err)
 			}
 		case <-ending:
 			ending = nil
@@ -97,11 +105,16 @@ func (r *run) supervise(ctx context.Context) error {
 			finish()
 		case <-overdue:
 			if terminated {
-				r.signal(syscall.SIGKILL)
-				return fmt.Errorf("it did not end within %v of its input's end", 2*r.job.opts.Grace)
+				return r.kill(fmt.Errorf("it did not end within %v of its input's end", 2*r.job.opts.Grace))
 			}
 			r.signal(syscall.SIGTERM)
 			terminated, overdue = true, time.After(r.job.opts.Grace)
 		}
 	}
+}
+
+// kill ends ffmpeg at once, and returns why.
+func (r *run) kill(cause error) error {
+	r.signal(syscall.SIGKILL)
+	return cause
 }
