@@ -20,7 +20,7 @@ type EpochOptions struct {
 // Rendition is one rung of the ladder, or the audio. It becomes one HLS variant (or audio rendition) and one DASH Representation.
 type Rendition struct {
 	ID      string  `json:"id"`  // public name, such as "720p" or "audio": [A-Za-z0-9][A-Za-z0-9_-]{0,63}, not index or manifest
-	Rep     string  `json:"rep"` // ffmpeg's representation id, which names its files: init-REP.mp4, seg-REP-NUMBER.m4s, numbers from 1
+	Rep     string  `json:"rep"` // ffmpeg's representation id, which names its files: init-REP.mp4, seg-REP-NUMBER.m4s, numbers from 1; two may share one
 	Video   bool    `json:"video,omitempty"`
 	Width   int     `json:"width,omitempty"`  // pixels
 	Height  int     `json:"height,omitempty"` // pixels
@@ -39,10 +39,10 @@ func (o EpochOptions) Validate() error {
 		if err := r.validate(); err != nil {
 			faults = append(faults, fmt.Errorf("rendition %q: %w", r.ID, err))
 		}
-		if seen[r.ID] || seen["rep "+r.Rep] {
-			faults = append(faults, fmt.Errorf("rendition %q: name or representation %q used twice", r.ID, r.Rep))
+		if seen[r.ID] {
+			faults = append(faults, fmt.Errorf("rendition %q: name used twice", r.ID))
 		}
-		seen[r.ID], seen["rep "+r.Rep] = true, true
+		seen[r.ID] = true
 	}
 	return errors.Join(faults...)
 }

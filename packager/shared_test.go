@@ -1,0 +1,50 @@
+package packager
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Two renditions may have the same files of ffmpeg: each has its own names for them, with the same bytes, also after a crash.
+func TestRenditionsShareFiles(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.Window = time.Minute })
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	require.NoError(t, e.End())
+	shared := []Rendition{ladder[1], ladder[1], ladder[2]}
+	shared[0].ID = ladder[0].ID
+	e, err := tl.BeginEpoch(EpochOptions{Renditions: shared})
+	require.NoError(t, err)
+	e.SetZero(b.clock.Now())
+	enc = newEncoder(t, e)
+	b.run(e, enc, 2)
+	for _, rep := range []string{"1", "2"} {
+		enc.fragments(rep, 3)
+	}
+	e.take("1")
+	alike := func(text string) string { return strings.ReplaceAll(text, "180p", "90p") }
+	requireSame := func(segments int) {
+		p, first := b.playlist("/live/cam/180p.m3u8")
+		require.Equal(t, alike(withoutParts(b.body("/live/cam/90p.m3u8"))), alike(withoutParts(first)))
+		same := []string{e.Name() + "/180p-init.mp4"}
+		for _, s := range p.GetAllSegments() {
+			if strings.HasPrefix(s.URI, e.Name()) {
+				same = append(same, s.URI)
+			}
+		}
+		require.Len(t, same, 1+segments)
+		for _, uri := range same {
+			require.Equal(t, b.body("/live/cam/"+alike(uri)), b.body("/live/cam/"+uri))
+		}
+		require.Equal(t, 2, strings.Count(b.body("/live/cam/index.m3u8"), "RESOLUTION=160x90"))
+		m, _ := b.manifest("/live/cam/manifest.mpd")
+		require.Len(t, m.Periods, 2)
+		require.Len(t, m.Periods[1].AdaptationSets[0].Representations, 2)
+	}
+	requireSame(2)
+	b.restart()
+	requireSame(3) // with the one that was cut
+}
