@@ -19,7 +19,7 @@ export interface Stream {
   } | null;
   renditions?: { id: string; width: number; height: number; fps: number; bitrate: number }[] | null;
   ladderReason?: string;
-  encoder?: { speed: number; fps: number; drops: number } | null;
+  encoder?: { speed: number; fps: number; drops: number; reduced: string } | null; // reduced: why less is encoded than planned
   viewers?: number;
   urls?: { hls: string; dash: string; watch: string };
 }

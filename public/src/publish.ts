@@ -147,6 +147,7 @@ async function end(): Promise<void> {
   client = undefined;
   connection = "closed";
   await ended?.stop();
+  setNotice(byId("reduced"), "");
   setRunning(false);
 }
 
@@ -166,6 +167,7 @@ async function follow(): Promise<void> {
   if (!asking || !accepted) return;
   const stream = await findStream(name.value).catch(() => undefined);
   if (client !== asking || !stream) return;
+  setNotice(byId("reduced"), stream.encoder?.reduced ?? "");
   if (stream.state === "failed") {
     steps.enter("encoding");
     return giveUp(`The server's encoder has failed. ${stream.error ?? ""}`);

@@ -222,6 +222,8 @@ function showState(): void {
   setText(byId("overlay-text"), state === "failed" ? watch.stream?.error || text : text);
   byId("away").hidden = state !== "interrupted";
   setNotice(byId("fault"), watch.fault());
+  const encoded = protocol.value !== "webrtc"; // that one is sent as it comes
+  setNotice(byId("reduced"), (encoded && watch.stream?.encoder?.reduced) || "");
 }
 
 function showStats(): void {
