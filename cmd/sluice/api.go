@@ -53,6 +53,7 @@ type apiEncoder struct {
 	FPS      float64 `json:"fps"`
 	Drops    uint64  `json:"drops"` // frames that ffmpeg was too slow for
 	Restarts int     `json:"restarts"`
+	Reduced  string  `json:"reduced"` // why less is encoded than the ladder asks for, else ""
 }
 
 type recordingState struct {
@@ -151,7 +152,7 @@ func (s *service) describe(b *broadcast) apiStream {
 	return apiStream{
 		Name: b.name, State: st.State, Error: st.Error, Fault: s.packager.Disk().Fault, StartedAt: b.started, PlayableAt: info.Playable,
 		Publisher: describePublisher(st), Viewers: s.ingest.Audience(b.name).Viewers, Renditions: info.Renditions, LadderReason: s.reason,
-		Encoder:   apiEncoder{st.Job.Progress.Speed, st.Job.Progress.FPS, encoderDrops(st.Job), st.Restarts},
+		Encoder:   apiEncoder{st.Job.Progress.Speed, st.Job.Progress.FPS, encoderDrops(st.Job), st.Restarts, st.Ladder.reason},
 		AVOffset:  avOffset(st.Depay),
 		Recording: describeRecording(info.Recording),
 		URLs:      urlsOf(b.name),

@@ -18,7 +18,7 @@ const (
 	frameInterval = time.Second / 30       // pace of the fillers
 	statusEvery   = time.Second            // how old a status may be
 	drainWithin   = 8 * time.Second        // ffmpeg's time to write its last segments
-	restartAfter  = 500 * time.Millisecond // after ffmpeg's first failure in a row; doubles with each
+	restartAfter  = 500 * time.Millisecond // after ffmpeg's second failure in a row; doubles with each
 	maxRestarts   = 5                      // failures in a row after which a stream is given up
 	steadyAfter   = 10 * time.Second       // a run this long ends a row of failures
 	tapPackets    = 512                    // per track: 2 s of a 2.5 Mbit/s picture
@@ -43,11 +43,13 @@ type broadcast struct {
 	encoding  *encoding   // nil while no ffmpeg runs
 	videoIn   depay.Codec // what the newest encoding reads, which viewers have had from then on
 	audioIn   depay.Codec
-	source    *source   // nil when nothing is recorded
+	source    *source // nil when nothing is recorded
+	ladder    ladder
 	failures  int       // of ffmpeg in a row
 	retryAt   time.Time // when the next ffmpeg starts, while encoding is nil
 	video     meter     // of the frames as received
 	restarts  int       // of ffmpeg
+	runs      int       // of ffmpeg, those that did not start too
 
 	offers chan *ingest.Publisher
 	done   chan struct{} // closed when Run has returned
@@ -63,6 +65,7 @@ func newBroadcast(s *service, name string) (*broadcast, error) {
 		service: s, name: name, timeline: timeline,
 		log:     s.log.With("stream", name),
 		started: timeline.Info().Started, // before a restart of the service, when this continues what that has cut
+		ladder:  newLadder(s.ladder),
 		offers:  make(chan *ingest.Publisher),
 		done:    make(chan struct{}),
 	}
@@ -238,28 +241,37 @@ func (b *broadcast) leave(now time.Time) {
 	b.source.flush()
 }
 
-// encodingEnded sees to an ffmpeg that exited by itself: the next one, at once if this one had worked, or the end when none
-// ever did. With nobody there it is fed fillers, so that the stream goes on for its viewers.
+// encodingEnded sees to an ffmpeg that exited by itself: the next one, at once if this is its first failure in a row, or the end
+// when none ever worked. With nobody there it is fed fillers, so that the stream goes on for its viewers.
 func (b *broadcast) encodingEnded(cause error) error {
 	if cause == nil {
 		cause = errors.New("ffmpeg ended by itself")
 	}
-	pause := restartAfter << b.failures
-	if time.Since(b.encoding.began) > steadyAfter {
-		b.failures, pause = 0, 0
+	reduced := b.reduce(cause)
+	if reduced || time.Since(b.encoding.began) > steadyAfter {
+		b.failures = 0
 	}
 	_ = b.encoding.end(b.log) // cause says the same
 	b.encoding = nil
 	b.failures++
 	if b.service.packager.Disk().Fault != "" {
 		b.failures = 0 // not ffmpeg is to blame: the next one waits for the disk
-	} else if !b.timelineLives() || b.failures > maxRestarts {
+	} else if !reduced && (!b.timelineLives() || b.failures > maxRestarts) {
 		return cause
 	}
 	b.restarts++
+	pause := pauseAfter(b.failures)
 	b.log.Warn("ffmpeg has failed, starting it again", "error", cause, "in", pause)
 	b.retryAt = time.Now().Add(pause)
 	return nil
+}
+
+// pauseAfter is the pause before ffmpeg is started again: none after its first failure in a row.
+func pauseAfter(failures int) time.Duration {
+	if failures < 2 {
+		return 0
+	}
+	return restartAfter << (failures - 2)
 }
 
 func (b *broadcast) endEncoding() {

@@ -43,15 +43,16 @@ func (s *service) startEncoding(b *broadcast, video, audio depay.Codec) (*encodi
 	options := transcode.Options{
 		FFmpeg: s.cfg.FFmpeg,
 		Video:  video, Audio: audio,
-		Ladder:  s.ladder,
+		Ladder:  b.ladder.now,
+		MaxLag:  b.ladder.maxLag(video),
 		Segment: s.cfg.Segment, Part: s.cfg.Part, Window: ffmpegWindow(s.cfg.Segment),
 		Logger:          b.log,
 		RequestKeyFrame: func() { b.publisher.requestKeyFrame() },
 	}
-	if e.epoch, err = b.timeline.BeginEpoch(packager.EpochOptions{Renditions: renditions(options), KeyFrames: transcode.DefaultKeyFrames}); err != nil {
+	if e.epoch, err = b.timeline.BeginEpoch(packager.EpochOptions{Renditions: b.ladder.standIns(renditions(options)), KeyFrames: transcode.DefaultKeyFrames}); err != nil {
 		return nil, fmt.Errorf("begin an epoch: %w", err)
 	}
-	options.Dir = e.epoch.Dir()
+	options.Dir, options.Log = e.epoch.Dir(), b.logFile(e.epoch)
 	if e.job, err = transcode.NewJob(options); err != nil {
 		_ = e.epoch.End()
 		return nil, fmt.Errorf("set up ffmpeg: %w", err)

@@ -61,6 +61,8 @@ var (
 	descLag      = describe("encoder_lag_seconds", "Media handed to ffmpeg that it has not written yet.")
 	descEncDrops = describe("encoder_dropped_frames_total", "Frames that ffmpeg was too slow for.")
 	descRestarts = describe("encoder_restarts_total", "ffmpeg runs before this one.")
+	descReduced  = describe("encoder_reductions_total", "Times that the ladder was reduced because the machine was too slow for it.")
+	descRungs    = describe("encoder_rungs", "Rungs that are encoded.")
 
 	descUnkept = describe("source_dropped_frames_total", "Frames that the disk was too slow for; the source recording has a hole.")
 
@@ -157,6 +159,8 @@ func (e emitter) encoder(st *status) {
 	e.gauge(descLag, st.Job.Progress.Lag.Seconds())
 	e.counter(descEncDrops, encoderDrops(st.Job))
 	e.counter(descRestarts, uint64(st.Restarts))
+	e.counter(descReduced, uint64(st.Ladder.reductions))
+	e.gauge(descRungs, float64(len(st.Ladder.now)))
 }
 
 func (e emitter) packager(b *broadcast) {

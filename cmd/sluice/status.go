@@ -31,6 +31,7 @@ type status struct {
 	Dropped   uint64 // packets that the pipeline was too slow for
 	Restarts  int    // of ffmpeg
 	Unkept    uint64 // frames that the disk was too slow for
+	Ladder    ladder
 	At        time.Time
 }
 
@@ -46,7 +47,9 @@ func (b *broadcast) state() string {
 }
 
 func (b *broadcast) publishStatus(state string, cause error) {
-	s := status{State: state, Video: b.video.measure(time.Now()), Restarts: b.restarts, Unkept: b.source.dropped(), At: time.Now()}
+	s := status{
+		State: state, Video: b.video.measure(time.Now()), Restarts: b.restarts, Unkept: b.source.dropped(), Ladder: b.ladder, At: time.Now(),
+	}
 	if cause != nil {
 		s.Error = cause.Error()
 	}

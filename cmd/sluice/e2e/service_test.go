@@ -130,9 +130,15 @@ type stream struct {
 			Width, Height int
 		}
 	}
-	Renditions []struct{ ID, Codec string }
-	Encoder    struct{ Restarts int }
-	Recording  *struct{ State, Error, Path string }
+	Renditions []struct {
+		ID, Codec string
+		Width     int
+	}
+	Encoder struct {
+		Restarts int
+		Reduced  string
+	}
+	Recording *struct{ State, Error, Path string }
 }
 
 func (s *service) stream(name string) (st stream) {

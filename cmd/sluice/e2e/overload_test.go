@@ -1,0 +1,189 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/dash"
+)
+
+// twoRungs are little work; slowFFmpeg lets ffmpeg run a twenty-fifth of the time while the first of them is encoded.
+const (
+	twoRungs   = "360p=640x360@30:800k,240p=426x240@30:400k"
+	slowFFmpeg = `#!/bin/sh
+case "$*" in
+*pipe:3*pad=640*)
+	ffmpeg "$@" & child=$!
+	exec 3<&- 4<&-
+	while kill -STOP $child && sleep 0.48 && kill -CONT $child; do sleep 0.02; done
+	wait $child;;
+*) exec ffmpeg "$@";;
+esac
+`
+)
+
+// startSlowService is a service on a machine that is too slow for the better of two rungs.
+func startSlowService(t *testing.T, args ...string) *service {
+	t.Helper()
+	slow := filepath.Join(t.TempDir(), "ffmpeg")
+	require.NoError(t, os.WriteFile(slow, []byte(slowFFmpeg), 0o755))
+	return startService(t, append([]string{"--ladder", twoRungs, "--ffmpeg", slow, "--linger", "2s"}, args...)...)
+}
+
+// waitReduced waits until less is encoded, and returns the reason.
+func (s *service) waitReduced(name string) string {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool { return s.stream(name).Encoder.Reduced != "" }, 30*time.Second, 50*time.Millisecond)
+	return s.stream(name).Encoder.Reduced
+}
+
+// A machine that is too slow for the ladder encodes less of it, and is in time again. Every rendition goes on under its name.
+func TestTooSlowForTheLadder(t *testing.T) {
+	s := startSlowService(t, "--window", "30s")
+	p := newPublisher(t, s, "heavy")
+	p.rounds = 2
+	visits := watch(t, s, "heavy")
+	p.send()
+	reason := s.waitReduced("heavy")
+	require.Contains(t, reason, "240p, 426x240")
+	require.Contains(t, reason, "360p shows the same")
+	require.Contains(t, s.output.String(), "ladder is reduced")
+	s.waitState("heavy", "live", 20*time.Second)
+	time.Sleep(5 * time.Second)
+	require.Eventually(t, func() bool { return s.metric(`sluice_encoder_lag_seconds{stream="heavy"}`) < 1 }, 20*time.Second, 200*time.Millisecond, "it keeps up again")
+	require.EqualValues(t, 1, s.metric(`sluice_encoder_reductions_total{stream="heavy"}`))
+	require.EqualValues(t, 1, s.metric(`sluice_encoder_rungs{stream="heavy"}`))
+	described := s.stream("heavy").Renditions
+	require.Len(t, described, 3)
+	for i, id := range []string{"360p", "240p"} {
+		require.Equal(t, id, described[i].ID)
+		require.Equal(t, 426, described[i].Width)
+	}
+	p.stop()
+	s.waitState("heavy", "ended", 15*time.Second)
+	seen := visits()
+	requireConformant(t, seen)
+	multivariant := newest(t, seen, "index.m3u8")
+	for _, rung := range []string{"360p", "240p"} {
+		require.Contains(t, multivariant, rung+".m3u8")
+		require.Contains(t, newest(t, seen, rung+".m3u8"), "#EXT-X-MAP")
+	}
+	mpd, err := dash.Parse([]byte(newest(t, seen, "manifest.mpd")))
+	require.NoError(t, err)
+	require.Len(t, mpd.Periods[len(mpd.Periods)-1].AdaptationSets[0].Representations, 2)
+	requireKept(t, s.recording("heavy"))
+}
+
+// requireKept asserts that a recording has the words of both its ffmpegs.
+func requireKept(t *testing.T, directory string) {
+	t.Helper()
+	for name, says := range map[string]string{"ffmpeg-1.log": "too slow", "ffmpeg-2.log": "Z ended\n"} {
+		kept, err := os.ReadFile(filepath.Join(directory, name))
+		require.NoError(t, err)
+		require.Contains(t, string(kept), "pipe:3")
+		require.Contains(t, string(kept), says)
+	}
+}
+
+// A player that has chosen the rung that is not encoded any more plays on, and its page says why the picture is smaller.
+func TestPlayersOutliveTheirRung(t *testing.T) {
+	for _, protocol := range []string{"dash", "hls"} {
+		t.Run(protocol, func(t *testing.T) {
+			s := startService(t, "--ladder", twoRungs, "--linger", "2s")
+			p := newPublisher(t, s, "heavy")
+			p.rounds = 5
+			p.send()
+			s.waitState("heavy", "live", 20*time.Second)
+			viewer := startBrowser(t).open(s.base + "/watch/heavy?protocol=" + protocol)
+			viewer.requirePlaying(3 * time.Second)
+			viewer.run(chooseBest, nil)
+			viewer.wait("the better rung", `document.querySelector("#video").videoWidth === 640`, 20*time.Second)
+			stop := slowDown(t, s)
+			reason := s.waitReduced("heavy")
+			stop()
+			viewer.wait("the smaller picture", `document.querySelector("#video").videoWidth === 426`, 30*time.Second)
+			viewer.requirePlaying(10 * time.Second)
+			require.NotContains(t, viewer.log.String(), "player failed")
+			var told string
+			viewer.run(`document.querySelector("#reduced").innerText`, &told)
+			require.Equal(t, reason, told)
+			viewer.screenshot("reduced-" + protocol)
+			p.stop()
+		})
+	}
+}
+
+// chooseBest takes the first of the page's choices of quality, which are the best first.
+const chooseBest = `(() => { const q = document.querySelector("#quality"); q.value = q.options[1].value; q.dispatchEvent(new Event("change", {bubbles: true})); return q.value; })()`
+
+// slowDown lets the service's ffmpeg run a twenty-fifth of the time until stop is called or it has gone.
+func slowDown(t *testing.T, s *service) (stop func()) {
+	t.Helper()
+	pid := encoderOf(t, s)
+	ending, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			for _, step := range []struct {
+				signal syscall.Signal
+				pause  time.Duration
+			}{{syscall.SIGSTOP, 480 * time.Millisecond}, {syscall.SIGCONT, 20 * time.Millisecond}} {
+				if syscall.Kill(pid, step.signal) != nil {
+					return
+				}
+				select {
+				case <-ending:
+					return
+				case <-time.After(step.pause):
+				}
+			}
+		}
+	}()
+	return func() { close(ending); <-done }
+}
+
+// An ffmpeg that is stopped is found, killed, and followed by another; one that is stopped for a moment goes on.
+func TestEncoderStopped(t *testing.T) {
+	s := startService(t, "--ladder", smallRung, "--linger", "2s", "--window", "20s")
+	p := newPublisher(t, s, "stopped")
+	p.rounds = 2
+	visits := watch(t, s, "stopped")
+	p.send()
+	s.waitState("stopped", "live", 10*time.Second)
+	time.Sleep(3 * time.Second)
+	first := encoderOf(t, s)
+	require.NoError(t, syscall.Kill(first, syscall.SIGSTOP))
+	time.Sleep(700 * time.Millisecond)
+	require.NoError(t, syscall.Kill(first, syscall.SIGCONT))
+	time.Sleep(3 * time.Second)
+	require.Equal(t, first, encoderOf(t, s))
+
+	require.NoError(t, syscall.Kill(first, syscall.SIGSTOP))
+	stopped := time.Now()
+	require.Eventually(t, func() bool { return gone(first) }, 20*time.Second, 10*time.Millisecond)
+	t.Logf("found and killed after %v", time.Since(stopped))
+	s.waitDiscontinuity("stopped")
+	t.Logf("the playlist goes on after %v", time.Since(stopped))
+	time.Sleep(4 * time.Second)
+	require.Empty(t, s.stream("stopped").Encoder.Reduced, "that says nothing about the machine's speed")
+	p.stop()
+	s.waitState("stopped", "ended", 15*time.Second)
+	seen := visits()
+	requireConformant(t, seen)
+	requireTwoEpochs(t, seen, "240p", "audio")
+}
+
+// waitDiscontinuity waits until viewers get something of a second epoch.
+func (s *service) waitDiscontinuity(name string) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		_, _, body := s.get("/live/" + name + "/240p.m3u8")
+		return strings.Contains(string(body), "#EXT-X-DISCONTINUITY\n")
+	}, 20*time.Second, 20*time.Millisecond)
+}

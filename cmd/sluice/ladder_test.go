@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/transcode"
+)
+
+// TestStandIns keeps the name of every rung, whatever is still encoded, until there is nothing left to take away.
+func TestStandIns(t *testing.T) {
+	l := newLadder(transcode.DefaultLadder())
+	rungs := func() (names, reps []string) {
+		o := transcode.Options{Video: depay.VP8, Audio: depay.Opus, Ladder: l.now}
+		described := l.standIns(renditions(o))
+		require.NoError(t, packager.EpochOptions{Renditions: described}.Validate())
+		for _, r := range described {
+			names, reps = append(names, r.ID), append(reps, r.Rep)
+		}
+		return names, reps
+	}
+	_, reps := rungs()
+	require.Equal(t, []string{"0", "1", "2", "3"}, reps)
+	require.Empty(t, l.reason)
+	for l.maxLag(depay.VP8) > 0 {
+		before := l.now
+		l.reduce(&transcode.SlowError{Speed: 0.99})
+		require.NotEqual(t, before, l.now)
+		names, _ := rungs()
+		require.Equal(t, []string{"720p", "480p", "240p", "audio"}, names)
+		t.Log(l.reason)
+	}
+	_, reps = rungs()
+	require.Equal(t, []string{"0", "0", "0", "1"}, reps)
+	require.Contains(t, l.reason, "240p, 426x240 with the preset ultrafast; 720p 480p shows the same.")
+	whole := newLadder(transcode.DefaultLadder())
+	require.Zero(t, whole.maxLag(0), "sound has no ladder")
+}
+
+func TestPauseAfter(t *testing.T) {
+	for failures, want := range []time.Duration{0, 0, restartAfter, 2 * restartAfter, 4 * restartAfter, 8 * restartAfter} {
+		require.Equal(t, want, pauseAfter(failures), "failure %d", failures)
+	}
+}
+
+// TestReduceOnlyWhenSlow leaves the ladder alone when ffmpeg ends for another reason.
+func TestReduceOnlyWhenSlow(t *testing.T) {
+	b := &broadcast{ladder: newLadder(transcode.DefaultLadder()), log: slog.New(slog.DiscardHandler)}
+	require.False(t, b.reduce(errors.New("killed")))
+	require.Zero(t, b.ladder.reductions)
+	require.True(t, b.reduce(fmt.Errorf("ffmpeg: %w", &transcode.SlowError{Speed: 0.2})))
+	require.Equal(t, 1, b.ladder.reductions)
+	require.Equal(t, "240p", b.ladder.now.String())
+}
