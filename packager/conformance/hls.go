@@ -52,8 +52,17 @@ type observation struct {
 
 // track is what a rendition's segments hold.
 type track struct {
-	init     cmaf.Init
+	inits    []cmaf.Init        // that differ; more than one when the ladder changed meanwhile
 	segments map[int64]*content // by media sequence number; what was fetched
+}
+
+// know adds an init segment unless one says the same of the picture or sound.
+func (t *track) know(init cmaf.Init) {
+	if !slices.ContainsFunc(t.inits, func(i cmaf.Init) bool {
+		return i.Codec == init.Codec && i.Width == init.Width && i.Height == init.Height
+	}) {
+		t.inits = append(t.inits, init)
+	}
 }
 
 // content is one fetched segment.
@@ -128,7 +137,7 @@ func (h *observation) content(p *playlist, s segment, t *track) *content {
 		h.add("ISO/IEC 23000-19 §7.3.1 init segment", p.visit, err.Error())
 		return nil
 	}
-	t.init = initSegment
+	t.know(initSegment)
 	fragments, err := scan(initSegment, body)
 	if err != nil || len(fragments) == 0 {
 		h.add(wholeChunks, h.byPath[s.uri][0], fmt.Sprintf("%d chunks, then: %v", len(fragments), err))

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/sluice-live/sluice/packager/cmaf"
 )
 
 // inOrder are the fetched segments by number.
@@ -67,27 +69,42 @@ func (h *observation) eachFetched(do func(p *playlist, v variant, video, audio *
 	}
 }
 
+// checkCodecsTrue: a playlist says what one of the init segments says; which one was newest then is not known.
 func checkCodecsTrue(h *observation, fault func(*Visit, string)) {
 	h.eachFetched(func(p *playlist, v variant, main, audio *track) {
-		want := []string{main.init.Codec}
-		if audio != nil && audio.init.Codec != "" && audio.init.Codec != main.init.Codec {
-			want = append(want, audio.init.Codec)
-		}
 		got := strings.Split(v.attributes["CODECS"], ",")
 		slices.Sort(got)
-		slices.Sort(want)
-		if !slices.Equal(got, want) {
-			fault(p.visit, fmt.Sprintf("%s: %q, the init segments say %q", v.uri, got, want))
+		var want []string
+		for _, init := range main.inits {
+			if want = codecsWith(init, audio); slices.Equal(got, want) {
+				return
+			}
 		}
+		fault(p.visit, fmt.Sprintf("%s: %q, the init segments say %q", v.uri, got, want))
 	})
+}
+
+// codecsWith are the codecs of an init segment and of the audio that goes with it, sorted.
+func codecsWith(init cmaf.Init, audio *track) []string {
+	codecs := []string{init.Codec}
+	if audio != nil {
+		for _, sound := range audio.inits {
+			codecs = append(codecs, sound.Codec)
+		}
+	}
+	slices.Sort(codecs)
+	return slices.Compact(codecs)
 }
 
 func checkResolutionTrue(h *observation, fault func(*Visit, string)) {
 	h.eachFetched(func(p *playlist, v variant, main, _ *track) {
-		want := fmt.Sprintf("%dx%d", main.init.Width, main.init.Height)
-		if got := v.attributes["RESOLUTION"]; main.init.Video && got != want {
-			fault(p.visit, fmt.Sprintf("%s: %s, the init segment says %s", v.uri, got, want))
+		got, want := v.attributes["RESOLUTION"], ""
+		for _, init := range main.inits {
+			if want = fmt.Sprintf("%dx%d", init.Width, init.Height); !init.Video || got == want {
+				return
+			}
 		}
+		fault(p.visit, fmt.Sprintf("%s: %s, the init segment says %s", v.uri, got, want))
 	})
 }
 
