@@ -221,7 +221,7 @@ func TestDeltaUpdate(t *testing.T) {
 	require.Contains(t, delta, "#EXT-X-SKIP:SKIPPED-SEGMENTS=4\n")
 	head, tail, _ := strings.Cut(delta, "#EXT-X-SKIP:SKIPPED-SEGMENTS=4\n")
 	fullHead, segments, _ := strings.Cut(full, "#EXT-X-MAP:")
-	require.Equal(t, fullHead, strings.Replace(head, "VERSION:9", "VERSION:6", 1))
+	require.Equal(t, fullHead, head)
 	require.Equal(t, tail, strings.SplitAfterN(segments, ".m4s\n", 5)[4])
 }
 

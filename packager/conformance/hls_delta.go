@@ -6,7 +6,7 @@ import (
 )
 
 // checkDeltas: a delta update leaves out only what is older than the skip boundary, and put together with an older full
-// playlist it is the full playlist of its time, byte for byte but for the version that EXT-X-SKIP needs.
+// playlist it is the full playlist of its time, byte for byte.
 func checkDeltas(h *observation, fault func(*Visit, string)) {
 	for _, delta := range h.deltas {
 		if detail := checkBoundary(delta); detail != "" {
@@ -110,6 +110,19 @@ func segmentLine(line string) bool {
 	return false
 }
 
+// MergeDelta makes of a delta update and an older full playlist the full one of its time (rfc8216bis §6.3.7).
+func MergeDelta(before, delta string) (string, error) {
+	old, err := parsePlaylist(&Visit{Body: []byte(before)})
+	if err != nil {
+		return "", err
+	}
+	update, err := parsePlaylist(&Visit{Body: []byte(delta)})
+	if err != nil {
+		return "", err
+	}
+	return merge(old, update)
+}
+
 // merge puts the segments that a delta update leaves out back from an older full playlist, as a client does (rfc8216bis
 // §6.3.7).
 func merge(before, delta *playlist) (string, error) {
@@ -134,14 +147,14 @@ func merge(before, delta *playlist) (string, error) {
 	return merged.String(), nil
 }
 
-// compareLines tells the first difference, other than EXT-X-VERSION.
+// compareLines tells the first difference.
 func compareLines(merged, full string) error {
 	a, b := strings.SplitAfter(merged, "\n"), strings.SplitAfter(full, "\n")
 	for i := range max(len(a), len(b)) {
 		switch {
 		case i >= len(a) || i >= len(b):
 			return fmt.Errorf("merged it has %d lines, the full playlist has %d", len(a), len(b))
-		case a[i] != b[i] && !strings.HasPrefix(a[i], "#EXT-X-VERSION:"):
+		case a[i] != b[i]:
 			return fmt.Errorf("merged, line %d is %q, in the full playlist %q", i+1, a[i], b[i])
 		}
 	}

@@ -24,7 +24,8 @@ func playlistRules() []rule[*playlist] {
 	}
 }
 
-// checkVersion wants the lowest version that the tags need (rfc8216bis §8).
+// checkVersion wants the lowest version that the tags need (rfc8216bis §8), those of its delta updates too: what is put together
+// from one is then the playlist itself, byte for byte (§6.2.5.1).
 func checkVersion(p *playlist) string {
 	need := "3" // EXTINF with decimals
 	for _, s := range p.segments {
@@ -32,7 +33,7 @@ func checkVersion(p *playlist) string {
 			need = "6"
 		}
 	}
-	if p.has("EXT-X-SKIP") {
+	if p.has("EXT-X-SKIP") || p.control().seconds("CAN-SKIP-UNTIL") > 0 {
 		need = "9"
 	}
 	if got := p.tags["EXT-X-VERSION"]; !slices.Equal(got, []string{need}) && len(p.segments) > 0 {

@@ -49,6 +49,7 @@ func slow(late time.Duration) defect {
 
 func lowLatencyExamples() []example {
 	return []example{
+		{"rfc8216bis §4.4.1.2 EXT-X-VERSION", edit("180p.m3u8", 0, "VERSION:9", "VERSION:6")},
 		{"rfc8216bis §4.4.3.7 EXT-X-PART-INF", edit("180p.m3u8", 0, "#EXT-X-PART-INF:PART-TARGET=0.214\n", "")},
 		{"rfc8216bis §4.4.4.9 part durations", edit("180p.m3u8", 0, "PART-TARGET=0.214", "PART-TARGET=0.190")},
 		{"rfc8216bis §4.4.4.9 part durations", edit(".m3u8", 0, "PART-TARGET=0.214", "PART-TARGET=0.300")},
@@ -83,6 +84,7 @@ func lowLatencyExamples() []example {
 		{"rfc8216bis §6.2.5.1 delta updates", within("_HLS_skip", "SKIPPED-SEGMENTS=3", "SKIPPED-SEGMENTS=2")},
 		{"rfc8216bis §6.2.5.1 delta updates", within("_HLS_skip", "CAN-SKIP-UNTIL=12.000", "CAN-SKIP-UNTIL=14.000")},
 		{"rfc8216bis §6.2.5.1 delta updates", within("_HLS_skip", ":14.000Z", ":14.001Z")},
+		{"rfc8216bis §6.2.5.1 delta updates", within("_HLS_skip", "VERSION:9", "VERSION:10")},
 		{"rfc8216bis §6.2.1 listed segments are there", status("180p-3.4.m4s", http.StatusNotFound)},
 		{"RFC 9111 §5.2.2 playlists are cached briefly", header("180p.m3u8", "Cache-Control", "max-age=13")},
 	}

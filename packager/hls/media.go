@@ -89,13 +89,10 @@ func (p *MediaPlaylist) appendSegments(dst []byte) []byte {
 }
 
 // version is the lowest that the playlist's tags allow (rfc8216bis §8): 3 for durations with decimals, 6 for EXT-X-MAP, 9 for
-// EXT-X-SKIP.
+// EXT-X-SKIP. A playlist that offers delta updates has theirs, so that a client that puts one together gets its very bytes.
 func (p *MediaPlaylist) version() int64 {
-	if p.Skipped > 0 {
+	if p.LowLatency != nil {
 		return 9
-	}
-	if l := p.LowLatency; l != nil && l.Growing != nil && l.Growing.Map != "" {
-		return 6
 	}
 	for i := range p.Segments {
 		if p.Segments[i].Map != "" {

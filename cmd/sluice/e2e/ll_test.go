@@ -296,8 +296,7 @@ func tooFar(p *prober, l *listing, a *answer) string {
 	return refused(http.StatusBadRequest)(p, l, a)
 }
 
-// delta wants the text of a full playlist with its oldest segments left out. Putting it together with an older one is what
-// the conformance checks do.
+// delta wants what makes, put together with an older full playlist, the full one byte for byte.
 func delta(p *prober, l *listing, a *answer) string {
 	if a.status != http.StatusOK {
 		return fmt.Sprintf("status %d", a.status)
@@ -307,15 +306,12 @@ func delta(p *prober, l *listing, a *answer) string {
 	if got.skipped == 0 || full == nil || full.next != got.next {
 		return ""
 	}
-	_, rest, _ := strings.Cut(got.text, "#EXT-X-SKIP:")
-	_, rest, _ = strings.Cut(rest, "\n")
+	merged, err := conformance.MergeDelta(l.text, got.text)
 	switch {
-	case !strings.HasSuffix(full.text, rest):
-		return "ends otherwise than the full playlist"
-	case got.first != full.first || int(got.skipped)+len(got.segments) != len(full.segments):
-		return fmt.Sprintf("leaves out %d of %d segments and lists %d", got.skipped, len(full.segments), len(got.segments))
-	case !strings.Contains(got.text, "#EXT-X-VERSION:9\n"):
-		return "has no version 9"
+	case err != nil:
+		return err.Error()
+	case merged != full.text:
+		return fmt.Sprintf("makes %q, the full playlist is %q", merged, full.text)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
