@@ -10,7 +10,8 @@
 // The package does not run ffmpeg, knows no WebRTC and decodes nothing. Manifests are rendered from immutable
 // snapshots, at most once per change and kind; request handlers only copy bytes.
 //
-// Packager.Run owns all goroutines: one follows file events, one keeps house, one finishes recordings.
+// Packager.Run owns all goroutines: one follows file events, one lists gaps for parts that do not come, one keeps house, one
+// finishes recordings.
 // Every other method may be called from any goroutine.
 //
 // Specifications: draft-pantos-hls-rfc8216bis, ISO/IEC 23009-1 (DASH) with the DASH-IF timing model, ISO/IEC 23000-19 (CMAF).

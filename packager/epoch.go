@@ -77,6 +77,8 @@ type Epoch struct {
 	end    time.Duration // of its longest rendition, from zero; fixed once ended
 	whole  bool          // was complete
 	ended  bool
+	// announced until ffmpeg runs: so far there are only gaps
+	announced bool
 }
 
 // Dir is where ffmpeg has to write. It exists, is empty, and its name was never used before.
@@ -101,6 +103,9 @@ const maxLead = 20 * time.Second
 func (e *Epoch) SetZero(wall time.Time) (lead time.Duration) {
 	e.timeline.mu.Lock()
 	defer e.timeline.mu.Unlock()
+	if !e.zero.IsZero() {
+		return max(0, wall.Sub(e.zero)) // gaps have begun there
+	}
 	if edge := e.timeline.edge(); !edge.IsZero() && wall.After(edge) && wall.Sub(edge) <= maxLead {
 		e.setZero(edge)
 		return wall.Sub(edge)
@@ -169,6 +174,11 @@ func (e *Epoch) follow(closing bool) error {
 // level makes all renditions end with the same media sequence number, and fixes the numbers that follow.
 func (e *Epoch) level() {
 	t := e.timeline
+	for _, l := range t.listings {
+		if l.growing != nil && l.growing.epoch == e {
+			t.seal(l)
+		}
+	}
 	last := e.base - 1
 	for _, l := range t.listings {
 		if n := len(l.segments); n > 0 && l.segments[n-1].epoch == e {

@@ -57,13 +57,22 @@ func (l *listing) dropBefore(msn int64) []Segment {
 	return gone
 }
 
-func (t *Timeline) listing(id string) *listing {
+// known is the rendition's listing, nil while there is none.
+func (t *Timeline) known(id string) *listing {
 	for _, l := range t.listings {
 		if l.id == id {
 			return l
 		}
 	}
-	l := &listing{id: id}
+	return nil
+}
+
+func (t *Timeline) listing(id string) *listing {
+	l := t.known(id)
+	if l != nil {
+		return l
+	}
+	l = &listing{id: id}
 	t.listings = append(t.listings, l)
 	return l
 }
@@ -80,12 +89,17 @@ func (t *Timeline) listed(k *track) (segments []Segment) {
 	return segments
 }
 
-// push appends a segment, after gaps for what the rendition has missed.
+// push appends a segment, after gaps for what the rendition has missed. One that was given up before stays a gap.
 func (t *Timeline) push(l *listing, s Segment) {
+	l.stale = true
+	if s.MSN <= l.last() {
+		return
+	}
 	t.fill(l, s)
+	s = l.withGaps(s)
 	s.First = l.begins(s.epoch, s.MSN)
 	l.segments = append(l.segments, s)
-	l.growing, l.stale = nil, true
+	l.growing = nil
 }
 
 // fill lists gaps for what the rendition has missed before s.
@@ -103,13 +117,16 @@ func (t *Timeline) leader(s Segment) Segment {
 	length := int64(t.p.opts.Part.Seconds() * float64(s.Timescale))
 	gap := Segment{MSN: s.MSN - 1, Start: s.Start - 2*length, Duration: 2 * length, Timescale: s.Timescale, Gap: true, First: true, epoch: s.epoch}
 	for i := range int64(2) {
-		gap.Parts = append(gap.Parts, Part{Start: gap.Start + i*length, Duration: length})
+		gap.Parts = append(gap.Parts, Part{Start: gap.Start + i*length, Duration: length, Gap: true})
 	}
 	return gap
 }
 
 // fillTo lists gaps up to the media sequence number before msn, with the times of another rendition's segments.
 func (t *Timeline) fillTo(l *listing, e *Epoch, msn int64) {
+	if l.growing != nil && l.growing.MSN < msn {
+		t.seal(l)
+	}
 	for len(l.segments) > 0 && l.last()+1 < msn {
 		gap := t.gap(e, l.last()+1)
 		n := len(l.segments)
@@ -134,7 +151,7 @@ func (t *Timeline) gap(e *Epoch, msn int64) Segment {
 const maxLag = 3
 
 // trim lets segments leave the playlists at the same number in all renditions: what remains is at least the window and six
-// segments, counted back from the newest segment that all have.
+// segments, counted back from the newest segment that all have, and something to play.
 func (t *Timeline) trim() {
 	ref := t.reference()
 	if ref == nil {
@@ -145,10 +162,11 @@ func (t *Timeline) trim() {
 		newest = min(newest, max(l.last(), ref.last()-maxLag))
 	}
 	count := int(newest-ref.segments[0].MSN) + 1
-	first, total := count, time.Duration(0)
-	for first > 0 && (total < t.p.opts.Window || count-first < minSegments) {
+	first, total, playable := count, time.Duration(0), false
+	for first > 0 && (total < t.p.opts.Window || count-first < minSegments || !playable) {
 		first--
 		total += ref.segments[first].duration()
+		playable = playable || !ref.segments[first].Gap
 	}
 	if first > 0 {
 		t.dropBefore(ref.segments[first].MSN)

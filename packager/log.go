@@ -19,6 +19,7 @@ const (
 	recordEpoch    = "epoch"     // an ffmpeg run begins
 	recordZero     = "zero"      // its media time 0 is known
 	recordPart     = "part"      // a part of the segment in progress is about to be listed
+	recordGap      = "gap"       // a part is about to be given up
 	recordSegment  = "segment"   // a segment is about to be listed
 	recordEpochEnd = "epoch-end" // the ffmpeg run has ended
 	recordEnd      = "end"       // the broadcast has ended
@@ -73,6 +74,10 @@ func partRecord(id string, msn int64, index int, p Part) record {
 	return record{Kind: recordPart, ID: id, MSN: msn, Part: index, Key: p.Independent, Time: p.Start, Duration: p.Duration, Size: p.Size}
 }
 
+func gapRecord(id string, msn int64, index int, p Part) record {
+	return record{Kind: recordGap, ID: id, MSN: msn, Part: index, Time: p.Start, Duration: p.Duration}
+}
+
 // validate refuses what this package never writes.
 func (r record) validate() error {
 	bad := func(n, most int64) bool { return n < 0 || n > most }
@@ -87,7 +92,9 @@ func (r record) validate() error {
 		return EpochOptions{Renditions: r.Renditions}.Validate()
 	case r.Kind == recordSegment && (!validName(r.ID) || r.Duration == 0):
 		return fmt.Errorf("segment of rendition %q, %d ticks", r.ID, r.Duration)
-	case r.Kind == recordPart && (!validName(r.ID) || r.Part < 0 || r.Part >= maxParts):
+	case r.Kind == recordGap && r.Duration == 0:
+		return errors.New("gap without duration")
+	case (r.Kind == recordPart || r.Kind == recordGap) && (!validName(r.ID) || r.Part < 0 || r.Part >= maxParts):
 		return fmt.Errorf("part %d of rendition %q", r.Part, r.ID)
 	}
 	return nil

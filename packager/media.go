@@ -24,19 +24,20 @@ func (t *Timeline) serveMedia(w http.ResponseWriter, r *http.Request, epoch, nam
 	case m.msn < 0:
 		t.awaitInit(r, epoch, m)
 		t.serveFile(w, r, epoch, name, mimeMP4)
-	case s.epoch == epoch && m.msn > s.newestOf(m.rendition):
+	case m.msn > s.newestOf(epoch, m.rendition):
 		t.serveGrowing(w, r, epoch, m)
 	default:
 		t.serveFile(w, r, epoch, name, mimeSegment)
 	}
 }
 
-// newestOf is the number of the rendition's newest whole segment; a rendition that is not there has endlessly many.
-func (s *snapshot) newestOf(id string) int64 {
-	if n, ok := s.newest[id]; ok {
-		return n
+// newestOf is the number of the rendition's newest whole segment in an epoch that may have more; otherwise the end of all.
+func (s *snapshot) newestOf(epoch, id string) int64 {
+	n, ok := s.newest[source{epoch, id}]
+	if !ok || epoch != s.epoch && epoch != s.presented {
+		return 1<<63 - 1
 	}
-	return 1<<63 - 1
+	return n
 }
 
 func (t *Timeline) open(epoch, name string) (*os.File, error) {
@@ -64,14 +65,8 @@ func mediaHeader(w http.ResponseWriter, epoch, name string, mime []string) {
 // awaitInit waits for an initialization segment that a playlist announces: it is there with the epoch's first part.
 func (t *Timeline) awaitInit(r *http.Request, epoch string, m mediaFile) {
 	t.awaitView(r, m.rendition, t.p.opts.blockWait(), func(_ *snapshot, v *view) bool {
-		return v == nil || v.hint.epoch != epoch || v.growing != nil || v.began(epoch)
+		return v == nil || v.hint.epoch != epoch || v.written.epoch == epoch
 	})
-}
-
-// began tells whether anything of the epoch is listed.
-func (v *view) began(epoch string) bool {
-	n := len(v.segments)
-	return n > 0 && v.segments[n-1].epoch.name == epoch
 }
 
 // servePart answers with a part: at once when it is there, as soon as it is whole when it is the one that the playlist hints at
@@ -88,7 +83,7 @@ func (t *Timeline) servePart(w http.ResponseWriter, r *http.Request, epoch strin
 	case v.hint == asked:
 		unavailable(w, "The part did not come in time; ask again.")
 		return
-	case !ok || m.part >= len(s.Parts):
+	case !ok || m.part >= len(s.Parts) || s.Parts[m.part].Gap:
 		notFound(w, "There is no such part, or not any more.")
 		return
 	}
@@ -112,26 +107,26 @@ func (t *Timeline) servePart(w http.ResponseWriter, r *http.Request, epoch strin
 }
 
 // serveGrowing answers with a segment in progress: what there is at once, the rest chunk by chunk as it is written, with an end the
-// moment it is whole. One that is up to one ahead is waited for.
+// moment it is whole. One that is up to one ahead is waited for; of an epoch that has ended, until players can know the next.
 func (t *Timeline) serveGrowing(w http.ResponseWriter, r *http.Request, epoch string, m mediaFile) {
 	name := segmentName(m.rendition, m.msn)
 	s := t.snap.Load()
-	ahead := s.newestOf(m.rendition) + 1
-	if v := s.views[m.rendition]; v != nil && v.growing != nil {
-		ahead = v.growing.MSN + 1
+	ahead := s.newestOf(epoch, m.rendition) + 1
+	if v := s.views[m.rendition]; v.size(epoch, ahead) > 0 {
+		ahead++
 	}
 	if m.msn > ahead {
 		notFound(w, "There is no such segment yet.")
 		return
 	}
 	s, v := t.awaitView(r, m.rendition, edgeWait, func(s *snapshot, v *view) bool {
-		return s.epoch != epoch || s.newestOf(m.rendition) >= m.msn || v != nil && v.growing != nil && v.growing.MSN >= m.msn
+		return s.newestOf(epoch, m.rendition) >= m.msn || v.size(epoch, m.msn) > 0
 	})
 	switch {
-	case s.epoch != epoch || s.newestOf(m.rendition) >= m.msn:
+	case s.newestOf(epoch, m.rendition) >= m.msn:
 		t.serveFile(w, r, epoch, name, mimeSegment)
 		return
-	case v == nil || v.growing == nil || v.growing.MSN != m.msn:
+	case v.size(epoch, m.msn) <= 0:
 		notFound(w, "There is no such segment yet.")
 		return
 	}
@@ -152,21 +147,22 @@ func (t *Timeline) serveGrowing(w http.ResponseWriter, r *http.Request, epoch st
 func (t *Timeline) follow(w http.ResponseWriter, r *http.Request, f *os.File, epoch string, m mediaFile) bool {
 	flush := http.NewResponseController(w)
 	for sent := int64(0); ; {
-		_, v := t.awaitView(r, m.rendition, t.p.opts.blockWait(), func(_ *snapshot, v *view) bool {
-			return v == nil || v.size(epoch, m.msn) != sent || v.last() >= m.msn
+		s, v := t.awaitView(r, m.rendition, t.p.opts.blockWait(), func(s *snapshot, v *view) bool {
+			return v.size(epoch, m.msn) != sent || s.newestOf(epoch, m.rendition) >= m.msn
 		})
-		if v == nil || r.Context().Err() != nil {
+		if r.Context().Err() != nil {
 			return false
 		}
-		size, whole := v.size(epoch, m.msn), v.last() >= m.msn
-		if size < sent || size == sent && !whole {
+		if s.newestOf(epoch, m.rendition) >= m.msn {
+			_, err := io.Copy(w, io.NewSectionReader(f, sent, maxSegmentSize))
+			return err == nil
+		}
+		size := v.size(epoch, m.msn)
+		if size <= sent {
 			return false // ffmpeg stands still
 		}
 		if _, err := io.Copy(w, io.NewSectionReader(f, sent, size-sent)); err != nil {
 			return false
-		}
-		if whole {
-			return true
 		}
 		if err := flush.Flush(); err != nil {
 			return false
@@ -175,10 +171,10 @@ func (t *Timeline) follow(w http.ResponseWriter, r *http.Request, f *os.File, ep
 	}
 }
 
-// size is how many bytes of a segment are there; -1 when it is not.
+// size is how many bytes of the segment in progress are there; 0 of any other.
 func (v *view) size(epoch string, msn int64) int64 {
-	if s, ok := v.segment(epoch, msn); ok {
-		return s.Size
+	if v != nil && v.written.epoch == epoch && v.written.msn == msn {
+		return v.written.size
 	}
-	return -1
+	return 0
 }

@@ -122,11 +122,24 @@ func (o Options) partTarget(renditions []Rendition) time.Duration {
 
 // longestPart is the rendition's share in partTarget: of pictures one fragment, of sound two.
 func (o Options) longestPart(r Rendition) time.Duration {
-	longest := 2 * wholeFrames(o.Part/2, 48000.0/1024)
+	fragment, count := o.fragments(r)
+	return (time.Duration(count)*fragment + time.Millisecond - 1).Truncate(time.Millisecond)
+}
+
+// fragments is how long the encoder's fragments of the rendition are, and how many make a part.
+func (o Options) fragments(r Rendition) (length time.Duration, perPart int64) {
 	if r.Video {
-		longest = wholeFrames(o.Part, r.FPS)
+		return wholeFrames(o.Part, r.frameRate()), 1
 	}
-	return (longest + time.Millisecond - 1).Truncate(time.Millisecond)
+	return wholeFrames(o.Part/2, r.frameRate()), 2
+}
+
+// frameRate is how many frames, coded pictures or frames of AAC, the rendition has a second.
+func (r Rendition) frameRate() float64 {
+	if r.Video {
+		return r.FPS
+	}
+	return 48000.0 / 1024
 }
 
 // wholeFrames is the shortest time of whole frames that is not below d, exact to a microsecond.

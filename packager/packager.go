@@ -94,6 +94,7 @@ func New(opts Options) (*Packager, error) {
 func (p *Packager) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.runWatcher(ctx) })
+	group.Go(func() error { return p.runGaps(ctx) })
 	group.Go(func() error { return p.runKeeper(ctx) })
 	group.Go(func() error { return p.jobs.run(ctx) })
 	return group.Wait()

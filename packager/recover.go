@@ -90,6 +90,10 @@ func (t *Timeline) resume(now time.Time) {
 		}
 	}
 	t.sweep(now)
+	t.newestEnd = t.edge()
+	if !t.newestEnd.IsZero() {
+		t.heard = now
+	}
 	if t.nextName == "" {
 		t.nextName = newEpochName()
 	}
@@ -128,7 +132,7 @@ func (t *Timeline) apply(r record) error {
 		return t.applyEpoch(e, r)
 	case recordEnd:
 		t.ended, t.gone = true, r.At.Add(t.p.opts.Window+t.p.opts.grace())
-	case recordZero, recordPart, recordSegment, recordEpochEnd:
+	case recordZero, recordPart, recordGap, recordSegment, recordEpochEnd:
 		if e == nil || e.ended {
 			return errors.New("outside of an epoch")
 		}
@@ -172,6 +176,8 @@ func (t *Timeline) applyWithin(e *Epoch, r record) error {
 		e.zero, t.ast = r.At, r.Start
 	case recordPart:
 		return e.applyPart(r)
+	case recordGap:
+		return t.applyGap(e, r)
 	case recordSegment:
 		return t.applySegment(e, r)
 	case recordEpochEnd:
@@ -207,11 +213,40 @@ func (t *Timeline) applySegment(e *Epoch, r record) error {
 	return fmt.Errorf("epoch %s has no rendition %q", e.name, r.ID)
 }
 
+// applyGap lists a part as given up, after those that had come.
+func (t *Timeline) applyGap(e *Epoch, r record) error {
+	k := e.track(r.ID)
+	if k == nil {
+		return fmt.Errorf("epoch %s has no rendition %q", e.name, r.ID)
+	}
+	l := t.listing(r.ID)
+	if len(k.logged) > 0 {
+		if err := k.recoverInit(); err != nil {
+			return err
+		}
+		t.progress(l, k.segment(k.logged, 0))
+	}
+	if l.growing == nil && len(l.segments) == 0 {
+		return errors.New("gap before the first part")
+	}
+	if l.growing != nil && k.full(*l.growing) {
+		t.seal(l)
+	}
+	if s := l.next(e); s.MSN != r.MSN || len(s.Parts) != r.Part || s.epoch != e {
+		return fmt.Errorf("gap %d.%d of %s does not follow on %d.%d", r.MSN, r.Part, r.ID, s.MSN, len(s.Parts)-1)
+	}
+	t.lose(l, k, Part{Start: r.Time, Duration: r.Duration, Gap: true})
+	return nil
+}
+
 // applyPart notes a part of a segment that its own record, or what is left of its file, will make whole.
 func (e *Epoch) applyPart(r record) error {
 	for _, k := range e.tracks {
 		if k.ID != r.ID {
 			continue
+		}
+		if skipped := r.MSN - k.msn(); r.Part == 0 && skipped > 0 && skipped <= maxSkip { // what was given up has no record of its own
+			k.number, k.logged = k.number+skipped, nil
 		}
 		if r.MSN != k.msn() || r.Part != len(k.logged) {
 			return fmt.Errorf("part %d.%d of %s does not follow on %d.%d", r.MSN, r.Part, r.ID, k.msn(), len(k.logged)-1)

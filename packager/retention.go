@@ -23,12 +23,10 @@ type doomed struct {
 
 // condemn lets a segment that has left the playlists go once nobody can ask for it any more.
 func (t *Timeline) condemn(id string, s Segment, now time.Time) {
-	if !s.Gap {
-		t.doomed = append(t.doomed, doomed{
-			path: s.epoch.out(segmentName(id, s.MSN)), twin: s.epoch.twin(id, s.MSN),
-			at: now.Add(t.p.opts.grace() + s.duration()),
-		})
-	}
+	t.doomed = append(t.doomed, doomed{
+		path: s.epoch.out(segmentName(id, s.MSN)), twin: s.epoch.twin(id, s.MSN),
+		at: now.Add(t.p.opts.grace() + s.duration()),
+	})
 }
 
 // twin is ffmpeg's own name of a segment.
@@ -206,12 +204,20 @@ func (t *Timeline) records() []record {
 func (l *listing) records(e *Epoch, all []record) []record {
 	parts := func(s Segment) {
 		for i, p := range s.Parts {
-			all = append(all, partRecord(l.id, s.MSN, i, p))
+			if p.Gap {
+				all = append(all, gapRecord(l.id, s.MSN, i, p))
+			}
+			if p.Size > 0 {
+				all = append(all, partRecord(l.id, s.MSN, i, p))
+			}
 		}
 	}
 	for _, s := range l.segments {
-		if s.epoch == e && !s.Gap {
-			parts(s)
+		if s.epoch != e || s.MSN < e.base {
+			continue
+		}
+		parts(s)
+		if !s.Gap {
 			all = append(all, segmentRecord(l.id, s))
 		}
 	}

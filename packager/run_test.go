@@ -64,7 +64,7 @@ func TestEventsFindSegments(t *testing.T) {
 			}
 			<-tl.Playable()
 			enc.segments(1)
-			tl.until(t, func(s *snapshot) bool { return s.newest["180p"] == 2 && s.newest["audio"] == 2 })
+			tl.until(t, func(s *snapshot) bool { return s.newestOf(s.epoch, "180p") == 2 && s.newestOf(s.epoch, "audio") == 2 })
 			require.NoError(t, tl.End())
 		})
 	}
@@ -75,11 +75,11 @@ func noWatcher() (*fsnotify.Watcher, error) { return nil, syscall.EMFILE }
 // A queue of events that has overflown is made up for by a look at everything.
 func TestEventsOverflow(t *testing.T) {
 	b := newBench(t, nil)
-	tl, _, enc := b.epoch("cam")
+	tl, e, enc := b.epoch("cam")
 	enc.segments(2)
 	require.Nil(t, tl.snap.Load().views["180p"])
 	b.missed(fsnotify.ErrEventOverflow)
-	require.EqualValues(t, 2, tl.snap.Load().newest["180p"])
+	require.EqualValues(t, 2, tl.snap.Load().newestOf(e.Name(), "180p"))
 }
 
 // Without file events the operator is told once what to raise; they are used again once there are some.

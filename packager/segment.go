@@ -11,6 +11,7 @@ type Part struct {
 	Offset, Size    int64 // bytes within the segment's file
 	Start, Duration int64 // ticks of the rendition's time scale; Start counts from the epoch's media time 0
 	Independent     bool  // decoding can start here
+	Gap             bool  // given up: it did not come in time, or cannot be decoded without one that did not
 }
 
 // InitSegment is the initialization segment of one rendition in one epoch.

@@ -123,7 +123,7 @@ func TestRecordingHoldsNobodyUp(t *testing.T) {
 	rec.fail(errors.New("broken"))
 	b.run(e, enc, 1)
 	rec.writing.Unlock()
-	require.EqualValues(t, 3, tl.snap.Load().newest["180p"])
+	require.EqualValues(t, 3, tl.snap.Load().newestOf(e.Name(), "180p"))
 	require.Equal(t, StateFailed, tl.Info().Recording.State)
 }
 

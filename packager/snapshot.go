@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"maps"
+	"slices"
 	"strconv"
 	"sync"
 )
@@ -12,12 +13,16 @@ import (
 type snapshot struct {
 	documents map[string]*document // the multivariant playlist and the MPD, by file name
 	views     map[string]*view     // the media playlists, by rendition
-	newest    map[string]int64     // by rendition: number of its newest whole segment
-	epoch     string               // the newest epoch, empty once the stream has ended
+	newest    map[source]int64     // number of the newest segment that is whole, of these two epochs:
+	epoch     string               // the newest, empty once the stream has ended
+	presented string               // the newest that is in the MPD, which DASH players know
 	ready     bool                 // every rendition can be played
 	ended     bool
 	changed   chan struct{} // closed when a newer snapshot is there
 }
+
+// source is a rendition of an epoch.
+type source struct{ epoch, rendition string }
 
 // document is one manifest. It is rendered when the first viewer asks for it, and once.
 type document struct {
@@ -65,24 +70,16 @@ func (t *Timeline) publish() {
 	next := &snapshot{
 		documents: make(map[string]*document, 2),
 		views:     make(map[string]*view, len(t.listings)),
-		newest:    make(map[string]int64, len(t.listings)),
+		newest:    make(map[source]int64, 2*len(t.listings)),
 		ready:     t.becomeReady(),
 		ended:     t.ended,
 		changed:   make(chan struct{}),
 	}
-	if n := len(t.epochs); n > 0 && !t.ended {
-		next.epoch = t.epochs[n-1].name
-		for _, k := range t.epochs[n-1].tracks {
-			next.newest[k.ID] = t.epochs[n-1].base - 1
-		}
-	}
+	t.publishFiles(next)
 	for _, l := range t.listings {
 		next.views[l.id] = old.views[l.id]
 		if l.stale || old.views[l.id] == nil {
 			next.views[l.id], l.stale = t.view(l), false
-		}
-		if len(l.segments) > 0 {
-			next.newest[l.id] = l.last()
 		}
 	}
 	t.publishManifests(old, next)
@@ -91,6 +88,22 @@ func (t *Timeline) publish() {
 	for id, v := range old.views {
 		if next.views[id] != v {
 			close(v.changed)
+		}
+	}
+}
+
+// publishFiles says which segments are whole.
+func (t *Timeline) publishFiles(next *snapshot) {
+	for i, e := range t.epochs {
+		if t.ended || !e.whole && i < len(t.epochs)-1 {
+			continue
+		}
+		next.epoch = e.name
+		if e.whole {
+			next.presented = e.name
+		}
+		for _, k := range e.tracks {
+			next.newest[source{e.name, k.ID}] = k.msn() - 1
 		}
 	}
 }
@@ -113,7 +126,7 @@ func (t *Timeline) publishManifests(old, next *snapshot) {
 
 // becomeReady tells whether manifests can be answered, and wakes who waits for it.
 func (t *Timeline) becomeReady() bool {
-	if n := len(t.epochs); !t.ready && n > 0 && t.epochs[n-1].complete() {
+	if !t.ready && slices.ContainsFunc(t.epochs, (*Epoch).complete) {
 		t.ready, t.playedAt = true, t.p.opts.Wall()
 		close(t.playable)
 	}

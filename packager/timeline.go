@@ -41,6 +41,7 @@ type Timeline struct {
 	mpdStale   bool      // the MPD and the multivariant playlist do not say what is so any more
 	published  time.Time // the MPD's publishTime
 	newestEnd  time.Time // wall time at which the newest segment's media ends
+	heard      time.Time // when the newest part came; zero before the first
 	playedAt   time.Time
 	latency    time.Duration
 	stats      stats
@@ -79,27 +80,43 @@ func (t *Timeline) addEpoch(opts EpochOptions) (*Epoch, error) {
 	if t.ended {
 		return nil, ErrEnded
 	}
-	if n := len(t.epochs); n > 0 && !t.epochs[n-1].ended {
+	var e *Epoch
+	if n := len(t.epochs); n > 0 && t.epochs[n-1].announced {
+		e = t.takeAnnounced(opts.Renditions)
+	} else if n > 0 && !t.epochs[n-1].ended {
 		return nil, ErrLive
 	}
-	name := t.nextName // announced already: it stays so if this fails
-	if name == "" {
-		name = newEpochName()
-	}
-	e := t.newEpoch(name, opts.Renditions)
-	if e.fresh = len(t.listings) == 0; e.fresh {
-		e.base++ // a number for the gap before it
+	if e == nil {
+		e = t.nextEpoch(opts.Renditions)
 	}
 	e.keys = cmp.Or(opts.KeyFrames, e.keys)
 	if err := os.MkdirAll(e.out(""), 0o755); err != nil {
 		return nil, err
 	}
-	t.nextName = ""
-	t.epochs = append(t.epochs, e)
-	t.write(epochRecord(e))
+	t.enter(e)
 	t.touch()
 	t.publish()
 	return e, nil
+}
+
+// nextEpoch makes the epoch that will have the name that is hinted at.
+func (t *Timeline) nextEpoch(renditions []Rendition) *Epoch {
+	e := t.newEpoch(cmp.Or(t.nextName, newEpochName()), renditions)
+	if e.fresh = len(t.listings) == 0; e.fresh {
+		e.base++ // a number for the gap before it
+	}
+	return e
+}
+
+// enter adds the epoch to the Timeline, unless it was announced before.
+func (t *Timeline) enter(e *Epoch) {
+	if e.announced {
+		e.announced = false
+		return
+	}
+	t.nextName = ""
+	t.epochs = append(t.epochs, e)
+	t.write(epochRecord(e))
 }
 
 // settle closes what is in progress once the epoch has ended. A rendition of which nothing could be listed goes.
@@ -212,13 +229,23 @@ func (t *Timeline) Recording() *Recording {
 
 // grow takes the parts of the track's segment in progress, which are recorded already.
 func (t *Timeline) grow(k *track) {
-	s := k.segment(k.scanner.Offset())
-	l := t.listing(k.ID)
-	t.fill(l, s)
-	s.First = l.begins(k.epoch, s.MSN)
-	l.growing, l.stale = &s, true
+	s := k.segment(k.parts, k.scanner.Offset())
+	t.heard = t.p.opts.Wall()
 	t.reach(s)
+	t.progress(t.listing(k.ID), s)
 	t.completed(k.epoch)
+}
+
+// progress lists the parts of the segment in progress; one that was given up before stays as it is.
+func (t *Timeline) progress(l *listing, s Segment) {
+	l.stale = true
+	if s.MSN <= l.last() {
+		return
+	}
+	t.fill(l, s)
+	s = l.withGaps(s)
+	s.First = l.begins(s.epoch, s.MSN)
+	l.growing = &s
 }
 
 // reach notes how far the media goes.
@@ -271,8 +298,16 @@ func (t *Timeline) place(k *track, s Segment) {
 	t.mpdStale = t.mpdStale || k.bandwidth() > peak
 }
 
-func (e *Epoch) has(id string) bool {
-	return slices.ContainsFunc(e.tracks, func(k *track) bool { return k.ID == id })
+func (e *Epoch) has(id string) bool { return e.track(id) != nil }
+
+// track is the epoch's track of the rendition; nil when it has none.
+func (e *Epoch) track(id string) *track {
+	for _, k := range e.tracks {
+		if k.ID == id {
+			return k
+		}
+	}
+	return nil
 }
 
 // dropEpochs lets go of the epochs of which nothing is listed any more.

@@ -206,47 +206,49 @@ func (k *track) link() error {
 // msn is the media sequence number of the segment in progress, or of the next one.
 func (k *track) msn() int64 { return k.epoch.base + k.number - 1 }
 
-// over tells whether the next part will be in a new segment.
-func (k *track) over() bool {
-	if len(k.parts) == 0 {
-		return false
-	}
-	last := k.parts[len(k.parts)-1]
-	return k.ends(last.Start + last.Duration)
-}
-
 // ends tells whether a part that ends then, in ticks, is the last one of the segment: ffmpeg's dash muxer begins segment n+1 with
 // the first key frame that is n segment durations after the begin of the first.
 func (k *track) ends(end int64) bool {
 	return ticks(end-k.first, k.init.Timescale)+time.Microsecond >= time.Duration(k.number)*k.epoch.timeline.p.opts.Segment
 }
 
-// finish lists the segment in progress and turns to the next one.
+// finish turns to the next segment and lists the one that was in progress.
 func (k *track) finish() error {
-	defer k.next()
 	if len(k.parts) == 0 {
+		k.next()
 		return nil
 	}
+	size := k.scanner.Offset()
+	s, err := k.segment(k.parts, size), k.complete(size)
+	k.next()
+	if err != nil {
+		return err
+	}
+	return k.epoch.timeline.list(k, s)
+}
+
+// complete sees to it that the segment's file has its public name and so many bytes.
+func (k *track) complete(size int64) error {
 	if err := k.link(); err != nil {
 		return err
 	}
-	size := k.scanner.Offset()
 	if info, err := k.file.Stat(); err == nil && info.Size() > size {
 		if err := os.Truncate(k.epoch.out(segmentName(k.ID, k.msn())), size); err != nil {
 			return fmt.Errorf("cut segment at its last whole fragment: %w", err)
 		}
 	}
-	return k.epoch.timeline.list(k, k.segment(size))
+	return nil
 }
 
-func (k *track) segment(size int64) Segment {
-	first, last := k.parts[0], k.parts[len(k.parts)-1]
+// segment is the segment in progress with those parts, of which there is one at least.
+func (k *track) segment(parts []Part, size int64) Segment {
+	first, last := parts[0], parts[len(parts)-1]
 	return Segment{
 		MSN:   k.msn(),
 		Start: first.Start, Duration: last.Start + last.Duration - first.Start,
 		Timescale: k.init.Timescale,
 		Size:      size,
-		Parts:     k.parts,
+		Parts:     parts,
 		First:     k.number == 1,
 		epoch:     k.epoch,
 	}

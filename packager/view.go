@@ -11,6 +11,7 @@ type view struct {
 	id          string
 	segments    []Segment
 	growing     *Segment // the segment in progress, with at least one part; nil between two
+	written     written  // by the newest encoder
 	hint        hint     // zero when nothing follows
 	partTarget  time.Duration
 	deep        bool // it reaches back farther than PART-HOLD-BACK
@@ -28,7 +29,10 @@ type hint struct {
 
 // view makes the rendition's view as of now. Its documents hold on to what they need: rendering does not look at the Timeline.
 func (t *Timeline) view(l *listing) *view {
-	v := &view{id: l.id, segments: l.segments, growing: l.growing, hint: t.hint(l.id), partTarget: t.partTarget, changed: make(chan struct{})}
+	v := &view{
+		id: l.id, segments: l.segments, growing: l.growing, written: t.written(l.id), hint: t.hint(l),
+		partTarget: t.partTarget, changed: make(chan struct{}),
+	}
 	v.deep = v.reaches(holdBack * t.partTarget)
 	v.fresh = v.freshPart()
 	list := viewed{view: v, opts: &t.p.opts, ended: t.ended, reports: t.reports(l)}
@@ -56,7 +60,7 @@ func (v *view) reaches(d time.Duration) bool {
 }
 
 // hint is the part of the rendition that comes next: of the running epoch, or of the one that will follow.
-func (t *Timeline) hint(id string) hint {
+func (t *Timeline) hint(l *listing) hint {
 	n := len(t.epochs)
 	if t.ended {
 		return hint{}
@@ -64,16 +68,34 @@ func (t *Timeline) hint(id string) hint {
 	if n == 0 || t.epochs[n-1].ended {
 		return hint{epoch: t.nextName, msn: t.nextMSN}
 	}
-	for _, k := range t.epochs[n-1].tracks {
-		switch {
-		case k.ID != id:
-		case k.over():
-			return hint{k.epoch.name, k.msn() + 1, 0}
-		default:
-			return hint{k.epoch.name, k.msn(), len(k.parts)}
+	e := t.epochs[n-1]
+	k := e.track(l.id)
+	switch g := l.growing; {
+	case k == nil:
+		return hint{}
+	case g == nil:
+		return hint{e.name, max(l.last()+1, e.base), 0}
+	case k.full(*g):
+		return hint{e.name, g.MSN + 1, 0}
+	default:
+		return hint{e.name, g.MSN, len(g.Parts)}
+	}
+}
+
+// written is how far an encoder's files of a rendition have got, which may be other than what is listed.
+type written struct {
+	epoch string // empty until its initialization segment is there
+	msn   int64  // of the segment in progress
+	size  int64  // bytes of that
+}
+
+func (t *Timeline) written(id string) written {
+	if n := len(t.epochs); n > 0 {
+		if k := t.epochs[n-1].track(id); k != nil && k.init != nil {
+			return written{k.epoch.name, k.msn(), k.scanner.Offset()}
 		}
 	}
-	return hint{}
+	return written{}
 }
 
 // reports say how far the other renditions are (rfc8216bis §4.4.5.4).
@@ -199,7 +221,7 @@ func (v viewed) entry(s *Segment, initURI string, withParts bool) hls.Segment {
 		for i, part := range s.Parts {
 			e.Parts[i] = hls.Part{
 				URI:      s.epoch.name + "/" + partName(v.id, s.MSN, i),
-				Duration: part.Duration, Independent: part.Independent, Gap: s.Gap,
+				Duration: part.Duration, Independent: part.Independent && !part.Gap, Gap: part.Gap,
 			}
 		}
 	}

@@ -114,8 +114,8 @@ func (p *playlist) renditions() []string {
 
 func (c *Collector) takeSegments(ctx context.Context, p *playlist) {
 	for _, s := range p.segments {
-		c.once(ctx, s.init)
 		if !s.gap {
+			c.once(ctx, s.init)
 			c.once(ctx, s.uri)
 		}
 	}

@@ -34,8 +34,8 @@ func (c *Collector) followPlaylist(ctx context.Context, name string) {
 	for round := 0; p != nil && p.live() && p.lowLatency(); round++ {
 		c.takeSegments(ctx, p)
 		p.eachPart(func(s segment, _ place, part part) {
-			c.once(ctx, s.init)
 			if !part.gap {
+				c.once(ctx, s.init)
 				c.once(ctx, part.uri)
 			}
 		})

@@ -46,9 +46,13 @@ func checkListedExist(h *observation, fault func(*Visit, string)) {
 	for _, url := range h.urls {
 		for _, p := range h.playlists[url] {
 			for _, s := range p.segments {
-				listed[s.uri], listed[s.init] = !s.gap, true
+				listed[s.uri] = !s.gap
+				listed[s.init] = listed[s.init] || !s.gap
 			}
-			p.eachPart(func(_ segment, _ place, part part) { listed[part.uri] = !part.gap })
+			p.eachPart(func(s segment, _ place, part part) {
+				listed[part.uri] = !part.gap
+				listed[s.init] = listed[s.init] || !part.gap
+			})
 		}
 	}
 	for _, v := range h.all {
