@@ -264,6 +264,13 @@ func FuzzLog(f *testing.F) {
 		line(record{Kind: recordSegment, ID: "180p", MSN: 0, Duration: 30720, Size: 7}) +
 		line(record{Kind: recordEpochEnd}) + line(record{Kind: recordEnd, At: at})
 	f.Add([]byte(whole))
+	f.Add([]byte(line(record{Kind: recordEpoch, Epoch: "E", Renditions: ladder}) +
+		line(record{Kind: recordZero, At: at, Start: at}) +
+		line(record{Kind: recordPart, ID: "180p", Duration: 3072, Size: 7}) +
+		line(record{Kind: recordGap, ID: "180p", Part: 1, Time: 3072, Duration: 3072}) +
+		line(record{Kind: recordPart, ID: "180p", Part: 1, Time: 3072, Duration: 3072, Size: 7}) +
+		line(record{Kind: recordGap, ID: "180p", Part: 2, Time: 6144, Duration: 24576}) +
+		line(record{Kind: recordGap, ID: "180p", MSN: 1, Time: 30720, Duration: 3072})))
 	f.Add([]byte(whole[:len(whole)/2]))
 	f.Add([]byte(whole + whole))
 	f.Add([]byte(`{"kind":"epoch","epoch":"E","base":9007199254740992,"renditions":[{"id":"180p","rep":"0","bitrate":1}]}` + "\n"))

@@ -11,6 +11,7 @@ func lowLatencyRules() []rule[*playlist] {
 	return []rule[*playlist]{
 		{"rfc8216bis §4.4.3.7 EXT-X-PART-INF", checkPartInf},
 		{"rfc8216bis §4.4.4.9 part durations", checkPartDurations},
+		{"rfc8216bis §4.4.4.9 GAP", checkGaps},
 		{"rfc8216bis §4.4.3.8 EXT-X-SERVER-CONTROL", checkServerControl},
 		{"HLS authoring 14.3 PART-HOLD-BACK", checkPartHoldBack},
 		{"rfc8216bis §4.4.4.9 tags before the first part", checkPartTags},
@@ -42,6 +43,22 @@ func checkPartDurations(p *playlist) (fault string) {
 		case !exempt && part.duration < 0.85*p.partTarget()-rounding:
 			fault = fmt.Sprintf("part %v lasts %.4f s, less than 85 %% of %.4f s", at, part.duration, p.partTarget())
 		}
+	})
+	return fault
+}
+
+// checkGaps: nothing can be decoded of a gap, nor of what needs it. Playlists that mark no part as INDEPENDENT say nothing of that.
+func checkGaps(p *playlist) (fault string) {
+	marked, lost := false, false
+	p.eachPart(func(_ segment, _ place, part part) { marked = marked || part.independent })
+	p.eachPart(func(_ segment, at place, part part) {
+		switch {
+		case part.gap && part.independent:
+			fault = fmt.Sprintf("part %v is a gap that decoding can start at", at)
+		case marked && lost && !part.gap && !part.independent:
+			fault = fmt.Sprintf("part %v follows a gap, and decoding cannot start at it", at)
+		}
+		lost = part.gap
 	})
 	return fault
 }

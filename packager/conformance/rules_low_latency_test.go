@@ -53,6 +53,8 @@ func lowLatencyExamples() []example {
 		{"rfc8216bis §4.4.3.7 EXT-X-PART-INF", edit("180p.m3u8", 0, "#EXT-X-PART-INF:PART-TARGET=0.214\n", "")},
 		{"rfc8216bis §4.4.4.9 part durations", edit("180p.m3u8", 0, "PART-TARGET=0.214", "PART-TARGET=0.190")},
 		{"rfc8216bis §4.4.4.9 part durations", edit(".m3u8", 0, "PART-TARGET=0.214", "PART-TARGET=0.300")},
+		{"rfc8216bis §4.4.4.9 GAP", edit("180p.m3u8", 0, `180p-3.6.m4s"`, `180p-3.6.m4s",GAP=YES`)},
+		{"rfc8216bis §4.4.4.9 GAP", edit("180p.m3u8", 0, `180p-3.5.m4s",`, `180p-3.5.m4s",GAP=YES,`)},
 		{"rfc8216bis §4.4.3.8 EXT-X-SERVER-CONTROL", edit("180p.m3u8", 0, "CAN-BLOCK-RELOAD=YES,", "")},
 		{"rfc8216bis §4.4.3.8 EXT-X-SERVER-CONTROL", edit("180p.m3u8", 0, "CAN-SKIP-UNTIL=12.000", "CAN-SKIP-UNTIL=11.000")},
 		{"rfc8216bis §4.4.3.8 EXT-X-SERVER-CONTROL", edit("180p.m3u8", 0, ",HOLD-BACK=6.000", ",HOLD-BACK=4.000")},

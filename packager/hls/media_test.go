@@ -190,10 +190,16 @@ func TestLowLatency(t *testing.T) {
 	delta.Segments, delta.Skipped, delta.SkippedMap = delta.Segments[24:], 24, delta.Segments[23].Map
 	next := lowLatency(0, 2)
 	next.LowLatency.Growing, next.LowLatency.NextPart, next.LowLatency.NextMap = nil, "9c1b/720p-2.0.m4s", "9c1b/720p-init.mp4"
+	gaps := lowLatency(0, 2)
+	gaps.Segments[1].Gap = true
+	for i := range gaps.Segments[1].Parts {
+		gaps.Segments[1].Parts[i].Gap, gaps.Segments[1].Parts[i].Independent = i > 3, i == 0
+	}
+	gaps.LowLatency.Growing.Parts[0].Gap, gaps.LowLatency.Growing.Parts[0].Independent = true, false
 	for _, tt := range []struct {
 		name     string
 		playlist hls.MediaPlaylist
-	}{{"low-latency", lowLatency(0, 2)}, {"first-parts", first}, {"delta", delta}, {"between-epochs", next}} {
+	}{{"gaps", gaps}, {"low-latency", lowLatency(0, 2)}, {"first-parts", first}, {"delta", delta}, {"between-epochs", next}} {
 		t.Run(tt.name, func(t *testing.T) {
 			require.NoError(t, tt.playlist.Validate())
 			golden(t, "media-"+tt.name+".m3u8", tt.playlist.Append(nil))

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,7 +27,7 @@ func TestEncoderKilled(t *testing.T) {
 	p.send()
 	s.waitState("torn", "live", 10*time.Second)
 	time.Sleep(6 * time.Second)
-	killEncoder(t, s)
+	signalEncoder(t, s, syscall.SIGKILL)
 	killed := time.Now()
 	s.waitDiscontinuity("torn")
 	t.Logf("the playlist goes on after %v", time.Since(killed))
@@ -72,7 +73,7 @@ func TestTracksComeAndGo(t *testing.T) {
 func TestPlayersOutliveEncoder(t *testing.T) {
 	s := startService(t, "--ladder", smallRung, "--linger", "2s")
 	p := newPublisher(t, s, "torn")
-	p.rounds = 5
+	p.rounds = 8
 	p.send()
 	s.waitState("torn", "live", 10*time.Second)
 	browser := startBrowser(t)
@@ -80,8 +81,17 @@ func TestPlayersOutliveEncoder(t *testing.T) {
 		t.Run(protocol, func(t *testing.T) {
 			viewer := browser.open(s.base + "/watch/torn?protocol=" + protocol)
 			viewer.requirePlaying(3 * time.Second)
-			killEncoder(t, s)
-			viewer.requirePlaying(15 * time.Second)
+			viewer.run(timeStalls, nil)
+			for range 3 {
+				viewer.run("window.stalled = 0", nil)
+				signalEncoder(t, s, syscall.SIGKILL)
+				viewer.requirePlaying(12 * time.Second)
+				viewer.logStall("ffmpeg was killed")
+			}
+			viewer.run("window.stalled = 0", nil)
+			signalEncoder(t, s, syscall.SIGSTOP)
+			viewer.requirePlaying(12 * time.Second)
+			viewer.logStall("ffmpeg was stopped")
 			require.NotContains(t, viewer.log.String(), "player failed")
 			viewer.run("window.close()", nil)
 		})
@@ -89,10 +99,54 @@ func TestPlayersOutliveEncoder(t *testing.T) {
 	p.stop()
 }
 
-// killEncoder ends the service's ffmpeg as kill -9 does.
-func killEncoder(t *testing.T, s *service) {
+// timeStalls lets the page note the longest time, in milliseconds, that its video stood still.
+const timeStalls = `(() => {
+	const video = document.querySelector("#video");
+	let shown = video.currentTime, since = performance.now();
+	setInterval(() => {
+		if (video.currentTime !== shown) { shown = video.currentTime; since = performance.now(); }
+		window.stalled = Math.max(window.stalled, performance.now() - since);
+	}, 20);
+})()`
+
+// logStall tells how long the video stood still since window.stalled was set to 0.
+func (p *tab) logStall(cause string) {
+	p.t.Helper()
+	var stalled float64
+	p.run("window.stalled", &stalled)
+	p.t.Logf("%s: the video stood still for %.0f ms", cause, stalled)
+}
+
+// While ffmpeg stands still there are gaps at the pace of parts; every rule holds across them, and across what follows.
+func TestEncoderStandsStill(t *testing.T) {
+	s := startService(t, "--ladder", smallRung, "--linger", "1s", "--window", "24s")
+	p := newPublisher(t, s, "torn")
+	visits := collect(t, &conformance.Collector{Base: s.base + "/live/torn/", LowLatency: true})
+	p.send()
+	s.waitState("torn", "live", 15*time.Second)
+	time.Sleep(4 * time.Second)
+	stopped := encoderOf(t, s)
+	require.NoError(t, syscall.Kill(stopped, syscall.SIGSTOP))
+	time.Sleep(1500 * time.Millisecond)
+	require.NoError(t, syscall.Kill(stopped, syscall.SIGCONT))
+	time.Sleep(3 * time.Second)
+	signalEncoder(t, s, syscall.SIGSTOP) // which is found, and another ffmpeg goes on
+	time.Sleep(8 * time.Second)
+	p.stop()
+	s.waitState("torn", "ended", 15*time.Second)
+	seen := visits()
+	requireConforms(t, seen)
+	for _, rendition := range []string{"240p", "audio"} {
+		require.True(t, slices.ContainsFunc(seen, func(v conformance.Visit) bool {
+			return strings.Contains(v.URL, "/"+rendition+".m3u8") && strings.Contains(string(v.Body), ",GAP=YES\n")
+		}), "%s had no gap", rendition)
+	}
+}
+
+// signalEncoder sends the service's ffmpeg a signal.
+func signalEncoder(t *testing.T, s *service, signal syscall.Signal) {
 	t.Helper()
-	require.NoError(t, syscall.Kill(encoderOf(t, s), syscall.SIGKILL))
+	require.NoError(t, syscall.Kill(encoderOf(t, s), signal))
 }
 
 // encoderOf is the process of the service's only ffmpeg run.
@@ -111,7 +165,11 @@ func encoderOf(t *testing.T, s *service) int {
 
 // watch collects what the stream offers until the function that it returns is called, and a moment longer.
 func watch(t *testing.T, s *service, name string) (visits func() []conformance.Visit) {
-	collector := &conformance.Collector{Base: s.base + "/live/" + name + "/"}
+	return collect(t, &conformance.Collector{Base: s.base + "/live/" + name + "/"})
+}
+
+// collect runs the collector until the function that it returns is called, and a moment longer.
+func collect(t *testing.T, collector *conformance.Collector) (visits func() []conformance.Visit) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- collector.Run(ctx) }()
