@@ -35,7 +35,7 @@ func BenchmarkCrowd(b *testing.B) {
 func benchCrowd(b *testing.B, header string) {
 	s := startService(b, "--ladder", smallRung)
 	epoch := startStream(b, s, "crowd", "240p", 3)
-	w := watchWrites(b, filepath.Join(s.data, "live", "crowd", epoch), "0")
+	w := watchWrites(b, filepath.Join(s.data, "live", "crowd", epoch), "240p")
 	renders := func() float64 { return s.metric(`sluice_playlist_renders_total{stream="crowd"}`) }
 	made, cpu := renders(), cpuSeconds(b, s.cmd.Process.Pid)
 	c := newCrowd(s, "/live/crowd/240p.m3u8", header)

@@ -251,9 +251,10 @@ func waitSegment(t testing.TB, s *service, playlist string) (epoch string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		_, _, body := s.get(playlist)
-		l := parseListing("", string(body))
-		for _, name := range l.segments {
-			epoch = path.Base(path.Dir(name))
+		for _, name := range parseListing(playlist, string(body)).segments {
+			if status, _, _ := s.get(name); status == http.StatusOK { // and not a gap
+				epoch = path.Base(path.Dir(name))
+			}
 		}
 		return epoch != ""
 	}, 15*time.Second, 50*time.Millisecond, "no segment")

@@ -23,7 +23,7 @@ func BenchmarkGrowing(b *testing.B) {
 		epoch := startStream(b, s, "growing", "240p", 3)
 		r := &chunkReaders{
 			service: s, prefix: "/live/growing/" + epoch + "/240p-", bodies: map[int64]string{},
-			writes: watchWrites(b, filepath.Join(s.data, "live", "growing", epoch), "0"),
+			writes: watchWrites(b, filepath.Join(s.data, "live", "growing", epoch), "240p"),
 		}
 		_, _, body := s.get("/live/growing/240p.m3u8")
 		next := parseListing("", string(body)).next.msn

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,10 +17,10 @@ import (
 // writes knows when ffmpeg wrote which bytes of a rendition's segments: the kernel's time of the last change, looked at after
 // each. That time may be a few milliseconds early, never late, so what is measured from it is rather too long.
 type writes struct {
-	representation string // ffmpeg's number of the rendition
+	prefix string // of the segments' public names
 
 	mu   sync.Mutex
-	seen map[string][]written // by ffmpeg's name of the segment
+	seen map[uint64][]written // by inode: a segment has two names
 }
 
 type written struct {
@@ -31,9 +32,9 @@ type written struct {
 const segmentType = 24
 
 // watchWrites follows the epoch's directory until the end of the test.
-func watchWrites(t testing.TB, directory, representation string) *writes {
+func watchWrites(t testing.TB, directory, rendition string) *writes {
 	t.Helper()
-	w := &writes{representation: representation, seen: map[string][]written{}}
+	w := &writes{prefix: filepath.Join(directory, "out", rendition+"-"), seen: map[uint64][]written{}}
 	watcher, err := fsnotify.NewWatcher()
 	require.NoError(t, err)
 	require.NoError(t, watcher.Add(directory))
@@ -60,17 +61,21 @@ func (w *writes) look(name string) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	segment := filepath.Base(name)
+	segment := info.Sys().(*syscall.Stat_t).Ino
 	if n := len(w.seen[segment]); n == 0 || w.seen[segment][n-1].size < info.Size() {
 		w.seen[segment] = append(w.seen[segment], written{info.Size(), info.ModTime()})
 	}
 }
 
-// of lists the writes of a segment of the stream's first epoch.
+// of lists the writes of a segment, which is still listed.
 func (w *writes) of(msn int64) []written {
+	info, err := os.Stat(fmt.Sprintf("%s%d.m4s", w.prefix, msn))
+	if err != nil {
+		return nil
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.seen[fmt.Sprintf("seg-%s-%05d.m4s", w.representation, msn+1)]
+	return w.seen[info.Sys().(*syscall.Stat_t).Ino]
 }
 
 // at is when so many bytes of a segment were there; false where nobody looked.
