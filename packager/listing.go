@@ -92,14 +92,27 @@ func (t *Timeline) listed(k *track) (segments []Segment) {
 // push appends a segment, after gaps for what the rendition has missed. One that was given up before stays a gap.
 func (t *Timeline) push(l *listing, s Segment) {
 	l.stale = true
-	if s.MSN <= l.last() {
-		return
+	if s.MSN > l.last() {
+		l.segments = append(l.segments, t.fit(l, s))
+		l.growing = nil
 	}
+}
+
+// progress lists the parts of the segment in progress; one that was given up before stays as it is.
+func (t *Timeline) progress(l *listing, s Segment) {
+	l.stale = true
+	if s.MSN > l.last() {
+		s = t.fit(l, s)
+		l.growing = &s
+	}
+}
+
+// fit makes the segment follow on what is listed.
+func (t *Timeline) fit(l *listing, s Segment) Segment {
 	t.fill(l, s)
 	s = l.withGaps(s)
 	s.First = l.begins(s.epoch, s.MSN)
-	l.segments = append(l.segments, s)
-	l.growing = nil
+	return s
 }
 
 // fill lists gaps for what the rendition has missed before s.

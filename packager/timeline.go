@@ -1,9 +1,6 @@
 package packager
 
 import (
-	"cmp"
-	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -61,64 +58,6 @@ func (p *Packager) newTimeline(stream string) *Timeline {
 // Stream is the name under which the Timeline is served.
 func (t *Timeline) Stream() string { return t.stream }
 
-// BeginEpoch makes the directory for the next ffmpeg run and watches it. The epoch before it must have ended.
-func (t *Timeline) BeginEpoch(opts EpochOptions) (*Epoch, error) {
-	if err := opts.Validate(); err != nil {
-		return nil, fmt.Errorf("begin epoch of %s: %w", t.stream, err)
-	}
-	e, err := t.addEpoch(opts)
-	if err != nil {
-		return nil, fmt.Errorf("begin epoch of %s: %w", t.stream, err)
-	}
-	t.p.watch(e)
-	return e, nil
-}
-
-func (t *Timeline) addEpoch(opts EpochOptions) (*Epoch, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.ended {
-		return nil, ErrEnded
-	}
-	var e *Epoch
-	if n := len(t.epochs); n > 0 && t.epochs[n-1].announced {
-		e = t.takeAnnounced(opts.Renditions)
-	} else if n > 0 && !t.epochs[n-1].ended {
-		return nil, ErrLive
-	}
-	if e == nil {
-		e = t.nextEpoch(opts.Renditions)
-	}
-	e.keys = cmp.Or(opts.KeyFrames, e.keys)
-	if err := os.MkdirAll(e.out(""), 0o755); err != nil {
-		return nil, err
-	}
-	t.enter(e)
-	t.touch()
-	t.publish()
-	return e, nil
-}
-
-// nextEpoch makes the epoch that will have the name that is hinted at.
-func (t *Timeline) nextEpoch(renditions []Rendition) *Epoch {
-	e := t.newEpoch(cmp.Or(t.nextName, newEpochName()), renditions)
-	if e.fresh = len(t.listings) == 0; e.fresh {
-		e.base++ // a number for the gap before it
-	}
-	return e
-}
-
-// enter adds the epoch to the Timeline, unless it was announced before.
-func (t *Timeline) enter(e *Epoch) {
-	if e.announced {
-		e.announced = false
-		return
-	}
-	t.nextName = ""
-	t.epochs = append(t.epochs, e)
-	t.write(epochRecord(e))
-}
-
 // settle closes what is in progress once the epoch has ended. A rendition of which nothing could be listed goes.
 func (t *Timeline) settle() {
 	for _, l := range t.listings {
@@ -133,20 +72,6 @@ func (t *Timeline) touch() {
 	for _, l := range t.listings {
 		l.stale = true
 	}
-}
-
-func (t *Timeline) newEpoch(name string, renditions []Rendition) *Epoch {
-	e := &Epoch{
-		timeline: t, name: name, dir: filepath.Join(t.dir, name),
-		base: t.nextMSN, disc: t.nextDisc, keys: t.p.opts.Segment,
-	}
-	for _, r := range renditions {
-		e.tracks = append(e.tracks, &track{Rendition: r, epoch: e, number: 1})
-	}
-	if t.partTarget == 0 {
-		t.partTarget = t.p.opts.partTarget(renditions)
-	}
-	return e
 }
 
 // End ends the broadcast: the last epoch is closed, every playlist gets its EXT-X-ENDLIST, the MPD becomes static and the
@@ -180,16 +105,6 @@ func (t *Timeline) Suspend() error {
 	return err
 }
 
-// closeEpoch ends the newest epoch, if it has not ended.
-func (t *Timeline) closeEpoch() error {
-	n := len(t.epochs)
-	if n == 0 {
-		return nil
-	}
-	t.p.unwatch(t.epochs[n-1])
-	return t.epochs[n-1].close()
-}
-
 // closeFiles finishes the recording and brings the log to the disk.
 func (t *Timeline) closeFiles() {
 	if t.rec != nil {
@@ -211,14 +126,6 @@ func (t *Timeline) finish(at time.Time) {
 // Playable is closed once every rendition has its first part, so that manifests can be answered.
 func (t *Timeline) Playable() <-chan struct{} { return t.playable }
 
-// edge is where the newest epoch that has ended ends, as a wall time; zero before the first.
-func (t *Timeline) edge() time.Time {
-	if t.end == 0 {
-		return time.Time{}
-	}
-	return t.ast.Add(t.end)
-}
-
 // Recording is where this broadcast is kept now; nil when recording is off or could not begin. Another one follows on one that has
 // failed.
 func (t *Timeline) Recording() *Recording {
@@ -236,18 +143,6 @@ func (t *Timeline) grow(k *track) {
 	t.completed(k.epoch)
 }
 
-// progress lists the parts of the segment in progress; one that was given up before stays as it is.
-func (t *Timeline) progress(l *listing, s Segment) {
-	l.stale = true
-	if s.MSN <= l.last() {
-		return
-	}
-	t.fill(l, s)
-	s = l.withGaps(s)
-	s.First = l.begins(s.epoch, s.MSN)
-	l.growing = &s
-}
-
 // reach notes how far the media goes.
 func (t *Timeline) reach(s Segment) {
 	if s.epoch.zero.IsZero() {
@@ -256,13 +151,6 @@ func (t *Timeline) reach(s Segment) {
 	end := s.epoch.zero.Add(ticks(s.End(), s.Timescale))
 	if end.After(t.newestEnd) {
 		t.newestEnd, t.latency = end, t.p.opts.Wall().Sub(end)
-	}
-}
-
-// completed renews the manifests once all renditions of the epoch have begun.
-func (t *Timeline) completed(e *Epoch) {
-	if !e.whole && e.complete() {
-		e.whole, t.mpdStale = true, true
 	}
 }
 
@@ -308,22 +196,6 @@ func (e *Epoch) track(id string) *track {
 		}
 	}
 	return nil
-}
-
-// dropEpochs lets go of the epochs of which nothing is listed any more.
-func (t *Timeline) dropEpochs(now time.Time) {
-	oldest := t.reference().segments[0].epoch
-	for len(t.epochs) > 1 && t.epochs[0] != oldest {
-		t.doomed = append(t.doomed, doomed{path: t.epochs[0].dir, at: now.Add(t.p.opts.grace() + t.p.opts.Segment)})
-		t.epochs = t.epochs[1:]
-		t.mpdStale = true
-	}
-}
-
-// forget drops an epoch that never listed anything.
-func (t *Timeline) forget(e *Epoch) {
-	t.epochs = slices.DeleteFunc(t.epochs, func(o *Epoch) bool { return o == e })
-	t.doomed = append(t.doomed, doomed{path: e.dir, at: t.p.opts.Wall()})
 }
 
 // write records a change in timeline.log, before it is listed. A live stream does not end because its log cannot be written.
