@@ -26,6 +26,9 @@ const plot = new LivePlot(byId("latency-chart"), [
 const firstPause = 500;
 const longestPause = 8000;
 
+/** Playback that stands still so long, with a live stream, is taken to the newest picture, in milliseconds. */
+const nudgeLimit = 4000;
+
 /** Playback that stands still so long, with a live stream, is opened anew, in milliseconds. */
 const stallLimit = 12000;
 
@@ -53,6 +56,7 @@ class Watch implements ControlTarget {
   private notBefore = 0;
   private position = 0;
   private movedAt = performance.now();
+  private nudged = false; // since it moved
   /** Whether the viewer wants the newest picture: not after pausing or seeking back. */
   following = true;
 
@@ -161,7 +165,10 @@ class Watch implements ControlTarget {
     if (plays) this.forgive();
     const mending = (this.player?.connection?.() ?? "connected") !== "connected";
     if (plays || video.paused || mending || this.stream?.state !== "live") this.movedAt = performance.now();
-    else if (this.player && performance.now() - this.movedAt > stallLimit) return this.fail("playback stands still");
+    const still = performance.now() - this.movedAt;
+    if (this.player && still > stallLimit) return this.fail("playback stands still");
+    if (this.player && this.following && !this.nudged && still > nudgeLimit) this.toEdge();
+    this.nudged = still > nudgeLimit;
     const behind = this.player ? this.player.latency() - this.player.target() : NaN;
     if (plays && this.following && behind > farBehind) this.toEdge();
   }

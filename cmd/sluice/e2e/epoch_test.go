@@ -150,7 +150,7 @@ func signalEncoder(t *testing.T, s *service, signal syscall.Signal) {
 }
 
 // encoderOf is the process of the service's only ffmpeg run.
-func encoderOf(t *testing.T, s *service) int {
+func encoderOf(t testing.TB, s *service) int {
 	t.Helper()
 	var found []int
 	for _, pid := range children(s.cmd.Process.Pid) {

@@ -30,6 +30,26 @@ func (p *tab) giveKey(what, reason, key string) {
 	require.NoError(p.t, chromedp.Do(p.ctx, chromedp.KeyEvent(key+"\r")))
 }
 
+// The publish page publishes again by itself when the service was killed and is back; the stream is the same one.
+func TestPublishPageOutlivesService(t *testing.T) {
+	c := &chaos{t: t, args: []string{"--ladder", smallRung}}
+	c.start()
+	page := startBrowser(t).open(c.s.base + "/publish?stream=" + chaosStream)
+	page.click("#start")
+	c.s.waitState(chaosStream, "live", 20*time.Second)
+	time.Sleep(5 * time.Second)
+	_, _, before := c.s.get("/live/" + chaosStream + "/240p.m3u8")
+	c.s.kill()
+	c.restart()
+	cut := time.Now()
+	c.s.waitState(chaosStream, "interrupted", time.Second)
+	c.s.waitState(chaosStream, "live", 40*time.Second)
+	t.Logf("live again %v after the service was back", time.Since(cut).Round(time.Second/10))
+	time.Sleep(5 * time.Second)
+	_, _, after := c.s.get("/live/" + chaosStream + "/240p.m3u8")
+	requireContinued(t, string(before), string(after))
+}
+
 // An encoder that fails ends the publication with its words on the page.
 func TestPublishPageSaysWhyItFailed(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "ffmpeg")

@@ -1,0 +1,103 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	slowClients  = 200
+	futureAsks   = 300
+	floodOffers  = 40
+	headerWithin = 10 * time.Second // what the service gives a client to send its header
+)
+
+// slowReaders is a crowd of which one half never finishes its request, and the other half never reads the answer.
+func slowReaders() fault {
+	return fault{name: fmt.Sprintf("%d slow clients", slowClients), stall: 4 * time.Second, silence: 2 * time.Second, inject: func(c *chaos) {
+		_, _, playlist := c.s.get("/live/" + chaosStream + "/240p.m3u8")
+		segments := segmentURI.FindAllString(string(playlist), -1)
+		require.NotEmpty(c.t, segments)
+		request := "GET /live/" + chaosStream + "/" + segments[0] + " HTTP/1.1\r\nHost: slow\r\n"
+		var clients []net.Conn
+		for i := range slowClients {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(c.s.base, "http://"))
+			require.NoError(c.t, err)
+			defer conn.Close()
+			require.NoError(c.t, conn.(*net.TCPConn).SetReadBuffer(1024))
+			_, err = io.WriteString(conn, request+strings.Repeat("\r\n", i%2))
+			require.NoError(c.t, err)
+			clients = append(clients, conn)
+		}
+		time.Sleep(headerWithin + time.Second)
+		for i := 0; i < slowClients; i += 2 {
+			require.NoError(c.t, clients[i].SetReadDeadline(time.Now().Add(5*time.Second)))
+			_, err := io.Copy(io.Discard, clients[i])
+			require.NoError(c.t, err, "a half-open connection is closed by the server")
+		}
+	}}
+}
+
+// farFuture is clients that ask for what will not be there for a long time.
+func farFuture() fault {
+	return fault{name: "requests for the future", stall: 4 * time.Second, silence: 2 * time.Second, inject: func(c *chaos) {
+		var asked sync.WaitGroup
+		for i := range futureAsks {
+			asked.Go(func() {
+				path := []string{
+					"240p.m3u8?_HLS_msn=99999999", "240p.m3u8?_HLS_msn=99999999&_HLS_part=3", "audio.m3u8?_HLS_msn=99999999",
+					"nowhere/240p-99999999.m4s", "nowhere/240p-99999999.1.m4s",
+				}[i%5]
+				response, err := http.Get(c.s.base + "/live/" + chaosStream + "/" + path)
+				if err != nil {
+					c.t.Error(err)
+					return
+				}
+				_ = response.Body.Close()
+				if response.StatusCode/100 != 4 {
+					c.t.Errorf("%s: status %d", path, response.StatusCode)
+				}
+			})
+		}
+		asked.Wait()
+	}}
+}
+
+// sessionFlood is one address that asks for more sessions than it may have.
+func sessionFlood() fault {
+	return fault{name: fmt.Sprintf("%d sessions from an address", floodOffers), stall: 4 * time.Second, silence: 2 * time.Second, inject: func(c *chaos) {
+		offer := c.viewer.pc.LocalDescription().SDP
+		refused := 0
+		for range floodOffers {
+			response, err := http.Post(c.s.base+"/whep/"+chaosStream, "application/sdp", bytes.NewBufferString(offer))
+			require.NoError(c.t, err)
+			_ = response.Body.Close()
+			if response.StatusCode == http.StatusCreated {
+				defer c.endSession(response)
+				continue
+			}
+			require.Contains(c.t, []int{http.StatusTooManyRequests, http.StatusServiceUnavailable}, response.StatusCode)
+			require.NotEmpty(c.t, response.Header.Get("Retry-After"))
+			refused++
+		}
+		require.Positive(c.t, refused)
+	}}
+}
+
+func (c *chaos) endSession(created *http.Response) {
+	location, err := created.Location()
+	require.NoError(c.t, err)
+	request, err := http.NewRequest(http.MethodDelete, location.String(), nil)
+	require.NoError(c.t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(c.t, err)
+	_ = response.Body.Close()
+}
