@@ -97,6 +97,7 @@ type LimitsConfig struct {
 	Streams            int
 	Viewers            int // over WHEP
 	SessionsPerAddress int
+	Connections        int   // of each web server
 	Requests           int   // for live media, under way at once
 	RequestBytes       int64 // of a signalling request's body
 }
@@ -141,7 +142,7 @@ func DefaultConfig() Config {
 		Linger:   30 * time.Second,
 		Takeover: takeoverAllow,
 		Record:   RecordConfig{Enabled: true, MinFree: 1 << 30},
-		Limits:   LimitsConfig{Streams: 16, Viewers: 200, SessionsPerAddress: 16, Requests: 10_000, RequestBytes: 64 << 10},
+		Limits:   LimitsConfig{Streams: 16, Viewers: 200, SessionsPerAddress: 16, Connections: 20_000, Requests: 10_000, RequestBytes: 64 << 10},
 		Log:      LogConfig{Level: slog.LevelInfo, Format: "text"},
 		FFmpeg:   "ffmpeg",
 		OnStop:   onStopEnd,

@@ -73,6 +73,7 @@ func (c *Config) keys() []key {
 		{"limits.streams", groupAccess, kindNumber, "live streams at once", number(&c.Limits.Streams)},
 		{"limits.viewers", groupAccess, kindNumber, "WHEP viewers at once, of all streams", number(&c.Limits.Viewers)},
 		{"limits.sessions-per-address", groupAccess, kindNumber, "WebRTC sessions at once from one address", number(&c.Limits.SessionsPerAddress)},
+		{"limits.connections", groupAccess, kindNumber, "HTTP connections at once, of each address; further ones wait", number(&c.Limits.Connections)},
 		{"limits.requests", groupAccess, kindNumber, "requests for live media under way at once, those that wait for a part too; one more gets 503", number(&c.Limits.Requests)},
 		{"limits.request-bytes", groupAccess, kindSize, "longest body of a signalling request", size(&c.Limits.RequestBytes)},
 

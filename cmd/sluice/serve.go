@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 const (
@@ -63,7 +65,7 @@ func (s *service) listen() (servers []*webServer, err error) {
 		}
 	}()
 	handler := s.routes()
-	plain, err := listenTCP("http.listen", s.cfg.HTTP.Listen)
+	plain, err := s.listenTCP("http.listen", s.cfg.HTTP.Listen)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +77,7 @@ func (s *service) listen() (servers []*webServer, err error) {
 	if err != nil {
 		return servers, err
 	}
-	secure, err := listenTCP("https.listen", s.cfg.HTTPS.Listen)
+	secure, err := s.listenTCP("https.listen", s.cfg.HTTPS.Listen)
 	if err != nil {
 		return servers, err
 	}
@@ -84,12 +86,13 @@ func (s *service) listen() (servers []*webServer, err error) {
 	return append(servers, server), nil
 }
 
-func listenTCP(key, address string) (net.Listener, error) {
+// listenTCP accepts so many connections at once: each takes memory and a descriptor, of which ffmpeg and the disk need some.
+func (s *service) listenTCP(key, address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: stop what uses this address, or choose another with --%s", key, err, strings.ReplaceAll(key, ".", "-"))
 	}
-	return listener, nil
+	return netutil.LimitListener(listener, s.cfg.Limits.Connections), nil
 }
 
 func newWebServer(listener net.Listener, scheme string, handler http.Handler, logger *slog.Logger) *webServer {

@@ -32,6 +32,36 @@ func TestWebLog(t *testing.T) {
 	require.NotContains(t, logged.String(), "handshake")
 }
 
+// A connection beyond the limit is served when another has gone.
+func TestConnectionLimit(t *testing.T) {
+	s := newTestService(t, AuthConfig{})
+	s.cfg.Limits.Connections = 1
+	listener, err := s.listenTCP("http.listen", "127.0.0.1:0")
+	require.NoError(t, err)
+	server := newWebServer(listener, "http", s.routes(), s.log)
+	served := make(chan error)
+	go func() { served <- server.serve() }()
+	first, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	second := make(chan error, 1)
+	go func() {
+		response, err := http.Get(server.url() + "/healthz")
+		if err == nil {
+			err = response.Body.Close()
+		}
+		second <- err
+	}()
+	select {
+	case <-second:
+		t.Error("served beyond the limit")
+	case <-time.After(100 * time.Millisecond):
+	}
+	require.NoError(t, first.Close())
+	require.NoError(t, <-second)
+	require.NoError(t, server.Close())
+	require.NoError(t, <-served)
+}
+
 // While somebody watches, the endings of the playlists stay to be had for a while; never past the time for a stop.
 func TestLetViewersSee(t *testing.T) {
 	for name, tc := range map[string]struct {
