@@ -145,7 +145,6 @@ func (r *relay) close() {
 	r.running.Wait()
 }
 
-// The fates of packets on bad networks.
 func chance(p float64) bool { return rand.Float64() < p }
 
 func losing(p float64) fate {
@@ -157,14 +156,13 @@ func losing(p float64) fate {
 	}
 }
 
-func reordering() []time.Duration {
+// doubling sends everything twice, some of it out of order.
+func doubling() []time.Duration {
 	if chance(0.1) {
-		return []time.Duration{20 * time.Millisecond}
+		return []time.Duration{20 * time.Millisecond, 30 * time.Millisecond}
 	}
-	return []time.Duration{0}
+	return []time.Duration{0, 5 * time.Millisecond}
 }
-
-func doubling() []time.Duration { return []time.Duration{0, 5 * time.Millisecond} }
 
 func jittering() []time.Duration {
 	return []time.Duration{time.Duration(rand.Int64N(int64(100 * time.Millisecond)))}
