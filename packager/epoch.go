@@ -155,6 +155,9 @@ func (e *Epoch) close() error {
 	e.level()
 	t := e.timeline
 	t.nextName = newEpochName()
+	if !t.heard.IsZero() {
+		t.heard = t.p.opts.Wall() // the next one has its time too
+	}
 	t.settle()
 	t.write(record{Kind: recordEpochEnd, At: t.p.opts.Wall(), Epoch: t.nextName})
 	t.trim()
@@ -171,7 +174,8 @@ func (e *Epoch) follow(closing bool) error {
 	return errors.Join(faults...)
 }
 
-// level makes all renditions end with the same media sequence number, and fixes the numbers that follow.
+// level makes all renditions end with the same media sequence number, and fixes the numbers that follow. Gaps do not move the end:
+// the next epoch begins where the media ended, at a date that is given to no other media.
 func (e *Epoch) level() {
 	t := e.timeline
 	for _, l := range t.listings {
@@ -183,8 +187,6 @@ func (e *Epoch) level() {
 	for _, l := range t.listings {
 		if n := len(l.segments); n > 0 && l.segments[n-1].epoch == e {
 			last = max(last, l.last())
-			s := l.segments[n-1]
-			e.end = max(e.end, ticks(s.End(), s.Timescale))
 		}
 	}
 	if last < e.base {

@@ -158,3 +158,21 @@ func TestAnnouncedEpochThatIsNotTaken(t *testing.T) {
 		})
 	}
 }
+
+// What was given up at the end of an epoch is no time that its Period has media for: the next one begins where the media ended.
+func TestGapsAtTheEndOfAnEpoch(t *testing.T) {
+	b, tl, e, _ := growing(t, 3)
+	b.wait(tl, 2*time.Second)
+	require.NotEmpty(t, gaps(b.body("/live/cam/180p.m3u8")))
+	require.NoError(t, e.End())
+	before := len(gaps(b.body("/live/cam/180p.m3u8")))
+	b.wait(tl, standstill)
+	require.Len(t, gaps(b.body("/live/cam/180p.m3u8")), before, "the next epoch has a second too")
+	next, enc := b.next(tl)
+	require.InDelta(t, 4.6, next.zero.Sub(e.zero).Seconds(), 0.05)
+	b.run(next, enc, 1)
+	m, _ := b.manifest("/live/cam/manifest.mpd")
+	require.Len(t, m.Periods, 2)
+	require.InDelta(t, 4.6, time.Duration(*m.Periods[0].Duration).Seconds(), 0.05)
+	require.Len(t, gaps(b.body("/live/cam/180p.m3u8")), before)
+}

@@ -170,6 +170,7 @@ func (t *Timeline) list(k *track, s Segment) error {
 // place puts the segment into its rendition's listing, and a gap into those of renditions that the epoch does not have.
 func (t *Timeline) place(k *track, s Segment) {
 	e := k.epoch
+	e.end = max(e.end, ticks(s.End(), s.Timescale))
 	peak := k.bandwidth()
 	k.count(s)
 	t.stats.segments++
