@@ -116,10 +116,10 @@ func (t *Timeline) nextPublish() time.Time {
 	return now
 }
 
-// period describes the epoch. While the stream lives its begin never moves; of an ended stream it begins with what is left.
+// period describes the epoch. While the stream lives its begin never moves; of an ended stream the first begins with what is left.
 func (e *Epoch) period(rungs []rung) dash.Period {
 	first, skip := e.base, time.Duration(0)
-	if e.timeline.ended {
+	if e.timeline.ended && e == e.timeline.epochs[0] {
 		first, skip = e.firstListed()
 	}
 	p := dash.Period{ID: strconv.FormatInt(e.disc, 10), Start: dash.Duration(e.begin() + skip)}

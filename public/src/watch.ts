@@ -26,8 +26,13 @@ const plot = new LivePlot(byId("latency-chart"), [
 const firstPause = 500;
 const longestPause = 8000;
 
-/** Playback that stands still so long, with a live stream, is taken to the newest picture, in milliseconds. */
-const nudgeLimit = 4000;
+/**
+ * Playback that stands still so long, with a live stream, is taken to the newest picture, and again after each pause, in
+ * milliseconds. Not before the players have had time to hear of a new encoder: dash.js that is taken to where the Period that it
+ * knows has nothing stays there.
+ */
+const nudgeLimit = 6000;
+const nudgePause = 2500;
 
 /** Playback that stands still so long, with a live stream, is opened anew, in milliseconds. */
 const stallLimit = 12000;
@@ -56,7 +61,7 @@ class Watch implements ControlTarget {
   private notBefore = 0;
   private position = 0;
   private movedAt = performance.now();
-  private nudged = false; // since it moved
+  private nudges = 0; // since it moved
   /** Whether the viewer wants the newest picture: not after pausing or seeking back. */
   following = true;
 
@@ -167,10 +172,15 @@ class Watch implements ControlTarget {
     if (plays || video.paused || mending || this.stream?.state !== "live") this.movedAt = performance.now();
     const still = performance.now() - this.movedAt;
     if (this.player && still > stallLimit) return this.fail("playback stands still");
-    if (this.player && this.following && !this.nudged && still > nudgeLimit) this.toEdge();
-    this.nudged = still > nudgeLimit;
+    if (still < nudgeLimit) this.nudges = 0;
+    else if (this.player && this.following && still > nudgeLimit + this.nudges * nudgePause) this.nudge();
     const behind = this.player ? this.player.latency() - this.player.target() : NaN;
     if (plays && this.following && behind > farBehind) this.toEdge();
+  }
+
+  private nudge(): void {
+    this.nudges++;
+    this.toEdge();
   }
 
   toEdge(): void {

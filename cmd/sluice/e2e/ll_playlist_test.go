@@ -38,6 +38,7 @@ func parseListing(base, text string) *listing {
 		}
 		return u.String()
 	}
+	gap := false
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		tag, value, _ := strings.Cut(line, ":")
@@ -61,11 +62,16 @@ func parseListing(base, text string) *listing {
 			l.blocks = strings.Contains(value, "CAN-BLOCK-RELOAD=YES")
 		case "#EXT-X-ENDLIST":
 			l.ended = true
+		case "#EXT-X-GAP":
+			gap = true
 		default:
-			if line != "" && !strings.HasPrefix(line, "#") {
-				l.segments[l.next.msn] = absolute(line)
-				l.next = position{l.next.msn + 1, 0}
+			if line == "" || strings.HasPrefix(line, "#") {
+				continue
 			}
+			if !gap {
+				l.segments[l.next.msn] = absolute(line)
+			}
+			l.next, gap = position{l.next.msn + 1, 0}, false
 		}
 	}
 	return l

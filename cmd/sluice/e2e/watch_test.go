@@ -124,6 +124,19 @@ func (p *tab) requirePlaying(during time.Duration) {
 	require.Greater(p.t, after.Audio-before.Audio, during.Seconds()*1000, "sound must be decoded")
 }
 
+// requireRecovers waits until pictures and sound go on again by themselves, and plays for a while then.
+func (p *tab) requireRecovers() {
+	p.t.Helper()
+	deadline := time.Now().Add(recoverIn)
+	for went := 0.0; went < 2; {
+		require.True(p.t, time.Now().Before(deadline), "it does not play again after %v", recoverIn)
+		before := p.playback()
+		time.Sleep(3 * time.Second)
+		after := p.playback()
+		went = min(after.Time-before.Time, (after.Frames-before.Frames)/20, (after.Audio-before.Audio)/1000)
+	}
+}
+
 // observed is what observe.js has seen and heard.
 type observed struct {
 	Frames, Read   int
