@@ -73,7 +73,7 @@ func TestTracksComeAndGo(t *testing.T) {
 func TestPlayersOutliveEncoder(t *testing.T) {
 	s := startService(t, "--ladder", smallRung, "--linger", "2s")
 	p := newPublisher(t, s, "torn")
-	p.rounds = 8
+	p.rounds = 20
 	p.send()
 	s.waitState("torn", "live", 10*time.Second)
 	browser := startBrowser(t)
@@ -85,13 +85,13 @@ func TestPlayersOutliveEncoder(t *testing.T) {
 			for range 3 {
 				viewer.run("window.stalled = 0", nil)
 				signalEncoder(t, s, syscall.SIGKILL)
-				time.Sleep(4 * time.Second)
+				time.Sleep(11 * time.Second) // sooner, the next failure would be one of a row
 				viewer.requireRecovers()
 				viewer.logStall("ffmpeg was killed")
 			}
 			viewer.run("window.stalled = 0", nil)
 			signalEncoder(t, s, syscall.SIGSTOP)
-			time.Sleep(6 * time.Second)
+			time.Sleep(14 * time.Second)
 			viewer.requireRecovers()
 			viewer.logStall("ffmpeg was stopped")
 			require.True(t, protocol == "dash" || !strings.Contains(viewer.log.String(), "player failed"))
