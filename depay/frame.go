@@ -33,6 +33,9 @@ type Codec uint8
 const (
 	VP8  Codec = iota + 1 // RFC 7741
 	Opus                  // RFC 7587
+	VP9                   // RFC 9628
+	H264                  // RFC 6184
+	AV1                   // RTP Payload Format For AV1, version 1.0.0
 )
 
 // String returns the name as SDP spells it (RFC 8866 §6.6), or "none".
@@ -44,6 +47,12 @@ func (c Codec) String() string {
 		return "VP8"
 	case Opus:
 		return "opus"
+	case VP9:
+		return "VP9"
+	case H264:
+		return "H264"
+	case AV1:
+		return "AV1"
 	}
 	return fmt.Sprintf("codec %d", uint8(c))
 }
@@ -51,7 +60,7 @@ func (c Codec) String() string {
 // ClockRate returns the RTP clock rate in Hz, which PTS and Duration of frames count in; 0 for no codec.
 func (c Codec) ClockRate() int64 {
 	switch c {
-	case VP8:
+	case VP8, VP9, H264, AV1:
 		return 90000
 	case Opus:
 		return 48000
