@@ -87,7 +87,7 @@ func (d *Depacketizer) accept(t *track, p packet, at time.Duration) {
 	}
 	t.count(v)
 	t.pop(at - d.opts.ReorderWindow)
-	if d.video.assembler.wanted {
+	if d.opts.Video != 0 && d.video.keys().wanted {
 		d.requestKeyFrame(at)
 	}
 }
@@ -114,14 +114,14 @@ func (d *Depacketizer) Tick(now time.Time) {
 	}
 	d.video.pop(at - d.opts.ReorderWindow)
 	d.audio.pop(at - d.opts.ReorderWindow)
-	if d.video.assembler.waiting && at-d.videoSince >= keyRequestInterval { // a source begins with a key frame unasked
+	if d.opts.Video != 0 && d.video.keys().waiting && at-d.videoSince >= keyRequestInterval { // a source begins with a key frame unasked
 		d.requestKeyFrame(at)
 	}
 	if !d.running && at >= d.startBy {
 		d.start(at)
 	}
 	if d.running {
-		d.video.fill(d.pts(at-d.opts.FillAfter, VP8))
+		d.video.fill(d.pts(at-d.opts.FillAfter, d.opts.Video))
 		d.audio.fill(d.pts(at-d.opts.FillAfter, Opus))
 	}
 }
@@ -178,8 +178,8 @@ func (d *Depacketizer) detach(t *track) {
 	t.live = false
 	t.buffer.restart()
 	d.clock.detach(t.kind)
-	if t.kind == Video {
-		d.video.assembler.restart()
+	if t.kind == Video && t.codec != 0 {
+		d.video.restart()
 	}
 }
 
@@ -198,7 +198,7 @@ func (d *Depacketizer) requestKeyFrame(at time.Duration) {
 	if !d.video.live || at-d.keyRequested < keyRequestInterval {
 		return
 	}
-	d.keyRequested, d.video.assembler.wanted = at, false
+	d.keyRequested, d.video.keys().wanted = at, false
 	d.stats.KeyFrameRequests++
 	d.opts.RequestKeyFrame()
 }

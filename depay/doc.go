@@ -14,5 +14,5 @@
 //
 // The package decodes nothing, reads no socket, takes no lock and starts no goroutine: all methods of a Depacketizer are
 // called by one goroutine, which also runs Options.Emit. It unwraps neither RED nor FEC nor RTX. The containers that
-// frames are written to are in ivf, ogg and webm, the knowledge of VP8's bits is in vp8.
+// frames are written to are in ivf, ogg and webm, the knowledge of a codec's bits is in a package of its name.
 package depay

@@ -137,7 +137,7 @@ func check(t *testing.T, d *Depacketizer, emitted [kinds]uint64) {
 			t.Fatalf("%v holds %d packets", track.kind, track.buffer.held)
 		}
 	}
-	if cap(d.video.assembler.buf) > 2*maxFrameSize {
-		t.Fatalf("the assembler holds %d bytes", cap(d.video.assembler.buf))
+	if cap(d.video.assembler.(*vp8Assembler).buf) > 2*maxFrameSize {
+		t.Fatalf("the assembler holds %d bytes", cap(d.video.assembler.(*vp8Assembler).buf))
 	}
 }

@@ -1,49 +1,24 @@
 package depay
 
 import (
-	"time"
+	"bytes"
 
 	"github.com/sluice-live/sluice/depay/vp8"
 )
 
-const (
-	maxFrameSize   = 4 << 20     // bytes of one coded picture
-	maxFramePixels = 4096 * 4096 // what a decoder would allocate for
-)
-
-// picture is one whole coded picture. Its data is valid until the next packet is pushed.
-type picture struct {
-	vp8.Header
-	instant time.Duration
-	data    []byte
-}
-
-// vp8Assembler makes pictures of packets in order (RFC 7741 §4). What was torn is never glued: a picture is passed on only
-// if every one of its packets was there and all that it decodes from was passed on, too.
+// vp8Assembler makes pictures of VP8 (RFC 7741 §4).
 type vp8Assembler struct {
-	emit  func(picture)
-	stats *TrackStats
-
-	waiting bool // for a key frame: what comes before it cannot be decoded
-	wanted  bool // a picture was dropped for that: somebody has to ask for a key frame
-
-	open      bool // a picture is being assembled
-	bad       bool // and will be dropped, for this reason:
-	reason    DropReason
-	begun     vp8.Descriptor // of its first packet
-	timestamp uint32
-	instant   time.Duration
-	buf       []byte // reused
-
+	draft
+	begun  vp8.Descriptor // of the open picture's first packet
 	before vp8.Descriptor // of the newest picture seen; PictureIDBits 0: none
-	lost   int            // packets lost since the last one with media
-	torn   bool           // something is missing since then
+
+	shown   vp8.RepeatOptions // of the picture passed on last
+	frame   []byte            // a repeat frame for repeats
+	repeats vp8.RepeatOptions
 }
 
-// push takes the next packet.
 func (a *vp8Assembler) push(p packet) {
-	a.lost += p.lost
-	a.torn = a.torn || p.torn || p.lost > 0
+	a.miss(p)
 	var desc vp8.Descriptor
 	n, err := desc.Unmarshal(p.payload)
 	switch {
@@ -51,14 +26,13 @@ func (a *vp8Assembler) push(p packet) {
 		a.stats.Padding++
 		return
 	case err != nil:
-		a.stats.Malformed++
-		a.lost, a.torn = a.lost+1, true
+		a.malformed()
 		return
 	}
 	a.place(desc, p)
-	a.append(p.payload[n:])
+	a.append(p.payload[n:]...)
 	if p.marker {
-		a.close()
+		a.finish()
 	}
 }
 
@@ -70,11 +44,11 @@ func (a *vp8Assembler) place(desc vp8.Descriptor, p packet) {
 	}
 	if begins || !a.open || p.timestamp != a.timestamp || a.otherPicture(desc) {
 		if a.open {
-			a.close() // its marker was lost, or never set: whole if nothing is missing up to here
+			a.finish() // its marker was lost, or never set: whole if nothing is missing up to here
 		}
 		a.follow(desc)
-		a.open, a.bad, a.buf = true, false, a.buf[:0]
-		a.begun, a.timestamp, a.instant = desc, p.timestamp, p.instant
+		a.begin(p)
+		a.begun = desc
 		if !begins {
 			a.spoil(DropIncomplete)
 		}
@@ -106,33 +80,16 @@ func (a *vp8Assembler) pictureStep(desc vp8.Descriptor) int {
 	return int((desc.PictureID - a.before.PictureID) & (1<<desc.PictureIDBits - 1))
 }
 
-func (a *vp8Assembler) append(data []byte) {
-	if !a.bad && len(a.buf)+len(data) > maxFrameSize {
-		a.spoil(DropTooLarge)
-	}
-	if !a.bad {
-		a.buf = append(a.buf, data...)
-	}
-}
-
-func (a *vp8Assembler) spoil(r DropReason) {
-	if !a.bad {
-		a.bad, a.reason = true, r
-	}
-}
-
-// close ends the open picture: it is passed on or dropped.
-func (a *vp8Assembler) close() {
-	a.open = false
+// finish closes the open picture. Nothing decodes from one with N set (RFC 7741 §4.2).
+func (a *vp8Assembler) finish() {
 	h := a.judge()
-	if !a.bad {
-		a.waiting, a.wanted = false, false
-		a.emit(picture{Header: h, instant: a.instant, data: a.buf})
+	if !a.close(picture{key: h.Key, width: h.Width, height: h.Height}, !a.begun.NonReference) {
 		return
 	}
-	a.stats.drop(a.reason, 1)
-	a.waiting = a.waiting || !a.begun.NonReference // nothing decodes from a picture with N set (RFC 7741 §4.2)
-	a.wanted = a.waiting
+	if h.Key {
+		a.shown.Width, a.shown.Height = h.Width, h.Height
+	}
+	a.shown.Segmentation = h.Segmentation
 }
 
 func (a *vp8Assembler) judge() vp8.Header {
@@ -140,23 +97,31 @@ func (a *vp8Assembler) judge() vp8.Header {
 		return vp8.Header{}
 	}
 	h, err := vp8.ParseHeader(a.buf)
-	switch {
-	case err != nil:
+	if err != nil {
 		a.spoil(DropMalformed)
-	case int(h.Width)*int(h.Height) > maxFramePixels:
-		a.spoil(DropTooLarge)
-	case !h.Key && a.waiting:
-		a.spoil(DropAwaitingKey)
+		return h
 	}
+	a.measure(h.Key, int(h.Width), int(h.Height))
 	return h
 }
 
-// restart forgets the source. An open picture is dropped: its end will not come.
 func (a *vp8Assembler) restart() {
 	if a.open {
 		a.spoil(DropIncomplete)
-		a.close()
+		a.finish()
 	}
-	a.waiting, a.wanted = true, false
-	a.before, a.lost, a.torn = vp8.Descriptor{}, 0, false
+	a.forget()
+	a.before = vp8.Descriptor{}
+}
+
+func (a *vp8Assembler) black() (data []byte, width, height uint16) {
+	a.shown = vp8.RepeatOptions{Width: blackWidth, Height: blackHeight}
+	return vp8.AppendBlack(nil, blackWidth, blackHeight), blackWidth, blackHeight
+}
+
+func (a *vp8Assembler) repeat() []byte {
+	if a.repeats != a.shown {
+		a.frame, a.repeats = vp8.AppendRepeat(a.frame[:0], a.shown), a.shown
+	}
+	return bytes.Clone(a.frame)
 }

@@ -1,0 +1,144 @@
+package depay
+
+import "time"
+
+const (
+	maxFrameSize   = 4 << 20     // bytes of one coded picture
+	maxFramePixels = 4096 * 4096 // what a decoder would allocate for
+)
+
+// Size in pixels of the black picture that stands for a camera that does not come.
+const (
+	blackWidth  = 640
+	blackHeight = 360
+)
+
+// assembler is what differs between the codecs of pictures: it makes pictures of packets, and pictures to stand in.
+//
+// What was torn is never glued: a picture is passed on only if every one of its packets was there and all that it decodes
+// from was passed on, too.
+type assembler interface {
+	// push takes the next packet. It passes a picture on as soon as its last packet is there.
+	push(p packet)
+	// restart forgets the source: the next picture that is passed on is a key frame. An open picture is dropped, since its
+	// end will not come.
+	restart()
+	// black returns a key frame of a black picture, of blackWidth and blackHeight or whatever size it returns. It counts as passed
+	// on, so that repeat may follow. The data belongs to the caller.
+	black() (data []byte, width, height uint16)
+	// repeat returns a frame that shows the picture passed on last once more, and leaves a decoder as if it had not been
+	// there. Nil: the stream does not allow that. The data belongs to the caller.
+	repeat() []byte
+	// keys returns the state that tells whether a key frame is needed.
+	keys() *keyState
+}
+
+// newAssembler returns that of a codec of pictures, whose emit and stats it is given.
+func newAssembler(c Codec, emit func(picture), stats *TrackStats) assembler {
+	d := draft{emit: emit, stats: stats, keyState: keyState{waiting: true}}
+	switch c {
+	case VP8:
+		return &vp8Assembler{draft: d}
+	}
+	return nil
+}
+
+// picture is one whole coded picture. Its data is valid until the next packet is pushed.
+type picture struct {
+	key           bool
+	width, height uint16 // pixels of a key frame; 0 in others
+	instant       time.Duration
+	data          []byte
+}
+
+// keyState tells whether a key frame is needed.
+type keyState struct {
+	waiting bool // for a key frame: what comes before it cannot be decoded
+	wanted  bool // a picture was dropped for that: somebody has to ask for a key frame
+}
+
+func (k *keyState) keys() *keyState { return k }
+
+// draft is the picture that is being assembled, with the rules that hold for all codecs.
+type draft struct {
+	emit  func(picture)
+	stats *TrackStats
+	keyState
+
+	open      bool // a picture is being assembled
+	bad       bool // and will be dropped, for this reason:
+	reason    DropReason
+	timestamp uint32
+	instant   time.Duration
+	buf       []byte // reused
+
+	lost int  // packets lost since the last one with media
+	torn bool // something is missing since then
+}
+
+// miss accounts for what is missing directly before the packet.
+func (d *draft) miss(p packet) {
+	d.lost += p.lost
+	d.torn = d.torn || p.torn || p.lost > 0
+}
+
+// malformed counts a packet that cannot be read, which is as good as lost.
+func (d *draft) malformed() {
+	d.stats.Malformed++
+	d.lost, d.torn = d.lost+1, true
+}
+
+// begin opens the picture that the packet belongs to.
+func (d *draft) begin(p packet) {
+	d.open, d.bad, d.buf = true, false, d.buf[:0]
+	d.timestamp, d.instant = p.timestamp, p.instant
+}
+
+// append adds bytes to the open picture.
+func (d *draft) append(data ...byte) {
+	if !d.bad && len(d.buf)+len(data) > maxFrameSize {
+		d.spoil(DropTooLarge)
+	}
+	if !d.bad {
+		d.buf = append(d.buf, data...)
+	}
+}
+
+// spoil makes the open picture one that is dropped.
+func (d *draft) spoil(r DropReason) {
+	if !d.bad {
+		d.bad, d.reason = true, r
+	}
+}
+
+// measure spoils a picture that has too many pixels for a decoder, or comes before the key frame that is waited for.
+func (d *draft) measure(key bool, width, height int) {
+	switch {
+	case width*height > maxFramePixels:
+		d.spoil(DropTooLarge)
+	case !key && d.waiting:
+		d.spoil(DropAwaitingKey)
+	}
+}
+
+// close ends the open picture, which is p but for what the draft knows: it is passed on or dropped. Others decode from it if
+// it is a reference. It tells whether it was passed on.
+func (d *draft) close(p picture, reference bool) bool {
+	d.open = false
+	if !d.bad {
+		d.waiting, d.wanted = false, false
+		p.instant, p.data = d.instant, d.buf
+		d.emit(p)
+		return true
+	}
+	d.stats.drop(d.reason, 1)
+	d.waiting = d.waiting || reference
+	d.wanted = d.waiting
+	return false
+}
+
+// forget is what restart does for all codecs, once an open picture is closed.
+func (d *draft) forget() {
+	d.waiting, d.wanted = true, false
+	d.lost, d.torn = 0, false
+}
