@@ -26,6 +26,8 @@ func (t *Timeline) serveMedia(w http.ResponseWriter, r *http.Request, epoch, nam
 		t.serveFile(w, r, epoch, name, mimeMP4)
 	case m.msn > s.newestOf(epoch, m.rendition):
 		t.serveGrowing(w, r, epoch, m)
+	case s.views[m.rendition].endsBefore(epoch, m.msn):
+		t.holdBeyondEnd(w, r)
 	default:
 		t.serveFile(w, r, epoch, name, mimeSegment)
 	}
@@ -38,6 +40,29 @@ func (s *snapshot) newestOf(epoch, id string) int64 {
 		return 1<<63 - 1
 	}
 	return n
+}
+
+// endsBefore tells whether the segment would be the next one of an epoch that has ended with the one before it.
+func (v *view) endsBefore(epoch string, msn int64) bool {
+	if v == nil {
+		return false
+	}
+	last, ok := findSegment(v.segments, msn-1)
+	next, follows := findSegment(v.segments, msn)
+	return ok && last.epoch.name == epoch && !(follows && next.epoch.name == epoch)
+}
+
+// holdBeyondEnd answers to who asks for one more segment than an epoch has, because the MPD that it has read does not know of the
+// next Period: not before it has had the time to read another. dash.js gives the request up then. Where it is refused as
+// often as it asks again (16 times in 1.5 s), it drops the whole Period, asks for nothing any more and stands still.
+func (t *Timeline) holdBeyondEnd(w http.ResponseWriter, r *http.Request) {
+	timer := time.NewTimer(edgeWait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.Context().Done():
+	}
+	notFound(w, "There is no such segment: the media goes on in the next Period.")
 }
 
 func (t *Timeline) open(epoch, name string) (*os.File, error) {

@@ -54,6 +54,10 @@ func adaptationSets(rungs []rung, template func(rung) dash.SegmentTemplate) []da
 	return sets
 }
 
+// updatePeriod is how long players may go without knowing of the next Period, which is how long their picture stands still: who
+// is a second behind has no more than that. An unchanged MPD costs a 304.
+const updatePeriod = time.Second
+
 // mpd describes the epochs as Periods. It changes with the set of epochs, not with each segment: players count by the clock.
 func (t *Timeline) mpd() dash.MPD {
 	m := dash.MPD{
@@ -74,7 +78,7 @@ func (t *Timeline) mpd() dash.MPD {
 		return m
 	}
 	m.Profiles, m.Service = dash.ProfileLowLatency, t.service()
-	m.MinimumUpdatePeriod = dash.Duration(t.p.opts.Segment)
+	m.MinimumUpdatePeriod = dash.Duration(min(updatePeriod, t.p.opts.Segment))
 	m.TimeShiftBufferDepth = dash.Duration(t.p.opts.Window)
 	m.SuggestedPresentationDelay = dash.Duration(t.p.opts.Segment * 5 / 2)
 	return m

@@ -156,6 +156,36 @@ func TestSegmentAtTheEdgeIsWaitedFor(t *testing.T) {
 	})
 }
 
+// A player that has read an MPD without the next Period asks for one more segment of the last: refused at once, again and again,
+// dash.js gives the whole Period up.
+func TestSegmentBeyondAnEpochIsHeld(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	require.NoError(t, e.End())
+	next, err := tl.BeginEpoch(EpochOptions{Renditions: ladder})
+	require.NoError(t, err)
+	next.SetZero(b.clock.Now())
+	b.run(next, newEncoder(t, next), 2)
+	for _, c := range []struct {
+		name, path string
+		held       time.Duration
+	}{
+		{"one more than the epoch has", e.Name() + "/180p-3.m4s", edgeWait},
+		{"two more", e.Name() + "/180p-4.m4s", 0},
+		{"one that the epoch before had", next.Name() + "/180p-2.m4s", 0},
+		{"of nobody", "X/180p-3.m4s", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begin := time.Now()
+				require.Equal(t, 404, b.get("/live/cam/"+c.path).Code)
+				require.Equal(t, c.held, time.Since(begin))
+			})
+		})
+	}
+}
+
 func TestRequestThatGoesAwayStopsWaiting(t *testing.T) {
 	b := newBench(t, nil)
 	b.epoch("cam")
