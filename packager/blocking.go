@@ -91,7 +91,7 @@ func (t *Timeline) servePlaylist(w http.ResponseWriter, r *http.Request, id stri
 		refuse(w, err.Error())
 		return
 	case d.msn < 0:
-		t.awaitStart(r, v).pick(d).serve(w, r, t.p.manifestCC)
+		t.awaitEdge(r, t.awaitStart(r, v)).pick(d).serve(w, r, t.p.manifestCC)
 		return
 	case v.tooFar(d):
 		refuse(w, "The playlist will not have that for a long time.")
@@ -117,6 +117,18 @@ func (t *Timeline) awaitStart(r *http.Request, v *view) *view {
 		return v
 	}
 	_, newest := t.awaitView(r, v.id, startWait, func(s *snapshot, v *view) bool { return v == nil || s.ended || v.deep })
+	return cmp.Or(newest, v)
+}
+
+// awaitEdge returns the rendition's view with the part that is about to come, when the newest is older than half a part. A player
+// starts PART-HOLD-BACK before the end of the first playlist that it reads, and stays as much further behind as that was old.
+// A part that is late is not waited for.
+func (t *Timeline) awaitEdge(r *http.Request, v *view) *view {
+	age := time.Since(v.made)
+	if age < v.partTarget/2 || age >= v.partTarget {
+		return v
+	}
+	_, newest := t.awaitView(r, v.id, v.partTarget-age, func(_ *snapshot, n *view) bool { return n != v })
 	return cmp.Or(newest, v)
 }
 

@@ -309,3 +309,36 @@ func BenchmarkWake(b *testing.B) {
 	}
 	b.ReportMetric(float64(after.HeapInuse+after.StackInuse-before.HeapInuse-before.StackInuse)/viewers, "B/waiter")
 }
+
+// A plain playlist whose newest part is more than half a part old waits for the next one, as long as that is not late.
+func TestPlainPlaylistWaitsForThePartThatIsAboutToCome(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 3)
+	hinted := regexp.MustCompile(`PRELOAD-HINT:TYPE=PART,(URI="[^"]*")`)
+	synctest.Test(t, func(t *testing.T) {
+		tl.republish()
+		target := tl.snap.Load().views["180p"].partTarget
+		ask := func() (body string, took time.Duration) {
+			begin := time.Now()
+			body = b.body("/live/cam/180p.m3u8")
+			return body, time.Since(begin)
+		}
+		body, took := ask()
+		require.Zero(t, took, "a new part")
+		time.Sleep(target / 2)
+		_, took = ask()
+		require.Equal(t, target-target/2, took, "a part that is late is not waited for")
+		_, took = ask()
+		require.Zero(t, took, "nor one that is later still")
+
+		tl.republish()
+		time.Sleep(target * 3 / 4)
+		answer := make(chan string)
+		go func() { answer <- b.body("/live/cam/180p.m3u8") }()
+		synctest.Wait()
+		enc.fragments("0", 1)
+		e.take("0")
+		require.Regexp(t, `#EXT-X-PART:.*`+hinted.FindStringSubmatch(body)[1], <-answer, "the part that was about to come")
+	})
+}

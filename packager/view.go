@@ -14,7 +14,8 @@ type view struct {
 	written     written  // by the newest encoder
 	hint        hint     // zero when nothing follows
 	partTarget  time.Duration
-	deep        bool // it reaches back farther than PART-HOLD-BACK
+	made        time.Time // when the newest of it came, with a monotonic reading
+	deep        bool      // it reaches back farther than PART-HOLD-BACK
 	fresh       *freshPart
 	full, delta *document
 	changed     chan struct{} // closed when a newer view is there
@@ -31,7 +32,7 @@ type hint struct {
 func (t *Timeline) view(l *listing) *view {
 	v := &view{
 		id: l.id, segments: l.segments, growing: l.growing, written: t.written(l.id), hint: t.hint(l),
-		partTarget: t.partTarget, changed: make(chan struct{}),
+		partTarget: t.partTarget, made: time.Now(), changed: make(chan struct{}),
 	}
 	v.deep = v.reaches(holdBack * t.partTarget)
 	v.fresh = v.freshPart()
