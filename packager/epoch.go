@@ -174,8 +174,25 @@ func (e *Epoch) follow(closing bool) error {
 	return errors.Join(faults...)
 }
 
+// maxOverlap is how much of the longest renditions' media the next epoch may take the place of: what a killed ffmpeg had written of
+// one and not of another, which is two parts at most.
+const maxOverlap = 500 * time.Millisecond
+
+// cut lets the epoch end where the first of its renditions has no more media. A hole in one of them, be it of two pictures, is
+// where Chromium's decoder stops for good while the sound goes on: what it has to seek over, players must notice. What others
+// have beyond gives way to the next epoch. A rendition that stopped long before the others leaves the end where it was.
+func (e *Epoch) cut() {
+	shortest := e.end
+	for _, k := range e.tracks {
+		if e.end-k.reached <= maxOverlap {
+			shortest = min(shortest, k.reached)
+		}
+	}
+	e.end = shortest
+}
+
 // level makes all renditions end with the same media sequence number, and fixes the numbers that follow. Gaps do not move the end:
-// the next epoch begins where the media ended, at a date that is given to no other media.
+// the next epoch begins where the media ended.
 func (e *Epoch) level() {
 	t := e.timeline
 	for _, l := range t.listings {
@@ -197,6 +214,7 @@ func (e *Epoch) level() {
 		t.fillTo(l, e, last+1)
 	}
 	t.nextMSN, t.nextDisc = last+1, e.disc+1
+	e.cut()
 	t.end = max(t.end, e.begin()+e.end)
 	t.mpdStale = true
 }

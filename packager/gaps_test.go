@@ -169,10 +169,35 @@ func TestGapsAtTheEndOfAnEpoch(t *testing.T) {
 	b.wait(tl, standstill)
 	require.Len(t, gaps(b.body("/live/cam/180p.m3u8")), before, "the next epoch has a second too")
 	next, enc := b.next(tl)
-	require.InDelta(t, 4.6, next.zero.Sub(e.zero).Seconds(), 0.05)
+	require.Equal(t, e.end, next.zero.Sub(e.zero))
+	require.InDelta(t, 4.33, e.end.Seconds(), 0.05, "where the sound ended")
 	b.run(next, enc, 1)
 	m, _ := b.manifest("/live/cam/manifest.mpd")
 	require.Len(t, m.Periods, 2)
-	require.InDelta(t, 4.6, time.Duration(*m.Periods[0].Duration).Seconds(), 0.05)
+	require.InDelta(t, 4.33, time.Duration(*m.Periods[0].Duration).Seconds(), 0.05)
 	require.Len(t, gaps(b.body("/live/cam/180p.m3u8")), before)
+}
+
+func TestWhereAnEpochEnds(t *testing.T) {
+	const ms = time.Millisecond
+	for name, test := range map[string]struct {
+		reached []time.Duration
+		end     time.Duration
+	}{
+		"all at once":                      {[]time.Duration{4600 * ms, 4600 * ms}, 4600 * ms},
+		"sound that went a little farther": {[]time.Duration{4600 * ms, 4677 * ms}, 4600 * ms},
+		"a rung that was a part behind":    {[]time.Duration{4800 * ms, 4600 * ms, 4800 * ms}, 4600 * ms},
+		"one that stopped long before":     {[]time.Duration{4800 * ms, 2000 * ms, 4700 * ms}, 4700 * ms},
+		"one that never began":             {[]time.Duration{4800 * ms, 0}, 4800 * ms},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := &Epoch{}
+			for _, r := range test.reached {
+				e.tracks = append(e.tracks, &track{reached: r})
+				e.end = max(e.end, r)
+			}
+			e.cut()
+			require.Equal(t, test.end, e.end)
+		})
+	}
 }

@@ -170,7 +170,8 @@ func (t *Timeline) list(k *track, s Segment) error {
 // place puts the segment into its rendition's listing, and a gap into those of renditions that the epoch does not have.
 func (t *Timeline) place(k *track, s Segment) {
 	e := k.epoch
-	e.end = max(e.end, ticks(s.End(), s.Timescale))
+	k.reached = max(k.reached, ticks(s.End(), s.Timescale))
+	e.end = max(e.end, k.reached)
 	peak := k.bandwidth()
 	k.count(s)
 	t.stats.segments++

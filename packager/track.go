@@ -29,9 +29,10 @@ type track struct {
 	parts   []Part   // of that segment
 	rest    Part     // what has come of that segment's next part; no bytes: nothing
 	frags   []cmaf.Fragment
-	broken  bool   // the segment in progress has bytes that are no CMAF: what follows them is lost
-	first   int64  // ticks: where the epoch's first part starts
-	logged  []Part // what timeline.log already says of the segment in progress, after a crash
+	broken  bool          // the segment in progress has bytes that are no CMAF: what follows them is lost
+	first   int64         // ticks: where the epoch's first part starts
+	reached time.Duration // where its newest segment ends, from media time 0
+	logged  []Part        // what timeline.log already says of the segment in progress, after a crash
 
 	bytes, length int64 // of all listed segments; length in ticks
 	peak          int64 // bit/s of the most demanding segment
