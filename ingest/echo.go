@@ -10,7 +10,7 @@ import (
 
 // postEcho sets up a session that gets back what it sends.
 func (s *Server) postEcho(w http.ResponseWriter, r *http.Request) *problem {
-	o, problem := s.readOffer(w, r, echo)
+	o, problem := s.readOffer(w, r, echoing())
 	if problem != nil {
 		return problem
 	}
@@ -19,11 +19,9 @@ func (s *Server) postEcho(w http.ResponseWriter, r *http.Request) *problem {
 
 // echo sends each track back on the transceiver that it came on: read loop, track, write, in one goroutine.
 func (s *session) echo(pool *packetPool) error {
-	if err := s.receive(pool); err != nil {
-		return err
-	}
+	s.receive(pool)
 	for _, t := range s.tracks {
-		local, err := webrtc.NewTrackLocalStaticRTP(t.codec.RTPCodecCapability, string(t.kind), "echo")
+		local, err := webrtc.NewTrackLocalStaticRTP(t.format.capability(), string(t.kind), "echo")
 		if err != nil {
 			return err
 		}

@@ -84,7 +84,7 @@ func TestForwardRequests(t *testing.T) {
 
 // The echo leaves out what is about the way here: header extensions and reports.
 func TestEchoLeavesOut(t *testing.T) {
-	local, err := webrtc.NewTrackLocalStaticRTP(videoCodec().RTPCodecCapability, "video", "echo")
+	local, err := webrtc.NewTrackLocalStaticRTP(formatFor(webrtc.MimeTypeVP8).capability(), "video", "echo")
 	require.NoError(t, err)
 	e := &echoTrack{local: local}
 	var p Packet

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 )
 
@@ -145,7 +146,7 @@ func TestBacklog(t *testing.T) {
 		track.deliver(p)
 		p.Release()
 	}
-	o, err := newOutgoing(KindVideo, videoCodec().RTPCodecCapability, "cam")
+	o, err := newOutgoing(KindVideo, formatFor(webrtc.MimeTypeVP8), "cam")
 	require.NoError(t, err)
 	o.attach(track, now)
 	require.Nil(t, o.ready(), "what is older goes first")

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
@@ -202,13 +203,22 @@ func describe(t *Track) string {
 	return fmt.Sprint(t.MimeType(), " ", t.ClockRate(), " ", t.Channels())
 }
 
+// formatFor is one that carries the codec, with the parameters that browsers send.
+func formatFor(mimeType string) format {
+	parameters := map[string]string{
+		webrtc.MimeTypeVP9: "profile-id=0", webrtc.MimeTypeAV1: "level-idx=5;profile=0;tier=0",
+		webrtc.MimeTypeH264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
+	}
+	return format{payload: "96", repair: "97", codec: videoCodecOf(mimeType), parameters: parameters[mimeType]}
+}
+
+func opusFormat() format { return format{payload: "111", parameters: "minptime=10;useinbandfec=1"} }
+
 func fuzzPeers(t testing.TB) *peers {
 	t.Helper()
 	log := &slogFactory{slog.New(slog.DiscardHandler)}
 	s, err := listen(Options{UDPListen: "127.0.0.1:0"}, log)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.close()) })
-	p, err := newPeers(newSettings(s, defaultTimers(), log))
-	require.NoError(t, err)
-	return p
+	return &peers{newSettings(s, defaultTimers(), log)}
 }

@@ -34,20 +34,25 @@ func (s *session) accept(o *offer) error {
 	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text}); err != nil {
 		return fmt.Errorf("apply offer: %w", err)
 	}
+	for _, tr := range s.pc.GetTransceivers() {
+		if len(tr.Receiver().GetParameters().Codecs) == 0 {
+			return fmt.Errorf("the %s section contradicts itself in its codec", tr.Kind())
+		}
+	}
 	s.negotiation.begin(o)
 	return nil
 }
 
-// receive makes tracks of what the offer brings.
-func (s *session) receive(pool *packetPool) error {
-	for _, tr := range s.pc.GetTransceivers() {
-		codecs := tr.Receiver().GetParameters().Codecs
-		if len(codecs) == 0 {
-			return fmt.Errorf("no codec in common: %s", takenCodecs)
+// receive makes tracks of what the offer brings, in its order.
+func (s *session) receive(pool *packetPool) {
+	o := s.negotiation.offer
+	for _, m := range o.desc.MediaDescriptions {
+		kind, f := KindAudio, o.audio
+		if m.MediaName.Media == string(KindVideo) {
+			kind, f = KindVideo, o.video
 		}
-		s.tracks = append(s.tracks, newTrack(Kind(tr.Kind().String()), codecs[0], pool))
+		s.tracks = append(s.tracks, newTrack(kind, *f, pool))
 	}
-	return nil
 }
 
 // answer starts ICE and DTLS and returns the answer with all candidates (RFC 9725 §4.3.2).
@@ -146,6 +151,7 @@ func (n *negotiation) begin(o *offer) {
 // reaches most clients first, since some try no other.
 func tidyAnswer(desc *sdp.SessionDescription, public []string) {
 	for _, m := range desc.MediaDescriptions {
+		withoutParameterSets(m)
 		var candidates []sdp.Attribute
 		rest := make([]sdp.Attribute, 0, len(m.Attributes)+1)
 		for _, a := range m.Attributes {
@@ -165,6 +171,19 @@ func tidyAnswer(desc *sdp.SessionDescription, public []string) {
 		m.Attributes = append(rest, candidates...)
 	}
 	desc.MediaDescriptions[0].WithPropertyAttribute("end-of-candidates")
+}
+
+// withoutParameterSets leaves out what the offer has told of the sender's own stream: of ours there is none, or it is another one's
+// (RFC 6184 §8.2.2).
+func withoutParameterSets(m *sdp.MediaDescription) {
+	for i, a := range m.Attributes {
+		payload, line, _ := strings.Cut(a.Value, " ")
+		if a.Key != "fmtp" || !strings.Contains(line, "sprop-parameter-sets") {
+			continue
+		}
+		kept := slices.DeleteFunc(strings.Split(line, ";"), func(p string) bool { return parameter(p, "sprop-parameter-sets", "") != "" })
+		m.Attributes[i].Value = payload + " " + strings.Join(kept, ";")
+	}
 }
 
 // candidateRank: UDP before TCP; public addresses, then IPv4, then IPv6, then loopback.

@@ -6,26 +6,68 @@ import (
 	"strings"
 
 	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
 )
 
 // purpose tells the offers of publishers, of viewers and of the echo apart.
 type purpose struct {
 	directions []string // that the client may offer
 	advice     string   // when it offers another
+	video      func(offered []format) *format
+	codecs     string // said when there is none in common
 }
 
-var (
-	publish = purpose{[]string{"sendonly", "sendrecv"}, "offer a=sendonly: this address only takes media in (RFC 9725 §4.2)"}
-	watch   = purpose{[]string{"recvonly", "sendrecv"}, "offer a=recvonly: this address only gives media out (WHEP)"}
-	echo    = purpose{[]string{"sendrecv"}, "offer a=sendrecv: the echo sends back what it gets"}
-)
+// publishing takes one of the codecs, in order of preference, or whichever the publisher has put first.
+func publishing(names []string) purpose {
+	return purpose{
+		[]string{"sendonly", "sendrecv"}, "offer a=sendonly: this address only takes media in (RFC 9725 §4.2)",
+		func(offered []format) *format { return preferred(offered, names) }, takenCodecs(names),
+	}
+}
 
-const takenCodecs = "Sluice takes VP8 video and Opus audio"
+// echoing takes the codec that the client has put first.
+func echoing() purpose {
+	return purpose{
+		[]string{"sendrecv"}, "offer a=sendrecv: the echo sends back what it gets",
+		func(offered []format) *format { return preferred(offered, nil) }, takenCodecs(nil),
+	}
+}
+
+// watching takes what the stream's picture can be sent as without a change; anything while it has none (nil).
+func watching(picture *Track) purpose {
+	use := purpose{
+		[]string{"recvonly", "sendrecv"}, "offer a=recvonly: this address only gives media out (WHEP)",
+		func(offered []format) *format { return preferred(offered, nil) }, "the stream is Opus audio; HLS and DASH play it everywhere",
+	}
+	if picture != nil {
+		use.video = func(offered []format) *format { return best(offered, picture.playsAs) }
+		use.codecs = "the stream is " + picture.format.codec.title + " video and Opus audio, and is passed on as it comes; HLS and DASH play it everywhere"
+	}
+	return use
+}
+
+// preferred chooses the codec that stands first in names, or among what is offered when there are no names.
+func preferred(offered []format, names []string) *format {
+	if len(names) == 0 && len(offered) > 0 {
+		names = []string{offered[0].codec.name}
+	}
+	for _, name := range names {
+		chosen := best(offered, func(f format) (int, bool) {
+			rank, taken := f.codec.rank(f.parameters)
+			return rank, taken && f.codec.name == name
+		})
+		if chosen != nil {
+			return chosen
+		}
+	}
+	return nil
+}
 
 // offer is a description that has been checked: bounded, complete, with no more than pion needs to see.
 type offer struct {
-	desc       *sdp.SessionDescription
-	ufrag, pwd string
+	desc         *sdp.SessionDescription
+	ufrag, pwd   string
+	video, audio *format // what has been chosen; nil: not offered
 }
 
 // parseOffer checks a client's offer and takes out what we do not use: simulcast layers beyond the first one (RFC 8853
@@ -38,7 +80,7 @@ func parseOffer(body []byte, use purpose) (*offer, *problem) {
 	if n := len(desc.MediaDescriptions); n == 0 || n > maxSections {
 		return nil, refuse(http.StatusBadRequest, "The offer has %d media sections: offer one audio, one video or both.", n)
 	}
-	checks := []func(*sdp.SessionDescription) *problem{checkKinds, checkBundle, checkTransport, use.checkDirections, checkStreams, checkCodecs, keepCandidates}
+	checks := []func(*sdp.SessionDescription) *problem{checkKinds, checkBundle, checkTransport, use.checkDirections, checkStreams, keepCandidates}
 	for _, check := range checks {
 		if p := check(desc); p != nil {
 			return nil, p
@@ -46,7 +88,41 @@ func parseOffer(body []byte, use purpose) (*offer, *problem) {
 	}
 	first := desc.MediaDescriptions[0]
 	ufrag, pwd := attribute(desc, first, "ice-ufrag"), attribute(desc, first, "ice-pwd")
-	return &offer{desc: desc, ufrag: ufrag, pwd: pwd}, nil
+	o := &offer{desc: desc, ufrag: ufrag, pwd: pwd}
+	return o, o.choose(use)
+}
+
+// choose takes one format for each section. It refuses the whole offer when one section has no codec that we take: never a part of
+// it (RFC 9725 §4.4.3).
+func (o *offer) choose(use purpose) *problem {
+	for _, m := range o.desc.MediaDescriptions {
+		offered := formatsOf(m)
+		chosen := best(offered, func(format) (int, bool) { return 0, true })
+		if m.MediaName.Media == "video" {
+			chosen = use.video(offered)
+			o.video = chosen
+		} else {
+			o.audio = chosen
+		}
+		if chosen == nil {
+			return refuse(http.StatusUnprocessableEntity, "The %s section of the offer has no codec in common with the server: %s.", m.MediaName.Media, use.codecs)
+		}
+		chosen.keep(m)
+	}
+	return nil
+}
+
+// register makes what has been chosen all that the connection can negotiate.
+func (o *offer) register(media *webrtc.MediaEngine) error {
+	for _, f := range []*format{o.video, o.audio} {
+		if f == nil {
+			continue
+		}
+		if err := f.register(media); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkKinds refuses more than one section of a kind, and kinds that are no media (RFC 9725 §4.4.2).
@@ -192,21 +268,6 @@ func primarySources(m *sdp.MediaDescription) (map[string]bool, *problem) {
 	return sources, nil
 }
 
-// checkCodecs refuses the whole offer when one section has no codec that we take: never a part of it (RFC 9725 §4.4.3).
-func checkCodecs(desc *sdp.SessionDescription) *problem {
-	wanted := map[string]string{"audio": "opus/48000/2", "video": "vp8/90000"}
-	for _, m := range desc.MediaDescriptions {
-		found := slices.ContainsFunc(m.Attributes, func(a sdp.Attribute) bool {
-			pt, codec, _ := strings.Cut(a.Value, " ")
-			return a.Key == "rtpmap" && strings.EqualFold(strings.TrimSpace(codec), wanted[m.MediaName.Media]) && slices.Contains(m.MediaName.Formats, pt)
-		})
-		if !found {
-			return refuse(http.StatusUnprocessableEntity, "The %s section of the offer has no codec in common with the server: %s.", m.MediaName.Media, takenCodecs)
-		}
-	}
-	return nil
-}
-
 // keepCandidates moves the candidates that can be used to the first section: all sections share one transport.
 func keepCandidates(desc *sdp.SessionDescription) *problem {
 	var kept []string
@@ -286,7 +347,7 @@ func (o *offer) restarted(f fragment) (*offer, error) {
 	for _, c := range f.candidates {
 		desc.MediaDescriptions[0].WithValueAttribute("candidate", c)
 	}
-	return &offer{desc: desc, ufrag: f.ufrag, pwd: f.pwd}, nil
+	return &offer{desc: desc, ufrag: f.ufrag, pwd: f.pwd, video: o.video, audio: o.audio}, nil
 }
 
 func withoutICE(attributes []sdp.Attribute) []sdp.Attribute {

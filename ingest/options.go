@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,6 +38,9 @@ type Options struct {
 	PublicIPs []string
 	// ICEServers are announced to clients by Link (RFC 9725 §4.6). The server itself does not use them.
 	ICEServers []ICEServer
+	// VideoCodecs are those that publishers may send: vp8, vp9, h264 and av1, in order of preference. Of an offer the first of
+	// them that it has is taken. Default: all of them, and of each offer the one that the publisher has put first.
+	VideoCodecs []string
 	// Logger gets what operators need to know. Default: slog.Default().
 	Logger *slog.Logger
 	// MaxStreams bounds publishers; one more gets 503. Default: 64.
@@ -80,10 +84,21 @@ func (o Options) Validate() error {
 	for _, s := range o.ICEServers {
 		errs = append(errs, s.fault())
 	}
+	errs = append(errs, codecFault(o.VideoCodecs))
 	if o.MaxStreams < 0 || o.MaxSessions < 0 || o.MaxSessionsPerAddress < 0 || o.MaxSDP < 0 || o.MaxViewers < 0 || o.ViewerLinger < 0 || o.RequestsPerSecond < 0 {
 		errs = append(errs, errors.New("limits: write 0 for the default or a positive number"))
 	}
 	return errors.Join(errs...)
+}
+
+func codecFault(names []string) error {
+	known := videoCodecNames()
+	for i, name := range names {
+		if !slices.Contains(known, name) || slices.Contains(names[:i], name) {
+			return fmt.Errorf("video codec %q: write each of %s at most once", name, strings.Join(known, ", "))
+		}
+	}
+	return nil
 }
 
 func listenFault(network, address string) error {

@@ -17,13 +17,15 @@ func TestOptionsValidate(t *testing.T) {
 	require.NoError(t, Options{}.Validate())
 	require.NoError(t, Options{UDPListen: ":8189", TCPListen: "[::1]:8189", PublicIPs: []string{"203.0.113.7", "2001:db8::7"}, ICEServers: iceServers()}.Validate())
 	err := Options{
-		UDPListen: "nonsense", TCPListen: "127.0.0.1:99999", PublicIPs: []string{"example.org"}, MaxSDP: -1,
+		VideoCodecs: []string{"vp8", "hevc"}, UDPListen: "nonsense", TCPListen: "127.0.0.1:99999", PublicIPs: []string{"example.org"}, MaxSDP: -1,
 		ICEServers: []ICEServer{{}, {URLs: []string{"http://x"}}, {URLs: []string{"turn:a,b"}}, {URLs: []string{"turn:a"}, Credential: `a"b`}},
 	}.Validate()
-	for _, fault := range []string{"nonsense", "99999", "example.org", "limits", "without URL", "http://x", "turn:a,b", "credential"} {
+	for _, fault := range []string{`video codec "hevc": write each of vp8, vp9, h264, av1 at most once`, "nonsense", "99999", "example.org", "limits", "without URL", "http://x", "turn:a,b", "credential"} {
 		require.ErrorContains(t, err, fault)
 	}
 	require.NotContains(t, err.Error(), `a"b`, "no secret in an error")
+	require.NoError(t, Options{VideoCodecs: []string{"av1", "h264", "vp9", "vp8"}}.Validate())
+	require.ErrorContains(t, Options{VideoCodecs: []string{"vp8", "vp8"}}.Validate(), `"vp8"`)
 	_, err = New(Options{UDPListen: "nonsense"})
 	require.ErrorContains(t, err, "nonsense")
 }

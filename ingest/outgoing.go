@@ -26,6 +26,7 @@ const reportsWithin = 10 * time.Second
 // to the viewer's goroutine.
 type outgoing struct {
 	kind   Kind
+	format format // as the viewer takes it
 	local  *webrtc.TrackLocalStaticRTP
 	ssrc   uint32
 	source atomic.Pointer[Track] // where key frames are asked for
@@ -50,12 +51,22 @@ type reference struct {
 	rtpTime uint32    // as the publisher counts
 }
 
-func newOutgoing(kind Kind, codec webrtc.RTPCodecCapability, stream string) (*outgoing, error) {
+func newOutgoing(kind Kind, f format, stream string) (*outgoing, error) {
+	codec := f.capability()
 	local, err := webrtc.NewTrackLocalStaticRTP(codec, string(kind), stream)
 	if err != nil {
 		return nil, err
 	}
-	return &outgoing{kind: kind, local: local, splice: newSplice(codec.ClockRate)}, nil
+	return &outgoing{kind: kind, format: f, local: local, splice: newSplice(codec.ClockRate)}, nil
+}
+
+// takes tells whether the viewer can go on with the track: a picture of another codec needs another offer.
+func (o *outgoing) takes(t *Track) bool {
+	if o.kind == KindAudio {
+		return true
+	}
+	_, plays := t.playsAs(o.format)
+	return plays
 }
 
 // ready receives when there may be packets to forward.

@@ -20,7 +20,8 @@ type Packet struct {
 	RTP rtp.Packet
 	// Arrival is when the packet was read, on the server's monotonic clock.
 	Arrival time.Time
-	// KeyFrame tells that a key frame begins here. Always true for audio packets.
+	// KeyFrame tells that a key frame begins here: its first packet, of H.264 the one with the parameter sets. Always true for
+	// audio packets.
 	KeyFrame bool
 	// Report is the sender report, or nil for an RTP packet.
 	Report *SenderReport

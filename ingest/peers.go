@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,70 +24,31 @@ func defaultTimers() timers {
 	return timers{disconnected: 5 * time.Second, failed: 15 * time.Second, keepAlive: 2 * time.Second, connect: 30 * time.Second, body: 10 * time.Second}
 }
 
-// Payload types in our own tables; sessions use those of the offer.
-const (
-	payloadVP8  = 96
-	payloadRTX  = 97
-	payloadOpus = 111
-)
-
 // resendPackets is how many packets of a viewer's video can be sent again: 3 s at 1.5 Mbit/s. A power of two.
 const resendPackets = 512
 
-// peers makes peer connections; codecs, header extensions, interceptors and sockets are set up once for all of them.
-type peers struct {
-	receiving, sending *webrtc.API
+// peers makes peer connections, each with the codecs of its offer and no others. Sockets and settings are the same for all.
+type peers struct{ settings webrtc.SettingEngine }
 
-	mu    sync.Mutex
-	built *feedback // by NewInterceptor for the connection being made
-}
-
-func newPeers(settings webrtc.SettingEngine) (*peers, error) {
-	p := &peers{}
-	var err, err2 error
-	p.receiving, err = p.newAPI(settings, receiveFeedback)
-	p.sending, err2 = p.newAPI(settings, sendFeedback)
-	return p, errors.Join(err, err2)
-}
-
-func (p *peers) newAPI(settings webrtc.SettingEngine, configure func(*webrtc.MediaEngine, *interceptor.Registry) error) (*webrtc.API, error) {
-	media, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
+// open makes a peer connection for the offer, of a viewer or of somebody who sends, and the counters of what it sends back.
+//
+// Two header extensions are left out on purpose. Without orientation (urn:3gpp:video-orientation) the sender turns the picture
+// itself, and recordings stay upright. Without MID, pion tells sources that were not declared in the offer by their payload type;
+// with it, it would want the marks of simulcast too.
+func (p *peers) open(o *offer, viewer bool) (*webrtc.PeerConnection, *feedback, error) {
+	media, registry, sent := &webrtc.MediaEngine{}, &interceptor.Registry{}, &feedback{}
 	registry.Add(parsedHeaders{}) // before those that read headers
-	registry.Add(p)               // before those that send feedback
-	if err := errors.Join(registerCodecs(media), configure(media, registry)); err != nil {
-		return nil, err
-	}
-	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings)), nil
-}
-
-// open makes a peer connection, of a viewer or of somebody who sends, and the counters of what it sends back.
-func (p *peers) open(viewer bool) (*webrtc.PeerConnection, *feedback, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	api := p.receiving
+	registry.Add(sent)            // before those that send feedback
+	configure := receiveFeedback
 	if viewer {
-		api = p.sending
+		configure = sendFeedback
 	}
+	if err := errors.Join(o.register(media), configure(media, registry)); err != nil {
+		return nil, nil, err
+	}
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(p.settings))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
-	return pc, p.built, err
-}
-
-// NewInterceptor implements interceptor.Factory. It runs inside open.
-func (p *peers) NewInterceptor(string) (interceptor.Interceptor, error) {
-	p.built = &feedback{}
-	return p.built, nil
-}
-
-// registerCodecs sets up VP8 with retransmission and Opus. Two header extensions are left out on purpose. Without orientation
-// (urn:3gpp:video-orientation) the sender turns the picture itself, and recordings stay upright. Without MID, pion tells
-// sources that were not declared in the offer by their payload type; with it, it would want the marks of simulcast too.
-func registerCodecs(media *webrtc.MediaEngine) error {
-	for _, c := range []webrtc.RTPCodecParameters{videoCodec(), retransmission()} {
-		if err := media.RegisterCodec(c, webrtc.RTPCodecTypeVideo); err != nil {
-			return err
-		}
-	}
-	return media.RegisterCodec(audioCodec(), webrtc.RTPCodecTypeAudio)
+	return pc, sent, err
 }
 
 // sendFeedback answers NACKs of viewers from their last packets, 750 KiB each at most. Sender reports are the viewer's own.
@@ -112,32 +72,6 @@ func receiveFeedback(media *webrtc.MediaEngine, registry *interceptor.Registry) 
 		return err
 	}
 	return webrtc.ConfigureTWCCSender(media, registry)
-}
-
-func videoCodec() webrtc.RTPCodecParameters {
-	return webrtc.RTPCodecParameters{
-		PayloadType: payloadVP8,
-		RTPCodecCapability: webrtc.RTPCodecCapability{
-			MimeType: webrtc.MimeTypeVP8, ClockRate: 90000,
-			RTCPFeedback: []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"}},
-		},
-	}
-}
-
-func retransmission() webrtc.RTPCodecParameters {
-	return webrtc.RTPCodecParameters{
-		PayloadType:        payloadRTX,
-		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: 90000, SDPFmtpLine: "apt=96"},
-	}
-}
-
-func audioCodec() webrtc.RTPCodecParameters {
-	return webrtc.RTPCodecParameters{
-		PayloadType: payloadOpus,
-		RTPCodecCapability: webrtc.RTPCodecCapability{
-			MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1",
-		},
-	}
 }
 
 // newSettings holds what all connections share. The agent is a full one, not ICE-lite: it notices by its own checks that a
@@ -164,6 +98,9 @@ type feedback struct {
 	interceptor.NoOp
 	nacks, plis atomic.Uint64
 }
+
+// NewInterceptor implements interceptor.Factory: it counts for one connection only.
+func (f *feedback) NewInterceptor(string) (interceptor.Interceptor, error) { return f, nil }
 
 // BindRTCPWriter implements interceptor.Interceptor.
 func (f *feedback) BindRTCPWriter(next interceptor.RTCPWriter) interceptor.RTCPWriter {

@@ -52,13 +52,8 @@ func newServer(o Options, ts timers) (*Server, error) {
 		_ = sockets.close()
 		return nil, fmt.Errorf("announce public addresses: %w", err)
 	}
-	peers, err := newPeers(settings)
-	if err != nil {
-		_ = sockets.close()
-		return nil, fmt.Errorf("set up WebRTC: %w", err)
-	}
 	return &Server{
-		opts: o, timers: ts, log: o.Logger, sockets: sockets, peers: peers, packets: newPacketPool(),
+		opts: o, timers: ts, log: o.Logger, sockets: sockets, peers: &peers{settings}, packets: newPacketPool(),
 		rates: newRateLimiter(o.RequestsPerSecond), links: iceLinks(o.ICEServers),
 		sessions: map[string]*session{}, perClient: map[client]int{}, publishers: map[string]*Publisher{},
 		claims: map[string]*place{}, audiences: map[string]*audience{},

@@ -22,6 +22,8 @@ var (
 	ErrStopping = errors.New("the server is stopping")
 	// ErrStreamEnded is why viewers are ended: nobody has published their stream for too long.
 	ErrStreamEnded = errors.New("the stream has ended")
+	// ErrCodecChanged is why viewers are ended whose connection cannot carry what is published now: one with a new offer can.
+	ErrCodecChanged = errors.New("the stream has another video codec now: connect again")
 )
 
 // session is one peer connection and its HTTP resource, whatever it is for.

@@ -6,15 +6,15 @@ import (
 	"time"
 
 	"github.com/pion/interceptor"
+	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 )
 
 func testTrack(kind Kind) *Track {
-	codec := videoCodec()
 	if kind == KindAudio {
-		codec = audioCodec()
+		return newTrack(kind, opusFormat(), newPacketPool())
 	}
-	return newTrack(kind, codec, newPacketPool())
+	return newTrack(kind, formatFor(webrtc.MimeTypeVP8), newPacketPool())
 }
 
 // write delivers a packet as the read loop does.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v4"
 )
 
 // Kind is what a track carries.
@@ -35,10 +34,10 @@ type Subscriber interface {
 // Track is one medium of a Publisher, known from the offer on: packets come once ICE and DTLS are through.
 type Track struct {
 	kind      Kind
-	codec     webrtc.RTPCodecParameters
-	keyStarts func(payload []byte) bool
+	format    format
 	pool      *packetPool
 	keys      keyRequests
+	keyFrames keyFrames // used by the one read loop
 
 	mu    sync.Mutex
 	subs  []Subscriber
@@ -52,26 +51,38 @@ type Track struct {
 	reportedAt time.Time    // zero: none has come
 }
 
-func newTrack(kind Kind, codec webrtc.RTPCodecParameters, pool *packetPool) *Track {
-	t := &Track{kind: kind, codec: codec, pool: pool, keyStarts: everyPacket}
+func newTrack(kind Kind, f format, pool *packetPool) *Track {
+	t := &Track{kind: kind, format: f, pool: pool}
 	if kind == KindVideo {
-		t.keyStarts = vp8KeyFrameStarts
+		t.keyFrames.starts = f.codec.keyStarts
 	}
-	t.stats.clockRate = codec.ClockRate
+	t.stats.clockRate = t.ClockRate()
 	return t
 }
 
 // Kind tells what the track carries.
 func (t *Track) Kind() Kind { return t.kind }
 
-// MimeType is the codec: video/VP8 or audio/opus.
-func (t *Track) MimeType() string { return t.codec.MimeType }
+// MimeType is the codec: video/VP8, video/VP9, video/H264, video/AV1 or audio/opus.
+func (t *Track) MimeType() string { return t.format.capability().MimeType }
+
+// FormatParameters are those of the codec that have been agreed, as in a=fmtp: "name=value;…", with the sender's
+// sprop-parameter-sets if it has offered any (RFC 6184 §8.1). Empty when there are none.
+func (t *Track) FormatParameters() string { return t.format.parameters }
 
 // ClockRate is the rate of RTP time stamps in Hz.
-func (t *Track) ClockRate() uint32 { return t.codec.ClockRate }
+func (t *Track) ClockRate() uint32 { return t.format.capability().ClockRate }
 
 // Channels is the number of audio channels; 0 for video.
-func (t *Track) Channels() int { return int(t.codec.Channels) }
+func (t *Track) Channels() int { return int(t.format.capability().Channels) }
+
+// playsAs tells whether, and how well, the track can be sent to somebody who has offered f.
+func (t *Track) playsAs(f format) (rank int, plays bool) {
+	if f.codec.name != t.format.codec.name {
+		return 0, false
+	}
+	return f.codec.plays(t.format.parameters, f.parameters)
+}
 
 // Tap attaches a bounded queue of up to capacity packets. The caller closes it.
 func (t *Track) Tap(capacity int) *Tap {
@@ -199,7 +210,7 @@ func (t *Track) readRTCP(r rtpReader) {
 
 // deliver hands an RTP packet to all subscribers.
 func (t *Track) deliver(p *Packet) {
-	p.KeyFrame = t.keyStarts(p.RTP.Payload)
+	p.KeyFrame = t.kind == KindAudio || t.keyFrames.begins(&p.RTP)
 	if p.KeyFrame {
 		t.keys.satisfy()
 	} else {
@@ -262,32 +273,4 @@ func (t *Track) end() {
 		s.End()
 	}
 	t.subs = nil
-}
-
-func everyPacket([]byte) bool { return true }
-
-// vp8KeyFrameStarts tells from the payload descriptor (RFC 7741 §4.2) and the frame tag (RFC 6386 §9.1) whether the packet
-// is the first one of a key frame.
-func vp8KeyFrameStarts(payload []byte) bool {
-	if len(payload) < 2 || payload[0]&0x17 != 0x10 { // S set, PID 0
-		return false
-	}
-	n := 1
-	if payload[0]&0x80 != 0 { // X
-		ext := payload[1]
-		n++
-		if ext&0x80 != 0 { // I: PictureID of one or two bytes
-			if len(payload) <= n {
-				return false
-			}
-			n += 1 + int(payload[n]>>7)
-		}
-		if ext&0x40 != 0 { // L
-			n++
-		}
-		if ext&0x30 != 0 { // T, K
-			n++
-		}
-	}
-	return len(payload) > n && payload[n]&1 == 0
 }

@@ -41,12 +41,13 @@ func (b *base) instant(ntp uint64, arrival time.Time) time.Time {
 // newViewer adds what is sent to the transceivers that the offer has made.
 func newViewer(s *session, stream string) (*viewer, error) {
 	v := &viewer{session: s, wake: make(chan struct{}, 1)}
+	offer := s.negotiation.offer
 	for _, tr := range s.pc.GetTransceivers() {
-		o, codec := &v.audio, audioCodec()
+		o, f := &v.audio, offer.audio
 		if tr.Kind() == webrtc.RTPCodecTypeVideo {
-			o, codec = &v.video, videoCodec()
+			o, f = &v.video, offer.video
 		}
-		out, err := newOutgoing(Kind(tr.Kind().String()), codec.RTPCodecCapability, stream)
+		out, err := newOutgoing(Kind(tr.Kind().String()), *f, stream)
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +109,7 @@ func (v *viewer) outgoing() []*outgoing {
 	return all
 }
 
-// attach goes on with the tracks of p.
+// attach goes on with the tracks of p, or ends the viewer when it has not been negotiated what they are.
 func (v *viewer) attach(p *Publisher, now time.Time) {
 	v.detach()
 	v.base = base{}
@@ -116,6 +117,10 @@ func (v *viewer) attach(p *Publisher, now time.Time) {
 		t := p.track(o.kind)
 		if t == nil {
 			continue
+		}
+		if !o.takes(t) {
+			v.close(ErrCodecChanged)
+			return
 		}
 		o.attach(t, now)
 		if r, at := t.lastReport(); !at.IsZero() {

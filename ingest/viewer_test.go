@@ -183,7 +183,7 @@ func TestViewerReports(t *testing.T) {
 	out := map[Kind]*outgoing{}
 	arrived := time.Now()
 	clock := base{}
-	for kind, codec := range map[Kind]webrtc.RTPCodecCapability{KindVideo: videoCodec().RTPCodecCapability, KindAudio: audioCodec().RTPCodecCapability} {
+	for kind, codec := range map[Kind]format{KindVideo: formatFor(webrtc.MimeTypeVP8), KindAudio: opusFormat()} {
 		o, err := newOutgoing(kind, codec, "cam")
 		require.NoError(t, err)
 		require.Nil(t, o.report(arrived), "nothing to tell yet")
@@ -213,7 +213,7 @@ func TestViewerReports(t *testing.T) {
 
 // A queue that overflows is gone on with at a key frame, and the viewer sees no gap.
 func TestViewerFallsBehind(t *testing.T) {
-	o, err := newOutgoing(KindVideo, videoCodec().RTPCodecCapability, "cam")
+	o, err := newOutgoing(KindVideo, formatFor(webrtc.MimeTypeVP8), "cam")
 	require.NoError(t, err)
 	track := testTrack(KindVideo)
 	o.attach(track, time.Now())

@@ -23,12 +23,17 @@ func (s *Server) WHEP() http.Handler {
 
 // postWHEP sets up a viewer.
 func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string) *problem {
-	o, problem := s.readOffer(w, r, watch)
+	p, live := s.Publisher(stream)
+	use := watching(nil)
+	if live {
+		use = watching(p.track(KindVideo))
+	}
+	o, problem := s.readOffer(w, r, use)
 	if problem != nil {
 		return problem
 	}
 	receiveOnly(o.desc)
-	if _, live := s.Publisher(stream); !live {
+	if !live {
 		return refuse(http.StatusConflict, "Nobody is publishing %q: try again when somebody is.", stream).after(2)
 	}
 	return s.open(w, r, o, "/whep/"+stream+"/", &place{watches: stream}, func(sess *session) error {
@@ -40,6 +45,7 @@ func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string)
 			s.join(v, stream)
 			defer s.leave(v, stream)
 			v.run()
+			s.log.Info("viewer has gone", "stream", stream, "session", sess.id, "reason", sess.endReason())
 		})
 		s.log.Info("viewer has come", "stream", stream, "session", sess.id, "address", r.RemoteAddr)
 		return nil

@@ -9,14 +9,12 @@ import (
 
 // postWHIP sets up a publisher (RFC 9725 §4.2).
 func (s *Server) postWHIP(w http.ResponseWriter, r *http.Request, stream string) *problem {
-	o, problem := s.readOffer(w, r, publish)
+	o, problem := s.readOffer(w, r, publishing(s.opts.VideoCodecs))
 	if problem != nil {
 		return problem
 	}
 	return s.open(w, r, o, "/whip/"+stream+"/", &place{publishes: stream}, func(sess *session) error {
-		if err := sess.receive(s.packets); err != nil {
-			return err
-		}
+		sess.receive(s.packets)
 		p := &Publisher{session: sess, stream: stream}
 		if err := s.opts.OnPublish(p); err != nil {
 			return unready{err}
@@ -46,7 +44,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer, prefix s
 	if p := s.reserve(at); p != nil {
 		return p
 	}
-	pc, fb, err := s.peers.open(at.watches != "")
+	pc, fb, err := s.peers.open(o, at.watches != "")
 	if err != nil {
 		s.unreserve(at, nil)
 		s.running.Done()
