@@ -32,6 +32,7 @@ type peer struct {
 type peerOptions struct {
 	direction webrtc.RTPTransceiverDirection
 	audioOnly bool
+	codec     string // MIME type of the only one it has; all, when empty, and VP8 is sent
 	networks  []webrtc.NetworkType
 }
 
@@ -75,7 +76,14 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	network := &silencer{Net: base}
 	e.SetNet(network)
 	media, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
-	require.NoError(t, media.RegisterDefaultCodecs())
+	video := formatFor(webrtc.MimeTypeVP8)
+	if o.codec == "" {
+		require.NoError(t, media.RegisterDefaultCodecs())
+	} else {
+		video = formatFor(o.codec)
+		require.NoError(t, video.register(media))
+		require.NoError(t, opusFormat().register(media))
+	}
 	require.NoError(t, webrtc.RegisterDefaultInterceptors(media, registry))
 	require.NoError(t, webrtc.ConfigureTWCCHeaderExtensionSender(media, registry)) // as browsers do
 	api := webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry))
@@ -92,7 +100,7 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	}
 	p.audio = p.add(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, o.direction)
 	if !o.audioOnly {
-		p.video = p.add(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, o.direction)
+		p.video = p.add(webrtc.RTPCodecCapability{MimeType: video.codec.mimeType, ClockRate: 90000, SDPFmtpLine: video.parameters}, o.direction)
 	}
 	t.Cleanup(func() { _ = pc.GracefulClose() })
 	return p
