@@ -1,6 +1,7 @@
 package transcode
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Eyevinn/mp4ff/avc"
+	"github.com/Eyevinn/mp4ff/mp4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay"
@@ -33,24 +36,63 @@ func ffmpegOutput(t testing.TB, args ...string) []byte {
 // vp8Clip encodes what a lavfi graph shows, as a live encoder would.
 func vp8Clip(t testing.TB, graph string, seconds int) []depay.Frame {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "clip.ivf")
-	ffmpegOutput(t, "-f", "lavfi", "-i", graph, "-t", fmt.Sprint(seconds), "-c:v", "libvpx", "-deadline", "realtime",
-		"-cpu-used", "8", "-b:v", "1M", "-g", "600", "-auto-alt-ref", "0", name)
-	file, err := os.Open(name)
-	require.NoError(t, err)
-	defer file.Close()
-	r, err := ivf.NewReader(file)
-	require.NoError(t, err)
+	return videoClip(t, depay.VP8, graph, seconds)
+}
+
+// encoders are the arguments that make each codec as a browser does: no picture refers to a later one.
+var encoders = map[depay.Codec][]string{
+	depay.VP8:  {"-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-auto-alt-ref", "0", "-f", "ivf"},
+	depay.VP9:  {"-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", "-auto-alt-ref", "0", "-f", "ivf"},
+	depay.AV1:  {"-c:v", "libaom-av1", "-usage", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", "-f", "ivf"},
+	depay.H264: {"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-profile:v", "baseline", "-aud", "1", "-f", "h264"},
+}
+
+// videoClip encodes what a lavfi graph shows with only the first picture a key frame, but for what more says.
+func videoClip(t testing.TB, c depay.Codec, graph string, seconds int, more ...string) []depay.Frame {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "clip")
+	args := append([]string{"-f", "lavfi", "-i", graph, "-t", fmt.Sprint(seconds), "-pix_fmt", "yuv420p", "-b:v", "1M", "-g", "600"}, encoders[c]...)
+	ffmpegOutput(t, append(append(args, more...), name)...)
 	var frames []depay.Frame
+	for i, data := range coded(t, c, name) {
+		frames = append(frames, depay.Frame{Codec: c, PTS: int64(i) * 3000, Key: isKey(c, data, i), Data: data})
+	}
+	return frames
+}
+
+// isKey tells whether the picture with a number in its clip is a key frame.
+func isKey(c depay.Codec, data []byte, number int) bool {
+	switch c {
+	case depay.VP8:
+		return data[0]&1 == 0
+	case depay.H264:
+		return bytes.Contains(data, []byte{0, 0, 1, 0x65})
+	default:
+		return number == 0
+	}
+}
+
+// coded returns the coded pictures of a file: IVF, or for H.264 a byte stream in which each begins with a delimiter.
+func coded(t testing.TB, c depay.Codec, name string) (pictures [][]byte) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	require.NoError(t, err)
+	if c == depay.H264 {
+		delimiter := []byte{0, 0, 0, 1, 9}
+		for _, unit := range bytes.Split(data, delimiter)[1:] {
+			pictures = append(pictures, append(bytes.Clone(delimiter), unit...))
+		}
+		return pictures
+	}
+	r, err := ivf.NewReader(bytes.NewReader(data))
+	require.NoError(t, err)
 	for {
 		_, data, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return frames
+			return pictures
 		}
 		require.NoError(t, err)
-		frames = append(frames, depay.Frame{
-			Codec: depay.VP8, PTS: int64(len(frames)) * 3000, Key: data[0]&1 == 0, Data: append([]byte(nil), data...),
-		})
+		pictures = append(pictures, bytes.Clone(data))
 	}
 }
 
@@ -157,4 +199,15 @@ func segments(t testing.TB, dir string, r Representation) []string {
 		}
 		names = append(names, name)
 	}
+}
+
+// parameterSets returns the decoder configuration and the sequence parameter set that an init segment carries.
+func parameterSets(t testing.TB, name string) (*mp4.AvcCBox, *avc.SPS) {
+	t.Helper()
+	file, err := mp4.ReadMP4File(name)
+	require.NoError(t, err)
+	box := file.Moov.Trak.Mdia.Minf.Stbl.Stsd.AvcX.AvcC
+	sps, err := avc.ParseSPSNALUnit(box.SPSnalus[0], true)
+	require.NoError(t, err)
+	return box, sps
 }

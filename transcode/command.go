@@ -8,6 +8,8 @@ import (
 	"time"
 
 	ffmpeg "github.com/u2takey/ffmpeg-go"
+
+	"github.com/sluice-live/sluice/depay"
 )
 
 // The file descriptors that ffmpeg inherits: video is the first that is there.
@@ -55,19 +57,30 @@ var globalArgs = []string{
 func (o Options) output() *ffmpeg.Stream {
 	var streams []*ffmpeg.Stream
 	if o.Video != 0 {
-		streams = o.videoStreams(input("ivf", "vp8", firstInputFD).Video())
+		streams = o.videoStreams(videoInput(o.Video).Video())
 	}
 	if o.Audio != 0 {
-		streams = append(streams, input("ogg", "libopus", firstInputFD+min(len(streams), 1)).Audio())
+		streams = append(streams, input("ogg", "libopus", firstInputFD+min(len(streams), 1), nil).Audio())
 	}
 	return ffmpeg.Output(streams, filepath.Join(o.Dir, ManifestName), o.muxerArgs(), o.videoArgs(), o.audioArgs())
 }
 
+// videoInput returns the node that reads and decodes pictures. low_delay keeps dav1d from working on several pictures at
+// once, and lets out those of H.264 when they are decoded and not when their order is certain; the others ignore it.
+func videoInput(c depay.Codec) *ffmpeg.Stream {
+	var own ffmpeg.KwArgs
+	if c == depay.H264 || c == depay.AV1 {
+		own = ffmpeg.KwArgs{"flags": "low_delay"}
+	}
+	decoder, _ := decoderOf(c)
+	return input("ivf", decoder.name, firstInputFD, own)
+}
+
 // input returns the node that reads one format from an inherited descriptor and nothing else. The smallest probe starts
-// at once and loses no packet; one decoder thread, because more of them hold pictures back. The decoders: ffmpeg's own for
-// VP8, and libopus, because that one conceals lost packets.
-func input(format, decoder string, fd int) *ffmpeg.Stream {
-	return ffmpeg.Input("pipe:"+strconv.Itoa(fd), ffmpeg.KwArgs{
+// at once and loses no packet, whatever the codec, because key frames and the IVF header say all that a decoder needs; one
+// decoder thread, because more of them hold pictures back. Sound goes to libopus, because that one conceals lost packets.
+func input(format, decoder string, fd int, own ffmpeg.KwArgs) *ffmpeg.Stream {
+	return ffmpeg.Input("pipe:"+strconv.Itoa(fd), own, ffmpeg.KwArgs{
 		"f":                  format,
 		"c":                  decoder,
 		"probesize":          32,
@@ -81,22 +94,33 @@ func input(format, decoder string, fd int) *ffmpeg.Stream {
 // videoStreams splits the decoded picture to one canvas for each rung.
 func (o Options) videoStreams(source *ffmpeg.Stream) (rungs []*ffmpeg.Stream) {
 	if len(o.Ladder) == 1 {
-		return []*ffmpeg.Stream{o.Ladder[0].canvas(source)}
+		return []*ffmpeg.Stream{o.Ladder[0].canvas(source, o.matrix())}
 	}
 	split := source.Split()
 	for i, r := range o.Ladder {
-		rungs = append(rungs, r.canvas(split.Get(strconv.Itoa(i))))
+		rungs = append(rungs, r.canvas(split.Get(strconv.Itoa(i)), o.matrix()))
 	}
 	return rungs
+}
+
+// matrix returns what makes pictures of whatever colours BT.601 in the range of television. VP8 has no other (RFC 6386
+// §9.2). Of the others, those of browsers say nothing of theirs, and are what cameras give them: BT.601, and nothing is
+// converted; OBS says BT.709, and a picture is converted in a hundredth of the time that it takes to encode it. One result for
+// all, because the encoder says at its beginning what holds for the whole run.
+func (o Options) matrix() ffmpeg.KwArgs {
+	if o.Video == depay.VP8 {
+		return nil
+	}
+	return ffmpeg.KwArgs{"in_color_matrix": "auto", "out_color_matrix": "bt601", "out_range": "tv"}
 }
 
 // canvas fits pictures of whatever size and shape into one constant size, centred, black around them, and puts them on the
 // grid of the rung's rate. A side that is less than two pixels short is made full: 16:9 is 853.3 wide at 480 lines, and no
 // line of black should show it.
-func (r Rendition) canvas(s *ffmpeg.Stream) *ffmpeg.Stream {
+func (r Rendition) canvas(s *ffmpeg.Stream, matrix ffmpeg.KwArgs) *ffmpeg.Stream {
 	fitWidth := fmt.Sprintf("min(%d,2*ceil(%d*dar/2-0.01))", r.Width, r.Height)
 	fitHeight := fmt.Sprintf("min(%d,2*ceil(%d/dar/2-0.01))", r.Height, r.Width)
-	return s.Filter("scale", ffmpeg.Args{fitWidth, fitHeight}).
+	return s.Filter("scale", ffmpeg.Args{fitWidth, fitHeight}, matrix).
 		Filter("pad", ffmpeg.Args{strconv.Itoa(r.Width), strconv.Itoa(r.Height), "-1", "-1"}).
 		Filter("setsar", ffmpeg.Args{"1"}).
 		Filter("setpts", ffmpeg.Args{fmt.Sprintf("PTS+%s/%d/TB", gridShift, r.FPS)})
@@ -115,7 +139,7 @@ func (o Options) videoArgs() ffmpeg.KwArgs {
 		"sc_threshold:v": 0, // key frames at the interval and nowhere else
 		"fps_mode:v":     "cfr",
 
-		// VP8 carries the matrix of BT.601 (RFC 6386 §9.2). Saying so is right and free, converting to BT.709 is not.
+		// The matrix is what matrix makes it. Saying so is right and free, converting all to BT.709 is not.
 		"colorspace:v": "smpte170m", "color_primaries:v": "bt709", "color_trc:v": "bt709", "color_range:v": "tv",
 	}
 	for i, r := range o.Ladder {

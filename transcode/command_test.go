@@ -23,6 +23,9 @@ func TestCommand(t *testing.T) {
 		{"default", Options{Video: depay.VP8, Audio: depay.Opus}},
 		{"video-only", Options{Video: depay.VP8, Ladder: smallLadder()[:1], Thumbnail: -1}},
 		{"audio-only", Options{Audio: depay.Opus, AudioBitrate: 96_000}},
+		{"vp9", Options{Video: depay.VP9, Ladder: smallLadder()}},
+		{"h264", Options{Video: depay.H264, Ladder: smallLadder()[:1]}},
+		{"av1", Options{Video: depay.AV1, Ladder: smallLadder()[:1]}},
 		{"low-latency", Options{Video: depay.VP8, Audio: depay.Opus, Segment: time.Second, Part: 100 * time.Millisecond, KeyFrames: 500 * time.Millisecond}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -58,7 +61,7 @@ func TestOptionsValidate(t *testing.T) {
 		want  []string
 	}{
 		{"nothing set", func(o *Options) { *o = Options{} }, []string{"directory is missing", "neither video nor audio"}},
-		{"codecs swapped", func(o *Options) { o.Video, o.Audio = depay.Opus, depay.VP8 }, []string{"only VP8", "only Opus"}},
+		{"codecs swapped", func(o *Options) { o.Video, o.Audio = depay.Opus, depay.VP8 }, []string{"video codec opus: only VP8, VP9, H264 and AV1", "only Opus"}},
 		{"segment of odd parts", func(o *Options) { o.Part = 300 * time.Millisecond }, []string{"whole number of parts"}},
 		{"segment of odd groups", func(o *Options) { o.KeyFrames = 1500 * time.Millisecond }, []string{"key frame intervals"}},
 		{"part of odd pictures", func(o *Options) { o.Ladder = Ladder{{Name: "a", Width: 320, Height: 180, FPS: 24, Bitrate: 300_000}} }, []string{"200ms is not a whole number of pictures at 24 fps"}},

@@ -3,7 +3,8 @@
 // A [Job] is one such run. Whole frames go in through [Job.WriteFrame]; the job wraps them as IVF and Ogg and writes
 // them to two pipes that ffmpeg inherits. ffmpeg decodes once, scales every picture to the constant canvas of each
 // [Rendition], encodes H.264 and AAC-LC, and appends CMAF fragments (ISO/IEC 23000-19) to files in [Options.Dir]; their
-// names are in [Options.Representations]. [Command] is the command line, a pure function of the options.
+// names are in [Options.Representations]. [Command] is the command line, a pure function of the options. The pictures may be
+// VP8, VP9, H.264 or AV1, and change their size and shape whenever they like.
 //
 // The time stamps of the frames are kept: media time 0 of every rendition is PTS 0 of both inputs, and what a player
 // hears is not shifted by the 1,024 priming samples of AAC.

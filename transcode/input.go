@@ -53,7 +53,29 @@ func (p *pipe) within(stall time.Duration, write func() error) error {
 	return err
 }
 
-// ivfFrames writes VP8.
+// videoDecoder is how ffmpeg is given the pictures of one codec.
+type videoDecoder struct {
+	name   string // of its decoder
+	fourCC string // of IVF
+}
+
+// videoDecoders are ffmpeg's own where it has one, else the fastest; by codec.
+var videoDecoders = [...]videoDecoder{
+	depay.VP8:  {"vp8", ivf.VP8},
+	depay.VP9:  {"vp9", ivf.VP9},
+	depay.H264: {"h264", ivf.H264},
+	depay.AV1:  {"libdav1d", ivf.AV1},
+}
+
+// decoderOf returns how pictures of c are decoded; ok is false for a codec that is none of pictures.
+func decoderOf(c depay.Codec) (d videoDecoder, ok bool) {
+	if int(c) < len(videoDecoders) {
+		d = videoDecoders[c]
+	}
+	return d, d.name != ""
+}
+
+// ivfFrames writes pictures.
 type ivfFrames struct{ w *ivf.Writer }
 
 func (v ivfFrames) WriteFrame(f depay.Frame) error { return v.w.WriteFrame(f.PTS, f.Data) }

@@ -222,7 +222,8 @@ func (j *Job) inputClosed() bool {
 // wrap lays the container of an input over its pipe.
 func (j *Job) wrap(q *queue, w io.Writer) frameWriter {
 	if q.video {
-		return ivfFrames{ivf.NewWriter(w, ivf.Header{FourCC: ivf.VP8, Width: uint16(j.opts.Width), Height: uint16(j.opts.Height)})}
+		decoder, _ := decoderOf(j.opts.Video)
+		return ivfFrames{ivf.NewWriter(w, ivf.Header{FourCC: decoder.fourCC, Width: uint16(j.opts.Width), Height: uint16(j.opts.Height)})}
 	}
 	return &oggFrames{w: ogg.NewWriter(w, ogg.Header{Channels: 2, SerialNumber: 1})}
 }

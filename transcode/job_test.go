@@ -207,22 +207,6 @@ func TestWindowBoundsWhatIsKept(t *testing.T) {
 	require.InDelta(t, 10, bytes.Count(playlist, []byte("#EXTINF")), 1)
 }
 
-func TestPictureChangesSize(t *testing.T) {
-	o := Options{Dir: t.TempDir(), Video: depay.VP8, Audio: depay.Opus, Ladder: smallLadder()}
-	var video []depay.Frame
-	for _, size := range []string{"320x180", "640x480", "180x320"} {
-		video = append(video, vp8Clip(t, "testsrc2=r=30:s="+size, 2)...)
-	}
-	for i := range video {
-		video[i].PTS = int64(i) * 3000
-	}
-	play(t, o, interleave(video, opusClip(t, "sine", 6)))
-	for _, r := range o.Representations() {
-		name := joined(t, o.Dir, r)
-		checkRepresentation(t, r, name)
-	}
-}
-
 // TestFlashMeetsBeep publishes a flash and a beep at the same instants and finds them in what a player decodes.
 func TestFlashMeetsBeep(t *testing.T) {
 	o := Options{Dir: t.TempDir(), Video: depay.VP8, Audio: depay.Opus, Ladder: smallLadder()[:1], Thumbnail: -1}

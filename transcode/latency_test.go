@@ -16,11 +16,17 @@ import (
 // BenchmarkLatency feeds one 640x480 rung in real time and measures how long it takes from WriteFrame to the growing
 // file: for the last picture of a part (the newest in it) and for the first (the oldest).
 func BenchmarkLatency(b *testing.B) {
+	for _, codec := range []depay.Codec{depay.VP8, depay.VP9, depay.H264, depay.AV1} {
+		b.Run(codec.String(), func(b *testing.B) { benchmarkLatency(b, codec) })
+	}
+}
+
+func benchmarkLatency(b *testing.B, codec depay.Codec) {
 	o := Options{
-		Dir: b.TempDir(), Video: depay.VP8, Audio: depay.Opus,
+		Dir: b.TempDir(), Video: codec, Audio: depay.Opus,
 		Ladder: Ladder{{Name: "480p", Width: 640, Height: 480, FPS: 30, Bitrate: 1_500_000}},
 	}
-	frames := interleave(vp8Clip(b, "testsrc2=s=640x480:r=30", 10), opusClip(b, "sine", 10))
+	frames := interleave(videoClip(b, codec, "testsrc2=s=640x480:r=30", 10), opusClip(b, "sine", 10))
 	for b.Loop() {
 		newest, oldest := partLatencies(b, o, frames)
 		b.ReportMetric(float64(median(newest).Microseconds())/1000, "ms-newest")
@@ -38,7 +44,7 @@ func partLatencies(b *testing.B, o Options, frames []depay.Frame) (newest, oldes
 		began := time.Now()
 		for _, f := range frames {
 			time.Sleep(time.Until(began.Add(f.Time())))
-			if f.Codec == depay.VP8 {
+			if f.Codec != depay.Opus {
 				written = append(written, time.Now())
 			}
 			_ = j.WriteFrame(f)

@@ -28,7 +28,9 @@ type Options struct {
 	FFmpeg string
 	// Dir is the existing directory that everything is written to. No other run may have written there.
 	Dir string
-	// Video and Audio are the codecs of the inputs, 0 for an input that is not there. VP8 and Opus are taken.
+	// Video and Audio are the codecs of the inputs, 0 for an input that is not there. Pictures may be VP8, VP9, H.264
+	// (access units as Annex B of the standard has them, parameter sets with each key frame, no B-frames) and AV1
+	// (temporal units, the sequence header with each key frame); sound is Opus.
 	Video, Audio depay.Codec
 	// Width and Height go into the IVF header, in pixels. Only a hint: every key frame states its own size. Default 640x480.
 	Width, Height int
@@ -108,7 +110,8 @@ func (o Options) Validate() error {
 	}
 	check(o.Dir != "", "directory is missing")
 	check(o.Video != 0 || o.Audio != 0, "neither video nor audio")
-	check(o.Video == 0 || o.Video == depay.VP8, "video codec %v: only VP8 is taken", o.Video)
+	_, decodes := decoderOf(o.Video)
+	check(o.Video == 0 || decodes, "video codec %v: only VP8, VP9, H264 and AV1 are taken", o.Video)
 	check(o.Audio == 0 || o.Audio == depay.Opus, "audio codec %v: only Opus is taken", o.Audio)
 	check(inRange(o.Width, 1, 16383) && inRange(o.Height, 1, 16383), "picture of %dx%d: sides must be 1 to 16383", o.Width, o.Height)
 	check(inRange(o.AudioBitrate, 32_000, 512_000), "audio bitrate %d: must be 32000 to 512000 bit/s", o.AudioBitrate)

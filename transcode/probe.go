@@ -12,6 +12,7 @@ type Feature struct {
 	Name    string // as ffmpeg spells it, such as "libx264"
 	Kind    string // "encoder", "decoder", "muxer" or "demuxer"
 	Present bool
+	Only    string // what alone needs it, such as "AV1"; "" for what every service needs
 }
 
 // Build is what the installed ffmpeg is and can.
@@ -23,7 +24,8 @@ type Build struct {
 // needed is what a run uses.
 var needed = [...]Feature{
 	{Name: "libx264", Kind: "encoder"}, {Name: "aac", Kind: "encoder"}, {Name: "mjpeg", Kind: "encoder"},
-	{Name: "vp8", Kind: "decoder"}, {Name: "libopus", Kind: "decoder"},
+	{Name: "vp8", Kind: "decoder"}, {Name: "vp9", Kind: "decoder"}, {Name: "h264", Kind: "decoder"},
+	{Name: "libdav1d", Kind: "decoder", Only: "AV1"}, {Name: "libopus", Kind: "decoder"},
 	{Name: "dash", Kind: "muxer"}, {Name: "mp4", Kind: "muxer"}, {Name: "image2", Kind: "muxer"},
 	{Name: "ivf", Kind: "demuxer"}, {Name: "ogg", Kind: "demuxer"}, {Name: "concat", Kind: "demuxer"},
 }
@@ -60,7 +62,7 @@ func (b Build) fault() error {
 		faults = append(faults, fmt.Errorf("ffmpeg %s is too old: 5.1 or newer is needed", b.Version))
 	}
 	for _, f := range b.Features {
-		if !f.Present {
+		if !f.Present && f.Only == "" {
 			faults = append(faults, fmt.Errorf("ffmpeg %s was built without the %s %s: apt-get install ffmpeg brings a build that has it", b.Version, f.Kind, f.Name))
 		}
 	}

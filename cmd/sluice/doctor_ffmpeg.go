@@ -36,13 +36,14 @@ func judgeVersion(version string) finding {
 	return fine("ffmpeg", "%s", version)
 }
 
-// checkCodecs looks for what the service needs, and for what only
-// `sluice publish` does.
+// checkCodecs looks for what the service needs, for what only publishers of
+// one codec need, and for what only `sluice publish` does.
 func checkCodecs(ctx context.Context, program string) []finding {
 	const forPublish = " of sluice publish"
 	return []finding{
 		checkList(ctx, program, "encoders", "", bad, "libx264", "aac"),
-		checkList(ctx, program, "decoders", "", bad, "vp8", "opus"),
+		checkList(ctx, program, "decoders", "", bad, "vp8", "vp9", "h264", "libopus"),
+		checkList(ctx, program, "decoders", " for AV1", look, "libdav1d"),
 		checkList(ctx, program, "muxers", "", bad, "dash"),
 		checkList(ctx, program, "demuxers", "", bad, "ivf", "ogg"),
 		checkList(ctx, program, "encoders", forPublish, look, "libvpx", "libopus"),

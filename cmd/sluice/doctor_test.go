@@ -29,7 +29,7 @@ func TestDoctorOnSoundMachine(t *testing.T) {
 	require.Equal(t, exitDone, status, out.String()+errs.String())
 	got := marks(out.String())
 	for _, subject := range []string{
-		"ffmpeg", "ffmpeg encoders", "ffmpeg decoders", "ffmpeg muxers", "ffmpeg demuxers", "ffmpeg encoders of sluice publish",
+		"ffmpeg", "ffmpeg encoders", "ffmpeg decoders", "ffmpeg decoders for AV1", "ffmpeg muxers", "ffmpeg demuxers", "ffmpeg encoders of sluice publish",
 		"http.listen", "https.listen", "ice.udp", "ice.tcp", "access", "data",
 	} {
 		require.Equal(t, markFine, got[subject], "%s in\n%s", subject, out.String())
