@@ -59,7 +59,7 @@ func container(t testing.TB, frames [][]byte) []byte {
 func pictures(t *testing.T, decoder string, frames [][]byte) []string {
 	t.Helper()
 	out := ffmpeg(t, container(t, frames), "-xerror", "-err_detect", "explode", "-c:v", decoder, "-f", "ivf", "-i", "-",
-		"-fps_mode", "passthrough", "-f", "framemd5", "-")
+		"-autoscale", "0", "-fps_mode", "passthrough", "-f", "framemd5", "-")
 	var sums []string
 	for line := range strings.Lines(string(out)) {
 		if fields := strings.Split(line, ","); line[0] != '#' && len(fields) == 6 {

@@ -29,6 +29,7 @@ type Header struct {
 	Showable       bool // may be shown (again) by ShowExisting
 	ErrorResilient bool
 	OrderHint      uint32
+	ID             uint32 // current_frame_id; 0 in a sequence without frame identifiers
 	Refresh        uint8  // slots that will hold the frame
 	Width, Height  uint32 // pixels as shown; 0 unless the frame is a key or intra-only frame
 }
@@ -62,7 +63,7 @@ func (s *Sequence) parseHeader(r *bitReader, o OBU) Header {
 	}
 	r.bits(1) // disable_cdf_update
 	s.parseTools(r)
-	r.bits(s.idBits)
+	h.ID = r.bits(s.idBits)
 	override := h.Kind == SwitchFrame || !s.reducedStill && r.flag()
 	h.OrderHint = r.bits(s.orderBits)
 	intra := h.Kind == KeyFrame || h.Kind == IntraOnlyFrame

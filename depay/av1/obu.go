@@ -106,7 +106,10 @@ func parseLEB128(data []byte) (v uint64, n int, err error) {
 		b := data[n]
 		v |= uint64(b&0x7f) << (7 * n)
 		n++
-		if b&0x80 == 0 && v <= maxLEB128 {
+		if v > maxLEB128 {
+			break
+		}
+		if b&0x80 == 0 {
 			return v, n, nil
 		}
 	}

@@ -14,6 +14,7 @@ type slot struct {
 	key           bool   // a key frame
 	width, height uint32 // pixels; 0: not known
 	order         uint32 // order hint
+	id            uint32 // frame identifier
 }
 
 // References is what is known of a decoder's eight reference slots from the frames that it was given. The zero value is a
@@ -31,7 +32,7 @@ func (s *References) Follow(sequence *Sequence, h Header) {
 		s.followExisting(h.Existing)
 		return
 	}
-	kept := slot{showable: h.Showable, key: h.Kind == KeyFrame, width: h.Width, height: h.Height, order: h.OrderHint}
+	kept := slot{showable: h.Showable, key: h.Kind == KeyFrame, width: h.Width, height: h.Height, order: h.OrderHint, id: h.ID}
 	for i := range s.kept {
 		if h.Refresh>>i&1 == 1 {
 			s.kept[i] = kept
@@ -71,7 +72,7 @@ func (s *References) AppendRepeat(dst []byte) ([]byte, bool) {
 	}
 	i := bits.TrailingZeros8(s.shown)
 	switch {
-	case s.kept[i].showable && s.sequence.idBits == 0:
+	case s.kept[i].showable:
 		return s.appendExisting(AppendTemporalDelimiter(dst), uint32(i)), true
 	case s.sequence.copies(s.kept[i]):
 		return s.sequence.appendCopy(AppendTemporalDelimiter(dst), uint32(i), s.kept[i]), true
@@ -86,13 +87,14 @@ func (s *References) appendExisting(dst []byte, i uint32) []byte {
 	w.flag(true) // show_existing_frame
 	w.bits(i, 3)
 	w.bits(0, s.sequence.temporalPoint)
-	w.flag(true) // trailing_bits
+	w.bits(s.kept[i].id, s.sequence.idBits) // display_frame_id
+	w.flag(true)                            // trailing_bits
 	w.out[start-1] = byte(len(w.out) - start)
 	return w.out
 }
 
-// copies tells whether appendCopy can copy the picture. Frame identifiers would have to be guessed, more tiles laid out, and
-// grain is not the same in a copy.
+// copies tells whether appendCopy can copy the picture. Of frame identifiers none is free between a frame and the next, more
+// than one tile would have to be laid out, and grain is not the same in a copy.
 func (s *Sequence) copies(p slot) bool {
 	size := s.superblockLog2() + 2
 	mask := uint32(1)<<size - 1
