@@ -39,6 +39,10 @@ func newAssembler(c Codec, emit func(picture), stats *TrackStats) assembler {
 	switch c {
 	case VP8:
 		return &vp8Assembler{draft: d}
+	case VP9:
+		return &vp9Assembler{draft: d, harmed: allLayers}
+	case AV1:
+		return &av1Assembler{draft: d}
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ const (
 
 // Options configures a Depacketizer.
 type Options struct {
-	// Video and Audio are the codecs of the declared tracks: VP8 or none, Opus or none. At least one is needed. Every
+	// Video and Audio are the codecs of the declared tracks: VP8, VP9, AV1 or none; Opus or none. At least one is needed. Every
 	// declared track has output all the time, so only what was negotiated may be declared.
 	Video, Audio Codec
 
@@ -59,7 +59,7 @@ func (o Options) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	check(o.Video == 0 || o.Video == VP8, "video codec %v: only VP8 is taken", o.Video)
+	check(o.Video == 0 || newAssembler(o.Video, nil, nil) != nil, "video codec %v is not taken", o.Video)
 	check(o.Audio == 0 || o.Audio == Opus, "audio codec %v: only opus is taken", o.Audio)
 	check(o.Video != 0 || o.Audio != 0, "no track is declared")
 	check(o.ReorderWindow >= 0 && o.ReorderWindow <= maxReorderWindow,

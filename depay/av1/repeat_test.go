@@ -189,6 +189,9 @@ func blackReferences(t testing.TB) (*av1.References, av1.Sequence) {
 		require.True(t, h.Key())
 		refs.Follow(&r.sequence, h)
 	}
+	var black av1.References
+	black.FollowBlack()
+	require.Equal(t, &black, refs)
 	return refs, r.sequence
 }
 

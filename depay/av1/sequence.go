@@ -67,6 +67,11 @@ func ParseSequence(payload []byte) (Sequence, error) {
 	return s, nil
 }
 
+// Decodes tells whether operating point 0 has the layers that the OBU belongs to (AV1 §5.3.1).
+func (s *Sequence) Decodes(o OBU) bool {
+	return s.Operating == 0 || !o.Extended || s.Operating>>o.TemporalID&1 == 1 && s.Operating>>(o.SpatialID+8)&1 == 1
+}
+
 // parseOperatingPoints reads timing, decoder model and operating points (AV1 §5.5.1 to §5.5.4).
 func (s *Sequence) parseOperatingPoints(r *bitReader) {
 	var delayBits uint8

@@ -45,6 +45,11 @@ func (s *References) Follow(h Header) {
 	}
 }
 
+// FollowBlack takes the frame that AppendBlack makes.
+func (s *References) FollowBlack() {
+	s.Follow(Header{Key: true, Show: true, Refresh: allSlots, Size: Size{BlackWidth, BlackHeight}, SizeFrom: -1})
+}
+
 // AppendRepeat appends to dst a frame that shows the last picture again, and returns it: show_existing_frame of a slot that
 // holds it, which changes nothing in the decoder (VP9 §6.2, §7.2). A picture that was kept in no slot, as the highest of
 // several temporal layers is, cannot be shown again; the newest one that was kept takes its place. False: there is none.

@@ -153,8 +153,10 @@ func TestReferences(t *testing.T) {
 func TestBlackIsBlack(t *testing.T) {
 	h, err := vp9.ParseHeader(vp9.AppendBlack(nil))
 	require.NoError(t, err)
-	require.True(t, h.Key && h.Show)
-	require.Equal(t, vp9.Size{Width: vp9.BlackWidth, Height: vp9.BlackHeight}, h.Size)
+	var want, got vp9.References
+	want.Follow(h)
+	got.FollowBlack()
+	require.Equal(t, want, got)
 	for _, decoder := range decoders() {
 		out := ffmpeg(t, container(t, [][]byte{vp9.AppendBlack(nil)}), "-xerror", "-err_detect", "explode", "-c:v", decoder,
 			"-f", "ivf", "-i", "-", "-f", "rawvideo", "-")

@@ -1,0 +1,218 @@
+package depay
+
+import "github.com/sluice-live/sluice/depay/vp9"
+
+// allLayers is more than any temporal layer: none is harmed.
+const allLayers = 8
+
+// vp9Assembler makes pictures of VP9 (RFC 9628 §4). A picture that comes in several spatial layers is passed on as one
+// superframe that shows the highest of them, and all temporal layers are passed on.
+type vp9Assembler struct {
+	draft
+	begun  vp9.Descriptor // of the open picture's newest packet that begins a frame
+	before vp9.Descriptor // of the newest picture seen; PictureIDBits 0: none
+	layers vp9Layers
+
+	refs vp9.References // after the picture passed on last
+
+	// harmed is the lowest temporal layer that decodes from a picture that was dropped; gap is set from such a drop until a
+	// picture is passed on that needs no probabilities and vectors of those before it.
+	harmed uint8
+	gap    bool
+}
+
+// vp9Layers are the frames of the open picture, one for each spatial layer.
+type vp9Layers struct {
+	ends  [vp9.MaxFrames]int // in the draft
+	count int
+	out   []byte // reused
+}
+
+func (a *vp9Assembler) push(p packet) {
+	a.miss(p)
+	var desc vp9.Descriptor
+	n, err := desc.Unmarshal(p.payload)
+	switch {
+	case len(p.payload) == 0 || err == nil && n == len(p.payload): // padding, or a descriptor without media
+		a.stats.Padding++
+		return
+	case err != nil:
+		a.malformed()
+		return
+	}
+	a.place(desc, p)
+	a.append(p.payload[n:]...)
+	if desc.End {
+		a.endLayer()
+	}
+	if p.marker {
+		a.finish()
+	}
+}
+
+// place goes on with the open picture, or closes it and opens the one that the packet belongs to.
+func (a *vp9Assembler) place(desc vp9.Descriptor, p packet) {
+	if a.open && a.torn {
+		a.spoil(DropIncomplete)
+	}
+	if !a.open || p.timestamp != a.timestamp || a.otherPicture(desc) {
+		if a.open {
+			a.finish() // its marker was lost, or never set: whole if nothing is missing up to here
+		}
+		torn := a.torn
+		a.follow(desc)
+		a.begin(p)
+		a.layers.count = 0
+		if !desc.Begin || torn && desc.SID > 0 {
+			a.spoil(DropIncomplete)
+		}
+		a.begun = desc
+	}
+	if desc.Begin {
+		a.endLayer()
+		a.begun = desc
+	}
+	a.lost, a.torn = 0, false
+}
+
+// otherPicture tells of a packet with the time stamp of the open picture whether it is of another one.
+func (a *vp9Assembler) otherPicture(desc vp9.Descriptor) bool {
+	if desc.PictureID >= 0 && a.begun.PictureID >= 0 {
+		return desc.PictureID != a.begun.PictureID
+	}
+	return desc.Begin && desc.SID <= a.begun.SID
+}
+
+// endLayer ends the frame at the end of the draft, if one has begun there.
+func (a *vp9Assembler) endLayer() {
+	l := &a.layers
+	switch {
+	case a.bad || len(a.buf) == l.start():
+	case l.count == len(l.ends):
+		a.spoil(DropMalformed)
+	default:
+		l.ends[l.count] = len(a.buf)
+		l.count++
+	}
+}
+
+// start is where the next layer begins.
+func (l *vp9Layers) start() int {
+	if l.count == 0 {
+		return 0
+	}
+	return l.ends[l.count-1]
+}
+
+// follow accounts for pictures of which nothing came, between the newest and the one that desc begins.
+func (a *vp9Assembler) follow(desc vp9.Descriptor) {
+	if a.torn {
+		step := a.pictureStep(desc)
+		if step > 1 {
+			a.stats.drop(DropMissing, uint64(min(step-1, a.lost)))
+		}
+		switch {
+		case step == 1:
+		case step > 1 && step < 128 && a.sameBase(desc):
+			a.harm(1)
+		default:
+			a.waiting = true
+		}
+	}
+	a.before = desc
+}
+
+// pictureStep returns by how much PictureID has grown since the newest picture, 0 when that is not known.
+func (a *vp9Assembler) pictureStep(desc vp9.Descriptor) int {
+	if desc.PictureIDBits == 0 || desc.PictureIDBits != a.before.PictureIDBits {
+		return 0
+	}
+	return int((desc.PictureID - a.before.PictureID) & (1<<desc.PictureIDBits - 1))
+}
+
+// sameBase tells whether no picture of the lowest temporal layer is missing: TL0PICIDX counts them (RFC 9628 §4.2).
+func (a *vp9Assembler) sameBase(desc vp9.Descriptor) bool {
+	if desc.TL0PicIdx < 0 || a.before.TL0PicIdx < 0 {
+		return false
+	}
+	next := uint8(a.before.TL0PicIdx)
+	if desc.TID == 0 {
+		next++
+	}
+	return uint8(desc.TL0PicIdx) == next
+}
+
+// harm notes that a picture of a temporal layer was dropped. Those of lower layers do not decode from it (RFC 9628 §3.1).
+func (a *vp9Assembler) harm(layer uint8) { a.harmed, a.gap = min(a.harmed, layer), true }
+
+// finish closes the open picture.
+func (a *vp9Assembler) finish() {
+	a.endLayer()
+	refs := a.refs
+	p, independent := a.judge(&refs)
+	if !a.close(p, a.begun.TID == 0) {
+		if a.begun.TID > 0 {
+			a.harm(a.begun.TID)
+		}
+		return
+	}
+	a.refs = refs
+	a.gap = a.gap && !independent
+	if p.key || a.begun.SwitchingUp && a.begun.TID < a.harmed {
+		a.harmed = allLayers
+	}
+}
+
+// judge reads the headers of the open picture's frames and makes one superframe of them. It tells whether all of them are
+// independent of the probabilities and vectors of the pictures before.
+func (a *vp9Assembler) judge(refs *vp9.References) (p picture, independent bool) {
+	var u vp9Unit
+	if a.bad {
+		return p, false
+	}
+	if !u.read(a.buf, &a.layers) {
+		a.spoil(DropMalformed)
+		return p, false
+	}
+	first := u.headers[0]
+	a.measure(first.Key, 0, 0)
+	if a.begun.TID >= a.harmed && !first.Key || a.gap && !u.independent() {
+		a.spoil(DropAwaitingKey)
+		a.waiting = a.waiting || a.begun.TID < a.harmed
+	}
+	if a.bad {
+		return p, false
+	}
+	var ok bool
+	if a.layers.out, ok = u.join(a.layers.out[:0], a.layers.count > 1, refs); !ok {
+		a.spoil(DropMalformed)
+		return p, false
+	}
+	if a.layers.count > 1 {
+		a.buf, a.layers.out = a.layers.out, a.buf
+	}
+	a.measure(first.Key, int(u.largest.Width), int(u.largest.Height))
+	if first.Key && !a.bad {
+		p = picture{key: true, width: uint16(u.shown.Width), height: uint16(u.shown.Height)}
+	}
+	return p, u.independent()
+}
+
+func (a *vp9Assembler) restart() {
+	if a.open {
+		a.spoil(DropIncomplete)
+		a.finish()
+	}
+	a.forget()
+	a.before, a.harmed, a.gap = vp9.Descriptor{}, allLayers, false
+}
+
+func (a *vp9Assembler) black() (data []byte, width, height uint16) {
+	a.refs.FollowBlack()
+	return vp9.AppendBlack(nil), vp9.BlackWidth, vp9.BlackHeight
+}
+
+func (a *vp9Assembler) repeat() []byte {
+	data, _ := a.refs.AppendRepeat(nil)
+	return data
+}
