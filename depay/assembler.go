@@ -40,7 +40,7 @@ func newAssembler(c Codec, emit func(picture), stats *TrackStats) assembler {
 	case VP8:
 		return &vp8Assembler{draft: d}
 	case VP9:
-		return &vp9Assembler{draft: d, harmed: allLayers}
+		return &vp9Assembler{draft: d, vp9Losses: vp9Losses{harmed: allLayers}}
 	case AV1:
 		return &av1Assembler{draft: d}
 	}

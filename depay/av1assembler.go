@@ -18,15 +18,15 @@ type av1Assembler struct {
 	refs     av1.References // after the picture passed on last
 }
 
+// maxUnitFrames bounds the frames of a temporal unit: one shown frame for each of four spatial layers, and hidden ones.
+const maxUnitFrames = 16
+
 // av1Unit is what is known of the open picture.
 type av1Unit struct {
-	refs   av1.References // after its frames
-	begins bool           // its first OBU is a sequence header
-	obus   int
-	frames int
-	key    bool
-	width  uint32 // pixels of the key frame
-	height uint32
+	begins  bool // its first OBU is a sequence header
+	obus    int
+	headers [maxUnitFrames]av1.Header
+	frames  int
 }
 
 func (a *av1Assembler) push(p packet) {
@@ -58,7 +58,7 @@ func (a *av1Assembler) place(p packet) {
 		}
 		a.waiting = a.waiting || a.torn
 		a.begin(p)
-		a.partial, a.unit = false, av1Unit{refs: a.refs}
+		a.partial, a.unit.begins, a.unit.obus, a.unit.frames = false, false, 0, 0
 	}
 	a.lost, a.torn = 0, false
 }
@@ -145,30 +145,19 @@ func (a *av1Assembler) read(o av1.OBU) {
 		a.known = err == nil
 		a.unit.begins = a.unit.begins || a.unit.obus == 0
 	case av1.FrameHeaderType, av1.FrameType:
-		if !a.known {
+		switch {
+		case !a.known:
 			a.spoil(DropAwaitingKey)
-			return
-		}
-		var h av1.Header
-		if h, err = a.sequence.ParseHeader(o); err == nil {
-			a.unit.follow(&a.sequence, h)
+		case a.unit.frames == maxUnitFrames:
+			a.spoil(DropMalformed)
+		default:
+			a.unit.headers[a.unit.frames], err = a.sequence.ParseHeader(o)
+			a.unit.frames++
 		}
 	}
 	if err != nil {
 		a.spoil(DropMalformed)
 	}
-}
-
-// follow takes a frame of the picture. Of spatial layers the highest is the picture, and its size not in its header.
-func (u *av1Unit) follow(sequence *av1.Sequence, h av1.Header) {
-	switch {
-	case u.frames == 0 && h.Key() && u.begins:
-		u.key, u.width, u.height = true, h.Width, h.Height
-	case h.Show && !h.ShowExisting:
-		u.width, u.height = sequence.Width, sequence.Height
-	}
-	u.frames++
-	u.refs.Follow(sequence, h)
 }
 
 // finish closes the open picture.
@@ -180,14 +169,38 @@ func (a *av1Assembler) finish() {
 		a.spoil(DropMalformed)
 	}
 	a.partial = false
-	u := &a.unit
-	a.measure(u.key, int(a.sequence.Width), int(a.sequence.Height))
-	var p picture
-	if u.key {
-		p = picture{key: true, width: uint16(u.width), height: uint16(u.height)}
-	}
+	p := a.unit.picture(&a.sequence)
+	a.measure(p.key, int(a.sequence.Width), int(a.sequence.Height))
 	if a.close(p, true) {
-		a.refs = u.refs
+		a.unit.follow(&a.refs, &a.sequence)
+	}
+}
+
+// picture tells whether the picture is a key frame and its size. Of spatial layers the highest is shown, which has it not in its
+// header.
+func (u *av1Unit) picture(sequence *av1.Sequence) picture {
+	h := u.headers[0]
+	switch {
+	case u.frames == 0 || !h.Key() || !u.begins:
+		return picture{}
+	case u.frames > 1:
+		return picture{key: true, width: uint16(sequence.Width), height: uint16(sequence.Height)}
+	}
+	return picture{key: true, width: uint16(h.Width), height: uint16(h.Height)}
+}
+
+// follow lets refs follow the frames. Of those that are shown only the last is seen: the others are lower spatial layers
+// (AV1 §7.18.1).
+func (u *av1Unit) follow(refs *av1.References, sequence *av1.Sequence) {
+	last := 0
+	for i, h := range u.headers[:u.frames] {
+		if h.Show {
+			last = i
+		}
+	}
+	for i, h := range u.headers[:u.frames] {
+		h.Show = h.Show && i == last
+		refs.Follow(sequence, h)
 	}
 }
 

@@ -115,3 +115,36 @@ func TestAV1OperatingPoint(t *testing.T) {
 		frame(6, 0, keyPayload...), frame(6, 0x08, keyPayload...), frame(6, 0x20, keyPayload...))})
 	a.requireCounts([]int{0}, nil, false)
 }
+
+// TestAV1RepeatOfLayers: the picture that is repeated is that of the highest spatial layer, also where that one is not kept and a
+// lower one is.
+func TestAV1RepeatOfLayers(t *testing.T) {
+	parts := obus(t, av1Picture(0, key, 60))
+	frame := func(refresh byte) []byte { // inter frame, shown
+		var head bitString
+		head.add(0, 1).add(1, 2).add(1, 1).add(0, 4).add(1, 7).add(7, 3).add(int(refresh), 8)
+		return append(append([]byte{0x30}, head.bytes...), filler(1, 30)...)
+	}
+	sequence, err := av1.ParseSequence(parts[1][1:])
+	require.NoError(t, err)
+	for _, refresh := range []byte{0x10, 0x20, 0} {
+		h, err := sequence.ParseHeader(av1.OBU{Payload: frame(refresh)[1:]})
+		require.NoError(t, err)
+		require.Equal(t, refresh, h.Refresh)
+		require.True(t, h.Show)
+	}
+	out := 0
+	a := newAssembler(AV1, func(picture) { out++ }, &TrackStats{})
+	send := func(timestamp uint32, elements ...[]byte) {
+		a.push(packet{timestamp: timestamp, marker: true, payload: elementsOf(0, elements...)})
+	}
+	send(0, parts[1], parts[2])
+	send(1, frame(0x10), frame(0x20))
+	kept := a.repeat()
+	send(2, frame(0x10), frame(0))
+	require.Equal(t, 3, out)
+	require.Equal(t, kept, a.repeat())
+	existing, err := sequence.ParseHeader(av1.OBU{Payload: kept[4:]})
+	require.NoError(t, err)
+	require.EqualValues(t, 5, existing.Existing)
+}

@@ -2,9 +2,6 @@ package depay
 
 import "github.com/sluice-live/sluice/depay/vp9"
 
-// allLayers is more than any temporal layer: none is harmed.
-const allLayers = 8
-
 // vp9Assembler makes pictures of VP9 (RFC 9628 §4). A picture that comes in several spatial layers is passed on as one
 // superframe that shows the highest of them, and all temporal layers are passed on.
 type vp9Assembler struct {
@@ -15,10 +12,7 @@ type vp9Assembler struct {
 
 	refs vp9.References // after the picture passed on last
 
-	// harmed is the lowest temporal layer that decodes from a picture that was dropped; gap is set from such a drop until a
-	// picture is passed on that needs no probabilities and vectors of those before it.
-	harmed uint8
-	gap    bool
+	vp9Losses
 }
 
 // vp9Layers are the frames of the open picture, one for each spatial layer.
@@ -62,7 +56,7 @@ func (a *vp9Assembler) place(desc vp9.Descriptor, p packet) {
 		torn := a.torn
 		a.follow(desc)
 		a.begin(p)
-		a.layers.count = 0
+		a.layers.count, a.lacks = 0, false
 		if !desc.Begin || torn && desc.SID > 0 {
 			a.spoil(DropIncomplete)
 		}
@@ -71,6 +65,7 @@ func (a *vp9Assembler) place(desc vp9.Descriptor, p packet) {
 	if desc.Begin {
 		a.endLayer()
 		a.begun = desc
+		a.lacks = a.lacks || !a.has(desc)
 	}
 	a.lost, a.torn = 0, false
 }
@@ -106,19 +101,14 @@ func (l *vp9Layers) start() int {
 
 // follow accounts for pictures of which nothing came, between the newest and the one that desc begins.
 func (a *vp9Assembler) follow(desc vp9.Descriptor) {
+	step := a.pictureStep(desc)
 	if a.torn {
-		step := a.pictureStep(desc)
 		if step > 1 {
 			a.stats.drop(DropMissing, uint64(min(step-1, a.lost)))
 		}
-		switch {
-		case step == 1:
-		case step > 1 && step < 128 && a.sameBase(desc):
-			a.harm(1)
-		default:
-			a.waiting = true
-		}
+		a.waiting = a.waiting || step != 1 && !a.missed(step, a.before, desc)
 	}
+	a.advance(step)
 	a.before = desc
 }
 
@@ -130,36 +120,16 @@ func (a *vp9Assembler) pictureStep(desc vp9.Descriptor) int {
 	return int((desc.PictureID - a.before.PictureID) & (1<<desc.PictureIDBits - 1))
 }
 
-// sameBase tells whether no picture of the lowest temporal layer is missing: TL0PICIDX counts them (RFC 9628 §4.2).
-func (a *vp9Assembler) sameBase(desc vp9.Descriptor) bool {
-	if desc.TL0PicIdx < 0 || a.before.TL0PicIdx < 0 {
-		return false
-	}
-	next := uint8(a.before.TL0PicIdx)
-	if desc.TID == 0 {
-		next++
-	}
-	return uint8(desc.TL0PicIdx) == next
-}
-
-// harm notes that a picture of a temporal layer was dropped. Those of lower layers do not decode from it (RFC 9628 §3.1).
-func (a *vp9Assembler) harm(layer uint8) { a.harmed, a.gap = min(a.harmed, layer), true }
-
 // finish closes the open picture.
 func (a *vp9Assembler) finish() {
 	a.endLayer()
 	refs := a.refs
 	p, independent := a.judge(&refs)
-	if !a.close(p, a.begun.TID == 0) {
-		if a.begun.TID > 0 {
-			a.harm(a.begun.TID)
-		}
-		return
-	}
-	a.refs = refs
-	a.gap = a.gap && !independent
-	if p.key || a.begun.SwitchingUp && a.begun.TID < a.harmed {
-		a.harmed = allLayers
+	if a.close(p, a.begun.TID == 0) {
+		a.refs = refs
+		a.passed(p.key, independent, a.begun)
+	} else {
+		a.dropped(a.begun)
 	}
 }
 
@@ -176,9 +146,9 @@ func (a *vp9Assembler) judge(refs *vp9.References) (p picture, independent bool)
 	}
 	first := u.headers[0]
 	a.measure(first.Key, 0, 0)
-	if a.begun.TID >= a.harmed && !first.Key || a.gap && !u.independent() {
+	if !first.Key && a.breaks(a.begun, u.independent()) {
 		a.spoil(DropAwaitingKey)
-		a.waiting = a.waiting || a.begun.TID < a.harmed
+		a.waiting = a.waiting || a.begun.TID == 0
 	}
 	if a.bad {
 		return p, false
@@ -204,7 +174,7 @@ func (a *vp9Assembler) restart() {
 		a.finish()
 	}
 	a.forget()
-	a.before, a.harmed, a.gap = vp9.Descriptor{}, allLayers, false
+	a.before, a.vp9Losses = vp9.Descriptor{}, vp9Losses{harmed: allLayers}
 }
 
 func (a *vp9Assembler) black() (data []byte, width, height uint16) {

@@ -208,6 +208,7 @@ type layered struct {
 	tid, sid byte
 	up       bool // U
 	tl0      byte
+	refs     []byte // P_DIFF: flexible mode
 	frame    []byte
 	ends     bool // marker
 }
@@ -216,6 +217,14 @@ func (l layered) packet(seq uint16) *rtp.Packet {
 	desc := []byte{0xac, 0x80 | byte(l.id>>8), byte(l.id), l.tid<<5 | l.sid<<1, l.tl0}
 	if l.up {
 		desc[3] |= 0x10
+	}
+	if l.refs != nil {
+		desc[0] |= 0x10 // F
+		desc = desc[:4]
+	}
+	for i, diff := range l.refs {
+		desc[0] |= 0x40 // P
+		desc = append(desc, diff<<1|byte(bit(i < len(l.refs)-1)))
 	}
 	return &rtp.Packet{
 		Header:  rtp.Header{SequenceNumber: seq, Timestamp: uint32(l.id) * 3000, Marker: l.ends},
@@ -269,6 +278,50 @@ func TestVP9TemporalLayers(t *testing.T) {
 				}
 				if seq++; has("/") {
 					seq++
+				}
+			}
+			a.requireCounts(c.out, c.dropped, c.wanted)
+		})
+	}
+}
+
+// TestVP9References: in flexible mode a picture says which it needs.
+func TestVP9References(t *testing.T) {
+	type picture struct {
+		tid  byte
+		refs []byte // P_DIFF
+		lost bool
+	}
+	key := picture{refs: []byte{}}
+	for _, c := range []struct {
+		name      string
+		pictures  []picture
+		resilient bool
+		out       []int
+		dropped   map[DropReason]uint64
+		wanted    bool
+	}{
+		{"not needed", []picture{key, {1, []byte{1}, true}, {0, []byte{2}, false}, {1, []byte{1}, false}}, true,
+			[]int{0, 2, 3}, map[DropReason]uint64{DropMissing: 1}, false},
+		{"not needed, not error resilient", []picture{key, {1, []byte{1}, true}, {0, []byte{2}, false}}, false,
+			[]int{0}, map[DropReason]uint64{DropMissing: 1, DropAwaitingKey: 1}, true},
+		{"needed by a higher layer", []picture{key, {1, []byte{1}, true}, {2, []byte{2, 1}, false}, {0, []byte{3}, false}, {1, []byte{1, 2}, false}}, true,
+			[]int{0, 3}, map[DropReason]uint64{DropMissing: 1, DropAwaitingKey: 2}, false},
+		{"needed by the lowest layer", []picture{key, {0, []byte{1}, true}, {0, []byte{1}, false}, {0, []byte{3}, false}}, true,
+			[]int{0}, map[DropReason]uint64{DropMissing: 1, DropAwaitingKey: 2}, true},
+		{"nothing told", []picture{key, {1, []byte{1}, true}, {0, []byte{}, false}}, true,
+			[]int{0}, map[DropReason]uint64{DropMissing: 1, DropAwaitingKey: 1}, true},
+		{"further away than is kept in mind", []picture{key, {1, []byte{1}, true}, {0, []byte{70}, false}}, true,
+			[]int{0}, map[DropReason]uint64{DropMissing: 1, DropAwaitingKey: 1}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var sent [][]byte
+			a := newCodecAssembly(t, VP9, func() [][]byte { return sent })
+			for n, p := range c.pictures {
+				l := layered{id: uint16(n), tid: p.tid, refs: p.refs, frame: vp9Frame(n, n == 0, c.resilient, 200), ends: true}
+				sent = append(sent, l.frame)
+				if !p.lost {
+					a.feed(l.packet(uint16(n)))
 				}
 			}
 			a.requireCounts(c.out, c.dropped, c.wanted)
