@@ -1,0 +1,209 @@
+package h264
+
+import "fmt"
+
+// SliceType is how the macroblocks of a slice may be predicted (Table 7-6, modulo 5).
+type SliceType uint8
+
+// The slice types.
+const (
+	P  SliceType = iota
+	B            // from pictures shown later, too: they are sent out of order
+	I            // from the slice itself
+	SP           // Extended profile, as SI
+	SI
+)
+
+const maxMarkings = 66 // operations in one slice header: no decoder has more pictures to mark
+
+// noLongTerm is the Slice.LongTerm of a picture that is not marked for long.
+const noLongTerm = -1
+
+// Slice is what a slice header says of its picture (§7.3.3).
+type Slice struct {
+	SPS *SPS // both of Sets, and not to be changed
+	PPS *PPS
+
+	IDR              bool
+	Reference        bool   // nal_ref_idc is not 0
+	Field            bool   // field_pic_flag: half of an interlaced picture
+	FirstMacroblock  uint32 // first_mb_in_slice: 0 begins a picture
+	Type             SliceType
+	FrameNum         uint32 // frame_num, below 2^FrameNumBits
+	IDRPicID         uint32
+	POCLsb           uint32   // pic_order_cnt_lsb; POCType 0 only
+	DeltaPOCBottom   int32    // delta_pic_order_cnt_bottom; POCType 0 only
+	DeltaPOC         [2]int32 // delta_pic_order_cnt; POCType 1 only
+	RedundantPicture uint32   // redundant_pic_cnt: not 0 in a slice that repeats another one
+
+	// How a reference picture is kept (§7.4.3.3). Not read in B slices.
+	LongTerm int  // its LongTermFrameIdx, -1 when it is marked for short-term reference
+	Reset    bool // memory_management_control_operation 5: what was before is forgotten, as with an IDR picture
+}
+
+// ParseSlice reads the header of a slice, a NAL unit without start code of which the end may be missing. The error wraps
+// ErrTruncated, ErrInvalid, ErrUnsupported (Extended profile) or ErrNoSet. It allocates nothing on success.
+func (s *Sets) ParseSlice(nal []byte) (Slice, error) {
+	r := newBitReader(nal)
+	sl := Slice{LongTerm: noLongTerm}
+	if len(nal) > 0 {
+		sl.IDR, sl.Reference = Type(nal[0]) == TypeIDR, Reference(nal[0])
+		r.wrong = !Type(nal[0]).IsSlice() || sl.IDR && !sl.Reference
+	}
+	sl.FirstMacroblock = r.upTo(maxMacroblocks*maxMacroblocks - 1)
+	sl.Type = SliceType(r.upTo(9) % 5)
+	id := r.ue()
+	if err := r.err(); err != nil {
+		return Slice{}, fmt.Errorf("read H.264 slice header: %w", err)
+	}
+	if sl.Type >= SP {
+		return Slice{}, errExtended
+	}
+	var err error
+	if sl.PPS, sl.SPS, err = s.find(id); err != nil {
+		return Slice{}, err
+	}
+	sl.read(&r)
+	if err := r.err(); err != nil {
+		return Slice{}, fmt.Errorf("read H.264 slice header: %w", err)
+	}
+	return sl, nil
+}
+
+var errExtended = fmt.Errorf("read H.264 slice header: SP or SI slice: %w", ErrUnsupported)
+
+// read reads what follows pic_parameter_set_id.
+func (s *Slice) read(r *bitReader) {
+	if s.SPS.SeparatePlanes {
+		r.u(2) // colour_plane_id
+	}
+	s.FrameNum = r.u(int(s.SPS.FrameNumBits))
+	if !s.SPS.Progressive {
+		s.Field = r.flag()
+		if s.Field {
+			r.flag() // bottom_field_flag
+		}
+	}
+	if s.IDR {
+		s.IDRPicID = r.upTo(1<<16 - 1)
+		r.wrong = r.wrong || s.FrameNum != 0
+	}
+	s.readPOC(r)
+	if s.PPS.RedundantPic {
+		s.RedundantPicture = r.upTo(127)
+	}
+	if s.Type == B {
+		return
+	}
+	if s.Type == P {
+		s.readReferences(r)
+	}
+	if s.Reference {
+		s.readMarking(r)
+	}
+}
+
+func (s *Slice) readPOC(r *bitReader) {
+	bottom := s.PPS.BottomPOC && !s.Field
+	switch {
+	case s.SPS.POCType == 0:
+		s.POCLsb = r.u(int(s.SPS.POCBits))
+		if bottom {
+			s.DeltaPOCBottom = r.se()
+		}
+	case s.SPS.POCType == 1 && !s.SPS.DeltaPOCZero:
+		s.DeltaPOC[0] = r.se()
+		if bottom {
+			s.DeltaPOC[1] = r.se()
+		}
+	}
+}
+
+// readReferences reads how the list of reference pictures is made, and their weights.
+func (s *Slice) readReferences(r *bitReader) {
+	indices := uint32(s.PPS.RefIndices)
+	if r.flag() { // num_ref_idx_active_override_flag
+		indices = r.upTo(31) + 1
+	}
+	if r.flag() { // ref_pic_list_modification_flag_l0
+		skipModification(r, indices)
+	}
+	if s.PPS.Weighted {
+		s.skipWeights(r, indices)
+	}
+}
+
+// skipModification reads ref_pic_list_modification (§7.3.3.1).
+func skipModification(r *bitReader, indices uint32) {
+	const end = 3
+	for range indices + 1 {
+		if r.upTo(end) == end || r.failed() { // modification_of_pic_nums_idc
+			return
+		}
+		r.ue() // abs_diff_pic_num_minus1 or long_term_pic_num
+	}
+	r.wrong = true
+}
+
+// skipWeights reads pred_weight_table (§7.3.3.2).
+func (s *Slice) skipWeights(r *bitReader, indices uint32) {
+	colours := s.SPS.ChromaFormat != 0 && !s.SPS.SeparatePlanes
+	r.upTo(7) // luma_log2_weight_denom
+	if colours {
+		r.upTo(7)
+	}
+	for range indices {
+		if r.flag() { // luma_weight_l0_flag
+			r.se()
+			r.se()
+		}
+		if colours && r.flag() { // chroma_weight_l0_flag
+			for range 4 {
+				r.se()
+			}
+		}
+	}
+}
+
+// readMarking reads dec_ref_pic_marking (§7.3.3.3).
+func (s *Slice) readMarking(r *bitReader) {
+	if s.IDR {
+		r.flag() // no_output_of_prior_pics_flag
+		if r.flag() {
+			s.LongTerm = 0 // long_term_reference_flag
+		}
+		return
+	}
+	if !r.flag() { // adaptive_ref_pic_marking_mode_flag
+		return
+	}
+	for range maxMarkings {
+		operation := r.upTo(6)
+		if operation == 0 || r.failed() {
+			return
+		}
+		s.mark(r, operation)
+	}
+	r.wrong = true
+}
+
+// mark reads the operands of a memory_management_control_operation. Only those that concern the picture itself matter.
+func (s *Slice) mark(r *bitReader, operation uint32) {
+	switch operation {
+	case 1, 2, 4: // difference_of_pic_nums_minus1, long_term_pic_num, max_long_term_frame_idx_plus1
+		r.ue()
+	case 3: // difference_of_pic_nums_minus1, long_term_frame_idx
+		r.ue()
+		r.ue()
+	case 5:
+		s.Reset = true
+	case 6:
+		s.LongTerm = int(r.upTo(16))
+	}
+}
+
+// SamePicture tells whether two slices belong to one picture (§7.4.1.2.4).
+func (s *Slice) SamePicture(o *Slice) bool {
+	return s.FrameNum == o.FrameNum && s.PPS == o.PPS && s.Field == o.Field && s.Reference == o.Reference && s.IDR == o.IDR &&
+		s.IDRPicID == o.IDRPicID && s.POCLsb == o.POCLsb && s.DeltaPOCBottom == o.DeltaPOCBottom && s.DeltaPOC == o.DeltaPOC
+}
