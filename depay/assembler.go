@@ -33,16 +33,18 @@ type assembler interface {
 	keys() *keyState
 }
 
-// newAssembler returns that of a codec of pictures, whose emit and stats it is given.
-func newAssembler(c Codec, emit func(picture), stats *TrackStats) assembler {
+// newAssembler returns that of the codec of pictures in the options, whose emit and stats it is given.
+func newAssembler(o Options, emit func(picture), stats *TrackStats) assembler {
 	d := draft{emit: emit, stats: stats, keyState: keyState{waiting: true}}
-	switch c {
+	switch o.Video {
 	case VP8:
 		return &vp8Assembler{draft: d}
 	case VP9:
 		return &vp9Assembler{draft: d, vp9Losses: vp9Losses{harmed: allLayers}}
 	case AV1:
 		return &av1Assembler{draft: d}
+	case H264:
+		return &h264Assembler{draft: d, sets: newH264Sets(o.H264ParameterSets)}
 	}
 	return nil
 }

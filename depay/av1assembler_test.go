@@ -134,7 +134,7 @@ func TestAV1RepeatOfLayers(t *testing.T) {
 		require.True(t, h.Show)
 	}
 	out := 0
-	a := newAssembler(AV1, func(picture) { out++ }, &TrackStats{})
+	a := newAssembler(Options{Video: AV1}, func(picture) { out++ }, &TrackStats{})
 	send := func(timestamp uint32, elements ...[]byte) {
 		a.push(packet{timestamp: timestamp, marker: true, payload: elementsOf(0, elements...)})
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/sluice-live/sluice/depay/h264"
 )
 
 // Defaults of Options.
@@ -24,9 +26,14 @@ const (
 
 // Options configures a Depacketizer.
 type Options struct {
-	// Video and Audio are the codecs of the declared tracks: VP8, VP9, AV1 or none; Opus or none. At least one is needed. Every
+	// Video and Audio are the codecs of the declared tracks: one of pictures or none, Opus or none. At least one is needed. Every
 	// declared track has output all the time, so only what was negotiated may be declared.
 	Video, Audio Codec
+
+	// H264ParameterSets are NAL units without start code, as sprop-parameter-sets of the session description has them in
+	// base64 (RFC 6184 §8.1). They hold for every source until it sends others, and are not to be changed afterwards. None:
+	// they come with the pictures.
+	H264ParameterSets [][]byte
 
 	// ReorderWindow is how long a packet waits for one before it that is missing, at most 2 s. It adds delay only where
 	// packets are lost. Zero: 100 ms, one NACK interval and round trip; with a longer one the repaired frames would come
@@ -59,9 +66,13 @@ func (o Options) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	check(o.Video == 0 || newAssembler(o.Video, nil, nil) != nil, "video codec %v is not taken", o.Video)
+	check(o.Video == 0 || newAssembler(o, nil, nil) != nil, "video codec %v is not taken", o.Video)
 	check(o.Audio == 0 || o.Audio == Opus, "audio codec %v: only opus is taken", o.Audio)
 	check(o.Video != 0 || o.Audio != 0, "no track is declared")
+	for i, nal := range o.H264ParameterSets {
+		_, err := new(h264.Sets).Add(nal)
+		check(err == nil, "H.264 parameter set %d: %w", i, err)
+	}
 	check(o.ReorderWindow >= 0 && o.ReorderWindow <= maxReorderWindow,
 		"reorder window %v: want 0 to %v", o.ReorderWindow, maxReorderWindow)
 	check(o.FrameInterval == 0 || o.FrameInterval >= minFrameInterval && o.FrameInterval <= maxFrameInterval,

@@ -8,18 +8,22 @@ type DropReason uint8
 // The reasons for which frames are dropped.
 const (
 	DropIncomplete  DropReason = iota // some of its packets were lost
-	DropMissing                       // all of its packets were lost; for VP8 known from a gap in PictureID only
+	DropMissing                       // all of its packets were lost; known from PictureID (VP8), or frame_num if it is a reference (H264)
 	DropAwaitingKey                   // it decodes from a frame that was dropped, or came before the first key frame
 	DropTooLarge                      // more bytes or pixels than a frame may have
 	DropMalformed                     // no decoder would take it
 	DropBeforeZero                    // sound from before the first picture
 	DropTooLate                       // sound whose time was filled with silence (Frame.Late), or taken by other sound, before it came
+	DropBFrames                       // H264 that is not sent in the order that it is shown in: the publisher is to turn B-frames off
+	DropInterlaced                    // H264 of fields: the publisher is to send progressive pictures
 	DropReasons                       // how many reasons there are
 )
 
 // String returns the reason as metrics label it.
 func (r DropReason) String() string {
-	names := [DropReasons]string{"incomplete", "missing", "awaiting_key", "too_large", "malformed", "before_zero", "too_late"}
+	names := [DropReasons]string{
+		"incomplete", "missing", "awaiting_key", "too_large", "malformed", "before_zero", "too_late", "b_frames", "interlaced",
+	}
 	if r < DropReasons {
 		return names[r]
 	}

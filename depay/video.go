@@ -18,7 +18,7 @@ func (v *videoTrack) init(d *Depacketizer) {
 	if v.codec == 0 {
 		return
 	}
-	v.assembler = newAssembler(v.codec, v.emitPicture, v.stats)
+	v.assembler = newAssembler(d.opts, v.emitPicture, v.stats)
 	v.deliver = v.assembler.push
 	v.interval = ticks(d.opts.FrameInterval, v.codec)
 }

@@ -24,7 +24,7 @@ type codecAssembly struct {
 
 func newCodecAssembly(t *testing.T, c Codec, sent func() [][]byte) *codecAssembly {
 	a := &codecAssembly{t: t, sent: sent}
-	a.assembler = newAssembler(c, func(p picture) {
+	a.assembler = newAssembler(Options{Video: c}, func(p picture) {
 		n := slices.IndexFunc(sent(), func(s []byte) bool { return bytes.Equal(s, p.data) })
 		require.GreaterOrEqual(t, n, 0, "% x is no picture that was sent", p.data)
 		require.Equal(t, p.key, p.width > 0 && p.height > 0)

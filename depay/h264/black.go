@@ -8,14 +8,17 @@ const (
 )
 
 // AppendBlack appends an access unit, in Annex B, that is a key frame of black pixels (Y 16, U and V 128) with its parameter
-// sets, Constrained Baseline, and returns it. Width and height are even, 2 to 16384.
+// sets, Constrained Baseline, and returns it, and the state that it leaves. Width and height are even, 2 to 16384.
 //
 // The first macroblock codes one coefficient; all others are predicted from their neighbours (Intra_16x16, DC), without
 // residue.
-func AppendBlack(dst []byte, width, height uint16) []byte {
+func AppendBlack(dst []byte, width, height uint16) ([]byte, State) {
 	columns, rows := macroblocks(width), macroblocks(height)
+	start := len(dst)
 	dst = appendBlackSPS(dst, width, height)
+	middle := len(dst)
 	dst = appendBlackPPS(dst)
+	state := stateAfterKey(dst[start+startCode:middle], dst[middle+startCode:])
 	w := newBitWriter(dst, maskRef|byte(TypeIDR))
 	w.ue(0)             // first_mb_in_slice
 	w.ue(uint32(I) + 5) // slice_type: the others are the same
@@ -28,7 +31,19 @@ func AppendBlack(dst []byte, width, height uint16) []byte {
 	for i := range columns * rows {
 		w.blackMacroblock(i == 0)
 	}
-	return w.trail()
+	return w.trail(), state
+}
+
+// stateAfterKey returns the state after a key frame that counts from zero and is not kept for long.
+func stateAfterKey(sps, pps []byte) State {
+	s, errS := ParseSPS(sps)
+	p, errP := ParsePPS(pps)
+	if errS != nil || errP != nil {
+		return State{}
+	}
+	var state State
+	state.Follow(&Slice{SPS: &s, PPS: &p, IDR: true, Reference: true, LongTerm: noLongTerm})
+	return state
 }
 
 // blackMacroblock writes mb_type I_16x16_2_0_0, and with a coefficient the one that takes luma from the predicted 128 down

@@ -13,7 +13,8 @@ func TestBlackIsBlack(t *testing.T) {
 	for _, size := range []string{"640x360", "16x16", "2x2", "322x178", "1280x720", "720x1280", "4096x2160"} {
 		t.Run(size, func(t *testing.T) {
 			width, height := dimensions(t, size)
-			frame := h264.AppendBlack([]byte{9}, width, height)[1:]
+			prefixed, _ := h264.AppendBlack([]byte{9}, width, height)
+			frame := prefixed[1:]
 			out := ffmpeg(t, container(t, [][]byte{frame}), "-xerror", "-err_detect", "explode", "-f", "ivf", "-i", "-",
 				"-f", "rawvideo", "-pix_fmt", "yuv420p", "-")
 			luma := int(width) * int(height)
@@ -32,7 +33,8 @@ func TestBlackHeader(t *testing.T) {
 		{2, 2, "avc1.42c00a"}, {176, 144, "avc1.42c00b"}, {640, 360, "avc1.42c01e"}, {1280, 720, "avc1.42c01f"},
 		{1920, 1080, "avc1.42c028"}, {16, 4096, "avc1.42c028"}, {16384, 16384, "avc1.42c03e"},
 	} {
-		nals := split(h264.AppendBlack(nil, c.width, c.height))
+		black, state := h264.AppendBlack(nil, c.width, c.height)
+		nals := split(black)
 		require.Len(t, nals, 3)
 		var sets h264.Sets
 		for _, nal := range nals[:2] {
@@ -40,27 +42,20 @@ func TestBlackHeader(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, changed)
 		}
-		s, err := sets.ParseSlice(nals[2])
+		s, err := sets.ParseSlice(nals[2][0], nals[2][1:])
 		require.NoError(t, err)
 		require.True(t, s.IDR && s.Reference && s.Type == h264.I && s.FirstMacroblock == 0)
 		require.Equal(t, c.codec, s.SPS.Codec())
 		require.Equal(t, [2]uint16{c.width, c.height}, [2]uint16{s.SPS.Width, s.SPS.Height})
+		var followed h264.State
+		followed.Follow(&s)
+		require.Equal(t, followed.AppendRepeat(nil), state.AppendRepeat(nil))
 	}
 }
 
 // The usual start: black and repeats of it until the camera's first key frame, which has another size.
 func TestBlackThenRepeatsThenCamera(t *testing.T) {
-	black := h264.AppendBlack(nil, 640, 360)
-	var sets h264.Sets
-	nals := split(black)
-	for _, nal := range nals[:2] {
-		_, err := sets.Add(nal)
-		require.NoError(t, err)
-	}
-	slice, err := sets.ParseSlice(nals[2])
-	require.NoError(t, err)
-	var state h264.State
-	state.Follow(&slice)
+	black, state := h264.AppendBlack(nil, 640, 360)
 	units := [][]byte{black}
 	for range 40 {
 		units = append(units, state.AppendRepeat(nil))
@@ -80,7 +75,7 @@ func BenchmarkAppendBlack(b *testing.B) {
 	b.ReportAllocs()
 	dst := make([]byte, 0, 4096)
 	for b.Loop() {
-		dst = h264.AppendBlack(dst[:0], 640, 360)
+		dst, _ = h264.AppendBlack(dst[:0], 640, 360)
 	}
 	b.ReportMetric(float64(len(dst)), "bytes")
 }

@@ -155,7 +155,7 @@ func RewriteSlice(sets *Sets, nal []byte, sps *SPS, pps *PPS, change func(*Slice
 	rbsp := bitReader{data: nal[1:]}
 	whole := bitsLeft(rbsp)
 	r := rbsp
-	s, err := sets.ParseSlice(nal)
+	s, err := sets.ParseSlice(nal[0], nal[1:])
 	if err != nil {
 		panic(err)
 	}

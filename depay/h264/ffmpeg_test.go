@@ -46,10 +46,8 @@ func (u unit) slice() []byte {
 
 // split cuts a byte stream at its start codes.
 func split(stream []byte) (nals [][]byte) {
-	for _, part := range bytes.Split(stream, []byte{0, 0, 1}) {
-		if part = bytes.TrimRight(part, "\x00"); len(part) > 0 {
-			nals = append(nals, part)
-		}
+	for nal, rest := h264.NextUnit(stream); len(nal) > 0; nal, rest = h264.NextUnit(rest) {
+		nals = append(nals, nal)
 	}
 	return nals
 }

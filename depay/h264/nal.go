@@ -1,6 +1,9 @@
 package h264
 
-import "errors"
+import (
+	"bytes"
+	"errors"
+)
 
 var (
 	// ErrTruncated tells that the bytes end inside what was to be read.
@@ -44,5 +47,24 @@ func Reference(header byte) bool { return header&maskRef != 0 }
 // IsSlice tells whether a NAL unit is a slice, which ParseSlice takes.
 func (t NALType) IsSlice() bool { return t == TypeSlice || t == TypeIDR }
 
+const startCode = 4 // bytes
+
 // AppendStartCode begins a NAL unit of a byte stream (Annex B).
 func AppendStartCode(dst []byte) []byte { return append(dst, 0, 0, 0, 1) }
+
+// NextUnit returns the first NAL unit of a byte stream (Annex B), without start code and trailing zeros, and the stream from
+// the next start code on. Both are empty when there is none.
+func NextUnit(stream []byte) (nal, rest []byte) {
+	begin := bytes.Index(stream, shortStartCode[:])
+	if begin < 0 {
+		return nil, nil
+	}
+	nal = stream[begin+len(shortStartCode):]
+	if end := bytes.Index(nal, shortStartCode[:]); end >= 0 {
+		nal, rest = nal[:end], nal[end:]
+	}
+	return bytes.TrimRight(nal, "\x00"), rest
+}
+
+// shortStartCode is start_code_prefix_one_3bytes. Nothing writes to it.
+var shortStartCode = [3]byte{2: 1}

@@ -98,3 +98,22 @@ func BenchmarkPayload(b *testing.B) {
 		})
 	}
 }
+
+func TestNextUnit(t *testing.T) {
+	cases := []struct {
+		name, stream, nal, rest string
+	}{
+		{"none", "\x67\x01", "", ""},
+		{"nothing", "", "", ""},
+		{"long start code", "\x00\x00\x00\x01\x67\x02", "\x67\x02", ""},
+		{"short start codes", "\x00\x00\x01\x67\x02\x00\x00\x01\x68", "\x67\x02", "\x00\x00\x01\x68"},
+		{"long ones and zeros", "\x00\x00\x00\x00\x01\x67\x02\x00\x00\x00\x01\x68", "\x67\x02", "\x00\x00\x01\x68"},
+		{"nothing between", "\x00\x00\x01\x00\x00\x01\x68", "", "\x00\x00\x01\x68"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			nal, rest := NextUnit([]byte(c.stream))
+			require.Equal(t, [2]string{c.nal, c.rest}, [2]string{string(nal), string(rest)})
+		})
+	}
+}

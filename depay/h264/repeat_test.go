@@ -24,7 +24,7 @@ func (d *decoder) take(t testing.TB, u unit) h264.Slice {
 			require.NoError(t, err)
 		}
 	}
-	s, err := d.sets.ParseSlice(u.slice())
+	s, err := d.sets.ParseSlice(u.slice()[0], u.slice()[1:])
 	require.NoError(t, err)
 	require.Zero(t, s.FirstMacroblock)
 	require.False(t, d.state.Reordered(&s))

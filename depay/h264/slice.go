@@ -41,15 +41,12 @@ type Slice struct {
 	Reset    bool // memory_management_control_operation 5: what was before is forgotten, as with an IDR picture
 }
 
-// ParseSlice reads the header of a slice, a NAL unit without start code of which the end may be missing. The error wraps
-// ErrTruncated, ErrInvalid, ErrUnsupported (Extended profile) or ErrNoSet. It allocates nothing on success.
-func (s *Sets) ParseSlice(nal []byte) (Slice, error) {
-	r := newBitReader(nal)
-	sl := Slice{LongTerm: noLongTerm}
-	if len(nal) > 0 {
-		sl.IDR, sl.Reference = Type(nal[0]) == TypeIDR, Reference(nal[0])
-		r.wrong = !Type(nal[0]).IsSlice() || sl.IDR && !sl.Reference
-	}
+// ParseSlice reads the header of a slice from the first byte of its NAL unit and what follows it, of which the end may be
+// missing. The error wraps ErrTruncated, ErrInvalid, ErrUnsupported (Extended profile) or ErrNoSet. It allocates nothing on
+// success.
+func (s *Sets) ParseSlice(header byte, body []byte) (Slice, error) {
+	sl := Slice{LongTerm: noLongTerm, IDR: Type(header) == TypeIDR, Reference: Reference(header)}
+	r := bitReader{data: body, wrong: !Type(header).IsSlice() || sl.IDR && !sl.Reference}
 	sl.FirstMacroblock = r.upTo(maxMacroblocks*maxMacroblocks - 1)
 	sl.Type = SliceType(r.upTo(9) % 5)
 	id := r.ue()

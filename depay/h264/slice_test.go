@@ -106,7 +106,6 @@ func TestParseSlice(t *testing.T) {
 			w.u(1, 0)
 		}), Slice{Reference: true, Type: I, FrameNum: 1, DeltaPOC: [2]int32{-7, 1}, LongTerm: -1}, nil},
 
-		{"nothing", nil, Slice{}, ErrTruncated},
 		{"header only", []byte{0x65}, Slice{}, ErrTruncated},
 		{"no slice", AppendSPS(nil, plainSPS), Slice{}, ErrInvalid},
 		{"data partition", []byte{0x42, 0xff, 0xff}, Slice{}, ErrInvalid},
@@ -136,7 +135,7 @@ func TestParseSlice(t *testing.T) {
 	sets := testSets(t)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := sets.ParseSlice(c.nal)
+			got, err := sets.ParseSlice(c.nal[0], c.nal[1:])
 			require.ErrorIs(t, err, c.err)
 			require.Equal(t, err == nil, got.SPS != nil && got.PPS != nil)
 			got.SPS, got.PPS = nil, nil
@@ -168,7 +167,10 @@ func FuzzParseSlice(f *testing.F) {
 	f.Add([]byte("\x01B00\x01")) // an order count half its range away
 	sets := testSets(f)
 	f.Fuzz(func(t *testing.T, nal []byte) {
-		s, err := sets.ParseSlice(nal)
+		if len(nal) == 0 {
+			return
+		}
+		s, err := sets.ParseSlice(nal[0], nal[1:])
 		if err != nil {
 			require.Equal(t, Slice{}, s)
 			return
@@ -184,7 +186,7 @@ func FuzzParseSlice(f *testing.F) {
 		if len(repeat) == 0 {
 			return
 		}
-		r, err := sets.ParseSlice(repeat[10:])
+		r, err := sets.ParseSlice(repeat[10], repeat[11:])
 		require.NoError(t, err)
 		require.False(t, r.Reference)
 		require.False(t, state.Reordered(&r))
@@ -197,7 +199,7 @@ func BenchmarkParseSlice(b *testing.B) {
 	nal := slice(0x41, 0, 5, 0, 255, func(w *bitWriter) { w.u(32, 0) })
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := sets.ParseSlice(nal); err != nil {
+		if _, err := sets.ParseSlice(nal[0], nal[1:]); err != nil {
 			b.Fatal(err)
 		}
 	}

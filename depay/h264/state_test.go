@@ -66,7 +66,7 @@ func TestStateOfRepeat(t *testing.T) {
 			state := play(&s, c.pictures...)
 			repeat := state.AppendRepeat([]byte{7})
 			require.Equal(t, []byte{7, 0, 0, 0, 1, 9, 0x30, 0, 0, 0, 1, 1}, repeat[:12])
-			got, err := sets.ParseSlice(repeat[11:])
+			got, err := sets.ParseSlice(repeat[11], repeat[12:])
 			require.NoError(t, err)
 			require.Equal(t, P, got.Type)
 			require.Equal(t, [2]uint32{c.frameNum, c.poc}, [2]uint32{got.FrameNum, got.POCLsb})
