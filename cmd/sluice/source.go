@@ -64,7 +64,7 @@ func (s *source) run() {
 		s.bytes.Add(-int64(len(f.Data)))
 		s.writer.take(f)
 	}
-	s.writer.close()
+	s.writer.finish()
 }
 
 // write adds a frame whose PTS counts from an instant; video and audio are the tracks of its encoding.

@@ -12,8 +12,11 @@ import (
 	"github.com/sluice-live/sluice/packager"
 )
 
-// sourceWriter keeps the frames of a broadcast as they were received, without fillers, in source-1.webm of its recording;
-// a new file begins when the tracks change. After an error it waits for the recording that follows on the failed one.
+// sourceWriter keeps the frames of a broadcast as they were received, without fillers, in source-1.webm of its recording, .mkv
+// for H.264; a new file begins when the tracks change. After an error it waits for the recording that follows on the failed one.
+//
+// A file of H.264 or AV1 can begin with a key frame only. Sound waits for it, and after pictureWait goes on in a file without
+// the picture, which ends when the picture comes.
 type sourceWriter struct {
 	current   func() *packager.Recording // nil while nothing is recorded
 	recording *packager.Recording        // of the file, or of the last one
@@ -22,8 +25,10 @@ type sourceWriter struct {
 	webm      *webm.Writer
 	video     depay.Codec
 	audio     depay.Codec
-	zero      time.Time // instant of time 0 in the file
-	failed    bool      // nothing more is written to recording
+	zero      time.Time     // instant of time 0 in the file
+	blind     bool          // the file goes on without its picture
+	waiting   []sourceFrame // sound that waits for a key frame
+	failed    bool          // nothing more is written to recording
 }
 
 func (s *sourceWriter) take(f sourceFrame) {
@@ -54,42 +59,93 @@ func (s *sourceWriter) write(f sourceFrame) error {
 	if f.hole {
 		s.recording.NoteHole()
 	}
-	if s.webm == nil || s.video != f.video || s.audio != f.audio {
+	if !s.fits(f) {
 		s.close()
-		if err := s.open(f); err != nil {
+		if !f.opens() {
+			return s.wait(f)
+		}
+		if err := s.open(f, webmVideo(f.video, f.Frame)); err != nil {
 			return err
 		}
 	}
+	return s.add(f)
+}
+
+// fits tells whether the frame is for the file that is open.
+func (s *sourceWriter) fits(f sourceFrame) bool {
+	if s.webm == nil || s.video != f.video || s.audio != f.audio {
+		return false
+	}
+	return !s.blind || !f.opens()
+}
+
+// opens tells whether a file with all tracks can begin with the frame.
+func (f sourceFrame) opens() bool {
+	if f.video != depay.H264 && f.video != depay.AV1 {
+		return true
+	}
+	return webm.Options{Video: webmVideo(f.video, f.Frame)}.Validate() == nil
+}
+
+// wait keeps sound until the picture comes, but not for long. A picture that needs another one is of no use.
+func (s *sourceWriter) wait(f sourceFrame) error {
+	if f.Codec == f.video {
+		return nil
+	}
+	s.waiting = append(s.waiting, f)
+	if first := s.waiting[0]; f.zero.Add(f.Time()).Sub(first.zero.Add(first.Time())) < pictureWait {
+		return nil
+	}
+	return s.open(f, nil)
+}
+
+func (s *sourceWriter) add(f sourceFrame) error {
 	track := webm.Audio
 	if f.Codec == f.video {
 		track = webm.Video
 	}
 	at := f.zero.Sub(s.zero) + f.Time()
-	if at < 0 {
+	if at < 0 || track == webm.Video && s.blind {
 		return nil // sound that is older than the picture that the file has begun with
 	}
 	return s.webm.WriteFrame(track, at, f.Key, f.Data)
 }
 
-// open begins the next file with the first frame of either track. Without a picture yet its size is a guess, which does no
-// harm: every key frame says its own. A file that begins in mid-encoding has its time 0 a little before its first frame,
-// since the other track may be older.
-func (s *sourceWriter) open(f sourceFrame) error {
+// open begins the next file with the first frame of either track, after what has waited. A file that begins in mid-encoding has
+// its time 0 a little before its first frame, since the other track may be older.
+func (s *sourceWriter) open(f sourceFrame, video *webm.VideoTrack) error {
 	var options webm.Options
 	if f.video != 0 {
-		options.Video = &webm.VideoTrack{Codec: webm.VP8, Width: max(f.Width, 16), Height: max(f.Height, 16)}
+		options.Video = video
 	}
 	if f.audio != 0 {
 		options.Audio = &webm.AudioTrack{Channels: 2}
 	}
-	file, err := s.recording.CreateSource("webm")
+	file, err := s.recording.CreateSource(options.Extension())
 	if err != nil {
 		return fmt.Errorf("create the source recording: %w", err)
 	}
-	s.file, s.video, s.audio = file, f.video, f.audio
-	s.zero = f.zero.Add(max(0, f.Time()-time.Second))
-	s.webm, err = webm.NewWriter(file, options)
-	return err
+	first := f
+	if len(s.waiting) > 0 {
+		first = s.waiting[0]
+	}
+	s.file, s.video, s.audio, s.blind = file, f.video, f.audio, f.video != 0 && video == nil
+	s.zero = first.zero.Add(max(0, first.Time()-time.Second))
+	if s.webm, err = webm.NewWriter(file, options); err != nil {
+		return err
+	}
+	return s.addWaiting()
+}
+
+func (s *sourceWriter) addWaiting() error {
+	waiting := s.waiting
+	s.waiting = nil
+	for _, f := range waiting {
+		if err := s.add(f); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *sourceWriter) flush() {
@@ -103,9 +159,19 @@ func (s *sourceWriter) flush() {
 
 // fail gives the file up. That the recording has ended is told by whoever has ended it.
 func (s *sourceWriter) fail(err error) {
-	s.failed = true
+	s.failed, s.waiting = true, nil
 	if !errors.Is(err, packager.ErrEnded) {
 		s.log.Error("source recording has stopped, the stream goes on", "error", err)
+	}
+	s.close()
+}
+
+// finish is the end: sound that still waits for its picture goes without.
+func (s *sourceWriter) finish() {
+	if n := len(s.waiting); n > 0 && s.webm == nil && !s.failed {
+		if err := s.open(s.waiting[n-1], nil); err != nil {
+			s.fail(err)
+		}
 	}
 	s.close()
 }

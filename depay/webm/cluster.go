@@ -42,7 +42,8 @@ func (c *cluster) ends(t Track, ms int64, key bool, size int) bool {
 		len(c.buf)+size > maxClusterSize
 }
 
-func (c *cluster) add(t Track, ms int64, key bool, data []byte) {
+// add adds a frame, which store appends.
+func (c *cluster) add(t Track, ms int64, key bool, data []byte, store func(b, frame []byte) []byte) {
 	if len(c.blocks) == 0 {
 		c.buf = append(c.buf[:0], make([]byte, clusterHeaderSize)...)
 		c.first, c.last = ms, ms
@@ -52,9 +53,9 @@ func (c *cluster) add(t Track, ms int64, key bool, data []byte) {
 		c.key, c.keyTime = true, ms
 	}
 	start := len(c.buf)
-	c.buf = appendSize4(append(c.buf, idSimpleBlock), blockHeaderSize-5+len(data))
-	c.buf = append(c.buf, 0x80|byte(t), 0, 0, flags(t, key))
-	c.buf = append(c.buf, data...)
+	c.buf = append(c.buf, idSimpleBlock, 0, 0, 0, 0, 0x80|byte(t), 0, 0, flags(t, key))
+	c.buf = store(c.buf, data)
+	appendSize4(c.buf[:start+1], len(c.buf)-start-5)
 	c.blocks = append(c.blocks, block{ms, start, len(c.buf)})
 }
 

@@ -24,7 +24,7 @@ type layout struct {
 // appendHeader appends everything before the first cluster, with placeholders for a SeekHead and the Duration.
 func appendHeader(b []byte, o Options) ([]byte, layout) {
 	var at layout
-	b = appendMaster(b, idEBML, appendEBMLHeader)
+	b = appendMaster(b, idEBML, func(b []byte) []byte { return appendEBMLHeader(b, o.DocType()) })
 	b = appendSize8(appendID(b, idSegment), unknownSize)
 	at.segment = int64(len(b))
 	at.seekHead = at.segment
@@ -40,12 +40,12 @@ func appendHeader(b []byte, o Options) ([]byte, layout) {
 	return b, at
 }
 
-func appendEBMLHeader(b []byte) []byte {
+func appendEBMLHeader(b []byte, docType string) []byte {
 	b = appendUint(b, idEBMLVersion, 1)
 	b = appendUint(b, idEBMLReadVersion, 1)
 	b = appendUint(b, idEBMLMaxIDLength, 4)
 	b = appendUint(b, idEBMLMaxSizeLength, 8)
-	b = appendBytes(b, idDocType, "webm")
+	b = appendBytes(b, idDocType, docType)
 	b = appendUint(b, idDocTypeVersion, 4)
 	return appendUint(b, idDocTypeReadVersion, 2)
 }
@@ -81,6 +81,9 @@ func appendTrack(b []byte, t Track, codec string) []byte {
 
 func appendVideo(b []byte, v VideoTrack) []byte {
 	b = appendTrack(b, Video, v.Codec)
+	if private, _ := v.codecPrivate(); private != nil { // Validate has seen the error
+		b = appendBytes(b, idCodecPrivate, private)
+	}
 	return appendMaster(b, idVideo, func(b []byte) []byte {
 		b = appendUint(b, idPixelWidth, uint64(v.Width))
 		return appendUint(b, idPixelHeight, uint64(v.Height))

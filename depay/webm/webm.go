@@ -1,9 +1,13 @@
 // Package webm writes a live WebM file (Matroska, RFC 9559, restricted as in the WebM container guidelines) of one video
 // and one audio track as they were received. Clusters last at most a second and reach the writer whole, so a process that
 // is killed leaves a file that plays up to its last second. Nothing needs seeking; when the writer can seek, Close adds
-// duration and cues.
+// duration and cues. WebM does not take H.264: with it the file is plain Matroska.
 //
-// It makes up no frames, knows nothing of what is inside them, starts no goroutine and does not close the writer given.
+// Frames are stored bit by bit, but for what Matroska's mapping of the codec asks: H.264 comes as an Annex B byte stream, and
+// its NAL units are stored, parameter sets too, each after its length instead of a start code; AV1 comes as a temporal unit in
+// the low-overhead format and is stored without the temporal delimiter, which tells nothing else than where the block begins.
+//
+// It makes up no frames, starts no goroutine and does not close the writer given.
 package webm
 
 import (
@@ -23,9 +27,10 @@ const (
 
 // Codec names of video tracks (RFC 9559 §27.8). Audio is always A_OPUS.
 const (
-	VP8 = "V_VP8"
-	VP9 = "V_VP9"
-	AV1 = "V_AV1"
+	VP8  = "V_VP8"
+	VP9  = "V_VP9"
+	AV1  = "V_AV1"
+	H264 = "V_MPEG4/ISO/AVC"
 )
 
 // Bounds of what is buffered.
@@ -48,6 +53,20 @@ var (
 type VideoTrack struct {
 	Codec         string // such as VP8
 	Width, Height uint16 // pixels of the first key frame; later ones may differ
+	// KeyFrame is the first key frame, with its SPS and PPS or sequence header: what decoders of H264 and AV1 are set up with is
+	// made of it. It is not written: that is for WriteFrame. Other codecs need none.
+	KeyFrame []byte
+}
+
+// codecPrivate returns what a decoder is set up with; nil: nothing.
+func (v VideoTrack) codecPrivate() ([]byte, error) {
+	switch v.Codec {
+	case H264:
+		return avcC(v.KeyFrame)
+	case AV1:
+		return av1C(v.KeyFrame)
+	}
+	return nil, nil
 }
 
 // AudioTrack describes the sound, which is Opus.
@@ -68,11 +87,16 @@ func (o Options) Validate() error {
 	if o.Video == nil && o.Audio == nil {
 		faults = append(faults, errors.New("webm: no track"))
 	}
-	if v := o.Video; v != nil && v.Codec != VP8 && v.Codec != VP9 && v.Codec != AV1 {
+	if v := o.Video; v != nil && v.Codec != VP8 && v.Codec != VP9 && v.Codec != AV1 && v.Codec != H264 {
 		faults = append(faults, fmt.Errorf("webm: video codec %q", v.Codec))
 	}
 	if v := o.Video; v != nil && (v.Width == 0 || v.Height == 0) {
 		faults = append(faults, fmt.Errorf("webm: video of %dx%d pixels", v.Width, v.Height))
+	}
+	if v := o.Video; v != nil {
+		if _, err := v.codecPrivate(); err != nil {
+			faults = append(faults, fmt.Errorf("webm: %w", err))
+		}
 	}
 	if a := o.Audio; a != nil && (a.Channels < 1 || a.Channels > 2) {
 		faults = append(faults, fmt.Errorf("webm: %d audio channels", a.Channels))
@@ -83,3 +107,33 @@ func (o Options) Validate() error {
 func (o Options) has(t Track) bool {
 	return t == Video && o.Video != nil || t == Audio && o.Audio != nil
 }
+
+// DocType returns the kind of file, "webm" or "matroska" (RFC 8794 §11.2.6).
+func (o Options) DocType() string {
+	if o.Video != nil && o.Video.Codec == H264 {
+		return "matroska"
+	}
+	return "webm"
+}
+
+// Extension returns the ending of the file's name, "webm" or "mkv".
+func (o Options) Extension() string {
+	if o.DocType() == "matroska" {
+		return "mkv"
+	}
+	return "webm"
+}
+
+// storage returns what appends a frame of the video as it is stored.
+func (o Options) storage() func(b, frame []byte) []byte {
+	switch {
+	case o.Video == nil:
+	case o.Video.Codec == H264:
+		return appendH264
+	case o.Video.Codec == AV1:
+		return appendAV1
+	}
+	return appendAsIs
+}
+
+func appendAsIs(b, frame []byte) []byte { return append(b, frame...) }

@@ -10,6 +10,7 @@ import (
 type Writer struct {
 	w       io.Writer
 	options Options
+	store   func(b, frame []byte) []byte // of the video
 	at      layout
 	written int64 // bytes
 	cluster cluster
@@ -24,7 +25,7 @@ func NewWriter(w io.Writer, o Options) (*Writer, error) {
 		return nil, err
 	}
 	header, at := appendHeader(nil, o)
-	f := &Writer{w: w, options: o, at: at}
+	f := &Writer{w: w, options: o, store: o.storage(), at: at}
 	return f, f.write(header)
 }
 
@@ -49,7 +50,11 @@ func (f *Writer) WriteFrame(t Track, pts time.Duration, key bool, data []byte) e
 			return err
 		}
 	}
-	f.cluster.add(t, ms, key, data)
+	store := appendAsIs
+	if t == Video {
+		store = f.store
+	}
+	f.cluster.add(t, ms, key, data, store)
 	return nil
 }
 
