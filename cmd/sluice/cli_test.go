@@ -41,8 +41,10 @@ func TestMainWrongUsage(t *testing.T) {
 		"play faults":        {args: []string{"play", "ftp://x", "--duration=-1s", "--timeout=0"}, want: []string{"ftp://x", "--duration", "--timeout"}},
 		"publish nothing":    {args: []string{"publish"}, want: []string{"needs a SOURCE and a URL"}},
 		"publish faults": {
-			args: []string{"publish", "test", "ftp://x", "--codec=h264", "--size=3x3", "--fps=0", "--bitrate=1", "--no-audio", "--no-video", "--loop", "--timeout=0"},
-			want: []string{"ftp://x", "--codec: \"h264\" cannot be sent, vp8 can", "--size", "--fps", "--bitrate", "--timeout", "nothing to send", "--loop"}},
+			args: []string{"publish", "test", "ftp://x", "--codec=vp8,h265", "--size=3x3", "--fps=0", "--bitrate=1", "--no-audio", "--no-video", "--loop", "--timeout=0"},
+			want: []string{"ftp://x", "--codec: \"h265\" cannot be sent, these can: vp8, h264, vp9, av1", "--size", "--fps", "--bitrate", "--timeout", "nothing to send", "--loop"}},
+		"publish, codec twice":  {args: []string{"publish", "--codec=vp8,VP8", "test", "http://x"}, want: []string{"flag --codec: VP8 is there twice"}},
+		"play, odd ending":      {args: []string{"play", "-o", "x.mp4", "http://x"}, want: []string{`"x.mp4" must end in .webm, or in .mkv for H.264`}},
 		"publish, bad duration": {args: []string{"publish", "--duration=x", "test", "http://x"}, want: []string{"--duration"}},
 	} {
 		t.Run(name, func(t *testing.T) {

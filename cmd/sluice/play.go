@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"time"
 )
 
@@ -12,19 +13,20 @@ import (
 type playOptions struct {
 	URL      string        // the WHEP endpoint
 	Token    string        // for Authorization: Bearer
-	Output   string        // WebM file; empty: none
+	Output   string        // WebM or Matroska file; empty: none
 	Duration time.Duration // 0: to the end of the stream
 	Timeout  time.Duration // for getting connected, with retries
 }
 
 const playHelp = `Usage: sluice play [flags] URL
 
-Plays a stream over WHEP without showing it: prints pictures and kbit per second, packets lost, and
-once how long the first key frame took; with -o it also records what comes, VP8 and Opus as they
-are. URL is the WHEP endpoint. Ends with the stream, or with Ctrl-C.
+Plays a stream over WHEP without showing it, be its video VP8, VP9, AV1 or H.264: prints the codec,
+pictures and kbit per second, packets lost, and how long the first key frame took; with -o it also
+records what comes, as it is. URL is the WHEP endpoint. Ends with the stream, or with Ctrl-C.
 
       --duration d      stop after this long (default: at the end of the stream)
-  -o, --output file     WebM file to record to; one that exists is overwritten
+  -o, --output file     file to record to: .webm, or .mkv for H.264, which WebM does not take;
+                        one that exists is overwritten
       --timeout d       how long to try to get connected, also while nobody publishes the stream
                         or the server is busy (default 15s)
       --token key       key of the stream, where one is needed
@@ -71,6 +73,8 @@ func (o playOptions) Validate() error {
 	u, err := url.Parse(o.URL)
 	web := err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 	want(o.URL == "" || web, "URL %q: must begin with http:// or https://", o.URL)
+	ending := filepath.Ext(o.Output)
+	want(o.Output == "" || ending == ".webm" || ending == ".mkv", "flag --output: %q must end in .webm, or in .mkv for H.264", o.Output)
 	want(o.Duration >= 0, "flag --duration: must not be negative")
 	want(o.Timeout > 0, "flag --timeout: must be more than 0")
 	return errors.Join(faults...)

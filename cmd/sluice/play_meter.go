@@ -16,9 +16,12 @@ import (
 type playMeter struct {
 	mu        sync.Mutex
 	began     time.Time
-	depay     *depay.Depacketizer
-	recording *playRecording // nil: none
-	err       error          // of the recording
+	video     depay.Codec
+	depay     *depay.Depacketizer // nil before begin
+	recording *playRecording      // nil: none
+	err       error               // of the recording
+
+	requestKeyFrame func()
 
 	frames, sound, bytes int64
 	firstKey             time.Duration // since began; 0: none has come
@@ -32,12 +35,23 @@ type playCounts struct {
 	packets, lost        uint64
 }
 
-func newPlayMeter(recording *playRecording, requestKeyFrame func()) (*playMeter, error) {
-	m := &playMeter{began: time.Now(), recording: recording}
+func newPlayMeter(recording *playRecording, requestKeyFrame func()) *playMeter {
+	m := &playMeter{began: time.Now(), recording: recording, requestKeyFrame: requestKeyFrame}
 	m.before.at = m.began
+	return m
+}
+
+// begin implements playSink.
+func (m *playMeter) begin(video depay.Codec) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.recording.begin(video); err != nil {
+		return err
+	}
 	var err error
-	m.depay, err = depay.New(depay.Options{Video: depay.VP8, Audio: depay.Opus, Emit: m.emit, RequestKeyFrame: requestKeyFrame})
-	return m, err
+	m.video = video
+	m.depay, err = depay.New(depay.Options{Video: video, Audio: depay.Opus, Emit: m.emit, RequestKeyFrame: m.requestKeyFrame})
+	return err
 }
 
 // packet implements playSink.
@@ -80,7 +94,7 @@ func (m *playMeter) line(now time.Time) (string, error) {
 	total, before := m.total(now), m.before
 	m.before = total
 	seconds := max(now.Sub(before.at).Seconds(), 0.001)
-	s := fmt.Sprintf("%.0f fps  %.0f kbit/s  sound %.0f packets/s  lost %d", float64(total.frames-before.frames)/seconds,
+	s := fmt.Sprintf("%v %.0f fps  %.0f kbit/s  sound %.0f packets/s  lost %d", m.video, float64(total.frames-before.frames)/seconds,
 		float64(total.bytes-before.bytes)*8/1000/seconds, float64(total.sound-before.sound)/seconds, total.lost-min(before.lost, total.lost))
 	if m.firstKey > 0 {
 		s += fmt.Sprintf("  first key frame after %.2fs", m.firstKey.Seconds())
@@ -89,6 +103,9 @@ func (m *playMeter) line(now time.Time) (string, error) {
 }
 
 func (m *playMeter) total(now time.Time) playCounts {
+	if m.depay == nil {
+		return playCounts{at: now}
+	}
 	stats := m.depay.Stats()
 	return playCounts{
 		at: now, frames: m.frames, sound: m.sound, bytes: m.bytes,
@@ -101,7 +118,9 @@ func (m *playMeter) finish() (playCounts, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	m.depay.Detach(now)
+	if m.depay != nil {
+		m.depay.Detach(now)
+	}
 	if err := m.recording.Close(); m.err == nil {
 		m.err = err
 	}

@@ -19,6 +19,7 @@ var errStreamEnded = errors.New("the stream has ended")
 // playPeer is the WebRTC side of a player. Retransmission is pion's.
 type playPeer struct {
 	pc        *webrtc.PeerConnection
+	sink      playSink
 	connected chan struct{} // closed when media can come
 	ended     chan error    // receives once, when the connection is gone
 
@@ -28,15 +29,17 @@ type playPeer struct {
 	video   webrtc.SSRC // 0 before the first picture
 }
 
-// playSink takes what comes; its methods are called from several goroutines.
+// playSink takes what comes; its methods are called from several goroutines. begin is the first: it tells the codec of the
+// video, 0 when there is none.
 type playSink interface {
+	begin(video depay.Codec) error
 	packet(kind depay.Kind, p *rtp.Packet)
 	report(kind depay.Kind, r *rtcp.SenderReport)
 }
 
 // newPlayPeer makes the connection; Close ends it.
 func newPlayPeer(sink playSink) (*playPeer, error) {
-	api, err := publishAPI()
+	api, err := publishAPI(videoCodecs())
 	if err != nil {
 		return nil, err
 	}
@@ -44,9 +47,9 @@ func newPlayPeer(sink playSink) (*playPeer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &playPeer{pc: pc, connected: make(chan struct{}), ended: make(chan error, 1)}
+	p := &playPeer{pc: pc, sink: sink, connected: make(chan struct{}), ended: make(chan error, 1)}
 	pc.OnConnectionStateChange(p.stateChanged())
-	pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) { p.read(track, receiver, sink) })
+	pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) { p.read(track, receiver) })
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
 		_, err := pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 		if err != nil {
@@ -75,6 +78,10 @@ func (p *playPeer) Offer(ctx context.Context) (string, error) { return gatherOff
 
 // Connect takes the answer and waits until media can come.
 func (p *playPeer) Connect(ctx context.Context, answer string) error {
+	video, _ := answeredVideo(answer, videoCodecs())
+	if err := p.sink.begin(video.frames); err != nil {
+		return err
+	}
 	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
 		return fmt.Errorf("take the answer: %w", err)
 	}
@@ -89,7 +96,7 @@ func (p *playPeer) Connect(ctx context.Context, answer string) error {
 }
 
 // read hands over one track until the connection is closed.
-func (p *playPeer) read(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, sink playSink) {
+func (p *playPeer) read(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -105,7 +112,7 @@ func (p *playPeer) read(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver,
 			if err != nil {
 				return
 			}
-			sink.packet(kind, packet)
+			p.sink.packet(kind, packet)
 		}
 	})
 	p.reading.Go(func() {
@@ -116,7 +123,7 @@ func (p *playPeer) read(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver,
 			}
 			for _, packet := range packets {
 				if r, ok := packet.(*rtcp.SenderReport); ok && r.SSRC == uint32(track.SSRC()) {
-					sink.report(kind, r)
+					p.sink.report(kind, r)
 				}
 			}
 		}

@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
@@ -13,25 +15,42 @@ import (
 // pictureWait is how long a recording waits for a picture before it goes on with sound alone.
 const pictureWait = 2 * time.Second
 
-// playRecording is a WebM file of the frames as they come. It begins with the first key frame.
+// playRecording is a file of the frames as they come, WebM or for H.264 Matroska. It begins with the first key frame.
 type playRecording struct {
 	file  *os.File
+	fresh bool         // there was no such file before
 	webm  *webm.Writer // nil before the first frame
+	codec depay.Codec  // of the video that is to come
 	video bool
 	heard time.Time     // when the first sound came
 	zero  time.Duration // time of the first frame
 }
 
-// newPlayRecording creates the file; without a name there is none.
+// newPlayRecording opens the file; without a name there is none. What it holds stays there until there is something to record.
 func newPlayRecording(name string) (*playRecording, error) {
 	if name == "" {
 		return nil, nil
 	}
-	file, err := os.Create(name)
+	_, err := os.Stat(name)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("create the recording: %w", err)
 	}
-	return &playRecording{file: file}, nil
+	return &playRecording{file: file, fresh: fresh}, nil
+}
+
+// begin refuses a codec that a file with this name's ending does not hold.
+func (r *playRecording) begin(video depay.Codec) error {
+	if r == nil {
+		return nil
+	}
+	r.codec = video
+	ending := "." + webm.Options{Video: &webm.VideoTrack{Codec: webmCodec(video)}}.Extension()
+	if filepath.Ext(r.file.Name()) == ending {
+		return nil
+	}
+	return fmt.Errorf("the stream's video is %v, which is recorded to a file whose name ends in %s, not to %s", video, ending, r.file.Name())
 }
 
 func (r *playRecording) write(f depay.Frame) error {
@@ -44,7 +63,7 @@ func (r *playRecording) write(f depay.Frame) error {
 		}
 	}
 	track := webm.Audio
-	if f.Codec == depay.VP8 {
+	if f.Codec == r.codec {
 		track = webm.Video
 	}
 	at := f.Time() - r.zero
@@ -56,7 +75,7 @@ func (r *playRecording) write(f depay.Frame) error {
 
 // begins tells whether the file can begin with this frame.
 func (r *playRecording) begins(f depay.Frame) bool {
-	if f.Codec == depay.VP8 {
+	if f.Codec == r.codec {
 		return f.Key
 	}
 	if r.heard.IsZero() {
@@ -67,23 +86,29 @@ func (r *playRecording) begins(f depay.Frame) bool {
 
 func (r *playRecording) open(f depay.Frame) error {
 	options := webm.Options{Audio: &webm.AudioTrack{Channels: 2}}
-	if r.video = f.Codec == depay.VP8; r.video {
-		options.Video = &webm.VideoTrack{Codec: webm.VP8, Width: f.Width, Height: f.Height}
+	if r.video = f.Codec == r.codec; r.video {
+		options.Video = webmVideo(r.codec, f)
 	}
-	var err error
+	err := r.file.Truncate(0)
+	if err != nil {
+		return fmt.Errorf("begin the recording: %w", err)
+	}
 	r.zero = f.Time()
 	r.webm, err = webm.NewWriter(r.file, options)
 	return err
 }
 
-// Close finishes the file.
+// Close finishes the file. One that was created for nothing is removed.
 func (r *playRecording) Close() error {
 	if r == nil {
 		return nil
 	}
 	var err error
-	if r.webm != nil {
+	switch {
+	case r.webm != nil:
 		err = r.webm.Close()
+	case r.fresh:
+		err = os.Remove(r.file.Name())
 	}
 	return errors.Join(err, r.file.Close())
 }

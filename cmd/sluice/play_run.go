@@ -24,11 +24,8 @@ func (p *player) Run(ctx context.Context) error {
 		return err
 	}
 	var peer *playPeer
-	meter, err := newPlayMeter(recording, func() { peer.requestKeyFrame() })
-	if err == nil {
-		peer, err = newPlayPeer(meter)
-	}
-	if err != nil {
+	meter := newPlayMeter(recording, func() { peer.requestKeyFrame() })
+	if peer, err = newPlayPeer(meter); err != nil {
 		return errors.Join(err, recording.Close())
 	}
 	whep := &whipClient{endpoint: p.options.URL, token: p.options.Token}
@@ -49,7 +46,7 @@ func (p *player) Run(ctx context.Context) error {
 		err = nil
 	}
 	if played {
-		p.reporter.state("ended: %d pictures, %d sound packets, %d of %d packets lost", total.frames, total.sound, total.lost, total.packets+total.lost)
+		p.reporter.state("ended: %d pictures (%v), %d sound packets, %d of %d packets lost", total.frames, meter.video, total.sound, total.lost, total.packets+total.lost)
 	}
 	if err == nil && played && total.frames+total.sound == 0 && ctx.Err() == nil {
 		err = errNothingCame

@@ -14,7 +14,7 @@ type publishOptions struct {
 	Source   string        // a media file, or testSource
 	URL      string        // the WHIP endpoint
 	Token    string        // for Authorization: Bearer
-	Codec    string        // of the video
+	Codecs   []videoCodec  // of the video, the preferred one first
 	Loop     bool          // begin again at the file's end
 	Duration time.Duration // 0: to the end of the source
 	Size     string        // WIDTHxHEIGHT; empty: the file's, or 640x480
@@ -28,6 +28,7 @@ type publishOptions struct {
 // testSource as SOURCE is a made picture and tone instead of a file.
 const testSource = "test"
 
+// publishCodec is the default of --codec.
 const publishCodec = "vp8"
 
 func publishHelp() string {
@@ -35,10 +36,13 @@ func publishHelp() string {
 
 Publishes over WHIP (RFC 9725). SOURCE is a media file, anything that ffmpeg reads, or test: a
 moving picture with the wall clock and the frame's number burnt in, which flashes and beeps every
-two seconds. URL is the WHIP endpoint. Needs ffmpeg and ffprobe with libvpx and libopus.
+two seconds. URL is the WHIP endpoint. Needs ffmpeg and ffprobe with libopus and the video encoder:
+libvpx for VP8, libx264 for H.264, libvpx-vp9 for VP9, libaom-av1 for AV1. Whatever SOURCE holds is
+encoded anew.
 
       --bitrate rate    video bit rate (default 1500k)
-      --codec name      video codec: vp8 (default vp8)
+      --codec list      video codecs to offer, the preferred one first, separated by commas: vp8,
+                        h264, vp9, av1 (default vp8). What the server chooses is encoded and sent
       --duration d      stop after this long (default: at the end of the source)
       --fps n           frames per second (default 30)
       --loop            begin again at the end of the file
@@ -53,6 +57,7 @@ Examples:
   sluice publish test http://127.0.0.1:8080/whip/demo
   sluice publish --loop --token front-door-key film.mp4 https://live.example.org/whip/film
   sluice publish --size 1280x720 --bitrate 2500k --duration 1m test http://127.0.0.1:8080/whip/demo
+  sluice publish --codec h264,vp8 test http://127.0.0.1:8080/whip/demo
 ` + exitHelp
 }
 
@@ -90,7 +95,7 @@ func parsePublish(args []string) (publishOptions, error) {
 	o := publishOptions{FPS: 30, Bitrate: 1_500_000, Timeout: 15 * time.Second}
 	set := newFlagSet("publish")
 	set.StringVar(&o.Token, "token", "", "")
-	set.StringVar(&o.Codec, "codec", publishCodec, "")
+	codecs := set.String("codec", publishCodec, "")
 	set.BoolVar(&o.Loop, "loop", false, "")
 	set.Var(durationFlag{&o.Duration}, "duration", "")
 	set.StringVar(&o.Size, "size", "", "")
@@ -103,7 +108,11 @@ func parsePublish(args []string) (publishOptions, error) {
 		return o, err
 	}
 	o.Source, o.URL = set.Arg(0), set.Arg(1)
-	return o, o.Validate()
+	var fault error
+	if o.Codecs, fault = parseCodecs(*codecs); fault != nil {
+		fault = fmt.Errorf("flag --codec: %w", fault)
+	}
+	return o, errors.Join(fault, o.Validate())
 }
 
 // Validate reports everything that is wrong, joined.
@@ -118,7 +127,6 @@ func (o publishOptions) Validate() error {
 	u, err := url.Parse(o.URL)
 	web := err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 	want(o.URL == "" || web, "URL %q: must begin with http:// or https://", o.URL)
-	want(o.Codec == publishCodec, "flag --codec: %q cannot be sent, vp8 can", o.Codec)
 	want(o.Size == "" || isPictureSize(o.Size), "flag --size: %q is not a size such as 1280x720, with sides between %d and %d", o.Size, minSide, maxSide)
 	want(1 <= o.FPS && o.FPS <= maxFPS, "flag --fps: must be between 1 and %d", maxFPS)
 	want(minBitrate <= o.Bitrate && o.Bitrate <= maxBitrate, "flag --bitrate: must be between %s and %s", formatRate(minBitrate), formatRate(maxBitrate))

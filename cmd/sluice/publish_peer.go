@@ -20,10 +20,20 @@ const (
 	audioClock = 48000
 )
 
+// Dynamic payload types (RFC 3551 §3). Video has every number from its first on, seven formats and their retransmissions.
+const (
+	firstVideoPayload = 96
+	opusPayload       = 111
+)
+
+const videoTrackID = "video"
+
 // sendPeer is the WebRTC side of a publisher: a connection with the tracks
 // that are sent. Retransmission and transport feedback are pion's.
 type sendPeer struct {
 	pc           *webrtc.PeerConnection
+	offered      []videoCodec
+	codec        videoCodec        // of the video; the one that the answer has chosen after Connect
 	video, audio *webrtc.RTPSender // nil when not sent
 	lost         chan struct{}     // closed when the connection is gone
 	connected    chan struct{}     // closed when media can be sent
@@ -31,7 +41,7 @@ type sendPeer struct {
 
 // newSendPeer makes the connection; Close ends it.
 func newSendPeer(o publishOptions) (*sendPeer, error) {
-	api, err := publishAPI()
+	api, err := publishAPI(sent(o.Codecs))
 	if err != nil {
 		return nil, err
 	}
@@ -39,13 +49,13 @@ func newSendPeer(o publishOptions) (*sendPeer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &sendPeer{pc: pc, lost: make(chan struct{}), connected: make(chan struct{})}
+	p := &sendPeer{pc: pc, offered: o.Codecs, codec: o.Codecs[0], lost: make(chan struct{}), connected: make(chan struct{})}
 	pc.OnConnectionStateChange(p.stateChanged())
 	if !o.NoAudio {
 		p.audio, err = p.add(webrtc.MimeTypeOpus, "audio")
 	}
 	if !o.NoVideo && err == nil {
-		p.video, err = p.add(webrtc.MimeTypeVP8, "video")
+		p.video, err = p.add(p.codec.mimeType, videoTrackID)
 	}
 	if err != nil {
 		return nil, errors.Join(err, pc.Close())
@@ -73,19 +83,49 @@ func (p *sendPeer) stateChanged() func(webrtc.PeerConnectionState) {
 	}
 }
 
-// publishAPI offers VP8 and Opus, and loopback addresses too: the server may
-// be on this machine.
-func publishAPI() (*webrtc.API, error) {
-	media := &webrtc.MediaEngine{}
+// sent leaves each codec the one format that is sent.
+func sent(offered []videoCodec) []videoCodec {
+	offered = slices.Clone(offered)
+	for i := range offered {
+		offered[i].formats = offered[i].formats[:1]
+	}
+	return offered
+}
+
+// registerVideo offers codecs in that order, each format with its retransmissions (RFC 4588).
+func registerVideo(media *webrtc.MediaEngine, offered []videoCodec) error {
 	feedback := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}}
-	vp8 := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: videoClock, RTCPFeedback: feedback}
-	rtx := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: videoClock, SDPFmtpLine: "apt=96"}
+	payloadType := webrtc.PayloadType(firstVideoPayload)
+	register := func(mimeType, format string, feedback []webrtc.RTCPFeedback) error {
+		capability := webrtc.RTPCodecCapability{MimeType: mimeType, ClockRate: videoClock, SDPFmtpLine: format, RTCPFeedback: feedback}
+		parameters := webrtc.RTPCodecParameters{RTPCodecCapability: capability, PayloadType: payloadType}
+		payloadType++
+		return media.RegisterCodec(parameters, webrtc.RTPCodecTypeVideo)
+	}
+	for _, c := range offered {
+		for _, format := range c.formats {
+			original := payloadType
+			err := register(c.mimeType, format, feedback)
+			if err == nil {
+				err = register(webrtc.MimeTypeRTX, fmt.Sprintf("apt=%d", original), nil)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// publishAPI offers video codecs and Opus, and loopback addresses too: the
+// server may be on this machine.
+func publishAPI(video []videoCodec) (*webrtc.API, error) {
+	media := &webrtc.MediaEngine{}
 	opus := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: audioClock, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1"}
 	interceptors := &interceptor.Registry{}
 	err := errors.Join(
-		media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: vp8, PayloadType: 96}, webrtc.RTPCodecTypeVideo),
-		media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: rtx, PayloadType: 97}, webrtc.RTPCodecTypeVideo),
-		media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: opus, PayloadType: 111}, webrtc.RTPCodecTypeAudio),
+		registerVideo(media, video),
+		media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: opus, PayloadType: opusPayload}, webrtc.RTPCodecTypeAudio),
 		webrtc.ConfigureNack(media, interceptors),
 		webrtc.ConfigureTWCCSender(media, interceptors),
 	)
@@ -97,7 +137,7 @@ func publishAPI() (*webrtc.API, error) {
 
 // add adds a track; both are of one MediaStream (RFC 9725 §4.4.2).
 func (p *sendPeer) add(mimeType, id string) (*webrtc.RTPSender, error) {
-	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: mimeType}, id, "sluice")
+	track, err := newSendTrack(mimeType, id)
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +146,27 @@ func (p *sendPeer) add(mimeType, id string) (*webrtc.RTPSender, error) {
 		return nil, err
 	}
 	return transceiver.Sender(), nil
+}
+
+func newSendTrack(mimeType, id string) (*webrtc.TrackLocalStaticRTP, error) {
+	return webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: mimeType}, id, "sluice")
+}
+
+// choose makes the video track one of the codec that the answer has chosen: a track has only one.
+func (p *sendPeer) choose(answer string) error {
+	if p.video == nil {
+		return nil
+	}
+	chosen, ok := answeredVideo(answer, p.offered)
+	if !ok {
+		return fmt.Errorf("the server's answer takes no video of %s", codecNames(p.offered))
+	}
+	track, err := newSendTrack(chosen.mimeType, videoTrackID)
+	if err != nil {
+		return err
+	}
+	p.codec = chosen
+	return p.video.ReplaceTrack(track)
 }
 
 // senders returns those of the tracks that are sent.
@@ -148,6 +209,9 @@ func gatherOffer(ctx context.Context, pc *webrtc.PeerConnection) (string, error)
 
 // Connect takes the answer and waits until media can be sent.
 func (p *sendPeer) Connect(ctx context.Context, answer string) error {
+	if err := p.choose(answer); err != nil {
+		return fmt.Errorf("take the answer: %w", err)
+	}
 	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
 		return fmt.Errorf("take the answer: %w", err)
 	}

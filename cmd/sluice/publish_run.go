@@ -77,11 +77,15 @@ func negotiate(ctx context.Context, timeout time.Duration, r *reporter, whip *wh
 
 // send runs the source and sends what it makes, until it ends.
 func (p *publisher) send(ctx context.Context, o publishOptions, peer *sendPeer) error {
-	p.reporter.state("live")
+	if o.NoVideo || len(o.Codecs) == 1 {
+		p.reporter.state("live")
+	} else {
+		p.reporter.state("live: the server has chosen %s", peer.codec.name)
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	ctx, done := context.WithCancel(ctx)
 	defer done()
-	source, err := newMediaSource(ctx, o)
+	source, err := newMediaSource(ctx, o, peer.codec)
 	if err != nil {
 		return err
 	}
@@ -114,7 +118,8 @@ func (p *publisher) feed(ctx context.Context, source *mediaSource, peer *sendPee
 	g, ctx := errgroup.WithContext(ctx)
 	if source.Video != nil {
 		g.Go(func() error {
-			return sendVideo(ctx, source.Video, &step, peer.rtpSender(peer.video, videoPayloader(), videoClock, &p.counts.video))
+			pictures := newPictureReader(source.Video, peer.codec, p.options.FPS)
+			return sendVideo(ctx, pictures, &step, peer.rtpSender(peer.video, peer.codec.payloader(), videoClock, &p.counts.video))
 		})
 	}
 	if source.Audio != nil {

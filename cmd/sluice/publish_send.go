@@ -14,7 +14,6 @@ import (
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
 
-	"github.com/sluice-live/sluice/depay/ivf"
 	"github.com/sluice-live/sluice/depay/ogg"
 )
 
@@ -120,24 +119,17 @@ func ntpTime(t time.Time) uint64 {
 	return uint64(t.Unix()+from1900to1970)<<32 | uint64(t.Nanosecond())<<32/1e9
 }
 
-// sendVideo sends the frames of an IVF stream until it ends.
-func sendVideo(ctx context.Context, r io.Reader, p *pace, s *rtpSender) error {
-	in, err := ivf.NewReader(r)
-	if err != nil {
-		return endOfMedia(err)
-	}
-	unit := int64(in.Header.Scale) * int64(time.Second)
+// sendVideo sends pictures until they end.
+func sendVideo(ctx context.Context, in pictureReader, p *pace, s *rtpSender) error {
 	for {
-		n, frame, err := in.Next()
+		ticks, picture, err := in.Next()
 		if err != nil {
 			return endOfMedia(err)
 		}
-		pts := time.Duration(n * unit / int64(in.Header.Rate))
-		if err := p.wait(ctx, pts); err != nil {
+		if err := p.wait(ctx, time.Duration(ticks)*time.Second/videoClock); err != nil {
 			return err
 		}
-		ticks := n * int64(in.Header.Scale) * videoClock / int64(in.Header.Rate)
-		if err := errors.Join(s.send(ticks, frame, true), s.reportDue(p.origin, time.Now())); err != nil {
+		if err := errors.Join(s.send(ticks, picture, true), s.reportDue(p.origin, time.Now())); err != nil {
 			return err
 		}
 	}
@@ -178,9 +170,6 @@ func endOfMedia(err error) error {
 	}
 	return err
 }
-
-// videoPayloader fragments VP8 frames (RFC 7741 §4.2).
-func videoPayloader() rtp.Payloader { return &codecs.VP8Payloader{EnablePictureID: true} }
 
 // audioPayloader sends an Opus packet as it is (RFC 7587 §4.2).
 func audioPayloader() rtp.Payloader { return &codecs.OpusPayloader{} }

@@ -22,9 +22,16 @@ func newTestSender(tb testing.TB, mimeType string, clock int64, report func(*rtc
 	require.NoError(tb, err)
 	payload := audioPayloader()
 	if mimeType == webrtc.MimeTypeVP8 {
-		payload = videoPayloader()
+		payload = codecOf(tb, "vp8").payloader()
 	}
 	return newRTPSender(track, payload, clock, report, &counter{})
+}
+
+// codecOf is the codec of a name.
+func codecOf(tb testing.TB, name string) videoCodec {
+	some, err := parseCodecs(name)
+	require.NoError(tb, err)
+	return some[0]
 }
 
 func TestReportsTellWhenFramesAreDue(t *testing.T) {
@@ -68,7 +75,8 @@ func TestPaceIsOneForBothTracks(t *testing.T) {
 func TestSendersEndWithTheirInput(t *testing.T) {
 	none := func(*rtcp.SenderReport) error { return nil }
 	video := func(b []byte) error {
-		return sendVideo(t.Context(), bytes.NewReader(b), &pace{}, newTestSender(t, webrtc.MimeTypeVP8, videoClock, none))
+		in := newPictureReader(bytes.NewReader(b), codecOf(t, "vp8"), 30)
+		return sendVideo(t.Context(), in, &pace{}, newTestSender(t, webrtc.MimeTypeVP8, videoClock, none))
 	}
 	audio := func(b []byte) error {
 		return sendAudio(t.Context(), bytes.NewReader(b), &pace{}, newTestSender(t, webrtc.MimeTypeOpus, audioClock, none))

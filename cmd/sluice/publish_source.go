@@ -32,7 +32,7 @@ const stderrTail = 2 << 10
 // in the picture must be known before, because it is that of the sending.
 const startUp = time.Second
 
-// mediaSource is one run of ffmpeg that encodes SOURCE: VP8 in IVF on Video,
+// mediaSource is one run of ffmpeg that encodes SOURCE: a codec in its container on Video,
 // Opus in Ogg on Audio, each nil when it is not wanted. It runs ahead of the
 // sending by what the pipes hold, so that a stall of it delays nothing.
 type mediaSource struct {
@@ -45,7 +45,7 @@ type mediaSource struct {
 }
 
 // newMediaSource makes the pipes and the command; Run starts it.
-func newMediaSource(ctx context.Context, o publishOptions) (*mediaSource, error) {
+func newMediaSource(ctx context.Context, o publishOptions, codec videoCodec) (*mediaSource, error) {
 	s := &mediaSource{}
 	if o.Source == testSource {
 		s.Start = time.Now().Add(startUp)
@@ -62,7 +62,7 @@ func newMediaSource(ctx context.Context, o publishOptions) (*mediaSource, error)
 		return nil, err
 	}
 	ctx, s.kill = context.WithCancel(ctx)
-	s.cmd = exec.CommandContext(ctx, "ffmpeg", sourceArgs(o, s.Start)...)
+	s.cmd = exec.CommandContext(ctx, "ffmpeg", sourceArgs(o, codec, s.Start)...)
 	s.cmd.ExtraFiles = s.write
 	s.cmd.Stderr = &s.stderr
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -130,12 +130,12 @@ func (s *mediaSource) close() {
 
 // sourceArgs returns ffmpeg's arguments for a source that is sent from start
 // on. The first output's pipe is number 3.
-func sourceArgs(o publishOptions, start time.Time) []string {
+func sourceArgs(o publishOptions, codec videoCodec, start time.Time) []string {
 	args := []string{"-hide_banner", "-nostdin", "-v", "error"}
 	args = append(args, sourceInputs(o)...)
 	pipe := 3
 	if !o.NoVideo {
-		args = append(args, videoOutput(o, start, pipe)...)
+		args = append(args, videoOutput(o, codec, start, pipe)...)
 		pipe++
 	}
 	if !o.NoAudio {
@@ -164,7 +164,7 @@ func sourceInputs(o publishOptions) []string {
 	}
 }
 
-func videoOutput(o publishOptions, start time.Time, pipe int) []string {
+func videoOutput(o publishOptions, codec videoCodec, start time.Time, pipe int) []string {
 	fps, rate := strconv.Itoa(o.FPS), strconv.Itoa(o.Bitrate)
 	args := []string{"-map", "0:v:0"}
 	switch {
@@ -176,10 +176,10 @@ func videoOutput(o publishOptions, start time.Time, pipe int) []string {
 	}
 	// A receiver's request for a key frame cannot reach the encoder: there is
 	// one every second instead.
-	args = append(args, "-fps_mode", "cfr", "-r", fps, "-pix_fmt", "yuv420p",
-		"-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", "-error-resilient", "1",
-		"-g", fps, "-b:v", rate, "-maxrate", rate, "-bufsize", rate)
-	return append(args, endOutput(o, "ivf", pipe)...)
+	args = append(args, "-fps_mode", "cfr", "-r", fps, "-pix_fmt", "yuv420p", "-c:v", codec.encoder)
+	args = append(args, codec.options...)
+	args = append(args, "-g", fps, "-b:v", rate, "-maxrate", rate, "-bufsize", rate)
+	return append(args, endOutput(o, codec.container, pipe)...)
 }
 
 // timeOfDay returns the seconds since midnight.
@@ -206,8 +206,16 @@ func endOutput(o publishOptions, format string, pipe int) []string {
 	return args
 }
 
-// probe leaves out the audio or video that a file does not have.
+// probe leaves out the audio or video that a file does not have, and checks that ffmpeg has the encoders.
 func probe(ctx context.Context, o publishOptions) (publishOptions, error) {
+	o, err := probeFile(ctx, o)
+	if err != nil || o.NoVideo {
+		return o, err
+	}
+	return o, checkEncoders(ctx, o.Codecs)
+}
+
+func probeFile(ctx context.Context, o publishOptions) (publishOptions, error) {
 	if o.Source == testSource {
 		return o, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,13 +29,16 @@ type whipServer struct {
 	*httptest.Server
 	t       *testing.T
 	busy    atomic.Int32 // POSTs to refuse with 409 first
+	takes   []videoCodec // nil: what pion takes
 	pc      *webrtc.PeerConnection
 	reading sync.WaitGroup
 
 	mu                  sync.Mutex
 	requests            []string // method and path
 	frames, keys, sound int
-	whole               bool // every VP8 frame began with a start of partition
+	video               []*rtp.Packet
+	formats             []string // fmtp lines of the offer's video
+	whole               bool     // every VP8 frame began with a start of partition
 	reports             map[webrtc.RTPCodecType]*rtcp.SenderReport
 	first               map[webrtc.RTPCodecType]uint32 // RTP time stamp
 }
@@ -81,10 +85,17 @@ func (s *whipServer) answer(r *http.Request) string {
 	offer, err := io.ReadAll(r.Body)
 	require.NoError(s.t, err)
 	media, interceptors, settings := &webrtc.MediaEngine{}, &interceptor.Registry{}, webrtc.SettingEngine{}
-	require.NoError(s.t, media.RegisterDefaultCodecs())
+	if s.takes == nil {
+		require.NoError(s.t, media.RegisterDefaultCodecs())
+	} else {
+		opus := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: audioClock, Channels: 2}
+		require.NoError(s.t, media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: opus, PayloadType: opusPayload}, webrtc.RTPCodecTypeAudio))
+		require.NoError(s.t, registerVideo(media, s.takes))
+	}
 	require.NoError(s.t, webrtc.RegisterDefaultInterceptors(media, interceptors))
 	settings.SetIncludeLoopbackCandidate(true)
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(interceptors), webrtc.WithSettingEngine(settings))
+	s.formats = regexp.MustCompile(`(?m)^a=(?:rtpmap|fmtp):(?:9\d|10\d) (.*?)\r?$`).FindAllString(string(offer), -1)
 	s.pc, err = api.NewPeerConnection(webrtc.Configuration{})
 	require.NoError(s.t, err)
 	s.pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
@@ -115,6 +126,7 @@ func (s *whipServer) readRTP(track *webrtc.TrackRemote) {
 			s.sound++
 		} else {
 			fresh = s.countPicture(packet, fresh)
+			s.video = append(s.video, packet)
 		}
 		s.mu.Unlock()
 	}
