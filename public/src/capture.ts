@@ -7,18 +7,31 @@ export interface CaptureOptions {
   width: number;
   height: number;
   fps: number;
+  hint?: Hint;
+}
+
+/** What the encoder saves last (W3C mst-content-hint); empty: what fits the source. */
+export type Hint = "" | "motion" | "detail" | "text";
+
+/** Says what the picture is made for: of a screen it is the detail. */
+export function setHint(media: MediaStream, { source, hint }: CaptureOptions): void {
+  for (const track of media.getVideoTracks()) track.contentHint = hint || (source === "screen" ? "detail" : "");
 }
 
 /** Opens what the options ask for: at most one video and one audio track in one MediaStream (RFC 9725 §4.4.2). */
 export async function openMedia(options: CaptureOptions): Promise<MediaStream> {
   if (!navigator.mediaDevices) throw new DOMException("insecure context", "SecurityError");
-  if (options.source !== "screen") return navigator.mediaDevices.getUserMedia(constraints(options));
+  const media = await (options.source === "screen" ? openScreen(options) : navigator.mediaDevices.getUserMedia(constraints(options)));
+  setHint(media, options);
+  return media;
+}
+
+async function openScreen(options: CaptureOptions): Promise<MediaStream> {
   const screen = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: options.fps }, audio: true });
   if (screen.getAudioTracks().length === 0 && options.microphone !== "none") {
     const sound = await navigator.mediaDevices.getUserMedia({ audio: audioConstraints(options) }).catch(() => undefined);
     for (const track of sound?.getAudioTracks() ?? []) screen.addTrack(track);
   }
-  for (const track of screen.getVideoTracks()) track.contentHint = "detail";
   return screen;
 }
 

@@ -17,8 +17,11 @@ export interface PlayerOptions {
   clock: ServerClock;
   /** Called when the list of renditions is known or changes. */
   onLevels(): void;
-  /** Called once, when the player cannot go on by itself and must be opened anew. */
-  onFatal(reason: string): void;
+  /**
+   * Called once, when the player cannot go on by itself and must be opened anew; `unfit` when that would not help, since this
+   * browser cannot play what this protocol has.
+   */
+  onFatal(reason: string, unfit?: boolean): void;
 }
 
 export interface Player {

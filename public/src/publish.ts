@@ -1,7 +1,7 @@
 // The publish page: choose a source, go live, see how it goes.
 
 import { findStream, streamUrls, type Stream } from "./api.ts";
-import { captureError, listDevices, openMedia, stopMedia, type CaptureOptions } from "./capture.ts";
+import { captureError, listDevices, openMedia, setHint, stopMedia, type CaptureOptions } from "./capture.ts";
 import { LivePlot } from "./chart.ts";
 import type { ConnectionState } from "./connection.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./dom.ts";
@@ -9,7 +9,9 @@ import { bitrate, milliseconds, percent, size } from "./format.ts";
 import { storedKey, withKey } from "./key.ts";
 import { isStreamName, suggestName } from "./names.ts";
 import { describe } from "./problem.ts";
+import { picked, sending, setUpQuality, showQuality, wantedPicture } from "./quality.ts";
 import { limitText, noRates, RateMeter, type Stat } from "./rates.ts";
+import { codecLabel } from "./sending.ts";
 import { setUpSharing, shareStream } from "./share.ts";
 import { Steps } from "./steps.ts";
 import { WhipClient } from "./whip.ts";
@@ -25,15 +27,16 @@ const plot = new LivePlot(byId("rate-chart"), [{ label: "Bit rate", color: "--ac
 let media: MediaStream | undefined;
 let client: WhipClient | undefined;
 let connection: ConnectionState = "closed";
+let running = false; // from the wish to go live to the end
 let accepted = false; // the server has taken this publication, so its stream is ours
 let meter = new RateMeter();
 
 function captureOptions(): CaptureOptions {
-  const [width = 1280, height = 720] = byId<HTMLSelectElement>("resolution").value.split("x").map(Number);
-  const source = document.querySelector<HTMLInputElement>("input[name=source]:checked")?.value as CaptureOptions["source"];
-  const fps = Number(byId<HTMLSelectElement>("rate").value);
-  return { source, camera: camera.value, microphone: microphone.value, width, height, fps };
+  const source = picked("source") as CaptureOptions["source"];
+  return { source, camera: camera.value, microphone: microphone.value, ...wantedPicture() };
 }
+
+const picture = () => media?.getVideoTracks()[0];
 
 /** Opens the chosen source for the preview, and for the viewers when live. Returns whether there is one. */
 async function openSource(): Promise<boolean> {
@@ -53,8 +56,23 @@ async function openSource(): Promise<boolean> {
   preview.srcObject = media;
   showPreview(options);
   await client?.replace(media);
+  await limit();
   await listDevices(camera, microphone);
   return true;
+}
+
+/** Bounds what is sent, and says to what. */
+async function limit(): Promise<void> {
+  showQuality(running, picture());
+  await client?.limit(sending(picture()).maxBitrate);
+}
+
+/** Takes a change of the settings to the picture that there is. */
+async function changed({ id, name: group }: HTMLInputElement): Promise<void> {
+  if (id === "mirror") return mirror();
+  if (media && group === "hint") setHint(media, captureOptions());
+  if (media && group !== "hint" && id !== "codec" && id !== "max-bitrate") await openSource();
+  await limit();
 }
 
 function showPreview({ source }: CaptureOptions): void {
@@ -66,8 +84,8 @@ function showPreview({ source }: CaptureOptions): void {
 
 function sourceEnded(track: MediaStreamTrack): void {
   if (!media?.getTracks().includes(track)) return;
-  const picture = captureOptions().source === "screen" ? "Sharing the screen" : "The camera";
-  const what = track.kind === "audio" ? "The microphone" : picture;
+  const seen = captureOptions().source === "screen" ? "Sharing the screen" : "The camera";
+  const what = track.kind === "audio" ? "The microphone" : seen;
   setNotice(fault, `${what} has ended. Choose a source to go on.`);
 }
 
@@ -97,6 +115,7 @@ async function publish(tracks: MediaStream): Promise<void> {
       url: `/whip/${name.value}`,
       media: tracks,
       key: storedKey,
+      sending: sending(picture()),
       onState: (state, error) => client === attempt && onState(state, error),
     });
     client = attempt;
@@ -147,15 +166,17 @@ async function end(): Promise<void> {
   client = undefined;
   connection = "closed";
   await ended?.stop();
-  setNotice(byId("reduced"), "");
+  for (const id of ["reduced", "other-codec"]) setNotice(byId(id), "");
   setRunning(false);
 }
 
-function setRunning(running: boolean): void {
+function setRunning(now: boolean): void {
+  running = now;
   byId("start").hidden = running;
   byId("stop").hidden = !running;
   name.disabled = running;
   byId("settings").querySelectorAll<HTMLInputElement>("input[name=source]").forEach((input) => (input.disabled = running));
+  showQuality(running, picture());
 }
 
 /**
@@ -190,12 +211,20 @@ async function showRates(): Promise<void> {
   const report = client?.peer?.connectionState === "connected" ? await client.peer.getStats() : undefined;
   const rates = report ? meter.read(report.values() as Iterable<Stat>) : noRates;
   setText(byId("bitrate"), bitrate(rates.bitrate));
+  setText(byId("sent-codec"), rates.codec ? codecLabel(rates.codec) : "–");
+  showOtherCodec(rates.codec && codecLabel(rates.codec));
   setText(byId("picture"), size(rates.width, rates.height));
   setText(byId("fps"), Number.isFinite(rates.fps) ? `${Math.round(rates.fps)} fps` : "–");
   setText(byId("rtt"), milliseconds(rates.rtt));
   setText(byId("loss"), percent(rates.loss));
   setText(byId("limit"), limitText(rates.limit));
   if (client) plot.add(rates.bitrate);
+}
+
+/** Says when the server, or the browser, has decided otherwise than the page's user. */
+function showOtherCodec(sent: string): void {
+  const wanted = codecLabel(sending().codec);
+  if (sent && wanted && sent !== wanted) setNotice(byId("other-codec"), `The picture is sent as ${sent}: the server does not take ${wanted}.`);
 }
 
 function showName(): void {
@@ -212,13 +241,13 @@ async function openIfAllowed(): Promise<void> {
 name.value = new URLSearchParams(location.search).get("stream") ?? "";
 if (!isStreamName(name.value)) name.value = suggestName();
 showName();
+setUpQuality();
+showQuality(false);
 setUpSharing();
 name.addEventListener("input", showName);
 byId("open").addEventListener("click", openSource);
 byId("mirror").addEventListener("change", mirror);
-byId("settings").addEventListener("change", (event) => {
-  if ((event.target as HTMLElement).id !== "mirror" && media) void openSource();
-});
+for (const id of ["settings", "sending"]) byId(id).addEventListener("change", ({ target }) => changed(target as HTMLInputElement));
 byId("publish").addEventListener("submit", (event) => {
   event.preventDefault();
   void goLive();

@@ -37,3 +37,10 @@ test("limits in words", () => {
   assert.equal(limitText("something"), "something");
   assert.equal(limitText(new RateMeter().read([]).limit), "–");
 });
+
+test("the codec is the picture's, wherever it stands in the report", () => {
+  const codec = (id: string, mimeType: string) => ({ type: "codec", id, mimeType, timestamp: 1 });
+  const report = [codec("A", "audio/opus"), { ...video(1000, 0), codecId: "V" }, codec("V", "video/AV1")];
+  assert.equal(new RateMeter().read(report).codec, "video/AV1");
+  assert.equal(new RateMeter().read([video(1000, 0), codec("", "audio/opus")]).codec, "");
+});

@@ -8,16 +8,20 @@ export interface Rates {
   height: number;
   rtt: number; // seconds
   loss: number; // share of packets, 0 to 1
+  codec: string; // MIME type of the picture's
   limit: string; // why the encoder holds back: none, cpu, bandwidth, other
 }
 
 /** The reading of nothing. */
-export const noRates: Readonly<Rates> = { bitrate: NaN, fps: NaN, width: 0, height: 0, rtt: NaN, loss: NaN, limit: "" };
+export const noRates: Readonly<Rates> = { bitrate: NaN, fps: NaN, width: 0, height: 0, rtt: NaN, loss: NaN, codec: "", limit: "" };
 
 /** The members of statistics that are read here. */
 export interface Stat {
   type: string;
+  id?: string;
   kind?: string;
+  codecId?: string;
+  mimeType?: string;
   timestamp: number;
   bytesSent?: number;
   framesPerSecond?: number;
@@ -37,10 +41,11 @@ export class RateMeter {
 
   /** Reads one report; the first has no bit rate yet. */
   read(report: Iterable<Stat>): Rates {
-    const rates: Rates = { ...noRates };
+    const stats = [...report];
+    const rates: Rates = { ...noRates, codec: sentCodec(stats) };
     let bytes = 0;
     let at = this.at;
-    for (const stat of report) {
+    for (const stat of stats) {
       if (stat.type === "outbound-rtp") {
         bytes += stat.bytesSent ?? 0;
         at = stat.timestamp;
@@ -57,6 +62,12 @@ export class RateMeter {
     this.at = at;
     return rates;
   }
+}
+
+/** The MIME type of the codec that the picture is sent with; empty while none is. */
+function sentCodec(stats: Stat[]): string {
+  const used = stats.find(({ type, kind }) => type === "outbound-rtp" && kind === "video")?.codecId;
+  return stats.find(({ type, id }) => type === "codec" && id !== undefined && id === used)?.mimeType ?? "";
 }
 
 function readVideo(stat: Stat, rates: Rates): void {

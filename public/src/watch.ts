@@ -58,6 +58,7 @@ class Watch implements ControlTarget {
   private over = false; // the broadcast that was played has ended
   private failures = 0; // in a row
   private reason = ""; // of the last failure
+  private refusal = ""; // why HLS plays, though something else was chosen
   private notBefore = 0;
   private position = 0;
   private movedAt = performance.now();
@@ -104,7 +105,7 @@ class Watch implements ControlTarget {
     this.broadcast = this.stream?.startedAt;
     this.movedAt = performance.now();
     const wanted = protocol.value as Protocol;
-    const onFatal = (reason: string) => this.fail(reason);
+    const onFatal = (reason: string, unfit?: boolean) => (unfit && wanted !== "hls" ? this.fallBack(reason) : this.fail(reason));
     try {
       this.player = await openPlayer(wanted, { video, url: streamUrls(name)[wanted], clock, onLevels: showLevels, onFatal });
     } catch (error) {
@@ -117,6 +118,7 @@ class Watch implements ControlTarget {
 
   /** Plays over what is chosen now; before there is a stream, that is what will be opened. */
   switch(): void {
+    this.refusal = "";
     this.forgive();
     this.notBefore = 0;
     if (this.player || (this.stream && !this.over)) void this.open();
@@ -152,6 +154,14 @@ class Watch implements ControlTarget {
     this.notBefore = performance.now() + pause;
   }
 
+  /** Goes on over HLS, which has renditions that every browser plays, until something else is chosen. */
+  private fallBack(reason: string): void {
+    this.close();
+    protocol.value = "hls";
+    this.switch();
+    this.refusal = `${sentence(reason)} Playing over HLS instead.`;
+  }
+
   private forgive(): void {
     this.failures = 0;
     this.reason = "";
@@ -160,7 +170,7 @@ class Watch implements ControlTarget {
   /** Why nothing plays, once that has lasted; empty while all is well. */
   fault(): string {
     if (this.stream?.fault && protocol.value !== "webrtc") return `Nothing new comes: on the server ${this.stream.fault}.`;
-    return this.failures < tolerated ? "" : `Playing fails: ${sentence(this.reason)} Another protocol may work.`;
+    return this.failures < tolerated ? this.refusal : `Playing fails: ${sentence(this.reason)} Another protocol may work.`;
   }
 
   /** Looks once a second whether playback goes on, and near enough to the edge. */

@@ -14,7 +14,8 @@ export function openWebRtc({ video, url, onFatal }: PlayerOptions): Player {
     up ||= now === "connected";
     state = now === "reconnecting" && !up ? "connecting" : now;
     const missing = error instanceof HttpError && error.status === 404; // a server without WHEP, or without this stream
-    if (now === "failed" || missing) onFatal(describe(error));
+    const undecodable = error instanceof HttpError && error.status === 422; // another protocol may still do
+    if (now === "failed" || missing) onFatal(describe(error), undecodable);
   };
   let started = false;
   const onMedia = (media: MediaStream) => {

@@ -2,26 +2,31 @@
 
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { withStartBitrate } from "./sdp.ts";
+import { preferring, startBitrate, type Sending } from "./sending.ts";
 
 export interface WhipOptions extends ConnectionOptions {
   /** What to send: at most one video and one audio track. */
   media: MediaStream;
   /** sendrecv asks the server to send back, as /echo does. */
   direction?: "sendonly" | "sendrecv";
+  /** How to send the picture; without it VP8 is preferred and the browser bounds the rate. */
+  sending?: Sending;
 }
 
-/** Video's bit rate before the first estimate, in kbit/s. */
-const startBitrate = 1500;
+/** What the start of a picture is reckoned from where nothing bounds it, in bits per second: Chromium's own bound at 720p. */
+const usualBitrate = 2_500_000;
 
 /** One publication. Use an object once: start, then stop. */
 export class WhipClient extends Connection {
   private media: MediaStream;
   private readonly direction: "sendonly" | "sendrecv";
+  private readonly sending: Sending | undefined;
 
   constructor(options: WhipOptions) {
     super(options);
     this.media = options.media;
     this.direction = options.direction ?? "sendonly";
+    this.sending = options.sending && { ...options.sending };
   }
 
   /** Sends other tracks from now on, without a new session. A kind that the session has no track for is left out. */
@@ -32,20 +37,35 @@ export class WhipClient extends Connection {
     }
   }
 
+  /** Sends at most so many bits per second of the picture from now on. */
+  async limit(maxBitrate: number): Promise<void> {
+    if (this.sending) this.sending.maxBitrate = maxBitrate;
+    for (const { sender, receiver } of this.peer?.getTransceivers() ?? []) {
+      const parameters = sender.getParameters();
+      if (receiver.track.kind !== "video" || !parameters.encodings?.length) continue; // Firefox before 110 has none
+      for (const encoding of parameters.encodings) encoding.maxBitrate = maxBitrate;
+      await sender.setParameters(parameters);
+    }
+  }
+
   protected override prepare(peer: RTCPeerConnection): void {
     for (const track of this.media.getTracks()) this.addTrack(peer, track);
   }
 
   protected override amend(answer: string): string {
-    return withStartBitrate(answer, startBitrate);
+    return withStartBitrate(answer, Math.round(startBitrate(this.sending?.maxBitrate ?? usualBitrate) / 1000));
   }
 
-  /** VP8 first: it needs no licence and every server of this kind takes it; the rest stays offered. */
+  /** The chosen codec first, or VP8: it needs no licence and every server of this kind takes it. The rest stays offered. */
   private addTrack(peer: RTCPeerConnection, track: MediaStreamTrack): void {
-    const transceiver = peer.addTransceiver(track, { direction: this.direction, streams: [this.media] });
+    const bounded = track.kind === "video" && this.sending;
+    const transceiver = peer.addTransceiver(track, {
+      direction: this.direction,
+      streams: [this.media],
+      ...(bounded && { sendEncodings: [{ maxBitrate: bounded.maxBitrate }] }),
+    });
+    const preferred = track.kind === "video" ? `video/${this.sending?.codec || "VP8"}` : "audio/opus";
     const codecs = RTCRtpReceiver.getCapabilities(track.kind)?.codecs ?? [];
-    const preferred = track.kind === "video" ? "video/VP8" : "audio/opus";
-    const rank = ({ mimeType }: { mimeType: string }) => (mimeType.toLowerCase() === preferred.toLowerCase() ? 0 : 1);
-    if (codecs.length > 0) transceiver.setCodecPreferences?.([...codecs].sort((a, b) => rank(a) - rank(b)));
+    if (codecs.length > 0) transceiver.setCodecPreferences?.(preferring(codecs, preferred));
   }
 }

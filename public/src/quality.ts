@@ -1,0 +1,54 @@
+// The part of the publish page that says how the picture is sent: what can be chosen, what is, and what that means.
+
+import type { Hint } from "./capture.ts";
+import { remember } from "./choices.ts";
+import { byId, setText } from "./dom.ts";
+import { bitrate } from "./format.ts";
+import { automaticBitrate, sendable, type Sending } from "./sending.ts";
+
+const resolution = byId<HTMLSelectElement>("resolution");
+const rate = byId<HTMLSelectElement>("rate");
+const codec = byId<HTMLSelectElement>("codec");
+const most = byId<HTMLSelectElement>("max-bitrate");
+
+/** The value of the chosen one of a group of radio buttons. */
+export const picked = (name: string) => document.querySelector<HTMLInputElement>(`input[name=${name}]:checked`)?.value ?? "";
+
+/** What the camera is asked for. */
+export function wantedPicture(): { width: number; height: number; fps: number; hint: Hint } {
+  const [width = 1280, height = 720] = resolution.value.split("x").map(Number);
+  return { width, height, fps: Number(rate.value), hint: picked("hint") as Hint };
+}
+
+/** How to send a picture; without one, the picture that is asked for. */
+export function sending(track?: MediaStreamTrack): Sending {
+  const { width, height, fps } = wantedPicture();
+  const { width: w = width, height: h = height, frameRate = fps } = track?.getSettings() ?? {};
+  return { codec: codec.value, maxBitrate: Number(most.value) || automaticBitrate(w, h, frameRate) };
+}
+
+/** What each choice of what to keep does. */
+const hints: Record<Hint, string> = {
+  "": "Motion for a camera, detail for a screen.",
+  motion: "For movement and games: the picture gets softer before it stutters.",
+  detail: "For pictures that must stay sharp: fewer frames before less detail.",
+  text: "For slides and code: every letter stays legible.",
+};
+
+/** Says what the choices mean for a picture. The codec is agreed upon when going live, so it cannot be changed after that. */
+export function showQuality(live: boolean, track?: MediaStreamTrack): void {
+  codec.disabled = live;
+  setText(byId("codec-hint"), live ? "Stop to choose another one." : codecHint());
+  setText(byId("bitrate-hint"), most.value ? "Less when the network carries less." : `${bitrate(sending(track).maxBitrate)} for this picture.`);
+  setText(byId("hint-hint"), hints[picked("hint") as Hint]);
+}
+
+const codecHint = () => (codec.value ? "Offered first; the server has the last word." : "VP8 first, which every server takes.");
+
+/** Offers what this browser can send, and chooses what was chosen last time. */
+export function setUpQuality(): void {
+  const formats = globalThis.RTCRtpSender?.getCapabilities?.("video")?.codecs ?? [];
+  for (const { codec: value, label } of sendable(formats)) codec.add(new Option(label, value));
+  const radios = document.querySelectorAll<HTMLInputElement>("input[name=hint]");
+  remember("sluice.publish", [resolution, rate, codec, most, byId<HTMLInputElement>("mirror"), ...radios]);
+}

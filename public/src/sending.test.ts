@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { automaticBitrate, codecLabel, preferring, sendable, startBitrate } from "./sending.ts";
+
+const formats = ["video/rtx", "video/AV1", "video/VP8", "video/H264", "video/H264", "video/red"].map((mimeType, id) => ({ mimeType, id }));
+
+test("only what the browser sends is offered, in the page's order", () => {
+  assert.deepEqual(sendable(formats).map(({ label }) => label), ["VP8", "H.264", "AV1"]);
+  assert.deepEqual(sendable([]), []);
+});
+
+test("codecs have the names that people know", () => {
+  assert.equal(codecLabel("video/h264"), "H.264");
+  assert.equal(codecLabel("VP9"), "VP9");
+  assert.equal(codecLabel("video/H265"), "H265");
+});
+
+test("the preferred codec comes first and everything else stays in order", () => {
+  assert.deepEqual(preferring(formats, "video/h264").map(({ id }) => id), [3, 4, 0, 1, 2, 5]);
+  assert.deepEqual(preferring(formats, "video/VP9").map(({ id }) => id), [0, 1, 2, 3, 4, 5]);
+});
+
+test("the automatic bit rate follows the picture, within bounds", () => {
+  assert.equal(automaticBitrate(1280, 720, 30), 2_500_000);
+  assert.equal(automaticBitrate(1920, 1080, 30), 4_100_000);
+  assert.equal(automaticBitrate(640, 480, 30), 1_300_000);
+  assert.equal(automaticBitrate(3840, 2160, 60), 8_000_000);
+  assert.equal(automaticBitrate(160, 120, 5), 300_000);
+});
+
+test("sending begins below the most, and not too high for an uplink", () => {
+  assert.equal(startBitrate(2_500_000), 1_500_000);
+  assert.equal(startBitrate(8_000_000), 2_500_000);
+});

@@ -1,0 +1,58 @@
+// How a picture is sent: the codec that is offered first, the most bits it may take, and how many it begins with.
+
+/** What to prefer and how much to send. */
+export interface Sending {
+  /** The codec to offer first, as in video/NAME; empty: the default, VP8. */
+  codec: string;
+  /** Bits per second that the picture may take at most. */
+  maxBitrate: number;
+}
+
+/** Codecs that a page may choose, in the order in which it shows them, with what people call them. */
+const known: readonly (readonly [codec: string, label: string])[] = [
+  ["VP8", "VP8"],
+  ["H264", "H.264"],
+  ["VP9", "VP9"],
+  ["AV1", "AV1"],
+];
+
+interface Format {
+  mimeType: string;
+}
+
+const named = (codec: string) => ({ mimeType }: Format) => mimeType.toLowerCase() === codec.toLowerCase();
+
+/** Those that this browser can send, by its own list. */
+export function sendable(formats: readonly Format[]): { codec: string; label: string }[] {
+  return known.filter(([codec]) => formats.some(named(`video/${codec}`))).map(([codec, label]) => ({ codec, label }));
+}
+
+/** What people call a codec of that MIME type or name. */
+export function codecLabel(name: string): string {
+  const bare = name.replace(/^\w+\//, "");
+  return known.find(([codec]) => codec.toLowerCase() === bare.toLowerCase())?.[1] ?? bare;
+}
+
+/** Puts the formats of one MIME type first and leaves the browser's order otherwise: the rest stays offered. */
+export function preferring<T extends Format>(formats: readonly T[], mimeType: string): T[] {
+  const first = named(mimeType);
+  return [...formats.filter(first), ...formats.filter((format) => !first(format))];
+}
+
+/** Bits per second that 1280x720 at 30 fps takes, and the bounds of what is chosen without being asked. */
+const reference = 2_500_000;
+const least = 300_000;
+const most = 8_000_000;
+
+/**
+ * The bit rate for a picture that nobody has chosen one for: Chromium's own at 720p, and more for more, where Chromium stays at
+ * that. Detail does not grow as fast as the picture does.
+ */
+export function automaticBitrate(width: number, height: number, fps: number): number {
+  const share = (width * height * fps) / (1280 * 720 * 30);
+  const rate = Math.min(Math.max(reference * share ** 0.6, least), most);
+  return Math.round(rate / 1e5) * 1e5;
+}
+
+/** Bits per second to begin with before the network was measured: enough to be sharp, and little enough for most uplinks. */
+export const startBitrate = (maxBitrate: number) => Math.min(maxBitrate * 0.6, 2_500_000);
