@@ -11,13 +11,17 @@
 // when that is too long ago, a key frame is asked for at once. It reads taps, so it never holds up the publisher or another
 // viewer.
 //
+// Video is VP8, VP9, H.264 or AV1, sound is Opus. Of each offer one video codec is taken, the first that [Options] prefer or that
+// the publisher does, and viewers get it as it comes. One who cannot take it is refused; one who has come before it changed is
+// ended, to come back with a new offer. Of a simulcast (RFC 8853) a Track is always the best layer that flows, as one stream.
+//
 // A publisher takes over a stream that another one publishes, unless that is refused while media flows; the older one's session
 // ends, and its client is told why.
 //
-// The package does not look into media beyond the first byte that tells a key frame, does not reorder packets, and does
+// The package does not look into media beyond the headers that tell a key frame, does not reorder packets, and does
 // neither authentication nor CORS: those wrap its handlers.
 //
 // Goroutines: pion's sockets run from [New] on; each session has one goroutine that ends it and two for each track (RTP and
-// RTCP), a viewer's one for both media and one for the RTCP of each. [Server.Run] waits for all of them. Subscribers are
+// RTCP) or layer, a viewer's one for both media and one for the RTCP of each. [Server.Run] waits for all of them. Subscribers are
 // called in the track's goroutines and start none.
 package ingest

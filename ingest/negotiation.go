@@ -51,7 +51,11 @@ func (s *session) receive(pool *packetPool) {
 		if m.MediaName.Media == string(KindVideo) {
 			kind, f = KindVideo, o.video
 		}
-		s.tracks = append(s.tracks, newTrack(kind, *f, pool))
+		t := newTrack(kind, *f, pool)
+		if kind == KindVideo && o.layers != nil {
+			t.layers = newLayers(t, s.requestKeyFrame)
+		}
+		s.tracks = append(s.tracks, t)
 	}
 }
 
@@ -132,8 +136,8 @@ func (s *session) declareSources(desc *sdp.SessionDescription) {
 			continue
 		}
 		t := s.track(Kind(m.MediaName.Media))
-		if t == nil {
-			continue // nothing comes from a viewer
+		if t == nil || t.layers != nil {
+			continue // nothing comes from a viewer; layers are known by their names
 		}
 		if ssrc, ok := t.source(); ok {
 			m.WithValueAttribute("ssrc", strconv.FormatUint(uint64(ssrc), 10)+" cname:sluice")

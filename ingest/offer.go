@@ -15,13 +15,14 @@ type purpose struct {
 	advice     string   // when it offers another
 	video      func(offered []format) *format
 	codecs     string // said when there is none in common
+	simulcast  bool   // is taken
 }
 
 // publishing takes one of the codecs, in order of preference, or whichever the publisher has put first.
 func publishing(names []string) purpose {
 	return purpose{
 		[]string{"sendonly", "sendrecv"}, "offer a=sendonly: this address only takes media in (RFC 9725 §4.2)",
-		func(offered []format) *format { return preferred(offered, names) }, takenCodecs(names),
+		func(offered []format) *format { return preferred(offered, names) }, takenCodecs(names), true,
 	}
 }
 
@@ -29,7 +30,7 @@ func publishing(names []string) purpose {
 func echoing() purpose {
 	return purpose{
 		[]string{"sendrecv"}, "offer a=sendrecv: the echo sends back what it gets",
-		func(offered []format) *format { return preferred(offered, nil) }, takenCodecs(nil),
+		func(offered []format) *format { return preferred(offered, nil) }, takenCodecs(nil), false,
 	}
 }
 
@@ -37,7 +38,7 @@ func echoing() purpose {
 func watching(picture *Track) purpose {
 	use := purpose{
 		[]string{"recvonly", "sendrecv"}, "offer a=recvonly: this address only gives media out (WHEP)",
-		func(offered []format) *format { return preferred(offered, nil) }, "the stream is Opus audio; HLS and DASH play it everywhere",
+		func(offered []format) *format { return preferred(offered, nil) }, "the stream is Opus audio; HLS and DASH play it everywhere", false,
 	}
 	if picture != nil {
 		use.video = func(offered []format) *format { return best(offered, picture.playsAs) }
@@ -67,10 +68,11 @@ func preferred(offered []format, names []string) *format {
 type offer struct {
 	desc         *sdp.SessionDescription
 	ufrag, pwd   string
-	video, audio *format // what has been chosen; nil: not offered
+	video, audio *format  // what has been chosen; nil: not offered
+	layers       []string // of a simulcast that is taken
 }
 
-// parseOffer checks a client's offer and takes out what we do not use: simulcast layers beyond the first one (RFC 8853
+// parseOffer checks a client's offer and takes out what we do not use: codecs but one, a simulcast that cannot be taken (RFC 8853
 // §5.3.2), and candidates that cannot be reached from here (RFC 9725 §4.3.2).
 func parseOffer(body []byte, use purpose) (*offer, *problem) {
 	desc := &sdp.SessionDescription{}
@@ -81,6 +83,7 @@ func parseOffer(body []byte, use purpose) (*offer, *problem) {
 		return nil, refuse(http.StatusBadRequest, "The offer has %d media sections: offer one audio, one video or both.", n)
 	}
 	checks := []func(*sdp.SessionDescription) *problem{checkKinds, checkBundle, checkTransport, use.checkDirections, checkStreams, keepCandidates}
+	layers := keepLayers(desc, use.simulcast)
 	for _, check := range checks {
 		if p := check(desc); p != nil {
 			return nil, p
@@ -88,7 +91,7 @@ func parseOffer(body []byte, use purpose) (*offer, *problem) {
 	}
 	first := desc.MediaDescriptions[0]
 	ufrag, pwd := attribute(desc, first, "ice-ufrag"), attribute(desc, first, "ice-pwd")
-	o := &offer{desc: desc, ufrag: ufrag, pwd: pwd}
+	o := &offer{desc: desc, ufrag: ufrag, pwd: pwd, layers: layers}
 	return o, o.choose(use)
 }
 
@@ -121,6 +124,9 @@ func (o *offer) register(media *webrtc.MediaEngine) error {
 		if err := f.register(media); err != nil {
 			return err
 		}
+	}
+	if o.layers != nil { // packets tell which they are of (RFC 8852)
+		return webrtc.ConfigureSimulcastExtensionHeaders(media)
 	}
 	return nil
 }
@@ -222,11 +228,10 @@ func directionOf(attributes []sdp.Attribute) string {
 	return ""
 }
 
-// checkStreams wants one MediaStream with one track for each kind (RFC 9725 §4.4.2), and drops the marks of simulcast.
+// checkStreams wants one MediaStream with one track for each kind (RFC 9725 §4.4.2).
 func checkStreams(desc *sdp.SessionDescription) *problem {
 	streams := map[string]bool{}
 	for _, m := range desc.MediaDescriptions {
-		m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool { return a.Key == "simulcast" || a.Key == "rid" })
 		sources, problem := primarySources(m)
 		if problem != nil {
 			return problem
@@ -347,7 +352,7 @@ func (o *offer) restarted(f fragment) (*offer, error) {
 	for _, c := range f.candidates {
 		desc.MediaDescriptions[0].WithValueAttribute("candidate", c)
 	}
-	return &offer{desc: desc, ufrag: f.ufrag, pwd: f.pwd, video: o.video, audio: o.audio}, nil
+	return &offer{desc: desc, ufrag: f.ufrag, pwd: f.pwd, video: o.video, audio: o.audio, layers: o.layers}, nil
 }
 
 func withoutICE(attributes []sdp.Attribute) []sdp.Attribute {

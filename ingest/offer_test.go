@@ -89,7 +89,6 @@ func requireAnswerSection(t *testing.T, m *sdp.MediaDescription, path, setup str
 	require.Equal(t, want, directionOf(m.Attributes), "RFC 9725 §4.2")
 	require.True(t, has(m, "rtcp-mux") && has(m, "rtcp-mux-only"), "RFC 9725 §4.4.1")
 	require.NotZero(t, m.MediaName.Port.Value, "a section was refused: RFC 9725 §4.4.3")
-	require.False(t, has(m, "simulcast") || has(m, "rid"), "one layer is taken: RFC 8853 §5.3.2")
 	got, _ := m.Attribute("setup")
 	require.Equal(t, setup, got, "RFC 9725 §4.4.4")
 	for _, a := range m.Attributes {

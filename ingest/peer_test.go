@@ -32,6 +32,7 @@ type peer struct {
 type peerOptions struct {
 	direction webrtc.RTPTransceiverDirection
 	audioOnly bool
+	simulcast bool   // its packets tell their layer
 	codec     string // MIME type of the only one it has; all, when empty, and VP8 is sent
 	networks  []webrtc.NetworkType
 }
@@ -83,6 +84,9 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 		video = formatFor(o.codec)
 		require.NoError(t, video.register(media))
 		require.NoError(t, opusFormat().register(media))
+	}
+	if o.simulcast {
+		require.NoError(t, webrtc.ConfigureSimulcastExtensionHeaders(media))
 	}
 	require.NoError(t, webrtc.RegisterDefaultInterceptors(media, registry))
 	require.NoError(t, webrtc.ConfigureTWCCHeaderExtensionSender(media, registry)) // as browsers do

@@ -34,7 +34,7 @@ type peers struct{ settings webrtc.SettingEngine }
 //
 // Two header extensions are left out on purpose. Without orientation (urn:3gpp:video-orientation) the sender turns the picture
 // itself, and recordings stay upright. Without MID, pion tells sources that were not declared in the offer by their payload type;
-// with it, it would want the marks of simulcast too.
+// with it, it wants the marks of simulcast too, so it is there for a simulcast alone.
 func (p *peers) open(o *offer, viewer bool) (*webrtc.PeerConnection, *feedback, error) {
 	media, registry, sent := &webrtc.MediaEngine{}, &interceptor.Registry{}, &feedback{}
 	registry.Add(parsedHeaders{}) // before those that read headers

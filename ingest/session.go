@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 )
@@ -137,11 +138,36 @@ func (s *session) candidateGathered(c *webrtc.ICECandidate) {
 func (s *session) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 	t := s.track(Kind(remote.Kind().String()))
 	ssrc := uint32(remote.SSRC())
-	if t == nil || !strings.EqualFold(remote.Codec().MimeType, t.MimeType()) || !t.bind(ssrc, func() { s.requestKeyFrame(ssrc) }) {
+	switch {
+	case t == nil || !strings.EqualFold(remote.Codec().MimeType, t.MimeType()):
+	case t.layers != nil:
+		s.layerStarted(t, remote, receiver)
+	case t.bind(ssrc, func() { s.requestKeyFrame(ssrc) }):
+		s.loop(func() { t.readRTP(remote, t.deliver) })
+		s.loop(func() { t.readRTCP(receiver, ssrc, t.deliverReport) })
+	}
+}
+
+// layerStarted reads a layer of a simulcast from its first packet on.
+func (s *session) layerStarted(t *Track, remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	l := t.layers.add(remote.RID(), uint32(remote.SSRC()))
+	if l == nil {
 		return
 	}
-	s.loop(func() { t.readRTP(remote) })
-	s.loop(func() { t.readRTCP(receiver) })
+	s.loop(func() { t.readRTP(remote, func(p *Packet) { t.layers.deliver(l, p) }) })
+	s.loop(func() {
+		t.readRTCP(layerReports{receiver, l.name}, l.ssrc, func(r SenderReport) { t.layers.reported(l, r) })
+	})
+}
+
+// layerReports reads the RTCP of one layer.
+type layerReports struct {
+	receiver *webrtc.RTPReceiver
+	name     string
+}
+
+func (l layerReports) Read(b []byte) (int, interceptor.Attributes, error) {
+	return l.receiver.ReadSimulcast(b, l.name)
 }
 
 func (s *session) track(kind Kind) *Track {

@@ -28,6 +28,10 @@ type TrackStats struct {
 	GroupsGivenUp    uint64        // key frames that are followed by too much to begin with them later
 	Jitter           time.Duration // of arrival (RFC 3550 §A.8)
 	LastPacket       time.Time     // zero before the first
+
+	Layers        int    // of a simulcast that have come (RFC 8853); 0: it is none. All other counters are of what is taken of them
+	Layer         string // the one that is taken, as the publisher names it
+	LayerSwitches uint64 // from one to another
 }
 
 // receiverStats counts one track. Its owner serializes calls.

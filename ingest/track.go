@@ -38,6 +38,7 @@ type Track struct {
 	pool      *packetPool
 	keys      keyRequests
 	keyFrames keyFrames // used by the one read loop
+	layers    *layers   // of a simulcast, or nil
 
 	mu    sync.Mutex
 	subs  []Subscriber
@@ -139,6 +140,14 @@ func (t *Track) RequestKeyFrame() {
 
 // Stats returns the counters of the track.
 func (t *Track) Stats() TrackStats {
+	st := t.counters()
+	if t.layers != nil {
+		t.layers.count(&st)
+	}
+	return st
+}
+
+func (t *Track) counters() TrackStats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	st := t.stats.snapshot(time.Now())
@@ -168,15 +177,15 @@ func (t *Track) source() (ssrc uint32, ok bool) {
 	return t.ssrc, t.bound
 }
 
-// readRTP delivers what r yields until it is closed.
-func (t *Track) readRTP(r rtpReader) {
+// readRTP hands on what r yields until it is closed.
+func (t *Track) readRTP(r rtpReader, deliver func(*Packet)) {
 	for failures := 0; failures < maxReadErrors; {
 		p := t.pool.get()
 		err := p.read(r)
 		switch {
 		case err == nil:
 			failures = 0
-			t.deliver(p)
+			deliver(p)
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
 			failures = maxReadErrors
 		default: // too long, cut short, or of a payload type that was not negotiated
@@ -187,8 +196,8 @@ func (t *Track) readRTP(r rtpReader) {
 	}
 }
 
-// readRTCP delivers the sender reports that r yields until it is closed.
-func (t *Track) readRTCP(r rtpReader) {
+// readRTCP hands on the sender reports of a source that r yields until it is closed.
+func (t *Track) readRTCP(r rtpReader, ssrc uint32, report func(SenderReport)) {
 	buf := make([]byte, maxPacket)
 	for {
 		n, _, err := r.Read(buf)
@@ -201,8 +210,8 @@ func (t *Track) readRTCP(r rtpReader) {
 			continue
 		}
 		for _, p := range packets {
-			if sr, ok := p.(*rtcp.SenderReport); ok && sr.SSRC == t.ssrc {
-				t.deliverReport(SenderReport{NTP: sr.NTPTime, RTPTime: sr.RTPTime})
+			if sr, ok := p.(*rtcp.SenderReport); ok && sr.SSRC == ssrc {
+				report(SenderReport{NTP: sr.NTPTime, RTPTime: sr.RTPTime})
 			}
 		}
 	}

@@ -40,7 +40,7 @@ func TestReadRTP(t *testing.T) {
 	track.readRTP(&script{
 		marshal(t, vp8Packet(1, true)), []byte{}, []byte{0x80}, []byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
 		errors.New("payload type was not negotiated"), marshal(t, vp8Packet(2, false)),
-	})
+	}, track.deliver)
 	require.Equal(t, []int{1, 2}, sequences(tap))
 	st := track.Stats()
 	require.Equal(t, uint64(4), st.Malformed)
@@ -52,7 +52,7 @@ func TestReadRTP(t *testing.T) {
 // A reader that does nothing but fail is given up.
 func TestReadRTPGivesUp(t *testing.T) {
 	track := testTrack(KindVideo)
-	track.readRTP(failing{})
+	track.readRTP(failing{}, track.deliver)
 	require.Equal(t, uint64(maxReadErrors), track.Stats().Malformed)
 }
 
@@ -75,7 +75,7 @@ func TestReadRTCP(t *testing.T) {
 	require.NoError(t, err)
 	track.readRTCP(&script{
 		[]byte("junk"), marshal(t, &rtcp.SenderReport{SSRC: 8, NTPTime: 1}), compound, marshal(t, &rtcp.ReceiverReport{SSRC: 7}),
-	})
+	}, 7, track.deliverReport)
 	p, ok := tap.Next()
 	require.True(t, ok)
 	require.Equal(t, SenderReport{NTP: 5 << 32, RTPTime: 960}, *p.Report)
@@ -93,8 +93,8 @@ func FuzzTrack(f *testing.F) {
 		require.True(t, track.bind(7, func() {}))
 		tap := track.Tap(4)
 		b = b[:min(len(b), maxPacket)]
-		track.readRTP(&script{b, b})
-		track.readRTCP(&script{b})
+		track.readRTP(&script{b, b}, track.deliver)
+		track.readRTCP(&script{b}, 7, track.deliverReport)
 		track.end()
 		sequences(tap)
 		require.True(t, tap.Ended())

@@ -1,0 +1,197 @@
+package ingest
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// When another layer of a simulcast is taken. Bit rates tell which is the best one: sizes are not known before a key frame, and
+// the order of the offer means nothing.
+const (
+	layerGone    = time.Second            // without a packet a layer has stopped
+	layerSteady  = 500 * time.Millisecond // of packets make one that others stop for
+	layerBetter  = 1.25                   // times the bit rate makes a layer better
+	layerSettles = 3 * time.Second        // before a better one is looked for
+)
+
+// maxLayerSources bounds how often the sources of layers may begin anew in a session.
+const maxLayerSources = 16
+
+// layers makes one Track of a simulcast (RFC 8853): of the best layer that flows. It changes over at a key frame only, and
+// sequence numbers and time stamps go on, so that nobody behind it sees more than a picture of another size. All packets of the
+// other layers are dropped.
+type layers struct {
+	track *Track
+	ask   func(ssrc uint32) // for a key frame
+
+	mu       sync.Mutex
+	all      []*layer
+	sources  int
+	active   *layer // nil: none has begun
+	since    time.Time
+	splice   splice
+	ssrc     uint32 // of the track: the first one's, whichever layer it is of
+	switches uint64
+	source   atomic.Uint32 // SSRC of active; 0 while there is none
+}
+
+// layer is one of them, from its first packet on.
+type layer struct {
+	name      string
+	ssrc      uint32
+	stats     receiverStats // bit rate and last packet alone
+	began     time.Time     // it has flowed since then
+	keyFrames keyFrames
+	asked     time.Time // for a key frame to change over at
+	report    *SenderReport
+}
+
+func newLayers(t *Track, ask func(ssrc uint32)) *layers {
+	l := &layers{track: t, ask: ask, splice: newSplice(t.ClockRate())}
+	t.bind(0, l.requestKeyFrame)
+	return l
+}
+
+// requestKeyFrame asks the active layer. It is called while packets are passed on, so it takes no lock.
+func (ls *layers) requestKeyFrame() {
+	if ssrc := ls.source.Load(); ssrc != 0 {
+		ls.ask(ssrc)
+	}
+}
+
+// add makes room for a layer, or for its new source; nil when it is there already.
+func (ls *layers) add(name string, ssrc uint32) *layer {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	i := slices.IndexFunc(ls.all, func(l *layer) bool { return l.name == name })
+	if ls.sources == maxLayerSources || i >= 0 && ls.all[i].ssrc == ssrc {
+		return nil
+	}
+	ls.sources++
+	l := &layer{name: name, ssrc: ssrc, keyFrames: keyFrames{starts: ls.track.keyFrames.starts}}
+	if i >= 0 {
+		ls.all[i] = l
+	} else {
+		ls.all = append(ls.all, l)
+	}
+	return l
+}
+
+// deliver passes a packet on if it is of the layer that is taken, and changes layers when it is time to.
+func (ls *layers) deliver(l *layer, p *Packet) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l.arrived(p)
+	key := l.keyFrames.begins(&p.RTP)
+	changes := l != ls.active
+	switch {
+	case changes && ls.active != nil && ls.wanted(p.Arrival) != l:
+		return
+	case changes && !key:
+		ls.askFor(l, p.Arrival)
+		return
+	case changes:
+		ls.change(l, p)
+	}
+	if !ls.splice.fit(&p.RTP.Header, p.Arrival) {
+		return
+	}
+	p.RTP.SSRC = ls.ssrc
+	ls.track.deliver(p)
+	if changes && l.report != nil {
+		ls.passOn(*l.report)
+	}
+}
+
+func (l *layer) arrived(p *Packet) {
+	if p.Arrival.Sub(l.stats.last) > layerGone {
+		l.began, l.stats = p.Arrival, receiverStats{}
+	}
+	l.stats.addBytes(uint64(len(p.RTP.Payload)), p.Arrival)
+}
+
+// wanted is the layer to take now: the active one, unless that has stopped while another flows, or another is clearly better.
+func (ls *layers) wanted(now time.Time) *layer {
+	gone := now.Sub(ls.active.stats.last) > layerGone
+	best, rate := ls.active, ls.active.stats.bitrate*layerBetter
+	if gone {
+		rate = -1
+	} else if rate == 0 || now.Sub(ls.since) < layerSettles {
+		return best
+	}
+	for _, l := range ls.all {
+		flows := now.Sub(l.stats.last) <= layerGone && now.Sub(l.began) > layerSteady
+		if l != ls.active && flows && l.stats.bitrate > rate {
+			best, rate = l, l.stats.bitrate
+		}
+	}
+	return best
+}
+
+// askFor asks a layer for the key frame to change over at.
+func (ls *layers) askFor(l *layer, now time.Time) {
+	if now.Sub(l.asked) >= keyInterval {
+		l.asked = now
+		ls.ask(l.ssrc)
+	}
+}
+
+// change takes another layer from the packet on.
+func (ls *layers) change(l *layer, p *Packet) {
+	ls.splice.cut, ls.splice.newSource = true, true
+	if ls.active != nil {
+		ls.switches++
+		if shift, ok := ls.aligned(l, p.RTP.Timestamp); ok {
+			ls.splice.newSource, ls.splice.timeShift = false, shift
+		}
+	}
+	if ls.active == nil {
+		ls.ssrc = l.ssrc
+	}
+	ls.active, ls.since = l, p.Arrival
+	ls.source.Store(l.ssrc)
+}
+
+// aligned is what makes time stamps of another layer go on on the clock of the active one, which sender reports relate (RFC 3550
+// §6.4.1). It makes way for pictures that have been passed on already: layers send the same ones, and not at the same time. It
+// is not told without reports, or when they make no sense.
+func (ls *layers) aligned(l *layer, timestamp uint32) (shift uint32, ok bool) {
+	if ls.active.report == nil || l.report == nil {
+		return 0, false
+	}
+	passed := time.Duration(float64(int64(l.report.NTP-ls.active.report.NTP)) / (1 << 32) * float64(time.Second))
+	clockRate := ls.splice.clockRate
+	shift = ls.active.report.RTPTime + ticks(passed, clockRate) + ls.splice.timeShift - l.report.RTPTime
+	ahead := int32(timestamp + shift - ls.splice.lastTime)
+	if ahead <= 0 {
+		shift += uint32(1 - ahead)
+	}
+	return shift, abs(float64(ahead)) < float64(10*clockRate)
+}
+
+// reported takes a layer's sender report, which is passed on if it is of the active one.
+func (ls *layers) reported(l *layer, r SenderReport) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l.report = &r
+	if l == ls.active {
+		ls.passOn(r)
+	}
+}
+
+func (ls *layers) passOn(r SenderReport) {
+	r.RTPTime += ls.splice.timeShift
+	ls.track.deliverReport(r)
+}
+
+// count adds what is told of layers to the counters of the track.
+func (ls *layers) count(st *TrackStats) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	st.Layers, st.LayerSwitches = len(ls.all), ls.switches
+	if ls.active != nil {
+		st.Layer = ls.active.name
+	}
+}
