@@ -13,6 +13,7 @@ const (
 	layerGone    = time.Second            // without a packet a layer has stopped
 	layerSteady  = 500 * time.Millisecond // of packets make one that others stop for
 	layerBetter  = 1.25                   // times the bit rate makes a layer better
+	layerMemory  = 4                      // seconds that bit rates are averaged over, about: senders falter
 	layerSettles = 3 * time.Second        // before a better one is looked for
 )
 
@@ -41,8 +42,9 @@ type layers struct {
 type layer struct {
 	name      string
 	ssrc      uint32
-	stats     receiverStats // bit rate and last packet alone
+	stats     receiverStats // order, last packet, and bit rate of a second
 	began     time.Time     // it has flowed since then
+	rate      float64       // bit/s over the last seconds; 0 while unknown
 	keyFrames keyFrames
 	asked     time.Time // for a key frame to change over at
 	report    *SenderReport
@@ -105,17 +107,33 @@ func (ls *layers) deliver(l *layer, p *Packet) {
 	}
 }
 
+// arrived measures the layer by what is new of it: browsers find out how much a network carries by sending the past again, of
+// any layer.
 func (l *layer) arrived(p *Packet) {
-	if p.Arrival.Sub(l.stats.last) > layerGone {
-		l.began, l.stats = p.Arrival, receiverStats{}
+	newest := l.stats.addSequence(p.RTP.SequenceNumber)
+	l.stats.packets++
+	if !newest {
+		return
 	}
+	if p.Arrival.Sub(l.stats.last) > layerGone {
+		l.began = p.Arrival
+		l.rate, l.stats.windowBytes, l.stats.windowStart = 0, 0, time.Time{}
+	}
+	window := l.stats.windowStart
 	l.stats.addBytes(uint64(len(p.RTP.Payload)), p.Arrival)
+	switch {
+	case window.IsZero() || window.Equal(l.stats.windowStart):
+	case l.rate == 0:
+		l.rate = l.stats.bitrate
+	default:
+		l.rate += (l.stats.bitrate - l.rate) / layerMemory
+	}
 }
 
 // wanted is the layer to take now: the active one, unless that has stopped while another flows, or another is clearly better.
 func (ls *layers) wanted(now time.Time) *layer {
 	gone := now.Sub(ls.active.stats.last) > layerGone
-	best, rate := ls.active, ls.active.stats.bitrate*layerBetter
+	best, rate := ls.active, ls.active.rate*layerBetter
 	if gone {
 		rate = -1
 	} else if rate == 0 || now.Sub(ls.since) < layerSettles {
@@ -123,8 +141,8 @@ func (ls *layers) wanted(now time.Time) *layer {
 	}
 	for _, l := range ls.all {
 		flows := now.Sub(l.stats.last) <= layerGone && now.Sub(l.began) > layerSteady
-		if l != ls.active && flows && l.stats.bitrate > rate {
-			best, rate = l, l.stats.bitrate
+		if l != ls.active && flows && l.rate > rate {
+			best, rate = l, l.rate
 		}
 	}
 	return best

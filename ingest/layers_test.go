@@ -35,10 +35,15 @@ func (s *stage) add(name string, ssrc uint32) *layer {
 
 // send passes on one whole picture of so many bytes.
 func (s *stage) send(l *layer, timestamp uint32, key bool, bytes int) {
+	s.sequence++
+	s.resend(l, s.sequence, timestamp, key, bytes)
+}
+
+// resend passes on a picture with a number.
+func (s *stage) resend(l *layer, sequence uint16, timestamp uint32, key bool, bytes int) {
 	p := s.track.pool.get()
 	defer p.Release()
-	s.sequence++
-	p.Arrival, p.RTP = s.now, *vp8Packet(s.sequence, key)
+	p.Arrival, p.RTP = s.now, *vp8Packet(sequence, key)
 	p.RTP.SSRC, p.RTP.Timestamp = l.ssrc, timestamp
 	p.RTP.Payload = append(p.RTP.Payload, make([]byte, bytes)...)
 	s.deliver(l, p)
@@ -101,6 +106,27 @@ func TestLayersAtRest(t *testing.T) {
 		s.send(h, 1, false, 1000)
 	}
 	require.Zero(t, s.asked[l.ssrc])
+	require.Equal(t, h, s.active)
+}
+
+// What is sent again, to find out how much the network carries, makes no layer better and none that has stopped flow.
+func TestLayersSentAgain(t *testing.T) {
+	s := newStage(t)
+	l, h := s.add("l", 1), s.add("h", 2)
+	s.send(h, 1, true, 1000)
+	s.send(l, 1, false, 100)
+	s.asked = map[uint32]int{}
+	for range 80 {
+		s.run(100*time.Millisecond, map[*layer]int{h: 1000})
+		for range 50 {
+			s.resend(l, 2, 1, false, 100)
+		}
+	}
+	for range 80 {
+		s.now = s.now.Add(100 * time.Millisecond)
+		s.resend(l, 2, 1, false, 100)
+	}
+	require.Empty(t, s.asked)
 	require.Equal(t, h, s.active)
 }
 

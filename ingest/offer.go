@@ -9,61 +9,6 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// purpose tells the offers of publishers, of viewers and of the echo apart.
-type purpose struct {
-	directions []string // that the client may offer
-	advice     string   // when it offers another
-	video      func(offered []format) *format
-	codecs     string // said when there is none in common
-	simulcast  bool   // is taken
-}
-
-// publishing takes one of the codecs, in order of preference, or whichever the publisher has put first.
-func publishing(names []string) purpose {
-	return purpose{
-		[]string{"sendonly", "sendrecv"}, "offer a=sendonly: this address only takes media in (RFC 9725 §4.2)",
-		func(offered []format) *format { return preferred(offered, names) }, takenCodecs(names), true,
-	}
-}
-
-// echoing takes the codec that the client has put first.
-func echoing() purpose {
-	return purpose{
-		[]string{"sendrecv"}, "offer a=sendrecv: the echo sends back what it gets",
-		func(offered []format) *format { return preferred(offered, nil) }, takenCodecs(nil), false,
-	}
-}
-
-// watching takes what the stream's picture can be sent as without a change; anything while it has none (nil).
-func watching(picture *Track) purpose {
-	use := purpose{
-		[]string{"recvonly", "sendrecv"}, "offer a=recvonly: this address only gives media out (WHEP)",
-		func(offered []format) *format { return preferred(offered, nil) }, "the stream is Opus audio; HLS and DASH play it everywhere", false,
-	}
-	if picture != nil {
-		use.video = func(offered []format) *format { return best(offered, picture.playsAs) }
-		use.codecs = "the stream is " + picture.format.codec.title + " video and Opus audio, and is passed on as it comes; HLS and DASH play it everywhere"
-	}
-	return use
-}
-
-// preferred chooses the codec that stands first in names, or among what is offered when there are no names.
-func preferred(offered []format, names []string) *format {
-	if len(names) == 0 && len(offered) > 0 {
-		names = []string{offered[0].codec.name}
-	}
-	for _, name := range names {
-		chosen := best(offered, func(f format) (int, bool) {
-			rank, taken := f.codec.rank(f.parameters)
-			return rank, taken && f.codec.name == name
-		})
-		if chosen != nil {
-			return chosen
-		}
-	}
-	return nil
-}
-
 // offer is a description that has been checked: bounded, complete, with no more than pion needs to see.
 type offer struct {
 	desc         *sdp.SessionDescription
@@ -189,43 +134,6 @@ func checkTransport(desc *sdp.SessionDescription) *problem {
 		}
 	}
 	return nil
-}
-
-// checkDirections writes the direction into each section: it may stand for all (RFC 8866 §6.7), and sendrecv for none.
-func (use purpose) checkDirections(desc *sdp.SessionDescription) *problem {
-	for _, m := range desc.MediaDescriptions {
-		direction := directionOf(m.Attributes)
-		if direction == "" {
-			if direction = directionOf(desc.Attributes); direction == "" {
-				direction = "sendrecv"
-			}
-			m.Attributes = append(m.Attributes, sdp.NewPropertyAttribute(direction))
-		}
-		if !slices.Contains(use.directions, direction) {
-			return refuse(http.StatusBadRequest, "The %s section of the offer is a=%s: %s.", m.MediaName.Media, direction, use.advice)
-		}
-	}
-	return nil
-}
-
-// receiveOnly takes from a viewer's offer whatever it might send: the answer is a=sendonly.
-func receiveOnly(desc *sdp.SessionDescription) {
-	for _, m := range desc.MediaDescriptions {
-		m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
-			return a.Key == "sendrecv" || a.Key == "recvonly" || a.Key == "ssrc" || a.Key == "ssrc-group" || a.Key == "msid"
-		})
-		m.Attributes = append(m.Attributes, sdp.NewPropertyAttribute("recvonly"))
-	}
-}
-
-func directionOf(attributes []sdp.Attribute) string {
-	for _, a := range attributes {
-		switch a.Key {
-		case "sendrecv", "sendonly", "recvonly", "inactive":
-			return a.Key
-		}
-	}
-	return ""
 }
 
 // checkStreams wants one MediaStream with one track for each kind (RFC 9725 §4.4.2).
