@@ -13,8 +13,8 @@ export interface WhipOptions extends ConnectionOptions {
   sending?: Sending;
 }
 
-/** What the start of a picture is reckoned from where nothing bounds it, in bits per second: Chromium's own bound at 720p. */
-const usualBitrate = 2_500_000;
+/** Bits per second to begin with where nothing bounds them. */
+const usualStart = 1_500_000;
 
 /** One publication. Use an object once: start, then stop. */
 export class WhipClient extends Connection {
@@ -53,7 +53,7 @@ export class WhipClient extends Connection {
   }
 
   protected override amend(answer: string): string {
-    return withStartBitrate(answer, Math.round(startBitrate(this.sending?.maxBitrate ?? usualBitrate) / 1000));
+    return withStartBitrate(answer, Math.round(startBitrate(this.sending?.maxBitrate ?? usualStart) / 1000));
   }
 
   /** The chosen codec first, or VP8: it needs no licence and every server of this kind takes it. The rest stays offered. */
