@@ -74,31 +74,34 @@ func FuzzDepacketizer(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(session(0))
 	f.Add(session(3))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		last, received := [kinds]int64{-1, -1}, [kinds]int64{-1, -1}
-		emitted := [kinds]uint64{}
-		d, err := New(Options{Video: VP8, Audio: Opus, Emit: func(f Frame) {
-			k := Video
-			if f.Codec == Opus {
-				k = Audio
-			}
-			if !f.Filler && f.PTS <= received[k] || !f.Late && f.PTS <= last[k] || len(f.Data) == 0 {
-				t.Fatalf("%v frame %+v after PTS %d, received %d", k, f, last[k], received[k])
-			}
-			if !f.Filler {
-				received[k] = f.PTS
-			}
-			if !f.Late {
-				last[k] = f.PTS
-				emitted[k]++
-			}
-		}})
-		if err != nil {
-			t.Fatal(err)
+	f.Fuzz(func(t *testing.T, data []byte) { fuzz(t, VP8, data) })
+}
+
+// fuzz feeds a script to a Depacketizer of that codec.
+func fuzz(t *testing.T, video Codec, data []byte) {
+	last, received := [kinds]int64{-1, -1}, [kinds]int64{-1, -1}
+	emitted := [kinds]uint64{}
+	d, err := New(Options{Video: video, Audio: Opus, Emit: func(f Frame) {
+		k := Video
+		if f.Codec == Opus {
+			k = Audio
 		}
-		run(d, data)
-		check(t, d, emitted)
-	})
+		if !f.Filler && f.PTS <= received[k] || !f.Late && f.PTS <= last[k] || len(f.Data) == 0 {
+			t.Fatalf("%v frame %+v after PTS %d, received %d", k, f, last[k], received[k])
+		}
+		if !f.Filler {
+			received[k] = f.PTS
+		}
+		if !f.Late {
+			last[k] = f.PTS
+			emitted[k]++
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(d, data)
+	check(t, d, emitted)
 }
 
 func run(d *Depacketizer, data []byte) {
@@ -137,7 +140,9 @@ func check(t *testing.T, d *Depacketizer, emitted [kinds]uint64) {
 			t.Fatalf("%v holds %d packets", track.kind, track.buffer.held)
 		}
 	}
-	if cap(d.video.assembler.(*vp8Assembler).buf) > 2*maxFrameSize {
-		t.Fatalf("the assembler holds %d bytes", cap(d.video.assembler.(*vp8Assembler).buf))
+	if held := d.video.assembler.(interface{ held() int }).held(); held > 2*maxFrameSize {
+		t.Fatalf("the assembler holds %d bytes", held)
 	}
 }
+
+func (d *draft) held() int { return cap(d.buf) }

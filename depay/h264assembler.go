@@ -102,7 +102,7 @@ func (a *h264Assembler) take(u h264.Unit, p packet) {
 		a.sink, a.header = a.enter(u, p), u.Header
 	} else if a.sink == nowhere || u.Header != a.header {
 		a.spoil(DropIncomplete) // its start is missing
-		a.free = a.free || u.Type().IsSlice() && !h264.Reference(u.Header)
+		a.guess(u)
 		return
 	}
 	switch a.sink {
@@ -154,7 +154,7 @@ func (a *h264Assembler) leave() {
 func (a *h264Assembler) enterSlice(u h264.Unit, p packet) sink {
 	s, err := a.sets.known.ParseSlice(u.Header, u.Body)
 	if err != nil {
-		a.free = a.free || !h264.Reference(u.Header)
+		a.guess(u)
 		a.spoil(reasonOf(err))
 		return ignored
 	}
@@ -172,6 +172,13 @@ func (a *h264Assembler) enterSlice(u h264.Unit, p packet) sink {
 	return kept
 }
 
+// guess takes what can be known of a picture from a unit that cannot be read.
+func (a *h264Assembler) guess(u h264.Unit) {
+	if !a.begun && u.Type().IsSlice() {
+		a.free = !h264.Reference(u.Header)
+	}
+}
+
 // reasonOf tells why a slice could not be read. Parameter sets come with key frames.
 func reasonOf(err error) DropReason {
 	if errors.Is(err, h264.ErrNoSet) {
@@ -183,7 +190,7 @@ func reasonOf(err error) DropReason {
 // enterPicture begins the open picture with its first slice, and puts parameter sets before it.
 func (a *h264Assembler) enterPicture(s *h264.Slice) {
 	a.first, a.begun = *s, true
-	a.free = a.free || !s.Reference
+	a.free = !s.Reference
 	switch {
 	case !s.SPS.Progressive:
 		a.spoil(DropInterlaced)
