@@ -25,7 +25,8 @@ const (
 // Its picture order count lies directly after the newest one's, or is the same where the encoder counts without gaps. Repeat
 // frames in a row have one and the same, for there is no more room, and with POCType 2 there are not to be two in a row at
 // all (§7.4.2.1.1): so each begins with an access unit delimiter, which tells them apart instead (§7.4.1.2.3). Decoders take
-// them as they come, since nothing waits for reordering; should one sort them, they are all the same picture.
+// them as they come, since nothing waits for reordering; should one sort them, they are all the same picture. ffmpeg 5.1,
+// libopenh264 2.3 and Chromium's player were seen to show sixty in a row, and what follows, as they should.
 func (s State) AppendRepeat(dst []byte) []byte {
 	if !s.repeatable() {
 		return dst
