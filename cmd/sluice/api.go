@@ -33,6 +33,7 @@ type apiPublisher struct {
 	Bitrate   float64   `json:"bitrate"` // bit/s
 	RTT       float64   `json:"rtt"`     // seconds, 0 while unknown
 	Lost      uint64    `json:"lost"`    // packets
+	Advice    string    `json:"advice"`  // what to change in the encoder that sends, else ""
 	Video     *apiVideo `json:"video"`
 	Audio     *apiAudio `json:"audio"`
 }
@@ -166,7 +167,7 @@ func describePublisher(st *status) *apiPublisher {
 	stats := st.Publisher.Stats()
 	p := &apiPublisher{
 		Connected: st.Publisher.State() == ingest.StateConnected, Since: st.Publisher.Started(),
-		Bitrate: stats.Bitrate, RTT: stats.RTT.Seconds(),
+		Bitrate: stats.Bitrate, RTT: stats.RTT.Seconds(), Advice: advice(st.Depay),
 	}
 	for _, track := range stats.Tracks {
 		p.Lost += track.Lost

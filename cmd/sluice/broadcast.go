@@ -129,15 +129,15 @@ func (b *broadcast) carry(ctx context.Context) error {
 func (b *broadcast) take(p *ingest.Publisher) {
 	b.leave(time.Now())
 	b.publisher = &feed{Publisher: p}
-	var video, audio depay.Codec
 	for _, track := range p.Tracks() {
 		switch track.Kind() {
 		case ingest.KindVideo:
-			video, b.publisher.video = depay.VP8, track.Tap(tapPackets)
+			b.publisher.video = track.Tap(tapPackets)
 		case ingest.KindAudio:
-			audio, b.publisher.audio = depay.Opus, track.Tap(tapPackets)
+			b.publisher.audio = track.Tap(tapPackets)
 		}
 	}
+	video, audio := b.publisher.codecs()
 	b.log.Info("publisher has come", "session", p.ID(), "from", p.RemoteAddr(), "video", video, "audio", audio)
 	if b.encoding == nil {
 		b.retryAt, b.failures = time.Time{}, 0

@@ -22,6 +22,7 @@ type Config struct {
 	Part    time.Duration // CMAF fragment
 	Window  time.Duration // length of the live playlists
 	Linger  time.Duration // how long a stream waits for its publisher to return
+	Codecs  []string      // video codecs that publishers may send, the preferred first; empty: all, as publishers prefer
 	// Takeover says what becomes of a second publisher of a stream: takeoverAllow or takeoverRefuse.
 	Takeover string
 

@@ -171,7 +171,7 @@ func (l *loader) loadFlags(flags *serveFlags) {
 
 // isList reports whether a flag given twice adds to the first.
 func (k key) isList() bool {
-	return slices.Contains([]kind{kindIPs, kindURLs, kindKeys, kindLadder}, k.kind)
+	return slices.Contains([]kind{kindIPs, kindURLs, kindKeys, kindCodecs, kindLadder}, k.kind)
 }
 
 func (l *loader) loadEnviron(environ []string) {

@@ -143,6 +143,10 @@ func (c Config) checkMedia(check *checker) {
 	check.want(c.Part <= 0 || c.Segment%c.Part == 0, "segment", "%s is not a multiple of part, which is %s", formatDuration(c.Segment), formatDuration(c.Part))
 	checkRange(check, "window", c.Window, minSegmentsInWindow*c.Segment, maxWindow, formatDuration)
 	checkRange(check, "linger", c.Linger, minLinger, maxLinger, formatDuration)
+	for i, codec := range c.Codecs {
+		check.want(isVideoCodec(codec), "codecs", "%q is none of vp8, vp9, h264 and av1", codec)
+		check.want(!slices.Contains(c.Codecs[:i], codec), "codecs", "%s is there twice", codec)
+	}
 	check.want(c.Takeover == takeoverAllow || c.Takeover == takeoverRefuse, "takeover", "%q is neither allow nor refuse", c.Takeover)
 	check.want(c.OnStop == onStopEnd || c.OnStop == onStopKeep, "on-stop", "%q is neither end nor keep", c.OnStop)
 }

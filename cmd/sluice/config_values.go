@@ -176,6 +176,12 @@ func level(p *slog.Level) value {
 	return scalar[slog.Level]{field: p, parse: parseLevel, format: format}
 }
 
+// words reads a list of words; none is the text of the empty one.
+func words(p *[]string, none string) value {
+	keep := func(s string) (string, error) { return strings.ToLower(s), nil }
+	return list[string]{field: p, parse: keep, format: strings.Clone, none: none}
+}
+
 func ips(p *[]netip.Addr) value {
 	return list[netip.Addr]{field: p, parse: parseIP, format: netip.Addr.String}
 }

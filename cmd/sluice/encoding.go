@@ -33,6 +33,8 @@ func (s *service) startEncoding(b *broadcast, video, audio depay.Codec) (*encodi
 	var err error
 	e.depay, err = depay.New(depay.Options{
 		Video: video, Audio: audio,
+		H264ParameterSets: b.publisher.parameterSets(),
+
 		FrameInterval:   frameInterval,
 		Emit:            e.emit,
 		RequestKeyFrame: func() { b.publisher.requestKeyFrame() },

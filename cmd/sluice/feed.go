@@ -30,13 +30,31 @@ func (p *feed) audioReady() <-chan struct{} {
 }
 
 func (p *feed) codecs() (video, audio depay.Codec) {
-	if p != nil && p.video != nil {
-		video = depay.VP8
+	if p == nil {
+		return 0, 0
 	}
-	if p != nil && p.audio != nil {
-		audio = depay.Opus
+	for _, track := range p.Tracks() {
+		switch c := depayCodec(track.MimeType()); track.Kind() {
+		case ingest.KindVideo:
+			video = c
+		case ingest.KindAudio:
+			audio = c
+		}
 	}
 	return video, audio
+}
+
+// parameterSets are those of the publisher's offer, when it sends H.264.
+func (p *feed) parameterSets() [][]byte {
+	if p == nil {
+		return nil
+	}
+	for _, track := range p.Tracks() {
+		if depayCodec(track.MimeType()) == depay.H264 {
+			return parameterSets(track)
+		}
+	}
+	return nil
 }
 
 func (p *feed) gone() bool {

@@ -26,6 +26,7 @@ const (
 	kindURLs     kind = "url,…"
 	kindLadder   kind = "ladder"
 	kindKeys     kind = "key,…"
+	kindCodecs   kind = "codec,…"
 )
 
 // groups is the order of the headings.
@@ -58,6 +59,7 @@ func (c *Config) keys() []key {
 		{"part", groupMedia, kindDuration, "length of a fragment", duration(&c.Part)},
 		{"window", groupMedia, kindDuration, "how far back the live playlists reach", duration(&c.Window)},
 		{"linger", groupMedia, kindDuration, "how long a stream waits for its publisher to return before it ends; 0s: not at all", duration(&c.Linger)},
+		{"codecs", groupMedia, kindCodecs, "video codecs that publishers may send, of vp8, vp9, h264 and av1, the preferred first; any is all of them, in the order that the publisher prefers", words(&c.Codecs, "any")},
 		{"takeover", groupMedia, kindWord, "a second publisher of a stream: allow ends the first one's session, refuse answers 409 while the first one's media flows", text(&c.Takeover)},
 		{"on-stop", groupMedia, kindWord, "what SIGTERM does to live streams: end, or keep for the service's next start to go on with them", text(&c.OnStop)},
 		{"ffmpeg", groupMedia, kindPath, "the ffmpeg program, version 5.1 or later", text(&c.FFmpeg)},

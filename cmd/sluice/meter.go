@@ -21,7 +21,7 @@ type measured struct {
 }
 
 func (m *meter) count(f depay.Frame) {
-	if f.Codec != depay.VP8 {
+	if f.Codec == depay.Opus {
 		return
 	}
 	m.frames++

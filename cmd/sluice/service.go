@@ -77,6 +77,7 @@ func (s *service) ingestOptions() ingest.Options {
 		Logger:     s.log,
 		MaxStreams: s.cfg.Limits.Streams, MaxViewers: s.cfg.Limits.Viewers, ViewerLinger: max(s.cfg.Linger, time.Millisecond),
 		MaxSessionsPerAddress: s.cfg.Limits.SessionsPerAddress, MaxSDP: s.cfg.Limits.RequestBytes,
+		VideoCodecs:    s.cfg.Codecs,
 		RefuseTakeover: s.cfg.Takeover == takeoverRefuse,
 		OnPublish:      s.publish,
 	}

@@ -60,8 +60,17 @@ func (b *broadcast) publishStatus(state string, cause error) {
 		s.Publisher = p.Publisher
 		s.Dropped = p.dropped()
 	}
+	if before := b.status.Load(); before == nil || advice(before.Depay) != advice(s.Depay) {
+		b.advise(advice(s.Depay))
+	}
 	s.VideoIn, s.AudioIn = b.publisher.codecs()
 	b.status.Store(&s)
+}
+
+func (b *broadcast) advise(words string) {
+	if words != "" {
+		b.log.Warn("pictures of the publisher cannot be used", "advice", words)
+	}
 }
 
 // Info is the packager's side of the broadcast.

@@ -14,6 +14,7 @@ export interface Stream {
   publisher?: {
     connected: boolean;
     bitrate?: number;
+    advice?: string; // what to change in the encoder that sends
     video?: { codec: string; width?: number; height?: number; fps?: number } | null;
     audio?: { codec: string } | null;
   } | null;

@@ -170,6 +170,7 @@ class Watch implements ControlTarget {
   /** Why nothing plays, once that has lasted; empty while all is well. */
   fault(): string {
     if (this.stream?.fault && protocol.value !== "webrtc") return `Nothing new comes: on the server ${this.stream.fault}.`;
+    if (this.stream?.publisher?.advice) return this.stream.publisher.advice;
     return this.failures < tolerated ? this.refusal : `Playing fails: ${sentence(this.reason)} Another protocol may work.`;
   }
 
