@@ -157,7 +157,7 @@ func commandLine(b *testing.B, pid int) []string {
 func encodeAlone(b *testing.B, arguments []string) float64 {
 	directory := b.TempDir()
 	video, audio := filepath.Join(directory, "in.ivf"), filepath.Join(directory, "in.ogg")
-	require.NoError(b, encodeClip(video, audio, "1280x720", "2500k"))
+	require.NoError(b, encodeClip(vp8, video, audio, "1280x720", "2500k"))
 	var alone []string
 	for _, argument := range arguments[1:] {
 		switch {

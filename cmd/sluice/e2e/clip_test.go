@@ -23,6 +23,7 @@ const (
 
 // clip is encoded media whose flashes and beeps begin at the same instants.
 type clip struct {
+	codec coding   // of the pictures
 	video []sample // 90 kHz
 	audio []sample // 48 kHz
 }
@@ -33,37 +34,45 @@ type sample struct {
 }
 
 var (
-	makeClip      = sync.OnceValues(func() (*clip, error) { return newClip("640x480", "1500k") })
-	makeLargeClip = sync.OnceValues(func() (*clip, error) { return newClip("1280x720", "2500k") })
+	makeLargeClip = sync.OnceValues(func() (*clip, error) { return newClip(vp8, "1280x720", "2500k") })
+	clips         sync.Map // of makeClip, by name of the codec
 )
 
-func newClip(size, bitrate string) (*clip, error) {
+// makeClip makes the clip of 640x480 in a codec, once.
+func makeClip(codec coding) (*clip, error) {
+	make, _ := clips.LoadOrStore(codec.name, sync.OnceValues(func() (*clip, error) { return newClip(codec, "640x480", "1500k") }))
+	return make.(func() (*clip, error))()
+}
+
+func newClip(codec coding, size, bitrate string) (*clip, error) {
 	directory, err := os.MkdirTemp("", "sluice-clip-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(directory)
-	video, audio := filepath.Join(directory, "clip.ivf"), filepath.Join(directory, "clip.ogg")
-	if err := encodeClip(video, audio, size, bitrate); err != nil {
+	video, audio := filepath.Join(directory, "clip."+codec.file), filepath.Join(directory, "clip.ogg")
+	if err := encodeClip(codec, video, audio, size, bitrate); err != nil {
 		return nil, err
 	}
-	c := &clip{}
-	if c.video, err = readIVF(video); err != nil {
+	c := &clip{codec: codec}
+	if c.video, err = codec.read(video); err != nil {
 		return nil, err
 	}
 	c.audio, err = readOgg(audio)
 	return c, err
 }
 
-// encodeClip writes VP8 in IVF and Opus in Ogg.
-func encodeClip(video, audio, size, bitrate string) error {
+// encodeClip writes the pictures in the codec's file and Opus in Ogg. There is a key frame a second.
+func encodeClip(codec coding, video, audio, size, bitrate string) error {
 	seconds := strconv.Itoa(int(clipLength.Seconds()))
-	command := exec.Command("ffmpeg", "-loglevel", "error",
-		"-f", "lavfi", "-i", "testsrc2=s="+size+":r=30:d="+seconds+",lutyuv=y=val*0.4,drawbox=c=white:t=fill:enable='lt(mod(t+1\\,2)\\,0.099)'",
-		"-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t+1\\,2)\\,0.1)':s=48000:c=stereo:d="+seconds,
-		"-map", "0:v", "-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", bitrate, "-g", "30", "-error-resilient", "1", video,
-		"-map", "1:a", "-c:a", "libopus", "-b:a", "96k", "-application", "lowdelay", "-frame_duration", "20", audio)
-	out, err := command.CombinedOutput()
+	arguments := []string{
+		"-loglevel", "error",
+		"-f", "lavfi", "-i", "testsrc2=s=" + size + ":r=30:d=" + seconds + ",lutyuv=y=val*0.4,drawbox=c=white:t=fill:enable='lt(mod(t+1\\,2)\\,0.099)'",
+		"-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t+1\\,2)\\,0.1)':s=48000:c=stereo:d=" + seconds,
+		"-map", "1:a", "-c:a", "libopus", "-b:a", "96k", "-application", "lowdelay", "-frame_duration", "20", audio,
+		"-map", "0:v", "-pix_fmt", "yuv420p", "-g", "30", "-b:v", bitrate,
+	}
+	out, err := exec.Command("ffmpeg", append(append(arguments, codec.encoder...), video)...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}

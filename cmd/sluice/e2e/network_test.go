@@ -28,7 +28,7 @@ func TestBadNetwork(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			clip, err := makeClip()
+			clip, err := makeClip(vp8)
 			require.NoError(t, err)
 			name := sanitize(filepath.Base(t.Name()))
 			network := newRelay(t)

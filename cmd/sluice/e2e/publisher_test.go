@@ -57,7 +57,7 @@ func within(from, to time.Duration) func(time.Duration) bool {
 // newPublisher negotiates; send starts the media.
 func newPublisher(t testing.TB, s *service, name string) *publisher {
 	t.Helper()
-	clip, err := makeClip()
+	clip, err := makeClip(vp8)
 	require.NoError(t, err)
 	return publishClip(t, s, name, clip)
 }
@@ -65,11 +65,11 @@ func newPublisher(t testing.TB, s *service, name string) *publisher {
 // newPartPublisher sends only the pictures or only the sound.
 func newPartPublisher(t testing.TB, s *service, name string, video bool) *publisher {
 	t.Helper()
-	whole, err := makeClip()
+	whole, err := makeClip(vp8)
 	require.NoError(t, err)
 	part := &clip{audio: whole.audio}
 	if video {
-		part = &clip{video: whole.video}
+		part = &clip{codec: whole.codec, video: whole.video}
 	}
 	return publishClip(t, s, name, part)
 }
@@ -98,7 +98,7 @@ func publishThrough(t testing.TB, s *service, name string, clip *clip, network *
 	require.NoError(t, err)
 	p := &publisher{t: t, pc: pc, rounds: 1, network: network}
 	if clip.video != nil {
-		p.video = p.addTrack(webrtc.MimeTypeVP8, 90000, 0, clip.video, &codecs.VP8Payloader{EnablePictureID: true})
+		p.video = p.addTrack(clip.codec.mime, 90000, 0, clip.video, clip.codec.payloader())
 	}
 	if clip.audio != nil {
 		p.audio = p.addTrack(webrtc.MimeTypeOpus, 48000, 2, clip.audio, &codecs.OpusPayloader{})

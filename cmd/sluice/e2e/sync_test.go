@@ -11,44 +11,57 @@ import (
 // Sound and picture that were sent at the same instant come out at the same instant, in what was recorded and in what is
 // served, whatever happened on the way.
 func TestLipSync(t *testing.T) {
+	const settled = 6 * time.Second // five after the reports
+	quiet := within(8*time.Second+500*time.Millisecond, 13*time.Second+500*time.Millisecond)
+	burst := within(8500*time.Millisecond, 8800*time.Millisecond)
+	late := within(0, 10*time.Second)
 	cases := []struct {
 		name   string
+		codec  coding
+		from   time.Duration // when it has to be in sync
 		script func(p *publisher)
 	}{
-		{"as it comes", func(*publisher) {}},
-		{"video delayed by 300 ms on the way", func(p *publisher) { p.video.delay = 300 * time.Millisecond }},
-		{"audio delayed by 300 ms on the way", func(p *publisher) { p.audio.delay = 300 * time.Millisecond }},
-		{"audio silent for 5 s", func(p *publisher) {
-			p.audio.quiet = within(8*time.Second+500*time.Millisecond, 13*time.Second+500*time.Millisecond)
-		}},
-		{"video silent for 5 s", func(p *publisher) {
-			p.video.quiet = within(8*time.Second+500*time.Millisecond, 13*time.Second+500*time.Millisecond)
-		}},
-		{"burst of loss", func(p *publisher) {
-			p.video.lose = within(8500*time.Millisecond, 8800*time.Millisecond)
-			p.audio.lose = within(8500*time.Millisecond, 8800*time.Millisecond)
-		}},
+		{"as it comes", vp8, settled, nil},
+		{"as it comes in VP9", vp9, settled, nil},
+		{"as it comes in H.264", h264, settled, nil},
+		{"as it comes in AV1", av1, settled, nil},
+		{"video delayed by 300 ms on the way", vp8, settled, func(p *publisher) { p.video.delay = 300 * time.Millisecond }},
+		{"audio delayed by 300 ms on the way", vp8, settled, func(p *publisher) { p.audio.delay = 300 * time.Millisecond }},
+		{"audio silent for 5 s", vp8, settled, func(p *publisher) { p.audio.quiet = quiet }},
+		{"video silent for 5 s", vp8, settled, func(p *publisher) { p.video.quiet = quiet }},
+		{"audio 10 s late", vp8, 10 * time.Second, func(p *publisher) { p.audio.quiet = late }},
+		{"video 10 s late", vp8, 10 * time.Second, func(p *publisher) { p.video.quiet = late }},
+		{"burst of loss", vp8, settled, func(p *publisher) { p.video.lose, p.audio.lose = burst, burst }},
 	}
 	s := startService(t, "--ladder", smallRung, "--linger", "1s")
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			name := sanitize(filepath.Base(t.Name()))
-			p := newPublisher(t, s, name)
-			c.script(p)
+			clip, err := makeClip(c.codec)
+			require.NoError(t, err)
+			p := publishClip(t, s, name, clip)
+			if c.script != nil {
+				c.script(p)
+			}
 			p.sendAll()
 			requireAccounted(t, s, name)
 			p.stop()
 			recording := s.recording(name)
-			const settled = 6 * time.Second // five after the reports
+			sources, err := filepath.Glob(filepath.Join(recording, "source-1.*"))
+			require.NoError(t, err)
+			require.Len(t, sources, 1)
+			if c.script == nil {
+				requireSourceKept(t, clip, sources[0])
+			}
 			for what, input := range map[string]string{
 				"recorded MP4":    filepath.Join(recording, "video.mp4"),
-				"recorded source": filepath.Join(recording, "source-1.webm"),
+				"recorded source": sources[0],
 				"HLS":             s.base + "/live/" + name + "/index.m3u8",
 				"DASH":            s.base + "/live/" + name + "/manifest.mpd",
 			} {
 				flashes, beeps := flashesAndBeeps(t, input)
-				requireSync(t, what, settled, flashes, beeps)
+				requireSync(t, what, c.from, flashes, beeps)
 			}
 		})
 	}

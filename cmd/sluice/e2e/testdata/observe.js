@@ -23,7 +23,7 @@
   }
 
   window.observe = (video) => {
-    const seen = { frames: 0, read: 0, latencies: [], shown: [], flashes: [], beeps: [], peak: 0 };
+    const seen = { frames: 0, read: 0, latencies: [], clocks: [], shown: [], flashes: [], beeps: [], peak: 0 };
     const context = new AudioContext();
     const analyser = new AnalyserNode(context, { fftSize: 512 });
     const source = video.srcObject
@@ -50,6 +50,7 @@
       if (found.clock) {
         seen.read++;
         seen.latencies.push(latency);
+        seen.clocks.push(found.clock);
         seen.last = found.clock;
       }
       if (found.white && !white) seen.flashes.push(performance.now());

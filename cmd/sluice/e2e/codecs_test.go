@@ -1,0 +1,141 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Every codec that a browser or `sluice publish` sends is played by hls.js and dash.js as they come: the clock in the picture goes
+// on in each, and beeps are heard.
+func TestCodecsPlay(t *testing.T) {
+	s := startService(t, "--ladder", oneRung)
+	stage := newStage(t)
+	browser := startBrowser(t)
+	film := makeFilm(t)
+	viewer := browser.open(stage + "/players.html")
+	for _, codec := range []coding{vp8, vp9, h264, av1} {
+		for from, publish := range map[string]func(t *testing.T, endpoint string){
+			"chromium": func(t *testing.T, endpoint string) {
+				studio := browser.forTest(t).open(stage + "/stage.html")
+				studio.run(fmt.Sprintf("publish(%q, %q)", endpoint, codec.mime), nil)
+				t.Cleanup(func() { studio.run("connection.close()", nil) })
+			},
+			"film": func(t *testing.T, endpoint string) { startPublish(t, film, endpoint, "--codec", codec.name) },
+		} {
+			t.Run(codec.name+" from "+from, func(t *testing.T) {
+				name := codec.name + "-" + from
+				publish(t, s.base+"/whip/"+name)
+				s.waitState(name, "live", 20*time.Second)
+				require.Equal(t, strings.ToUpper(codec.name), strings.ToUpper(s.stream(name).Publisher.Video.Codec))
+				viewer.requireClock(t, "playHls", s.base+"/live/"+name+"/index.m3u8")
+				viewer.requireClock(t, "playDash", s.base+"/live/"+name+"/manifest.mpd")
+			})
+		}
+	}
+}
+
+// requireClock plays the URL in a fresh page for a while and checks what is seen and heard.
+func (p *tab) requireClock(t *testing.T, play, url string) {
+	t.Helper()
+	page := *p
+	page.t = t
+	page.run("location.reload()", nil)
+	page.wait("page", `document.readyState === "complete" && typeof playDash === "function"`, 10*time.Second)
+	page.run(fmt.Sprintf("void %s(%q)", play, url), nil)
+	observe, err := os.ReadFile("testdata/observe.js")
+	require.NoError(t, err)
+	page.wait("a picture", `video.getVideoPlaybackQuality().totalVideoFrames > 0`, 20*time.Second)
+	page.run("(() => {"+string(observe)+"})()", nil)
+	page.run("observe(video)", nil)
+	page.wait("the clock and a beep", `observed.read > 60 && observed.beeps.length > 0`, 20*time.Second)
+	var clocks []float64
+	page.run("observed.clocks", &clocks)
+	forward := 0
+	for i := 1; i < len(clocks); i++ {
+		if clocks[i] >= clocks[i-1] {
+			forward++
+		}
+	}
+	// A blurred picture may be read wrong.
+	require.Greater(t, forward, len(clocks)*8/10, "the clock goes on: %v", clocks)
+	require.Greater(t, clocks[len(clocks)-1], clocks[0])
+}
+
+// makeFilm makes forty seconds of a picture that carries its number as stage.html does its time, with a beep every two seconds.
+func makeFilm(t *testing.T) string {
+	t.Helper()
+	const size, bits = 32, 16
+	ones := "0"
+	var boxes []string
+	block := func(row, column int, bit string) {
+		boxes = append(boxes, fmt.Sprintf("drawbox=x=%d:y=%d:w=%d:h=%d:c=white:t=fill:enable='%s'", column*size, row*size, size, size, bit))
+	}
+	for i := range bits { // the last bits of the second row
+		bit := fmt.Sprintf("mod(floor((n+1)/%d)\\,2)", 1<<(bits-1-i))
+		ones += "+" + bit
+		block(1, 20-bits+i, bit)
+	}
+	for i := range 8 {
+		block(2, i, fmt.Sprintf("mod(floor((%s)/%d)\\,2)", ones, 1<<(7-i)))
+	}
+	film := filepath.Join(t.TempDir(), "film.mkv")
+	out, err := exec.Command("ffmpeg", "-loglevel", "error",
+		"-f", "lavfi", "-i", "testsrc2=s=640x480:r=30:d=40,drawbox=c=black:t=fill:w=640:h=96,"+strings.Join(boxes, ","),
+		"-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t\\,2)\\,0.1)':s=48000:c=stereo:d=40",
+		"-c:v", "libx264", "-preset", "ultrafast", "-qp", "10", "-c:a", "flac", film).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return film
+}
+
+// startPublish runs `sluice publish` until the test ends.
+func startPublish(t *testing.T, source, endpoint string, args ...string) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	command := exec.CommandContext(ctx, program, append([]string{"publish", source, endpoint}, args...)...)
+	words := &output{}
+	command.Stdout, command.Stderr = words, words
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	require.NoError(t, command.Start())
+	t.Cleanup(func() {
+		stop()
+		_ = command.Wait()
+		if t.Failed() {
+			t.Logf("sluice publish said:\n%s", words.tail(2000))
+		}
+	})
+}
+
+// requireSourceKept asserts that a source recording decodes to the pictures that were sent, one after the other, to the last bit.
+func requireSourceKept(t *testing.T, c *clip, source string) {
+	t.Helper()
+	sent := filepath.Join(t.TempDir(), "sent."+c.codec.file)
+	require.NoError(t, c.codec.write(sent, c.video))
+	kept, all := pictures(t, source), pictures(t, sent)
+	require.Greater(t, len(kept), len(all)*9/10)
+	first := slices.Index(all, kept[0])
+	require.GreaterOrEqual(t, first, 0, "the first picture was sent")
+	require.Equal(t, all[first:first+len(kept)], kept)
+}
+
+// pictures are the hashes of a file's decoded pictures.
+func pictures(t *testing.T, file string) (hashes []string) {
+	t.Helper()
+	out, err := exec.Command("ffmpeg", "-loglevel", "error", "-xerror", "-i", file, "-map", "0:v", "-fps_mode", "passthrough", "-f", "framemd5", "-").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	for line := range strings.Lines(string(out)) {
+		if fields := strings.Fields(line); len(fields) == 6 && !strings.HasPrefix(line, "#") {
+			hashes = append(hashes, fields[5])
+		}
+	}
+	return hashes
+}
