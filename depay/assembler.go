@@ -1,6 +1,10 @@
 package depay
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 const (
 	maxFrameSize   = 4 << 20     // bytes of one coded picture
@@ -26,11 +30,28 @@ type assembler interface {
 	// black returns a key frame of a black picture, of blackWidth and blackHeight or whatever size it returns. It counts as passed
 	// on, so that repeat may follow. The data belongs to the caller.
 	black() (data []byte, width, height uint16)
+	// stand counts a key frame that was made elsewhere as passed on, so that repeat may follow, and returns its size. The data
+	// stays the caller's. The error says that it is no key frame of the codec, or too large.
+	stand(key []byte) (width, height uint16, err error)
 	// repeat returns a frame that shows the picture passed on last once more, and leaves a decoder as if it had not been
 	// there. Nil: the stream does not allow that. The data belongs to the caller.
 	repeat() []byte
 	// keys returns the state that tells whether a key frame is needed.
 	keys() *keyState
+}
+
+// errNoKeyFrame is what a picture meets that was to stand alone.
+var errNoKeyFrame = errors.New("no key frame")
+
+// mayStand refuses what a decoder would not take from a publisher, either.
+func mayStand(key bool, bytes, width, height int) error {
+	switch {
+	case !key:
+		return errNoKeyFrame
+	case bytes > maxFrameSize || width*height > maxFramePixels:
+		return fmt.Errorf("%d bytes for %dx%d pixels are too much", bytes, width, height)
+	}
+	return nil
 }
 
 // newAssembler returns that of the codec of pictures in the options, whose emit and stats it is given.

@@ -217,6 +217,41 @@ func (a *av1Assembler) black() (data []byte, width, height uint16) {
 	return av1.AppendBlack(nil), av1.BlackWidth, av1.BlackHeight
 }
 
+func (a *av1Assembler) stand(key []byte) (width, height uint16, err error) {
+	sequence, h, err := readAV1(key)
+	if err == nil {
+		err = mayStand(h.Key(), len(key), int(h.Width), int(h.Height))
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	a.refs.Follow(&sequence, h)
+	return uint16(h.Width), uint16(h.Height), nil
+}
+
+// readAV1 returns what the first frame of a temporal unit says, and its sequence header.
+func readAV1(unit []byte) (sequence av1.Sequence, h av1.Header, err error) {
+	known := false
+	for len(unit) > 0 {
+		o, n, err := av1.ParseOBU(unit)
+		if err != nil {
+			return sequence, h, err
+		}
+		unit = unit[n:]
+		switch {
+		case o.Type == av1.SequenceHeaderType:
+			if sequence, err = av1.ParseSequence(o.Payload); err != nil {
+				return sequence, h, err
+			}
+			known = true
+		case known && (o.Type == av1.FrameHeaderType || o.Type == av1.FrameType):
+			h, err = sequence.ParseHeader(o)
+			return sequence, h, err
+		}
+	}
+	return sequence, h, errNoKeyFrame
+}
+
 func (a *av1Assembler) repeat() []byte {
 	data, _ := a.refs.AppendRepeat(nil)
 	return data

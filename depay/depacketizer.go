@@ -12,6 +12,9 @@ const (
 	// or from the first Tick while there is none.
 	startWait = time.Second
 
+	// slateAfter is how long after a publisher has gone its newest picture stands still before the slate is shown.
+	slateAfter = 500 * time.Millisecond
+
 	// keyRequestInterval is the shortest time between two requests for a key frame.
 	keyRequestInterval = 500 * time.Millisecond
 
@@ -121,17 +124,18 @@ func (d *Depacketizer) Tick(now time.Time) {
 		d.start(at)
 	}
 	if d.running {
-		d.video.fill(d.pts(at-d.opts.FillAfter, d.opts.Video))
+		d.video.fill(d.pts(at-d.opts.FillAfter, d.opts.Video), at)
 		d.audio.fill(d.pts(at-d.opts.FillAfter, Opus))
 	}
 }
 
 // Detach tells that the publisher has gone: its SSRCs, sequence numbers and reports mean nothing any more. Tick goes on
-// filling; the next packet begins a new source, whose video enters at its first key frame.
+// filling, with Options.Slate; the next packet begins a new source, whose video enters at its first key frame.
 func (d *Depacketizer) Detach(now time.Time) {
 	d.clock.advance(d.elapsed(now))
 	d.detach(&d.video.track)
 	d.detach(&d.audio.track)
+	d.video.leave(d.elapsed(now))
 }
 
 // Zero returns the instant of PTS 0, with a monotonic reading; false until the first frame is being emitted.
@@ -187,7 +191,7 @@ func (d *Depacketizer) detach(t *track) {
 func (d *Depacketizer) start(at time.Duration) {
 	d.run(at)
 	if d.opts.Video != 0 {
-		d.video.black()
+		d.video.begin()
 	}
 }
 

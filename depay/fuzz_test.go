@@ -81,7 +81,11 @@ func FuzzDepacketizer(f *testing.F) {
 func fuzz(t *testing.T, video Codec, data []byte) {
 	last, received := [kinds]int64{-1, -1}, [kinds]int64{-1, -1}
 	emitted := [kinds]uint64{}
-	d, err := New(Options{Video: video, Audio: Opus, Emit: func(f Frame) {
+	var slate []byte
+	if video == VP8 {
+		slate = testFrame(0, true, 900)
+	}
+	d, err := New(Options{Video: video, Audio: Opus, Slate: slate, Emit: func(f Frame) {
 		k := Video
 		if f.Codec == Opus {
 			k = Audio

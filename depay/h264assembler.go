@@ -256,6 +256,35 @@ func (a *h264Assembler) black() (data []byte, width, height uint16) {
 	return data, blackWidth, blackHeight
 }
 
+func (a *h264Assembler) stand(key []byte) (width, height uint16, err error) {
+	slice, err := readH264(key)
+	if err != nil {
+		return 0, 0, err
+	}
+	width, height = slice.SPS.Width, slice.SPS.Height
+	if err := mayStand(slice.IDR, len(key), int(width), int(height)); err != nil {
+		return 0, 0, err
+	}
+	a.shown.Follow(&slice)
+	return width, height, nil
+}
+
+// readH264 returns what the first slice of an access unit in Annex B says, which has its parameter sets before it.
+func readH264(unit []byte) (slice h264.Slice, err error) {
+	var sets h264.Sets
+	for nal, rest := h264.NextUnit(unit); len(nal) > 0; nal, rest = h264.NextUnit(rest) {
+		switch t := h264.Type(nal[0]); {
+		case t.IsSlice():
+			return sets.ParseSlice(nal[0], nal[1:])
+		case t == h264.TypeSPS || t == h264.TypePPS:
+			if _, err := sets.Add(nal); err != nil {
+				return slice, err
+			}
+		}
+	}
+	return slice, errNoKeyFrame
+}
+
 func (a *h264Assembler) repeat() []byte {
 	if a.repeats != a.shown {
 		a.frame, a.repeats = a.shown.AppendRepeat(a.frame[:0]), a.shown

@@ -48,6 +48,10 @@ type Options struct {
 	// fillers that were not needed; more delays the other track. Zero: 100 ms.
 	FillAfter time.Duration
 
+	// Slate is a key frame of Video that is shown from half a second after Detach on, or from the start while no publisher is
+	// there, until the next publisher's picture comes. Empty: the newest picture stands still, and black is shown from the start.
+	Slate []byte
+
 	// Emit takes each frame. It is called from Push, Tick and Detach, in order of PTS within a kind
 	// (Frame.PTS). It may call Zero and
 	// Stats, nothing else. Required.
@@ -78,6 +82,11 @@ func (o Options) Validate() error {
 	check(o.FrameInterval == 0 || o.FrameInterval >= minFrameInterval && o.FrameInterval <= maxFrameInterval,
 		"frame interval %v: want %v to %v", o.FrameInterval, minFrameInterval, maxFrameInterval)
 	check(o.FillAfter >= 0 && o.FillAfter <= maxFillAfter, "fill after %v: want 0 to %v", o.FillAfter, maxFillAfter)
+	check(len(o.Slate) == 0 || o.Video != 0, "slate of %d bytes: no video is declared", len(o.Slate))
+	if a := newAssembler(o, nil, nil); len(o.Slate) > 0 && a != nil {
+		_, _, err := a.stand(o.Slate)
+		check(err == nil, "slate: %v", err)
+	}
 	check(o.Emit != nil, "emit is nil: nobody takes the frames")
 	return errors.Join(errs...)
 }

@@ -1,6 +1,9 @@
 package depay
 
-import "bytes"
+import (
+	"bytes"
+	"time"
+)
 
 // videoTrack emits pictures, and repeat frames where there are none.
 type videoTrack struct {
@@ -9,6 +12,9 @@ type videoTrack struct {
 	d        *Depacketizer
 	ready    bool  // a key frame was emitted
 	interval int64 // between repeat frames, in ticks
+
+	slateDue bool          // the slate is shown next, unless a picture comes before:
+	slateAt  time.Duration // from then on
 }
 
 func (v *videoTrack) init(d *Depacketizer) {
@@ -29,25 +35,48 @@ func (v *videoTrack) emitPicture(p picture) {
 		v.d.run(p.instant)
 	}
 	v.ready = v.ready || p.key
+	v.slateDue = false
 	v.pass(Frame{
 		PTS: v.d.pts(p.instant, v.codec), Key: p.key, Width: p.width, Height: p.height, Data: bytes.Clone(p.data),
 	})
 }
 
-// black emits the key frame that repeat frames can follow until the camera comes.
-func (v *videoTrack) black() {
+// begin emits the key frame that repeat frames can follow until the camera comes: the slate while nobody is there, or black.
+func (v *videoTrack) begin() {
 	v.ready = true
+	if len(v.d.opts.Slate) > 0 && !v.live {
+		v.slate(v.last + 1)
+		return
+	}
 	data, width, height := v.assembler.black()
 	v.fillWith(Frame{PTS: v.last + 1, Key: true, Width: width, Height: height, Data: data})
 }
 
-// fill repeats the newest picture up to that time.
-func (v *videoTrack) fill(upTo int64) {
+// leave has the slate shown a moment later. Who takes over has sent a picture by then.
+func (v *videoTrack) leave(at time.Duration) {
+	if len(v.d.opts.Slate) > 0 && v.ready && !v.slateDue {
+		v.slateDue, v.slateAt = true, at+slateAfter
+	}
+}
+
+// slate emits the slate. New has made sure that it is a key frame.
+func (v *videoTrack) slate(pts int64) {
+	v.slateDue = false
+	width, height, _ := v.assembler.stand(v.d.opts.Slate)
+	v.fillWith(Frame{PTS: pts, Key: true, Width: width, Height: height, Data: bytes.Clone(v.d.opts.Slate)})
+}
+
+// fill repeats the newest picture up to that time; at is now.
+func (v *videoTrack) fill(upTo int64, at time.Duration) {
 	if !v.ready {
 		return
 	}
 	v.last = max(v.last, upTo-ticks(maxFill, v.codec))
 	for v.last+v.interval <= upTo {
+		if v.slateDue && at >= v.slateAt {
+			v.slate(v.last + v.interval)
+			continue
+		}
 		data := v.assembler.repeat()
 		if data == nil {
 			return

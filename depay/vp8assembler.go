@@ -119,6 +119,18 @@ func (a *vp8Assembler) black() (data []byte, width, height uint16) {
 	return vp8.AppendBlack(nil, blackWidth, blackHeight), blackWidth, blackHeight
 }
 
+func (a *vp8Assembler) stand(key []byte) (width, height uint16, err error) {
+	h, err := vp8.ParseHeader(key)
+	if err == nil {
+		err = mayStand(h.Key, len(key), int(h.Width), int(h.Height))
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	a.shown = vp8.RepeatOptions{Width: h.Width, Height: h.Height, Segmentation: h.Segmentation}
+	return h.Width, h.Height, nil
+}
+
 func (a *vp8Assembler) repeat() []byte {
 	if a.repeats != a.shown {
 		a.frame, a.repeats = vp8.AppendRepeat(a.frame[:0], a.shown), a.shown

@@ -182,6 +182,19 @@ func (a *vp9Assembler) black() (data []byte, width, height uint16) {
 	return vp9.AppendBlack(nil), vp9.BlackWidth, vp9.BlackHeight
 }
 
+func (a *vp9Assembler) stand(key []byte) (width, height uint16, err error) {
+	h, err := vp9.ParseHeader(key)
+	if err != nil {
+		return 0, 0, err
+	}
+	size, _ := a.refs.Size(h)
+	if err := mayStand(h.Key && h.Show, len(key), int(size.Width), int(size.Height)); err != nil {
+		return 0, 0, err
+	}
+	a.refs.Follow(h)
+	return uint16(size.Width), uint16(size.Height), nil
+}
+
 func (a *vp9Assembler) repeat() []byte {
 	data, _ := a.refs.AppendRepeat(nil)
 	return data
