@@ -36,6 +36,7 @@ func (s *service) startEncoding(b *broadcast, video, audio depay.Codec) (*encodi
 		H264ParameterSets: b.publisher.parameterSets(),
 
 		FrameInterval:   frameInterval,
+		Slate:           s.slates[video],
 		Emit:            e.emit,
 		RequestKeyFrame: func() { b.publisher.requestKeyFrame() },
 	})

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/transcode"
@@ -33,7 +34,8 @@ type service struct {
 	log      *slog.Logger
 	clock    wallClock
 	ladder   transcode.Ladder
-	reason   string // why this ladder
+	reason   string                 // why this ladder
+	slates   map[depay.Codec][]byte // key frames; empty: none is shown
 	ingest   *ingest.Server
 	packager *packager.Packager
 
@@ -53,6 +55,9 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (*service, er
 	s := &service{cfg: cfg, log: log, clock: newWallClock(), broadcasts: map[string]*broadcast{}}
 	s.chooseLadder(ctx)
 	var err error
+	if s.slates, err = s.makeSlates(ctx); err != nil {
+		return nil, wrongUsage(fmt.Errorf("slate: %w", err))
+	}
 	if s.packager, err = packager.New(s.packagerOptions()); err != nil {
 		return nil, wrongUsage(fmt.Errorf("open the data directory: %w", err))
 	}
@@ -104,6 +109,23 @@ func (s *service) chooseLadder(ctx context.Context) {
 		})
 	}
 	s.reason = fmt.Sprintf("ladder %s: as configured", s.ladder)
+}
+
+// makeSlates encodes the slate for each codec of pictures that publishers send, as large as the best rung at most.
+func (s *service) makeSlates(ctx context.Context) (map[depay.Codec][]byte, error) {
+	slates := map[depay.Codec][]byte{}
+	if s.cfg.Slate == "" {
+		return slates, nil
+	}
+	best := s.ladder[0]
+	for _, codec := range []depay.Codec{depay.VP8} {
+		frame, err := transcode.Still(ctx, s.cfg.FFmpeg, s.cfg.Slate, codec, best.Width, best.Height)
+		if err != nil {
+			return nil, err
+		}
+		slates[codec] = frame
+	}
+	return slates, nil
 }
 
 // remux makes the MP4 of a recording.

@@ -137,6 +137,8 @@ func TestWrongStart(t *testing.T) {
 		"data not writable": {[]string{"--data", filepath.Join(readOnly, "data")}, "data"},
 		"open to the world": {[]string{"--http-listen", "0.0.0.0:0"}, "auth.publish"},
 		"unknown flag":      {[]string{"--frobnicate"}, "frobnicate"},
+		"slate not there":   {[]string{"--slate", "/nowhere/slate.png"}, "slate: open /nowhere/slate.png: no such file"},
+		"slate no image":    {[]string{"--slate", readOnly}, "slate: make a still picture of " + readOnly},
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := append([]string{"serve", "--http-listen", "127.0.0.1:0", "--ice-udp", "127.0.0.1:0", "--data", t.TempDir()}, c.args...)

@@ -1,0 +1,63 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// While the publisher is away viewers see the slate, and then its pictures again, in one ffmpeg run and without a discontinuity.
+func TestSlate(t *testing.T) {
+	t.Parallel()
+	slate := filepath.Join(t.TempDir(), "slate.png")
+	ffmpeg(t, "-f", "lavfi", "-i", "color=red:s=1600x900", "-frames:v", "1", slate)
+	s := startService(t, "--ladder", smallRung, "--linger", "8s", "--window", "60s", "--slate", slate)
+	p := newPublisher(t, s, "desk")
+	p.send()
+	s.waitState("desk", "live", 20*time.Second)
+	time.Sleep(4 * time.Second)
+	p.stop()
+	const away = 5 * time.Second
+	time.Sleep(away)
+	p = newPublisher(t, s, "desk")
+	p.send()
+	time.Sleep(5 * time.Second)
+	p.vanish()
+	s.waitState("desk", "ended", 30*time.Second)
+
+	status, _, playlist := s.get("/live/desk/240p.m3u8")
+	require.Equal(t, 200, status)
+	require.NotContains(t, string(playlist), "#EXT-X-DISCONTINUITY\n")
+	require.Zero(t, s.stream("desk").Encoder.Restarts)
+	shown := redPictures(t, s.base+"/live/desk/index.m3u8")
+	require.Len(t, shown, 4, "the publisher, the slate, the publisher, the slate: %v", shown)
+	require.InDelta(t, away.Seconds(), (shown[2] - shown[1]).Seconds(), 2, "%v", shown)
+}
+
+// redPictures returns when the picture begins to be red, or begins not to be, in turn; not to be is first.
+func redPictures(t *testing.T, input string) (since []time.Duration) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "chroma")
+	ffmpeg(t, "-i", input, "-map", "0:v:0", "-vf", "signalstats,metadata=mode=print:key=lavfi.signalstats.VAVG:file="+file, "-f", "null", "-")
+	printed, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var at time.Duration
+	for line := range strings.Lines(string(printed)) {
+		if _, pts, ok := strings.Cut(line, "pts_time:"); ok {
+			at = seconds(t, pts)
+		}
+		if _, chroma, ok := strings.Cut(line, "VAVG="); ok {
+			value, err := strconv.ParseFloat(strings.TrimSpace(chroma), 64)
+			require.NoError(t, err)
+			if red := value > 200; red == (len(since)%2 == 1) {
+				since = append(since, at)
+			}
+		}
+	}
+	return since
+}
