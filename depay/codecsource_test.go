@@ -11,12 +11,11 @@ import (
 
 // codecSource packetizes numbered frames of VP9 or AV1 that have right headers, and sound ones made elsewhere.
 type codecSource struct {
-	codec    Codec
-	seq      uint16
-	ssrc     uint32
-	flexible bool // VP9
-	sent     [][]byte
-	vp9      codecs.VP9Payloader
+	codec Codec
+	seq   uint16
+	ssrc  uint32
+	sent  [][]byte
+	vp9   codecs.VP9Payloader
 }
 
 func newCodecSource(c Codec, flexible bool) *codecSource {

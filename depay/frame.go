@@ -93,7 +93,8 @@ type Frame struct {
 	// Width and Height are the size in pixels of a key frame; 0 in all others.
 	Width, Height uint16
 
-	// Data is one whole coded frame without RTP framing. It belongs to the receiver.
+	// Data is one whole coded frame without RTP framing; of VP9 it may be a superframe, of AV1 it is a temporal unit in the
+	// low-overhead bitstream format. It belongs to the receiver.
 	Data []byte
 }
 

@@ -8,7 +8,7 @@ type DropReason uint8
 // The reasons for which frames are dropped.
 const (
 	DropIncomplete  DropReason = iota // some of its packets were lost
-	DropMissing                       // all of its packets were lost; known from PictureID (VP8), or frame_num if it is a reference (H264)
+	DropMissing                       // all of its packets were lost; known from PictureID (VP8, VP9), or frame_num if it is a reference (H264)
 	DropAwaitingKey                   // it decodes from a frame that was dropped, or came before the first key frame
 	DropTooLarge                      // more bytes or pixels than a frame may have
 	DropMalformed                     // no decoder would take it

@@ -7,6 +7,9 @@ const choose = 2
 
 const maxOperatingPoints = 32
 
+// srgb are color_primaries, transfer_characteristics and matrix_coefficients: BT.709, sRGB, identity (AV1 §6.4.2).
+const srgb = 0x010d00
+
 // Sequence is the sequence header (AV1 §5.5), as far as frame headers are read and made by it.
 type Sequence struct {
 	Profile       uint8
@@ -150,7 +153,7 @@ func (s *Sequence) parseColor(r *bitReader) {
 	s.monochrome = s.Profile != 1 && r.flag()
 	rgb := false
 	if r.flag() { // color_description_present_flag
-		rgb = r.bits(24) == 1<<16|13<<8|0 // BT.709 primaries, sRGB, identity
+		rgb = r.bits(24) == srgb
 	}
 	switch {
 	case s.monochrome:
@@ -172,7 +175,8 @@ func (s *Sequence) halved(r *bitReader, twelve bool) bool {
 	case s.Profile == 0:
 		return true
 	case twelve:
-		return r.flag() && r.flag()
+		x := r.flag()
+		return x && r.flag()
 	}
 	return false
 }

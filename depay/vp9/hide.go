@@ -74,7 +74,8 @@ func skipRest(r *bitReader, h Header, size Size) error {
 // skipLoopFilter reads loop_filter_params (VP9 §6.2.8).
 func skipLoopFilter(r *bitReader) {
 	r.bits(6 + 3) // level, sharpness
-	if r.flag() && r.flag() {
+	enabled := r.flag()
+	if enabled && r.flag() {
 		for range 4 + 2 {
 			r.skipIf(7)
 		}
