@@ -49,7 +49,7 @@ func evenFor(c depay.Codec, size string) string {
 func TestFirstPictureIsNotLost(t *testing.T) {
 	eachVideoCodec(t, func(t *testing.T, c depay.Codec) {
 		o := Options{Dir: t.TempDir(), Video: c, Ladder: smallLadder()[:1], Thumbnail: -1}
-		play(t, o, videoClip(t, c, "color=black:s=320x180:r=30,geq=lum='50+6*N':cb=128:cr=128", 1))
+		play(t, o, videoClip(t, c, "color=black:s=320x180:r=30,geq=lum='40+6*N':cb=128:cr=128", 1))
 		luma := lumaOf(t, joined(t, o.Dir, o.Representations()[0]))
 		require.Len(t, luma, 30)
 		for i := range luma[1:] {
