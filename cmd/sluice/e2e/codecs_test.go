@@ -22,7 +22,6 @@ func TestCodecsPlay(t *testing.T) {
 	stage := newStage(t)
 	browser := startBrowser(t)
 	film := makeFilm(t)
-	viewer := browser.open(stage + "/players.html")
 	for _, codec := range []coding{vp8, vp9, h264, av1} {
 		for from, publish := range map[string]func(t *testing.T, endpoint string){
 			"chromium": func(t *testing.T, endpoint string) {
@@ -37,20 +36,18 @@ func TestCodecsPlay(t *testing.T) {
 				publish(t, s.base+"/whip/"+name)
 				s.waitState(name, "live", 20*time.Second)
 				require.Equal(t, strings.ToUpper(codec.name), strings.ToUpper(s.stream(name).Publisher.Video.Codec))
-				viewer.requireClock(t, "playHls", s.base+"/live/"+name+"/index.m3u8")
-				viewer.requireClock(t, "playDash", s.base+"/live/"+name+"/manifest.mpd")
+				live := s.base + "/live/" + name + "/"
+				t.Run("hls", func(t *testing.T) { requireClock(t, browser, stage, "playHls", live+"index.m3u8") })
+				t.Run("dash", func(t *testing.T) { requireClock(t, browser, stage, "playDash", live+"manifest.mpd") })
 			})
 		}
 	}
 }
 
-// requireClock plays the URL in a fresh page for a while and checks what is seen and heard.
-func (p *tab) requireClock(t *testing.T, play, url string) {
+// requireClock plays the URL in a tab of its own for a while and checks what is seen and heard.
+func requireClock(t *testing.T, browser *browser, stage, play, url string) {
 	t.Helper()
-	page := *p
-	page.t = t
-	page.run("location.reload()", nil)
-	page.wait("page", `document.readyState === "complete" && typeof playDash === "function"`, 10*time.Second)
+	page := browser.forTest(t).open(stage + "/players.html")
 	page.run(fmt.Sprintf("void %s(%q)", play, url), nil)
 	observe, err := os.ReadFile("testdata/observe.js")
 	require.NoError(t, err)
