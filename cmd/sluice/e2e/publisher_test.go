@@ -90,7 +90,7 @@ func publishClip(t testing.TB, s *service, name string, clip *clip) *publisher {
 func publishThrough(t testing.TB, s *service, name string, clip *clip, network *relay) *publisher {
 	t.Helper()
 	media := &webrtc.MediaEngine{}
-	require.NoError(t, media.RegisterDefaultCodecs())
+	require.NoError(t, clip.register(media))
 	settings := webrtc.SettingEngine{}
 	settings.SetIncludeLoopbackCandidate(true)
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(&interceptor.Registry{}), webrtc.WithSettingEngine(settings))
