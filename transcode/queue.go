@@ -85,7 +85,7 @@ func (q *queue) put(f depay.Frame) {
 	if q.video && !repeats(f) {
 		q.newest = f.Data
 	}
-	if f.Key {
+	if f.Key && f.Codec == depay.VP8 { // of others no repeat frame can be made here
 		q.shown = vp8.RepeatOptions{Width: f.Width, Height: f.Height}
 	}
 	q.frames[(q.first+q.stats.Queued)%len(q.frames)] = f
