@@ -59,16 +59,29 @@ func (t *Timeline) manifestDocuments() map[string]*document {
 		return nil
 	}
 	mpd := t.mpd()
-	list := hls.MultivariantPlaylist{}
-	for _, e := range t.epochs {
-		if rungs := e.rungs(); len(rungs) > 0 {
-			list = multivariantPlaylist(rungs)
-		}
-	}
+	list := multivariantPlaylist(t.newestRungs())
 	return map[string]*document{
 		multivariant: t.document(mimeHLS, func() []byte { return list.Append(nil) }),
 		manifest:     t.document(mimeDASH, func() []byte { return mpd.Append(nil) }),
 	}
+}
+
+// newestRungs are the renditions of the newest epoch that can be played. A playlist spans epochs, and so does the peak of its rate.
+func (t *Timeline) newestRungs() []rung {
+	var newest []rung
+	peaks := map[string]int64{}
+	for _, e := range t.epochs {
+		rungs := e.rungs()
+		for i := range rungs {
+			r := &rungs[i]
+			r.bandwidth = max(r.bandwidth, peaks[r.ID])
+			peaks[r.ID] = r.bandwidth
+		}
+		if len(rungs) > 0 {
+			newest = rungs
+		}
+	}
+	return newest
 }
 
 // rungs are the epoch's renditions once it can be played; of one that ended before, those that have something.

@@ -1,6 +1,8 @@
 package packager
 
 import (
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -47,4 +49,35 @@ func TestRenditionsShareFiles(t *testing.T) {
 	requireSame(2)
 	b.restart()
 	requireSame(3) // with the one that was cut
+}
+
+// A playlist still has what an earlier epoch made of a rendition, so the rate that is declared for it holds for that too.
+func TestBandwidthSpansEpochs(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	before := b.bandwidth("180p")
+	require.Greater(t, before, b.bandwidth("90p"))
+	require.NoError(t, e.End())
+	reduced := []Rendition{ladder[1], ladder[1], ladder[2]}
+	reduced[0].ID = ladder[0].ID
+	next, err := tl.BeginEpoch(EpochOptions{Renditions: reduced})
+	require.NoError(t, err)
+	next.SetZero(b.clock.Now())
+	enc = newEncoder(t, next)
+	b.run(next, enc, 1)
+	require.Contains(t, b.body("/live/cam/index.m3u8"), "RESOLUTION=160x90")
+	require.Equal(t, before, b.bandwidth("180p"))
+	b.run(next, enc, 7)
+	require.Equal(t, b.bandwidth("90p"), b.bandwidth("180p"), "nothing of the earlier epoch is left")
+}
+
+// bandwidth is what the multivariant playlist declares for the rendition.
+func (b *bench) bandwidth(id string) int {
+	b.t.Helper()
+	found := regexp.MustCompile(`:BANDWIDTH=(\d+).*\n` + id + `\.m3u8`).FindStringSubmatch(b.body("/live/cam/index.m3u8"))
+	require.Len(b.t, found, 2)
+	rate, err := strconv.Atoi(found[1])
+	require.NoError(b.t, err)
+	return rate
 }

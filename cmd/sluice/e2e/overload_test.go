@@ -13,18 +13,20 @@ import (
 	"github.com/sluice-live/sluice/packager/dash"
 )
 
-// twoRungs are little work; slowFFmpeg lets ffmpeg run a twenty-fifth of the time while the first of them is encoded.
+// twoRungs are little work; slowFFmpeg lets ffmpeg read at three tenths of real time while the first of them is encoded,
+// however fast the machine is.
 const (
 	twoRungs   = "360p=640x360@30:800k,240p=426x240@30:400k"
 	slowFFmpeg = `#!/bin/sh
 case "$*" in
 *pipe:3*pad=640*)
-	ffmpeg "$@" & child=$!
-	exec 3<&- 4<&-
-	while kill -STOP $child && sleep 0.48 && kill -CONT $child; do sleep 0.02; done
-	wait $child;;
-*) exec ffmpeg "$@";;
+	for argument; do
+		shift
+		if [ "$argument" = -i ]; then set -- "$@" -readrate 0.3; fi
+		set -- "$@" "$argument"
+	done;;
 esac
+exec ffmpeg "$@"
 `
 )
 
