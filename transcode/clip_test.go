@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -210,4 +211,12 @@ func parameterSets(t testing.TB, name string) (*mp4.AvcCBox, *avc.SPS) {
 	sps, err := avc.ParseSPSNALUnit(box.SPSnalus[0], true)
 	require.NoError(t, err)
 	return box, sps
+}
+
+// childCPU returns the CPU time of all children that have ended.
+func childCPU(t testing.TB) time.Duration {
+	t.Helper()
+	var usage syscall.Rusage
+	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_CHILDREN, &usage))
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

@@ -91,10 +91,16 @@ func input(format, decoder string, fd int, own ffmpeg.KwArgs) *ffmpeg.Stream {
 	})
 }
 
-// videoStreams splits the decoded picture to one canvas for each rung.
+// videoStreams are the pictures as they came, if they are copied, and one canvas for each rung of the ladder.
 func (o Options) videoStreams(source *ffmpeg.Stream) (rungs []*ffmpeg.Stream) {
-	if len(o.Ladder) == 1 {
-		return []*ffmpeg.Stream{o.Ladder[0].canvas(source, o.matrix())}
+	if o.copies() {
+		rungs = append(rungs, source)
+	}
+	switch len(o.Ladder) {
+	case 0:
+		return rungs
+	case 1:
+		return append(rungs, o.Ladder[0].canvas(source, o.matrix()))
 	}
 	split := source.Split()
 	for i, r := range o.Ladder {
@@ -128,33 +134,65 @@ func (r Rendition) canvas(s *ffmpeg.Stream, matrix ffmpeg.KwArgs) *ffmpeg.Stream
 
 // videoArgs are the encoder's options for all rungs and for each.
 func (o Options) videoArgs() ffmpeg.KwArgs {
-	if o.Video == 0 {
-		return nil
-	}
-	args := ffmpeg.KwArgs{
-		"c:v":            "libx264",
-		"tune:v":         "zerolatency",
-		"profile:v":      "high",
-		"pix_fmt:v":      "yuv420p",
-		"sc_threshold:v": 0, // key frames at the interval and nowhere else
-		"fps_mode:v":     "cfr",
-
-		// The matrix is what matrix makes it. Saying so is right and free, converting all to BT.709 is not.
-		"colorspace:v": "smpte170m", "color_primaries:v": "bt709", "color_trc:v": "bt709", "color_range:v": "tv",
-	}
-	for i, r := range o.Ladder {
-		r.addArgs(args, ":v:"+strconv.Itoa(i), o.KeyFrames)
+	args := ffmpeg.KwArgs{}
+	switch {
+	case o.Video == 0:
+	case o.copies():
+		o.addCopyArgs(args)
+	default:
+		addEncoderArgs(args, ":v")
+		for i, r := range o.Ladder {
+			r.addArgs(args, ":v:"+strconv.Itoa(i), r.group(o.KeyFrames))
+		}
 	}
 	return args
 }
 
+// noGroup is the distance in pictures of key frames that are asked for one by one: beyond the end of any run.
+const noGroup = 1 << 30
+
+// addCopyArgs adds the options of copied pictures, which is the first stream, and of rungs that have their key frames where the
+// copied ones have them. The sample entry avc1 says that the parameter sets are in it and nowhere else (ISO/IEC 14496-15 §5.3.3):
+// they are taken out of the samples, and with them the delimiters, which say nothing there.
+func (o Options) addCopyArgs(args ffmpeg.KwArgs) {
+	args["c:v:0"], args["tag:v:0"], args["bsf:v:0"] = "copy", "avc1", "filter_units=remove_types=7-9"
+	args["b:v:0"] = o.Copy.Bitrate // for ffmpeg's own manifests
+	for i, r := range o.Ladder {
+		suffix := ":v:" + strconv.Itoa(1+i)
+		addEncoderArgs(args, suffix)
+		r.addArgs(args, suffix, noGroup)
+		args["force_key_frames"+suffix] = "source"
+	}
+}
+
+// addEncoderArgs adds what is the same for all encoded rungs.
+func addEncoderArgs(args ffmpeg.KwArgs, suffix string) {
+	for name, value := range (ffmpeg.KwArgs{
+		"c":            "libx264",
+		"tune":         "zerolatency",
+		"profile":      "high",
+		"pix_fmt":      "yuv420p",
+		"sc_threshold": 0, // key frames at the interval and nowhere else
+		"fps_mode":     "cfr",
+
+		// The matrix is what matrix makes it. Saying so is right and free, converting all to BT.709 is not.
+		"colorspace": "smpte170m", "color_primaries": "bt709", "color_trc": "bt709", "color_range": "tv",
+	}) {
+		args[name+suffix] = value
+	}
+}
+
+// group returns how many pictures there are from one key frame to the next.
+func (r Rendition) group(keyFrames time.Duration) int {
+	return int(time.Duration(r.FPS) * keyFrames / time.Second)
+}
+
 // addArgs adds what differs between rungs, each option with the suffix that selects the rung's stream.
-func (r Rendition) addArgs(args ffmpeg.KwArgs, suffix string, keyFrames time.Duration) {
-	gop := int(time.Duration(r.FPS) * keyFrames / time.Second)
+func (r Rendition) addArgs(args ffmpeg.KwArgs, suffix string, group int) {
 	rate, buffer := r.rateControl()
 	own := ffmpeg.KwArgs{
 		"preset": r.X264Preset(), "level": r.level(), "r": r.FPS,
-		"g": gop, "keyint_min": gop,
+		"g": group, "keyint_min": group,
 		"b": rate, "maxrate": rate, "bufsize": buffer,
 	}
 	for name, value := range own {
@@ -208,11 +246,20 @@ func (o Options) muxerArgs() ffmpeg.KwArgs {
 		"extra_window_size": window,
 		"write_prft":        1,
 		"utc_timing_url":    "urn:local:clock",
-		"format_options":    "movflags=+cmaf",
+		"format_options":    "movflags=" + o.movFlags(),
 		"init_seg_name":     initPattern,
 		"media_seg_name":    segmentPattern,
 		"adaptation_sets":   o.adaptationSets(),
 	}
+}
+
+// movFlags asks for CMAF, and in runs that copy for fragments that begin at key frames too, wherever in a part those come: players
+// can begin at them.
+func (o Options) movFlags() string {
+	if o.copies() {
+		return "+cmaf+frag_keyframe"
+	}
+	return "+cmaf"
 }
 
 // adaptationSets halves the fragments of sound: frames of AAC fit into no part evenly, and of halves parts can be made that

@@ -26,6 +26,8 @@ func TestCommand(t *testing.T) {
 		{"vp9", Options{Video: depay.VP9, Ladder: smallLadder()}},
 		{"h264", Options{Video: depay.H264, Ladder: smallLadder()[:1]}},
 		{"av1", Options{Video: depay.AV1, Ladder: smallLadder()[:1]}},
+		{"copy", Options{Video: depay.H264, Audio: depay.Opus, Copy: copied(), Ladder: smallLadder()}},
+		{"copy-only", Options{Video: depay.H264, Audio: depay.Opus, Copy: copied(), LateKeyFrames: 400 * time.Millisecond}},
 		{"low-latency", Options{Video: depay.VP8, Audio: depay.Opus, Segment: time.Second, Part: 100 * time.Millisecond, KeyFrames: 500 * time.Millisecond}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -73,6 +75,18 @@ func TestOptionsValidate(t *testing.T) {
 			o.Ladder = Ladder{{Name: "A b", Width: 321, Height: 8, FPS: 0, Bitrate: 1, Preset: "placebo"}}
 		}, []string{"name must be", "321x8", "fps 0", "bitrate 1", `preset "placebo"`}},
 		{"same name twice", func(o *Options) { o.Ladder = append(DefaultLadder(), DefaultLadder()...) }, []string{"used twice"}},
+		{"copy of VP8", func(o *Options) { o.Copy = copied() }, []string{"video codec VP8: only H264 is copied"}},
+		{"copy at a rate of its own", func(o *Options) {
+			o.Video, o.Copy = depay.H264, copied()
+			o.Copy.FPS, o.Ladder = 7, smallLadder()
+		}, []string{"7 fps is not a whole number of ticks", `"180p": 30 fps beside a copy of 7 fps`}},
+		{"copy with late key frames", func(o *Options) {
+			o.Video, o.Copy, o.LateKeyFrames = depay.H264, copied(), 1500*time.Millisecond
+		}, []string{"key frames up to 1.5s late"}},
+		{"copy named as a rung", func(o *Options) {
+			o.Video, o.Copy, o.Ladder = depay.H264, copied(), smallLadder()
+			o.Copy.Name = "180p"
+		}, []string{"used twice"}},
 		{"sound and hint", func(o *Options) { o.AudioBitrate, o.Width = 1, 70000 }, []string{"audio bitrate 1", "picture of 70000x480"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -98,6 +112,22 @@ func TestLevel(t *testing.T) {
 	} {
 		require.Equal(t, c.want, Rendition{Width: c.width, Height: c.height, FPS: c.fps}.level(), "%+v", c)
 	}
+}
+
+// copied is the rendition that is copied in tests.
+func copied() Rendition {
+	return Rendition{Name: "source", Width: 640, Height: 360, FPS: 30, Bitrate: 2_000_000}
+}
+
+func TestRepresentationsWithCopy(t *testing.T) {
+	reps := Options{Video: depay.H264, Audio: depay.Opus, Copy: copied(), Ladder: smallLadder()}.Representations()
+	require.Len(t, reps, 4)
+	require.True(t, reps[0].Copied)
+	require.Equal(t, copied(), reps[0].Rendition)
+	require.False(t, reps[1].Copied)
+	require.Equal(t, "180p", reps[1].Rendition.Name)
+	require.Len(t, Options{Video: depay.H264, Copy: copied()}.Representations(), 1, "no ladder unless one is given")
+	require.Len(t, Options{Audio: depay.Opus, Copy: copied()}.Representations(), 1, "nothing to copy without video")
 }
 
 func TestRepresentations(t *testing.T) {

@@ -9,6 +9,31 @@
 // The time stamps of the frames are kept: media time 0 of every rendition is PTS 0 of both inputs, and what a player
 // hears is not shifted by the 1,024 priming samples of AAC.
 //
+// # Copied pictures
+//
+// With [Options.Copy] the pictures of an H.264 publisher are not encoded: they are the best rendition as they came, alone or with
+// encoded rungs beside them. Nobody but the publisher makes key frames then, so that segments begin where it has put them:
+//
+//   - The job asks for one ([Options.RequestKeyFrame]) when the time of a segment is over, and in between once in
+//     [Options.KeyFrames]. ffmpeg begins segment n with the first key frame that comes n segment durations after the beginning.
+//     Segments are therefore as late as an answer is, and do not drift.
+//   - A key frame that comes more than [Options.LateKeyFrames] after its time would make a segment longer than the playlists say
+//     that they can be. The run ends before that, with a [CopyError]; the next one encodes ([CopyError.Again]). A publisher that
+//     ignores requests but has a key frame each second, as OBS may, is copied for ever.
+//   - Pictures are put on a grid, one place for each at the constant rate of the rendition, at most 0.7 places off their time: so
+//     parts of the copy are as long as all others, whatever the network does, and the encoded rungs, which are on the same grid,
+//     get each picture of the copy once. That is why they can have their key frames where the copy has them
+//     (-force_key_frames source: it acts on no picture that ffmpeg repeats or leaves out), and why each segment begins in all
+//     renditions at the very same instant. A place that stays empty gets a repeat frame, which leaves the decoder as it was: a
+//     publisher of 15 pictures a second has as many repeated. Once in a while a sender whose clock is fast has a picture too many.
+//     It comes an eighth of a place after the one before, and the encoded rungs leave it out.
+//   - The first key frame is put at media time 0, where the sound begins and the epoch before ended, and repeated from there.
+//   - A parameter set that changes, as it does with the size, ends the run: the init segment says what holds for all of it. The next
+//     one copies the new size.
+//   - A picture that is to be shown before an earlier one ends it too. Presentation times are all that a publisher says.
+//
+// The rate of bits is the publisher's business: [Rendition.Bitrate] of a copy is a figure to begin with.
+//
 // The package does not look into the files that ffmpeg writes, does not list or delete them, and does not restart a run
 // that ended: a Job is used once. An input that falls silent stops the whole run, so the caller keeps every declared input
 // supplied up to the present. The frames that the package makes of its own only stand for lost ones: it asks the decoder to

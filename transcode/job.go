@@ -31,6 +31,7 @@ type Job struct {
 	video, audio *queue // nil without that input
 	newest       atomic.Int64
 	fed          atomic.Uint64 // frames handed over
+	extras       atomic.Int64  // copied pictures beyond the constant rate
 	reports      atomic.Uint64 // of ffmpeg
 	pace         pace          // used where reports are read
 	slow         chan *SlowError
@@ -145,7 +146,7 @@ func (j *Job) onProgress(p Progress) {
 	if j.video != nil {
 		// With -copyts ffmpeg counts its own figure from where it was at its first report, wherever that is; pictures are
 		// counted from media time 0 on.
-		p.OutTime = time.Duration(p.Frame) * time.Second / time.Duration(j.opts.Ladder[0].FPS)
+		p.OutTime = time.Duration(p.Frame-j.extras.Load()) * time.Second / time.Duration(j.opts.rungs()[0].FPS)
 	}
 	p.Lag = max(time.Duration(j.newest.Load())-p.OutTime, 0)
 	j.mu.Lock()
@@ -165,7 +166,7 @@ func (j *Job) onProgress(p Progress) {
 
 // Run starts ffmpeg and returns when it has exited and every goroutine of the job has ended: nil after CloseInput or the
 // end of ctx when ffmpeg finished its files; else an error that carries the exit status and ffmpeg's last words, and
-// wraps ErrStalled if it stood still, a SlowError if it was too slow; ErrHole. The end of ctx closes the input, after Options.Grace terminates ffmpeg, and
+// wraps ErrStalled if it stood still, a SlowError if it was too slow, a CopyError if pictures could be copied no longer; ErrHole. The end of ctx closes the input, after Options.Grace terminates ffmpeg, and
 // kills it after another one.
 func (j *Job) Run(ctx context.Context) error {
 	if j.ran.Swap(true) {
@@ -223,7 +224,11 @@ func (j *Job) inputClosed() bool {
 func (j *Job) wrap(q *queue, w io.Writer) frameWriter {
 	if q.video {
 		decoder, _ := decoderOf(j.opts.Video)
-		return ivfFrames{ivf.NewWriter(w, ivf.Header{FourCC: decoder.fourCC, Width: uint16(j.opts.Width), Height: uint16(j.opts.Height)})}
+		frames := ivfFrames{ivf.NewWriter(w, ivf.Header{FourCC: decoder.fourCC, Width: uint16(j.opts.Width), Height: uint16(j.opts.Height)})}
+		if j.opts.copies() {
+			return newCopiedFrames(frames, j)
+		}
+		return frames
 	}
 	return &oggFrames{w: ogg.NewWriter(w, ogg.Header{Channels: 2, SerialNumber: 1})}
 }

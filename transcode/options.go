@@ -34,8 +34,18 @@ type Options struct {
 	Video, Audio depay.Codec
 	// Width and Height go into the IVF header, in pixels. Only a hint: every key frame states its own size. Default 640x480.
 	Width, Height int
-	// Ladder is the renditions, the best first; each costs an encode. Default DefaultLadder. Not used without Video.
+	// Ladder is the renditions, the best first; each costs an encode. Default DefaultLadder, or none with Copy. Not
+	// used without Video.
 	Ladder Ladder
+	// Copy, if it has a name, describes pictures of H.264 that are copied as the best rendition, before those of the ladder, and
+	// cost about as much as the sound; see CopyOf. FPS is the constant rate that they are put on, and must be that of every rung
+	// of the ladder; Bitrate is what they may be announced with, though nobody holds them to it. Without Ladder there are no
+	// others. Not used without Video. A run that can copy no longer ends with a CopyError.
+	Copy Rendition
+	// LateKeyFrames is how long after the end of a segment the publisher's key frame may come with which the next one begins. It
+	// makes segments up to so much longer, which the playlists must have room for. Default, and most, is half a segment: that is
+	// how far segments may be from their time in an MPD that has no timeline of them (DASH-IF timing model). Only with Copy.
+	LateKeyFrames time.Duration
 	// AudioBitrate of the AAC in bit/s. Default 128,000.
 	AudioBitrate int
 	// Segment is the duration of a segment, Part that of a fragment within it: how long a viewer waits for more bytes.
@@ -67,7 +77,8 @@ type Options struct {
 	// OnProgress, if set, is called about twice a second from one goroutine of Run. It must not block.
 	OnProgress func(Progress)
 	// RequestKeyFrame, if set, is called by WriteFrame while video is dropped: pictures flow again at the next key frame, and
-	// the last one is repeated until then. It must not block.
+	// the last one is repeated until then. With Copy it is also called from a goroutine of Run, once in each interval of KeyFrames
+	// that no key frame has begun, and twice a second until one comes. It must not block.
 	RequestKeyFrame func()
 }
 
@@ -85,8 +96,11 @@ func (o Options) withDefaults() Options {
 	o.Stall = orDefault(o.Stall, DefaultStall)
 	o.Grace = orDefault(o.Grace, DefaultGrace)
 	o.Logger = orDefault(o.Logger, slog.New(slog.DiscardHandler))
-	if o.Ladder == nil {
+	if o.Ladder == nil && !o.copies() {
 		o.Ladder = DefaultLadder()
+	}
+	if o.copies() {
+		o.LateKeyFrames = orDefault(o.LateKeyFrames, o.Segment/2)
 	}
 	return o
 }
@@ -122,10 +136,44 @@ func (o Options) Validate() error {
 	check(inRange(o.Window, 10*o.Segment, 48*time.Hour), "window %v: must be 10 segments to 48 h", o.Window)
 	check(o.Stall > 0 && o.Grace > 0, "stall %v and grace %v must be positive", o.Stall, o.Grace)
 	check(o.MaxLag >= 0, "lag of at most %v: must not be negative", o.MaxLag)
-	if o.Video != 0 {
+	switch {
+	case o.copies():
+		faults = append(faults, o.validateCopy())
+	case o.Video != 0:
 		faults = append(faults, o.Ladder.Validate(), o.wholePictures())
 	}
 	return errors.Join(faults...)
+}
+
+// copies tells whether pictures are copied.
+func (o Options) copies() bool { return o.Video != 0 && o.Copy.Name != "" }
+
+// validateCopy says what is wrong with a run that copies. Segments are cut at whole pictures there, whatever the rate.
+func (o Options) validateCopy() error {
+	faults := []error{append(Ladder{o.Copy}, o.Ladder...).Validate(), o.Copy.wholeTicks()}
+	if o.Video != depay.H264 {
+		faults = append(faults, fmt.Errorf("video codec %v: only H264 is copied", o.Video))
+	}
+	if !inRange(o.LateKeyFrames, 1, o.Segment/2) {
+		faults = append(faults, fmt.Errorf("key frames up to %v late: must be up to half a segment, %v", o.LateKeyFrames, o.Segment/2))
+	}
+	for _, r := range o.Ladder {
+		if r.FPS != o.Copy.FPS {
+			faults = append(faults, fmt.Errorf("rendition %q: %d fps beside a copy of %d fps", r.Name, r.FPS, o.Copy.FPS))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// rungs are the renditions of the pictures, the copied one before the encoded ones.
+func (o Options) rungs() Ladder {
+	switch {
+	case o.Video == 0:
+		return nil
+	case o.copies():
+		return append(Ladder{o.Copy}, o.Ladder...)
+	}
+	return o.Ladder
 }
 
 // wholePictures says which rungs cannot be cut at segment, part and key frame boundaries.

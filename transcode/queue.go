@@ -67,8 +67,8 @@ func (q *queue) push(f depay.Frame) (skips, open bool) {
 	return q.skip, true
 }
 
-// repeat puts a repeat frame in the place of a dropped picture if there is room: an input that falls silent stops the whole
-// run, and a publisher may take long to send a key frame, or never send one.
+// repeat puts a repeat frame in the place of a dropped picture of VP8 if there is room: an input that falls silent stops the
+// whole run, and a publisher may take long to send a key frame, or never send one. With the other codecs it stops for as long.
 func (q *queue) repeat(pts int64) {
 	if q.shown.Width == 0 || q.full(depay.Frame{}) {
 		return
@@ -85,7 +85,7 @@ func (q *queue) put(f depay.Frame) {
 	if q.video && !repeats(f) {
 		q.newest = f.Data
 	}
-	if f.Key && f.Codec == depay.VP8 { // of others no repeat frame can be made here
+	if f.Key && f.Codec == depay.VP8 {
 		q.shown = vp8.RepeatOptions{Width: f.Width, Height: f.Height}
 	}
 	q.frames[(q.first+q.stats.Queued)%len(q.frames)] = f

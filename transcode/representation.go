@@ -21,10 +21,12 @@ const (
 
 // Representation is one set of files that a run writes: an init segment and media segments numbered from 1.
 type Representation struct {
-	// ID is ffmpeg's name for it: "0" for the first rung, counting up; the audio comes after the last rung.
+	// ID is ffmpeg's name for it: "0" for the first rung, counting up, a copied one before the others; the audio comes after the last rung.
 	ID string
 	// Audio is true for the sound; Rendition is then the zero value.
 	Audio bool
+	// Copied is true for the pictures as they came.
+	Copied bool
 	// Rendition is the rung that it carries.
 	Rendition Rendition
 	// Bitrate in bit/s is what it may be announced with.
@@ -46,10 +48,8 @@ func (r Representation) Playlist() string { return "media_" + r.ID + ".m3u8" }
 func (o Options) Representations() []Representation {
 	o = o.withDefaults()
 	var reps []Representation
-	if o.Video != 0 {
-		for i, r := range o.Ladder {
-			reps = append(reps, Representation{ID: strconv.Itoa(i), Rendition: r, Bitrate: r.Bitrate})
-		}
+	for i, r := range o.rungs() {
+		reps = append(reps, Representation{ID: strconv.Itoa(i), Copied: i == 0 && o.copies(), Rendition: r, Bitrate: r.Bitrate})
 	}
 	if o.Audio != 0 {
 		reps = append(reps, Representation{ID: strconv.Itoa(len(reps)), Audio: true, Bitrate: o.AudioBitrate + audioOverhead})

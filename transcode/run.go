@@ -68,8 +68,8 @@ func (r *run) closeFiles() {
 	}
 }
 
-// supervise carries out the end of the run, whatever begins it: all that was fed is written, a pipe failed, or ctx ended.
-// It returns why it had to kill, nil if it had not.
+// supervise carries out the end of the run, whatever begins it: all that was fed is written, a pipe failed, pictures can be
+// copied no longer, or ctx ended. It returns why it had to kill or to end, nil if it had not.
 func (r *run) supervise(ctx context.Context) error {
 	ending := ctx.Done()
 	var overdue <-chan time.Time
@@ -78,6 +78,7 @@ func (r *run) supervise(ctx context.Context) error {
 			overdue = time.After(r.job.opts.Grace)
 		}
 	}
+	var ended error
 	terminated := false
 	look := time.NewTicker(pulseEvery)
 	defer look.Stop()
@@ -85,8 +86,13 @@ func (r *run) supervise(ctx context.Context) error {
 	for open := len(r.pipes); ; {
 		select {
 		case <-r.exited:
-			return nil
+			return ended
 		case err := <-r.fed:
+			if errors.As(err, new(*CopyError)) {
+				ended, err = err, nil
+				r.job.CloseInput()
+				finish()
+			}
 			if open--; open == 0 || err != nil {
 				finish()
 			}

@@ -33,7 +33,7 @@ func (j *Job) thumbnails(ctx context.Context) {
 	if j.video == nil || j.opts.Thumbnail < 0 {
 		return
 	}
-	rung := j.opts.Representations()[len(j.opts.Ladder)-1]
+	rung := j.opts.Representations()[len(j.opts.rungs())-1]
 	t := &thumbnailer{ffmpeg: j.opts.FFmpeg, dir: j.opts.Dir, rung: rung, number: 1}
 	for pause := thumbnailRetry; ; {
 		select {

@@ -1,0 +1,300 @@
+package transcode
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/depay/ivf"
+)
+
+const second = 90000 // ticks
+
+// copyOptions are those of a run that copies pictures of 30 a second.
+func copyOptions() Options {
+	return Options{Video: depay.H264, Copy: copied(), Ladder: Ladder{}}.withDefaults()
+}
+
+// copier is a copiedFrames that writes to memory.
+type copier struct {
+	*copiedFrames
+	file  bytes.Buffer
+	asked int
+}
+
+func newCopier(t testing.TB) *copier {
+	t.Helper()
+	c := &copier{}
+	o := copyOptions()
+	o.Dir, o.RequestKeyFrame = "d", func() { c.asked++ }
+	j, err := NewJob(o)
+	require.NoError(t, err)
+	c.copiedFrames = newCopiedFrames(ivfFrames{ivf.NewWriter(&c.file, ivf.Header{FourCC: ivf.H264})}, j)
+	return c
+}
+
+// writtenPicture is one that was written.
+type writtenPicture struct {
+	pts int64
+	key bool
+	nal byte // header of the first slice
+}
+
+func (c *copier) pictures(t testing.TB) (all []writtenPicture) {
+	t.Helper()
+	r, err := ivf.NewReader(&c.file)
+	require.NoError(t, err)
+	for {
+		pts, data, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		require.NoError(t, err)
+		all = append(all, writtenPicture{pts: pts, key: isKey(depay.H264, data, 0), nal: sliceHeader(data)})
+	}
+}
+
+// sliceHeader returns the first byte of the first slice.
+func sliceHeader(data []byte) byte {
+	for _, nal := range bytes.Split(data, []byte{0, 0, 1})[1:] {
+		if kind := nal[0] & 0x1f; kind == 1 || kind == 5 {
+			return nal[0]
+		}
+	}
+	return 0
+}
+
+// keyed is a clip of 30 pictures a second with key frames at those seconds.
+func keyed(t testing.TB, size string, seconds int, at string) []depay.Frame {
+	t.Helper()
+	return videoClip(t, depay.H264, "testsrc2=r=30:s="+size, seconds, "-force_key_frames", at, "-g", "9999")
+}
+
+// TestCopyPutsPicturesOnTheGrid moves pictures about as networks do: what is written has a place each, and no place is empty.
+func TestCopyPutsPicturesOnTheGrid(t *testing.T) {
+	clip := keyed(t, "64x64", 4, "0,1,2,3")
+	even := func(i int) int64 { return int64(i) * 3000 }
+	for _, test := range []struct {
+		name   string
+		clip   []depay.Frame
+		pts    func(i int) int64
+		extras bool
+	}{
+		{"as they should", clip, even, false},
+		{"with jitter", clip, func(i int) int64 { return even(i) + int64(i*7919%3600) - 1800 }, false},
+		{"half as many", clip[:60], func(i int) int64 { return 2 * even(i) }, false},
+		{"at 24 a second", clip[:96], func(i int) int64 { return int64(i) * 3750 }, false},
+		{"a clock that is slow", clip, func(i int) int64 { return int64(i) * 3050 }, false},
+		{"a clock that is fast", clip, func(i int) int64 { return int64(i) * 2950 }, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newCopier(t)
+			off := int64(0)
+			for i, f := range test.clip {
+				f.PTS, f.Key = test.pts(i), false
+				if i > 0 && f.PTS <= 0 {
+					f.PTS = 1
+				}
+				require.NoError(t, c.WriteFrame(f))
+				off = max(off, f.PTS-c.last, c.last-f.PTS)
+			}
+			require.LessOrEqual(t, off, int64(2*3000), "ticks that a picture is off its time")
+			written, at := c.pictures(t), int64(0)
+			for _, p := range written {
+				if p.pts%3000 != 0 {
+					require.True(t, test.extras)
+					require.Equal(t, at-3000+3000/extraParts, p.pts)
+					require.False(t, p.key)
+					continue
+				}
+				require.Equal(t, at, p.pts)
+				at += 3000
+			}
+			require.Equal(t, test.extras, c.copiedFrames.extras.Load() > 0)
+			require.GreaterOrEqual(t, len(written), len(test.clip), "nothing is left out")
+		})
+	}
+}
+
+// TestCopyBeginsAtZero begins late, as after another run: the key frame is repeated up to when it came, where segments begin too.
+func TestCopyBeginsAtZero(t *testing.T) {
+	c := newCopier(t)
+	for _, f := range keyed(t, "64x64", 1, "0") {
+		f.PTS += 5 * second
+		require.NoError(t, c.WriteFrame(f))
+	}
+	written := c.pictures(t)
+	require.Len(t, written, 6*30)
+	for i, p := range written {
+		require.EqualValues(t, i*3000, p.pts)
+		require.Equal(t, i%60 == 0, p.key, "picture %d", i)
+		require.Equal(t, i%60 != 0 && i < 151, p.nal == 0x01, "picture %d: nothing refers to one that repeats", i)
+	}
+}
+
+func TestCopyWaitsForTheFirstKeyFrame(t *testing.T) {
+	c := newCopier(t)
+	clip := keyed(t, "64x64", 2, "0,1")
+	for _, f := range clip[1:] {
+		require.NoError(t, c.WriteFrame(f))
+	}
+	written := c.pictures(t)
+	require.True(t, written[0].key)
+	require.Len(t, written, 2*30)
+}
+
+// TestCopyAsksForKeyFrames counts the requests: one in each interval that has no key frame, and again while none comes.
+func TestCopyAsksForKeyFrames(t *testing.T) {
+	for _, test := range []struct {
+		name, keys string
+		asked      int
+	}{
+		{"on time", "0,1,2,3", 0},
+		{"late", "0,1.2,2.1,3.3", 3},
+		{"one is late twice", "0,1.7,2,3", 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newCopier(t)
+			for _, f := range keyed(t, "64x64", 4, test.keys) {
+				require.NoError(t, c.WriteFrame(f))
+			}
+			require.Equal(t, test.asked, c.asked)
+		})
+	}
+}
+
+func TestCopyEnds(t *testing.T) {
+	clip := keyed(t, "64x64", 4, "0,2")
+	without := func(frames []depay.Frame, from, to int) []depay.Frame {
+		return append(append([]depay.Frame(nil), frames[:from]...), frames[to:]...)
+	}
+	bFrames := videoClip(t, depay.H264, "testsrc2=r=30:s=64x64", 1, "-profile:v", "main", "-tune", "ssim", "-bf", "2", "-preset", "fast")
+	for _, test := range []struct {
+		name   string
+		frames []depay.Frame
+		scale  float64 // of the times
+		cause  CopyCause
+		at     time.Duration
+		again  bool
+	}{
+		{"no key frame", keyed(t, "64x64", 5, "0"), 1, KeyFrameLate, 3 * time.Second, false},
+		{"a hole of 5 s", append(clip[:30:30], shift(clip[60:], 5*second)...), 1, KeyFrameMissing, 3 * time.Second, true},
+		{"fillers only", fillers(clip[0], clip[1:90], 4), 1, KeyFrameMissing, 3 * time.Second, true},
+		{"another size", append(clip[:45:45], shift(keyed(t, "80x64", 1, "0"), second*3/2)...), 1, ParametersChanged, 1500 * time.Millisecond, true},
+		{"B-frames", bFrames, 1, PicturesReordered, 0, false},
+		{"more than twice as many", clip, 0.4, PicturesTooMany, 0, true},
+		{"no H.264", append(without(clip, 2, len(clip)), depay.Frame{Codec: depay.H264, PTS: 6000, Data: []byte("hello")}), 1, PicturesUnreadable, 67 * time.Millisecond, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newCopier(t)
+			var err error
+			for _, f := range test.frames {
+				f.PTS = int64(float64(f.PTS) * test.scale)
+				if err = c.WriteFrame(f); err != nil {
+					break
+				}
+			}
+			var ended *CopyError
+			require.ErrorAs(t, err, &ended)
+			require.Equal(t, test.cause, ended.Cause, "%v", err)
+			require.Equal(t, test.again, ended.Again())
+			if test.at > 0 {
+				require.InDelta(t, test.at.Seconds(), ended.At.Seconds(), 0.04)
+			}
+			require.ErrorContains(t, err, test.cause.String())
+		})
+	}
+}
+
+// shift returns the frames some ticks later.
+func shift(frames []depay.Frame, ticks int64) []depay.Frame {
+	moved := append([]depay.Frame(nil), frames...)
+	for i := range moved {
+		moved[i].PTS += ticks
+	}
+	return moved
+}
+
+// fillers returns a key frame and some pictures, and for the rest of some seconds the last one again and again, as a filler.
+func fillers(key depay.Frame, pictures []depay.Frame, seconds int) []depay.Frame {
+	frames := append([]depay.Frame{key}, pictures[:30]...)
+	for pts := int64(31 * 3000); pts < int64(seconds)*second; pts += 3000 {
+		f := pictures[29]
+		f.PTS, f.Filler = pts, true
+		frames = append(frames, f)
+	}
+	return frames
+}
+
+func TestCopyOf(t *testing.T) {
+	clip := func(more ...string) []depay.Frame {
+		return videoClip(t, depay.H264, "testsrc2=r=30:s=322x180", 1, more...)
+	}
+	r, err := CopyOf(clip()[0], "source", 30)
+	require.NoError(t, err)
+	require.Equal(t, Rendition{Name: "source", Width: 322, Height: 180, FPS: 30, Bitrate: 500_000}, r)
+	for _, test := range []struct {
+		name string
+		key  depay.Frame
+		fps  int
+		want string
+	}{
+		{"not a key frame", clip()[1], 30, "unknown parameter set"},
+		{"not H.264", depay.Frame{Data: []byte{1, 2, 3}}, 30, "no slice"},
+		{"a rate of odd ticks", clip()[0], 7, "not a whole number of ticks"},
+		{"4:4:4", clip("-pix_fmt", "yuv444p", "-profile:v", "high444")[0], 30, "profile 244"},
+		{"interlaced", clip("-profile:v", "high", "-flags", "+ildct+ilme")[0], 30, "interlaced"},
+		{"B-frames", clip("-profile:v", "main", "-tune", "ssim", "-bf", "2", "-preset", "fast")[0], 30, "not be in the order"},
+		{"samples that are not square", clip("-vf", "setsar=4/3")[0], 30, "not square"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := CopyOf(test.key, "source", test.fps)
+			require.ErrorContains(t, err, test.want)
+		})
+	}
+}
+
+func FuzzCopiedFrames(f *testing.F) {
+	for i, frame := range keyed(f, "32x32", 1, "0") {
+		f.Add(frame.Data, int64(i)*3000)
+	}
+	clip := keyed(f, "32x32", 1, "0")
+	f.Fuzz(func(t *testing.T, data []byte, pts int64) {
+		c := newCopier(t)
+		require.NoError(t, c.WriteFrame(clip[0]))
+		pts %= 20 * second // beyond a hole of half a minute no frame comes here
+		if err := c.WriteFrame(depay.Frame{Codec: depay.H264, PTS: pts, Data: data}); err != nil {
+			require.ErrorAs(t, err, new(*CopyError))
+		}
+		last := int64(-1)
+		for _, p := range c.pictures(t) {
+			require.Greater(t, p.pts, last)
+			last = p.pts
+		}
+	})
+}
+
+func BenchmarkCopiedFrames(b *testing.B) {
+	clip := keyed(b, "1280x720", 2, "0,1")
+	size := 0
+	for _, f := range clip {
+		size += len(f.Data)
+	}
+	c := newCopier(b)
+	c.ivf = ivfFrames{ivf.NewWriter(io.Discard, ivf.Header{FourCC: ivf.H264})}
+	b.SetBytes(int64(size / len(clip)))
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		f := clip[i%len(clip)]
+		f.PTS = int64(i) * 3000
+		if err := c.WriteFrame(f); err != nil {
+			b.Fatal(fmt.Errorf("picture %d: %w", i, err))
+		}
+	}
+}

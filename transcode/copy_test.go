@@ -1,0 +1,187 @@
+package transcode
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/Eyevinn/mp4ff/mp4"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/depay"
+)
+
+// jittered moves pictures about by up to half their distance, as a network and a camera do, and begins late.
+func jittered(clip []depay.Frame, from int64) []depay.Frame {
+	moved := shift(clip, from)
+	for i := range moved {
+		moved[i].PTS += int64(i*7919%2800) - 1400
+	}
+	return moved
+}
+
+// TestCopyAlignsRungs copies pictures with key frames at odd times, and encodes two rungs beside them: all three begin each
+// segment at the same instant, with a key frame, play without a fault, and have no hole.
+func TestCopyAlignsRungs(t *testing.T) {
+	const begin = second / 3
+	o := Options{Dir: t.TempDir(), Video: depay.H264, Audio: depay.Opus, Copy: copied(), Ladder: smallLadder(), Thumbnail: -1}
+	clip := keyed(t, "640x360", 12, "0,1.2,2.3,3.1,3.9,4.35,6.5,8.4,9,10")
+	play(t, o, interleave(jittered(clip, begin), opusClip(t, "sine", 12)))
+	// What comes a third of a second later than in the clip is off its time by a picture at most.
+	copied := segmentBegins(t, o.Dir, o.Representations()[0])
+	require.InDeltaSlice(t, []float64{0, 2.3*second + begin, 3.9*second + begin, 6.5*second + begin, 8.4*second + begin, 10*second + begin},
+		floats(copied), 3000)
+	for _, r := range o.Representations()[:3] {
+		name := joined(t, o.Dir, r)
+		ffmpegOutput(t, "-xerror", "-err_detect", "explode", "-i", name, "-f", "null", "-")
+		require.Equal(t, copied, segmentBegins(t, o.Dir, r), "representation %s", r.ID)
+		_, parts := fragments(t, name)
+		checkGapless(t, parts)
+		requireSize(t, name, r.Rendition)
+	}
+	checkParameterSets(t, o)
+}
+
+// checkGapless requires that each part begins where the one before ended.
+func checkGapless(t *testing.T, parts []fragment) {
+	t.Helper()
+	var end uint64
+	for i, p := range parts {
+		require.Equal(t, end, p.decodeTime, "part %d", i)
+		end += p.duration
+	}
+}
+
+// segmentBegins returns when each segment begins, in ticks of 1/90000 s, and requires that it does so with a key frame.
+func segmentBegins(t *testing.T, dir string, r Representation) (begins []uint64) {
+	t.Helper()
+	head, err := os.ReadFile(dir + "/" + r.Init())
+	require.NoError(t, err)
+	for _, name := range segments(t, dir, r) {
+		data, err := os.ReadFile(name)
+		require.NoError(t, err)
+		whole := t.TempDir() + "/segment.mp4"
+		require.NoError(t, os.WriteFile(whole, append(bytes.Clone(head), data...), 0o600))
+		timescale, parts := fragments(t, whole)
+		require.True(t, parts[0].key, name)
+		begins = append(begins, parts[0].decodeTime*second/uint64(timescale))
+	}
+	return begins
+}
+
+func requireSize(t *testing.T, name string, r Rendition) {
+	t.Helper()
+	_, sps := parameterSets(t, name)
+	require.EqualValues(t, r.Width, sps.Width)
+	require.EqualValues(t, r.Height, sps.Height)
+}
+
+// checkParameterSets requires that those of copied pictures are in the init segment and not in the samples.
+func checkParameterSets(t *testing.T, o Options) {
+	t.Helper()
+	file, err := mp4.ReadMP4File(joined(t, o.Dir, o.Representations()[0]))
+	require.NoError(t, err)
+	require.NotNil(t, file.Moov.Trak.Mdia.Minf.Stbl.Stsd.AvcX.AvcC.SPSnalus)
+	require.Equal(t, "avc1", file.Moov.Trak.Mdia.Minf.Stbl.Stsd.AvcX.Type())
+	for _, s := range file.Segments {
+		for _, f := range s.Fragments {
+			samples, err := f.GetFullSamples(file.Moov.Mvex.Trex)
+			require.NoError(t, err)
+			for _, sample := range samples {
+				for data := sample.Data; len(data) > 4; {
+					size := int(data[0])<<24 | int(data[1])<<16 | int(data[2])<<8 | int(data[3])
+					require.NotContains(t, []byte{7, 8, 9}, data[4]&0x1f)
+					data = data[4+size:]
+				}
+			}
+		}
+	}
+}
+
+// TestCopyKeepsPictures copies, with sound and without a ladder, and gets back each coded picture as it was.
+func TestCopyKeepsPictures(t *testing.T) {
+	o := Options{Dir: t.TempDir(), Video: depay.H264, Audio: depay.Opus, Copy: copied(), Thumbnail: -1}
+	clip := keyed(t, "640x360", 6, "0,1,2,3,4,5")
+	stats := play(t, o, interleave(clip, opusClip(t, "sine", 6))).Stats()
+	require.EqualValues(t, 180, stats.Progress.Frame)
+	require.Equal(t, 6*time.Second, stats.Progress.OutTime)
+	reps := o.Representations()
+	require.Len(t, reps, 2)
+	for _, r := range reps {
+		checkRepresentation(t, r, joined(t, o.Dir, r))
+	}
+	var pictures [][]byte
+	for _, f := range clip {
+		pictures = append(pictures, f.Data)
+	}
+	name := t.TempDir() + "/clip.h264"
+	require.NoError(t, os.WriteFile(name, bytes.Join(pictures, nil), 0o600))
+	md5 := func(name string) string {
+		return string(ffmpegOutput(t, "-i", name, "-map", "0:v", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-f", "md5", "-"))
+	}
+	require.Equal(t, md5(name), md5(joined(t, o.Dir, reps[0])))
+}
+
+// TestCopyEndsProperly lets the publisher send no more key frames: the run ends with the reason, and what was copied up to then is
+// whole, in segments that are no longer than they may be.
+func TestCopyEndsProperly(t *testing.T) {
+	o := quickOptions(t, "")
+	o.Stall, o.Grace, o.Thumbnail = patience, patience, -1
+	o.Video, o.Copy, o.Ladder = depay.H264, copied(), smallLadder()[:1]
+	job, err := NewJob(o)
+	require.NoError(t, err)
+	go func() {
+		for _, f := range interleave(keyed(t, "640x360", 8, "0,2"), opusClip(t, "sine", 8)) {
+			job.writeWhenRoom(f)
+		}
+	}()
+	err = job.Run(t.Context())
+	var ended *CopyError
+	require.ErrorAs(t, err, &ended)
+	require.Equal(t, KeyFrameLate, ended.Cause)
+	require.ErrorIs(t, job.WriteFrame(depay.Frame{Codec: depay.H264, PTS: 9 * second}), ErrEnded)
+	for _, r := range o.Representations()[:2] {
+		name := joined(t, o.Dir, r)
+		ffmpegOutput(t, "-xerror", "-err_detect", "explode", "-i", name, "-f", "null", "-")
+		require.Equal(t, []uint64{0, 2 * second}, segmentBegins(t, o.Dir, r))
+		timescale, parts := fragments(t, name)
+		last := parts[len(parts)-1]
+		require.InDelta(t, 5, float64(last.decodeTime+last.duration)/float64(timescale), 0.04)
+	}
+	require.False(t, errors.Is(err, ErrStalled))
+}
+
+func floats(ticks []uint64) (all []float64) {
+	for _, n := range ticks {
+		all = append(all, float64(n))
+	}
+	return all
+}
+
+// BenchmarkCopy compares the CPU time that a second of media takes: copied, copied beside the default ladder's lower rungs, and
+// encoded into what is like it.
+func BenchmarkCopy(b *testing.B) {
+	clip := interleave(keyed(b, "1280x720", 8, "expr:gte(t,n_forced)"), opusClip(b, "sine", 8))
+	source := Rendition{Name: "source", Width: 1280, Height: 720, FPS: 30, Bitrate: 2_500_000}
+	for _, c := range []struct {
+		name string
+		o    Options
+	}{
+		{"copy", Options{Copy: source}},
+		{"copy-and-two", Options{Copy: source, Ladder: DefaultLadder()[1:]}},
+		{"encode-720p", Options{Ladder: DefaultLadder()[:1]}},
+		{"encode-ladder", Options{}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			c.o.Video, c.o.Audio, c.o.Thumbnail = depay.H264, depay.Opus, -1
+			for b.Loop() {
+				c.o.Dir = b.TempDir()
+				before := childCPU(b)
+				play(b, c.o, clip)
+				b.ReportMetric((childCPU(b)-before).Seconds()/8, "cpu-s/s")
+			}
+		})
+	}
+}
