@@ -7,7 +7,10 @@ import (
 	"time"
 )
 
-const maxRenditions = 16
+const (
+	maxRenditions = 16
+	maxLate       = maxSegment / 2
+)
 
 // EpochOptions describe what one ffmpeg run will write.
 type EpochOptions struct {
@@ -15,6 +18,9 @@ type EpochOptions struct {
 	Renditions []Rendition
 	// KeyFrames is the longest time between two key frames. 0 says once a segment.
 	KeyFrames time.Duration
+	// LateKeyFrames is how long after their time segments may begin because a rendition is copied: how much longer they may be. What
+	// the first epoch of a broadcast says decides TARGETDURATION, which never changes; a later one must not say more.
+	LateKeyFrames time.Duration
 }
 
 // Rendition is one rung of the ladder, or the audio. It becomes one HLS variant (or audio rendition) and one DASH Representation.
@@ -25,7 +31,10 @@ type Rendition struct {
 	Width   int     `json:"width,omitempty"`  // pixels
 	Height  int     `json:"height,omitempty"` // pixels
 	FPS     float64 `json:"fps,omitempty"`
-	Bitrate int     `json:"bitrate"` // bit/s: the most that the encoder may make over any segment
+	Bitrate int     `json:"bitrate"` // bit/s: the most that the encoder may make over any segment; of what is copied, a guess
+
+	// Copied pictures are not encoded here: segments begin with the first key frame of the publisher's after their time.
+	Copied bool `json:"copied,omitempty"`
 }
 
 // Validate reports all faults at once.
@@ -33,6 +42,9 @@ func (o EpochOptions) Validate() error {
 	var faults []error
 	if len(o.Renditions) == 0 || len(o.Renditions) > maxRenditions {
 		faults = append(faults, fmt.Errorf("%d renditions: not within 1 and %d", len(o.Renditions), maxRenditions))
+	}
+	if o.LateKeyFrames < 0 || o.LateKeyFrames > maxLate {
+		faults = append(faults, fmt.Errorf("key frames up to %v late: not within 0 and %v", o.LateKeyFrames, maxLate))
 	}
 	seen := make(map[string]bool)
 	for _, r := range o.Renditions {

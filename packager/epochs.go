@@ -2,6 +2,7 @@ package packager
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,7 +10,11 @@ import (
 	"time"
 )
 
-// BeginEpoch makes the directory for the next ffmpeg run and watches it. The epoch before it must have ended.
+// ErrNoRoom tells that the playlists of a broadcast have no room for key frames as late as an epoch would have them.
+var ErrNoRoom = errors.New("segments would be longer than the playlists say")
+
+// BeginEpoch makes the directory for the next ffmpeg run and watches it. The epoch before it must have ended. ErrNoRoom: see
+// Timeline.LateKeyFrames.
 func (t *Timeline) BeginEpoch(opts EpochOptions) (*Epoch, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, fmt.Errorf("begin epoch of %s: %w", t.stream, err)
@@ -27,6 +32,11 @@ func (t *Timeline) addEpoch(opts EpochOptions) (*Epoch, error) {
 	defer t.mu.Unlock()
 	if t.ended {
 		return nil, ErrEnded
+	}
+	if t.partTarget == 0 {
+		t.late = opts.LateKeyFrames
+	} else if opts.LateKeyFrames > t.late {
+		return nil, fmt.Errorf("key frames up to %v late, %v at most: %w", opts.LateKeyFrames, t.late, ErrNoRoom)
 	}
 	var e *Epoch
 	if n := len(t.epochs); n > 0 && t.epochs[n-1].announced {

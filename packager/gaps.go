@@ -85,7 +85,7 @@ func (t *Timeline) takeAnnounced(renditions []Rendition) *Epoch {
 func (t *Timeline) giveUp(l *listing, k *track, until time.Duration) (changed bool) {
 	for {
 		if l.growing != nil && k.full(*l.growing) {
-			t.seal(l)
+			t.sealOverdue(l, k)
 			changed = true
 		}
 		s := l.next(k.epoch)
@@ -110,10 +110,21 @@ func (t *Timeline) lose(l *listing, k *track, p Part) {
 	}
 }
 
+// sealOverdue lists a segment that has all its nominal time, when more is overdue. One of copied pictures has no end before the next
+// key frame: it is given up, because its file may still grow.
+func (t *Timeline) sealOverdue(l *listing, k *track) {
+	if k.Copied {
+		s := *l.growing
+		s.unended = true
+		l.growing = &s
+	}
+	t.seal(l)
+}
+
 // seal lists the segment in progress without waiting for its file, as a gap where it has one.
 func (t *Timeline) seal(l *listing) {
 	s := *l.growing
-	if s.Gap = slices.ContainsFunc(s.Parts, func(p Part) bool { return p.Gap }); s.Gap {
+	if s.Gap = s.unended || slices.ContainsFunc(s.Parts, func(p Part) bool { return p.Gap }); s.Gap {
 		t.stats.gaps++
 	}
 	t.push(l, s)

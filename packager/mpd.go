@@ -65,7 +65,7 @@ func (t *Timeline) mpd() dash.MPD {
 		AvailabilityStartTime: t.ast,
 		PublishTime:           t.nextPublish(),
 		MinBufferTime:         dash.Duration(3 * t.partTarget),
-		MaxSegmentDuration:    dash.Duration(t.p.opts.Segment + t.p.opts.Part),
+		MaxSegmentDuration:    dash.Duration(t.p.opts.Segment + t.p.opts.Part + t.late),
 		UTCTimings: []dash.Descriptor{
 			{Scheme: dash.SchemeISO, Value: timePath},
 			{Scheme: dash.SchemeXSDate, Value: timePath},

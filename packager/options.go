@@ -16,7 +16,8 @@ type Options struct {
 	// RecordingsDir holds the finished and running recordings. It should be on LiveDir's file system: segments are then
 	// linked instead of copied. Required with Record.
 	RecordingsDir string
-	// Segment is the nominal duration of ffmpeg's segments (2 s). TARGETDURATION is this, rounded to a second.
+	// Segment is the nominal duration of ffmpeg's segments (2 s). TARGETDURATION is this, rounded to a second,
+	// with what EpochOptions.LateKeyFrames adds.
 	Segment time.Duration
 	// Part is the nominal duration of ffmpeg's fragments of pictures (0.2 s); those of sound have half of it.
 	Part time.Duration
@@ -100,15 +101,20 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// targetDuration is EXT-X-TARGETDURATION in seconds, the same for all playlists of all streams for ever.
-func (o Options) targetDuration() int {
-	return max(1, int(o.Segment.Round(time.Second)/time.Second))
+// targetDuration is EXT-X-TARGETDURATION in seconds, the same for all playlists of a stream for ever: of segments that are longer
+// than nominal by up to late, and then by a last picture.
+func (o Options) targetDuration(late time.Duration) int {
+	longest := o.Segment
+	if late > 0 {
+		longest += late + lastPicture
+	}
+	return max(1, int(longest.Round(time.Second)/time.Second))
 }
 
-func (o Options) target() time.Duration { return time.Duration(o.targetDuration()) * time.Second }
+// lastPicture is more than a picture lasts before a late key frame.
+const lastPicture = 100 * time.Millisecond
 
-// skipUntil is CAN-SKIP-UNTIL, the least that rfc8216bis §4.4.3.8 allows.
-func (o Options) skipUntil() time.Duration { return 6 * o.target() }
+func (o Options) target() time.Duration { return time.Duration(o.targetDuration(0)) * time.Second }
 
 // partTarget is PART-TARGET: the longest part that any of the renditions or sound can make, rounded up to a millisecond. ffmpeg
 // ends a fragment with the first frame that fills the nominal duration; a frame of AAC has 1,024 samples at 48 kHz.

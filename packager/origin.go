@@ -161,10 +161,10 @@ func (t *Timeline) epochDirs() []string {
 
 // manifestCacheControl lets caches keep a manifest for half a target duration (rfc8216bis appendix B.1), at least a second.
 func (o Options) manifestCacheControl() []string {
-	return []string{"public, max-age=" + strconv.Itoa(max(1, o.targetDuration()/2))}
+	return []string{"public, max-age=" + strconv.Itoa(max(1, o.targetDuration(0)/2))}
 }
 
 // blockedCacheControl is for playlists that were asked for by what they contain (rfc8216bis appendix B.1).
 func (o Options) blockedCacheControl() []string {
-	return []string{"public, max-age=" + strconv.Itoa(6*o.targetDuration())}
+	return []string{"public, max-age=" + strconv.Itoa(6*o.targetDuration(0))}
 }

@@ -67,7 +67,8 @@ type Recording struct {
 
 	mu      sync.Mutex // held for no fsync: live streams need it
 	info    RecordingInfo
-	epoch   *Epoch // of the last run
+	epoch   *Epoch        // of the last run
+	late    time.Duration // by which segments may be longer than nominal
 	runs    []*run
 	stopped bool // nothing more is taken
 	stale   bool // playlists do not list everything
@@ -175,7 +176,7 @@ func (r *Recording) take(k *track, s Segment) error {
 		return nil
 	}
 	if r.epoch != s.epoch {
-		r.epoch = s.epoch
+		r.epoch, r.late = s.epoch, s.epoch.timeline.late
 		r.begin(s.epoch.zero)
 		if err := r.rewrite(); err != nil {
 			return err

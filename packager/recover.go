@@ -145,6 +145,7 @@ func (t *Timeline) applyOpen(r record) {
 	t.started = r.At
 	if t.ended {
 		t.ended, t.ast, t.end, t.epochs, t.listings = false, time.Time{}, 0, nil, nil
+		t.partTarget, t.late = 0, 0
 	}
 	if !r.Start.IsZero() {
 		t.ast = r.Start
@@ -161,6 +162,7 @@ func (t *Timeline) applyEpoch(before *Epoch, r record) error {
 		return fmt.Errorf("epoch %s goes back to %d, discontinuity %d", r.Epoch, r.Base, r.Disc)
 	}
 	t.nextMSN, t.nextDisc, t.nextName = r.Base, r.Disc, ""
+	t.late = r.Late
 	e := t.newEpoch(r.Epoch, r.Renditions)
 	e.fresh, e.keys = r.Fresh, cmp.Or(r.Keys, e.keys)
 	t.epochs = append(t.epochs, e)
@@ -230,7 +232,7 @@ func (t *Timeline) applyGap(e *Epoch, r record) error {
 		return errors.New("gap before the first part")
 	}
 	if l.growing != nil && k.full(*l.growing) {
-		t.seal(l)
+		t.sealOverdue(l, k)
 	}
 	if s := l.next(e); s.MSN != r.MSN || len(s.Parts) != r.Part || s.epoch != e {
 		return fmt.Errorf("gap %d.%d of %s does not follow on %d.%d", r.MSN, r.Part, r.ID, s.MSN, len(s.Parts)-1)

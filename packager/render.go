@@ -29,7 +29,7 @@ type rung struct {
 func (k *track) rung() rung {
 	return rung{
 		Rendition: k.Rendition, init: k.init.Init,
-		bandwidth: k.bandwidth(), average: int64(k.Bitrate),
+		bandwidth: k.bandwidth(), average: k.declaredAverage(),
 		playlist: k.ID + ".m3u8",
 	}
 }

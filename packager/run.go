@@ -115,7 +115,7 @@ func (r *Recording) playlists(final bool) (files []namedFile) {
 
 // playlist lists the recorded pictures or sound of all runs; the last copy is nil when there is none.
 func (r *Recording) playlist(video, final bool) (p hls.MediaPlaylist, last *copied) {
-	p = hls.MediaPlaylist{TargetDuration: r.p.opts.targetDuration(), Type: hls.Event, Ended: final}
+	p = hls.MediaPlaylist{TargetDuration: r.p.opts.targetDuration(r.late), Type: hls.Event, Ended: final}
 	if final {
 		p.Type = hls.VOD
 	}

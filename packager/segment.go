@@ -30,6 +30,7 @@ type Segment struct {
 	Gap             bool   // this rendition has nothing for that time (EXT-X-GAP)
 	First           bool   // the first of its epoch: a discontinuity, unless the broadcast begins here
 	epoch           *Epoch
+	unended         bool // listed without knowing where it ends
 }
 
 // End is where the segment ends, ticks from the epoch's media time 0.

@@ -30,6 +30,7 @@ type Timeline struct {
 	nextDisc   int64         // of the next epoch
 	nextName   string        // of the next epoch, once that is hinted at
 	partTarget time.Duration // PART-TARGET, fixed with the first epoch
+	late       time.Duration // by which segments may be longer than nominal, fixed with the first epoch
 	ready      bool          // playable is closed
 	ended      bool
 	gone       time.Time // ended: when the manifests and files go
@@ -57,6 +58,14 @@ func (p *Packager) newTimeline(stream string) *Timeline {
 
 // Stream is the name under which the Timeline is served.
 func (t *Timeline) Stream() string { return t.stream }
+
+// LateKeyFrames is how late the key frames of an epoch may be, and so how much longer its segments: as much as the first one said.
+// It is not fixed, and 0, before that one.
+func (t *Timeline) LateKeyFrames() (late time.Duration, fixed bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.late, t.partTarget != 0
+}
 
 // settle closes what is in progress once the epoch has ended. A rendition of which nothing could be listed goes.
 func (t *Timeline) settle() {

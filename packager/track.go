@@ -149,11 +149,12 @@ func (k *track) scan() error {
 // a part that follows on the one before at once, and while that one is being loaded hls.js takes the two for the same.
 func (k *track) add(f cmaf.Fragment) {
 	if k.rest.Size == 0 {
-		k.rest = Part{Offset: f.Offset, Start: int64(f.DecodeTime), Independent: f.Key}
+		k.rest = Part{Offset: f.Offset, Start: int64(f.DecodeTime)}
 	}
 	if k.number == 1 && len(k.parts) == 0 {
 		k.first = k.rest.Start
 	}
+	k.rest.Independent = k.rest.Independent || f.Key // rfc8216bis §4.4.4.9: it contains an independent frame
 	k.rest.Size = f.Offset + f.Size - k.rest.Offset
 	k.rest.Duration += int64(f.Duration)
 	if end := k.rest.Start + k.rest.Duration; k.fills(end) || k.ends(end) {
@@ -278,6 +279,14 @@ func (k *track) count(s Segment) {
 
 // bandwidth is the peak rate that manifests declare: the encoder's bound with 5 % for boxes, or what was measured.
 func (k *track) bandwidth() int64 { return max(int64(k.Bitrate)+int64(k.Bitrate)/20, k.peak) }
+
+// declaredAverage is the mean rate that manifests declare: the encoder's, which keeps to it, or of copied pictures that so far.
+func (k *track) declaredAverage() int64 {
+	if k.Copied {
+		return k.average()
+	}
+	return int64(k.Bitrate)
+}
 
 // average is the mean rate so far.
 func (k *track) average() int64 {

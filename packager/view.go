@@ -14,6 +14,7 @@ type view struct {
 	written     written  // by the newest encoder
 	hint        hint     // zero when nothing follows
 	partTarget  time.Duration
+	target      int       // TARGETDURATION
 	made        time.Time // when the newest of it came, with a monotonic reading
 	deep        bool      // it reaches back farther than PART-HOLD-BACK
 	fresh       *freshPart
@@ -32,7 +33,7 @@ type hint struct {
 func (t *Timeline) view(l *listing) *view {
 	v := &view{
 		id: l.id, segments: l.segments, growing: l.growing, written: t.written(l.id), hint: t.hint(l),
-		partTarget: t.partTarget, made: time.Now(), changed: make(chan struct{}),
+		partTarget: t.partTarget, target: t.p.opts.targetDuration(t.late), made: time.Now(), changed: make(chan struct{}),
 	}
 	v.deep = v.reaches(holdBack * t.partTarget)
 	v.fresh = v.freshPart()
@@ -76,7 +77,7 @@ func (t *Timeline) hint(l *listing) hint {
 		return hint{}
 	case g == nil:
 		return hint{e.name, max(l.last()+1, e.base), 0}
-	case k.full(*g):
+	case k.full(*g) && !k.Copied: // nobody knows which part of copied pictures is the last of its segment
 		return hint{e.name, g.MSN + 1, 0}
 	default:
 		return hint{e.name, g.MSN, len(g.Parts)}
@@ -144,12 +145,17 @@ type viewed struct {
 	reports []hls.Report
 }
 
+func (v *view) targetDuration() time.Duration { return time.Duration(v.target) * time.Second }
+
+// skipUntil is CAN-SKIP-UNTIL, the least that rfc8216bis §4.4.3.8 allows.
+func (v *view) skipUntil() time.Duration { return 6 * v.targetDuration() }
+
 // skippable is how many segments a delta update may leave out: those that end before the skip boundary (rfc8216bis §6.2.5.1).
 func (v viewed) skippable() int {
 	if v.ended {
 		return 0
 	}
-	boundary, n := v.opts.skipUntil(), len(v.segments)
+	boundary, n := v.skipUntil(), len(v.segments)
 	for n > 0 && boundary > 0 {
 		n--
 		boundary -= v.segments[n].duration()
@@ -160,7 +166,7 @@ func (v viewed) skippable() int {
 // recent is the index of the first segment whose parts are listed: those that begin less than three target durations before the end
 // of the playlist (rfc8216bis §6.2.2).
 func (v viewed) recent() int {
-	left, n := 3*v.opts.target(), len(v.segments)
+	left, n := 3*v.targetDuration(), len(v.segments)
 	if v.growing != nil {
 		left -= v.growing.duration()
 	}
@@ -183,7 +189,7 @@ func (v viewed) playlist(skip int) hls.MediaPlaylist {
 		first = &v.segments[0]
 	}
 	p := hls.MediaPlaylist{
-		TargetDuration: v.opts.targetDuration(), MediaSequence: first.MSN,
+		TargetDuration: v.target, MediaSequence: first.MSN,
 		DiscontinuitySequence: first.epoch.disc,
 		Segments:              make([]hls.Segment, 0, len(v.segments)-skip),
 		Ended:                 v.ended, Skipped: skip,
@@ -232,7 +238,7 @@ func (v viewed) entry(s *Segment, initURI string, withParts bool) hls.Segment {
 func (v viewed) lowLatency(initURI string) *hls.LowLatency {
 	l := &hls.LowLatency{
 		PartTarget: v.partTarget, PartHoldBack: holdBack * v.partTarget,
-		HoldBack: 3 * v.opts.target(), SkipUntil: v.opts.skipUntil(),
+		HoldBack: 3 * v.targetDuration(), SkipUntil: v.skipUntil(),
 		Reports: v.reports,
 	}
 	if v.growing != nil && !v.ended {
