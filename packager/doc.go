@@ -7,6 +7,12 @@
 // when ffmpeg has renamed it. Everything that is listed was first linked under a name that only this package deletes, and
 // recorded in the stream's timeline.log.
 //
+// Where pictures are copied, segments begin with the publisher's key frames: EpochOptions.LateKeyFrames after their time at most, in
+// all renditions and the sound alike. Numbers do not drift from the times that the MPD gives them, and half a segment is what the
+// timing model lets them be off. What is the last part of such a segment shows when the next one begins: the hint stays in the
+// segment until then, and where a part ended just there, what it named is 404 (rfc8216bis §6.2.6); reloads that wait for it get
+// the next segment's first part instead.
+//
 // The package does not run ffmpeg, knows no WebRTC and decodes nothing. Manifests are rendered from immutable
 // snapshots, at most once per change and kind; request handlers only copy bytes.
 //

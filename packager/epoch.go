@@ -18,8 +18,9 @@ type EpochOptions struct {
 	Renditions []Rendition
 	// KeyFrames is the longest time between two key frames. 0 says once a segment.
 	KeyFrames time.Duration
-	// LateKeyFrames is how long after their time segments may begin because a rendition is copied: how much longer they may be. What
-	// the first epoch of a broadcast says decides TARGETDURATION, which never changes; a later one must not say more.
+	// LateKeyFrames is how long after their time segments may begin, because a rendition is copied and the key frames are the
+	// publisher's: so much longer they may be, in all renditions. What the first epoch of a broadcast says decides TARGETDURATION,
+	// which never changes; a later one must not say more.
 	LateKeyFrames time.Duration
 }
 
@@ -33,7 +34,7 @@ type Rendition struct {
 	FPS     float64 `json:"fps,omitempty"`
 	Bitrate int     `json:"bitrate"` // bit/s: the most that the encoder may make over any segment; of what is copied, a guess
 
-	// Copied pictures are not encoded here: segments begin with the first key frame of the publisher's after their time.
+	// Copied pictures are the publisher's own.
 	Copied bool `json:"copied,omitempty"`
 }
 
@@ -85,6 +86,7 @@ type Epoch struct {
 	disc   int64         // discontinuity number of its segments
 	base   int64         // media sequence number of ffmpeg's first segment
 	keys   time.Duration // between key frames
+	late   time.Duration // how long after their time segments may begin
 	zero   time.Time     // wall time of media time 0
 	end    time.Duration // of its longest rendition, from zero; fixed once ended
 	whole  bool          // was complete

@@ -60,7 +60,7 @@ func (t *Timeline) awaited() *Epoch {
 			renditions = append(renditions, k.Rendition)
 		}
 		next := t.nextEpoch(renditions)
-		next.keys = e.keys
+		next.keys, next.late = e.keys, e.late
 		t.enter(next)
 		next.announced, e = true, next
 		t.touch()
@@ -110,10 +110,10 @@ func (t *Timeline) lose(l *listing, k *track, p Part) {
 	}
 }
 
-// sealOverdue lists a segment that has all its nominal time, when more is overdue. One of copied pictures has no end before the next
-// key frame: it is given up, because its file may still grow.
+// sealOverdue lists a segment that has all its nominal time, when more is overdue. Where key frames are late it has no end before the
+// next one: it is given up, because its file may still grow.
 func (t *Timeline) sealOverdue(l *listing, k *track) {
-	if k.Copied {
+	if k.epoch.late > 0 {
 		s := *l.growing
 		s.unended = true
 		l.growing = &s

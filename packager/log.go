@@ -43,7 +43,8 @@ type record struct {
 	Base       int64         `json:"base,omitempty"`
 	Renditions []Rendition   `json:"renditions,omitempty"`
 	Keys       time.Duration `json:"keys,omitempty"` // epoch: ns between key frames
-	Late       time.Duration `json:"late,omitempty"` // epoch: ns by which segments of the broadcast may be longer than nominal
+	Late       time.Duration `json:"late,omitempty"` // epoch: ns by which its segments may be longer than nominal
+	Room       time.Duration `json:"room,omitempty"` // epoch: ns by which segments of the broadcast may be longer than nominal
 
 	ID       string `json:"id,omitempty"` // of the rendition, and so on for a segment or a part
 	MSN      int64  `json:"msn,omitempty"`
@@ -55,7 +56,7 @@ type record struct {
 }
 
 func epochRecord(e *Epoch) record {
-	r := record{Kind: recordEpoch, Epoch: e.name, Fresh: e.fresh, Disc: e.disc, Base: e.base, Keys: e.keys, Late: e.timeline.late, At: e.timeline.p.opts.Wall()}
+	r := record{Kind: recordEpoch, Epoch: e.name, Fresh: e.fresh, Disc: e.disc, Base: e.base, Keys: e.keys, Late: e.late, Room: e.timeline.late, At: e.timeline.p.opts.Wall()}
 	for _, k := range e.tracks {
 		r.Renditions = append(r.Renditions, k.Rendition)
 	}
@@ -86,7 +87,7 @@ func (r record) validate() error {
 	case bad(r.Disc, cmaf.MaxTime), bad(r.Base, cmaf.MaxTime), bad(r.MSN, cmaf.MaxTime):
 		return errors.New("number out of range")
 	case bad(r.Time, cmaf.MaxTime), bad(r.Duration, cmaf.MaxTime), bad(r.Size, maxSegmentSize), bad(int64(r.Keys), cmaf.MaxTime),
-		bad(int64(r.Late), int64(maxLate)):
+		bad(int64(r.Late), int64(maxLate)), bad(int64(r.Room), int64(maxLate)):
 		return errors.New("time or size out of range")
 	case r.Kind == recordEpoch && !validName(r.Epoch), r.Kind == recordEpochEnd && r.Epoch != "" && !validName(r.Epoch):
 		return fmt.Errorf("epoch name %q", r.Epoch)

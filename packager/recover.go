@@ -162,9 +162,9 @@ func (t *Timeline) applyEpoch(before *Epoch, r record) error {
 		return fmt.Errorf("epoch %s goes back to %d, discontinuity %d", r.Epoch, r.Base, r.Disc)
 	}
 	t.nextMSN, t.nextDisc, t.nextName = r.Base, r.Disc, ""
-	t.late = r.Late
+	t.late = r.Room
 	e := t.newEpoch(r.Epoch, r.Renditions)
-	e.fresh, e.keys = r.Fresh, cmp.Or(r.Keys, e.keys)
+	e.fresh, e.keys, e.late = r.Fresh, cmp.Or(r.Keys, e.keys), r.Late
 	t.epochs = append(t.epochs, e)
 	return nil
 }

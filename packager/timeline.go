@@ -30,7 +30,7 @@ type Timeline struct {
 	nextDisc   int64         // of the next epoch
 	nextName   string        // of the next epoch, once that is hinted at
 	partTarget time.Duration // PART-TARGET, fixed with the first epoch
-	late       time.Duration // by which segments may be longer than nominal, fixed with the first epoch
+	late       time.Duration // by which segments of any epoch may be longer than nominal, fixed with the first one
 	ready      bool          // playable is closed
 	ended      bool
 	gone       time.Time // ended: when the manifests and files go

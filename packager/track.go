@@ -209,9 +209,10 @@ func (k *track) link() error {
 func (k *track) msn() int64 { return k.epoch.base + k.number - 1 }
 
 // ends tells whether a part that ends then, in ticks, is the last one of the segment: ffmpeg's dash muxer begins segment n+1 with
-// the first key frame that is n segment durations after the begin of the first.
+// the first key frame that is n segment durations after the begin of the first. Where key frames are late, only the end of the file
+// tells.
 func (k *track) ends(end int64) bool {
-	return ticks(end-k.first, k.init.Timescale)+time.Microsecond >= time.Duration(k.number)*k.epoch.timeline.p.opts.Segment
+	return k.epoch.late == 0 && ticks(end-k.first, k.init.Timescale)+time.Microsecond >= time.Duration(k.number)*k.epoch.timeline.p.opts.Segment
 }
 
 // finish turns to the next segment and lists the one that was in progress.

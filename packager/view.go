@@ -77,7 +77,7 @@ func (t *Timeline) hint(l *listing) hint {
 		return hint{}
 	case g == nil:
 		return hint{e.name, max(l.last()+1, e.base), 0}
-	case k.full(*g) && !k.Copied: // nobody knows which part of copied pictures is the last of its segment
+	case k.full(*g) && e.late == 0: // where key frames are late, nobody knows which part is the last of its segment
 		return hint{e.name, g.MSN + 1, 0}
 	default:
 		return hint{e.name, g.MSN, len(g.Parts)}

@@ -263,7 +263,8 @@ func (o Options) movFlags() string {
 }
 
 // adaptationSets halves the fragments of sound: frames of AAC fit into no part evenly, and of halves parts can be made that
-// keep pace with those of the pictures.
+// keep pace with those of the pictures. Beside copied pictures, whose segments may be longer, the sound gets no segments of its
+// own: the muxer cuts it whenever it cuts pictures.
 func (o Options) adaptationSets() string {
 	var sets []string
 	for i, r := range o.Representations() {
@@ -271,7 +272,11 @@ func (o Options) adaptationSets() string {
 		if r.Audio {
 			fragment /= 2
 		}
-		sets = append(sets, fmt.Sprintf("id=%d,frag_duration=%s,streams=%d", i, seconds(fragment), i))
+		own := ""
+		if r.Audio && o.copies() {
+			own = "seg_duration=" + seconds(o.Segment+o.LateKeyFrames+time.Second) + ","
+		}
+		sets = append(sets, fmt.Sprintf("id=%d,%sfrag_duration=%s,streams=%d", i, own, seconds(fragment), i))
 	}
 	return strings.Join(sets, " ")
 }

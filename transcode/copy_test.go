@@ -41,6 +41,8 @@ func TestCopyAlignsRungs(t *testing.T) {
 		checkGapless(t, parts)
 		requireSize(t, name, r.Rendition)
 	}
+	sound := segmentBegins(t, o.Dir, o.Representations()[3])
+	require.InDeltaSlice(t, floats(copied), floats(sound), 1024*second/48000+3000, "the sound is cut with the pictures")
 	checkParameterSets(t, o)
 }
 

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/depay/ogg"
+	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/conformance"
+	"github.com/sluice-live/sluice/transcode"
+)
+
+// TestCopyIsConformant copies a publisher's pictures, whose key frames come when they like, beside a rung that is encoded, and
+// lets two viewers that take everything watch: one at the live edge, one that takes whole segments.
+func TestCopyIsConformant(t *testing.T) {
+	const seconds = 15
+	p, url := startPackager(t)
+	timeline, err := p.Open("cam")
+	require.NoError(t, err)
+	var viewers []func() []conformance.Visit
+	for _, edge := range []bool{true, false} {
+		viewers = append(viewers, collectFrom(t, &conformance.Collector{Base: url + "/live/cam/", LowLatency: edge}))
+	}
+
+	video := codedPictures(t, seconds, "0,1.2,2.3,3.1,3.9,4.35,6.5,8.4,9,10,12.6,14")
+	source, err := transcode.CopyOf(video[0], "source", 30)
+	require.NoError(t, err)
+	options := transcode.Options{
+		Video: depay.H264, Audio: depay.Opus, Copy: source, Thumbnail: -1,
+		Ladder: transcode.Ladder{{Name: "90p", Width: 160, Height: 90, FPS: 30, Bitrate: 200_000}},
+	}
+	described := renditions(options)
+	described[0].Copied = true
+	epoch, err := timeline.BeginEpoch(packager.EpochOptions{
+		Renditions: described, KeyFrames: transcode.DefaultKeyFrames, LateKeyFrames: transcode.DefaultSegment / 2,
+	})
+	require.NoError(t, err)
+	epoch.SetZero(time.Now())
+	options.Dir = epoch.Dir()
+	runInRealTime(t, options, video, codedSound(t, seconds))
+	require.NoError(t, epoch.End())
+	require.NoError(t, timeline.End())
+
+	for _, visits := range viewers {
+		all := visits()
+		violations := append(conformance.CheckHLS(all, conformance.Options{Tolerance: 20 * time.Second}),
+			conformance.CheckDASH(all, conformance.Options{Tolerance: 20 * time.Second})...)
+		for _, v := range violations {
+			if !exempt(v) {
+				t.Error(v)
+			}
+		}
+	}
+	require.EqualValues(t, 0, timeline.Info().Gaps)
+}
+
+// exempt tells whether a rule asks more than the specifications do: a part that was hinted at may be withdrawn (rfc8216bis §6.2.6), and
+// by the DASH-IF timing model segments may be off their time by half of one, so that their durations differ.
+func exempt(v conformance.Violation) bool {
+	return strings.Contains(v.String(), "what is hinted comes") || strings.Contains(v.String(), "constant segment duration")
+}
+
+// startPackager serves what a packager makes until the test ends.
+func startPackager(t *testing.T) (p *packager.Packager, url string) {
+	t.Helper()
+	p, err := packager.New(packager.Options{LiveDir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- p.Run(ctx) }()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /live/{stream}/{file...}", p.ServeLive)
+	server := httptest.NewServer(mux)
+	t.Cleanup(func() {
+		server.Close()
+		cancel()
+		require.NoError(t, <-ran)
+	})
+	return p, server.URL
+}
+
+// collectFrom lets a viewer watch until the function that it returns is called, and a moment longer.
+func collectFrom(t *testing.T, viewer *conformance.Collector) (visits func() []conformance.Visit) {
+	ctx, cancel := context.WithCancel(context.Background())
+	watched := make(chan error, 1)
+	go func() { watched <- viewer.Run(ctx) }()
+	return func() []conformance.Visit {
+		time.Sleep(2 * time.Second)
+		cancel()
+		require.NoError(t, <-watched)
+		return viewer.Visits()
+	}
+}
+
+// runInRealTime gives the frames to a run when they are due, and requires a clean end.
+func runInRealTime(t *testing.T, o transcode.Options, video, audio []depay.Frame) {
+	t.Helper()
+	job, err := transcode.NewJob(o)
+	require.NoError(t, err)
+	go func() {
+		defer job.CloseInput()
+		for began := time.Now(); len(video) > 0; {
+			next := &video
+			if len(audio) > 0 && audio[0].Time() < video[0].Time() {
+				next = &audio
+			}
+			f := (*next)[0]
+			*next = (*next)[1:]
+			time.Sleep(time.Until(began.Add(f.Time())))
+			_ = job.WriteFrame(f)
+		}
+	}()
+	require.NoError(t, job.Run(t.Context()))
+}
+
+// codedPictures is H.264 as an encoder for live use makes it, with key frames at those seconds, and moved about by up to half a
+// picture as by a network.
+func codedPictures(t *testing.T, seconds int, keys string) (frames []depay.Frame) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "clip.h264")
+	runFFmpeg(t, "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-t", strconv.Itoa(seconds), "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast",
+		"-tune", "zerolatency", "-profile:v", "baseline", "-b:v", "600k", "-g", "9999", "-force_key_frames", keys, "-aud", "1", "-f", "h264", name)
+	data, err := os.ReadFile(name)
+	require.NoError(t, err)
+	delimiter := []byte{0, 0, 0, 1, 9}
+	for i, unit := range bytes.Split(data, delimiter)[1:] {
+		frames = append(frames, depay.Frame{
+			Codec: depay.H264, PTS: max(0, int64(i)*3000+int64(i*7919%2800)-1400),
+			Key: bytes.Contains(unit, []byte{0, 0, 1, 0x65}), Data: append(bytes.Clone(delimiter), unit...),
+		})
+	}
+	return frames
+}
+
+// runFFmpeg makes a clip.
+func runFFmpeg(t *testing.T, args ...string) {
+	t.Helper()
+	out, err := exec.Command("ffmpeg", append([]string{"-nostdin", "-y", "-loglevel", "error"}, args...)...).CombinedOutput()
+	require.NoError(t, err, "ffmpeg is needed (apt-get install ffmpeg): %s", out)
+}
+
+// codedSound is Opus.
+func codedSound(t *testing.T, seconds int) (frames []depay.Frame) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "clip.ogg")
+	runFFmpeg(t, "-f", "lavfi", "-i", "sine=r=48000", "-t", strconv.Itoa(seconds), "-ac", "2", "-c:a", "libopus", name)
+	file, err := os.Open(name)
+	require.NoError(t, err)
+	defer file.Close()
+	r, err := ogg.NewReader(file)
+	require.NoError(t, err)
+	for pts := int64(0); ; pts += 960 {
+		_, data, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return frames
+		}
+		require.NoError(t, err)
+		frames = append(frames, depay.Frame{Codec: depay.Opus, PTS: pts, Duration: 960, Data: bytes.Clone(data)})
+	}
+}

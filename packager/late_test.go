@@ -1,0 +1,148 @@
+package packager
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// lateEpoch begins an epoch in which key frames may be late.
+func (b *bench) lateEpoch(t *Timeline, late time.Duration) (*Epoch, *encoder) {
+	b.t.Helper()
+	renditions := append([]Rendition(nil), ladder...)
+	renditions[0].Copied = true
+	e, err := t.BeginEpoch(EpochOptions{Renditions: renditions, LateKeyFrames: late})
+	require.NoError(b.t, err)
+	e.SetZero(b.clock.Now())
+	return e, newEncoder(b.t, e)
+}
+
+func TestTargetDuration(t *testing.T) {
+	for _, test := range []struct {
+		segment, late time.Duration
+		want          int
+	}{
+		{2 * time.Second, 0, 2}, {500 * time.Millisecond, 0, 1}, {2500 * time.Millisecond, 0, 3},
+		{2 * time.Second, time.Second, 3}, {2 * time.Second, 390 * time.Millisecond, 2}, {2 * time.Second, 450 * time.Millisecond, 3},
+		{time.Second, 500 * time.Millisecond, 2},
+	} {
+		got := Options{Segment: test.segment}.targetDuration(test.late)
+		require.Equal(t, test.want, got, "%v + %v", test.segment, test.late)
+	}
+}
+
+// TestRoomForLateKeyFrames holds the room that the first epoch asked for through later ones and a restart.
+func TestRoomForLateKeyFrames(t *testing.T) {
+	b := newBench(t, nil)
+	tl, err := b.Open("cam")
+	require.NoError(t, err)
+	_, fixed := tl.LateKeyFrames()
+	require.False(t, fixed)
+	e, enc := b.lateEpoch(tl, time.Second)
+	b.run(e, enc, 2)
+	tags := []string{"#EXT-X-TARGETDURATION:3\n", "HOLD-BACK=9.0", "CAN-SKIP-UNTIL=18.0"}
+	room := func() {
+		t.Helper()
+		for _, r := range ladder {
+			for _, tag := range tags {
+				require.Contains(t, b.body("/live/cam/"+r.ID+".m3u8"), tag)
+			}
+		}
+		require.Contains(t, b.body("/live/cam/manifest.mpd"), `maxSegmentDuration="PT3.2S"`)
+		late, fixed := b.Timeline("cam").LateKeyFrames()
+		require.True(t, fixed)
+		require.Equal(t, time.Second, late)
+	}
+	room()
+	require.NoError(t, e.End())
+	e, enc = b.next(tl) // all encoded
+	b.run(e, enc, 1)
+	room()
+	b.restart()
+	room()
+	tl, err = b.Open("cam")
+	require.NoError(t, err)
+	_, err = tl.BeginEpoch(EpochOptions{Renditions: ladder, LateKeyFrames: 1100 * time.Millisecond})
+	require.ErrorIs(t, err, ErrNoRoom)
+	e, enc = b.lateEpoch(tl, time.Second)
+	b.run(e, enc, 1)
+	room()
+}
+
+func TestNoRoomForLateKeyFrames(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, _ := b.epoch("cam")
+	require.NoError(t, e.End())
+	_, err := tl.BeginEpoch(EpochOptions{Renditions: ladder, LateKeyFrames: time.Second})
+	require.ErrorIs(t, err, ErrNoRoom)
+	_, err = tl.BeginEpoch(EpochOptions{Renditions: ladder, LateKeyFrames: maxLate + 1})
+	require.Error(t, err)
+	require.False(t, errors.Is(err, ErrNoRoom))
+}
+
+// TestHintStaysInALateSegment: the segment has all its nominal time, and may have more.
+func TestHintStaysInALateSegment(t *testing.T) {
+	b := newBench(t, nil)
+	tl, err := b.Open("cam")
+	require.NoError(t, err)
+	e, enc := b.lateEpoch(tl, time.Second)
+	for _, r := range ladder {
+		enc.fragments(r.Rep, len(clip.reps[r.Rep][0].fragments))
+	}
+	e.take("")
+	number := strconv.FormatInt(e.base, 10)
+	for _, r := range ladder {
+		parts := strconv.Itoa(len(tl.known(r.ID).growing.Parts))
+		require.Contains(t, b.body("/live/cam/"+r.ID+".m3u8?_HLS_msn=1&_HLS_part=0"), `URI="`+e.Name()+"/"+r.ID+"-"+number+"."+parts+`.m4s"`)
+	}
+	withdrawn := "/live/cam/" + e.Name() + "/180p-" + number + ".10.m4s"
+	answer := make(chan int, 1)
+	go func() { answer <- b.get(withdrawn).Code }()
+	enc.segments(1)
+	e.take("")
+	require.Equal(t, http.StatusNotFound, <-answer)
+	require.Contains(t, b.body("/live/cam/180p.m3u8?_HLS_msn="+number), `-`+strconv.FormatInt(e.base+1, 10)+`.0.m4s"`)
+}
+
+// TestLateSegmentIsGivenUp: nothing comes any more when a segment has all its nominal time. What the encoder adds to it later must
+// not be in what is listed.
+func TestLateSegmentIsGivenUp(t *testing.T) {
+	b := newBench(t, nil)
+	tl, err := b.Open("cam")
+	require.NoError(t, err)
+	e, enc := b.lateEpoch(tl, time.Second)
+	b.run(e, enc, 1)
+	for _, r := range ladder {
+		enc.fragments(r.Rep, len(clip.reps[r.Rep][1].fragments))
+	}
+	e.take("")
+	b.clock.Advance(4 * time.Second)
+	tl.bridge(b.clock.Now())
+	for _, r := range ladder {
+		s, found := tl.known(r.ID).find(e.base + 1)
+		require.True(t, found, r.ID)
+		require.True(t, s.Gap, r.ID)
+	}
+	enc.segments(2)
+	e.take("")
+	s, _ := tl.known("180p").find(e.base + 1)
+	require.True(t, s.Gap, "it stays a gap")
+	b.restart()
+	again, _ := b.Timeline("cam").known("180p").find(e.base + 1)
+	require.True(t, again.Gap, "after a restart, too")
+}
+
+func TestAverageOfCopiedPictures(t *testing.T) {
+	b := newBench(t, nil)
+	tl, err := b.Open("cam")
+	require.NoError(t, err)
+	e, enc := b.lateEpoch(tl, time.Second)
+	b.run(e, enc, 3)
+	copied, encoded := e.tracks[0], e.tracks[1]
+	require.Equal(t, copied.average(), copied.declaredAverage())
+	require.EqualValues(t, encoded.Bitrate, encoded.declaredAverage())
+}
