@@ -80,7 +80,7 @@ func CopyOf(key depay.Frame, name string, fps int) (Rendition, error) {
 	if !slice.IDR {
 		return Rendition{}, errors.New("not a key frame")
 	}
-	return r, errors.Join(copyable(sps), r.Validate(), r.wholeTicks())
+	return r, errors.Join(copyable(sps), repeatable(slice), r.Validate(), r.wholeTicks())
 }
 
 // Bounds of what players take, by Apple's authoring specification (1.3) and the decoders of browsers.
@@ -104,6 +104,16 @@ func copyable(sps *h264.SPS) error {
 	refuse(sps.MaxReorderFrames > 0, "pictures may not be in the order in which they are shown")
 	refuse(sps.SampleAspect[0] != sps.SampleAspect[1], "samples are not square")
 	return errors.Join(faults...)
+}
+
+// repeatable says whether a picture can be repeated, to fill the places that stay empty.
+func repeatable(slice h264.Slice) error {
+	var state h264.State
+	state.Follow(&slice)
+	if len(state.AppendRepeat(nil)) == 0 {
+		return errors.New("its pictures cannot be repeated")
+	}
+	return nil
 }
 
 // wholeTicks says whether the rate's pictures begin at whole ticks of 1/90000 s.
