@@ -65,7 +65,7 @@ func (d *Depacketizer) Push(k Kind, p *rtp.Packet, arrival time.Time) {
 	at := d.elapsed(arrival)
 	d.clock.advance(at)
 	if !d.pushed {
-		d.begun, d.pushed, d.startBy = true, true, at+startWait
+		d.begun, d.pushed, d.startBy = true, true, at+d.startWait()
 	}
 	if !t.live || t.ssrc != p.SSRC {
 		d.attach(t, p.SSRC, at)
@@ -79,6 +79,14 @@ func (d *Depacketizer) Push(k Kind, p *rtp.Packet, arrival time.Time) {
 		seq: p.SequenceNumber, timestamp: p.Timestamp, marker: p.Marker, payload: p.Payload,
 		instant: d.clock.observe(k, p.Timestamp, at),
 	}, at)
+}
+
+// startWait is how long a key frame is waited for before another picture takes its place.
+func (d *Depacketizer) startWait() time.Duration {
+	if len(d.opts.Opening) > 0 {
+		return 0
+	}
+	return startWait
 }
 
 // accept puts the packet in its place and passes on what is in order then.
@@ -113,7 +121,7 @@ func (d *Depacketizer) Tick(now time.Time) {
 	at := d.elapsed(now)
 	d.clock.advance(at)
 	if !d.begun {
-		d.begun, d.startBy = true, at+startWait
+		d.begun, d.startBy = true, at+d.startWait()
 	}
 	d.video.pop(at - d.opts.ReorderWindow)
 	d.audio.pop(at - d.opts.ReorderWindow)

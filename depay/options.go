@@ -52,6 +52,10 @@ type Options struct {
 	// there, until the next publisher's picture comes. Empty: the newest picture stands still, and black is shown from the start.
 	Slate []byte
 
+	// Opening is a key frame of Video that is shown instead of black, and at once, for want of a publisher that sends pictures:
+	// the newest of a Depacketizer before this one. One that cannot be shown is left out.
+	Opening []byte
+
 	// Emit takes each frame. It is called from Push, Tick and Detach, in order of PTS within a kind
 	// (Frame.PTS). It may call Zero and
 	// Stats, nothing else. Required.

@@ -82,6 +82,30 @@ func TestSlate(t *testing.T) {
 	}
 }
 
+// The opening stands from the first moment on where no pictures come, until they do; what is no picture is left out.
+func TestOpening(t *testing.T) {
+	opening := testFrame(0, true, 900)
+	r := newRig(t, VP8, Opus)
+	r.opts.Opening = opening
+	var camera publisher
+	camera.mute = silent(Video, 0, 3*time.Second)
+	camera.send(r, time.Second, 5*time.Second, 0, 0)
+	r.run(5 * time.Second)
+	r.covered(Video, 170*ms)
+	shown := r.frames[Video][0]
+	require.True(t, shown.Key && shown.Filler)
+	require.Equal(t, opening, shown.Data)
+	require.EqualValues(t, 640, shown.Width)
+	require.Less(t, r.at[Video][0], 100*ms)
+	i := slices.IndexFunc(r.frames[Video], func(f Frame) bool { return !f.Filler })
+	require.InDelta(t, 4000, r.at[Video][i].Milliseconds(), 200)
+
+	r = newRig(t, VP8, Opus)
+	r.opts.Opening = []byte("opening")
+	r.run(2 * time.Second)
+	require.True(t, r.frames[Video][0].Key && r.frames[Video][0].Filler, "black")
+}
+
 func TestSlateOptions(t *testing.T) {
 	key := testFrame(0, true, 900)
 	for _, c := range []struct {

@@ -41,12 +41,19 @@ func (v *videoTrack) emitPicture(p picture) {
 	})
 }
 
-// begin emits the key frame that repeat frames can follow until the camera comes: the slate while nobody is there, or black.
+// begin emits the key frame that repeat frames can follow until the camera comes: the slate while nobody is there, the opening, or
+// black.
 func (v *videoTrack) begin() {
 	v.ready = true
 	if len(v.d.opts.Slate) > 0 && !v.live {
 		v.slate(v.last + 1)
 		return
+	}
+	if opening := v.d.opts.Opening; len(opening) > 0 {
+		if width, height, err := v.assembler.stand(opening); err == nil {
+			v.fillWith(Frame{PTS: v.last + 1, Key: true, Width: width, Height: height, Data: bytes.Clone(opening)})
+			return
+		}
 	}
 	data, width, height := v.assembler.black()
 	v.fillWith(Frame{PTS: v.last + 1, Key: true, Width: width, Height: height, Data: data})

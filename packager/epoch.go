@@ -22,6 +22,9 @@ type EpochOptions struct {
 	// publisher's: so much longer they may be, in all renditions. What the first epoch of a broadcast says decides TARGETDURATION,
 	// which never changes; a later one must not say more.
 	LateKeyFrames time.Duration
+	// Room is what TARGETDURATION has room for, if that is more than LateKeyFrames, because a later epoch may need it. It counts
+	// in the first epoch of a broadcast.
+	Room time.Duration
 }
 
 // Rendition is one rung of the ladder, or the audio. It becomes one HLS variant (or audio rendition) and one DASH Representation.
@@ -44,8 +47,10 @@ func (o EpochOptions) Validate() error {
 	if len(o.Renditions) == 0 || len(o.Renditions) > maxRenditions {
 		faults = append(faults, fmt.Errorf("%d renditions: not within 1 and %d", len(o.Renditions), maxRenditions))
 	}
-	if o.LateKeyFrames < 0 || o.LateKeyFrames > maxLate {
-		faults = append(faults, fmt.Errorf("key frames up to %v late: not within 0 and %v", o.LateKeyFrames, maxLate))
+	for _, late := range []time.Duration{o.LateKeyFrames, o.Room} {
+		if late < 0 || late > maxLate {
+			faults = append(faults, fmt.Errorf("key frames up to %v late: not within 0 and %v", late, maxLate))
+		}
 	}
 	seen := make(map[string]bool)
 	for _, r := range o.Renditions {

@@ -34,7 +34,7 @@ func (t *Timeline) addEpoch(opts EpochOptions) (*Epoch, error) {
 		return nil, ErrEnded
 	}
 	if t.partTarget == 0 {
-		t.late = opts.LateKeyFrames
+		t.late = max(opts.LateKeyFrames, opts.Room)
 	} else if opts.LateKeyFrames > t.late {
 		return nil, fmt.Errorf("key frames up to %v late, %v at most: %w", opts.LateKeyFrames, t.late, ErrNoRoom)
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/dash"
 )
 
 // lateEpoch begins an epoch in which key frames may be late.
@@ -145,4 +147,35 @@ func TestAverageOfCopiedPictures(t *testing.T) {
 	copied, encoded := e.tracks[0], e.tracks[1]
 	require.Equal(t, copied.average(), copied.declaredAverage())
 	require.EqualValues(t, encoded.Bitrate, encoded.declaredAverage())
+}
+
+// TestEndNumber: by its duration a Period would have one segment more than an epoch that ended while a key frame was late.
+func TestEndNumber(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.Window = time.Minute })
+	tl, err := b.Open("cam")
+	require.NoError(t, err)
+	e, enc := b.lateEpoch(tl, time.Second)
+	b.run(e, enc, 2)
+	require.NoError(t, e.End())
+	ends := func(period int) uint64 {
+		m, err := dash.Parse([]byte(b.body("/live/cam/manifest.mpd")))
+		require.NoError(t, err)
+		for _, set := range m.Periods[period].AdaptationSets {
+			for _, r := range set.Representations {
+				require.Equal(t, m.Periods[period].AdaptationSets[0].Representations[0].Template.EndNumber, r.Template.EndNumber)
+			}
+		}
+		return m.Periods[period].AdaptationSets[0].Representations[0].Template.EndNumber
+	}
+	require.Zero(t, ends(0), "players would take it for the end of everything")
+	next, enc := b.lateEpoch(tl, time.Second)
+	b.run(next, enc, 1)
+	require.EqualValues(t, e.base+1, ends(0))
+	require.Zero(t, ends(1))
+	require.NoError(t, next.End())
+	last, enc := b.next(tl)
+	b.run(last, enc, 1)
+	require.EqualValues(t, next.base, ends(1))
+	require.NoError(t, tl.End())
+	require.Zero(t, ends(2), "all encoded")
 }

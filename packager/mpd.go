@@ -88,9 +88,11 @@ func (t *Timeline) mpd() dash.MPD {
 // ended: dash.js takes a last Period with a duration for the end of everything and plays nothing that is announced later.
 func (t *Timeline) periods() (all []dash.Period) {
 	var end time.Duration
-	closeLast := func() {
+	var last *Epoch
+	closeLast := func(number int64) {
 		if n := len(all); n > 0 {
 			all[n-1].Duration = dash.Duration(end) - all[n-1].Start
+			last.endAt(number, all[n-1])
 		}
 	}
 	for _, e := range t.epochs {
@@ -101,13 +103,25 @@ func (t *Timeline) periods() (all []dash.Period) {
 		if e.begin() != end {
 			all = nil // the DASH-IF timing model knows no hole between Periods: what lies before one is not listed
 		}
-		closeLast()
-		all, end = append(all, e.period(rungs)), e.begin()+e.end
+		closeLast(e.base - 1)
+		all, end, last = append(all, e.period(rungs)), e.begin()+e.end, e
 	}
-	if t.ended {
-		closeLast()
+	if ref := t.reference(); t.ended && ref != nil {
+		closeLast(ref.last())
 	}
 	return all
+}
+
+// endAt says which segment is the last of the epoch's Period where its duration does not tell, because a key frame was late.
+func (e *Epoch) endAt(number int64, p dash.Period) {
+	if e.late == 0 {
+		return
+	}
+	for _, set := range p.AdaptationSets {
+		for _, r := range set.Representations {
+			r.Template.EndNumber = uint64(number)
+		}
+	}
 }
 
 // nextPublish is now, later than what was published before.

@@ -246,20 +246,11 @@ func (o Options) muxerArgs() ffmpeg.KwArgs {
 		"extra_window_size": window,
 		"write_prft":        1,
 		"utc_timing_url":    "urn:local:clock",
-		"format_options":    "movflags=" + o.movFlags(),
+		"format_options":    "movflags=+cmaf",
 		"init_seg_name":     initPattern,
 		"media_seg_name":    segmentPattern,
 		"adaptation_sets":   o.adaptationSets(),
 	}
-}
-
-// movFlags asks for CMAF, and in runs that copy for fragments that begin at key frames too, wherever in a part those come: players
-// can begin at them.
-func (o Options) movFlags() string {
-	if o.copies() {
-		return "+cmaf+frag_keyframe"
-	}
-	return "+cmaf"
 }
 
 // adaptationSets halves the fragments of sound: frames of AAC fit into no part evenly, and of halves parts can be made that

@@ -55,6 +55,8 @@ type apiEncoder struct {
 	Drops    uint64  `json:"drops"` // frames that ffmpeg was too slow for
 	Restarts int     `json:"restarts"`
 	Reduced  string  `json:"reduced"` // why less is encoded than the ladder asks for, else ""
+	Copies   bool    `json:"copies"`  // the publisher's pictures are passed on as they are
+	Encodes  string  `json:"encodes"` // why they are encoded though they are H.264, else ""
 }
 
 type recordingState struct {
@@ -153,7 +155,7 @@ func (s *service) describe(b *broadcast) apiStream {
 	return apiStream{
 		Name: b.name, State: st.State, Error: st.Error, Fault: s.packager.Disk().Fault, StartedAt: b.started, PlayableAt: info.Playable,
 		Publisher: describePublisher(st), Viewers: s.ingest.Audience(b.name).Viewers, Renditions: info.Renditions, LadderReason: s.reason,
-		Encoder:   apiEncoder{st.Job.Progress.Speed, st.Job.Progress.FPS, encoderDrops(st.Job), st.Restarts, st.Ladder.reason},
+		Encoder:   apiEncoder{st.Job.Progress.Speed, st.Job.Progress.FPS, encoderDrops(st.Job), st.Restarts, st.Ladder.reason, st.Copies, st.Encodes},
 		AVOffset:  avOffset(st.Depay),
 		Recording: describeRecording(info.Recording),
 		URLs:      urlsOf(b.name),

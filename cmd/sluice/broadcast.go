@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/transcode"
 )
 
 const (
@@ -45,11 +46,13 @@ type broadcast struct {
 	audioIn   depay.Codec
 	source    *source // nil when nothing is recorded
 	ladder    ladder
-	failures  int       // of ffmpeg in a row
-	retryAt   time.Time // when the next ffmpeg starts, while encoding is nil
-	video     meter     // of the frames as received
-	restarts  int       // of ffmpeg
-	runs      int       // of ffmpeg, those that did not start too
+	copying   copying
+	newest    depay.Frame // that needs no other, of those that were received
+	failures  int         // of ffmpeg in a row
+	retryAt   time.Time   // when the next ffmpeg starts, while encoding is nil
+	video     meter       // of the frames as received
+	restarts  int         // of ffmpeg
+	runs      int         // of ffmpeg, those that did not start too
 
 	offers chan *ingest.Publisher
 	done   chan struct{} // closed when Run has returned
@@ -65,7 +68,8 @@ func newBroadcast(s *service, name string) (*broadcast, error) {
 		service: s, name: name, timeline: timeline,
 		log:     s.log.With("stream", name),
 		started: timeline.Info().Started, // before a restart of the service, when this continues what that has cut
-		ladder:  newLadder(s.ladder),
+		ladder:  newLadder(s.ladder, timeline.Info().Renditions...),
+		copying: copying{fps: copiedFPS},
 		offers:  make(chan *ingest.Publisher),
 		done:    make(chan struct{}),
 	}
@@ -129,6 +133,7 @@ func (b *broadcast) carry(ctx context.Context) error {
 func (b *broadcast) take(p *ingest.Publisher) {
 	b.leave(time.Now())
 	b.publisher = &feed{Publisher: p}
+	b.copying.breaks, b.copying.quiet = 0, false
 	for _, track := range p.Tracks() {
 		switch track.Kind() {
 		case ingest.KindVideo:
@@ -154,18 +159,32 @@ func (b *broadcast) hear() {
 	}
 }
 
-// encode starts an encoding. A failure to start counts like an early exit.
+// encode starts an encoding. A failure to start counts like an early exit. One that may copy waits for a key frame first.
 //
 // It reads the tracks of the publisher and all those that viewers have had: fillers carry on what this publisher does not
 // send, because players wait for ever for a rendition that they have begun to play and that has nothing any more.
 func (b *broadcast) encode() {
 	video, audio := b.publisher.codecs()
 	b.videoIn, b.audioIn = cmp.Or(video, b.videoIn), cmp.Or(audio, b.audioIn)
-	e, err := b.service.startEncoding(b, b.videoIn, b.audioIn)
-	if err != nil {
+	e, err := newEncoding(b, b.videoIn, b.audioIn)
+	switch {
+	case err != nil:
 		e = failedEncoding(b.videoIn, b.audioIn, err)
+	case b.mayCopy() && !b.copying.quiet:
+		e.waits = true
+		b.publisher.requestKeyFrame()
+	default:
+		e.fail(e.start(transcode.Rendition{}))
 	}
 	b.encoding = e
+}
+
+// opening is the picture that stands while none come: the newest one that ffmpeg can begin with.
+func (b *broadcast) opening(video depay.Codec) []byte {
+	if b.publisher != nil && !b.copying.quiet || b.newest.Codec != video {
+		return nil
+	}
+	return b.newest.Data
 }
 
 // drainTaps takes all that both taps hold.
@@ -204,6 +223,12 @@ func (b *broadcast) tick(now time.Time) (ended bool, err error) {
 	}
 	if b.publisher == nil && !b.away.IsZero() && now.Sub(b.away) >= b.service.cfg.Linger {
 		return true, nil
+	}
+	if b.shouldCopy(now) {
+		b.log.Info("pictures can be passed on as they are: ffmpeg is started anew for that")
+		b.copying.quiet = false
+		b.endEncoding()
+		b.encode()
 	}
 	disk := b.service.packager.Disk()
 	if b.encoding != nil && disk.Loses {
@@ -248,7 +273,11 @@ func (b *broadcast) encodingEnded(cause error) error {
 		cause = errors.New("ffmpeg ended by itself")
 	}
 	reduced := b.reduce(cause)
-	if reduced || time.Since(b.encoding.began) > steadyAfter {
+	var copied *transcode.CopyError
+	if errors.As(cause, &copied) {
+		b.copyEnded(copied)
+	}
+	if reduced || copied != nil || time.Since(b.encoding.began) > steadyAfter {
 		b.failures = 0
 	}
 	_ = b.encoding.end(b.log) // cause says the same
@@ -256,12 +285,16 @@ func (b *broadcast) encodingEnded(cause error) error {
 	b.failures++
 	if b.service.packager.Disk().Fault != "" {
 		b.failures = 0 // not ffmpeg is to blame: the next one waits for the disk
-	} else if !reduced && (!b.timelineLives() || b.failures > maxRestarts) {
+	} else if !reduced && copied == nil && (!b.timelineLives() || b.failures > maxRestarts) {
 		return cause
 	}
 	b.restarts++
 	pause := pauseAfter(b.failures)
-	b.log.Warn("ffmpeg has failed, starting it again", "error", cause, "in", pause)
+	if copied == nil {
+		b.log.Warn("ffmpeg has failed, starting it again", "error", cause, "in", pause)
+	} else {
+		b.log.Info("starting ffmpeg anew", "because", copied)
+	}
 	b.retryAt = time.Now().Add(pause)
 	return nil
 }

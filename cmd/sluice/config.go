@@ -22,7 +22,9 @@ type Config struct {
 	Part    time.Duration // CMAF fragment
 	Window  time.Duration // length of the live playlists
 	Linger  time.Duration // how long a stream waits for its publisher to return
-	Codecs  []string      // video codecs that publishers may send, the preferred first; empty: all, as publishers prefer
+	// Passthrough lets pictures go to viewers as they come, without an encoder, where players take them.
+	Passthrough bool
+	Codecs      []string // video codecs that publishers may send, the preferred first; empty: all, as publishers prefer
 	// Takeover says what becomes of a second publisher of a stream: takeoverAllow or takeoverRefuse.
 	Takeover string
 	Slate    string // path of the image that viewers see while the publisher is away; empty: its newest picture
@@ -136,18 +138,19 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // DefaultConfig returns what is in force when nothing is configured.
 func DefaultConfig() Config {
 	return Config{
-		HTTP:     HTTPConfig{Listen: "127.0.0.1:8080"},
-		Data:     "./data",
-		Segment:  2 * time.Second,
-		Part:     200 * time.Millisecond,
-		Window:   time.Minute,
-		Linger:   30 * time.Second,
-		Takeover: takeoverAllow,
-		Record:   RecordConfig{Enabled: true, MinFree: 1 << 30},
-		Limits:   LimitsConfig{Streams: 16, Viewers: 200, SessionsPerAddress: 16, Connections: 20_000, Requests: 10_000, RequestBytes: 64 << 10},
-		Log:      LogConfig{Level: slog.LevelInfo, Format: "text"},
-		FFmpeg:   "ffmpeg",
-		OnStop:   onStopEnd,
+		HTTP:        HTTPConfig{Listen: "127.0.0.1:8080"},
+		Data:        "./data",
+		Segment:     2 * time.Second,
+		Part:        200 * time.Millisecond,
+		Window:      time.Minute,
+		Linger:      30 * time.Second,
+		Takeover:    takeoverAllow,
+		Passthrough: true,
+		Record:      RecordConfig{Enabled: true, MinFree: 1 << 30},
+		Limits:      LimitsConfig{Streams: 16, Viewers: 200, SessionsPerAddress: 16, Connections: 20_000, Requests: 10_000, RequestBytes: 64 << 10},
+		Log:         LogConfig{Level: slog.LevelInfo, Format: "text"},
+		FFmpeg:      "ffmpeg",
+		OnStop:      onStopEnd,
 	}
 }
 

@@ -18,17 +18,24 @@ type encoding struct {
 	began        time.Time
 	video, audio depay.Codec
 	depay        *depay.Depacketizer
-	job          *transcode.Job
+	job          *transcode.Job // nil before ffmpeg is started
 	epoch        *packager.Epoch
-	exit         chan error // receives what Job.Run returned, once
+	exit         chan error // receives what Job.Run returned or why it could not start, once
 	cancel       context.CancelFunc
 	broadcast    *broadcast
 	zero         time.Time     // instant of PTS 0, once a frame is out
+	placed       bool          // lead is known
 	lead         time.Duration // by how much ffmpeg gets everything later, so that its media begins where the epoch before ended
+
+	rungs     int           // that are encoded
+	copies    bool          // pictures are passed on as they are
+	waits     bool          // for the key frame to begin that with
+	held      []depay.Frame // meanwhile
+	pictureAt time.Time     // when the newest picture was received
 }
 
-// startEncoding opens an epoch and starts ffmpeg on it.
-func (s *service) startEncoding(b *broadcast, video, audio depay.Codec) (*encoding, error) {
+// newEncoding makes what reads the tracks. ffmpeg is to be started for it.
+func newEncoding(b *broadcast, video, audio depay.Codec) (*encoding, error) {
 	e := &encoding{began: time.Now(), video: video, audio: audio, broadcast: b, exit: make(chan error, 1)}
 	var err error
 	e.depay, err = depay.New(depay.Options{
@@ -36,34 +43,58 @@ func (s *service) startEncoding(b *broadcast, video, audio depay.Codec) (*encodi
 		H264ParameterSets: b.publisher.parameterSets(),
 
 		FrameInterval:   frameInterval,
-		Slate:           s.slates[video],
+		Slate:           b.service.slates[video],
+		Opening:         b.opening(video),
 		Emit:            e.emit,
 		RequestKeyFrame: func() { b.publisher.requestKeyFrame() },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up the depacketizer: %w", err)
 	}
+	return e, nil
+}
+
+// start opens an epoch and starts ffmpeg on it, to copy the pictures as the given rendition or, without one, to encode them.
+func (e *encoding) start(source transcode.Rendition) error {
+	e.waits = false
+	b, s := e.broadcast, e.broadcast.service
 	options := transcode.Options{
 		FFmpeg: s.cfg.FFmpeg,
-		Video:  video, Audio: audio,
-		Ladder:  b.ladder.now,
-		MaxLag:  b.ladder.maxLag(video),
+		Video:  e.video, Audio: e.audio,
+		Copy: source, Ladder: b.ladder.beside(source),
+		MaxLag:  b.ladder.maxLag(e.video, source),
 		Segment: s.cfg.Segment, Part: s.cfg.Part, Window: ffmpegWindow(s.cfg.Segment),
 		Logger:          b.log,
 		RequestKeyFrame: func() { b.publisher.requestKeyFrame() },
 	}
-	if e.epoch, err = b.timeline.BeginEpoch(packager.EpochOptions{Renditions: b.ladder.standIns(renditions(options)), KeyFrames: transcode.DefaultKeyFrames}); err != nil {
-		return nil, fmt.Errorf("begin an epoch: %w", err)
+	e.rungs = len(options.Ladder)
+	described := packager.EpochOptions{
+		Renditions: b.ladder.standIns(renditions(options)), KeyFrames: transcode.DefaultKeyFrames,
+	}
+	if e.copies = source.Name != ""; e.copies {
+		options.LateKeyFrames = s.room()
+		described.LateKeyFrames = s.room()
+	}
+	if s.cfg.Passthrough && e.video == depay.H264 {
+		described.Room = s.room()
+	}
+	var err error
+	if e.epoch, err = b.timeline.BeginEpoch(described); err != nil {
+		return fmt.Errorf("begin an epoch: %w", err)
 	}
 	options.Dir, options.Log = e.epoch.Dir(), b.logFile(e.epoch)
 	if e.job, err = transcode.NewJob(options); err != nil {
 		_ = e.epoch.End()
-		return nil, fmt.Errorf("set up ffmpeg: %w", err)
+		return fmt.Errorf("set up ffmpeg: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	e.cancel = cancel
 	go func() { e.exit <- e.job.Run(ctx) }()
-	return e, nil
+	for _, f := range e.held {
+		e.write(f)
+	}
+	e.held = nil
+	return nil
 }
 
 // failedEncoding stands for an encoding that could not start; it has exited already.
@@ -81,24 +112,58 @@ func ffmpegWindow(segment time.Duration) time.Duration { return max(time.Minute,
 func (e *encoding) emit(f depay.Frame) {
 	if e.zero.IsZero() {
 		e.zero, _ = e.depay.Zero()
-		e.lead = e.epoch.SetZero(e.broadcast.service.clock.At(e.zero))
-	}
-	if !f.Late {
-		moved := f
-		moved.PTS += int64(e.lead) * f.Codec.ClockRate() / int64(time.Second)
-		// An error here means that ffmpeg has gone, which exited tells with the reason.
-		_ = e.job.WriteFrame(moved)
 	}
 	if !f.Filler {
 		e.broadcast.source.write(f, e.zero, e.video, e.audio)
 		e.broadcast.video.count(f)
+		e.see(f)
+	}
+	switch {
+	case f.Late:
+	case e.job != nil:
+		e.write(f)
+	case e.waits:
+		e.held = append(e.held, f)
+		if f.Key && !f.Filler {
+			e.fail(e.beginCopy(f))
+		}
+	}
+}
+
+// see remembers what an encoding after this one may begin with.
+func (e *encoding) see(f depay.Frame) {
+	if f.Codec != e.video {
+		return
+	}
+	e.pictureAt = time.Now()
+	if f.Key {
+		e.broadcast.newest = f
+	}
+}
+
+// write hands a frame to ffmpeg.
+func (e *encoding) write(f depay.Frame) {
+	if !e.placed {
+		e.placed = true
+		e.lead = e.epoch.SetZero(e.broadcast.service.clock.At(e.zero))
+	}
+	f.PTS += int64(e.lead) * f.Codec.ClockRate() / int64(time.Second)
+	// An error here means that ffmpeg has gone, which exited tells with the reason.
+	_ = e.job.WriteFrame(f)
+}
+
+// fail tells, through exited, of an ffmpeg that could not be started.
+func (e *encoding) fail(err error) {
+	if err != nil {
+		e.job = nil
+		e.exit <- err
 	}
 }
 
 // push hands one packet of the tap to the depacketizer.
 func (e *encoding) push(kind depay.Kind, p *ingest.Packet) {
 	switch {
-	case e == nil || e.job == nil:
+	case !e.listens():
 	case p.Report != nil:
 		e.depay.SenderReport(kind, p.Report.NTP, p.Report.RTPTime, p.Arrival)
 	default:
@@ -106,15 +171,22 @@ func (e *encoding) push(kind depay.Kind, p *ingest.Packet) {
 	}
 }
 
-// tick fills from the first packet of the broadcast on.
+// listens tells whether frames are wanted: they are not once ffmpeg could not be started.
+func (e *encoding) listens() bool { return e != nil && (e.job != nil || e.waits) }
+
+// tick fills from the first packet of the broadcast on. A key frame that was waited for too long is waited for no more.
 func (e *encoding) tick(now time.Time) {
-	if e != nil && e.job != nil && (e.broadcast.publisher.heard() || e.broadcast.timelineLives() || !e.zero.IsZero()) {
-		e.depay.Tick(now)
+	if !e.listens() || !(e.broadcast.publisher.heard() || e.broadcast.timelineLives() || !e.zero.IsZero()) {
+		return
+	}
+	e.depay.Tick(now)
+	if e.waits && !e.zero.IsZero() && now.Sub(e.zero) > keyFrameWithin {
+		e.fail(e.giveUpCopy())
 	}
 }
 
 func (e *encoding) detach(now time.Time) {
-	if e != nil && e.job != nil {
+	if e.listens() {
 		e.depay.Detach(now)
 	}
 }
@@ -134,7 +206,7 @@ func (e *encoding) exited() <-chan error {
 
 // end closes ffmpeg's inputs, waits for its last segments and closes the epoch. The error is ffmpeg's.
 func (e *encoding) end(log *slog.Logger) error {
-	if e.job == nil {
+	if e.waits = false; e.job == nil {
 		return nil
 	}
 	e.job.CloseInput()
@@ -158,7 +230,7 @@ func renditions(o transcode.Options) []packager.Rendition {
 		}
 		renditions = append(renditions, packager.Rendition{
 			ID: r.Rendition.Name, Rep: r.ID, Video: true, Bitrate: r.Bitrate,
-			Width: r.Rendition.Width, Height: r.Rendition.Height, FPS: float64(r.Rendition.FPS),
+			Width: r.Rendition.Width, Height: r.Rendition.Height, FPS: float64(r.Rendition.FPS), Copied: r.Copied,
 		})
 	}
 	return renditions

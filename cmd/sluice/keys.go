@@ -59,6 +59,7 @@ func (c *Config) keys() []key {
 		{"part", groupMedia, kindDuration, "length of a fragment", duration(&c.Part)},
 		{"window", groupMedia, kindDuration, "how far back the live playlists reach", duration(&c.Window)},
 		{"linger", groupMedia, kindDuration, "how long a stream waits for its publisher to return before it ends; 0s: not at all", duration(&c.Linger)},
+		{"passthrough", groupMedia, kindBool, "pass H.264 on as it comes, as the best rendition, with the smaller rungs encoded beside it", boolean(&c.Passthrough)},
 		{"codecs", groupMedia, kindCodecs, "video codecs that publishers may send, of vp8, vp9, h264 and av1, the preferred first; any is all of them, in the order that the publisher prefers", words(&c.Codecs, "any")},
 		{"takeover", groupMedia, kindWord, "a second publisher of a stream: allow ends the first one's session, refuse answers 409 while the first one's media flows", text(&c.Takeover)},
 		{"slate", groupMedia, kindPath, "an image that viewers of HLS and DASH see while the publisher is away; empty: its newest picture stands still", text(&c.Slate)},

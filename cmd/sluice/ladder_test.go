@@ -29,7 +29,7 @@ func TestStandIns(t *testing.T) {
 	_, reps := rungs()
 	require.Equal(t, []string{"0", "1", "2", "3"}, reps)
 	require.Empty(t, l.reason)
-	for l.maxLag(depay.VP8) > 0 {
+	for l.maxLag(depay.VP8, transcode.Rendition{}) > 0 {
 		before := l.now
 		l.reduce(&transcode.SlowError{Speed: 0.99})
 		require.NotEqual(t, before, l.now)
@@ -41,7 +41,42 @@ func TestStandIns(t *testing.T) {
 	require.Equal(t, []string{"0", "0", "0", "1"}, reps)
 	require.Contains(t, l.reason, "240p, 426x240 with the preset ultrafast; 720p 480p shows the same.")
 	whole := newLadder(transcode.DefaultLadder())
-	require.Zero(t, whole.maxLag(0), "sound has no ladder")
+	require.Zero(t, whole.maxLag(0, transcode.Rendition{}), "sound has no ladder")
+}
+
+// TestBesideCopy encodes only what is smaller than the copied pictures, at their rate, and keeps every name that was offered.
+func TestBesideCopy(t *testing.T) {
+	l := newLadder(transcode.DefaultLadder(), packager.RenditionInfo{ID: "720p"})
+	source := transcode.Rendition{Name: sourceName, Width: 1280, Height: 720, FPS: 60, Bitrate: 2_000_000}
+	offer := func() (ids, reps []string) {
+		o := transcode.Options{Video: depay.H264, Audio: depay.Opus, Copy: source, Ladder: l.beside(source)}
+		described := l.standIns(renditions(o))
+		require.NoError(t, packager.EpochOptions{Renditions: described}.Validate())
+		require.True(t, described[0].Copied)
+		for _, r := range described {
+			ids, reps = append(ids, r.ID), append(reps, r.Rep)
+		}
+		return ids, reps
+	}
+	for _, r := range l.beside(source) {
+		require.Equal(t, 60, r.FPS)
+	}
+	ids, reps := offer()
+	require.Equal(t, []string{"source", "720p", "480p", "240p", "audio"}, ids)
+	require.Equal(t, []string{"0", "0", "1", "2", "3"}, reps)
+	require.Equal(t, maxLag, l.maxLag(depay.H264, source))
+
+	l.copyAlone(&transcode.SlowError{Speed: 0.5})
+	require.Zero(t, l.maxLag(depay.H264, source))
+	ids, reps = offer()
+	require.Equal(t, []string{"source", "720p", "480p", "240p", "audio"}, ids)
+	require.Equal(t, []string{"0", "0", "0", "0", "1"}, reps)
+	require.Contains(t, l.reason, "the publisher's own pictures only; 720p 480p 240p shows the same.")
+
+	fresh := newLadder(transcode.DefaultLadder())
+	l, source.Width, source.Height = fresh, 320, 180
+	ids, _ = offer()
+	require.Equal(t, []string{"source", "audio"}, ids, "nobody is offered what is not made")
 }
 
 func TestPauseAfter(t *testing.T) {

@@ -63,6 +63,7 @@ var (
 	descRestarts = describe("encoder_restarts_total", "ffmpeg runs before this one.")
 	descReduced  = describe("encoder_reductions_total", "Times that the ladder was reduced because the machine was too slow for it.")
 	descRungs    = describe("encoder_rungs", "Rungs that are encoded.")
+	descCopies   = describe("encoder_copies", "1 while the publisher's pictures are passed on as they are, without an encoder, else 0.")
 
 	descUnkept = describe("source_dropped_frames_total", "Frames that the disk was too slow for; the source recording has a hole.")
 
@@ -160,7 +161,8 @@ func (e emitter) encoder(st *status) {
 	e.counter(descEncDrops, encoderDrops(st.Job))
 	e.counter(descRestarts, uint64(st.Restarts))
 	e.counter(descReduced, uint64(st.Ladder.reductions))
-	e.gauge(descRungs, float64(len(st.Ladder.now)))
+	e.gauge(descRungs, float64(st.Rungs))
+	e.gauge(descCopies, oneIf(st.Copies))
 }
 
 func (e emitter) packager(b *broadcast) {
@@ -187,3 +189,10 @@ func avOffset(stats depay.Stats) float64 {
 
 // encoderDrops counts the frames that ffmpeg was too slow for.
 func encoderDrops(stats transcode.Stats) uint64 { return stats.Video.Dropped + stats.Audio.Dropped }
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}

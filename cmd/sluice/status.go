@@ -32,6 +32,9 @@ type status struct {
 	Restarts  int    // of ffmpeg
 	Unkept    uint64 // frames that the disk was too slow for
 	Ladder    ladder
+	Rungs     int    // that are encoded
+	Copies    bool   // pictures are passed on as they are
+	Encodes   string // why they are encoded though they are H.264
 	At        time.Time
 }
 
@@ -48,13 +51,13 @@ func (b *broadcast) state() string {
 
 func (b *broadcast) publishStatus(state string, cause error) {
 	s := status{
-		State: state, Video: b.video.measure(time.Now()), Restarts: b.restarts, Unkept: b.source.dropped(), Ladder: b.ladder, At: time.Now(),
+		State: state, Video: b.video.measure(time.Now()), Restarts: b.restarts, Unkept: b.source.dropped(), Ladder: b.ladder, Encodes: b.copying.reason, At: time.Now(),
 	}
 	if cause != nil {
 		s.Error = cause.Error()
 	}
 	if e := b.encoding; e != nil && e.job != nil {
-		s.Depay, s.Job = e.depay.Stats(), e.job.Stats()
+		s.Depay, s.Job, s.Rungs, s.Copies = e.depay.Stats(), e.job.Stats(), e.rungs, e.copies
 	}
 	if p := b.publisher; p != nil {
 		s.Publisher = p.Publisher

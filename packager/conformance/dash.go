@@ -141,7 +141,8 @@ func (s stream) slots(until time.Duration) []slot {
 			all = append(all, slot{t.StartNumber + uint64(len(all)), at, at + run.D, 0})
 		}
 	}
-	for at := t.PresentationTimeOffset; t.Duration > 0 && at < limit && len(all) < maxSlots; at += t.Duration {
+	ends := func() bool { return t.EndNumber > 0 && t.StartNumber+uint64(len(all)) > t.EndNumber }
+	for at := t.PresentationTimeOffset; t.Duration > 0 && at < limit && len(all) < maxSlots && !ends(); at += t.Duration {
 		all = append(all, slot{t.StartNumber + uint64(len(all)), at, at + t.Duration, t.Duration})
 	}
 	return all

@@ -107,6 +107,9 @@ func (w *writer) template(indent string, t *SegmentTemplate) {
 		w.number("duration", t.Duration)
 	}
 	w.number("startNumber", t.StartNumber)
+	if t.EndNumber > 0 {
+		w.number("endNumber", t.EndNumber)
+	}
 	w.text("media", t.Media)
 	w.text("initialization", t.Initialization)
 	w.seconds("availabilityTimeOffset", t.AvailabilityTimeOffset)

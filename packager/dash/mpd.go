@@ -79,6 +79,7 @@ type SegmentTemplate struct {
 	PresentationTimeOffset uint64 `xml:"presentationTimeOffset,attr"`
 	Duration               uint64 `xml:"duration,attr"`    // ticks
 	StartNumber            uint64 `xml:"startNumber,attr"` // always written
+	EndNumber              uint64 `xml:"endNumber,attr"`   // of the last segment; 0: as the Period's duration says
 	Media                  string `xml:"media,attr"`
 	Initialization         string `xml:"initialization,attr"`
 	// AvailabilityTimeOffset is how much earlier than whole a segment can be asked for. With Incomplete it then comes chunk by

@@ -49,6 +49,49 @@ func BenchmarkStream(b *testing.B) {
 	}
 }
 
+// BenchmarkPassthrough measures, of one publisher of H.264 in 720p30, what each way to serve it takes: passed on as it comes, with
+// smaller rungs beside it, or encoded. One iteration of each takes about 25 s, so run it with -benchtime 1x.
+func BenchmarkPassthrough(b *testing.B) {
+	clip, err := newClip(h264, "1280x720", "2500k")
+	require.NoError(b, err)
+	const smaller = "480p=854x480@30:1200k,240p=426x240@30:400k"
+	for _, way := range []struct {
+		name, ladder, passthrough string
+		silent                    bool
+	}{
+		{"as it comes, no sound", benchRung, "true", true},
+		{"as it comes", benchRung, "true", false},
+		{"as it comes and 480p 240p", smaller, "true", false},
+		{"encoded 720p", benchRung, "false", false},
+		{"encoded 720p 480p 240p", benchRung + "," + smaller, "false", false},
+	} {
+		b.Run(way.name, func(b *testing.B) {
+			for b.Loop() {
+				s := startService(b, "--ladder", way.ladder, "--passthrough="+way.passthrough)
+				sent := *clip
+				if way.silent {
+					sent.audio = nil
+				}
+				p := publishClip(b, s, "bench", &sent)
+				p.rounds = 2
+				p.send()
+				time.Sleep(4 * time.Second)
+				require.Equal(b, way.passthrough == "true", s.stream("bench").Encoder.Copies)
+				ffmpeg := s.encoder()
+				own, encoder := cpuSeconds(b, s.cmd.Process.Pid), cpuSeconds(b, ffmpeg)
+				time.Sleep(benchSeconds * time.Second)
+				own, encoder = (cpuSeconds(b, s.cmd.Process.Pid)-own)/benchSeconds, (cpuSeconds(b, ffmpeg)-encoder)/benchSeconds
+				p.stop()
+				s.stop()
+				b.ReportMetric(own*100, "own-%core")
+				b.ReportMetric(encoder*100, "ffmpeg-%core")
+				b.ReportMetric(1/(own+encoder), "streams/core")
+				b.ReportMetric(0, "ns/op")
+			}
+		})
+	}
+}
+
 // BenchmarkFurtherStream measures the memory that a second stream adds.
 func BenchmarkFurtherStream(b *testing.B) {
 	for b.Loop() {

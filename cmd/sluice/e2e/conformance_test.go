@@ -60,11 +60,22 @@ func requireFetched(t *testing.T, visits []conformance.Visit) {
 	}
 }
 
-// requireDecodes puts the segments of each rendition and epoch, of which there are so many, behind their init segment and has
-// ffmpeg decode them without mercy.
+// requireDecodes has ffmpeg decode each rendition of each epoch, of which there are so many, without mercy.
 func requireDecodes(t *testing.T, visits []conformance.Visit, count int) {
 	t.Helper()
+	tracks := wholeTracks(t, visits)
+	require.Len(t, tracks, count)
+	for name, file := range tracks {
+		ffmpeg(t, "-i", file, "-f", "null", "-")
+		t.Logf("%s decodes", name)
+	}
+}
+
+// wholeTracks puts the segments of each rendition and epoch behind their init segment, in a file each.
+func wholeTracks(t *testing.T, visits []conformance.Visit) (files map[string]string) {
+	t.Helper()
 	directory := t.TempDir()
+	files = map[string]string{}
 	tracks := map[string][]conformance.Visit{}
 	inits := map[string][]byte{}
 	for _, visit := range visits {
@@ -78,18 +89,17 @@ func requireDecodes(t *testing.T, visits []conformance.Visit, count int) {
 			tracks[track] = append(tracks[track], visit)
 		}
 	}
-	require.Len(t, tracks, count)
 	for track, segments := range tracks {
 		slices.SortFunc(segments, func(a, b conformance.Visit) int { return compareNumbers(a.URL, b.URL) })
 		whole := slices.Clone(inits[track])
 		for _, segment := range segments {
 			whole = append(whole, segment.Body...)
 		}
-		file := filepath.Join(directory, path.Base(track)+".mp4")
+		file := filepath.Join(directory, strings.ReplaceAll(strings.Trim(track, "/"), "/", "-")+".mp4")
 		require.NoError(t, os.WriteFile(file, whole, 0o644))
-		ffmpeg(t, "-i", file, "-f", "null", "-")
-		t.Logf("%s: %d segments decode", path.Base(track), len(segments))
+		files[path.Base(track)] = file
 	}
+	return files
 }
 
 // compareNumbers orders names that end in a number by length first.

@@ -137,6 +137,8 @@ type stream struct {
 	Encoder struct {
 		Restarts int
 		Reduced  string
+		Copies   bool
+		Encodes  string
 	}
 	Recording *struct{ State, Error, Path string }
 }

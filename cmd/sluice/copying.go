@@ -1,0 +1,100 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/transcode"
+)
+
+const (
+	// sourceName is the rendition that is the publisher's own pictures.
+	sourceName = "source"
+
+	copiedFPS     = 30 // rate that copied pictures are put on, as long as they do not come faster
+	copiedFastFPS = 60
+
+	keyFrameWithin = 1500 * time.Millisecond // for the key frame that copying begins with
+	copyAgainAfter = 10 * time.Second        // of encoding, before copying begins again
+	pictureWithin  = 500 * time.Millisecond  // pictures that come have come so lately
+	maxCopyBreaks  = 4                       // by one publisher, after which its pictures are encoded
+)
+
+// copying is whether the pictures of a broadcast go to its viewers as they come (Config.Passthrough), and why not.
+type copying struct {
+	fps    int
+	breaks int    // that this publisher has caused, by another size for example
+	quiet  bool   // no pictures came, so that the next encoding does not wait for them
+	reason string // why H.264 is encoded until the broadcast ends, else ""
+}
+
+// refuse has the pictures encoded until the broadcast ends.
+func (b *broadcast) refuseCopy(why error) {
+	b.copying.reason = fmt.Sprintf("The publisher's pictures are encoded, not passed on as they are: %v.", why)
+	b.log.Info("pictures are encoded", "reason", b.copying.reason)
+}
+
+// mayCopy tells whether the publisher's pictures can be passed on once they come.
+func (b *broadcast) mayCopy() bool {
+	if video, _ := b.publisher.codecs(); video != depay.H264 || b.videoIn != depay.H264 {
+		return false
+	}
+	late, fixed := b.timeline.LateKeyFrames()
+	return b.service.cfg.Passthrough && b.copying.reason == "" && (!fixed || late >= b.service.room())
+}
+
+// room is how late publishers' key frames may be, and by how much segments are longer for that.
+func (s *service) room() time.Duration { return s.cfg.Segment / 2 }
+
+// copyEnded sees to a run that could copy no longer: the next one tries again, or encodes.
+func (b *broadcast) copyEnded(cause *transcode.CopyError) {
+	b.copying.breaks++
+	b.copying.quiet = cause.Cause == transcode.KeyFrameMissing
+	switch {
+	case cause.Cause == transcode.PicturesTooMany && b.copying.fps < copiedFastFPS:
+		b.copying.fps = copiedFastFPS
+	case !cause.Again() || cause.Cause == transcode.PicturesTooMany:
+		b.refuseCopy(errors.New(cause.Cause.String()))
+	case b.copying.breaks > maxCopyBreaks:
+		b.refuseCopy(fmt.Errorf("%v for the %dth time", cause.Cause, b.copying.breaks))
+	}
+}
+
+// shouldCopy tells whether pictures that are encoded for want of a key frame can be copied by now.
+func (b *broadcast) shouldCopy(now time.Time) bool {
+	e := b.encoding
+	return e != nil && e.job != nil && !e.copies && now.Sub(e.began) > copyAgainAfter && now.Sub(e.pictureAt) < pictureWithin && b.mayCopy()
+}
+
+// beginCopy starts ffmpeg with the key frame that was waited for; it encodes when the pictures are not such as players take.
+func (e *encoding) beginCopy(key depay.Frame) error {
+	b := e.broadcast
+	source, err := transcode.CopyOf(key, sourceName, b.copying.fps)
+	if err != nil {
+		b.refuseCopy(err)
+		return e.start(transcode.Rendition{})
+	}
+	e.held = withoutFillers(e.held)
+	return e.start(source)
+}
+
+// giveUpCopy starts ffmpeg without a key frame: black is shown until one comes.
+func (e *encoding) giveUpCopy() error {
+	if !e.pictureAt.IsZero() {
+		e.broadcast.refuseCopy(errors.New("no key frame came when it was asked for"))
+	}
+	return e.start(transcode.Rendition{})
+}
+
+// withoutFillers leaves out the pictures from before the first that was received, which is what is copied first.
+func withoutFillers(frames []depay.Frame) []depay.Frame {
+	kept := frames[:0]
+	for _, f := range frames {
+		if f.Codec == depay.Opus || !f.Filler {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}

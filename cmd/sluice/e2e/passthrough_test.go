@@ -1,0 +1,172 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/conformance"
+)
+
+// H.264 reaches viewers picture by picture as it was sent, with a smaller rung that is encoded beside it, and by the rules.
+func TestPassthrough(t *testing.T) {
+	s := startService(t, "--ladder", smallRung, "--linger", "0s", "--window", "60s")
+	clip, err := makeClip(h264)
+	require.NoError(t, err)
+	p := publishClip(t, s, "copied", clip)
+	visits := watch(t, s, "copied")
+	p.send()
+	s.waitState("copied", "live", 20*time.Second)
+	time.Sleep(15 * time.Second)
+	told := s.stream("copied")
+	require.True(t, told.Encoder.Copies)
+	require.Empty(t, told.Encoder.Encodes)
+	require.Zero(t, told.Encoder.Restarts)
+	require.EqualValues(t, 1, s.metric(`sluice_encoder_copies{stream="copied"}`))
+	require.EqualValues(t, 1, s.metric(`sluice_encoder_rungs{stream="copied"}`))
+	require.Equal(t, []string{"source", "240p", "audio"}, renditionsOf(told))
+	require.Equal(t, 640, told.Renditions[0].Width)
+	p.stop()
+	s.waitState("copied", "ended", 15*time.Second)
+	seen := visits()
+	requireCopiedConformant(t, seen)
+	require.Contains(t, newest(t, seen, "source.m3u8"), "#EXT-X-TARGETDURATION:3\n")
+	for name, file := range wholeTracks(t, seen) {
+		if strings.HasPrefix(name, "source") {
+			requirePicturesOf(t, clip, file)
+		}
+	}
+}
+
+func renditionsOf(st stream) (ids []string) {
+	for _, r := range st.Renditions {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+// requireCopiedConformant leaves out two rules that ask more than the specifications do: a part that was hinted at may be withdrawn
+// (rfc8216bis §6.2.6), and by the DASH-IF timing model segments may be off their time by half of one, so that their durations differ.
+func requireCopiedConformant(t *testing.T, visits []conformance.Visit) {
+	t.Helper()
+	options := conformance.Options{Tolerance: 2 * time.Second}
+	for _, v := range append(conformance.CheckHLS(visits, options), conformance.CheckDASH(visits, options)...) {
+		if text := v.String(); !strings.Contains(text, "what is hinted comes") && !strings.Contains(text, "constant segment duration") {
+			t.Error(v)
+		}
+	}
+}
+
+// requirePicturesOf asserts that a file shows what the clip does, to the last bit, but for pictures that are repeated.
+func requirePicturesOf(t *testing.T, c *clip, file string) {
+	t.Helper()
+	sent := t.TempDir() + "/sent." + c.codec.file
+	require.NoError(t, c.codec.write(sent, c.video))
+	shown, all := slices.Compact(pictures(t, file)), slices.Compact(pictures(t, sent))
+	require.Greater(t, len(shown), 300)
+	first := slices.Index(all, shown[0])
+	require.GreaterOrEqual(t, first, 0, "the first picture was sent")
+	require.Equal(t, all[first:first+len(shown)], shown)
+}
+
+// A publisher of H.264 that goes and comes back is passed on, encoded so that its picture stands, and passed on again, in players
+// that go on by themselves.
+func TestPassthroughComesBack(t *testing.T) {
+	clip, err := makeClip(h264)
+	require.NoError(t, err)
+	for _, protocol := range []string{"hls", "dash"} {
+		t.Run(protocol, func(t *testing.T) {
+			s := startService(t, "--ladder", smallRung, "--linger", "60s")
+			p := publishClip(t, s, "back", clip)
+			p.send()
+			s.waitState("back", "live", 20*time.Second)
+			viewer := startBrowser(t).open(s.base + "/watch/back?protocol=" + protocol)
+			viewer.requirePlaying(3 * time.Second)
+			require.True(t, s.stream("back").Encoder.Copies)
+			p.stop()
+			s.waitFor("back", 20*time.Second, func(st stream) bool { return !st.Encoder.Copies && st.Encoder.Restarts > 0 })
+			viewer.requireShows()
+			viewer.screenshot("away-" + protocol)
+			p = publishClip(t, s, "back", clip)
+			p.rounds = 3
+			p.send()
+			s.waitFor("back", 40*time.Second, func(st stream) bool { return st.Encoder.Copies })
+			viewer.requireRecovers()
+			require.Empty(t, s.stream("back").Encoder.Encodes)
+			p.stop()
+		})
+	}
+}
+
+// requireShows waits until pictures go on, whatever is heard.
+func (p *tab) requireShows() {
+	p.t.Helper()
+	require.Eventually(p.t, func() bool {
+		before := p.playback()
+		time.Sleep(3 * time.Second)
+		after := p.playback()
+		return after.Time-before.Time > 2 && after.Frames-before.Frames > 40
+	}, recoverIn, time.Millisecond)
+}
+
+// What cannot be passed on is encoded, and the reason is told.
+func TestPassthroughRefused(t *testing.T) {
+	clip, err := makeClip(h264)
+	require.NoError(t, err)
+	off := startService(t, "--ladder", smallRung, "--passthrough=false")
+	p := publishClip(t, off, "off", clip)
+	p.send()
+	off.waitState("off", "live", 20*time.Second)
+	require.False(t, off.stream("off").Encoder.Copies)
+	require.Equal(t, []string{"240p", "audio"}, renditionsOf(off.stream("off")))
+	p.stop()
+
+	seldom := h264
+	seldom.encoder = append(slices.Clone(h264.encoder), "-g", "600", "-sc_threshold", "0")
+	clip, err = newClip(seldom, "640x480", "1500k")
+	require.NoError(t, err)
+	s := startService(t, "--ladder", smallRung, "--linger", "2s", "--window", "60s")
+	p = publishClip(t, s, "seldom", clip)
+	visits := watch(t, s, "seldom")
+	p.send()
+	s.waitFor("seldom", 20*time.Second, func(st stream) bool { return st.Encoder.Encodes != "" })
+	s.waitFor("seldom", 20*time.Second, func(st stream) bool { return !st.Encoder.Copies && len(st.Renditions) == 3 })
+	told := s.stream("seldom")
+	require.Contains(t, told.Encoder.Encodes, "no key frame came in time")
+	require.Equal(t, []string{"source", "240p", "audio"}, renditionsOf(told), "every URL goes on")
+	time.Sleep(5 * time.Second)
+	p.stop()
+	s.waitState("seldom", "ended", 15*time.Second)
+	seen := visits()
+	requireCopiedConformant(t, seen)
+	requireTwoEpochs(t, seen, "source", "240p", "audio")
+}
+
+// A publisher that changes its size begins an epoch, and is passed on still.
+func TestPassthroughChangesSize(t *testing.T) {
+	often := h264 // it sends no key frame when it is asked for one
+	often.encoder = append(slices.Clone(h264.encoder), "-g", "6")
+	large, err := newClip(often, "640x480", "600k")
+	require.NoError(t, err)
+	small, err := newClip(often, "320x240", "300k")
+	require.NoError(t, err)
+	const half = 10 * 30
+	both := &clip{codec: h264, video: append(slices.Clone(large.video[:half]), small.video[half:]...), audio: large.audio}
+	s := startService(t, "--ladder", smallRung, "--linger", "0s", "--window", "60s")
+	p := publishClip(t, s, "sizes", both)
+	visits := watch(t, s, "sizes")
+	p.sendAll()
+	told := s.stream("sizes")
+	require.True(t, told.Encoder.Copies)
+	require.Equal(t, 1, told.Encoder.Restarts)
+	require.Equal(t, 320, told.Renditions[0].Width)
+	require.Equal(t, []string{"source", "240p", "audio"}, renditionsOf(told))
+	p.stop()
+	s.waitState("sizes", "ended", 15*time.Second)
+	seen := visits()
+	requireCopiedConformant(t, seen)
+	requireTwoEpochs(t, seen, "source", "240p", "audio")
+}
