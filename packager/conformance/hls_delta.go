@@ -17,7 +17,7 @@ func checkDeltas(h *observation, fault func(*Visit, string)) {
 			if full.next().before(delta.next()) && full.visit.At.Before(delta.visit.At) {
 				before = full
 			}
-			if full.next() == delta.next() && full.ended() == delta.ended() && same == nil {
+			if full.first() == delta.first() && full.next() == delta.next() && full.ended() == delta.ended() && same == nil {
 				same = full
 			}
 		}

@@ -210,6 +210,9 @@ func checkBlocking(h *observation, fault func(*Visit, string)) {
 	}
 }
 
+// contains tells whether a whole segment has a part. One without any, which is a gap, is all that there will ever be.
+func (s segment) contains(part int64) bool { return len(s.parts) == 0 || part < int64(len(s.parts)) }
+
 // contains tells whether the playlist has a part, or with -1 the whole segment, or something later. A part past the last of
 // a whole segment is the first of the next (rfc8216bis §6.2.5.2).
 func (p *playlist) contains(msn, part int64) bool {
@@ -217,7 +220,7 @@ func (p *playlist) contains(msn, part int64) bool {
 	case end > msn+1, end > msn && part < 0:
 		return true
 	case end == msn+1:
-		return len(p.tail.parts) > 0 || len(p.segments) > 0 && part < int64(len(p.segments[len(p.segments)-1].parts))
+		return len(p.tail.parts) > 0 || len(p.segments) > 0 && p.segments[len(p.segments)-1].contains(part)
 	case end == msn:
 		return part >= 0 && part < int64(len(p.tail.parts))
 	}

@@ -57,6 +57,8 @@ type tab struct {
 	t   testing.TB
 	ctx context.Context
 	log *output // console and exceptions
+
+	close context.CancelFunc // the tab, at the end of the test at the latest
 }
 
 // open shows a URL in a new tab.
@@ -64,7 +66,7 @@ func (b *browser) open(url string) *tab {
 	b.t.Helper()
 	ctx, stop := chromedp.NewContext(b.ctx)
 	b.t.Cleanup(stop)
-	p := &tab{b.t, ctx, &output{}}
+	p := &tab{b.t, ctx, &output{}, stop}
 	require.NoError(b.t, chromedp.Do(ctx), "open a tab")
 	go p.listen(chromedp.Console(ctx))
 	require.NoError(b.t, chromedp.Do(ctx, chromedp.Navigate(url)), "open %s", url)

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
@@ -9,16 +11,89 @@ import (
 
 // encoderKilled is ffmpeg killed, as by a lack of memory.
 func encoderKilled() fault {
-	return fault{name: "ffmpeg killed", stall: 6 * time.Second, silence: time.Second, inject: func(c *chaos) {
+	return fault{name: "ffmpeg killed", stall: 6 * time.Second, silence: untouched, epoch: true, inject: func(c *chaos) {
+		waitEpoch := c.nextEpoch()
 		require.NoError(c.t, syscall.Kill(encoderOf(c.t, c.s), syscall.SIGKILL))
-		time.Sleep(4 * time.Second)
+		waitEpoch()
 	}}
 }
 
-// encoderStopped is an ffmpeg that does nothing any more.
-func encoderStopped() fault {
-	return fault{name: "ffmpeg stopped", stall: 16 * time.Second, silence: time.Second, inject: func(c *chaos) {
-		require.NoError(c.t, syscall.Kill(encoderOf(c.t, c.s), syscall.SIGSTOP))
-		time.Sleep(10 * time.Second)
+// encoderPaused is an ffmpeg that does nothing for a moment.
+func encoderPaused() fault {
+	return fault{name: "ffmpeg stopped for 0.7 s", stall: 4 * time.Second, silence: untouched, inject: func(c *chaos) {
+		pid := encoderOf(c.t, c.s)
+		require.NoError(c.t, syscall.Kill(pid, syscall.SIGSTOP))
+		time.Sleep(700 * time.Millisecond)
+		require.NoError(c.t, syscall.Kill(pid, syscall.SIGCONT))
+		time.Sleep(2 * time.Second)
 	}}
+}
+
+// encoderStopped is an ffmpeg that does nothing any more: it is found and killed, and there are gaps for as long.
+func encoderStopped() fault {
+	return fault{name: "ffmpeg stopped", stall: 16 * time.Second, silence: untouched, epoch: true, inject: func(c *chaos) {
+		reduced, waitEpoch := c.reductions(), c.nextEpoch()
+		stopped := encoderOf(c.t, c.s)
+		require.NoError(c.t, syscall.Kill(stopped, syscall.SIGSTOP))
+		for _, rendition := range []string{"240p", "audio"} {
+			c.waitGap(rendition)
+		}
+		require.Eventually(c.t, func() bool { return gone(stopped) }, 20*time.Second, 10*time.Millisecond)
+		waitEpoch()
+		require.Equal(c.t, reduced, c.reductions(), "that says nothing about the machine's speed")
+	}}
+}
+
+const overloaded = "machine too slow for the ladder"
+
+// overload is ffmpeg running a twenty-fifth of the time.
+func overload() fault {
+	return fault{name: overloaded, stall: 16 * time.Second, silence: untouched, epoch: true, inject: func(c *chaos) {
+		before, waitEpoch := c.reductions(), c.nextEpoch()
+		for try := 0; c.reductions() == before; try++ { // one that is too slow to be told from one that stands still is killed, too
+			require.Less(c.t, try, 5)
+			slow := encoderOf(c.t, c.s)
+			stop := slowDown(c.t, c.s)
+			require.Eventually(c.t, func() bool { return c.reductions() > before || gone(slow) }, 30*time.Second, 50*time.Millisecond)
+			stop()
+			time.Sleep(1500 * time.Millisecond) // the status is renewed each second
+			require.Eventually(c.t, c.encodes, 10*time.Second, 50*time.Millisecond)
+		}
+		require.Contains(c.t, c.s.stream(chaosStream).Encoder.Reduced, "too slow for its ladder")
+		waitEpoch()
+	}}
+}
+
+// encodes tells whether an ffmpeg runs.
+func (c *chaos) encodes() bool { return len(encodersOf(c.s)) == 1 }
+
+// nextEpoch returns what waits until viewers get something of another epoch than the newest one of now.
+func (c *chaos) nextEpoch() (wait func()) {
+	before := c.newestInit()
+	return func() {
+		c.t.Helper()
+		require.Eventually(c.t, func() bool { return c.newestInit() != before }, 20*time.Second, 20*time.Millisecond, "no other epoch")
+	}
+}
+
+// newestInit is the initialization segment that is listed last.
+func (c *chaos) newestInit() string {
+	_, _, playlist := c.s.get("/live/" + chaosStream + "/240p.m3u8")
+	listed := parseListing("/", string(playlist)).inits
+	if len(listed) == 0 {
+		return ""
+	}
+	return listed[len(listed)-1]
+}
+
+var newestPart = regexp.MustCompile(`(?s).*\n#EXT-X-PART:([^\n]*)\n`)
+
+// waitGap waits until the newest part of the rendition is a gap.
+func (c *chaos) waitGap(rendition string) {
+	c.t.Helper()
+	require.Eventually(c.t, func() bool {
+		_, _, playlist := c.s.get("/live/" + chaosStream + "/" + rendition + ".m3u8")
+		part := newestPart.FindSubmatch(playlist)
+		return part != nil && strings.Contains(string(part[1]), "GAP=YES")
+	}, 10*time.Second, 20*time.Millisecond, "%s has no gap", rendition)
 }

@@ -14,15 +14,17 @@ import (
 )
 
 const (
-	slowClients  = 200
-	futureAsks   = 300
-	floodOffers  = 40
-	headerWithin = 10 * time.Second // what the service gives a client to send its header
+	cutOffViewers = 4
+	slowClients   = 200
+	futureAsks    = 300
+	floodOffers   = 40
+	freedIn       = 40 * time.Second // for a session whose peer has gone without a word; what is promised is 35 s
+	headerWithin  = 10 * time.Second // what the service gives a client to send its header
 )
 
 // slowReaders is a crowd of which one half never finishes its request, and the other half never reads the answer.
 func slowReaders() fault {
-	return fault{name: fmt.Sprintf("%d slow clients", slowClients), stall: 4 * time.Second, silence: 2 * time.Second, inject: func(c *chaos) {
+	return fault{name: fmt.Sprintf("%d slow clients", slowClients), stall: 4 * time.Second, silence: untouched, inject: func(c *chaos) {
 		_, _, playlist := c.s.get("/live/" + chaosStream + "/240p.m3u8")
 		segments := segmentURI.FindAllString(string(playlist), -1)
 		require.NotEmpty(c.t, segments)
@@ -46,9 +48,27 @@ func slowReaders() fault {
 	}}
 }
 
+// viewersCutOff is WHEP viewers that are not heard of any more. Their sessions end by themselves.
+func viewersCutOff() fault {
+	return fault{name: fmt.Sprintf("%d WHEP viewers cut off", cutOffViewers), stall: still, frozen: returnIn, silence: untouched, inject: func(c *chaos) {
+		sessions := c.s.metric("sluice_sessions")
+		network := newRelay(c.t)
+		for range cutOffViewers {
+			v := newWHEPViewer(c.t, c.s.base+"/whep/"+chaosStream, network)
+			require.Eventually(c.t, v.begun, 10*time.Second, 20*time.Millisecond)
+			defer v.vanish()
+		}
+		network.suffer(nil, true)
+		cut := time.Now()
+		c.later = append(c.later, func() {
+			require.Eventually(c.t, func() bool { return c.s.metric("sluice_sessions") <= sessions }, freedIn-min(time.Since(cut), freedIn-time.Second), 100*time.Millisecond)
+		})
+	}}
+}
+
 // farFuture is clients that ask for what will not be there for a long time.
 func farFuture() fault {
-	return fault{name: "requests for the future", stall: 4 * time.Second, silence: 2 * time.Second, inject: func(c *chaos) {
+	return fault{name: "requests for the future", stall: 4 * time.Second, silence: untouched, inject: func(c *chaos) {
 		var asked sync.WaitGroup
 		for i := range futureAsks {
 			asked.Go(func() {
@@ -73,7 +93,7 @@ func farFuture() fault {
 
 // sessionFlood is one address that asks for more sessions than it may have.
 func sessionFlood() fault {
-	return fault{name: fmt.Sprintf("%d sessions from an address", floodOffers), stall: 4 * time.Second, silence: 2 * time.Second, inject: func(c *chaos) {
+	return fault{name: fmt.Sprintf("%d sessions from an address", floodOffers), stall: 4 * time.Second, silence: untouched, inject: func(c *chaos) {
 		offer := c.viewer.pc.LocalDescription().SDP
 		refused := 0
 		for range floodOffers {

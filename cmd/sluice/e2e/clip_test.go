@@ -124,3 +124,6 @@ func readOgg(path string) (samples []sample, err error) {
 		samples = append(samples, sample{pts, append([]byte(nil), data...)})
 	}
 }
+
+// sound is the clip without its pictures.
+func (c *clip) sound() *clip { return &clip{audio: c.audio} }

@@ -19,6 +19,7 @@ import (
 // A minute of a stream, with a publisher that leaves and comes back, is kept whole and checked rule by rule; every segment
 // decodes without an error.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "--ladder", "480p=640x480@30:1200k,240p=426x240@30:400k", "--linger", "4s", "--window", "20s")
 	p := newPublisher(t, s, "checked")
 	p.rounds = 2

@@ -15,45 +15,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// After kill -9 in mid-stream no ffmpeg is left, the recording plays up to the last second, and the next process goes on
-// with the numbers of the last one.
-func TestKill(t *testing.T) {
-	data := t.TempDir()
-	s := startServiceIn(t, data, "--ladder", smallRung)
-	p := newPublisher(t, s, "killed")
-	p.send()
-	s.waitState("killed", "live", 10*time.Second)
-	began := time.Now()
-	time.Sleep(6 * time.Second)
-	ffmpegs := children(s.cmd.Process.Pid)
-	require.NotEmpty(t, ffmpegs)
-	_, _, before := s.get("/live/killed/240p.m3u8")
-	s.kill()
-	played := time.Since(began)
-	p.vanish()
-	for _, pid := range ffmpegs {
-		require.Eventually(t, func() bool { return gone(pid) }, 5*time.Second, 20*time.Millisecond, "ffmpeg outlives its parent")
-	}
-	found, _ := filepath.Glob(filepath.Join(data, "recordings", "killed", "*", "source-1.webm"))
-	require.Len(t, found, 1)
-	requireDuration(t, found[0], played-1500*time.Millisecond)
-
-	s = startServiceIn(t, data, "--ladder", smallRung, "--linger", "15s")
-	p = newPublisher(t, s, "killed")
-	p.send()
-	time.Sleep(5 * time.Second)
-	s.waitState("killed", "live", 10*time.Second)
-	_, _, after := s.get("/live/killed/240p.m3u8")
-	requireContinued(t, string(before), string(after))
-	p.stop()
-}
-
 func gone(pid int) bool {
 	process, err := os.FindProcess(pid)
 	return err != nil || process.Signal(syscall.Signal(0)) != nil
 }
 
-func requireDuration(t *testing.T, file string, least time.Duration) {
+func requireDuration(t testing.TB, file string, least time.Duration) {
 	t.Helper()
 	var last time.Duration
 	for line := range strings.Lines(ffmpeg(t, "-i", file, "-map", "0:v", "-vf", "showinfo", "-f", "null", "-")) {
@@ -106,6 +73,7 @@ const brokenFFmpeg = "#!/bin/sh\ncase \"$*\" in *pipe:3*) echo 'no space in this
 
 // ffmpeg that is not there stops the start; ffmpeg that fails ends the session with its words.
 func TestBrokenFFmpeg(t *testing.T) {
+	t.Parallel()
 	t.Run("missing", func(t *testing.T) {
 		out, status := runToEnd(t, "serve", "--http-listen", "127.0.0.1:0", "--ice-udp", "127.0.0.1:0", "--data", t.TempDir(), "--ffmpeg", "/nowhere/ffmpeg")
 		require.NotZero(t, status)
@@ -125,6 +93,7 @@ func TestBrokenFFmpeg(t *testing.T) {
 
 // What an operator gets wrong is said in a sentence, with status 2.
 func TestWrongStart(t *testing.T) {
+	t.Parallel()
 	s := startService(t)
 	taken := strings.TrimPrefix(s.base, "http://")
 	readOnly := filepath.Join(t.TempDir(), "file")
@@ -151,6 +120,7 @@ func TestWrongStart(t *testing.T) {
 
 // Beyond loopback a key is needed; TLS makes its own certificate.
 func TestKeysAndTLS(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "--auth-publish", "studio=open-sesame", "--https-listen", "127.0.0.1:0", "--tls-self-signed")
 	for _, c := range []struct {
 		key    string

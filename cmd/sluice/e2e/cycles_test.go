@@ -17,6 +17,7 @@ import (
 type footprint struct {
 	Goroutines, Descriptors, Children int
 	LiveFiles                         int
+	Memory                            int // MiB resident
 }
 
 func (s *service) footprint() footprint {
@@ -24,6 +25,7 @@ func (s *service) footprint() footprint {
 		Goroutines:  int(s.metric("go_goroutines")),
 		Descriptors: int(s.metric("process_open_fds")),
 		Children:    len(children(s.cmd.Process.Pid)),
+		Memory:      int(s.metric("process_resident_memory_bytes")) >> 20,
 	}
 	_ = filepath.WalkDir(filepath.Join(s.data, "live"), func(_ string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() {
@@ -54,6 +56,7 @@ func children(pid int) (found []int) {
 
 // Fifty publishers come and go; nothing of them stays.
 func TestCyclesLeaveNothing(t *testing.T) {
+	t.Parallel()
 	const cycles = 50
 	s := startService(t, "--ladder", "tiny=160x120@30:100k", "--linger", "0s", "--window", "12s", "--record=false")
 	cycle := func(i int) {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,6 +20,7 @@ import (
 // An ffmpeg that is killed in mid-stream costs viewers a discontinuity and nothing else: the playlists and the MPD go on by
 // the rules, without a hole in time, and the recording has both parts.
 func TestEncoderKilled(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "--ladder", smallRung, "--linger", "2s", "--window", "20s")
 	p := newPublisher(t, s, "torn")
 	visits := watch(t, s, "torn")
@@ -44,6 +44,7 @@ func TestEncoderKilled(t *testing.T) {
 
 // Publishers with other tracks follow one another: what is new begins a new epoch, what is not sent any more is filled.
 func TestTracksComeAndGo(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "--ladder", smallRung, "--linger", "3s", "--window", "60s")
 	p := newPartPublisher(t, s, "mixed", false)
 	visits := watch(t, s, "mixed")
@@ -69,82 +70,6 @@ func TestTracksComeAndGo(t *testing.T) {
 	require.Zero(t, s.metric(`sluice_gaps_total{stream="mixed"}`))
 }
 
-// Whoever watches in hls.js or dash.js need not reload the page when ffmpeg is killed or stands still, and hls.js is not even opened anew.
-func TestPlayersOutliveEncoder(t *testing.T) {
-	s := startService(t, "--ladder", smallRung, "--linger", "2s")
-	p := newPublisher(t, s, "torn")
-	p.rounds = 20
-	p.send()
-	s.waitState("torn", "live", 10*time.Second)
-	browser := startBrowser(t)
-	for _, protocol := range []string{"dash", "hls"} { // dash.js takes a stream of a single Period differently: it is the first
-		t.Run(protocol, func(t *testing.T) {
-			viewer := browser.open(s.base + "/watch/torn?protocol=" + protocol)
-			viewer.requirePlaying(3 * time.Second)
-			viewer.run(timeStalls, nil)
-			for range 3 {
-				viewer.run("window.stalled = 0", nil)
-				signalEncoder(t, s, syscall.SIGKILL)
-				time.Sleep(11 * time.Second) // sooner, the next failure would be one of a row
-				viewer.requireRecovers()
-				viewer.logStall("ffmpeg was killed")
-			}
-			viewer.run("window.stalled = 0", nil)
-			signalEncoder(t, s, syscall.SIGSTOP)
-			time.Sleep(14 * time.Second)
-			viewer.requireRecovers()
-			viewer.logStall("ffmpeg was stopped")
-			require.True(t, protocol == "dash" || !strings.Contains(viewer.log.String(), "player failed"))
-			viewer.run("window.close()", nil)
-		})
-	}
-	p.stop()
-}
-
-// timeStalls lets the page note the longest time, in milliseconds, that its video stood still.
-const timeStalls = `(() => {
-	const video = document.querySelector("#video");
-	let shown = video.currentTime, since = performance.now();
-	setInterval(() => {
-		if (video.currentTime !== shown) { shown = video.currentTime; since = performance.now(); }
-		window.stalled = Math.max(window.stalled, performance.now() - since);
-	}, 20);
-})()`
-
-// logStall tells how long the video stood still since window.stalled was set to 0.
-func (p *tab) logStall(cause string) {
-	p.t.Helper()
-	var stalled float64
-	p.run("window.stalled", &stalled)
-	p.t.Logf("%s: the video stood still for %.0f ms", cause, stalled)
-}
-
-// While ffmpeg stands still there are gaps at the pace of parts; every rule holds across them, and across what follows.
-func TestEncoderStandsStill(t *testing.T) {
-	s := startService(t, "--ladder", smallRung, "--linger", "1s", "--window", "24s")
-	p := newPublisher(t, s, "torn")
-	visits := collect(t, &conformance.Collector{Base: s.base + "/live/torn/", LowLatency: true})
-	p.send()
-	s.waitState("torn", "live", 15*time.Second)
-	time.Sleep(4 * time.Second)
-	stopped := encoderOf(t, s)
-	require.NoError(t, syscall.Kill(stopped, syscall.SIGSTOP))
-	time.Sleep(1500 * time.Millisecond)
-	require.NoError(t, syscall.Kill(stopped, syscall.SIGCONT))
-	time.Sleep(3 * time.Second)
-	signalEncoder(t, s, syscall.SIGSTOP) // which is found, and another ffmpeg goes on
-	time.Sleep(8 * time.Second)
-	p.stop()
-	s.waitState("torn", "ended", 15*time.Second)
-	seen := visits()
-	requireConforms(t, seen)
-	for _, rendition := range []string{"240p", "audio"} {
-		require.True(t, slices.ContainsFunc(seen, func(v conformance.Visit) bool {
-			return strings.Contains(v.URL, "/"+rendition+".m3u8") && strings.Contains(string(v.Body), ",GAP=YES\n")
-		}), "%s had no gap", rendition)
-	}
-}
-
 // signalEncoder sends the service's ffmpeg a signal.
 func signalEncoder(t *testing.T, s *service, signal syscall.Signal) {
 	t.Helper()
@@ -154,15 +79,20 @@ func signalEncoder(t *testing.T, s *service, signal syscall.Signal) {
 // encoderOf is the process of the service's only ffmpeg run.
 func encoderOf(t testing.TB, s *service) int {
 	t.Helper()
-	var found []int
+	found := encodersOf(s)
+	require.Len(t, found, 1)
+	return found[0]
+}
+
+// encodersOf are the processes of the service's ffmpeg runs.
+func encodersOf(s *service) (found []int) {
 	for _, pid := range children(s.cmd.Process.Pid) {
 		command, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
 		if err == nil && strings.Contains(string(command), "pipe:3") && !strings.Contains(string(command), "mjpeg") {
 			found = append(found, pid)
 		}
 	}
-	require.Len(t, found, 1)
-	return found[0]
+	return found
 }
 
 // watch collects what the stream offers until the function that it returns is called, and a moment longer.
@@ -171,7 +101,7 @@ func watch(t *testing.T, s *service, name string) (visits func() []conformance.V
 }
 
 // collect runs the collector until the function that it returns is called, and a moment longer.
-func collect(t *testing.T, collector *conformance.Collector) (visits func() []conformance.Visit) {
+func collect(t testing.TB, collector *conformance.Collector) (visits func() []conformance.Visit) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- collector.Run(ctx) }()

@@ -64,7 +64,7 @@ func BenchmarkFirstPicture(b *testing.B) {
 		studio.run("posted", &posted)
 		times = append(times, shown-posted)
 		viewer.run("player.destroy()", nil)
-		studio.run("window.close()", nil)
+		studio.close()
 	}
 	slices.Sort(times)
 	b.ReportMetric(percentile(times, 50), "p50-ms")
@@ -106,7 +106,7 @@ func watchTogether(b *testing.B, browser *browser, all ...spectator) {
 			var seen observed
 			page.run("window.observed", &seen)
 			page.screenshot(all[i].name)
-			page.run("window.close()", nil)
+			page.close()
 			b.Run(all[i].name, func(b *testing.B) { seen.report(b, first[i]) })
 		}
 	}

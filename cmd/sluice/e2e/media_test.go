@@ -56,7 +56,7 @@ func whites(t *testing.T, text string) (found []time.Duration) {
 
 // ffmpeg decodes an input, with the time stamps that it has, and returns all that is printed. Errors in the media fail the
 // test; but its DASH reader asks for one segment past the end, and that it gets none is no error.
-func ffmpeg(t *testing.T, args ...string) string {
+func ffmpeg(t testing.TB, args ...string) string {
 	t.Helper()
 	strict := []string{"-nostdin", "-hide_banner", "-copyts", "-err_detect", "explode"}
 	if !slices.ContainsFunc(args, func(arg string) bool { return strings.HasSuffix(arg, ".mpd") }) {
@@ -69,7 +69,7 @@ func ffmpeg(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-func seconds(t *testing.T, text string) time.Duration {
+func seconds(t testing.TB, text string) time.Duration {
 	t.Helper()
 	value, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 	require.NoError(t, err)

@@ -12,6 +12,7 @@ import (
 // What a bad network does is over within seconds of its getting better: the picture is clean, sound and picture are together,
 // and the latency is what it was. No viewer has to begin anew.
 func TestBadNetwork(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "--ladder", smallRung, "--linger", "1s")
 	for _, c := range []struct {
 		name   string
@@ -21,7 +22,7 @@ func TestBadNetwork(t *testing.T) {
 		{"1 % lost", func() fate { return losing(0.01) }, 6 * time.Second},
 		{"5 % lost", func() fate { return losing(0.05) }, 6 * time.Second},
 		{"20 % lost", func() fate { return losing(0.2) }, 6 * time.Second},
-		{"all doubled and a tenth reordered", func() fate { return doubling }, 6 * time.Second},
+		{"all doubled and a tenth reordered", func() fate { return doublingAndReordering }, 6 * time.Second},
 		{"jitter of 100 ms", func() fate { return jittering }, 6 * time.Second},
 		{"held back for 2 s", func() fate { return queueing(time.Now().Add(2 * time.Second)) }, 2 * time.Second},
 		{"nothing for 20 s", nil, 20 * time.Second},

@@ -47,6 +47,7 @@ func (s *service) waitReduced(name string) string {
 
 // A machine that is too slow for the ladder encodes less of it, and is in time again. Every rendition goes on under its name.
 func TestTooSlowForTheLadder(t *testing.T) {
+	t.Parallel()
 	s := startSlowService(t, "--window", "30s")
 	p := newPublisher(t, s, "heavy")
 	p.rounds = 2
@@ -125,7 +126,7 @@ func TestPlayersOutliveTheirRung(t *testing.T) {
 const chooseBest = `(() => { const q = document.querySelector("#quality"); q.value = q.options[1].value; q.dispatchEvent(new Event("change", {bubbles: true})); return q.value; })()`
 
 // slowDown lets the service's ffmpeg run a twenty-fifth of the time until stop is called or it has gone.
-func slowDown(t *testing.T, s *service) (stop func()) {
+func slowDown(t testing.TB, s *service) (stop func()) {
 	t.Helper()
 	pid := encoderOf(t, s)
 	ending, done := make(chan struct{}), make(chan struct{})
@@ -148,37 +149,6 @@ func slowDown(t *testing.T, s *service) (stop func()) {
 		}
 	}()
 	return func() { close(ending); <-done }
-}
-
-// An ffmpeg that is stopped is found, killed, and followed by another; one that is stopped for a moment goes on.
-func TestEncoderStopped(t *testing.T) {
-	s := startService(t, "--ladder", smallRung, "--linger", "2s", "--window", "20s")
-	p := newPublisher(t, s, "stopped")
-	p.rounds = 2
-	visits := watch(t, s, "stopped")
-	p.send()
-	s.waitState("stopped", "live", 10*time.Second)
-	time.Sleep(3 * time.Second)
-	first := encoderOf(t, s)
-	require.NoError(t, syscall.Kill(first, syscall.SIGSTOP))
-	time.Sleep(700 * time.Millisecond)
-	require.NoError(t, syscall.Kill(first, syscall.SIGCONT))
-	time.Sleep(3 * time.Second)
-	require.Equal(t, first, encoderOf(t, s))
-
-	require.NoError(t, syscall.Kill(first, syscall.SIGSTOP))
-	stopped := time.Now()
-	require.Eventually(t, func() bool { return gone(first) }, 20*time.Second, 10*time.Millisecond)
-	t.Logf("found and killed after %v", time.Since(stopped))
-	s.waitDiscontinuity("stopped")
-	t.Logf("the playlist goes on after %v", time.Since(stopped))
-	time.Sleep(4 * time.Second)
-	require.Empty(t, s.stream("stopped").Encoder.Reduced, "that says nothing about the machine's speed")
-	p.stop()
-	s.waitState("stopped", "ended", 15*time.Second)
-	seen := visits()
-	requireConformant(t, seen)
-	requireTwoEpochs(t, seen, "240p", "audio")
 }
 
 // waitDiscontinuity waits until viewers get something of a second epoch.

@@ -32,21 +32,20 @@ func (p *tab) giveKey(what, reason, key string) {
 
 // The publish page publishes again by itself when the service was killed and is back; the stream is the same one.
 func TestPublishPageOutlivesService(t *testing.T) {
-	c := &chaos{t: t, args: []string{"--ladder", smallRung}}
-	c.start()
-	page := startBrowser(t).open(c.s.base + "/publish?stream=" + chaosStream)
+	s := startService(t, "--ladder", smallRung)
+	page := startBrowser(t).open(s.base + "/publish?stream=desk")
 	page.click("#start")
-	c.s.waitState(chaosStream, "live", 20*time.Second)
-	time.Sleep(5 * time.Second)
-	_, _, before := c.s.get("/live/" + chaosStream + "/240p.m3u8")
-	c.s.kill()
-	c.restart()
+	s.waitState("desk", "live", 20*time.Second)
+	time.Sleep(3 * time.Second)
+	_, _, before := s.get("/live/desk/240p.m3u8")
+	s.kill()
+	s = startServiceIn(t, s.data, append(s.addresses(), "--ladder", smallRung)...)
 	cut := time.Now()
-	c.s.waitState(chaosStream, "interrupted", time.Second)
-	c.s.waitState(chaosStream, "live", 40*time.Second)
+	s.waitState("desk", "interrupted", time.Second)
+	s.waitState("desk", "live", 40*time.Second)
 	t.Logf("live again %v after the service was back", time.Since(cut).Round(time.Second/10))
-	time.Sleep(5 * time.Second)
-	_, _, after := c.s.get("/live/" + chaosStream + "/240p.m3u8")
+	time.Sleep(4 * time.Second)
+	_, _, after := s.get("/live/desk/240p.m3u8")
 	requireContinued(t, string(before), string(after))
 }
 

@@ -1,11 +1,12 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,6 +26,7 @@ type publisher struct {
 	t       testing.TB
 	pc      *webrtc.PeerConnection
 	session string  // URL
+	answer  string  // SDP
 	video   *sender // nil without
 	audio   *sender // nil without
 	cancel  context.CancelFunc
@@ -36,6 +38,7 @@ type publisher struct {
 // sender sends one track.
 type sender struct {
 	track      *webrtc.TrackLocalStaticRTP
+	rtp        *webrtc.RTPSender
 	ssrc       uint32
 	rate       int64
 	samples    []sample
@@ -89,6 +92,15 @@ func publishClip(t testing.TB, s *service, name string, clip *clip) *publisher {
 
 func publishThrough(t testing.TB, s *service, name string, clip *clip, network *relay) *publisher {
 	t.Helper()
+	p := newPeer(t, network, clip)
+	p.add(clip, webrtc.RTPTransceiverDirectionSendonly)
+	p.negotiate(s.base + "/whip/" + name)
+	return p
+}
+
+// newPeer makes a connection of the clip's codecs that is ended with the test.
+func newPeer(t testing.TB, network *relay, clip *clip) *publisher {
+	t.Helper()
 	media := &webrtc.MediaEngine{}
 	require.NoError(t, clip.register(media))
 	settings := webrtc.SettingEngine{}
@@ -97,25 +109,29 @@ func publishThrough(t testing.TB, s *service, name string, clip *clip, network *
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	require.NoError(t, err)
 	p := &publisher{t: t, pc: pc, rounds: 1, network: network}
-	if clip.video != nil {
-		p.video = p.addTrack(clip.codec.mime, 90000, 0, clip.video, clip.codec.payloader())
-	}
-	if clip.audio != nil {
-		p.audio = p.addTrack(webrtc.MimeTypeOpus, 48000, 2, clip.audio, &codecs.OpusPayloader{})
-	}
 	t.Cleanup(p.stop)
-	p.negotiate(s.base + "/whip/" + name)
 	return p
 }
 
-func (p *publisher) addTrack(mime string, rate uint32, channels uint16, samples []sample, payloader rtp.Payloader) *sender {
+// add adds the tracks of the clip.
+func (p *publisher) add(clip *clip, direction webrtc.RTPTransceiverDirection) {
+	init := webrtc.RTPTransceiverInit{Direction: direction}
+	if clip.video != nil {
+		p.video = p.addTrack(clip.codec.mime, 90000, 0, clip.video, clip.codec.payloader(), init)
+	}
+	if clip.audio != nil {
+		p.audio = p.addTrack(webrtc.MimeTypeOpus, 48000, 2, clip.audio, &codecs.OpusPayloader{}, init)
+	}
+}
+
+func (p *publisher) addTrack(mime string, rate uint32, channels uint16, samples []sample, payloader rtp.Payloader, init webrtc.RTPTransceiverInit) *sender {
 	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: mime, ClockRate: rate, Channels: channels}, mime[:5], "clip")
 	require.NoError(p.t, err)
-	added, err := p.pc.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	added, err := p.pc.AddTransceiverFromTrack(track, init)
 	require.NoError(p.t, err)
 	base := rand.Uint32()
 	return &sender{
-		track: track, rate: int64(rate), samples: samples, base: base, quiet: never, lose: never,
+		track: track, rtp: added.Sender(), rate: int64(rate), samples: samples, base: base, quiet: never, lose: never,
 		ssrc:       uint32(added.Sender().GetParameters().Encodings[0].SSRC),
 		packetizer: rtp.NewPacketizer(1200, 0, 0, payloader, rtp.NewRandomSequencer(), rate),
 	}
@@ -123,16 +139,7 @@ func (p *publisher) addTrack(mime string, rate uint32, channels uint16, samples 
 
 // negotiate exchanges offer and answer (RFC 9725 §4.2).
 func (p *publisher) negotiate(endpoint string) {
-	offer, err := p.pc.CreateOffer(nil)
-	require.NoError(p.t, err)
-	gathered := webrtc.GatheringCompletePromise(p.pc)
-	require.NoError(p.t, p.pc.SetLocalDescription(offer))
-	<-gathered
-	sdp := p.pc.LocalDescription().SDP
-	if p.network != nil {
-		sdp = p.network.offer(sdp)
-	}
-	response, err := http.Post(endpoint, "application/sdp", bytes.NewBufferString(sdp))
+	response, err := http.Post(endpoint, "application/sdp", strings.NewReader(p.offer(nil)))
 	require.NoError(p.t, err)
 	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
@@ -140,11 +147,61 @@ func (p *publisher) negotiate(endpoint string) {
 	require.Equal(p.t, http.StatusCreated, response.StatusCode, "%s", answer)
 	location, err := response.Location()
 	require.NoError(p.t, err)
-	p.session, sdp = location.String(), string(answer)
+	p.session, p.answer = location.String(), string(answer)
 	if p.network != nil {
-		sdp = p.network.answer(sdp)
+		p.answer = p.network.answer(p.answer)
 	}
-	require.NoError(p.t, p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: sdp}))
+	p.accept(p.answer)
+}
+
+func (p *publisher) accept(answer string) {
+	require.NoError(p.t, p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}))
+}
+
+// offer makes one, and returns it with all candidates.
+func (p *publisher) offer(options *webrtc.OfferOptions) (sdp string) {
+	offer, err := p.pc.CreateOffer(options)
+	require.NoError(p.t, err)
+	gathered := webrtc.GatheringCompletePromise(p.pc)
+	require.NoError(p.t, p.pc.SetLocalDescription(offer))
+	<-gathered
+	sdp = p.pc.LocalDescription().SDP
+	if p.network != nil {
+		sdp = p.network.offer(sdp)
+	}
+	return sdp
+}
+
+var iceCredential = regexp.MustCompile(`(?m)^a=ice-(?:ufrag|pwd):.*$`)
+
+// restartICE renews the connection's credentials, as after a change of network (RFC 9725 §4.3.3).
+func (p *publisher) restartICE() {
+	var fragment strings.Builder
+	for line := range strings.Lines(p.offer(&webrtc.OfferOptions{ICERestart: true})) {
+		if strings.HasPrefix(line, "a=ice-") || strings.HasPrefix(line, "a=candidate") || strings.HasPrefix(line, "m=") {
+			fragment.WriteString(line)
+		}
+	}
+	request, err := http.NewRequest(http.MethodPatch, p.session, strings.NewReader(fragment.String()))
+	require.NoError(p.t, err)
+	request.Header.Set("Content-Type", "application/trickle-ice-sdpfrag")
+	request.Header.Set("If-Match", "*")
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(p.t, err)
+	defer response.Body.Close()
+	renewed, err := io.ReadAll(response.Body)
+	require.NoError(p.t, err)
+	require.Equal(p.t, http.StatusOK, response.StatusCode, "%s", renewed)
+	credentials := map[string]string{}
+	for _, line := range iceCredential.FindAllString(string(renewed), -1) {
+		name, _, _ := strings.Cut(line, ":")
+		credentials[name] = line
+	}
+	require.Len(p.t, credentials, 2, "%s", renewed)
+	p.accept(iceCredential.ReplaceAllStringFunc(p.answer, func(line string) string {
+		name, _, _ := strings.Cut(line, ":")
+		return credentials[name]
+	}))
 }
 
 // send starts both tracks at the same instant, once the connection stands.

@@ -16,13 +16,13 @@ import (
 // fate decides what becomes of a packet: it arrives after each of the delays, without any never.
 type fate func() (delays []time.Duration)
 
-// relay is the network between a publisher and the service: a UDP port that passes on what it gets, as its fate has it.
+// relay is the network between publishers or viewers and the service: a UDP port that passes on what it gets, as its fate has it.
 type relay struct {
 	t       testing.TB
 	conn    *net.UDPConn
 	server  *net.UDPAddr
 	mu      sync.Mutex
-	up      map[string]*net.UDPConn // to the service, for each address of the publisher
+	up      map[string]*net.UDPConn // to the service, for each address of theirs
 	fate    fate                    // of packets to the service; nil: all pass
 	cut     bool                    // nothing passes either way
 	running sync.WaitGroup
@@ -42,10 +42,7 @@ var udpCandidate = regexp.MustCompile(`(?m)^(a=candidate:\S+ 1 udp \d+ )(\S+) (\
 func (r *relay) answer(sdp string) string {
 	found := udpCandidate.FindStringSubmatch(sdp)
 	require.NotNil(r.t, found, "%s", sdp)
-	var err error
-	r.server, err = net.ResolveUDPAddr("udp4", net.JoinHostPort(found[2], found[3]))
-	require.NoError(r.t, err)
-	r.running.Go(r.upstream)
+	r.start(net.JoinHostPort(found[2], found[3]))
 	port := r.conn.LocalAddr().(*net.UDPAddr).Port
 	var lines []string
 	for line := range strings.Lines(sdp) {
@@ -54,6 +51,19 @@ func (r *relay) answer(sdp string) string {
 		}
 	}
 	return udpCandidate.ReplaceAllString(strings.Join(lines, ""), fmt.Sprintf("${1}127.0.0.1 %d ${4}", port))
+}
+
+// start passes on to the service; those who share a relay share its service.
+func (r *relay) start(server string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.server != nil {
+		return
+	}
+	var err error
+	r.server, err = net.ResolveUDPAddr("udp4", server)
+	require.NoError(r.t, err)
+	r.running.Go(r.upstream)
 }
 
 // offer takes the candidates out of an offer, so that the service knows no other way to the publisher.
@@ -156,12 +166,21 @@ func losing(p float64) fate {
 	}
 }
 
-// doubling sends everything twice, some of it out of order.
-func doubling() []time.Duration {
+// doubling sends everything twice.
+func doubling() []time.Duration { return []time.Duration{0, 5 * time.Millisecond} }
+
+// doublingAndReordering does both.
+func doublingAndReordering() []time.Duration {
+	first := reordering()[0]
+	return []time.Duration{first, first + 5*time.Millisecond}
+}
+
+// reordering has some arrive after what was sent after them.
+func reordering() []time.Duration {
 	if chance(0.1) {
-		return []time.Duration{20 * time.Millisecond, 30 * time.Millisecond}
+		return []time.Duration{20 * time.Millisecond}
 	}
-	return []time.Duration{0, 5 * time.Millisecond}
+	return []time.Duration{0}
 }
 
 func jittering() []time.Duration {

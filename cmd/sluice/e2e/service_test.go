@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -101,6 +102,15 @@ func (s *service) stop() {
 	}
 }
 
+var mediaAddress = regexp.MustCompile(`Media +UDP (\S+)`)
+
+// addresses are arguments that give the service's next start the same ports.
+func (s *service) addresses() []string {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool { return mediaAddress.MatchString(s.output.String()) }, 5*time.Second, 10*time.Millisecond)
+	return []string{"--http-listen", strings.TrimPrefix(s.base, "http://"), "--ice-udp", mediaAddress.FindStringSubmatch(s.output.String())[1]}
+}
+
 // kill ends the service as kill -9 does.
 func (s *service) kill() {
 	require.NoError(s.t, s.cmd.Process.Kill())
@@ -157,6 +167,12 @@ func (s *service) waitState(name, state string, within time.Duration) {
 	s.t.Helper()
 	require.Eventually(s.t, func() bool { return s.stream(name).State == state }, within, 50*time.Millisecond,
 		"%s is not %s after %v, but %+v", name, state, within, s.stream(name))
+}
+
+// waitFor polls the API until the stream is as wanted.
+func (s *service) waitFor(name string, within time.Duration, wanted func(stream) bool) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool { return wanted(s.stream(name)) }, within, 100*time.Millisecond, "%+v", s.stream(name))
 }
 
 // metric reads one sample of /metrics; name is the whole line up to the value.

@@ -47,7 +47,7 @@ func BenchmarkSoak(b *testing.B) {
 			before = s.footprint()
 		}
 	}
-	page.waitSteady(recoverIn)
+	waitSteady(recoverIn, page)
 	seen := page.read()
 	require.Equal(b, 1, seen.Players, "the player was opened anew")
 	require.Zero(b, seen.Fatal, "the player met a fatal error")
@@ -62,6 +62,6 @@ func BenchmarkSoak(b *testing.B) {
 // reportSoak prints a line at once: a soak takes long.
 func (p *player) reportSoak(s *service, cycle int) {
 	seen := p.read()
-	fmt.Fprintf(os.Stderr, "cycle %4d: longest stall %.2f s, players opened %d, fatal errors %d, memory %.0f MiB, %+v\n",
-		cycle, seen.Stall, seen.Players, seen.Fatal, s.metric("process_resident_memory_bytes")/(1<<20), s.footprint())
+	fmt.Fprintf(os.Stderr, "cycle %4d: longest stall %.2f s, players opened %d, fatal errors %d, %+v\n",
+		cycle, seen.Stall, seen.Players, seen.Fatal, s.footprint())
 }

@@ -13,6 +13,7 @@ import (
 
 // Who watches while the service is stopped gets the ending of the stream, and its last segments.
 func TestViewersSeeTheEnd(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "--ladder", smallRung)
 	p := newPublisher(t, s, "ending")
 	p.send()
@@ -41,6 +42,7 @@ func TestViewersSeeTheEnd(t *testing.T) {
 
 // A second signal does not wait for the viewers, nor for ffmpeg, which ends with the service.
 func TestSecondSignal(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "--ladder", smallRung)
 	p := newPublisher(t, s, "cut")
 	p.send()

@@ -11,6 +11,7 @@ import (
 // Sound and picture that were sent at the same instant come out at the same instant, in what was recorded and in what is
 // served, whatever happened on the way.
 func TestLipSync(t *testing.T) {
+	t.Parallel()
 	const settled = 6 * time.Second // five after the reports
 	quiet := within(8*time.Second+500*time.Millisecond, 13*time.Second+500*time.Millisecond)
 	burst := within(8500*time.Millisecond, 8800*time.Millisecond)

@@ -9,34 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Who takes over goes on in the same ffmpeg run: viewers see no discontinuity and no gap.
-func TestTakeover(t *testing.T) {
-	s := startService(t, "--ladder", smallRung, "--linger", "2s", "--window", "60s")
-	first := newPublisher(t, s, "desk")
-	visits := watch(t, s, "desk")
-	first.send()
-	s.waitState("desk", "live", 10*time.Second)
-	time.Sleep(4 * time.Second)
-	second := newPublisher(t, s, "desk")
-	second.send()
-	before := second.video.frames.Load()
-	time.Sleep(6 * time.Second)
-	require.Greater(t, second.video.frames.Load(), before)
-	first.stop()
-	require.True(t, s.stream("desk").Publisher.Connected, "ending the older session again ends nothing")
-	second.stop()
-	s.waitState("desk", "ended", 15*time.Second)
-	seen := visits()
-
-	requireConformant(t, seen)
-	require.NotContains(t, newest(t, seen, "240p.m3u8"), "#EXT-X-DISCONTINUITY\n")
-	require.Equal(t, 1, strings.Count(newest(t, seen, "manifest.mpd"), "<Period "))
-	requireDecodes(t, seen, 2)
-	require.Zero(t, s.metric(`sluice_gaps_total{stream="desk"}`))
-}
-
 // A second publisher is kept out while the first one's media flows, and no longer.
 func TestTakeoverRefused(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "--ladder", smallRung, "--linger", "2s", "--takeover", "refuse")
 	first := newPublisher(t, s, "desk")
 	first.send()

@@ -180,7 +180,7 @@ func TestClockInThePicture(t *testing.T) {
 			require.Positive(t, seen.Latencies[0], "a picture cannot be seen before it was painted")
 			require.Less(t, seen.Latencies[len(seen.Latencies)/2], 15_000.0)
 			require.Greater(t, seen.Peak, 0.1, "the beep must be heard")
-			viewer.run("window.close()", nil)
+			viewer.close()
 		})
 	}
 }

@@ -73,6 +73,7 @@ func TestWatchOverWHEP(t *testing.T) {
 
 // The sender reports that viewers get keep sound and picture together, also when one of them was long under way.
 func TestLipSyncOverWHEP(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "--ladder", smallRung, "--linger", "1s", "--record=false")
 	p := newPublisher(t, s, "sync")
 	p.video.delay = 300 * time.Millisecond

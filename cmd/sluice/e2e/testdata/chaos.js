@@ -1,27 +1,51 @@
-// Watches the player of the watch page: how long its picture stands still, how often it is opened, what it gives up for.
+// Watches the player of the watch page, in seconds: how long no new picture comes (stall), pictures are the same (frozen), and
+// the time stands still (halt); how often a player is opened, and what it gives up for.
 (() => {
   const video = document.querySelector("#video");
-  let player, players = 0, fatal = 0, frames = 0, last = performance.now(), longest = 0;
+  const small = Object.assign(document.createElement("canvas"), { width: 16, height: 9 }).getContext("2d", { willReadFrequently: true });
+  const seconds = () => performance.now() / 1000;
+  const spell = () => ({ since: seconds(), longest: 0 });
+  const passed = (s) => seconds() - s.since;
+  const longest = (s) => Math.max(s.longest, passed(s));
+  const end = (s) => { s.longest = longest(s); s.since = seconds(); };
+  let player, players = 0, fatal = 0, frames = 0, time = 0, picture = [];
+  let stall = spell(), frozen = spell(), halt = spell();
+
+  // What an encoder makes of the same picture differs by less.
+  const different = 150;
+  const changed = () => {
+    small.drawImage(video, 0, 0, 16, 9);
+    const now = small.getImageData(0, 0, 16, 9).data;
+    const difference = picture.length ? now.reduce((sum, value, i) => sum + Math.abs(value - picture[i]), 0) : Infinity;
+    if (difference < different) return false;
+    picture = now;
+    return true;
+  };
+  const shown = () => {
+    end(stall);
+    frames++;
+    if (changed()) end(frozen);
+    video.requestVideoFrameCallback(shown);
+  };
+  video.requestVideoFrameCallback(shown);
+
   setInterval(() => {
+    if (video.currentTime !== time) end(halt);
+    time = video.currentTime;
     const now = window.sluice.player;
     if (!now || now === player) return;
     player = now;
     players++;
     player.on?.("hlsError", (_event, data) => { if (data.fatal) fatal++; });
-  }, 50);
-  const shown = () => {
-    const now = performance.now();
-    longest = Math.max(longest, now - last);
-    last = now;
-    frames++;
-    video.requestVideoFrameCallback(shown);
-  };
-  video.requestVideoFrameCallback(shown);
+  }, 20);
+
   window.chaos = {
     reset() {
-      last = performance.now();
-      longest = frames = 0;
+      stall = spell();
+      frozen = spell();
+      halt = spell();
+      frames = 0;
     },
-    read: () => ({ stall: Math.max(longest, performance.now() - last) / 1000, still: (performance.now() - last) / 1000, frames, players, fatal }),
+    read: () => ({ stall: longest(stall), still: passed(stall), frozen: longest(frozen), halt: longest(halt), halted: passed(halt), time, frames, players, fatal }),
   };
 })();
