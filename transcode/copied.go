@@ -64,6 +64,9 @@ func (c *copiedFrames) Close() error { return nil }
 // frame are left out. The error is a CopyError, or that of the pipe.
 func (c *copiedFrames) WriteFrame(f depay.Frame) error {
 	slice, changed, err := firstSlice(&c.sets, f.Data)
+	if slice.IDR {
+		f.Data = c.timed(f.Data)
+	}
 	switch {
 	case !c.begun && (err != nil || !slice.IDR):
 		return nil
@@ -90,6 +93,22 @@ func (c *copiedFrames) WriteFrame(f depay.Frame) error {
 	}
 	c.first = nil
 	return c.add(slice, pts, f)
+}
+
+// timed returns a key frame whose parameter sets say how long pictures last: of others ffmpeg takes the last of a segment for one of
+// 1/90000 s, and aborts on the first where it decodes pictures too (5.1).
+func (c *copiedFrames) timed(picture []byte) []byte {
+	timed := make([]byte, 0, len(picture)+32)
+	for nal, rest := h264.NextUnit(picture); len(nal) > 0; nal, rest = h264.NextUnit(rest) {
+		if h264.Type(nal[0]) == h264.TypeSPS {
+			if with, err := h264.AppendTimed(timed, nal, uint32(depay.H264.ClockRate()/c.place)); err == nil {
+				timed = with
+				continue
+			}
+		}
+		timed = append(h264.AppendStartCode(timed), nal...)
+	}
+	return timed
 }
 
 // add writes a picture that came.

@@ -277,7 +277,8 @@ func (b *broadcast) encodingEnded(cause error) error {
 	if errors.As(cause, &copied) {
 		b.copyEnded(copied)
 	}
-	if reduced || copied != nil || time.Since(b.encoding.began) > steadyAfter {
+	again := reduced || copied != nil || b.copyFailed()
+	if again || time.Since(b.encoding.began) > steadyAfter {
 		b.failures = 0
 	}
 	_ = b.encoding.end(b.log) // cause says the same
@@ -285,7 +286,7 @@ func (b *broadcast) encodingEnded(cause error) error {
 	b.failures++
 	if b.service.packager.Disk().Fault != "" {
 		b.failures = 0 // not ffmpeg is to blame: the next one waits for the disk
-	} else if !reduced && copied == nil && (!b.timelineLives() || b.failures > maxRestarts) {
+	} else if !again && (!b.timelineLives() || b.failures > maxRestarts) {
 		return cause
 	}
 	b.restarts++

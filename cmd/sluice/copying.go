@@ -62,6 +62,15 @@ func (b *broadcast) copyEnded(cause *transcode.CopyError) {
 	}
 }
 
+// copyFailed tells whether ffmpeg went soon after it had begun to copy, which encoding may be spared.
+func (b *broadcast) copyFailed() bool {
+	if !b.encoding.copies || b.copying.reason != "" || time.Since(b.encoding.began) > steadyAfter {
+		return false
+	}
+	b.refuseCopy(errors.New("ffmpeg failed while it copied them"))
+	return true
+}
+
 // shouldCopy tells whether pictures that are encoded for want of a key frame can be copied by now.
 func (b *broadcast) shouldCopy(now time.Time) bool {
 	e := b.encoding

@@ -9,6 +9,7 @@ type bitReader struct {
 	zeros int    // bytes of zero directly before data
 	cache uint64 // its lower n bits are next
 	n     int
+	read  int  // bits that were put into cache
 	short bool // more was read than there is
 	wrong bool // a value was out of its range
 }
@@ -32,6 +33,9 @@ func (r *bitReader) err() error {
 	return nil
 }
 
+// at is how many bits were read.
+func (r *bitReader) at() int { return r.read - r.n }
+
 // failed tells whether reading on is pointless.
 func (r *bitReader) failed() bool { return r.short || r.wrong }
 
@@ -47,7 +51,7 @@ func (r *bitReader) fill() {
 		if b != 0 {
 			r.zeros = 0
 		}
-		r.cache, r.n = r.cache<<8|uint64(b), r.n+8
+		r.cache, r.n, r.read = r.cache<<8|uint64(b), r.n+8, r.read+8
 	}
 }
 

@@ -160,6 +160,8 @@ func FuzzSets(f *testing.F) {
 		if sps, err := ParseSPS(nal); err == nil {
 			require.True(t, sps.Width > 0 && sps.Height > 0 && int(sps.Width) <= int(sps.Columns)*16)
 			require.Equal(t, len(nal)+4, len(s.Append(nil, sps.ID)))
+			_, err := AppendTimed(nil, nal, 30)
+			require.NoError(t, err)
 		}
 	})
 }

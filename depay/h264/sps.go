@@ -39,7 +39,11 @@ type SPS struct {
 // ParseSPS reads a sequence parameter set, a NAL unit without start code. The error wraps ErrTruncated or ErrInvalid. It
 // allocates nothing on success.
 func ParseSPS(nal []byte) (SPS, error) {
-	var s SPS
+	s, _, err := parseSPS(nal)
+	return s, err
+}
+
+func parseSPS(nal []byte) (s SPS, t timing, err error) {
 	r := newBitReader(nal)
 	if len(nal) > 0 && Type(nal[0]) != TypeSPS {
 		r.wrong = true
@@ -52,13 +56,14 @@ func ParseSPS(nal []byte) (SPS, error) {
 	s.MaxRefFrames = uint8(r.upTo(16))
 	s.FrameNumGaps = r.flag()
 	s.readSize(&r)
-	if r.flag() { // vui_parameters_present_flag
-		s.readVUI(&r)
+	t.flag = r.at()
+	if t.described = r.flag(); t.described { // vui_parameters_present_flag
+		s.readVUI(&r, &t)
 	}
 	if err := r.err(); err != nil {
-		return SPS{}, fmt.Errorf("read H.264 sequence parameter set: %w", err)
+		return SPS{}, timing{}, fmt.Errorf("read H.264 sequence parameter set: %w", err)
 	}
-	return s, nil
+	return s, t, nil
 }
 
 // Codec returns the codec string of RFC 6381 §3.3, such as "avc1.42c01e".

@@ -9,7 +9,7 @@ var sampleAspects = [...][2]uint16{
 const extendedAspect = 255 // Extended_SAR
 
 // readVUI reads the video usability information (§E.1.1).
-func (s *SPS) readVUI(r *bitReader) {
+func (s *SPS) readVUI(r *bitReader, t *timing) {
 	if r.flag() { // aspect_ratio_info_present_flag
 		s.readAspect(r)
 	}
@@ -26,7 +26,8 @@ func (s *SPS) readVUI(r *bitReader) {
 		r.ue()
 		r.ue()
 	}
-	if r.flag() { // timing_info_present_flag
+	t.flag = r.at()
+	if t.told = r.flag(); t.told { // timing_info_present_flag
 		r.u(32) // num_units_in_tick
 		r.u(32) // time_scale
 		r.u(1)  // fixed_frame_rate_flag

@@ -33,7 +33,8 @@ func checkGrowing(d *presentation, fault func(*Visit, string)) {
 	})
 }
 
-// producerTolerance is how far what the boxes say about an instant may be off what the MPD says.
+// producerTolerance is how far what the boxes say about an instant may be off what the MPD says, or as far as Options.Tolerance:
+// an encoder that had to wait for its share of a machine stamps what it catches up with late.
 const producerTolerance = 500 * time.Millisecond
 
 func checkProducerBoxes(d *presentation, fault func(*Visit, string)) {
@@ -49,7 +50,7 @@ func checkProducerBoxes(d *presentation, fault func(*Visit, string)) {
 			wall, _ := time.Parse(time.RFC3339Nano, p.Wall)
 			apart := float64(int64(box.media)-p.Time) / float64(s.template.Timescale)
 			off := box.wall.Sub(wall.Add(time.Duration(apart * float64(time.Second))))
-			if off.Abs() > producerTolerance {
+			if off.Abs() > max(producerTolerance, d.options.Tolerance) {
 				fault(d.byPath[url][0], fmt.Sprintf("%v off ProducerReferenceTime %s", off.Round(time.Millisecond), p.ID))
 				return
 			}

@@ -18,7 +18,7 @@ import (
 // Every codec that a browser or `sluice publish` sends is played by hls.js and dash.js as they come: the clock in the picture goes
 // on in each, and beeps are heard.
 func TestCodecsPlay(t *testing.T) {
-	s := startService(t, "--ladder", oneRung)
+	s := startService(t, "--ladder", oneRung, "--linger", "1s")
 	stage := newStage(t)
 	browser := startBrowser(t)
 	film := makeFilm(t)
@@ -27,7 +27,7 @@ func TestCodecsPlay(t *testing.T) {
 			"chromium": func(t *testing.T, endpoint string) {
 				studio := browser.forTest(t).open(stage + "/stage.html")
 				studio.run(fmt.Sprintf("publish(%q, %q)", endpoint, codec.mime), nil)
-				t.Cleanup(func() { studio.run("connection.close()", nil) })
+				t.Cleanup(studio.close)
 			},
 			"film": func(t *testing.T, endpoint string) { startPublish(t, film, endpoint, "--codec", codec.name) },
 		} {
@@ -36,6 +36,7 @@ func TestCodecsPlay(t *testing.T) {
 				publish(t, s.base+"/whip/"+name)
 				s.waitState(name, "live", 20*time.Second)
 				require.Equal(t, strings.ToUpper(codec.name), strings.ToUpper(s.stream(name).Publisher.Video.Codec))
+				require.Equal(t, codec.name == h264.name, s.stream(name).Encoder.Copies)
 				live := s.base + "/live/" + name + "/"
 				t.Run("hls", func(t *testing.T) { requireClock(t, browser, stage, "playHls", live+"index.m3u8") })
 				t.Run("dash", func(t *testing.T) { requireClock(t, browser, stage, "playDash", live+"manifest.mpd") })
@@ -51,10 +52,11 @@ func requireClock(t *testing.T, browser *browser, stage, play, url string) {
 	page.run(fmt.Sprintf("void %s(%q)", play, url), nil)
 	observe, err := os.ReadFile("testdata/observe.js")
 	require.NoError(t, err)
-	page.wait("a picture", `video.getVideoPlaybackQuality().totalVideoFrames > 0`, 20*time.Second)
+	defer page.close()
+	page.wait("a picture", `video.getVideoPlaybackQuality().totalVideoFrames > 0`, 40*time.Second)
 	page.run("(() => {"+string(observe)+"})()", nil)
 	page.run("observe(video)", nil)
-	page.wait("the clock and a beep", `observed.read > 60 && observed.beeps.length > 0`, 20*time.Second)
+	page.wait("the clock and a beep", `observed.read > 60 && observed.beeps.length > 0`, 40*time.Second)
 	var clocks []float64
 	page.run("observed.clocks", &clocks)
 	forward := 0

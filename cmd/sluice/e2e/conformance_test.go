@@ -68,7 +68,7 @@ func requireDecodes(t *testing.T, visits []conformance.Visit, count int) {
 	require.Len(t, tracks, count)
 	for name, file := range tracks {
 		ffmpeg(t, "-i", file, "-f", "null", "-")
-		t.Logf("%s decodes", name)
+		t.Logf("%s decodes", path.Base(name))
 	}
 }
 
@@ -98,7 +98,7 @@ func wholeTracks(t *testing.T, visits []conformance.Visit) (files map[string]str
 		}
 		file := filepath.Join(directory, strings.ReplaceAll(strings.Trim(track, "/"), "/", "-")+".mp4")
 		require.NoError(t, os.WriteFile(file, whole, 0o644))
-		files[path.Base(track)] = file
+		files[track] = file
 	}
 	return files
 }

@@ -1,6 +1,10 @@
 package e2e
 
 import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -35,10 +39,19 @@ func TestPassthrough(t *testing.T) {
 	requireCopiedConformant(t, seen)
 	require.Contains(t, newest(t, seen, "source.m3u8"), "#EXT-X-TARGETDURATION:3\n")
 	for name, file := range wholeTracks(t, seen) {
-		if strings.HasPrefix(name, "source") {
+		if path.Base(name) == "source" {
 			requirePicturesOf(t, clip, file)
 		}
 	}
+}
+
+// A browser that offers all codecs sends H.264 where that is asked for, and that is passed on, with a rung beside it.
+func TestPassthroughFromBrowser(t *testing.T) {
+	s := startService(t, "--ladder", smallRung, "--codecs", "h264,vp8")
+	studio := startBrowser(t).open(newStage(t) + "/stage.html")
+	studio.run(fmt.Sprintf("publish(%q)", s.base+"/whip/browser"), nil)
+	s.waitFor("browser", 20*time.Second, func(st stream) bool { return st.State == "live" && st.Encoder.Copies && len(st.Renditions) == 3 })
+	require.Equal(t, "H264", s.stream("browser").Publisher.Video.Codec)
 }
 
 func renditionsOf(st stream) (ids []string) {
@@ -143,6 +156,22 @@ func TestPassthroughRefused(t *testing.T) {
 	seen := visits()
 	requireCopiedConformant(t, seen)
 	requireTwoEpochs(t, seen, "source", "240p", "audio")
+}
+
+// An ffmpeg that cannot copy what comes encodes it, in the same broadcast.
+func TestPassthroughFails(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "ffmpeg")
+	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\ncase \"$*\" in *'-c:v:0 copy'*) exit 1;; esac\nexec ffmpeg \"$@\"\n"), 0o755))
+	s := startService(t, "--ladder", smallRung, "--ffmpeg", program)
+	clip, err := makeClip(h264)
+	require.NoError(t, err)
+	p := publishClip(t, s, "fails", clip)
+	p.send()
+	s.waitState("fails", "live", 20*time.Second)
+	told := s.stream("fails")
+	require.False(t, told.Encoder.Copies)
+	require.Contains(t, told.Encoder.Encodes, "ffmpeg failed while it copied them")
+	p.stop()
 }
 
 // A publisher that changes its size begins an epoch, and is passed on still.

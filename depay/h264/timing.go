@@ -1,0 +1,57 @@
+package h264
+
+import "bytes"
+
+// timing is where a sequence parameter set says, or could say, how long pictures last (§E.1.1).
+type timing struct {
+	described bool // there is video usability information
+	told      bool // it has timing information
+	flag      int  // where the flag of the first that is missing is, in bits after the NAL unit's first byte
+}
+
+// AppendTimed appends a sequence parameter set, a NAL unit without start code, behind a start code. One that does not say how long
+// pictures last (timing_info_present_flag, §E.1.1) says so then, as a rate that need not be kept to: there are readers that
+// otherwise make up one of 90,000 a second. The error wraps ErrTruncated or ErrInvalid, and dst is as it was.
+func AppendTimed(dst, nal []byte, fps uint32) ([]byte, error) {
+	_, t, err := parseSPS(nal)
+	switch {
+	case err != nil:
+		return dst, err
+	case t.told:
+		return append(AppendStartCode(dst), nal...), nil
+	}
+	r, payload := newBitReader(nal), payloadBits(nal)
+	w := newBitWriter(dst, nal[0])
+	for range t.flag {
+		w.flag(r.flag())
+	}
+	r.flag()
+	w.flag(true)
+	if !t.described {
+		w.u(4, 0) // no aspect ratio, overscan, signal type, chroma location
+		w.flag(true)
+	}
+	w.u(32, 1)     // num_units_in_tick: a field
+	w.u(32, 2*fps) // time_scale
+	w.flag(false)  // fixed_frame_rate_flag
+	if !t.described {
+		w.u(4, 0) // no HRD parameters, pic_struct, bitstream restriction
+	}
+	for r.at() < payload {
+		w.flag(r.flag())
+	}
+	return w.trail(), nil
+}
+
+// payloadBits is how many bits a NAL unit has after its first byte and before rbsp_trailing_bits (§7.3.2.11), without emulation
+// prevention.
+func payloadBits(nal []byte) int {
+	r := newBitReader(bytes.TrimRight(nal, "\x00"))
+	last := 0
+	for r.fill(); r.n > 0; r.fill() {
+		if r.flag() {
+			last = r.at() - 1
+		}
+	}
+	return last
+}
