@@ -39,10 +39,6 @@ export function openHls(options: PlayerOptions): Player {
     // Its own way to catch up needs a second of buffer left over, so that it stays a second behind: see Chase.
     maxLiveSyncPlaybackRate: 1,
     liveSyncOnStallIncrease: 0.2,
-    // A decoder that stands still with media buffered is pushed on after 1.8 s, not 3.3 s, and as often as it takes: eight times
-    // last longer than the three of the default.
-    highBufferWatchdogPeriod: 0.5,
-    nudgeMaxRetry: 8,
     backBufferLength: 60,
     // Segments are CMAF already, so there is next to nothing to do in a worker.
     enableWorker: false,
