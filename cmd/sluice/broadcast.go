@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,17 +11,13 @@ import (
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/packager"
-	"github.com/sluice-live/sluice/transcode"
 )
 
 const (
-	frameInterval = time.Second / 30       // pace of the fillers
-	statusEvery   = time.Second            // how old a status may be
-	drainWithin   = 8 * time.Second        // ffmpeg's time to write its last segments
-	restartAfter  = 500 * time.Millisecond // after ffmpeg's second failure in a row; doubles with each
-	maxRestarts   = 5                      // failures in a row after which a stream is given up
-	steadyAfter   = 10 * time.Second       // a run this long ends a row of failures
-	tapPackets    = 512                    // per track: 2 s of a 2.5 Mbit/s picture
+	frameInterval = time.Second / 30 // pace of the fillers
+	statusEvery   = time.Second      // how old a status may be
+	drainWithin   = 8 * time.Second  // ffmpeg's time to write its last segments
+	tapPackets    = 512              // per track: 2 s of a 2.5 Mbit/s picture
 )
 
 // errReplaced is what a publisher's offer meets when the broadcast has just come to its end.
@@ -159,34 +154,6 @@ func (b *broadcast) hear() {
 	}
 }
 
-// encode starts an encoding. A failure to start counts like an early exit. One that may copy waits for a key frame first.
-//
-// It reads the tracks of the publisher and all those that viewers have had: fillers carry on what this publisher does not
-// send, because players wait for ever for a rendition that they have begun to play and that has nothing any more.
-func (b *broadcast) encode() {
-	video, audio := b.publisher.codecs()
-	b.videoIn, b.audioIn = cmp.Or(video, b.videoIn), cmp.Or(audio, b.audioIn)
-	e, err := newEncoding(b, b.videoIn, b.audioIn)
-	switch {
-	case err != nil:
-		e = failedEncoding(b.videoIn, b.audioIn, err)
-	case b.mayCopy() && !b.copying.quiet:
-		e.waits = true
-		b.publisher.requestKeyFrame()
-	default:
-		e.fail(e.start(transcode.Rendition{}))
-	}
-	b.encoding = e
-}
-
-// opening is the picture that stands while none come: the newest one that ffmpeg can begin with.
-func (b *broadcast) opening(video depay.Codec) []byte {
-	if b.publisher != nil && !b.copying.quiet || b.newest.Codec != video {
-		return nil
-	}
-	return b.newest.Data
-}
-
 // drainTaps takes all that both taps hold.
 func (b *broadcast) drainTaps() {
 	if b.publisher == nil {
@@ -242,15 +209,6 @@ func (b *broadcast) tick(now time.Time) (ended bool, err error) {
 	return false, nil
 }
 
-// suspend ends an ffmpeg whose output is lost: it would go on without a word, with a hole that playlists cannot tell. The
-// next one begins once the disk can be written.
-func (b *broadcast) suspend(now time.Time, fault string) {
-	b.log.Warn("ffmpeg is stopped until the disk can be written", "because", fault)
-	b.endEncoding()
-	b.restarts++
-	b.retryAt = now
-}
-
 // leave parts from the publisher; the fillers go on.
 func (b *broadcast) leave(now time.Time) {
 	if b.publisher == nil {
@@ -264,58 +222,6 @@ func (b *broadcast) leave(now time.Time) {
 	b.publisher, b.away = nil, now
 	b.encoding.detach(now)
 	b.source.flush()
-}
-
-// encodingEnded sees to an ffmpeg that exited by itself: the next one, at once if this is its first failure in a row, or the end
-// when none ever worked. With nobody there it is fed fillers, so that the stream goes on for its viewers.
-func (b *broadcast) encodingEnded(cause error) error {
-	if cause == nil {
-		cause = errors.New("ffmpeg ended by itself")
-	}
-	reduced := b.reduce(cause)
-	var copied *transcode.CopyError
-	if errors.As(cause, &copied) {
-		b.copyEnded(copied)
-	}
-	again := reduced || copied != nil || b.copyFailed()
-	if again || time.Since(b.encoding.began) > steadyAfter {
-		b.failures = 0
-	}
-	_ = b.encoding.end(b.log) // cause says the same
-	b.encoding = nil
-	b.failures++
-	if b.service.packager.Disk().Fault != "" {
-		b.failures = 0 // not ffmpeg is to blame: the next one waits for the disk
-	} else if !again && (!b.timelineLives() || b.failures > maxRestarts) {
-		return cause
-	}
-	b.restarts++
-	pause := pauseAfter(b.failures)
-	if copied == nil {
-		b.log.Warn("ffmpeg has failed, starting it again", "error", cause, "in", pause)
-	} else {
-		b.log.Info("starting ffmpeg anew", "because", copied)
-	}
-	b.retryAt = time.Now().Add(pause)
-	return nil
-}
-
-// pauseAfter is the pause before ffmpeg is started again: none after its first failure in a row.
-func pauseAfter(failures int) time.Duration {
-	if failures < 2 {
-		return 0
-	}
-	return restartAfter << (failures - 2)
-}
-
-func (b *broadcast) endEncoding() {
-	if b.encoding == nil {
-		return
-	}
-	if err := b.encoding.end(b.log); err != nil {
-		b.log.Warn("ffmpeg ended with an error", "error", err)
-	}
-	b.encoding = nil
 }
 
 // timelineLives tells whether viewers have ever had something to play.

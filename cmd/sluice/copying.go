@@ -19,6 +19,7 @@ const (
 	keyFrameWithin = 1500 * time.Millisecond // for the key frame that copying begins with
 	copyAgainAfter = 10 * time.Second        // of encoding, before copying begins again
 	pictureWithin  = 500 * time.Millisecond  // pictures that come have come so lately
+	maxHeld        = 512                     // frames that wait for it
 	maxCopyBreaks  = 4                       // by one publisher, after which its pictures are encoded
 )
 
@@ -62,9 +63,12 @@ func (b *broadcast) copyEnded(cause *transcode.CopyError) {
 	}
 }
 
-// copyFailed tells whether ffmpeg went soon after it had begun to copy, which encoding may be spared.
+// copyFailed tells whether ffmpeg went soon after it had begun to copy, which encoding may be spared. It is tried once more where it
+// has been seen to work, and a disk that cannot be written says nothing of it.
 func (b *broadcast) copyFailed() bool {
-	if !b.encoding.copies || b.copying.reason != "" || time.Since(b.encoding.began) > steadyAfter {
+	switch {
+	case !b.encoding.copies || b.copying.reason != "" || time.Since(b.encoding.began) > steadyAfter,
+		b.timelineLives() && b.failures == 0, b.service.packager.Disk().Fault != "":
 		return false
 	}
 	b.refuseCopy(errors.New("ffmpeg failed while it copied them"))

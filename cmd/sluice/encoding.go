@@ -124,8 +124,11 @@ func (e *encoding) emit(f depay.Frame) {
 		e.write(f)
 	case e.waits:
 		e.held = append(e.held, f)
-		if f.Key && !f.Filler {
+		switch {
+		case f.Key && !f.Filler:
 			e.fail(e.beginCopy(f))
+		case len(e.held) >= maxHeld:
+			e.fail(e.giveUpCopy())
 		}
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -14,9 +13,6 @@ import (
 
 // maxLag is how far ffmpeg may fall behind before its ladder is reduced. It is less than half a second behind when all is well.
 const maxLag = time.Second
-
-// maxLogs bounds the logs that the ffmpegs of one broadcast leave.
-const maxLogs = 999
 
 // ladder is what a broadcast encodes: all rungs at first, less once the machine has turned out to be too slow for them. It
 // does not go up again: that would cost viewers another discontinuity, and with the same load one more to come back.
@@ -144,16 +140,4 @@ func (b *broadcast) reduce(cause error) bool {
 	}
 	b.log.Warn("ladder is reduced", "reason", b.ladder.reason, "lag", slow.Lag, "speed", slow.Speed)
 	return true
-}
-
-// logFile is where the words of the next ffmpeg are kept: with the recording, or without one as long as the epoch's media; ""
-// for nowhere.
-func (b *broadcast) logFile(e *packager.Epoch) string {
-	if b.runs++; b.runs > maxLogs {
-		return ""
-	}
-	if r := b.timeline.Recording(); r != nil {
-		return filepath.Join(r.Dir(), fmt.Sprintf("ffmpeg-%d.log", b.runs))
-	}
-	return filepath.Join(e.Dir(), "ffmpeg.log")
 }
