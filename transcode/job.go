@@ -166,8 +166,8 @@ func (j *Job) onProgress(p Progress) {
 
 // Run starts ffmpeg and returns when it has exited and every goroutine of the job has ended: nil after CloseInput or the
 // end of ctx when ffmpeg finished its files; else an error that carries the exit status and ffmpeg's last words, and
-// wraps ErrStalled if it stood still, a SlowError if it was too slow, a CopyError if pictures could be copied no longer; ErrHole. The end of ctx closes the input, after Options.Grace terminates ffmpeg, and
-// kills it after another one.
+// wraps ErrStalled if it stood still, a SlowError if it was too slow, a CopyError if pictures could be copied no longer;
+// ErrHole. The end of ctx closes the input, after Options.Grace terminates ffmpeg, and kills it after another one.
 func (j *Job) Run(ctx context.Context) error {
 	if j.ran.Swap(true) {
 		return errors.New("run job: it has been run before")

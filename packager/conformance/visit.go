@@ -73,8 +73,8 @@ func (v Violation) String() string {
 
 // Options are how strict a check of live timing is. The zero value is for a Collector on the same machine.
 type Options struct {
-	// Tolerance is added to every limit on when something had to appear (and is how late it may be stamped): it stands for the interval between visits and
-	// for a busy machine. Default 1 s.
+	// Tolerance is added to every limit on when something had to appear (and is how late it may be stamped): it stands for the
+	// interval between visits and for a busy machine. Default 1 s.
 	Tolerance time.Duration
 }
 
