@@ -85,8 +85,8 @@ func newStage(t testing.TB) string {
 	return stage.URL
 }
 
-// watchTogether opens all pages, lets them play beside each other, and reports each. Latencies and stalls of a page's
-// first seconds do not count.
+// watchTogether opens the pages one after the other, each when the one before shows pictures, lets them play beside each
+// other for a minute, and reports each. Latencies and stalls of the first seconds do not count.
 func watchTogether(b *testing.B, browser *browser, all ...spectator) {
 	for b.Loop() {
 		var pages []*tab
@@ -95,11 +95,12 @@ func watchTogether(b *testing.B, browser *browser, all ...spectator) {
 			if a.play != "" {
 				page.run(a.play, nil)
 			}
+			page.observe(b)
 			pages = append(pages, page)
 		}
-		first := make([]float64, len(pages))
+		together := make([]float64, len(pages))
 		for i, page := range pages {
-			first[i] = page.observe(b)
+			page.run("performance.now()", &together[i])
 		}
 		time.Sleep(watched)
 		for i, page := range pages {
@@ -107,25 +108,23 @@ func watchTogether(b *testing.B, browser *browser, all ...spectator) {
 			page.run("window.observed", &seen)
 			page.screenshot(all[i].name)
 			page.close()
-			b.Run(all[i].name, func(b *testing.B) { seen.report(b, first[i]) })
+			b.Run(all[i].name, func(b *testing.B) { seen.report(b, together[i]) })
 		}
 	}
 }
 
-// observe begins to read the clock as soon as there is a picture, and returns when that was, in the page's milliseconds.
-func (p *tab) observe(b *testing.B) (first float64) {
+// observe begins to read the clock as soon as there is a picture.
+func (p *tab) observe(b *testing.B) {
 	observe, err := os.ReadFile("testdata/observe.js")
 	require.NoError(b, err)
 	p.wait("first picture", `document.querySelector("#video").getVideoPlaybackQuality().totalVideoFrames > 0`, 20*time.Second)
-	p.run("performance.now()", &first)
 	p.run("(() => {"+string(observe)+"})()", nil)
 	p.run("observe(document.querySelector('#video'))", nil)
-	return first
 }
 
-// report tells the figures of one page.
-func (o *observed) report(b *testing.B, first float64) {
-	shown := slices.DeleteFunc(o.Shown, func(f shownFrame) bool { return f.At < first+float64(settling.Milliseconds()) })
+// report tells the figures of one page, which played beside the others from a moment in its milliseconds.
+func (o *observed) report(b *testing.B, together float64) {
+	shown := slices.DeleteFunc(o.Shown, func(f shownFrame) bool { return f.At < together+float64(settling.Milliseconds()) })
 	latencies := latencies(shown)
 	require.NotEmpty(b, latencies, "the clock was read in none of %d frames", o.Frames)
 	stalls, longest := stalls(shown)
