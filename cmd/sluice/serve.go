@@ -14,8 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
 
 const (
@@ -86,13 +84,13 @@ func (s *service) listen() (servers []*webServer, err error) {
 	return append(servers, server), nil
 }
 
-// listenTCP accepts so many connections at once: each takes memory and a descriptor, of which ffmpeg and the disk need some.
+// listenTCP listens on the address of a key.
 func (s *service) listenTCP(key, address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: stop what uses this address, or choose another with --%s", key, err, strings.ReplaceAll(key, ".", "-"))
 	}
-	return netutil.LimitListener(listener, s.cfg.Limits.Connections), nil
+	return newBoundedListener(listener.(*net.TCPListener), s.cfg.Limits.Connections), nil
 }
 
 func newWebServer(listener net.Listener, scheme string, handler http.Handler, logger *slog.Logger) *webServer {
