@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -155,6 +156,14 @@ func (e *Epoch) setZero(wall time.Time) {
 
 // begin is where the epoch's Period begins, from availabilityStartTime.
 func (e *Epoch) begin() time.Duration { return e.zero.Sub(e.timeline.ast) }
+
+// Torn tells whether media is missing in what ffmpeg has written. Nothing more of that rendition is taken in: ffmpeg should be
+// stopped, and the next epoch begun.
+func (e *Epoch) Torn() bool {
+	e.timeline.mu.Lock()
+	defer e.timeline.mu.Unlock()
+	return slices.ContainsFunc(e.tracks, func(k *track) bool { return k.torn })
+}
 
 // End is called when ffmpeg has exited, however it did. It takes in all that is on disk, an unfinished segment up to its
 // last whole fragment too, and fixes where the epoch ends for all renditions. A second call does nothing.

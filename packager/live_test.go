@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -294,7 +295,7 @@ func TestBrokenSegmentIsCut(t *testing.T) {
 	require.InDelta(t, 0.6, listed(p)[1].Duration, 0.001)
 }
 
-// What is found broken only once ffmpeg has gone is cut as well, and what follows is taken in.
+// What is found broken only once ffmpeg has gone is cut as well, and what follows on the hole is left out.
 func TestBrokenSegmentAtTheEnd(t *testing.T) {
 	b := newBench(t, nil)
 	_, e, enc := b.epoch("cam")
@@ -309,9 +310,47 @@ func TestBrokenSegmentAtTheEnd(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(e.Dir(), encoderSegment("0", 3)), clip.reps["0"][2].bytes, 0o644))
 	require.Error(t, e.End())
 	p, _ := b.playlist("/live/cam/180p.m3u8")
-	require.Len(t, listed(p), 3)
+	require.Len(t, listed(p), 2)
 	require.InDelta(t, 0.6, listed(p)[1].Duration, 0.001)
 	require.Nil(t, e.tracks[0].file, "nothing stays open")
+}
+
+// Where fragments were lost on their way to the disk, nothing more of the rendition is taken in, and the epoch says so.
+func TestHoleTearsEpoch(t *testing.T) {
+	for name, lose := range map[string]func(enc *encoder){
+		"in a segment": func(enc *encoder) {
+			s := clip.reps["0"][1]
+			kept := slices.Concat(s.bytes[:s.fragments[2].Offset+s.fragments[2].Size], s.bytes[s.fragments[4].Offset:])
+			require.NoError(enc.t, os.WriteFile(enc.path("0"), kept, 0o644))
+		},
+		"at the end of a segment": func(enc *encoder) {
+			s := clip.reps["0"][1]
+			require.NoError(enc.t, os.WriteFile(enc.path("0"), s.bytes[:s.fragments[3].Offset], 0o644))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			tl, e, enc := b.epoch("cam")
+			b.run(e, enc, 1)
+			require.False(t, e.Torn())
+			lose(enc)
+			enc.next["0"]++
+			enc.segment("0")
+			enc.segment("1")
+			enc.segment("2")
+			b.clock.Advance(4 * time.Second)
+			e.take("")
+			require.True(t, e.Torn())
+			require.NoError(t, e.End())
+			require.Nil(t, e.tracks[0].file, "nothing stays open")
+			second, enc := b.next(tl)
+			b.run(second, enc, 1)
+			p, _ := b.playlist("/live/cam/180p.m3u8")
+			require.Len(t, listed(p), 3)
+			require.InDelta(t, 0.6, listed(p)[1].Duration, 0.001)
+			require.True(t, listed(p)[2].Discontinuity)
+		})
+	}
 }
 
 func TestEncoderThatWroteNothing(t *testing.T) {

@@ -200,7 +200,7 @@ func (t *Timeline) applySegment(e *Epoch, r record) error {
 		if err := k.recoverInit(); err != nil {
 			return err
 		}
-		k.number = r.MSN - e.base + 2
+		k.number, k.due = r.MSN-e.base+2, r.Time+r.Duration
 		s := Segment{MSN: r.MSN, Start: r.Time, Duration: r.Duration, Timescale: k.init.Timescale, Size: r.Size, epoch: e}
 		info, err := os.Stat(e.out(segmentName(k.ID, r.MSN)))
 		s.Gap = err != nil || info.Size() != r.Size

@@ -3,6 +3,7 @@ package packager
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
@@ -154,32 +155,38 @@ func TestSecondRecordingCutByACrash(t *testing.T) {
 	require.InDelta(t, 6.5, decode(t, filepath.Join(second.Dir(), manifest)), 0.1)
 }
 
-// What the live stream lacks is no hole in the numbers of its recording, which the MPD counts.
-func TestRecordingOfGaps(t *testing.T) {
+// A full disk that leaves an empty file tears the epoch: its recording goes on with the next one, without a hole.
+func TestRecordingOfTornEpoch(t *testing.T) {
 	b := recordBench(t, nil)
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 2)
 	for _, r := range ladder {
-		require.NoError(t, os.WriteFile(enc.path(r.Rep), nil, 0o644)) // a full disk leaves an empty file
+		require.NoError(t, os.WriteFile(enc.path(r.Rep), nil, 0o644))
 		enc.next[r.Rep]++
 	}
 	b.run(e, enc, 2)
+	require.True(t, e.Torn())
+	require.NoError(t, e.End())
+	second, enc := b.next(tl)
+	b.run(second, enc, 2)
 	require.NoError(t, tl.End())
-	require.EqualValues(t, len(ladder), tl.Info().Gaps)
+	require.Zero(t, tl.Info().Gaps)
 	dir := tl.Recording().Dir()
-	for number := range int64(4) {
-		require.FileExists(t, filepath.Join(dir, segmentName("video-1", number+1)))
-	}
 	m, err := os.ReadFile(filepath.Join(dir, manifest))
 	require.NoError(t, err)
 	parsed, err := dash.Parse(m)
 	require.NoError(t, err)
-	require.Len(t, parsed.Periods, 1)
-	for _, set := range parsed.Periods[0].AdaptationSets {
-		segments := 0
-		for _, s := range set.Representations[0].Template.Timeline {
-			segments += int(s.R) + 1
+	require.Len(t, parsed.Periods, 2)
+	for i, period := range parsed.Periods {
+		for number := range int64(2) {
+			require.FileExists(t, filepath.Join(dir, segmentName(fmt.Sprintf("video-%d", i+1), number+1)))
 		}
-		require.Equal(t, 4, segments)
+		for _, set := range period.AdaptationSets {
+			segments := 0
+			for _, s := range set.Representations[0].Template.Timeline {
+				segments += int(s.R) + 1
+			}
+			require.Equal(t, 2, segments)
+		}
 	}
 }

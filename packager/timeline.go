@@ -145,7 +145,7 @@ func (t *Timeline) Recording() *Recording {
 
 // grow takes the parts of the track's segment in progress, which are recorded already.
 func (t *Timeline) grow(k *track) {
-	s := k.segment(k.parts, k.scanner.Offset())
+	s := k.segment(k.parts, k.usable())
 	t.heard = t.p.opts.Wall()
 	t.reach(s)
 	t.progress(t.listing(k.ID), s)

@@ -30,6 +30,9 @@ type track struct {
 	rest    Part     // what has come of that segment's next part; no bytes: nothing
 	frags   []cmaf.Fragment
 	broken  bool          // the segment in progress has bytes that are no CMAF: what follows them is lost
+	torn    bool          // media is missing: what follows is not taken in
+	size    int64         // of what can be used of the segment in progress, bytes, once something cannot
+	due     int64         // ticks: where the next fragment begins; 0 before the first
 	first   int64         // ticks: where the epoch's first part starts
 	reached time.Duration // where its newest segment ends, from media time 0
 	logged  []Part        // what timeline.log already says of the segment in progress, after a crash
@@ -42,7 +45,7 @@ type track struct {
 // never finished ends with its last whole fragment.
 //
 // A segment that is broken ends where it breaks, and one that cannot be published is left out: the next ones are taken in
-// all the same.
+// all the same. Where fragments are missing, nothing more is taken in.
 func (k *track) follow(closing bool) error {
 	if err := k.loadInit(); err != nil || k.init == nil {
 		return err
@@ -102,8 +105,8 @@ func (k *track) setInit(init cmaf.Init, size int64) {
 
 // open makes sure that the segment in progress is open, under either of its names.
 func (k *track) open() bool {
-	if k.file != nil {
-		return true
+	if k.file != nil || k.torn {
+		return k.file != nil
 	}
 	k.path = filepath.Join(k.epoch.dir, encoderSegment(k.Rep, k.number))
 	for _, name := range [...]string{k.path + ".tmp", k.path} {
@@ -126,7 +129,7 @@ func (k *track) scan() error {
 	if err != nil {
 		return fmt.Errorf("stat segment: %w", err)
 	}
-	if k.broken || info.Size() <= k.scanner.Offset() {
+	if k.broken || k.torn || info.Size() <= k.scanner.Offset() {
 		return nil
 	}
 	k.frags, err = k.scanner.Scan(k.file, min(info.Size(), maxSegmentSize), k.frags[:0])
@@ -135,6 +138,10 @@ func (k *track) scan() error {
 			err = fmt.Errorf("more than %d fragments", maxParts)
 			break
 		}
+		if missing := k.missingBefore(f); missing > 0 {
+			k.torn, k.size = true, f.Offset
+			return fmt.Errorf("%s: %v of media are missing", filepath.Base(k.path), missing)
+		}
 		k.add(f)
 	}
 	if err != nil {
@@ -142,6 +149,20 @@ func (k *track) scan() error {
 		return fmt.Errorf("scan %s: %w", filepath.Base(k.path), err)
 	}
 	return nil
+}
+
+// maxMissing is by how much fragments of one ffmpeg may be apart; a fragment lasts twice as long at least.
+const maxMissing = 50 * time.Millisecond
+
+// missingBefore is what is missing before a fragment; 0 for nothing. ffmpeg goes on as if nothing were when it could not write one,
+// because the disk was full for a moment for example. Players would wait there for what never comes, so the epoch has to end.
+func (k *track) missingBefore(f cmaf.Fragment) time.Duration {
+	if missing := int64(f.DecodeTime) - k.due; k.due > 0 && missing > 0 {
+		if d := ticks(missing, k.init.Timescale); d > maxMissing {
+			return d
+		}
+	}
+	return 0
 }
 
 // add puts a fragment into the part that has begun, or begins one with it. Sound comes in fragments of half a part, so that
@@ -157,6 +178,7 @@ func (k *track) add(f cmaf.Fragment) {
 	k.rest.Independent = k.rest.Independent || f.Key // rfc8216bis §4.4.4.9: it contains an independent frame
 	k.rest.Size = f.Offset + f.Size - k.rest.Offset
 	k.rest.Duration += int64(f.Duration)
+	k.due = int64(f.DecodeTime) + int64(f.Duration)
 	if end := k.rest.Start + k.rest.Duration; k.fills(end) || k.ends(end) {
 		k.endPart()
 	}
@@ -221,13 +243,21 @@ func (k *track) finish() error {
 		k.next()
 		return nil
 	}
-	size := k.scanner.Offset()
+	size := k.usable()
 	s, err := k.segment(k.parts, size), k.complete(size)
 	k.next()
 	if err != nil {
 		return err
 	}
 	return k.epoch.timeline.list(k, s)
+}
+
+// usable is how many bytes of the segment in progress can be used.
+func (k *track) usable() int64 {
+	if k.torn {
+		return k.size
+	}
+	return k.scanner.Offset()
 }
 
 // complete sees to it that the segment's file has its public name and so many bytes.

@@ -94,7 +94,7 @@ type written struct {
 func (t *Timeline) written(id string) written {
 	if n := len(t.epochs); n > 0 {
 		if k := t.epochs[n-1].track(id); k != nil && k.init != nil {
-			return written{k.epoch.name, k.msn(), k.scanner.Offset()}
+			return written{k.epoch.name, k.msn(), k.usable()}
 		}
 	}
 	return written{}

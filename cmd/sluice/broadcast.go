@@ -201,6 +201,9 @@ func (b *broadcast) tick(now time.Time) (ended bool, err error) {
 	if b.encoding != nil && disk.Loses {
 		b.suspend(now, disk.Fault)
 	}
+	if b.encoding.torn() {
+		return false, b.encodingEnded(errTorn)
+	}
 	if b.encoding == nil && !b.retryAt.IsZero() && !now.Before(b.retryAt) && disk.Fault == "" {
 		b.retryAt = time.Time{}
 		b.encode()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -206,6 +207,12 @@ func (e *encoding) exited() <-chan error {
 	}
 	return e.exit
 }
+
+// errTorn is why an ffmpeg is stopped whose files have a hole.
+var errTorn = errors.New("some of what ffmpeg has written is missing on the disk")
+
+// torn tells whether some of ffmpeg's media was lost on its way to the disk.
+func (e *encoding) torn() bool { return e != nil && e.epoch != nil && e.job != nil && e.epoch.Torn() }
 
 // end closes ffmpeg's inputs, waits for its last segments and closes the epoch. The error is ffmpeg's.
 func (e *encoding) end(log *slog.Logger) error {

@@ -6,7 +6,8 @@ import (
 )
 
 // checkDeltas: a delta update leaves out only what is older than the skip boundary, and put together with an older full
-// playlist it is the full playlist of its time, byte for byte.
+// playlist it is the full playlist of its time, byte for byte. When an epoch ends, hints change without anything new before
+// them: such versions of one time are not compared.
 func checkDeltas(h *observation, fault func(*Visit, string)) {
 	for _, delta := range h.deltas {
 		if detail := checkBoundary(delta); detail != "" {
@@ -17,7 +18,7 @@ func checkDeltas(h *observation, fault func(*Visit, string)) {
 			if full.next().before(delta.next()) && full.visit.At.Before(delta.visit.At) {
 				before = full
 			}
-			if full.first() == delta.first() && full.next() == delta.next() && full.ended() == delta.ended() && same == nil {
+			if full.first() == delta.first() && full.next() == delta.next() && full.ended() == delta.ended() && full.hintsMap() == delta.hintsMap() && same == nil {
 				same = full
 			}
 		}

@@ -3,7 +3,6 @@ package conformance
 import (
 	"fmt"
 	"slices"
-	"strconv"
 )
 
 // lowLatencyRules are those that one version of a media playlist with partial segments shows.
@@ -195,7 +194,7 @@ func checkHintKept(before, after *playlist) string {
 	})
 	for _, hint := range before.hints {
 		if hint["TYPE"] == "PART" && !came[before.visit.resolve(hint["URI"])] && !cancelled && !before.next().before(oldest) {
-			return strconv.Quote(hint["URI"]) + " did not come"
+			return fmt.Sprintf("%q did not come: next was %v, is %v, and parts are listed from %v on", hint["URI"], before.next(), after.next(), oldest)
 		}
 	}
 	return ""
