@@ -69,7 +69,7 @@ func (b *browser) open(url string) *tab {
 	p := &tab{b.t, ctx, &output{}, stop}
 	require.NoError(b.t, chromedp.Do(ctx), "open a tab")
 	go p.listen(chromedp.Console(ctx))
-	require.NoError(b.t, chromedp.Do(ctx, chromedp.Navigate(url)), "open %s", url)
+	p.navigate(url)
 	b.t.Cleanup(func() {
 		if b.t.Failed() {
 			b.t.Logf("console of %s:\n%s", url, p.log.tail(4000))
@@ -77,6 +77,12 @@ func (b *browser) open(url string) *tab {
 		}
 	})
 	return p
+}
+
+// navigate shows a URL in place of what the tab shows, and returns when it is loaded.
+func (p *tab) navigate(url string) {
+	p.t.Helper()
+	require.NoError(p.t, chromedp.Do(p.ctx, chromedp.Navigate(url)), "open %s", url)
 }
 
 // listen keeps what the page writes to its console until the tab is closed.

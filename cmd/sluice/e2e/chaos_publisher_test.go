@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -119,5 +120,24 @@ func tracksChanged() fault {
 		c.publish()
 		require.Eventually(c.t, func() bool { return c.newestInit() != "" }, 20*time.Second, 50*time.Millisecond, "no picture")
 		time.Sleep(3 * time.Second)
+	}}
+}
+
+// codecChanged is a publisher that comes back with another codec, and then with its first. Who watches over WHEP connects anew.
+func codecChanged() fault {
+	return fault{name: "VP8, then VP9, then VP8", stall: 6 * time.Second, epoch: true, inject: func(c *chaos) {
+		for _, codec := range []coding{vp9, vp8} {
+			clip, err := makeClip(codec)
+			require.NoError(c.t, err)
+			c.publisher.stop()
+			c.publishClip(clip)
+			require.Eventually(c.t, func() bool {
+				told := c.s.stream(chaosStream).Publisher.Video
+				return told != nil && strings.EqualFold(told.Codec, codec.name)
+			}, 20*time.Second, 50*time.Millisecond, "%s", codec.name)
+			time.Sleep(3 * time.Second)
+		}
+		c.watch()
+		time.Sleep(time.Second)
 	}}
 }

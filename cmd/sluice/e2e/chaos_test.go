@@ -57,6 +57,7 @@ func faults(long bool) (restarts, others []fault) {
 		[]fault{publisherTakenOver(), publisherCutOff(publisherAway), iceRestart(), soundMuted(publisherAway), cameraQuiet(publisherAway)},
 		[]fault{diskFull(length(3*time.Second, 10*time.Second)), tracksRemoved(publisherAway)},
 		networkFaults(networkBad, length(6*time.Second, 20*time.Second)),
+		[]fault{codecChanged()},
 		[]fault{diskReadOnly(length(3*time.Second, 10*time.Second)), slowReaders(), directoriesDeleted(long)},
 		[]fault{farFuture(), sessionFlood(), diskSlow(length(4*time.Second, 12*time.Second)), noInotify(), diskSilent(), overload()},
 	)

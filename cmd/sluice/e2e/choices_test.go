@@ -49,7 +49,7 @@ func TestPublishPageChoices(t *testing.T) {
 	page.screenshot("live")
 	page.click("#stop")
 
-	page.run(`location.reload()`, nil)
+	page.navigate(s.base + "/publish?stream=choices")
 	page.wait("the choices are there again", `document.querySelector("#codec")?.value === "H264" && document.querySelector("#max-bitrate").value === "1000000" &&
 		document.querySelector("#resolution").value === "640x360" && document.querySelector("input[name=hint]:checked").value === "motion"`, 10*time.Second)
 }

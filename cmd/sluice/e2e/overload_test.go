@@ -94,32 +94,34 @@ func requireKept(t *testing.T, directory string) {
 	}
 }
 
-// A player that has chosen the rung that is not encoded any more plays on, and its page says why the picture is smaller.
+// Players that have chosen the rung that is not encoded any more play on, and their page says why the picture is smaller.
 func TestPlayersOutliveTheirRung(t *testing.T) {
-	for _, protocol := range []string{"dash", "hls"} {
-		t.Run(protocol, func(t *testing.T) {
-			s := startService(t, "--ladder", twoRungs, "--linger", "2s")
-			p := newPublisher(t, s, "heavy")
-			p.rounds = 5
-			p.send()
-			s.waitState("heavy", "live", 20*time.Second)
-			viewer := startBrowser(t).open(s.base + "/watch/heavy?protocol=" + protocol)
-			viewer.requirePlaying(3 * time.Second)
-			viewer.run(chooseBest, nil)
-			viewer.wait("the better rung", `document.querySelector("#video").videoWidth === 640`, 20*time.Second)
-			stop := slowDown(t, s)
-			reason := s.waitReduced("heavy")
-			stop()
-			viewer.wait("the smaller picture", `document.querySelector("#video").videoWidth === 426`, 60*time.Second)
-			viewer.requireRecovers()
-			require.True(t, protocol == "dash" || !strings.Contains(viewer.log.String(), "player failed"))
-			var told string
-			viewer.run(`document.querySelector("#reduced").innerText`, &told)
-			require.Equal(t, reason, told)
-			viewer.screenshot("reduced-" + protocol)
-			p.stop()
-		})
+	s := startService(t, "--ladder", twoRungs, "--linger", "2s")
+	p := newPublisher(t, s, "heavy")
+	p.rounds = 5
+	p.send()
+	s.waitState("heavy", "live", 20*time.Second)
+	browser, viewers := startBrowser(t), map[string]*tab{}
+	for _, protocol := range protocols() {
+		viewer := browser.open(s.base + "/watch/heavy?protocol=" + protocol)
+		viewer.requirePlaying(3 * time.Second)
+		viewer.run(chooseBest, nil)
+		viewer.wait("the better rung", `document.querySelector("#video").videoWidth === 640`, 20*time.Second)
+		viewers[protocol] = viewer
 	}
+	stop := slowDown(t, s)
+	reason := s.waitReduced("heavy")
+	stop()
+	for protocol, viewer := range viewers {
+		viewer.wait("the smaller picture", `document.querySelector("#video").videoWidth === 426`, 60*time.Second)
+		viewer.requireRecovers()
+		require.True(t, protocol == "dash" || !strings.Contains(viewer.log.String(), "player failed"))
+		var told string
+		viewer.run(`document.querySelector("#reduced").innerText`, &told)
+		require.Equal(t, reason, told)
+		viewer.screenshot("reduced-" + protocol)
+	}
+	p.stop()
 }
 
 // chooseBest takes the first of the page's choices of quality, which are the best first.

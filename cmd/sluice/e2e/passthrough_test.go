@@ -17,6 +17,7 @@ import (
 
 // H.264 reaches viewers picture by picture as it was sent, with a smaller rung that is encoded beside it, and by the rules.
 func TestPassthrough(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "--ladder", smallRung, "--linger", "0s", "--window", "60s")
 	clip, err := makeClip(h264)
 	require.NoError(t, err)
@@ -90,28 +91,31 @@ func requirePicturesOf(t *testing.T, c *clip, file string) {
 func TestPassthroughComesBack(t *testing.T) {
 	clip, err := makeClip(h264)
 	require.NoError(t, err)
-	for _, protocol := range []string{"hls", "dash"} {
-		t.Run(protocol, func(t *testing.T) {
-			s := startService(t, "--ladder", smallRung, "--linger", "60s")
-			p := publishClip(t, s, "back", clip)
-			p.send()
-			s.waitState("back", "live", 20*time.Second)
-			viewer := startBrowser(t).open(s.base + "/watch/back?protocol=" + protocol)
-			viewer.requirePlaying(3 * time.Second)
-			require.True(t, s.stream("back").Encoder.Copies)
-			p.stop()
-			s.waitFor("back", 20*time.Second, func(st stream) bool { return !st.Encoder.Copies && st.Encoder.Restarts > 0 })
-			viewer.requireShows()
-			viewer.screenshot("away-" + protocol)
-			p = publishClip(t, s, "back", clip)
-			p.rounds = 3
-			p.send()
-			s.waitFor("back", 40*time.Second, func(st stream) bool { return st.Encoder.Copies })
-			viewer.requireRecovers()
-			require.Empty(t, s.stream("back").Encoder.Encodes)
-			p.stop()
-		})
+	s := startService(t, "--ladder", smallRung, "--linger", "60s")
+	p := publishClip(t, s, "back", clip)
+	p.send()
+	s.waitState("back", "live", 20*time.Second)
+	browser, viewers := startBrowser(t), map[string]*tab{}
+	for _, protocol := range protocols() {
+		viewers[protocol] = browser.open(s.base + "/watch/back?protocol=" + protocol)
+		viewers[protocol].requirePlaying(3 * time.Second)
 	}
+	require.True(t, s.stream("back").Encoder.Copies)
+	p.stop()
+	s.waitFor("back", 20*time.Second, func(st stream) bool { return !st.Encoder.Copies && st.Encoder.Restarts > 0 })
+	for protocol, viewer := range viewers {
+		viewer.requireShows()
+		viewer.screenshot("away-" + protocol)
+	}
+	p = publishClip(t, s, "back", clip)
+	p.rounds = 3
+	p.send()
+	s.waitFor("back", 40*time.Second, func(st stream) bool { return st.Encoder.Copies })
+	for _, viewer := range viewers {
+		viewer.requireRecovers()
+	}
+	require.Empty(t, s.stream("back").Encoder.Encodes)
+	p.stop()
 }
 
 // requireShows waits until pictures go on, whatever is heard.
@@ -127,6 +131,7 @@ func (p *tab) requireShows() {
 
 // What cannot be passed on is encoded, and the reason is told.
 func TestPassthroughRefused(t *testing.T) {
+	t.Parallel()
 	clip, err := makeClip(h264)
 	require.NoError(t, err)
 	off := startService(t, "--ladder", smallRung, "--passthrough=false")
@@ -160,6 +165,7 @@ func TestPassthroughRefused(t *testing.T) {
 
 // An ffmpeg that cannot copy what comes encodes it, in the same broadcast.
 func TestPassthroughFails(t *testing.T) {
+	t.Parallel()
 	program := filepath.Join(t.TempDir(), "ffmpeg")
 	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\ncase \"$*\" in *'-c:v:0 copy'*) exit 1;; esac\nexec ffmpeg \"$@\"\n"), 0o755))
 	s := startService(t, "--ladder", smallRung, "--ffmpeg", program)
@@ -176,6 +182,7 @@ func TestPassthroughFails(t *testing.T) {
 
 // A publisher that changes its size begins an epoch, and is passed on still.
 func TestPassthroughChangesSize(t *testing.T) {
+	t.Parallel()
 	often := h264 // it sends no key frame when it is asked for one
 	often.encoder = append(slices.Clone(h264.encoder), "-g", "6")
 	large, err := newClip(often, "640x480", "600k")
