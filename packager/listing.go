@@ -141,9 +141,10 @@ func (t *Timeline) fillTo(l *listing, e *Epoch, msn int64) {
 		t.seal(l)
 	}
 	for len(l.segments) > 0 && l.last()+1 < msn {
-		gap := t.gap(e, l.last()+1)
-		n := len(l.segments)
-		gap.First = l.segments[n-1].epoch != e
+		gap, before := t.gap(e, l.last()+1), l.segments[len(l.segments)-1]
+		if gap.First = before.epoch != e; !gap.First {
+			gap.Start = int64(inTicks(ticks(before.End(), before.Timescale), uint64(gap.Timescale))) // which may have ended early
+		}
 		l.segments = append(l.segments, gap)
 		l.stale = true
 		t.stats.gaps++

@@ -353,6 +353,30 @@ func TestHoleTearsEpoch(t *testing.T) {
 	}
 }
 
+// A rendition whose last segment ended early has the gap that levels it right after that: its dates agree with its durations.
+func TestGapFollowsOnWhatEndedEarly(t *testing.T) {
+	b := newBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 1)
+	enc.fragments("0", 9)
+	require.NoError(t, os.Rename(enc.path("0")+".tmp", enc.path("0")))
+	for _, r := range ladder[1:] {
+		enc.segment(r.Rep)
+		enc.fragments(r.Rep, 2)
+	}
+	b.clock.Advance(2 * time.Second)
+	e.take("")
+	require.NoError(t, e.End())
+	second, enc := b.next(tl)
+	b.run(second, enc, 1)
+	p, body := b.playlist("/live/cam/180p.m3u8")
+	segments := listed(p)
+	require.Len(t, segments, 4, body)
+	require.InDelta(t, 1.8, segments[1].Duration, 0.001)
+	require.True(t, segments[2].Gap)
+	require.Equal(t, segments[1].ProgramDateTime.Add(1800*time.Millisecond), segments[2].ProgramDateTime)
+}
+
 func TestEncoderThatWroteNothing(t *testing.T) {
 	b := newBench(t, nil)
 	tl, e, _ := b.epoch("cam")

@@ -86,9 +86,9 @@ func diskSlow(during time.Duration) fault {
 	}}
 }
 
-// diskSilent is a disk that does not answer for so long that ffmpeg is ended.
+// diskSilent is a disk that does not answer for so long that ffmpeg is ended, unless the disk answers just before that.
 func diskSilent() fault {
-	return fault{name: "disk silent for 7 s", stall: 30 * time.Second, silence: untouched, epoch: true, inject: func(c *chaos) {
+	return fault{name: "disk silent for 7 s", stall: 30 * time.Second, silence: untouched, either: true, starves: true, inject: func(c *chaos) {
 		c.freeze(7 * time.Second)
 		c.waitFault("")
 		c.waitGoesOn()
