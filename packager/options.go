@@ -45,9 +45,10 @@ type Options struct {
 }
 
 // RemuxInput is one unbroken run of a recording. Each list is an initialization segment and the segments that follow it, in
-// order: their bytes put one after the other are one fragmented MP4. Either may be empty.
+// order: their bytes put one after the other are one fragmented MP4. Either may be empty. Duration is that of the longer one.
 type RemuxInput struct {
 	Video, Audio []string
+	Duration     time.Duration
 }
 
 // Bounds of the options.

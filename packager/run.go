@@ -190,7 +190,7 @@ func (c *copied) template(begin time.Duration) dash.SegmentTemplate {
 
 // input lists the run's files for a remux.
 func (rn *run) input(dir string) RemuxInput {
-	return RemuxInput{Video: rn.video.files(dir), Audio: rn.audio.files(dir)}
+	return RemuxInput{Video: rn.video.files(dir), Audio: rn.audio.files(dir), Duration: rn.duration()}
 }
 
 func (c *copied) files(dir string) []string {

@@ -7,43 +7,53 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // RemuxInput is one unbroken run of media. Each list is an init segment and the segments that follow it, in order: their
-// bytes put one after the other are one fragmented MP4. Either list may be empty.
+// bytes put one after the other are one fragmented MP4. Either list may be empty. Duration is that of the longer one; it counts
+// where other runs have media that this one lacks.
 type RemuxInput struct {
 	Video, Audio []string
+	Duration     time.Duration
 }
 
 // Remux makes one MP4 of the runs, with its index at the front, without encoding. The runs must have the same codecs and
-// sizes; they follow each other without a gap. ffmpeg is the program, "" for the default. out appears by rename when it
+// sizes; they follow each other without a gap, and what one lacks is left empty. ffmpeg is the program, "" for the default. out appears by rename when it
 // is whole; temporary files beside it take as much space again, twice with several runs.
 func Remux(ctx context.Context, ffmpeg string, runs []RemuxInput, out string) error {
 	if len(runs) == 0 {
 		return errors.New("remux: no media")
 	}
 	ffmpeg = orDefault(ffmpeg, DefaultFFmpeg)
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return err
+	}
 	var temporary []string
 	defer func() {
 		for _, name := range temporary {
 			os.Remove(name)
 		}
 	}()
+	// What all runs have comes first, so that streams have the same numbers in all files.
+	soundFirst := mixed(runs, hasVideo)
 	for i, run := range runs {
 		name := fmt.Sprintf("%s.%d%s", out, i, TempSuffix)
 		temporary = append(temporary, name)
-		if err := remuxRun(ctx, ffmpeg, run, name); err != nil {
+		if err := remuxRun(ctx, ffmpeg, run, soundFirst, name); err != nil {
 			return fmt.Errorf("remux run %d of %d: %w", i+1, len(runs), err)
 		}
 	}
 	whole := temporary[0]
 	if len(runs) > 1 {
 		whole = out + TempSuffix
-		if err := remuxJoin(ctx, ffmpeg, temporary, whole); err != nil {
+		if err := remuxJoin(ctx, ffmpeg, runs, temporary, whole); err != nil {
 			return fmt.Errorf("remux: join %d runs: %w", len(runs), err)
 		}
 		temporary = append(temporary, whole)
@@ -52,10 +62,14 @@ func Remux(ctx context.Context, ffmpeg string, runs []RemuxInput, out string) er
 }
 
 // remuxRun makes one MP4 of one run, read from a pipe for each track.
-func remuxRun(ctx context.Context, ffmpeg string, run RemuxInput, out string) error {
+func remuxRun(ctx context.Context, ffmpeg string, run RemuxInput, soundFirst bool, out string) error {
 	var inputs, maps []string
 	var sources []source
-	for _, files := range [][]string{run.Video, run.Audio} {
+	tracks := [][]string{run.Video, run.Audio}
+	if soundFirst {
+		slices.Reverse(tracks)
+	}
+	for _, files := range tracks {
 		if len(files) == 0 {
 			continue
 		}
@@ -69,21 +83,64 @@ func remuxRun(ctx context.Context, ffmpeg string, run RemuxInput, out string) er
 	return runTask(ctx, remuxArgs(ffmpeg, append(inputs, maps...), out), sources)
 }
 
-// remuxJoin puts MP4 files one after the other; the concat demuxer reads their list from a pipe.
-func remuxJoin(ctx context.Context, ffmpeg string, files []string, out string) error {
-	list := "ffconcat version 1.0\n"
-	for _, name := range files {
-		path, err := filepath.Abs(name)
-		if err != nil {
-			return err
-		}
-		list += "file 'file:" + strings.ReplaceAll(path, "'", `'\''`) + "'\n"
+// remuxJoin puts the MP4 files of the runs one after the other; the concat demuxer reads their list from a pipe. That makes of all
+// files what the first one is, so where runs lack pictures or sound there is a list of those that have each.
+func remuxJoin(ctx context.Context, ffmpeg string, runs []RemuxInput, files []string, out string) error {
+	lists, maps := []concatList{newConcatList(runs, files, nil)}, []string{"-map", "0"}
+	if mixed(runs, hasVideo) || mixed(runs, hasAudio) {
+		lists = []concatList{newConcatList(runs, files, hasVideo), newConcatList(runs, files, hasAudio)}
+		maps = []string{"-map", "0:v", "-map", "1:a"}
 	}
-	input := []string{"-protocol_whitelist", "pipe,file", "-f", "concat", "-safe", "0", "-i", "pipe:" + strconv.Itoa(firstInputFD)}
-	return runTask(ctx, remuxArgs(ffmpeg, input, out), []source{func(w io.Writer) error {
-		_, err := io.WriteString(w, list)
-		return err
-	}})
+	var input []string
+	var sources []source
+	for i, list := range lists {
+		input = append(input, "-protocol_whitelist", "pipe,file", "-itsoffset", seconds(list.begin), "-f", "concat", "-safe", "0", "-i", "pipe:"+strconv.Itoa(firstInputFD+i))
+		sources = append(sources, func(w io.Writer) error {
+			_, err := io.WriteString(w, list.text)
+			return err
+		})
+	}
+	return runTask(ctx, remuxArgs(ffmpeg, append(input, maps...), out), sources)
+}
+
+func hasVideo(r RemuxInput) bool { return len(r.Video) > 0 }
+
+func hasAudio(r RemuxInput) bool { return len(r.Audio) > 0 }
+
+// mixed tells whether some runs have it and others do not.
+func mixed(runs []RemuxInput, has func(RemuxInput) bool) bool {
+	return slices.ContainsFunc(runs, has) && slices.ContainsFunc(runs, func(r RemuxInput) bool { return !has(r) })
+}
+
+// concatList is a list of files for the concat demuxer, and when the first of them begins.
+type concatList struct {
+	text  string
+	runs  int
+	begin time.Duration
+}
+
+// newConcatList lists the files of the runs that have something, or with nil of all. Where others come between two of them, it says
+// how long after the first the second begins; else that begins where the first ends.
+func newConcatList(runs []RemuxInput, files []string, has func(RemuxInput) bool) concatList {
+	list := concatList{text: "ffconcat version 1.0\n"}
+	var lasts time.Duration // since the last listed run began
+	between := false
+	for i, run := range runs {
+		if has != nil && !has(run) {
+			between = true
+		} else {
+			switch {
+			case list.runs == 0:
+				list.begin = lasts
+			case between:
+				list.text += "duration " + seconds(lasts) + "\n"
+			}
+			list.text += "file 'file:" + strings.ReplaceAll(files[i], "'", `'\''`) + "'\n"
+			list.runs, lasts, between = list.runs+1, 0, false
+		}
+		lasts += run.Duration
+	}
+	return list
 }
 
 // remuxArgs keep the time stamps of audio and video relative to each other. Without xerror a disk that is full at the end, when

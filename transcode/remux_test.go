@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -62,6 +65,51 @@ func TestRemux(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Where a run lacks pictures or sound they begin, or go on, with the next run that has them.
+func TestRemuxOfRunsThatLackATrack(t *testing.T) {
+	run := runFiles(t, smallLadder()[0])
+	run.Duration = 188 * 1024 * time.Second / 48000 // whole frames of AAC, the longer ones
+	sound, pictures := RemuxInput{Audio: run.Audio, Duration: run.Duration}, RemuxInput{Video: run.Video, Duration: run.Duration}
+	for _, c := range []struct {
+		name                   string
+		runs                   []RemuxInput
+		videoBegins, videoEnds float64 // seconds
+		audioBegins, audioEnds float64
+		videoPackets           int
+	}{
+		{name: "sound, then pictures too", runs: []RemuxInput{sound, run, run}, videoBegins: 4, videoEnds: 12, audioEnds: 12, videoPackets: 240},
+		{name: "pictures, then sound too", runs: []RemuxInput{pictures, run}, videoEnds: 8, audioBegins: 4, audioEnds: 8, videoPackets: 240},
+		{name: "sound is lacking in between", runs: []RemuxInput{run, pictures, run}, videoEnds: 12, audioEnds: 12, videoPackets: 360},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "video.mp4")
+			require.NoError(t, Remux(t.Context(), "", c.runs, out))
+			requireFastStart(t, out)
+			requireAlone(t, out)
+			ffmpegOutput(t, "-xerror", "-err_detect", "explode", "-i", out, "-f", "null", "-")
+			video, audio := packetTimes(t, out, "v"), packetTimes(t, out, "a")
+			require.Len(t, video, c.videoPackets)
+			require.InDelta(t, c.videoBegins, video[0], 0.06)
+			require.InDelta(t, c.videoEnds, video[len(video)-1], 0.1)
+			require.InDelta(t, c.audioBegins, audio[0], 0.06)
+			require.InDelta(t, c.audioEnds, audio[len(audio)-1], 0.1)
+		})
+	}
+}
+
+// packetTimes are the presentation times of a stream's packets, in seconds.
+func packetTimes(t *testing.T, file, stream string) (times []float64) {
+	t.Helper()
+	out, err := exec.Command("ffprobe", "-v", "error", "-select_streams", stream, "-show_entries", "packet=pts_time", "-of", "csv=p=0", file).Output()
+	require.NoError(t, err)
+	for _, field := range strings.Fields(string(out)) {
+		at, err := strconv.ParseFloat(strings.Trim(field, ","), 64)
+		require.NoError(t, err)
+		times = append(times, at)
+	}
+	return times
 }
 
 // requireFastStart requires the index before the media.
