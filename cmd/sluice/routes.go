@@ -48,6 +48,7 @@ func (s *service) routes() http.Handler {
 	mux.HandleFunc("GET /api/v1/server", s.serveServer)
 	mux.HandleFunc("GET /api/v1/streams", s.serveStreams)
 	mux.Handle("GET /api/v1/streams/{stream}", named(http.HandlerFunc(s.serveStream)))
+	mux.Handle("GET /api/v1/streams/{stream}/events", named(atMost(s.cfg.Limits.Requests, http.HandlerFunc(s.serveEvents))))
 	mux.Handle("DELETE /api/v1/streams/{stream}", named(admin.require(http.HandlerFunc(s.serveKick), ofPath)))
 
 	mux.Handle("GET /metrics", s.metricsHandler())

@@ -36,6 +36,8 @@ type status struct {
 	Copies    bool   // pictures are passed on as they are
 	Encodes   string // why they are encoded though they are H.264
 	At        time.Time
+
+	newer chan struct{} // closed once there is a newer one
 }
 
 func (b *broadcast) state() string {
@@ -52,6 +54,7 @@ func (b *broadcast) state() string {
 func (b *broadcast) publishStatus(state string, cause error) {
 	s := status{
 		State: state, Video: b.video.measure(time.Now()), Restarts: b.restarts, Unkept: b.source.dropped(), Ladder: b.ladder, Encodes: b.copying.reason, At: time.Now(),
+		newer: make(chan struct{}),
 	}
 	if cause != nil {
 		s.Error = cause.Error()
@@ -63,11 +66,14 @@ func (b *broadcast) publishStatus(state string, cause error) {
 		s.Publisher = p.Publisher
 		s.Dropped = p.dropped()
 	}
-	if before := b.status.Load(); before == nil || advice(before.Depay) != advice(s.Depay) {
+	s.VideoIn, s.AudioIn = b.publisher.codecs()
+	before := b.status.Swap(&s)
+	if before != nil {
+		close(before.newer)
+	}
+	if before == nil || advice(before.Depay) != advice(s.Depay) {
 		b.advise(advice(s.Depay))
 	}
-	s.VideoIn, s.AudioIn = b.publisher.codecs()
-	b.status.Store(&s)
 }
 
 func (b *broadcast) advise(words string) {

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Events of GET /api/v1/streams/{stream}/events. The data of each is the stream as GET /api/v1/streams/{stream} tells it.
+const (
+	eventReady       = "ready"       // it can be played; also the first event where it could before
+	eventInterrupted = "interrupted" // its publisher has gone; its viewers go on
+	eventResumed     = "resumed"     // its publisher is back
+	eventEnded       = "ended"       // it is over; the last event
+	eventFailed      = "failed"      // it is over, because of what error says; the last event
+	eventStatistics  = "statistics"  // every second, and after what has happened
+)
+
+const eventsRetry = 2 * time.Second // after which clients connect again
+
+// serveEvents tells of a stream as server-sent events (HTML §9.2), from what it is now until it is over. Every event holds all that
+// there is to know, so a client that connects again has missed nothing.
+func (s *service) serveEvents(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("stream")
+	stream, newer, ok := s.follow(name)
+	if !ok {
+		refuseUnknown(w, name)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // for nginx
+	events := eventStream{w, http.NewResponseController(w)}
+	err := events.say(fmt.Sprintf("retry: %d\n\n", eventsRetry.Milliseconds()))
+	for before := ""; ok && err == nil; {
+		err = events.tell(before, stream)
+		if before = stream.State; before == stateEnded || before == stateFailed {
+			return
+		}
+		var tick <-chan time.Time
+		if newer == nil {
+			tick = time.After(statusEvery)
+		}
+		select {
+		case <-newer:
+		case <-tick:
+		case <-r.Context().Done():
+			return
+		}
+		stream, newer, ok = s.follow(name)
+	}
+}
+
+// follow describes a stream, and returns what is closed once there is something newer to tell; nil where nobody will say so.
+func (s *service) follow(name string) (stream apiStream, newer <-chan struct{}, ok bool) {
+	if b := s.find(name); b != nil {
+		newer = b.status.Load().newer
+	}
+	stream, ok = s.known(name)
+	return stream, newer, ok
+}
+
+// eventOf names what has happened between two states; "" for nothing.
+func eventOf(before, now string) string {
+	switch {
+	case before == now:
+		return ""
+	case now == stateLive && before == stateInterrupted:
+		return eventResumed
+	}
+	return map[string]string{
+		stateLive: eventReady, stateInterrupted: eventInterrupted, stateEnded: eventEnded, stateFailed: eventFailed,
+	}[now]
+}
+
+// eventStream writes events, each of which has its own time.
+type eventStream struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+}
+
+// tell writes what has happened since a state, and how a stream is that goes on.
+func (e eventStream) tell(before string, stream apiStream) error {
+	event := eventOf(before, stream.State)
+	if event != "" {
+		if err := e.send(event, stream); err != nil || event == eventEnded || event == eventFailed {
+			return err
+		}
+	}
+	return e.send(eventStatistics, stream)
+}
+
+func (e eventStream) send(event string, data any) error {
+	text, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	return e.say(fmt.Sprintf("event: %s\ndata: %s\n\n", event, text))
+}
+
+func (e eventStream) say(text string) error {
+	_ = e.control.SetWriteDeadline(time.Now().Add(writeWithin))
+	if _, err := e.w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return e.control.Flush()
+}
