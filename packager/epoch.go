@@ -26,6 +26,8 @@ type EpochOptions struct {
 	// Room is what TARGETDURATION has room for, if that is more than LateKeyFrames, because a later epoch may need it. It counts
 	// in the first epoch of a broadcast.
 	Room time.Duration
+	// Lead is how long before its first sample an epoch begins that follows on no other.
+	Lead time.Duration
 }
 
 // Rendition is one rung of the ladder, or the audio. It becomes one HLS variant (or audio rendition) and one DASH Representation.
@@ -93,6 +95,7 @@ type Epoch struct {
 	base   int64         // media sequence number of ffmpeg's first segment
 	keys   time.Duration // between key frames
 	late   time.Duration // how long after their time segments may begin
+	lead   time.Duration // EpochOptions.Lead
 	zero   time.Time     // wall time of media time 0
 	end    time.Duration // of its longest rendition, from zero; fixed once ended
 	whole  bool          // was complete
@@ -118,15 +121,20 @@ const maxLead = 20 * time.Second
 // decides.
 //
 // Media time 0 is where the epoch before ended, so that viewers find no hole in time and Periods follow each other as the
-// DASH-IF timing model asks; the lead is what was missing in between, 0 for the first epoch. After more than 20 s
-// there is a hole: the lead is 0, and the MPD begins anew.
+// DASH-IF timing model asks; the lead is what was missing in between, EpochOptions.Lead for the first epoch. After more than 20 s
+// there is a hole: the lead is that too, and the MPD begins anew.
 func (e *Epoch) SetZero(wall time.Time) (lead time.Duration) {
 	e.timeline.mu.Lock()
 	defer e.timeline.mu.Unlock()
 	if !e.zero.IsZero() {
 		return max(0, wall.Sub(e.zero)) // gaps have begun there
 	}
-	if edge := e.timeline.edge(); !edge.IsZero() && wall.After(edge) && wall.Sub(edge) <= maxLead {
+	edge := e.timeline.edge()
+	switch {
+	case edge.IsZero(), wall.Sub(edge) > maxLead:
+		e.setZero(wall.Add(-e.lead))
+		return e.lead
+	case wall.After(edge):
 		e.setZero(edge)
 		return wall.Sub(edge)
 	}

@@ -47,7 +47,7 @@ func (t *Timeline) addEpoch(opts EpochOptions) (*Epoch, error) {
 	if e == nil {
 		e = t.nextEpoch(opts.Renditions)
 	}
-	e.keys, e.late = cmp.Or(opts.KeyFrames, e.keys), opts.LateKeyFrames
+	e.keys, e.late, e.lead = cmp.Or(opts.KeyFrames, e.keys), opts.LateKeyFrames, opts.Lead
 	if err := os.MkdirAll(e.out(""), 0o755); err != nil {
 		return nil, err
 	}

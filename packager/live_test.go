@@ -277,6 +277,26 @@ func TestZeroNeverGoesBack(t *testing.T) {
 	require.Equal(t, e.zero.Add(e.end), second.zero)
 }
 
+// An epoch that follows on no other begins before its first sample, as it was asked to; a later one where the one before ended.
+func TestLead(t *testing.T) {
+	b := newBench(t, nil)
+	tl, err := b.Open("cam")
+	require.NoError(t, err)
+	begin := func() (*Epoch, time.Duration) {
+		e, err := tl.BeginEpoch(EpochOptions{Renditions: ladder, Lead: 200 * time.Millisecond})
+		require.NoError(t, err)
+		return e, e.SetZero(b.clock.Now())
+	}
+	e, lead := begin()
+	require.Equal(t, 200*time.Millisecond, lead)
+	require.Equal(t, b.clock.Now().Add(-lead), e.zero)
+	b.run(e, newEncoder(t, e), 1)
+	require.NoError(t, e.End())
+	second, lead := begin()
+	require.Equal(t, e.zero.Add(e.end), second.zero)
+	require.Equal(t, b.clock.Now().Sub(second.zero), lead)
+}
+
 func TestBrokenSegmentIsCut(t *testing.T) {
 	b := newBench(t, nil)
 	_, e, enc := b.epoch("cam")

@@ -19,6 +19,9 @@ const (
 	// askEvery is how long a key frame may take before it is asked for again, or pictures may be missing before nobody can be
 	// blamed for one that does not come.
 	askEvery = 500 * time.Millisecond
+	// slackPlaces is how much later than Options.LateKeyFrames, in places, a key frame may be: one that comes each second is not always
+	// exactly a second after the one before, once pictures were repeated or too many.
+	slackPlaces = 3
 )
 
 // copiedFrames writes H.264 that ffmpeg copies. It makes of pictures that come when they like a stream of constant rate that
@@ -43,6 +46,7 @@ type copiedFrames struct {
 	cut      int64 // the next segment begins with the first key frame from here on
 	due      int64 // when the next key frame is asked for
 	heard    int64 // the last picture that came
+	key      int64 // the last key frame
 }
 
 func newCopiedFrames(w ivfFrames, j *Job) *copiedFrames {
@@ -143,7 +147,7 @@ func (c *copiedFrames) closes() bool { return c.last+c.place-c.fragment >= c.par
 
 // write writes a picture, unless it is too late for a segment to begin, and asks for the next key frame in time.
 func (c *copiedFrames) write(pts int64, key bool, picture []byte) error {
-	if pts > c.cut+c.late {
+	if pts > c.cut+c.late+slackPlaces*c.place {
 		return fault(c.blame(pts), pts)
 	}
 	switch cuts := key && pts >= c.cut; {
@@ -155,7 +159,7 @@ func (c *copiedFrames) write(pts int64, key bool, picture []byte) error {
 	}
 	switch {
 	case key:
-		c.due = (pts/c.keys + 1) * c.keys
+		c.due, c.key = (pts/c.keys+1)*c.keys, pts
 	case pts >= c.due:
 		c.due = pts + c.again
 		c.ask()
@@ -170,8 +174,11 @@ func (c *copiedFrames) write(pts int64, key bool, picture []byte) error {
 
 // blame returns why there is no key frame.
 func (c *copiedFrames) blame(pts int64) CopyCause {
-	if pts-c.heard > c.again {
+	switch {
+	case pts-c.heard > c.again:
 		return KeyFrameMissing
+	case pts-c.key <= c.segment+slackPlaces*c.place:
+		return KeyFrameMisplaced
 	}
 	return KeyFrameLate
 }

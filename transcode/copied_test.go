@@ -169,6 +169,15 @@ func TestCopyAsksForKeyFrames(t *testing.T) {
 	}
 }
 
+// A key frame each second is enough, though one is a picture too early and the next one a picture too late.
+func TestCopyWithKeyFramesEachSecond(t *testing.T) {
+	c := newCopier(t)
+	for _, f := range keyed(t, "64x64", 5, "0,0.967,1.967,3.034,4.034") {
+		require.NoError(t, c.WriteFrame(f))
+	}
+	require.EqualValues(t, 121*second/30, c.key, "the last key frame, in ticks")
+}
+
 func TestCopyEnds(t *testing.T) {
 	clip := keyed(t, "64x64", 4, "0,2")
 	without := func(frames []depay.Frame, from, to int) []depay.Frame {
@@ -183,9 +192,10 @@ func TestCopyEnds(t *testing.T) {
 		at     time.Duration
 		again  bool
 	}{
-		{"no key frame", keyed(t, "64x64", 5, "0"), 1, KeyFrameLate, 3 * time.Second, false},
-		{"a hole of 5 s", append(clip[:30:30], shift(clip[60:], 5*second)...), 1, KeyFrameMissing, 3 * time.Second, true},
-		{"fillers only", fillers(clip[0], clip[1:90], 4), 1, KeyFrameMissing, 3 * time.Second, true},
+		{"no key frame", keyed(t, "64x64", 5, "0"), 1, KeyFrameLate, 3100 * time.Millisecond, false},
+		{"key frames before and after", keyed(t, "64x64", 4, "0,1.5,3.5"), 1, KeyFrameMisplaced, 3100 * time.Millisecond, true},
+		{"a hole of 5 s", append(clip[:30:30], shift(clip[60:], 5*second)...), 1, KeyFrameMissing, 3100 * time.Millisecond, true},
+		{"fillers only", fillers(clip[0], clip[1:90], 4), 1, KeyFrameMissing, 3100 * time.Millisecond, true},
 		{"another size", append(clip[:45:45], shift(keyed(t, "80x64", 1, "0"), second*3/2)...), 1, ParametersChanged, 1500 * time.Millisecond, true},
 		{"B-frames", bFrames, 1, PicturesReordered, 0, false},
 		{"more than twice as many", clip, 0.4, PicturesTooMany, 0, true},

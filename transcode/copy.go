@@ -17,6 +17,8 @@ const (
 	// KeyFrameLate: no key frame came in time to begin a segment, though pictures did. Whoever ignores what is asked of it will
 	// do so again.
 	KeyFrameLate CopyCause = iota + 1
+	// KeyFrameMisplaced: key frames come often enough, but not in the time in which a segment may begin. A next run begins with one.
+	KeyFrameMisplaced
 	// KeyFrameMissing: no key frame could come, because no pictures did.
 	KeyFrameMissing
 	// ParametersChanged: a parameter set is another one than the init segment has, such as one of another size.
@@ -34,6 +36,8 @@ func (c CopyCause) String() string {
 	switch c {
 	case KeyFrameLate:
 		return "no key frame came in time"
+	case KeyFrameMisplaced:
+		return "key frames do not come when segments may begin"
 	case KeyFrameMissing:
 		return "no pictures came, and so no key frame"
 	case ParametersChanged:
@@ -62,7 +66,7 @@ func (e *CopyError) Error() string {
 // Again tells whether a next run may copy again, from its first key frame on: after PicturesTooMany with a higher rate. Otherwise the
 // publisher is one whose pictures have to be encoded.
 func (e *CopyError) Again() bool {
-	return e.Cause == KeyFrameMissing || e.Cause == ParametersChanged || e.Cause == PicturesTooMany
+	return e.Cause == KeyFrameMissing || e.Cause == KeyFrameMisplaced || e.Cause == ParametersChanged || e.Cause == PicturesTooMany
 }
 
 // CopyOf returns the rendition that copying makes of pictures that begin with a key frame of H.264, or says in words why they are to

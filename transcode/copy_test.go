@@ -150,7 +150,7 @@ func TestCopyEndsProperly(t *testing.T) {
 		require.Equal(t, []uint64{0, 2 * second}, segmentBegins(t, o.Dir, r))
 		timescale, parts := fragments(t, name)
 		last := parts[len(parts)-1]
-		require.InDelta(t, 5, float64(last.decodeTime+last.duration)/float64(timescale), 0.04)
+		require.InDelta(t, 5.1, float64(last.decodeTime+last.duration)/float64(timescale), 0.04)
 	}
 	require.False(t, errors.Is(err, ErrStalled))
 }

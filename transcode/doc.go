@@ -19,7 +19,8 @@
 //     Segments are therefore as late as an answer is, and do not drift.
 //   - A key frame that comes more than [Options.LateKeyFrames] after its time would make a segment longer than the playlists say
 //     that they can be. The run ends before that, with a [CopyError]; the next one encodes ([CopyError.Again]). A publisher that
-//     ignores requests but has a key frame each second, as OBS may, is copied for ever.
+//     ignores requests but has a key frame each second, as OBS may, is copied for ever. One that has them every two seconds is, once
+//     a run has begun with one of them.
 //   - Pictures are put on a grid, one place for each at the constant rate of the rendition, at most 0.7 places off their time: so
 //     parts of the copy are as long as all others, whatever the network does, and the encoded rungs, which are on the same grid,
 //     get each picture of the copy once. That is why they can have their key frames where the copy has them

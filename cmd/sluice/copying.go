@@ -16,6 +16,10 @@ const (
 	copiedFPS     = 30 // rate that copied pictures are put on, as long as they do not come faster
 	copiedFastFPS = 60
 
+	// copyLead is how long before the publisher's first key frame a copy begins. Where key frames are as far apart as segments are
+	// long, and cannot be asked for, the next ones may so come a little early and begin a segment all the same.
+	copyLead = 200 * time.Millisecond
+
 	keyFrameWithin = 1500 * time.Millisecond // for the key frame that copying begins with
 	copyAgainAfter = 10 * time.Second        // of encoding, before copying begins again
 	pictureWithin  = 500 * time.Millisecond  // pictures that come have come so lately

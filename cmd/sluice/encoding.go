@@ -74,7 +74,7 @@ func (e *encoding) start(source transcode.Rendition) error {
 	}
 	if e.copies = source.Name != ""; e.copies {
 		options.LateKeyFrames = s.room()
-		described.LateKeyFrames = s.room()
+		described.LateKeyFrames, described.Lead = s.room(), copyLead
 	}
 	if s.cfg.Passthrough && e.video == depay.H264 {
 		described.Room = s.room()

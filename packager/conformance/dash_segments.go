@@ -22,7 +22,7 @@ func presentationRules() []history[*presentation] {
 // that has a period knows its end: what an earlier one promised beyond it, for an encoder that died, is not a segment.
 func (d *presentation) eachSlot(do func(s stream, at slot, url string)) {
 	seen := make(map[string]bool)
-	ends := make(map[string]time.Duration)
+	ends, lasts := make(map[string]time.Duration), make(map[string]uint64)
 	var later []byte
 	for i := len(d.manifests) - 1; i >= 0; i-- {
 		m := d.manifests[i]
@@ -44,7 +44,12 @@ func (d *presentation) eachSlot(do func(s stream, at slot, url string)) {
 			if end, known := ends[s.period.ID]; known {
 				until = min(until, end)
 			}
+			id := s.period.ID
+			lasts[id] = max(lasts[id], s.template.EndNumber)
 			for _, at := range s.slots(until) {
+				if lasts[id] > 0 && at.number > lasts[id] {
+					break
+				}
 				if url := s.url(at.number); !seen[url] {
 					seen[url] = true
 					do(s, at, url)
