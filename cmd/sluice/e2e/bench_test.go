@@ -49,8 +49,8 @@ func BenchmarkStream(b *testing.B) {
 	}
 }
 
-// BenchmarkPassthrough measures, of one publisher of H.264 in 720p30, what each way to serve it takes: passed on as it comes, with
-// smaller rungs beside it, or encoded. One iteration of each takes about 25 s, so run it with -benchtime 1x.
+// BenchmarkPassthrough measures, of publishers of H.264 in 720p30, what each way to serve them takes for each: passed on as they
+// come, with smaller rungs beside, or encoded. One iteration of each takes about 25 s, so run it with -benchtime 1x.
 func BenchmarkPassthrough(b *testing.B) {
 	clip, err := newClip(h264, "1280x720", "2500k")
 	require.NoError(b, err)
@@ -58,12 +58,14 @@ func BenchmarkPassthrough(b *testing.B) {
 	for _, way := range []struct {
 		name, ladder, passthrough string
 		silent                    bool
+		streams                   int
 	}{
-		{"as it comes, no sound", benchRung, "true", true},
-		{"as it comes", benchRung, "true", false},
-		{"as it comes and 480p 240p", smaller, "true", false},
-		{"encoded 720p", benchRung, "false", false},
-		{"encoded 720p 480p 240p", benchRung + "," + smaller, "false", false},
+		{"as it comes, no sound", benchRung, "true", true, 1},
+		{"eight as they come, no sound", benchRung, "true", true, 8},
+		{"as it comes", benchRung, "true", false, 1},
+		{"as it comes and 480p 240p", smaller, "true", false, 1},
+		{"encoded 720p", benchRung, "false", false, 1},
+		{"encoded 720p 480p 240p", benchRung + "," + smaller, "false", false, 1},
 	} {
 		b.Run(way.name, func(b *testing.B) {
 			for b.Loop() {
@@ -72,24 +74,39 @@ func BenchmarkPassthrough(b *testing.B) {
 				if way.silent {
 					sent.audio = nil
 				}
-				p := publishClip(b, s, "bench", &sent)
-				p.rounds = 2
-				p.send()
+				var publishers []*publisher
+				for i := range way.streams {
+					p := publishClip(b, s, fmt.Sprintf("bench-%d", i), &sent)
+					p.rounds = 2
+					p.send()
+					publishers = append(publishers, p)
+				}
 				time.Sleep(4 * time.Second)
-				require.Equal(b, way.passthrough == "true", s.stream("bench").Encoder.Copies)
-				ffmpeg := s.encoder()
-				own, encoder := cpuSeconds(b, s.cmd.Process.Pid), cpuSeconds(b, ffmpeg)
+				own, encoders := s.cpu(b)
 				time.Sleep(benchSeconds * time.Second)
-				own, encoder = (cpuSeconds(b, s.cmd.Process.Pid)-own)/benchSeconds, (cpuSeconds(b, ffmpeg)-encoder)/benchSeconds
-				p.stop()
+				ownAfter, encodersAfter := s.cpu(b)
+				for i, p := range publishers {
+					require.Equal(b, way.passthrough == "true", s.stream(fmt.Sprintf("bench-%d", i)).Encoder.Copies)
+					p.stop()
+				}
 				s.stop()
+				share := benchSeconds * float64(way.streams)
+				own, encoders = (ownAfter-own)/share, (encodersAfter-encoders)/share
 				b.ReportMetric(own*100, "own-%core")
-				b.ReportMetric(encoder*100, "ffmpeg-%core")
-				b.ReportMetric(1/(own+encoder), "streams/core")
+				b.ReportMetric(encoders*100, "ffmpeg-%core")
+				b.ReportMetric(1/(own+encoders), "streams/core")
 				b.ReportMetric(0, "ns/op")
 			}
 		})
 	}
+}
+
+// cpu is the CPU time in seconds of the service and of its ffmpeg runs.
+func (s *service) cpu(b *testing.B) (own, encoders float64) {
+	for _, pid := range encodersOf(s) {
+		encoders += cpuSeconds(b, pid)
+	}
+	return cpuSeconds(b, s.cmd.Process.Pid), encoders
 }
 
 // BenchmarkFurtherStream measures the memory that a second stream adds.
