@@ -2,15 +2,14 @@ package depay
 
 import (
 	"bytes"
-	"io"
 	"math/rand/v2"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/pion/rtp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/depay/internal/codectest"
 	"github.com/sluice-live/sluice/depay/ivf"
 )
 
@@ -35,17 +34,8 @@ func encoded(t *testing.T, c Codec) (file []byte, frames [][]byte) {
 	} else {
 		args = append(args, "-c:v", "libaom-av1", "-usage", "realtime", "-cpu-used", "8", "-lag-in-frames", "0")
 	}
-	file = ffmpeg(t, nil, append(args, "-f", "ivf", "-")...)
-	r, err := ivf.NewReader(bytes.NewReader(file))
-	require.NoError(t, err)
-	for {
-		_, data, err := r.Next()
-		if err == io.EOF {
-			return file, frames
-		}
-		require.NoError(t, err)
-		frames = append(frames, bytes.Clone(data))
-	}
+	file = codectest.FFmpeg(t, nil, append(args, "-f", "ivf", "-")...)
+	return file, codectest.Frames(t, file)
 }
 
 // TestDecodedPicturesOfCodecs is TestDecodedPictures for VP9 and AV1.
@@ -87,7 +77,7 @@ func requireShown(t *testing.T, r *rig, want []string, numbers map[string]int) {
 	for _, f := range r.frames[Video] {
 		require.NoError(t, w.WriteFrame(f.PTS, f.Data))
 	}
-	got := unscaledPictures(t, out.Bytes())
+	got := pictures(t, out.Bytes())
 	require.Len(t, got, len(r.frames[Video]))
 	require.True(t, r.frames[Video][0].Filler && r.frames[Video][0].Key, "black first")
 	shown := got[0]
@@ -97,18 +87,6 @@ func requireShown(t *testing.T, r *rig, want []string, numbers map[string]int) {
 		}
 		require.Equal(t, shown, got[i], "picture %d, filler %v", i, f.Filler)
 	}
-}
-
-// unscaledPictures is pictures, each in its own size.
-func unscaledPictures(t *testing.T, file []byte) (hashes []string) {
-	out := ffmpeg(t, file, "-xerror", "-err_detect", "explode", "-f", "ivf", "-i", "-", "-autoscale", "0", "-fps_mode", "passthrough",
-		"-f", "framemd5", "-")
-	for line := range strings.Lines(string(out)) {
-		if fields := strings.Split(line, ","); len(fields) == 6 && line[0] != '#' {
-			hashes = append(hashes, strings.TrimSpace(fields[5]))
-		}
-	}
-	return hashes
 }
 
 // TestImpairedNetworkOfCodecs is TestImpairedNetwork for VP9 and AV1, without sound: what comes out is a part of what went in,

@@ -2,55 +2,25 @@ package depay
 
 import (
 	"bytes"
-	"io"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/depay/internal/codectest"
 	"github.com/sluice-live/sluice/depay/ivf"
 )
 
-// ffmpeg runs it with input on its standard input and returns its standard output. A test that needs it fails without it.
-func ffmpeg(t *testing.T, input []byte, args ...string) []byte {
-	t.Helper()
-	cmd := exec.Command("ffmpeg", append([]string{"-hide_banner", "-loglevel", "error"}, args...)...)
-	var stderr bytes.Buffer
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), &stderr
-	out, err := cmd.Output()
-	require.NoError(t, err, "ffmpeg (install it with apt-get install ffmpeg): %s", &stderr)
-	require.Empty(t, stderr.String())
-	return out
-}
-
 // pictures decodes IVF, strictly, and returns a hash of each picture.
 func pictures(t *testing.T, file []byte) (hashes []string) {
-	out := ffmpeg(t, file, "-xerror", "-err_detect", "explode", "-f", "ivf", "-i", "-", "-fps_mode", "passthrough",
-		"-f", "framemd5", "-")
-	for line := range strings.Lines(string(out)) {
-		if fields := strings.Split(line, ","); len(fields) == 6 && line[0] != '#' {
-			hashes = append(hashes, strings.TrimSpace(fields[5]))
-		}
-	}
-	return hashes
+	return codectest.Pictures(t, file, "-f", "ivf")
 }
 
 // camera encodes 5 s of moving picture with a key frame each second.
 func camera(t *testing.T) (file []byte, frames [][]byte) {
-	file = ffmpeg(t, nil, "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30:duration=5", "-c:v", "libvpx", "-g", "30",
+	file = codectest.FFmpeg(t, nil, "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30:duration=5", "-c:v", "libvpx", "-g", "30",
 		"-deadline", "realtime", "-cpu-used", "8", "-error-resilient", "1", "-b:v", "1M", "-auto-alt-ref", "0", "-f", "ivf", "-")
-	r, err := ivf.NewReader(bytes.NewReader(file))
-	require.NoError(t, err)
-	for {
-		_, data, err := r.Next()
-		if err == io.EOF {
-			return file, frames
-		}
-		require.NoError(t, err)
-		frames = append(frames, bytes.Clone(data))
-	}
+	return file, codectest.Frames(t, file)
 }
 
 // TestDecodedPictures publishes a real stream that comes late, stalls, loses packets and ends. What ffmpeg decodes is black

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay/h264"
+	"github.com/sluice-live/sluice/depay/internal/codectest"
 	"github.com/sluice-live/sluice/depay/ivf"
 )
 
@@ -83,7 +84,7 @@ func impairedH264(t *testing.T, seed uint64, lossless bool, arrivals func(*rand.
 func h264Units(t *testing.T, args ...string) (units [][]byte) {
 	args = append([]string{"-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30:duration=4", "-c:v", "libx264", "-g", "30",
 		"-threads", "1", "-preset", "veryfast", "-tune", "zerolatency", "-pix_fmt", "yuv420p"}, args...)
-	rest := ffmpeg(t, nil, append(args, "-bsf:v", "h264_metadata=aud=insert", "-f", "h264", "-")...)
+	rest := codectest.FFmpeg(t, nil, append(args, "-bsf:v", "h264_metadata=aud=insert", "-f", "h264", "-")...)
 	for len(rest) > 0 {
 		var nal []byte
 		if nal, rest = h264.NextUnit(rest); h264.Type(nal[0]) == h264.TypeDelimiter {

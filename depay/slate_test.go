@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay/h264"
+	"github.com/sluice-live/sluice/depay/internal/codectest"
 	"github.com/sluice-live/sluice/depay/ivf"
 )
 
@@ -140,7 +141,7 @@ func TestSlateIsDecoded(t *testing.T) {
 		playTwice(r, frames,
 			func(timestamp uint32, data []byte) []*rtp.Packet { return first.packetize(timestamp, false, data) },
 			func(timestamp uint32, data []byte) []*rtp.Packet { return second.packetize(timestamp, false, data) })
-		want := unscaledPictures(t, file)
+		want := pictures(t, file)
 		r.requireShown(want, want[0], ivf.VP8)
 	})
 	for codec, code := range map[Codec]string{VP9: ivf.VP9, AV1: ivf.AV1} {
@@ -150,7 +151,7 @@ func TestSlateIsDecoded(t *testing.T) {
 			second.ssrc = first.ssrc + 1
 			r := slateRig(t, codec, frames)
 			playTwice(r, frames, first.packetize, second.packetize)
-			want := unscaledPictures(t, file)
+			want := pictures(t, file)
 			r.requireShown(want, want[0], code)
 		})
 	}
@@ -164,14 +165,14 @@ func TestSlateOfH264IsDecoded(t *testing.T) {
 	r.opts.Slate = slate
 	playTwice(r, frames, slateSourceH264(1), slateSourceH264(2))
 	all := append(slices.Clone(frames), slate)
-	want := unscaledPictures(t, slateClipH264(t, all))
+	want := pictures(t, slateClipH264(t, all))
 	require.Len(t, want, len(all))
 	r.requireShown(want[:len(frames)], want[len(frames)], ivf.H264)
 }
 
 // accessUnits returns a source of ffmpeg's in H.264, with a key frame each second.
 func accessUnits(t *testing.T, source string) (units [][]byte) {
-	stream := ffmpeg(t, nil, "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-tune", "zerolatency",
+	stream := codectest.FFmpeg(t, nil, "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-tune", "zerolatency",
 		"-x264-params", "sliced-threads=0", "-g", "30", "-f", "h264", "-")
 	var unit []byte
 	for nal, rest := h264.NextUnit(stream); len(nal) > 0; nal, rest = h264.NextUnit(rest) {
@@ -234,7 +235,7 @@ func (r *rig) requireShown(want []string, slate, code string) {
 	for _, f := range r.frames[Video] {
 		require.NoError(r.t, w.WriteFrame(f.PTS, f.Data))
 	}
-	got := unscaledPictures(r.t, out.Bytes())
+	got := pictures(r.t, out.Bytes())
 	require.Len(r.t, got, len(r.frames[Video]))
 	real, slates, shown := 0, 0, ""
 	for i, f := range r.frames[Video] {

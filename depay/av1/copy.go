@@ -1,5 +1,7 @@
 package av1
 
+import "github.com/sluice-live/sluice/depay/internal/bitfield"
+
 // copySegment has the two features that make a block a copy of the first reference without a vector and without residue:
 // SEG_LVL_SKIP and SEG_LVL_GLOBALMV (AV1 §6.10.9, §7.11.3.1). So a block is nothing but its segment, which is 0.
 const copySegment = 1<<7 | 1<<6
@@ -10,11 +12,11 @@ const copySegment = 1<<7 | 1<<6
 // probabilities are the default ones and nobody inherits them.
 func (s *Sequence) appendCopy(dst []byte, i uint32, p slot) []byte {
 	start := len(dst)
-	w := bitWriter{out: append(dst, byte(FrameType)<<3|bitHasSize, 0, 0)}
-	body := len(w.out)
+	w := bitfield.Writer{Out: append(dst, byte(FrameType)<<3|bitHasSize, 0, 0)}
+	body := len(w.Out)
 	s.copyHeader(&w, i, p)
-	w.align()
-	t := tile{symbolWriter: newSymbolWriter(w.out), rows: units(p.height), cols: units(p.width), interIntra: s.interIntra}
+	w.Align()
+	t := tile{symbolWriter: newSymbolWriter(w.Out), rows: units(p.height), cols: units(p.width), interIntra: s.interIntra}
 	t.superblocks(s.superblockLog2())
 	out := t.finish()
 	size := len(out) - body // two bytes of LEB128 tell less than 16 KiB, which no picture of one tile reaches
@@ -34,113 +36,113 @@ func (s *Sequence) superblockLog2() int {
 func units(pixels uint32) int { return int(2 * ((pixels + 7) / 8)) }
 
 // copyHeader writes uncompressed_header (AV1 §5.9.2).
-func (s *Sequence) copyHeader(w *bitWriter, i uint32, p slot) {
-	w.flag(false) // show_existing_frame
-	w.bits(uint32(InterFrame), 2)
-	w.flag(true) // show_frame
-	w.bits(0, s.temporalPoint)
-	w.flag(false) // error_resilient_mode
-	w.flag(true)  // disable_cdf_update
+func (s *Sequence) copyHeader(w *bitfield.Writer, i uint32, p slot) {
+	w.Flag(false) // show_existing_frame
+	w.Bits(uint32(InterFrame), 2)
+	w.Flag(true) // show_frame
+	w.Bits(0, s.temporalPoint)
+	w.Flag(false) // error_resilient_mode
+	w.Flag(true)  // disable_cdf_update
 	s.copyTools(w)
-	w.flag(true) // frame_size_override_flag: the size is that of the reference
-	w.bits(p.order, s.orderBits)
-	w.bits(noFrame, 3) // primary_ref_frame
+	w.Flag(true) // frame_size_override_flag: the size is that of the reference
+	w.Bits(p.order, s.orderBits)
+	w.Bits(noFrame, 3) // primary_ref_frame
 	if s.removalBits > 0 {
-		w.flag(false) // buffer_removal_time_present_flag
+		w.Flag(false) // buffer_removal_time_present_flag
 	}
-	w.bits(0, slots) // refresh_frame_flags
+	w.Bits(0, slots) // refresh_frame_flags
 	if s.orderBits > 0 {
-		w.flag(false) // frame_refs_short_signaling
+		w.Flag(false) // frame_refs_short_signaling
 	}
 	for range 7 {
-		w.bits(i, 3) // ref_frame_idx
+		w.Bits(i, 3) // ref_frame_idx
 	}
-	w.flag(true) // found_ref
+	w.Flag(true) // found_ref
 	if s.superres {
-		w.flag(false)
+		w.Flag(false)
 	}
 	s.copyMotion(w)
 	s.copyTiles(w, p)
 	s.copyQuantizer(w)
 	s.copyFilters(w)
-	w.flag(false) // tx_mode_select
-	w.flag(false) // reference_select
+	w.Flag(false) // tx_mode_select
+	w.Flag(false) // reference_select
 	if s.warpedMotion {
-		w.flag(false)
+		w.Flag(false)
 	}
-	w.flag(false) // reduced_tx_set
-	w.bits(0, 7)  // is_global
+	w.Flag(false) // reduced_tx_set
+	w.Bits(0, 7)  // is_global
 }
 
 // copyTools writes allow_screen_content_tools and force_integer_mv.
-func (s *Sequence) copyTools(w *bitWriter) {
+func (s *Sequence) copyTools(w *bitfield.Writer) {
 	if s.forceScreenContent == choose {
-		w.flag(false)
+		w.Flag(false)
 	} else if s.forceScreenContent == 1 && s.forceIntegerMV == choose {
-		w.flag(false)
+		w.Flag(false)
 	}
 }
 
 // copyMotion writes what concerns vectors: none of it is used.
-func (s *Sequence) copyMotion(w *bitWriter) {
+func (s *Sequence) copyMotion(w *bitfield.Writer) {
 	if s.forceScreenContent != 1 || s.forceIntegerMV != 1 {
-		w.flag(false) // allow_high_precision_mv
+		w.Flag(false) // allow_high_precision_mv
 	}
-	w.bits(0, 1+2) // is_filter_switchable, interpolation_filter
-	w.flag(false)  // is_motion_mode_switchable
+	w.Bits(0, 1+2) // is_filter_switchable, interpolation_filter
+	w.Flag(false)  // is_motion_mode_switchable
 	if s.refFrameMVs {
-		w.flag(false) // use_ref_frame_mvs
+		w.Flag(false) // use_ref_frame_mvs
 	}
 }
 
 // copyTiles writes tile_info of one tile (AV1 §5.9.15).
-func (s *Sequence) copyTiles(w *bitWriter, p slot) {
+func (s *Sequence) copyTiles(w *bitfield.Writer, p slot) {
 	superblock := 1 << s.superblockLog2()
-	w.flag(true) // uniform_tile_spacing_flag
+	w.Flag(true) // uniform_tile_spacing_flag
 	if units(p.width) > superblock {
-		w.flag(false) // increment_tile_cols_log2
+		w.Flag(false) // increment_tile_cols_log2
 	}
 	if units(p.height) > superblock {
-		w.flag(false) // increment_tile_rows_log2
+		w.Flag(false) // increment_tile_rows_log2
 	}
 }
 
 // copyQuantizer writes quantization_params, segmentation_params and delta_q_params (AV1 §5.9.12, §5.9.14, §5.9.17).
-func (s *Sequence) copyQuantizer(w *bitWriter) {
-	w.bits(128, 8) // base_q_idx: anything but lossless
-	w.flag(false)  // DeltaQYDc
+func (s *Sequence) copyQuantizer(w *bitfield.Writer) {
+	w.Bits(128, 8) // base_q_idx: anything but lossless
+	w.Flag(false)  // DeltaQYDc
 	if !s.monochrome {
 		if s.separateDelta {
-			w.flag(false) // diff_uv_delta
+			w.Flag(false) // diff_uv_delta
 		}
-		w.bits(0, 2) // DeltaQUDc, DeltaQUAc
+		w.Bits(0, 2) // DeltaQUDc, DeltaQUAc
 	}
-	w.flag(false) // using_qmatrix
-	w.flag(true)  // segmentation_enabled, with map and data since there is no primary_ref_frame
+	w.Flag(false) // using_qmatrix
+	w.Flag(true)  // segmentation_enabled, with map and data since there is no primary_ref_frame
 	for feature := range 8 {
-		w.flag(copySegment>>feature&1 == 1)
+		w.Flag(copySegment>>feature&1 == 1)
 	}
 	for range 7 { // the other segments
-		w.bits(0, 8)
+		w.Bits(0, 8)
 	}
-	w.flag(false) // delta_q_present
+	w.Flag(false) // delta_q_present
 }
 
 // copyFilters writes loop_filter_params, cdef_params and lr_params (AV1 §5.9.11, §5.9.19, §5.9.20), all off.
-func (s *Sequence) copyFilters(w *bitWriter) {
-	w.bits(0, 6+6+3+1)
+func (s *Sequence) copyFilters(w *bitfield.Writer) {
+	w.Bits(0, 6+6+3+1)
 	planes := uint8(3)
 	if s.monochrome {
 		planes = 1
 	}
 	if s.cdef {
-		w.bits(0, 2+2+6)
+		w.Bits(0, 2+2+6)
 		if !s.monochrome {
-			w.bits(0, 6)
+			w.Bits(0, 6)
 		}
 	}
 	if s.restoration {
-		w.bits(0, 2*planes)
+		w.Bits(0, 2*planes)
 	}
 }
 

@@ -1,6 +1,10 @@
 package av1
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/sluice-live/sluice/depay/internal/bitfield"
+)
 
 // FrameKind is frame_type (AV1 §6.8.2).
 type FrameKind uint8
@@ -42,84 +46,84 @@ var errFrame = fmt.Errorf("read AV1 frame header: %w", ErrTruncated)
 // ParseHeader reads the header at the start of a frame header or frame OBU. The error wraps ErrTruncated when the OBU is
 // shorter than that. It allocates nothing on success.
 func (s *Sequence) ParseHeader(o OBU) (Header, error) {
-	r := bitReader{data: o.Payload}
+	r := bitfield.NewReader(o.Payload)
 	h := s.parseHeader(&r, o)
-	if r.short() {
+	if r.Short() {
 		return Header{}, errFrame
 	}
 	return h, nil
 }
 
-func (s *Sequence) parseHeader(r *bitReader, o OBU) Header {
+func (s *Sequence) parseHeader(r *bitfield.Reader, o OBU) Header {
 	h := Header{Show: true}
 	if !s.reducedStill {
-		if r.flag() {
-			h.ShowExisting, h.Existing = true, uint8(r.bits(3))
-			r.bits(s.temporalPoint)
-			r.bits(s.idBits)
+		if r.Flag() {
+			h.ShowExisting, h.Existing = true, uint8(r.Bits(3))
+			r.Bits(s.temporalPoint)
+			r.Bits(s.idBits)
 			return h
 		}
 		s.parseKind(r, &h)
 	}
-	r.bits(1) // disable_cdf_update
+	r.Bits(1) // disable_cdf_update
 	s.parseTools(r)
-	h.ID = r.bits(s.idBits)
-	override := h.Kind == SwitchFrame || !s.reducedStill && r.flag()
-	h.OrderHint = r.bits(s.orderBits)
+	h.ID = r.Bits(s.idBits)
+	override := h.Kind == SwitchFrame || !s.reducedStill && r.Flag()
+	h.OrderHint = r.Bits(s.orderBits)
 	intra := h.Kind == KeyFrame || h.Kind == IntraOnlyFrame
 	if !intra && !h.ErrorResilient {
-		r.bits(3) // primary_ref_frame
+		r.Bits(3) // primary_ref_frame
 	}
 	s.parseRemovalTimes(r, o)
 	h.Refresh = allSlots
 	if h.Kind != SwitchFrame && !h.Key() {
-		h.Refresh = uint8(r.bits(8))
+		h.Refresh = uint8(r.Bits(8))
 	}
 	if intra {
 		if h.Refresh != allSlots && h.ErrorResilient {
-			r.at += slots * int(s.orderBits) // ref_order_hint
+			r.Skip(slots * int(s.orderBits)) // ref_order_hint
 		}
 		s.parseFrameSize(r, &h, override)
 	}
 	return h
 }
 
-func (s *Sequence) parseKind(r *bitReader, h *Header) {
-	h.Kind, h.Show = FrameKind(r.bits(2)), r.flag()
+func (s *Sequence) parseKind(r *bitfield.Reader, h *Header) {
+	h.Kind, h.Show = FrameKind(r.Bits(2)), r.Flag()
 	if h.Show {
-		r.bits(s.temporalPoint)
+		r.Bits(s.temporalPoint)
 		h.Showable = h.Kind != KeyFrame
 	} else {
-		h.Showable = r.flag()
+		h.Showable = r.Flag()
 	}
-	h.ErrorResilient = h.Kind == SwitchFrame || h.Kind == KeyFrame && h.Show || r.flag()
+	h.ErrorResilient = h.Kind == SwitchFrame || h.Kind == KeyFrame && h.Show || r.Flag()
 }
 
 // parseTools reads allow_screen_content_tools and force_integer_mv.
-func (s *Sequence) parseTools(r *bitReader) {
-	screen := s.forceScreenContent == 1 || s.forceScreenContent == choose && r.flag()
+func (s *Sequence) parseTools(r *bitfield.Reader) {
+	screen := s.forceScreenContent == 1 || s.forceScreenContent == choose && r.Flag()
 	if screen && s.forceIntegerMV == choose {
-		r.bits(1)
+		r.Bits(1)
 	}
 }
 
 // parseRemovalTimes reads buffer_removal_time of the operating points that have the OBU.
-func (s *Sequence) parseRemovalTimes(r *bitReader, o OBU) {
-	if s.removalBits == 0 || !r.flag() {
+func (s *Sequence) parseRemovalTimes(r *bitfield.Reader, o OBU) {
+	if s.removalBits == 0 || !r.Flag() {
 		return
 	}
 	for i := range s.points {
 		id := s.pointIDs[i]
 		if s.pointModel>>i&1 == 1 && (id == 0 || id>>o.TemporalID&1 == 1 && id>>(o.SpatialID+8)&1 == 1) {
-			r.bits(s.removalBits)
+			r.Bits(s.removalBits)
 		}
 	}
 }
 
 // parseFrameSize reads frame_size (AV1 §5.9.5). Superresolution changes what is coded, not what is shown.
-func (s *Sequence) parseFrameSize(r *bitReader, h *Header, override bool) {
+func (s *Sequence) parseFrameSize(r *bitfield.Reader, h *Header, override bool) {
 	h.Width, h.Height = s.Width, s.Height
 	if override {
-		h.Width, h.Height = r.bits(s.widthBits)+1, r.bits(s.heightBits)+1
+		h.Width, h.Height = r.Bits(s.widthBits)+1, r.Bits(s.heightBits)+1
 	}
 }

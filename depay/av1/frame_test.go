@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/depay/internal/bitfield"
 )
 
 // field is a number and how many bits it takes.
@@ -13,11 +15,11 @@ type field struct {
 }
 
 func pack(fields ...field) []byte {
-	var w bitWriter
+	var w bitfield.Writer
 	for _, f := range fields {
-		w.bits(f.value, f.bits)
+		w.Bits(f.value, f.bits)
 	}
-	return w.out
+	return w.Out
 }
 
 // timed is a sequence header with all that most have not: timing, a decoder model, two operating points, frame identifiers,

@@ -1,6 +1,10 @@
 package av1
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/sluice-live/sluice/depay/internal/bitfield"
+)
 
 // Largest picture that is one tile, in pixels (AV1 §5.9.15). Its area counts in whole superblocks.
 const (
@@ -82,15 +86,15 @@ func (s *References) AppendRepeat(dst []byte) ([]byte, bool) {
 
 // appendExisting appends a frame header OBU that shows the slot.
 func (s *References) appendExisting(dst []byte, i uint32) []byte {
-	w := bitWriter{out: append(dst, byte(FrameHeaderType)<<3|bitHasSize, 0)}
-	start := len(w.out)
-	w.flag(true) // show_existing_frame
-	w.bits(i, 3)
-	w.bits(0, s.sequence.temporalPoint)
-	w.bits(s.kept[i].id, s.sequence.idBits) // display_frame_id
-	w.flag(true)                            // trailing_bits
-	w.out[start-1] = byte(len(w.out) - start)
-	return w.out
+	w := bitfield.Writer{Out: append(dst, byte(FrameHeaderType)<<3|bitHasSize, 0)}
+	start := len(w.Out)
+	w.Flag(true) // show_existing_frame
+	w.Bits(i, 3)
+	w.Bits(0, s.sequence.temporalPoint)
+	w.Bits(s.kept[i].id, s.sequence.idBits) // display_frame_id
+	w.Flag(true)                            // trailing_bits
+	w.Out[start-1] = byte(len(w.Out) - start)
+	return w.Out
 }
 
 // copies tells whether appendCopy can copy the picture. Of frame identifiers none is free between a frame and the next, more

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay/av1"
+	"github.com/sluice-live/sluice/depay/internal/codectest"
+	"github.com/sluice-live/sluice/depay/ivf"
 )
 
 // reader reads the frame headers of temporal units.
@@ -167,7 +169,7 @@ func atoi(t *testing.T, size string, i int) int {
 
 func TestBlackIsBlack(t *testing.T) {
 	for _, decoder := range decoders() {
-		out := ffmpeg(t, container(t, [][]byte{av1.AppendBlack(nil)}), "-xerror", "-err_detect", "explode", "-c:v", decoder,
+		out := codectest.FFmpeg(t, codectest.Container(t, ivf.AV1, [][]byte{av1.AppendBlack(nil)}), "-xerror", "-err_detect", "explode", "-c:v", decoder,
 			"-f", "ivf", "-i", "-", "-f", "rawvideo", "-")
 		const luma = av1.BlackWidth * av1.BlackHeight
 		require.Len(t, out, luma*3/2)

@@ -1,6 +1,10 @@
 package av1
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/sluice-live/sluice/depay/internal/bitfield"
+)
 
 // choose is the value of seq_force_screen_content_tools and seq_force_integer_mv that leaves it to each frame (AV1 §6.10).
 const choose = 2
@@ -41,28 +45,28 @@ var errSequence = fmt.Errorf("read AV1 sequence header: %w", ErrTruncated)
 // ParseSequence reads the payload of a sequence header OBU. The error wraps ErrTruncated or ErrInvalid. It allocates nothing
 // on success.
 func ParseSequence(payload []byte) (Sequence, error) {
-	r := bitReader{data: payload}
+	r := bitfield.NewReader(payload)
 	s := Sequence{forceScreenContent: choose, forceIntegerMV: choose}
-	s.Profile = uint8(r.bits(3))
-	r.bits(1) // still_picture
-	s.reducedStill = r.flag()
+	s.Profile = uint8(r.Bits(3))
+	r.Bits(1) // still_picture
+	s.reducedStill = r.Flag()
 	if s.reducedStill {
-		r.bits(5) // seq_level_idx
+		r.Bits(5) // seq_level_idx
 		s.points = 1
 	} else {
 		s.parseOperatingPoints(&r)
 	}
 	s.parseSize(&r)
-	s.superblock128 = r.flag()
-	r.bits(2) // enable_filter_intra, enable_intra_edge_filter
+	s.superblock128 = r.Flag()
+	r.Bits(2) // enable_filter_intra, enable_intra_edge_filter
 	if !s.reducedStill {
 		s.parseInterTools(&r)
 	}
-	s.superres, s.cdef, s.restoration = r.flag(), r.flag(), r.flag()
+	s.superres, s.cdef, s.restoration = r.Flag(), r.Flag(), r.Flag()
 	s.parseColor(&r)
-	s.filmGrain = r.flag()
+	s.filmGrain = r.Flag()
 	switch {
-	case r.short():
+	case r.Short():
 		return Sequence{}, errSequence
 	case s.Profile > 2:
 		return Sequence{}, fmt.Errorf("read AV1 sequence header: profile %d: %w", s.Profile, ErrInvalid)
@@ -76,107 +80,121 @@ func (s *Sequence) Decodes(o OBU) bool {
 }
 
 // parseOperatingPoints reads timing, decoder model and operating points (AV1 §5.5.1 to §5.5.4).
-func (s *Sequence) parseOperatingPoints(r *bitReader) {
+func (s *Sequence) parseOperatingPoints(r *bitfield.Reader) {
 	var delayBits uint8
 	model := false
-	if r.flag() { // timing_info_present_flag
-		r.bits(32)
-		r.bits(32)
-		equal := r.flag()
+	if r.Flag() { // timing_info_present_flag
+		r.Bits(32)
+		r.Bits(32)
+		equal := r.Flag()
 		if equal {
-			r.skipUVLC()
+			skipUVLC(r)
 		}
-		if model = r.flag(); model {
-			delayBits = uint8(r.bits(5) + 1)
-			r.bits(32)
-			s.removalBits = uint8(r.bits(5) + 1)
-			if point := uint8(r.bits(5) + 1); !equal {
+		if model = r.Flag(); model {
+			delayBits = uint8(r.Bits(5) + 1)
+			r.Bits(32)
+			s.removalBits = uint8(r.Bits(5) + 1)
+			if point := uint8(r.Bits(5) + 1); !equal {
 				s.temporalPoint = point
 			}
 		}
 	}
-	display := r.flag()
-	s.points = uint8(r.bits(5) + 1)
+	display := r.Flag()
+	s.points = uint8(r.Bits(5) + 1)
 	for i := range s.points {
-		s.pointIDs[i] = uint16(r.bits(12))
-		if r.bits(5) > 7 {
-			r.bits(1) // seq_tier
+		s.pointIDs[i] = uint16(r.Bits(12))
+		if r.Bits(5) > 7 {
+			r.Bits(1) // seq_tier
 		}
-		if model && r.flag() {
+		if model && r.Flag() {
 			s.pointModel |= 1 << i
-			r.bits(delayBits)
-			r.bits(delayBits)
-			r.bits(1)
+			r.Bits(delayBits)
+			r.Bits(delayBits)
+			r.Bits(1)
 		}
-		if display && r.flag() {
-			r.bits(4)
+		if display && r.Flag() {
+			r.Bits(4)
 		}
 	}
 	s.Operating = s.pointIDs[0]
 }
 
-func (s *Sequence) parseSize(r *bitReader) {
-	s.widthBits, s.heightBits = uint8(r.bits(4)+1), uint8(r.bits(4)+1)
-	s.Width, s.Height = r.bits(s.widthBits)+1, r.bits(s.heightBits)+1
-	if !s.reducedStill && r.flag() { // frame_id_numbers_present_flag
-		delta := r.bits(4) + 2
-		s.idBits = uint8(r.bits(3) + 1 + delta)
+func (s *Sequence) parseSize(r *bitfield.Reader) {
+	s.widthBits, s.heightBits = uint8(r.Bits(4)+1), uint8(r.Bits(4)+1)
+	s.Width, s.Height = r.Bits(s.widthBits)+1, r.Bits(s.heightBits)+1
+	if !s.reducedStill && r.Flag() { // frame_id_numbers_present_flag
+		delta := r.Bits(4) + 2
+		s.idBits = uint8(r.Bits(3) + 1 + delta)
 	}
 }
 
 // parseInterTools reads what a still picture does not have.
-func (s *Sequence) parseInterTools(r *bitReader) {
-	s.interIntra = r.flag()
-	r.bits(1) // enable_masked_compound
-	s.warpedMotion = r.flag()
-	r.bits(1) // enable_dual_filter
-	order := r.flag()
+func (s *Sequence) parseInterTools(r *bitfield.Reader) {
+	s.interIntra = r.Flag()
+	r.Bits(1) // enable_masked_compound
+	s.warpedMotion = r.Flag()
+	r.Bits(1) // enable_dual_filter
+	order := r.Flag()
 	if order {
-		r.bits(1) // enable_jnt_comp
-		s.refFrameMVs = r.flag()
+		r.Bits(1) // enable_jnt_comp
+		s.refFrameMVs = r.Flag()
 	}
-	if !r.flag() { // seq_choose_screen_content_tools
-		s.forceScreenContent = uint8(r.bits(1))
+	if !r.Flag() { // seq_choose_screen_content_tools
+		s.forceScreenContent = uint8(r.Bits(1))
 	}
-	if s.forceScreenContent > 0 && !r.flag() { // seq_choose_integer_mv
-		s.forceIntegerMV = uint8(r.bits(1))
+	if s.forceScreenContent > 0 && !r.Flag() { // seq_choose_integer_mv
+		s.forceIntegerMV = uint8(r.Bits(1))
 	}
 	if order {
-		s.orderBits = uint8(r.bits(3) + 1)
+		s.orderBits = uint8(r.Bits(3) + 1)
 	}
 }
 
 // parseColor reads color_config (AV1 §5.5.2).
-func (s *Sequence) parseColor(r *bitReader) {
-	deep := r.flag()
-	twelve := s.Profile == 2 && deep && r.flag()
-	s.monochrome = s.Profile != 1 && r.flag()
+func (s *Sequence) parseColor(r *bitfield.Reader) {
+	deep := r.Flag()
+	twelve := s.Profile == 2 && deep && r.Flag()
+	s.monochrome = s.Profile != 1 && r.Flag()
 	rgb := false
-	if r.flag() { // color_description_present_flag
-		rgb = r.bits(24) == srgb
+	if r.Flag() { // color_description_present_flag
+		rgb = r.Bits(24) == srgb
 	}
 	switch {
 	case s.monochrome:
-		r.bits(1) // color_range
+		r.Bits(1) // color_range
 		return
 	case rgb:
 	default:
-		r.bits(1) // color_range
+		r.Bits(1) // color_range
 		if s.halved(r, twelve) {
-			r.bits(2) // chroma_sample_position
+			r.Bits(2) // chroma_sample_position
 		}
 	}
-	s.separateDelta = r.flag()
+	s.separateDelta = r.Flag()
 }
 
 // halved tells whether chroma has half the size both ways.
-func (s *Sequence) halved(r *bitReader, twelve bool) bool {
+func (s *Sequence) halved(r *bitfield.Reader, twelve bool) bool {
 	switch {
 	case s.Profile == 0:
 		return true
 	case twelve:
-		x := r.flag()
-		return x && r.flag()
+		x := r.Flag()
+		return x && r.Flag()
 	}
 	return false
+}
+
+// skipUVLC skips a number in variable length code (AV1 §4.10.3).
+func skipUVLC(r *bitfield.Reader) {
+	zeros := 0
+	for !r.Flag() {
+		zeros++
+		if r.Short() {
+			return
+		}
+	}
+	if zeros < 32 {
+		r.Skip(zeros)
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay/h264"
+	"github.com/sluice-live/sluice/depay/internal/codectest"
+	"github.com/sluice-live/sluice/depay/ivf"
 )
 
 func TestBlackIsBlack(t *testing.T) {
@@ -15,7 +17,7 @@ func TestBlackIsBlack(t *testing.T) {
 			width, height := dimensions(t, size)
 			prefixed, _ := h264.AppendBlack([]byte{9}, width, height)
 			frame := prefixed[1:]
-			out := ffmpeg(t, container(t, [][]byte{frame}), "-xerror", "-err_detect", "explode", "-f", "ivf", "-i", "-",
+			out := codectest.FFmpeg(t, codectest.Container(t, ivf.H264, [][]byte{frame}), "-xerror", "-err_detect", "explode", "-f", "ivf", "-i", "-",
 				"-f", "rawvideo", "-pix_fmt", "yuv420p", "-")
 			luma := int(width) * int(height)
 			require.Len(t, out, luma*3/2)

@@ -3,25 +3,14 @@ package h264_test
 import (
 	"bytes"
 	"fmt"
-	"os/exec"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay/h264"
+	"github.com/sluice-live/sluice/depay/internal/codectest"
 	"github.com/sluice-live/sluice/depay/ivf"
 )
-
-// ffmpeg runs it with input on its standard input and returns its standard output. A test that needs it fails without it.
-func ffmpeg(t *testing.T, input []byte, args ...string) []byte {
-	t.Helper()
-	cmd := exec.Command("ffmpeg", append([]string{"-hide_banner", "-loglevel", "warning"}, args...)...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &stdout, &stderr
-	require.NoError(t, cmd.Run(), "ffmpeg %v (install it with apt-get install ffmpeg): %s", args, &stderr)
-	return stdout.Bytes()
-}
 
 // unit is an access unit: its NAL units without start codes.
 type unit [][]byte
@@ -59,7 +48,7 @@ func encode(t *testing.T, size string, pictures int, args ...string) []unit {
 		"-c:v", "libx264", "-preset", "veryfast", "-threads", "1"}
 	all = append(append(all, args...), "-bsf:v", "h264_metadata=aud=insert", "-f", "h264", "-")
 	var units []unit
-	for _, nal := range split(ffmpeg(t, nil, all...)) {
+	for _, nal := range split(codectest.FFmpeg(t, nil, all...)) {
 		if h264.Type(nal[0]) == h264.TypeDelimiter {
 			units = append(units, nil)
 			continue
@@ -70,40 +59,16 @@ func encode(t *testing.T, size string, pictures int, args ...string) []unit {
 	return units
 }
 
-// container puts access units into a file, one tick apart.
-func container(t testing.TB, units [][]byte) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := ivf.NewWriter(&b, ivf.Header{FourCC: ivf.H264, Width: 16, Height: 16, Rate: 30})
-	for i, u := range units {
-		require.NoError(t, w.WriteFrame(int64(i), u))
-	}
-	return b.Bytes()
-}
-
 // pictures returns the MD5 of every picture that the decoder shows, and fails when it complains.
 func pictures(t *testing.T, units [][]byte) []string {
 	t.Helper()
-	out := ffmpeg(t, container(t, units), "-xerror", "-err_detect", "explode", "-f", "ivf", "-i", "-",
-		"-fps_mode", "passthrough", "-f", "framemd5", "-")
-	return sums(out)
+	return codectest.Pictures(t, codectest.Container(t, ivf.H264, units), "-f", "ivf")
 }
 
 // streamed is like pictures, for a byte stream that ffmpeg has to cut into access units itself.
 func streamed(t *testing.T, units [][]byte) []string {
 	t.Helper()
-	out := ffmpeg(t, bytes.Join(units, nil), "-xerror", "-err_detect", "explode", "-f", "h264", "-i", "-",
-		"-fps_mode", "passthrough", "-f", "framemd5", "-")
-	return sums(out)
-}
-
-func sums(framemd5 []byte) (sums []string) {
-	for line := range strings.Lines(string(framemd5)) {
-		if fields := strings.Split(line, ","); line[0] != '#' && len(fields) == 6 {
-			sums = append(sums, strings.TrimSpace(fields[5]))
-		}
-	}
-	return sums
+	return codectest.Pictures(t, bytes.Join(units, nil), "-f", "h264")
 }
 
 func dimensions(t *testing.T, size string) (width, height uint16) {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/depay/internal/codectest"
+	"github.com/sluice-live/sluice/depay/ivf"
 	"github.com/sluice-live/sluice/depay/vp8"
 )
 
@@ -16,7 +18,7 @@ func TestBlackIsBlack(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %s", size, decoder), func(t *testing.T) {
 				width, height := dimensions(t, size)
 				frame := vp8.AppendBlack([]byte{9}, width, height)[1:]
-				out := ffmpeg(t, container(t, [][]byte{frame}), "-xerror", "-err_detect", "explode", "-c:v", decoder, "-f", "ivf",
+				out := codectest.FFmpeg(t, codectest.Container(t, ivf.VP8, [][]byte{frame}), "-xerror", "-err_detect", "explode", "-c:v", decoder, "-f", "ivf",
 					"-i", "-", "-f", "rawvideo", "-")
 				luma := int(width) * int(height)
 				require.Len(t, out, luma*3/2)

@@ -1,28 +1,14 @@
 package vp8_test
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"os/exec"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/depay/internal/codectest"
 	"github.com/sluice-live/sluice/depay/ivf"
 )
-
-// ffmpeg runs it with input on its standard input and returns its standard output. A test that needs it fails without it.
-func ffmpeg(t *testing.T, input []byte, args ...string) []byte {
-	t.Helper()
-	cmd := exec.Command("ffmpeg", append([]string{"-hide_banner", "-loglevel", "warning"}, args...)...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &stdout, &stderr
-	require.NoError(t, cmd.Run(), "ffmpeg %v (install it with apt-get install ffmpeg): %s", args, &stderr)
-	return stdout.Bytes()
-}
 
 // source makes a moving test picture.
 func source(size string) []string {
@@ -32,43 +18,13 @@ func source(size string) []string {
 // encode returns the frames of a moving test picture.
 func encode(t *testing.T, size string, args ...string) [][]byte {
 	t.Helper()
-	out := ffmpeg(t, nil, append(append(source(size), args...), "-c:v", "libvpx", "-f", "ivf", "-")...)
-	r, err := ivf.NewReader(bytes.NewReader(out))
-	require.NoError(t, err)
-	var frames [][]byte
-	for {
-		_, data, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return frames
-		}
-		require.NoError(t, err)
-		frames = append(frames, bytes.Clone(data))
-	}
-}
-
-// container puts frames into a file, one tick apart.
-func container(t testing.TB, frames [][]byte) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := ivf.NewWriter(&b, ivf.Header{FourCC: ivf.VP8, Width: 16, Height: 16, Rate: 30})
-	for i, f := range frames {
-		require.NoError(t, w.WriteFrame(int64(i), f))
-	}
-	return b.Bytes()
+	return codectest.Frames(t, codectest.FFmpeg(t, nil, append(append(source(size), args...), "-c:v", "libvpx", "-f", "ivf", "-")...))
 }
 
 // pictures returns the MD5 of every picture that the decoder shows, and fails when it complains.
 func pictures(t *testing.T, decoder string, frames [][]byte) []string {
 	t.Helper()
-	out := ffmpeg(t, container(t, frames), "-xerror", "-err_detect", "explode", "-c:v", decoder, "-f", "ivf", "-i", "-",
-		"-fps_mode", "passthrough", "-f", "framemd5", "-")
-	var sums []string
-	for line := range strings.Lines(string(out)) {
-		if fields := strings.Split(line, ","); line[0] != '#' && len(fields) == 6 {
-			sums = append(sums, strings.TrimSpace(fields[5]))
-		}
-	}
-	return sums
+	return codectest.Pictures(t, codectest.Container(t, ivf.VP8, frames), "-c:v", decoder, "-f", "ivf")
 }
 
 func dimensions(t *testing.T, size string) (width, height uint16) {

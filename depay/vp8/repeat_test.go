@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/depay/internal/codectest"
+	"github.com/sluice-live/sluice/depay/ivf"
 	"github.com/sluice-live/sluice/depay/vp8"
 )
 
@@ -81,7 +83,7 @@ func TestRepeatLeavesTheDecoderAsItWas(t *testing.T) {
 func TestRepeatBesideHiddenFrames(t *testing.T) {
 	args := []string{"-frames:v", "45", "-b:v", "300k", "-auto-alt-ref", "1", "-lag-in-frames", "16", "-cpu-used", "5"}
 	args = append(args, "-passlogfile", filepath.Join(t.TempDir(), "pass"))
-	ffmpeg(t, nil, append(append(source("322x178"), args...), "-c:v", "libvpx", "-pass", "1", "-f", "null", "-")...)
+	codectest.FFmpeg(t, nil, append(append(source("322x178"), args...), "-c:v", "libvpx", "-pass", "1", "-f", "null", "-")...)
 	frames := encode(t, "322x178", append(args, "-pass", "2")...)
 	requireHeader(t, frames, func(h vp8.Header) bool { return !h.Show })
 	requireHarmlessRepeats(t, frames)
@@ -93,7 +95,7 @@ func TestRepeatKeepsTheSegmentMap(t *testing.T) {
 	for range 12 {
 		frames = append(frames, vp8.AppendSegmentedInter(nil))
 	}
-	last := ffmpeg(t, container(t, frames[:2]), "-f", "ivf", "-i", "-", "-f", "rawvideo", "-")[64*64*3/2:]
+	last := codectest.FFmpeg(t, codectest.Container(t, ivf.VP8, frames[:2]), "-f", "ivf", "-i", "-", "-f", "rawvideo", "-")[64*64*3/2:]
 	var steps []byte
 	for _, macroblock := range []int{0, 2, 5, 7} { // one of each segment
 		steps = append(steps, last[macroblock/4*16*64+macroblock%4*16]-16)

@@ -1,6 +1,10 @@
 package vp9
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/sluice-live/sluice/depay/internal/bitfield"
+)
 
 const (
 	frameMarker = 2
@@ -39,26 +43,26 @@ func (h Header) Intra() bool { return h.Key || h.IntraOnly }
 // ParseHeader reads the header of a whole frame, not of a superframe. The error wraps ErrTruncated when the frame is shorter
 // than that, and ErrInvalid when no decoder would take it. It allocates nothing on success.
 func ParseHeader(frame []byte) (Header, error) {
-	r := bitReader{data: frame}
+	r := bitfield.NewReader(frame)
 	return parseHeader(&r)
 }
 
 var errHeader = fmt.Errorf("read VP9 header: %w", ErrTruncated)
 
-func parseHeader(r *bitReader) (Header, error) {
+func parseHeader(r *bitfield.Reader) (Header, error) {
 	h := Header{SizeFrom: -1}
-	marker := r.bits(2)
-	h.Profile = uint8(r.bits(1) | r.bits(1)<<1)
-	reserved := h.Profile == 3 && r.flag()
-	if h.ShowExisting = r.flag(); h.ShowExisting {
-		h.Show, h.Existing = true, uint8(r.bits(3))
+	marker := r.Bits(2)
+	h.Profile = uint8(r.Bits(1) | r.Bits(1)<<1)
+	reserved := h.Profile == 3 && r.Flag()
+	if h.ShowExisting = r.Flag(); h.ShowExisting {
+		h.Show, h.Existing = true, uint8(r.Bits(3))
 	} else {
-		h.Key, h.flags = !r.flag(), r.at
-		h.Show, h.ErrorResilient = r.flag(), r.flag()
+		h.Key, h.flags = !r.Flag(), r.At()
+		h.Show, h.ErrorResilient = r.Flag(), r.Flag()
 	}
 	var err error
 	switch {
-	case r.short():
+	case r.Short():
 		err = errHeader
 	case marker != frameMarker || reserved:
 		err = fmt.Errorf("read VP9 header: no frame marker: %w", ErrInvalid)
@@ -73,7 +77,7 @@ func parseHeader(r *bitReader) (Header, error) {
 	return h, nil
 }
 
-func (h *Header) parseKey(r *bitReader) error {
+func (h *Header) parseKey(r *bitfield.Reader) error {
 	h.Refresh = allSlots
 	if err := parseSync(r); err != nil {
 		return err
@@ -84,13 +88,13 @@ func (h *Header) parseKey(r *bitReader) error {
 	return h.parseSize(r)
 }
 
-func (h *Header) parseInter(r *bitReader) error {
-	h.IntraOnly = !h.Show && r.flag()
+func (h *Header) parseInter(r *bitfield.Reader) error {
+	h.IntraOnly = !h.Show && r.Flag()
 	if !h.ErrorResilient {
-		r.bits(2) // reset_frame_context
+		r.Bits(2) // reset_frame_context
 	}
 	if !h.IntraOnly {
-		h.Refresh = uint8(r.bits(slots))
+		h.Refresh = uint8(r.Bits(slots))
 		return h.parseReferences(r)
 	}
 	if err := parseSync(r); err != nil {
@@ -101,13 +105,13 @@ func (h *Header) parseInter(r *bitReader) error {
 			return err
 		}
 	}
-	h.Refresh = uint8(r.bits(slots))
+	h.Refresh = uint8(r.Bits(slots))
 	return h.parseSize(r)
 }
 
-func parseSync(r *bitReader) error {
-	switch code := r.bits(24); {
-	case r.short():
+func parseSync(r *bitfield.Reader) error {
+	switch code := r.Bits(24); {
+	case r.Short():
 		return errHeader
 	case code != syncCode:
 		return fmt.Errorf("read VP9 header: sync code %#x: %w", code, ErrInvalid)
@@ -116,47 +120,47 @@ func parseSync(r *bitReader) error {
 }
 
 // parseColor reads color_config (VP9 §6.2.2).
-func (h *Header) parseColor(r *bitReader) error {
+func (h *Header) parseColor(r *bitfield.Reader) error {
 	if h.Profile >= 2 {
-		r.bits(1) // ten_or_twelve_bit
+		r.Bits(1) // ten_or_twelve_bit
 	}
 	subsampled := h.Profile == 1 || h.Profile == 3
-	rgb := r.bits(3) == colorRGB
+	rgb := r.Bits(3) == colorRGB
 	switch {
 	case rgb && !subsampled:
 		return fmt.Errorf("read VP9 header: RGB in profile %d: %w", h.Profile, ErrInvalid)
 	case rgb:
-		r.bits(1) // reserved_zero
+		r.Bits(1) // reserved_zero
 	case subsampled:
-		r.bits(4) // color_range, subsampling_x, subsampling_y, reserved_zero
+		r.Bits(4) // color_range, subsampling_x, subsampling_y, reserved_zero
 	default:
-		r.bits(1) // color_range
+		r.Bits(1) // color_range
 	}
 	return nil
 }
 
 // parseSize reads frame_size and render_size (VP9 §6.2.3, §6.2.4).
-func (h *Header) parseSize(r *bitReader) error {
-	h.Size = Size{r.bits(16) + 1, r.bits(16) + 1}
+func (h *Header) parseSize(r *bitfield.Reader) error {
+	h.Size = Size{r.Bits(16) + 1, r.Bits(16) + 1}
 	return parseRenderSize(r)
 }
 
-func parseRenderSize(r *bitReader) error {
-	r.skipIf(32)
-	if r.short() {
+func parseRenderSize(r *bitfield.Reader) error {
+	r.SkipIf(32)
+	if r.Short() {
 		return errHeader
 	}
 	return nil
 }
 
 // parseReferences reads the references of an inter frame and where its size comes from (VP9 §6.2, §6.2.5).
-func (h *Header) parseReferences(r *bitReader) error {
+func (h *Header) parseReferences(r *bitfield.Reader) error {
 	for i := range h.References {
-		h.References[i] = uint8(r.bits(3))
-		r.bits(1) // sign_bias
+		h.References[i] = uint8(r.Bits(3))
+		r.Bits(1) // sign_bias
 	}
 	for i := range h.References {
-		if r.flag() {
+		if r.Flag() {
 			h.SizeFrom = int8(i)
 			return parseRenderSize(r)
 		}

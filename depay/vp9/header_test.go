@@ -5,19 +5,21 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/depay/internal/bitfield"
 )
 
 // field is a number and how many bits it takes.
 type field struct{ value, bits int }
 
 func pack(fields ...field) []byte {
-	var w bitWriter
+	var w bitfield.Writer
 	for _, f := range fields {
 		for i := f.bits - 1; i >= 0; i-- {
-			w.bit(f.value>>i&1 == 1)
+			w.Flag(f.value>>i&1 == 1)
 		}
 	}
-	return w.out
+	return w.Out
 }
 
 // Parts of headers.

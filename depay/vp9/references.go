@@ -1,6 +1,10 @@
 package vp9
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/sluice-live/sluice/depay/internal/bitfield"
+)
 
 // References is what is known of a decoder's eight reference slots from the frames that it was given: the sizes of the
 // pictures in them, and which of them hold the picture that was shown last. The zero value is a decoder that has had no frame.
@@ -57,19 +61,19 @@ func (s *References) AppendRepeat(dst []byte) ([]byte, bool) {
 	if s.shown == 0 {
 		return dst, false
 	}
-	w := bitWriter{out: dst}
+	w := bitfield.Writer{Out: dst}
 	for _, b := range [2]bool{true, false} { // frame_marker
-		w.bit(b)
+		w.Flag(b)
 	}
-	w.bit(s.profile&1 == 1)
-	w.bit(s.profile&2 == 2)
+	w.Flag(s.profile&1 == 1)
+	w.Flag(s.profile&2 == 2)
 	if s.profile == 3 {
-		w.bit(false) // reserved_zero
+		w.Flag(false) // reserved_zero
 	}
-	w.bit(true) // show_existing_frame
+	w.Flag(true) // show_existing_frame
 	slot := bits.TrailingZeros8(s.shown)
 	for i := 2; i >= 0; i-- {
-		w.bit(slot>>i&1 == 1)
+		w.Flag(slot>>i&1 == 1)
 	}
-	return w.out, true
+	return w.Out, true
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/depay/internal/codectest"
+	"github.com/sluice-live/sluice/depay/ivf"
 	"github.com/sluice-live/sluice/depay/vp9"
 )
 
@@ -158,7 +160,7 @@ func TestBlackIsBlack(t *testing.T) {
 	got.FollowBlack()
 	require.Equal(t, want, got)
 	for _, decoder := range decoders() {
-		out := ffmpeg(t, container(t, [][]byte{vp9.AppendBlack(nil)}), "-xerror", "-err_detect", "explode", "-c:v", decoder,
+		out := codectest.FFmpeg(t, codectest.Container(t, ivf.VP9, [][]byte{vp9.AppendBlack(nil)}), "-xerror", "-err_detect", "explode", "-c:v", decoder,
 			"-f", "ivf", "-i", "-", "-f", "rawvideo", "-")
 		const luma = vp9.BlackWidth * vp9.BlackHeight
 		require.Len(t, out, luma*3/2)
