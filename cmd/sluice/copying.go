@@ -33,6 +33,7 @@ type copying struct {
 	breaks int    // that this publisher has caused, by another size for example
 	quiet  bool   // no pictures came, so that the next encoding does not wait for them
 	reason string // why H.264 is encoded until the broadcast ends, else ""
+	tried  bool   // it was passed on again because encoding was too slow
 }
 
 // refuse has the pictures encoded until the broadcast ends.
@@ -65,6 +66,18 @@ func (b *broadcast) copyEnded(cause *transcode.CopyError) {
 	case b.copying.breaks > maxCopyBreaks:
 		b.refuseCopy(fmt.Errorf("%v for the %dth time", cause.Cause, b.copying.breaks))
 	}
+}
+
+// copyRather has pictures passed on again that are encoded only because that broke off too often, once: the machine turns out to be
+// too slow to encode them, and may have been too slow to receive them as they came.
+func (b *broadcast) copyRather() bool {
+	c := &b.copying
+	if b.encoding == nil || b.encoding.copies || c.breaks <= maxCopyBreaks || c.tried {
+		return false
+	}
+	c.breaks, c.reason, c.tried = 0, "", true
+	b.log.Warn("encoding is too slow: the publisher's pictures are passed on again")
+	return true
 }
 
 // copyFailed tells whether ffmpeg went soon after it had begun to copy, which encoding may be spared. It is tried once more where it

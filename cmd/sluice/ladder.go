@@ -127,11 +127,14 @@ func (l *ladder) names() (names []string) {
 	return names
 }
 
-// reduce takes away from the ladder when ffmpeg ended because it was too slow.
+// reduce takes away from the ladder when ffmpeg ended because it was too slow, unless there is less to do without that.
 func (b *broadcast) reduce(cause error) bool {
 	var slow *transcode.SlowError
 	if !errors.As(cause, &slow) {
 		return false
+	}
+	if b.copyRather() {
+		return true
 	}
 	if b.encoding != nil && b.encoding.copies {
 		b.ladder.copyAlone(slow)

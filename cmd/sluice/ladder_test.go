@@ -94,3 +94,29 @@ func TestReduceOnlyWhenSlow(t *testing.T) {
 	require.Equal(t, 1, b.ladder.reductions)
 	require.Equal(t, "240p", b.ladder.now.String())
 }
+
+// TestCopyRatherThanReduce passes pictures on again that were refused because that broke off too often, once.
+func TestCopyRatherThanReduce(t *testing.T) {
+	b := &broadcast{ladder: newLadder(transcode.DefaultLadder()), log: slog.New(slog.DiscardHandler), encoding: &encoding{}}
+	slow := fmt.Errorf("ffmpeg: %w", &transcode.SlowError{Speed: 0.2})
+	refuse := func() {
+		for range maxCopyBreaks + 1 {
+			require.Empty(t, b.copying.reason)
+			b.copyEnded(&transcode.CopyError{Cause: transcode.KeyFrameMisplaced})
+		}
+		require.Contains(t, b.copying.reason, "for the 5th time")
+	}
+	refuse()
+	require.True(t, b.reduce(slow))
+	require.Empty(t, b.copying.reason)
+	require.Zero(t, b.ladder.reductions)
+	refuse()
+	require.True(t, b.reduce(slow))
+	require.NotEmpty(t, b.copying.reason)
+	require.Equal(t, 1, b.ladder.reductions)
+
+	b.copying = copying{}
+	b.copyEnded(&transcode.CopyError{Cause: transcode.PicturesReordered})
+	require.True(t, b.reduce(slow))
+	require.NotEmpty(t, b.copying.reason, "these cannot be passed on")
+}

@@ -163,6 +163,28 @@ func TestPassthroughRefused(t *testing.T) {
 	requireTwoEpochs(t, seen, "source", "240p", "audio")
 }
 
+// A publisher that has key frames every two seconds, and cannot be asked for others, as OBS, is passed on.
+func TestPassthroughOfLongGroups(t *testing.T) {
+	t.Parallel()
+	long := h264
+	long.encoder = append(slices.Clone(h264.encoder), "-g", "60", "-sc_threshold", "0")
+	clip, err := newClip(long, "640x480", "1500k")
+	require.NoError(t, err)
+	s := startService(t, "--ladder", smallRung, "--linger", "2s")
+	p := publishClip(t, s, "long", clip)
+	visits := watch(t, s, "long")
+	p.send()
+	s.waitFor("long", 20*time.Second, func(st stream) bool { return st.State == "live" && st.Encoder.Copies })
+	time.Sleep(12 * time.Second)
+	told := s.stream("long")
+	require.True(t, told.Encoder.Copies)
+	require.Empty(t, told.Encoder.Encodes)
+	require.LessOrEqual(t, told.Encoder.Restarts, 1)
+	p.stop()
+	s.waitState("long", "ended", 15*time.Second)
+	requireCopiedConformant(t, visits())
+}
+
 // An ffmpeg that cannot copy what comes encodes it, in the same broadcast.
 func TestPassthroughFails(t *testing.T) {
 	t.Parallel()
