@@ -143,12 +143,23 @@ func (t *Timeline) fillTo(l *listing, e *Epoch, msn int64) {
 	for len(l.segments) > 0 && l.last()+1 < msn {
 		gap, before := t.gap(e, l.last()+1), l.segments[len(l.segments)-1]
 		if gap.First = before.epoch != e; !gap.First {
-			gap.Start = int64(inTicks(ticks(before.End(), before.Timescale), uint64(gap.Timescale))) // which may have ended early
+			t.joinGap(&gap, before)
 		}
 		l.segments = append(l.segments, gap)
 		l.stale = true
 		t.stats.gaps++
 	}
+}
+
+// joinGap lets a gap follow on the segment before it, which may have ended early. It ends where it would have, if it is not longer than
+// segments may be then.
+func (t *Timeline) joinGap(gap *Segment, before Segment) {
+	start := int64(inTicks(ticks(before.End(), before.Timescale), uint64(gap.Timescale)))
+	longer := ticks(gap.End()-start, gap.Timescale)
+	if target := time.Duration(t.p.opts.targetDuration(t.late)) * time.Second; longer > 0 && longer.Round(time.Second) <= target {
+		gap.Duration = gap.End() - start
+	}
+	gap.Start = start
 }
 
 func (t *Timeline) gap(e *Epoch, msn int64) Segment {

@@ -33,6 +33,8 @@ type apiPublisher struct {
 	Bitrate   float64   `json:"bitrate"` // bit/s
 	RTT       float64   `json:"rtt"`     // seconds, 0 while unknown
 	Lost      uint64    `json:"lost"`    // packets
+	NACKs     uint64    `json:"nacks"`   // packets asked for again
+	PLIs      uint64    `json:"plis"`    // requests for a key frame
 	Advice    string    `json:"advice"`  // what to change in the encoder that sends, else ""
 	Video     *apiVideo `json:"video"`
 	Audio     *apiAudio `json:"audio"`
@@ -43,10 +45,20 @@ type apiVideo struct {
 	Width  int     `json:"width"`
 	Height int     `json:"height"`
 	FPS    float64 `json:"fps"`
+	apiTrack
 }
 
 type apiAudio struct {
 	Codec string `json:"codec"`
+	apiTrack
+}
+
+// apiTrack is how a track arrives.
+type apiTrack struct {
+	Bitrate float64 `json:"bitrate"` // bit/s
+	Packets uint64  `json:"packets"`
+	Lost    uint64  `json:"lost"`   // packets
+	Jitter  float64 `json:"jitter"` // seconds (RFC 3550 §A.8)
 }
 
 type apiEncoder struct {
@@ -169,16 +181,18 @@ func describePublisher(st *status) *apiPublisher {
 	stats := st.Publisher.Stats()
 	p := &apiPublisher{
 		Connected: st.Publisher.State() == ingest.StateConnected, Since: st.Publisher.Started(),
-		Bitrate: stats.Bitrate, RTT: stats.RTT.Seconds(), Advice: advice(st.Depay),
+		Bitrate: stats.Bitrate, RTT: stats.RTT.Seconds(), NACKs: stats.NACKs, PLIs: stats.PLIs, Advice: advice(st.Depay),
 	}
+	tracks := make(map[ingest.Kind]apiTrack)
 	for _, track := range stats.Tracks {
 		p.Lost += track.Lost
+		tracks[track.Kind] = apiTrack{track.Bitrate, track.Packets, track.Lost, track.Jitter.Seconds()}
 	}
 	if st.VideoIn != 0 {
-		p.Video = &apiVideo{st.VideoIn.String(), st.Video.Width, st.Video.Height, st.Video.FPS}
+		p.Video = &apiVideo{st.VideoIn.String(), st.Video.Width, st.Video.Height, st.Video.FPS, tracks[ingest.KindVideo]}
 	}
 	if st.AudioIn != 0 {
-		p.Audio = &apiAudio{st.AudioIn.String()}
+		p.Audio = &apiAudio{st.AudioIn.String(), tracks[ingest.KindAudio]}
 	}
 	return p
 }

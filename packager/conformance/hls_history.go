@@ -92,7 +92,8 @@ func checkSameTarget(h *observation, fault func(*Visit, string)) {
 // stepTolerance is how far the edges of renditions' segments may be apart: audio is cut between its own frames.
 const stepTolerance = 100 * time.Millisecond
 
-// checkInStep: the same number is the same period of time and of the same discontinuity in all renditions.
+// checkInStep: the same number is the same period of time and of the same discontinuity in all renditions. A gap may begin earlier,
+// where what the rendition has before it ended.
 func checkInStep(h *observation, fault func(*Visit, string)) {
 	seen := make(map[int64]segment)
 	for _, url := range h.urls {
@@ -106,7 +107,10 @@ func checkInStep(h *observation, fault func(*Visit, string)) {
 				if s.number != other.number {
 					fault(p.visit, fmt.Sprintf("segment %d has discontinuity number %d, in another rendition %d", s.msn, s.number, other.number))
 				}
-				if off := s.pdt.Sub(other.pdt); !s.pdt.IsZero() && !other.pdt.IsZero() && off.Abs() > stepTolerance {
+				if other.gap {
+					seen[s.msn] = s
+				}
+				if off := s.pdt.Sub(other.pdt); !s.gap && !other.gap && !s.pdt.IsZero() && !other.pdt.IsZero() && off.Abs() > stepTolerance {
 					fault(p.visit, fmt.Sprintf("segment %d is %v off another rendition's", s.msn, off))
 				}
 			}

@@ -83,6 +83,7 @@ func TestEvents(t *testing.T) {
 	e := <-events
 	require.Equal(t, "statistics", e.name)
 	require.Equal(t, "VP8", e.Publisher.Video.Codec)
+	require.NotZero(t, e.Publisher.Video.Packets)
 	p.vanish()
 	expect("interrupted", "interrupted")
 	p = newPublisher(t, s, "told")

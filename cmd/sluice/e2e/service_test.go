@@ -138,6 +138,7 @@ type stream struct {
 		Video     *struct {
 			Codec         string
 			Width, Height int
+			Packets       uint64
 		}
 	}
 	Renditions []struct {
