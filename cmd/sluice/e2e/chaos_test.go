@@ -270,9 +270,12 @@ func (c *chaos) checkRules(visits []conformance.Visit) {
 	}
 }
 
-// torn tells whether the stream may have been torn at that time: by a fault, or by a machine that is too slow.
+// torn tells whether the stream may have been torn at that time, or by what was expected then: by a fault, or by a machine that is too
+// slow.
 func (c *chaos) torn(at time.Time) bool {
-	return c.slow || slices.ContainsFunc(c.times, func(t [2]time.Time) bool { return at.After(t[0]) && at.Before(t[1]) })
+	return c.slow || slices.ContainsFunc(c.times, func(t [2]time.Time) bool {
+		return at.After(t[0].Add(-time.Second)) && at.Before(t[1])
+	})
 }
 
 // What the service may hold more of after faults than before: files of ffmpeg's own window, which is two minutes, and memory.
