@@ -1,5 +1,5 @@
 // Watches the player of the watch page, in seconds: how long no new picture comes (stall), pictures are the same (frozen), and
-// the time stands still (halt); how often a player is opened, and what it gives up for.
+// the time stands still (halt); how often a player is opened, what it gives up for, and what hls.js says meanwhile.
 (() => {
   const video = document.querySelector("#video");
   const small = Object.assign(document.createElement("canvas"), { width: 16, height: 9 }).getContext("2d", { willReadFrequently: true });
@@ -8,7 +8,7 @@
   const passed = (s) => seconds() - s.since;
   const longest = (s) => Math.max(s.longest, passed(s));
   const end = (s) => { s.longest = longest(s); s.since = seconds(); };
-  let player, players = 0, fatal = 0, frames = 0, time = 0, picture = [];
+  let player, players = 0, fatal = 0, frames = 0, time = 0, picture = [], said = [];
   let stall = spell(), frozen = spell(), halt = spell();
 
   // What an encoder makes of the same picture differs by less.
@@ -29,6 +29,11 @@
   };
   video.requestVideoFrameCallback(shown);
 
+  const say = (what) => {
+    const ranges = Array.from({ length: video.buffered.length }, (_, i) => `${video.buffered.start(i).toFixed(2)}-${video.buffered.end(i).toFixed(2)}`);
+    said.push(`${what}: ${passed(stall).toFixed(1)} s without a picture, at ${video.currentTime.toFixed(2)} of ${ranges.join(" ")}`);
+  };
+
   setInterval(() => {
     if (video.currentTime !== time) end(halt);
     time = video.currentTime;
@@ -36,7 +41,10 @@
     if (!now || now === player) return;
     player = now;
     players++;
-    player.on?.("hlsError", (_event, data) => { if (data.fatal) fatal++; });
+    player.on?.("hlsError", (_event, data) => {
+      if (data.fatal) fatal++;
+      if (said.length < 50) say(data.details);
+    });
   }, 20);
 
   window.chaos = {
@@ -45,7 +53,8 @@
       frozen = spell();
       halt = spell();
       frames = 0;
+      said = [];
     },
-    read: () => ({ stall: longest(stall), still: passed(stall), frozen: longest(frozen), halt: longest(halt), halted: passed(halt), time, frames, players, fatal }),
+    read: () => ({ stall: longest(stall), still: passed(stall), frozen: longest(frozen), halt: longest(halt), halted: passed(halt), time, frames, players, fatal, said }),
   };
 })();
