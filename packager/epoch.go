@@ -55,6 +55,9 @@ func (o EpochOptions) Validate() error {
 			faults = append(faults, fmt.Errorf("key frames up to %v late: not within 0 and %v", late, maxLate))
 		}
 	}
+	if o.Lead < 0 || o.Lead > maxLead {
+		faults = append(faults, fmt.Errorf("lead of %v: not within 0 and %v", o.Lead, maxLead))
+	}
 	seen := make(map[string]bool)
 	for _, r := range o.Renditions {
 		if err := r.validate(); err != nil {

@@ -103,7 +103,7 @@ func (o Options) withDefaults() Options {
 }
 
 // targetDuration is EXT-X-TARGETDURATION in seconds, the same for all playlists of a stream for ever: of segments that are longer
-// than nominal by up to late, and then by a last picture.
+// than nominal by up to late, and then by a few last pictures.
 func (o Options) targetDuration(late time.Duration) int {
 	longest := o.Segment
 	if late > 0 {
@@ -112,7 +112,7 @@ func (o Options) targetDuration(late time.Duration) int {
 	return max(1, int(longest.Round(time.Second)/time.Second))
 }
 
-// lastPicture is more than a picture lasts before a late key frame.
+// lastPicture is what the transcoder allows beyond that: three pictures of 30 a second before a late key frame.
 const lastPicture = 100 * time.Millisecond
 
 func (o Options) target() time.Duration { return time.Duration(o.targetDuration(0)) * time.Second }

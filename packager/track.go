@@ -123,86 +123,6 @@ func (k *track) isWhole() bool {
 	return err == nil
 }
 
-// scan finds the fragments that have become whole.
-func (k *track) scan() error {
-	info, err := k.file.Stat()
-	if err != nil {
-		return fmt.Errorf("stat segment: %w", err)
-	}
-	if k.broken || k.torn || info.Size() <= k.scanner.Offset() {
-		return nil
-	}
-	k.frags, err = k.scanner.Scan(k.file, min(info.Size(), maxSegmentSize), k.frags[:0])
-	for _, f := range k.frags {
-		if len(k.parts) == maxParts {
-			err = fmt.Errorf("more than %d fragments", maxParts)
-			break
-		}
-		if missing := k.missingBefore(f); missing > 0 {
-			k.torn, k.size = true, f.Offset
-			return fmt.Errorf("%s: %v of media are missing", filepath.Base(k.path), missing)
-		}
-		k.add(f)
-	}
-	if err != nil {
-		k.broken = true
-		return fmt.Errorf("scan %s: %w", filepath.Base(k.path), err)
-	}
-	return nil
-}
-
-// maxMissing is by how much fragments of one ffmpeg may be apart; a fragment lasts twice as long at least.
-const maxMissing = 50 * time.Millisecond
-
-// missingBefore is what is missing before a fragment; 0 for nothing. ffmpeg goes on as if nothing were when it could not write one,
-// because the disk was full for a moment for example. Players would wait there for what never comes, so the epoch has to end.
-func (k *track) missingBefore(f cmaf.Fragment) time.Duration {
-	if missing := int64(f.DecodeTime) - k.due; k.due > 0 && missing > 0 {
-		if d := ticks(missing, k.init.Timescale); d > maxMissing {
-			return d
-		}
-	}
-	return 0
-}
-
-// add puts a fragment into the part that has begun, or begins one with it. Sound comes in fragments of half a part, so that
-// a segment has as many parts of sound as of pictures: the few frames that whole parts would leave over at its end would be
-// a part that follows on the one before at once, and while that one is being loaded hls.js takes the two for the same.
-func (k *track) add(f cmaf.Fragment) {
-	if k.rest.Size == 0 {
-		k.rest = Part{Offset: f.Offset, Start: int64(f.DecodeTime)}
-	}
-	if k.number == 1 && len(k.parts) == 0 {
-		k.first = k.rest.Start
-	}
-	k.rest.Independent = k.rest.Independent || f.Key // rfc8216bis §4.4.4.9: it contains an independent frame
-	k.rest.Size = f.Offset + f.Size - k.rest.Offset
-	k.rest.Duration += int64(f.Duration)
-	k.due = int64(f.DecodeTime) + int64(f.Duration)
-	if end := k.rest.Start + k.rest.Duration; k.fills(end) || k.ends(end) {
-		k.endPart()
-	}
-}
-
-// fills tells whether a part that ends then, in ticks, reaches the next multiple of the nominal duration.
-func (k *track) fills(end int64) bool {
-	start := k.rest.Start
-	if len(k.parts) > 0 {
-		start = k.parts[0].Start
-	}
-	return ticks(end-start, k.init.Timescale)+time.Microsecond >= time.Duration(len(k.parts)+1)*k.epoch.timeline.p.opts.Part
-}
-
-// endPart makes a part of what has come.
-func (k *track) endPart() {
-	if k.rest.Size == 0 {
-		return
-	}
-	k.parts = append(k.parts, k.rest)
-	k.rest = Part{}
-	k.epoch.timeline.stats.parts++
-}
-
 // grow publishes the parts from index known on. The file gets its public name with its first part, so that it can be opened
 // by that from now on, whatever ffmpeg does with its own names.
 func (k *track) grow(known int) error {
@@ -290,7 +210,7 @@ func (k *track) segment(parts []Part, size int64) Segment {
 // next forgets the segment in progress. The parts went with the Segment, so their memory is not used again.
 func (k *track) next() {
 	k.file.Close()
-	k.file, k.broken, k.logged, k.rest = nil, false, nil, Part{}
+	k.file, k.broken, k.logged, k.rest, k.size = nil, false, nil, Part{}, 0
 	k.parts = make([]Part, 0, cap(k.parts))
 	k.scanner.Reset()
 	k.number++
@@ -298,35 +218,3 @@ func (k *track) next() {
 
 // started tells whether anything of the rendition can be played.
 func (k *track) started() bool { return k.length > 0 || len(k.parts) > 0 }
-
-// count adds a listed segment to the measured rates.
-func (k *track) count(s Segment) {
-	k.bytes += s.Size
-	k.length += s.Duration
-	if s.Duration*2 >= int64(s.Timescale) { // a stump says nothing about rates
-		k.peak = max(k.peak, bitrate(s.Size, s.Duration, s.Timescale))
-	}
-}
-
-// bandwidth is the peak rate that manifests declare: the encoder's bound with 5 % for boxes, or what was measured.
-func (k *track) bandwidth() int64 { return max(int64(k.Bitrate)+int64(k.Bitrate)/20, k.peak) }
-
-// declaredAverage is the mean rate that manifests declare: the encoder's, which keeps to it, or of copied pictures that so far.
-func (k *track) declaredAverage() int64 {
-	if k.Copied {
-		return k.average()
-	}
-	return int64(k.Bitrate)
-}
-
-// average is the mean rate so far.
-func (k *track) average() int64 {
-	if k.length == 0 {
-		return int64(k.Bitrate)
-	}
-	return bitrate(k.bytes, k.length, k.init.Timescale)
-}
-
-func bitrate(bytes, length int64, timescale uint32) int64 {
-	return int64(float64(bytes) * 8 * float64(timescale) / float64(max(length, 1)))
-}
