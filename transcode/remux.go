@@ -24,8 +24,8 @@ type RemuxInput struct {
 }
 
 // Remux makes one MP4 of the runs, with its index at the front, without encoding. The runs must have the same codecs and
-// sizes; they follow each other without a gap, and what one lacks is left empty. ffmpeg is the program, "" for the default. out appears by rename when it
-// is whole; temporary files beside it take as much space again, twice with several runs.
+// sizes; they follow each other without a gap, and what one lacks is left empty. ffmpeg is the program, "" for the default.
+// out appears by rename when it is whole; temporary files beside it take as much space again, twice with several runs.
 func Remux(ctx context.Context, ffmpeg string, runs []RemuxInput, out string) error {
 	if len(runs) == 0 {
 		return errors.New("remux: no media")

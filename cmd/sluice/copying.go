@@ -36,7 +36,7 @@ type copying struct {
 	tried  bool   // it was passed on again because encoding was too slow
 }
 
-// refuse has the pictures encoded until the broadcast ends.
+// refuseCopy has the pictures encoded until the broadcast ends.
 func (b *broadcast) refuseCopy(why error) {
 	b.copying.reason = fmt.Sprintf("The publisher's pictures are encoded, not passed on as they are: %v.", why)
 	b.log.Info("pictures are encoded", "reason", b.copying.reason)

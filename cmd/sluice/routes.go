@@ -40,7 +40,8 @@ func (s *service) routes() http.Handler {
 	}
 	mux.Handle("/echo/{session}", echo)
 
-	mux.Handle("GET /live/{stream}/{file...}", named(s.viewed(atMost(s.cfg.Limits.Requests, http.HandlerFunc(s.packager.ServeLive)))))
+	places := make(chan struct{}, s.cfg.Limits.Requests)
+	mux.Handle("GET /live/{stream}/{file...}", named(s.viewed(within(places, http.HandlerFunc(s.packager.ServeLive)))))
 	mux.Handle("GET /live/{stream}", named(http.HandlerFunc(serveNothing))) // or the table would redirect
 	mux.Handle("GET /time", s.clock)
 	mux.Handle("GET /recordings/{stream}/{recording}/{file}", named(unhurried(http.HandlerFunc(s.packager.ServeRecordings))))
@@ -48,7 +49,7 @@ func (s *service) routes() http.Handler {
 	mux.HandleFunc("GET /api/v1/server", s.serveServer)
 	mux.HandleFunc("GET /api/v1/streams", s.serveStreams)
 	mux.Handle("GET /api/v1/streams/{stream}", named(http.HandlerFunc(s.serveStream)))
-	mux.Handle("GET /api/v1/streams/{stream}/events", named(atMost(s.cfg.Limits.Requests, http.HandlerFunc(s.serveEvents))))
+	mux.Handle("GET /api/v1/streams/{stream}/events", named(within(places, http.HandlerFunc(s.serveEvents))))
 	mux.Handle("DELETE /api/v1/streams/{stream}", named(admin.require(http.HandlerFunc(s.serveKick), ofPath)))
 
 	mux.Handle("GET /metrics", s.metricsHandler())
@@ -94,10 +95,9 @@ func (s *service) viewed(next http.Handler) http.Handler {
 	})
 }
 
-// atMost bounds the requests that are under way at once. Those that wait for what comes, and those of clients that do not
+// within lets each request take one of the places, which bound those that are under way at once. Those that wait for what comes, and those of clients that do not
 // read, are many at the same time; without a bound they could take all memory.
-func atMost(limit int, next http.Handler) http.Handler {
-	places := make(chan struct{}, limit)
+func within(places chan struct{}, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case places <- struct{}{}:

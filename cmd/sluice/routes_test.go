@@ -264,7 +264,7 @@ func TestCutStream(t *testing.T) {
 func TestAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		entered, leave := 0, make(chan struct{})
-		handler := atMost(2, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		handler := within(make(chan struct{}, 2), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 			entered++
 			<-leave
 		}))
