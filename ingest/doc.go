@@ -9,7 +9,7 @@
 // A viewer belongs to the name of a stream, not to its publisher: it stays connected while publishers come and go, on the same
 // SSRCs, with sequence numbers and time stamps that go on. It begins with the newest key frame and what has come since, paced;
 // when that is too long ago, a key frame is asked for at once. It reads taps, so it never holds up the publisher or another
-// viewer.
+// viewer. What its queue holds leaves in bursts, several packets by one system call.
 //
 // Video is VP8, VP9, H.264 or AV1, sound is Opus. Of each offer one video codec is taken, the first that [Options] prefer or that
 // the publisher does, and viewers get it as it comes. One who cannot take it is refused; one who has come before it changed is

@@ -35,16 +35,21 @@ type peerOptions struct {
 	simulcast bool   // its packets tell their layer
 	codec     string // MIME type of the only one it has; all, when empty, and VP8 is sent
 	networks  []webrtc.NetworkType
+	wrap      func(transport.UDPConn) transport.UDPConn // its sockets, if not nil
 }
 
 // silencer is a network that can be cut.
 type silencer struct {
 	transport.Net
-	cut atomic.Bool
+	wrap func(transport.UDPConn) transport.UDPConn
+	cut  atomic.Bool
 }
 
 func (s *silencer) ListenUDP(network string, addr *net.UDPAddr) (transport.UDPConn, error) {
 	conn, err := s.Net.ListenUDP(network, addr)
+	if err == nil && s.wrap != nil {
+		conn = s.wrap(conn)
+	}
 	return &silencedConn{conn, s}, err
 }
 
@@ -74,7 +79,7 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	}
 	base, err := stdnet.NewNet()
 	require.NoError(t, err)
-	network := &silencer{Net: base}
+	network := &silencer{Net: base, wrap: o.wrap}
 	e.SetNet(network)
 	media, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
 	video := formatFor(webrtc.MimeTypeVP8)

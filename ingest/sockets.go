@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"github.com/pion/ice/v4"
+	"github.com/pion/transport/v4"
+	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -25,10 +27,11 @@ type sockets struct {
 	udpAddr  *net.UDPAddr
 	tcpAddr  *net.TCPAddr // nil: off
 	loopback bool         // announce loopback addresses
+	bursts   *bursts
 }
 
 func listen(o Options, log *slogFactory) (*sockets, error) {
-	s := &sockets{}
+	s := &sockets{bursts: newBursts()}
 	if err := s.listenUDP(o.UDPListen, log); err != nil {
 		return nil, listenError("UDP", o.UDPListen, err)
 	}
@@ -58,13 +61,16 @@ func (s *sockets) listenUDP(address string, log *slogFactory) error {
 	_ = conn.SetReadBuffer(udpBuffer)
 	_ = conn.SetWriteBuffer(udpBuffer)
 	s.udpAddr = conn.LocalAddr().(*net.UDPAddr)
-	s.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: log.NewLogger("udp")})
+	s.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: &burstConn{conn, s.bursts}, Logger: log.NewLogger("udp")})
 	return nil
 }
 
 // listenEverywhere binds one socket for each interface address, so that answers leave from the address that was asked.
 func (s *sockets) listenEverywhere(addr *net.UDPAddr, log *slogFactory) error {
-	var err error
+	base, err := stdnet.NewNet()
+	if err != nil {
+		return err
+	}
 	for range portAttempts {
 		port := addr.Port
 		if port == 0 {
@@ -75,6 +81,7 @@ func (s *sockets) listenEverywhere(addr *net.UDPAddr, log *slogFactory) error {
 		opts := []ice.UDPMuxFromPortOption{
 			ice.UDPMuxFromPortWithLoopback(), ice.UDPMuxFromPortWithReadBufferSize(udpBuffer),
 			ice.UDPMuxFromPortWithWriteBufferSize(udpBuffer), ice.UDPMuxFromPortWithLogger(log.NewLogger("udp")),
+			ice.UDPMuxFromPortWithNet(&burstNet{base, s.bursts}),
 		}
 		if addr.IP.To4() != nil {
 			opts = append(opts, ice.UDPMuxFromPortWithNetworks(ice.NetworkTypeUDP4))
@@ -89,6 +96,20 @@ func (s *sockets) listenEverywhere(addr *net.UDPAddr, log *slogFactory) error {
 		}
 	}
 	return err
+}
+
+// burstNet makes sockets that gather bursts.
+type burstNet struct {
+	transport.Net
+	bursts *bursts
+}
+
+func (n *burstNet) ListenUDP(network string, address *net.UDPAddr) (transport.UDPConn, error) {
+	conn, err := net.ListenUDP(network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &burstConn{conn, n.bursts}, nil
 }
 
 func freePort() (int, error) {

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,9 @@ type viewer struct {
 	next atomic.Pointer[Publisher] // who has come last
 	wake chan struct{}             // receives when next has changed
 	base base                      // of the present publisher's clock
+
+	bursts *bursts
+	burst  atomic.Pointer[burst] // to the address in use; nil over TCP
 }
 
 // base is one instant on a publisher's wall clock and on ours: its sender reports are moved to our clock by it, those of both
@@ -39,8 +43,8 @@ func (b *base) instant(ntp uint64, arrival time.Time) time.Time {
 }
 
 // newViewer adds what is sent to the transceivers that the offer has made.
-func newViewer(s *session, stream string) (*viewer, error) {
-	v := &viewer{session: s, wake: make(chan struct{}, 1)}
+func newViewer(s *session, stream string, bursts *bursts) (*viewer, error) {
+	v := &viewer{session: s, wake: make(chan struct{}, 1), bursts: bursts}
 	offer := s.negotiation.offer
 	for _, tr := range s.pc.GetTransceivers() {
 		o, f := &v.audio, offer.audio
@@ -55,6 +59,7 @@ func newViewer(s *session, stream string) (*viewer, error) {
 		if err != nil {
 			return nil, err
 		}
+		sender.Transport().ICETransport().OnSelectedCandidatePairChange(v.pairSelected)
 		out.ssrc = uint32(sender.GetParameters().Encodings[0].SSRC)
 		*o = out
 		s.loop(func() { forwardRequests(sender, out.requestKeyFrame) })
@@ -71,9 +76,20 @@ func (v *viewer) follow(p *Publisher) {
 	}
 }
 
+// pairSelected follows ICE to the address that packets go to.
+func (v *viewer) pairSelected(pair *webrtc.ICECandidatePair) {
+	var to *burst
+	address, err := netip.ParseAddr(pair.Remote.Address)
+	if err == nil && pair.Remote.Protocol == webrtc.ICEProtocolUDP {
+		to = v.bursts.add(netip.AddrPortFrom(address.Unmap(), pair.Remote.Port))
+	}
+	v.bursts.remove(v.burst.Swap(to))
+}
+
 // run forwards from the moment that media can flow until the session ends.
 func (v *viewer) run() {
 	defer v.detach()
+	defer func() { v.bursts.remove(v.burst.Load()) }()
 	select {
 	case <-v.closing:
 		return
@@ -88,11 +104,11 @@ func (v *viewer) run() {
 		case <-v.wake:
 			v.attach(v.next.Load(), time.Now())
 		case now := <-v.video.turn():
-			v.audience.dropped.Add(v.video.catchUp(now))
+			v.atOnce(v.video, func() { v.audience.dropped.Add(v.video.catchUp(now)) })
 		case <-v.video.ready():
-			v.forward(v.video)
+			v.atOnce(v.video, func() { v.forward(v.video) })
 		case <-v.audio.ready():
-			v.forward(v.audio)
+			v.atOnce(v.audio, func() { v.forward(v.audio) })
 		case now := <-reports.C:
 			v.report(now)
 		}
@@ -132,6 +148,17 @@ func (v *viewer) attach(p *Publisher, now time.Time) {
 func (v *viewer) detach() {
 	for _, o := range v.outgoing() {
 		o.detach()
+	}
+}
+
+// atOnce sends what f writes in as few system calls as it takes.
+func (v *viewer) atOnce(o *outgoing, f func()) {
+	b := v.burst.Load()
+	b.begin()
+	f()
+	if b.flush() != nil {
+		o.waiting = o.kind == KindVideo
+		v.audience.dropped.Add(1)
 	}
 }
 

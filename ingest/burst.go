@@ -1,0 +1,180 @@
+package ingest
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// A burst ends at either; the kernel takes 64 packets and 65,507 bytes.
+const (
+	burstPackets = 32
+	burstBytes   = burstPackets * maxPacket
+)
+
+// bursts knows who is about to get several packets at once.
+type bursts struct {
+	mu        sync.RWMutex
+	receivers map[netip.AddrPort]*burst
+	buffers   sync.Pool // of *[burstBytes]byte
+}
+
+func newBursts() *bursts {
+	return &bursts{
+		receivers: map[netip.AddrPort]*burst{},
+		buffers:   sync.Pool{New: func() any { return new([burstBytes]byte) }},
+	}
+}
+
+// add returns the burst of an address, which remove takes away again.
+func (r *bursts) add(address netip.AddrPort) *burst {
+	b := &burst{owner: r, address: address}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.receivers[address] = b
+	return b
+}
+
+func (r *bursts) remove(b *burst) {
+	if b == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.receivers[b.address] == b {
+		delete(r.receivers, b.address)
+	}
+}
+
+// burst gathers packets for one address. Those of one length, of which the last may be shorter, are sent by one system call and
+// cut up again by the kernel or the network card (UDP_SEGMENT, udp(7)). Between begin and flush it takes all that is written to
+// the address, so that packets stay in order.
+type burst struct {
+	owner   *bursts
+	address netip.AddrPort
+
+	mu      sync.Mutex
+	open    bool
+	conn    *net.UDPConn
+	buffer  *[burstBytes]byte // nil while it is empty
+	n       int               // bytes
+	packets int
+	size    int // of each packet but the last
+	short   bool
+	single  bool                         // it cannot be cut on the way there
+	control [unix.SizeofCmsghdr + 8]byte // aligned as unix.CmsgSpace(2), on every machine
+	err     error                        // the first since begin
+}
+
+func (b *burst) begin() {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open = true
+}
+
+// flush sends what there is. It tells what could not be sent since begin.
+func (b *burst) flush() error {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.send()
+	b.open = false
+	err := b.err
+	b.err = nil
+	return err
+}
+
+// take keeps a packet for flush. It returns false when the packet is to be sent at once.
+func (b *burst) take(conn *net.UDPConn, packet []byte) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.open || len(packet) > maxPacket || len(packet) == 0 {
+		b.send()
+		return false
+	}
+	if b.packets == burstPackets || b.short || b.packets > 0 && (b.conn != conn || len(packet) > b.size) {
+		b.send()
+	}
+	if b.packets == 0 {
+		b.conn, b.size, b.buffer = conn, len(packet), b.owner.buffers.Get().(*[burstBytes]byte)
+	}
+	b.short = len(packet) < b.size
+	b.n += copy(b.buffer[b.n:], packet)
+	b.packets++
+	return true
+}
+
+// send empties the burst. Where the kernel or the card does not cut, packets go one by one from then on.
+func (b *burst) send() {
+	if b.packets == 0 {
+		return
+	}
+	var err error
+	if b.packets > 1 && !b.single {
+		_, _, err = b.conn.WriteMsgUDPAddrPort(b.buffer[:b.n], b.segments(), b.address)
+		b.single = cannotCut(err)
+	}
+	if b.packets == 1 || b.single {
+		err = b.sendEach()
+	}
+	if b.err == nil {
+		b.err = err
+	}
+	b.owner.buffers.Put(b.buffer)
+	b.buffer, b.n, b.packets, b.short = nil, 0, 0, false
+}
+
+func (b *burst) sendEach() error {
+	for at := 0; at < b.n; at += b.size {
+		if _, err := b.conn.WriteToUDPAddrPort(b.buffer[at:min(at+b.size, b.n)], b.address); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cannotCut tells the errors of kernels before 4.18, of cards that compute no check sums, and of packets above the MTU.
+func cannotCut(err error) bool {
+	return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EIO) || errors.Is(err, unix.ENOPROTOOPT) || errors.Is(err, unix.EMSGSIZE)
+}
+
+// segments is the control message that tells the size of a packet.
+func (b *burst) segments() []byte {
+	h := (*unix.Cmsghdr)(unsafe.Pointer(&b.control))
+	h.Level, h.Type = unix.SOL_UDP, unix.UDP_SEGMENT
+	h.SetLen(unix.CmsgLen(2))
+	binary.NativeEndian.PutUint16(b.control[unix.CmsgLen(0):], uint16(b.size))
+	return b.control[:unix.CmsgSpace(2)]
+}
+
+// burstConn is a socket that gathers what belongs to a burst.
+type burstConn struct {
+	*net.UDPConn
+	bursts *bursts
+}
+
+// ReadFromAddrPort and WriteToAddrPort are those of pion's ice.AddrPortReaderWriter, which a UDP mux prefers.
+func (c *burstConn) ReadFromAddrPort(p []byte) (int, netip.AddrPort, error) {
+	return c.ReadFromUDPAddrPort(p)
+}
+
+// WriteToAddrPort sends a packet, now or with its burst.
+func (c *burstConn) WriteToAddrPort(p []byte, address netip.AddrPort) (int, error) {
+	c.bursts.mu.RLock()
+	b := c.bursts.receivers[address]
+	c.bursts.mu.RUnlock()
+	if b != nil && b.take(c.UDPConn, p) {
+		return len(p), nil
+	}
+	return c.WriteToUDPAddrPort(p, address)
+}
