@@ -2,6 +2,7 @@
 
 import Hls, { ErrorTypes, Events, type ErrorData, type HlsConfig, type LoadPolicy } from "hls.js";
 import { Chase, chasePause } from "./chase.ts";
+import { Loading } from "./loading.ts";
 import { bufferAhead, levelLabel, tryPlay, type Player, type PlayerOptions } from "./player.ts";
 
 /** Decoder errors that are recovered in place within so many milliseconds before the player is opened anew. */
@@ -51,9 +52,16 @@ export function openHls(options: PlayerOptions): Player {
   });
   hls.on(Events.LEVELS_UPDATED, options.onLevels);
   const chase = new Chase();
-  const chasing = setInterval(() => {
+  const loading = new Loading();
+  let loaded = false;
+  hls.on(Events.FRAG_LOADED, (_event, { frag }) => (loaded ||= frag.type === "main"));
+  const watching = setInterval(() => {
+    const { video } = options;
+    const busy = loaded || isLoading(hls) || video.paused;
+    loaded = false;
+    if (loading.stuck(performance.now(), listedAhead(hls, video), bufferAhead(video), busy)) loadOn(hls);
     const behind = hls.latestLevelDetails?.live ? hls.latency - (hls.targetLatency ?? NaN) : NaN;
-    options.video.playbackRate = chase.rate(behind, bufferAhead(options.video));
+    video.playbackRate = chase.rate(behind, bufferAhead(video));
   }, chasePause);
   hls.loadSource(options.url);
   hls.attachMedia(options.video);
@@ -68,11 +76,38 @@ export function openHls(options: PlayerOptions): Player {
     buffer: () => bufferAhead(options.video),
     bandwidth: () => hls.bandwidthEstimate,
     destroy() {
-      clearInterval(chasing);
+      clearInterval(watching);
       options.video.playbackRate = 1;
       hls.destroy();
     },
   };
+}
+
+/** What hls.js does when it is about to load, or has given up to; else it waits for the playlist, or for what it has buffered. */
+const loadingStates = new Set(["KEY_LOADING", "FRAG_LOADING", "FRAG_LOADING_WAITING_RETRY", "STOPPED", "ENDED", "ERROR"]);
+
+/**
+ * Whether hls.js loads pictures, or does not mean to. Else it should be waiting for the next part: after one of twenty faults of
+ * the stream, hls.js 1.7 forgot to go on until its buffer was empty, and the sound waited for the pictures.
+ */
+const isLoading = (hls: Hls) => loadingStates.has(hls.inFlightFragments.main?.state ?? "STOPPED");
+
+/**
+ * Makes hls.js load the next part, as it does when it has given one up. To start loading anew would cost what it then reads from
+ * the middle of a group of pictures: those up to the next key frame.
+ */
+function loadOn(hls: Hls): void {
+  const frag = hls.inFlightFragments.main?.frag;
+  if (frag) hls.trigger(Events.FRAG_LOAD_EMERGENCY_ABORTED, { frag, part: null, stats: frag.stats });
+}
+
+/** Seconds of media that the playlist lists beyond the buffer; NaN when some of them are a gap, or nothing is known. */
+function listedAhead(hls: Hls, video: HTMLVideoElement): number {
+  const details = hls.latestLevelDetails;
+  if (!details?.live || !hls.media) return NaN;
+  const end = video.currentTime + bufferAhead(video);
+  const pieces = [...details.fragments, ...(details.partList ?? [])].filter((piece) => piece.end > end + 0.05);
+  return pieces.some((piece) => piece.gap) ? NaN : details.edge - end;
 }
 
 function onError(hls: Hls, data: ErrorData, mediaErrors: number[], options: PlayerOptions): void {

@@ -1,10 +1,12 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,6 +67,26 @@ func TestPublishAndWatch(t *testing.T) {
 	list := browser.open(s.base + "/recordings")
 	list.wait("the recording is listed", `document.body.innerText.includes("camera")`, 10*time.Second)
 	list.screenshot("recordings")
+}
+
+// hls.js that forgets to load, as it does after one of twenty faults, is made to go on before its buffer is empty.
+func TestPlayerForgetsToLoad(t *testing.T) {
+	s := startService(t, "--ladder", oneRung)
+	p := newPublisher(t, s, "clip")
+	p.rounds = 10
+	p.send()
+	s.waitState("clip", "live", 20*time.Second)
+	viewer := openPlayer(startBrowser(t), s.base+"/watch/clip?protocol=hls", "hls")
+	for range 3 {
+		waitSteady(openIn, viewer)
+		viewer.reset()
+		viewer.run(`(() => { window.sluice.player.streamController.state = "PARSED"; })()`, nil)
+		before := viewer.read().Time
+		viewer.wait("it plays on", fmt.Sprintf(`document.querySelector("#video").currentTime > %f`, before+3), openIn)
+		seen := viewer.read()
+		require.Less(t, seen.Stall, 3.0, strings.Join(seen.Said, "\n"))
+		require.Equal(t, viewer.opened, seen.Players)
+	}
 }
 
 // A server that has no WHEP, or none at the moment, is told to the viewer, who can go on over another protocol.

@@ -1,5 +1,5 @@
 // Watches the player of the watch page, in seconds: how long no new picture comes (stall), pictures are the same (frozen), and
-// the time stands still (halt); how often a player is opened, what it gives up for, and what hls.js says meanwhile.
+// the time stands still (halt); how often a player is opened, what it gives up for, and what hls.js does and says meanwhile.
 (() => {
   const video = document.querySelector("#video");
   const small = Object.assign(document.createElement("canvas"), { width: 16, height: 9 }).getContext("2d", { willReadFrequently: true });
@@ -22,6 +22,7 @@
     return true;
   };
   const shown = () => {
+    if (passed(stall) > 1) said.push(...lately);
     end(stall);
     frames++;
     if (changed()) end(frozen);
@@ -34,6 +35,21 @@
     said.push(`${what}: ${passed(stall).toFixed(1)} s without a picture, at ${video.currentTime.toFixed(2)} of ${ranges.join(" ")}`);
   };
 
+  // What hls.js has done last, at a second, at a place in the stream, and what it is about to do with pictures and sound.
+  const lately = [];
+  const doing = (medium) => player.inFlightFragments[medium]?.state ?? "";
+  const note = (what) => {
+    lately.push(`${seconds().toFixed(2)} at ${video.currentTime.toFixed(2)}: ${what} (${doing("main")}, ${doing("audio")})`);
+    if (lately.length > 60) lately.shift();
+  };
+  const named = ({ frag, part }) => `${frag.type} ${frag.sn}${part ? "." + part.index : ""}`;
+  const follow = () => {
+    player.on("hlsFragLoading", (_event, data) => note(`loads ${named(data)}`));
+    player.on("hlsFragLoaded", (_event, data) => note(`has ${named(data)}`));
+    player.on("hlsBufferAppended", (_event, data) => note(`has appended ${named(data)}`));
+    player.on("hlsLevelUpdated", (_event, { details }) => note(`knows pictures up to ${details.edge.toFixed(2)}`));
+  };
+
   setInterval(() => {
     if (video.currentTime !== time) end(halt);
     time = video.currentTime;
@@ -41,6 +57,7 @@
     if (!now || now === player) return;
     player = now;
     players++;
+    if (player.inFlightFragments) follow();
     player.on?.("hlsError", (_event, data) => {
       if (data.fatal) fatal++;
       if (said.length < 50) say(data.details);
