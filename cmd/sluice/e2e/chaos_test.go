@@ -56,6 +56,7 @@ func faults(long bool) (restarts, others []fault) {
 	others = slices.Concat(
 		[]fault{viewersCutOff(), encoderKilled(), encoderPaused(), publisherGone(publisherAway), publisherReplaced(), encoderStopped()},
 		[]fault{publisherTakenOver(), publisherCutOff(publisherAway), iceRestart(), soundMuted(publisherAway), cameraQuiet(publisherAway)},
+		clockSteps(length(3*time.Second, 10*time.Second)),
 		[]fault{diskFull(length(3*time.Second, 10*time.Second)), tracksRemoved(publisherAway)},
 		networkFaults(networkBad, length(6*time.Second, 20*time.Second)),
 		[]fault{codecChanged()},
