@@ -58,6 +58,7 @@ func newFixtureWith(t testing.TB, o Options, ts timers) *fixture {
 	mux := http.NewServeMux()
 	mux.Handle("/whip/", s.WHIP())
 	mux.Handle("/whep/", s.WHEP())
+	mux.Handle("/upload/", s.Upload())
 	mux.Handle("/echo", s.Echo())
 	mux.Handle("/echo/", s.Echo())
 	web := httptest.NewServer(mux)

@@ -18,10 +18,13 @@ type timers struct {
 	disconnected, failed, keepAlive time.Duration
 	connect                         time.Duration // for ICE and DTLS together
 	body                            time.Duration // for a request's body
+	idle                            time.Duration // for an upload of which no byte comes
+	chunk                           time.Duration // for a chunk of an upload that others have come after
 }
 
 func defaultTimers() timers {
-	return timers{disconnected: 5 * time.Second, failed: 15 * time.Second, keepAlive: 2 * time.Second, connect: 30 * time.Second, body: 10 * time.Second}
+	return timers{disconnected: 5 * time.Second, failed: 15 * time.Second, keepAlive: 2 * time.Second, connect: 30 * time.Second, body: 10 * time.Second,
+		idle: 30 * time.Second, chunk: 5 * time.Second}
 }
 
 // resendPackets is how many packets of a viewer's video can be sent again: 3 s at 1.5 Mbit/s. A power of two.

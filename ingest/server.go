@@ -32,6 +32,9 @@ type Server struct {
 	publishers map[string]*Publisher // by stream
 	claims     map[string]*place     // who is about to publish, by stream
 	audiences  map[string]*audience  // by stream
+
+	chunkedMu sync.Mutex
+	chunked   map[string]*chunkedUpload // by stream and the client's name for it
 }
 
 // New binds the sockets. Run gives them back.
@@ -56,7 +59,7 @@ func newServer(o Options, ts timers) (*Server, error) {
 		opts: o, timers: ts, log: o.Logger, sockets: sockets, peers: &peers{settings}, packets: newPacketPool(),
 		rates: newRateLimiter(o.RequestsPerSecond), links: iceLinks(o.ICEServers),
 		sessions: map[string]*session{}, perClient: map[client]int{}, publishers: map[string]*Publisher{},
-		claims: map[string]*place{}, audiences: map[string]*audience{},
+		claims: map[string]*place{}, audiences: map[string]*audience{}, chunked: map[string]*chunkedUpload{},
 	}, nil
 }
 

@@ -33,8 +33,8 @@ type session struct {
 	client   client
 	address  string // that the offer came from
 	started  time.Time
-	tracks   []*Track // incoming media
-	pc       *webrtc.PeerConnection
+	tracks   []*Track               // incoming media
+	pc       *webrtc.PeerConnection // nil for an upload
 	feedback *feedback
 	gathered chan struct{} // receives when all local candidates are known
 
@@ -71,7 +71,9 @@ func (s *session) run() {
 	<-s.closing
 	s.timer.Stop()
 	// Sends close_notify and withdraws consent; its errors say that parts were down already.
-	_ = s.pc.GracefulClose()
+	if s.pc != nil {
+		_ = s.pc.GracefulClose()
+	}
 	s.loops.Wait()
 	for _, t := range s.tracks {
 		t.end()
@@ -189,6 +191,9 @@ func (s *session) iceTransport() *webrtc.ICETransport {
 }
 
 func (s *session) remoteAddr() string {
+	if s.pc == nil {
+		return s.address
+	}
 	pair, err := s.iceTransport().GetSelectedCandidatePair()
 	if err != nil || pair == nil {
 		return s.address
@@ -197,6 +202,9 @@ func (s *session) remoteAddr() string {
 }
 
 func (s *session) rtt() time.Duration {
+	if s.pc == nil {
+		return 0
+	}
 	st, ok := s.iceTransport().GetSelectedCandidatePairStats()
 	if !ok {
 		return 0

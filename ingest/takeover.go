@@ -70,9 +70,12 @@ func (s *Server) settle(p *Publisher) {
 
 // takenOver tells whether the session at the path has been taken over by who publishes now.
 func (s *Server) takenOver(path string) bool {
-	stream, _, _ := strings.Cut(strings.TrimPrefix(path, "/whip/"), "/")
+	parts := strings.Split(path, "/") // "", whip or upload, the stream, the session
+	if len(parts) < 3 {
+		return false
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.publishers[stream]
+	p := s.publishers[parts[2]]
 	return p != nil && slices.Contains(p.ousted, path)
 }

@@ -96,6 +96,9 @@ func refusal(err error) *problem {
 
 // patch trickles candidates or restarts ICE (RFC 9725 §4.3).
 func (s *Server) patch(w http.ResponseWriter, r *http.Request, sess *session) *problem {
+	if sess.pc == nil {
+		return methodNotAllowed(uploadMethods)
+	}
 	body, problem := s.readBody(w, r, typeFragment, maxFragment)
 	if problem != nil {
 		return problem

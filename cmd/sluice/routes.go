@@ -34,6 +34,9 @@ func (s *service) routes() http.Handler {
 	whep := named(s.ingest.WHEP())
 	mux.Handle("/whep/{stream}", whep)
 	mux.Handle("/whep/{stream}/{session}", whep)
+	upload := named(publish.require(s.ingest.Upload(), ofPath))
+	mux.Handle("/upload/{stream}", upload)
+	mux.Handle("/upload/{stream}/{session}", upload)
 	echo := publish.require(s.ingest.Echo(), anyStream)
 	for _, method := range []string{"POST", "OPTIONS"} {
 		mux.Handle(method+" /echo", echo)

@@ -1,0 +1,208 @@
+package ingest
+
+import (
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	chunkBytes  = 4 << 20 // of the longest chunk
+	chunkWindow = 16      // chunks that may be under way at once
+	chunkMost   = 1 << 30 // the highest number
+)
+
+// uploadName is the grammar of the name that a client gives to an upload in chunks.
+var uploadName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// chunkedUpload is an upload that comes as numbered requests, which may come in any order within the window, and more than once.
+type chunkedUpload struct {
+	*upload
+	pipe *uploadPipe
+
+	mu    sync.Mutex
+	next  int            // the number that is waited for
+	last  int            // the number of the last; -1: unknown
+	early map[int][]byte // those that have come before their turn
+	held  int            // bytes of them
+	lost  []int
+	gap   *time.Timer // ends the waiting for next; nil while nothing else is there
+	idle  *time.Timer
+}
+
+// chunkRequest is what a client says of a chunk.
+type chunkRequest struct {
+	upload string // its name for it
+	number int
+	last   bool
+}
+
+func parseChunk(q url.Values) (c chunkRequest, p *problem) {
+	n, err := strconv.ParseUint(q.Get("chunk"), 10, 63)
+	if err != nil || n > chunkMost {
+		return c, refuse(http.StatusBadRequest, "Number the chunks 0, 1, 2 …: ?chunk=N&upload=NAME.")
+	}
+	if !uploadName.MatchString(q.Get("upload")) {
+		return c, refuse(http.StatusBadRequest, "Give each upload a name of its own, 1 to 64 letters, digits, _ and -: ?chunk=N&upload=NAME.")
+	}
+	return chunkRequest{q.Get("upload"), int(n), q.Has("last")}, nil
+}
+
+// postChunk takes a numbered chunk.
+func (s *Server) postChunk(w http.ResponseWriter, r *http.Request, stream string, body io.Reader) *problem {
+	c, problem := parseChunk(r.URL.Query())
+	if problem != nil {
+		return problem
+	}
+	piece, err := io.ReadAll(io.LimitReader(body, chunkBytes+1))
+	switch {
+	case err != nil:
+		return refuse(http.StatusBadRequest, "The chunk could not be read: %v: send it again.", err)
+	case len(piece) > chunkBytes:
+		return refuse(http.StatusRequestEntityTooLarge, "The chunk is longer than %d bytes: send shorter ones.", chunkBytes)
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	u, problem := s.chunkedUpload(r, stream, c)
+	if problem != nil {
+		return problem
+	}
+	duplicate, problem := u.take(c, piece)
+	if problem != nil {
+		return problem
+	}
+	status := http.StatusAccepted
+	if duplicate {
+		status = http.StatusOK
+	}
+	w.Header().Set("Location", u.path)
+	writeUpload(w, status, u.answer(duplicate))
+	return nil
+}
+
+// chunkedUpload finds the upload of that name, or begins it with one of its first chunks.
+func (s *Server) chunkedUpload(r *http.Request, stream string, c chunkRequest) (*chunkedUpload, *problem) {
+	s.chunkedMu.Lock()
+	defer s.chunkedMu.Unlock()
+	name := stream + "/" + c.upload
+	if u := s.chunked[name]; u != nil {
+		return u, nil
+	}
+	if c.number >= chunkWindow {
+		return nil, refuse(http.StatusNotFound, "There is no upload %q: begin it with chunk 0.", c.upload)
+	}
+	base, problem := s.newUpload(r, stream)
+	if problem != nil {
+		return nil, problem
+	}
+	u := &chunkedUpload{upload: base, pipe: newUploadPipe(), last: -1, early: map[int][]byte{}}
+	u.idle = time.AfterFunc(s.timers.idle, func() { u.close(ErrUploadSilent) })
+	u.play(u.pipe, func() { u.pipe.close(errInterrupted) })
+	s.chunked[name] = u
+	s.running.Go(func() {
+		<-u.done
+		u.stop()
+		time.AfterFunc(s.timers.idle, func() { // until then, who sends a chunk again is told what has become of it
+			s.chunkedMu.Lock()
+			defer s.chunkedMu.Unlock()
+			delete(s.chunked, name)
+		})
+	})
+	return u, nil
+}
+
+// take puts a chunk in its place.
+func (u *chunkedUpload) take(c chunkRequest, piece []byte) (duplicate bool, p *problem) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.idle.Reset(u.server.timers.idle)
+	_, early := u.early[c.number]
+	switch {
+	case c.number < u.next || early:
+		return true, nil
+	case u.endReason() != nil:
+		return false, u.refusal(u.endReason())
+	case c.number >= u.next+chunkWindow || c.number > u.next && u.held+len(piece) > uploadBuffer:
+		return false, refuse(http.StatusTooManyRequests, "Chunk %d has not come: send that before others.", u.next).after(1)
+	case c.number == u.next:
+		if errors.Is(u.pipe.write(piece), errFull) {
+			return false, refuse(http.StatusTooManyRequests, "The recording comes faster than it was recorded: wait a second.").after(1)
+		}
+		u.next++
+	default:
+		u.early[c.number], u.held = piece, u.held+len(piece)
+	}
+	if c.last {
+		u.last = c.number
+	}
+	u.advance()
+	return false, nil
+}
+
+// advance hands on what is in order, and waits for what is missing. The caller holds mu.
+func (u *chunkedUpload) advance() {
+	for piece, ok := u.early[u.next]; ok; piece, ok = u.early[u.next] {
+		u.pipe.follow(piece)
+		delete(u.early, u.next)
+		u.held -= len(piece)
+		u.next++
+	}
+	if u.last >= 0 && u.next > u.last {
+		u.pipe.close(io.EOF)
+	}
+	if u.gap != nil {
+		u.gap.Stop()
+		u.gap = nil
+	}
+	if len(u.early) > 0 {
+		missing := u.next
+		u.gap = time.AfterFunc(u.server.timers.chunk, func() { u.giveUp(missing) })
+	}
+}
+
+// giveUp goes on behind chunks that have not come in time.
+func (u *chunkedUpload) giveUp(missing int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.next != missing || len(u.early) == 0 {
+		return
+	}
+	u.pipe.skip()
+	for first := slices.Min(slices.Collect(maps.Keys(u.early))); u.next < first; u.next++ {
+		u.lost = append(u.lost[max(0, len(u.lost)-chunkWindow):], u.next)
+	}
+	u.advance()
+}
+
+func (u *chunkedUpload) stop() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.idle.Stop()
+	if u.gap != nil {
+		u.gap.Stop()
+	}
+	u.early = nil
+}
+
+func (u *chunkedUpload) answer(duplicate bool) uploadAnswer {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	a := uploadAnswer{
+		Stream: u.stream, Received: u.received.Load(), Buffered: u.pipe.buffered() + u.held, Late: u.late.Load(),
+		Next: u.next, Lost: slices.Clone(u.lost), Duplicate: duplicate,
+	}
+	if len(u.early) > 0 {
+		for n := u.next; n < slices.Max(slices.Collect(maps.Keys(u.early))); n++ {
+			if _, come := u.early[n]; !come {
+				a.Missing = append(a.Missing, n)
+			}
+		}
+	}
+	return a
+}

@@ -1,0 +1,189 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
+)
+
+// UploadProtocol is the WebSocket subprotocol of uploads.
+const UploadProtocol = "sluice-upload"
+
+const (
+	socketBytes  = chunkBytes * 4 / 3 // of the longest message: a chunk in base64
+	socketStatus = time.Second        // between two messages to the client
+	socketWrite  = 5 * time.Second    // for each of them
+)
+
+// uploadEvent is a message of text, in JSON: "end" from the client, which has sent all; "status", "ended" and "error" to it.
+type uploadEvent struct {
+	Event    string `json:"event"`
+	Detail   string `json:"detail,omitempty"` // of an error: what to do
+	Received int64  `json:"received"`         // bytes that have been read
+	Buffered int    `json:"buffered"`         // bytes that wait for their time
+	Late     int64  `json:"late"`             // frames that came too late to be passed on
+	SlowDown bool   `json:"slowDown"`         // the recording comes faster than it was recorded: the next messages will wait
+}
+
+// serveUploadSocket takes a recording as messages: its bytes, or the same in base64 as text.
+func (s *Server) serveUploadSocket(w http.ResponseWriter, r *http.Request, stream string) *problem {
+	u, problem := s.newUpload(r, stream)
+	if problem != nil {
+		return problem
+	}
+	// Any page may: there are no cookies, and who publishes has to show a key.
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{UploadProtocol}})
+	if err != nil { // which has been answered
+		u.close(err)
+		<-u.done
+		return nil
+	}
+	conn.SetReadLimit(socketBytes)
+	socket := &uploadSocket{upload: u, conn: conn, pipe: newUploadPipe()}
+	u.play(socket.pipe, func() { socket.pipe.close(errInterrupted) })
+	u.loop(socket.tell)
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		socket.read()
+	}()
+	<-u.done
+	socket.finish() // which ends the reading
+	<-read
+	return nil
+}
+
+// uploadSocket is an upload over a WebSocket.
+type uploadSocket struct {
+	*upload
+	conn *websocket.Conn
+	pipe *uploadPipe
+}
+
+// read takes messages until the client, the connection or the upload ends.
+func (s *uploadSocket) read() {
+	idle := time.AfterFunc(s.server.timers.idle, func() { s.close(ErrUploadSilent) })
+	defer idle.Stop()
+	for {
+		err := s.readMessage()
+		switch status := websocket.CloseStatus(err); {
+		case err == nil:
+			idle.Reset(s.server.timers.idle)
+			continue
+		case errors.Is(err, io.EOF), status == websocket.StatusNormalClosure, status == websocket.StatusGoingAway:
+			s.pipe.close(io.EOF)
+		case errors.Is(err, errRecording):
+			s.close(err)
+		default: // the connection is gone, or the upload has ended
+			s.close(ErrHungUp)
+		}
+		return
+	}
+}
+
+// readMessage hands on what one message holds. io.EOF: the client has sent all.
+func (s *uploadSocket) readMessage() error {
+	kind, message, err := s.conn.Read(context.Background())
+	if errors.Is(err, io.EOF) { // which is no closing handshake
+		return ErrHungUp
+	}
+	if err != nil {
+		return err
+	}
+	if kind == websocket.MessageText {
+		piece, end, err := parseUploadText(message)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w: %w", errRecording, err)
+		case end:
+			return io.EOF
+		}
+		message = piece
+	}
+	return s.pipe.writeWhenFree(message)
+}
+
+// errMessage marks text that says nothing.
+var errMessage = errors.New("text must be base64, or {\"event\":\"end\"}")
+
+// parseUploadText reads a message of text.
+func parseUploadText(text []byte) (piece []byte, end bool, err error) {
+	text = bytes.TrimSpace(text)
+	if bytes.HasPrefix(text, []byte("{")) {
+		var event uploadEvent
+		if err := json.Unmarshal(text, &event); err != nil || event.Event != "end" {
+			return nil, false, errMessage
+		}
+		return nil, true, nil
+	}
+	piece = make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Decode(piece, text)
+	if err != nil {
+		return nil, false, errMessage
+	}
+	return piece[:n], false, nil
+}
+
+// tell tells the client each second how it stands.
+func (s *uploadSocket) tell() {
+	each := time.NewTicker(socketStatus)
+	defer each.Stop()
+	for {
+		select {
+		case <-s.closing:
+			return
+		case <-each.C:
+			if s.write("status", "") != nil {
+				s.close(ErrHungUp)
+				return
+			}
+		}
+	}
+}
+
+func (s *uploadSocket) write(event, detail string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), socketWrite)
+	defer cancel()
+	buffered := s.pipe.buffered()
+	return wsjson.Write(ctx, s.conn, uploadEvent{
+		Event: event, Detail: detail, Received: s.received.Load(), Buffered: buffered, Late: s.late.Load(), SlowDown: buffered > uploadBuffer/2,
+	})
+}
+
+// finish tells how the upload has ended, and closes the connection.
+func (s *uploadSocket) finish() {
+	err := s.result()
+	if err == nil {
+		_ = s.write("ended", "")
+		_ = s.conn.Close(websocket.StatusNormalClosure, "")
+		return
+	}
+	refusal := s.refusal(err)
+	_ = s.write("error", refusal.detail)
+	code := websocket.StatusPolicyViolation
+	switch refusal.status {
+	case http.StatusBadRequest:
+		code = websocket.StatusUnsupportedData
+	case http.StatusServiceUnavailable:
+		code = websocket.StatusTryAgainLater
+	}
+	_ = s.conn.Close(code, shorten(refusal.detail))
+}
+
+// shorten keeps a reason within what a close frame can carry (RFC 6455 §5.5).
+func shorten(reason string) string {
+	const most = 120
+	if len(reason) > most {
+		return string(bytes.ToValidUTF8([]byte(reason[:most]), nil))
+	}
+	return reason
+}

@@ -1,0 +1,447 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
+	"github.com/stretchr/testify/require"
+)
+
+// recorder makes WebM as MediaRecorder does: VP8 of 50 pictures a second, a key frame each 10, and Opus. Every picture carries its number.
+type recorder struct {
+	number int
+}
+
+func ebml(id uint32, body ...[]byte) []byte {
+	content := bytes.Join(body, nil)
+	return bytes.Join([][]byte{bytes.TrimLeft(binary.BigEndian.AppendUint32(nil, id), "\x00"), binary.BigEndian.AppendUint64(nil, 1<<56|uint64(len(content))), content}, nil)
+}
+
+// head is all that comes before the first cluster.
+func (r *recorder) head() []byte {
+	track := func(number, kind byte, codec string) []byte {
+		return ebml(0xAE, ebml(0xD7, []byte{number}), ebml(0x83, []byte{kind}), ebml(0x86, []byte(codec)))
+	}
+	endless := []byte{0x18, 0x53, 0x80, 0x67, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+	return bytes.Join([][]byte{ebml(0x1A45DFA3, ebml(0x4282, []byte("webm"))), endless, ebml(0x1654AE6B, track(1, 1, "V_VP8"), track(2, 2, "A_OPUS"))}, nil)
+}
+
+// cluster is the next ten pictures and their sound: 200 ms.
+func (r *recorder) cluster() []byte {
+	parts := [][]byte{ebml(0xE7, binary.BigEndian.AppendUint32(nil, uint32(r.number*20)))}
+	block := func(track byte, at int, data []byte) []byte {
+		return ebml(0xA3, append([]byte{0x80 | track, byte(at >> 8), byte(at), 0}, data...))
+	}
+	for i := range 10 {
+		picture := append([]byte{0x11, 0, 0, 0x9d, 0x01, 0x2a, 16, 0, 16, 0}, binary.BigEndian.AppendUint32(nil, uint32(r.number))...)
+		if i == 0 {
+			picture[0] = 0x10
+		}
+		parts = append(parts, block(1, i*20, picture), block(2, i*20, []byte{0xf8, 0xff, 0xfe}))
+		r.number++
+	}
+	return ebml(0x1F43B675, parts...)
+}
+
+// recording is one of so many clusters.
+func recording(clusters int) []byte {
+	r := &recorder{}
+	all := r.head()
+	for range clusters {
+		all = append(all, r.cluster()...)
+	}
+	return all
+}
+
+// uploadFixture is a server whose streams are read.
+type uploadFixture struct {
+	*fixture
+	pictures chan int    // their numbers
+	sounds   chan uint32 // their time stamps
+}
+
+func newUploadFixture(t testing.TB, change func(*timers)) *uploadFixture {
+	f := &uploadFixture{pictures: make(chan int, 4096), sounds: make(chan uint32, 4096)}
+	ts := defaultTimers()
+	if change != nil {
+		change(&ts)
+	}
+	f.fixture = newFixtureWith(t, Options{OnPublish: func(p *Publisher) error {
+		for _, track := range p.Tracks() {
+			track.Subscribe(&uploadReader{f, track})
+		}
+		return nil
+	}}, ts)
+	return f
+}
+
+// uploadReader takes the numbers out of pictures.
+type uploadReader struct {
+	f     *uploadFixture
+	track *Track
+}
+
+func (u *uploadReader) Deliver(p *Packet) {
+	switch {
+	case p.Report != nil:
+	case u.track.Kind() == KindVideo:
+		u.f.pictures <- int(binary.BigEndian.Uint32(p.RTP.Payload[len(p.RTP.Payload)-4:]))
+	default:
+		u.f.sounds <- p.RTP.Timestamp
+	}
+}
+
+func (u *uploadReader) End() {}
+
+// requirePictures checks that pictures of these numbers have come, and no others.
+func (f *uploadFixture) requirePictures(ranges ...[2]int) {
+	f.Helper()
+	for _, r := range ranges {
+		for n := r[0]; n < r[1]; n++ {
+			require.Equal(f, n, wait(f, f.pictures, fmt.Sprintf("picture %d", n)))
+		}
+	}
+	require.Empty(f, f.pictures)
+}
+
+func (f *uploadFixture) upload(body []byte, query string) *http.Response {
+	f.Helper()
+	return f.do("POST", "/upload/cam"+query, string(body), "Content-Type", "video/webm")
+}
+
+func (f *uploadFixture) answer(resp *http.Response, status int) (a uploadAnswer) {
+	f.Helper()
+	body := text(f, resp)
+	require.Equal(f, status, resp.StatusCode, body)
+	require.NoError(f, json.Unmarshal([]byte(body), &a))
+	return a
+}
+
+// A recording in one request becomes a stream: all of it, at its own pace.
+func TestUpload(t *testing.T) {
+	f := newUploadFixture(t, nil)
+	began := time.Now()
+	whole := recording(5)
+	a := f.answer(f.upload(whole, ""), 200)
+	require.Equal(t, uploadAnswer{Stream: "cam", Received: int64(len(whole))}, a)
+	require.GreaterOrEqual(t, time.Since(began), 900*time.Millisecond, "a second's recording takes a second")
+	f.requirePictures([2]int{0, 50})
+	previous := wait(t, f.sounds, "sound")
+	for range 49 {
+		sound := wait(t, f.sounds, "sound")
+		require.EqualValues(t, 960, sound-previous)
+		previous = sound
+	}
+	_, live := f.server.Publisher("cam")
+	require.False(t, live)
+}
+
+// A form's files are read one after the other, its other fields are not.
+func TestUploadOfForm(t *testing.T) {
+	f := newUploadFixture(t, nil)
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	require.NoError(t, form.WriteField("title", "a recording"))
+	for _, piece := range bytes.SplitAfter(recording(2), []byte("A_OPUS")) {
+		part, err := form.CreateFormFile("piece", "piece.webm")
+		require.NoError(t, err)
+		_, _ = part.Write(piece)
+	}
+	require.NoError(t, form.Close())
+	f.answer(f.do("POST", "/upload/cam", body.String(), "Content-Type", form.FormDataContentType()), 200)
+	f.requirePictures([2]int{0, 20})
+}
+
+// What is wrong is told, and ends nothing else.
+func TestUploadRefusals(t *testing.T) {
+	f := newUploadFixture(t, func(ts *timers) { ts.idle = 300 * time.Millisecond })
+	whole := recording(1)
+	for name, c := range map[string]struct {
+		method, path, contentType string
+		body                      []byte
+		status                    int
+		detail                    string
+	}{
+		"no recording":     {"POST", "/upload/cam", "video/webm", []byte("hello"), 400, "The recording cannot be played"},
+		"nothing":          {"POST", "/upload/cam", "", nil, 400, "it is cut short"},
+		"cut short":        {"POST", "/upload/cam", "", whole[:len(whole)-1], 400, "it is cut short"},
+		"another codec":    {"POST", "/upload/cam", "", bytes.ReplaceAll(whole, []byte("A_OPUS"), []byte("A_FLAC")), 400, "record VP8, VP9, H.264 or AV1, with Opus"},
+		"another type":     {"POST", "/upload/cam", "text/plain", whole, 415, "video/webm"},
+		"a form without":   {"POST", "/upload/cam", "multipart/form-data", whole, 415, "video/webm"},
+		"bad name":         {"POST", "/upload/-", "", whole, 400, "Stream names"},
+		"method":           {"PUT", "/upload/cam", "", whole, 405, "POST"},
+		"no such session":  {"DELETE", "/upload/cam/ABC", "", nil, 404, "no such session"},
+		"number":           {"POST", "/upload/cam?chunk=x&upload=a", "", whole, 400, "Number the chunks"},
+		"no upload's name": {"POST", "/upload/cam?chunk=0", "", whole, 400, "name of its own"},
+		"begun late":       {"POST", "/upload/cam?chunk=16&upload=a", "", whole, 404, "begin it with chunk 0"},
+		"chunk too long":   {"POST", "/upload/cam?chunk=0&upload=a", "", make([]byte, chunkBytes+1), 413, "shorter"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f.fixture.TB = t
+			f.requireProblem(f.do(c.method, c.path, string(c.body), "Content-Type", c.contentType), c.status, c.detail)
+		})
+	}
+	f.fixture.TB = t
+	require.Zero(t, f.server.Sessions())
+	body, stream := io.Pipe()
+	go func() { _, _ = stream.Write(recording(1)) }()
+	response, err := f.client.Post(f.url+"/upload/cam", "video/webm", body)
+	require.NoError(t, err)
+	require.Equal(t, 408, response.StatusCode, "what stops coming is given up")
+	response.Body.Close()
+	stream.Close()
+}
+
+// Who publishes next takes over, and the client of the one before is told.
+func TestUploadIsTakenOver(t *testing.T) {
+	f := newUploadFixture(t, nil)
+	body, stream := io.Pipe()
+	answers := make(chan *http.Response, 1)
+	go func() {
+		resp, err := f.client.Post(f.url+"/upload/cam", "video/webm", body)
+		if err == nil {
+			answers <- resp
+		}
+	}()
+	r := &recorder{}
+	_, err := stream.Write(append(r.head(), r.cluster()...))
+	require.NoError(t, err)
+	wait(t, f.pictures, "a picture")
+	f.answer(f.upload(recording(1), ""), 200)
+	told := wait(t, answers, "an answer")
+	require.Equal(t, 410, told.StatusCode)
+	told.Body.Close()
+	stream.Close()
+}
+
+// Chunks come in any order, and twice.
+func TestUploadOfChunks(t *testing.T) {
+	f := newUploadFixture(t, nil)
+	r := &recorder{}
+	chunks := [][]byte{r.head()}
+	for range 5 {
+		chunks = append(chunks, r.cluster())
+	}
+	send := func(n int, more string) *http.Response {
+		return f.upload(chunks[n], fmt.Sprintf("?chunk=%d&upload=a%s", n, more))
+	}
+	first := send(1, "")
+	require.Regexp(t, "^/upload/cam/[A-Z2-7]+$", first.Header.Get("Location"))
+	require.Equal(t, []int{0}, f.answer(first, 202).Missing)
+	require.Equal(t, 2, f.answer(send(0, ""), 202).Next)
+	require.Equal(t, 2, f.answer(send(3, ""), 202).Next)
+	require.True(t, f.answer(send(3, ""), 200).Duplicate)
+	require.True(t, f.answer(send(1, ""), 200).Duplicate)
+	a := f.answer(send(5, "&last"), 202)
+	require.Equal(t, []int{2, 4}, a.Missing)
+	f.requireProblem(f.upload(nil, "?chunk=18&upload=a"), 429, "Chunk 2 has not come")
+	require.Equal(t, 4, f.answer(send(2, ""), 202).Next)
+	require.Equal(t, 6, f.answer(send(4, ""), 202).Next)
+	f.requirePictures([2]int{0, 50})
+	require.Eventually(t, func() bool { return f.server.Sessions() == 0 }, 10*time.Second, time.Millisecond, "the last chunk ends the upload")
+	require.True(t, f.answer(send(4, ""), 200).Duplicate, "who repeats a chunk is told that it has come")
+	f.requireProblem(f.upload(nil, "?chunk=7&upload=a"), 410, "the recording has ended")
+}
+
+// A chunk that does not come is given up: the stream goes on at the next key frame.
+func TestUploadWithoutAChunk(t *testing.T) {
+	f := newUploadFixture(t, func(ts *timers) { ts.chunk = 100 * time.Millisecond })
+	r := &recorder{}
+	f.answer(f.upload(append(r.head(), r.cluster()...), "?chunk=0&upload=a"), 202)
+	second := append(r.cluster(), r.cluster()...)
+	half := len(second) * 3 / 4
+	f.answer(f.upload(second[half:], "?chunk=2&upload=a"), 202)
+	f.requirePictures([2]int{0, 10})
+	require.Eventually(t, func() bool {
+		a := f.answer(f.upload(nil, "?chunk=0&upload=a"), 200)
+		return len(a.Lost) == 1 && a.Lost[0] == 1
+	}, 10*time.Second, 10*time.Millisecond)
+	f.answer(f.upload(r.cluster(), "?chunk=3&upload=a&last"), 202)
+	f.requirePictures([2]int{30, 40})
+}
+
+// An upload whose client goes away without a word ends, and so does one that is deleted.
+func TestUploadOfChunksEnds(t *testing.T) {
+	f := newUploadFixture(t, func(ts *timers) { ts.idle = 200 * time.Millisecond })
+	f.answer(f.upload((&recorder{}).head(), "?chunk=0&upload=a"), 202)
+	require.Eventually(t, func() bool { return f.server.Sessions() == 0 }, 10*time.Second, time.Millisecond)
+	f.requireProblem(f.upload(nil, "?chunk=1&upload=a"), 408, "stopped coming")
+	resp := f.upload((&recorder{}).head(), "?chunk=0&upload=b")
+	require.Equal(t, 405, f.patch(resp.Header.Get("Location"), "", "*").StatusCode)
+	require.Equal(t, 200, f.do("DELETE", resp.Header.Get("Location"), "").StatusCode)
+	require.Zero(t, f.server.Sessions())
+}
+
+// A recording that comes faster than it was recorded has to wait.
+func TestUploadBackPressure(t *testing.T) {
+	p := newUploadPipe()
+	require.NoError(t, p.write(make([]byte, uploadBuffer)))
+	require.ErrorIs(t, p.write([]byte{1}), errFull)
+	require.Equal(t, uploadBuffer, p.buffered())
+	written := make(chan error)
+	go func() { written <- p.writeWhenFree([]byte{1, 2}) }()
+	_, err := io.ReadFull(p, make([]byte, uploadBuffer))
+	require.NoError(t, err)
+	require.NoError(t, <-written)
+	p.skip()
+	p.follow([]byte{3})
+	p.close(io.EOF)
+	require.ErrorIs(t, p.write([]byte{4}), io.EOF)
+	b := make([]byte, 10)
+	n, err := p.Read(b)
+	require.NoError(t, err)
+	require.Equal(t, []byte{1, 2}, b[:n])
+	_, err = p.Read(b)
+	require.ErrorIs(t, err, errHole)
+	n, err = p.Read(b)
+	require.NoError(t, err)
+	require.Equal(t, []byte{3}, b[:n])
+	_, err = p.Read(b)
+	require.ErrorIs(t, err, io.EOF)
+}
+
+func (f *uploadFixture) dial() *websocket.Conn {
+	f.Helper()
+	conn, _, err := websocket.Dial(f.Context(), strings.Replace(f.url, "http", "ws", 1)+"/upload/cam/ws", &websocket.DialOptions{HTTPClient: f.client, Subprotocols: []string{UploadProtocol}})
+	require.NoError(f, err)
+	require.Equal(f, UploadProtocol, conn.Subprotocol())
+	f.Cleanup(func() { _ = conn.CloseNow() })
+	return conn
+}
+
+// until reads messages up to the event.
+func (f *uploadFixture) until(conn *websocket.Conn, event string) (e uploadEvent) {
+	f.Helper()
+	ctx, cancel := context.WithTimeout(f.Context(), 10*time.Second)
+	defer cancel()
+	for e.Event != event {
+		require.NoError(f, wsjson.Read(ctx, conn, &e))
+	}
+	return e
+}
+
+// Messages are bytes, or the same in base64; the end is agreed on by both sides.
+func TestUploadSocket(t *testing.T) {
+	f := newUploadFixture(t, nil)
+	conn := f.dial()
+	r := &recorder{}
+	write := func(kind websocket.MessageType, b []byte) { require.NoError(t, conn.Write(t.Context(), kind, b)) }
+	write(websocket.MessageBinary, r.head())
+	write(websocket.MessageText, []byte(base64.StdEncoding.EncodeToString(r.cluster())))
+	for range 6 {
+		write(websocket.MessageBinary, r.cluster())
+	}
+	require.False(t, f.until(conn, "status").SlowDown)
+	write(websocket.MessageText, []byte(`{"event":"end"}`))
+	require.Positive(t, f.until(conn, "ended").Received)
+	_, _, err := conn.Read(t.Context())
+	require.Equal(t, websocket.StatusNormalClosure, websocket.CloseStatus(err))
+	f.requirePictures([2]int{0, 70})
+	require.Eventually(t, func() bool { return f.server.Sessions() == 0 }, 10*time.Second, time.Millisecond)
+}
+
+// The client's closing handshake is answered, and what it has sent before is played to its end.
+func TestUploadSocketClosedByClient(t *testing.T) {
+	f := newUploadFixture(t, nil)
+	conn := f.dial()
+	require.NoError(t, conn.Write(t.Context(), websocket.MessageBinary, recording(1)))
+	require.NoError(t, conn.Close(websocket.StatusNormalClosure, "done"), "the handshake is completed")
+	f.requirePictures([2]int{0, 10})
+	require.Eventually(t, func() bool { return f.server.Sessions() == 0 }, 10*time.Second, time.Millisecond)
+}
+
+// What is wrong is told before the server closes.
+func TestUploadSocketErrors(t *testing.T) {
+	f := newUploadFixture(t, func(ts *timers) { ts.idle = 500 * time.Millisecond })
+	for name, c := range map[string]struct {
+		kind    websocket.MessageType
+		message []byte
+		detail  string
+		code    websocket.StatusCode
+	}{
+		"no recording": {websocket.MessageBinary, []byte("hello, hello"), "cannot be played", websocket.StatusUnsupportedData},
+		"no base64":    {websocket.MessageText, []byte("***"), "text must be base64", websocket.StatusUnsupportedData},
+		"no event":     {websocket.MessageText, []byte(`{"event":"begin"}`), "text must be base64", websocket.StatusUnsupportedData},
+		"silence":      {websocket.MessageBinary, (&recorder{}).head(), "stopped coming", websocket.StatusPolicyViolation},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f.fixture.TB = t
+			conn := f.dial()
+			require.NoError(t, conn.Write(t.Context(), c.kind, c.message))
+			require.Contains(t, f.until(conn, "error").Detail, c.detail)
+			_, _, err := conn.Read(t.Context())
+			require.Equal(t, c.code, websocket.CloseStatus(err))
+		})
+	}
+	f.fixture.TB = t
+	require.Eventually(t, func() bool { return f.server.Sessions() == 0 }, 10*time.Second, time.Millisecond)
+}
+
+// A message that is too long, and a connection that is cut, end their own upload alone.
+func TestUploadSocketCutOff(t *testing.T) {
+	f := newUploadFixture(t, nil)
+	conn := f.dial()
+	_ = conn.Write(t.Context(), websocket.MessageBinary, make([]byte, socketBytes+1))
+	require.Eventually(t, func() bool { return f.server.Sessions() == 0 }, 10*time.Second, time.Millisecond)
+	require.NoError(t, f.dial().CloseNow())
+	require.Eventually(t, func() bool { return f.server.Sessions() == 0 }, 10*time.Second, time.Millisecond)
+}
+
+func FuzzUploadText(f *testing.F) {
+	for _, seed := range []string{`{"event":"end"}`, "aGVsbG8=", "", "{", `{"event":"x"}`, " \n"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		piece, end, err := parseUploadText(text)
+		require.False(t, end && (len(piece) > 0 || err != nil))
+		require.LessOrEqual(t, len(piece), len(text))
+	})
+}
+
+func FuzzAVC(f *testing.F) {
+	record := []byte{1, 66, 0xc0, 30, 0xff, 0xe1, 0, 2, 0x67, 66, 1, 0, 1, 0x68}
+	f.Add(record, []byte{0, 0, 0, 2, 0x65, 1, 0, 0, 0, 1, 0x41})
+	f.Add(record[:7], []byte{0, 0, 0})
+	f.Fuzz(func(t *testing.T, record, picture []byte) {
+		p, err := parseAVC(record)
+		if err != nil {
+			return
+		}
+		require.NotEmpty(t, p.format())
+		if out, err := p.annexB(picture); err == nil {
+			require.LessOrEqual(t, len(out), 5*len(picture)+len(record)+4*len(p.units))
+		}
+	})
+}
+
+// The durations of RFC 6716 §3.1, table 2.
+func TestOpusDuration(t *testing.T) {
+	for name, c := range map[string]struct {
+		packet []byte
+		want   time.Duration
+	}{
+		"empty":                  {nil, 0},
+		"CELT, 20 ms":            {[]byte{0xf8}, 20 * time.Millisecond},
+		"CELT, 2.5 ms":           {[]byte{16 << 3}, 2500 * time.Microsecond},
+		"hybrid, 10 ms":          {[]byte{12 << 3}, 10 * time.Millisecond},
+		"SILK, 60 ms":            {[]byte{3 << 3}, 60 * time.Millisecond},
+		"two frames":             {[]byte{0xf9}, 40 * time.Millisecond},
+		"three of any number":    {[]byte{0xfb, 3}, 60 * time.Millisecond},
+		"any number, cut short":  {[]byte{0xfb}, 0},
+		"recorders' usual 60 ms": {[]byte{0xfb, 0x83}, 60 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, opusDuration(c.packet)) })
+	}
+}

@@ -1,0 +1,240 @@
+package ingest
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/sluice-live/sluice/ingest/webm"
+)
+
+// uploadPayload is the longest RTP payload in bytes that is made of a recording: what WebRTC's viewers can be sent everywhere.
+const uploadPayload = 1188
+
+// uploadTrack puts the frames of a recorded track into RTP packets.
+type uploadTrack struct {
+	*Track
+	number     uint64
+	payloader  rtp.Payloader
+	parameters *avcParameters // of H.264
+	sequence   uint16
+	ssrc       uint32
+	offset     uint32
+	next       time.Duration // when the next packet of sound is expected
+	begun      bool
+	waiting    bool // for a key frame
+}
+
+// uploadTracks makes tracks of the first of each kind that a recording has and we know.
+func uploadTracks(recorded []webm.Track, pool *packetPool) ([]*uploadTrack, error) {
+	var tracks []*uploadTrack
+	for _, r := range recorded {
+		u := &uploadTrack{number: r.Number, sequence: uint16(rand.Uint32()), ssrc: rand.Uint32(), offset: rand.Uint32()}
+		f, err := u.understand(r)
+		if err != nil {
+			return nil, err
+		}
+		kind := KindAudio
+		if f.codec != nil {
+			kind, u.waiting = KindVideo, true
+		}
+		if !slices.ContainsFunc(tracks, func(other *uploadTrack) bool { return other.kind == kind }) {
+			u.Track = newTrack(kind, f, pool)
+			tracks = append(tracks, u)
+		}
+	}
+	if len(tracks) == 0 {
+		return nil, errors.New("the recording has no tracks")
+	}
+	return tracks, nil
+}
+
+// understand finds out how the frames of a track are sent (RFC 9559 §27.4 has the names).
+func (u *uploadTrack) understand(r webm.Track) (format, error) {
+	picture := func(mimeType, parameters string) format {
+		return format{codec: videoCodecOf(mimeType), parameters: parameters}
+	}
+	switch r.Codec {
+	case "V_VP8":
+		u.payloader = &codecs.VP8Payloader{EnablePictureID: true}
+		return picture(webrtc.MimeTypeVP8, ""), nil
+	case "V_VP9":
+		u.payloader = &codecs.VP9Payloader{}
+		return picture(webrtc.MimeTypeVP9, "profile-id=0"), nil
+	case "V_AV1":
+		u.payloader = &codecs.AV1Payloader{}
+		return picture(webrtc.MimeTypeAV1, ""), nil
+	case "V_MPEG4/ISO/AVC":
+		parameters, err := parseAVC(r.Private)
+		if err != nil {
+			return format{}, err
+		}
+		u.payloader, u.parameters = &codecs.H264Payloader{}, parameters
+		return picture(webrtc.MimeTypeH264, parameters.format()), nil
+	case "A_OPUS":
+		u.payloader = &codecs.OpusPayloader{}
+		return format{}, nil
+	}
+	return format{}, fmt.Errorf("the recording has %s: record VP8, VP9, H.264 or AV1, with Opus", r.Codec)
+}
+
+// send passes a frame on as of now. Pictures begin with a key frame.
+func (u *uploadTrack) send(data []byte, at time.Duration, now time.Time) error {
+	if u.parameters != nil {
+		var err error
+		if data, err = u.parameters.annexB(data); err != nil {
+			return err
+		}
+	}
+	parts := u.payloader.Payload(uploadPayload, data)
+	if u.waiting && !slices.ContainsFunc(parts, u.format.codec.keyStarts) {
+		return nil
+	}
+	u.waiting = false
+	timeStamp := u.timeStamp(u.smooth(data, at))
+	for i, part := range parts {
+		u.sequence++
+		p := u.pool.get()
+		header := rtp.Header{
+			Version: 2, SSRC: u.ssrc, SequenceNumber: u.sequence, Timestamp: timeStamp,
+			Marker: u.kind == KindVideo && i == len(parts)-1 || u.kind == KindAudio && !u.begun,
+		}
+		u.begun = true
+		p.RTP, p.Arrival = rtp.Packet{Header: header, Payload: p.buf[:copy(p.buf[:], part)]}, now
+		u.deliver(p)
+		p.Release()
+	}
+	return nil
+}
+
+// report relates the track's time stamps to the recording's time.
+func (u *uploadTrack) report(begun time.Time, at time.Duration) {
+	u.deliverReport(SenderReport{NTP: ntpTime(begun.Add(at)), RTPTime: u.timeStamp(at)})
+}
+
+func (u *uploadTrack) timeStamp(at time.Duration) uint32 {
+	return u.offset + uint32(int64(at/time.Microsecond)*int64(u.ClockRate())/1e6)
+}
+
+// smooth returns when a packet of sound begins: recorders round to milliseconds, and sound follows on itself.
+func (u *uploadTrack) smooth(data []byte, at time.Duration) time.Duration {
+	if u.kind == KindVideo {
+		return at
+	}
+	const rounding = 5 * time.Millisecond
+	if u.begun && (at-u.next).Abs() < rounding {
+		at = u.next
+	}
+	u.next = at + opusDuration(data)
+	return at
+}
+
+// opusDuration is how long a packet of Opus plays (RFC 6716 §3.1).
+func opusDuration(packet []byte) time.Duration {
+	if len(packet) == 0 {
+		return 0
+	}
+	config, frames := packet[0]>>3, 1
+	switch packet[0] & 3 {
+	case 1, 2:
+		frames = 2
+	case 3:
+		if len(packet) < 2 {
+			return 0
+		}
+		frames = int(packet[1] & 0x3f)
+	}
+	var frame time.Duration // in units of 2.5 ms
+	switch {
+	case config < 12: // SILK
+		frame = [...]time.Duration{4, 8, 16, 24}[config%4]
+	case config < 16: // hybrid
+		frame = [...]time.Duration{4, 8}[config%2]
+	default: // CELT
+		frame = [...]time.Duration{1, 2, 4, 8}[config%4]
+	}
+	return time.Duration(frames) * frame * 2500 * time.Microsecond
+}
+
+// avcParameters are those of a recording of H.264 (ISO/IEC 14496-15 §5.3.3.1).
+type avcParameters struct {
+	profile [3]byte
+	length  int      // bytes of the size before each unit
+	units   [][]byte // sequence and picture parameter sets
+	buffer  []byte
+}
+
+var errAVC = errors.New("the recording's H.264 parameters cannot be read")
+
+// parseAVC reads an AVCDecoderConfigurationRecord.
+func parseAVC(record []byte) (*avcParameters, error) {
+	if len(record) < 7 || record[0] != 1 {
+		return nil, errAVC
+	}
+	p := &avcParameters{profile: [3]byte(record[1:4]), length: int(record[4]&3) + 1}
+	count, rest := int(record[5]&0x1f), record[6:]
+	for set := range 2 {
+		for range count {
+			if len(rest) < 2 || len(rest)-2 < int(binary.BigEndian.Uint16(rest)) {
+				return nil, errAVC
+			}
+			size := int(binary.BigEndian.Uint16(rest))
+			p.units, rest = append(p.units, slices.Clone(rest[2:2+size])), rest[2+size:]
+		}
+		if set == 0 {
+			if len(rest) == 0 {
+				return nil, errAVC
+			}
+			count, rest = int(rest[0]), rest[1:]
+		}
+	}
+	return p, nil
+}
+
+// format is the track as an offer would have it (RFC 6184 §8.1).
+func (p *avcParameters) format() string {
+	var sets []string
+	for _, unit := range p.units {
+		sets = append(sets, base64.StdEncoding.EncodeToString(unit))
+	}
+	return fmt.Sprintf("packetization-mode=1;profile-level-id=%x;sprop-parameter-sets=%s", p.profile, strings.Join(sets, ","))
+}
+
+// annexB writes the units of a picture with start codes, a picture that needs no other with its parameter sets. The result is
+// valid until the next call.
+func (p *avcParameters) annexB(picture []byte) ([]byte, error) {
+	p.buffer = p.buffer[:0]
+	add := func(unit []byte) { p.buffer = append(append(p.buffer, 0, 0, 0, 1), unit...) }
+	told := false
+	for len(picture) > 0 {
+		if len(picture) < p.length {
+			return nil, errors.New("a picture of H.264 is cut short")
+		}
+		size := 0
+		for _, b := range picture[:p.length] {
+			size = size<<8 | int(b)
+		}
+		if picture = picture[p.length:]; size > len(picture) {
+			return nil, errors.New("a picture of H.264 is cut short")
+		}
+		unit := picture[:size]
+		picture = picture[size:]
+		if size > 0 && unit[0]&nalTypeMask == nalIDR && !told {
+			for _, set := range p.units {
+				add(set)
+			}
+			told = true
+		}
+		add(unit)
+	}
+	return p.buffer, nil
+}
