@@ -15,6 +15,9 @@
 // the publisher does, and viewers get it as it comes. One who cannot take it is refused; one who has come before it changed is
 // ended, to come back with a new offer. Of a simulcast (RFC 8853) a Track is always the best layer that flows, as one stream.
 //
+// An upload is a publisher without a peer connection: a recording, WebM as it is made, whose frames are put into RTP packets and
+// delivered at their own pace. It comes in one request, in numbered ones, or over a WebSocket.
+//
 // A publisher takes over a stream that another one publishes, unless that is refused while media flows; the older one's session
 // ends, and its client is told why.
 //
@@ -22,6 +25,7 @@
 // neither authentication nor CORS: those wrap its handlers.
 //
 // Goroutines: pion's sockets run from [New] on; each session has one goroutine that ends it and two for each track (RTP and
-// RTCP) or layer, a viewer's one for both media and one for the RTCP of each. [Server.Run] waits for all of them. Subscribers are
+// RTCP) or layer, a viewer's one for both media and one for the RTCP of each, an upload's one that reads and one that interrupts it,
+// and over a WebSocket one that receives and one that tells the client how it stands. [Server.Run] waits for all of them. Subscribers are
 // called in the track's goroutines and start none.
 package ingest

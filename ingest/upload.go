@@ -59,10 +59,10 @@ func (u *upload) play(in io.Reader, interrupt func()) {
 	u.loop(func() {
 		err := u.carry(webm.NewReader(counted{in, &u.received}))
 		if err == nil {
-			u.close(ErrUploaded)
-		} else {
-			u.close(err)
+			err = ErrUploaded
 		}
+		u.close(err)
+		u.server.log.Info("upload has ended", "stream", u.stream, "session", u.id, "bytes", u.received.Load(), "late", u.late.Load(), "reason", u.endReason())
 	})
 	u.loop(func() {
 		<-u.closing

@@ -74,11 +74,15 @@ func (u *uploadTrack) understand(r webm.Track) (format, error) {
 		u.payloader = &codecs.AV1Payloader{}
 		return picture(webrtc.MimeTypeAV1, ""), nil
 	case "V_MPEG4/ISO/AVC":
+		u.payloader = &codecs.H264Payloader{}
+		if len(r.Private) == 0 { // as Chromium records H.264 in WebM: start codes, and parameter sets before each key frame
+			return picture(webrtc.MimeTypeH264, "packetization-mode=1"), nil
+		}
 		parameters, err := parseAVC(r.Private)
 		if err != nil {
 			return format{}, err
 		}
-		u.payloader, u.parameters = &codecs.H264Payloader{}, parameters
+		u.parameters = parameters
 		return picture(webrtc.MimeTypeH264, parameters.format()), nil
 	case "A_OPUS":
 		u.payloader = &codecs.OpusPayloader{}

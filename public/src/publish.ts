@@ -10,10 +10,11 @@ import { storedKey, withKey } from "./key.ts";
 import { isStreamName, suggestName } from "./names.ts";
 import { describe } from "./problem.ts";
 import { picked, sending, setUpQuality, showQuality, wantedPicture } from "./quality.ts";
-import { limitText, noRates, RateMeter, type Stat } from "./rates.ts";
+import { limitText, noRates, RateMeter, type Rates, type Stat } from "./rates.ts";
 import { codecLabel } from "./sending.ts";
 import { setUpSharing, shareStream } from "./share.ts";
 import { Steps } from "./steps.ts";
+import { UploadClient } from "./upload.ts";
 import { WhipClient } from "./whip.ts";
 
 const preview = byId<HTMLVideoElement>("preview");
@@ -25,7 +26,7 @@ const steps = new Steps(byId("steps"));
 const plot = new LivePlot(byId("rate-chart"), [{ label: "Bit rate", color: "--accent", format: bitrate }]);
 
 let media: MediaStream | undefined;
-let client: WhipClient | undefined;
+let client: WhipClient | UploadClient | undefined;
 let connection: ConnectionState = "closed";
 let running = false; // from the wish to go live to the end
 let accepted = false; // the server has taken this publication, so its stream is ours
@@ -111,13 +112,14 @@ async function publish(tracks: MediaStream): Promise<void> {
   meter = new RateMeter();
   accepted = false;
   await withKey(() => {
-    const attempt = new WhipClient({
-      url: `/whip/${name.value}`,
+    const options = {
       media: tracks,
       key: storedKey,
       sending: sending(picture()),
-      onState: (state, error) => client === attempt && onState(state, error),
-    });
+      onState: (state: ConnectionState, error?: unknown) => client === attempt && onState(state, error),
+    };
+    const attempt: WhipClient | UploadClient =
+      picked("way") === "upload" ? new UploadClient({ ...options, stream: name.value }) : new WhipClient({ ...options, url: `/whip/${name.value}` });
     client = attempt;
     return attempt.start();
   });
@@ -176,6 +178,7 @@ function setRunning(now: boolean): void {
   byId("stop").hidden = !running;
   name.disabled = running;
   byId("settings").querySelectorAll<HTMLInputElement>("input[name=source]").forEach((input) => (input.disabled = running));
+  document.querySelectorAll<HTMLInputElement>("input[name=way]").forEach((input) => (input.disabled = running));
   showQuality(running, picture());
 }
 
@@ -207,9 +210,14 @@ function showServerFault(now: string): void {
   serverFault = now;
 }
 
-async function showRates(): Promise<void> {
+async function readRates(): Promise<Rates> {
+  if (client instanceof UploadClient) return client.rates();
   const report = client?.peer?.connectionState === "connected" ? await client.peer.getStats() : undefined;
-  const rates = report ? meter.read(report.values() as Iterable<Stat>) : noRates;
+  return report ? meter.read(report.values() as Iterable<Stat>) : noRates;
+}
+
+async function showRates(): Promise<void> {
+  const rates = await readRates();
   setText(byId("bitrate"), bitrate(rates.bitrate));
   setText(byId("sent-codec"), rates.codec ? codecLabel(rates.codec) : "–");
   showOtherCodec(rates.codec && codecLabel(rates.codec));

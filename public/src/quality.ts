@@ -41,7 +41,14 @@ export function showQuality(live: boolean, track?: MediaStreamTrack): void {
   setText(byId("codec-hint"), live ? "Stop to choose another one." : codecHint());
   setText(byId("bitrate-hint"), most.value ? "Less when the network carries less." : `${bitrate(sending(track).maxBitrate)} for this picture.`);
   setText(byId("hint-hint"), hints[picked("hint") as Hint]);
+  setText(byId("way-hint"), live ? "Stop to choose the other one." : ways[picked("way")] ?? "");
 }
+
+/** What each way to send means. */
+const ways: Record<string, string> = {
+  webrtc: "The least delay; fits itself to the network.",
+  upload: "A recording as it is made, for networks that block WebRTC: a few tenths of a second later, at a bit rate that stays.",
+};
 
 const codecHint = () => (codec.value ? "Offered first; the server has the last word." : "VP8 first, which every server takes.");
 
@@ -49,6 +56,6 @@ const codecHint = () => (codec.value ? "Offered first; the server has the last w
 export function setUpQuality(): void {
   const formats = globalThis.RTCRtpSender?.getCapabilities?.("video")?.codecs ?? [];
   for (const { codec: value, label } of sendable(formats)) codec.add(new Option(label, value));
-  const radios = document.querySelectorAll<HTMLInputElement>("input[name=hint]");
+  const radios = document.querySelectorAll<HTMLInputElement>("input[name=hint], input[name=way]");
   remember("sluice.publish", [resolution, rate, codec, most, byId<HTMLInputElement>("mirror"), ...radios]);
 }

@@ -135,6 +135,7 @@ type stream struct {
 	Fault     string
 	Publisher *struct {
 		Connected bool
+		Since     time.Time
 		Video     *struct {
 			Codec         string
 			Width, Height int

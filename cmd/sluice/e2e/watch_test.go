@@ -53,7 +53,7 @@ func TestPublishAndWatch(t *testing.T) {
 		t.Run(c.protocol, func(t *testing.T) {
 			viewer.choose(c.protocol)
 			viewer.wait("the player is "+c.player, `window.sluice.stats().player === "`+c.player+`"`, 10*time.Second)
-			viewer.requirePlaying(20 * time.Second)
+			viewer.requirePlaying(8 * time.Second)
 			var loudness float64
 			viewer.run(`document.querySelector("#video").muted ? 0 : document.querySelector("#video").volume`, &loudness)
 			require.Equal(t, 0.5, loudness, "switching must leave the volume alone")

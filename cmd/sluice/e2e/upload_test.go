@@ -1,0 +1,94 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What Chromium records is played by hls.js and dash.js, whichever way it is uploaded, behind nginx: the clock in the picture goes
+// on, and beeps are heard.
+func TestUploadsPlay(t *testing.T) {
+	s := startService(t, "--ladder", oneRung, "--linger", "1s")
+	stage := newStage(t)
+	browser := startBrowser(t)
+	proxy, _ := startNginx(t, strings.TrimPrefix(s.base, "http://"), nil)
+	for _, c := range []struct{ way, mimeType, codec string }{
+		{"chunks", "video/webm;codecs=vp8,opus", "VP8"},
+		{"forms", "video/webm;codecs=vp9,opus", "VP9"},
+		{"binary", "video/webm;codecs=h264,opus", "H264"},
+		{"base64", "video/webm;codecs=vp8,opus", "VP8"},
+	} {
+		t.Run(c.way, func(t *testing.T) {
+			studio := browser.forTest(t).open(stage + "/stage.html")
+			studio.run(fmt.Sprintf("upload(%q, %q, %q)", proxy+"/upload/"+c.way, c.way, c.mimeType), nil)
+			s.waitState(c.way, "live", 20*time.Second)
+			require.Equal(t, c.codec, s.stream(c.way).Publisher.Video.Codec)
+			live := s.base + "/live/" + c.way + "/"
+			hls := playClock(t, browser, stage, "playHls", live+"index.m3u8")
+			dash := playClock(t, browser, stage, "playDash", live+"manifest.mpd")
+			requireClock(t, hls, "hls.js")
+			requireClock(t, dash, "dash.js")
+			studio.close()
+		})
+	}
+}
+
+// A recording that is made by ffmpeg comes in one request through nginx, and is kept.
+func TestUploadInOneRequest(t *testing.T) {
+	s := startService(t, "--ladder", oneRung, "--linger", "1s")
+	command := exec.Command("ffmpeg", "-loglevel", "error", "-re", "-t", "8", "-i", makeFilm(t),
+		"-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-g", "30", "-b:v", "1M", "-c:a", "libopus", "-f", "webm", "-live", "1", "-")
+	film, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	proxy, _ := startNginx(t, strings.TrimPrefix(s.base, "http://"), nil)
+	answers := make(chan string, 1)
+	go func() {
+		response, err := http.Post(proxy+"/upload/film", "video/webm", film)
+		if err != nil {
+			answers <- err.Error()
+			return
+		}
+		defer response.Body.Close()
+		told, _ := io.ReadAll(response.Body)
+		answers <- response.Status + " " + string(told)
+	}()
+	s.waitState("film", "live", 20*time.Second)
+	recording := s.recording("film")
+	require.Regexp(t, `^200 OK \{"stream":"film","received":\d+,"buffered":0,"late":0\}`, <-answers)
+	require.NoError(t, command.Wait())
+	s.waitState("film", "ended", 20*time.Second)
+	requireDuration(t, recording+"/source-1.webm", 7500*time.Millisecond)
+}
+
+// The publish page sends over a WebSocket where it is told to, and shows what it sends; another bit rate is another recording, which
+// viewers do not notice.
+func TestPublishPageUploads(t *testing.T) {
+	s := startService(t, "--ladder", oneRung, "--linger", "1s", "--auth-publish", "open~/+sesame")
+	browser := startBrowser(t)
+	studio := browser.open(s.base + "/publish?stream=camera")
+	studio.run(`(() => { sessionStorage.setItem("sluice.key", "open~/+sesame"); document.querySelector("#resolution").value = "640x480"; document.querySelector("input[name=way][value=upload]").click(); })()`, nil)
+	studio.click("#open")
+	studio.wait("preview", `document.querySelector("#preview").videoWidth > 0`, 10*time.Second)
+	studio.click("#start")
+	studio.wait("live", `document.querySelector("#badge").dataset.state === "live"`, 20*time.Second)
+	studio.wait("rates", `document.querySelector("#bitrate").textContent.includes("bit/s") && document.querySelector("#sent-codec").textContent === "VP8"`, 10*time.Second)
+	viewer := browser.open(s.base + "/watch/camera")
+	viewer.requirePlaying(3 * time.Second)
+	studio.screenshot("publish-upload")
+	session := s.stream("camera").Publisher
+	studio.run(`(() => { const m = document.querySelector("#max-bitrate"); m.value = "500000"; m.dispatchEvent(new Event("change", {bubbles: true})); })()`, nil)
+	s.waitFor("camera", 20*time.Second, func(st stream) bool { return st.Publisher != nil && st.Publisher.Since != session.Since })
+	viewer.requirePlaying(3 * time.Second)
+	studio.wait("no fault", `document.querySelector("#fault").hidden && document.querySelector("#badge").dataset.state === "live"`, 10*time.Second)
+	studio.click("#stop")
+	studio.wait("not live", `document.querySelector("#badge").dataset.state === "idle"`, 10*time.Second)
+	s.waitState("camera", "ended", 20*time.Second)
+}

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { codecOf, recordingFormat, uploadProtocols } from "./upload.ts";
+
+const formats: [name: string, codec: string, picture: boolean, supported: RegExp, format: string][] = [
+  ["the preferred codec", "VP9", true, /webm/, "video/webm;codecs=vp9,opus"],
+  ["VP8 when nothing is preferred", "", true, /webm/, "video/webm;codecs=vp8,opus"],
+  ["Matroska for H.264 where WebM has none", "H264", true, /matroska|vp8/, "video/x-matroska;codecs=avc1,opus"],
+  ["what there is", "AV1", true, /h264/, "video/webm;codecs=h264,opus"],
+  ["sound alone", "VP8", false, /webm/, "audio/webm;codecs=opus"],
+  ["nothing", "VP8", true, /mp4/, ""],
+];
+
+for (const [name, codec, picture, supported, format] of formats) {
+  test(`upload: records ${name}`, () => assert.equal(recordingFormat(codec, picture, (type) => supported.test(type)), format));
+}
+
+test("upload: the key is a subprotocol", () => {
+  assert.deepEqual(uploadProtocols(""), ["sluice-upload"]);
+  assert.deepEqual(uploadProtocols("geheim?>ü"), ["sluice-upload", "bearer.Z2VoZWltPz7DvA"]);
+});
+
+const codecs: [mimeType: string, codec: string][] = [
+  ["video/webm;codecs=vp8,opus", "video/VP8"],
+  ['video/webm;codecs="vp9,opus"', "video/VP9"],
+  ["video/x-matroska;codecs=avc1.42C01E,opus", "video/H264"],
+  ["video/webm;codecs=av01.0.04M.08,opus", "video/AV1"],
+  ["audio/webm;codecs=opus", ""],
+  ["", ""],
+];
+
+for (const [mimeType, codec] of codecs) test(`upload: the picture of ${mimeType || "nothing"}`, () => assert.equal(codecOf(mimeType), codec));

@@ -1,0 +1,214 @@
+// Publishing where WebRTC is blocked: what the browser records (MediaRecorder) goes to the server over a WebSocket, which passes wherever
+// pages do. Viewers see it later by as much as a piece of the recording is long.
+
+import type { ConnectionState } from "./connection.ts";
+import { HttpError, request, sentence } from "./problem.ts";
+import { noRates, type Rates } from "./rates.ts";
+import type { Sending } from "./sending.ts";
+import { authorization } from "./session.ts";
+
+export interface UploadOptions {
+  /** The name of the stream. */
+  stream: string;
+  media: MediaStream;
+  sending: Sending;
+  key?(): string;
+  onState(state: ConnectionState, error?: unknown): void;
+}
+
+/** Milliseconds of media in each piece, between key frames, and before a lost connection is made again. */
+const piece = 100;
+const keyFrames = 1000;
+const pause = 1000;
+
+/** Bytes that wait to be sent, with which the network is too slow: what is new is worth more than all of it. */
+const tooMuch = 4 << 20;
+
+/** What a WebSocket ends with that another one would end with, too (RFC 6455 §7.4.1). */
+const final = new Set([1003, 1007, 1008, 1009]);
+
+/** The formats that the server takes, by the names of codecs that a page may prefer. */
+const formats: readonly (readonly [codec: string, mimeType: string])[] = [
+  ["VP8", "video/webm;codecs=vp8,opus"],
+  ["H264", "video/webm;codecs=h264,opus"],
+  ["H264", "video/x-matroska;codecs=avc1,opus"],
+  ["VP9", "video/webm;codecs=vp9,opus"],
+  ["AV1", "video/webm;codecs=av1,opus"],
+];
+
+/** The format to record in: the preferred codec if the browser can, else the first that it can; empty when there is none. */
+export function recordingFormat(codec: string, hasPicture: boolean, supported: (mimeType: string) => boolean): string {
+  if (!hasPicture) return ["audio/webm;codecs=opus"].find(supported) ?? "";
+  const preferred = [...formats.filter(([name]) => name === codec), ...formats];
+  return preferred.find(([, mimeType]) => supported(mimeType))?.[1] ?? "";
+}
+
+/** The WebSocket subprotocols of an upload; a page can send no other header, so one of them is the key. */
+export function uploadProtocols(key: string): string[] {
+  if (!key) return ["sluice-upload"];
+  const bytes = new TextEncoder().encode(key);
+  const base64 = btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return ["sluice-upload", `bearer.${base64}`];
+}
+
+interface ServerEvent {
+  event: "status" | "ended" | "error";
+  detail?: string;
+}
+
+/** One publication. Use an object once: start, then stop. */
+export class UploadClient {
+  private media: MediaStream;
+  private readonly sending: Sending;
+  private socket: WebSocket | undefined;
+  private recorder: MediaRecorder | undefined;
+  private stopped = false;
+  private refusal = "";
+  private sent = 0;
+  private read = { at: NaN, sent: 0 };
+
+  constructor(private readonly options: UploadOptions) {
+    this.media = options.media;
+    this.sending = { ...options.sending };
+  }
+
+  /** Begins; rejects with what the server has against it. */
+  async start(): Promise<void> {
+    this.options.onState("connecting");
+    // A page is not told why a WebSocket is refused; a request tells whether the key is good.
+    await request(`/upload/${this.options.stream}`, { method: "OPTIONS", headers: authorization(this.options) });
+    await this.open();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.close();
+  }
+
+  /** Sends other tracks from now on: a recorder cannot change them, so it is another recording. */
+  async replace(media: MediaStream): Promise<void> {
+    this.media = media;
+    await this.again();
+  }
+
+  /** Sends at most so many bits per second of the picture from now on. */
+  async limit(maxBitrate: number): Promise<void> {
+    if (maxBitrate === this.sending.maxBitrate) return;
+    this.sending.maxBitrate = maxBitrate;
+    await this.again();
+  }
+
+  /** What has been sent since this was last asked. */
+  rates(): Rates {
+    const { at, sent } = this.read;
+    this.read = { at: performance.now(), sent: this.sent };
+    const { width = 0, height = 0, frameRate = NaN } = this.media.getVideoTracks()[0]?.getSettings() ?? {};
+    const bitrate = ((this.sent - sent) * 8000) / (this.read.at - at);
+    return { ...noRates, bitrate, width, height, fps: frameRate, codec: codecOf(this.recorder?.mimeType ?? "") };
+  }
+
+  private open(): Promise<void> {
+    const url = new URL(`/upload/${this.options.stream}/ws`, location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = new WebSocket(url, uploadProtocols(this.options.key?.() ?? ""));
+    this.socket = socket;
+    socket.addEventListener("message", ({ data }) => this.told(data));
+    return new Promise((resolve, reject) => {
+      let opened = false;
+      socket.addEventListener("open", () => {
+        opened = true;
+        try {
+          this.record(socket);
+          this.options.onState("connected");
+          resolve();
+        } catch (error) {
+          socket.close();
+          reject(error);
+        }
+      });
+      socket.addEventListener("close", ({ code }) => {
+        if (!opened) reject(new HttpError(0, "The server does not take the upload: it may be full, or somebody else is live under this name."));
+        else if (socket === this.socket) void this.lost(code);
+      });
+    });
+  }
+
+  private record(socket: WebSocket): void {
+    const mimeType = recordingFormat(this.sending.codec, this.media.getVideoTracks().length > 0, MediaRecorder.isTypeSupported);
+    if (!mimeType) throw new Error("This browser does not record WebM: publish over WebRTC, or use another browser.");
+    const recorder = new MediaRecorder(this.media, {
+      mimeType,
+      videoBitsPerSecond: this.sending.maxBitrate,
+      audioBitsPerSecond: 128_000,
+      videoKeyFrameIntervalDuration: keyFrames,
+    } as MediaRecorderOptions);
+    recorder.addEventListener("dataavailable", ({ data }) => {
+      if (socket.readyState !== WebSocket.OPEN) return;
+      if (socket.bufferedAmount > tooMuch) return void this.tooSlow();
+      socket.send(data);
+      this.sent += data.size;
+    });
+    this.recorder = recorder;
+    recorder.start(piece);
+  }
+
+  private told(data: unknown): void {
+    const { event, detail = "" } = JSON.parse(String(data)) as ServerEvent;
+    if (event === "error") this.refusal = sentence(detail);
+  }
+
+  private async tooSlow(): Promise<void> {
+    this.options.onState("reconnecting", new Error("The network is too slow for this bit rate: choose a lower one."));
+    await this.again();
+  }
+
+  /** Ends this recording and begins another. */
+  private async again(): Promise<void> {
+    if (this.stopped || !this.socket) return;
+    await this.close();
+    await this.retry();
+  }
+
+  private async lost(code: number): Promise<void> {
+    this.release();
+    if (this.stopped) return;
+    if (final.has(code)) return this.options.onState("failed", new Error(this.refusal || "The server has ended the upload."));
+    this.options.onState("reconnecting");
+    await this.retry();
+  }
+
+  private async retry(): Promise<void> {
+    while (!this.stopped) {
+      try {
+        return await this.open();
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    }
+  }
+
+  /** Lets the recorder give what it has, and tells the server that this was all. */
+  private async close(): Promise<void> {
+    const { socket, recorder } = this;
+    this.release();
+    if (recorder && recorder.state !== "inactive") {
+      const last = new Promise((resolve) => recorder.addEventListener("stop", resolve, { once: true }));
+      recorder.stop();
+      await last;
+    }
+    socket?.close(1000);
+  }
+
+  private release(): void {
+    this.socket = undefined;
+    if (this.recorder?.state === "inactive" || !this.recorder) this.recorder = undefined;
+  }
+}
+
+/** The MIME type of a recording's picture, from that of the recording; empty where there is none. */
+export function codecOf(mimeType: string): string {
+  const [, codecs = ""] = /codecs="?([^"]*)/.exec(mimeType) ?? [];
+  const picture = codecs.split(",").find((codec) => !/opus|pcm/.test(codec)) ?? "";
+  if (picture === "") return "";
+  return `video/${/^avc|^h264/i.test(picture) ? "H264" : /^vp0?9/i.test(picture) ? "VP9" : /^av0?1/i.test(picture) ? "AV1" : "VP8"}`;
+}
