@@ -57,7 +57,7 @@ var globalArgs = []string{
 func (o Options) output() *ffmpeg.Stream {
 	var streams []*ffmpeg.Stream
 	if o.Video != 0 {
-		streams = o.videoStreams(videoInput(o.Video).Video())
+		streams = o.videoStreams(o.Transform.apply(videoInput(o.Video).Video(), o.Title))
 	}
 	if o.Audio != 0 {
 		streams = append(streams, input("ogg", "libopus", firstInputFD+min(len(streams), 1), nil).Audio())

@@ -28,6 +28,8 @@ func TestCommand(t *testing.T) {
 		{"av1", Options{Video: depay.AV1, Ladder: smallLadder()[:1]}},
 		{"copy", Options{Video: depay.H264, Audio: depay.Opus, Copy: copied(), Ladder: smallLadder()}},
 		{"copy-only", Options{Video: depay.H264, Audio: depay.Opus, Copy: copied(), LateKeyFrames: 400 * time.Millisecond}},
+		{"clock", Options{Video: depay.VP8, Ladder: smallLadder(), Transform: TransformClock, Title: "studio-1"}},
+		{"blur", Options{Video: depay.VP8, Ladder: smallLadder()[:1], Transform: TransformBlur}},
 		{"low-latency", Options{Video: depay.VP8, Audio: depay.Opus, Segment: time.Second, Part: 100 * time.Millisecond, KeyFrames: 500 * time.Millisecond}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -87,6 +89,10 @@ func TestOptionsValidate(t *testing.T) {
 			o.Video, o.Copy, o.Ladder = depay.H264, copied(), smallLadder()
 			o.Copy.Name = "180p"
 		}, []string{"used twice"}},
+		{"transform", func(o *Options) { o.Transform, o.Title = "movie=x", "a:b'" }, []string{`transform "movie=x": there are ["monochrome"`, `title "a:b'"`}},
+		{"transform of copied pictures", func(o *Options) {
+			o.Video, o.Copy, o.Ladder, o.Transform = depay.H264, copied(), smallLadder(), TransformBlur
+		}, []string{"copied cannot be changed"}},
 		{"sound and hint", func(o *Options) { o.AudioBitrate, o.Width = 1, 70000 }, []string{"audio bitrate 1", "picture of 70000x480"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

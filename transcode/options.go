@@ -46,6 +46,10 @@ type Options struct {
 	// makes segments up to so much longer, which the playlists must have room for. Default, and most, is half a segment: that is
 	// how far segments may be from their time in an MPD that has no timeline of them (DASH-IF timing model). Only with Copy.
 	LateKeyFrames time.Duration
+	// Transform is made to all pictures before they are encoded; Title is what TransformClock shows before the time, of the grammar
+	// of streams' names. Default none. Not with Copy.
+	Transform Transform
+	Title     string
 	// AudioBitrate of the AAC in bit/s. Default 128,000.
 	AudioBitrate int
 	// Segment is the duration of a segment, Part that of a fragment within it: how long a viewer waits for more bytes.
@@ -135,6 +139,7 @@ func (o Options) Validate() error {
 	check(o.Segment%o.Part == 0, "segment %v is not a whole number of parts of %v", o.Segment, o.Part)
 	check(inRange(o.Window, 10*o.Segment, 48*time.Hour), "window %v: must be 10 segments to 48 h", o.Window)
 	check(o.Stall > 0 && o.Grace > 0, "stall %v and grace %v must be positive", o.Stall, o.Grace)
+	faults = append(faults, o.validateTransform())
 	check(o.MaxLag >= 0, "lag of at most %v: must not be negative", o.MaxLag)
 	switch {
 	case o.copies():

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/transcode"
 )
 
 // apiStream is a stream as /api/v1/streams tells it.
@@ -69,6 +70,9 @@ type apiEncoder struct {
 	Reduced  string  `json:"reduced"` // why less is encoded than the ladder asks for, else ""
 	Copies   bool    `json:"copies"`  // the publisher's pictures are passed on as they are
 	Encodes  string  `json:"encodes"` // why they are encoded though they are H.264, else ""
+
+	Transform       transcode.Transform `json:"transform"`       // that is made to pictures, "" for none
+	TransformReason string              `json:"transformReason"` // why none is made any more, else ""
 }
 
 type recordingState struct {
@@ -145,7 +149,7 @@ func (s *service) serveServer(w http.ResponseWriter, _ *http.Request) {
 	}
 	writeJSON(w, map[string]any{
 		"version": buildVersion(), "authPublish": len(s.cfg.Auth.Publish) > 0, "iceServers": urls,
-		"ladderReason": s.reason, "linger": s.cfg.Linger.Seconds(),
+		"transforms": transcode.Transforms(), "ladderReason": s.reason, "linger": s.cfg.Linger.Seconds(),
 	})
 }
 
@@ -167,7 +171,7 @@ func (s *service) describe(b *broadcast) apiStream {
 	return apiStream{
 		Name: b.name, State: st.State, Error: st.Error, Fault: s.packager.Disk().Fault, StartedAt: b.started, PlayableAt: info.Playable,
 		Publisher: describePublisher(st), Viewers: s.ingest.Audience(b.name).Viewers, Renditions: info.Renditions, LadderReason: s.reason,
-		Encoder:   apiEncoder{st.Job.Progress.Speed, st.Job.Progress.FPS, encoderDrops(st.Job), st.Restarts, st.Ladder.reason, st.Copies, st.Encodes},
+		Encoder:   apiEncoder{st.Job.Progress.Speed, st.Job.Progress.FPS, encoderDrops(st.Job), st.Restarts, st.Ladder.reason, st.Copies, st.Encodes, st.Transform.to, st.Transform.reason},
 		AVOffset:  avOffset(st.Depay),
 		Recording: describeRecording(info.Recording),
 		URLs:      urlsOf(b.name),

@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/transcode"
 )
 
 const (
@@ -49,6 +50,9 @@ type broadcast struct {
 	restarts  int         // of ffmpeg
 	runs      int         // of ffmpeg, those that did not start too
 
+	transforming transforming
+	transforms   chan transcode.Transform
+
 	offers chan *ingest.Publisher
 	done   chan struct{} // closed when Run has returned
 	status atomic.Pointer[status]
@@ -66,7 +70,9 @@ func newBroadcast(s *service, name string) (*broadcast, error) {
 		ladder:  newLadder(s.ladder, timeline.Info().Renditions...),
 		copying: copying{fps: copiedFPS},
 		offers:  make(chan *ingest.Publisher),
-		done:    make(chan struct{}),
+
+		transforms: make(chan transcode.Transform),
+		done:       make(chan struct{}),
 	}
 	if s.cfg.Record.Enabled {
 		b.source = newSource(timeline.Recording, b.log)
@@ -106,6 +112,8 @@ func (b *broadcast) carry(ctx context.Context) error {
 			return nil
 		case p := <-b.offers:
 			b.take(p)
+		case t := <-b.transforms:
+			b.change(t)
 		case <-b.publisher.videoReady():
 			b.drain(depay.Video, b.publisher.video)
 		case <-b.publisher.audioReady():

@@ -65,12 +65,13 @@ func (b *broadcast) encodingEnded(cause error) error {
 	if cause == nil {
 		cause = errors.New("ffmpeg ended by itself")
 	}
-	reduced := b.reduce(cause)
+	plain := b.giveUpTransform(cause)
+	reduced := !plain && b.reduce(cause)
 	var copied *transcode.CopyError
 	if errors.As(cause, &copied) {
 		b.copyEnded(copied)
 	}
-	again := reduced || copied != nil || b.copyFailed()
+	again := plain || reduced || copied != nil || b.copyFailed()
 	if again || time.Since(b.encoding.began) > steadyAfter {
 		b.failures = 0
 	}

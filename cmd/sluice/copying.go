@@ -48,7 +48,7 @@ func (b *broadcast) mayCopy() bool {
 		return false
 	}
 	late, fixed := b.timeline.LateKeyFrames()
-	return b.service.cfg.Passthrough && b.copying.reason == "" && (!fixed || late >= b.service.room())
+	return b.service.cfg.Passthrough && b.transforming.to == transcode.TransformNone && b.copying.reason == "" && (!fixed || late >= b.service.room())
 }
 
 // room is how late publishers' key frames may be, and by how much segments are longer for that.

@@ -3,7 +3,7 @@ package main
 import "net/http"
 
 const (
-	corsMethods = "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
+	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 	corsRequest = "Authorization, Content-Type, If-Match, If-None-Match, Range, ETag, Last-Event-ID"
 	corsExposed = "Location, ETag, Link, Accept-Post, Retry-After, Date, Age, Content-Length, Content-Range, WWW-Authenticate, Access-Control-Allow-Methods"
 	corsMaxAge  = "86400"

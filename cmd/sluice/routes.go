@@ -53,6 +53,7 @@ func (s *service) routes() http.Handler {
 	mux.HandleFunc("GET /api/v1/streams", s.serveStreams)
 	mux.Handle("GET /api/v1/streams/{stream}", named(http.HandlerFunc(s.serveStream)))
 	mux.Handle("GET /api/v1/streams/{stream}/events", named(within(places, http.HandlerFunc(s.serveEvents))))
+	mux.Handle("PUT /api/v1/streams/{stream}/transform", named(admin.require(http.HandlerFunc(s.serveTransform), ofPath)))
 	mux.Handle("DELETE /api/v1/streams/{stream}", named(admin.require(http.HandlerFunc(s.serveKick), ofPath)))
 
 	mux.Handle("GET /metrics", s.metricsHandler())

@@ -35,6 +35,7 @@ type status struct {
 	Rungs     int    // that are encoded
 	Copies    bool   // pictures are passed on as they are
 	Encodes   string // why they are encoded though they are H.264
+	Transform transforming
 	At        time.Time
 
 	newer chan struct{} // closed once there is a newer one
@@ -53,7 +54,7 @@ func (b *broadcast) state() string {
 
 func (b *broadcast) publishStatus(state string, cause error) {
 	s := status{
-		State: state, Video: b.video.measure(time.Now()), Restarts: b.restarts, Unkept: b.source.dropped(), Ladder: b.ladder, Encodes: b.copying.reason, At: time.Now(),
+		State: state, Video: b.video.measure(time.Now()), Restarts: b.restarts, Unkept: b.source.dropped(), Ladder: b.ladder, Encodes: b.copying.reason, Transform: b.transforming, At: time.Now(),
 		newer: make(chan struct{}),
 	}
 	if cause != nil {

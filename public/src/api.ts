@@ -20,7 +20,7 @@ export interface Stream {
   } | null;
   renditions?: { id: string; width: number; height: number; fps: number; bitrate: number }[] | null;
   ladderReason?: string;
-  encoder?: { speed: number; fps: number; drops: number; reduced: string } | null; // reduced: why less is encoded than planned
+  encoder?: { speed: number; fps: number; drops: number; reduced: string; transform?: string; transformReason?: string } | null; // reduced: why less is encoded than planned
   viewers?: number;
   urls?: { hls: string; dash: string; watch: string };
 }
@@ -59,6 +59,17 @@ export async function findStream(name: string): Promise<Stream | undefined> {
     if (error instanceof HttpError && error.status === 404) return undefined;
     throw error;
   }
+}
+
+/** The names of what the server can make of pictures. */
+export async function listTransforms(): Promise<string[]> {
+  return (await get<{ transforms?: string[] }>("/api/v1/server")).transforms ?? [];
+}
+
+/** Has the pictures of a stream made into something else; empty: nothing. */
+export async function chooseTransform(name: string, transform: string, key: string): Promise<void> {
+  const headers = { "Content-Type": "application/json", ...(key && { Authorization: `Bearer ${key}` }) };
+  await request(`/api/v1/streams/${name}/transform`, { method: "PUT", headers, body: JSON.stringify({ transform }) });
 }
 
 export async function listRecordings(): Promise<Recording[]> {

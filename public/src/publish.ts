@@ -14,6 +14,7 @@ import { limitText, noRates, RateMeter, type Rates, type Stat } from "./rates.ts
 import { codecLabel } from "./sending.ts";
 import { setUpSharing, shareStream } from "./share.ts";
 import { Steps } from "./steps.ts";
+import { followTransform, setUpTransforms } from "./transform.ts";
 import { UploadClient } from "./upload.ts";
 import { WhipClient } from "./whip.ts";
 
@@ -197,6 +198,7 @@ async function follow(): Promise<void> {
     return giveUp(`The server's encoder has failed. ${stream.error ?? ""}`);
   }
   if (connection !== "connected") return;
+  void followTransform(stream);
   if (stream.state === "live") steps.reach("playable");
   else if (stream.encoder && stream.encoder.fps > 0) steps.reach("encoding");
   showBadge(stream);
@@ -266,3 +268,4 @@ repeat(1000, showRates);
 repeat(1000, follow);
 void listDevices(camera, microphone);
 void openIfAllowed();
+void setUpTransforms();

@@ -147,10 +147,11 @@ type stream struct {
 		Width     int
 	}
 	Encoder struct {
-		Restarts int
-		Reduced  string
-		Copies   bool
-		Encodes  string
+		Restarts  int
+		Reduced   string
+		Copies    bool
+		Transform string
+		Encodes   string
 	}
 	Recording *struct{ State, Error, Path string }
 }

@@ -69,7 +69,7 @@ func TestUploadInOneRequest(t *testing.T) {
 }
 
 // The publish page sends over a WebSocket where it is told to, and shows what it sends; another bit rate is another recording, which
-// viewers do not notice.
+// viewers do not notice, and another transform another ffmpeg, which they get over.
 func TestPublishPageUploads(t *testing.T) {
 	s := startService(t, "--ladder", oneRung, "--linger", "1s", "--auth-publish", "open~/+sesame")
 	browser := startBrowser(t)
@@ -88,6 +88,10 @@ func TestPublishPageUploads(t *testing.T) {
 	s.waitFor("camera", 20*time.Second, func(st stream) bool { return st.Publisher != nil && st.Publisher.Since != session.Since })
 	viewer.requirePlaying(3 * time.Second)
 	studio.wait("no fault", `document.querySelector("#fault").hidden && document.querySelector("#badge").dataset.state === "live"`, 10*time.Second)
+	studio.run(`(() => { const m = document.querySelector("#transform"); m.value = "mirror"; m.dispatchEvent(new Event("change", {bubbles: true})); })()`, nil)
+	s.waitFor("camera", 20*time.Second, func(st stream) bool { return st.Encoder.Transform == "mirror" })
+	viewer.requirePlaying(3 * time.Second)
+	studio.screenshot("publish-transform")
 	studio.click("#stop")
 	studio.wait("not live", `document.querySelector("#badge").dataset.state === "idle"`, 10*time.Second)
 	s.waitState("camera", "ended", 20*time.Second)
