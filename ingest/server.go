@@ -33,6 +33,8 @@ type Server struct {
 	claims     map[string]*place     // who is about to publish, by stream
 	audiences  map[string]*audience  // by stream
 
+	chunkReads chan struct{} // a place for each chunk that is being received
+
 	chunkedMu sync.Mutex
 	chunked   map[string]*chunkedUpload // by stream and the client's name for it
 }
@@ -59,7 +61,7 @@ func newServer(o Options, ts timers) (*Server, error) {
 		opts: o, timers: ts, log: o.Logger, sockets: sockets, peers: &peers{settings}, packets: newPacketPool(),
 		rates: newRateLimiter(o.RequestsPerSecond), links: iceLinks(o.ICEServers),
 		sessions: map[string]*session{}, perClient: map[client]int{}, publishers: map[string]*Publisher{},
-		claims: map[string]*place{}, audiences: map[string]*audience{}, chunked: map[string]*chunkedUpload{},
+		claims: map[string]*place{}, audiences: map[string]*audience{}, chunked: map[string]*chunkedUpload{}, chunkReads: make(chan struct{}, chunkReads),
 	}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 const (
 	chunkBytes  = 4 << 20 // of the longest chunk
 	chunkWindow = 16      // chunks that may be under way at once
+	chunkReads  = 64      // chunks of all uploads that are being received
 	chunkMost   = 1 << 30 // the highest number
 )
 
@@ -61,8 +63,16 @@ func (s *Server) postChunk(w http.ResponseWriter, r *http.Request, stream string
 	if problem != nil {
 		return problem
 	}
+	select {
+	case s.chunkReads <- struct{}{}:
+		defer func() { <-s.chunkReads }()
+	default:
+		return refuse(http.StatusTooManyRequests, "The server receives all the chunks it can at once (%d): send this one again in a second.", chunkReads).after(1)
+	}
 	piece, err := io.ReadAll(io.LimitReader(body, chunkBytes+1))
 	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return refuse(http.StatusRequestTimeout, "The chunk did not come within %v: send it again.", s.timers.body)
 	case err != nil:
 		return refuse(http.StatusBadRequest, "The chunk could not be read: %v: send it again.", err)
 	case len(piece) > chunkBytes:

@@ -284,6 +284,20 @@ func TestUploadOfChunksEnds(t *testing.T) {
 	require.Zero(t, f.server.Sessions())
 }
 
+// The chunks that are received at once are bounded, and one that does not come is not waited for for long.
+func TestUploadChunksAtOnce(t *testing.T) {
+	f := newUploadFixture(t, func(ts *timers) { ts.body = 200 * time.Millisecond })
+	body, stream := io.Pipe()
+	defer stream.Close()
+	response, err := f.client.Post(f.url+"/upload/cam?chunk=0&upload=a", "video/webm", body)
+	require.NoError(t, err)
+	f.requireProblem(response, 408, "send it again")
+	for range chunkReads {
+		f.server.chunkReads <- struct{}{}
+	}
+	f.requireProblem(f.upload(nil, "?chunk=0&upload=a"), 429, "all the chunks it can")
+}
+
 // A recording that comes faster than it was recorded has to wait.
 func TestUploadBackPressure(t *testing.T) {
 	p := newUploadPipe()
