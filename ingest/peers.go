@@ -24,7 +24,7 @@ type timers struct {
 
 func defaultTimers() timers {
 	return timers{disconnected: 5 * time.Second, failed: 15 * time.Second, keepAlive: 2 * time.Second, connect: 30 * time.Second, body: 10 * time.Second,
-		idle: 30 * time.Second, chunk: 5 * time.Second}
+		idle: 30 * time.Second, chunk: 2 * time.Second}
 }
 
 // resendPackets is how many packets of a viewer's video can be sent again: 3 s at 1.5 Mbit/s. A power of two.

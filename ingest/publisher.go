@@ -52,7 +52,7 @@ func (p *Publisher) RemoteAddr() string { return p.remoteAddr() }
 
 // Stats returns the counters of the publisher.
 func (p *Publisher) Stats() Stats {
-	st := Stats{RTT: p.rtt(), NACKs: p.feedback.nacks.Load(), PLIs: p.feedback.plis.Load()}
+	st := Stats{RTT: p.rtt(), NACKs: p.feedback.nacks.Load(), PLIs: p.feedback.plis.Load(), LateFrames: p.late.Load(), LostChunks: p.lost.Load()}
 	for _, t := range p.tracks {
 		ts := t.Stats()
 		st.Tracks = append(st.Tracks, ts)

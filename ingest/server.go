@@ -180,6 +180,16 @@ func (s *Server) count(at *place, n int) {
 	}
 }
 
+// hold keeps Run waiting until running is told that something is done; it returns false when the server is stopping.
+func (s *Server) hold() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stopping {
+		s.running.Add(1)
+	}
+	return !s.stopping
+}
+
 // start makes the session reachable and sees to its end, which gives the reservation back.
 func (s *Server) start(sess *session, at *place) {
 	s.mu.Lock()

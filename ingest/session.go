@@ -50,6 +50,8 @@ type session struct {
 	reason error
 
 	negotiation negotiation
+
+	late, lost atomic.Uint64 // of an upload: frames that came too late, chunks that did not come
 }
 
 func newSession(prefix string, c client, address string, pc *webrtc.PeerConnection, fb *feedback, connect time.Duration) *session {

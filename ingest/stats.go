@@ -12,6 +12,8 @@ type Stats struct {
 	RTT           time.Duration // of the ICE pair; 0 while unknown
 	NACKs         uint64        // packets asked for again (RFC 4585 §6.2.1)
 	PLIs          uint64        // key-frame requests sent
+	LateFrames    uint64        // of an upload, dropped because they came too late
+	LostChunks    uint64        // of an upload, given up because they did not come
 	Tracks        []TrackStats
 }
 

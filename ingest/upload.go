@@ -33,7 +33,6 @@ type upload struct {
 	tracks []*uploadTrack
 
 	received atomic.Int64 // bytes
-	late     atomic.Int64 // frames dropped
 }
 
 // newUpload takes a place for an upload and makes its session, which is to be played.
@@ -53,20 +52,27 @@ func (s *Server) newUpload(r *http.Request, stream string) (*upload, *problem) {
 	return &upload{Publisher: &Publisher{session: sess, stream: stream}, server: s}, nil
 }
 
-// play makes a stream of what in has, and ends the session with it. When the session ends for another reason, interrupt makes in
-// return. play does not wait: result does.
+// play makes a stream of what in has, and ends the session with it. When the session ends first, interrupt makes in return. play
+// does not wait: result does.
 func (u *upload) play(in io.Reader, interrupt func()) {
 	u.loop(func() {
+		carried, interrupted := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(interrupted)
+			select {
+			case <-u.closing:
+				interrupt()
+			case <-carried:
+			}
+		}()
 		err := u.carry(webm.NewReader(counted{in, &u.received}))
+		close(carried)
+		<-interrupted
 		if err == nil {
 			err = ErrUploaded
 		}
 		u.close(err)
 		u.server.log.Info("upload has ended", "stream", u.stream, "session", u.id, "bytes", u.received.Load(), "late", u.late.Load(), "reason", u.endReason())
-	})
-	u.loop(func() {
-		<-u.closing
-		interrupt()
 	})
 }
 

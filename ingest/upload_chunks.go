@@ -34,9 +34,11 @@ type chunkedUpload struct {
 	last  int            // the number of the last; -1: unknown
 	early map[int][]byte // those that have come before their turn
 	held  int            // bytes of them
-	lost  []int
-	gap   *time.Timer // ends the waiting for next; nil while nothing else is there
+	gone  []int          // those that have been given up
 	idle  *time.Timer
+
+	gap     *time.Timer // ends the waiting for a chunk; nil while no other is there
+	awaited int         // its number
 }
 
 // chunkRequest is what a client says of a chunk.
@@ -115,23 +117,33 @@ func (s *Server) chunkedUpload(r *http.Request, stream string, c chunkRequest) (
 	u.idle = time.AfterFunc(s.timers.idle, func() { u.close(ErrUploadSilent) })
 	u.play(u.pipe, func() { u.pipe.close(errInterrupted) })
 	s.chunked[name] = u
-	s.running.Go(func() {
-		<-u.done
-		u.stop()
-		time.AfterFunc(s.timers.idle, func() { // until then, who sends a chunk again is told what has become of it
-			s.chunkedMu.Lock()
-			defer s.chunkedMu.Unlock()
-			delete(s.chunked, name)
-		})
-	})
+	if s.hold() {
+		go func() {
+			defer s.running.Done()
+			s.forgetChunked(u, name)
+		}()
+	}
 	return u, nil
+}
+
+// forgetChunked waits for the end of an upload, and some time more, in which who sends a chunk again is told what has become of it.
+func (s *Server) forgetChunked(u *chunkedUpload, name string) {
+	<-u.done
+	u.stop()
+	time.AfterFunc(s.timers.idle, func() {
+		s.chunkedMu.Lock()
+		defer s.chunkedMu.Unlock()
+		delete(s.chunked, name)
+	})
 }
 
 // take puts a chunk in its place.
 func (u *chunkedUpload) take(c chunkRequest, piece []byte) (duplicate bool, p *problem) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.idle.Reset(u.server.timers.idle)
+	if !u.complete() {
+		u.idle.Reset(u.server.timers.idle)
+	}
 	_, early := u.early[c.number]
 	switch {
 	case c.number < u.next || early:
@@ -142,6 +154,7 @@ func (u *chunkedUpload) take(c chunkRequest, piece []byte) (duplicate bool, p *p
 		return false, refuse(http.StatusTooManyRequests, "Chunk %d has not come: send that before others.", u.next).after(1)
 	case c.number == u.next:
 		if errors.Is(u.pipe.write(piece), errFull) {
+			u.wait() // the chunk has come, if for nothing
 			return false, refuse(http.StatusTooManyRequests, "The recording comes faster than it was recorded: wait a second.").after(1)
 		}
 		u.next++
@@ -163,15 +176,27 @@ func (u *chunkedUpload) advance() {
 		u.held -= len(piece)
 		u.next++
 	}
-	if u.last >= 0 && u.next > u.last {
+	if u.complete() {
+		u.idle.Stop()
 		u.pipe.close(io.EOF)
 	}
+	if u.gap == nil || u.awaited != u.next {
+		u.wait()
+	}
+}
+
+// complete tells whether all has come. The caller holds mu.
+func (u *chunkedUpload) complete() bool { return u.last >= 0 && u.next > u.last }
+
+// wait begins to wait for the next chunk, if others have come after it. The caller holds mu.
+func (u *chunkedUpload) wait() {
 	if u.gap != nil {
 		u.gap.Stop()
 		u.gap = nil
 	}
 	if len(u.early) > 0 {
 		missing := u.next
+		u.awaited = missing
 		u.gap = time.AfterFunc(u.server.timers.chunk, func() { u.giveUp(missing) })
 	}
 }
@@ -185,7 +210,8 @@ func (u *chunkedUpload) giveUp(missing int) {
 	}
 	u.pipe.skip()
 	for first := slices.Min(slices.Collect(maps.Keys(u.early))); u.next < first; u.next++ {
-		u.lost = append(u.lost[max(0, len(u.lost)-chunkWindow):], u.next)
+		u.gone = append(u.gone[max(0, len(u.gone)-chunkWindow):], u.next)
+		u.lost.Add(1)
 	}
 	u.advance()
 }
@@ -205,7 +231,7 @@ func (u *chunkedUpload) answer(duplicate bool) uploadAnswer {
 	defer u.mu.Unlock()
 	a := uploadAnswer{
 		Stream: u.stream, Received: u.received.Load(), Buffered: u.pipe.buffered() + u.held, Late: u.late.Load(),
-		Next: u.next, Lost: slices.Clone(u.lost), Duplicate: duplicate,
+		Next: u.next, Lost: slices.Clone(u.gone), Duplicate: duplicate,
 	}
 	if len(u.early) > 0 {
 		for n := u.next; n < slices.Max(slices.Collect(maps.Keys(u.early))); n++ {

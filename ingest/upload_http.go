@@ -73,7 +73,7 @@ type uploadAnswer struct {
 	Stream    string `json:"stream"`
 	Received  int64  `json:"received"`            // bytes that have been read
 	Buffered  int    `json:"buffered"`            // bytes that wait for their time
-	Late      int64  `json:"late"`                // frames that came too late to be passed on
+	Late      uint64 `json:"late"`                // frames that came too late to be passed on
 	Next      int    `json:"next,omitempty"`      // the number of the chunk that is waited for
 	Missing   []int  `json:"missing,omitempty"`   // numbers of chunks that others have come after
 	Lost      []int  `json:"lost,omitempty"`      // those that have been waited for long enough

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -30,12 +31,19 @@ type uploadEvent struct {
 	Detail   string `json:"detail,omitempty"` // of an error: what to do
 	Received int64  `json:"received"`         // bytes that have been read
 	Buffered int    `json:"buffered"`         // bytes that wait for their time
-	Late     int64  `json:"late"`             // frames that came too late to be passed on
+	Late     uint64 `json:"late"`             // frames that came too late to be passed on
 	SlowDown bool   `json:"slowDown"`         // the recording comes faster than it was recorded: the next messages will wait
 }
 
 // serveUploadSocket takes a recording as messages: its bytes, or the same in base64 as text.
 func (s *Server) serveUploadSocket(w http.ResponseWriter, r *http.Request, stream string) *problem {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		return refuse(http.StatusUpgradeRequired, "Open this address as a WebSocket.")
+	}
+	if !s.hold() {
+		return refusal(ErrStopping)
+	}
+	defer s.running.Done()
 	u, problem := s.newUpload(r, stream)
 	if problem != nil {
 		return problem
@@ -48,7 +56,7 @@ func (s *Server) serveUploadSocket(w http.ResponseWriter, r *http.Request, strea
 		return nil
 	}
 	conn.SetReadLimit(socketBytes)
-	socket := &uploadSocket{upload: u, conn: conn, pipe: newUploadPipe()}
+	socket := &uploadSocket{upload: u, conn: conn, pipe: newUploadPipe(), complete: make(chan struct{})}
 	u.play(socket.pipe, func() { socket.pipe.close(errInterrupted) })
 	u.loop(socket.tell)
 	read := make(chan struct{})
@@ -57,7 +65,8 @@ func (s *Server) serveUploadSocket(w http.ResponseWriter, r *http.Request, strea
 		socket.read()
 	}()
 	<-u.done
-	socket.finish() // which ends the reading
+	socket.pipe.close(errInterrupted) // for who waits to write
+	socket.finish()                   // which ends the reading
 	<-read
 	return nil
 }
@@ -65,8 +74,9 @@ func (s *Server) serveUploadSocket(w http.ResponseWriter, r *http.Request, strea
 // uploadSocket is an upload over a WebSocket.
 type uploadSocket struct {
 	*upload
-	conn *websocket.Conn
-	pipe *uploadPipe
+	conn     *websocket.Conn
+	pipe     *uploadPipe
+	complete chan struct{} // closed when the client has sent all
 }
 
 // read takes messages until the client, the connection or the upload ends.
@@ -74,12 +84,17 @@ func (s *uploadSocket) read() {
 	idle := time.AfterFunc(s.server.timers.idle, func() { s.close(ErrUploadSilent) })
 	defer idle.Stop()
 	for {
-		err := s.readMessage()
+		message, err := s.readMessage()
+		if err == nil {
+			idle.Stop() // the client has to wait now, not we
+			err = s.pipe.writeWhenFree(message)
+			idle.Reset(s.server.timers.idle)
+		}
 		switch status := websocket.CloseStatus(err); {
 		case err == nil:
-			idle.Reset(s.server.timers.idle)
 			continue
-		case errors.Is(err, io.EOF), status == websocket.StatusNormalClosure, status == websocket.StatusGoingAway:
+		case errors.Is(err, errComplete), status == websocket.StatusNormalClosure, status == websocket.StatusGoingAway, status == websocket.StatusNoStatusRcvd:
+			close(s.complete)
 			s.pipe.close(io.EOF)
 		case errors.Is(err, errRecording):
 			s.close(err)
@@ -90,26 +105,23 @@ func (s *uploadSocket) read() {
 	}
 }
 
-// readMessage hands on what one message holds. io.EOF: the client has sent all.
-func (s *uploadSocket) readMessage() error {
+// errComplete says that the client has sent all.
+var errComplete = errors.New("the recording is complete")
+
+// readMessage returns what one message holds.
+func (s *uploadSocket) readMessage() ([]byte, error) {
 	kind, message, err := s.conn.Read(context.Background())
-	if errors.Is(err, io.EOF) { // which is no closing handshake
-		return ErrHungUp
+	if err != nil || kind != websocket.MessageText {
+		return message, err
 	}
-	if err != nil {
-		return err
+	piece, end, err := parseUploadText(message)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", errRecording, err)
+	case end:
+		return nil, errComplete
 	}
-	if kind == websocket.MessageText {
-		piece, end, err := parseUploadText(message)
-		switch {
-		case err != nil:
-			return fmt.Errorf("%w: %w", errRecording, err)
-		case end:
-			return io.EOF
-		}
-		message = piece
-	}
-	return s.pipe.writeWhenFree(message)
+	return piece, nil
 }
 
 // errMessage marks text that says nothing.
@@ -143,10 +155,19 @@ func (s *uploadSocket) tell() {
 			return
 		case <-each.C:
 			if s.write("status", "") != nil {
-				s.close(ErrHungUp)
+				s.hungUp()
 				return
 			}
 		}
+	}
+}
+
+// hungUp ends the upload, unless all of it has come: then it is played to its end.
+func (s *uploadSocket) hungUp() {
+	select {
+	case <-s.complete:
+	default:
+		s.close(ErrHungUp)
 	}
 }
 

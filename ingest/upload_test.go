@@ -17,6 +17,8 @@ import (
 	"github.com/coder/websocket"
 	"github.com/coder/websocket/wsjson"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/ingest/webm"
 )
 
 // recorder makes WebM as MediaRecorder does: VP8 of 50 pictures a second, a key frame each 10, and Opus. Every picture carries its number.
@@ -146,6 +148,23 @@ func TestUpload(t *testing.T) {
 	}
 	_, live := f.server.Publisher("cam")
 	require.False(t, live)
+	studio := newPeer(t, peerOptions{}) // over the same connection, which must be as good as before
+	studio.publish(f.fixture, "/whip/cam")
+	studio.waitConnected()
+}
+
+// Sound in packets of 60 ms that are too long for the way to a viewer is parted.
+func TestUploadOfLongSound(t *testing.T) {
+	f := newUploadFixture(t, nil)
+	r := &recorder{}
+	packet := append([]byte{0xfb, 3}, make([]byte, 3*500)...)
+	body := append(r.head(), ebml(0x1F43B675, ebml(0xE7, []byte{0}), ebml(0xA3, []byte{0x82, 0, 0, 0}, packet), ebml(0xA3, []byte{0x82, 0, 60, 0}, packet))...)
+	f.answer(f.upload(body, ""), 200)
+	first := wait(t, f.sounds, "sound")
+	for n := 1; n < 6; n++ {
+		require.EqualValues(t, n*960, wait(t, f.sounds, "sound")-first)
+	}
+	require.Empty(t, f.sounds)
 }
 
 // A form's files are read one after the other, its other fields are not.
@@ -178,6 +197,8 @@ func TestUploadRefusals(t *testing.T) {
 		"nothing":          {"POST", "/upload/cam", "", nil, 400, "it is cut short"},
 		"cut short":        {"POST", "/upload/cam", "", whole[:len(whole)-1], 400, "it is cut short"},
 		"another codec":    {"POST", "/upload/cam", "", bytes.ReplaceAll(whole, []byte("A_OPUS"), []byte("A_FLAC")), 400, "record VP8, VP9, H.264 or AV1, with Opus"},
+		"no Opus":          {"POST", "/upload/cam", "", append(recording(1), ebml(0xA3, []byte{0x82, 0, 0, 0}, make([]byte, maxOpusFrame+2))...), 400, "not Opus"},
+		"no WebSocket":     {"GET", "/upload/cam/ws", "", nil, 426, "as a WebSocket"},
 		"another type":     {"POST", "/upload/cam", "text/plain", whole, 415, "video/webm"},
 		"a form without":   {"POST", "/upload/cam", "multipart/form-data", whole, 415, "video/webm"},
 		"bad name":         {"POST", "/upload/-", "", whole, 400, "Stream names"},
@@ -270,6 +291,26 @@ func TestUploadWithoutAChunk(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond)
 	f.answer(f.upload(r.cluster(), "?chunk=3&upload=a&last"), 202)
 	f.requirePictures([2]int{30, 40})
+}
+
+// A chunk is not waited for any longer because more come after it, and what is complete is played to its end.
+func TestUploadGivesUpInTime(t *testing.T) {
+	f := newUploadFixture(t, func(ts *timers) { ts.chunk, ts.idle = 300*time.Millisecond, 600*time.Millisecond })
+	r := &recorder{}
+	f.answer(f.upload(append(r.head(), r.cluster()...), "?chunk=0&upload=a"), 202)
+	r.cluster()
+	began := time.Now()
+	for n := 2; len(f.answer(f.upload(r.cluster(), fmt.Sprintf("?chunk=%d&upload=a", n)), 202).Lost) == 0; n++ {
+		require.Less(t, time.Since(began), 5*time.Second)
+		require.Less(t, n, chunkWindow)
+		time.Sleep(100 * time.Millisecond)
+	}
+	long := recording(10)
+	f.answer(f.do("POST", "/upload/other?chunk=0&upload=a&last", string(long)), 202)
+	var p *Publisher
+	require.Eventually(t, func() bool { p, _ = f.server.Publisher("other"); return p != nil }, 5*time.Second, time.Millisecond)
+	<-p.Done()
+	require.ErrorIs(t, p.Err(), ErrUploaded)
 }
 
 // An upload whose client goes away without a word ends, and so does one that is deleted.
@@ -369,11 +410,13 @@ func TestUploadSocket(t *testing.T) {
 // The client's closing handshake is answered, and what it has sent before is played to its end.
 func TestUploadSocketClosedByClient(t *testing.T) {
 	f := newUploadFixture(t, nil)
-	conn := f.dial()
-	require.NoError(t, conn.Write(t.Context(), websocket.MessageBinary, recording(1)))
-	require.NoError(t, conn.Close(websocket.StatusNormalClosure, "done"), "the handshake is completed")
-	f.requirePictures([2]int{0, 10})
-	require.Eventually(t, func() bool { return f.server.Sessions() == 0 }, 10*time.Second, time.Millisecond)
+	for _, code := range []websocket.StatusCode{websocket.StatusNormalClosure, websocket.StatusNoStatusRcvd} {
+		conn := f.dial()
+		require.NoError(t, conn.Write(t.Context(), websocket.MessageBinary, recording(10)))
+		require.NoError(t, conn.Close(code, ""), "the handshake is completed")
+		f.requirePictures([2]int{0, 100})
+		require.Eventually(t, func() bool { return f.server.Sessions() == 0 }, 10*time.Second, time.Millisecond)
+	}
 }
 
 // What is wrong is told before the server closes.
@@ -440,22 +483,38 @@ func FuzzAVC(f *testing.F) {
 	})
 }
 
-// The durations of RFC 6716 §3.1, table 2.
-func TestOpusDuration(t *testing.T) {
-	for name, c := range map[string]struct {
-		packet []byte
-		want   time.Duration
-	}{
-		"empty":                  {nil, 0},
-		"CELT, 20 ms":            {[]byte{0xf8}, 20 * time.Millisecond},
-		"CELT, 2.5 ms":           {[]byte{16 << 3}, 2500 * time.Microsecond},
-		"hybrid, 10 ms":          {[]byte{12 << 3}, 10 * time.Millisecond},
-		"SILK, 60 ms":            {[]byte{3 << 3}, 60 * time.Millisecond},
-		"two frames":             {[]byte{0xf9}, 40 * time.Millisecond},
-		"three of any number":    {[]byte{0xfb, 3}, 60 * time.Millisecond},
-		"any number, cut short":  {[]byte{0xfb}, 0},
-		"recorders' usual 60 ms": {[]byte{0xfb, 0x83}, 60 * time.Millisecond},
-	} {
-		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, opusDuration(c.packet)) })
+// BenchmarkUpload reads, packetizes and delivers recorded pictures of 6 kB, of 1.5 Mbit/s at 30 a second, without their pace.
+func BenchmarkUpload(b *testing.B) {
+	const bytesOfPicture = 6 << 10
+	picture := make([]byte, bytesOfPicture)
+	picture[0] = 0x11
+	r := &recorder{}
+	block := ebml(0xA3, append([]byte{0x81, 0, 0, 0}, picture...))
+	in := webm.NewReader(io.MultiReader(bytes.NewReader(r.head()), bytes.NewReader(r.cluster()), &endless{piece: block}))
+	recorded, err := in.Tracks()
+	require.NoError(b, err)
+	tracks, err := uploadTracks(recorded, newPacketPool())
+	require.NoError(b, err)
+	tracks[0].waiting = false
+	b.SetBytes(bytesOfPicture)
+	b.ReportAllocs()
+	for b.Loop() {
+		block, err := in.Next()
+		if err == nil && block.Track == tracks[0].number {
+			err = tracks[0].send(block.Data, block.Time, time.Now())
+		}
+		require.NoError(b, err)
 	}
+}
+
+// endless repeats what it has.
+type endless struct {
+	piece []byte
+	at    int
+}
+
+func (e *endless) Read(b []byte) (int, error) {
+	n := copy(b, e.piece[e.at:])
+	e.at = (e.at + n) % len(e.piece)
+	return n, nil
 }

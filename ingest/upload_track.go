@@ -24,7 +24,7 @@ const uploadPayload = 1188
 type uploadTrack struct {
 	*Track
 	number     uint64
-	payloader  rtp.Payloader
+	payloader  rtp.Payloader  // of pictures
 	parameters *avcParameters // of H.264
 	sequence   uint16
 	ssrc       uint32
@@ -85,7 +85,6 @@ func (u *uploadTrack) understand(r webm.Track) (format, error) {
 		u.parameters = parameters
 		return picture(webrtc.MimeTypeH264, parameters.format()), nil
 	case "A_OPUS":
-		u.payloader = &codecs.OpusPayloader{}
 		return format{}, nil
 	}
 	return format{}, fmt.Errorf("the recording has %s: record VP8, VP9, H.264 or AV1, with Opus", r.Codec)
@@ -93,6 +92,9 @@ func (u *uploadTrack) understand(r webm.Track) (format, error) {
 
 // send passes a frame on as of now. Pictures begin with a key frame.
 func (u *uploadTrack) send(data []byte, at time.Duration, now time.Time) error {
+	if u.kind == KindAudio {
+		return u.sendSound(data, u.smooth(data, at), now)
+	}
 	if u.parameters != nil {
 		var err error
 		if data, err = u.parameters.annexB(data); err != nil {
@@ -104,20 +106,42 @@ func (u *uploadTrack) send(data []byte, at time.Duration, now time.Time) error {
 		return nil
 	}
 	u.waiting = false
-	timeStamp := u.timeStamp(u.smooth(data, at))
 	for i, part := range parts {
-		u.sequence++
-		p := u.pool.get()
-		header := rtp.Header{
-			Version: 2, SSRC: u.ssrc, SequenceNumber: u.sequence, Timestamp: timeStamp,
-			Marker: u.kind == KindVideo && i == len(parts)-1 || u.kind == KindAudio && !u.begun,
-		}
-		u.begun = true
-		p.RTP, p.Arrival = rtp.Packet{Header: header, Payload: p.buf[:copy(p.buf[:], part)]}, now
-		u.deliver(p)
-		p.Release()
+		u.pass(i == len(parts)-1, u.timeStamp(at), now, part)
 	}
 	return nil
+}
+
+// sendSound passes a packet of Opus on, as packets of one frame each when it is too long: recorders make packets of 60 ms.
+func (u *uploadTrack) sendSound(packet []byte, at time.Duration, now time.Time) error {
+	frames, err := opusFrames(packet)
+	switch {
+	case err != nil:
+		return err
+	case len(packet) <= uploadPayload:
+		u.pass(!u.begun, u.timeStamp(at), now, packet)
+		return nil
+	}
+	duration := opusDuration(packet) / time.Duration(len(frames))
+	for i, frame := range frames {
+		u.pass(!u.begun, u.timeStamp(at+time.Duration(i)*duration), now, []byte{opusSingle(packet)}, frame)
+	}
+	return nil
+}
+
+// pass delivers an RTP packet whose payload is all the parts together.
+func (u *uploadTrack) pass(marker bool, timeStamp uint32, now time.Time, parts ...[]byte) {
+	u.sequence++
+	u.begun = true
+	p := u.pool.get()
+	n := 0
+	for _, part := range parts {
+		n += copy(p.buf[n:], part)
+	}
+	header := rtp.Header{Version: 2, SSRC: u.ssrc, SequenceNumber: u.sequence, Timestamp: timeStamp, Marker: marker}
+	p.RTP, p.Arrival = rtp.Packet{Header: header, Payload: p.buf[:n]}, now
+	u.deliver(p)
+	p.Release()
 }
 
 // report relates the track's time stamps to the recording's time.
@@ -131,42 +155,12 @@ func (u *uploadTrack) timeStamp(at time.Duration) uint32 {
 
 // smooth returns when a packet of sound begins: recorders round to milliseconds, and sound follows on itself.
 func (u *uploadTrack) smooth(data []byte, at time.Duration) time.Duration {
-	if u.kind == KindVideo {
-		return at
-	}
 	const rounding = 5 * time.Millisecond
 	if u.begun && (at-u.next).Abs() < rounding {
 		at = u.next
 	}
 	u.next = at + opusDuration(data)
 	return at
-}
-
-// opusDuration is how long a packet of Opus plays (RFC 6716 §3.1).
-func opusDuration(packet []byte) time.Duration {
-	if len(packet) == 0 {
-		return 0
-	}
-	config, frames := packet[0]>>3, 1
-	switch packet[0] & 3 {
-	case 1, 2:
-		frames = 2
-	case 3:
-		if len(packet) < 2 {
-			return 0
-		}
-		frames = int(packet[1] & 0x3f)
-	}
-	var frame time.Duration // in units of 2.5 ms
-	switch {
-	case config < 12: // SILK
-		frame = [...]time.Duration{4, 8, 16, 24}[config%4]
-	case config < 16: // hybrid
-		frame = [...]time.Duration{4, 8}[config%2]
-	default: // CELT
-		frame = [...]time.Duration{1, 2, 4, 8}[config%4]
-	}
-	return time.Duration(frames) * frame * 2500 * time.Microsecond
 }
 
 // avcParameters are those of a recording of H.264 (ISO/IEC 14496-15 §5.3.3.1).

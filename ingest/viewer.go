@@ -84,6 +84,11 @@ func (v *viewer) pairSelected(pair *webrtc.ICECandidatePair) {
 		to = v.bursts.add(netip.AddrPortFrom(address.Unmap(), pair.Remote.Port))
 	}
 	v.bursts.remove(v.burst.Swap(to))
+	select {
+	case <-v.closing: // run may have removed what was there before
+		v.bursts.remove(to)
+	default:
+	}
 }
 
 // run forwards from the moment that media can flow until the session ends.

@@ -1,6 +1,7 @@
 package transcode
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -55,13 +56,15 @@ func (t Transform) apply(s *ffmpeg.Stream, title string) *ffmpeg.Stream {
 }
 
 func (o Options) validateTransform() error {
-	switch {
-	case !o.Transform.Known():
-		return fmt.Errorf("transform %q: there are %q", o.Transform, Transforms())
-	case o.Transform != TransformNone && o.copies():
-		return fmt.Errorf("transform %q: pictures that are copied cannot be changed", o.Transform)
-	case !titleGrammar.MatchString(o.Title):
-		return fmt.Errorf("title %q: write up to 64 letters, digits, - and _", o.Title)
+	var faults []error
+	if !o.Transform.Known() {
+		faults = append(faults, fmt.Errorf("transform %q: there are %q", o.Transform, Transforms()))
 	}
-	return nil
+	if o.Transform != TransformNone && o.copies() {
+		faults = append(faults, fmt.Errorf("transform %q: pictures that are copied cannot be changed", o.Transform))
+	}
+	if !titleGrammar.MatchString(o.Title) {
+		faults = append(faults, fmt.Errorf("title %q: write up to 64 letters, digits, - and _", o.Title))
+	}
+	return errors.Join(faults...)
 }

@@ -43,6 +43,8 @@ var (
 	descPLIs        = describe("publisher_key_frame_requests_total", "Key frames asked for.")
 	descOutgrown    = describe("publisher_outgrown_key_frames_total", "Key frames that too much has followed for a WHEP viewer to begin with them.")
 	descNACKs       = describe("publisher_nacks_total", "Packets asked for again.")
+	descLate        = describe("upload_late_frames_total", "Frames of an upload that came too late to be passed on.")
+	descLostChunks  = describe("upload_lost_chunks_total", "Chunks of an upload that did not come.")
 	descViewers     = describe("viewers", "Viewers over WHEP.")
 	descViewerDrops = describe("viewer_dropped_packets_total", "Packets that viewers over WHEP were too slow for.")
 
@@ -128,6 +130,8 @@ func (e emitter) publisher(st *status) {
 	e.gauge(descRTT, stats.RTT.Seconds())
 	e.counter(descPLIs, stats.PLIs)
 	e.counter(descNACKs, stats.NACKs)
+	e.counter(descLate, stats.LateFrames)
+	e.counter(descLostChunks, stats.LostChunks)
 	var outgrown uint64
 	for _, track := range stats.Tracks {
 		outgrown += track.GroupsGivenUp

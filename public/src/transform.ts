@@ -6,14 +6,15 @@ import { storedKey } from "./key.ts";
 import { describe } from "./problem.ts";
 
 const select = byId<HTMLSelectElement>("transform");
-let refused = ""; // what the server has refused, which is not asked for again
+let asked: string | undefined; // what the server was asked for last
+let refused: string | undefined; // what it has refused, which is not asked for again
 
 const label = (name: string) => name.charAt(0).toUpperCase() + name.slice(1);
 
 /** Offers what the server knows. */
 export async function setUpTransforms(): Promise<void> {
   select.addEventListener("change", () => {
-    refused = "";
+    refused = undefined;
     setNotice(byId("transform-fault"), "");
   });
   for (const name of await listTransforms().catch(() => [])) select.add(new Option(label(name), name));
@@ -21,12 +22,14 @@ export async function setUpTransforms(): Promise<void> {
 
 /** Asks the server for what is chosen, where it does something else with the stream. */
 export async function followTransform({ name, encoder }: Stream): Promise<void> {
-  if (!encoder || encoder.transform === undefined || encoder.transform === select.value || select.value === refused) return;
-  if (encoder.transformReason) return giveUp(encoder.transformReason);
-  await chooseTransform(name, select.value, storedKey()).catch((error: unknown) => giveUp(describe(error)));
+  const wanted = select.value;
+  if (encoder?.transform === undefined || encoder.transform === wanted || wanted === refused) return;
+  if (encoder.transformReason && wanted === asked) return giveUp(wanted, encoder.transformReason);
+  asked = wanted;
+  await chooseTransform(name, wanted, storedKey()).catch((error: unknown) => giveUp(wanted, describe(error)));
 }
 
-function giveUp(reason: string): void {
-  refused = select.value;
+function giveUp(wanted: string, reason: string): void {
+  refused = wanted;
   setNotice(byId("transform-fault"), reason);
 }

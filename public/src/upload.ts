@@ -56,12 +56,16 @@ interface ServerEvent {
   detail?: string;
 }
 
+/** What this browser cannot record, however often it is tried. */
+class Unrecordable extends Error {}
+
 /** One publication. Use an object once: start, then stop. */
 export class UploadClient {
   private media: MediaStream;
   private readonly sending: Sending;
   private socket: WebSocket | undefined;
   private recorder: MediaRecorder | undefined;
+  private retrying: Promise<void> | undefined;
   private stopped = false;
   private refusal = "";
   private sent = 0;
@@ -107,35 +111,37 @@ export class UploadClient {
     return { ...noRates, bitrate, width, height, fps: frameRate, codec: codecOf(this.recorder?.mimeType ?? "") };
   }
 
+  /** Connects and records; resolves without when this is stopped meanwhile. */
   private open(): Promise<void> {
+    if (this.stopped) return Promise.resolve();
     const url = new URL(`/upload/${this.options.stream}/ws`, location.href);
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url, uploadProtocols(this.options.key?.() ?? ""));
     this.socket = socket;
     socket.addEventListener("message", ({ data }) => this.told(data));
     return new Promise((resolve, reject) => {
-      let opened = false;
       socket.addEventListener("open", () => {
-        opened = true;
         try {
           this.record(socket);
-          this.options.onState("connected");
-          resolve();
         } catch (error) {
+          this.socket = undefined; // so that its end is not taken for a loss
           socket.close();
-          reject(error);
+          return reject(error);
         }
+        socket.addEventListener("close", ({ code }) => void this.lost(socket, code));
+        this.options.onState("connected");
+        resolve();
       });
-      socket.addEventListener("close", ({ code }) => {
-        if (!opened) reject(new HttpError(0, "The server does not take the upload: it may be full, or somebody else is live under this name."));
-        else if (socket === this.socket) void this.lost(code);
+      socket.addEventListener("close", () => {
+        if (this.stopped) resolve();
+        reject(new HttpError(0, "The server does not take the upload: it may be full, or somebody else is live under this name."));
       });
     });
   }
 
   private record(socket: WebSocket): void {
     const mimeType = recordingFormat(this.sending.codec, this.media.getVideoTracks().length > 0, MediaRecorder.isTypeSupported);
-    if (!mimeType) throw new Error("This browser does not record WebM: publish over WebRTC, or use another browser.");
+    if (!mimeType) throw new Unrecordable("This browser does not record WebM: publish over WebRTC, or use another browser.");
     const recorder = new MediaRecorder(this.media, {
       mimeType,
       videoBitsPerSecond: this.sending.maxBitrate,
@@ -144,12 +150,16 @@ export class UploadClient {
     } as MediaRecorderOptions);
     recorder.addEventListener("dataavailable", ({ data }) => {
       if (socket.readyState !== WebSocket.OPEN) return;
-      if (socket.bufferedAmount > tooMuch) return void this.tooSlow();
+      if (socket.bufferedAmount > tooMuch) return this.tooSlow();
       socket.send(data);
       this.sent += data.size;
     });
+    try {
+      recorder.start(piece);
+    } catch {
+      throw new Unrecordable("There is nothing to record: the source has ended. Choose another one.");
+    }
     this.recorder = recorder;
-    recorder.start(piece);
   }
 
   private told(data: unknown): void {
@@ -157,31 +167,41 @@ export class UploadClient {
     if (event === "error") this.refusal = sentence(detail);
   }
 
-  private async tooSlow(): Promise<void> {
+  private tooSlow(): void {
     this.options.onState("reconnecting", new Error("The network is too slow for this bit rate: choose a lower one."));
-    await this.again();
+    void this.again();
   }
 
-  /** Ends this recording and begins another. */
+  /** Ends this recording and begins another; one that is about to begin will be of what is wanted now. */
   private async again(): Promise<void> {
-    if (this.stopped || !this.socket) return;
+    if (this.stopped || !this.recorder) return;
     await this.close();
     await this.retry();
   }
 
-  private async lost(code: number): Promise<void> {
-    this.release();
+  private async lost(socket: WebSocket, code: number): Promise<void> {
+    if (socket !== this.socket) return; // it was closed here
+    const { recorder } = this;
+    this.socket = this.recorder = undefined;
+    if (recorder && recorder.state !== "inactive") recorder.stop();
     if (this.stopped) return;
     if (final.has(code)) return this.options.onState("failed", new Error(this.refusal || "The server has ended the upload."));
     this.options.onState("reconnecting");
     await this.retry();
   }
 
-  private async retry(): Promise<void> {
+  /** Tries until it is connected, or stopped, or cannot be; however often it is called there is one that tries. */
+  private retry(): Promise<void> {
+    this.retrying ??= this.tryAgain().finally(() => (this.retrying = undefined));
+    return this.retrying;
+  }
+
+  private async tryAgain(): Promise<void> {
     while (!this.stopped) {
       try {
         return await this.open();
-      } catch {
+      } catch (error) {
+        if (error instanceof Unrecordable) return this.options.onState("failed", error);
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }
@@ -190,18 +210,13 @@ export class UploadClient {
   /** Lets the recorder give what it has, and tells the server that this was all. */
   private async close(): Promise<void> {
     const { socket, recorder } = this;
-    this.release();
+    this.socket = this.recorder = undefined;
     if (recorder && recorder.state !== "inactive") {
       const last = new Promise((resolve) => recorder.addEventListener("stop", resolve, { once: true }));
       recorder.stop();
       await last;
     }
     socket?.close(1000);
-  }
-
-  private release(): void {
-    this.socket = undefined;
-    if (this.recorder?.state === "inactive" || !this.recorder) this.recorder = undefined;
   }
 }
 
