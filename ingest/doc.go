@@ -21,8 +21,8 @@
 // A publisher takes over a stream that another one publishes, unless that is refused while media flows; the older one's session
 // ends, and its client is told why.
 //
-// The package does not look into media beyond the headers that tell a key frame, does not reorder packets, and does
-// neither authentication nor CORS: those wrap its handlers.
+// The package does not look into media beyond the headers that tell a key frame, and what uploads need to become packets; it
+// does not reorder packets, and does neither authentication nor CORS: those wrap its handlers.
 //
 // Goroutines: pion's sockets run from [New] on; each session has one goroutine that ends it and two for each track (RTP and
 // RTCP) or layer, a viewer's one for both media and one for the RTCP of each, an upload's one that reads and one that interrupts it,

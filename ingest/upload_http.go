@@ -7,6 +7,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -95,7 +96,7 @@ func uploadBody(r *http.Request) (io.Reader, *problem) {
 		return r.Body, nil
 	case err == nil && given == "multipart/form-data" && parameters["boundary"] != "":
 		return &formReader{form: multipart.NewReader(r.Body, parameters["boundary"])}, nil
-	case err == nil && given != "multipart/form-data" && strings.Contains(uploadTypes, given):
+	case err == nil && given != "multipart/form-data" && slices.Contains(strings.Split(uploadTypes, ", "), given):
 		return r.Body, nil
 	}
 	return nil, refuse(http.StatusUnsupportedMediaType, "Send the recording as one of %s.", uploadTypes)

@@ -6,8 +6,11 @@ import (
 	"sync"
 )
 
-// uploadBuffer is how many bytes of a recording wait for their time: some ten seconds of 6 Mbit/s. A writer waits when there are more.
-const uploadBuffer = 8 << 20
+// What of a recording waits for its time at most; a writer waits when there is more.
+const (
+	uploadBuffer = 8 << 20 // bytes: some ten seconds of 6 Mbit/s
+	uploadPieces = 4096    // each takes memory beside its bytes
+)
 
 var (
 	// errHole stands where bytes of a recording are missing.
@@ -41,7 +44,7 @@ func (p *uploadPipe) write(piece []byte) error {
 		return p.err
 	case len(piece) == 0:
 		return nil
-	case p.size > 0 && p.size+len(piece) > uploadBuffer:
+	case p.size > 0 && (p.size+len(piece) > uploadBuffer || len(p.pieces) >= uploadPieces):
 		return errFull
 	}
 	p.add(piece)

@@ -16,8 +16,8 @@ import (
 	"github.com/coder/websocket/wsjson"
 )
 
-// UploadProtocol is the WebSocket subprotocol of uploads.
-const UploadProtocol = "sluice-upload"
+// uploadProtocol is the WebSocket subprotocol of uploads.
+const uploadProtocol = "sluice-upload"
 
 const (
 	socketBytes  = chunkBytes * 4 / 3 // of the longest message: a chunk in base64
@@ -49,7 +49,7 @@ func (s *Server) serveUploadSocket(w http.ResponseWriter, r *http.Request, strea
 		return problem
 	}
 	// Any page may: there are no cookies, and who publishes has to show a key.
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{UploadProtocol}})
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{uploadProtocol}})
 	if err != nil { // which has been answered
 		u.close(err)
 		<-u.done
