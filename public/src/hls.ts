@@ -59,7 +59,7 @@ export function openHls(options: PlayerOptions): Player {
     const { video } = options;
     const busy = loaded || isLoading(hls) || video.paused;
     loaded = false;
-    if (loading.stuck(performance.now(), listedAhead(hls, video), bufferAhead(video), busy)) loadOn(hls);
+    if (loading.stuck(performance.now(), listedAhead(hls, video), bufferAhead(video), busy)) loadOn(hls, bufferEnd(video));
     const behind = hls.latestLevelDetails?.live ? hls.latency - (hls.targetLatency ?? NaN) : NaN;
     video.playbackRate = chase.rate(behind, bufferAhead(video));
   }, chasePause);
@@ -83,6 +83,9 @@ export function openHls(options: PlayerOptions): Player {
   };
 }
 
+/** Seconds by which the times of buffer and playlist may differ. */
+const rounding = 1e-4;
+
 /** What hls.js does when it is about to load, or has given up to; else it waits for the playlist, or for what it has buffered. */
 const loadingStates = new Set(["KEY_LOADING", "FRAG_LOADING", "FRAG_LOADING_WAITING_RETRY", "STOPPED", "ENDED", "ERROR"]);
 
@@ -95,17 +98,25 @@ const isLoading = (hls: Hls) => loadingStates.has(hls.inFlightFragments.main?.st
 /**
  * Makes hls.js load the next part, as it does when it has given one up. To start loading anew would cost what it then reads from
  * the middle of a group of pictures: those up to the next key frame.
+ *
+ * Parts that are buffered already, while hls.js does not know of it, are taken from its list: it would wait for them, where the
+ * buffer, which counts whole microseconds, ends a fraction of one before their segment does.
  */
-function loadOn(hls: Hls): void {
+function loadOn(hls: Hls, buffered: number): void {
+  for (const part of hls.latestLevelDetails?.partList ?? []) {
+    if (!part.loaded && part.end < buffered + rounding) part.gap = true;
+  }
   const frag = hls.inFlightFragments.main?.frag;
   if (frag) hls.trigger(Events.FRAG_LOAD_EMERGENCY_ABORTED, { frag, part: null, stats: frag.stats });
 }
+
+const bufferEnd = (video: HTMLVideoElement) => video.currentTime + bufferAhead(video);
 
 /** Seconds of media that the playlist lists beyond the buffer; NaN when some of them are a gap, or nothing is known. */
 function listedAhead(hls: Hls, video: HTMLVideoElement): number {
   const details = hls.latestLevelDetails;
   if (!details?.live || !hls.media) return NaN;
-  const end = video.currentTime + bufferAhead(video);
+  const end = bufferEnd(video);
   const pieces = [...details.fragments, ...(details.partList ?? [])].filter((piece) => piece.end > end + 0.05);
   return pieces.some((piece) => piece.gap) ? NaN : details.edge - end;
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,11 @@ type played struct {
 	Time                   float64
 	Frames, Players, Fatal int
 	Said                   []string // what hls.js did and said, of what was no fatal error
+}
+
+// pushed tells whether the page had to make hls.js load on.
+func (p played) pushed() bool {
+	return slices.ContainsFunc(p.Said, func(said string) bool { return strings.Contains(said, "is made to load on") })
 }
 
 func openPlayer(b *browser, url, protocol string) *player {
@@ -78,7 +84,7 @@ func waitSteady(within time.Duration, players ...*player) {
 // is taken to the newest picture or opened anew: that is seen in the table, and that it plays again has been waited for.
 func (p *player) checkWell(f fault) {
 	seen := p.read()
-	if seen.Stall > 1 && !f.epoch && !f.either && !f.starves {
+	if seen.pushed() || seen.Stall > 1 && !f.epoch && !f.either && !f.starves {
 		p.t.Logf("%s stood still for %.2f s, time for %.2f s: %s", p.protocol, seen.Stall, seen.Halt, strings.Join(seen.Said, "\n"))
 	}
 	assert.Zero(p.t, seen.Fatal, "%s: %s met a fatal error", f.name, p.protocol)
