@@ -47,7 +47,7 @@ func (s *Server) join(v *viewer, stream string) {
 	v.audience = a
 	a.viewers[v] = struct{}{}
 	if p := s.publishers[stream]; p != nil {
-		v.follow(p)
+		v.follow(p.tracks)
 	} else {
 		s.waitForPublisher(stream)
 	}
@@ -79,7 +79,7 @@ func (s *Server) show(p *Publisher) {
 		a.away = nil
 	}
 	for v := range a.viewers {
-		v.follow(p)
+		v.follow(p.tracks)
 	}
 }
 

@@ -61,6 +61,11 @@ func newFixtureWith(t testing.TB, o Options, ts timers) *fixture {
 	mux.Handle("/upload/", s.Upload())
 	mux.Handle("/echo", s.Echo())
 	mux.Handle("/echo/", s.Echo())
+	rooms := s.Signalling(func(*http.Request) string { return "" })
+	mux.Handle("/rooms/", rooms)
+	for _, what := range []string{"ws", "events", "messages"} {
+		mux.Handle("/echo/"+what, rooms)
+	}
 	web := httptest.NewServer(mux)
 	f := &fixture{TB: t, server: s, url: web.URL, client: web.Client()}
 	f.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

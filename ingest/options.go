@@ -20,6 +20,7 @@ const (
 	defaultMaxSessions             = 256
 	defaultMaxPerAddress           = 64
 	defaultRequestsPerSecond       = 20
+	defaultMaxParticipants         = 16
 	burstSeconds                   = 5 // of requests that an address may save up
 	maxFragment              int64 = 16 << 10
 	maxSections                    = 4  // m-sections in a description or fragment
@@ -56,6 +57,8 @@ type Options struct {
 	ViewerLinger time.Duration
 	// MaxSessionsPerAddress bounds sessions of one client address (IPv6: one /64); one more gets 429. Default: 64.
 	MaxSessionsPerAddress int
+	// MaxParticipants bounds those of one room; one more gets 503. There are at most MaxStreams rooms. Default: 16.
+	MaxParticipants int
 	// RequestsPerSecond bounds POST, PATCH and DELETE of one client address in the long run; five seconds' worth may come
 	// at once. More get 429. Default: 20.
 	RequestsPerSecond float64
@@ -64,6 +67,9 @@ type Options struct {
 	// OnPublish is called for each publisher when its offer has been accepted and before the answer is sent, so that what
 	// follows can start while ICE and DTLS run. An error ends the session: its text goes to the client with 503.
 	OnPublish func(*Publisher) error
+	// MayEnter tells whether a token is known, and whether it is good for a room, or for the echo, which is "". Default: everybody may
+	// enter every room.
+	MayEnter func(room, token string) (known, allowed bool)
 }
 
 // ICEServer is a STUN or TURN server that clients are told about.
@@ -85,7 +91,7 @@ func (o Options) Validate() error {
 		errs = append(errs, s.fault())
 	}
 	errs = append(errs, codecFault(o.VideoCodecs))
-	if o.MaxStreams < 0 || o.MaxSessions < 0 || o.MaxSessionsPerAddress < 0 || o.MaxSDP < 0 || o.MaxViewers < 0 || o.ViewerLinger < 0 || o.RequestsPerSecond < 0 {
+	if o.MaxStreams < 0 || o.MaxSessions < 0 || o.MaxSessionsPerAddress < 0 || o.MaxSDP < 0 || o.MaxViewers < 0 || o.MaxParticipants < 0 || o.ViewerLinger < 0 || o.RequestsPerSecond < 0 {
 		errs = append(errs, errors.New("limits: write 0 for the default or a positive number"))
 	}
 	return errors.Join(errs...)
@@ -144,6 +150,10 @@ func (o Options) withDefaults() Options {
 	o.MaxSessionsPerAddress = orDefault(o.MaxSessionsPerAddress, defaultMaxPerAddress)
 	o.RequestsPerSecond = orDefault(o.RequestsPerSecond, defaultRequestsPerSecond)
 	o.MaxSDP = orDefault(o.MaxSDP, defaultMaxSDP)
+	o.MaxParticipants = orDefault(o.MaxParticipants, defaultMaxParticipants)
+	if o.MayEnter == nil {
+		o.MayEnter = func(string, string) (known, allowed bool) { return true, true }
+	}
 	if o.OnPublish == nil {
 		o.OnPublish = func(*Publisher) error { return nil }
 	}

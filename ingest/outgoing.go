@@ -53,7 +53,7 @@ type reference struct {
 
 func newOutgoing(kind Kind, f format, stream string) (*outgoing, error) {
 	codec := f.capability()
-	local, err := webrtc.NewTrackLocalStaticRTP(codec, string(kind), stream)
+	local, err := webrtc.NewTrackLocalStaticRTP(codec, string(kind)+"-"+stream, stream)
 	if err != nil {
 		return nil, err
 	}

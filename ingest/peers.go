@@ -8,8 +8,12 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/nack"
+	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/rtcp"
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/sluice-live/sluice/ingest/signal"
 )
 
 // timers of a session. A pair is disconnected when nothing has come for the first, and has failed the second time later:
@@ -20,11 +24,13 @@ type timers struct {
 	body                            time.Duration // for a request's body
 	idle                            time.Duration // for an upload of which no byte comes
 	chunk                           time.Duration // for a chunk of an upload that others have come after
+	seat                            time.Duration // for a participant of a room to come back
+	signal                          signal.Timers
 }
 
 func defaultTimers() timers {
 	return timers{disconnected: 5 * time.Second, failed: 15 * time.Second, keepAlive: 2 * time.Second, connect: 30 * time.Second, body: 10 * time.Second,
-		idle: 30 * time.Second, chunk: 2 * time.Second}
+		idle: 30 * time.Second, chunk: 2 * time.Second, seat: 30 * time.Second}
 }
 
 // resendPackets is how many packets of a viewer's video can be sent again: 3 s at 1.5 Mbit/s. A power of two.
@@ -49,9 +55,34 @@ func (p *peers) open(o *offer, viewer bool) (*webrtc.PeerConnection, *feedback, 
 	if err := errors.Join(o.register(media), configure(media, registry)); err != nil {
 		return nil, nil, err
 	}
-	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(p.settings))
-	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
+	pc, err := p.api(media, registry).NewPeerConnection(bundled())
 	return pc, sent, err
+}
+
+func (p *peers) api(media *webrtc.MediaEngine, registry *interceptor.Registry) *webrtc.API {
+	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(p.settings))
+}
+
+func bundled() webrtc.Configuration {
+	return webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle}
+}
+
+// meet gives what makes the peer connection of one participant of a room, who sends and gets, and the counters of what it sends back.
+func (p *peers) meet() (*webrtc.API, *feedback, error) {
+	media, registry, sent := &webrtc.MediaEngine{}, &interceptor.Registry{}, &feedback{}
+	registry.Add(parsedHeaders{}) // before those that read headers
+	registry.Add(sent)            // before those that send feedback
+	reports, err := report.NewReceiverInterceptor()
+	if err != nil {
+		return nil, nil, err
+	}
+	registry.Add(reports) // those of what is sent are the viewers' own
+	err = errors.Join(
+		roomFormat(KindVideo).register(media), roomFormat(KindAudio).register(media),
+		media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}, webrtc.RTPCodecTypeAudio),
+		webrtc.ConfigureNack(media, registry), webrtc.ConfigureTWCCSender(media, registry),
+	)
+	return p.api(media, registry), sent, err
 }
 
 // sendFeedback answers NACKs of viewers from their last packets, 750 KiB each at most. Sender reports are the viewer's own.

@@ -51,9 +51,12 @@ func (p *Publisher) State() State { return p.connectionState() }
 func (p *Publisher) RemoteAddr() string { return p.remoteAddr() }
 
 // Stats returns the counters of the publisher.
-func (p *Publisher) Stats() Stats {
-	st := Stats{RTT: p.rtt(), NACKs: p.feedback.nacks.Load(), PLIs: p.feedback.plis.Load(), LateFrames: p.late.Load(), LostChunks: p.lost.Load()}
-	for _, t := range p.tracks {
+func (p *Publisher) Stats() Stats { return p.statsOf(p.tracks) }
+
+// statsOf returns the counters of a session that sends these tracks.
+func (s *session) statsOf(tracks []*Track) Stats {
+	st := Stats{RTT: s.rtt(), NACKs: s.feedback.nacks.Load(), PLIs: s.feedback.plis.Load(), LateFrames: s.late.Load(), LostChunks: s.lost.Load()}
+	for _, t := range tracks {
 		ts := t.Stats()
 		st.Tracks = append(st.Tracks, ts)
 		st.BytesReceived += ts.Bytes

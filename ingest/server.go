@@ -33,6 +33,9 @@ type Server struct {
 	claims     map[string]*place     // who is about to publish, by stream
 	audiences  map[string]*audience  // by stream
 
+	rooms  rooms
+	halted chan struct{} // closed when the server begins to stop
+
 	chunkReads chan struct{} // a place for each chunk that is being received
 
 	chunkedMu sync.Mutex
@@ -62,12 +65,14 @@ func newServer(o Options, ts timers) (*Server, error) {
 		rates: newRateLimiter(o.RequestsPerSecond), links: iceLinks(o.ICEServers),
 		sessions: map[string]*session{}, perClient: map[client]int{}, publishers: map[string]*Publisher{},
 		claims: map[string]*place{}, audiences: map[string]*audience{}, chunked: map[string]*chunkedUpload{}, chunkReads: make(chan struct{}, chunkReads),
+		rooms: rooms{byName: map[string]*room{}}, halted: make(chan struct{}),
 	}, nil
 }
 
 // Run serves until ctx ends. Then it ends all sessions, closes the sockets and waits for every goroutine.
 func (s *Server) Run(ctx context.Context) error {
 	<-ctx.Done()
+	close(s.halted)
 	s.mu.Lock()
 	s.stopping = true
 	for _, sess := range s.sessions {

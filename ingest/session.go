@@ -55,16 +55,23 @@ type session struct {
 }
 
 func newSession(prefix string, c client, address string, pc *webrtc.PeerConnection, fb *feedback, connect time.Duration) *session {
+	s := newDetached(prefix, c, address, connect)
+	s.pc, s.feedback = pc, fb
+	pc.OnConnectionStateChange(s.connectionChanged)
+	pc.OnICECandidate(s.candidateGathered)
+	pc.OnTrack(s.trackStarted)
+	return s
+}
+
+// newDetached makes a session without a peer connection.
+func newDetached(prefix string, c client, address string, connect time.Duration) *session {
 	id := rand.Text() // 130 random bits (RFC 9725 §5)
 	s := &session{
-		id: id, path: prefix + id, client: c, address: address, started: time.Now(), pc: pc, feedback: fb,
+		id: id, path: prefix + id, client: c, address: address, started: time.Now(), feedback: &feedback{},
 		gathered: make(chan struct{}, 1), connected: make(chan struct{}), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.timer = time.AfterFunc(connect, func() { s.close(ErrTimedOut) })
 	s.setState(StateConnecting)
-	pc.OnConnectionStateChange(s.connectionChanged)
-	pc.OnICECandidate(s.candidateGathered)
-	pc.OnTrack(s.trackStarted)
 	return s
 }
 
@@ -77,7 +84,10 @@ func (s *session) run() {
 		_ = s.pc.GracefulClose()
 	}
 	s.loops.Wait()
-	for _, t := range s.tracks {
+	s.mu.Lock()
+	tracks := s.tracks
+	s.mu.Unlock()
+	for _, t := range tracks {
 		t.end()
 	}
 	s.setState(StateClosed)
@@ -100,12 +110,23 @@ func (s *session) endReason() error {
 }
 
 // loop runs f in a goroutine that run waits for, unless the session is ending.
-func (s *session) loop(f func()) {
+func (s *session) loop(f func()) (runs bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.reason == nil {
 		s.loops.Go(f)
 	}
+	return s.reason == nil
+}
+
+// adopt adds a track that ends with the session, unless that is ending.
+func (s *session) adopt(t *Track) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reason == nil {
+		s.tracks = append(s.tracks, t)
+	}
+	return s.reason == nil
 }
 
 func (s *session) setState(state State)   { s.state.Store(&state) }
@@ -174,8 +195,10 @@ func (l layerReports) Read(b []byte) (int, interceptor.Attributes, error) {
 	return l.receiver.ReadSimulcast(b, l.name)
 }
 
-func (s *session) track(kind Kind) *Track {
-	for _, t := range s.tracks {
+func (s *session) track(kind Kind) *Track { return trackOf(s.tracks, kind) }
+
+func trackOf(tracks []*Track, kind Kind) *Track {
+	for _, t := range tracks {
 		if t.kind == kind {
 			return t
 		}

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -41,13 +40,7 @@ func (s *Server) newUpload(r *http.Request, stream string) (*upload, *problem) {
 	if p := s.reserve(at); p != nil {
 		return nil, p
 	}
-	sess := &session{
-		id: rand.Text(), client: at.client, address: r.RemoteAddr, started: time.Now(), feedback: &feedback{},
-		connected: make(chan struct{}), closing: make(chan struct{}), done: make(chan struct{}),
-	}
-	sess.path = "/upload/" + stream + "/" + sess.id
-	sess.timer = time.AfterFunc(s.timers.connect, func() { sess.close(ErrTimedOut) })
-	sess.setState(StateConnecting)
+	sess := newDetached("/upload/"+stream+"/", at.client, r.RemoteAddr, s.timers.connect)
 	s.start(sess, at)
 	return &upload{Publisher: &Publisher{session: sess, stream: stream}, server: s}, nil
 }

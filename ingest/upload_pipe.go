@@ -55,7 +55,7 @@ func (p *uploadPipe) write(piece []byte) error {
 func (p *uploadPipe) add(piece []byte) {
 	p.pieces = append(p.pieces, piece)
 	p.size += len(piece)
-	signal(p.filled)
+	wake(p.filled)
 }
 
 // writeWhenFree is write that waits for its turn. It is called by one goroutine.
@@ -91,8 +91,8 @@ func (p *uploadPipe) close(err error) {
 	if p.err == nil {
 		p.err = err
 	}
-	signal(p.filled)
-	signal(p.freed)
+	wake(p.filled)
+	wake(p.freed)
 }
 
 // Read implements io.Reader. Where a piece is missing it returns errHole, and goes on behind it.
@@ -120,7 +120,7 @@ func (p *uploadPipe) take(b []byte) (n int, err error) {
 	if p.pieces[0] = p.pieces[0][n:]; len(p.pieces[0]) == 0 {
 		p.pieces = p.pieces[1:]
 	}
-	signal(p.freed)
+	wake(p.freed)
 	return n, nil
 }
 
@@ -134,7 +134,7 @@ func (p *uploadPipe) buffered() int {
 var _ io.Reader = (*uploadPipe)(nil)
 
 // signal wakes who waits for c, or will.
-func signal(c chan struct{}) {
+func wake(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:

@@ -19,12 +19,14 @@ type viewer struct {
 	audience     *audience
 	video, audio *outgoing // nil when not wanted
 
-	next atomic.Pointer[Publisher] // who has come last
-	wake chan struct{}             // receives when next has changed
-	base base                      // of the present publisher's clock
+	next atomic.Pointer[[]*Track] // of who has come last
+	wake chan struct{}            // receives when next has changed
+	base base                     // of the present publisher's clock
 
 	bursts *bursts
 	burst  atomic.Pointer[burst] // to the address in use; nil over TCP
+
+	stop <-chan struct{} // closed to end it; the session's closing, where it is all that the session does
 }
 
 // base is one instant on a publisher's wall clock and on ours: its sender reports are moved to our clock by it, those of both
@@ -44,32 +46,45 @@ func (b *base) instant(ntp uint64, arrival time.Time) time.Time {
 
 // newViewer adds what is sent to the transceivers that the offer has made.
 func newViewer(s *session, stream string, bursts *bursts) (*viewer, error) {
-	v := &viewer{session: s, wake: make(chan struct{}, 1), bursts: bursts}
+	v := &viewer{session: s, wake: make(chan struct{}, 1), bursts: bursts, stop: s.closing}
 	offer := s.negotiation.offer
 	for _, tr := range s.pc.GetTransceivers() {
-		o, f := &v.audio, offer.audio
+		f := offer.audio
 		if tr.Kind() == webrtc.RTPCodecTypeVideo {
-			o, f = &v.video, offer.video
+			f = offer.video
 		}
-		out, err := newOutgoing(Kind(tr.Kind().String()), *f, stream)
-		if err != nil {
-			return nil, err
-		}
-		sender, err := s.pc.AddTrack(out.local)
+		sender, err := v.add(Kind(tr.Kind().String()), *f, stream, s.pc.AddTrack)
 		if err != nil {
 			return nil, err
 		}
 		sender.Transport().ICETransport().OnSelectedCandidatePairChange(v.pairSelected)
-		out.ssrc = uint32(sender.GetParameters().Encodings[0].SSRC)
-		*o = out
-		s.loop(func() { forwardRequests(sender, out.requestKeyFrame) })
 	}
 	return v, nil
 }
 
-// follow makes the viewer go on with another publisher. It does not block.
-func (v *viewer) follow(p *Publisher) {
-	v.next.Store(p)
+// add adds a medium to what the connection sends.
+func (v *viewer) add(kind Kind, f format, stream string, send func(webrtc.TrackLocal) (*webrtc.RTPSender, error)) (*webrtc.RTPSender, error) {
+	out, err := newOutgoing(kind, f, stream)
+	if err != nil {
+		return nil, err
+	}
+	sender, err := send(out.local)
+	if err != nil {
+		return nil, err
+	}
+	out.ssrc = uint32(sender.GetParameters().Encodings[0].SSRC)
+	if kind == KindVideo {
+		v.video = out
+	} else {
+		v.audio = out
+	}
+	v.loop(func() { forwardRequests(sender, out.requestKeyFrame) })
+	return sender, nil
+}
+
+// follow makes the viewer go on with other tracks. It does not block.
+func (v *viewer) follow(tracks []*Track) {
+	v.next.Store(&tracks)
 	select {
 	case v.wake <- struct{}{}:
 	default:
@@ -96,7 +111,7 @@ func (v *viewer) run() {
 	defer v.detach()
 	defer func() { v.bursts.remove(v.burst.Load()) }()
 	select {
-	case <-v.closing:
+	case <-v.stop:
 		return
 	case <-v.connected:
 	}
@@ -104,10 +119,10 @@ func (v *viewer) run() {
 	defer reports.Stop()
 	for {
 		select {
-		case <-v.closing:
+		case <-v.stop:
 			return
 		case <-v.wake:
-			v.attach(v.next.Load(), time.Now())
+			v.attach(*v.next.Load(), time.Now())
 		case now := <-v.video.turn():
 			v.atOnce(v.video, func() { v.audience.dropped.Add(v.video.catchUp(now)) })
 		case <-v.video.ready():
@@ -130,12 +145,12 @@ func (v *viewer) outgoing() []*outgoing {
 	return all
 }
 
-// attach goes on with the tracks of p, or ends the viewer when it has not been negotiated what they are.
-func (v *viewer) attach(p *Publisher, now time.Time) {
+// attach goes on with other tracks, or ends the viewer when it has not been negotiated what they are.
+func (v *viewer) attach(tracks []*Track, now time.Time) {
 	v.detach()
 	v.base = base{}
 	for _, o := range v.outgoing() {
-		t := p.track(o.kind)
+		t := trackOf(tracks, o.kind)
 		if t == nil {
 			continue
 		}

@@ -1,0 +1,265 @@
+package ingest
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+
+	"github.com/pion/rtp"
+)
+
+// Why a stream that comes from a room ends, besides what ends its participant.
+var (
+	ErrOffAir    = errors.New("it was taken off the air")
+	errRoomEmpty = errors.New("the room is empty")
+)
+
+// air is a participant of a room as a stream: a publisher whose media is a copy of what somebody in the room sends.
+type air struct {
+	*Publisher
+	follows      bool         // whoever speaks
+	from         *participant // under the room's lock
+	video, audio *relay
+}
+
+// relay makes one track of several, one after the other: what a stream's audience gets goes on while its source is another.
+type relay struct {
+	*Track
+	ssrc uint32
+
+	mu      sync.Mutex // of what follows; Deliver and change take it, never for long
+	source  *Track
+	splice  splice
+	waiting bool // for a key frame: nothing else can be decoded
+	base    base // of the source's clock
+}
+
+func newRelay(kind Kind, pool *packetPool) *relay {
+	t := newTrack(kind, roomFormat(kind), pool)
+	r := &relay{Track: t, ssrc: rand.Uint32(), splice: newSplice(t.ClockRate())}
+	t.bind(r.ssrc, r.ask)
+	return r
+}
+
+// ask passes a wish for a key frame on.
+func (r *relay) ask() {
+	r.mu.Lock()
+	source := r.source
+	r.mu.Unlock()
+	if source != nil {
+		source.RequestKeyFrame()
+	}
+}
+
+// change goes on with another source, or with none (nil). It must not be called by Deliver.
+func (r *relay) change(source *Track) {
+	r.mu.Lock()
+	old := r.source
+	r.mu.Unlock()
+	if old == source {
+		return
+	}
+	if old != nil {
+		old.Unsubscribe(r)
+	}
+	r.mu.Lock()
+	r.source, r.base = source, base{}
+	r.splice.cut, r.splice.newSource = true, true
+	r.waiting = r.kind == KindVideo
+	r.mu.Unlock()
+	if source != nil {
+		source.Subscribe(r) // and asks for a key frame
+	}
+}
+
+// Deliver implements Subscriber.
+func (r *relay) Deliver(p *Packet) {
+	if p.Report != nil {
+		if report, known := r.reported(p); known {
+			r.deliverReport(report)
+		}
+		return
+	}
+	out, ok := r.copied(p)
+	if ok {
+		r.deliver(out)
+		out.Release()
+	}
+}
+
+// End implements Subscriber.
+func (r *relay) End() {}
+
+// reported tells of the source's clock in ours, and of its time stamps in those of the relay.
+func (r *relay) reported(p *Packet) (SenderReport, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return SenderReport{ntpTime(r.base.instant(p.Report.NTP, p.Arrival)), p.Report.RTPTime + r.splice.timeShift}, r.splice.begun()
+}
+
+// copied is a packet as the relay sends it.
+func (r *relay) copied(p *Packet) (*Packet, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting = r.waiting && !p.KeyFrame
+	header := rtp.Header{Version: 2, Marker: p.RTP.Marker, SequenceNumber: p.RTP.SequenceNumber, Timestamp: p.RTP.Timestamp, SSRC: r.ssrc}
+	if r.waiting || !r.splice.fit(&header, p.Arrival) {
+		return nil, false
+	}
+	out := r.pool.get()
+	n := copy(out.buf[:], p.RTP.Payload)
+	out.RTP, out.Arrival = rtp.Packet{Header: header, Payload: out.buf[:n]}, p.Arrival
+	return out, true
+}
+
+// follow goes on with a participant's tracks as they are now. The caller holds the room's lock.
+func (a *air) follow(p *participant) {
+	a.from = p
+	a.video.change(trackOf(p.tracks, KindVideo))
+	a.audio.change(trackOf(p.tracks, KindAudio))
+}
+
+// PutOnAir makes a stream of what a participant of a room sends, or whoever speaks if that is "". The room's stream before it ends, unless
+// it has the same name: then that goes on. The error is a sentence for whoever has asked, and a status of HTTP.
+func (s *Server) PutOnAir(name, whom, stream string, c *http.Request) (status int, err error) {
+	r := s.room(name)
+	if r == nil {
+		return noRoom().status, noRoom()
+	}
+	if done, refused := r.onAirAs(stream, whom); refused != nil {
+		return refused.status, refused
+	} else if done {
+		return 0, nil
+	}
+	at := &place{client: clientOf(c), publishes: stream}
+	if refused := s.reserve(at); refused != nil {
+		return refused.status, refused
+	}
+	sess := newDetached("/rooms/", at.client, c.RemoteAddr, s.timers.connect)
+	sess.timer.Stop()
+	a := &air{
+		Publisher: &Publisher{session: sess, stream: stream}, follows: whom == "",
+		video: newRelay(KindVideo, s.packets), audio: newRelay(KindAudio, s.packets),
+	}
+	sess.tracks = []*Track{a.audio.Track, a.video.Track}
+	s.start(sess, at)
+	if refused := r.begin(a, whom); refused != nil {
+		sess.close(refused)
+		<-sess.done
+		return refused.status, refused
+	}
+	return 0, nil
+}
+
+func noRoom() *problem {
+	return refuse(http.StatusNotFound, "There is no such room: somebody has to be in it.")
+}
+
+// onAirAs changes who is on air, and tells whether that is all: the room has that stream already.
+func (r *room) onAirAs(stream, whom string) (done bool, refused *problem) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	from, refused := r.source(whom)
+	if refused != nil || r.air == nil || r.air.stream != stream || r.air.endReason() != nil {
+		return false, refused
+	}
+	r.air.follows = whom == ""
+	r.air.follow(from)
+	return true, nil
+}
+
+// source finds whom to put on air. The caller holds mu.
+func (r *room) source(whom string) (*participant, *problem) {
+	from := r.called(whom)
+	if whom == "" {
+		from = r.candidate()
+	}
+	switch {
+	case r.mode != ModeSFU:
+		return nil, refuse(http.StatusConflict, "The media of this room does not go through the server: nobody of it can be put on air.")
+	case len(r.here) == 0:
+		return nil, noRoom()
+	case from == nil:
+		return nil, refuse(http.StatusNotFound, "There is nobody called %q in this room.", whom)
+	}
+	return from, nil
+}
+
+// begin puts a stream on air.
+func (r *room) begin(a *air, whom string) *problem {
+	if err := r.server.opts.OnPublish(a.Publisher); err != nil {
+		return refusal(unready{err})
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	from, refused := r.source(whom)
+	if refused != nil {
+		return refused
+	}
+	r.endAir(ErrOffAir)
+	r.air = a
+	a.setState(StateConnected)
+	a.connectedOnce.Do(func() { close(a.connected) })
+	a.follow(from)
+	r.server.settle(a.Publisher)
+	r.server.show(a.Publisher)
+	r.server.log.Info("a room is on air", "room", r.name, "stream", a.stream, "session", a.id, "speaker", a.follows)
+	return nil
+}
+
+// candidate is who is on air where that is whoever speaks. The caller holds mu.
+func (r *room) candidate() *participant {
+	switch {
+	case r.speaker != nil:
+		return r.speaker
+	case r.air != nil && r.air.from.endReason() == nil:
+		return r.air.from // until somebody speaks
+	case len(r.here) > 0:
+		return r.here[0]
+	}
+	return nil
+}
+
+// followAir keeps what is on air with its source. The caller holds mu.
+func (r *room) followAir() {
+	a := r.air
+	if a == nil {
+		return
+	}
+	select {
+	case <-a.closing: // somebody has taken the stream over, or ended it
+		r.endAir(a.endReason())
+		return
+	default:
+	}
+	if a.follows {
+		if p := r.candidate(); p != nil {
+			a.from = p
+		}
+	}
+	a.follow(a.from)
+}
+
+// endAir takes the room off the air. The caller holds mu.
+func (r *room) endAir(reason error) {
+	if a := r.air; a != nil {
+		a.video.change(nil)
+		a.audio.change(nil)
+		a.close(reason)
+		r.air = nil
+	}
+}
+
+// TakeOffAir ends the stream of a room, and tells whether it had one.
+func (s *Server) TakeOffAir(name string) bool {
+	r := s.room(name)
+	if r == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	on := r.air != nil
+	r.endAir(ErrOffAir)
+	return on
+}

@@ -1,0 +1,230 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/sluice-live/sluice/ingest/signal"
+)
+
+const (
+	participantInbox = 64              // events that wait for a participant's goroutine; then its client waits
+	sendsWithin      = 2 * time.Second // a medium that flows has had a packet so lately
+)
+
+// participant is somebody in a room: a seat for its events and, unless the room is a mesh, a connection for its media. It sends
+// at most one picture and one sound, VP8 and Opus: what every browser can send and play, so that nobody is left out.
+//
+// One goroutine negotiates, the server being the impolite peer of perfect negotiation (WebRTC §10.7): where both have offered, the
+// client's offer is ignored, and the client takes the server's and offers again.
+type participant struct {
+	*session
+	mode        Mode
+	name        string
+	offersFirst bool // the client does, so that the server has to wait
+	seat        *signal.Seat
+	room        *room // set once, when it is admitted
+
+	inbox chan signal.Event
+	wake  chan struct{} // receives when it has to look at whom to watch, or has come back
+
+	// Of the negotiating goroutine.
+	gatheredOnce bool
+	offered      bool
+	candidates   []string // that have come: before a description they have to wait
+	waiting      int      // how many of them do, the last ones
+	watches      map[*participant]*watch
+	api          *webrtc.API
+	spare        []*webrtc.RTPTransceiver // that send nothing
+	leaving      []*webrtc.RTPTransceiver // that send nothing any more, once that is negotiated
+
+	// Under the room's lock.
+	shown    signal.Participant // what others have been told
+	tracks   []*Track           // that it sends now, one of each kind
+	watchers map[*viewer]struct{}
+
+	returned atomic.Bool  // its client has come back, and may have missed something
+	loudness atomic.Int32 // of its sound lately, in dB above the lowest
+}
+
+// newParticipant makes somebody who is in no room yet.
+func (s *Server) newParticipant(at *place, address string, e signal.Event, mode Mode) (*participant, error) {
+	p := &participant{
+		mode: mode, name: e.Name, offersFirst: e.Offers, inbox: make(chan signal.Event, participantInbox), wake: make(chan struct{}, 1),
+		watches: map[*participant]*watch{}, watchers: map[*viewer]struct{}{},
+	}
+	p.seat = signal.NewSeat(p.take)
+	if mode == ModeMesh {
+		p.session = newDetached("/rooms/", at.client, address, s.timers.connect)
+		p.timer.Stop() // its media is none of ours
+		return p, nil
+	}
+	api, sent, err := s.peers.meet()
+	if err != nil {
+		return nil, err
+	}
+	pc, err := api.NewPeerConnection(bundled())
+	if err != nil {
+		return nil, err
+	}
+	p.api = api
+	p.session = newSession("/rooms/", at.client, address, pc, sent, s.timers.connect)
+	pc.OnTrack(p.trackStarted)
+	for _, kind := range []Kind{KindAudio, KindVideo} {
+		p.session.tracks = append(p.session.tracks, newTrack(kind, roomFormat(kind), s.packets))
+		init := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}
+		if _, err := pc.AddTransceiverFromKind(webrtc.NewRTPCodecType(string(kind)), init); err != nil {
+			return nil, errors.Join(err, pc.Close())
+		}
+	}
+	p.tracks = append(p.tracks, p.session.tracks...)
+	return p, nil
+}
+
+// roomFormat is what is sent in rooms.
+func roomFormat(kind Kind) format {
+	if kind == KindAudio {
+		return format{payload: "111", parameters: "minptime=10;useinbandfec=1"}
+	}
+	return format{payload: "96", repair: "97", codec: videoCodecOf(webrtc.MimeTypeVP8)}
+}
+
+// take hears the client. It waits when too much has come, so that the client has to.
+func (p *participant) take(e signal.Event) {
+	switch {
+	case e.Kind == signal.Leave:
+		p.close(ErrLeft)
+	case e.Kind == signal.Message, p.mode == ModeMesh && e.To != "":
+		p.room.pass(p, e)
+	case p.mode == ModeMesh, e.To != "":
+		p.refuse(http.StatusBadRequest, "In a mesh offers, answers and candidates are for a participant, and elsewhere for the server: set “to” so.")
+	default:
+		select {
+		case p.inbox <- e:
+		case <-p.closing:
+		}
+	}
+}
+
+// refuse tells the client that something it has sent is of no use.
+func (p *participant) refuse(status int, detail string) {
+	p.seat.Send(signal.Event{Kind: signal.Error, Code: status, Detail: detail})
+}
+
+// look has the participant see whom it gets media from.
+func (p *participant) look() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run negotiates until the session ends, and leaves the room.
+func (p *participant) run(s *Server) {
+	defer p.leave(s)
+	for {
+		select {
+		case <-p.closing:
+			return
+		case e := <-p.inbox:
+			if err := p.hear(e); err != nil {
+				p.refuse(http.StatusBadRequest, fmt.Sprintf("The %s is of no use: %v.", e.Kind, err))
+			}
+		case <-p.wake:
+		}
+		if p.mode == ModeMesh {
+			continue
+		}
+		if err := p.offer(); err != nil {
+			p.close(err)
+		}
+	}
+}
+
+// leave gives up the seat and the place in the room.
+func (p *participant) leave(s *Server) {
+	for _, w := range p.watches {
+		w.end()
+	}
+	s.dismiss(p)
+	reason := p.endReason()
+	s.log.Info("participant has left", "room", p.roomName(), "session", p.id, "reason", reason)
+	p.seat.End(closeCode(reason), reason.Error())
+}
+
+func (p *participant) roomName() string {
+	if p.room == nil {
+		return ""
+	}
+	return p.room.name
+}
+
+// closeCode is that of the close frame (RFC 6455 §7.4.1) for the end of a session.
+func closeCode(reason error) int {
+	switch {
+	case errors.Is(reason, ErrLeft):
+		return int(websocket.StatusNormalClosure)
+	case errors.Is(reason, ErrStopping):
+		return int(websocket.StatusGoingAway)
+	case errors.Is(reason, ErrSentOut):
+		return signal.StatusRemoved
+	}
+	return signal.StatusExpired
+}
+
+// trackStarted reads a medium from its first packet on. One that comes in the place of another is a new track.
+func (p *participant) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	ssrc := uint32(remote.SSRC())
+	t := p.bound(Kind(remote.Kind().String()), ssrc)
+	if t == nil {
+		return
+	}
+	if t.kind == KindAudio {
+		t.Subscribe(&loudnessMeter{out: &p.loudness, extension: audioLevelID(receiver)})
+	}
+	p.loop(func() { t.readRTP(remote, t.deliver) })
+	p.loop(func() { t.readRTCP(receiver, ssrc, t.deliverReport) })
+}
+
+// bound returns the track that a source is read into, after letting all who watch know of a new one.
+func (p *participant) bound(kind Kind, ssrc uint32) *Track {
+	request := func() { p.requestKeyFrame(ssrc) }
+	r := p.room
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, t := range p.tracks {
+		switch {
+		case t.kind != kind:
+			continue
+		case t.bind(ssrc, request):
+			return t
+		}
+		next := newTrack(kind, t.format, t.pool)
+		if !p.adopt(next) || !next.bind(ssrc, request) {
+			return nil
+		}
+		tracks := append([]*Track{}, p.tracks...)
+		tracks[i] = next
+		p.tracks = tracks
+		for v := range p.watchers {
+			v.follow(tracks)
+		}
+		return next
+	}
+	return nil
+}
+
+// sends tells whether a medium flows. The caller holds the room's lock.
+func (p *participant) sends(kind Kind, now time.Time) bool {
+	t := trackOf(p.tracks, kind)
+	return t != nil && now.Sub(t.lastPacket()) < sendsWithin
+}
+
+// flows tells whether the participant's media is there although its events may not be.
+func (p *participant) flows() bool { return p.pc != nil && p.connectionState() == StateConnected }

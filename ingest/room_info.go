@@ -1,0 +1,74 @@
+package ingest
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-live/sluice/ingest/signal"
+)
+
+// RoomInfo describes a room.
+type RoomInfo struct {
+	Name          string
+	Mode          Mode
+	Since         time.Time
+	OnAir         string // the stream that it makes, or ""
+	FollowsSpeech bool   // who is on air is whoever speaks
+	Dropped       uint64 // packets that participants were too slow for
+	Participants  []ParticipantInfo
+}
+
+// ParticipantInfo describes somebody in a room.
+type ParticipantInfo struct {
+	signal.Participant
+	Address  string // where its media comes from, or its events did
+	State    State  // of its connection for media; connecting in a mesh
+	Loudness int    // of its sound lately, in dB above the lowest there is
+	Stats    Stats  // of what it sends
+}
+
+// Rooms describes all rooms by name, those of the echo left out.
+func (s *Server) Rooms() []RoomInfo {
+	s.rooms.mu.Lock()
+	defer s.rooms.mu.Unlock()
+	infos := make([]RoomInfo, 0, len(s.rooms.byName))
+	for _, r := range s.rooms.byName {
+		if r.mode != ModeEcho {
+			infos = append(infos, r.info())
+		}
+	}
+	slices.SortFunc(infos, func(a, b RoomInfo) int { return strings.Compare(a.Name, b.Name) })
+	return infos
+}
+
+func (r *room) info() RoomInfo {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	info := RoomInfo{Name: r.name, Mode: r.mode, Since: r.since, Dropped: r.audience.dropped.Load()}
+	if r.air != nil {
+		info.OnAir, info.FollowsSpeech = r.air.stream, r.air.follows
+	}
+	for _, p := range r.here {
+		info.Participants = append(info.Participants, ParticipantInfo{
+			Participant: r.describe(p), Address: p.remoteAddr(), State: p.connectionState(), Loudness: int(p.loudness.Load()),
+			Stats: p.statsOf(p.tracks),
+		})
+	}
+	return info
+}
+
+// SendOut ends a participant's stay in a room, and tells whether it was there.
+func (s *Server) SendOut(room, id string) bool {
+	r := s.room(room)
+	if r == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.called(id)
+	if p != nil {
+		p.close(ErrSentOut)
+	}
+	return p != nil
+}

@@ -1,0 +1,230 @@
+package ingest
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/ingest/signal"
+)
+
+// Each of three gets what the other two send, over either way of signalling and whoever offers first; one leaves and comes back.
+func TestRoomForwards(t *testing.T) {
+	for name, o := range map[string]guestOptions{
+		"over WebSocket": {}, "over SSE": {sse: true}, "the client offers first": {first: true}, "both offer": {glare: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, Options{})
+			o.path = "/rooms/den"
+			enter := func(name string) *guest {
+				o.name = name
+				g := f.enter(o)
+				g.keepSending()
+				return g
+			}
+			ann, bob, cyd := enter("Ann"), enter("Bob"), enter("Cyd")
+			all := []*guest{ann, bob, cyd}
+			for _, g := range all {
+				for _, other := range all {
+					if other != g {
+						g.requireMedia(other)
+					}
+				}
+			}
+			ann.awaitThat(signal.Updated, func(e signal.Event) bool { return e.From == cyd.self && e.Participant.Video && e.Participant.Audio })
+			ann.say(signal.Event{Kind: signal.Message, Text: "hello"})
+			require.Equal(t, ann.self, cyd.await(signal.Message).From)
+			bob.await(signal.Message)
+			ann.say(signal.Event{Kind: signal.Message, To: bob.self, Text: "only you"})
+			require.Equal(t, "only you", bob.await(signal.Message).Text)
+
+			bob.say(signal.Event{Kind: signal.Leave})
+			left := ann.await(signal.Left)
+			require.Equal(t, bob.self, left.From)
+			require.Equal(t, ErrLeft.Error(), left.Detail)
+			again := enter("Bob again")
+			require.Equal(t, "Bob again", ann.await(signal.Joined).Participant.Name)
+			for _, g := range []*guest{ann, cyd} {
+				g.requireMedia(again)
+				again.requireMedia(g)
+			}
+			for _, g := range []*guest{ann, cyd, again} {
+				g.say(signal.Event{Kind: signal.Leave})
+			}
+			f.requireNoRooms()
+		})
+	}
+}
+
+// Who comes waits for nobody's next key frame: the others are asked for one.
+func TestRoomAsksForKeyFrames(t *testing.T) {
+	f := newFixture(t, Options{})
+	ann := f.enter(guestOptions{path: "/rooms/den", name: "Ann"})
+	asked := make(chan struct{}, 64)
+	ann.onRTCP = func(p rtcp.Packet) {
+		if _, ok := p.(*rtcp.PictureLossIndication); ok {
+			asked <- struct{}{}
+		}
+	}
+	ann.waitConnected()
+	for seq := range uint16(10) { // no key frame among them
+		require.NoError(t, ann.video.WriteRTP(vp8Packet(seq, false)))
+	}
+	bob := f.enter(guestOptions{path: "/rooms/den", name: "Bob"})
+	bob.waitConnected()
+	wait(t, asked, "a request for a key frame")
+	pictures := bob.from(ann.self, KindVideo)
+	require.Eventually(t, func() bool {
+		require.NoError(t, ann.video.WriteRTP(vp8Packet(1000, true)))
+		return len(pictures) > 0
+	}, patience, 20*time.Millisecond)
+	require.Zero(t, (<-pictures).Payload[1]&1, "a key frame comes first")
+}
+
+// A connection that is lost costs nothing: media goes on, and what happened meanwhile is told.
+func TestRoomComesBack(t *testing.T) {
+	for _, sse := range []bool{false, true} {
+		f := newFixture(t, Options{})
+		ann, bob := f.enter(guestOptions{path: "/rooms/den", name: "Ann", sse: sse}), f.enter(guestOptions{path: "/rooms/den", name: "Bob"})
+		ann.keepSending()
+		bob.keepSending()
+		bob.requireMedia(ann)
+		ann.hangUp()
+		bob.awaitThat(signal.Updated, func(e signal.Event) bool { return e.From == ann.self && e.Participant.Away })
+		bob.requireMedia(ann)
+		cyd := f.enter(guestOptions{path: "/rooms/den", name: "Cyd"})
+		bob.awaitThat(signal.Joined, func(e signal.Event) bool { return e.From == cyd.self })
+		bob.say(signal.Event{Kind: signal.Message, Text: "are you there?"})
+		if sse {
+			ann.stream()
+		} else {
+			ann.dial(signal.Event{Kind: signal.Authenticate, Seat: ann.seat, Last: ann.last})
+		}
+		ann.awaitThat(signal.Joined, func(e signal.Event) bool { return e.From == cyd.self })
+		require.Equal(t, "are you there?", ann.await(signal.Message).Text)
+		if !sse {
+			require.Len(t, ann.awaitThat(signal.Authenticated, func(e signal.Event) bool { return e.Resumed }).Participants, 3)
+		}
+		cyd.keepSending()
+		ann.requireMedia(cyd)
+		bob.awaitThat(signal.Updated, func(e signal.Event) bool { return e.From == ann.self && !e.Participant.Away })
+	}
+}
+
+// Who neither comes back nor has media is given up.
+func TestRoomGivesUp(t *testing.T) {
+	ts := defaultTimers()
+	ts.seat = 100 * time.Millisecond
+	f := newFixtureWith(t, Options{}, ts)
+	ann, bob := f.enter(guestOptions{path: "/rooms/den", name: "Ann"}), f.enter(guestOptions{path: "/rooms/den", name: "Bob"})
+	ann.hangUp()
+	ann.vanish()
+	require.NoError(t, ann.pc.GracefulClose())
+	require.Equal(t, ann.self, bob.await(signal.Left).From)
+	text := `{"event":"authenticate","seat":"` + ann.seat + `"}`
+	f.requireProblem(f.do("POST", "/rooms/den/messages", text), http.StatusGone, "given up")
+	f.requireProblem(f.do("GET", "/rooms/den/events?seat="+ann.seat, ""), http.StatusGone, "given up")
+}
+
+// A room that is full, is of another mode or wants a key says so.
+func TestRoomRefuses(t *testing.T) {
+	f := newFixture(t, Options{MaxParticipants: 2, MaxStreams: 2, MayEnter: func(room, token string) (known, allowed bool) {
+		return token == "key" || token == "other", token == "key"
+	}})
+	enter := func(path, text string) *http.Response { return f.do("POST", path+"/messages", text) }
+	const good = `{"event":"authenticate","name":"Ann","token":"key"}`
+	f.requireProblem(enter("/rooms/den", `{"event":"authenticate","name":"Ann"}`), 401, "key")
+	f.requireProblem(enter("/rooms/den", `{"event":"authenticate","name":"Ann","token":"other"}`), 403, "not for this room")
+	f.requireProblem(enter("/rooms/den", `{"event":"authenticate","token":"key"}`), 400, "name")
+	f.requireProblem(enter("/rooms/den", `{"event":"message","text":"hello"}`), 401, "authenticate")
+	f.requireProblem(enter("/rooms/den", `hello`), 400, "JSON")
+	f.requireProblem(enter("/rooms/-", good), 400, "names of rooms")
+	f.requireProblem(f.do("POST", "/rooms/den/messages", good, "Origin", "https://elsewhere.example"), 403, "elsewhere.example")
+	require.Equal(t, 201, f.do("POST", "/rooms/den/messages", good, "Origin", f.url).StatusCode)
+	require.Equal(t, 201, enter("/rooms/den", good).StatusCode)
+	f.requireProblem(enter("/rooms/den", good), 503, "participants")
+	f.requireProblem(f.do("POST", "/rooms/den/messages?mesh=1", good), 409, "without ?mesh=1")
+	require.Equal(t, 201, f.do("POST", "/rooms/net/messages?mesh=1", good).StatusCode)
+	f.requireProblem(enter("/rooms/net", good), 409, "with ?mesh=1")
+	f.requireProblem(enter("/rooms/third", good), 503, "rooms")
+	f.requireProblem(f.do("GET", "/rooms/den/ws", ""), 426, "WebSocket")
+	f.requireProblem(f.do("GET", "/rooms/den/other", ""), 404, "nothing here")
+}
+
+// What a client sends that is of no use is told, and hurts nobody.
+func TestRoomHearsNonsense(t *testing.T) {
+	f := newFixture(t, Options{})
+	ann, bob := f.enter(guestOptions{path: "/rooms/den", name: "Ann"}), f.enter(guestOptions{path: "/rooms/den", name: "Bob"})
+	ann.waitConnected()
+	for _, e := range []signal.Event{
+		{Kind: signal.Offer, SDP: "v=0"}, {Kind: signal.Answer, SDP: "nothing"}, {Kind: signal.Candidate, Candidate: &signal.ICECandidate{Candidate: "candidate:x"}},
+		{Kind: signal.Offer, To: bob.self, SDP: "v=0"}, {Kind: signal.Message, To: "nobody", Text: "hello"}, {Kind: signal.Joined},
+		{Kind: signal.Offer, SDP: "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\n"},
+		{Kind: signal.Authenticate, Name: "Ann"},
+	} {
+		ann.say(e)
+		require.NotEmpty(t, ann.await(signal.Error).Detail, "%+v", e)
+	}
+	ann.say(signal.Event{Kind: signal.Ping})
+	ann.await(signal.Pong)
+	ann.keepSending()
+	bob.requireMedia(ann)
+}
+
+// A mesh passes events on and sees no media; there is room for three.
+func TestMesh(t *testing.T) {
+	f := newFixture(t, Options{})
+	const path = "/rooms/net"
+	ann, bob := f.enterMesh(path, "Ann"), f.enterMesh(path, "Bob")
+	require.Equal(t, "mesh", string(f.server.Rooms()[0].Mode))
+	bob.say(signal.Event{Kind: signal.Offer, To: ann.self, SDP: "an offer"})
+	offer := ann.await(signal.Offer)
+	require.Equal(t, bob.self, offer.From)
+	require.Equal(t, "an offer", offer.SDP)
+	ann.say(signal.Event{Kind: signal.Candidate, To: bob.self, Candidate: &signal.ICECandidate{Candidate: "candidate:1"}})
+	require.Equal(t, "candidate:1", bob.await(signal.Candidate).Candidate.Candidate)
+	ann.say(signal.Event{Kind: signal.Offer, SDP: "to the server"})
+	require.Contains(t, ann.await(signal.Error).Detail, "for a participant")
+	f.enterMesh(path, "Cyd")
+	f.requireProblem(f.do("POST", path+"/messages?mesh=1", `{"event":"authenticate","name":"Dan"}`), 503, "(3)")
+}
+
+// Over signalling, too, the echo gives back what it gets.
+func TestEchoOverSignalling(t *testing.T) {
+	for _, sse := range []bool{false, true} {
+		f := newFixture(t, Options{})
+		ann := f.enter(guestOptions{path: "/echo", name: "Ann", sse: sse})
+		bob := f.enter(guestOptions{path: "/echo", name: "Bob", sse: sse})
+		ann.keepSending()
+		bob.keepSending()
+		ann.requireMedia(ann)
+		bob.requireMedia(bob)
+		require.Empty(t, f.server.Rooms(), "an echo is no room")
+		for _, g := range []*guest{ann, bob} {
+			g.say(signal.Event{Kind: signal.Leave})
+		}
+		f.requireNoRooms()
+	}
+}
+
+// A hundred comings and goings leave nothing behind.
+func TestRoomLeavesNothing(t *testing.T) {
+	f := newFixture(t, Options{})
+	host := f.enter(guestOptions{path: "/rooms/den", name: "Host"})
+	host.waitConnected()
+	for i := range 50 {
+		g := f.enter(guestOptions{path: "/rooms/den", name: "Guest", sse: i%2 == 0})
+		g.say(signal.Event{Kind: signal.Leave})
+		require.Equal(t, g.self, host.await(signal.Left).From)
+		g.hangUp()
+		require.NoError(t, g.pc.GracefulClose())
+	}
+	require.Eventually(t, func() bool { return f.server.Sessions() == 1 }, patience, 10*time.Millisecond)
+	require.Empty(t, host.f.server.room("den").here[0].watchers)
+	require.LessOrEqual(t, len(host.pc.GetTransceivers()), 8, "sections are used again")
+	host.say(signal.Event{Kind: signal.Leave})
+	f.requireNoRooms()
+}

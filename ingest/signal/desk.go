@@ -1,0 +1,115 @@
+package signal
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Codes of WebSocket closes besides those of RFC 6455 §7.4.1. Refusals are 4000 and their HTTP status, such as 4401.
+const (
+	StatusReplaced = 4000 // the client has come back over another connection
+	StatusBehind   = 4001 // the client did not read what was sent
+	StatusRemoved  = 4002 // somebody has sent the client out
+	StatusExpired  = 4003 // the client's media or connection has been away for too long
+	refusalBase    = 4000
+)
+
+// Refusal is why somebody is not seated.
+type Refusal struct {
+	Status     int // of HTTP
+	Detail     string
+	RetryAfter int // seconds; 0: none
+}
+
+func refuse(status int, format string, args ...any) *Refusal {
+	return &Refusal{Status: status, Detail: fmt.Sprintf(format, args...)}
+}
+
+// write answers with an RFC 9457 document.
+func (f *Refusal) write(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	if f.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(f.RetryAfter))
+	}
+	w.WriteHeader(f.Status)
+	// A client that has gone away is no fault of ours.
+	_ = json.NewEncoder(w).Encode(map[string]any{"type": "about:blank", "title": http.StatusText(f.Status), "status": f.Status, "detail": f.Detail})
+}
+
+// Desk seats clients.
+type Desk struct {
+	// Enter seats who comes with an authenticate event: anew, or on the seat whose key it has.
+	Enter func(Event) (*Seat, *Refusal)
+	// Find gives the seat of a key; nil when there is none.
+	Find func(key string) *Seat
+	// Stop is closed when the server stops.
+	Stop <-chan struct{}
+	// Timers replace those of clients; the zero value is right outside tests.
+	Timers Timers
+}
+
+// Timers are how long things may take.
+type Timers struct {
+	Entry     time.Duration // until authenticate; default 10 s
+	KeepAlive time.Duration // between two pings; default 15 s
+	Pong      time.Duration // until the answer to one, and for each write; default 10 s
+}
+
+func (d *Desk) timers() Timers {
+	t := d.Timers
+	for _, v := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{{&t.Entry, 10 * time.Second}, {&t.KeepAlive, 15 * time.Second}, {&t.Pong, 10 * time.Second}} {
+		if *v.field == 0 {
+			*v.field = v.value
+		}
+	}
+	return t
+}
+
+// A client may send so many events each second, and so many at once.
+const (
+	eventsPerSecond = 50
+	eventsAtOnce    = 200
+)
+
+func newLimiter() *rate.Limiter { return rate.NewLimiter(eventsPerSecond, eventsAtOnce) }
+
+// hear takes an event of a seated client. What is answered at once is no matter of the room's.
+func (s *Seat) hear(text []byte) {
+	e, err := Parse(text)
+	switch {
+	case err != nil:
+		s.Send(Event{Kind: Error, Code: http.StatusBadRequest, Detail: fmt.Sprintf("That event cannot be taken: %v.", err)})
+	case e.Kind == Ping:
+		s.Send(Event{Kind: Pong})
+	case e.Kind == Pong:
+	case e.Kind == Authenticate:
+		s.Send(Event{Kind: Error, Code: http.StatusConflict, Detail: "You are here already: open another connection to enter anew."})
+	default:
+		s.take(e)
+	}
+}
+
+// checkOrigin refuses pages of other sites: where nobody needs a key, a page that the operator of this machine happens to look at could take
+// part in its rooms. Programs send no Origin.
+func checkOrigin(r *http.Request) *Refusal {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return nil
+	}
+	if u, err := url.Parse(origin); err == nil && strings.EqualFold(u.Host, r.Host) {
+		return nil
+	}
+	return refuse(http.StatusForbidden, "This page is from %.100q and may not take part in rooms of %q: open the room's own page.", origin, r.Host)
+}

@@ -1,0 +1,160 @@
+package signal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Kinds of events. From the client come authenticate, offer, answer, candidate, message, ping and leave; to it go all the others
+// and these but authenticate and leave.
+const (
+	Authenticate  = "authenticate"  // token, name, offers; or seat and last of who comes back
+	Authenticated = "authenticated" // seat, self, participants, mode, grace, resumed; iceServers
+	Joined        = "joined"        // participant
+	Updated       = "updated"       // participant: what it sends, and whether it speaks, has changed
+	Left          = "left"          // from, detail: why
+	Offer         = "offer"         // sdp
+	Answer        = "answer"        // sdp
+	Candidate     = "candidate"     // candidate; null says that there are no more
+	Message       = "message"       // text; to somebody, or to all without to
+	Ping          = "ping"          // answered by pong, from either side
+	Pong          = "pong"
+	Leave         = "leave"
+	Error         = "error" // code, detail: what to do
+)
+
+// Limits of what a client may send, in bytes unless they say otherwise.
+const (
+	MaxSDP       = 256 << 10
+	MaxEvent     = MaxSDP + MaxSDP/4 // JSON writes each line break as two characters
+	MaxText      = 4096
+	MaxName      = 64 // characters
+	maxToken     = 8192
+	maxKey       = 64
+	maxCandidate = 512
+)
+
+// Event is what happens, with the fields that its kind has.
+type Event struct {
+	Kind string `json:"event"`
+	ID   uint64 `json:"id,omitempty"`   // of those to the client, from 1; 0 for those that are not kept
+	From string `json:"from,omitempty"` // a participant; absent: the server
+	To   string `json:"to,omitempty"`   // a participant; absent: the server, or all of a message
+
+	Token string `json:"token,omitempty"`
+	Name  string `json:"name,omitempty"` // 1 to 64 characters, to be shown
+	Seat  string `json:"seat,omitempty"` // key of the client's seat: a secret
+	Last  uint64 `json:"last,omitempty"` // the newest event that the client has seen
+	// Offers says that the client makes the first offer; otherwise the server does.
+	Offers bool `json:"offers,omitempty"`
+
+	Mode         string        `json:"mode,omitempty"`
+	Self         string        `json:"self,omitempty"` // the client's own name among the participants
+	Resumed      bool          `json:"resumed,omitempty"`
+	Grace        float64       `json:"grace,omitempty"` // seconds for which a seat is kept without a connection
+	Participants []Participant `json:"participants,omitempty"`
+	Participant  *Participant  `json:"participant,omitempty"`
+	ICEServers   []ICEServer   `json:"iceServers,omitempty"`
+
+	SDP       string        `json:"sdp,omitempty"`
+	Candidate *ICECandidate `json:"candidate,omitempty"`
+	Text      string        `json:"text,omitempty"`
+	Code      int           `json:"code,omitempty"` // an HTTP status
+	Detail    string        `json:"detail,omitempty"`
+}
+
+// Participant is somebody in a room.
+type Participant struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"name"`
+	Since    time.Time `json:"since"`
+	Audio    bool      `json:"audio"` // flows
+	Video    bool      `json:"video"`
+	Speaking bool      `json:"speaking,omitempty"` // is the active speaker
+	OnAir    string    `json:"onAir,omitempty"`    // the stream that its picture and sound go to
+	Away     bool      `json:"away,omitempty"`     // its connection is lost; it may come back
+}
+
+// ICEServer is a STUN or TURN server, as RTCConfiguration has it.
+type ICEServer struct {
+	URLs       []string `json:"urls"`
+	Username   string   `json:"username,omitempty"`
+	Credential string   `json:"credential,omitempty"`
+}
+
+// ICECandidate is RTCIceCandidateInit (WebRTC §4.8.1.1).
+type ICECandidate struct {
+	Candidate        string  `json:"candidate"`
+	SDPMid           *string `json:"sdpMid,omitempty"`
+	SDPMLineIndex    *uint16 `json:"sdpMLineIndex,omitempty"`
+	UsernameFragment *string `json:"usernameFragment,omitempty"`
+}
+
+// Parse reads and checks what a client has sent. The error is a sentence for it.
+func Parse(text []byte) (Event, error) {
+	var e Event
+	if len(text) > MaxEvent {
+		return e, fmt.Errorf("an event has at most %d bytes", MaxEvent)
+	}
+	if err := json.Unmarshal(text, &e); err != nil {
+		return Event{}, errors.New(`an event is a JSON object such as {"event":"message","text":"Hello"}`)
+	}
+	return e, e.check()
+}
+
+// check refuses what no client has to say.
+func (e *Event) check() error {
+	kinds := []string{Authenticate, Offer, Answer, Candidate, Message, Ping, Pong, Leave}
+	switch {
+	case !slices.Contains(kinds, e.Kind):
+		return fmt.Errorf("there is no event of the kind %.40q: send one of %s", e.Kind, strings.Join(kinds, ", "))
+	case len(e.To) > maxKey:
+		return errors.New("to is the id of a participant")
+	}
+	switch e.Kind {
+	case Authenticate:
+		return e.checkEntry()
+	case Offer, Answer:
+		if e.SDP == "" || len(e.SDP) > MaxSDP {
+			return fmt.Errorf("%s needs sdp, of at most %d bytes", e.Kind, MaxSDP)
+		}
+	case Candidate:
+		return e.checkCandidate()
+	case Message:
+		if e.Text == "" || len(e.Text) > MaxText || !utf8.ValidString(e.Text) {
+			return fmt.Errorf("message needs text, of at most %d bytes", MaxText)
+		}
+	}
+	return nil
+}
+
+func (e *Event) checkEntry() error {
+	e.Name = strings.TrimSpace(e.Name)
+	switch {
+	case len(e.Token) > maxToken, len(e.Seat) > maxKey:
+		return errors.New("the token or the key of the seat is too long")
+	case e.Seat != "":
+		return nil
+	case e.Name == "", utf8.RuneCountInString(e.Name) > MaxName, strings.ContainsFunc(e.Name, unicode.IsControl):
+		return fmt.Errorf("authenticate needs a name, of at most %d characters", MaxName)
+	}
+	return nil
+}
+
+func (e *Event) checkCandidate() error {
+	c := e.Candidate
+	if c == nil {
+		return nil // there are no more
+	}
+	long := func(s *string) bool { return s != nil && len(*s) > maxCandidate }
+	if len(c.Candidate) > maxCandidate || long(c.SDPMid) || long(c.UsernameFragment) {
+		return fmt.Errorf("a candidate has at most %d bytes", maxCandidate)
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package signal
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// What is kept for a client that does not read: more is dropped, the oldest first.
+const (
+	keptEvents = 256
+	keptBytes  = 4 << 20
+)
+
+// Seat is a client's place. It outlives the client's connections.
+type Seat struct {
+	key   string
+	take  func(Event)
+	posts *rate.Limiter // events that come by POST
+
+	mu     sync.Mutex
+	kept   [][]byte      // events as JSON
+	size   int           // of all kept, in bytes
+	first  uint64        // number of the oldest kept
+	reader int           // how many connections have come; the last one reads
+	lostAt time.Time     // while there is no connection
+	newer  chan struct{} // closed when there is something to see for who reads
+	end    *End
+}
+
+// End is why a seat, or one of its connections, has come to its end.
+type End struct {
+	Code   int // of the WebSocket's close frame (RFC 6455 §7.4)
+	Reason string
+}
+
+// NewSeat makes a seat whose client's events are taken by take, which may wait, so that the client has to.
+func NewSeat(take func(Event)) *Seat {
+	return &Seat{key: rand.Text(), take: take, posts: newLimiter(), first: 1, lostAt: time.Now(), newer: make(chan struct{})}
+}
+
+// Key is what the client comes back with; a secret.
+func (s *Seat) Key() string { return s.key }
+
+// Send lets the client have an event. It never waits: of a client that does not read the oldest are dropped.
+func (s *Seat) Send(e Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.end != nil {
+		return
+	}
+	e.ID = s.first + uint64(len(s.kept))
+	text, err := json.Marshal(e)
+	if err != nil { // which events cannot be the cause of
+		return
+	}
+	s.kept = append(s.kept, text)
+	s.size += len(text)
+	for len(s.kept) > keptEvents || s.size > keptBytes {
+		s.size -= len(s.kept[0])
+		s.kept[0] = nil
+		s.kept = s.kept[1:]
+		s.first++
+	}
+	s.tell()
+}
+
+// End ends the seat once its client has had what was sent. The first end counts.
+func (s *Seat) End(code int, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.end == nil {
+		s.end = &End{code, reason}
+		s.tell()
+	}
+}
+
+// Lost tells since when the client has no connection; the zero time says that it has one.
+func (s *Seat) Lost() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lostAt
+}
+
+// tell wakes who reads. The caller holds mu.
+func (s *Seat) tell() {
+	close(s.newer)
+	s.newer = make(chan struct{})
+}
+
+// reader is one connection's view of what is sent to a seat.
+type reader struct {
+	seat   *Seat
+	number int
+	next   uint64
+}
+
+// attach makes a connection the one that reads, from the event after the last one that its client has seen. The one before ends.
+func (s *Seat) attach(last uint64) *reader {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reader++
+	s.lostAt = time.Time{}
+	s.tell()
+	return &reader{s, s.reader, max(last+1, s.first)}
+}
+
+// detach is called when the connection has gone.
+func (r *reader) detach() {
+	r.seat.mu.Lock()
+	defer r.seat.mu.Unlock()
+	if r.seat.reader == r.number {
+		r.seat.lostAt = time.Now()
+	}
+}
+
+var (
+	endReplaced = End{StatusReplaced, "another connection has taken this seat"}
+	endBehind   = End{StatusBehind, "events were dropped because you did not read them: come back with the seat"}
+)
+
+// read returns what there is to send, what is closed when there is more, and why that will never be.
+func (r *reader) read() (events [][]byte, first uint64, newer <-chan struct{}, end *End) {
+	s := r.seat
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case r.number != s.reader:
+		return nil, 0, nil, &endReplaced
+	case r.next < s.first:
+		return nil, 0, nil, &endBehind
+	}
+	first = r.next
+	if after := s.first + uint64(len(s.kept)); r.next < after {
+		events = append(events, s.kept[r.next-s.first:]...)
+		r.next = after
+	}
+	return events, first, s.newer, s.end
+}

@@ -1,0 +1,186 @@
+package signal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// Protocol is the WebSocket subprotocol of rooms.
+const Protocol = "sluice-room"
+
+// closeReason is the most that a close frame can carry as a reason (RFC 6455 §5.5), in bytes.
+const closeReason = 123
+
+// ServeSocket seats a client that comes over a WebSocket, and carries its events until either side closes it.
+func (d *Desk) ServeSocket(w http.ResponseWriter, r *http.Request, token string) {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		refuse(http.StatusUpgradeRequired, "Open this address as a WebSocket.").write(w)
+		return
+	}
+	if f := checkOrigin(r); f != nil {
+		f.write(w)
+		return
+	}
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{Protocol}}) // the origin has been checked
+	if err != nil {
+		return // which has been answered
+	}
+	conn.SetReadLimit(MaxEvent)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s := &socket{conn: conn, timers: d.timers()}
+	seat, last, refusal := s.enter(ctx, d, token)
+	if refusal != nil {
+		s.refuse(refusal)
+		return
+	}
+	s.carry(ctx, cancel, seat, last)
+}
+
+// socket is one connection.
+type socket struct {
+	conn   *websocket.Conn
+	timers Timers
+}
+
+// enter waits for the first event.
+func (s *socket) enter(ctx context.Context, d *Desk, token string) (*Seat, uint64, *Refusal) {
+	late := time.AfterFunc(s.timers.Entry, func() { s.close(refusalBase+http.StatusRequestTimeout, "send an authenticate event first") })
+	defer late.Stop()
+	seated := make(chan struct{})
+	defer close(seated)
+	go func() {
+		select {
+		case <-d.Stop:
+			s.close(websocket.StatusGoingAway, "the server is stopping")
+		case <-seated:
+		}
+	}()
+	_, text, err := s.conn.Read(ctx)
+	if err != nil {
+		return nil, 0, refuse(http.StatusRequestTimeout, "Send an authenticate event first.")
+	}
+	e, err := Parse(text)
+	switch {
+	case err != nil:
+		return nil, 0, refuse(http.StatusBadRequest, "The first event cannot be taken: %v.", err)
+	case e.Kind != Authenticate:
+		return nil, 0, refuse(http.StatusUnauthorized, "Send an authenticate event first.")
+	case e.Token == "":
+		e.Token = token
+	}
+	seat, refusal := d.Enter(e)
+	return seat, e.Last, refusal
+}
+
+// refuse says why not, and closes.
+func (s *socket) refuse(f *Refusal) {
+	text, _ := json.Marshal(Event{Kind: Error, Code: f.Status, Detail: f.Detail}) // of plain strings
+	_ = s.send(context.Background(), text)                                        // a client that has gone away needs no answer
+	s.close(websocket.StatusCode(refusalBase+f.Status), f.Detail)
+}
+
+// carry reads and writes until one of the two ends.
+func (s *socket) carry(ctx context.Context, cancel func(), seat *Seat, last uint64) {
+	view := seat.attach(last)
+	defer view.detach()
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		defer cancel()
+		s.write(ctx, view)
+	}()
+	pinged := make(chan struct{})
+	go func() {
+		defer close(pinged)
+		s.ping(ctx, cancel)
+	}()
+	s.read(ctx, seat)
+	cancel()
+	<-written
+	<-pinged
+	_ = s.conn.CloseNow()
+}
+
+// read takes events until the connection ends.
+func (s *socket) read(ctx context.Context, seat *Seat) {
+	limiter := newLimiter()
+	for {
+		kind, text, err := s.conn.Read(ctx)
+		switch {
+		case websocket.CloseStatus(err) == websocket.StatusNormalClosure:
+			seat.take(Event{Kind: Leave}) // and not one that may come back
+			return
+		case err != nil:
+			return
+		case kind != websocket.MessageText:
+			s.close(websocket.StatusUnsupportedData, "events are text")
+			return
+		case !limiter.Allow():
+			s.close(websocket.StatusPolicyViolation, "too many events at once: come back with the seat, and send fewer")
+			return
+		}
+		seat.hear(text)
+	}
+}
+
+// write sends what there is until it ends, and then closes the connection.
+func (s *socket) write(ctx context.Context, view *reader) {
+	for {
+		events, _, newer, end := view.read()
+		for _, e := range events {
+			if s.send(ctx, e) != nil {
+				return
+			}
+		}
+		if end != nil {
+			s.close(websocket.StatusCode(end.Code), end.Reason)
+			return
+		}
+		select {
+		case <-newer:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *socket) send(ctx context.Context, text []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timers.Pong)
+	defer cancel()
+	return s.conn.Write(ctx, websocket.MessageText, text)
+}
+
+// close sends a close frame and waits for the client's (RFC 6455 §7.1.2).
+func (s *socket) close(code websocket.StatusCode, reason string) {
+	if len(reason) > closeReason {
+		reason = strings.ToValidUTF8(reason[:closeReason], "")
+	}
+	_ = s.conn.Close(code, reason)
+}
+
+// ping finds a client that is there no more: TCP may not tell for hours.
+func (s *socket) ping(ctx context.Context, cancel func()) {
+	each := time.NewTicker(s.timers.KeepAlive)
+	defer each.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-each.C:
+		}
+		waited, done := context.WithTimeout(ctx, s.timers.Pong)
+		err := s.conn.Ping(waited)
+		done()
+		if err != nil && !errors.Is(err, context.Canceled) {
+			cancel()
+			return
+		}
+	}
+}
