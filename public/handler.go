@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// streamName is the grammar of a stream's name.
+// streamName is the grammar of a stream's name, and of a room's.
 var streamName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
 // contentPolicy allows what the pages do and nothing more: scripts and styles from our files only, and media from
@@ -34,6 +34,8 @@ func newHandler(root fs.FS) http.Handler {
 		"GET /publish":        "pages/publish.html",
 		"GET /watch/{stream}": "pages/watch.html",
 		"GET /echo":           "pages/echo.html",
+		"GET /rooms":          "pages/room.html",
+		"GET /rooms/{room}":   "pages/room.html",
 		"GET /recordings":     "pages/recordings.html",
 	} {
 		mux.Handle(pattern, newPage(root, file))
@@ -73,7 +75,7 @@ func newPage(root fs.FS, name string) http.Handler {
 
 func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-cache")
-	if stream := r.PathValue("stream"); stream != "" && !streamName.MatchString(stream) {
+	if name := r.PathValue("stream") + r.PathValue("room"); name != "" && !streamName.MatchString(name) {
 		// The page itself says what is wrong with the name; the status says it to everybody else.
 		w = &statusWriter{w, http.StatusBadRequest}
 		r = unconditional(r)

@@ -18,7 +18,7 @@ func bundle(t testing.TB) fstest.MapFS {
 	files := fstest.MapFS{"assets/icon-ABCD1234.svg": {Data: []byte("<svg/>")}}
 	for name, body := range map[string]string{
 		"pages/home.html": "<h1>home</h1>", "pages/publish.html": "<h1>publish</h1>", "pages/watch.html": "<h1>watch</h1>",
-		"pages/echo.html": "<h1>echo</h1>", "pages/recordings.html": "<h1>recordings</h1>",
+		"pages/echo.html": "<h1>echo</h1>", "pages/room.html": "<h1>room</h1>", "pages/recordings.html": "<h1>recordings</h1>",
 		"assets/home-ABCD1234.js": "let script", "assets/style-ABCD1234.css": "a{}",
 	} {
 		var packed bytes.Buffer
@@ -53,6 +53,9 @@ func TestRoutes(t *testing.T) {
 		{"publish", "/publish?stream=x", 200, "text/html; charset=utf-8", "<h1>publish</h1>"},
 		{"watch", "/watch/demo", 200, "text/html; charset=utf-8", "<h1>watch</h1>"},
 		{"echo", "/echo", 200, "text/html; charset=utf-8", "<h1>echo</h1>"},
+		{"rooms", "/rooms", 200, "text/html; charset=utf-8", "<h1>room</h1>"},
+		{"room", "/rooms/den", 200, "text/html; charset=utf-8", "<h1>room</h1>"},
+		{"room of no name", "/rooms/-", 400, "text/html; charset=utf-8", "<h1>room</h1>"},
 		{"recordings", "/recordings", 200, "text/html; charset=utf-8", "<h1>recordings</h1>"},
 		{"script", "/assets/home-ABCD1234.js", 200, "text/javascript; charset=utf-8", "let script"},
 		{"style", "/assets/style-ABCD1234.css", 200, "text/css; charset=utf-8", "a{}"},
@@ -151,7 +154,7 @@ func TestMethods(t *testing.T) {
 
 func TestUnbuilt(t *testing.T) {
 	h := newHandler(fstest.MapFS{".gitignore": {Data: []byte("*")}})
-	for _, path := range []string{"/", "/publish", "/watch/demo", "/echo", "/recordings"} {
+	for _, path := range []string{"/", "/publish", "/watch/demo", "/echo", "/rooms", "/recordings"} {
 		w := ask(h, "GET", path)
 		require.Equal(t, http.StatusServiceUnavailable, w.Code, path)
 		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))

@@ -1,4 +1,4 @@
-// Package public holds the web pages and serves them: the list of live streams, publishing, watching, the echo test
+// Package public holds the web pages and serves them: the list of live streams, publishing, watching, rooms, the echo test
 // and the recordings. Package main in bundle turns src into dist (esbuild for scripts and styles, html/template for
 // the pages) and dist is embedded here; a program compiled before that serves a page that says how to build them.
 //
@@ -22,6 +22,8 @@ var dist embed.FS
 //	GET /publish         publish a camera or a screen
 //	GET /watch/{stream}  the player; 400 (and a page that says so) when the name is not a stream's name
 //	GET /echo            the echo test
+//	GET /rooms           rooms
+//	GET /rooms/{room}    a room; 400 (and the page) when the name is none
 //	GET /recordings      recordings
 //	GET /assets/{name}   scripts, styles and icons under names that contain their hash
 //

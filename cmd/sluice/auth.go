@@ -47,6 +47,12 @@ func (k keyring) check(key, stream string) (known, allowed bool) {
 	return known, allowed
 }
 
+// allows tells whether a key is good for a stream; with no keys, every one is.
+func (k keyring) allows(key, stream string) bool {
+	_, allowed := k.check(key, stream)
+	return allowed || len(k) == 0
+}
+
 // require lets through requests that carry a key for the stream that streamOf finds in them (RFC 6750 §2.1); with no keys,
 // all. Where streamOf finds none, any known key will do.
 func (k keyring) require(next http.Handler, streamOf func(*http.Request) string) http.Handler {

@@ -100,6 +100,7 @@ type StreamKey struct {
 type LimitsConfig struct {
 	Streams            int
 	Viewers            int // over WHEP
+	Participants       int // of one room
 	SessionsPerAddress int
 	Connections        int   // of each web server
 	Requests           int   // for live media, under way at once
@@ -147,7 +148,7 @@ func DefaultConfig() Config {
 		Takeover:    takeoverAllow,
 		Passthrough: true,
 		Record:      RecordConfig{Enabled: true, MinFree: 1 << 30},
-		Limits:      LimitsConfig{Streams: 16, Viewers: 200, SessionsPerAddress: 16, Connections: 20_000, Requests: 10_000, RequestBytes: 64 << 10},
+		Limits:      LimitsConfig{Streams: 16, Viewers: 200, Participants: 16, SessionsPerAddress: 16, Connections: 20_000, Requests: 10_000, RequestBytes: 64 << 10},
 		Log:         LogConfig{Level: slog.LevelInfo, Format: "text"},
 		FFmpeg:      "ffmpeg",
 		OnStop:      onStopEnd,

@@ -90,8 +90,8 @@ func TestLoadConfigForms(t *testing.T) {
 			args: []string{"--log-level", "DEBUG", "--log-format=json"},
 			want: func(c *Config) { c.Log = LogConfig{slog.LevelDebug, "json"} }},
 		"limits": {
-			file: "limits: {streams: 3, viewers: 5, sessions-per-address: 4, connections: 60, requests: 50, request-bytes: 32KiB}",
-			want: func(c *Config) { c.Limits = LimitsConfig{3, 5, 4, 60, 50, 32 << 10} }},
+			file: "limits: {streams: 3, viewers: 5, participants: 6, sessions-per-address: 4, connections: 60, requests: 50, request-bytes: 32KiB}",
+			want: func(c *Config) { c.Limits = LimitsConfig{3, 5, 6, 4, 60, 50, 32 << 10} }},
 		"last of two flags": {
 			args: []string{"--data=a", "--data=b"}, want: func(c *Config) { c.Data = "b" }},
 		"alias": {

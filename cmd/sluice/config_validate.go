@@ -29,6 +29,7 @@ const (
 	maxViewers                   = 10_000
 	maxRequests                  = 1_000_000
 	maxSessionsPerAddress        = 10_000
+	maxParticipants              = 100
 	minRequest, maxRequest       = 4 << 10, 1 << 20 // bytes
 	minSegmentsInWindow          = 3                // rfc8216bis §6.2.2
 	freeSpaceLimit         int64 = 1 << 50
@@ -193,6 +194,7 @@ func (c Config) checkAccess(check *checker) {
 	}
 	checkRange(check, "limits.streams", c.Limits.Streams, 1, maxStreams, strconv.Itoa)
 	checkRange(check, "limits.viewers", c.Limits.Viewers, 1, maxViewers, strconv.Itoa)
+	checkRange(check, "limits.participants", c.Limits.Participants, 1, maxParticipants, strconv.Itoa)
 	checkRange(check, "limits.sessions-per-address", c.Limits.SessionsPerAddress, 1, maxSessionsPerAddress, strconv.Itoa)
 	checkRange(check, "limits.connections", c.Limits.Connections, 1, maxRequests, strconv.Itoa)
 	checkRange(check, "limits.requests", c.Limits.Requests, 1, maxRequests, strconv.Itoa)

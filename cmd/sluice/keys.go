@@ -76,6 +76,7 @@ func (c *Config) keys() []key {
 		{"insecure", groupAccess, kindBool, "let everybody who reaches an address beyond loopback publish", boolean(&c.Insecure)},
 		{"limits.streams", groupAccess, kindNumber, "live streams at once", number(&c.Limits.Streams)},
 		{"limits.viewers", groupAccess, kindNumber, "WHEP viewers at once, of all streams", number(&c.Limits.Viewers)},
+		{"limits.participants", groupAccess, kindNumber, "people in one room", number(&c.Limits.Participants)},
 		{"limits.sessions-per-address", groupAccess, kindNumber, "WebRTC sessions at once from one address", number(&c.Limits.SessionsPerAddress)},
 		{"limits.connections", groupAccess, kindNumber, "HTTP connections at once, of each address; further ones wait", number(&c.Limits.Connections)},
 		{"limits.requests", groupAccess, kindNumber, "requests for live media under way at once, those that wait for a part too; one more gets 503", number(&c.Limits.Requests)},

@@ -35,6 +35,10 @@ var (
 	descSessions = prometheus.NewDesc("sluice_sessions", "WebRTC sessions, of publishers, viewers and echoes.", nil, nil)
 	descStreams  = prometheus.NewDesc("sluice_streams", "Streams by state.", []string{"state"}, nil)
 
+	descRooms        = prometheus.NewDesc("sluice_rooms", "Rooms that somebody is in.", nil, nil)
+	descParticipants = prometheus.NewDesc("sluice_participants", "People in rooms.", nil, nil)
+	descRoomDrops    = prometheus.NewDesc("sluice_room_dropped_packets_total", "Packets that participants were too slow for.", []string{"room"}, nil)
+
 	descDiskFree  = prometheus.NewDesc("sluice_disk_free_bytes", "Free space under the live streams, while there are any.", nil, nil)
 	descDiskFault = prometheus.NewDesc("sluice_disk_fault", "1 while live streams cannot be written.", nil, nil)
 
@@ -101,9 +105,20 @@ func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(descDiskFree, prometheus.GaugeValue, float64(disk.Free))
 		ch <- prometheus.MustNewConstMetric(descDiskFault, prometheus.GaugeValue, faulty(disk.Fault))
 	}
+	collectRooms(ch, c.service.ingest.Rooms())
 	for state, n := range states {
 		ch <- prometheus.MustNewConstMetric(descStreams, prometheus.GaugeValue, float64(n), state)
 	}
+}
+
+func collectRooms(ch chan<- prometheus.Metric, rooms []ingest.RoomInfo) {
+	participants := 0
+	for _, room := range rooms {
+		participants += len(room.Participants)
+		ch <- prometheus.MustNewConstMetric(descRoomDrops, prometheus.CounterValue, float64(room.Dropped), room.Name)
+	}
+	ch <- prometheus.MustNewConstMetric(descRooms, prometheus.GaugeValue, float64(len(rooms)))
+	ch <- prometheus.MustNewConstMetric(descParticipants, prometheus.GaugeValue, float64(participants))
 }
 
 // emitter sends the metrics of one stream.

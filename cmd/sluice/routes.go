@@ -43,6 +43,18 @@ func (s *service) routes() http.Handler {
 	}
 	mux.Handle("/echo/{session}", echo)
 
+	rooms := within(make(chan struct{}, s.cfg.Limits.Connections), s.ingest.Signalling(bearer))
+	for _, what := range []string{"ws", "events", "messages"} {
+		mux.Handle("/rooms/{room}/"+what, rooms)
+		mux.Handle("/echo/"+what, rooms)
+	}
+	ofRoom := func(r *http.Request) string { return r.PathValue("room") }
+	mux.HandleFunc("GET /api/v1/rooms", s.serveRooms)
+	mux.HandleFunc("GET /api/v1/rooms/{room}", s.serveRoom)
+	mux.Handle("DELETE /api/v1/rooms/{room}/participants/{participant}", admin.require(http.HandlerFunc(s.serveSendOut), ofRoom))
+	mux.Handle("PUT /api/v1/rooms/{room}/air", admin.require(s.servePutOnAir(admin), ofRoom))
+	mux.Handle("DELETE /api/v1/rooms/{room}/air", admin.require(http.HandlerFunc(s.serveTakeOffAir), ofRoom))
+
 	places := make(chan struct{}, s.cfg.Limits.Requests)
 	mux.Handle("GET /live/{stream}/{file...}", named(s.viewed(within(places, http.HandlerFunc(s.packager.ServeLive)))))
 	mux.Handle("GET /live/{stream}", named(http.HandlerFunc(serveNothing))) // or the table would redirect
@@ -61,7 +73,7 @@ func (s *service) routes() http.Handler {
 	mux.HandleFunc("GET /readyz", s.serveReady)
 
 	pages := public.Handler()
-	for _, page := range []string{"/{$}", "/publish", "/watch/{stream}", "/echo", "/assets/{name}"} {
+	for _, page := range []string{"/{$}", "/publish", "/watch/{stream}", "/echo", "/rooms", "/rooms/{room}", "/assets/{name}"} {
 		mux.Handle("GET "+page, pages)
 	}
 	mux.HandleFunc("GET /recordings", func(w http.ResponseWriter, r *http.Request) { s.serveRecordings(w, r, pages) })

@@ -82,9 +82,16 @@ func (s *service) ingestOptions() ingest.Options {
 		Logger:     s.log,
 		MaxStreams: s.cfg.Limits.Streams, MaxViewers: s.cfg.Limits.Viewers, ViewerLinger: max(s.cfg.Linger, time.Millisecond),
 		MaxSessionsPerAddress: s.cfg.Limits.SessionsPerAddress, MaxSDP: s.cfg.Limits.RequestBytes,
-		VideoCodecs:    s.cfg.Codecs,
-		RefuseTakeover: s.cfg.Takeover == takeoverRefuse,
-		OnPublish:      s.publish,
+		VideoCodecs:     s.cfg.Codecs,
+		RefuseTakeover:  s.cfg.Takeover == takeoverRefuse,
+		MaxParticipants: s.cfg.Limits.Participants,
+		OnPublish:       s.publish,
+		MayEnter: func(room, token string) (known, allowed bool) {
+			if len(s.cfg.Auth.Publish) == 0 {
+				return true, true
+			}
+			return publishKeys(s.cfg.Auth.Publish).check(token, room)
+		},
 	}
 	for _, ip := range s.cfg.ICE.PublicIP {
 		options.PublicIPs = append(options.PublicIPs, ip.String())

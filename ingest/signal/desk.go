@@ -108,8 +108,9 @@ func checkOrigin(r *http.Request) *Refusal {
 	if origin == "" {
 		return nil
 	}
-	if u, err := url.Parse(origin); err == nil && strings.EqualFold(u.Host, r.Host) {
-		return nil
+	u, err := url.Parse(origin)
+	if err == nil && (strings.EqualFold(u.Host, r.Host) || strings.EqualFold(u.Hostname(), r.Host)) {
+		return nil // the second where a proxy leaves out the port, as nginx's $host does
 	}
 	return refuse(http.StatusForbidden, "This page is from %.100q and may not take part in rooms of %q: open the room's own page.", origin, r.Host)
 }

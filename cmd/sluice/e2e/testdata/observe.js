@@ -22,6 +22,9 @@
     return { clock: ones > 0 && ones === parseInt(check, 2) ? parseInt(bits, 2) : 0, white: below > 180 };
   }
 
+  // The clock that a video shows at the moment, in ms; 0 when it cannot be read.
+  window.readClock = (video) => read(video).clock;
+
   window.observe = (video) => {
     const seen = { frames: 0, read: 0, latencies: [], clocks: [], shown: [], flashes: [], beeps: [], peak: 0 };
     const context = new AudioContext();

@@ -1,0 +1,169 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// guest is a page in a room whose camera is the clock of stage.html.
+type guest struct {
+	*tab
+	name string
+	id   string
+}
+
+// newGuest opens a room's page and enters.
+func newGuest(b *browser, url, name string) *guest {
+	b.t.Helper()
+	stage, err := os.ReadFile("testdata/stage.html")
+	require.NoError(b.t, err)
+	script := regexp.MustCompile(`(?s)<script>(.*)</script>`).FindSubmatch(stage)
+	require.NotNil(b.t, script)
+	observe, err := os.ReadFile("testdata/observe.js")
+	require.NoError(b.t, err)
+	g := &guest{tab: b.open(url), name: name}
+	g.run(`(() => {
+		document.body.append(Object.assign(document.createElement("canvas"), {id: "stage", width: 640, height: 480, hidden: true}));
+		`+string(script[1])+`
+		navigator.mediaDevices.getUserMedia = async ({video}) => {
+			setInterval(draw, 1000 / 30);
+			const media = canvas.captureStream(30);
+			media.addTrack(sound());
+			if (!video) media.removeTrack(media.getVideoTracks()[0]);
+			return media;
+		};
+	})()`, nil)
+	g.run("(() => {"+string(observe)+"})()", nil)
+	g.enter()
+	return g
+}
+
+func (g *guest) enter() {
+	g.t.Helper()
+	g.run(fmt.Sprintf(`(() => { document.querySelector("#name").value = %q; document.querySelector("#entry").requestSubmit(); })()`, g.name), nil)
+	g.wait("the room", `document.querySelector("#badge").textContent === "In the room"`, 20*time.Second)
+	g.run(`window.sluice.room().self`, &g.id)
+}
+
+// latencies reads the clocks in the pictures of others for a while, and returns how old each was, by their ids.
+func (g *guest) latencies() (found map[string][]float64) {
+	g.t.Helper()
+	g.run(`(async () => {
+		const found = {};
+		for (let i = 0; i < 20; i++) {
+			for (const video of document.querySelectorAll("#tiles video")) {
+				const clock = video.videoWidth > 0 && readClock(video);
+				if (clock) (found[video.dataset.participant] ??= []).push((Date.now() % 2 ** 40) - clock);
+			}
+			await new Promise((done) => setTimeout(done, 50));
+		}
+		return found;
+	})()`, &found)
+	return found
+}
+
+// requireSees waits until the clocks of all others move in this page.
+func (g *guest) requireSees(others ...*guest) {
+	g.t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for _, other := range others {
+		for {
+			found := g.latencies()[other.id]
+			if len(found) > 10 && slices.Max(found)-slices.Min(found) < 3000 {
+				slices.Sort(found)
+				g.t.Logf("%s sees %s after %.0f ms (p50 of %d)", g.name, other.name, found[len(found)/2], len(found))
+				break
+			}
+			require.True(g.t, time.Now().Before(deadline), "%s does not see %s: %v", g.name, other.name, found)
+		}
+	}
+}
+
+func (g *guest) requireSays(text string) {
+	g.t.Helper()
+	g.wait("“"+text+"”", fmt.Sprintf(`document.querySelector("#messages").textContent.includes(%q)`, text), 10*time.Second)
+}
+
+// Three Chromiums in a room decode each other's clocks, through the server or as a mesh, over WebSockets or server-sent events; they talk,
+// one leaves and comes back, and one goes on air.
+func TestRooms(t *testing.T) {
+	s := startService(t, "--ladder", smallRung, "--linger", "1s", "--record=false")
+	b := startBrowser(t)
+	for name, query := range map[string]string{"sfu": "", "sse": "?signal=sse", "mesh": "?mesh=1"} {
+		t.Run(name, func(t *testing.T) {
+			b := b.forTest(t)
+			url := s.base + "/rooms/" + name + query
+			ann, bob, cyd := newGuest(b, url, "Ann"), newGuest(b, url, "Bob"), newGuest(b, url, "Cyd")
+			all := []*guest{ann, bob, cyd}
+			for i, g := range all {
+				g.requireSees(slices.Concat(all[:i], all[i+1:])...)
+			}
+			room := s.room(t, name)
+			require.Len(t, room.Participants, 3)
+			require.Equal(t, map[string]string{"mesh": "mesh"}[name] == "mesh", room.Mode == "mesh")
+			ann.run(`(() => { document.querySelector("#text").value = "Hello, all"; document.querySelector("#say").requestSubmit(); })()`, nil)
+			bob.requireSays("AnnHello, all")
+			cyd.requireSays("AnnHello, all")
+			ann.screenshot("room")
+
+			bob.click("#leave")
+			ann.requireSays("Bob has left.")
+			bob.enter()
+			ann.requireSays("Bob has come.")
+			ann.requireSees(bob)
+			bob.requireSees(ann, cyd)
+			if name == "sfu" {
+				requireOnAir(t, s, b, ann, bob)
+			}
+			for _, g := range all {
+				g.click("#leave")
+			}
+			require.Eventually(t, func() bool { return s.metric("sluice_rooms") == 0 && s.metric("sluice_sessions") == 0 }, 20*time.Second, 100*time.Millisecond)
+		})
+	}
+}
+
+// requireOnAir puts one after the other on air by the page, and watches the stream.
+func requireOnAir(t *testing.T, s *service, b *browser, ann, bob *guest) {
+	t.Helper()
+	put := func(whom *guest) {
+		ann.run(fmt.Sprintf(`(() => {
+			document.querySelector("#stream").value = "show";
+			document.querySelector("#whom").value = %q;
+			document.querySelector("#air-form").requestSubmit();
+		})()`, whom.id), nil)
+		bob.wait("who is on air", fmt.Sprintf(`sluice.here.get(%q)?.onAir === "show"`, whom.id), 10*time.Second)
+	}
+	put(bob)
+	s.waitState("show", "live", 20*time.Second)
+	viewer := b.open(s.base + "/watch/show?protocol=hls")
+	viewer.requirePlaying(2 * time.Second)
+	put(ann)
+	viewer.requirePlaying(2 * time.Second)
+	require.Zero(t, s.stream("show").Encoder.Restarts, "it goes on in the same run")
+	ann.screenshot("air")
+	ann.click("#air-off")
+	s.waitState("show", "ended", 20*time.Second)
+}
+
+type apiRoom struct {
+	Mode         string
+	Participants []struct{ Name string }
+}
+
+func (s *service) room(t *testing.T, name string) (room apiRoom) {
+	t.Helper()
+	response, err := http.Get(s.base + "/api/v1/rooms/" + name)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&room))
+	return room
+}

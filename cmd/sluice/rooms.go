@@ -1,0 +1,124 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/sluice-live/sluice/ingest"
+)
+
+const maxAirBody = 1 << 10 // bytes
+
+// apiRoom is a room as /api/v1/rooms tells it.
+type apiRoom struct {
+	Name          string           `json:"name"`
+	Mode          string           `json:"mode"` // sfu or mesh
+	Since         time.Time        `json:"since"`
+	OnAir         string           `json:"onAir"`         // the stream that it makes, else ""
+	FollowsSpeech bool             `json:"followsSpeech"` // who is on air is whoever speaks
+	Dropped       uint64           `json:"dropped"`       // packets that participants were too slow for
+	Participants  []apiParticipant `json:"participants"`
+}
+
+// apiParticipant leaves out the key of the seat: who knows that can take it.
+type apiParticipant struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"name"`
+	Since    time.Time `json:"since"`
+	Audio    bool      `json:"audio"` // flows
+	Video    bool      `json:"video"`
+	Speaking bool      `json:"speaking"`
+	OnAir    bool      `json:"onAir"`
+	Away     bool      `json:"away"`  // its connection for events is lost; it may come back
+	State    string    `json:"state"` // of its connection for media: connecting, connected, disconnected or closed
+	Bitrate  float64   `json:"bitrate"`
+	RTT      float64   `json:"rtt"` // seconds, 0 while unknown
+	Lost     uint64    `json:"lost"`
+	NACKs    uint64    `json:"nacks"`
+	PLIs     uint64    `json:"plis"`
+	Sends    []apiSent `json:"sends"`
+}
+
+// apiSent is a medium that a participant sends.
+type apiSent struct {
+	Kind string `json:"kind"`
+	apiTrack
+}
+
+func describeRoom(info ingest.RoomInfo) apiRoom {
+	room := apiRoom{
+		Name: info.Name, Mode: string(info.Mode), Since: info.Since.UTC().Truncate(time.Millisecond), OnAir: info.OnAir, FollowsSpeech: info.FollowsSpeech,
+		Dropped: info.Dropped, Participants: []apiParticipant{},
+	}
+	for _, p := range info.Participants {
+		described := apiParticipant{
+			ID: p.ID, Name: p.Name, Since: p.Since, Audio: p.Audio, Video: p.Video, Speaking: p.Speaking, OnAir: p.OnAir != "",
+			Away: p.Away, State: string(p.State), Bitrate: p.Stats.Bitrate, RTT: p.Stats.RTT.Seconds(), NACKs: p.Stats.NACKs, PLIs: p.Stats.PLIs,
+			Sends: []apiSent{},
+		}
+		for _, t := range p.Stats.Tracks {
+			described.Lost += t.Lost
+			described.Sends = append(described.Sends, apiSent{string(t.Kind), apiTrack{Bitrate: t.Bitrate, Packets: t.Packets, Lost: t.Lost, Jitter: t.Jitter.Seconds()}})
+		}
+		room.Participants = append(room.Participants, described)
+	}
+	return room
+}
+
+func (s *service) serveRooms(w http.ResponseWriter, _ *http.Request) {
+	rooms := []apiRoom{}
+	for _, info := range s.ingest.Rooms() {
+		rooms = append(rooms, describeRoom(info))
+	}
+	writeJSON(w, rooms)
+}
+
+func (s *service) serveRoom(w http.ResponseWriter, r *http.Request) {
+	for _, info := range s.ingest.Rooms() {
+		if info.Name == r.PathValue("room") {
+			writeJSON(w, describeRoom(info))
+			return
+		}
+	}
+	writeProblem(w, http.StatusNotFound, "There is no such room: it begins when somebody enters it at /rooms/"+r.PathValue("room")+".")
+}
+
+// serveSendOut ends a participant's stay.
+func (s *service) serveSendOut(w http.ResponseWriter, r *http.Request) {
+	if !s.ingest.SendOut(r.PathValue("room"), r.PathValue("participant")) {
+		writeProblem(w, http.StatusNotFound, "There is nobody of this id in this room.")
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// servePutOnAir makes a stream of a participant, or of whoever speaks. Who does that needs a key for the room and one for the stream; it is
+// one key that is sent, so it has to be good for both.
+func (s *service) servePutOnAir(keys keyring) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var wanted struct{ Stream, Participant string }
+		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAirBody)).Decode(&wanted)
+		switch {
+		case err != nil || !streamGrammar.MatchString(wanted.Stream):
+			writeProblem(w, http.StatusBadRequest, `Send {"stream": NAME, "participant": ID} as JSON, with "" for whoever speaks. A stream's name is 1 to 64 letters, digits, - and _.`)
+			return
+		case !keys.allows(bearer(r), wanted.Stream):
+			writeProblem(w, http.StatusForbidden, "This key is for another stream: use one that is good for "+wanted.Stream+" too.")
+			return
+		}
+		if status, err := s.ingest.PutOnAir(r.PathValue("room"), wanted.Participant, wanted.Stream, r); err != nil {
+			writeProblem(w, status, err.Error())
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+func (s *service) serveTakeOffAir(w http.ResponseWriter, r *http.Request) {
+	if !s.ingest.TakeOffAir(r.PathValue("room")) {
+		writeProblem(w, http.StatusNotFound, "Nobody of this room is on air.")
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}

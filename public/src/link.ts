@@ -1,0 +1,102 @@
+// One peer connection of a room, to the server or to another participant: perfect negotiation (WebRTC 1.0 §10.7).
+
+import type { RoomEvent } from "./signal.ts";
+
+export interface LinkOptions {
+  /** Gives way where both sides have offered. */
+  polite: boolean;
+  /** Begins; the other side waits for the first offer. */
+  begins: boolean;
+  iceServers: RTCIceServer[];
+  media: MediaStream;
+  send: (event: RoomEvent) => void;
+  onTrack: (event: RTCTrackEvent) => void;
+  onState: (state: RTCPeerConnectionState) => void;
+}
+
+export class Link {
+  readonly peer: RTCPeerConnection;
+  private making = false;
+  private ignored = false;
+  private attached = false;
+  private early: (RTCIceCandidateInit | null)[] = [];
+  private hearing: Promise<void> = Promise.resolve();
+
+  constructor(private readonly options: LinkOptions) {
+    this.peer = new RTCPeerConnection({ iceServers: options.iceServers, bundlePolicy: "max-bundle" });
+    this.peer.onnegotiationneeded = () => void this.offer();
+    this.peer.onicecandidate = ({ candidate }) => options.send({ event: "candidate", candidate: candidate?.toJSON() ?? null });
+    this.peer.ontrack = options.onTrack;
+    this.peer.onconnectionstatechange = () => options.onState(this.peer.connectionState);
+    if (options.begins) this.attach();
+  }
+
+  close(): void {
+    this.peer.close();
+  }
+
+  /** Sends another track of a kind, or none, without negotiating where it has been sent before. */
+  async replace(kind: "audio" | "video", track: MediaStreamTrack | null): Promise<void> {
+    if (!this.attached) return; // it is attached with the rest
+    const sender = this.senders.get(kind);
+    if (sender) await sender.replaceTrack(track);
+    else if (track) this.senders.set(kind, this.peer.addTrack(track, this.options.media));
+  }
+
+  private readonly senders = new Map<string, RTCRtpSender>();
+
+  /** Sends what there is. It is called after the first offer of the other side has been applied, so that its sections are used. */
+  private attach(): void {
+    if (this.attached) return;
+    this.attached = true;
+    for (const track of this.options.media.getTracks()) this.senders.set(track.kind, this.peer.addTrack(track, this.options.media));
+    // A link without a track would have nothing to offer: it can receive all the same.
+    if (this.options.begins) for (const kind of ["audio", "video"]) if (!this.senders.has(kind)) this.peer.addTransceiver(kind, { direction: "recvonly" });
+  }
+
+  private async offer(): Promise<void> {
+    try {
+      this.making = true;
+      await this.peer.setLocalDescription();
+      this.describe();
+    } finally {
+      this.making = false;
+    }
+  }
+
+  private describe(): void {
+    const description = this.peer.localDescription;
+    if (description) this.options.send({ event: description.type, sdp: description.sdp });
+  }
+
+  /** Hears an offer, an answer or a candidate, one after the other. */
+  hear(event: RoomEvent): Promise<void> {
+    this.hearing = this.hearing.then(() => this.take(event)).catch((error: unknown) => console.warn(`${event.event}:`, error));
+    return this.hearing;
+  }
+
+  private async take(event: RoomEvent): Promise<void> {
+    if (event.event === "candidate") return this.takeCandidate(event.candidate ?? null);
+    const offered = event.event === "offer";
+    const collision = offered && (this.making || this.peer.signalingState !== "stable");
+    this.ignored = collision && !this.options.polite;
+    if (this.ignored) return;
+    await this.peer.setRemoteDescription({ type: offered ? "offer" : "answer", sdp: event.sdp ?? "" });
+    for (const candidate of this.early.splice(0)) await this.takeCandidate(candidate);
+    if (!offered) return;
+    this.attach();
+    await this.peer.setLocalDescription();
+    this.describe();
+  }
+
+  /** Candidates that come before their description wait for it. */
+  private async takeCandidate(candidate: RTCIceCandidateInit | null): Promise<void> {
+    if (!this.peer.remoteDescription) {
+      this.early.push(candidate);
+      return;
+    }
+    await this.peer.addIceCandidate(candidate ?? undefined).catch((error: unknown) => {
+      if (!this.ignored) throw error;
+    });
+  }
+}

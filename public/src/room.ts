@@ -1,0 +1,300 @@
+// The page of a room: those who are in it, messages, and who is on air.
+
+import { captureError, openMedia, stopMedia } from "./capture.ts";
+import { LivePlot } from "./chart.ts";
+import { byId, el, repeat, setBadge, setNotice, setText } from "./dom.ts";
+import { bitrate, milliseconds } from "./format.ts";
+import { storedKey, withKey } from "./key.ts";
+import { isStreamName, suggestName } from "./names.ts";
+import { describe, request } from "./problem.ts";
+import { Meeting } from "./meeting.ts";
+import type { Participant, RoomEvent } from "./signal.ts";
+import { Tile } from "./tile.ts";
+
+interface Room {
+  name: string;
+  mode: string;
+  onAir: string;
+  participants: Participant[];
+}
+
+const fault = byId("fault");
+const roomInput = byId<HTMLInputElement>("room");
+const nameInput = byId<HTMLInputElement>("name");
+const stream = byId<HTMLInputElement>("stream");
+const whom = byId<HTMLSelectElement>("whom");
+const messages = byId("messages");
+const query = new URLSearchParams(location.search);
+
+/** Messages that stay on the page. */
+const kept = 200;
+
+const here = new Map<string, Participant>();
+const tiles = new Map<string, Tile>();
+let meeting: Meeting | undefined;
+let media = new MediaStream();
+let plot: LivePlot | undefined;
+let air = "";
+
+const roomFromPath = () => /^\/rooms\/([^/]+)\/?$/.exec(location.pathname)?.[1] ?? "";
+
+async function openOwn(): Promise<void> {
+  const camera = byId<HTMLInputElement>("with-camera").checked;
+  const microphone = byId<HTMLInputElement>("with-microphone").checked;
+  media = new MediaStream();
+  if (!camera && !microphone) return;
+  const source = camera ? "camera" : "audio";
+  try {
+    media = await openMedia({ source, camera: "", microphone: microphone ? "" : "none", width: 640, height: 480, fps: 30 });
+  } catch (error) {
+    setNotice(fault, `${captureError(error, source)} The others do not see you until then.`);
+  }
+}
+
+async function enter(): Promise<void> {
+  setNotice(fault, "");
+  const room = roomInput.value.trim();
+  const mesh = byId<HTMLInputElement>("mesh").checked;
+  localStorage.setItem("sluice.name", nameInput.value.trim());
+  setBadge(byId("badge"), "connecting", "Entering");
+  await openOwn();
+  try {
+    await withKey(async () => {
+      meeting = new Meeting({
+        room, mesh, name: nameInput.value.trim(), key: storedKey, sse: query.get("signal") === "sse", media,
+        onEvent: take, onConnected: showConnected, onEnd: ended, onMedia: show,
+      });
+      await meeting.enter();
+    });
+  } catch (error) {
+    ended(error instanceof Error ? error : new Error(describe(error)));
+    return;
+  }
+  history.replaceState(null, "", `/rooms/${room}${mesh ? "?mesh=1" : ""}`);
+  if (!stream.value) stream.value = room;
+  setMeeting(true);
+}
+
+function setMeeting(on: boolean): void {
+  byId("entry").hidden = on;
+  byId("rooms-section").hidden = on;
+  byId("meeting").hidden = !on;
+  setText(byId("room-title"), on ? roomInput.value.trim() : "Rooms");
+  if (on) plot ??= new LivePlot(byId("flow-chart"), [
+    { label: "Sent", color: "--second", format: bitrate },
+    { label: "Received", color: "--accent", format: bitrate },
+  ]);
+  showOwn();
+}
+
+function showConnected(connected: boolean): void {
+  setBadge(byId("badge"), connected ? "running" : "interrupted", connected ? "In the room" : "Reconnecting");
+}
+
+function ended(error?: Error): void {
+  meeting?.close();
+  meeting = undefined;
+  stopMedia(media);
+  for (const tile of tiles.values()) tile.remove();
+  tiles.clear();
+  here.clear();
+  air = "";
+  setBadge(byId("badge"), error ? "failed" : "idle", error ? "Not in a room" : "Left");
+  setNotice(fault, error ? describe(error) : "");
+  setMeeting(false);
+}
+
+/** Follows what happens in the room. */
+function take(event: RoomEvent): void {
+  switch (event.event) {
+    case "authenticated":
+      here.clear();
+      for (const p of event.participants ?? []) here.set(p.id, p);
+      break;
+    case "joined":
+    case "updated":
+      if (event.participant) here.set(event.participant.id, event.participant);
+      if (event.event === "joined") note(`${event.participant?.name} has come.`);
+      break;
+    case "left":
+      note(`${here.get(event.from ?? "")?.name ?? "Somebody"} has left.`);
+      here.delete(event.from ?? "");
+      break;
+    case "message":
+      say(here.get(event.from ?? "")?.name ?? "Somebody", event.text ?? "");
+      return;
+    case "error":
+      setNotice(fault, event.detail ?? "");
+      return;
+  }
+  showPeople();
+}
+
+function add(item: HTMLElement): void {
+  messages.append(item);
+  while (messages.childElementCount > kept) messages.firstElementChild?.remove();
+  messages.scrollTop = messages.scrollHeight;
+}
+
+const note = (text: string) => add(el("li", { className: "quiet" }, text));
+const say = (name: string, text: string) => add(el("li", {}, el("b", {}, name), text));
+
+/** Tiles and rows for all who are here. */
+function showPeople(): void {
+  for (const [id, tile] of tiles) {
+    if (here.has(id)) continue;
+    tile.remove();
+    tiles.delete(id);
+  }
+  const rows: Node[] = [];
+  air = "";
+  for (const p of here.values()) {
+    tileOf(p).update(p);
+    rows.push(row(p));
+    air ||= p.onAir ?? "";
+  }
+  byId("people").replaceChildren(...rows);
+  const chosen = whom.value;
+  whom.replaceChildren(new Option("Whoever speaks", ""), ...[...here.values()].map((p) => new Option(p.name, p.id)));
+  whom.value = here.has(chosen) ? chosen : "";
+  showAir();
+}
+
+function tileOf(p: Participant): Tile {
+  let tile = tiles.get(p.id);
+  if (!tile) {
+    tile = new Tile(p, p.id === meeting?.self);
+    tiles.set(p.id, tile);
+    byId("tiles").append(tile.root);
+    show(p.id, p.id === meeting?.self ? media : meeting?.streamOf(p.id));
+  }
+  return tile;
+}
+
+/** Shows the media of somebody. */
+function show(id: string, of: MediaStream | undefined): void {
+  tiles.get(id)?.show(of);
+}
+
+function row(p: Participant): HTMLElement {
+  const state = [p.onAir && "on air", p.speaking && "speaks", p.away && "away", !p.audio && "no sound", !p.video && "no picture"].filter(Boolean).join(", ");
+  const item = el("li", {}, el("span", {}, `${p.name}${p.id === meeting?.self ? " (you)" : ""} `, el("span", { className: "quiet" }, state)));
+  if (p.id !== meeting?.self) {
+    const out = el("button", { className: "button small", type: "button", "aria-label": `Send ${p.name} out` }, "Send out");
+    out.onclick = () => void act(`participants/${p.id}`, { method: "DELETE" });
+    item.append(out);
+  }
+  return item;
+}
+
+/** Asks the server for something about the room, with a key where it wants one. */
+async function act(what: string, init: RequestInit): Promise<void> {
+  setNotice(fault, "");
+  try {
+    await withKey(async () => {
+      const key = storedKey();
+      await request(`/api/v1/rooms/${roomInput.value.trim()}/${what}`, { ...init, headers: key ? { Authorization: `Bearer ${key}` } : {} });
+    });
+  } catch (error) {
+    setNotice(fault, describe(error));
+  }
+}
+
+function showAir(): void {
+  setBadge(byId("air-badge"), air ? "live" : "idle", air || "Nobody");
+  byId("air-off").hidden = byId("air-watch").hidden = !air;
+  byId<HTMLAnchorElement>("air-watch").href = `/watch/${air}`;
+  byId("air").hidden = meeting?.mode === "mesh";
+}
+
+/** The buttons for one's own microphone and camera. */
+function showOwn(): void {
+  for (const [id, kind] of [["microphone", "audio"], ["camera", "video"]] as const) {
+    const on = media.getTracks().some((t) => t.kind === kind);
+    byId(id).setAttribute("aria-pressed", String(on));
+    setText(byId(id).querySelector("span") as HTMLElement, `${kind === "audio" ? "Microphone" : "Camera"} ${on ? "on" : "off"}`);
+  }
+}
+
+/** Turns the microphone or the camera on or off: off, it is not open. */
+async function toggle(kind: "audio" | "video"): Promise<void> {
+  const track = media.getTracks().find((t) => t.kind === kind);
+  if (track) {
+    media.removeTrack(track);
+    track.stop();
+    await meeting?.replace(kind, null);
+  } else {
+    const source = kind === "audio" ? "audio" : "camera";
+    try {
+      const opened = await openMedia({ source, camera: "", microphone: kind === "audio" ? "" : "none", width: 640, height: 480, fps: 30 });
+      const next = opened.getTracks().find((t) => t.kind === kind);
+      if (next) {
+        media.addTrack(next);
+        await meeting?.replace(kind, next);
+      }
+    } catch (error) {
+      setNotice(fault, captureError(error, source));
+    }
+  }
+  show(meeting?.self ?? "", media);
+  showOwn();
+}
+
+async function measure(): Promise<void> {
+  if (!meeting) return listRooms();
+  const flow = await meeting.measure();
+  setText(byId("sent"), bitrate(flow.sent));
+  setText(byId("received"), bitrate(flow.received));
+  setText(byId("rtt"), milliseconds(flow.rtt));
+  setText(byId("transport"), meeting.transport);
+  plot?.add(flow.sent, flow.received);
+  for (const [id, tile] of tiles) tile.measure(flow.of.get(id));
+}
+
+async function listRooms(): Promise<void> {
+  const rooms = await request("/api/v1/rooms").then((r) => r.json() as Promise<Room[]>).catch(() => []);
+  setText(byId("rooms-summary"), rooms.length ? "" : "Nobody is in a room.");
+  byId("rooms").replaceChildren(
+    ...rooms.map((room) => {
+      const open = el("button", { className: "button small", type: "button" }, "Choose");
+      open.onclick = () => {
+        roomInput.value = room.name;
+        byId<HTMLInputElement>("mesh").checked = room.mode === "mesh";
+        nameInput.focus();
+      };
+      const people = room.participants.map((p) => p.name).join(", ");
+      return el("li", {}, el("span", {}, room.name, " ", el("span", { className: "quiet" }, people)), open);
+    }),
+  );
+}
+
+roomInput.value = isStreamName(roomFromPath()) ? roomFromPath() : suggestName();
+nameInput.value = query.get("name") ?? localStorage.getItem("sluice.name") ?? "";
+byId<HTMLInputElement>("mesh").checked = query.get("mesh") === "1";
+if (roomFromPath() && !isStreamName(roomFromPath())) setNotice(fault, "This is no name of a room: letters, digits, - and _, beginning with a letter or digit.");
+byId("entry").addEventListener("submit", (event) => {
+  event.preventDefault();
+  void enter();
+});
+byId("say").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = byId<HTMLInputElement>("text");
+  if (!text.value.trim()) return;
+  meeting?.say(text.value.trim());
+  say("You", text.value.trim());
+  text.value = "";
+});
+byId("air-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  void act("air", { method: "PUT", body: JSON.stringify({ stream: stream.value.trim(), participant: whom.value }) });
+});
+byId("air-off").onclick = () => void act("air", { method: "DELETE" });
+byId("microphone").onclick = () => void toggle("audio");
+byId("camera").onclick = () => void toggle("video");
+byId("leave").onclick = () => {
+  meeting?.leave();
+  ended();
+};
+addEventListener("pagehide", () => meeting?.leave());
+repeat(1000, measure);
+Object.assign(window, { sluice: { room: () => meeting, here } });

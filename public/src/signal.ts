@@ -1,0 +1,228 @@
+// The events of a room (or of the echo), over a WebSocket; over server-sent events and POST where WebSockets do not get through.
+
+import { sleep } from "./dom.ts";
+import { HttpError, problemText, request } from "./problem.ts";
+
+export interface Participant {
+  id: string;
+  name: string;
+  since: string;
+  audio: boolean;
+  video: boolean;
+  speaking?: boolean;
+  onAir?: string;
+  away?: boolean;
+}
+
+/** What happens, with the fields that its kind has; the README lists them. */
+export interface RoomEvent {
+  event: string;
+  id?: number;
+  from?: string;
+  to?: string;
+  self?: string;
+  seat?: string;
+  mode?: "sfu" | "mesh" | "echo";
+  resumed?: boolean;
+  participants?: Participant[];
+  participant?: Participant;
+  iceServers?: RTCIceServer[];
+  sdp?: string;
+  candidate?: RTCIceCandidateInit | null;
+  text?: string;
+  code?: number;
+  detail?: string;
+}
+
+export interface SignallingOptions {
+  /** Of the room, such as /rooms/den. */
+  path: string;
+  /** What is added to addresses, such as mesh=1. */
+  query: string;
+  name: string;
+  key: () => string;
+  /** Goes over server-sent events at once. */
+  sse: boolean;
+  onEvent: (event: RoomEvent) => void;
+  /** The connection is there, or is being made again. */
+  onConnected: (connected: boolean) => void;
+  /** It is over for good; without an error because somebody wanted that. */
+  onEnd: (error?: Error) => void;
+}
+
+/** Closes of a WebSocket that are no accident. */
+const normal = 1000;
+const replaced = 4000;
+const behind = 4001;
+const removed = 4002;
+const expired = 4003;
+const refusal = 4400; // and above: 4000 and an HTTP status
+const gone = 410;
+
+/** The longest pause between two attempts to connect, in milliseconds. */
+const longestPause = 5000;
+
+/** Attempts with WebSockets that never opened before the other way is taken. */
+const patience = 2;
+
+/** A seat in a room, and the connection to it. */
+export class Signalling {
+  private seat = "";
+  private last = 0;
+  private socket: WebSocket | undefined;
+  private source: EventSource | undefined;
+  private sse: boolean;
+  private failures = 0;
+  private over = false;
+  private posting: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly options: SignallingOptions) {
+    this.sse = options.sse;
+  }
+
+  /** Takes a seat; rejects where it is refused. */
+  async enter(): Promise<void> {
+    await new Promise<void>((done, fail) => {
+      this.entered = { done, fail };
+      void this.connect();
+    });
+  }
+
+  private entered: { done: () => void; fail: (error: Error) => void } | undefined;
+
+  send(event: RoomEvent): void {
+    const text = JSON.stringify(event);
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(text);
+    else if (this.source) this.post(text);
+  }
+
+  /** How events come. */
+  get transport(): string {
+    return this.sse ? "SSE" : "WebSocket";
+  }
+
+  /** Leaves the room. */
+  leave(): void {
+    this.over = true;
+    this.send({ event: "leave" });
+    this.socket?.close(normal);
+    this.source?.close();
+  }
+
+  private connect(): Promise<void> | void {
+    if (this.over) return;
+    return this.sse ? this.listen() : this.dial();
+  }
+
+  private address(what: string, extra = ""): string {
+    const query = [this.options.query, extra].filter(Boolean).join("&");
+    return `${this.options.path}/${what}${query && `?${query}`}`;
+  }
+
+  private entry(): RoomEvent & Record<string, unknown> {
+    const { name, key } = this.options;
+    return this.seat ? { event: "authenticate", seat: this.seat, last: this.last } : { event: "authenticate", name, token: key() };
+  }
+
+  private dial(): void {
+    const url = new URL(this.address("ws"), location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = new WebSocket(url, "sluice-room");
+    this.socket = socket;
+    let opened = false;
+    socket.onopen = () => {
+      opened = true;
+      socket.send(JSON.stringify(this.entry()));
+    };
+    socket.onmessage = ({ data }) => this.hear(JSON.parse(String(data)) as RoomEvent);
+    socket.onclose = ({ code, reason }) => {
+      if (!opened && ++this.failures >= patience) this.sse = true;
+      this.closed(code, reason);
+    };
+  }
+
+  private async listen(): Promise<void> {
+    try {
+      if (!this.seat) {
+        const answer = await request(this.address("messages"), { method: "POST", body: JSON.stringify(this.entry()) });
+        this.seat = ((await answer.json()) as { seat: string }).seat;
+      }
+    } catch (error) {
+      if (error instanceof HttpError && error.status > 0 && error.status !== gone) this.end(error);
+      else await this.retry();
+      return;
+    }
+    const source = new EventSource(this.address("events", `seat=${this.seat}`));
+    this.source = source;
+    source.onmessage = ({ data }) => this.hear(JSON.parse(String(data)) as RoomEvent);
+    source.onerror = () => {
+      this.options.onConnected(false);
+      if (source.readyState !== EventSource.CLOSED) return; // it comes back by itself
+      this.source = undefined;
+      this.seat = ""; // which has been given up
+      void this.retry();
+    };
+  }
+
+  /** One after the other, so that a candidate does not overtake its offer. */
+  private post(text: string): void {
+    const send = () => request(this.address("messages", `seat=${this.seat}`), { method: "POST", body: text, keepalive: text.length < 60000 });
+    this.posting = this.posting.then(send).catch(() => undefined); // the stream of events tells that the seat is gone
+  }
+
+  private hear(event: RoomEvent): void {
+    if (event.id) this.last = event.id;
+    switch (event.event) {
+      case "ping":
+        return;
+      case "authenticated":
+        this.seat = event.seat ?? "";
+        this.failures = 0;
+        this.options.onConnected(true);
+        this.entered?.done();
+        this.entered = undefined;
+        break;
+      case "error":
+        if (this.source && (event.code === normal || (event.code ?? 0) >= replaced)) {
+          this.source.close(); // the last event of a seat
+          return this.closed(event.code ?? 0, event.detail ?? "");
+        }
+    }
+    this.options.onEvent(event);
+  }
+
+  private closed(code: number, reason: string): void {
+    if (this.over) return;
+    this.options.onConnected(false);
+    switch (true) {
+      case code === normal:
+        return this.end();
+      case code === replaced:
+        return this.end(new Error("This seat was taken over from another tab."));
+      case code === removed:
+        return this.end(new Error("Somebody has sent you out of the room."));
+      case code === expired || code === refusal + gone - 400:
+        this.seat = ""; // enter anew
+        this.last = 0;
+        break;
+      case code >= refusal:
+        return this.end(new HttpError(code - 4000, problemText(code - 4000, "json", JSON.stringify({ detail: reason }))));
+      case code === behind:
+        break;
+    }
+    void this.retry();
+  }
+
+  private async retry(): Promise<void> {
+    await sleep(Math.min(300 * 2 ** this.failures, longestPause));
+    this.failures++;
+    await this.connect();
+  }
+
+  private end(error?: Error): void {
+    this.over = true;
+    if (this.entered && error) this.entered.fail(error);
+    else this.options.onEnd(error);
+    this.entered = undefined;
+  }
+}
