@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -33,6 +34,8 @@ type guest struct {
 	posts  string // where its events go over SSE
 	last   uint64
 	hangUp func()
+
+	received atomic.Uint64 // packets
 
 	mu       sync.Mutex
 	incoming map[string]chan *rtp.Packet // by MediaStream and kind
@@ -190,6 +193,7 @@ func (g *guest) take(remote *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 		if err != nil {
 			return
 		}
+		g.received.Add(1)
 		select {
 		case packets <- p:
 		default:
