@@ -136,7 +136,7 @@ func (s *Server) PutOnAir(name, whom, stream string, c *http.Request) (status in
 	if refused := s.reserve(at); refused != nil {
 		return refused.status, refused
 	}
-	sess := newDetached("/rooms/", at.client, c.RemoteAddr, s.timers.connect)
+	sess := newDetached("/air/"+stream+"/", at.client, c.RemoteAddr, s.timers.connect)
 	sess.timer.Stop()
 	a := &air{
 		Publisher: &Publisher{session: sess, stream: stream}, follows: whom == "",

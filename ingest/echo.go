@@ -2,8 +2,8 @@ package ingest
 
 import (
 	"net/http"
+	"time"
 
-	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
@@ -29,8 +29,10 @@ func (s *session) echo(pool *packetPool) error {
 		if err != nil {
 			return err
 		}
-		t.Subscribe(&echoTrack{local: local})
-		s.loop(func() { forwardRequests(sender, t.RequestKeyFrame) })
+		e := &echoTrack{local: local, sent: newSending(t.kind, t.format)}
+		s.sends(e.sent)
+		t.Subscribe(e)
+		s.loop(func() { forwardRequests(sender, e.sent, t.RequestKeyFrame) })
 	}
 	return nil
 }
@@ -39,6 +41,10 @@ func (s *session) echo(pool *packetPool) error {
 type echoTrack struct {
 	local *webrtc.TrackLocalStaticRTP
 	out   rtp.Packet // kept so that writing does not allocate
+
+	sent            *sending
+	packets, octets uint32
+	counted         time.Time
 }
 
 // Deliver implements Subscriber. Header extensions are left out: they are about the way here, not the way back.
@@ -50,28 +56,13 @@ func (e *echoTrack) Deliver(p *Packet) {
 	e.out.Extension, e.out.Extensions, e.out.CSRC = false, nil, nil
 	// It fails only when the connection is down, which ends the session anyway.
 	_ = e.local.WriteRTP(&e.out)
+	e.packets++
+	e.octets += uint32(len(e.out.Payload))
+	if p.Arrival.Sub(e.counted) >= reportInterval {
+		e.counted = p.Arrival
+		e.sent.count(e.packets, e.octets, p.Arrival)
+	}
 }
 
 // End implements Subscriber.
 func (e *echoTrack) End() {}
-
-// forwardRequests passes on the receiver's wishes for a key frame (RFC 4585 §6.3.1, RFC 5104 §4.3.1).
-func forwardRequests(r rtpReader, request func()) {
-	buf := make([]byte, maxPacket)
-	for {
-		n, _, err := r.Read(buf)
-		if err != nil {
-			return
-		}
-		packets, err := rtcp.Unmarshal(buf[:n])
-		if err != nil {
-			continue // nothing to do about a broken report
-		}
-		for _, p := range packets {
-			switch p.(type) {
-			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-				request()
-			}
-		}
-	}
-}

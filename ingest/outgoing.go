@@ -43,6 +43,7 @@ type outgoing struct {
 
 	reported        reference
 	packets, octets uint32
+	sent            *sending
 }
 
 // reference is an instant on a track's clock.
@@ -57,7 +58,7 @@ func newOutgoing(kind Kind, f format, stream string) (*outgoing, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &outgoing{kind: kind, format: f, local: local, splice: newSplice(codec.ClockRate)}, nil
+	return &outgoing{kind: kind, format: f, local: local, splice: newSplice(codec.ClockRate), sent: newSending(kind, f)}, nil
 }
 
 // takes tells whether the viewer can go on with the track: a picture of another codec needs another offer.

@@ -54,14 +54,14 @@ type participant struct {
 }
 
 // newParticipant makes somebody who is in no room yet.
-func (s *Server) newParticipant(at *place, address string, e signal.Event, mode Mode) (*participant, error) {
+func (s *Server) newParticipant(at *place, prefix, address string, e signal.Event, mode Mode) (*participant, error) {
 	p := &participant{
 		mode: mode, name: e.Name, offersFirst: e.Offers, inbox: make(chan signal.Event, participantInbox), wake: make(chan struct{}, 1),
 		watches: map[*participant]*watch{}, watchers: map[*viewer]struct{}{},
 	}
 	p.seat = signal.NewSeat(p.take)
 	if mode == ModeMesh {
-		p.session = newDetached("/rooms/", at.client, address, s.timers.connect)
+		p.session = newDetached(prefix, at.client, address, s.timers.connect)
 		p.timer.Stop() // its media is none of ours
 		return p, nil
 	}
@@ -74,7 +74,7 @@ func (s *Server) newParticipant(at *place, address string, e signal.Event, mode 
 		return nil, err
 	}
 	p.api = api
-	p.session = newSession("/rooms/", at.client, address, pc, sent, s.timers.connect)
+	p.session = newSession(prefix, at.client, address, pc, sent, s.timers.connect)
 	pc.OnTrack(p.trackStarted)
 	for _, kind := range []Kind{KindAudio, KindVideo} {
 		p.session.tracks = append(p.session.tracks, newTrack(kind, roomFormat(kind), s.packets))

@@ -104,7 +104,7 @@ func (s *Server) enter(r *http.Request, room string, mode Mode, e signal.Event) 
 	if refused := s.reserve(at); refused != nil {
 		return nil, refused
 	}
-	p, err := s.newParticipant(at, r.RemoteAddr, e, mode)
+	p, err := s.newParticipant(at, "/rooms/"+room+"/", r.RemoteAddr, e, mode)
 	if err != nil {
 		s.unreserve(at, nil)
 		s.running.Done()

@@ -46,8 +46,9 @@ type session struct {
 	loops         sync.WaitGroup
 	timer         *time.Timer // ends what never connects
 
-	mu     sync.Mutex
-	reason error
+	mu       sync.Mutex
+	reason   error
+	outbound []*sending
 
 	negotiation negotiation
 

@@ -30,6 +30,8 @@ type TrackStats struct {
 	GroupsGivenUp    uint64        // key frames that are followed by too much to begin with them later
 	Jitter           time.Duration // of arrival (RFC 3550 §A.8)
 	LastPacket       time.Time     // zero before the first
+	FPS              float64       // pictures per second, over the last second or so
+	Width, Height    int           // of VP8 pictures, in pixels; 0 while unknown
 
 	Layers        int    // of a simulcast that have come (RFC 8853); 0: it is none. All other counters are of what is taken of them
 	Layer         string // the one that is taken, as the publisher names it
@@ -49,6 +51,9 @@ type receiverStats struct {
 	first, last, windowStart time.Time
 	windowBytes              uint64
 	bitrate                  float64
+	windowPictures           uint64
+	fps                      float64
+	width, height            int
 }
 
 // add tells whether the packet is the newest in the order that the sender made.
@@ -60,6 +65,9 @@ func (s *receiverStats) add(p *Packet) (newest bool) {
 	s.packets++
 	if p.KeyFrame {
 		s.keyFrames++
+	}
+	if p.RTP.Marker { // the last packet of a picture
+		s.windowPictures++
 	}
 	return newest
 }
@@ -97,18 +105,18 @@ func (s *receiverStats) addBytes(n uint64, arrival time.Time) {
 		s.windowStart = arrival
 	}
 	if d := arrival.Sub(s.windowStart); d >= bitrateWindow {
-		s.bitrate = float64(s.windowBytes*8) / d.Seconds()
-		s.windowStart, s.windowBytes = arrival, 0
+		s.bitrate, s.fps = float64(s.windowBytes*8)/d.Seconds(), float64(s.windowPictures)/d.Seconds()
+		s.windowStart, s.windowBytes, s.windowPictures = arrival, 0, 0
 	}
 }
 
 func (s *receiverStats) snapshot(now time.Time) TrackStats {
 	st := TrackStats{
 		Packets: s.packets, Bytes: s.bytes, Malformed: s.malformed, KeyFrames: s.keyFrames, LastPacket: s.last,
-		Jitter: time.Duration(s.jitter / float64(max(s.clockRate, 1)) * float64(time.Second)),
+		Width: s.width, Height: s.height, Jitter: time.Duration(s.jitter / float64(max(s.clockRate, 1)) * float64(time.Second)),
 	}
 	if now.Sub(s.last) < 2*bitrateWindow {
-		st.Bitrate = s.bitrate
+		st.Bitrate, st.FPS = s.bitrate, s.fps
 	}
 	if s.packets > 0 {
 		st.Lost = uint64(max(s.highest-s.base+1-int64(s.packets), 0))

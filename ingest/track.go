@@ -153,7 +153,7 @@ func (t *Track) counters() TrackStats {
 	st := t.stats.snapshot(time.Now())
 	st.Kind, st.KeyFrameRequests, st.GroupsGivenUp = t.kind, t.keys.count(), t.group.givenUp
 	if t.kind == KindAudio {
-		st.KeyFrames = 0
+		st.KeyFrames, st.FPS = 0, 0
 	}
 	return st
 }
@@ -229,6 +229,9 @@ func (t *Track) deliver(p *Packet) {
 	defer t.mu.Unlock()
 	newest := t.stats.add(p)
 	if t.kind == KindVideo {
+		if p.KeyFrame && t.format.codec.name == "vp8" {
+			t.stats.width, t.stats.height = vp8Size(p.RTP.Payload)
+		}
 		t.group.add(p, newest)
 	}
 	for _, s := range t.subs {

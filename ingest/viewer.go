@@ -78,7 +78,8 @@ func (v *viewer) add(kind Kind, f format, stream string, send func(webrtc.TrackL
 	} else {
 		v.audio = out
 	}
-	v.loop(func() { forwardRequests(sender, out.requestKeyFrame) })
+	v.sends(out.sent)
+	v.loop(func() { forwardRequests(sender, out.sent, out.requestKeyFrame) })
 	return sender, nil
 }
 
@@ -206,7 +207,8 @@ func (v *viewer) forward(o *outgoing) {
 func (v *viewer) report(now time.Time) {
 	now = v.started.Add(now.Sub(v.started))
 	var packets []rtcp.Packet
-	for _, o := range []*outgoing{v.video, v.audio} {
+	for _, o := range v.outgoing() {
+		o.sent.count(o.packets, o.octets, now)
 		if r := o.report(now); r != nil {
 			packets = append(packets, r, &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
 				Source: o.ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: o.local.StreamID()}},

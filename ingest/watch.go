@@ -92,6 +92,9 @@ func (p *participant) unsend(sender *webrtc.RTPSender) error {
 
 func (w *watch) end() {
 	close(w.over)
+	for _, o := range w.outgoing() {
+		w.sendsNoMore(o.sent)
+	}
 	w.of.room.mu.Lock()
 	defer w.of.room.mu.Unlock()
 	delete(w.of.watchers, w.viewer)

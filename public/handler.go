@@ -36,6 +36,7 @@ func newHandler(root fs.FS) http.Handler {
 		"GET /echo":           "pages/echo.html",
 		"GET /rooms":          "pages/room.html",
 		"GET /rooms/{room}":   "pages/room.html",
+		"GET /dashboard":      "pages/dashboard.html",
 		"GET /recordings":     "pages/recordings.html",
 	} {
 		mux.Handle(pattern, newPage(root, file))

@@ -18,7 +18,7 @@ func bundle(t testing.TB) fstest.MapFS {
 	files := fstest.MapFS{"assets/icon-ABCD1234.svg": {Data: []byte("<svg/>")}}
 	for name, body := range map[string]string{
 		"pages/home.html": "<h1>home</h1>", "pages/publish.html": "<h1>publish</h1>", "pages/watch.html": "<h1>watch</h1>",
-		"pages/echo.html": "<h1>echo</h1>", "pages/room.html": "<h1>room</h1>", "pages/recordings.html": "<h1>recordings</h1>",
+		"pages/echo.html": "<h1>echo</h1>", "pages/room.html": "<h1>room</h1>", "pages/dashboard.html": "<h1>dashboard</h1>", "pages/recordings.html": "<h1>recordings</h1>",
 		"assets/home-ABCD1234.js": "let script", "assets/style-ABCD1234.css": "a{}",
 	} {
 		var packed bytes.Buffer
@@ -154,7 +154,7 @@ func TestMethods(t *testing.T) {
 
 func TestUnbuilt(t *testing.T) {
 	h := newHandler(fstest.MapFS{".gitignore": {Data: []byte("*")}})
-	for _, path := range []string{"/", "/publish", "/watch/demo", "/echo", "/rooms", "/recordings"} {
+	for _, path := range []string{"/", "/publish", "/watch/demo", "/echo", "/rooms", "/dashboard", "/recordings"} {
 		w := ask(h, "GET", path)
 		require.Equal(t, http.StatusServiceUnavailable, w.Code, path)
 		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))

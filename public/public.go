@@ -24,6 +24,7 @@ var dist embed.FS
 //	GET /echo            the echo test
 //	GET /rooms           rooms
 //	GET /rooms/{room}    a room; 400 (and the page) when the name is none
+//	GET /dashboard       what flows
 //	GET /recordings      recordings
 //	GET /assets/{name}   scripts, styles and icons under names that contain their hash
 //

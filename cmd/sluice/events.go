@@ -28,11 +28,7 @@ func (s *service) serveEvents(w http.ResponseWriter, r *http.Request) {
 		refuseUnknown(w, name)
 		return
 	}
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // for nginx
-	events := eventStream{w, http.NewResponseController(w)}
+	events := startEvents(w)
 	err := events.say(fmt.Sprintf("retry: %d\n\n", eventsRetry.Milliseconds()))
 	for before := ""; ok && err == nil; {
 		err = events.tell(before, stream)
@@ -79,6 +75,14 @@ func eventOf(before, now string) string {
 type eventStream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
+}
+
+func startEvents(w http.ResponseWriter) eventStream {
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // for nginx
+	return eventStream{w, http.NewResponseController(w)}
 }
 
 // tell writes what has happened since a state, and how a stream is that goes on.

@@ -32,7 +32,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	descSessions = prometheus.NewDesc("sluice_sessions", "WebRTC sessions, of publishers, viewers and echoes.", nil, nil)
+	descSessions = prometheus.NewDesc("sluice_sessions", "Sessions of publishers, uploads, viewers, participants and echoes.", nil, nil)
 	descStreams  = prometheus.NewDesc("sluice_streams", "Streams by state.", []string{"state"}, nil)
 
 	descRooms        = prometheus.NewDesc("sluice_rooms", "Rooms that somebody is in.", nil, nil)
@@ -105,6 +105,7 @@ func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(descDiskFree, prometheus.GaugeValue, float64(disk.Free))
 		ch <- prometheus.MustNewConstMetric(descDiskFault, prometheus.GaugeValue, faulty(disk.Fault))
 	}
+	collectSessions(ch, c.service.sessions())
 	collectRooms(ch, c.service.ingest.Rooms())
 	for state, n := range states {
 		ch <- prometheus.MustNewConstMetric(descStreams, prometheus.GaugeValue, float64(n), state)

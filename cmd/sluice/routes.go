@@ -27,6 +27,7 @@ func (s *service) routes() http.Handler {
 	}
 	ofPath := func(r *http.Request) string { return r.PathValue("stream") }
 	anyStream := func(*http.Request) string { return "" }
+	everyStream := func(*http.Request) string { return "*" } // the name of none: a key for one stream is not enough
 
 	whip := named(publish.require(s.ingest.WHIP(), ofPath))
 	mux.Handle("/whip/{stream}", whip)
@@ -68,12 +69,15 @@ func (s *service) routes() http.Handler {
 	mux.Handle("PUT /api/v1/streams/{stream}/transform", named(admin.require(http.HandlerFunc(s.serveTransform), ofPath)))
 	mux.Handle("DELETE /api/v1/streams/{stream}", named(admin.require(http.HandlerFunc(s.serveKick), ofPath)))
 
+	mux.Handle("GET /api/v1/sessions", admin.require(http.HandlerFunc(s.serveSessions), everyStream))
+	mux.Handle("GET /api/v1/sessions/events", admin.require(within(places, http.HandlerFunc(s.serveSessionEvents)), everyStream))
+
 	mux.Handle("GET /metrics", s.metricsHandler())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]string{"status": "ok"}) })
 	mux.HandleFunc("GET /readyz", s.serveReady)
 
 	pages := public.Handler()
-	for _, page := range []string{"/{$}", "/publish", "/watch/{stream}", "/echo", "/rooms", "/rooms/{room}", "/assets/{name}"} {
+	for _, page := range []string{"/{$}", "/publish", "/watch/{stream}", "/echo", "/rooms", "/rooms/{room}", "/dashboard", "/assets/{name}"} {
 		mux.Handle("GET "+page, pages)
 	}
 	mux.HandleFunc("GET /recordings", func(w http.ResponseWriter, r *http.Request) { s.serveRecordings(w, r, pages) })

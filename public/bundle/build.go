@@ -15,7 +15,7 @@ import (
 
 // entries are the files of src that pages refer to; everything else is reached from them.
 var entries = []string{
-	"theme.ts", "home.ts", "publish.ts", "watch.ts", "echo.ts", "room.ts", "recordings.ts", "style.css", "icon.svg",
+	"theme.ts", "home.ts", "publish.ts", "watch.ts", "echo.ts", "room.ts", "dashboard.ts", "recordings.ts", "style.css", "icon.svg",
 }
 
 // Build bundles the pages of dir (the directory of package.json) and returns the files of dist by their names there,

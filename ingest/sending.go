@@ -1,0 +1,130 @@
+package ingest
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+// SentStats are the counters of one medium on its way to one client.
+type SentStats struct {
+	Kind     Kind
+	Packets  uint64 // RTP packets sent, those that were sent again left out
+	Bytes    uint64 // RTP payload
+	Bitrate  float64
+	Lost     uint64        // packets, as the client tells (RFC 3550 §6.4.1)
+	LossRate float64       // share of the packets lost lately, 0 to 1
+	Jitter   time.Duration // at the client
+	RTT      time.Duration // by the client's reports; 0 while unknown
+	NACKs    uint64        // packets that the client has asked for again
+	PLIs     uint64        // key frames that it has asked for
+}
+
+// sending counts what is sent, and follows what the client tells of it.
+type sending struct {
+	clockRate uint32
+	began     time.Time // whose clock, going on evenly, is that of the sender reports
+
+	mu              sync.Mutex
+	stats           SentStats
+	packets, octets uint32 // of the sender report that was counted last
+	at              time.Time
+}
+
+func newSending(kind Kind, f format) *sending {
+	return &sending{clockRate: f.capability().ClockRate, began: time.Now(), stats: SentStats{Kind: kind}}
+}
+
+// count takes the counters of a sender report, which wrap.
+func (s *sending) count(packets, octets uint32, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	bytes := octets - s.octets
+	s.stats.Packets += uint64(packets - s.packets)
+	s.stats.Bytes += uint64(bytes)
+	if passed := now.Sub(s.at); !s.at.IsZero() && passed > 0 {
+		s.stats.Bitrate = float64(bytes) * 8 / passed.Seconds()
+	}
+	s.packets, s.octets, s.at = packets, octets, now
+}
+
+// hear follows what the client tells, and tells whether it wants a key frame (RFC 4585 §6.3.1, RFC 5104 §4.3.1).
+func (s *sending) hear(packets []rtcp.Packet, now time.Time) (wantsKeyFrame bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range packets {
+		switch p := p.(type) {
+		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+			s.stats.PLIs++
+			wantsKeyFrame = true
+		case *rtcp.TransportLayerNack:
+			for _, pair := range p.Nacks {
+				s.stats.NACKs += uint64(len(pair.PacketList()))
+			}
+		case *rtcp.ReceiverReport:
+			s.report(p.Reports, now)
+		case *rtcp.SenderReport: // of a client that sends, too
+			s.report(p.Reports, now)
+		}
+	}
+	return wantsKeyFrame
+}
+
+// report takes what a client tells of its reception; pion gives each sender its own reports only.
+func (s *sending) report(reports []rtcp.ReceptionReport, now time.Time) {
+	for _, r := range reports {
+		s.stats.Lost = uint64(r.TotalLost)
+		s.stats.LossRate = float64(r.FractionLost) / 256
+		s.stats.Jitter = time.Duration(float64(r.Jitter) / float64(s.clockRate) * float64(time.Second))
+		if r.LastSenderReport != 0 { // the middle 32 bits of its NTP time, in 1/65536 s
+			middle := uint32(ntpTime(s.began.Add(now.Sub(s.began))) >> 16)
+			if trip := int32(middle - r.LastSenderReport - r.Delay); trip >= 0 {
+				s.stats.RTT = time.Duration(trip) * time.Second / 65536
+			}
+		}
+	}
+}
+
+func (s *sending) snapshot() SentStats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.stats
+	if time.Since(s.at) > 3*reportInterval {
+		st.Bitrate = 0
+	}
+	return st
+}
+
+// sends adds to what the session sends.
+func (s *session) sends(medium *sending) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outbound = append(s.outbound, medium)
+}
+
+// sendsNoMore takes it away.
+func (s *session) sendsNoMore(medium *sending) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outbound = slices.DeleteFunc(s.outbound, func(other *sending) bool { return other == medium })
+}
+
+// forwardRequests reads what a client tells of one medium, and passes on its wishes for a key frame.
+func forwardRequests(r rtpReader, s *sending, request func()) {
+	buf := make([]byte, maxPacket)
+	for {
+		n, _, err := r.Read(buf)
+		if err != nil {
+			return
+		}
+		packets, err := rtcp.Unmarshal(buf[:n])
+		if err != nil {
+			continue // nothing to do about a broken report
+		}
+		if s.hear(packets, time.Now()) {
+			request()
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package ingest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/stretchr/testify/require"
+)
+
+// What is sent is counted from sender reports, whose counters wrap, and what a client tells of it is kept.
+func TestSending(t *testing.T) {
+	s := newSending(KindVideo, formatFor("video/VP8"))
+	now := time.Now()
+	s.count(1<<32-10, 1<<32-1000, now)
+	s.count(10, 24000, now.Add(time.Second))
+	st := s.snapshot()
+	require.Equal(t, uint64(1<<32+10), st.Packets)
+	require.Equal(t, uint64(1<<32+24000), st.Bytes)
+	require.InDelta(t, 25000*8, st.Bitrate, 1)
+
+	sent := uint32(ntpTime(s.began) >> 16)
+	report := rtcp.ReceptionReport{FractionLost: 64, TotalLost: 7, Jitter: 900, LastSenderReport: sent, Delay: 65536 / 2}
+	require.True(t, s.hear([]rtcp.Packet{
+		&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{report}},
+		&rtcp.TransportLayerNack{Nacks: []rtcp.NackPair{{PacketID: 1, LostPackets: 3}}},
+		&rtcp.PictureLossIndication{},
+	}, s.began.Add(600*time.Millisecond)))
+	st = s.snapshot()
+	require.Equal(t, uint64(7), st.Lost)
+	require.InDelta(t, 0.25, st.LossRate, 0.001)
+	require.Equal(t, 10*time.Millisecond, st.Jitter)
+	require.InDelta(t, 100, st.RTT.Milliseconds(), 1)
+	require.Equal(t, [2]uint64{3, 1}, [2]uint64{st.NACKs, st.PLIs})
+	report.Delay = 65536
+	require.False(t, s.hear([]rtcp.Packet{&rtcp.SenderReport{Reports: []rtcp.ReceptionReport{report}}}, s.began.Add(600*time.Millisecond)))
+	require.InDelta(t, 100, s.snapshot().RTT.Milliseconds(), 1, "an impossible trip is none")
+}
+
+// Every session is described in both directions, by a name that is not its own.
+func TestSessionInfos(t *testing.T) {
+	f := newFixture(t, Options{})
+	studio := newPeer(t, peerOptions{})
+	studio.publish(f, "/whip/cam")
+	studio.waitConnected()
+	studio.keepSending()
+	f.publishOffer("other")
+	require.Equal(t, 201, f.post("/whep/cam", viewerOffer(t)).StatusCode)
+	ann, bob := f.enter(guestOptions{path: "/rooms/den", name: "Ann"}), f.enter(guestOptions{path: "/rooms/den", name: "Bob"})
+	ann.keepSending()
+	bob.requireMedia(ann)
+	var kinds []string
+	require.Eventually(t, func() bool {
+		kinds = nil
+		flows := 0
+		for _, info := range f.server.SessionInfos() {
+			kinds = append(kinds, info.Kind+" "+info.Name)
+			require.NotContains(t, studio.location, info.ID)
+			for _, in := range info.Received {
+				if in.FPS > 20 && in.Width == 640 && in.Height == 480 && in.Bitrate > 0 {
+					flows++
+				}
+			}
+			for _, out := range info.Sent {
+				if out.Packets > 0 && out.Bitrate > 0 && out.Kind == KindVideo {
+					flows++
+				}
+			}
+		}
+		return flows == 3 // of the studio and of Ann, and to Bob
+	}, patience, 50*time.Millisecond)
+	require.Equal(t, []string{"publisher cam", "publisher other", "viewer cam", "participant den", "participant den"}, kinds)
+}
+
+func TestVP8Size(t *testing.T) {
+	width, height := vp8Size(vp8Packet(1, true).Payload)
+	require.Equal(t, [2]int{640, 480}, [2]int{width, height})
+	for n := range 11 {
+		width, height = vp8Size(vp8Packet(1, true).Payload[:n])
+		require.Zero(t, width+height)
+	}
+}

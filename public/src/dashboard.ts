@@ -1,0 +1,154 @@
+// The dashboard: what flows through the server, in both directions of every session.
+
+import { listStreams, type Stream } from "./api.ts";
+import { LivePlot } from "./chart.ts";
+import { byId, el, repeat, setBadge, setNotice, setText, sleep } from "./dom.ts";
+import { bitrate, duration, milliseconds, size } from "./format.ts";
+import { storedKey, withKey } from "./key.ts";
+import { guarded } from "./poll.ts";
+import { describe, HttpError, request } from "./problem.ts";
+import { splitEvents } from "./sse.ts";
+
+interface Direction {
+  bitrate: number;
+  packets: number;
+  lost: number;
+  rtt: number;
+  nacks: number;
+  plis: number;
+}
+
+interface Session {
+  id: string;
+  kind: string;
+  name: string;
+  address: string;
+  state: string;
+  since: string;
+  rtt: number;
+  received: Direction;
+  sent: Direction;
+  media: { kind: string; fps: number; width: number; height: number }[];
+}
+
+interface Room {
+  name: string;
+  mode: string;
+  onAir: string;
+  participants: { name: string; audio: boolean; video: boolean; speaking: boolean }[];
+}
+
+const plot = new LivePlot(byId("flow-chart"), [
+  { label: "Received", color: "--accent", format: bitrate },
+  { label: "Sent over WebRTC", color: "--second", format: bitrate },
+]);
+
+/** A lost connection is made again after so many milliseconds. */
+const pause = 2000;
+
+/** Follows the statistics until they end; rejects where they are refused. */
+async function follow(): Promise<void> {
+  const key = storedKey();
+  const response = await request("/api/v1/sessions/events", { headers: key ? { Authorization: `Bearer ${key}` } : {} });
+  setBadge(byId("badge"), "running", "Live");
+  setNotice(byId("fault"), "");
+  const reader = (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>).getReader();
+  for (let rest = ""; ; ) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const found = splitEvents(rest + value);
+    rest = found.rest;
+    const newest = found.data.at(-1);
+    if (newest) show(JSON.parse(newest) as Session[]);
+  }
+}
+
+async function stayConnected(): Promise<void> {
+  for (;;) {
+    try {
+      await withKey(follow);
+    } catch (error) {
+      setBadge(byId("badge"), "failed", "Not connected");
+      setNotice(byId("fault"), describe(error));
+      if (!(error instanceof HttpError)) return; // no key was given
+    }
+    setBadge(byId("badge"), "interrupted", "Reconnecting");
+    await sleep(pause);
+  }
+}
+
+const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
+
+function show(sessions: Session[]): void {
+  const received = sum(sessions.map((s) => s.received.bitrate));
+  const sent = sum(sessions.map((s) => s.sent.bitrate));
+  setText(byId("received"), bitrate(received));
+  setText(byId("sent"), bitrate(sent));
+  setText(byId("session-count"), String(sessions.length));
+  setText(byId("nacks"), String(sum(sessions.map((s) => s.received.nacks + s.sent.nacks))));
+  setText(byId("plis"), String(sum(sessions.map((s) => s.received.plis + s.sent.plis))));
+  plot.add(received, sent);
+  fill("sessions", sessions.map(sessionCells), "Nobody is connected.");
+}
+
+function sessionCells(s: Session): string[] {
+  const picture = s.media.find((m) => m.kind === "video");
+  const share = (d: Direction) => (d.packets ? `${((100 * d.lost) / (d.packets + d.lost)).toFixed(1)} %` : "–");
+  const seconds = (Date.now() - Date.parse(s.since)) / 1000;
+  return [
+    `${s.kind} ${s.name}`.trim(),
+    s.address,
+    s.state,
+    duration(Math.max(0, seconds)),
+    s.media.length ? bitrate(s.received.bitrate) : "–",
+    picture?.fps ? `${picture.width ? `${size(picture.width, picture.height)}, ` : ""}${Math.round(picture.fps)} fps` : "–",
+    s.sent.packets ? bitrate(s.sent.bitrate) : "–",
+    s.sent.packets ? share(s.sent) : share(s.received),
+    milliseconds(s.sent.rtt || s.rtt || NaN),
+  ];
+}
+
+function streamCells(s: Stream): string[] {
+  const video = s.publisher?.video;
+  const renditions = (s.renditions ?? []).map((r) => r.id).join(", ");
+  return [
+    s.name,
+    s.fault || s.error || s.state,
+    s.publisher ? `${[video?.codec, video && size(video.width ?? 0, video.height ?? 0)].filter(Boolean).join(" ")} ${bitrate(s.publisher.bitrate ?? NaN)}` : "–",
+    renditions || "–",
+    s.encoder ? `${s.encoder.speed.toFixed(2)} × real time${s.encoder.reduced ? `; ${s.encoder.reduced}` : ""}` : "–",
+    String(s.viewers ?? 0),
+  ];
+}
+
+/** Fills the rows of a table, each with its cells; the first heads its row. */
+function fill(id: string, rows: string[][], none: string): void {
+  const body = byId(id);
+  if (rows.length === 0) {
+    body.replaceChildren(el("tr", {}, el("td", { colSpan: 9, className: "quiet" }, none)));
+    return;
+  }
+  while (body.childElementCount > rows.length) body.lastElementChild?.remove();
+  rows.forEach((cells, i) => {
+    let row = body.children[i];
+    if (row?.childElementCount !== cells.length) {
+      row = el("tr", {}, ...cells.map((_, n) => (n === 0 ? el("th", { scope: "row" }) : el("td"))));
+      if (body.children[i]) body.children[i].replaceWith(row);
+      else body.append(row);
+    }
+    cells.forEach((text, n) => setText(row.children[n] as HTMLElement, text));
+  });
+}
+
+async function ask(): Promise<void> {
+  fill("streams", (await listStreams()).map(streamCells), "Nobody is live.");
+  const rooms = (await (await request("/api/v1/rooms")).json()) as Room[];
+  const items = rooms.map((room) => {
+    const people = room.participants.map((p) => `${p.name}${p.speaking ? " (speaks)" : ""}`).join(", ");
+    return el("li", {}, el("a", { href: `/rooms/${room.name}${room.mode === "mesh" ? "?mesh=1" : ""}` }, room.name), el("span", { className: "quiet" }, `${people}${room.onAir ? ` · on air as ${room.onAir}` : ""}`));
+  });
+  byId("rooms").replaceChildren(...(items.length ? items : [el("li", { className: "quiet" }, "Nobody is in a room.")]));
+}
+
+repeat(2000, () => guarded(byId("fault"), ask));
+void stayConnected();
