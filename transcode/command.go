@@ -96,17 +96,31 @@ func (o Options) videoStreams(source *ffmpeg.Stream) (rungs []*ffmpeg.Stream) {
 	if o.copies() {
 		rungs = append(rungs, source)
 	}
-	switch len(o.Ladder) {
-	case 0:
-		return rungs
-	case 1:
-		return append(rungs, o.Ladder[0].canvas(source, o.matrix()))
+	sources := o.forEachRung(source)
+	var logos []*ffmpeg.Stream
+	if o.Transform == TransformLogo {
+		logos = o.forEachRung(o.logoInput())
 	}
-	split := source.Split()
 	for i, r := range o.Ladder {
-		rungs = append(rungs, r.canvas(split.Get(strconv.Itoa(i)), o.matrix()))
+		canvas := r.canvas(sources[i], o.matrix())
+		if logos != nil {
+			canvas = r.branded(canvas, logos[i])
+		}
+		rungs = append(rungs, canvas)
 	}
 	return rungs
+}
+
+// forEachRung gives a stream to every rung of the ladder.
+func (o Options) forEachRung(s *ffmpeg.Stream) (each []*ffmpeg.Stream) {
+	if len(o.Ladder) == 1 {
+		return []*ffmpeg.Stream{s}
+	}
+	split := s.Split()
+	for i := range o.Ladder {
+		each = append(each, split.Get(strconv.Itoa(i)))
+	}
+	return each
 }
 
 // matrix returns what makes pictures of whatever colours BT.601 in the range of television. VP8 has no other (RFC 6386

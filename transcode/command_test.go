@@ -29,6 +29,7 @@ func TestCommand(t *testing.T) {
 		{"copy", Options{Video: depay.H264, Audio: depay.Opus, Copy: copied(), Ladder: smallLadder()}},
 		{"copy-only", Options{Video: depay.H264, Audio: depay.Opus, Copy: copied(), LateKeyFrames: 400 * time.Millisecond}},
 		{"clock", Options{Video: depay.VP8, Ladder: smallLadder(), Transform: TransformClock, Title: "studio-1"}},
+		{"logo", Options{Video: depay.VP8, Audio: depay.Opus, Ladder: smallLadder(), Transform: TransformLogo, Logo: "/data/logo.png"}},
 		{"blur", Options{Video: depay.VP8, Ladder: smallLadder()[:1], Transform: TransformBlur}},
 		{"low-latency", Options{Video: depay.VP8, Audio: depay.Opus, Segment: time.Second, Part: 100 * time.Millisecond, KeyFrames: 500 * time.Millisecond}},
 	} {

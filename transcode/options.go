@@ -47,9 +47,9 @@ type Options struct {
 	// how far segments may be from their time in an MPD that has no timeline of them (DASH-IF timing model). Only with Copy.
 	LateKeyFrames time.Duration
 	// Transform is made to all pictures before they are encoded; Title is what TransformClock shows before the time, of the grammar
-	// of streams' names. Default none. Not with Copy.
-	Transform Transform
-	Title     string
+	// of streams' names. Logo is the path of a PNG that TransformLogo shows. Default none. Not with Copy.
+	Transform   Transform
+	Title, Logo string
 	// AudioBitrate of the AAC in bit/s. Default 128,000.
 	AudioBitrate int
 	// Segment is the duration of a segment, Part that of a fragment within it: how long a viewer waits for more bytes.

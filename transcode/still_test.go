@@ -1,6 +1,8 @@
 package transcode
 
 import (
+	"bytes"
+	"image/png"
 	"os"
 	"path/filepath"
 	"testing"
@@ -74,4 +76,18 @@ func TestStillErrors(t *testing.T) {
 			require.ErrorContains(t, err, c.says)
 		})
 	}
+}
+
+// A logo keeps what is transparent in it, and its size within bounds.
+func TestLogo(t *testing.T) {
+	image := imageFile(t, "logo.png", "red@0.5", "3000x600,format=rgba")
+	logo, err := Logo(t.Context(), "", image)
+	require.NoError(t, err)
+	picture, err := png.Decode(bytes.NewReader(logo))
+	require.NoError(t, err)
+	require.Equal(t, [2]int{1024, 204}, [2]int{picture.Bounds().Dx(), picture.Bounds().Dy()})
+	_, _, _, alpha := picture.At(5, 5).RGBA()
+	require.InDelta(t, 0x7fff, alpha, 0x300)
+	_, err = Logo(t.Context(), "", filepath.Join(t.TempDir(), "none.png"))
+	require.ErrorContains(t, err, "none.png")
 }

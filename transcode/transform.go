@@ -22,11 +22,12 @@ const (
 	TransformBlur       Transform = "blur"       // too soft to recognize anybody
 	TransformEdges      Transform = "edges"      // contours alone, white on black
 	TransformClock      Transform = "clock"      // the title and the time of day, UTC, at the bottom on the left
+	TransformLogo       Transform = "logo"       // Options.Logo at the top on the right, an eighth of the picture high
 )
 
 // Transforms are all but TransformNone, in the order to show them.
 func Transforms() []Transform {
-	return []Transform{TransformMonochrome, TransformMirror, TransformBlur, TransformEdges, TransformClock}
+	return []Transform{TransformMonochrome, TransformMirror, TransformBlur, TransformEdges, TransformClock, TransformLogo}
 }
 
 // Known tells whether there is such a transform.
@@ -55,6 +56,21 @@ func (t Transform) apply(s *ffmpeg.Stream, title string) *ffmpeg.Stream {
 	return s
 }
 
+// logoPart is the part of a picture's height that a logo takes at most; of its width it takes at most twice that.
+const logoPart = 8
+
+// branded puts the logo, which is read from in, on the canvas of a rung.
+func (r Rendition) branded(canvas, in *ffmpeg.Stream) *ffmpeg.Stream {
+	side := r.Height / logoPart
+	logo := in.Filter("scale", nil, ffmpeg.KwArgs{"w": 2 * r.Width / logoPart, "h": side, "force_original_aspect_ratio": "decrease"})
+	return ffmpeg.Filter([]*ffmpeg.Stream{canvas, logo}, "overlay", nil, ffmpeg.KwArgs{"x": fmt.Sprintf("W-w-%d", side/2), "y": side / 2})
+}
+
+// logoInput returns the node that reads the one picture of a logo, which then stands for all time.
+func (o Options) logoInput() *ffmpeg.Stream {
+	return ffmpeg.Input("file:"+o.Logo, ffmpeg.KwArgs{"f": "png_pipe", "protocol_whitelist": "file"}).Video()
+}
+
 func (o Options) validateTransform() error {
 	var faults []error
 	if !o.Transform.Known() {
@@ -62,6 +78,9 @@ func (o Options) validateTransform() error {
 	}
 	if o.Transform != TransformNone && o.copies() {
 		faults = append(faults, fmt.Errorf("transform %q: pictures that are copied cannot be changed", o.Transform))
+	}
+	if o.Transform == TransformLogo && o.Logo == "" {
+		faults = append(faults, errors.New("transform \"logo\": there is no logo"))
 	}
 	if !titleGrammar.MatchString(o.Title) {
 		faults = append(faults, fmt.Errorf("title %q: write up to 64 letters, digits, - and _", o.Title))

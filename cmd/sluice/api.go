@@ -149,7 +149,7 @@ func (s *service) serveServer(w http.ResponseWriter, _ *http.Request) {
 	}
 	writeJSON(w, map[string]any{
 		"version": buildVersion(), "authPublish": len(s.cfg.Auth.Publish) > 0, "iceServers": urls,
-		"transforms": transcode.Transforms(), "ladderReason": s.reason, "linger": s.cfg.Linger.Seconds(),
+		"transforms": s.transforms(), "ladderReason": s.reason, "linger": s.cfg.Linger.Seconds(),
 	})
 }
 

@@ -27,6 +27,7 @@ type Config struct {
 	Codecs      []string // video codecs that publishers may send, the preferred first; empty: all, as publishers prefer
 	// Takeover says what becomes of a second publisher of a stream: takeoverAllow or takeoverRefuse.
 	Takeover string
+	Logo     string // path of the image that the transform of that name shows; empty: there is none
 	Slate    string // path of the image that viewers see while the publisher is away; empty: its newest picture
 
 	Record RecordConfig

@@ -63,7 +63,7 @@ func (e *encoding) start(source transcode.Rendition) error {
 		FFmpeg: s.cfg.FFmpeg,
 		Video:  e.video, Audio: e.audio,
 		Copy: source, Ladder: b.ladder.beside(source),
-		Transform: b.transforming.to, Title: b.name,
+		Transform: b.transforming.to, Title: b.name, Logo: s.logoFile(),
 		MaxLag:  b.ladder.maxLag(e.video, source),
 		Segment: s.cfg.Segment, Part: s.cfg.Part, Window: ffmpegWindow(s.cfg.Segment),
 		Logger:          b.log,

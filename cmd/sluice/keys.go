@@ -62,6 +62,7 @@ func (c *Config) keys() []key {
 		{"passthrough", groupMedia, kindBool, "pass H.264 on as it comes, as the best rendition, with the smaller rungs encoded beside it", boolean(&c.Passthrough)},
 		{"codecs", groupMedia, kindCodecs, "video codecs that publishers may send, of vp8, vp9, h264 and av1, the preferred first; any is all of them, in the order that the publisher prefers", words(&c.Codecs, "any")},
 		{"takeover", groupMedia, kindWord, "a second publisher of a stream: allow ends the first one's session, refuse answers 409 while the first one's media flows", text(&c.Takeover)},
+		{"logo", groupMedia, kindPath, "an image that the transform “logo” puts into pictures; empty: there is none", text(&c.Logo)},
 		{"slate", groupMedia, kindPath, "an image that viewers of HLS and DASH see while the publisher is away; empty: its newest picture stands still", text(&c.Slate)},
 		{"on-stop", groupMedia, kindWord, "what SIGTERM does to live streams: end, or keep for the service's next start to go on with them", text(&c.OnStop)},
 		{"ffmpeg", groupMedia, kindPath, "the ffmpeg program, version 5.1 or later", text(&c.FFmpeg)},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,6 +61,9 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (*service, er
 	}
 	if s.packager, err = packager.New(s.packagerOptions()); err != nil {
 		return nil, wrongUsage(fmt.Errorf("open the data directory: %w", err))
+	}
+	if err := s.makeLogo(ctx); err != nil {
+		return nil, wrongUsage(fmt.Errorf("logo: %w", err))
 	}
 	if s.ingest, err = ingest.New(s.ingestOptions()); err != nil {
 		return nil, wrongUsage(fmt.Errorf("open the media sockets: %w", err))
@@ -133,6 +137,25 @@ func (s *service) makeSlates(ctx context.Context) (map[depay.Codec][]byte, error
 		slates[codec] = frame
 	}
 	return slates, nil
+}
+
+// makeLogo keeps the logo in the data directory, as ffmpeg reads it for each stream that shows it.
+func (s *service) makeLogo(ctx context.Context) error {
+	if s.cfg.Logo == "" {
+		return nil
+	}
+	logo, err := transcode.Logo(ctx, s.cfg.FFmpeg, s.cfg.Logo)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(s.logoFile(), logo, 0o644)
+}
+
+func (s *service) logoFile() string { return filepath.Join(s.cfg.Data, "logo.png") }
+
+// transforms are those that can be asked for.
+func (s *service) transforms() []transcode.Transform {
+	return slices.DeleteFunc(transcode.Transforms(), func(t transcode.Transform) bool { return t == transcode.TransformLogo && s.cfg.Logo == "" })
 }
 
 // remux makes the MP4 of a recording.

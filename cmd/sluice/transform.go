@@ -23,8 +23,11 @@ func (s *service) serveTransform(w http.ResponseWriter, r *http.Request) {
 	case err != nil || wanted.Transform == nil:
 		writeProblem(w, http.StatusBadRequest, `Send {"transform": NAME} as JSON, with "" for none.`)
 		return
+	case *wanted.Transform == transcode.TransformLogo && s.cfg.Logo == "":
+		writeProblem(w, http.StatusBadRequest, "This server has no logo: start it with --logo IMAGE.")
+		return
 	case !wanted.Transform.Known():
-		writeProblem(w, http.StatusBadRequest, fmt.Sprintf("There is no such transform: choose one of %q, or \"\" for none.", transcode.Transforms()))
+		writeProblem(w, http.StatusBadRequest, fmt.Sprintf("There is no such transform: choose one of %q, or \"\" for none.", s.transforms()))
 		return
 	}
 	b := s.find(r.PathValue("stream"))

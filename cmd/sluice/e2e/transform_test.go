@@ -18,9 +18,12 @@ import (
 // What the server makes of a picture that is red on the left and blue on the right, one transform after the other in one
 // broadcast, is what its viewers get.
 func TestTransforms(t *testing.T) {
-	s := startService(t, "--ladder", oneRung, "--linger", "1s", "--auth-publish", "open-sesame")
+	logo := filepath.Join(t.TempDir(), "logo.png")
+	out, err := exec.Command("ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "color=white:s=300x300", "-frames:v", "1", logo).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	s := startService(t, "--ladder", oneRung, "--linger", "1s", "--auth-publish", "open-sesame", "--logo", logo)
 	film := filepath.Join(t.TempDir(), "film.mkv")
-	out, err := exec.Command("ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "color=blue:s=640x480:r=30:d=10,drawbox=c=red:w=320:h=480:t=fill",
+	out, err = exec.Command("ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "color=blue:s=640x480:r=30:d=10,drawbox=c=red:w=320:h=480:t=fill",
 		"-f", "lavfi", "-i", "sine=f=440:d=10", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "flac", film).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	startPublish(t, film, s.base+"/whip/picture", "--loop", "--codec", "h264", "--token", "open-sesame")
@@ -40,6 +43,9 @@ func TestTransforms(t *testing.T) {
 		}},
 		{"clock", func(p *frame) bool {
 			return red(p.at(20, 20)) && p.any(0, 100, 80, 120, white)
+		}},
+		{"logo", func(p *frame) bool {
+			return white(p.at(144, 15)) && blue(p.at(144, 40)) && blue(p.at(155, 15)) && red(p.at(20, 15))
 		}},
 		{"", func(p *frame) bool { return red(p.at(20, 60)) && blue(p.at(140, 60)) && !p.any(0, 100, 80, 120, white) }},
 	} {
