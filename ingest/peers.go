@@ -82,7 +82,12 @@ func (p *peers) meet() (*webrtc.API, *feedback, error) {
 		media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}, webrtc.RTPCodecTypeAudio),
 		webrtc.ConfigureNack(media, registry), webrtc.ConfigureTWCCSender(media, registry),
 	)
-	return p.api(media, registry), sent, err
+	settings := p.settings
+	// Both sides offer in turn, and the roles of DTLS stay what they were at first (RFC 8842 §5.5): the client answers a=setup:active.
+	if err := errors.Join(err, settings.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)); err != nil {
+		return nil, nil, err
+	}
+	return (&peers{settings}).api(media, registry), sent, nil
 }
 
 // sendFeedback answers NACKs of viewers from their last packets, 750 KiB each at most. Sender reports are the viewer's own.

@@ -22,18 +22,19 @@ import (
 // guest is a client in a room: the polite peer of perfect negotiation.
 type guest struct {
 	*peer
-	f      *fixture
-	path   string
-	query  string
-	glare  bool
-	relays bool // takes part in no negotiation
-	say    func(signal.Event)
-	events chan signal.Event // all but those of negotiation
-	self   string
-	seat   string
-	posts  string // where its events go over SSE
-	last   uint64
-	hangUp func()
+	f       *fixture
+	path    string
+	query   string
+	glare   bool
+	relays  bool // takes part in no negotiation
+	say     func(signal.Event)
+	events  chan signal.Event // all but those of negotiation
+	self    string
+	seat    string
+	posts   string // where its events go over SSE
+	last    uint64
+	answers chan string
+	hangUp  func()
 
 	received atomic.Uint64 // packets
 
@@ -52,7 +53,7 @@ type guestOptions struct {
 
 func (f *fixture) enter(o guestOptions) *guest {
 	f.Helper()
-	g := &guest{peer: newPeer(f, peerOptions{}), f: f, path: o.path, glare: o.glare, events: make(chan signal.Event, 4096), incoming: map[string]chan *rtp.Packet{}}
+	g := &guest{peer: newPeer(f, peerOptions{}), f: f, path: o.path, glare: o.glare, answers: make(chan string, 16), events: make(chan signal.Event, 4096), incoming: map[string]chan *rtp.Packet{}}
 	g.pc.OnTrack(g.take)
 	entry := signal.Event{Kind: signal.Authenticate, Name: o.name, Token: o.token, Offers: o.first}
 	if o.sse {
@@ -153,6 +154,7 @@ func (g *guest) hear(e signal.Event) {
 		g.answer(e)
 	case signal.Answer:
 		_ = g.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: e.SDP})
+		g.answers <- e.SDP
 	case signal.Ping:
 	default:
 		g.events <- e

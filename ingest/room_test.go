@@ -41,6 +41,10 @@ func TestRoomForwards(t *testing.T) {
 			ann.say(signal.Event{Kind: signal.Message, To: bob.self, Text: "only you"})
 			require.Equal(t, "only you", bob.await(signal.Message).Text)
 
+			cyd.offerFirst() // in the middle: nothing that has been agreed on changes
+			require.Contains(t, wait(t, cyd.answers, "an answer"), "a=setup:passive")
+			cyd.requireMedia(ann)
+
 			bob.say(signal.Event{Kind: signal.Leave})
 			left := ann.await(signal.Left)
 			require.Equal(t, bob.self, left.From)

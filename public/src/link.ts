@@ -64,6 +64,11 @@ export class Link {
     }
   }
 
+  /** Offers once more what has not been answered: the offer, or the answer, may have been lost with the connection. */
+  repeat(): void {
+    if (this.peer.signalingState === "have-local-offer") this.describe();
+  }
+
   private describe(): void {
     const description = this.peer.localDescription;
     if (description) this.options.send({ event: description.type, sdp: description.sdp });

@@ -98,6 +98,7 @@ export class Meeting {
     switch (event.event) {
       case "authenticated":
         if (!event.resumed) this.begin(event);
+        else for (const link of this.links.values()) link.repeat();
         break;
       case "offer":
       case "answer":

@@ -62,6 +62,9 @@ const gone = 410;
 /** The longest pause between two attempts to connect, in milliseconds. */
 const longestPause = 5000;
 
+/** Events that are kept for the next connection. */
+const mostUnsent = 200;
+
 /** Attempts with WebSockets that never opened before the other way is taken. */
 const patience = 2;
 
@@ -74,6 +77,8 @@ export class Signalling {
   private sse: boolean;
   private failures = 0;
   private over = false;
+  private seated = false; // the connection is there, and the server knows whose it is
+  private unsent: string[] = [];
   private posting: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: SignallingOptions) {
@@ -90,10 +95,13 @@ export class Signalling {
 
   private entered: { done: () => void; fail: (error: Error) => void } | undefined;
 
+  /** Sends an event, or keeps it until the connection is there again. */
   send(event: RoomEvent): void {
     const text = JSON.stringify(event);
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(text);
+    if (!this.seated) this.unsent.push(text);
     else if (this.source) this.post(text);
+    else this.socket?.send(text);
+    if (this.unsent.length > mostUnsent) this.unsent.shift();
   }
 
   /** How events come. */
@@ -159,6 +167,7 @@ export class Signalling {
       this.options.onConnected(false);
       if (source.readyState !== EventSource.CLOSED) return; // it comes back by itself
       this.source = undefined;
+      this.seated = false;
       this.seat = ""; // which has been given up
       void this.retry();
     };
@@ -178,6 +187,9 @@ export class Signalling {
       case "authenticated":
         this.seat = event.seat ?? "";
         this.failures = 0;
+        this.seated = true;
+        if (!event.resumed) this.unsent = []; // it was meant for another room, so to speak
+        for (const text of this.unsent.splice(0)) this.source ? this.post(text) : this.socket?.send(text);
         this.options.onConnected(true);
         this.entered?.done();
         this.entered = undefined;
@@ -192,6 +204,7 @@ export class Signalling {
   }
 
   private closed(code: number, reason: string): void {
+    this.seated = false;
     if (this.over) return;
     this.options.onConnected(false);
     switch (true) {

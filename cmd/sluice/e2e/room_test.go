@@ -121,6 +121,8 @@ func TestRooms(t *testing.T) {
 			ann.requireSees(bob)
 			bob.requireSees(ann, cyd)
 			if name == "sfu" {
+				requireGlare(ann, bob, cyd)
+				requireResume(ann, bob)
 				requireOnAir(t, s, b, ann, bob)
 			}
 			for _, g := range all {
@@ -129,6 +131,33 @@ func TestRooms(t *testing.T) {
 			require.Eventually(t, func() bool { return s.metric("sluice_rooms") == 0 && s.metric("sluice_sessions") == 0 }, 20*time.Second, 100*time.Millisecond)
 		})
 	}
+}
+
+// requireGlare has a page offer again and again while the server has to offer, because somebody leaves and comes back.
+func requireGlare(ann, bob, cyd *guest) {
+	ann.t.Helper()
+	ann.run(`(() => { window.offering = setInterval(() => sluice.room().links.get("").offer().catch(() => {}), 50); })()`, nil)
+	for range 2 {
+		cyd.click("#leave")
+		ann.requireSays("Cyd has left.")
+		cyd.enter()
+	}
+	ann.run(`clearInterval(offering)`, nil)
+	ann.requireSees(bob, cyd)
+	cyd.requireSees(ann, bob)
+}
+
+// requireResume breaks a page's WebSocket: it comes back to its seat, media goes on, and what was said meanwhile is there.
+func requireResume(ann, bob *guest) {
+	ann.t.Helper()
+	seat := ann.id
+	ann.run(`(() => { const {signalling} = sluice.room(); signalling.retry = ((retry) => async function () { await new Promise((done) => setTimeout(done, 1500)); return retry.call(this); })(signalling.retry); signalling.socket.close(3000); })()`, nil)
+	bob.wait("Ann is away", fmt.Sprintf(`sluice.here.get(%q)?.away`, seat), 10*time.Second)
+	bob.run(`(() => { document.querySelector("#text").value = "Are you there?"; document.querySelector("#say").requestSubmit(); })()`, nil)
+	ann.requireSays("BobAre you there?")
+	bob.wait("Ann is back", fmt.Sprintf(`sluice.here.get(%q)?.away !== true`, seat), 10*time.Second)
+	bob.requireSees(ann)
+	ann.requireSees(bob)
 }
 
 // requireOnAir puts one after the other on air by the page, and watches the stream.
