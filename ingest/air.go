@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/pion/rtp"
 )
@@ -20,6 +21,7 @@ type air struct {
 	*Publisher
 	follows      bool         // whoever speaks
 	from         *participant // under the room's lock
+	clock        *sourceClock // of from
 	video, audio *relay
 }
 
@@ -31,8 +33,20 @@ type relay struct {
 	mu      sync.Mutex // of what follows; Deliver and change take it, never for long
 	source  *Track
 	splice  splice
-	waiting bool // for a key frame: nothing else can be decoded
-	base    base // of the source's clock
+	waiting bool         // for a key frame: nothing else can be decoded
+	clock   *sourceClock // the same of sound and picture
+}
+
+// sourceClock relates the wall clock of a participant to ours, for both of its media alike: so they stay together.
+type sourceClock struct {
+	mu   sync.Mutex
+	base base
+}
+
+func (c *sourceClock) instant(ntp uint64, arrival time.Time) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.base.instant(ntp, arrival)
 }
 
 func newRelay(kind Kind, pool *packetPool) *relay {
@@ -52,8 +66,8 @@ func (r *relay) ask() {
 	}
 }
 
-// change goes on with another source, or with none (nil). It must not be called by Deliver.
-func (r *relay) change(source *Track) {
+// change goes on with another source and its clock, or with none (nil). It must not be called by Deliver.
+func (r *relay) change(source *Track, clock *sourceClock) {
 	r.mu.Lock()
 	old := r.source
 	r.mu.Unlock()
@@ -64,7 +78,7 @@ func (r *relay) change(source *Track) {
 		old.Unsubscribe(r)
 	}
 	r.mu.Lock()
-	r.source, r.base = source, base{}
+	r.source, r.clock = source, clock
 	r.splice.cut, r.splice.newSource = true, true
 	r.waiting = r.kind == KindVideo
 	r.mu.Unlock()
@@ -95,7 +109,10 @@ func (r *relay) End() {}
 func (r *relay) reported(p *Packet) (SenderReport, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return SenderReport{ntpTime(r.base.instant(p.Report.NTP, p.Arrival)), p.Report.RTPTime + r.splice.timeShift}, r.splice.begun()
+	if r.clock == nil {
+		return SenderReport{}, false
+	}
+	return SenderReport{ntpTime(r.clock.instant(p.Report.NTP, p.Arrival)), p.Report.RTPTime + r.splice.timeShift}, r.splice.begun()
 }
 
 // copied is a packet as the relay sends it.
@@ -115,9 +132,11 @@ func (r *relay) copied(p *Packet) (*Packet, bool) {
 
 // follow goes on with a participant's tracks as they are now. The caller holds the room's lock.
 func (a *air) follow(p *participant) {
-	a.from = p
-	a.video.change(trackOf(p.tracks, KindVideo))
-	a.audio.change(trackOf(p.tracks, KindAudio))
+	if a.from != p || a.clock == nil {
+		a.from, a.clock = p, &sourceClock{}
+	}
+	a.video.change(trackOf(p.tracks, KindVideo), a.clock)
+	a.audio.change(trackOf(p.tracks, KindAudio), a.clock)
 }
 
 // PutOnAir makes a stream of what a participant of a room sends, or whoever speaks if that is "". The room's stream before it ends, unless
@@ -233,19 +252,18 @@ func (r *room) followAir() {
 		return
 	default:
 	}
-	if a.follows {
-		if p := r.candidate(); p != nil {
-			a.from = p
-		}
+	from := a.from
+	if p := r.candidate(); p != nil && a.follows {
+		from = p
 	}
-	a.follow(a.from)
+	a.follow(from)
 }
 
 // endAir takes the room off the air. The caller holds mu.
 func (r *room) endAir(reason error) {
 	if a := r.air; a != nil {
-		a.video.change(nil)
-		a.audio.change(nil)
+		a.video.change(nil, nil)
+		a.audio.change(nil, nil)
 		a.close(reason)
 		r.air = nil
 	}

@@ -93,16 +93,16 @@ func TestRelay(t *testing.T) {
 		p.Release()
 		at = at.Add(33 * time.Millisecond)
 	}
-	r.change(first)
+	r.change(first, &sourceClock{})
 	send(first, 100, false) // before a key frame
 	send(first, 101, true)
 	send(first, 102, false)
-	r.change(second)
+	r.change(second, &sourceClock{})
 	send(first, 103, true) // no longer the source
 	send(second, 7, false)
 	send(second, 8, true)
 	second.deliverReport(SenderReport{NTP: 1 << 32, RTPTime: 8 * 3000})
-	r.change(nil)
+	r.change(nil, nil)
 	send(second, 9, true)
 	var packets []rtp.Header
 	var reports []SenderReport
@@ -127,9 +127,14 @@ func TestRelay(t *testing.T) {
 
 // The speaker is who is clearly the loudest, and stays it in a pause.
 func TestSpeaker(t *testing.T) {
-	ann, bob := &participant{}, &participant{}
-	r := &room{here: []*participant{ann, bob}}
 	now := time.Now()
+	speaking := func() *participant {
+		t := testTrack(KindAudio)
+		t.stats.last = now.Add(time.Hour)
+		return &participant{tracks: []*Track{t}}
+	}
+	ann, bob := speaking(), speaking()
+	r := &room{here: []*participant{ann, bob}}
 	step := func(a, b int32) *participant {
 		ann.loudness.Store(a)
 		bob.loudness.Store(b)
@@ -145,6 +150,8 @@ func TestSpeaker(t *testing.T) {
 	now = now.Add(-speaksFor)
 	require.Equal(t, bob, step(127, 0), "not so soon")
 	require.Equal(t, ann, step(127, 0))
+	ann.tracks[0].stats.last = time.Time{}
+	require.Equal(t, bob, step(127, 90), "who sends no sound any more does not speak, however loud it was")
 }
 
 // RFC 6464 §3: seven bits of level, in dB below the highest.

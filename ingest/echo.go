@@ -29,7 +29,8 @@ func (s *session) echo(pool *packetPool) error {
 		if err != nil {
 			return err
 		}
-		e := &echoTrack{local: local, sent: newSending(t.kind, t.format)}
+		ssrc := uint32(sender.GetParameters().Encodings[0].SSRC)
+		e := &echoTrack{local: local, sent: newSending(t.kind, t.format, ssrc, s.started)}
 		s.sends(e.sent)
 		t.Subscribe(e)
 		s.loop(func() { forwardRequests(sender, e.sent, t.RequestKeyFrame) })

@@ -51,20 +51,28 @@ func audioLevelID(receiver *webrtc.RTPReceiver) uint8 {
 	return 0
 }
 
+// loud is how loud somebody is, in dB above the lowest level; nothing says so of who sends no sound any more. The caller holds the room's lock.
+func (p *participant) loud(now time.Time) int32 {
+	if !p.sends(KindAudio, now) {
+		return 0
+	}
+	return p.loudness.Load()
+}
+
 // chooseSpeaker finds out who speaks. Who has spoken last stays the speaker while nobody does. The caller holds mu.
 func (r *room) chooseSpeaker(now time.Time) {
 	var loudest *participant
 	for _, p := range r.here {
-		if loudest == nil || p.loudness.Load() > loudest.loudness.Load() {
+		if loudest == nil || p.loud(now) > loudest.loud(now) {
 			loudest = p
 		}
 	}
 	switch {
-	case loudest == nil || loudest == r.speaker || loudest.loudness.Load() < speech:
+	case loudest == nil || loudest == r.speaker || loudest.loud(now) < speech:
 		return
 	case r.speaker != nil && now.Sub(r.speakerFor) < speaksFor:
 		return
-	case r.speaker != nil && loudest.loudness.Load() < r.speaker.loudness.Load()+louder:
+	case r.speaker != nil && loudest.loud(now) < r.speaker.loud(now)+louder:
 		return
 	}
 	r.speaker, r.speakerFor = loudest, now

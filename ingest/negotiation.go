@@ -55,7 +55,7 @@ func (s *session) receive(pool *packetPool) {
 		if kind == KindVideo && o.layers != nil {
 			t.layers = newLayers(t, s.requestKeyFrame)
 		}
-		s.tracks = append(s.tracks, t)
+		s.adopt(t)
 	}
 }
 

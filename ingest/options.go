@@ -49,7 +49,7 @@ type Options struct {
 	// RefuseTakeover answers 409 to a publisher whose stream another one publishes, as long as that one's media flows. Otherwise
 	// the newer one takes over at once.
 	RefuseTakeover bool
-	// MaxSessions bounds sessions of publishers and echoes; one more gets 503. Default: 256.
+	// MaxSessions bounds sessions of publishers, echoes and participants; one more gets 503. Default: 256.
 	MaxSessions int
 	// MaxViewers bounds viewers of all streams together; one more gets 503. Default: 256.
 	MaxViewers int

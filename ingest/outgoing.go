@@ -58,7 +58,7 @@ func newOutgoing(kind Kind, f format, stream string) (*outgoing, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &outgoing{kind: kind, format: f, local: local, splice: newSplice(codec.ClockRate), sent: newSending(kind, f)}, nil
+	return &outgoing{kind: kind, format: f, local: local, splice: newSplice(codec.ClockRate)}, nil
 }
 
 // takes tells whether the viewer can go on with the track: a picture of another codec needs another offer.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/pion/webrtc/v4"
+	"golang.org/x/time/rate"
 
 	"github.com/sluice-live/sluice/ingest/signal"
 )
@@ -35,29 +36,29 @@ type participant struct {
 	wake  chan struct{} // receives when it has to look at whom to watch, or has come back
 
 	// Of the negotiating goroutine.
-	gatheredOnce bool
-	offered      bool
-	candidates   []string // that have come: before a description they have to wait
-	waiting      int      // how many of them do, the last ones
-	watches      map[*participant]*watch
-	api          *webrtc.API
-	spare        []*webrtc.RTPTransceiver // that send nothing
-	leaving      []*webrtc.RTPTransceiver // that send nothing any more, once that is negotiated
+	offered    struct{ id, repeated uint64 } // events of the server's newest offer
+	offers     *rate.Limiter                 // of the client
+	candidates []string                      // that have come: before a description they have to wait
+	waiting    int                           // how many of them do, the last ones
+	watches    map[*participant]*watch
+	api        *webrtc.API
+	spare      []*webrtc.RTPTransceiver // that send nothing
+	leaving    []*webrtc.RTPTransceiver // that send nothing any more, once that is negotiated
 
 	// Under the room's lock.
 	shown    signal.Participant // what others have been told
 	tracks   []*Track           // that it sends now, one of each kind
 	watchers map[*viewer]struct{}
 
-	returned atomic.Bool  // its client has come back, and may have missed something
-	loudness atomic.Int32 // of its sound lately, in dB above the lowest
+	returned atomic.Uint64 // its client has come back, with that as the last event that it has seen
+	loudness atomic.Int32  // of its sound lately, in dB above the lowest
 }
 
 // newParticipant makes somebody who is in no room yet.
 func (s *Server) newParticipant(at *place, prefix, address string, e signal.Event, mode Mode) (*participant, error) {
 	p := &participant{
 		mode: mode, name: e.Name, offersFirst: e.Offers, inbox: make(chan signal.Event, participantInbox), wake: make(chan struct{}, 1),
-		watches: map[*participant]*watch{}, watchers: map[*viewer]struct{}{},
+		offers: rate.NewLimiter(offersPerSecond, offersAtOnce), watches: map[*participant]*watch{}, watchers: map[*viewer]struct{}{},
 	}
 	p.seat = signal.NewSeat(p.take)
 	if mode == ModeMesh {
@@ -206,7 +207,7 @@ func (p *participant) bound(kind Kind, ssrc uint32) *Track {
 			return t
 		}
 		next := newTrack(kind, t.format, t.pool)
-		if !p.adopt(next) || !next.bind(ssrc, request) {
+		if !p.exchange(t, next) || !next.bind(ssrc, request) {
 			return nil
 		}
 		tracks := append([]*Track{}, p.tracks...)
@@ -215,6 +216,7 @@ func (p *participant) bound(kind Kind, ssrc uint32) *Track {
 		for v := range p.watchers {
 			v.follow(tracks)
 		}
+		t.end()
 		return next
 	}
 	return nil

@@ -36,6 +36,9 @@ func defaultTimers() timers {
 // resendPackets is how many packets of a viewer's video can be sent again: 3 s at 1.5 Mbit/s. A power of two.
 const resendPackets = 512
 
+// roomResendPackets is the same of each picture that a participant gets, of which a full room has more than two hundred.
+const roomResendPackets = 256
+
 // peers makes peer connections, each with the codecs of its offer and no others. Sockets and settings are the same for all.
 type peers struct{ settings webrtc.SettingEngine }
 
@@ -50,7 +53,9 @@ func (p *peers) open(o *offer, viewer bool) (*webrtc.PeerConnection, *feedback, 
 	registry.Add(sent)            // before those that send feedback
 	configure := receiveFeedback
 	if viewer {
-		configure = sendFeedback
+		configure = func(media *webrtc.MediaEngine, registry *interceptor.Registry) error {
+			return sendFeedback(media, registry, resendPackets)
+		}
 	}
 	if err := errors.Join(o.register(media), configure(media, registry)); err != nil {
 		return nil, nil, err
@@ -80,7 +85,7 @@ func (p *peers) meet() (*webrtc.API, *feedback, error) {
 	err = errors.Join(
 		roomFormat(KindVideo).register(media), roomFormat(KindAudio).register(media),
 		media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}, webrtc.RTPCodecTypeAudio),
-		webrtc.ConfigureNack(media, registry), webrtc.ConfigureTWCCSender(media, registry),
+		sendFeedback(media, registry, roomResendPackets), askAgain(registry), webrtc.ConfigureTWCCSender(media, registry),
 	)
 	settings := p.settings
 	// Both sides offer in turn, and the roles of DTLS stay what they were at first (RFC 8842 §5.5): the client answers a=setup:active.
@@ -90,9 +95,18 @@ func (p *peers) meet() (*webrtc.API, *feedback, error) {
 	return (&peers{settings}).api(media, registry), sent, nil
 }
 
-// sendFeedback answers NACKs of viewers from their last packets, 750 KiB each at most. Sender reports are the viewer's own.
-func sendFeedback(media *webrtc.MediaEngine, registry *interceptor.Registry) error {
-	responder, err := nack.NewResponderInterceptor(nack.ResponderSize(resendPackets))
+// askAgain asks for packets that are lost.
+func askAgain(registry *interceptor.Registry) error {
+	generator, err := nack.NewGeneratorInterceptor()
+	if err == nil {
+		registry.Add(generator)
+	}
+	return err
+}
+
+// sendFeedback answers NACKs of viewers from the last packets of each picture, 1.5 KiB each at most. Sender reports are the viewer's own.
+func sendFeedback(media *webrtc.MediaEngine, registry *interceptor.Registry, resend uint16) error {
+	responder, err := nack.NewResponderInterceptor(nack.ResponderSize(resend))
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func (s *Server) admit(p *participant, name string, mode Mode) *problem {
 	if r != nil {
 		return r.admit(p)
 	}
-	if len(s.rooms.byName) >= s.opts.MaxStreams {
+	if mode != ModeEcho && s.rooms.meetings() >= s.opts.MaxStreams { // those of the echo are bounded like all sessions
 		return refuse(http.StatusServiceUnavailable, "The server has all the rooms it takes (%d): try again later.", s.opts.MaxStreams).after(10)
 	}
 	if !s.hold() {
@@ -80,6 +80,16 @@ func (s *Server) admit(p *participant, name string, mode Mode) *problem {
 		r.run()
 	}()
 	return nil
+}
+
+// meetings counts the rooms in which others can be met. The caller holds mu.
+func (r *rooms) meetings() (n int) {
+	for _, room := range r.byName {
+		if room.mode != ModeEcho {
+			n++
+		}
+	}
+	return n
 }
 
 // dismiss takes a participant out of its room, which ends with it when it was the last.
@@ -188,7 +198,16 @@ func (r *room) watchedBy(p *participant) []*participant {
 
 // pass gives an event to a participant, or to all others.
 func (r *room) pass(from *participant, e signal.Event) {
-	e.From, e.Token, e.Seat = from.id, "", ""
+	// Nothing of it but what its kind has: the limits of the others have not been looked at.
+	e = signal.Event{Kind: e.Kind, From: from.id, To: e.To, Text: e.Text, SDP: e.SDP, Candidate: e.Candidate}
+	switch e.Kind {
+	case signal.Message:
+		e.SDP, e.Candidate = "", nil
+	case signal.Candidate:
+		e.SDP, e.Text = "", ""
+	default:
+		e.Text, e.Candidate = "", nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if e.To == "" {
@@ -261,7 +280,7 @@ func (r *room) follow(now time.Time) {
 func (r *room) describe(p *participant) signal.Participant {
 	now := time.Now()
 	described := signal.Participant{
-		ID: p.id, Name: p.name, Since: p.started.UTC().Truncate(time.Millisecond), Speaking: r.speaker == p, Away: !p.seat.Lost().IsZero(),
+		ID: p.id, Name: p.name, Since: p.started.UTC().Truncate(time.Millisecond), Speaking: r.speaker == p, Away: p.seat.Away(),
 		Audio: p.sends(KindAudio, now), Video: p.sends(KindVideo, now),
 	}
 	if r.air != nil && r.air.from == p {

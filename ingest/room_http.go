@@ -67,6 +67,7 @@ func (s *Server) desk(r *http.Request, room string, mode Mode) *signal.Desk {
 			}
 			return nil
 		},
+		Return: func(key string, last uint64) { _, _ = s.comeBack(s.seated(room, mode, key), last) }, // who is gone has been told so
 		Stop:   s.halted,
 		Timers: s.timers.signal,
 	}
@@ -92,7 +93,7 @@ func (s *Server) enter(r *http.Request, room string, mode Mode, e signal.Event) 
 		return nil, refuse(http.StatusTooManyRequests, "Your address asks too often: wait a second.").after(1)
 	}
 	if e.Seat != "" {
-		return s.comeBack(s.seated(room, mode, e.Seat))
+		return s.comeBack(s.seated(room, mode, e.Seat), e.Last)
 	}
 	switch known, allowed := s.mayEnter(room, mode, e.Token); {
 	case !known:
@@ -104,7 +105,11 @@ func (s *Server) enter(r *http.Request, room string, mode Mode, e signal.Event) 
 	if refused := s.reserve(at); refused != nil {
 		return nil, refused
 	}
-	p, err := s.newParticipant(at, "/rooms/"+room+"/", r.RemoteAddr, e, mode)
+	prefix := "/rooms/" + room + "/"
+	if mode == ModeEcho {
+		prefix = "/echo/"
+	}
+	p, err := s.newParticipant(at, prefix, r.RemoteAddr, e, mode)
 	if err != nil {
 		s.unreserve(at, nil)
 		s.running.Done()

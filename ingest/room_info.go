@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -31,9 +32,10 @@ type ParticipantInfo struct {
 // Rooms describes all rooms by name, those of the echo left out.
 func (s *Server) Rooms() []RoomInfo {
 	s.rooms.mu.Lock()
-	defer s.rooms.mu.Unlock()
-	infos := make([]RoomInfo, 0, len(s.rooms.byName))
-	for _, r := range s.rooms.byName {
+	rooms := slices.Collect(maps.Values(s.rooms.byName))
+	s.rooms.mu.Unlock()
+	infos := make([]RoomInfo, 0, len(rooms))
+	for _, r := range rooms {
 		if r.mode != ModeEcho {
 			infos = append(infos, r.info())
 		}
@@ -43,19 +45,27 @@ func (s *Server) Rooms() []RoomInfo {
 }
 
 func (r *room) info() RoomInfo {
+	info, here, tracks := r.snapshot()
+	for i, p := range here { // connections are asked without the lock: they may take their time
+		info.Participants[i].Address, info.Participants[i].State = p.remoteAddr(), p.connectionState()
+		info.Participants[i].Stats = p.statsOf(tracks[i])
+	}
+	return info
+}
+
+// snapshot is what the room itself knows.
+func (r *room) snapshot() (info RoomInfo, here []*participant, tracks [][]*Track) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	info := RoomInfo{Name: r.name, Mode: r.mode, Since: r.since, Dropped: r.audience.dropped.Load()}
+	info = RoomInfo{Name: r.name, Mode: r.mode, Since: r.since, Dropped: r.audience.dropped.Load()}
 	if r.air != nil {
 		info.OnAir, info.FollowsSpeech = r.air.stream, r.air.follows
 	}
 	for _, p := range r.here {
-		info.Participants = append(info.Participants, ParticipantInfo{
-			Participant: r.describe(p), Address: p.remoteAddr(), State: p.connectionState(), Loudness: int(p.loudness.Load()),
-			Stats: p.statsOf(p.tracks),
-		})
+		info.Participants = append(info.Participants, ParticipantInfo{Participant: r.describe(p), Loudness: int(p.loud(time.Now()))})
+		tracks = append(tracks, p.tracks)
 	}
-	return info
+	return info, slices.Clone(r.here), tracks
 }
 
 // SendOut ends a participant's stay in a room, and tells whether it was there.

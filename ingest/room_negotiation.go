@@ -4,12 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/sluice-live/sluice/ingest/signal"
+)
+
+// A client may offer so often each second, and so often at once: each offer makes the server look for ways to the client.
+const (
+	offersPerSecond = 5
+	offersAtOnce    = 40
 )
 
 // spareSections is how many more media sections a participant's description may have than the room has use for.
@@ -21,7 +28,7 @@ func (p *participant) hear(e signal.Event) error {
 	case signal.Offer:
 		return p.hearOffer(e.SDP)
 	case signal.Answer:
-		return p.hearAnswer(e.SDP)
+		return p.hearAnswer(e)
 	case signal.Candidate:
 		return p.hearCandidate(e.Candidate)
 	}
@@ -30,8 +37,11 @@ func (p *participant) hear(e signal.Event) error {
 
 // hearOffer answers, unless the server has offered too: then the client is to take that (WebRTC §10.7).
 func (p *participant) hearOffer(text string) error {
-	if p.pc.SignalingState() != webrtc.SignalingStateStable {
+	switch {
+	case p.pc.SignalingState() != webrtc.SignalingStateStable:
 		return nil
+	case !p.offers.Allow():
+		return errors.New("you offer too often: wait a second")
 	}
 	if err := p.describe(webrtc.SDPTypeOffer, text); err != nil {
 		return err
@@ -48,16 +58,17 @@ func (p *participant) hearOffer(text string) error {
 	return nil
 }
 
-func (p *participant) hearAnswer(text string) error {
-	if p.pc.SignalingState() != webrtc.SignalingStateHaveLocalOffer {
-		return errors.New("nothing has been offered that is not answered")
+// hearAnswer takes the answer to the newest offer. One to another offer, or a second one, comes of offers that were repeated.
+func (p *participant) hearAnswer(e signal.Event) error {
+	if p.pc.SignalingState() != webrtc.SignalingStateHaveLocalOffer || e.Answers != 0 && e.Answers != p.offered.id && e.Answers != p.offered.repeated {
+		return nil
 	}
-	return p.describe(webrtc.SDPTypeAnswer, text)
+	return p.describe(webrtc.SDPTypeAnswer, e.SDP)
 }
 
 // describe applies what the client has described, and the candidates that came before it.
 func (p *participant) describe(kind webrtc.SDPType, text string) error {
-	text, err := p.checkDescription(text)
+	text, err := p.checkDescription(kind, text)
 	if err != nil {
 		return err
 	}
@@ -71,9 +82,7 @@ func (p *participant) describe(kind webrtc.SDPType, text string) error {
 	early := p.candidates[len(p.candidates)-p.waiting:]
 	p.waiting = 0
 	for _, c := range early {
-		if err := p.addCandidate(c); err != nil {
-			return err
-		}
+		_ = p.addCandidate(c) // one that cannot be used is no reason to refuse the description
 	}
 	return nil
 }
@@ -85,13 +94,13 @@ func (p *participant) broken(err error) error {
 }
 
 // checkDescription bounds what pion gets to see, and leaves out candidates that cannot be reached from here.
-func (p *participant) checkDescription(text string) (string, error) {
+func (p *participant) checkDescription(kind webrtc.SDPType, text string) (string, error) {
 	desc := &sdp.SessionDescription{}
 	if err := desc.UnmarshalString(text); err != nil {
 		return "", fmt.Errorf("it is not SDP that can be read: %w", err)
 	}
 	most := 2*p.room.server.opts.MaxParticipants + spareSections
-	if n := len(desc.MediaDescriptions); n == 0 || n > most {
+	if n := len(desc.MediaDescriptions); n == 0 || n > most && kind == webrtc.SDPTypeOffer { // pion compares an answer with its offer
 		return "", fmt.Errorf("it has %d media sections: send 1 to %d", n, most)
 	}
 	for _, m := range desc.MediaDescriptions {
@@ -105,8 +114,25 @@ func (p *participant) checkDescription(text string) (string, error) {
 	if problem := keepCandidates(desc); problem != nil {
 		return "", problem
 	}
+	p.boundCandidates(desc.MediaDescriptions[0])
 	out, err := desc.Marshal()
 	return string(out), err
+}
+
+// boundCandidates counts the candidates of a description like those that come by themselves, and leaves out what is too many: each makes the
+// server send packets.
+func (p *participant) boundCandidates(m *sdp.MediaDescription) {
+	m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
+		if a.Key != "candidate" || slices.Contains(p.candidates, a.Value) {
+			return false
+		}
+		if len(p.candidates) >= maxCandidates {
+			return true
+		}
+		// In front of those that wait, which are the last ones.
+		p.candidates = slices.Insert(p.candidates, len(p.candidates)-p.waiting, a.Value)
+		return false
+	})
 }
 
 // hearCandidate adds a candidate; one that has come early waits for its description.
@@ -120,7 +146,9 @@ func (p *participant) hearCandidate(c *signal.ICECandidate) error {
 		return err
 	case parsed == "":
 		return nil // it cannot be reached from here
-	case len(p.candidates) == maxCandidates:
+	case slices.Contains(p.candidates, parsed):
+		return nil
+	case len(p.candidates) >= maxCandidates:
 		return fmt.Errorf("there have been %d already", maxCandidates)
 	}
 	p.candidates = append(p.candidates, parsed)
@@ -146,7 +174,7 @@ func (p *participant) offer() error {
 		return nil
 	}
 	changed, err := p.watchOthers()
-	if err != nil || !changed && p.offered {
+	if err != nil || !changed && p.offered.id > 0 {
 		return err
 	}
 	offer, err := p.pc.CreateOffer(nil)
@@ -157,18 +185,17 @@ func (p *participant) offer() error {
 	if err != nil {
 		return err
 	}
-	p.offered = true
-	p.seat.Send(signal.Event{Kind: signal.Offer, To: p.id, SDP: text})
+	p.offered.id, p.offered.repeated = p.seat.Send(signal.Event{Kind: signal.Offer, To: p.id, SDP: text}), 0
 	return nil
 }
 
 func (p *participant) offerAgain() error {
-	if !p.returned.CompareAndSwap(true, false) {
-		return nil
+	if seen := p.returned.Swap(0); seen == 0 || seen < max(p.offered.id, p.offered.repeated) {
+		return nil // it has not come back, or gets the offer with all else that it has missed
 	}
 	text, err := tidyDescription(p.pc.PendingLocalDescription().SDP, p.room.server.opts.PublicIPs)
 	if err == nil {
-		p.seat.Send(signal.Event{Kind: signal.Offer, To: p.id, SDP: text})
+		p.offered.repeated = p.seat.Send(signal.Event{Kind: signal.Offer, To: p.id, SDP: text})
 	}
 	return err
 }
@@ -178,19 +205,27 @@ func (p *participant) settle(description webrtc.SessionDescription) (string, err
 	if err := p.pc.SetLocalDescription(description); err != nil {
 		return "", fmt.Errorf("apply %s: %w", description.Type, err)
 	}
-	if !p.gatheredOnce {
-		timeout := time.NewTimer(gatherTimeout)
-		defer timeout.Stop()
-		select {
-		case <-p.gathered:
-		case <-p.closing:
-			return "", p.endReason()
-		case <-timeout.C:
-			return "", errors.New("gather candidates: timed out")
-		}
-		p.gatheredOnce = true
+	if err := p.awaitCandidates(); err != nil {
+		return "", err
 	}
 	return tidyDescription(p.pc.LocalDescription().SDP, p.room.server.opts.PublicIPs)
+}
+
+// awaitCandidates waits until ours are known: at first, and again after the client has restarted ICE.
+func (p *participant) awaitCandidates() error {
+	timeout, look := time.NewTimer(gatherTimeout), time.NewTicker(10*time.Millisecond)
+	defer timeout.Stop()
+	defer look.Stop()
+	for p.pc.ICEGatheringState() != webrtc.ICEGatheringStateComplete {
+		select {
+		case <-look.C:
+		case <-p.closing:
+			return p.endReason()
+		case <-timeout.C:
+			return errors.New("gather candidates: timed out")
+		}
+	}
+	return nil
 }
 
 // tidyDescription is a description of ours as clients get it.
@@ -205,7 +240,7 @@ func tidyDescription(text string, public []string) (string, error) {
 }
 
 // comeBack gives a participant's seat to a client that has its key.
-func (s *Server) comeBack(p *participant) (*signal.Seat, *problem) {
+func (s *Server) comeBack(p *participant, last uint64) (*signal.Seat, *problem) {
 	if p == nil {
 		return nil, refuse(http.StatusGone, "There is no such seat: it has been given up. Authenticate anew.")
 	}
@@ -213,7 +248,7 @@ func (s *Server) comeBack(p *participant) (*signal.Seat, *problem) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.welcome(p, true)
-	p.returned.Store(true)
+	p.returned.Store(last)
 	p.look()
 	return p.seat, nil
 }

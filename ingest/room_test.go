@@ -164,7 +164,7 @@ func TestRoomHearsNonsense(t *testing.T) {
 	ann, bob := f.enter(guestOptions{path: "/rooms/den", name: "Ann"}), f.enter(guestOptions{path: "/rooms/den", name: "Bob"})
 	ann.waitConnected()
 	for _, e := range []signal.Event{
-		{Kind: signal.Offer, SDP: "v=0"}, {Kind: signal.Answer, SDP: "nothing"}, {Kind: signal.Candidate, Candidate: &signal.ICECandidate{Candidate: "candidate:x"}},
+		{Kind: signal.Offer, SDP: "v=0"}, {Kind: signal.Candidate, Candidate: &signal.ICECandidate{Candidate: "candidate:x"}},
 		{Kind: signal.Offer, To: bob.self, SDP: "v=0"}, {Kind: signal.Message, To: "nobody", Text: "hello"}, {Kind: signal.Joined},
 		{Kind: signal.Offer, SDP: "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\n"},
 		{Kind: signal.Authenticate, Name: "Ann"},

@@ -25,6 +25,7 @@ type SentStats struct {
 // sending counts what is sent, and follows what the client tells of it.
 type sending struct {
 	clockRate uint32
+	ssrc      uint32
 	began     time.Time // whose clock, going on evenly, is that of the sender reports
 
 	mu              sync.Mutex
@@ -33,8 +34,8 @@ type sending struct {
 	at              time.Time
 }
 
-func newSending(kind Kind, f format) *sending {
-	return &sending{clockRate: f.capability().ClockRate, began: time.Now(), stats: SentStats{Kind: kind}}
+func newSending(kind Kind, f format, ssrc uint32, began time.Time) *sending {
+	return &sending{clockRate: f.capability().ClockRate, ssrc: ssrc, began: began, stats: SentStats{Kind: kind}}
 }
 
 // count takes the counters of a sender report, which wrap.
@@ -72,10 +73,13 @@ func (s *sending) hear(packets []rtcp.Packet, now time.Time) (wantsKeyFrame bool
 	return wantsKeyFrame
 }
 
-// report takes what a client tells of its reception; pion gives each sender its own reports only.
+// report takes what a client tells of its reception.
 func (s *sending) report(reports []rtcp.ReceptionReport, now time.Time) {
 	for _, r := range reports {
-		s.stats.Lost = uint64(r.TotalLost)
+		if r.SSRC != s.ssrc {
+			continue
+		}
+		s.stats.Lost = uint64(max(int32(r.TotalLost<<8)>>8, 0)) // 24 bits with a sign: packets that came twice count against it
 		s.stats.LossRate = float64(r.FractionLost) / 256
 		s.stats.Jitter = time.Duration(float64(r.Jitter) / float64(s.clockRate) * float64(time.Second))
 		if r.LastSenderReport != 0 { // the middle 32 bits of its NTP time, in 1/65536 s

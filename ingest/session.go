@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -128,6 +129,19 @@ func (s *session) adopt(t *Track) bool {
 		s.tracks = append(s.tracks, t)
 	}
 	return s.reason == nil
+}
+
+// exchange puts a track in the place of another one, unless the session is ending.
+func (s *session) exchange(old, next *Track) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.Index(s.tracks, old)
+	if i < 0 || s.reason != nil {
+		return false
+	}
+	s.tracks = slices.Clone(s.tracks)
+	s.tracks[i] = next
+	return true
 }
 
 func (s *session) setState(state State)   { s.state.Store(&state) }

@@ -114,7 +114,7 @@ func (u *upload) carry(in *webm.Reader) error {
 		return unreadable(err)
 	}
 	for _, t := range u.tracks {
-		u.session.tracks = append(u.session.tracks, t.Track)
+		u.adopt(t.Track)
 	}
 	if err := u.server.opts.OnPublish(u.Publisher); err != nil {
 		return unready{err}

@@ -133,7 +133,7 @@ func (p *uploadPipe) buffered() int {
 
 var _ io.Reader = (*uploadPipe)(nil)
 
-// signal wakes who waits for c, or will.
+// wake wakes who waits for c, or will.
 func wake(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

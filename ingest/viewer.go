@@ -73,6 +73,7 @@ func (v *viewer) add(kind Kind, f format, stream string, send func(webrtc.TrackL
 		return nil, err
 	}
 	out.ssrc = uint32(sender.GetParameters().Encodings[0].SSRC)
+	out.sent = newSending(kind, f, out.ssrc, v.started)
 	if kind == KindVideo {
 		v.video = out
 	} else {

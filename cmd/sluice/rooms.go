@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/ingest/signal"
 )
 
 const maxAirBody = 1 << 10 // bytes
@@ -91,6 +92,18 @@ func (s *service) serveSendOut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// ofOwnPages refuses pages of other sites where nobody needs a key: one that the operator of this machine happens to look at could put a
+// meeting on air.
+func ofOwnPages(keys keyring, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(keys) == 0 && !signal.SameOrigin(r) {
+			writeProblem(w, http.StatusForbidden, "This page is from another site and may not do that: open the room's own page.")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // servePutOnAir makes a stream of a participant, or of whoever speaks. Who does that needs a key for the room and one for the stream; it is

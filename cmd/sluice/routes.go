@@ -52,9 +52,9 @@ func (s *service) routes() http.Handler {
 	ofRoom := func(r *http.Request) string { return r.PathValue("room") }
 	mux.HandleFunc("GET /api/v1/rooms", s.serveRooms)
 	mux.HandleFunc("GET /api/v1/rooms/{room}", s.serveRoom)
-	mux.Handle("DELETE /api/v1/rooms/{room}/participants/{participant}", admin.require(http.HandlerFunc(s.serveSendOut), ofRoom))
-	mux.Handle("PUT /api/v1/rooms/{room}/air", admin.require(s.servePutOnAir(admin), ofRoom))
-	mux.Handle("DELETE /api/v1/rooms/{room}/air", admin.require(http.HandlerFunc(s.serveTakeOffAir), ofRoom))
+	mux.Handle("DELETE /api/v1/rooms/{room}/participants/{participant}", admin.require(ofOwnPages(admin, http.HandlerFunc(s.serveSendOut)), ofRoom))
+	mux.Handle("PUT /api/v1/rooms/{room}/air", admin.require(ofOwnPages(admin, s.servePutOnAir(admin)), ofRoom))
+	mux.Handle("DELETE /api/v1/rooms/{room}/air", admin.require(ofOwnPages(admin, http.HandlerFunc(s.serveTakeOffAir)), ofRoom))
 
 	places := make(chan struct{}, s.cfg.Limits.Requests)
 	mux.Handle("GET /live/{stream}/{file...}", named(s.viewed(within(places, http.HandlerFunc(s.packager.ServeLive)))))
@@ -125,7 +125,7 @@ func within(places chan struct{}, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		default:
 			w.Header().Set("Retry-After", "1")
-			writeProblem(w, http.StatusServiceUnavailable, "The server has all the requests it takes (limits.requests): ask again in a second.")
+			writeProblem(w, http.StatusServiceUnavailable, "The server has all the requests of this kind that it takes (limits.requests, limits.connections): ask again in a second.")
 		}
 	})
 }

@@ -30,6 +30,7 @@ type apiDirection struct {
 	Bytes   uint64  `json:"bytes"`
 	Packets uint64  `json:"packets"`
 	Lost    uint64  `json:"lost"`   // packets; of what is sent, as the client tells
+	Loss    float64 `json:"loss"`   // of what is sent: the share lost lately, 0 to 1, as the client tells, the largest
 	Jitter  float64 `json:"jitter"` // seconds, the largest; of what is sent, as the client tells
 	RTT     float64 `json:"rtt"`    // seconds, by RTCP, of what is sent
 	NACKs   uint64  `json:"nacks"`  // packets asked for again by who gets them
@@ -69,6 +70,7 @@ func describeSession(info ingest.SessionInfo) apiSession {
 		out.Packets += o.Packets
 		out.Lost += o.Lost
 		out.Jitter, out.RTT = max(out.Jitter, o.Jitter.Seconds()), max(out.RTT, o.RTT.Seconds())
+		out.Loss = max(out.Loss, o.LossRate)
 		out.NACKs += o.NACKs
 		out.PLIs += o.PLIs
 	}

@@ -51,6 +51,8 @@ type Desk struct {
 	Enter func(Event) (*Seat, *Refusal)
 	// Find gives the seat of a key; nil when there is none.
 	Find func(key string) *Seat
+	// Return is told that the client of a seat has come back over server-sent events, with that as the last event that it has seen.
+	Return func(key string, last uint64)
 	// Stop is closed when the server stops.
 	Stop <-chan struct{}
 	// Timers replace those of clients; the zero value is right outside tests.
@@ -100,6 +102,9 @@ func (s *Seat) hear(text []byte) {
 		s.take(e)
 	}
 }
+
+// SameOrigin tells whether a request comes from a page of this server, or from no page at all.
+func SameOrigin(r *http.Request) bool { return checkOrigin(r) == nil }
 
 // checkOrigin refuses pages of other sites: where nobody needs a key, a page that the operator of this machine happens to look at could take
 // part in its rooms. Programs send no Origin.

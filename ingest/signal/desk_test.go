@@ -33,7 +33,7 @@ type hall struct {
 
 func newHall(t *testing.T, timers Timers) *hall {
 	h := &hall{stop: make(chan struct{}), taken: make(chan Event, 1024), seats: map[string]*Seat{}}
-	h.desk = &Desk{Enter: h.enter, Find: h.find, Stop: h.stop, Timers: timers}
+	h.desk = &Desk{Enter: h.enter, Find: h.find, Return: func(string, uint64) {}, Stop: h.stop, Timers: timers}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ws", func(w http.ResponseWriter, r *http.Request) { h.desk.ServeSocket(w, r, "") })
 	mux.HandleFunc("/events", h.desk.ServeEvents)

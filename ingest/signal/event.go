@@ -20,7 +20,7 @@ const (
 	Updated       = "updated"       // participant: what it sends, and whether it speaks, has changed
 	Left          = "left"          // from, detail: why
 	Offer         = "offer"         // sdp
-	Answer        = "answer"        // sdp
+	Answer        = "answer"        // sdp, answers
 	Candidate     = "candidate"     // candidate; null says that there are no more
 	Message       = "message"       // text; to somebody, or to all without to
 	Ping          = "ping"          // answered by pong, from either side
@@ -63,6 +63,7 @@ type Event struct {
 	ICEServers   []ICEServer   `json:"iceServers,omitempty"`
 
 	SDP       string        `json:"sdp,omitempty"`
+	Answers   uint64        `json:"answers,omitempty"` // the id of the offer that is answered; absent: the newest
 	Candidate *ICECandidate `json:"candidate,omitempty"`
 	Text      string        `json:"text,omitempty"`
 	Code      int           `json:"code,omitempty"` // an HTTP status

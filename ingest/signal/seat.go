@@ -19,7 +19,7 @@ const (
 type Seat struct {
 	key   string
 	take  func(Event)
-	posts *rate.Limiter // events that come by POST
+	heard *rate.Limiter // events that the client sends, over all its connections
 
 	mu     sync.Mutex
 	kept   [][]byte      // events as JSON
@@ -39,23 +39,23 @@ type End struct {
 
 // NewSeat makes a seat whose client's events are taken by take, which may wait, so that the client has to.
 func NewSeat(take func(Event)) *Seat {
-	return &Seat{key: rand.Text(), take: take, posts: newLimiter(), first: 1, lostAt: time.Now(), newer: make(chan struct{})}
+	return &Seat{key: rand.Text(), take: take, heard: newLimiter(), first: 1, lostAt: time.Now(), newer: make(chan struct{})}
 }
 
 // Key is what the client comes back with; a secret.
 func (s *Seat) Key() string { return s.key }
 
-// Send lets the client have an event. It never waits: of a client that does not read the oldest are dropped.
-func (s *Seat) Send(e Event) {
+// Send lets the client have an event, and returns its id. It never waits: of a client that does not read the oldest are dropped.
+func (s *Seat) Send(e Event) (id uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.end != nil {
-		return
+		return 0
 	}
 	e.ID = s.first + uint64(len(s.kept))
 	text, err := json.Marshal(e)
 	if err != nil { // which events cannot be the cause of
-		return
+		return 0
 	}
 	s.kept = append(s.kept, text)
 	s.size += len(text)
@@ -66,6 +66,7 @@ func (s *Seat) Send(e Event) {
 		s.first++
 	}
 	s.tell()
+	return e.ID
 }
 
 // End ends the seat once its client has had what was sent. The first end counts.
@@ -83,6 +84,13 @@ func (s *Seat) Lost() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lostAt
+}
+
+// Away tells that the client had a connection and has lost it.
+func (s *Seat) Away() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reader > 0 && !s.lostAt.IsZero()
 }
 
 // tell wakes who reads. The caller holds mu.
@@ -106,6 +114,13 @@ func (s *Seat) attach(last uint64) *reader {
 	s.lostAt = time.Time{}
 	s.tell()
 	return &reader{s, s.reader, max(last+1, s.first)}
+}
+
+// current tells whether no other connection has taken the seat.
+func (r *reader) current() bool {
+	r.seat.mu.Lock()
+	defer r.seat.mu.Unlock()
+	return r.seat.reader == r.number
 }
 
 // detach is called when the connection has gone.

@@ -14,6 +14,31 @@ import (
 // Protocol is the WebSocket subprotocol of rooms.
 const Protocol = "sluice-room"
 
+// maxEntry is the longest authenticate event in bytes: nobody is known before it.
+const maxEntry = 16 << 10
+
+// stopsWithin is how long clients may take to hear that the server stops.
+const stopsWithin = 2 * time.Second
+
+// hurry ends what a client may hold up, a while after the server has begun to stop. What it returns calls that off, and waits for it.
+func hurry(stop <-chan struct{}, end func()) (done func()) {
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-over:
+			return
+		case <-stop:
+		}
+		select {
+		case <-over:
+		case <-time.After(stopsWithin):
+			end()
+		}
+	}()
+	return func() { close(over); <-ended }
+}
+
 // closeReason is the most that a close frame can carry as a reason (RFC 6455 §5.5), in bytes.
 const closeReason = 123
 
@@ -31,7 +56,7 @@ func (d *Desk) ServeSocket(w http.ResponseWriter, r *http.Request, token string)
 	if err != nil {
 		return // which has been answered
 	}
-	conn.SetReadLimit(MaxEvent)
+	conn.SetReadLimit(maxEntry)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	s := &socket{conn: conn, timers: d.timers()}
@@ -40,6 +65,9 @@ func (d *Desk) ServeSocket(w http.ResponseWriter, r *http.Request, token string)
 		s.refuse(refusal)
 		return
 	}
+	conn.SetReadLimit(MaxEvent)
+	hurried := hurry(d.Stop, func() { _ = conn.CloseNow() })
+	defer hurried()
 	s.carry(ctx, cancel, seat, last)
 }
 
@@ -101,7 +129,7 @@ func (s *socket) carry(ctx context.Context, cancel func(), seat *Seat, last uint
 		defer close(pinged)
 		s.ping(ctx, cancel)
 	}()
-	s.read(ctx, seat)
+	s.read(ctx, view)
 	cancel()
 	<-written
 	<-pinged
@@ -109,20 +137,20 @@ func (s *socket) carry(ctx context.Context, cancel func(), seat *Seat, last uint
 }
 
 // read takes events until the connection ends.
-func (s *socket) read(ctx context.Context, seat *Seat) {
-	limiter := newLimiter()
+func (s *socket) read(ctx context.Context, view *reader) {
+	seat := view.seat
 	for {
 		kind, text, err := s.conn.Read(ctx)
 		switch {
-		case websocket.CloseStatus(err) == websocket.StatusNormalClosure:
+		case websocket.CloseStatus(err) == websocket.StatusNormalClosure && view.current():
 			seat.take(Event{Kind: Leave}) // and not one that may come back
 			return
-		case err != nil:
+		case err != nil, !view.current():
 			return
 		case kind != websocket.MessageText:
 			s.close(websocket.StatusUnsupportedData, "events are text")
 			return
-		case !limiter.Allow():
+		case !seat.heard.Allow():
 			s.close(websocket.StatusPolicyViolation, "too many events at once: come back with the seat, and send fewer")
 			return
 		}

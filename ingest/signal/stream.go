@@ -2,6 +2,7 @@ package signal
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,16 +13,19 @@ import (
 )
 
 // ServeEvents carries the events of a seat as server-sent events until either side ends. The key of the seat is the parameter
-// seat; a client that comes back says what it has seen by Last-Event-ID (HTML §9.2.4). A status other than 200 tells an
+// seat; a client that comes back says what it has seen by Last-Event-ID (HTML §9.2.4), or by the parameter last where it begins anew. A status other than 200 tells an
 // EventSource not to come back.
 func (d *Desk) ServeEvents(w http.ResponseWriter, r *http.Request) {
 	seat := d.seat(w, r)
 	if seat == nil {
 		return
 	}
-	last, err := strconv.ParseUint(r.Header.Get("Last-Event-ID"), 10, 63)
+	last, err := strconv.ParseUint(cmp.Or(r.Header.Get("Last-Event-ID"), r.URL.Query().Get("last")), 10, 63)
 	if err != nil {
 		last = 0 // from the start of what is kept
+	}
+	if last > 0 {
+		d.Return(seat.key, last)
 	}
 	view := seat.attach(last)
 	defer view.detach()
@@ -30,6 +34,8 @@ func (d *Desk) ServeEvents(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // for nginx
 	s := stream{w, http.NewResponseController(w), d.timers()}
+	hurried := hurry(d.Stop, func() { _ = s.control.SetWriteDeadline(time.Now()) })
+	defer hurried()
 	if s.say("retry: 1000\n\n") == nil {
 		s.carry(r, view, d.Stop)
 	}
@@ -125,7 +131,7 @@ func (d *Desk) hear(w http.ResponseWriter, r *http.Request, text []byte) {
 	switch {
 	case seat == nil:
 		return
-	case !seat.posts.Allow():
+	case !seat.heard.Allow():
 		f := refuse(http.StatusTooManyRequests, "You send too many events: wait a second.")
 		f.RetryAfter = 1
 		f.write(w)

@@ -4,9 +4,9 @@ import { listStreams, type Stream } from "./api.ts";
 import { LivePlot } from "./chart.ts";
 import { byId, el, repeat, setBadge, setNotice, setText, sleep } from "./dom.ts";
 import { bitrate, duration, milliseconds, size } from "./format.ts";
-import { storedKey, withKey } from "./key.ts";
+import { NoKeyError, storedKey, withKey } from "./key.ts";
 import { guarded } from "./poll.ts";
-import { describe, HttpError, request } from "./problem.ts";
+import { describe, request } from "./problem.ts";
 import { splitEvents } from "./sse.ts";
 
 interface Direction {
@@ -70,7 +70,7 @@ async function stayConnected(): Promise<void> {
     } catch (error) {
       setBadge(byId("badge"), "failed", "Not connected");
       setNotice(byId("fault"), describe(error));
-      if (!(error instanceof HttpError)) return; // no key was given
+      if (error instanceof NoKeyError) return;
     }
     setBadge(byId("badge"), "interrupted", "Reconnecting");
     await sleep(pause);
@@ -93,7 +93,7 @@ function show(sessions: Session[]): void {
 
 function sessionCells(s: Session): string[] {
   const picture = s.media.find((m) => m.kind === "video");
-  const share = (d: Direction) => (d.packets ? `${((100 * d.lost) / (d.packets + d.lost)).toFixed(1)} %` : "–");
+  const share = (lost: number, of: number) => (of ? `${((100 * lost) / of).toFixed(1)} %` : "–");
   const seconds = (Date.now() - Date.parse(s.since)) / 1000;
   return [
     `${s.kind} ${s.name}`.trim(),
@@ -103,7 +103,7 @@ function sessionCells(s: Session): string[] {
     s.media.length ? bitrate(s.received.bitrate) : "–",
     picture?.fps ? `${picture.width ? `${size(picture.width, picture.height)}, ` : ""}${Math.round(picture.fps)} fps` : "–",
     s.sent.packets ? bitrate(s.sent.bitrate) : "–",
-    s.sent.packets ? share(s.sent) : share(s.received),
+    s.sent.packets ? share(s.sent.lost, s.sent.packets) : share(s.received.lost, s.received.packets + s.received.lost),
     milliseconds(s.sent.rtt || s.rtt || NaN),
   ];
 }

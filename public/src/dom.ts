@@ -44,8 +44,11 @@ export function repeat(pause: number, task: () => Promise<void> | void): () => v
   let timer = 0;
   let stopped = false;
   const turn = async () => {
-    await task();
-    if (!stopped) timer = window.setTimeout(turn, pause);
+    try {
+      await task();
+    } finally {
+      if (!stopped) timer = window.setTimeout(turn, pause);
+    }
   };
   void turn();
   return () => {

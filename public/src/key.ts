@@ -7,6 +7,13 @@ const slot = "sluice.key";
 
 export const storedKey = () => sessionStorage.getItem(slot) ?? "";
 
+/** No key was given. */
+export class NoKeyError extends Error {
+  constructor() {
+    super("This takes a stream key. Ask whoever runs this server for one.");
+  }
+}
+
 /** Runs task, asking for the key as often as the server does and the user gives one. */
 export async function withKey(task: () => Promise<void>): Promise<void> {
   for (;;) {
@@ -14,7 +21,7 @@ export async function withKey(task: () => Promise<void>): Promise<void> {
       return await task();
     } catch (error) {
       if (!(error instanceof HttpError && [401, 403].includes(error.status))) throw error;
-      if (!(await askKey(refusal(error)))) throw new Error("This takes a stream key. Ask whoever runs this server for one.");
+      if (!(await askKey(refusal(error)))) throw new NoKeyError();
     }
   }
 }
@@ -23,7 +30,7 @@ export async function withKey(task: () => Promise<void>): Promise<void> {
 function refusal(error: HttpError): string {
   const given = storedKey() !== "";
   sessionStorage.removeItem(slot);
-  if (!given) return "Publishing and the echo test take a key here.";
+  if (!given) return "This takes a key here.";
   return error.status === 403 ? error.message : "The key was not accepted.";
 }
 

@@ -11,7 +11,6 @@ export interface LinkOptions {
   media: MediaStream;
   send: (event: RoomEvent) => void;
   onTrack: (event: RTCTrackEvent) => void;
-  onState: (state: RTCPeerConnectionState) => void;
 }
 
 export class Link {
@@ -27,7 +26,9 @@ export class Link {
     this.peer.onnegotiationneeded = () => void this.offer();
     this.peer.onicecandidate = ({ candidate }) => options.send({ event: "candidate", candidate: candidate?.toJSON() ?? null });
     this.peer.ontrack = options.onTrack;
-    this.peer.onconnectionstatechange = () => options.onState(this.peer.connectionState);
+    this.peer.onconnectionstatechange = () => {
+      if (this.peer.connectionState === "failed" && options.begins) this.peer.restartIce(); // of a link to the server, the session ends
+    };
     if (options.begins) this.attach();
   }
 
@@ -69,9 +70,9 @@ export class Link {
     if (this.peer.signalingState === "have-local-offer") this.describe();
   }
 
-  private describe(): void {
+  private describe(answers?: number): void {
     const description = this.peer.localDescription;
-    if (description) this.options.send({ event: description.type, sdp: description.sdp });
+    if (description) this.options.send({ event: description.type, sdp: description.sdp, answers });
   }
 
   /** Hears an offer, an answer or a candidate, one after the other. */
@@ -91,7 +92,7 @@ export class Link {
     if (!offered) return;
     this.attach();
     await this.peer.setLocalDescription();
-    this.describe();
+    this.describe(event.id);
   }
 
   /** Candidates that come before their description wait for it. */

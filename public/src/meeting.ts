@@ -86,6 +86,7 @@ export class Meeting {
     for (const link of this.links.values()) link.close();
     this.links.clear();
     this.streams.clear();
+    this.before.clear();
   }
 
   streamOf = (id: string): MediaStream | undefined => this.streams.get(id);
@@ -134,9 +135,9 @@ export class Meeting {
         begins: mesh && this.self < id,
         iceServers: this.iceServers,
         media: this.options.media,
-        send: (event) => this.signalling.send(mesh ? { ...event, to: id } : event),
+        // Events are numbered for each participant: in a mesh the number of an offer says nothing to who has made it.
+        send: (event) => this.signalling.send(mesh ? { ...event, answers: undefined, to: id } : event),
         onTrack: ({ track, streams }) => this.receive(mesh ? id : (streams[0]?.id ?? ""), track),
-        onState: () => undefined,
       });
       this.links.set(id, link);
     }

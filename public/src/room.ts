@@ -35,6 +35,8 @@ let meeting: Meeting | undefined;
 let media = new MediaStream();
 let plot: LivePlot | undefined;
 let air = "";
+let entering = false;
+let turning = false; // the camera or the microphone on or off
 
 const roomFromPath = () => /^\/rooms\/([^/]+)\/?$/.exec(location.pathname)?.[1] ?? "";
 
@@ -52,6 +54,16 @@ async function openOwn(): Promise<void> {
 }
 
 async function enter(): Promise<void> {
+  if (entering || meeting) return;
+  entering = true;
+  byId<HTMLButtonElement>("enter").disabled = true;
+  await takeSeat().finally(() => {
+    entering = false;
+    byId<HTMLButtonElement>("enter").disabled = false;
+  });
+}
+
+async function takeSeat(): Promise<void> {
   setNotice(fault, "");
   const room = roomInput.value.trim();
   const mesh = byId<HTMLInputElement>("mesh").checked;
@@ -218,6 +230,13 @@ function showOwn(): void {
 
 /** Turns the microphone or the camera on or off: off, it is not open. */
 async function toggle(kind: "audio" | "video"): Promise<void> {
+  if (turning) return;
+  turning = true;
+  await turn(kind).finally(() => (turning = false));
+}
+
+async function turn(kind: "audio" | "video"): Promise<void> {
+  const of = meeting;
   const track = media.getTracks().find((t) => t.kind === kind);
   if (track) {
     media.removeTrack(track);
@@ -228,7 +247,8 @@ async function toggle(kind: "audio" | "video"): Promise<void> {
     try {
       const opened = await openMedia({ source, camera: "", microphone: kind === "audio" ? "" : "none", width: 640, height: 480, fps: 30 });
       const next = opened.getTracks().find((t) => t.kind === kind);
-      if (next) {
+      if (of !== meeting) stopMedia(opened); // left meanwhile
+      else if (next) {
         media.addTrack(next);
         await meeting?.replace(kind, next);
       }
@@ -241,12 +261,13 @@ async function toggle(kind: "audio" | "video"): Promise<void> {
 }
 
 async function measure(): Promise<void> {
-  if (!meeting) return listRooms();
-  const flow = await meeting.measure();
+  const now = meeting;
+  if (!now) return listRooms();
+  const flow = await now.measure();
   setText(byId("sent"), bitrate(flow.sent));
   setText(byId("received"), bitrate(flow.received));
   setText(byId("rtt"), milliseconds(flow.rtt));
-  setText(byId("transport"), meeting.transport);
+  setText(byId("transport"), now.transport);
   plot?.add(flow.sent, flow.received);
   for (const [id, tile] of tiles) tile.measure(flow.of.get(id));
 }
@@ -296,5 +317,8 @@ byId("leave").onclick = () => {
   ended();
 };
 addEventListener("pagehide", () => meeting?.leave());
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) ended(); // the browser has kept the page, which has left the room
+});
 repeat(1000, measure);
 Object.assign(window, { sluice: { room: () => meeting, here } });

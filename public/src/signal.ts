@@ -28,6 +28,7 @@ export interface RoomEvent {
   participant?: Participant;
   iceServers?: RTCIceServer[];
   sdp?: string;
+  answers?: number | undefined;
   candidate?: RTCIceCandidateInit | null;
   text?: string;
   code?: number;
@@ -62,6 +63,9 @@ const gone = 410;
 /** The longest pause between two attempts to connect, in milliseconds. */
 const longestPause = 5000;
 
+/** Attempts to post an event. */
+const attempts = 5;
+
 /** Events that are kept for the next connection. */
 const mostUnsent = 200;
 
@@ -75,7 +79,9 @@ export class Signalling {
   private socket: WebSocket | undefined;
   private source: EventSource | undefined;
   private sse: boolean;
-  private failures = 0;
+  private failures = 0; // to connect, in a row
+  private refused = 0; // WebSockets that did not open, while none ever has
+  private opened = false;
   private over = false;
   private seated = false; // the connection is there, and the server knows whose it is
   private unsent: string[] = [];
@@ -139,12 +145,12 @@ export class Signalling {
     this.socket = socket;
     let opened = false;
     socket.onopen = () => {
-      opened = true;
+      opened = this.opened = true;
       socket.send(JSON.stringify(this.entry()));
     };
     socket.onmessage = ({ data }) => this.hear(JSON.parse(String(data)) as RoomEvent);
     socket.onclose = ({ code, reason }) => {
-      if (!opened && ++this.failures >= patience) this.sse = true;
+      if (!opened && !this.opened && ++this.refused >= patience) this.sse = true;
       this.closed(code, reason);
     };
   }
@@ -156,30 +162,65 @@ export class Signalling {
         this.seat = ((await answer.json()) as { seat: string }).seat;
       }
     } catch (error) {
-      if (error instanceof HttpError && error.status > 0 && error.status !== gone) this.end(error);
+      if (error instanceof HttpError && !this.mayRetry(error.status)) this.end(error);
       else await this.retry();
       return;
     }
-    const source = new EventSource(this.address("events", `seat=${this.seat}`));
+    if (this.over) return;
+    const source = new EventSource(this.address("events", `seat=${this.seat}${this.last ? `&last=${this.last}` : ""}`));
     this.source = source;
     source.onmessage = ({ data }) => this.hear(JSON.parse(String(data)) as RoomEvent);
+    source.onopen = () => {
+      if (this.seated) this.options.onConnected(true);
+    };
     source.onerror = () => {
+      if (this.over) return;
       this.options.onConnected(false);
       if (source.readyState !== EventSource.CLOSED) return; // it comes back by itself
       this.source = undefined;
       this.seated = false;
-      this.seat = ""; // which has been given up
-      void this.retry();
+      void this.probe();
     };
+  }
+
+  /** Finds out whether the seat has been given up: an EventSource does not say why it was refused. */
+  private async probe(): Promise<void> {
+    try {
+      await request(this.address("messages", `seat=${this.seat}`), { method: "POST", body: JSON.stringify({ event: "pong" }) });
+    } catch (error) {
+      if (error instanceof HttpError && error.status === gone) this.forget();
+    }
+    await this.retry();
+  }
+
+  private forget(): void {
+    this.seat = "";
+    this.last = 0;
+  }
+
+  /** Of what a server or a proxy says while it is starting or busy, nothing is final for who has been in already. */
+  private mayRetry(status: number): boolean {
+    if (status === gone) this.forget();
+    return status === 0 || status === gone || (!this.entered && (status === 429 || status >= 500));
   }
 
   /** One after the other, so that a candidate does not overtake its offer. */
   private post(text: string): void {
     const send = () => request(this.address("messages", `seat=${this.seat}`), { method: "POST", body: text, keepalive: text.length < 60000 });
-    this.posting = this.posting.then(send).catch(() => undefined); // the stream of events tells that the seat is gone
+    this.posting = this.posting.then(async () => {
+      for (let attempt = 0; attempt < attempts && !this.over; attempt++) {
+        try {
+          return await send();
+        } catch (error) {
+          if (error instanceof HttpError && error.status !== 429 && error.status > 0 && error.status < 500) return; // the stream of events tells of it
+          await sleep(500 * 2 ** attempt);
+        }
+      }
+    });
   }
 
   private hear(event: RoomEvent): void {
+    if (event.id && event.id <= this.last) return; // that came before
     if (event.id) this.last = event.id;
     switch (event.event) {
       case "ping":
@@ -214,9 +255,10 @@ export class Signalling {
         return this.end(new Error("This seat was taken over from another tab."));
       case code === removed:
         return this.end(new Error("Somebody has sent you out of the room."));
-      case code === expired || code === refusal + gone - 400:
-        this.seat = ""; // enter anew
-        this.last = 0;
+      case code === expired:
+        this.forget(); // enter anew
+        break;
+      case code >= refusal && this.mayRetry(code - 4000):
         break;
       case code >= refusal:
         return this.end(new HttpError(code - 4000, problemText(code - 4000, "json", JSON.stringify({ detail: reason }))));
