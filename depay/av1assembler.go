@@ -1,6 +1,10 @@
 package depay
 
-import "github.com/sluice-live/sluice/depay/av1"
+import (
+	"errors"
+
+	"github.com/sluice-live/sluice/depay/av1"
+)
 
 // av1Assembler makes pictures of AV1 (RTP Payload Format For AV1, version 1.0.0). A picture is passed on as a temporal unit in
 // the low-overhead bitstream format: a temporal delimiter first and a size in every OBU (AV1 §5.2, §7.5), without what
@@ -11,22 +15,10 @@ type av1Assembler struct {
 	draft
 	part    []byte // of an OBU that goes on in the next packet; reused
 	partial bool   // there is one
-	unit    av1Unit
+	unit    av1.Unit
 
-	sequence av1.Sequence
-	known    bool           // a sequence header has come
+	sequence av1.Sequence   // the newest that has come
 	refs     av1.References // after the picture passed on last
-}
-
-// maxUnitFrames bounds the frames of a temporal unit: one shown frame for each of four spatial layers, and hidden ones.
-const maxUnitFrames = 16
-
-// av1Unit is what is known of the open picture.
-type av1Unit struct {
-	begins  bool // its first OBU is a sequence header
-	obus    int
-	headers [maxUnitFrames]av1.Header
-	frames  int
 }
 
 func (a *av1Assembler) push(p packet) {
@@ -58,7 +50,8 @@ func (a *av1Assembler) place(p packet) {
 		}
 		a.waiting = a.waiting || a.torn
 		a.begin(p)
-		a.partial, a.unit.begins, a.unit.obus, a.unit.frames = false, false, 0, 0
+		a.partial = false
+		a.unit.Reset()
 	}
 	a.lost, a.torn = 0, false
 }
@@ -117,12 +110,11 @@ func (a *av1Assembler) whole(data []byte) {
 		a.spoil(DropTooLarge)
 		return
 	}
-	a.read(o)
-	if a.unit.obus == 0 {
+	if a.unit.Empty() {
 		a.buf = av1.AppendTemporalDelimiter(a.buf)
 	}
+	a.read(o)
 	a.buf = av1.AppendOBU(a.buf, o)
-	a.unit.obus++
 }
 
 // wants tells whether the OBU is passed on (RTP Payload Format For AV1 §5, AV1 §5.3.1).
@@ -131,31 +123,17 @@ func (a *av1Assembler) wants(o av1.OBU) bool {
 	case av1.SequenceHeaderType:
 		return true
 	case av1.FrameHeaderType, av1.FrameType, av1.RedundantFrameHeaderType, av1.TileGroupType, av1.MetadataType:
-		return !a.known || a.sequence.Decodes(o)
+		return a.sequence.Decodes(o)
 	}
 	return false
 }
 
 // read takes what the sequence and frame headers of the open picture say.
 func (a *av1Assembler) read(o av1.OBU) {
-	var err error
-	switch o.Type {
-	case av1.SequenceHeaderType:
-		a.sequence, err = av1.ParseSequence(o.Payload)
-		a.known = err == nil
-		a.unit.begins = a.unit.begins || a.unit.obus == 0
-	case av1.FrameHeaderType, av1.FrameType:
-		switch {
-		case !a.known:
-			a.spoil(DropAwaitingKey)
-		case a.unit.frames == maxUnitFrames:
-			a.spoil(DropMalformed)
-		default:
-			a.unit.headers[a.unit.frames], err = a.sequence.ParseHeader(o)
-			a.unit.frames++
-		}
-	}
-	if err != nil {
+	switch err := a.unit.Add(o, &a.sequence); {
+	case errors.Is(err, av1.ErrNoSequence):
+		a.spoil(DropAwaitingKey)
+	case err != nil:
 		a.spoil(DropMalformed)
 	}
 }
@@ -165,43 +143,24 @@ func (a *av1Assembler) finish() {
 	switch {
 	case a.partial:
 		a.spoil(DropIncomplete)
-	case a.unit.frames == 0:
+	case a.unit.Frames() == 0:
 		a.spoil(DropMalformed)
 	}
 	a.partial = false
-	p := a.unit.picture(&a.sequence)
+	p := a.picture()
 	a.measure(p.key, int(a.sequence.Width), int(a.sequence.Height))
 	if a.close(p, true) {
-		a.unit.follow(&a.refs, &a.sequence)
+		a.refs.FollowUnit(&a.sequence, &a.unit)
 	}
 }
 
-// picture tells whether the picture is a key frame and its size. Of spatial layers the highest is shown, which has it not in its
-// header.
-func (u *av1Unit) picture(sequence *av1.Sequence) picture {
-	h := u.headers[0]
-	switch {
-	case u.frames == 0 || !h.Key() || !u.begins:
+// picture tells whether the open picture is a key frame, and its size.
+func (a *av1Assembler) picture() picture {
+	if !a.unit.Key() {
 		return picture{}
-	case u.frames > 1:
-		return picture{key: true, width: uint16(sequence.Width), height: uint16(sequence.Height)}
 	}
-	return picture{key: true, width: uint16(h.Width), height: uint16(h.Height)}
-}
-
-// follow lets refs follow the frames. Of those that are shown only the last is seen: the others are lower spatial layers
-// (AV1 §7.18.1).
-func (u *av1Unit) follow(refs *av1.References, sequence *av1.Sequence) {
-	last := 0
-	for i, h := range u.headers[:u.frames] {
-		if h.Show {
-			last = i
-		}
-	}
-	for i, h := range u.headers[:u.frames] {
-		h.Show = h.Show && i == last
-		refs.Follow(sequence, h)
-	}
+	width, height := a.unit.Size(&a.sequence)
+	return picture{key: true, width: uint16(width), height: uint16(height)}
 }
 
 func (a *av1Assembler) restart() {
@@ -218,38 +177,17 @@ func (a *av1Assembler) black() (data []byte, width, height uint16) {
 }
 
 func (a *av1Assembler) stand(key []byte) (width, height uint16, err error) {
-	sequence, h, err := readAV1(key)
-	if err == nil {
-		err = mayStand(h.Key(), len(key), int(h.Width), int(h.Height))
-	}
-	if err != nil {
+	var sequence av1.Sequence
+	var unit av1.Unit
+	if err := unit.Read(key, &sequence); err != nil {
 		return 0, 0, err
 	}
-	a.refs.Follow(&sequence, h)
-	return uint16(h.Width), uint16(h.Height), nil
-}
-
-// readAV1 returns what the first frame of a temporal unit says, and its sequence header.
-func readAV1(unit []byte) (sequence av1.Sequence, h av1.Header, err error) {
-	known := false
-	for len(unit) > 0 {
-		o, n, err := av1.ParseOBU(unit)
-		if err != nil {
-			return sequence, h, err
-		}
-		unit = unit[n:]
-		switch {
-		case o.Type == av1.SequenceHeaderType:
-			if sequence, err = av1.ParseSequence(o.Payload); err != nil {
-				return sequence, h, err
-			}
-			known = true
-		case known && (o.Type == av1.FrameHeaderType || o.Type == av1.FrameType):
-			h, err = sequence.ParseHeader(o)
-			return sequence, h, err
-		}
+	w, h := unit.Size(&sequence)
+	if err := mayStand(unit.Key(), len(key), int(w), int(h)); err != nil {
+		return 0, 0, err
 	}
-	return sequence, h, errNoKeyFrame
+	a.refs.FollowUnit(&sequence, &unit)
+	return uint16(w), uint16(h), nil
 }
 
 func (a *av1Assembler) repeat() []byte {

@@ -68,7 +68,7 @@ func TestParseSequence(t *testing.T) {
 			Profile: 2, Width: 640, Height: 360, Operating: 0x303, points: 2, pointIDs: [32]uint16{0x303, 0x101}, pointModel: 1,
 			temporalPoint: 13, removalBits: 12, widthBits: 10, heightBits: 9, idBits: 8, orderBits: 7, forceScreenContent: 1, forceIntegerMV: 1,
 			superblock128: true, interIntra: true, warpedMotion: true, refFrameMVs: true,
-			superres: true, cdef: true, restoration: true, filmGrain: true, separateDelta: true,
+			superres: true, cdef: true, restoration: true, filmGrain: true, deep: true, separateDelta: true,
 		}, nil},
 		{"still picture, monochrome", pack(field{0, 3}, field{3, 2}, field{4, 5}, field{5, 4}, field{5, 4}, field{63, 6}, field{31, 6},
 			field{0, 3}, field{0, 3}, field{0, 1}, field{1, 1}, field{0, 1}, field{0, 1}, field{0, 1}), Sequence{

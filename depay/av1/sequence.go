@@ -37,7 +37,7 @@ type Sequence struct {
 
 	superblock128, interIntra, warpedMotion, refFrameMVs bool
 	superres, cdef, restoration, filmGrain               bool
-	monochrome, separateDelta                            bool
+	deep, monochrome, separateDelta                      bool
 }
 
 var errSequence = fmt.Errorf("read AV1 sequence header: %w", ErrTruncated)
@@ -78,6 +78,9 @@ func ParseSequence(payload []byte) (Sequence, error) {
 func (s *Sequence) Decodes(o OBU) bool {
 	return s.Operating == 0 || !o.Extended || s.Operating>>o.TemporalID&1 == 1 && s.Operating>>(o.SpatialID+8)&1 == 1
 }
+
+// Plain tells whether pictures have 8 bits and chroma of half the size both ways, which is all that many decoders take.
+func (s *Sequence) Plain() bool { return s.Profile == 0 && !s.deep && !s.monochrome }
 
 // parseOperatingPoints reads timing, decoder model and operating points (AV1 §5.5.1 to §5.5.4).
 func (s *Sequence) parseOperatingPoints(r *bitfield.Reader) {
@@ -152,8 +155,8 @@ func (s *Sequence) parseInterTools(r *bitfield.Reader) {
 
 // parseColor reads color_config (AV1 §5.5.2).
 func (s *Sequence) parseColor(r *bitfield.Reader) {
-	deep := r.Flag()
-	twelve := s.Profile == 2 && deep && r.Flag()
+	s.deep = r.Flag()
+	twelve := s.Profile == 2 && s.deep && r.Flag()
 	s.monochrome = s.Profile != 1 && r.Flag()
 	rgb := false
 	if r.Flag() { // color_description_present_flag

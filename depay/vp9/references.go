@@ -12,6 +12,7 @@ type References struct {
 	sizes   [slots]Size
 	profile uint8
 	shown   uint8 // slots that hold the newest shown picture that any slot holds
+	keys    uint8 // slots that hold a key frame
 }
 
 // Size returns the size of the frame, which may be taken from a reference; false when the slot is empty.
@@ -41,6 +42,9 @@ func (s *References) Follow(h Header) {
 			s.sizes[i] = size
 		}
 	}
+	if s.keys &^= h.Refresh; h.Key {
+		s.keys = h.Refresh
+	}
 	switch {
 	case h.Show && h.Refresh != 0:
 		s.shown = h.Refresh
@@ -48,6 +52,9 @@ func (s *References) Follow(h Header) {
 		s.shown &^= h.Refresh
 	}
 }
+
+// ShowsKey tells whether what AppendRepeat shows is a key frame, for which decoders may take the repeat too.
+func (s *References) ShowsKey() bool { return s.shown&s.keys != 0 }
 
 // FollowBlack takes the frame that AppendBlack makes.
 func (s *References) FollowBlack() {

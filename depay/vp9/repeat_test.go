@@ -137,6 +137,7 @@ func TestReferences(t *testing.T) {
 			}
 			out, ok := refs.AppendRepeat([]byte{1})
 			require.Equal(t, c.slot >= 0, ok)
+			require.Equal(t, len(c.frames) == 1, refs.ShowsKey(), "a key frame is shown again")
 			if !ok {
 				require.Equal(t, []byte{1}, out)
 				return
