@@ -18,8 +18,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/depay/av1"
 	"github.com/sluice-live/sluice/depay/ivf"
 	"github.com/sluice-live/sluice/depay/ogg"
+	"github.com/sluice-live/sluice/depay/vp9"
 )
 
 // ffmpegOutput runs ffmpeg and returns what it wrote to standard output. A missing ffmpeg fails the test.
@@ -56,20 +58,23 @@ func videoClip(t testing.TB, c depay.Codec, graph string, seconds int, more ...s
 	ffmpegOutput(t, append(append(args, more...), name)...)
 	var frames []depay.Frame
 	for i, data := range coded(t, c, name) {
-		frames = append(frames, depay.Frame{Codec: c, PTS: int64(i) * 3000, Key: isKey(c, data, i), Data: data})
+		frames = append(frames, depay.Frame{Codec: c, PTS: int64(i) * 3000, Key: isKey(c, data), Data: data})
 	}
 	return frames
 }
 
-// isKey tells whether the picture with a number in its clip is a key frame.
-func isKey(c depay.Codec, data []byte, number int) bool {
+// isKey tells whether the picture is a key frame.
+func isKey(c depay.Codec, data []byte) bool {
 	switch c {
 	case depay.VP8:
 		return data[0]&1 == 0
 	case depay.H264:
 		return bytes.Contains(data, []byte{0, 0, 1, 0x65})
-	default:
-		return number == 0
+	case depay.VP9:
+		h, err := vp9.ParseHeader(data)
+		return err == nil && h.Key
+	default: // in a key frame's temporal unit the sequence header follows the delimiter
+		return len(data) > 2 && av1.Type(data[2]>>3) == av1.SequenceHeaderType
 	}
 }
 

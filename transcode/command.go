@@ -2,6 +2,7 @@ package transcode
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -166,10 +167,9 @@ func (o Options) videoArgs() ffmpeg.KwArgs {
 const noGroup = 1 << 30
 
 // addCopyArgs adds the options of copied pictures, which is the first stream, and of rungs that have their key frames where the
-// copied ones have them. The sample entry avc1 says that the parameter sets are in it and nowhere else (ISO/IEC 14496-15 §5.3.3):
-// they are taken out of the samples, and with them the delimiters, which say nothing there.
+// copied ones have them.
 func (o Options) addCopyArgs(args ffmpeg.KwArgs) {
-	args["c:v:0"], args["tag:v:0"], args["bsf:v:0"] = "copy", "avc1", "filter_units=remove_types=7-9"
+	maps.Copy(args, copyArgs(o.Video, o.Copy.FPS))
 	args["b:v:0"] = o.Copy.Bitrate // for ffmpeg's own manifests
 	for i, r := range o.Ladder {
 		suffix := ":v:" + strconv.Itoa(1+i)

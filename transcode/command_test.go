@@ -28,6 +28,8 @@ func TestCommand(t *testing.T) {
 		{"av1", Options{Video: depay.AV1, Ladder: smallLadder()[:1]}},
 		{"copy", Options{Video: depay.H264, Audio: depay.Opus, Copy: copied(), Ladder: smallLadder()}},
 		{"copy-only", Options{Video: depay.H264, Audio: depay.Opus, Copy: copied(), LateKeyFrames: 400 * time.Millisecond}},
+		{"copy-vp9", Options{Video: depay.VP9, Copy: copied(), Ladder: smallLadder()[:1]}},
+		{"copy-av1", Options{Video: depay.AV1, Copy: copied(), Ladder: smallLadder()[:1]}},
 		{"clock", Options{Video: depay.VP8, Ladder: smallLadder(), Transform: TransformClock, Title: "studio-1"}},
 		{"logo", Options{Video: depay.VP8, Audio: depay.Opus, Ladder: smallLadder(), Transform: TransformLogo, Logo: "/data/logo.png"}},
 		{"blur", Options{Video: depay.VP8, Ladder: smallLadder()[:1], Transform: TransformBlur}},
@@ -78,7 +80,7 @@ func TestOptionsValidate(t *testing.T) {
 			o.Ladder = Ladder{{Name: "A b", Width: 321, Height: 8, FPS: 0, Bitrate: 1, Preset: "placebo"}}
 		}, []string{"name must be", "321x8", "fps 0", "bitrate 1", `preset "placebo"`}},
 		{"same name twice", func(o *Options) { o.Ladder = append(DefaultLadder(), DefaultLadder()...) }, []string{"used twice"}},
-		{"copy of VP8", func(o *Options) { o.Copy = copied() }, []string{"video codec VP8: only H264 is copied"}},
+		{"copy of VP8", func(o *Options) { o.Copy = copied() }, []string{"video codec VP8: only H264, VP9 and AV1 are copied"}},
 		{"copy at a rate of its own", func(o *Options) {
 			o.Video, o.Copy = depay.H264, copied()
 			o.Copy.FPS, o.Ladder = 7, smallLadder()

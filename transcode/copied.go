@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/depay/h264"
 )
 
 const (
@@ -24,20 +23,51 @@ const (
 	slackPlaces = 3
 )
 
-// copiedFrames writes H.264 that ffmpeg copies. It makes of pictures that come when they like a stream of constant rate that
+// copiedCodec is what of copying depends on the codec. It knows what a decoder has been given.
+type copiedCodec interface {
+	// next reads the picture that comes next, and takes it for decoded.
+	next(picture []byte) copiedPicture
+	// repeat makes a picture that shows the last one again, and leaves the decoder as it was; one without data where there is none.
+	repeat() copiedPicture
+	// describe reads the key frame that a run is to begin with: its size in pixels, and in words what players do not take of it.
+	describe(key []byte) (width, height int, err error)
+}
+
+// copiedPicture is what is to be known of a picture.
+type copiedPicture struct {
+	data   []byte    // to be written
+	key    bool      // it needs no other
+	twice  bool      // it is a key frame, and may be written again as long as it was only repeated
+	echoes bool      // it repeats a key frame, and ffmpeg's decoder takes it for one
+	fault  CopyCause // why it cannot be copied; 0: it can
+}
+
+// newCopiedCodec returns what copies pictures of c that are so many ticks apart; nil where that is not done.
+func newCopiedCodec(c depay.Codec, place int64) copiedCodec {
+	switch c {
+	case depay.H264:
+		return &copiedH264{place: place}
+	case depay.VP9:
+		return &copiedVP9{}
+	case depay.AV1:
+		return &copiedAV1{}
+	}
+	return nil
+}
+
+// copiedFrames writes pictures that ffmpeg copies. It makes of pictures that come when they like a stream of constant rate that
 // begins at media time 0 and can be cut into segments, or says why it cannot: see the package comment. All times are in ticks of
 // 1/90000 s.
 type copiedFrames struct {
 	ivf           ivfFrames
+	codec         copiedCodec
 	place, part   int64
 	segment, late int64
 	keys, again   int64 // between key frames, and between requests for one
 	ask           func()
 	extras        *atomic.Int64 // how many pictures had no place
 
-	sets  h264.Sets
-	state h264.State
-	first []byte // the first key frame, until another picture has come
+	lone []byte // the key frame that all pictures since have only repeated, if that may be written again; else nil
 
 	begun    bool
 	last     int64 // the last picture that has a place
@@ -50,12 +80,13 @@ type copiedFrames struct {
 }
 
 func newCopiedFrames(w ivfFrames, j *Job) *copiedFrames {
-	o, rate := j.opts, depay.H264.ClockRate()
+	o, rate := j.opts, j.opts.Video.ClockRate()
 	ticks := func(d time.Duration) int64 { return int64(d) * rate / int64(time.Second) }
 	c := &copiedFrames{
 		ivf: w, place: rate / int64(o.Copy.FPS), part: ticks(o.Part), segment: ticks(o.Segment), late: ticks(o.LateKeyFrames),
 		keys: ticks(o.KeyFrames), again: ticks(askEvery), ask: o.RequestKeyFrame, extras: &j.extras,
 	}
+	c.codec = newCopiedCodec(o.Video, c.place)
 	if c.ask == nil {
 		c.ask = func() {}
 	}
@@ -67,78 +98,77 @@ func (c *copiedFrames) Close() error { return nil }
 // WriteFrame writes a picture, and before it those that fill the places that were left empty. Pictures before the first key
 // frame are left out. The error is a CopyError, or that of the pipe.
 func (c *copiedFrames) WriteFrame(f depay.Frame) error {
-	slice, changed, err := firstSlice(&c.sets, f.Data)
-	if slice.IDR {
-		f.Data = c.timed(f.Data)
-	}
-	switch {
-	case !c.begun && (err != nil || !slice.IDR):
-		return nil
-	case !c.begun:
-		c.begun, c.first = true, f.Data
-		return c.add(slice, 0, f)
-	case err != nil:
-		return fault(PicturesUnreadable, f.PTS)
-	case changed:
-		return fault(ParametersChanged, f.PTS)
-	case slice.Type == h264.B, c.state.Reordered(&slice):
-		return fault(PicturesReordered, f.PTS)
-	}
-	pts := c.last + c.place
-	switch off := float64(f.PTS-pts) / float64(c.place); {
-	case off > offPlace:
-		if pts, err = c.fill(f.PTS); err != nil {
+	if c.begun {
+		if err := c.fill(f.PTS); err != nil {
 			return err
 		}
+	}
+	p := c.codec.next(f.Data)
+	switch {
+	case !c.begun && !p.key:
+		return nil
+	case !c.begun:
+		return c.begin(p)
+	case p.fault != 0:
+		return fault(p.fault, f.PTS)
+	}
+	pts := c.last + c.place
+	switch off := c.off(f.PTS); {
 	case off < -maxAhead:
 		return fault(PicturesTooMany, f.PTS)
-	case off < -offPlace && !slice.IDR && !c.extra && !c.closes():
+	case off < -offPlace && !p.key && !c.extra && !c.closes():
 		pts = c.last + c.place/extraParts
 	}
-	c.first = nil
-	return c.add(slice, pts, f)
-}
-
-// timed returns a key frame whose parameter sets say how long pictures last: of others ffmpeg takes the last of a segment for one of
-// 1/90000 s, and aborts on the first where it decodes pictures too (5.1).
-func (c *copiedFrames) timed(picture []byte) []byte {
-	timed := make([]byte, 0, len(picture)+32)
-	for nal, rest := h264.NextUnit(picture); len(nal) > 0; nal, rest = h264.NextUnit(rest) {
-		if h264.Type(nal[0]) == h264.TypeSPS {
-			if with, err := h264.AppendTimed(timed, nal, uint32(depay.H264.ClockRate()/c.place)); err == nil {
-				timed = with
-				continue
-			}
-		}
-		timed = append(h264.AppendStartCode(timed), nal...)
+	if f.Filler && !p.key {
+		return c.repeat(pts, p)
 	}
-	return timed
+	return c.add(pts, p, f.Filler)
 }
 
-// add writes a picture that came.
-func (c *copiedFrames) add(slice h264.Slice, pts int64, f depay.Frame) error {
-	if !f.Filler {
+// off is how far the next place is before a time, in places.
+func (c *copiedFrames) off(pts int64) float64 { return float64(pts-c.last-c.place) / float64(c.place) }
+
+// begin writes the first key frame.
+func (c *copiedFrames) begin(p copiedPicture) error {
+	c.begun, c.lone = true, p.data
+	return c.write(0, p)
+}
+
+// add writes a picture that shows something new.
+func (c *copiedFrames) add(pts int64, p copiedPicture, filler bool) error {
+	if !filler {
 		c.heard = pts
 	}
-	c.state.Follow(&slice)
-	return c.write(pts, slice.IDR, f.Data)
+	if c.lone = nil; p.twice {
+		c.lone = p.data
+	}
+	return c.write(pts, p)
 }
 
-// fill repeats the last picture in all places before the one that is nearest to a time, and returns that. As long as the only
-// picture is the first key frame, that is repeated itself where a segment begins: so media that begin late begin at 0 as well.
-func (c *copiedFrames) fill(until int64) (pts int64, err error) {
-	last := (until + c.place/2) / c.place * c.place
-	for pts = c.last + c.place; pts < last; pts += c.place {
-		key := c.first != nil && pts >= c.cut
-		picture := c.first
-		if !key {
-			picture = c.state.AppendRepeat(nil)
-		}
-		if err := c.write(pts, key, picture); err != nil {
-			return 0, err
+// fill repeats the last picture in all places before the one that is nearest to a time, if that is too far for the next one.
+func (c *copiedFrames) fill(until int64) error {
+	if c.off(until) <= offPlace {
+		return nil
+	}
+	for last := (until + c.place/2) / c.place * c.place; c.last+c.place < last; {
+		if err := c.repeat(c.last+c.place, c.codec.repeat()); err != nil {
+			return err
 		}
 	}
-	return pts, nil
+	return nil
+}
+
+// repeat writes a picture that shows the last one again. As long as that is the only one, or a key frame whose repeats are taken for key
+// frames, it is written again itself where a segment may begin: so media that begin late begin at 0 as well, and all rungs begin
+// their segments together.
+func (c *copiedFrames) repeat(pts int64, p copiedPicture) error {
+	switch {
+	case c.lone != nil && pts >= c.cut:
+		p = copiedPicture{data: c.lone, key: true}
+	case len(p.data) == 0:
+		return fault(PicturesUnrepeatable, pts)
+	}
+	return c.write(pts, p)
 }
 
 // closes tells whether the last picture is the last of its fragment. The next one must not be close to it: the muxer has said
@@ -146,11 +176,14 @@ func (c *copiedFrames) fill(until int64) (pts int64, err error) {
 func (c *copiedFrames) closes() bool { return c.last+c.place-c.fragment >= c.part }
 
 // write writes a picture, unless it is too late for a segment to begin, and asks for the next key frame in time.
-func (c *copiedFrames) write(pts int64, key bool, picture []byte) error {
-	if pts > c.cut+c.late+slackPlaces*c.place {
+func (c *copiedFrames) write(pts int64, p copiedPicture) error {
+	switch {
+	case pts > c.cut+c.late+slackPlaces*c.place:
 		return fault(c.blame(pts), pts)
+	case pts >= c.cut && p.echoes: // a segment would begin, but not in this rendition
+		return fault(KeyFrameMisplaced, pts)
 	}
-	switch cuts := key && pts >= c.cut; {
+	switch cuts := p.key && pts >= c.cut; {
 	case cuts:
 		c.cut += c.segment
 		c.fragment = pts
@@ -158,7 +191,7 @@ func (c *copiedFrames) write(pts int64, key bool, picture []byte) error {
 		c.fragment = pts
 	}
 	switch {
-	case key:
+	case p.key:
 		c.due, c.key = (pts/c.keys+1)*c.keys, pts
 	case pts >= c.due:
 		c.due = pts + c.again
@@ -169,7 +202,7 @@ func (c *copiedFrames) write(pts int64, key bool, picture []byte) error {
 	} else {
 		c.last = pts
 	}
-	return c.ivf.WriteFrame(depay.Frame{Codec: depay.H264, PTS: pts, Data: picture})
+	return c.ivf.WriteFrame(depay.Frame{PTS: pts, Data: p.data})
 }
 
 // blame returns why there is no key frame.

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	ffmpeg "github.com/u2takey/ffmpeg-go"
+
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/depay/h264"
 )
 
 // CopyCause is why pictures can be copied no longer.
@@ -23,12 +24,14 @@ const (
 	KeyFrameMissing
 	// ParametersChanged: a parameter set is another one than the init segment has, such as one of another size.
 	ParametersChanged
-	// PicturesReordered: a picture is to be shown before one that came before it.
+	// PicturesReordered: a picture is to be shown before one that came before it, or not to be shown yet.
 	PicturesReordered
 	// PicturesTooMany: pictures come faster than the rendition's rate has room for.
 	PicturesTooMany
-	// PicturesUnreadable: a picture is not H.264 as far as its headers go.
+	// PicturesUnreadable: a picture is not of the codec as far as its headers go.
 	PicturesUnreadable
+	// PicturesUnrepeatable: a picture is missing, and the one before it cannot be shown again.
+	PicturesUnrepeatable
 )
 
 // String returns the cause as a clause.
@@ -48,6 +51,8 @@ func (c CopyCause) String() string {
 		return "pictures come faster than the rendition's rate"
 	case PicturesUnreadable:
 		return "a picture cannot be read"
+	case PicturesUnrepeatable:
+		return "a picture cannot be repeated where the next one is missing"
 	}
 	return fmt.Sprintf("cause %d", uint8(c))
 }
@@ -69,52 +74,31 @@ func (e *CopyError) Again() bool {
 	return e.Cause == KeyFrameMissing || e.Cause == KeyFrameMisplaced || e.Cause == ParametersChanged || e.Cause == PicturesTooMany
 }
 
-// CopyOf returns the rendition that copying makes of pictures that begin with a key frame of H.264, or says in words why they are to
-// be encoded. The rate, in pictures per second, is that of the publisher as far as it is known, else what it is asked for. The
+var errNoKeyFrame = errors.New("not a key frame")
+
+// notPlain is why pictures are encoded that have more samples, or deeper ones, than the decoders of most players take.
+const notPlain = "samples are not 8 bit 4:2:0"
+
+// CopyOf returns the rendition that copying makes of pictures that begin with a key frame, or says in words why they are to be
+// encoded. The rate, in pictures per second, is that of the publisher as far as it is known, else what it is asked for. The
 // bitrate is a guess for pictures of that size; a publisher that was allowed another one is better described by that.
 func CopyOf(key depay.Frame, name string, fps int) (Rendition, error) {
-	var sets h264.Sets
-	slice, _, err := firstSlice(&sets, key.Data)
-	if err != nil {
-		return Rendition{}, fmt.Errorf("read key frame: %w", err)
+	codec := newCopiedCodec(key.Codec, key.Codec.ClockRate()/max(int64(fps), 1))
+	if codec == nil {
+		return Rendition{}, fmt.Errorf("%v is not copied", key.Codec)
 	}
-	sps := slice.SPS
-	r := Rendition{Name: name, Width: int(sps.Width), Height: int(sps.Height), FPS: fps}
+	width, height, err := codec.describe(key.Data)
+	if width == 0 {
+		return Rendition{}, err
+	}
+	r := Rendition{Name: name, Width: width, Height: height, FPS: fps}
 	r.Bitrate = min(max(r.Width*r.Height*fps/8, 500_000), MaxBitrate)
-	if !slice.IDR {
-		return Rendition{}, errors.New("not a key frame")
-	}
-	return r, errors.Join(copyable(sps), repeatable(slice), r.Validate(), r.wholeTicks())
+	return r, errors.Join(err, repeatable(codec), r.Validate(), r.wholeTicks())
 }
 
-// Bounds of what players take, by Apple's authoring specification (1.3) and the decoders of browsers.
-const (
-	maxCopiedLevel = 52 // ten times the level
-	profileHigh    = 100
-)
-
-// copyable says in words what of a stream players do not take, or cannot be repeated.
-func copyable(sps *h264.SPS) error {
-	var faults []error
-	refuse := func(bad bool, format string, args ...any) {
-		if bad {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	refuse(sps.Profile != 66 && sps.Profile != 77 && sps.Profile != profileHigh, "profile %d is none of baseline, main and high", sps.Profile)
-	refuse(sps.Level > maxCopiedLevel, "level %d.%d is above 5.2", sps.Level/10, sps.Level%10)
-	refuse(sps.ChromaFormat != 1 || sps.BitDepthLuma != 8 || sps.BitDepthChroma != 8, "samples are not 8 bit 4:2:0")
-	refuse(!sps.Progressive, "it may be interlaced")
-	refuse(sps.MaxReorderFrames > 0, "pictures may not be in the order in which they are shown")
-	refuse(sps.SampleAspect[0] != sps.SampleAspect[1], "samples are not square")
-	return errors.Join(faults...)
-}
-
-// repeatable says whether a picture can be repeated, to fill the places that stay empty.
-func repeatable(slice h264.Slice) error {
-	var state h264.State
-	state.Follow(&slice)
-	if len(state.AppendRepeat(nil)) == 0 {
+// repeatable says whether the last picture can be repeated, to fill the places that stay empty.
+func repeatable(codec copiedCodec) error {
+	if len(codec.repeat().data) == 0 {
 		return errors.New("its pictures cannot be repeated")
 	}
 	return nil
@@ -128,21 +112,21 @@ func (r Rendition) wholeTicks() error {
 	return nil
 }
 
-// firstSlice reads a picture up to the header of its first slice. Parameter sets before it go into sets; changed tells whether one of
-// them is new.
-func firstSlice(sets *h264.Sets, picture []byte) (slice h264.Slice, changed bool, err error) {
-	for nal, rest := h264.NextUnit(picture); len(nal) > 0; nal, rest = h264.NextUnit(rest) {
-		switch kind := h264.Type(nal[0]); {
-		case kind == h264.TypeSPS, kind == h264.TypePPS:
-			other, err := sets.Add(nal)
-			if err != nil {
-				return h264.Slice{}, false, err
-			}
-			changed = changed || other
-		case kind.IsSlice():
-			slice, err = sets.ParseSlice(nal[0], nal[1:])
-			return slice, changed, err
-		}
+// copyArgs are the options of a first stream of pictures that is copied at a rate.
+//
+// The sample entry avc1 says that the parameter sets are in it and nowhere else (ISO/IEC 14496-15 §5.3.3): they are taken out of the
+// samples, and with them the delimiters, which say nothing there. VP9 and AV1 do not say how long pictures last: ffmpeg 5.1 would take
+// the last of a segment for one of 1/90000 s. VP9 would be put into WebM.
+func copyArgs(c depay.Codec, fps int) ffmpeg.KwArgs {
+	lasting := fmt.Sprintf("setts=duration=%d", c.ClockRate()/int64(fps))
+	args := ffmpeg.KwArgs{"c:v:0": "copy"}
+	switch c {
+	case depay.H264:
+		args["tag:v:0"], args["bsf:v:0"] = "avc1", "filter_units=remove_types=7-9"
+	case depay.VP9:
+		args["tag:v:0"], args["bsf:v:0"], args["dash_segment_type"] = "vp09", lasting, "mp4"
+	case depay.AV1:
+		args["tag:v:0"], args["bsf:v:0"] = "av01", lasting
 	}
-	return h264.Slice{}, changed, fmt.Errorf("no slice: %w", h264.ErrInvalid)
+	return args
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/depay/ivf"
 )
 
 // jittered moves pictures about by up to half their distance, as a network and a camera do, and begins late.
@@ -24,10 +27,12 @@ func jittered(clip []depay.Frame, from int64) []depay.Frame {
 
 // TestCopyAlignsRungs copies pictures with key frames at odd times, and encodes two rungs beside them: all three begin each
 // segment at the same instant, with a key frame, play without a fault, and have no hole.
-func TestCopyAlignsRungs(t *testing.T) {
+func TestCopyAlignsRungs(t *testing.T) { eachCopiedCodec(t, checkAlignedRungs) }
+
+func checkAlignedRungs(t *testing.T, video depay.Codec) {
 	const begin = second / 3
-	o := Options{Dir: t.TempDir(), Video: depay.H264, Audio: depay.Opus, Copy: copied(), Ladder: smallLadder(), Thumbnail: -1}
-	clip := keyed(t, "640x360", 12, "0,1.2,2.3,3.1,3.9,4.35,6.5,8.4,9,10")
+	o := Options{Dir: t.TempDir(), Video: video, Audio: depay.Opus, Copy: copied(), Ladder: smallLadder(), Thumbnail: -1}
+	clip := keyed(t, video, "640x360", 12, "0,1.2,2.3,3.1,3.9,4.35,6.5,8.4,9,10")
 	play(t, o, interleave(jittered(clip, begin), opusClip(t, "sine", 12)))
 	// What comes a third of a second later than in the clip is off its time by a picture at most.
 	copied := segmentBegins(t, o.Dir, o.Representations()[0])
@@ -43,7 +48,7 @@ func TestCopyAlignsRungs(t *testing.T) {
 	}
 	sound := segmentBegins(t, o.Dir, o.Representations()[3])
 	require.InDeltaSlice(t, floats(copied), floats(sound), 1024*second/48000+3000, "the sound is cut with the pictures")
-	checkParameterSets(t, o)
+	checkSampleEntry(t, o)
 }
 
 // checkGapless requires that each part begins where the one before ended.
@@ -75,37 +80,77 @@ func segmentBegins(t *testing.T, dir string, r Representation) (begins []uint64)
 
 func requireSize(t *testing.T, name string, r Rendition) {
 	t.Helper()
-	_, sps := parameterSets(t, name)
-	require.EqualValues(t, r.Width, sps.Width)
-	require.EqualValues(t, r.Height, sps.Height)
+	file, err := mp4.ReadMP4File(name)
+	require.NoError(t, err)
+	entry := sampleEntry(file)
+	require.EqualValues(t, r.Width, entry.Width)
+	require.EqualValues(t, r.Height, entry.Height)
 }
 
-// checkParameterSets requires that those of copied pictures are in the init segment and not in the samples.
-func checkParameterSets(t *testing.T, o Options) {
+// sampleEntry is that of the pictures.
+func sampleEntry(file *mp4.File) *mp4.VisualSampleEntryBox {
+	table := file.Moov.Trak.Mdia.Minf.Stbl.Stsd
+	switch {
+	case table.AvcX != nil:
+		return table.AvcX
+	case table.VpXX != nil:
+		return table.VpXX
+	}
+	return table.Av01
+}
+
+// checkSampleEntry requires that the one of copied pictures says what decoders need to know, and that parameter sets of H.264 are
+// nowhere else.
+func checkSampleEntry(t *testing.T, o Options) {
 	t.Helper()
 	file, err := mp4.ReadMP4File(joined(t, o.Dir, o.Representations()[0]))
 	require.NoError(t, err)
-	require.NotNil(t, file.Moov.Trak.Mdia.Minf.Stbl.Stsd.AvcX.AvcC.SPSnalus)
-	require.Equal(t, "avc1", file.Moov.Trak.Mdia.Minf.Stbl.Stsd.AvcX.Type())
+	entry := sampleEntry(file)
+	switch o.Video {
+	case depay.VP9:
+		require.Equal(t, "vp09", entry.Type())
+		require.Zero(t, entry.VppC.Profile)
+		require.EqualValues(t, 8, entry.VppC.BitDepth)
+		require.EqualValues(t, 21, entry.VppC.Level, "ten times the level that a picture of 640x360 has")
+	case depay.AV1:
+		require.Equal(t, "av01", entry.Type())
+		require.Zero(t, entry.Av1C.SeqProfile)
+		require.NotEmpty(t, entry.Av1C.ConfigOBUs, "the sequence header")
+	default:
+		require.Equal(t, "avc1", entry.Type())
+		require.NotNil(t, entry.AvcC.SPSnalus)
+		eachSample(t, file, checkNoParameterSets)
+	}
+}
+
+func eachSample(t *testing.T, file *mp4.File, check func(t *testing.T, data []byte)) {
+	t.Helper()
 	for _, s := range file.Segments {
 		for _, f := range s.Fragments {
 			samples, err := f.GetFullSamples(file.Moov.Mvex.Trex)
 			require.NoError(t, err)
 			for _, sample := range samples {
-				for data := sample.Data; len(data) > 4; {
-					size := int(data[0])<<24 | int(data[1])<<16 | int(data[2])<<8 | int(data[3])
-					require.NotContains(t, []byte{7, 8, 9}, data[4]&0x1f)
-					data = data[4+size:]
-				}
+				check(t, sample.Data)
 			}
 		}
 	}
 }
 
+func checkNoParameterSets(t *testing.T, data []byte) {
+	t.Helper()
+	for len(data) > 4 {
+		size := int(data[0])<<24 | int(data[1])<<16 | int(data[2])<<8 | int(data[3])
+		require.NotContains(t, []byte{7, 8, 9}, data[4]&0x1f)
+		data = data[4+size:]
+	}
+}
+
 // TestCopyKeepsPictures copies, with sound and without a ladder, and gets back each coded picture as it was.
-func TestCopyKeepsPictures(t *testing.T) {
-	o := Options{Dir: t.TempDir(), Video: depay.H264, Audio: depay.Opus, Copy: copied(), Thumbnail: -1}
-	clip := keyed(t, "640x360", 6, "0,1,2,3,4,5")
+func TestCopyKeepsPictures(t *testing.T) { eachCopiedCodec(t, checkKeptPictures) }
+
+func checkKeptPictures(t *testing.T, video depay.Codec) {
+	o := Options{Dir: t.TempDir(), Video: video, Audio: depay.Opus, Copy: copied(), Thumbnail: -1}
+	clip := keyed(t, video, "640x360", 6, "0,1,2,3,4,5")
 	stats := play(t, o, interleave(clip, opusClip(t, "sine", 6))).Stats()
 	require.EqualValues(t, 180, stats.Progress.Frame)
 	require.Equal(t, 6*time.Second, stats.Progress.OutTime)
@@ -114,16 +159,67 @@ func TestCopyKeepsPictures(t *testing.T) {
 	for _, r := range reps {
 		checkRepresentation(t, r, joined(t, o.Dir, r))
 	}
-	var pictures [][]byte
-	for _, f := range clip {
-		pictures = append(pictures, f.Data)
+	sent, written := coding(t, clip), joined(t, o.Dir, reps[0])
+	require.Equal(t, pictureHashes(t, sent), pictureHashes(t, written))
+	if video == depay.VP9 { // H.264 and AV1 lose what separates pictures in a byte stream
+		i := 0
+		file, err := mp4.ReadMP4File(written)
+		require.NoError(t, err)
+		eachSample(t, file, func(t *testing.T, data []byte) {
+			require.Equal(t, clip[i].Data, data, "picture %d", i)
+			i++
+		})
+		require.Equal(t, len(clip), i)
 	}
-	name := t.TempDir() + "/clip.h264"
-	require.NoError(t, os.WriteFile(name, bytes.Join(pictures, nil), 0o600))
-	md5 := func(name string) string {
-		return string(ffmpegOutput(t, "-i", name, "-map", "0:v", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-f", "md5", "-"))
+}
+
+// TestCopyFillsPlaces sends half as many pictures as there are places, and none for a while behind a key frame: the copy has a repeat in the place of each, which decodes to
+// the picture before, and the rung beside it shows the same at the same time.
+func TestCopyFillsPlaces(t *testing.T) { eachCopiedCodec(t, checkFilledPlaces) }
+
+func checkFilledPlaces(t *testing.T, video depay.Codec) {
+	o := Options{Dir: t.TempDir(), Video: video, Copy: copied(), Ladder: smallLadder()[:1], Thumbnail: -1}
+	clip := keyed(t, video, "640x360", 3, "0,0.5,1,1.5,2,2.5")
+	for i := range clip {
+		clip[i].PTS *= 2
 	}
-	require.Equal(t, md5(name), md5(joined(t, o.Dir, reps[0])))
+	clip = append(clip[:31:31], shift(clip[31:], 10*3000)...)
+	play(t, o, clip)
+	copied := pictureHashes(t, joined(t, o.Dir, o.Representations()[0]))
+	require.Len(t, copied, 189)
+	require.Equal(t, pictureHashes(t, coding(t, clip)), slices.Compact(slices.Clone(copied)), "repeats show what was there before")
+	for i := 62; i < 72; i++ {
+		require.Equal(t, copied[61], copied[i], "picture %d", i)
+	}
+	require.Equal(t, segmentBegins(t, o.Dir, o.Representations()[0]), segmentBegins(t, o.Dir, o.Representations()[1]))
+	require.Len(t, pictureHashes(t, joined(t, o.Dir, o.Representations()[1])), 189)
+}
+
+// coding puts pictures into a file that ffmpeg reads, and returns its name.
+func coding(t *testing.T, pictures []depay.Frame) string {
+	t.Helper()
+	name := t.TempDir() + "/clip"
+	file, err := os.Create(name)
+	require.NoError(t, err)
+	defer file.Close()
+	decoder, _ := decoderOf(pictures[0].Codec)
+	w := ivf.NewWriter(file, ivf.Header{FourCC: decoder.fourCC, Width: 640, Height: 360})
+	for _, f := range pictures {
+		require.NoError(t, w.WriteFrame(f.PTS, f.Data))
+	}
+	return name
+}
+
+// pictureHashes are the hashes of a file's decoded pictures.
+func pictureHashes(t *testing.T, name string) (hashes []string) {
+	t.Helper()
+	out := ffmpegOutput(t, "-i", name, "-map", "0:v", "-fps_mode", "passthrough", "-pix_fmt", "yuv420p", "-f", "framemd5", "-")
+	for line := range strings.Lines(string(out)) {
+		if fields := strings.Fields(line); len(fields) == 6 && !strings.HasPrefix(line, "#") {
+			hashes = append(hashes, fields[5])
+		}
+	}
+	return hashes
 }
 
 // TestCopyEndsProperly lets the publisher send no more key frames: the run ends with the reason, and what was copied up to then is
@@ -135,7 +231,7 @@ func TestCopyEndsProperly(t *testing.T) {
 	job, err := NewJob(o)
 	require.NoError(t, err)
 	go func() {
-		for _, f := range interleave(keyed(t, "640x360", 8, "0,2"), opusClip(t, "sine", 8)) {
+		for _, f := range interleave(keyed(t, depay.H264, "640x360", 8, "0,2"), opusClip(t, "sine", 8)) {
 			job.writeWhenRoom(f)
 		}
 	}()
@@ -166,7 +262,7 @@ func floats(ticks []uint64) (all []float64) {
 // encoded into what is like it.
 func BenchmarkCopy(b *testing.B) {
 	const seconds = 30
-	video, sound := keyed(b, "1280x720", seconds, "expr:gte(t,n_forced)"), opusClip(b, "sine", seconds)
+	video, sound := keyed(b, depay.H264, "1280x720", seconds, "expr:gte(t,n_forced)"), opusClip(b, "sine", seconds)
 	source := Rendition{Name: "source", Width: 1280, Height: 720, FPS: 30, Bitrate: 2_500_000}
 	for _, c := range []struct {
 		name string

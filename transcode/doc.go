@@ -11,8 +11,8 @@
 //
 // # Copied pictures
 //
-// With [Options.Copy] the pictures of an H.264 publisher are not encoded: they are the best rendition as they came, alone or with
-// encoded rungs beside them. Nobody but the publisher makes key frames then, so that segments begin where it has put them:
+// With [Options.Copy] the pictures of a publisher of H.264, VP9 or AV1 are not encoded for one rendition: they are that as they came,
+// alone or with encoded rungs beside them. Nobody but the publisher makes key frames then, so that segments begin where it has put them:
 //
 //   - The job asks for one ([Options.RequestKeyFrame]) when the time of a segment is over, and in between once in
 //     [Options.KeyFrames]. ffmpeg begins segment n with the first key frame that comes n segment durations after the beginning.
@@ -26,12 +26,17 @@
 //     get each picture of the copy once. That is why they can have their key frames where the copy has them
 //     (-force_key_frames source: it acts on no picture that ffmpeg repeats or leaves out), and why each segment begins in all
 //     renditions at the very same instant. A place that stays empty gets a repeat frame, which leaves the decoder as it was: a
-//     publisher of 15 pictures a second has as many repeated. Once in a while a sender whose clock is fast has a picture too many.
+//     publisher of 15 pictures a second has as many repeated. With H.264 it is a picture of skipped macroblocks, with VP9 and AV1
+//     one that shows an existing one, which the decoders of ffmpeg and of Chromium take as a sample of its own. Once in a while a sender whose clock is fast has a picture too many.
 //     It comes an eighth of a place after the one before, and the encoded rungs leave it out.
 //   - The first key frame is put at media time 0, where the sound begins and the epoch before ended, and repeated from there.
-//   - A parameter set that changes, as it does with the size, ends the run: the init segment says what holds for all of it. The next
-//     one copies the new size.
-//   - A picture that is to be shown before an earlier one ends it too. Presentation times are all that a publisher says.
+//   - A key frame of VP9 that nothing but repeats follows is written once more where a segment may begin: to ffmpeg's decoder
+//     its repeats are key frames, and so they are to the encoders of the rungs.
+//   - A parameter set or a sequence header that changes, or the size, ends the run: the init segment says what holds for all of it.
+//     The next one copies the new size. (An inter frame of AV1 of another size than its key frame is not seen, and nothing that a
+//     decoder is not ready for.)
+//   - A picture that is to be shown before an earlier one ends it too, and one that is not shown. Presentation times are all that a
+//     publisher says. Frames that are hidden in a picture, in a superframe of VP9 or a temporal unit of AV1, stay in it.
 //
 // The rate of bits is the publisher's business: [Rendition.Bitrate] of a copy is a figure to begin with.
 //

@@ -32,12 +32,13 @@ type Options struct {
 	// (access units as Annex B of the standard has them, parameter sets with each key frame, no B-frames) and AV1
 	// (temporal units, the sequence header with each key frame); sound is Opus.
 	Video, Audio depay.Codec
-	// Width and Height go into the IVF header, in pixels. Only a hint: every key frame states its own size. Default 640x480.
+	// Width and Height go into the IVF header, in pixels. Only a hint: every key frame states its own size. Default
+	// 640x480. With Copy, they are its own.
 	Width, Height int
 	// Ladder is the renditions, the best first; each costs an encode. Default DefaultLadder, or none with Copy. Not
 	// used without Video.
 	Ladder Ladder
-	// Copy, if it has a name, describes pictures of H.264 that are copied as the best rendition, before those of the ladder, and
+	// Copy, if it has a name, describes pictures of H.264, VP9 or AV1 that are copied as a rendition before those of the ladder, and
 	// cost about as much as the sound; see CopyOf. FPS is the constant rate that they are put on, and must be that of every rung
 	// of the ladder; Bitrate is what they may be announced with, though nobody holds them to it. Without Ladder there are no
 	// others. Not used without Video. A run that can copy no longer ends with a CopyError.
@@ -89,6 +90,9 @@ type Options struct {
 // withDefaults returns o with every zero field that has a default filled in.
 func (o Options) withDefaults() Options {
 	o.FFmpeg = orDefault(o.FFmpeg, DefaultFFmpeg)
+	if o.copies() {
+		o.Width, o.Height = o.Copy.Width, o.Copy.Height
+	}
 	o.Width = orDefault(o.Width, 640)
 	o.Height = orDefault(o.Height, 480)
 	o.AudioBitrate = orDefault(o.AudioBitrate, DefaultAudioBitrate)
@@ -156,8 +160,8 @@ func (o Options) copies() bool { return o.Video != 0 && o.Copy.Name != "" }
 // validateCopy says what is wrong with a run that copies. Segments are cut at whole pictures there, whatever the rate.
 func (o Options) validateCopy() error {
 	faults := []error{append(Ladder{o.Copy}, o.Ladder...).Validate(), o.Copy.wholeTicks()}
-	if o.Video != depay.H264 {
-		faults = append(faults, fmt.Errorf("video codec %v: only H264 is copied", o.Video))
+	if newCopiedCodec(o.Video, 0) == nil {
+		faults = append(faults, fmt.Errorf("video codec %v: only H264, VP9 and AV1 are copied", o.Video))
 	}
 	if !inRange(o.LateKeyFrames, 1, o.Segment/2) {
 		faults = append(faults, fmt.Errorf("key frames up to %v late: must be up to half a segment, %v", o.LateKeyFrames, o.Segment/2))
