@@ -3,6 +3,7 @@ package packager
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sluice-live/sluice/packager/dash"
@@ -32,26 +33,64 @@ func frameRate(fps float64) string {
 	return strconv.Itoa(int(math.Round(fps*1.001))*1000) + "/1001"
 }
 
-// adaptationSets sorts representations into one set for the pictures and one for the sound, with ids that never change.
-func adaptationSets(rungs []rung, template func(rung) dash.SegmentTemplate) []dash.AdaptationSet {
-	main := []dash.Descriptor{{Scheme: dash.SchemeRole, Value: "main"}}
-	video := dash.AdaptationSet{ID: 1, ContentType: "video", MimeType: "video/mp4", SegmentAlignment: true, StartWithSAP: 1, Roles: main}
-	audio := dash.AdaptationSet{ID: 2, ContentType: "audio", MimeType: "audio/mp4", Lang: language, SegmentAlignment: true, StartWithSAP: 1, Roles: main}
+// Adaptation sets are told apart by ids that never change (DASH-IF timing model), one for each family of codecs: players switch
+// within a set, and few can do so from one codec to another.
+const (
+	setVideo = 1 + iota // H.264
+	setAudio
+	setVP9
+	setAV1
+	sets = setAV1
+)
+
+// set is the adaptation set of the rendition.
+func (r rung) set() int {
+	switch {
+	case !r.Video:
+		return setAudio
+	case r.family() == "vp09":
+		return setVP9
+	case r.family() == "av01":
+		return setAV1
+	}
+	return setVideo
+}
+
+// family is the first element of the codec's name: what players can switch within (RFC 6381 §3.3).
+func (r rung) family() string {
+	name, _, _ := strings.Cut(r.init.Codec, ".")
+	return name
+}
+
+// adaptationSets sorts representations into sets. Where there are several of pictures, that of H.264, which everybody plays, is what
+// players begin with.
+func adaptationSets(rungs []rung, template func(rung) dash.SegmentTemplate) (used []dash.AdaptationSet) {
+	var all [sets + 1]dash.AdaptationSet
 	for _, r := range rungs {
-		set := &audio
-		if r.Video {
-			set = &video
-			set.MaxWidth, set.MaxHeight = max(set.MaxWidth, r.init.Width), max(set.MaxHeight, r.init.Height)
-		}
+		set := &all[r.set()]
 		set.Representations = append(set.Representations, r.representation(template(r)))
+		set.MaxWidth, set.MaxHeight = max(set.MaxWidth, r.init.Width), max(set.MaxHeight, r.init.Height)
 	}
-	var sets []dash.AdaptationSet
-	for _, set := range []dash.AdaptationSet{video, audio} {
-		if len(set.Representations) > 0 {
-			sets = append(sets, set)
+	several := len(all[setVP9].Representations)+len(all[setAV1].Representations) > 0
+	for id, set := range all {
+		if len(set.Representations) == 0 {
+			continue
 		}
+		set.ID, set.SegmentAlignment, set.StartWithSAP = id, true, 1
+		set.ContentType, set.MimeType = "video", "video/mp4"
+		role := "main"
+		switch {
+		case id == setAudio:
+			set.ContentType, set.MimeType, set.Lang = "audio", "audio/mp4", language
+		case id != setVideo:
+			role = "alternate"
+		case several:
+			set.Priority = 2
+		}
+		set.Roles = []dash.Descriptor{{Scheme: dash.SchemeRole, Value: role}}
+		used = append(used, set)
 	}
-	return sets
+	return used
 }
 
 // updatePeriod is how long players may go without knowing of the next Period, which is how long their picture stands still: who

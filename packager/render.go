@@ -1,6 +1,8 @@
 package packager
 
 import (
+	"slices"
+
 	"github.com/sluice-live/sluice/packager/cmaf"
 	"github.com/sluice-live/sluice/packager/hls"
 )
@@ -111,6 +113,7 @@ func multivariantPlaylist(rungs []rung) hls.MultivariantPlaylist {
 			p.Variants = append(p.Variants, r.with(audio))
 		}
 	}
+	score(rungs, p.Variants)
 	switch {
 	case audio.ID == "":
 	case len(p.Variants) == 0:
@@ -122,6 +125,17 @@ func multivariantPlaylist(rungs []rung) hls.MultivariantPlaylist {
 		})
 	}
 	return p
+}
+
+// score says, where pictures have several codecs, that earlier variants are to be preferred: hls.js would begin with VP9 or AV1 otherwise,
+// adapt to nothing from there, as it switches within a codec only, and fail where the browser decodes it badly.
+func score(rungs []rung, variants []hls.Variant) {
+	if !slices.ContainsFunc(rungs, func(r rung) bool { return r.Video && r.set() != rungs[0].set() }) {
+		return
+	}
+	for i := range variants {
+		variants[i].Score = len(variants) - i
+	}
 }
 
 // with is the variant that plays r together with the audio, if there is one.

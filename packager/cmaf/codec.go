@@ -13,6 +13,34 @@ func avcCodec(entry kind, avcC []byte) (string, error) {
 	return fmt.Sprintf("%s.%02X%02X%02X", entry[:], avcC[1], avcC[2], avcC[3]), nil
 }
 
+// vp9Codec is the codecs string of a vpcC box, in its short form: profile, level and bit depth (VP Codec ISO Media File Format Binding,
+// version 1.0, "Codecs Parameter String").
+func vp9Codec(vpcC []byte) (string, error) {
+	f := fields{b: vpcC}
+	f.full()
+	profile, level, depth := f.u8(), f.u8(), f.u8()>>4
+	return fmt.Sprintf("vp09.%02d.%02d.%02d", profile, level, depth), f.err()
+}
+
+// av1Codec is the codecs string of an av1C box, in its short form: profile, level and tier, and bit depth (AV1 Codec ISO Media File
+// Format Binding, version 1.2, §2.3.3 and §5).
+func av1Codec(av1C []byte) (string, error) {
+	f := fields{b: av1C}
+	f.u8() // marker, version
+	profileLevel, flags := f.u8(), f.u8()
+	tier, depth := 'M', 8
+	if flags&0x80 != 0 {
+		tier = 'H'
+	}
+	switch flags >> 5 & 3 { // high_bitdepth, twelve_bit
+	case 2:
+		depth = 10
+	case 3:
+		depth = 12
+	}
+	return fmt.Sprintf("av01.%d.%02d%c.%02d", profileLevel>>5, profileLevel&31, tier, depth), f.err()
+}
+
 // Descriptor tags of ISO/IEC 14496-1 §7.2.2.1.
 const (
 	tagES       = 3

@@ -11,7 +11,7 @@ import (
 type Init struct {
 	TrackID    uint32
 	Timescale  uint32   // ticks a second (mdhd)
-	Codec      string   // RFC 6381, such as avc1.4D401F and mp4a.40.2
+	Codec      string   // RFC 6381, such as avc1.4D401F, vp09.00.31.08, av01.0.05M.08 and mp4a.40.2
 	Video      bool     // or audio
 	Width      int      // pixels; 0 for audio
 	Height     int      // pixels; 0 for audio
@@ -33,7 +33,8 @@ var (
 	errCodec     = errors.New("no sample entry of a known codec")
 )
 
-// ParseInit reads a whole init segment: ftyp and a moov with one track. It takes AVC video and MPEG-4 audio.
+// ParseInit reads a whole init segment: ftyp and a moov with one track. It takes AVC, VP9 and AV1 video
+// and MPEG-4 audio.
 func ParseInit(b []byte) (Init, error) {
 	if len(b) > MaxInit {
 		return Init{}, fmt.Errorf("init segment of %d bytes: more than %d", len(b), MaxInit)
@@ -167,7 +168,7 @@ func (p *initParser) entry(b box) error {
 		return nil
 	}
 	switch string(b.kind[:]) {
-	case "avc1", "avc3":
+	case "avc1", "avc3", "vp09", "av01":
 		return p.visual(b)
 	case "mp4a":
 		return p.audio(b)
@@ -185,8 +186,13 @@ func (p *initParser) visual(entry box) error {
 	p.Width = int(binary.BigEndian.Uint16(entry.body[24:]))
 	p.Height = int(binary.BigEndian.Uint16(entry.body[26:]))
 	return each(children, func(b box) (err error) {
-		if string(b.kind[:]) == "avcC" {
+		switch string(b.kind[:]) {
+		case "avcC":
 			p.Codec, err = avcCodec(entry.kind, b.body)
+		case "vpcC":
+			p.Codec, err = vp9Codec(b.body)
+		case "av1C":
+			p.Codec, err = av1Codec(b.body)
 		}
 		return err
 	})

@@ -77,10 +77,13 @@ func mp4a(esds ...byte) []byte {
 	return bx("mp4a", fixed, bx("esds", words(0), esds))
 }
 
-func avc1(kind string, avcC ...byte) []byte {
+func avc1(kind string, avcC ...byte) []byte { return visual(kind, "avcC", avcC...) }
+
+// visual is a sample entry of pictures with the box that says how they are coded.
+func visual(kind, box string, config ...byte) []byte {
 	fixed := make([]byte, 78)
 	fixed[24], fixed[25], fixed[27] = 5, 0, 200
-	return bx(kind, fixed, bx("avcC", avcC))
+	return bx(kind, fixed, bx(box, config))
 }
 
 func esds(object byte, config ...byte) []byte {
@@ -96,6 +99,11 @@ func TestParseInit(t *testing.T) {
 	}{
 		{"AVC", avc1("avc1", 1, 0x4d, 0x40, 0x1f), "avc1.4D401F"},
 		{"AVC with parameter sets in the stream", avc1("avc3", 1, 100, 0, 40), "avc3.640028"},
+		{"VP9", visual("vp09", "vpcC", 1, 0, 0, 0, 0, 31, 0x82, 2, 2, 2, 0, 0), "vp09.00.31.08"},
+		{"VP9 of 10 bits", visual("vp09", "vpcC", 1, 0, 0, 0, 2, 41, 0xa3, 9, 16, 9, 0, 0), "vp09.02.41.10"},
+		{"AV1", visual("av01", "av1C", 0x81, 0x05, 0x0c, 0), "av01.0.05M.08"},
+		{"AV1 of 10 bits, high tier", visual("av01", "av1C", 0x81, 0x2d, 0xc0, 0), "av01.1.13H.10"},
+		{"AV1 of 12 bits", visual("av01", "av1C", 0x81, 0x40, 0x60, 0), "av01.2.00M.12"},
 		{"AAC-LC", mp4a(esds(0x40, 0x11, 0x90)...), "mp4a.40.2"},
 		{"HE-AAC", mp4a(esds(0x40, 0x2b, 0x92)...), "mp4a.40.5"},
 		{"USAC, an escaped object type", mp4a(esds(0x40, 0xf9, 0x40)...), "mp4a.40.42"},
@@ -131,6 +139,9 @@ func TestParseInitRefuses(t *testing.T) {
 		{"no codec", initSegment(), "no sample entry of a known codec"},
 		{"no time scale", bx("moov", bx("trak")), "no time scale"},
 		{"a short avcC", initSegment(avc1("avc1", 1, 2, 3)), `box "avcC" at 222: shorter than its fields`},
+		{"a short vpcC", initSegment(visual("vp09", "vpcC", 1, 0, 0, 0, 0, 31)), "shorter than its fields"},
+		{"a short av1C", initSegment(visual("av01", "av1C", 0x81, 0x05)), "shorter than its fields"},
+		{"VP9 without a vpcC", initSegment(visual("vp09", "avcX", 1, 2, 3, 4)), "no sample entry of a known codec"},
 		{"a short visual entry", initSegment(bx("avc1")), `box "avc1" at 136: shorter than its fields`},
 		{"a short audio entry", initSegment(bx("mp4a")), `box "mp4a" at 136: shorter than its fields`},
 		{"MP3", initSegment(mp4a(esds(0x6b, 0, 0)...)), "not MPEG-4 audio: object type 0x6b"},
@@ -152,6 +163,8 @@ func FuzzParseInit(f *testing.F) {
 	f.Add(read(f, dir, "init-0.mp4"))
 	f.Add(read(f, dir, "init-1.mp4"))
 	f.Add(initSegment(mp4a(esds(0x40, 0xf9, 0x40)...)))
+	f.Add(initSegment(visual("vp09", "vpcC", 1, 0, 0, 0, 0, 31, 0x82, 2, 2, 2, 0, 0)))
+	f.Add(initSegment(visual("av01", "av1C", 0x81, 0x05, 0x0c, 0)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := cmaf.ParseInit(b)
 		if err == nil {

@@ -22,6 +22,8 @@ func manifestRules() []rule[manifest] {
 		{"DASH-IF TM adaptation sets have ids", checkSetIDs},
 		{"ISO/IEC 23009-1 §5.3.3 segmentAlignment and startWithSAP", checkAlignment},
 		{"ISO/IEC 23009-1 §5.3.7 contentType and mimeType", checkMime},
+		{"DASH-IF IOP one codec in an adaptation set", checkSetCodecs},
+		{"ISO/IEC 23009-1 §5.3.3 selectionPriority", checkSelection},
 		{"RFC 9111 §5.2.2 MPDs are cached briefly", checkManifestAge},
 	}
 }
@@ -135,4 +137,43 @@ func checkManifestAge(m manifest) string {
 		return ""
 	}
 	return checkMaxAge(m.visit, time.Duration(m.MinimumUpdatePeriod))
+}
+
+// checkSetCodecs: players switch within a set, which their decoders need not do from one codec to another.
+func checkSetCodecs(m manifest) string {
+	for _, p := range m.Periods {
+		for _, set := range p.AdaptationSets {
+			for _, r := range set.Representations {
+				if first := set.Representations[0]; family(r.Codecs) != family(first.Codecs) {
+					return fmt.Sprintf("period %q, set %d: %s and %s", p.ID, set.ID, first.Codecs, r.Codecs)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func family(codec string) string {
+	name, _, _ := strings.Cut(codec, ".")
+	return name
+}
+
+// checkSelection: of several sets of pictures, players are told which one to begin with, and that is one of H.264, which all play.
+func checkSelection(m manifest) string {
+	for _, p := range m.Periods {
+		var pictures []dash.AdaptationSet
+		for _, set := range p.AdaptationSets {
+			if set.ContentType == "video" && len(set.Representations) > 0 {
+				pictures = append(pictures, set)
+			}
+		}
+		if len(pictures) < 2 {
+			continue
+		}
+		slices.SortStableFunc(pictures, func(a, b dash.AdaptationSet) int { return max(b.Priority, 1) - max(a.Priority, 1) })
+		if best := pictures[0]; best.Priority <= max(pictures[1].Priority, 1) || !strings.HasPrefix(best.Representations[0].Codecs, "avc") {
+			return fmt.Sprintf("period %q: set %d of several has priority %d", p.ID, best.ID, best.Priority)
+		}
+	}
+	return ""
 }

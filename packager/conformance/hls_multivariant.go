@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -19,11 +20,17 @@ func multivariantRules() []rule[*playlist] {
 		{"HLS authoring 8.10 LANGUAGE", checkLanguage},
 		{"rfc8216bis §4.4.6.1 CHANNELS", checkChannels},
 		{"HLS authoring 2.3 AAC", checkAAC},
+		{"rfc8216bis §4.4.6.2 SCORE", checkScore},
 	}
 }
 
+// codecFamilies are the first elements of the names of pictures' codecs (RFC 6381 §3.3).
+func codecFamilies() []string { return []string{"avc1", "avc3", "vp09", "av01"} }
+
 // video tells whether the variant has pictures.
-func (v variant) video() bool { return strings.Contains(v.attributes["CODECS"], "avc") }
+func (v variant) video() bool {
+	return slices.ContainsFunc(codecFamilies(), func(f string) bool { return strings.Contains(v.attributes["CODECS"], f) })
+}
 
 // eachVariant returns the first fault that check finds, with the variant's URI.
 func eachVariant(p *playlist, check func(variant) string) string {
@@ -138,6 +145,30 @@ func checkAAC(p *playlist) string {
 	return eachVariant(p, func(v variant) string {
 		if v.attributes["AUDIO"] != "" && !strings.Contains(v.attributes["CODECS"], "mp4a.40.2") {
 			return fmt.Sprintf("codecs %q", v.attributes["CODECS"])
+		}
+		return ""
+	})
+}
+
+// checkScore: of all variants or of none, and positive; and where codecs differ, so that players that weigh them by codec do not.
+func checkScore(p *playlist) string {
+	families := make(map[string]bool)
+	scored := 0
+	for _, v := range p.variants {
+		families[v.attributes["CODECS"][:min(4, len(v.attributes["CODECS"]))]] = true
+		if v.attributes["SCORE"] != "" {
+			scored++
+		}
+	}
+	switch {
+	case scored > 0 && scored < len(p.variants), scored == 0 && len(families) > 1:
+		return fmt.Sprintf("%d of %d variants of %d codecs", scored, len(p.variants), len(families))
+	case scored == 0:
+		return ""
+	}
+	return eachVariant(p, func(v variant) string {
+		if v.integer("SCORE") <= 0 {
+			return fmt.Sprintf("%q", v.attributes["SCORE"])
 		}
 		return ""
 	})

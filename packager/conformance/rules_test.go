@@ -103,6 +103,12 @@ type example struct {
 	defect defect
 }
 
+// otherVariant is the tag of one more variant.
+const otherVariant = `#EXT-X-STREAM-INF:BANDWIDTH=140000,AVERAGE-BANDWIDTH=138000,CODECS="avc1.42C00D,mp4a.40.2",RESOLUTION=320x180,FRAME-RATE=30.000,AUDIO="audio"`
+
+// otherSet is one more adaptation set, without segments.
+const otherSet = `<AdaptationSet id="3" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1"><Representation id="source" codecs="vp09.00.11.08" bandwidth="1"/></AdaptationSet><AdaptationSet id="0"`
+
 func hlsExamples() []example {
 	return []example{
 		{"rfc8216bis §4.1 playlist format", edit("180p.m3u8", 40, "#EXTM3U\n", "")},
@@ -139,6 +145,10 @@ func hlsExamples() []example {
 		{"HLS authoring 8.10 LANGUAGE", edit("index.m3u8", 0, `LANGUAGE="und",`, "")},
 		{"rfc8216bis §4.4.6.1 CHANNELS", edit("index.m3u8", 0, `CHANNELS="2",`, "")},
 		{"HLS authoring 2.3 AAC", edit("index.m3u8", 0, "mp4a.40.2", "opus")},
+
+		{"rfc8216bis §4.4.6.2 SCORE", edit("index.m3u8", 0, "#EXT-X-STREAM-INF:", otherVariant+",SCORE=2\n180p.m3u8\n#EXT-X-STREAM-INF:")},
+		{"rfc8216bis §4.4.6.2 SCORE", edit("index.m3u8", 0, "#EXT-X-STREAM-INF:", strings.Replace(otherVariant, "avc1.42C00D", "vp09.00.11.08", 1)+"\n180p.m3u8\n#EXT-X-STREAM-INF:")},
+		{"rfc8216bis §4.4.6.2 SCORE", edit("index.m3u8", 0, "CLOSED-CAPTIONS", "SCORE=0,CLOSED-CAPTIONS")},
 
 		{"rfc8216bis §6.2.1 new segments in time", frozen(".m3u8", 40, 46)},
 		{"rfc8216bis §6.2.1 listed segments are there", status("180p-20.m4s", http.StatusNotFound)},
@@ -190,6 +200,9 @@ func dashExamples() []example {
 		{"DASH-IF TM adaptation sets have ids", edit(".mpd", 0, `AdaptationSet id="1"`, `AdaptationSet id="0"`)},
 		{"ISO/IEC 23009-1 §5.3.3 segmentAlignment and startWithSAP", edit(".mpd", 0, ` startWithSAP="1"`, "")},
 		{"ISO/IEC 23009-1 §5.3.7 contentType and mimeType", edit(".mpd", 0, `mimeType="audio/mp4"`, `mimeType="video/mp4"`)},
+		{"DASH-IF IOP one codec in an adaptation set", edit(".mpd", 0, `<Representation id="180p"`, `<Representation id="source" codecs="vp09.00.11.08" bandwidth="1"/><Representation id="180p"`)},
+		{"ISO/IEC 23009-1 §5.3.3 selectionPriority", edit(".mpd", 0, `<AdaptationSet id="0"`, otherSet)},
+		{"ISO/IEC 23009-1 §5.3.3 selectionPriority", edit(".mpd", 0, `<AdaptationSet id="0"`, strings.Replace(otherSet, `startWithSAP="1"`, `startWithSAP="1" selectionPriority="2"`, 1))},
 		{"RFC 9111 §5.2.2 MPDs are cached briefly", header(".mpd", "Cache-Control", "max-age=3")},
 
 		{"DASH-IF TM availabilityStartTime never moves", edit(".mpd", 40, "availabilityStartTime=\"2026-11-20T19:45:00Z\"", "availabilityStartTime=\"2026-11-20T19:45:00.1Z\"")},

@@ -59,6 +59,7 @@ func (w *writer) adaptationSet(a *AdaptationSet) {
 	w.positive("maxWidth", a.MaxWidth)
 	w.positive("maxHeight", a.MaxHeight)
 	w.text("frameRate", a.FrameRate)
+	w.positive("selectionPriority", a.Priority)
 	w.raw(">\n")
 	for i := range a.References {
 		w.reference(&a.References[i])

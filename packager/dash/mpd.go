@@ -48,9 +48,10 @@ type AdaptationSet struct {
 	Lang             string                  `xml:"lang,attr"` // RFC 5646
 	SegmentAlignment bool                    `xml:"segmentAlignment,attr"`
 	StartWithSAP     int                     `xml:"startWithSAP,attr"`
-	MaxWidth         int                     `xml:"maxWidth,attr"`  // pixels
-	MaxHeight        int                     `xml:"maxHeight,attr"` // pixels
-	FrameRate        string                  `xml:"frameRate,attr"` // Hz, such as 30 or 30000/1001, when all have the same
+	MaxWidth         int                     `xml:"maxWidth,attr"`          // pixels
+	MaxHeight        int                     `xml:"maxHeight,attr"`         // pixels
+	Priority         int                     `xml:"selectionPriority,attr"` // the highest is what players begin with; 0: not written, which means 1
+	FrameRate        string                  `xml:"frameRate,attr"`         // Hz, such as 30 or 30000/1001, when all have the same
 	References       []ProducerReferenceTime `xml:"ProducerReferenceTime"`
 	Roles            []Descriptor            `xml:"Role"`
 	Template         *SegmentTemplate        `xml:"SegmentTemplate"` // of all its representations

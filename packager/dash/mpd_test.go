@@ -105,11 +105,21 @@ func TestMPD(t *testing.T) {
 	odd := recording()
 	odd.Periods[0].ID = `a<b>&"c'` + "\n\x00\xff\u00e9"
 
+	codecs := live()
+	for i := range codecs.Periods {
+		sets := codecs.Periods[i].AdaptationSets
+		other := sets[0]
+		sets[0].Priority = 2
+		other.ID, other.Representations = 2, []dash.Representation{{ID: "source", Codecs: "vp09.00.31.08", Bandwidth: 1_900_000, Width: 1280, Height: 720, SAR: "1:1"}}
+		codecs.Periods[i].AdaptationSets = append(sets, other)
+	}
+
 	for _, tt := range []struct {
 		name     string
 		manifest dash.MPD
 		lossy    bool
 	}{
+		{"codecs", codecs, false},
 		{"live", live(), false},
 		{"ended", ended, false},
 		{"recording", recording(), false},

@@ -31,6 +31,7 @@ type Variant struct {
 	Width, Height               int     // pixels; 0 for audio only
 	FrameRate                   float64 // Hz, written with three decimals; 0 for audio only
 	Audio                       string  // GROUP-ID of its audio; empty when it has none apart
+	Score                       int     // how much it is to be preferred to others of a lower one; of all variants or of none
 }
 
 // Append appends the playlist's text to dst and returns the extended buffer. The playlist must be valid (see
@@ -78,6 +79,10 @@ func (v *Variant) append(dst []byte) []byte {
 	if v.Audio != "" {
 		dst = append(dst, ",AUDIO="...)
 		dst = appendQuoted(dst, v.Audio)
+	}
+	if v.Score > 0 {
+		dst = append(dst, ",SCORE="...)
+		dst = strconv.AppendInt(dst, int64(v.Score), 10)
 	}
 	// Said, so that players do not offer captions that might be inside the video.
 	dst = append(dst, ",CLOSED-CAPTIONS=NONE\n"...)

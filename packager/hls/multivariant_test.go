@@ -26,6 +26,13 @@ func TestMultivariantPlaylist(t *testing.T) {
 		playlist hls.MultivariantPlaylist
 	}{
 		{"ladder", ladder()},
+		{"codecs", hls.MultivariantPlaylist{
+			Audio: ladder().Audio,
+			Variants: []hls.Variant{
+				{URI: "480p.m3u8", Bandwidth: 1_400_000, AverageBandwidth: 1_200_000, Codecs: "avc1.64001F,mp4a.40.2", Width: 854, Height: 480, FrameRate: 30, Audio: "audio", Score: 2},
+				{URI: "source.m3u8", Bandwidth: 1_900_000, AverageBandwidth: 1_600_000, Codecs: "vp09.00.31.08,mp4a.40.2", Width: 1280, Height: 720, FrameRate: 30, Audio: "audio", Score: 1},
+			},
+		}},
 		{"audio-only", hls.MultivariantPlaylist{Variants: []hls.Variant{{URI: "audio.m3u8", Bandwidth: 140_000, Codecs: "mp4a.40.2"}}}},
 		{"video-only", hls.MultivariantPlaylist{Variants: []hls.Variant{{URI: "v.m3u8", Bandwidth: 1, Codecs: "avc1.42C01E", Width: 640, Height: 480, FrameRate: 15}}}},
 		{"languages", hls.MultivariantPlaylist{
@@ -64,14 +71,15 @@ func TestMultivariantPlaylistValidate(t *testing.T) {
 	require.EqualError(t, new(hls.MultivariantPlaylist).Validate(), "no variant")
 	p := hls.MultivariantPlaylist{
 		Audio:    []hls.Audio{{Group: "a", Name: "\"", URI: "a.m3u8"}},
-		Variants: []hls.Variant{{URI: "v", Audio: "b", AverageBandwidth: 1}},
+		Variants: []hls.Variant{{URI: "v", Audio: "b", AverageBandwidth: 1}, {URI: "w", Bandwidth: 1, Codecs: "x", Score: 1}},
 	}
 	require.EqualError(t, p.Validate(), `audio 0: name "\"": has a quote or a line break
 no language
 variant 0: no audio group "b"
 variant 0: bandwidth 0: not positive
 average bandwidth 1: above the bandwidth 0
-no codecs`)
+no codecs
+variant 1: score 1 beside 0`)
 }
 
 func BenchmarkMultivariantPlaylist(b *testing.B) {

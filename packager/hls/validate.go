@@ -88,6 +88,9 @@ func (p *MultivariantPlaylist) Validate() error {
 	}
 	for i := range p.Variants {
 		v := &p.Variants[i]
+		if (v.Score > 0) != (p.Variants[0].Score > 0) || v.Score < 0 { // rfc8216bis §4.4.6.2
+			faults = append(faults, fmt.Errorf("variant %d: score %d beside %d", i, v.Score, p.Variants[0].Score))
+		}
 		if v.Audio != "" && !groups[v.Audio] {
 			faults = append(faults, fmt.Errorf("variant %d: no audio group %q", i, v.Audio))
 		}
