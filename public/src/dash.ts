@@ -1,7 +1,7 @@
 // DASH by dash.js.
 
-import { MediaPlayer, type ErrorEvent, type MediaPlayerClass, type Representation } from "dashjs";
-import { bufferAhead, levelLabel, type Player, type PlayerOptions } from "./player.ts";
+import { MediaPlayer, type ErrorEvent, type MediaInfo, type MediaPlayerClass } from "dashjs";
+import { bufferAhead, levelLabel, type Player, type PlayerOptions, type Rung } from "./player.ts";
 
 /**
  * Errors of single downloads: dash.js goes on behind them, and the page watches that playback does. 27: media
@@ -20,6 +20,8 @@ export function openDash(options: PlayerOptions): Player {
       retryIntervals: { MPD: 5000 },
       retryAttempts: { MPD: 12 },
       text: { defaultEnabled: false },
+      // A codec that was chosen is chosen for this page, and not for the next one that is opened.
+      lastMediaSettingsCachingInfo: { enabled: false },
     },
   });
   const events = MediaPlayer.events;
@@ -30,7 +32,7 @@ export function openDash(options: PlayerOptions): Player {
   return {
     name: "dash.js",
     engine: player,
-    levels: () => levels(player).map((level) => ({ id: level.id, label: labelOf(level, levels(player)) })),
+    levels: () => choices(player).map((choice, _, all) => ({ id: choice.id, label: levelLabel(choice, all) })),
     choose: (id) => choose(player, id),
     latency: () => whenReady(player, () => player.getCurrentLiveLatency()),
     target: () => whenReady(player, () => player.getTargetLiveDelay()),
@@ -51,14 +53,29 @@ function whenReady(player: MediaPlayerClass, ask: () => number): number {
   return player.isReady() && player.getActiveStream() ? ask() : NaN;
 }
 
-function levels(player: MediaPlayerClass): Representation[] {
-  if (!player.isReady() || !player.getActiveStream()) return [];
-  return [...player.getRepresentationsByType("video")].sort((a, b) => b.bandwidth - a.bandwidth);
+/** A rendition, and the track that it is in: one of each codec. */
+interface Choice extends Rung {
+  id: string;
+  track: MediaInfo;
 }
 
-const labelOf = (level: Representation, all: Representation[]) => levelLabel({ height: level.height, bitrate: level.bandwidth }, all);
+function choices(player: MediaPlayerClass): Choice[] {
+  if (!player.isReady() || !player.getActiveStream()) return [];
+  return player.getTracksFor("video").flatMap(choicesOf).sort((a, b) => b.height - a.height || b.bitrate - a.bitrate);
+}
 
+function choicesOf(track: MediaInfo): Choice[] {
+  const codec = /codecs="([^"]*)"/.exec(track.codec ?? "")?.[1];
+  return track.bitrateList.map(({ id = "", height = 0, bandwidth = 0 }) => ({ id, height, bitrate: bandwidth, codec, track }));
+}
+
+/** Plays one rendition, or the best for the network: of the track that the manifest puts first, as dash.js adapts within one. */
 function choose(player: MediaPlayerClass, id: string): void {
+  const all = choices(player);
+  const track = id === "" ? first(all) : all.find((choice) => choice.id === id)?.track;
   player.updateSettings({ streaming: { abr: { autoSwitchBitrate: { video: id === "" } } } });
+  if (track && track.index !== player.getCurrentTrackFor("video")?.index) player.setCurrentTrack(track);
   if (id !== "") player.setRepresentationForTypeById("video", id, true);
 }
+
+const first = (all: Choice[]) => all.map(({ track }) => track).sort((a, b) => b.selectionPriority - a.selectionPriority)[0];

@@ -3,7 +3,7 @@
 import Hls, { ErrorTypes, Events, type ErrorData, type HlsConfig, type LoadPolicy } from "hls.js";
 import { Chase, chasePause } from "./chase.ts";
 import { Loading } from "./loading.ts";
-import { bufferAhead, levelLabel, tryPlay, type Player, type PlayerOptions } from "./player.ts";
+import { bufferAhead, levelLabel, sameCoding, tryPlay, type Player, type PlayerOptions, type Rung } from "./player.ts";
 
 /** Decoder errors that are recovered in place within so many milliseconds before the player is opened anew. */
 const recoveries = 2;
@@ -68,8 +68,8 @@ export function openHls(options: PlayerOptions): Player {
   return {
     name: "hls.js",
     engine: hls,
-    levels: () => hls.levels.map((level, i) => ({ id: String(i), label: levelLabel(level, hls.levels) })).reverse(),
-    choose: (id) => (hls.nextLevel = id === "" ? -1 : Number(id)),
+    levels: () => rungs(hls).map((rung, i, all) => ({ id: String(i), label: levelLabel(rung, all) })).reverse(),
+    choose: (id) => choose(hls, id),
     latency: () => (options.clock.now() - (hls.playingDate?.getTime() ?? NaN)) / 1000,
     target: () => hls.targetLatency ?? NaN,
     edge: () => hls.liveSyncPosition ?? NaN,
@@ -85,6 +85,19 @@ export function openHls(options: PlayerOptions): Player {
 
 /** Seconds by which the times of buffer and playlist may differ. */
 const rounding = 1e-4;
+
+const rungs = (hls: Hls): Rung[] => hls.levels.map(({ height, bitrate, videoCodec }) => ({ height, bitrate, codec: videoCodec }));
+
+/** Plays one level, or the best for the network: of the codec that comes first in the playlist, which hls.js would not go back to. */
+function choose(hls: Hls, id: string): void {
+  const all = rungs(hls);
+  const [now, first] = [all[hls.loadLevel], all[hls.firstLevel]];
+  if (id === "" && now && first && !sameCoding(now, first)) {
+    hls.nextAutoLevel = hls.loadLevel; // it takes no notice of a level that it had chosen itself before
+    hls.nextAutoLevel = hls.firstLevel;
+  }
+  hls.nextLevel = id === "" ? -1 : Number(id);
+}
 
 /** What hls.js does when it is about to load, or has given up to; else it waits for the playlist, or for what it has buffered. */
 const loadingStates = new Set(["KEY_LOADING", "FRAG_LOADING", "FRAG_LOADING_WAITING_RETRY", "STOPPED", "ENDED", "ERROR"]);

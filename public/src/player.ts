@@ -82,12 +82,28 @@ export function playable(video: HTMLVideoElement): Protocol[] {
   return protocols;
 }
 
-/** Names a rendition: its height, and its bit rate where heights are not enough. */
-export function levelLabel(level: { height: number; bitrate: number }, all: { height: number }[]): string {
-  const same = all.filter(({ height }) => height === level.height).length > 1;
+/** What is known of a rendition. */
+export interface Rung {
+  height: number;
+  bitrate: number;
+  /** As RFC 6381 writes it. */
+  codec?: string | undefined;
+}
+
+/** Codecs that not every browser decodes, by the first element of their names: the others are H.264. */
+const codings: Record<string, string> = { vp09: "VP9", av01: "AV1" };
+
+const coding = ({ codec = "" }: Rung) => codings[codec.split(".")[0] ?? ""] ?? "";
+
+/** Whether two renditions are of one codec. */
+export const sameCoding = (a: Rung, b: Rung) => coding(a) === coding(b);
+
+/** Names a rendition: its height, its codec where that is not H.264, and its bit rate where these are not enough. */
+export function levelLabel(level: Rung, all: Rung[]): string {
+  const same = all.filter((other) => other.height === level.height && sameCoding(other, level)).length > 1;
   const rate = `${(level.bitrate / 1e6).toFixed(1)} Mbit/s`;
-  if (!level.height) return rate;
-  return same ? `${level.height}p ${rate}` : `${level.height}p`;
+  const parts = [level.height ? `${level.height}p` : rate, coding(level), level.height && same ? rate : ""];
+  return parts.filter((part) => part !== "").join(" ");
 }
 
 /** Seconds of media that are buffered ahead of the playing position. */
