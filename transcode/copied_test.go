@@ -7,13 +7,11 @@ import (
 	"io"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/depay/ivf"
-	"github.com/sluice-live/sluice/depay/vp9"
 )
 
 const second = 90000 // ticks
@@ -216,144 +214,6 @@ func TestCopyWithKeyFramesEachSecond(t *testing.T) {
 		require.NoError(t, c.WriteFrame(f))
 	}
 	require.EqualValues(t, 121*second/30, c.key, "the last key frame, in ticks")
-}
-
-func TestCopyEnds(t *testing.T) { eachCopiedCodec(t, checkCopyEnds) }
-
-func checkCopyEnds(t *testing.T, video depay.Codec) {
-	clip := keyed(t, video, "64x64", 4, "0,2")
-	without := func(frames []depay.Frame, from, to int) []depay.Frame {
-		return append(append([]depay.Frame(nil), frames[:from]...), frames[to:]...)
-	}
-	later := hidden(t, videoClip(t, video, "testsrc2=r=30:s=64x64", 1, reordering[video]...))
-	for _, test := range []struct {
-		name   string
-		frames []depay.Frame
-		scale  float64 // of the times
-		cause  CopyCause
-		at     time.Duration
-		again  bool
-	}{
-		{"no key frame", keyed(t, video, "64x64", 5, "0"), 1, KeyFrameLate, 3100 * time.Millisecond, false},
-		{"key frames before and after", keyed(t, video, "64x64", 4, "0,1.5,3.5"), 1, KeyFrameMisplaced, 3100 * time.Millisecond, true},
-		{"a hole of 5 s", append(clip[:30:30], shift(clip[60:], 5*second)...), 1, KeyFrameMissing, 3100 * time.Millisecond, true},
-		{"fillers only", fillers(clip[0], clip[1:90], 4), 1, KeyFrameMissing, 3100 * time.Millisecond, true},
-		{"another size", append(clip[:45:45], shift(keyed(t, video, "80x64", 1, "0"), second*3/2)...), 1, ParametersChanged, 1500 * time.Millisecond, true},
-		{"pictures for later", later, 1, PicturesReordered, 0, false},
-		{"more than twice as many", clip, 0.4, PicturesTooMany, 0, true},
-		{"something else", append(without(clip, 2, len(clip)), depay.Frame{Codec: video, PTS: 6000, Data: []byte("hello")}), 1, PicturesUnreadable, 67 * time.Millisecond, false},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			c := newCopier(t, video)
-			var err error
-			for _, f := range test.frames {
-				f.PTS = int64(float64(f.PTS) * test.scale)
-				if err = c.WriteFrame(f); err != nil {
-					break
-				}
-			}
-			var ended *CopyError
-			require.ErrorAs(t, err, &ended)
-			require.Equal(t, test.cause, ended.Cause, "%v", err)
-			require.Equal(t, test.again, ended.Again())
-			if test.at > 0 {
-				require.InDelta(t, test.at.Seconds(), ended.At.Seconds(), 0.04)
-			}
-			require.ErrorContains(t, err, test.cause.String())
-		})
-	}
-}
-
-// reordering makes encoders code pictures that are shown later than others that follow them.
-var reordering = map[depay.Codec][]string{
-	depay.H264: {"-profile:v", "main", "-tune", "ssim", "-bf", "2", "-preset", "fast"},
-	depay.AV1:  {"-usage", "good", "-lag-in-frames", "16", "-bsf:v", "av1_frame_split"},
-}
-
-// hidden lets a picture of VP9 be decoded and not shown, as one that is for later is; its encoder does that in superframes only.
-func hidden(t *testing.T, pictures []depay.Frame) []depay.Frame {
-	t.Helper()
-	if pictures[0].Codec == depay.VP9 {
-		data, err := vp9.AppendHidden(nil, pictures[5].Data, vp9.Size{Width: 64, Height: 64})
-		require.NoError(t, err)
-		pictures[5].Data = data
-	}
-	return pictures
-}
-
-// shift returns the frames some ticks later.
-func shift(frames []depay.Frame, ticks int64) []depay.Frame {
-	moved := append([]depay.Frame(nil), frames...)
-	for i := range moved {
-		moved[i].PTS += ticks
-	}
-	return moved
-}
-
-// fillers returns a key frame and some pictures, and for the rest of some seconds the last one again and again, as a filler.
-func fillers(key depay.Frame, pictures []depay.Frame, seconds int) []depay.Frame {
-	frames := append([]depay.Frame{key}, pictures[:30]...)
-	for pts := int64(31 * 3000); pts < int64(seconds)*second; pts += 3000 {
-		f := pictures[29]
-		f.PTS, f.Filler = pts, true
-		frames = append(frames, f)
-	}
-	return frames
-}
-
-func TestCopyOf(t *testing.T) {
-	clip := func(more ...string) []depay.Frame {
-		return videoClip(t, depay.H264, "testsrc2=r=30:s=322x180", 1, more...)
-	}
-	r, err := CopyOf(clip()[0], "source", 30)
-	require.NoError(t, err)
-	require.Equal(t, Rendition{Name: "source", Width: 322, Height: 180, FPS: 30, Bitrate: 500_000}, r)
-	for _, test := range []struct {
-		name string
-		key  depay.Frame
-		fps  int
-		want string
-	}{
-		{"not a key frame", clip()[1], 30, "unknown parameter set"},
-		{"not H.264", depay.Frame{Codec: depay.H264, Data: []byte{1, 2, 3}}, 30, "no slice"},
-		{"a codec that is not copied", vp8Clip(t, "testsrc2=r=30:s=322x180", 1)[0], 30, "VP8 is not copied"},
-		{"a rate of odd ticks", clip()[0], 7, "not a whole number of ticks"},
-		{"4:4:4", clip("-pix_fmt", "yuv444p", "-profile:v", "high444")[0], 30, "profile 244"},
-		{"interlaced", clip("-profile:v", "high", "-flags", "+ildct+ilme")[0], 30, "interlaced"},
-		{"B-frames", clip("-profile:v", "main", "-tune", "ssim", "-bf", "2", "-preset", "fast")[0], 30, "not be in the order"},
-		{"samples that are not square", clip("-vf", "setsar=4/3")[0], 30, "not square"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			_, err := CopyOf(test.key, "source", test.fps)
-			require.ErrorContains(t, err, test.want)
-		})
-	}
-}
-
-func TestCopyOfVP9AndAV1(t *testing.T) {
-	for _, video := range []depay.Codec{depay.VP9, depay.AV1} {
-		t.Run(video.String(), func(t *testing.T) {
-			clip := func(size string, more ...string) []depay.Frame {
-				return videoClip(t, video, "testsrc2=r=30:s="+size, 1, more...)
-			}
-			r, err := CopyOf(clip("322x180")[0], "source", 30)
-			require.NoError(t, err)
-			require.Equal(t, Rendition{Name: "source", Width: 322, Height: 180, FPS: 30, Bitrate: 500_000}, r)
-			for _, test := range []struct {
-				name string
-				key  depay.Frame
-				want string
-			}{
-				{"not a key frame", clip("64x64")[1], "read key frame"},
-				{"nothing of it", depay.Frame{Codec: video, Data: []byte{1, 2, 3}}, "read key frame"},
-				{"odd sides", clip("64x64", "-s", "65x65")[0], "65x65: both sides must be even"},
-				{"4:4:4", clip("64x64", "-pix_fmt", "yuv444p")[0], "not 8 bit 4:2:0"},
-			} {
-				_, err := CopyOf(test.key, "source", 30)
-				require.ErrorContains(t, err, test.want, test.name)
-			}
-		})
-	}
 }
 
 func FuzzCopiedFrames(f *testing.F) {
