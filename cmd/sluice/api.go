@@ -69,7 +69,7 @@ type apiEncoder struct {
 	Restarts int     `json:"restarts"`
 	Reduced  string  `json:"reduced"` // why less is encoded than the ladder asks for, else ""
 	Copies   bool    `json:"copies"`  // the publisher's pictures are passed on as they are
-	Encodes  string  `json:"encodes"` // why they are encoded though they are H.264, else ""
+	Encodes  string  `json:"encodes"` // why they are encoded though they could be passed on, else ""
 
 	Transform       transcode.Transform `json:"transform"`       // that is made to pictures, "" for none
 	TransformReason string              `json:"transformReason"` // why none is made any more, else ""

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/depay/ivf"
 	"github.com/sluice-live/sluice/depay/ogg"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/packager/conformance"
@@ -28,6 +29,12 @@ import (
 // TestCopyIsConformant copies a publisher's pictures, whose key frames come when they like, beside a rung that is encoded, and
 // lets two viewers that take everything watch: one at the live edge, one that takes whole segments.
 func TestCopyIsConformant(t *testing.T) {
+	for _, video := range []depay.Codec{depay.H264, depay.VP9, depay.AV1} {
+		t.Run(video.String(), func(t *testing.T) { checkCopyConformance(t, video) })
+	}
+}
+
+func checkCopyConformance(t *testing.T, codec depay.Codec) {
 	const seconds = 15
 	p, url := startPackager(t)
 	timeline, err := p.Open("cam")
@@ -37,17 +44,15 @@ func TestCopyIsConformant(t *testing.T) {
 		viewers = append(viewers, collectFrom(t, &conformance.Collector{Base: url + "/live/cam/", LowLatency: edge}))
 	}
 
-	video := codedPictures(t, seconds, "0,1.2,2.3,3.1,3.9,4.35,6.5,8.4,9,10,12.6,14")
+	video := codedPictures(t, codec, seconds, "0,1.2,2.3,3.1,3.9,4.35,6.5,8.4,9,10,12.6,14")
 	source, err := transcode.CopyOf(video[0], "source", 30)
 	require.NoError(t, err)
 	options := transcode.Options{
-		Video: depay.H264, Audio: depay.Opus, Copy: source, Thumbnail: -1,
+		Video: codec, Audio: depay.Opus, Copy: source, Thumbnail: -1,
 		Ladder: transcode.Ladder{{Name: "90p", Width: 160, Height: 90, FPS: 30, Bitrate: 200_000}},
 	}
-	described := renditions(options)
-	described[0].Copied = true
 	epoch, err := timeline.BeginEpoch(packager.EpochOptions{
-		Renditions: described, KeyFrames: transcode.DefaultKeyFrames, LateKeyFrames: transcode.DefaultSegment / 2,
+		Renditions: renditions(options), KeyFrames: transcode.DefaultKeyFrames, LateKeyFrames: transcode.DefaultSegment / 2,
 	})
 	require.NoError(t, err)
 	epoch.SetZero(time.Now())
@@ -128,23 +133,48 @@ func runInRealTime(t *testing.T, o transcode.Options, video, audio []depay.Frame
 	require.NoError(t, job.Run(t.Context()))
 }
 
-// codedPictures is H.264 as an encoder for live use makes it, with key frames at those seconds, and moved about by up to half a
-// picture as by a network.
-func codedPictures(t *testing.T, seconds int, keys string) (frames []depay.Frame) {
+// coders are how ffmpeg makes pictures as an encoder for live use does.
+var coders = map[depay.Codec][]string{
+	depay.H264: {"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-profile:v", "baseline", "-aud", "1", "-f", "h264"},
+	depay.VP9:  {"-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", "-auto-alt-ref", "0", "-f", "ivf"},
+	depay.AV1:  {"-c:v", "libaom-av1", "-usage", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", "-f", "ivf"},
+}
+
+// codedPictures are of a codec, with key frames at those seconds, and moved about by up to half a picture as by a network.
+func codedPictures(t *testing.T, codec depay.Codec, seconds int, keys string) (frames []depay.Frame) {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "clip.h264")
-	runFFmpeg(t, "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-t", strconv.Itoa(seconds), "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast",
-		"-tune", "zerolatency", "-profile:v", "baseline", "-b:v", "600k", "-g", "9999", "-force_key_frames", keys, "-aud", "1", "-f", "h264", name)
-	data, err := os.ReadFile(name)
-	require.NoError(t, err)
-	delimiter := []byte{0, 0, 0, 1, 9}
-	for i, unit := range bytes.Split(data, delimiter)[1:] {
-		frames = append(frames, depay.Frame{
-			Codec: depay.H264, PTS: max(0, int64(i)*3000+int64(i*7919%2800)-1400),
-			Key: bytes.Contains(unit, []byte{0, 0, 1, 0x65}), Data: append(bytes.Clone(delimiter), unit...),
-		})
+	name := filepath.Join(t.TempDir(), "clip")
+	args := append([]string{"-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-t", strconv.Itoa(seconds), "-pix_fmt", "yuv420p",
+		"-b:v", "600k", "-g", "9999", "-force_key_frames", keys}, coders[codec]...)
+	runFFmpeg(t, append(args, name)...)
+	for i, unit := range codedIn(t, codec, name) {
+		frames = append(frames, depay.Frame{Codec: codec, PTS: max(0, int64(i)*3000+int64(i*7919%2800)-1400), Key: i == 0, Data: unit})
 	}
 	return frames
+}
+
+// codedIn reads the pictures of a file of IVF, or of H.264 a byte stream in which each picture begins with a delimiter.
+func codedIn(t *testing.T, codec depay.Codec, name string) (pictures [][]byte) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	require.NoError(t, err)
+	if codec == depay.H264 {
+		delimiter := []byte{0, 0, 0, 1, 9}
+		for _, unit := range bytes.Split(data, delimiter)[1:] {
+			pictures = append(pictures, append(bytes.Clone(delimiter), unit...))
+		}
+		return pictures
+	}
+	r, err := ivf.NewReader(bytes.NewReader(data))
+	require.NoError(t, err)
+	for {
+		_, picture, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return pictures
+		}
+		require.NoError(t, err)
+		pictures = append(pictures, bytes.Clone(picture))
+	}
 }
 
 // runFFmpeg makes a clip.

@@ -32,7 +32,7 @@ type copying struct {
 	fps    int
 	breaks int    // that this publisher has caused, by another size for example
 	quiet  bool   // no pictures came, so that the next encoding does not wait for them
-	reason string // why H.264 is encoded until the broadcast ends, else ""
+	reason string // why pictures that could be passed on are encoded until the broadcast ends, else ""
 	tried  bool   // it was passed on again because encoding was too slow
 }
 
@@ -44,7 +44,7 @@ func (b *broadcast) refuseCopy(why error) {
 
 // mayCopy tells whether the publisher's pictures can be passed on once they come.
 func (b *broadcast) mayCopy() bool {
-	if video, _ := b.publisher.codecs(); video != depay.H264 || b.videoIn != depay.H264 {
+	if video, _ := b.publisher.codecs(); !passes(video) || b.videoIn != video {
 		return false
 	}
 	late, fixed := b.timeline.LateKeyFrames()
@@ -59,7 +59,7 @@ func (b *broadcast) copyEnded(cause *transcode.CopyError) {
 	b.copying.breaks++
 	b.copying.quiet = cause.Cause == transcode.KeyFrameMissing
 	switch {
-	case cause.Cause == transcode.PicturesTooMany && b.copying.fps < copiedFastFPS:
+	case cause.Cause == transcode.PicturesTooMany && b.copying.fps < copiedFastFPS && !extra(b.videoIn):
 		b.copying.fps = copiedFastFPS
 	case !cause.Again() || cause.Cause == transcode.PicturesTooMany:
 		b.refuseCopy(errors.New(cause.Cause.String()))
@@ -72,7 +72,7 @@ func (b *broadcast) copyEnded(cause *transcode.CopyError) {
 // too slow to encode them, and may have been too slow to receive them as they came.
 func (b *broadcast) copyRather() bool {
 	c := &b.copying
-	if b.encoding == nil || b.encoding.copies || c.breaks <= maxCopyBreaks || c.tried {
+	if b.encoding == nil || b.encoding.copies || extra(b.encoding.video) || c.breaks <= maxCopyBreaks || c.tried {
 		return false
 	}
 	c.breaks, c.reason, c.tried = 0, "", true
@@ -95,15 +95,20 @@ func (b *broadcast) copyFailed() bool {
 // shouldCopy tells whether pictures that are encoded for want of a key frame can be copied by now.
 func (b *broadcast) shouldCopy(now time.Time) bool {
 	e := b.encoding
-	return e != nil && e.job != nil && !e.copies && now.Sub(e.began) > copyAgainAfter && now.Sub(e.pictureAt) < pictureWithin && b.mayCopy()
+	if e == nil || e.job == nil || e.copies || now.Sub(e.began) <= copyAgainAfter || now.Sub(e.pictureAt) >= pictureWithin || !b.mayCopy() {
+		return false
+	}
+	return !extra(e.video) || b.newest.Codec != e.video || b.ladder.below(int(b.newest.Height))
 }
 
 // beginCopy starts ffmpeg with the key frame that was waited for; it encodes when the pictures are not such as players take.
 func (e *encoding) beginCopy(key depay.Frame) error {
 	b := e.broadcast
-	source, err := transcode.CopyOf(key, sourceName, b.copying.fps)
+	source, err := b.copied(key)
 	if err != nil {
-		b.refuseCopy(err)
+		if !errors.Is(err, errSmall) {
+			b.refuseCopy(err)
+		}
 		return e.start(transcode.Rendition{})
 	}
 	e.held = withoutFillers(e.held)

@@ -62,7 +62,7 @@ func (e *encoding) start(source transcode.Rendition) error {
 	options := transcode.Options{
 		FFmpeg: s.cfg.FFmpeg,
 		Video:  e.video, Audio: e.audio,
-		Copy: source, Ladder: b.ladder.beside(source),
+		Copy: source, Ladder: b.ladder.beside(e.video, source),
 		Transform: b.transforming.to, Title: b.name, Logo: s.logoFile(),
 		MaxLag:  b.ladder.maxLag(e.video, source),
 		Segment: s.cfg.Segment, Part: s.cfg.Part, Window: ffmpegWindow(s.cfg.Segment),
@@ -77,7 +77,7 @@ func (e *encoding) start(source transcode.Rendition) error {
 		options.LateKeyFrames = s.room()
 		described.LateKeyFrames, described.Lead = s.room(), copyLead
 	}
-	if s.cfg.Passthrough && e.video == depay.H264 {
+	if s.cfg.Passthrough && passes(e.video) {
 		described.Room = s.room()
 	}
 	var err error
@@ -231,7 +231,7 @@ func (e *encoding) end(log *slog.Logger) error {
 	return failure
 }
 
-// renditions describes to the packager what ffmpeg is going to write.
+// renditions describes to the packager what ffmpeg is going to write, in the order in which viewers are offered it.
 func renditions(o transcode.Options) []packager.Rendition {
 	var renditions []packager.Rendition
 	for _, r := range o.Representations() {
@@ -244,5 +244,5 @@ func renditions(o transcode.Options) []packager.Rendition {
 			Width: r.Rendition.Width, Height: r.Rendition.Height, FPS: float64(r.Rendition.FPS), Copied: r.Copied,
 		})
 	}
-	return renditions
+	return inOrder(o.Video, renditions)
 }

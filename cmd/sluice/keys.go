@@ -59,7 +59,7 @@ func (c *Config) keys() []key {
 		{"part", groupMedia, kindDuration, "length of a fragment", duration(&c.Part)},
 		{"window", groupMedia, kindDuration, "how far back the live playlists reach", duration(&c.Window)},
 		{"linger", groupMedia, kindDuration, "how long a stream waits for its publisher to return before it ends; 0s: not at all", duration(&c.Linger)},
-		{"passthrough", groupMedia, kindBool, "pass H.264 on as it comes, as the best rendition, with the smaller rungs encoded beside it", boolean(&c.Passthrough)},
+		{"passthrough", groupMedia, kindBool, "pass on as they come: H.264, as the best rendition, with the smaller rungs encoded beside it; VP9 and AV1, as one more beside the whole ladder", boolean(&c.Passthrough)},
 		{"codecs", groupMedia, kindCodecs, "video codecs that publishers may send, of vp8, vp9, h264 and av1, the preferred first; any is all of them, in the order that the publisher prefers", words(&c.Codecs, "any")},
 		{"takeover", groupMedia, kindWord, "a second publisher of a stream: allow ends the first one's session, refuse answers 409 while the first one's media flows", text(&c.Takeover)},
 		{"logo", groupMedia, kindPath, "an image that the transform “logo” puts into pictures; empty: there is none", text(&c.Logo)},

@@ -17,7 +17,7 @@ const maxLag = time.Second
 // ladder is what a broadcast encodes: all rungs at first, less once the machine has turned out to be too slow for them. It
 // does not go up again: that would cost viewers another discontinuity, and with the same load one more to come back.
 //
-// Beside pictures that are copied only the smaller rungs are encoded, or none when the machine is too slow for that.
+// Beside H.264 that is copied only the smaller rungs are encoded, or none when the machine is too slow for that.
 type ladder struct {
 	whole, now transcode.Ladder
 	alone      bool            // nothing is encoded beside copied pictures
@@ -35,9 +35,9 @@ func newLadder(whole transcode.Ladder, offered ...packager.RenditionInfo) ladder
 	return l
 }
 
-// beside returns the rungs to encode beside copied pictures, at their rate; all there are when none are copied.
-func (l *ladder) beside(source transcode.Rendition) transcode.Ladder {
-	if source.Name == "" {
+// beside returns the rungs to encode beside copied pictures, at their rate; all there are when none are copied, or one more is.
+func (l *ladder) beside(video depay.Codec, source transcode.Rendition) transcode.Ladder {
+	if source.Name == "" || extra(video) {
 		return l.now
 	}
 	var smaller transcode.Ladder
@@ -52,8 +52,8 @@ func (l *ladder) beside(source transcode.Rendition) transcode.Ladder {
 
 // maxLag is none where there is nothing to take away: then pictures are dropped.
 func (l *ladder) maxLag(video depay.Codec, source transcode.Rendition) time.Duration {
-	less := len(l.beside(source)) > 0
-	if source.Name == "" {
+	less := len(l.beside(video, source)) > 0
+	if source.Name == "" || extra(video) {
 		_, less = l.now.Reduce(1)
 	}
 	if !less || video == 0 {
@@ -100,7 +100,11 @@ func (l *ladder) standIns(made []packager.Rendition) []packager.Rendition {
 		return made
 	}
 	var all []packager.Rendition
-	for _, name := range append([]string{sourceName}, l.names()...) {
+	names := append([]string{sourceName}, l.names()...)
+	if slices.IndexFunc(made, func(r packager.Rendition) bool { return r.ID == sourceName }) > 0 {
+		names = append(names[1:], sourceName)
+	}
+	for _, name := range names {
 		i := slices.IndexFunc(made, func(r packager.Rendition) bool { return r.ID == name })
 		switch {
 		case i >= 0:
@@ -136,7 +140,7 @@ func (b *broadcast) reduce(cause error) bool {
 	if b.copyRather() {
 		return true
 	}
-	if b.encoding != nil && b.encoding.copies {
+	if b.encoding != nil && b.encoding.copies && !extra(b.encoding.video) {
 		b.ladder.copyAlone(slow)
 	} else {
 		b.ladder.reduce(slow)

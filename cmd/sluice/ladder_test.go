@@ -49,7 +49,7 @@ func TestBesideCopy(t *testing.T) {
 	l := newLadder(transcode.DefaultLadder(), packager.RenditionInfo{ID: "720p"})
 	source := transcode.Rendition{Name: sourceName, Width: 1280, Height: 720, FPS: 60, Bitrate: 2_000_000}
 	offer := func() (ids, reps []string) {
-		o := transcode.Options{Video: depay.H264, Audio: depay.Opus, Copy: source, Ladder: l.beside(source)}
+		o := transcode.Options{Video: depay.H264, Audio: depay.Opus, Copy: source, Ladder: l.beside(depay.H264, source)}
 		described := l.standIns(renditions(o))
 		require.NoError(t, packager.EpochOptions{Renditions: described}.Validate())
 		require.True(t, described[0].Copied)
@@ -58,7 +58,7 @@ func TestBesideCopy(t *testing.T) {
 		}
 		return ids, reps
 	}
-	for _, r := range l.beside(source) {
+	for _, r := range l.beside(depay.H264, source) {
 		require.Equal(t, 60, r.FPS)
 	}
 	ids, reps := offer()

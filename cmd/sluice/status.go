@@ -34,7 +34,7 @@ type status struct {
 	Ladder    ladder
 	Rungs     int    // that are encoded
 	Copies    bool   // pictures are passed on as they are
-	Encodes   string // why they are encoded though they are H.264
+	Encodes   string // why they are encoded though they could be passed on
 	Transform transforming
 	At        time.Time
 

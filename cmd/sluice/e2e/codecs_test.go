@@ -36,7 +36,9 @@ func TestCodecsPlay(t *testing.T) {
 				publish(t, s.base+"/whip/"+name)
 				s.waitState(name, "live", 20*time.Second)
 				require.Equal(t, strings.ToUpper(codec.name), strings.ToUpper(s.stream(name).Publisher.Video.Codec))
-				require.Equal(t, codec.name == h264.name, s.stream(name).Encoder.Copies)
+				if from == "film" || codec.name == h264.name { // of VP9 and AV1 Chromium may begin with a picture smaller than the rung
+					require.Equal(t, codec.name != vp8.name, s.stream(name).Encoder.Copies)
+				}
 				live := s.base + "/live/" + name + "/"
 				hls := playClock(t, browser, stage, "playHls", live+"index.m3u8")
 				dash := playClock(t, browser, stage, "playDash", live+"manifest.mpd")

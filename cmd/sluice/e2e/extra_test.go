@@ -1,0 +1,133 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// extraCodecs are passed on as one more rendition, by what the watch page calls it at 480 lines.
+var extraCodecs = map[string]coding{"480p VP9": vp9, "480p AV1": av1}
+
+// VP9 and AV1 reach viewers picture by picture as they were sent, as one more rendition behind the ladder, and by the rules; what is
+// recorded is the ladder's best.
+func TestExtraRendition(t *testing.T) {
+	for _, codec := range extraCodecs {
+		t.Run(codec.name, func(t *testing.T) {
+			t.Parallel()
+			s := startService(t, "--ladder", smallRung, "--linger", "0s", "--window", "60s")
+			clip, err := makeClip(codec)
+			require.NoError(t, err)
+			p := publishClip(t, s, "extra", clip)
+			visits := watch(t, s, "extra")
+			p.send()
+			s.waitState("extra", "live", 20*time.Second)
+			time.Sleep(15 * time.Second)
+			told := s.stream("extra")
+			require.True(t, told.Encoder.Copies, told.Encoder.Encodes)
+			require.Zero(t, told.Encoder.Restarts)
+			require.EqualValues(t, 1, s.metric(`sluice_encoder_rungs{stream="extra"}`))
+			require.Equal(t, []string{"240p", "source", "audio"}, renditionsOf(told))
+			p.stop()
+			s.waitState("extra", "ended", 15*time.Second)
+			seen := visits()
+			requireCopiedConformant(t, seen)
+			requireExtraTold(t, codec, newest(t, seen, "index.m3u8"), newest(t, seen, "manifest.mpd"))
+			for name, file := range wholeTracks(t, seen) {
+				if path.Base(name) == "source" {
+					requirePicturesOf(t, clip, file)
+				}
+			}
+			requireRecordedH264(t, s.recording("extra"))
+		})
+	}
+}
+
+// requireRecordedH264 asserts that the recording's pictures are such as everybody plays.
+func requireRecordedH264(t *testing.T, directory string) {
+	t.Helper()
+	info, err := os.ReadFile(filepath.Join(directory, "recording.json"))
+	require.NoError(t, err)
+	require.Contains(t, string(info), `"codec": "avc1.`)
+	require.NotContains(t, string(info), `"codec": "v`)
+}
+
+// requireExtraTold asserts that both manifests name the codec, and put H.264 before it.
+func requireExtraTold(t *testing.T, codec coding, index, mpd string) {
+	t.Helper()
+	entry := map[string]string{"vp9": "vp09.00.", "av1": "av01.0."}[codec.name]
+	first, second := strings.Index(index, "avc1."), strings.Index(index, entry)
+	require.Greater(t, first, 0, index)
+	require.Greater(t, second, first, index)
+	require.Contains(t, index[second:], "RESOLUTION=640x480,FRAME-RATE=30.000")
+	require.Contains(t, index[:second], "SCORE=2")
+	require.Contains(t, index[second:], "SCORE=1")
+	first, second = strings.Index(mpd, `selectionPriority="2"`), strings.Index(mpd, entry)
+	require.Greater(t, first, 0, mpd)
+	require.Greater(t, second, first, mpd)
+}
+
+// Players begin with H.264, whatever their settings, and play VP9 and AV1 when the watch page is told to, and H.264 again.
+func TestExtraRenditionIsChosen(t *testing.T) {
+	s := startService(t, "--ladder", "240p=320x240@30:400k", "--linger", "1s") // of the film's shape, so that its clock is read
+	stage, film, browser := newStage(t), makeFilm(t), startBrowser(t)
+	for label, codec := range extraCodecs {
+		t.Run(codec.name, func(t *testing.T) {
+			startPublish(t, film, s.base+"/whip/"+codec.name, "--codec", codec.name, "--loop")
+			s.waitFor(codec.name, 20*time.Second, func(st stream) bool { return st.State == "live" && st.Encoder.Copies })
+			live := s.base + "/live/" + codec.name + "/"
+			for play, file := range map[string]string{"playHls": "index.m3u8", "playDash": "manifest.mpd"} {
+				page := playClock(t, browser, stage, play, live+file)
+				page.wait("H.264", "video.videoHeight === 240", 10*time.Second)
+				requireClock(t, page, play)
+			}
+			for _, protocol := range protocols() {
+				requireChoice(t, browser, s.base+"/watch/"+codec.name+"?protocol="+protocol, protocol, label)
+			}
+			require.Zero(t, s.stream(codec.name).Encoder.Restarts)
+		})
+	}
+}
+
+// requireChoice plays H.264, the other codec, and what the player chooses, in the watch page.
+func requireChoice(t *testing.T, browser *browser, url, protocol, label string) {
+	t.Helper()
+	page := browser.forTest(t).open(url)
+	defer page.close()
+	observe, err := os.ReadFile("testdata/observe.js")
+	require.NoError(t, err)
+	page.run("(() => {"+string(observe)+"})()", nil)
+	page.run(`window.shown = document.querySelector("#video")`, nil)
+	page.wait("H.264 by itself", "shown.videoHeight === 240 && shown.getVideoPlaybackQuality().totalVideoFrames > 30", 40*time.Second)
+	page.run("observe(shown)", nil)
+	for _, step := range []struct{ option, height string }{{label, "480"}, {"Auto", "240"}, {label, "480"}, {"240p", "240"}} {
+		page.wait(step.option+" to choose", fmt.Sprintf(`[...document.querySelector("#quality").options].some(({text}) => text === %q)`, step.option), 10*time.Second)
+		page.run(fmt.Sprintf(`(() => { const q = document.querySelector("#quality"); q.value = [...q.options].find(({text}) => text === %q).value; q.dispatchEvent(new Event("change", {bubbles: true})); })()`, step.option), nil)
+		page.wait(protocol+" shows "+step.option, "shown.videoHeight === "+step.height, 20*time.Second)
+		page.run("window.before = observed.clocks.length", nil)
+		page.wait("the clock in "+step.option, "observed.clocks.length > before + 45", 20*time.Second)
+		requireForward(t, page, protocol+" in "+step.option)
+		page.screenshot(protocol + "-" + strings.ReplaceAll(step.option, " ", "-"))
+	}
+}
+
+// requireForward asserts that the clock has gone on since window.before. A blurred picture may be read wrong, and the film begins
+// again once.
+func requireForward(t *testing.T, page *tab, what string) {
+	t.Helper()
+	var clocks []int
+	page.run("observed.clocks.slice(before)", &clocks)
+	forward := 0
+	for i := 1; i < len(clocks); i++ {
+		if step := clocks[i] - clocks[i-1]; step >= 0 && step < 10 {
+			forward++
+		}
+	}
+	require.Greater(t, forward, len(clocks)*8/10, "the clock of %s goes on: %v", what, clocks)
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/depay/av1"
+	"github.com/sluice-live/sluice/depay/vp9"
+	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/transcode"
+)
+
+// blackKeys are key frames of 640x360.
+func blackKeys() []depay.Frame {
+	return []depay.Frame{
+		{Codec: depay.VP9, Key: true, Data: vp9.AppendBlack(nil)},
+		{Codec: depay.AV1, Key: true, Data: av1.AppendBlack(nil)},
+	}
+}
+
+// TestExtraOf lets VP9 and AV1 be one more rendition where that changes nothing for those who play H.264.
+func TestExtraOf(t *testing.T) {
+	rungs := func(height, fps int) transcode.Rendition {
+		return transcode.Rendition{Width: 2 * height, Height: height, FPS: fps}
+	}
+	for _, key := range blackKeys() {
+		for _, test := range []struct {
+			name   string
+			ladder transcode.Ladder
+			fps    int
+			fault  string
+		}{
+			{"one rung, larger and smaller ones", transcode.DefaultLadder(), 30, ""},
+			{"of the same size", transcode.Ladder{rungs(360, 30)}, 30, ""},
+			{"at the ladder's rate", transcode.Ladder{rungs(360, 60), rungs(240, 60)}, 60, ""},
+			{"larger rungs only", transcode.Ladder{rungs(720, 30), rungs(480, 30)}, 30, "smaller than the smallest rung"},
+			{"rungs of several rates", transcode.Ladder{rungs(720, 60), rungs(240, 30)}, 0, "several rates"},
+			{"as many rungs as there may be", make(transcode.Ladder, transcode.MaxRungs), 0, "8 rungs already"},
+		} {
+			l := newLadder(test.ladder)
+			source, err := l.extraOf(key)
+			require.Equal(t, test.fps, source.FPS, test.name)
+			if test.fault == "" {
+				require.NoError(t, err, test.name)
+				require.Equal(t, test.ladder, l.beside(key.Codec, source), "the ladder stays as it is")
+			} else {
+				require.ErrorContains(t, err, test.fault, test.name)
+			}
+		}
+	}
+}
+
+// TestExtraIsLast offers the rungs before the publisher's own pictures of VP9, and keeps the name when those are encoded.
+func TestExtraIsLast(t *testing.T) {
+	l := newLadder(transcode.DefaultLadder())
+	offer := func(video depay.Codec, source transcode.Rendition) (ids, reps []string) {
+		o := transcode.Options{Video: video, Audio: depay.Opus, Copy: source, Ladder: l.beside(video, source)}
+		described := l.standIns(renditions(o))
+		require.NoError(t, packager.EpochOptions{Renditions: described}.Validate())
+		for _, r := range described {
+			require.Equal(t, r.ID == sourceName && source.Name != "", r.Copied)
+			ids, reps = append(ids, r.ID), append(reps, r.Rep)
+		}
+		return ids, reps
+	}
+	source, err := l.extraOf(blackKeys()[0])
+	require.NoError(t, err)
+	ids, reps := offer(depay.VP9, source)
+	require.Equal(t, []string{"720p", "480p", "240p", "source", "audio"}, ids)
+	require.Equal(t, []string{"1", "2", "3", "0", "4"}, reps)
+	require.Equal(t, maxLag, l.maxLag(depay.VP9, source))
+	ids, reps = offer(depay.VP9, transcode.Rendition{})
+	require.Equal(t, []string{"source", "720p", "480p", "240p", "audio"}, ids)
+	require.Equal(t, []string{"0", "0", "1", "2", "3"}, reps)
+	o := transcode.Options{Video: depay.VP9, Copy: source, Ladder: l.now}
+	require.Equal(t, "source", renditions(o)[3].ID, "without sound")
+}
+
+// TestSlowWithExtra takes from the ladder when it is too slow, as without the copy: that costs next to nothing, and nobody is left
+// with it alone.
+func TestSlowWithExtra(t *testing.T) {
+	b := &broadcast{ladder: newLadder(transcode.DefaultLadder()), log: slog.New(slog.DiscardHandler), encoding: &encoding{video: depay.VP9, copies: true}, videoIn: depay.VP9}
+	require.True(t, b.reduce(&transcode.SlowError{Speed: 0.2}))
+	require.Equal(t, "240p", b.ladder.now.String())
+	require.False(t, b.ladder.alone)
+	b.encoding.copies, b.copying.breaks = false, maxCopyBreaks+1
+	require.False(t, b.copyRather(), "encoding is not less work without the copy")
+	b.copyEnded(&transcode.CopyError{Cause: transcode.PicturesTooMany})
+	require.Contains(t, b.copying.reason, "pictures come faster than the rendition's rate")
+	require.Zero(t, b.copying.fps, "the ladder's rate stays")
+}
