@@ -259,26 +259,30 @@ func floats(ticks []uint64) (all []float64) {
 }
 
 // BenchmarkCopy compares the CPU time that a second of media takes: copied, copied beside the default ladder's lower rungs, and
-// encoded into what is like it.
+// encoded into what is like it; and of VP9 and AV1 the ladder without the copy and with it.
 func BenchmarkCopy(b *testing.B) {
 	const seconds = 30
-	video, sound := keyed(b, depay.H264, "1280x720", seconds, "expr:gte(t,n_forced)"), opusClip(b, "sine", seconds)
 	source := Rendition{Name: "source", Width: 1280, Height: 720, FPS: 30, Bitrate: 2_500_000}
+	sound := opusClip(b, "sine", seconds)
 	for _, c := range []struct {
 		name string
 		o    Options
 	}{
-		{"copy-without-sound", Options{Copy: source}},
-		{"copy", Options{Copy: source, Audio: depay.Opus}},
-		{"copy-and-two", Options{Copy: source, Ladder: DefaultLadder()[1:], Audio: depay.Opus}},
-		{"encode-720p", Options{Ladder: DefaultLadder()[:1], Audio: depay.Opus}},
-		{"encode-ladder", Options{Audio: depay.Opus}},
+		{"copy-without-sound", Options{Video: depay.H264, Copy: source}},
+		{"copy", Options{Video: depay.H264, Copy: source, Audio: depay.Opus}},
+		{"copy-and-two", Options{Video: depay.H264, Copy: source, Ladder: DefaultLadder()[1:], Audio: depay.Opus}},
+		{"encode-720p", Options{Video: depay.H264, Ladder: DefaultLadder()[:1], Audio: depay.Opus}},
+		{"encode-ladder", Options{Video: depay.H264, Audio: depay.Opus}},
+		{"vp9-ladder", Options{Video: depay.VP9, Audio: depay.Opus}},
+		{"vp9-copy-and-ladder", Options{Video: depay.VP9, Copy: source, Ladder: DefaultLadder(), Audio: depay.Opus}},
+		{"av1-ladder", Options{Video: depay.AV1, Audio: depay.Opus}},
+		{"av1-copy-and-ladder", Options{Video: depay.AV1, Copy: source, Ladder: DefaultLadder(), Audio: depay.Opus}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			c.o.Video, c.o.Thumbnail, c.o.Stall = depay.H264, -1, patience
-			clip := video
+			c.o.Thumbnail, c.o.Stall = -1, patience
+			clip := keyed(b, c.o.Video, "1280x720", seconds, "expr:gte(t,n_forced)")
 			if c.o.Audio != 0 {
-				clip = interleave(video, sound)
+				clip = interleave(clip, sound)
 			}
 			for b.Loop() {
 				c.o.Dir = b.TempDir()

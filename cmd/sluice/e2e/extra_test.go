@@ -107,8 +107,7 @@ func requireChoice(t *testing.T, browser *browser, url, protocol, label string) 
 	page.wait("H.264 by itself", "shown.videoHeight === 240 && shown.getVideoPlaybackQuality().totalVideoFrames > 30", 40*time.Second)
 	page.run("observe(shown)", nil)
 	for _, step := range []struct{ option, height string }{{label, "480"}, {"Auto", "240"}, {label, "480"}, {"240p", "240"}} {
-		page.wait(step.option+" to choose", fmt.Sprintf(`[...document.querySelector("#quality").options].some(({text}) => text === %q)`, step.option), 10*time.Second)
-		page.run(fmt.Sprintf(`(() => { const q = document.querySelector("#quality"); q.value = [...q.options].find(({text}) => text === %q).value; q.dispatchEvent(new Event("change", {bubbles: true})); })()`, step.option), nil)
+		page.chooseQuality(step.option)
 		page.wait(protocol+" shows "+step.option, "shown.videoHeight === "+step.height, 20*time.Second)
 		page.run("window.before = observed.clocks.length", nil)
 		page.wait("the clock in "+step.option, "observed.clocks.length > before + 45", 20*time.Second)
@@ -130,4 +129,48 @@ func requireForward(t *testing.T, page *tab, what string) {
 		}
 	}
 	require.Greater(t, forward, len(clocks)*8/10, "the clock of %s goes on: %v", what, clocks)
+}
+
+// A publisher of VP9 that goes and comes back is passed on, encoded so that its picture stands, and passed on again, in players that
+// have chosen its own pictures: where those are not passed on, their rendition shows the ladder's best.
+func TestExtraRenditionComesBack(t *testing.T) {
+	clip, err := makeClip(vp9)
+	require.NoError(t, err)
+	s := startService(t, "--ladder", smallRung, "--linger", "60s")
+	p := publishClip(t, s, "back", clip)
+	p.send()
+	s.waitFor("back", 20*time.Second, func(st stream) bool { return st.State == "live" && st.Encoder.Copies })
+	browser, viewers := startBrowser(t), map[string]*tab{}
+	for _, protocol := range protocols() {
+		viewers[protocol] = browser.open(s.base + "/watch/back?protocol=" + protocol)
+		viewers[protocol].requirePlaying(2 * time.Second)
+		viewers[protocol].chooseQuality("480p VP9")
+		viewers[protocol].wait("VP9", `document.querySelector("#video").videoHeight === 480`, 20*time.Second)
+	}
+	p.stop()
+	s.waitFor("back", 20*time.Second, func(st stream) bool { return !st.Encoder.Copies && st.Encoder.Restarts > 0 })
+	for protocol, viewer := range viewers {
+		viewer.requireShows()
+		viewer.wait("the ladder's best", `document.querySelector("#video").videoHeight === 240`, 20*time.Second)
+		viewer.screenshot("away-" + protocol)
+	}
+	p = publishClip(t, s, "back", clip)
+	p.rounds = 3
+	p.send()
+	s.waitFor("back", 40*time.Second, func(st stream) bool { return st.Encoder.Copies })
+	for _, viewer := range viewers {
+		viewer.requireRecovers()
+	}
+	require.Equal(t, []string{"240p", "source", "audio"}, renditionsOf(s.stream("back")))
+	require.Empty(t, s.stream("back").Encoder.Encodes)
+	p.stop()
+}
+
+// chooseQuality takes one of the watch page's choices, once it is there.
+func (p *tab) chooseQuality(name string) {
+	p.t.Helper()
+	const options = `[...document.querySelector("#quality").options]`
+	p.wait(name+" to choose", fmt.Sprintf(options+`.some(({text}) => text === %q)`, name), 10*time.Second)
+	p.run(fmt.Sprintf(`(() => { const q = document.querySelector("#quality"); q.value = `+options+`.find(({text}) => text === %q).value;
+		q.dispatchEvent(new Event("change", {bubbles: true})); })()`, name), nil)
 }
