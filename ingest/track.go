@@ -39,6 +39,7 @@ type Track struct {
 	keys      keyRequests
 	keyFrames keyFrames // used by the one read loop
 	layers    *layers   // of a simulcast, or nil
+	recorded  bool      // comes from a recording
 
 	mu    sync.Mutex
 	subs  []Subscriber
@@ -137,6 +138,9 @@ func (t *Track) RequestKeyFrame() {
 		t.keys.request(time.Now())
 	}
 }
+
+// Recorded tells that the track comes from a recording, whose maker cannot be asked for a key frame.
+func (t *Track) Recorded() bool { return t.recorded }
 
 // Stats returns the counters of the track.
 func (t *Track) Stats() TrackStats {

@@ -508,3 +508,11 @@ func (e *endless) Read(b []byte) (int, error) {
 	e.at = (e.at + n) % len(e.piece)
 	return n, nil
 }
+
+// Of a recording nobody can be asked for key frames, of a browser's camera one can.
+func TestUploadIsRecorded(t *testing.T) {
+	tracks, err := uploadTracks([]webm.Track{{Number: 1, Codec: "V_VP8"}}, newPacketPool())
+	require.NoError(t, err)
+	require.True(t, tracks[0].Recorded())
+	require.False(t, newTrack(KindVideo, formatFor("video/VP8"), newPacketPool()).Recorded())
+}

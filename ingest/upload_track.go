@@ -46,6 +46,7 @@ func uploadTracks(recorded []webm.Track, pool *packetPool) ([]*uploadTrack, erro
 		}
 		if !slices.ContainsFunc(tracks, func(other *uploadTrack) bool { return other.kind == kind }) {
 			u.Track = newTrack(kind, f, pool)
+			u.recorded = true
 			tracks = append(tracks, u)
 		}
 	}

@@ -42,9 +42,11 @@ func (b *broadcast) refuseCopy(why error) {
 	b.log.Info("pictures are encoded", "reason", b.copying.reason)
 }
 
-// mayCopy tells whether the publisher's pictures can be passed on once they come.
+// mayCopy tells whether the publisher's pictures can be passed on once they come. Those of an upload, which cannot be asked for key frames,
+// might soon be encoded all the same: for one more rendition that is not tried.
 func (b *broadcast) mayCopy() bool {
-	if video, _ := b.publisher.codecs(); !passes(video) || b.videoIn != video {
+	video, _ := b.publisher.codecs()
+	if !passes(video) || b.videoIn != video || extra(video) && b.publisher.recorded() {
 		return false
 	}
 	late, fixed := b.timeline.LateKeyFrames()

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest"
 )
@@ -55,6 +57,11 @@ func (p *feed) parameterSets() [][]byte {
 		}
 	}
 	return nil
+}
+
+// recorded tells that what comes was recorded elsewhere.
+func (p *feed) recorded() bool {
+	return p != nil && slices.ContainsFunc(p.Tracks(), (*ingest.Track).Recorded)
 }
 
 func (p *feed) gone() bool {

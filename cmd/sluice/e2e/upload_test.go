@@ -30,6 +30,9 @@ func TestUploadsPlay(t *testing.T) {
 			studio.run(fmt.Sprintf("upload(%q, %q, %q)", proxy+"/upload/"+c.way, c.way, c.mimeType), nil)
 			s.waitState(c.way, "live", 20*time.Second)
 			require.Equal(t, c.codec, s.stream(c.way).Publisher.Video.Codec)
+			if c.codec == "VP9" {
+				require.False(t, s.stream(c.way).Encoder.Copies, "an upload cannot be asked for key frames")
+			}
 			live := s.base + "/live/" + c.way + "/"
 			hls := playClock(t, browser, stage, "playHls", live+"index.m3u8")
 			dash := playClock(t, browser, stage, "playDash", live+"manifest.mpd")
