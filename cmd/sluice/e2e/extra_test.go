@@ -137,18 +137,18 @@ func TestExtraRenditionComesBack(t *testing.T) {
 	clip, err := makeClip(vp9)
 	require.NoError(t, err)
 	s := startService(t, "--ladder", smallRung, "--linger", "60s")
-	p := publishClip(t, s, "back", clip)
+	p := publishClip(t, s, "back", clip.until(18*30+15)) // not a key frame, which could stand in the copy
 	p.send()
 	s.waitFor("back", 20*time.Second, func(st stream) bool { return st.State == "live" && st.Encoder.Copies })
 	browser, viewers := startBrowser(t), map[string]*tab{}
 	for _, protocol := range protocols() {
 		viewers[protocol] = browser.open(s.base + "/watch/back?protocol=" + protocol)
-		viewers[protocol].requirePlaying(2 * time.Second)
+		viewers[protocol].wait("playing", `document.querySelector("#video").getVideoPlaybackQuality().totalVideoFrames > 30`, 20*time.Second)
 		viewers[protocol].chooseQuality("480p VP9")
 		viewers[protocol].wait("VP9", `document.querySelector("#video").videoHeight === 480`, 20*time.Second)
 	}
+	s.waitFor("back", 30*time.Second, func(st stream) bool { return !st.Encoder.Copies && st.Encoder.Restarts > 0 })
 	p.stop()
-	s.waitFor("back", 20*time.Second, func(st stream) bool { return !st.Encoder.Copies && st.Encoder.Restarts > 0 })
 	for protocol, viewer := range viewers {
 		viewer.requireShows()
 		viewer.wait("the ladder's best", `document.querySelector("#video").videoHeight === 240`, 20*time.Second)
@@ -164,6 +164,11 @@ func TestExtraRenditionComesBack(t *testing.T) {
 	require.Equal(t, []string{"240p", "source", "audio"}, renditionsOf(s.stream("back")))
 	require.Empty(t, s.stream("back").Encoder.Encodes)
 	p.stop()
+}
+
+// until is the clip up to the picture with that number.
+func (c *clip) until(picture int) *clip {
+	return &clip{codec: c.codec, video: c.video[:picture], audio: c.audio[:picture*50/30]}
 }
 
 // chooseQuality takes one of the watch page's choices, once it is there.
