@@ -173,8 +173,8 @@ func checkKeptPictures(t *testing.T, video depay.Codec) {
 	}
 }
 
-// TestCopyFillsPlaces sends half as many pictures as there are places, and none for a while behind a key frame: the copy has a repeat in the place of each, which decodes to
-// the picture before, and the rung beside it shows the same at the same time.
+// TestCopyFillsPlaces sends half as many pictures as there are places, and none for a while behind a key frame: the copy has a repeat
+// in the place of each, which decodes to the picture before, and the rung beside it begins its segments with the copy.
 func TestCopyFillsPlaces(t *testing.T) { eachCopiedCodec(t, checkFilledPlaces) }
 
 func checkFilledPlaces(t *testing.T, video depay.Codec) {

@@ -85,7 +85,9 @@ func requireClock(t *testing.T, page *tab, player string) {
 func median(values []float64) float64 { return percentile(slices.Sorted(slices.Values(values)), 50) }
 
 // makeFilm makes forty seconds of a picture that carries its number as stage.html does its time, with a beep every two seconds.
-func makeFilm(t *testing.T) string {
+func makeFilm(t *testing.T) string { return makeFilmAt(t, 30) }
+
+func makeFilmAt(t *testing.T, fps int) string {
 	t.Helper()
 	const size, bits = 32, 16
 	ones := "0"
@@ -103,7 +105,7 @@ func makeFilm(t *testing.T) string {
 	}
 	film := filepath.Join(t.TempDir(), "film.mkv")
 	out, err := exec.Command("ffmpeg", "-loglevel", "error",
-		"-f", "lavfi", "-i", "testsrc2=s=640x480:r=30:d=40,drawbox=c=black:t=fill:w=640:h=96,"+strings.Join(boxes, ","),
+		"-f", "lavfi", "-i", fmt.Sprintf("testsrc2=s=640x480:r=%d:d=40,", fps)+"drawbox=c=black:t=fill:w=640:h=96,"+strings.Join(boxes, ","),
 		"-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t\\,2)\\,0.1)':s=48000:c=stereo:d=40",
 		"-c:v", "libx264", "-preset", "ultrafast", "-qp", "10", "-c:a", "flac", film).CombinedOutput()
 	require.NoError(t, err, "%s", out)
