@@ -180,3 +180,34 @@ func (p *tab) chooseQuality(name string) {
 	p.run(fmt.Sprintf(`(() => { const q = document.querySelector("#quality"); q.value = `+options+`.find(({text}) => text === %q).value;
 		q.dispatchEvent(new Event("change", {bubbles: true})); })()`, name), nil)
 }
+
+// What a killed service has published of VP9 and AV1 is there after its restart under the same names, and goes on.
+func TestExtraRenditionSurvivesKill(t *testing.T) {
+	for _, codec := range extraCodecs {
+		t.Run(codec.name, func(t *testing.T) {
+			t.Parallel()
+			clip, err := makeClip(codec)
+			require.NoError(t, err)
+			s := startService(t, "--ladder", smallRung)
+			publishClip(t, s, "cut", clip).send()
+			copied := func(st stream) bool { return st.State == "live" && st.Encoder.Copies }
+			s.waitFor("cut", 20*time.Second, copied)
+			time.Sleep(5 * time.Second)
+			_, _, before := s.get("/live/cut/source.m3u8")
+			s.kill()
+			s = startServiceIn(t, s.data, append(s.addresses(), "--ladder", smallRung)...)
+			s.waitState("cut", "interrupted", 5*time.Second)
+			p := publishClip(t, s, "cut", clip)
+			p.send()
+			s.waitFor("cut", 20*time.Second, copied)
+			time.Sleep(4 * time.Second)
+			_, _, after := s.get("/live/cut/source.m3u8")
+			requireContinued(t, string(before), string(after))
+			_, _, index := s.get("/live/cut/index.m3u8")
+			_, _, mpd := s.get("/live/cut/manifest.mpd")
+			requireExtraTold(t, codec, string(index), string(mpd))
+			require.Equal(t, 2, strings.Count(string(mpd), "<Period "), string(mpd))
+			p.stop()
+		})
+	}
+}
