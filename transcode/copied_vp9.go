@@ -1,6 +1,7 @@
 package transcode
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/sluice-live/sluice/depay/vp9"
@@ -70,7 +71,7 @@ func (c *copiedVP9) describe(key []byte) (width, height int, err error) {
 	case !p.key:
 		return 0, 0, errNoKeyFrame
 	case p.fault != 0:
-		return 0, 0, fmt.Errorf("%v", p.fault)
+		return 0, 0, errors.New(p.fault.String())
 	}
 	width, height = int(c.size.Width), int(c.size.Height)
 	if c.profile != 0 {

@@ -22,7 +22,7 @@ const (
 	KeyFrameMisplaced
 	// KeyFrameMissing: no key frame could come, because no pictures did.
 	KeyFrameMissing
-	// ParametersChanged: a parameter set is another one than the init segment has, such as one of another size.
+	// ParametersChanged: a parameter set or sequence header is another one than the init segment has, or the profile or the size is.
 	ParametersChanged
 	// PicturesReordered: a picture is to be shown before one that came before it, or not to be shown yet.
 	PicturesReordered
@@ -44,7 +44,7 @@ func (c CopyCause) String() string {
 	case KeyFrameMissing:
 		return "no pictures came, and so no key frame"
 	case ParametersChanged:
-		return "the parameter sets changed"
+		return "the size or another parameter changed"
 	case PicturesReordered:
 		return "pictures are not in the order in which they are shown"
 	case PicturesTooMany:

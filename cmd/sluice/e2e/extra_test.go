@@ -181,6 +181,27 @@ func (p *tab) chooseQuality(name string) {
 		q.dispatchEvent(new Event("change", {bubbles: true})); })()`, name), nil)
 }
 
+// What a browser's encoder makes of VP9 and AV1 is passed on, with the key frames that it is asked for.
+func TestExtraRenditionFromBrowser(t *testing.T) {
+	s := startService(t, "--ladder", smallRung)
+	stage, browser := newStage(t), startBrowser(t)
+	for _, codec := range extraCodecs {
+		t.Run(codec.name, func(t *testing.T) {
+			studio := browser.forTest(t).open(stage + "/stage.html")
+			defer studio.close()
+			studio.run(fmt.Sprintf("publish(%q, %q)", s.base+"/whip/"+codec.name, codec.mime), nil)
+			s.waitFor(codec.name, 30*time.Second, func(st stream) bool { return st.State == "live" && st.Encoder.Copies && len(st.Renditions) == 3 })
+			before := s.stream(codec.name).Encoder.Restarts
+			time.Sleep(12 * time.Second)
+			told := s.stream(codec.name)
+			require.Equal(t, []string{"240p", "source", "audio"}, renditionsOf(told))
+			t.Logf("%dx, %d restarts before and %d after: %s", told.Renditions[1].Width, before, told.Encoder.Restarts, told.Encoder.Encodes)
+			require.True(t, told.Encoder.Copies)
+			require.Equal(t, before, told.Encoder.Restarts)
+		})
+	}
+}
+
 // What a killed service has published of VP9 and AV1 is there after its restart under the same names, and goes on.
 func TestExtraRenditionSurvivesKill(t *testing.T) {
 	for _, codec := range extraCodecs {
