@@ -19,7 +19,7 @@ func bundle(t testing.TB) fstest.MapFS {
 	for name, body := range map[string]string{
 		"pages/home.html": "<h1>home</h1>", "pages/publish.html": "<h1>publish</h1>", "pages/watch.html": "<h1>watch</h1>",
 		"pages/echo.html": "<h1>echo</h1>", "pages/room.html": "<h1>room</h1>", "pages/dashboard.html": "<h1>dashboard</h1>", "pages/recordings.html": "<h1>recordings</h1>",
-		"assets/home-ABCD1234.js": "let script", "assets/style-ABCD1234.css": "a{}",
+		"assets/home-ABCD1234.js": "let script", "assets/style-ABCD1234.css": "a{}", "assets/some_model-ABCD1234.bin": "weights",
 	} {
 		var packed bytes.Buffer
 		w := gzip.NewWriter(&packed)
@@ -59,6 +59,7 @@ func TestRoutes(t *testing.T) {
 		{"recordings", "/recordings", 200, "text/html; charset=utf-8", "<h1>recordings</h1>"},
 		{"script", "/assets/home-ABCD1234.js", 200, "text/javascript; charset=utf-8", "let script"},
 		{"style", "/assets/style-ABCD1234.css", 200, "text/css; charset=utf-8", "a{}"},
+		{"model", "/assets/some_model-ABCD1234.bin", 200, "application/octet-stream", "weights"},
 		{"icon", "/assets/icon-ABCD1234.svg", 200, "image/svg+xml", "<svg/>"},
 		{"watch with a bad name", "/watch/-demo", 400, "text/html; charset=utf-8", "<h1>watch</h1>"},
 		{"watch with a long name", "/watch/" + strings.Repeat("a", 65), 400, "text/html; charset=utf-8", "<h1>watch</h1>"},

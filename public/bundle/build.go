@@ -16,6 +16,7 @@ import (
 // entries are the files of src that pages refer to; everything else is reached from them.
 var entries = []string{
 	"theme.ts", "home.ts", "publish.ts", "watch.ts", "echo.ts", "room.ts", "dashboard.ts", "recordings.ts", "style.css", "icon.svg",
+	"painting.ts", "finding.ts", // workers of publish.ts
 }
 
 // Build bundles the pages of dir (the directory of package.json) and returns the files of dist by their names there,
@@ -67,7 +68,7 @@ func options(root string) api.BuildOptions {
 		EntryNames:        "assets/[name]-[hash]",
 		ChunkNames:        "assets/[name]-[hash]",
 		AssetNames:        "assets/[name]-[hash]",
-		Loader:            map[string]api.Loader{".svg": api.LoaderCopy},
+		Loader:            map[string]api.Loader{".svg": api.LoaderCopy, ".bin": api.LoaderFile},
 		Bundle:            true,
 		Splitting:         true,
 		Metafile:          true,

@@ -20,11 +20,11 @@ func TestBuild(t *testing.T) {
 	for _, name := range []string{"home", "publish", "watch", "echo", "room", "dashboard", "recordings"} {
 		page := string(files["pages/"+name+".html"])
 		require.NotEmpty(t, page, name)
-		for _, ref := range regexp.MustCompile(`(?:src|href)="/(assets/[^"]*)"`).FindAllStringSubmatch(page, -1) {
+		for _, ref := range regexp.MustCompile(`(?:src|href|data-[a-z]+)="/(assets/[^"]*)"`).FindAllStringSubmatch(page, -1) {
 			require.Contains(t, files, ref[1], "%s refers to it", name)
 		}
 	}
-	hashed := regexp.MustCompile(`^assets/[a-z]+-[A-Z0-9]{8}\.(js|css|svg)$`)
+	hashed := regexp.MustCompile(`^assets/[a-z0-9_.-]+-[A-Z0-9]{8}\.(js|css|svg|bin)$`)
 	for name := range files {
 		require.Truef(t, hashed.MatchString(name) || filepath.Dir(name) == "pages", "%s has no hash in its name", name)
 	}

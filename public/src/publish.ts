@@ -5,6 +5,7 @@ import { captureError, listDevices, openMedia, setHint, stopMedia, type CaptureO
 import { LivePlot } from "./chart.ts";
 import type { ConnectionState } from "./connection.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./dom.ts";
+import { hasOverlay, setUpEffects, withEffects } from "./effects.ts";
 import { bitrate, milliseconds, percent, size } from "./format.ts";
 import { storedKey, withKey } from "./key.ts";
 import { isStreamName, suggestName } from "./names.ts";
@@ -55,12 +56,21 @@ async function openSource(): Promise<boolean> {
     return false;
   }
   for (const track of media.getTracks()) track.addEventListener("ended", () => sourceEnded(track));
-  preview.srcObject = media;
   showPreview(options);
-  await client?.replace(media);
+  await sendSource();
   await limit();
   await listDevices(camera, microphone);
   return true;
+}
+
+/** Shows the source as the effects make it, and sends that when live. */
+async function sendSource(): Promise<void> {
+  mirror();
+  if (!media) return;
+  const made = withEffects(media);
+  if (preview.srcObject === made) return;
+  preview.srcObject = made;
+  await client?.replace(made);
 }
 
 /** Bounds what is sent, and says to what. */
@@ -72,7 +82,7 @@ async function limit(): Promise<void> {
 /** Takes a change of the settings to the picture that there is. */
 async function changed({ id, name: group }: HTMLInputElement): Promise<void> {
   if (id === "mirror") return mirror();
-  if (media && group === "hint") setHint(media, captureOptions());
+  if (media && group === "hint") for (const each of [media, withEffects(media)]) setHint(each, captureOptions());
   if (media && group !== "hint" && id !== "codec" && id !== "max-bitrate") await openSource();
   await limit();
 }
@@ -81,7 +91,6 @@ function showPreview({ source }: CaptureOptions): void {
   byId("open").hidden = true;
   byId("preview-message").hidden = source !== "audio";
   setText(byId("preview-message").querySelector("span") as HTMLElement, "Sound only: viewers see no picture.");
-  mirror();
 }
 
 function sourceEnded(track: MediaStreamTrack): void {
@@ -91,8 +100,9 @@ function sourceEnded(track: MediaStreamTrack): void {
   setNotice(fault, `${what} has ended. Choose a source to go on.`);
 }
 
+/** An overlay is shown as viewers see it: it could not be read in a mirror. */
 function mirror(): void {
-  preview.classList.toggle("mirrored", byId<HTMLInputElement>("mirror").checked && captureOptions().source === "camera");
+  preview.classList.toggle("mirrored", byId<HTMLInputElement>("mirror").checked && captureOptions().source === "camera" && !hasOverlay());
 }
 
 async function goLive(): Promise<void> {
@@ -114,7 +124,7 @@ async function publish(tracks: MediaStream): Promise<void> {
   accepted = false;
   await withKey(() => {
     const options = {
-      media: tracks,
+      media: withEffects(tracks),
       key: storedKey,
       sending: sending(picture()),
       onState: (state: ConnectionState, error?: unknown) => client === attempt && onState(state, error),
@@ -254,6 +264,7 @@ showName();
 setUpQuality();
 showQuality(false);
 setUpSharing();
+setUpEffects(() => void sendSource());
 name.addEventListener("input", showName);
 byId("open").addEventListener("click", openSource);
 byId("mirror").addEventListener("change", mirror);

@@ -1,0 +1,5 @@
+// Models come into the bundle as files; what is imported is where they are.
+declare module "*.bin" {
+  const path: string;
+  export default path;
+}
