@@ -21,8 +21,8 @@ type browser struct {
 	ctx context.Context
 }
 
-// startBrowser starts Chromium; it ends with the test.
-func startBrowser(t testing.TB) *browser {
+// startBrowser starts Chromium, with more options where a test needs them; it ends with the test.
+func startBrowser(t testing.TB, more ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox,
@@ -41,7 +41,7 @@ func startBrowser(t testing.TB) *browser {
 		chromedp.Flag("disable-backgrounding-occluded-windows", true),
 		chromedp.WindowSize(1280, 900),
 	)
-	allocator, release := chromedp.NewExecAllocator(context.Background(), options...)
+	allocator, release := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
 	t.Cleanup(release)
 	ctx, stop := chromedp.NewContext(allocator)
 	t.Cleanup(stop)
