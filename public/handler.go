@@ -23,6 +23,12 @@ var streamName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 const contentPolicy = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; " +
 	"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 
+// wasmPolicy is that of the one worker that runs WebAssembly: a worker has the policy that its own script comes with (CSP3 §4.2.1).
+const wasmPolicy = contentPolicy + "; script-src 'self' 'wasm-unsafe-eval'"
+
+// wasmScript begins the name of that worker's script.
+const wasmScript = "finding-"
+
 // permissions keeps camera, microphone and screen to the pages themselves, whoever frames them.
 const permissions = "camera=(self), microphone=(self), display-capture=(self)"
 
@@ -93,6 +99,9 @@ func (a assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		serveProblem(w, http.StatusNotFound, "no such asset: reload the page, it may be from an older version")
 		return
 	}
+	if strings.HasPrefix(name, wasmScript) {
+		w.Header().Set("Content-Security-Policy", wasmPolicy)
+	}
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	serveFile(w, r, a.root, "assets/"+name, name)
 }
@@ -127,6 +136,8 @@ func contentType(name string) string {
 		return "text/css; charset=utf-8"
 	case ".svg":
 		return "image/svg+xml"
+	case ".wasm":
+		return "application/wasm"
 	}
 	return "application/octet-stream"
 }

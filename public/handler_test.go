@@ -20,6 +20,7 @@ func bundle(t testing.TB) fstest.MapFS {
 		"pages/home.html": "<h1>home</h1>", "pages/publish.html": "<h1>publish</h1>", "pages/watch.html": "<h1>watch</h1>",
 		"pages/echo.html": "<h1>echo</h1>", "pages/room.html": "<h1>room</h1>", "pages/dashboard.html": "<h1>dashboard</h1>", "pages/recordings.html": "<h1>recordings</h1>",
 		"assets/home-ABCD1234.js": "let script", "assets/style-ABCD1234.css": "a{}", "assets/some_model-ABCD1234.bin": "weights",
+		"assets/some-ABCD1234.wasm": "code", "assets/finding-ABCD1234.js": "find()",
 	} {
 		var packed bytes.Buffer
 		w := gzip.NewWriter(&packed)
@@ -60,6 +61,7 @@ func TestRoutes(t *testing.T) {
 		{"script", "/assets/home-ABCD1234.js", 200, "text/javascript; charset=utf-8", "let script"},
 		{"style", "/assets/style-ABCD1234.css", 200, "text/css; charset=utf-8", "a{}"},
 		{"model", "/assets/some_model-ABCD1234.bin", 200, "application/octet-stream", "weights"},
+		{"WebAssembly", "/assets/some-ABCD1234.wasm", 200, "application/wasm", "code"},
 		{"icon", "/assets/icon-ABCD1234.svg", 200, "image/svg+xml", "<svg/>"},
 		{"watch with a bad name", "/watch/-demo", 400, "text/html; charset=utf-8", "<h1>watch</h1>"},
 		{"watch with a long name", "/watch/" + strings.Repeat("a", 65), 400, "text/html; charset=utf-8", "<h1>watch</h1>"},
@@ -88,6 +90,16 @@ func TestContentPolicyAllowsNoInlineCode(t *testing.T) {
 	require.Contains(t, contentPolicy, "media-src 'self' blob:")
 	require.NotContains(t, contentPolicy, "unsafe")
 	require.NotContains(t, contentPolicy, "script-src")
+}
+
+// Only the worker that finds faces may compile WebAssembly, and it may load nothing from elsewhere either.
+func TestContentPolicyOfTheWorkerWithWebAssembly(t *testing.T) {
+	h := newHandler(bundle(t))
+	got := ask(h, "GET", "/assets/finding-ABCD1234.js").Header().Get("Content-Security-Policy")
+	require.Equal(t, contentPolicy+"; script-src 'self' 'wasm-unsafe-eval'", got)
+	for _, path := range []string{"/", "/publish", "/assets/home-ABCD1234.js", "/assets/finding-00000000.js"} {
+		require.Equal(t, contentPolicy, ask(h, "GET", path).Header().Get("Content-Security-Policy"), path)
+	}
 }
 
 func TestCaching(t *testing.T) {

@@ -68,7 +68,7 @@ func options(root string) api.BuildOptions {
 		EntryNames:        "assets/[name]-[hash]",
 		ChunkNames:        "assets/[name]-[hash]",
 		AssetNames:        "assets/[name]-[hash]",
-		Loader:            map[string]api.Loader{".svg": api.LoaderCopy, ".bin": api.LoaderFile},
+		Loader:            map[string]api.Loader{".svg": api.LoaderCopy, ".bin": api.LoaderFile, ".wasm": api.LoaderFile},
 		Bundle:            true,
 		Splitting:         true,
 		Metafile:          true,

@@ -15,9 +15,9 @@ const loading = byId<HTMLProgressElement>("effect-loading");
 /** What each effect does. */
 const hints: Record<Effect, string> = {
   "": "The picture is sent as the camera gives it.",
-  blur: "All of the picture is blurred.",
+  blur: "All of it is blurred.",
   monochrome: "Shades of grey.",
-  faces: "The lines of each face, up to four. Nothing of it leaves this browser but the picture.",
+  faces: "The lines of each face, up to four. They are found in this browser.",
 };
 
 let logo: ImageBitmap | undefined;
@@ -77,7 +77,7 @@ function apply(): void {
 }
 
 function showHint(found = ""): void {
-  const hidden = isPlain(look()) || paintsHidden() ? "" : " Keep this page in front: in this browser the picture stands still while it is hidden.";
+  const hidden = isPlain(look()) || paintsHidden() ? "" : " Keep this page in front: in this browser few pictures are sent while it is hidden.";
   setText(byId("effect-hint"), `${found || hints[effect.value as Effect]}${hidden}`);
 }
 

@@ -1,6 +1,7 @@
-// A worker that finds faces. It is the only script that loads the library for that (face-api on TensorFlow.js) and its models, and pages
-// start it only when faces are asked for. All of it comes from this server.
+// A worker that finds faces. It is the only script that loads the library for that (face-api on TensorFlow.js), its models and
+// WebAssembly, which the server allows for this script alone; pages start it only when faces are asked for.
 
+import wasmPath from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm";
 import detectorPath from "@vladmandic/face-api/model/tiny_face_detector_model.bin";
 import detectorManifest from "@vladmandic/face-api/model/tiny_face_detector_model-weights_manifest.json";
 import landmarksPath from "@vladmandic/face-api/model/face_landmark_68_model.bin";
@@ -20,8 +21,9 @@ type Library = typeof import("@vladmandic/face-api");
 
 /** Of TensorFlow.js what the library's types leave out. */
 interface Backends {
+  env(): { set(flag: string, value: boolean): void };
+  setWasmPaths(paths: Record<string, string>): void;
   setBackend(name: string): Promise<boolean>;
-  ready(): Promise<void>;
 }
 
 /** The library looks for elements, which a worker has none of, and needs something to compare with. */
@@ -32,7 +34,7 @@ async function begin(): Promise<(picture: ImageData) => Promise<Face[]>> {
   const library = await import("@vladmandic/face-api");
   const elements = { Canvas: NoElement, Image: NoElement, Video: NoElement, ImageData };
   library.env.setEnv(elements as unknown as Parameters<Library["env"]["setEnv"]>[0]);
-  await chooseBackend(library.tf as unknown as Backends);
+  await useWebAssembly(library.tf as unknown as Backends);
   say({ kind: "loading", step: 2, steps });
   const detector = new library.TinyFaceDetector();
   detector.loadFromWeightMap(await weights(library, detectorPath, detectorManifest));
@@ -45,10 +47,17 @@ async function begin(): Promise<(picture: ImageData) => Promise<Face[]>> {
   return find;
 }
 
-/** The graphics processor where there is one. WebAssembly would need a looser content policy than the pages have. */
-async function chooseBackend(tf: Backends): Promise<void> {
-  if (!(await tf.setBackend("webgl").catch(() => false))) await tf.setBackend("cpu");
-  await tf.ready();
+/**
+ * WebAssembly, which for models as small as these takes as long on every machine: compiling them for a graphics processor takes seconds,
+ * and machines without one would find one face a second.
+ */
+async function useWebAssembly(tf: Backends): Promise<void> {
+  const url = new URL(wasmPath, import.meta.url).href;
+  const names = ["tfjs-backend-wasm.wasm", "tfjs-backend-wasm-simd.wasm", "tfjs-backend-wasm-threaded-simd.wasm"];
+  tf.setWasmPaths(Object.fromEntries(names.map((name) => [name, url])));
+  tf.env().set("WASM_HAS_SIMD_SUPPORT", true); // all browsers that the pages are made for have it, and one file is enough
+  tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false); // that would take another
+  if (!(await tf.setBackend("wasm"))) throw new Error("this browser does not run its WebAssembly");
 }
 
 async function weights({ tf }: Library, path: string, manifest: readonly { weights: object[] }[]) {

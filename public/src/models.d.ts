@@ -1,5 +1,10 @@
-// Models come into the bundle as files; what is imported is where they are.
+// Models and WebAssembly come into the bundle as files; what is imported is where they are.
 declare module "*.bin" {
+  const path: string;
+  export default path;
+}
+
+declare module "*.wasm" {
   const path: string;
   export default path;
 }
