@@ -163,7 +163,11 @@ func (a *vp9Assembler) judge(refs *vp9.References) (p picture, independent bool)
 	}
 	a.measure(first.Key, int(u.largest.Width), int(u.largest.Height))
 	if first.Key && !a.bad {
-		p = picture{key: true, width: uint16(u.shown.Width), height: uint16(u.shown.Height)}
+		size := u.shown
+		if u.last < 0 { // nothing is: later pictures are predicted from it
+			size = u.largest
+		}
+		p = picture{key: true, width: uint16(size.Width), height: uint16(size.Height)}
 	}
 	return p, u.independent()
 }
