@@ -1,5 +1,5 @@
-// Package ingest receives and shows WebRTC: WHIP publishers (RFC 9725), WHEP viewers (draft-ietf-wish-whep), and the echo,
-// which sends back what comes in.
+// Package ingest receives and shows WebRTC: WHIP publishers (RFC 9725), WHEP viewers (draft-ietf-wish-whep), rooms whose participants
+// see each other, and the echo, which sends back what comes in.
 //
 // A [Server] binds one UDP port (and one TCP port, when asked to) for all peers and turns HTTP requests into sessions.
 // A session that publishes is a [Publisher] with one [Track] for each negotiated medium. A Track hands every RTP packet to
@@ -18,6 +18,10 @@
 // An upload is a publisher without a peer connection: a recording, WebM as it is made, whose frames are put into RTP packets and
 // delivered at their own pace. It comes in one request, in numbered ones, or over a WebSocket.
 //
+// A room is there while somebody is in it. A participant has a seat, to which events come (package signal), and one connection that is
+// negotiated anew when others come or go: what it sends are Tracks like a publisher's, what it gets are viewers of the others, one
+// for each pair. Who is on air is a publisher without a connection of its own, whose tracks are copies. In a mesh only events pass.
+//
 // A publisher takes over a stream that another one publishes, unless that is refused while media flows; the older one's session
 // ends, and its client is told why.
 //
@@ -26,6 +30,7 @@
 //
 // Goroutines: pion's sockets run from [New] on; each session has one goroutine that ends it and two for each track (RTP and
 // RTCP) or layer, a viewer's one for both media and one for the RTCP of each, an upload's one that reads and one that interrupts it,
-// and over a WebSocket one that receives and one that tells the client how it stands. [Server.Run] waits for all of them. Subscribers are
+// and over a WebSocket one that receives and one that tells the client how it stands; a participant's one that negotiates, and one for
+// each other participant with one for the RTCP of each medium; a room's one that follows who is there. [Server.Run] waits for all of them. Subscribers are
 // called in the track's goroutines and start none.
 package ingest

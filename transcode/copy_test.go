@@ -29,6 +29,26 @@ func jittered(clip []depay.Frame, from int64) []depay.Frame {
 // segment at the same instant, with a key frame, play without a fault, and have no hole.
 func TestCopyAlignsRungs(t *testing.T) { eachCopiedCodec(t, checkAlignedRungs) }
 
+// TestCopyAlignsRungsAtAnotherRate has a publisher whose parameter sets speak of another rate than that of the grid: ffmpeg would put
+// what is copied where that has it, a picture later than the rungs.
+func TestCopyAlignsRungsAtAnotherRate(t *testing.T) {
+	const stated = 15
+	o := Options{Dir: t.TempDir(), Video: depay.H264, Copy: copied(), Ladder: smallLadder()[:1], Thumbnail: -1}
+	clip := keyed(t, depay.H264, "640x360", 6, "0,2,4")
+	teller := &copiedH264{place: depay.H264.ClockRate() / stated}
+	var half []depay.Frame
+	for _, f := range clip {
+		if f.Key {
+			f.Data = teller.timed(f.Data)
+		}
+		half = append(half, f)
+	}
+	play(t, o, half)
+	copied := segmentBegins(t, o.Dir, o.Representations()[0])
+	require.Equal(t, []float64{0, 2 * second, 4 * second}, floats(copied))
+	require.Equal(t, copied, segmentBegins(t, o.Dir, o.Representations()[1]))
+}
+
 func checkAlignedRungs(t *testing.T, video depay.Codec) {
 	const begin = second / 3
 	o := Options{Dir: t.TempDir(), Video: video, Audio: depay.Opus, Copy: copied(), Ladder: smallLadder(), Thumbnail: -1}

@@ -9,16 +9,13 @@ type timing struct {
 	flag      int  // where the flag of the first that is missing is, in bits after the NAL unit's first byte
 }
 
-// AppendTimed appends a sequence parameter set, a NAL unit without start code, behind a start code. One that does not say how long
-// pictures last (timing_info_present_flag, §E.1.1) says so then, as a rate that need not be kept to: there are readers that
-// otherwise make up one of 90,000 a second. The error wraps ErrTruncated or ErrInvalid, and dst is as it was.
+// AppendTimed appends a sequence parameter set, a NAL unit without start code, behind a start code. It says then that pictures come fps times
+// a second (timing_info_present_flag, §E.1.1), whatever it has said before, as a rate that need not be kept to: there are readers that
+// make up one of 90,000 a second, and some that put pictures where the rate would have them. The error wraps ErrTruncated or ErrInvalid, and dst is as it was.
 func AppendTimed(dst, nal []byte, fps uint32) ([]byte, error) {
 	_, t, err := parseSPS(nal)
-	switch {
-	case err != nil:
+	if err != nil {
 		return dst, err
-	case t.told:
-		return append(AppendStartCode(dst), nal...), nil
 	}
 	r, payload := newBitReader(nal), payloadBits(nal)
 	w := newBitWriter(dst, nal[0])
@@ -27,6 +24,11 @@ func AppendTimed(dst, nal []byte, fps uint32) ([]byte, error) {
 	}
 	r.flag()
 	w.flag(true)
+	if t.told {
+		r.u(32) // num_units_in_tick
+		r.u(32) // time_scale
+		r.u(1)  // fixed_frame_rate_flag
+	}
 	if !t.described {
 		w.u(4, 0) // no aspect ratio, overscan, signal type, chroma location
 		w.flag(true)

@@ -20,7 +20,13 @@ func requireTimed(t *testing.T, nal []byte) {
 	require.NoError(t, err)
 	require.True(t, place.told)
 	require.Equal(t, before, after)
-	again, err := AppendTimed(nil, timed, 60)
+	faster, err := AppendTimed(nil, timed, 60)
+	require.NoError(t, err)
+	require.NotEqual(t, timed, faster[4:])
+	after, _, err = parseSPS(faster[4:])
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+	again, err := AppendTimed(nil, faster[4:], 30)
 	require.NoError(t, err)
 	require.Equal(t, timed, again[4:])
 }
@@ -38,9 +44,7 @@ func TestAppendTimed(t *testing.T) {
 		})
 	}
 	told := AppendSPS(nil, SPS{Profile: 66, Level: 31, BitDepthLuma: 8, BitDepthChroma: 8, ChromaFormat: 1, FrameNumBits: 4, POCType: 2, MaxRefFrames: 1, Progressive: true, Columns: 20, Rows: 15, Width: 320, Height: 240, SampleAspect: [2]uint16{1, 1}})
-	timed, err := AppendTimed(nil, told, 30)
-	require.NoError(t, err)
-	require.Equal(t, told, timed[4:], "it said so")
+	requireTimed(t, told)
 	_, err = AppendTimed(nil, chrome[:6], 30)
 	require.ErrorIs(t, err, ErrTruncated)
 }
