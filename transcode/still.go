@@ -25,26 +25,18 @@ func Still(ctx context.Context, ffmpeg, image string, codec depay.Codec, width, 
 	if !ok {
 		return nil, fmt.Errorf("make a still picture: there is no encoder for %v", codec)
 	}
-	frame, err := e.encode(ctx, ffmpeg, image, width, height)
-	if err != nil {
-		return nil, fmt.Errorf("make a still picture of %s: %w", image, err)
-	}
-	return frame, nil
+	return e.encode(ctx, ffmpeg, "a still picture", image, width, height)
 }
 
 // Logo makes a PNG of the image in a file, with whatever is transparent in it: as large as the image, or smaller when it does not fit into
 // a square of 1024 pixels. It takes a fraction of a second.
 func Logo(ctx context.Context, ffmpeg, image string) ([]byte, error) {
 	png := stillEncoder{"rgba", []string{"-c:v", "png", "-f", "image2", "-update", "1"}, os.ReadFile}
-	logo, err := png.encode(ctx, ffmpeg, image, maxLogo, maxLogo)
-	if err != nil {
-		return nil, fmt.Errorf("make a logo of %s: %w", image, err)
-	}
-	return logo, nil
+	return png.encode(ctx, ffmpeg, "a logo", image, maxLogo, maxLogo)
 }
 
-// encode encodes the image in a file.
-func (e stillEncoder) encode(ctx context.Context, ffmpeg, image string, width, height int) ([]byte, error) {
+// encode makes what it is called in errors of the image in a file.
+func (e stillEncoder) encode(ctx context.Context, ffmpeg, what, image string, width, height int) ([]byte, error) {
 	file, err := os.Open(image)
 	if err != nil {
 		return nil, err // which names the file
@@ -52,7 +44,7 @@ func (e stillEncoder) encode(ctx context.Context, ffmpeg, image string, width, h
 	defer file.Close()
 	dir, err := os.MkdirTemp("", "sluice-still-")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("make %s: %w", what, err)
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "still")
@@ -61,11 +53,11 @@ func (e stillEncoder) encode(ctx context.Context, ffmpeg, image string, width, h
 		return err
 	}
 	if err := runTask(ctx, stillArgs(orDefault(ffmpeg, DefaultFFmpeg), e, width, height, out), []source{read}); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("make %s of %s: %w", what, image, err)
 	}
 	picture, err := e.read(out)
 	if err != nil {
-		return nil, fmt.Errorf("it has none: %w", err)
+		return nil, fmt.Errorf("make %s of %s: it has no picture: %w", what, image, err)
 	}
 	return picture, nil
 }

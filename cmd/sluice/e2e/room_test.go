@@ -177,10 +177,28 @@ func requireOnAir(t *testing.T, s *service, b *browser, ann, bob *guest) {
 	viewer.requirePlaying(2 * time.Second)
 	put(ann)
 	viewer.requirePlaying(2 * time.Second)
+	requireSpeakerOnAir(ann, bob)
+	viewer.requirePlaying(2 * time.Second)
 	require.Zero(t, s.stream("show").Encoder.Restarts, "it goes on in the same run")
 	ann.screenshot("air")
 	ann.click("#air-off")
 	s.waitState("show", "ended", 20*time.Second)
+}
+
+// requireSpeakerOnAir has whoever speaks on air, and Bob speak.
+func requireSpeakerOnAir(ann, bob *guest) {
+	ann.t.Helper()
+	ann.run(`(() => { document.querySelector("#whom").value = ""; document.querySelector("#air-form").requestSubmit(); })()`, nil)
+	bob.run(`(async () => {
+		const context = new AudioContext({sampleRate: 48000});
+		const tone = new OscillatorNode(context, {frequency: 440}), out = context.createMediaStreamDestination();
+		tone.connect(new GainNode(context, {gain: 0.5})).connect(out);
+		tone.start();
+		await context.resume();
+		await sluice.room().replace("audio", out.stream.getAudioTracks()[0]);
+	})()`, nil)
+	ann.wait("Bob speaks, and is on air", fmt.Sprintf(`sluice.here.get(%[1]q)?.speaking && sluice.here.get(%[1]q)?.onAir === "show"`, bob.id), 15*time.Second)
+	ann.wait("it is seen", `document.querySelector("#tiles .screen[data-speaking=true]")`, 5*time.Second)
 }
 
 type apiRoom struct {
