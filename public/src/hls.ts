@@ -112,12 +112,13 @@ const isLoading = (hls: Hls) => loadingStates.has(hls.inFlightFragments.main?.st
  * Makes hls.js load the next part, as it does when it has given one up. To start loading anew would cost what it then reads from
  * the middle of a group of pictures: those up to the next key frame.
  *
- * Parts that are buffered already, while hls.js does not know of it, are taken from its list: it would wait for them, where the
- * buffer, which counts whole microseconds, ends a fraction of one before their segment does.
+ * Parts that it has left out of a segment at whose end the buffer ends, but for rounding, are taken from its list: it would wait for them,
+ * because the buffer, which counts whole microseconds, ends a fraction of one before their segment does. Others are not: after one that
+ * is missing hls.js loads none before the next key frame.
  */
 function loadOn(hls: Hls, buffered: number): void {
   for (const part of hls.latestLevelDetails?.partList ?? []) {
-    if (!part.loaded && part.end < buffered + rounding) part.gap = true;
+    if (!part.loaded && Math.abs(part.fragment.end - buffered) < rounding && part.end < buffered + rounding) part.gap = true;
   }
   const frag = hls.inFlightFragments.main?.frag;
   if (frag) hls.trigger(Events.FRAG_LOAD_EMERGENCY_ABORTED, { frag, part: null, stats: frag.stats });
