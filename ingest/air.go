@@ -192,7 +192,7 @@ func (r *room) onAirAs(stream, whom string) (done bool, refused *problem) {
 func (r *room) source(whom string) (*participant, *problem) {
 	from := r.called(whom)
 	if whom == "" {
-		from = r.candidate()
+		from = r.voice()
 	}
 	switch {
 	case r.mode != ModeSFU:
@@ -227,8 +227,8 @@ func (r *room) begin(a *air, whom string) *problem {
 	return nil
 }
 
-// candidate is who is on air where that is whoever speaks. The caller holds mu.
-func (r *room) candidate() *participant {
+// voice is who is on air where that is whoever speaks. The caller holds mu.
+func (r *room) voice() *participant {
 	switch {
 	case r.speaker != nil:
 		return r.speaker
@@ -253,7 +253,7 @@ func (r *room) followAir() {
 	default:
 	}
 	from := a.from
-	if p := r.candidate(); p != nil && a.follows {
+	if p := r.voice(); p != nil && a.follows {
 		from = p
 	}
 	a.follow(from)

@@ -190,7 +190,7 @@ func (p *participant) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.
 		t.Subscribe(&loudnessMeter{out: &p.loudness, extension: audioLevelID(receiver)})
 	}
 	p.loop(func() { t.readRTP(remote, t.deliver) })
-	p.loop(func() { t.readRTCP(receiver, ssrc, t.deliverReport) })
+	p.loop(func() { t.readReports(receiver, ssrc, t.deliverReport) })
 }
 
 // bound returns the track that a source is read into, after letting all who watch know of a new one.

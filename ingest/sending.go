@@ -117,18 +117,9 @@ func (s *session) sendsNoMore(medium *sending) {
 
 // forwardRequests reads what a client tells of one medium, and passes on its wishes for a key frame.
 func forwardRequests(r rtpReader, s *sending, request func()) {
-	buf := make([]byte, maxPacket)
-	for {
-		n, _, err := r.Read(buf)
-		if err != nil {
-			return
-		}
-		packets, err := rtcp.Unmarshal(buf[:n])
-		if err != nil {
-			continue // nothing to do about a broken report
-		}
+	readRTCP(r, func(packets []rtcp.Packet) {
 		if s.hear(packets, time.Now()) {
 			request()
 		}
-	}
+	}, func() {}) // nothing to do about a broken report
 }

@@ -184,7 +184,7 @@ func (s *session) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.RTPR
 		s.layerStarted(t, remote, receiver)
 	case t.bind(ssrc, func() { s.requestKeyFrame(ssrc) }):
 		s.loop(func() { t.readRTP(remote, t.deliver) })
-		s.loop(func() { t.readRTCP(receiver, ssrc, t.deliverReport) })
+		s.loop(func() { t.readReports(receiver, ssrc, t.deliverReport) })
 	}
 }
 
@@ -196,7 +196,7 @@ func (s *session) layerStarted(t *Track, remote *webrtc.TrackRemote, receiver *w
 	}
 	s.loop(func() { t.readRTP(remote, func(p *Packet) { t.layers.deliver(l, p) }) })
 	s.loop(func() {
-		t.readRTCP(layerReports{receiver, l.name}, l.ssrc, func(r SenderReport) { t.layers.reported(l, r) })
+		t.readReports(layerReports{receiver, l.name}, l.ssrc, func(r SenderReport) { t.layers.reported(l, r) })
 	})
 }
 

@@ -200,23 +200,29 @@ func (t *Track) readRTP(r rtpReader, deliver func(*Packet)) {
 	}
 }
 
-// readRTCP hands on the sender reports of a source that r yields until it is closed.
-func (t *Track) readRTCP(r rtpReader, ssrc uint32, report func(SenderReport)) {
+// readReports hands on the sender reports of a source that r yields until it is closed.
+func (t *Track) readReports(r rtpReader, ssrc uint32, report func(SenderReport)) {
+	readRTCP(r, func(packets []rtcp.Packet) {
+		for _, p := range packets {
+			if sr, ok := p.(*rtcp.SenderReport); ok && sr.SSRC == ssrc {
+				report(SenderReport{NTP: sr.NTPTime, RTPTime: sr.RTPTime})
+			}
+		}
+	}, t.countMalformed)
+}
+
+// readRTCP hands on what r yields until it is closed, and tells of what cannot be read.
+func readRTCP(r rtpReader, hear func([]rtcp.Packet), malformed func()) {
 	buf := make([]byte, maxPacket)
 	for {
 		n, _, err := r.Read(buf)
 		if err != nil {
 			return
 		}
-		packets, err := rtcp.Unmarshal(buf[:n])
-		if err != nil {
-			t.countMalformed()
-			continue
-		}
-		for _, p := range packets {
-			if sr, ok := p.(*rtcp.SenderReport); ok && sr.SSRC == ssrc {
-				report(SenderReport{NTP: sr.NTPTime, RTPTime: sr.RTPTime})
-			}
+		if packets, err := rtcp.Unmarshal(buf[:n]); err != nil {
+			malformed()
+		} else {
+			hear(packets)
 		}
 	}
 }

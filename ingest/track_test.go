@@ -73,7 +73,7 @@ func TestReadRTCP(t *testing.T) {
 		&rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{Source: 7}}},
 	})
 	require.NoError(t, err)
-	track.readRTCP(&script{
+	track.readReports(&script{
 		[]byte("junk"), marshal(t, &rtcp.SenderReport{SSRC: 8, NTPTime: 1}), compound, marshal(t, &rtcp.ReceiverReport{SSRC: 7}),
 	}, 7, track.deliverReport)
 	p, ok := tap.Next()
@@ -94,7 +94,7 @@ func FuzzTrack(f *testing.F) {
 		tap := track.Tap(4)
 		b = b[:min(len(b), maxPacket)]
 		track.readRTP(&script{b, b}, track.deliver)
-		track.readRTCP(&script{b}, 7, track.deliverReport)
+		track.readReports(&script{b}, 7, track.deliverReport)
 		track.end()
 		sequences(tap)
 		require.True(t, tap.Ended())

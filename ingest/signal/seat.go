@@ -132,11 +132,6 @@ func (r *reader) detach() {
 	}
 }
 
-var (
-	endReplaced = End{StatusReplaced, "another connection has taken this seat"}
-	endBehind   = End{StatusBehind, "events were dropped because you did not read them: come back with the seat"}
-)
-
 // read returns what there is to send, what is closed when there is more, and why that will never be.
 func (r *reader) read() (events [][]byte, first uint64, newer <-chan struct{}, end *End) {
 	s := r.seat
@@ -144,9 +139,9 @@ func (r *reader) read() (events [][]byte, first uint64, newer <-chan struct{}, e
 	defer s.mu.Unlock()
 	switch {
 	case r.number != s.reader:
-		return nil, 0, nil, &endReplaced
+		return nil, 0, nil, &End{StatusReplaced, "another connection has taken this seat"}
 	case r.next < s.first:
-		return nil, 0, nil, &endBehind
+		return nil, 0, nil, &End{StatusBehind, "events were dropped because you did not read them: come back with the seat"}
 	}
 	first = r.next
 	if after := s.first + uint64(len(s.kept)); r.next < after {
