@@ -1,6 +1,8 @@
 package transcode
 
 import (
+	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -40,6 +42,19 @@ type copiedPicture struct {
 	twice  bool      // it is a key frame, and may be written again as long as it was only repeated
 	echoes bool      // it repeats a key frame, and ffmpeg's decoder takes it for one
 	fault  CopyCause // why it cannot be copied; 0: it can
+}
+
+// beginning tells why a copy cannot begin with the picture; of one that cannot be read, that is invalid.
+func (p copiedPicture) beginning(invalid error) error {
+	switch {
+	case p.fault == PicturesUnreadable:
+		return fmt.Errorf("read key frame: %w", invalid)
+	case !p.key:
+		return errNoKeyFrame
+	case p.fault != 0:
+		return errors.New(p.fault.String())
+	}
+	return nil
 }
 
 // newCopiedCodec returns what copies pictures of c that are so many ticks apart; nil where that is not done.

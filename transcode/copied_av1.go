@@ -3,7 +3,6 @@ package transcode
 import (
 	"bytes"
 	"errors"
-	"fmt"
 
 	"github.com/sluice-live/sluice/depay/av1"
 )
@@ -47,13 +46,8 @@ func (c *copiedAV1) repeat() copiedPicture {
 }
 
 func (c *copiedAV1) describe(key []byte) (width, height int, err error) {
-	switch p := c.next(key); {
-	case p.fault == PicturesUnreadable:
-		return 0, 0, fmt.Errorf("read key frame: %w", av1.ErrInvalid)
-	case !p.key:
-		return 0, 0, errNoKeyFrame
-	case p.fault != 0:
-		return 0, 0, errors.New(p.fault.String())
+	if err := c.next(key).beginning(av1.ErrInvalid); err != nil {
+		return 0, 0, err
 	}
 	if !c.sequence.Plain() {
 		err = errors.New(notPlain)

@@ -1,7 +1,6 @@
 package transcode
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/sluice-live/sluice/depay/vp9"
@@ -65,13 +64,8 @@ func (c *copiedVP9) repeat() copiedPicture {
 }
 
 func (c *copiedVP9) describe(key []byte) (width, height int, err error) {
-	switch p := c.next(key); {
-	case p.fault == PicturesUnreadable:
-		return 0, 0, fmt.Errorf("read key frame: %w", vp9.ErrInvalid)
-	case !p.key:
-		return 0, 0, errNoKeyFrame
-	case p.fault != 0:
-		return 0, 0, errors.New(p.fault.String())
+	if err := c.next(key).beginning(vp9.ErrInvalid); err != nil {
+		return 0, 0, err
 	}
 	width, height = int(c.size.Width), int(c.size.Height)
 	if c.profile != 0 {
