@@ -22,17 +22,12 @@ type apiRoom struct {
 	Participants  []apiParticipant `json:"participants"`
 }
 
-// apiParticipant leaves out the key of the seat: who knows that can take it.
+// apiParticipant is what events tell of a participant, and how its media arrives. It leaves out the key of the seat: who knows that can
+// take it.
 type apiParticipant struct {
-	ID       string    `json:"id"`
-	Name     string    `json:"name"`
-	Since    time.Time `json:"since"`
-	Audio    bool      `json:"audio"` // flows
-	Video    bool      `json:"video"`
-	Speaking bool      `json:"speaking"`
-	OnAir    bool      `json:"onAir"`
-	Away     bool      `json:"away"`  // its connection for events is lost; it may come back
-	State    string    `json:"state"` // of its connection for media: connecting, connected, disconnected or closed
+	signal.Participant
+	State    string    `json:"state"`    // of its connection for media: connecting, connected, disconnected or closed
+	Loudness int       `json:"loudness"` // of its sound lately, in dB above the lowest level there is
 	Bitrate  float64   `json:"bitrate"`
 	RTT      float64   `json:"rtt"` // seconds, 0 while unknown
 	Lost     uint64    `json:"lost"`
@@ -54,8 +49,7 @@ func describeRoom(info ingest.RoomInfo) apiRoom {
 	}
 	for _, p := range info.Participants {
 		described := apiParticipant{
-			ID: p.ID, Name: p.Name, Since: p.Since, Audio: p.Audio, Video: p.Video, Speaking: p.Speaking, OnAir: p.OnAir != "",
-			Away: p.Away, State: string(p.State), Bitrate: p.Stats.Bitrate, RTT: p.Stats.RTT.Seconds(), NACKs: p.Stats.NACKs, PLIs: p.Stats.PLIs,
+			Participant: p.Participant, State: string(p.State), Loudness: p.Loudness, Bitrate: p.Stats.Bitrate, RTT: p.Stats.RTT.Seconds(), NACKs: p.Stats.NACKs, PLIs: p.Stats.PLIs,
 			Sends: []apiSent{},
 		}
 		for _, t := range p.Stats.Tracks {

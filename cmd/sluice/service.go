@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -90,12 +89,7 @@ func (s *service) ingestOptions() ingest.Options {
 		RefuseTakeover:  s.cfg.Takeover == takeoverRefuse,
 		MaxParticipants: s.cfg.Limits.Participants,
 		OnPublish:       s.publish,
-		MayEnter: func(room, token string) (known, allowed bool) {
-			if len(s.cfg.Auth.Publish) == 0 {
-				return true, true
-			}
-			return publishKeys(s.cfg.Auth.Publish).check(token, room)
-		},
+		MayEnter:        publishKeys(s.cfg.Auth.Publish).admit,
 	}
 	for _, ip := range s.cfg.ICE.PublicIP {
 		options.PublicIPs = append(options.PublicIPs, ip.String())
@@ -120,42 +114,6 @@ func (s *service) chooseLadder(ctx context.Context) {
 		})
 	}
 	s.reason = fmt.Sprintf("ladder %s: as configured", s.ladder)
-}
-
-// makeSlates encodes the slate for each codec of pictures that publishers send, as large as the best rung at most.
-func (s *service) makeSlates(ctx context.Context) (map[depay.Codec][]byte, error) {
-	slates := map[depay.Codec][]byte{}
-	if s.cfg.Slate == "" {
-		return slates, nil
-	}
-	best := s.ladder[0]
-	for _, codec := range s.cfg.videoCodecs() {
-		frame, err := transcode.Still(ctx, s.cfg.FFmpeg, s.cfg.Slate, codec, best.Width, best.Height)
-		if err != nil {
-			return nil, err
-		}
-		slates[codec] = frame
-	}
-	return slates, nil
-}
-
-// makeLogo keeps the logo in the data directory, as ffmpeg reads it for each stream that shows it.
-func (s *service) makeLogo(ctx context.Context) error {
-	if s.cfg.Logo == "" {
-		return nil
-	}
-	logo, err := transcode.Logo(ctx, s.cfg.FFmpeg, s.cfg.Logo)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(s.logoFile(), logo, 0o644)
-}
-
-func (s *service) logoFile() string { return filepath.Join(s.cfg.Data, "logo.png") }
-
-// transforms are those that can be asked for.
-func (s *service) transforms() []transcode.Transform {
-	return slices.DeleteFunc(transcode.Transforms(), func(t transcode.Transform) bool { return t == transcode.TransformLogo && s.cfg.Logo == "" })
 }
 
 // remux makes the MP4 of a recording.
