@@ -1,5 +1,6 @@
 // The server's JSON interface as the pages use it.
 
+import type { Participant } from "./signal.ts";
 import { HttpError, request } from "./problem.ts";
 
 export type StreamState = "starting" | "live" | "interrupted" | "ended" | "failed";
@@ -71,6 +72,16 @@ export async function chooseTransform(name: string, transform: string, key: stri
   const headers = { "Content-Type": "application/json", ...(key && { Authorization: `Bearer ${key}` }) };
   await request(`/api/v1/streams/${name}/transform`, { method: "PUT", headers, body: JSON.stringify({ transform }) });
 }
+
+/** A room and who is in it. */
+export interface Room {
+  name: string;
+  mode: string;
+  onAir: string; // the stream that it makes, or ""
+  participants: Participant[];
+}
+
+export const listRooms = () => get<Room[]>("/api/v1/rooms");
 
 export async function listRecordings(): Promise<Recording[]> {
   return (await get<{ recordings?: Recording[] | null }>("/recordings")).recordings ?? [];

@@ -1,6 +1,6 @@
 // The dashboard: what flows through the server, in both directions of every session.
 
-import { listStreams, type Stream } from "./api.ts";
+import { listRooms, listStreams, type Stream } from "./api.ts";
 import { LivePlot } from "./chart.ts";
 import { byId, el, repeat, setBadge, setNotice, setText, sleep } from "./dom.ts";
 import { bitrate, duration, milliseconds, size } from "./format.ts";
@@ -29,13 +29,6 @@ interface Session {
   received: Direction;
   sent: Direction;
   media: { kind: string; fps: number; width: number; height: number }[];
-}
-
-interface Room {
-  name: string;
-  mode: string;
-  onAir: string;
-  participants: { name: string; audio: boolean; video: boolean; speaking: boolean }[];
 }
 
 const plot = new LivePlot(byId("flow-chart"), [
@@ -142,8 +135,7 @@ function fill(id: string, rows: string[][], none: string): void {
 
 async function ask(): Promise<void> {
   fill("streams", (await listStreams()).map(streamCells), "Nobody is live.");
-  const rooms = (await (await request("/api/v1/rooms")).json()) as Room[];
-  const items = rooms.map((room) => {
+  const items = (await listRooms()).map((room) => {
     const people = room.participants.map((p) => `${p.name}${p.speaking ? " (speaks)" : ""}`).join(", ");
     return el("li", {}, el("a", { href: `/rooms/${room.name}${room.mode === "mesh" ? "?mesh=1" : ""}` }, room.name), el("span", { className: "quiet" }, `${people}${room.onAir ? ` · on air as ${room.onAir}` : ""}`));
   });

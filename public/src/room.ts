@@ -1,5 +1,6 @@
 // The page of a room: those who are in it, messages, and who is on air.
 
+import type { Room } from "./api.ts";
 import { captureError, openMedia, stopMedia } from "./capture.ts";
 import { LivePlot } from "./chart.ts";
 import { byId, el, repeat, setBadge, setNotice, setText } from "./dom.ts";
@@ -8,26 +9,17 @@ import { storedKey, withKey } from "./key.ts";
 import { isStreamName, suggestName } from "./names.ts";
 import { describe, request } from "./problem.ts";
 import { Meeting } from "./meeting.ts";
+import { note, say } from "./messages.ts";
+import { showRooms } from "./rooms.ts";
 import type { Participant, RoomEvent } from "./signal.ts";
 import { Tile } from "./tile.ts";
-
-interface Room {
-  name: string;
-  mode: string;
-  onAir: string;
-  participants: Participant[];
-}
 
 const fault = byId("fault");
 const roomInput = byId<HTMLInputElement>("room");
 const nameInput = byId<HTMLInputElement>("name");
 const stream = byId<HTMLInputElement>("stream");
 const whom = byId<HTMLSelectElement>("whom");
-const messages = byId("messages");
 const query = new URLSearchParams(location.search);
-
-/** Messages that stay on the page. */
-const kept = 200;
 
 const here = new Map<string, Participant>();
 const tiles = new Map<string, Tile>();
@@ -142,15 +134,6 @@ function take(event: RoomEvent): void {
   showPeople();
 }
 
-function add(item: HTMLElement): void {
-  messages.append(item);
-  while (messages.childElementCount > kept) messages.firstElementChild?.remove();
-  messages.scrollTop = messages.scrollHeight;
-}
-
-const note = (text: string) => add(el("li", { className: "quiet" }, text));
-const say = (name: string, text: string) => add(el("li", {}, el("b", {}, name), text));
-
 /** Tiles and rows for all who are here. */
 function showPeople(): void {
   for (const [id, tile] of tiles) {
@@ -262,7 +245,7 @@ async function turn(kind: "audio" | "video"): Promise<void> {
 
 async function measure(): Promise<void> {
   const now = meeting;
-  if (!now) return listRooms();
+  if (!now) return showRooms(choose);
   const flow = await now.measure();
   setText(byId("sent"), bitrate(flow.sent));
   setText(byId("received"), bitrate(flow.received));
@@ -272,21 +255,11 @@ async function measure(): Promise<void> {
   for (const [id, tile] of tiles) tile.measure(flow.of.get(id));
 }
 
-async function listRooms(): Promise<void> {
-  const rooms = await request("/api/v1/rooms").then((r) => r.json() as Promise<Room[]>).catch(() => []);
-  setText(byId("rooms-summary"), rooms.length ? "" : "Nobody is in a room.");
-  byId("rooms").replaceChildren(
-    ...rooms.map((room) => {
-      const open = el("button", { className: "button small", type: "button" }, "Choose");
-      open.onclick = () => {
-        roomInput.value = room.name;
-        byId<HTMLInputElement>("mesh").checked = room.mode === "mesh";
-        nameInput.focus();
-      };
-      const people = room.participants.map((p) => p.name).join(", ");
-      return el("li", {}, el("span", {}, room.name, " ", el("span", { className: "quiet" }, people)), open);
-    }),
-  );
+/** Puts a room into the form. */
+function choose(room: Room): void {
+  roomInput.value = room.name;
+  byId<HTMLInputElement>("mesh").checked = room.mode === "mesh";
+  nameInput.focus();
 }
 
 roomInput.value = isStreamName(roomFromPath()) ? roomFromPath() : suggestName();
