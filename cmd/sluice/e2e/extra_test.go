@@ -202,6 +202,17 @@ func TestExtraRenditionFromBrowser(t *testing.T) {
 	}
 }
 
+// waitListed returns a manifest once it has something so many times.
+func (s *service) waitListed(path, what string, times int) (manifest string) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		_, _, body := s.get(path)
+		manifest = string(body)
+		return strings.Count(manifest, what) >= times
+	}, 30*time.Second, 200*time.Millisecond, "%s has not %s %d times", path, what, times)
+	return manifest
+}
+
 // What a killed service has published of VP9 and AV1 is there after its restart under the same names, and goes on.
 func TestExtraRenditionSurvivesKill(t *testing.T) {
 	for _, codec := range extraCodecs {
@@ -213,21 +224,18 @@ func TestExtraRenditionSurvivesKill(t *testing.T) {
 			publishClip(t, s, "cut", clip).send()
 			copied := func(st stream) bool { return st.State == "live" && st.Encoder.Copies }
 			s.waitFor("cut", 20*time.Second, copied)
-			time.Sleep(5 * time.Second)
-			_, _, before := s.get("/live/cut/source.m3u8")
+			before := s.waitListed("/live/cut/source.m3u8", "#EXTINF", 3)
 			s.kill()
 			s = startServiceIn(t, s.data, append(s.addresses(), "--ladder", smallRung)...)
 			s.waitState("cut", "interrupted", 5*time.Second)
 			p := publishClip(t, s, "cut", clip)
 			p.send()
 			s.waitFor("cut", 20*time.Second, copied)
-			time.Sleep(4 * time.Second)
-			_, _, after := s.get("/live/cut/source.m3u8")
-			requireContinued(t, string(before), string(after))
+			mpd := s.waitListed("/live/cut/manifest.mpd", "<Period ", 2)
+			after := s.waitListed("/live/cut/source.m3u8", "#EXTINF", strings.Count(before, "#EXTINF")+2)
+			requireContinued(t, before, after)
 			_, _, index := s.get("/live/cut/index.m3u8")
-			_, _, mpd := s.get("/live/cut/manifest.mpd")
-			requireExtraTold(t, codec, string(index), string(mpd))
-			require.Equal(t, 2, strings.Count(string(mpd), "<Period "), string(mpd))
+			requireExtraTold(t, codec, string(index), mpd)
 			p.stop()
 		})
 	}
