@@ -208,7 +208,7 @@ export class Signalling {
   private post(text: string): void {
     const send = () => request(this.address("messages", `seat=${this.seat}`), { method: "POST", body: text, keepalive: text.length < 60000 });
     this.posting = this.posting.then(async () => {
-      for (let attempt = 0; attempt < attempts && !this.over; attempt++) {
+      for (let attempt = 0; attempt < (this.over ? 1 : attempts); attempt++) { // who leaves says so once
         try {
           return await send();
         } catch (error) {
