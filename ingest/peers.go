@@ -17,7 +17,7 @@ import (
 )
 
 // timers of a session. A pair is disconnected when nothing has come for the first, and has failed the second time later:
-// together below the 30 s after which consent is lost (RFC 7675 §5.1).
+// together the 30 s after which consent is lost (RFC 7675 §5.1).
 type timers struct {
 	disconnected, failed, keepAlive time.Duration
 	connect                         time.Duration // for ICE and DTLS together
@@ -29,7 +29,7 @@ type timers struct {
 }
 
 func defaultTimers() timers {
-	return timers{disconnected: 5 * time.Second, failed: 15 * time.Second, keepAlive: 2 * time.Second, connect: 30 * time.Second, body: 10 * time.Second,
+	return timers{disconnected: 5 * time.Second, failed: 25 * time.Second, keepAlive: 2 * time.Second, connect: 30 * time.Second, body: 10 * time.Second,
 		idle: 30 * time.Second, chunk: 2 * time.Second, seat: 30 * time.Second}
 }
 

@@ -147,7 +147,7 @@ func (s *session) exchange(old, next *Track) bool {
 func (s *session) setState(state State)   { s.state.Store(&state) }
 func (s *session) connectionState() State { return *s.state.Load() }
 
-// connectionChanged follows pion. A dead peer has failed 20 s after its last packet (RFC 7675 allows 30 s).
+// connectionChanged follows pion. A dead peer has failed 30 s after its last packet (RFC 7675 §5.1).
 func (s *session) connectionChanged(state webrtc.PeerConnectionState) {
 	switch state {
 	case webrtc.PeerConnectionStateConnected:
