@@ -24,8 +24,9 @@ const maxLayerSources = 16
 // sequence numbers and time stamps go on, so that nobody behind it sees more than a picture of another size. All packets of the
 // other layers are dropped.
 type layers struct {
-	track *Track
-	ask   func(ssrc uint32) // for a key frame
+	track   *Track
+	offered int                     // how many there are
+	ask     func(sources ...uint32) // for key frames
 
 	mu       sync.Mutex
 	all      []*layer
@@ -35,31 +36,22 @@ type layers struct {
 	splice   splice
 	ssrc     uint32 // of the track: the first one's, whichever layer it is of
 	switches uint64
-	source   atomic.Uint32 // SSRC of active; 0 while there is none
+	asked    atomic.Pointer[[]uint32] // whom requests for a key frame go to: active, or all that flow
+	tapped   bool                     // others than active are read, see TapLayers
+	ended    bool
 }
 
-// layer is one of them, from its first packet on.
-type layer struct {
-	name      string
-	ssrc      uint32
-	stats     receiverStats // order, last packet, and bit rate of a second
-	began     time.Time     // it has flowed since then
-	rate      float64       // bit/s over the last seconds; 0 while unknown
-	keyFrames keyFrames
-	asked     time.Time // for a key frame to change over at
-	report    *SenderReport
-}
-
-func newLayers(t *Track, ask func(ssrc uint32)) *layers {
-	l := &layers{track: t, ask: ask, splice: newSplice(t.ClockRate())}
+func newLayers(t *Track, offered int, ask func(sources ...uint32)) *layers {
+	l := &layers{track: t, offered: offered, ask: ask, splice: newSplice(t.ClockRate())}
 	t.bind(0, l.requestKeyFrame)
 	return l
 }
 
-// requestKeyFrame asks the active layer. It is called while packets are passed on, so it takes no lock.
+// requestKeyFrame asks the active layer, and with it those that are read beside it, so that they have their key frames at the
+// same picture. It is called while packets are passed on, so it takes no lock.
 func (ls *layers) requestKeyFrame() {
-	if ssrc := ls.source.Load(); ssrc != 0 {
-		ls.ask(ssrc)
+	if sources := ls.asked.Load(); sources != nil {
+		ls.ask(*sources...)
 	}
 }
 
@@ -68,16 +60,20 @@ func (ls *layers) add(name string, ssrc uint32) *layer {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	i := slices.IndexFunc(ls.all, func(l *layer) bool { return l.name == name })
-	if ls.sources == maxLayerSources || i >= 0 && ls.all[i].ssrc == ssrc {
+	if ls.ended || ls.sources == maxLayerSources || i >= 0 && ls.all[i].ssrc == ssrc {
 		return nil
 	}
 	ls.sources++
 	l := &layer{name: name, ssrc: ssrc, keyFrames: keyFrames{starts: ls.track.keyFrames.starts}}
 	if i >= 0 {
+		l.track = ls.all[i].track
 		ls.all[i] = l
 	} else {
+		l.track = newTrack(KindVideo, ls.track.format, ls.track.pool)
+		l.track.bind(0, ls.requestKeyFrame)
 		ls.all = append(ls.all, l)
 	}
+	ls.chooseAsked()
 	return l
 }
 
@@ -90,9 +86,11 @@ func (ls *layers) deliver(l *layer, p *Packet) {
 	changes := l != ls.active
 	switch {
 	case changes && ls.active != nil && ls.wanted(p.Arrival) != l:
+		ls.beside(l, p)
 		return
 	case changes && !key:
 		ls.askFor(l, p.Arrival)
+		ls.beside(l, p)
 		return
 	case changes:
 		ls.change(l, p)
@@ -107,29 +105,6 @@ func (ls *layers) deliver(l *layer, p *Packet) {
 	}
 }
 
-// arrived measures the layer by what is new of it: browsers find out how much a network carries by sending the past again, of
-// any layer.
-func (l *layer) arrived(p *Packet) {
-	newest := l.stats.addSequence(p.RTP.SequenceNumber)
-	l.stats.packets++
-	if !newest {
-		return
-	}
-	if p.Arrival.Sub(l.stats.last) > layerGone {
-		l.began = p.Arrival
-		l.rate, l.stats.windowBytes, l.stats.windowStart = 0, 0, time.Time{}
-	}
-	window := l.stats.windowStart
-	l.stats.addBytes(uint64(len(p.RTP.Payload)), p.Arrival)
-	switch {
-	case window.IsZero() || window.Equal(l.stats.windowStart):
-	case l.rate == 0:
-		l.rate = l.stats.bitrate
-	default:
-		l.rate += (l.stats.bitrate - l.rate) / layerMemory
-	}
-}
-
 // wanted is the layer to take now: the active one, unless that has stopped while another flows, or another is clearly better.
 func (ls *layers) wanted(now time.Time) *layer {
 	gone := now.Sub(ls.active.stats.last) > layerGone
@@ -140,8 +115,7 @@ func (ls *layers) wanted(now time.Time) *layer {
 		return best
 	}
 	for _, l := range ls.all {
-		flows := now.Sub(l.stats.last) <= layerGone && now.Sub(l.began) > layerSteady
-		if l != ls.active && flows && l.rate > rate {
+		if l != ls.active && l.flows(now) && l.rate > rate {
 			best, rate = l, l.rate
 		}
 	}
@@ -169,7 +143,10 @@ func (ls *layers) change(l *layer, p *Packet) {
 		ls.ssrc = l.ssrc
 	}
 	ls.active, ls.since = l, p.Arrival
-	ls.source.Store(l.ssrc)
+	for _, other := range ls.all {
+		other.placed = false
+	}
+	ls.chooseAsked()
 }
 
 // aligned is what makes time stamps of another layer go on on the clock of the active one, which sender reports relate (RFC 3550
@@ -179,14 +156,23 @@ func (ls *layers) aligned(l *layer, timestamp uint32) (shift uint32, ok bool) {
 	if ls.active.report == nil || l.report == nil {
 		return 0, false
 	}
-	passed := time.Duration(float64(int64(l.report.NTP-ls.active.report.NTP)) / (1 << 32) * float64(time.Second))
-	clockRate := ls.splice.clockRate
-	shift = ls.active.report.RTPTime + ticks(passed, clockRate) + ls.splice.timeShift - l.report.RTPTime
+	shift = ls.related(l)
 	ahead := int32(timestamp + shift - ls.splice.lastTime)
 	if ahead <= 0 {
 		shift += uint32(1 - ahead)
 	}
-	return shift, abs(float64(ahead)) < float64(10*clockRate)
+	return shift, ls.near(ahead)
+}
+
+// related is what puts time stamps of a layer on the clock of the track, by its last report and that of the active layer.
+func (ls *layers) related(l *layer) (shift uint32) {
+	passed := time.Duration(float64(int64(l.report.NTP-ls.active.report.NTP)) / (1 << 32) * float64(time.Second))
+	return ls.active.report.RTPTime + ticks(passed, ls.splice.clockRate) + ls.splice.timeShift - l.report.RTPTime
+}
+
+// near tells whether a time stamp that is so far ahead of the newest makes sense.
+func (ls *layers) near(ahead int32) bool {
+	return abs(float64(ahead)) < float64(10*ls.splice.clockRate)
 }
 
 // reported takes a layer's sender report, which is passed on if it is of the active one.

@@ -20,7 +20,11 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	s := &stage{T: t, now: time.Unix(100, 0), asked: map[uint32]int{}}
 	track := testTrack(KindVideo)
-	track.layers = newLayers(track, func(ssrc uint32) { s.asked[ssrc]++ })
+	track.layers = newLayers(track, 3, func(sources ...uint32) {
+		for _, ssrc := range sources {
+			s.asked[ssrc]++
+		}
+	})
 	s.layers, s.tap = track.layers, track.Tap(1<<12)
 	t.Cleanup(func() { s.tap.Close(); track.end() })
 	return s
@@ -197,10 +201,70 @@ func TestLayersMakeWay(t *testing.T) {
 	require.Equal(t, s.splice.lastTime+1, 1000+shift)
 }
 
+// Layers that are read beside the active one come with time stamps on its clock, and are asked for key frames with it.
+func TestLayersBeside(t *testing.T) {
+	const second = 1 << 32
+	s := newStage(t)
+	l, h := s.add("l", 1), s.add("h", 2)
+	s.send(h, 5_000_000, true, 1000)
+	s.run(time.Second, map[*layer]int{l: 100, h: 1000})
+	require.Empty(t, s.flowing(s.now), "nothing tells when its pictures were taken")
+	s.reported(h, SenderReport{NTP: 10 * second, RTPTime: 5_000_000})
+	s.reported(l, SenderReport{NTP: 11 * second, RTPTime: 1000}) // at 5,090,000 on the higher one's clock
+	require.Equal(t, []string{"l"}, s.flowing(s.now))
+	s.requestKeyFrame()
+	require.Equal(t, map[uint32]int{2: 1}, s.asked)
+	tapped := s.layers.tap(s.now)
+	require.Equal(t, []*layer{l}, tapped)
+	tap := l.track.Tap(16)
+	defer tap.Close()
+	s.requestKeyFrame()
+	require.Equal(t, 2, s.asked[2])
+	require.Positive(t, s.asked[1])
+
+	s.send(h, 5_180_000, true, 1000)
+	newest := s.splice.lastTime
+	s.send(l, 91_000, true, 100)
+	p, ok := tap.Next()
+	require.True(t, ok)
+	require.Equal(t, newest, p.RTP.Timestamp, "taken at the same instant")
+	require.True(t, p.KeyFrame)
+	p.Release()
+
+	s.reported(l, SenderReport{NTP: 12 * second, RTPTime: 91_100}) // a little off
+	s.send(h, 5_183_000, false, 1000)
+	s.send(l, 94_000, false, 100)
+	p, ok = tap.Next()
+	require.True(t, ok)
+	require.Equal(t, s.splice.lastTime, p.RTP.Timestamp, "as it was")
+	p.Release()
+
+	s.now = s.now.Add(2 * time.Second) // the higher one stops
+	s.run(time.Second, map[*layer]int{l: 100})
+	for p, ok := tap.Next(); ok; p, ok = tap.Next() {
+		p.Release()
+	}
+	s.send(l, 500_000, true, 100)
+	require.Equal(t, l, s.active)
+	_, ok = tap.Next()
+	require.False(t, ok, "what is taken comes by the track")
+	s.track.end()
+	require.True(t, tap.Ended())
+	require.Nil(t, s.layers.add("m", 3))
+}
+
+// A track that is no simulcast has no layers.
+func TestNoLayers(t *testing.T) {
+	track := testTrack(KindVideo)
+	require.Zero(t, track.LayersOffered())
+	require.Empty(t, track.Layers())
+	require.Empty(t, track.TapLayers(8))
+}
+
 // What is passed on of layers costs no more than what is not.
 func BenchmarkLayers(b *testing.B) {
 	track := testTrack(KindVideo)
-	ls := newLayers(track, func(uint32) {})
+	ls := newLayers(track, 2, func(...uint32) {})
 	l, h := ls.add("l", 1), ls.add("h", 2)
 	now := time.Now()
 	pass := func(l *layer, sequence uint16, payload []byte) {

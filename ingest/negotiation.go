@@ -53,7 +53,7 @@ func (s *session) receive(pool *packetPool) {
 		}
 		t := newTrack(kind, *f, pool)
 		if kind == KindVideo && o.layers != nil {
-			t.layers = newLayers(t, s.requestKeyFrame)
+			t.layers = newLayers(t, len(o.layers), s.requestKeyFrame)
 		}
 		s.adopt(t)
 	}

@@ -222,8 +222,12 @@ func trackOf(tracks []*Track, kind Kind) *Track {
 }
 
 // requestKeyFrame fails only when the connection is down, and then it is of no use.
-func (s *session) requestKeyFrame(ssrc uint32) {
-	_ = s.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: ssrc}})
+func (s *session) requestKeyFrame(sources ...uint32) {
+	var requests []rtcp.Packet
+	for _, ssrc := range sources {
+		requests = append(requests, &rtcp.PictureLossIndication{MediaSSRC: ssrc})
+	}
+	_ = s.pc.WriteRTCP(requests)
 }
 
 func (s *session) iceTransport() *webrtc.ICETransport {

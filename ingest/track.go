@@ -284,6 +284,9 @@ func (t *Track) countMalformed() {
 
 // end ends all subscribers. No packet is delivered afterwards.
 func (t *Track) end() {
+	if t.layers != nil {
+		t.layers.end()
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ended {

@@ -1,0 +1,153 @@
+package ingest
+
+import "time"
+
+// layer is one of a simulcast, from its first packet on.
+type layer struct {
+	name      string
+	ssrc      uint32
+	stats     receiverStats // order, last packet, and bit rate of a second
+	began     time.Time     // it has flowed since then
+	rate      float64       // bit/s over the last seconds; 0 while unknown
+	keyFrames keyFrames
+	asked     time.Time // for a key frame to change over at
+	report    *SenderReport
+
+	track  *Track // for those who read it beside the active one
+	placed bool   // its time stamps can be put on the clock of the active one:
+	shift  uint32
+}
+
+// arrived measures the layer by what is new of it: browsers find out how much a network carries by sending the past again, of
+// any layer.
+func (l *layer) arrived(p *Packet) {
+	newest := l.stats.addSequence(p.RTP.SequenceNumber)
+	l.stats.packets++
+	if !newest {
+		return
+	}
+	if p.Arrival.Sub(l.stats.last) > layerGone {
+		l.began = p.Arrival
+		l.rate, l.stats.windowBytes, l.stats.windowStart = 0, 0, time.Time{}
+	}
+	window := l.stats.windowStart
+	l.stats.addBytes(uint64(len(p.RTP.Payload)), p.Arrival)
+	switch {
+	case window.IsZero() || window.Equal(l.stats.windowStart):
+	case l.rate == 0:
+		l.rate = l.stats.bitrate
+	default:
+		l.rate += (l.stats.bitrate - l.rate) / layerMemory
+	}
+}
+
+// flows tells whether packets come, and have for a while.
+func (l *layer) flows(now time.Time) bool {
+	return now.Sub(l.stats.last) <= layerGone && now.Sub(l.began) > layerSteady
+}
+
+// Layer is one of a simulcast that is read beside the one that its Track has taken. It shows the same pictures in another size, and its
+// time stamps are on the clock of the Track.
+type Layer struct {
+	Name string // as the publisher calls it
+	*Tap
+}
+
+// LayersOffered is how many layers the publisher may send; 0: it is no simulcast.
+func (t *Track) LayersOffered() int {
+	if t.layers == nil {
+		return 0
+	}
+	return t.layers.offered
+}
+
+// Layers names those of a simulcast that flow beside the one that the track has taken, and whose time is known by sender reports.
+func (t *Track) Layers() (names []string) {
+	if t.layers == nil {
+		return nil
+	}
+	return t.layers.flowing(time.Now())
+}
+
+// TapLayers reads the layers that Layers names, by taps of that capacity, which the caller closes. From then on the track and they
+// are asked for key frames together. No packet comes of one that the track takes later.
+func (t *Track) TapLayers(capacity int) (taps []Layer) {
+	if t.layers == nil {
+		return nil
+	}
+	for _, l := range t.layers.tap(time.Now()) {
+		taps = append(taps, Layer{l.name, l.track.Tap(capacity)})
+	}
+	return taps
+}
+
+func (ls *layers) flowing(now time.Time) (names []string) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for _, l := range ls.all {
+		if ls.readable(l, now) {
+			names = append(names, l.name)
+		}
+	}
+	return names
+}
+
+// tap returns the layers that can be read, and has them asked for key frames together.
+func (ls *layers) tap(now time.Time) (found []*layer) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for _, l := range ls.all {
+		if ls.readable(l, now) {
+			found = append(found, l)
+		}
+	}
+	ls.tapped = len(found) > 0
+	ls.chooseAsked()
+	return found
+}
+
+func (ls *layers) readable(l *layer, now time.Time) bool {
+	return l != ls.active && ls.active != nil && l.flows(now) && l.report != nil && ls.active.report != nil
+}
+
+// chooseAsked sets whom requests for a key frame go to.
+func (ls *layers) chooseAsked() {
+	var sources []uint32
+	for _, l := range ls.all {
+		if l == ls.active || ls.tapped && ls.active != nil {
+			sources = append(sources, l.ssrc)
+		}
+	}
+	if len(sources) > 0 {
+		ls.asked.Store(&sources)
+	}
+}
+
+// beside hands a packet of a layer that is not taken to those who read that one.
+func (ls *layers) beside(l *layer, p *Packet) {
+	if !ls.tapped || !ls.place(l, p.RTP.Timestamp) {
+		return
+	}
+	p.RTP.Timestamp += l.shift
+	l.track.deliver(p)
+}
+
+// place puts the layer on the clock of the active one, once reports tell how. It stays there as long as that one is taken: reports
+// are a little off, each in another way.
+func (ls *layers) place(l *layer, timestamp uint32) bool {
+	if !l.placed && ls.active != nil && ls.active.report != nil && l.report != nil && ls.splice.begun() {
+		l.shift = ls.related(l)
+		l.placed = ls.near(int32(timestamp + l.shift - ls.splice.lastTime))
+	}
+	return l.placed
+}
+
+// end ends all who read layers.
+func (ls *layers) end() {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.ended = true
+	for _, l := range ls.all {
+		l.track.end()
+	}
+}
