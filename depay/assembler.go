@@ -75,6 +75,7 @@ type picture struct {
 	key           bool
 	width, height uint16 // pixels of a key frame; 0 in others
 	instant       time.Duration
+	timestamp     uint32
 	data          []byte
 }
 
@@ -154,7 +155,7 @@ func (d *draft) close(p picture, reference bool) bool {
 	d.open = false
 	if !d.bad {
 		d.waiting, d.wanted = false, false
-		p.instant, p.data = d.instant, d.buf
+		p.instant, p.timestamp, p.data = d.instant, d.timestamp, d.buf
 		d.emit(p)
 		return true
 	}

@@ -33,6 +33,8 @@ type Depacketizer struct {
 	video videoTrack
 	audio audioTrack
 
+	layers []*layerTrack
+
 	epoch   time.Time // what instants count from: the first call
 	running bool      // PTS 0 is set
 	zero    time.Duration
@@ -52,6 +54,9 @@ func New(o Options) (*Depacketizer, error) {
 	d := &Depacketizer{opts: o.withDefaults()}
 	d.video.init(d)
 	d.audio.init(d)
+	for n := range o.Layers {
+		d.layers = append(d.layers, newLayerTrack(d, n+1))
+	}
 	return d, nil
 }
 
@@ -98,7 +103,7 @@ func (d *Depacketizer) accept(t *track, p packet, at time.Duration) {
 	}
 	t.count(v)
 	t.pop(at - d.opts.ReorderWindow)
-	if d.opts.Video != 0 && d.video.keys().wanted {
+	if d.keyWanted() {
 		d.requestKeyFrame(at)
 	}
 }
@@ -125,6 +130,9 @@ func (d *Depacketizer) Tick(now time.Time) {
 	}
 	d.video.pop(at - d.opts.ReorderWindow)
 	d.audio.pop(at - d.opts.ReorderWindow)
+	for _, l := range d.layers {
+		l.pop(at - d.opts.ReorderWindow)
+	}
 	if d.opts.Video != 0 && d.video.keys().waiting && at-d.videoSince >= keyRequestInterval { // a source begins with a key frame unasked
 		d.requestKeyFrame(at)
 	}
@@ -143,6 +151,9 @@ func (d *Depacketizer) Detach(now time.Time) {
 	d.clock.advance(d.elapsed(now))
 	d.detach(&d.video.track)
 	d.detach(&d.audio.track)
+	for _, l := range d.layers {
+		l.begin(0)
+	}
 	d.video.leave(d.elapsed(now))
 }
 
@@ -211,6 +222,9 @@ func (d *Depacketizer) requestKeyFrame(at time.Duration) {
 		return
 	}
 	d.keyRequested, d.video.keys().wanted = at, false
+	for _, l := range d.layers {
+		l.keys().wanted = false
+	}
 	d.stats.KeyFrameRequests++
 	d.opts.RequestKeyFrame()
 }

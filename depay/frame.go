@@ -76,6 +76,13 @@ type Frame struct {
 	// aside; among received frames it does with them.
 	PTS int64
 
+	// RTPTime is the time stamp that a received picture came with (RFC 3550 §5.1): those of all layers that were taken at the same
+	// instant are about the same. 0 for fillers and sound.
+	RTPTime uint32
+
+	// Layer is that of Options.Layers which the picture is of, from 1; 0 for one of the video track. Each has an order of PTS of its own.
+	Layer int
+
 	// Duration is how long an audio frame plays, in ticks; 0 for video. Audio frames follow one another without overlap
 	// but for the ticks by which the clock was corrected, or by which a late frame was stamped forward.
 	Duration int64

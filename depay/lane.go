@@ -51,6 +51,11 @@ func (l *lane) observe(timestamp uint32, at time.Duration) time.Duration {
 	return at
 }
 
+// instant returns that of a time stamp which tells nothing of the map, and arrived at that time.
+func (l *lane) instant(timestamp uint32, at time.Duration) time.Duration {
+	return min(max(l.media(l.unwrap(timestamp))+l.offset.value+l.skew.value, at-maxLate), at+maxEarly)
+}
+
 // anchor begins a map: the media's instant is its arrival.
 func (l *lane) anchor(timestamp uint32, at time.Duration) {
 	*l = lane{rate: l.rate, anchored: true, anchorage: at, newest: int64(timestamp), transit: newEnvelope()}

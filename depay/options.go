@@ -35,6 +35,10 @@ type Options struct {
 	// they come with the pictures.
 	H264ParameterSets [][]byte
 
+	// Layers is how many more sizes of the same pictures there are, up to 3: the layers of a simulcast (RFC 8853) beside the one that is the
+	// video track. What comes of them is emitted as it comes, and never filled. See PushLayer.
+	Layers int
+
 	// ReorderWindow is how long a packet waits for one before it that is missing, at most 2 s. It adds delay only where
 	// packets are lost. Zero: 100 ms, one NACK interval and round trip; with a longer one the repaired frames would come
 	// after the fillers that take their place.
@@ -91,6 +95,7 @@ func (o Options) Validate() error {
 		_, _, err := a.stand(o.Slate)
 		check(err == nil, "slate: %v", err)
 	}
+	check(o.Layers >= 0 && o.Layers <= maxLayers && (o.Layers == 0 || o.Video != 0), "%d layers of video codec %v: want 0 to %d", o.Layers, o.Video, maxLayers)
 	check(o.Emit != nil, "emit is nil: nobody takes the frames")
 	return errors.Join(errs...)
 }

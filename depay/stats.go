@@ -33,6 +33,7 @@ func (r DropReason) String() string {
 // Stats counts since New. Detach resets nothing.
 type Stats struct {
 	Video, Audio     TrackStats
+	Layers           TrackStats // all of Options.Layers together
 	KeyFrameRequests uint64
 	ReportsIgnored   uint64  // sender reports that were absurd, or came before their track's first packet
 	Synchronized     bool    // sender reports relate video to audio at present

@@ -37,7 +37,7 @@ func (v *videoTrack) emitPicture(p picture) {
 	v.ready = v.ready || p.key
 	v.slateDue = false
 	v.pass(Frame{
-		PTS: v.d.pts(p.instant, v.codec), Key: p.key, Width: p.width, Height: p.height, Data: bytes.Clone(p.data),
+		PTS: v.d.pts(p.instant, v.codec), RTPTime: p.timestamp, Key: p.key, Width: p.width, Height: p.height, Data: bytes.Clone(p.data),
 	})
 }
 
