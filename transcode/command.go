@@ -58,23 +58,23 @@ var globalArgs = []string{
 func (o Options) output() *ffmpeg.Stream {
 	var streams []*ffmpeg.Stream
 	if o.Video != 0 {
-		streams = o.videoStreams(o.Transform.apply(videoInput(o.Video).Video(), o.Title))
+		streams = o.videoStreams(o.Transform.apply(videoInput(o.Video, firstInputFD).Video(), o.Title))
 	}
 	if o.Audio != 0 {
-		streams = append(streams, input("ogg", "libopus", firstInputFD+min(len(streams), 1), nil).Audio())
+		streams = append(streams, input("ogg", "libopus", firstInputFD+o.videoInputs(), nil).Audio())
 	}
 	return ffmpeg.Output(streams, filepath.Join(o.Dir, ManifestName), o.muxerArgs(), o.videoArgs(), o.audioArgs())
 }
 
 // videoInput returns the node that reads and decodes pictures. low_delay keeps dav1d from working on several pictures at
 // once, and lets out those of H.264 when they are decoded and not when their order is certain; the others ignore it.
-func videoInput(c depay.Codec) *ffmpeg.Stream {
+func videoInput(c depay.Codec, fd int) *ffmpeg.Stream {
 	var own ffmpeg.KwArgs
 	if c == depay.H264 || c == depay.AV1 {
 		own = ffmpeg.KwArgs{"flags": "low_delay"}
 	}
 	decoder, _ := decoderOf(c)
-	return input("ivf", decoder.name, firstInputFD, own)
+	return input("ivf", decoder.name, fd, own)
 }
 
 // input returns the node that reads one format from an inherited descriptor and nothing else. The smallest probe starts
@@ -92,7 +92,7 @@ func input(format, decoder string, fd int, own ffmpeg.KwArgs) *ffmpeg.Stream {
 	})
 }
 
-// videoStreams are the pictures as they came, if they are copied, and one canvas for each rung of the ladder.
+// videoStreams are the pictures as they came, if they are copied, and for each rung of the ladder a layer as it came, or a canvas.
 func (o Options) videoStreams(source *ffmpeg.Stream) (rungs []*ffmpeg.Stream) {
 	if o.copies() {
 		rungs = append(rungs, source)
@@ -102,23 +102,31 @@ func (o Options) videoStreams(source *ffmpeg.Stream) (rungs []*ffmpeg.Stream) {
 	if o.Transform == TransformLogo {
 		logos = o.forEachRung(o.logoInput())
 	}
-	for i, r := range o.Ladder {
-		canvas := r.canvas(sources[i], o.matrix())
-		if logos != nil {
-			canvas = r.branded(canvas, logos[i])
+	layers, encoded := 0, 0
+	for _, r := range o.Ladder {
+		if r.Layer != 0 {
+			layers++
+			rungs = append(rungs, videoInput(o.Video, firstInputFD+layers).Video())
+			continue
 		}
+		canvas := r.canvas(sources[encoded], o.matrix())
+		if logos != nil {
+			canvas = r.branded(canvas, logos[encoded])
+		}
+		encoded++
 		rungs = append(rungs, canvas)
 	}
 	return rungs
 }
 
-// forEachRung gives a stream to every rung of the ladder.
+// forEachRung gives a stream to every rung of the ladder that is encoded.
 func (o Options) forEachRung(s *ffmpeg.Stream) (each []*ffmpeg.Stream) {
-	if len(o.Ladder) == 1 {
+	rungs := o.encoded()
+	if len(rungs) == 1 {
 		return []*ffmpeg.Stream{s}
 	}
 	split := s.Split()
-	for i := range o.Ladder {
+	for i := range rungs {
 		each = append(each, split.Get(strconv.Itoa(i)))
 	}
 	return each
@@ -166,13 +174,16 @@ func (o Options) videoArgs() ffmpeg.KwArgs {
 // noGroup is the distance in pictures of key frames that are asked for one by one: beyond the end of any run.
 const noGroup = 1 << 30
 
-// addCopyArgs adds the options of copied pictures, which is the first stream, and of rungs that have their key frames where the
-// copied ones have them.
+// addCopyArgs adds the options of copied pictures, which is the first stream, of rungs that are copied too, and of those that have
+// their key frames where the copied ones have them.
 func (o Options) addCopyArgs(args ffmpeg.KwArgs) {
-	maps.Copy(args, copyArgs(o.Video, o.Copy.FPS))
-	args["b:v:0"] = o.Copy.Bitrate // for ffmpeg's own manifests
-	for i, r := range o.Ladder {
-		suffix := ":v:" + strconv.Itoa(1+i)
+	for i, r := range o.rungs() {
+		suffix := ":v:" + strconv.Itoa(i)
+		if i == 0 || r.Layer != 0 {
+			maps.Copy(args, copyArgs(o.Video, o.Copy.FPS, suffix))
+			args["b"+suffix] = r.Bitrate // for ffmpeg's own manifests
+			continue
+		}
 		addEncoderArgs(args, suffix)
 		r.addArgs(args, suffix, noGroup)
 		args["force_key_frames"+suffix] = "source"

@@ -74,7 +74,7 @@ func newCopiedCodec(c depay.Codec, place int64) copiedCodec {
 // begins at media time 0 and can be cut into segments, or says why it cannot: see the package comment. All times are in ticks of
 // 1/90000 s.
 type copiedFrames struct {
-	ivf           ivfFrames
+	out           frameWriter
 	codec         copiedCodec
 	place, part   int64
 	segment, late int64
@@ -90,15 +90,18 @@ type copiedFrames struct {
 	fragment int64 // begin of the fragment that the last picture is in
 	cut      int64 // the next segment begins with the first key frame from here on
 	due      int64 // when the next key frame is asked for
+	newest   int64 // the last picture that was written
+	cuts     int   // how many segments have begun
+	cutAt    int64 // where the last of them has
 	heard    int64 // the last picture that came
 	key      int64 // the last key frame
 }
 
-func newCopiedFrames(w ivfFrames, j *Job) *copiedFrames {
+func newCopiedFrames(w frameWriter, j *Job) *copiedFrames {
 	o, rate := j.opts, j.opts.Video.ClockRate()
 	ticks := func(d time.Duration) int64 { return int64(d) * rate / int64(time.Second) }
 	c := &copiedFrames{
-		ivf: w, place: rate / int64(o.Copy.FPS), part: ticks(o.Part), segment: ticks(o.Segment), late: ticks(o.LateKeyFrames),
+		out: w, place: rate / int64(o.Copy.FPS), part: ticks(o.Part), segment: ticks(o.Segment), late: ticks(o.LateKeyFrames),
 		keys: ticks(o.KeyFrames), again: ticks(askEvery), ask: o.RequestKeyFrame, extras: &j.extras,
 	}
 	c.codec = newCopiedCodec(o.Video, c.place)
@@ -200,6 +203,7 @@ func (c *copiedFrames) write(pts int64, p copiedPicture) error {
 	}
 	switch cuts := p.key && pts >= c.cut; {
 	case cuts:
+		c.cuts, c.cutAt = c.cuts+1, pts
 		c.cut += c.segment
 		c.fragment = pts
 	case c.closes():
@@ -217,7 +221,8 @@ func (c *copiedFrames) write(pts int64, p copiedPicture) error {
 	} else {
 		c.last = pts
 	}
-	return c.ivf.WriteFrame(depay.Frame{PTS: pts, Data: p.data})
+	c.newest = pts
+	return c.out.WriteFrame(depay.Frame{PTS: pts, Data: p.data})
 }
 
 // blame returns why there is no key frame.

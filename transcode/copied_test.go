@@ -254,7 +254,7 @@ func benchmarkCopied(b *testing.B, video depay.Codec) {
 		size += len(f.Data)
 	}
 	c := newCopier(b, video)
-	c.ivf = ivfFrames{ivf.NewWriter(io.Discard, ivf.Header{FourCC: ivf.H264})}
+	c.out = ivfFrames{ivf.NewWriter(io.Discard, ivf.Header{FourCC: ivf.H264})}
 	b.SetBytes(int64(size / len(clip)))
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {

@@ -32,6 +32,8 @@ const (
 	PicturesUnreadable
 	// PicturesUnrepeatable: a picture is missing, and the one before it cannot be shown again.
 	PicturesUnrepeatable
+	// LayersApart: the layers of a simulcast do not have their key frames at the same picture, or one has stopped.
+	LayersApart
 )
 
 // String returns the cause as a clause.
@@ -53,6 +55,8 @@ func (c CopyCause) String() string {
 		return "a picture cannot be read"
 	case PicturesUnrepeatable:
 		return "a picture cannot be repeated where the next one is missing"
+	case LayersApart:
+		return "the layers of the simulcast do not have their key frames at the same pictures"
 	}
 	return fmt.Sprintf("cause %d", uint8(c))
 }
@@ -71,7 +75,7 @@ func (e *CopyError) Error() string {
 // Again tells whether a next run may copy again, from its first key frame on: after PicturesTooMany with a higher rate. Otherwise the
 // publisher is one whose pictures have to be encoded.
 func (e *CopyError) Again() bool {
-	return e.Cause == KeyFrameMissing || e.Cause == KeyFrameMisplaced || e.Cause == ParametersChanged || e.Cause == PicturesTooMany
+	return e.Cause == KeyFrameMissing || e.Cause == KeyFrameMisplaced || e.Cause == ParametersChanged || e.Cause == PicturesTooMany || e.Cause == LayersApart
 }
 
 var errNoKeyFrame = errors.New("not a key frame")
@@ -112,21 +116,21 @@ func (r Rendition) wholeTicks() error {
 	return nil
 }
 
-// copyArgs are the options of a first stream of pictures that is copied at a rate.
+// copyArgs are the options of a stream of pictures that is copied at a rate; suffix selects it.
 //
 // The sample entry avc1 says that the parameter sets are in it and nowhere else (ISO/IEC 14496-15 §5.3.3): they are taken out of the
 // samples, and with them the delimiters, which say nothing there. VP9 and AV1 do not say how long pictures last: ffmpeg 5.1 would take
 // the last of a segment for one of 1/90000 s. VP9 would be put into WebM.
-func copyArgs(c depay.Codec, fps int) ffmpeg.KwArgs {
+func copyArgs(c depay.Codec, fps int, suffix string) ffmpeg.KwArgs {
 	lasting := fmt.Sprintf("setts=duration=%d", c.ClockRate()/int64(fps))
-	args := ffmpeg.KwArgs{"c:v:0": "copy"}
+	args := ffmpeg.KwArgs{"c" + suffix: "copy"}
 	switch c {
 	case depay.H264:
-		args["tag:v:0"], args["bsf:v:0"] = "avc1", "filter_units=remove_types=7-9"
+		args["tag"+suffix], args["bsf"+suffix] = "avc1", "filter_units=remove_types=7-9"
 	case depay.VP9:
-		args["tag:v:0"], args["bsf:v:0"], args["dash_segment_type"] = "vp09", lasting, "mp4"
+		args["tag"+suffix], args["bsf"+suffix], args["dash_segment_type"] = "vp09", lasting, "mp4"
 	case depay.AV1:
-		args["tag:v:0"], args["bsf:v:0"] = "av01", lasting
+		args["tag"+suffix], args["bsf"+suffix] = "av01", lasting
 	}
 	return args
 }

@@ -20,22 +20,27 @@ type frameWriter interface {
 	Close() error
 }
 
-// pipe is the way of one input: from a queue into the file that ffmpeg reads at the other end.
+// pipe is the way of one input: from a queue, or a lane, into the file that ffmpeg reads at the other end.
 type pipe struct {
-	queue  *queue
+	frames interface {
+		// pop waits for the next frame; ok is false when there is none any more.
+		pop() (f depay.Frame, ok bool)
+	}
+	leave  func() // tells where frames come from that no more are taken
 	file   *os.File
-	frames frameWriter
+	writer frameWriter
 }
 
-// feed writes what the queue holds until it is closed or has ended, and closes the pipe.
+// feed writes what comes until it is closed or has ended, and closes the pipe.
 func (p *pipe) feed(stall time.Duration) error {
 	defer p.file.Close()
+	defer p.leave()
 	for {
-		f, ok := p.queue.pop()
+		f, ok := p.frames.pop()
 		if !ok {
-			return p.within(stall, p.frames.Close)
+			return p.within(stall, p.writer.Close)
 		}
-		if err := p.within(stall, func() error { return p.frames.WriteFrame(f) }); err != nil {
+		if err := p.within(stall, func() error { return p.writer.WriteFrame(f) }); err != nil {
 			return err
 		}
 	}

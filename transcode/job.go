@@ -59,10 +59,10 @@ func NewJob(o Options) (*Job, error) {
 	j := &Job{opts: o.withDefaults(), argv: argv, done: make(chan struct{}), slow: make(chan *SlowError, 1)}
 	j.pace.limit = o.MaxLag
 	if o.Video != 0 {
-		j.video = newQueue(true)
+		j.video = newQueue(true, o.videoInputs())
 	}
 	if o.Audio != 0 {
-		j.audio = newQueue(false)
+		j.audio = newQueue(false, 1)
 	}
 	return j, nil
 }
@@ -74,8 +74,8 @@ func NewJob(o Options) (*Job, error) {
 // ffmpeg fills a hole with repeated pictures. One longer than MaxHole ends the job instead, with ErrHole.
 func (j *Job) WriteFrame(f depay.Frame) error {
 	q := j.queueOf(f.Codec)
-	if q == nil {
-		return fmt.Errorf("write frame: %v is not an input of this job", f.Codec)
+	if q == nil || f.Layer < 0 || f.Layer > maxLayers {
+		return fmt.Errorf("write frame: %v of layer %d is not an input of this job", f.Codec, f.Layer)
 	}
 	if hole := f.Time() - time.Duration(j.newest.Swap(int64(f.Time()))); hole > MaxHole {
 		j.mu.Lock()
@@ -190,7 +190,7 @@ func (j *Job) run(ctx context.Context) error {
 	r := &run{
 		process: newProcess(j.argv, j.opts.Logger, parser.line),
 		job:     j,
-		fed:     make(chan error, 2),
+		fed:     make(chan error, maxLayers+3),
 		exited:  make(chan struct{}),
 	}
 	r.journal = kept
@@ -222,13 +222,17 @@ func (j *Job) inputClosed() bool {
 
 // wrap lays the container of an input over its pipe.
 func (j *Job) wrap(q *queue, w io.Writer) frameWriter {
-	if q.video {
-		decoder, _ := decoderOf(j.opts.Video)
-		frames := ivfFrames{ivf.NewWriter(w, ivf.Header{FourCC: decoder.fourCC, Width: uint16(j.opts.Width), Height: uint16(j.opts.Height)})}
-		if j.opts.copies() {
-			return newCopiedFrames(frames, j)
-		}
-		return frames
+	switch {
+	case !q.video:
+		return &oggFrames{w: ogg.NewWriter(w, ogg.Header{Channels: 2, SerialNumber: 1})}
+	case j.opts.copies():
+		return newCopiedFrames(j.pictures(w), j)
 	}
-	return &oggFrames{w: ogg.NewWriter(w, ogg.Header{Channels: 2, SerialNumber: 1})}
+	return j.pictures(w)
+}
+
+// pictures lays IVF over a pipe.
+func (j *Job) pictures(w io.Writer) ivfFrames {
+	decoder, _ := decoderOf(j.opts.Video)
+	return ivfFrames{ivf.NewWriter(w, ivf.Header{FourCC: decoder.fourCC, Width: uint16(j.opts.Width), Height: uint16(j.opts.Height)})}
 }

@@ -41,7 +41,8 @@ type Options struct {
 	// Copy, if it has a name, describes pictures of H.264, VP9 or AV1 that are copied as a rendition before those of the ladder, and
 	// cost about as much as the sound; see CopyOf. FPS is the constant rate that they are put on, and must be that of every rung
 	// of the ladder; Bitrate is what they may be announced with, though nobody holds them to it. Without Ladder there are no
-	// others. Not used without Video. A run that can copy no longer ends with a CopyError.
+	// others. Not used without Video. A run that can copy no longer ends with a CopyError. Rungs of the ladder can be layers of
+	// a simulcast, copied likewise: they show the same pictures, and must have their key frames at the same ones.
 	Copy Rendition
 	// LateKeyFrames is how long after the end of a segment the publisher's key frame may come with which the next one begins. It
 	// makes segments up to so much longer, which the playlists must have room for. Default, and most, is half a segment: that is
@@ -147,9 +148,10 @@ func (o Options) Validate() error {
 	check(o.MaxLag >= 0, "lag of at most %v: must not be negative", o.MaxLag)
 	switch {
 	case o.copies():
-		faults = append(faults, o.validateCopy())
+		faults = append(faults, o.validateCopy(), o.validateLayers())
 	case o.Video != 0:
 		faults = append(faults, o.Ladder.Validate(), o.wholePictures())
+		check(len(o.encoded()) == len(o.Ladder), "a rung is a layer, and the pictures are not copied")
 	}
 	return errors.Join(faults...)
 }
@@ -172,6 +174,54 @@ func (o Options) validateCopy() error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// validateLayers says what is wrong with the rungs that are layers.
+func (o Options) validateLayers() error {
+	var faults []error
+	layers := o.layers()
+	if len(layers) > maxLayers {
+		faults = append(faults, fmt.Errorf("%d layers beside the best: must be up to %d", len(layers), maxLayers))
+	}
+	taken := map[int]bool{}
+	for _, r := range layers {
+		if r.Layer < 0 || taken[r.Layer] || o.Video != depay.H264 {
+			faults = append(faults, fmt.Errorf("rendition %q: layer %d of %v: must be one of H264, counted from 1, that no other rung is", r.Name, r.Layer, o.Video))
+		}
+		taken[r.Layer] = true
+	}
+	return errors.Join(faults...)
+}
+
+// layers are the rungs that are copied from layers of their own.
+func (o Options) layers() (layers Ladder) {
+	if !o.copies() {
+		return nil
+	}
+	for _, r := range o.Ladder {
+		if r.Layer != 0 {
+			layers = append(layers, r)
+		}
+	}
+	return layers
+}
+
+// encoded are the rungs that are encoded.
+func (o Options) encoded() (rungs Ladder) {
+	for _, r := range o.Ladder {
+		if r.Layer == 0 {
+			rungs = append(rungs, r)
+		}
+	}
+	return rungs
+}
+
+// videoInputs is how many inputs pictures have.
+func (o Options) videoInputs() int {
+	if o.Video == 0 {
+		return 0
+	}
+	return 1 + len(o.layers())
 }
 
 // rungs are the renditions of the pictures, the copied one before the encoded ones.

@@ -33,17 +33,18 @@ type queue struct {
 	stats  QueueStats
 	limit  int // bytes
 	video  bool
-	skip   bool // video was dropped: what comes before the next key frame cannot be decoded
+	skip   [1 + maxLayers]bool // video was dropped: what comes before the next key frame of that layer cannot be decoded
 	shown  vp8.RepeatOptions
 	newest []byte // the newest picture taken: what a decoder shows after all that waits
 	closed bool   // nothing more is taken; what waits is still popped
 	ended  bool   // nothing more is taken or popped
 }
 
-func newQueue(video bool) *queue {
+// newQueue returns a queue for one input, or for all layers of the pictures.
+func newQueue(video bool, inputs int) *queue {
 	q := &queue{frames: make([]depay.Frame, MaxAudioFrames), limit: MaxAudioBytes, video: video}
 	if video {
-		q.frames, q.limit = make([]depay.Frame, MaxVideoFrames), MaxVideoBytes
+		q.frames, q.limit = make([]depay.Frame, inputs*MaxVideoFrames), inputs*MaxVideoBytes
 	}
 	q.wake.L = &q.mu
 	return q
@@ -64,7 +65,7 @@ func (q *queue) push(f depay.Frame) (skips, open bool) {
 		q.stats.Dropped++
 		q.repeat(f.PTS)
 	}
-	return q.skip, true
+	return q.skip[f.Layer], true
 }
 
 // repeat puts a repeat frame in the place of a dropped picture of VP8 if there is room: an input that falls silent stops the
@@ -82,7 +83,7 @@ func (q *queue) repeat(pts int64) {
 }
 
 func (q *queue) put(f depay.Frame) {
-	if q.video && !repeats(f) {
+	if q.video && !repeats(f) && f.Layer == 0 {
 		q.newest = f.Data
 	}
 	if f.Key && f.Codec == depay.VP8 {
@@ -101,14 +102,14 @@ func repeats(f depay.Frame) bool { return f.Filler && !f.Key }
 // all that waits, so that what was late is live again; any other picture goes, and with it all up to the next key frame but repeat frames.
 func (q *queue) admit(f depay.Frame) bool {
 	if len(f.Data) > q.limit {
-		q.skip = q.video
+		q.skip[f.Layer] = q.video
 		return false
 	}
 	if q.video && repeats(f) {
 		return !q.full(f)
 	}
-	if q.video && !f.Key && (q.skip || q.full(f)) {
-		q.skip = true
+	if q.video && !f.Key && (q.skip[f.Layer] || q.full(f)) {
+		q.skip[f.Layer] = true
 		return false
 	}
 	for q.full(f) {
@@ -116,9 +117,10 @@ func (q *queue) admit(f depay.Frame) bool {
 		q.stats.Dropped++
 		if q.video {
 			q.dropAll()
+			q.skip = [1 + maxLayers]bool{true, true, true, true}
 		}
 	}
-	q.skip = false
+	q.skip[f.Layer] = false
 	return true
 }
 

@@ -30,7 +30,7 @@ func popAll(q *queue) (pts []int64) {
 }
 
 func TestQueueDropsVideoUpToTheNextKeyFrame(t *testing.T) {
-	q := newQueue(true)
+	q := newQueue(true, 1)
 	for i := range int64(MaxVideoFrames) {
 		skips, open := q.push(picture(i, i == 0))
 		require.True(t, !skips && open)
@@ -53,7 +53,7 @@ func TestQueueDropsVideoUpToTheNextKeyFrame(t *testing.T) {
 
 // TestQueueRepeatsThePicture keeps ffmpeg supplied when pictures are dropped and no key frame comes.
 func TestQueueRepeatsThePicture(t *testing.T) {
-	q := newQueue(true)
+	q := newQueue(true, 1)
 	for i := range int64(MaxVideoFrames + 1) {
 		q.push(picture(i, i == 0))
 	}
@@ -82,7 +82,7 @@ func TestQueueRepeatsThePicture(t *testing.T) {
 }
 
 func TestQueueWithoutRoomForFillersSkipsNothing(t *testing.T) {
-	q := newQueue(true)
+	q := newQueue(true, 1)
 	for i := range int64(MaxVideoFrames) {
 		q.push(picture(i, i == 0))
 	}
@@ -95,7 +95,7 @@ func TestQueueWithoutRoomForFillersSkipsNothing(t *testing.T) {
 }
 
 func TestQueueDropsTheOldestSound(t *testing.T) {
-	q := newQueue(false)
+	q := newQueue(false, 1)
 	for i := range int64(MaxAudioFrames + 3) {
 		skips, open := q.push(depay.Frame{Codec: depay.Opus, PTS: i, Data: []byte{1}})
 		require.True(t, !skips && open)
@@ -107,7 +107,7 @@ func TestQueueDropsTheOldestSound(t *testing.T) {
 }
 
 func TestQueueIsBoundedInBytes(t *testing.T) {
-	video, audio := newQueue(true), newQueue(false)
+	video, audio := newQueue(true, 1), newQueue(false, 1)
 	skips, _ := video.push(depay.Frame{Key: true, Data: make([]byte, MaxVideoBytes+1)})
 	require.True(t, skips)
 	skips, _ = video.push(picture(1, false))
@@ -134,7 +134,7 @@ func TestQueueWakesItsReader(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				q := newQueue(true)
+				q := newQueue(true, 1)
 				result := make(chan bool, 1)
 				go func() {
 					_, ok := q.pop()
@@ -150,7 +150,7 @@ func TestQueueWakesItsReader(t *testing.T) {
 }
 
 func TestQueueEndDropsWhatWaits(t *testing.T) {
-	q := newQueue(true)
+	q := newQueue(true, 1)
 	q.push(picture(1, true))
 	q.end()
 	require.Equal(t, QueueStats{In: 1, Dropped: 1}, q.snapshot())

@@ -30,6 +30,9 @@ type Rendition struct {
 	FPS int
 	// Bitrate in bit/s is what the rendition may be announced with: no segment is more than a tenth above it.
 	Bitrate int
+	// Layer, from 1, is that of the pictures' layers (depay.Frame) which is copied as this rung; Width and Height are its own, see CopyOf.
+	// Only beside Options.Copy, and of H.264. 0: the rung is encoded.
+	Layer int
 	// Preset of x264, "" for the one that the size asks for: superfast from 720 lines up, veryfast below.
 	Preset string
 }

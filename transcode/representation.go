@@ -49,7 +49,7 @@ func (o Options) Representations() []Representation {
 	o = o.withDefaults()
 	var reps []Representation
 	for i, r := range o.rungs() {
-		reps = append(reps, Representation{ID: strconv.Itoa(i), Copied: i == 0 && o.copies(), Rendition: r, Bitrate: r.Bitrate})
+		reps = append(reps, Representation{ID: strconv.Itoa(i), Copied: i == 0 && o.copies() || r.Layer != 0, Rendition: r, Bitrate: r.Bitrate})
 	}
 	if o.Audio != 0 {
 		reps = append(reps, Representation{ID: strconv.Itoa(len(reps)), Audio: true, Bitrate: o.AudioBitrate + audioOverhead})

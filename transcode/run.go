@@ -14,19 +14,46 @@ type run struct {
 	*process
 	job    *Job
 	pipes  []*pipe
-	fed    chan error    // one result of each pipe's feed
+	layers *layering     // nil without layers
+	fed    chan error    // one result of each feed
 	exited chan struct{} // closed when ffmpeg has exited
 }
 
-// openPipes opens one pipe for each input, video first: that is the order of the inherited descriptors.
+// openPipes opens one pipe for each input, video first and its layers next: that is the order of the inherited descriptors.
 func (r *run) openPipes() error {
-	var queues []*queue
-	r.job.eachQueue(func(q *queue) { queues = append(queues, q) })
-	files, err := r.addPipes(len(queues))
+	if len(r.job.opts.layers()) > 0 {
+		r.layers = newLayering(r.job)
+		for _, lane := range r.layers.lanes {
+			r.pipes = append(r.pipes, &pipe{frames: lane, leave: lane.leave})
+		}
+	}
+	r.job.eachQueue(func(q *queue) {
+		if r.layers == nil || !q.video {
+			r.pipes = append(r.pipes, &pipe{frames: q, leave: func() {}})
+		}
+	})
+	files, err := r.addPipes(len(r.pipes))
 	for i, f := range files {
-		r.pipes = append(r.pipes, &pipe{queue: queues[i], file: f, frames: r.job.wrap(queues[i], f)})
+		p := r.pipes[i]
+		p.file = f
+		if q, ok := p.frames.(*queue); ok {
+			p.writer = r.job.wrap(q, f)
+		} else {
+			p.writer = r.job.pictures(f)
+		}
 	}
 	return err
+}
+
+// feeds are what has to run until the inputs are closed.
+func (r *run) feeds() (feeds []func() error) {
+	for _, p := range r.pipes {
+		feeds = append(feeds, func() error { return p.feed(busyStalls * r.job.opts.Stall) })
+	}
+	if r.layers != nil {
+		feeds = append(feeds, r.layers.feed)
+	}
+	return feeds
 }
 
 // run starts the process and the goroutines beside it, and returns when all have ended. What the supervisor found comes
@@ -38,8 +65,8 @@ func (r *run) run(ctx context.Context) error {
 	defer exit()
 	err := r.process.run(func() {
 		r.closeChildFiles()
-		for _, p := range r.pipes {
-			group.Go(func() { r.fed <- p.feed(busyStalls * r.job.opts.Stall) })
+		for _, feed := range r.feeds() {
+			group.Go(func() { r.fed <- feed() })
 		}
 		group.Go(func() { cause = r.supervise(ctx) })
 		group.Go(func() { r.job.thumbnails(living) })
@@ -83,7 +110,7 @@ func (r *run) supervise(ctx context.Context) error {
 	look := time.NewTicker(pulseEvery)
 	defer look.Stop()
 	pulse := &pulse{stall: r.job.opts.Stall}
-	for open := len(r.pipes); ; {
+	for open := len(r.feeds()); ; {
 		select {
 		case <-r.exited:
 			return ended

@@ -1,0 +1,239 @@
+package transcode
+
+import (
+	"errors"
+	"syscall"
+
+	"github.com/sluice-live/sluice/depay"
+)
+
+const (
+	// maxLayers is how many layers may be beside the best one.
+	maxLayers = 3
+	// laneFrames is how many pictures of a layer may wait for its pipe.
+	laneFrames = 64
+	// maxBehind is how far behind the best layer, in places, the others are left: what has not come by then is filled.
+	maxBehind = 3
+	// maxWaiting bounds the pictures of a layer that wait for the best one.
+	maxWaiting = 64
+	// memory is how many pictures of the best layer are remembered. A power of two.
+	memory = 64
+)
+
+// layeredFrames writes the layers of a simulcast, each by its lane. The best one decides where a picture is put, and where segments begin:
+// the others show the same pictures, and go where that one is. What cannot be cut at the same picture ends the run.
+type layeredFrames struct {
+	place  int64
+	best   *copiedFrames
+	others []*layerFrames
+	shown  [memory]shownPicture // of the best layer, the newest ones
+	count  int                  // how many there were
+}
+
+// layerFrames is a layer beside the best one.
+type layerFrames struct {
+	*copiedFrames
+	number  int           // Frame.Layer
+	waiting []depay.Frame // for the best layer's picture
+}
+
+// shownPicture is where a picture of the best layer was put.
+type shownPicture struct {
+	timestamp uint32 // of RTP
+	pts       int64
+}
+
+// newLayeredFrames writes to lanes: those of the best layer, and of the rungs that are layers.
+func newLayeredFrames(j *Job, lanes []*lane) *layeredFrames {
+	l := &layeredFrames{best: newCopiedFrames(lanes[0], j)}
+	l.place = l.best.place
+	for i, rung := range j.opts.layers() {
+		other := &layerFrames{copiedFrames: newCopiedFrames(lanes[1+i], j), number: rung.Layer}
+		other.ask = func() {} // the best one asks for all
+		l.others = append(l.others, other)
+	}
+	return l
+}
+
+// WriteFrame writes a picture, or keeps it until the best layer's is there. One of a layer that is no rung is left out.
+func (l *layeredFrames) WriteFrame(f depay.Frame) error {
+	if f.Layer == 0 {
+		return l.lead(f)
+	}
+	for _, o := range l.others {
+		if o.number == f.Layer {
+			if len(o.waiting) == maxWaiting {
+				return fault(LayersApart, f.PTS)
+			}
+			o.waiting = append(o.waiting, f)
+			return l.follow(o)
+		}
+	}
+	return nil
+}
+
+func (l *layeredFrames) Close() error { return nil }
+
+// lead writes a picture of the best layer, and what waited for it.
+func (l *layeredFrames) lead(f depay.Frame) error {
+	if err := l.best.WriteFrame(f); err != nil {
+		return err
+	}
+	if !l.best.begun {
+		return nil
+	}
+	if !f.Filler {
+		l.shown[l.count%memory] = shownPicture{f.RTPTime, l.best.newest}
+		l.count++
+	}
+	for _, o := range l.others {
+		if err := l.follow(o); err != nil {
+			return err
+		}
+		if err := l.keepUp(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow writes the pictures of a layer whose place is known.
+func (l *layeredFrames) follow(o *layerFrames) error {
+	for len(o.waiting) > 0 && l.count > 0 {
+		f := o.waiting[0]
+		pts, known := l.placeOf(f.RTPTime)
+		if !known && l.best.last < pts+maxBehind*l.place {
+			return nil
+		}
+		o.waiting = o.waiting[1:]
+		if !o.begun && pts != 0 {
+			continue // keepUp tells when none comes that belongs to the first
+		}
+		f.PTS = pts
+		if err := o.WriteFrame(f); err != nil {
+			return err
+		}
+		if o.begun && l.apart(o) {
+			return fault(LayersApart, o.last)
+		}
+	}
+	return nil
+}
+
+// placeOf returns where the picture of a layer belongs: where the best layer's is that was taken at the same instant or, as far as
+// is known until that comes, as long after the newest one as it was taken after that.
+func (l *layeredFrames) placeOf(timestamp uint32) (pts int64, known bool) {
+	newest := l.shown[(l.count-1)%memory]
+	for i := l.count - 1; i >= max(l.count-memory, 0); i-- {
+		s := l.shown[i%memory]
+		ahead := int64(int32(timestamp - s.timestamp))
+		if -l.place/2 < ahead && ahead <= l.place/2 {
+			return s.pts, true
+		}
+		if ahead > l.place/2 { // the best layer has none
+			return s.pts + ahead, i < l.count-1
+		}
+	}
+	return newest.pts + int64(int32(timestamp-newest.timestamp)), true
+}
+
+// keepUp repeats pictures of a layer that is far behind the best one: ffmpeg waits for whichever input is behind.
+func (l *layeredFrames) keepUp(o *layerFrames) error {
+	until := l.best.last - maxBehind*l.place
+	switch {
+	case !o.begun && until > 0:
+		return fault(LayersApart, l.best.last)
+	case !o.begun:
+		return nil
+	}
+	if err := o.fill(until); err != nil {
+		return err
+	}
+	if l.apart(o) {
+		return fault(LayersApart, o.last)
+	}
+	return nil
+}
+
+// apart tells whether a layer's segments do not begin where those of the best one do.
+func (l *layeredFrames) apart(o *layerFrames) bool {
+	switch l.best.cuts - o.cuts {
+	case 0:
+		return o.cutAt != l.best.cutAt
+	case 1:
+		return o.last >= l.best.cutAt
+	}
+	return true
+}
+
+// lane is the way of a layer's pictures to its pipe. ffmpeg opens its inputs one after the other, and reads none before it has
+// opened all: who writes to one must not wait for another.
+type lane struct {
+	frames chan depay.Frame
+	gone   chan struct{} // closed when nothing takes them any more
+}
+
+func newLane() *lane {
+	return &lane{frames: make(chan depay.Frame, laneFrames), gone: make(chan struct{})}
+}
+
+// WriteFrame waits for room. The error is that of a pipe that nobody reads.
+func (l *lane) WriteFrame(f depay.Frame) error {
+	select {
+	case l.frames <- f:
+		return nil
+	case <-l.gone:
+		return syscall.EPIPE
+	}
+}
+
+// Close lets the pipe end once it has taken all.
+func (l *lane) Close() error {
+	close(l.frames)
+	return nil
+}
+
+func (l *lane) pop() (f depay.Frame, ok bool) {
+	f, ok = <-l.frames
+	return f, ok
+}
+
+// leave takes no more frames.
+func (l *lane) leave() { close(l.gone) }
+
+// layering takes the pictures of all layers from the job's queue to their lanes.
+type layering struct {
+	queue  *queue
+	lanes  []*lane
+	frames *layeredFrames
+}
+
+func newLayering(j *Job) *layering {
+	l := &layering{queue: j.video}
+	for range 1 + len(j.opts.layers()) {
+		l.lanes = append(l.lanes, newLane())
+	}
+	l.frames = newLayeredFrames(j, l.lanes)
+	return l
+}
+
+// feed runs until the queue is closed or has ended. What goes wrong with a pipe that pipe tells.
+func (l *layering) feed() error {
+	defer func() {
+		for _, lane := range l.lanes {
+			_ = lane.Close()
+		}
+	}()
+	for {
+		f, ok := l.queue.pop()
+		if !ok {
+			return nil
+		}
+		if err := l.frames.WriteFrame(f); err != nil {
+			if errors.Is(err, syscall.EPIPE) {
+				return nil
+			}
+			return err
+		}
+	}
+}
