@@ -91,7 +91,11 @@ func (p *tab) listen(console iter.Seq2[chromedp.ConsoleMessage, error]) {
 		if err != nil {
 			return
 		}
-		_, _ = p.log.Write([]byte(message.String() + "\n"))
+		line := message.String()
+		if message.Source == "network" {
+			line += " " + message.URL
+		}
+		_, _ = p.log.Write([]byte(line + "\n"))
 	}
 }
 

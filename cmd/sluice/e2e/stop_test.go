@@ -48,6 +48,10 @@ func TestSecondSignal(t *testing.T) {
 	p.send()
 	s.waitState("cut", "live", 20*time.Second)
 	ffmpegs := children(s.cmd.Process.Pid)
+	require.NotEmpty(t, ffmpegs)
+	for _, pid := range ffmpegs {
+		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP)) // so that stopping takes long
+	}
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGINT))
 	require.Eventually(t, func() bool { return strings.Contains(s.output.String(), "stopping") }, 5*time.Second, 5*time.Millisecond)
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGINT))
