@@ -41,8 +41,14 @@ function captureOptions(): CaptureOptions {
 
 const picture = () => media?.getVideoTracks()[0];
 
-/** Opens the chosen source for the preview, and for the viewers when live. Returns whether there is one. */
-async function openSource(): Promise<boolean> {
+let opening: Promise<boolean> | undefined;
+
+/** Opens the chosen source for the preview, and for the viewers when live. Returns whether there is one. Once at a time. */
+function openSource(): Promise<boolean> {
+  return (opening ??= open().finally(() => (opening = undefined)));
+}
+
+async function open(): Promise<boolean> {
   const options = captureOptions();
   setNotice(fault, "");
   try {
@@ -55,12 +61,21 @@ async function openSource(): Promise<boolean> {
     setNotice(fault, captureError(error, options.source));
     return false;
   }
+  if (differs(options)) return open(); // something else was chosen meanwhile
+  setHint(media, captureOptions());
   for (const track of media.getTracks()) track.addEventListener("ended", () => sourceEnded(track));
   showPreview(options);
   await sendSource();
   await limit();
   await listDevices(camera, microphone);
   return true;
+}
+
+/** Whether another source than this one is chosen by now. */
+function differs(options: CaptureOptions): boolean {
+  const { source, camera, microphone, width, height, fps } = captureOptions();
+  const now = { source, camera, microphone, width, height, fps };
+  return (Object.keys(now) as (keyof typeof now)[]).some((choice) => now[choice] !== options[choice]);
 }
 
 /** Shows the source as the effects make it, and sends that when live. */
@@ -83,7 +98,7 @@ async function limit(): Promise<void> {
 async function changed({ id, name: group }: HTMLInputElement): Promise<void> {
   if (id === "mirror") return mirror();
   if (media && group === "hint") for (const each of [media, withEffects(media)]) setHint(each, captureOptions());
-  if (media && group !== "hint" && id !== "codec" && id !== "max-bitrate") await openSource();
+  if (media && group !== "hint" && !["codec", "sizes", "max-bitrate"].includes(id)) await openSource();
   await limit();
 }
 
