@@ -29,6 +29,7 @@ type Job struct {
 	opts         Options
 	argv         []string
 	video, audio *queue // nil without that input
+	layers       int    // that are rungs
 	newest       atomic.Int64
 	fed          atomic.Uint64 // frames handed over
 	extras       atomic.Int64  // copied pictures beyond the constant rate
@@ -56,7 +57,7 @@ func NewJob(o Options) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Job{opts: o.withDefaults(), argv: argv, done: make(chan struct{}), slow: make(chan *SlowError, 1)}
+	j := &Job{opts: o.withDefaults(), argv: argv, done: make(chan struct{}), slow: make(chan *SlowError, 1), layers: len(o.layers())}
 	j.pace.limit = o.MaxLag
 	if o.Video != 0 {
 		j.video = newQueue(true, o.videoInputs())
@@ -74,7 +75,7 @@ func NewJob(o Options) (*Job, error) {
 // ffmpeg fills a hole with repeated pictures. One longer than MaxHole ends the job instead, with ErrHole.
 func (j *Job) WriteFrame(f depay.Frame) error {
 	q := j.queueOf(f.Codec)
-	if q == nil || f.Layer < 0 || f.Layer > maxLayers {
+	if q == nil || f.Layer < 0 || f.Layer > maxLayers || f.Layer > 0 && j.layers == 0 {
 		return fmt.Errorf("write frame: %v of layer %d is not an input of this job", f.Codec, f.Layer)
 	}
 	if hole := f.Time() - time.Duration(j.newest.Swap(int64(f.Time()))); hole > MaxHole {

@@ -69,6 +69,7 @@ type apiEncoder struct {
 	Restarts int     `json:"restarts"`
 	Reduced  string  `json:"reduced"` // why less is encoded than the ladder asks for, else ""
 	Copies   bool    `json:"copies"`  // the publisher's pictures are passed on as they are
+	Layers   int     `json:"layers"`  // of a simulcast that are passed on beside the best one
 	Encodes  string  `json:"encodes"` // why they are encoded though they could be passed on, else ""
 
 	Transform       transcode.Transform `json:"transform"`       // that is made to pictures, "" for none
@@ -171,7 +172,7 @@ func (s *service) describe(b *broadcast) apiStream {
 	return apiStream{
 		Name: b.name, State: st.State, Error: st.Error, Fault: s.packager.Disk().Fault, StartedAt: b.started, PlayableAt: info.Playable,
 		Publisher: describePublisher(st), Viewers: s.ingest.Audience(b.name).Viewers, Renditions: info.Renditions, LadderReason: s.reason,
-		Encoder:   apiEncoder{st.Job.Progress.Speed, st.Job.Progress.FPS, encoderDrops(st.Job), st.Restarts, st.Ladder.reason, st.Copies, st.Encodes, st.Transform.to, st.Transform.reason},
+		Encoder:   apiEncoder{st.Job.Progress.Speed, st.Job.Progress.FPS, encoderDrops(st.Job), st.Restarts, st.Ladder.reason, st.Copies, st.Layers, st.Encodes, st.Transform.to, st.Transform.reason},
 		AVOffset:  avOffset(st.Depay),
 		Recording: describeRecording(info.Recording),
 		URLs:      urlsOf(b.name),

@@ -43,6 +43,7 @@ type broadcast struct {
 	source    *source // nil when nothing is recorded
 	ladder    ladder
 	copying   copying
+	layering  layering
 	newest    depay.Frame // that needs no other, of those that were received
 	failures  int         // of ffmpeg in a row
 	retryAt   time.Time   // when the next ffmpeg starts, while encoding is nil
@@ -135,8 +136,8 @@ func (b *broadcast) carry(ctx context.Context) error {
 // take makes p the publisher. An encoding that runs goes on with its fillers until something is heard of p.
 func (b *broadcast) take(p *ingest.Publisher) {
 	b.leave(time.Now())
-	b.publisher = &feed{Publisher: p}
-	b.copying.breaks, b.copying.quiet = 0, false
+	b.publisher = &feed{Publisher: p, since: time.Now()}
+	b.copying.breaks, b.copying.quiet, b.layering = 0, false, layering{}
 	for _, track := range p.Tracks() {
 		switch track.Kind() {
 		case ingest.KindVideo:
@@ -176,6 +177,9 @@ func (b *broadcast) drain(kind depay.Kind, tap *ingest.Tap) {
 	if tap == nil {
 		return
 	}
+	if kind == depay.Video {
+		b.encoding.drainLayers()
+	}
 	for p, ok := tap.Next(); ok; p, ok = tap.Next() {
 		if !b.publisher.media {
 			b.hear()
@@ -199,8 +203,8 @@ func (b *broadcast) tick(now time.Time) (ended bool, err error) {
 	if b.publisher == nil && !b.away.IsZero() && now.Sub(b.away) >= b.service.cfg.Linger {
 		return true, nil
 	}
-	if b.shouldCopy(now) {
-		b.log.Info("pictures can be passed on as they are: ffmpeg is started anew for that")
+	if why := b.copyAnew(now); why != "" {
+		b.log.Info("ffmpeg is started anew", "because", why)
 		b.copying.quiet = false
 		b.endEncoding()
 		b.encode()

@@ -30,11 +30,13 @@ import (
 // lets two viewers that take everything watch: one at the live edge, one that takes whole segments.
 func TestCopyIsConformant(t *testing.T) {
 	for _, video := range []depay.Codec{depay.H264, depay.VP9, depay.AV1} {
-		t.Run(video.String(), func(t *testing.T) { checkCopyConformance(t, video) })
+		t.Run(video.String(), func(t *testing.T) { checkCopyConformance(t, video, false) })
 	}
+	t.Run("layers", func(t *testing.T) { checkCopyConformance(t, depay.H264, true) })
 }
 
-func checkCopyConformance(t *testing.T, codec depay.Codec) {
+func checkCopyConformance(t *testing.T, codec depay.Codec, layered bool) {
+	t.Parallel()
 	const seconds = 15
 	p, url := startPackager(t)
 	timeline, err := p.Open("cam")
@@ -44,12 +46,17 @@ func checkCopyConformance(t *testing.T, codec depay.Codec) {
 		viewers = append(viewers, collectFrom(t, &conformance.Collector{Base: url + "/live/cam/", LowLatency: edge}))
 	}
 
-	video := codedPictures(t, codec, seconds, "0,1.2,2.3,3.1,3.9,4.35,6.5,8.4,9,10,12.6,14")
+	const keys = "0,1.2,2.3,3.1,3.9,4.35,6.5,8.4,9,10,12.6,14"
+	video := codedPictures(t, codec, "320x180", seconds, keys)
 	source, err := transcode.CopyOf(video[0], "source", 30)
 	require.NoError(t, err)
 	options := transcode.Options{
 		Video: codec, Audio: depay.Opus, Copy: source, Thumbnail: -1,
 		Ladder: transcode.Ladder{{Name: "90p", Width: 160, Height: 90, FPS: 30, Bitrate: 200_000}},
+	}
+	if layered {
+		options.Ladder = append(options.Ladder, transcode.Rendition{Name: "72p", Width: 128, Height: 72, FPS: 30, Bitrate: 500_000, Layer: 1})
+		video = layeredWith(video, codedPictures(t, codec, "128x72", seconds, keys))
 	}
 	epoch, err := timeline.BeginEpoch(packager.EpochOptions{
 		Renditions: renditions(options), KeyFrames: transcode.DefaultKeyFrames, LateKeyFrames: transcode.DefaultSegment / 2,
@@ -72,6 +79,15 @@ func checkCopyConformance(t *testing.T, codec depay.Codec) {
 		}
 	}
 	require.EqualValues(t, 0, timeline.Info().Gaps)
+}
+
+// layeredWith puts the pictures of a layer behind those of the best one that they belong to.
+func layeredWith(best, layer []depay.Frame) (both []depay.Frame) {
+	for i, f := range layer {
+		f.Layer = 1
+		both = append(both, best[i], f)
+	}
+	return both
 }
 
 // exempt tells whether a rule asks more than the specifications do: a part that was hinted at may be withdrawn (rfc8216bis §6.2.6), and
@@ -141,14 +157,14 @@ var coders = map[depay.Codec][]string{
 }
 
 // codedPictures are of a codec, with key frames at those seconds, and moved about by up to half a picture as by a network.
-func codedPictures(t *testing.T, codec depay.Codec, seconds int, keys string) (frames []depay.Frame) {
+func codedPictures(t *testing.T, codec depay.Codec, size string, seconds int, keys string) (frames []depay.Frame) {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "clip")
-	args := append([]string{"-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-t", strconv.Itoa(seconds), "-pix_fmt", "yuv420p",
+	args := append([]string{"-f", "lavfi", "-i", "testsrc2=r=30:s=" + size, "-t", strconv.Itoa(seconds), "-pix_fmt", "yuv420p",
 		"-b:v", "600k", "-g", "9999", "-force_key_frames", keys}, coders[codec]...)
 	runFFmpeg(t, append(args, name)...)
 	for i, unit := range codedIn(t, codec, name) {
-		frames = append(frames, depay.Frame{Codec: codec, PTS: max(0, int64(i)*3000+int64(i*7919%2800)-1400), Key: i == 0, Data: unit})
+		frames = append(frames, depay.Frame{Codec: codec, PTS: max(0, int64(i)*3000+int64(i*7919%2800)-1400), RTPTime: uint32(i * 3000), Key: i == 0, Data: unit})
 	}
 	return frames
 }

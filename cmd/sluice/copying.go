@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -50,7 +49,7 @@ func (b *broadcast) mayCopy() bool {
 		return false
 	}
 	late, fixed := b.timeline.LateKeyFrames()
-	return b.service.cfg.Passthrough && b.transforming.to == transcode.TransformNone && b.copying.reason == "" && (!fixed || late >= b.service.room())
+	return b.settled() && b.service.cfg.Passthrough && b.transforming.to == transcode.TransformNone && b.copying.reason == "" && (!fixed || late >= b.service.room())
 }
 
 // room is how late publishers' key frames may be, and by how much segments are longer for that.
@@ -58,6 +57,10 @@ func (s *service) room() time.Duration { return s.cfg.Segment / 2 }
 
 // copyEnded sees to a run that could copy no longer: the next one tries again, or encodes.
 func (b *broadcast) copyEnded(cause *transcode.CopyError) {
+	if cause.Cause == transcode.LayersApart {
+		b.layersApart()
+		return
+	}
 	b.copying.breaks++
 	b.copying.quiet = cause.Cause == transcode.KeyFrameMissing
 	switch {
@@ -94,44 +97,62 @@ func (b *broadcast) copyFailed() bool {
 	return true
 }
 
-// shouldCopy tells whether pictures that are encoded for want of a key frame can be copied by now.
+// copyAnew tells why the next copy should begin at once, if it should.
+func (b *broadcast) copyAnew(now time.Time) string {
+	switch {
+	case b.shouldCopy(now):
+		return "pictures can be passed on as they are"
+	case b.layersChanged(now):
+		return "other layers of the simulcast flow"
+	}
+	return ""
+}
+
+// shouldCopy tells whether pictures can be copied by now that are encoded for want of a key frame, or of the layers of a simulcast.
 func (b *broadcast) shouldCopy(now time.Time) bool {
-	e := b.encoding
-	if e == nil || e.job == nil || e.copies || now.Sub(e.began) <= copyAgainAfter || now.Sub(e.pictureAt) >= pictureWithin || !b.mayCopy() {
+	e, after := b.encoding, copyAgainAfter
+	if picture := b.publisher.picture(); picture != nil && picture.LayersOffered() > 0 && !b.publisher.copied {
+		after = layersAfter
+	}
+	if e == nil || e.job == nil || e.copies || now.Sub(e.began) <= after || now.Sub(e.pictureAt) >= pictureWithin || !b.mayCopy() {
 		return false
 	}
 	return !extra(e.video) || b.newest.Codec != e.video || b.ladder.below(int(b.newest.Height))
 }
 
-// beginCopy starts ffmpeg with the key frame that was waited for; it encodes when the pictures are not such as players take.
-func (e *encoding) beginCopy(key depay.Frame) error {
+// beginCopy starts ffmpeg with the key frames that were waited for; it encodes when the pictures are not such as players take.
+func (e *encoding) beginCopy(s start) error {
 	b := e.broadcast
-	source, err := b.copied(key)
+	source, err := b.copied(s.key)
 	if err != nil {
 		if !errors.Is(err, errSmall) {
 			b.refuseCopy(err)
 		}
 		return e.start(transcode.Rendition{})
 	}
-	e.held = withoutFillers(e.held)
-	return e.start(source)
+	for number := range s.layers {
+		e.tried = append(e.tried, e.layers[number-1].Name)
+	}
+	e.held = s.follows(e.held)
+	b.publisher.copied = true
+	return e.start(source, s.renditions(source.FPS)...)
 }
 
-// giveUpCopy starts ffmpeg without a key frame: black is shown until one comes.
+// keyed begins the copy once all layers have a key frame of the same picture.
+func (e *encoding) keyed() error {
+	if s, ok := startOf(e.held); ok && len(s.layers) == len(e.layers) {
+		return e.beginCopy(s)
+	}
+	return nil
+}
+
+// giveUpCopy starts ffmpeg without the layers that have no key frame or, without any key frame, with black until one comes.
 func (e *encoding) giveUpCopy() error {
+	if s, ok := startOf(e.held); ok {
+		return e.beginCopy(s)
+	}
 	if !e.pictureAt.IsZero() {
 		e.broadcast.refuseCopy(errors.New("no key frame came when it was asked for"))
 	}
 	return e.start(transcode.Rendition{})
-}
-
-// withoutFillers leaves out the pictures from before the first that was received, which is what is copied first.
-func withoutFillers(frames []depay.Frame) []depay.Frame {
-	kept := frames[:0]
-	for _, f := range frames {
-		if f.Codec == depay.Opus || !f.Filler {
-			kept = append(kept, f)
-		}
-	}
-	return kept
 }

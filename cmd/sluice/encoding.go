@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
@@ -30,17 +31,22 @@ type encoding struct {
 
 	rungs     int           // that are encoded
 	copies    bool          // pictures are passed on as they are
-	waits     bool          // for the key frame to begin that with
+	waits     bool          // for the key frames to begin that with
 	held      []depay.Frame // meanwhile
 	pictureAt time.Time     // when the newest picture was received
+
+	layers  []ingest.Layer // of a simulcast that are read beside the best one: the first is depay's first
+	tried   []string       // those that had a key frame to begin with
+	layered []string       // those that are passed on
 }
 
 // newEncoding makes what reads the tracks. ffmpeg is to be started for it.
 func newEncoding(b *broadcast, video, audio depay.Codec) (*encoding, error) {
 	e := &encoding{began: time.Now(), video: video, audio: audio, broadcast: b, exit: make(chan error, 1)}
+	e.tapLayers()
 	var err error
 	e.depay, err = depay.New(depay.Options{
-		Video: video, Audio: audio,
+		Video: video, Audio: audio, Layers: len(e.layers),
 		H264ParameterSets: b.publisher.parameterSets(),
 
 		FrameInterval:   frameInterval,
@@ -55,21 +61,23 @@ func newEncoding(b *broadcast, video, audio depay.Codec) (*encoding, error) {
 	return e, nil
 }
 
-// start opens an epoch and starts ffmpeg on it, to copy the pictures as the given rendition or, without one, to encode them.
-func (e *encoding) start(source transcode.Rendition) error {
+// start opens an epoch and starts ffmpeg on it, to copy the pictures as the given rendition, and layers as rungs where they fit, or,
+// without one, to encode them.
+func (e *encoding) start(source transcode.Rendition, layers ...transcode.Rendition) error {
 	e.waits = false
 	b, s := e.broadcast, e.broadcast.service
+	rungs := b.ladder.beside(e.video, source, layers...)
 	options := transcode.Options{
 		FFmpeg: s.cfg.FFmpeg,
 		Video:  e.video, Audio: e.audio,
-		Copy: source, Ladder: b.ladder.beside(e.video, source),
+		Copy: source, Ladder: rungs,
 		Transform: b.transforming.to, Title: b.name, Logo: s.logoFile(),
-		MaxLag:  b.ladder.maxLag(e.video, source),
+		MaxLag:  b.ladder.maxLag(e.video, source, rungs),
 		Segment: s.cfg.Segment, Part: s.cfg.Part, Window: ffmpegWindow(s.cfg.Segment),
 		Logger:          b.log,
 		RequestKeyFrame: func() { b.publisher.requestKeyFrame() },
 	}
-	e.rungs = len(options.Ladder)
+	e.count(rungs)
 	described := packager.EpochOptions{
 		Renditions: b.ladder.standIns(renditions(options)), KeyFrames: transcode.DefaultKeyFrames,
 	}
@@ -99,6 +107,22 @@ func (e *encoding) start(source transcode.Rendition) error {
 	return nil
 }
 
+// count tells what is made of rungs: how many are encoded, and which are layers. What is no rung is not read any more.
+func (e *encoding) count(rungs transcode.Ladder) {
+	e.rungs = len(rungs)
+	for _, r := range rungs {
+		if r.Layer > 0 {
+			e.rungs--
+			e.layered = append(e.layered, e.layers[r.Layer-1].Name)
+		}
+	}
+	for _, l := range e.layers {
+		if !slices.Contains(e.layered, l.Name) {
+			l.Close()
+		}
+	}
+}
+
 // failedEncoding stands for an encoding that could not start; it has exited already.
 func failedEncoding(video, audio depay.Codec, cause error) *encoding {
 	e := &encoding{began: time.Now(), video: video, audio: audio, exit: make(chan error, 1)}
@@ -115,7 +139,7 @@ func (e *encoding) emit(f depay.Frame) {
 	if e.zero.IsZero() {
 		e.zero, _ = e.depay.Zero()
 	}
-	if !f.Filler {
+	if !f.Filler && f.Layer == 0 {
 		e.broadcast.source.write(f, e.zero, e.video, e.audio)
 		e.broadcast.video.count(f)
 		e.see(f)
@@ -127,8 +151,8 @@ func (e *encoding) emit(f depay.Frame) {
 	case e.waits:
 		e.held = append(e.held, f)
 		switch {
-		case f.Key && !f.Filler:
-			e.fail(e.beginCopy(f))
+		case f.Key && !f.Filler && f.Codec != depay.Opus:
+			e.fail(e.keyed())
 		case len(e.held) >= maxHeld:
 			e.fail(e.giveUpCopy())
 		}
@@ -146,8 +170,11 @@ func (e *encoding) see(f depay.Frame) {
 	}
 }
 
-// write hands a frame to ffmpeg.
+// write hands a frame to ffmpeg; one of a layer that is no rung is left out.
 func (e *encoding) write(f depay.Frame) {
+	if f.Layer > 0 && len(e.layered) == 0 {
+		return
+	}
 	if !e.placed {
 		e.placed = true
 		e.lead = e.epoch.SetZero(e.broadcast.service.clock.At(e.zero))
@@ -217,6 +244,7 @@ func (e *encoding) torn() bool { return e != nil && e.epoch != nil && e.job != n
 
 // end closes ffmpeg's inputs, waits for its last segments and closes the epoch. The error is ffmpeg's.
 func (e *encoding) end(log *slog.Logger) error {
+	e.closeLayers()
 	if e.waits = false; e.job == nil {
 		return nil
 	}

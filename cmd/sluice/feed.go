@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"time"
 
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest"
@@ -13,6 +14,8 @@ type feed struct {
 	*ingest.Publisher
 	video, audio *ingest.Tap
 	media        bool // anything has arrived
+	since        time.Time
+	copied       bool // its pictures have been passed on
 }
 
 func (p *feed) heard() bool { return p != nil && p.media }
@@ -77,13 +80,8 @@ func (p *feed) gone() bool {
 }
 
 func (p *feed) requestKeyFrame() {
-	if p == nil {
-		return
-	}
-	for _, track := range p.Tracks() {
-		if track.Kind() == ingest.KindVideo {
-			track.RequestKeyFrame()
-		}
+	if track := p.picture(); track != nil {
+		track.RequestKeyFrame()
 	}
 }
 

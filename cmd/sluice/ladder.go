@@ -35,24 +35,26 @@ func newLadder(whole transcode.Ladder, offered ...packager.RenditionInfo) ladder
 	return l
 }
 
-// beside returns the rungs to encode beside copied pictures, at their rate; all there are when none are copied, or one more is.
-func (l *ladder) beside(video depay.Codec, source transcode.Rendition) transcode.Ladder {
+// beside returns the rungs beside copied pictures, at their rate: layers of them that fit, and what is to be encoded for the rest. They
+// are all there are when none are copied, or one more is.
+func (l *ladder) beside(video depay.Codec, source transcode.Rendition, layers ...transcode.Rendition) transcode.Ladder {
 	if source.Name == "" || extra(video) {
 		return l.now
 	}
 	var smaller transcode.Ladder
 	for _, r := range l.now {
-		if !l.alone && r.Width*r.Height*5 < source.Width*source.Height*4 {
+		if r.Width*r.Height*5 < source.Width*source.Height*4 {
 			r.FPS = source.FPS
 			smaller = append(smaller, r)
 		}
 	}
-	return smaller[max(0, len(smaller)+1-transcode.MaxRungs):]
+	smaller = placed(smaller[max(0, len(smaller)+1-transcode.MaxRungs):], layers)
+	return slices.DeleteFunc(smaller, func(r transcode.Rendition) bool { return l.alone && r.Layer == 0 })
 }
 
-// maxLag is none where there is nothing to take away: then pictures are dropped.
-func (l *ladder) maxLag(video depay.Codec, source transcode.Rendition) time.Duration {
-	less := len(l.beside(video, source)) > 0
+// maxLag is none where there is nothing to take away of these rungs: then pictures are dropped.
+func (l *ladder) maxLag(video depay.Codec, source transcode.Rendition, rungs transcode.Ladder) time.Duration {
+	less := slices.ContainsFunc(rungs, func(r transcode.Rendition) bool { return r.Layer == 0 })
 	if source.Name == "" || extra(video) {
 		_, less = l.now.Reduce(1)
 	}

@@ -29,7 +29,7 @@ func TestStandIns(t *testing.T) {
 	_, reps := rungs()
 	require.Equal(t, []string{"0", "1", "2", "3"}, reps)
 	require.Empty(t, l.reason)
-	for l.maxLag(depay.VP8, transcode.Rendition{}) > 0 {
+	for l.maxLag(depay.VP8, transcode.Rendition{}, l.now) > 0 {
 		before := l.now
 		l.reduce(&transcode.SlowError{Speed: 0.99})
 		require.NotEqual(t, before, l.now)
@@ -41,7 +41,7 @@ func TestStandIns(t *testing.T) {
 	require.Equal(t, []string{"0", "0", "0", "1"}, reps)
 	require.Contains(t, l.reason, "240p, 426x240 with the preset ultrafast; 720p 480p shows the same.")
 	whole := newLadder(transcode.DefaultLadder())
-	require.Zero(t, whole.maxLag(0, transcode.Rendition{}), "sound has no ladder")
+	require.Zero(t, whole.maxLag(0, transcode.Rendition{}, whole.now), "sound has no ladder")
 }
 
 // TestBesideCopy encodes only what is smaller than the copied pictures, at their rate, and keeps every name that was offered.
@@ -64,10 +64,10 @@ func TestBesideCopy(t *testing.T) {
 	ids, reps := offer()
 	require.Equal(t, []string{"source", "720p", "480p", "240p", "audio"}, ids)
 	require.Equal(t, []string{"0", "0", "1", "2", "3"}, reps)
-	require.Equal(t, maxLag, l.maxLag(depay.H264, source))
+	require.Equal(t, maxLag, l.maxLag(depay.H264, source, l.beside(depay.H264, source)))
 
 	l.copyAlone(&transcode.SlowError{Speed: 0.5})
-	require.Zero(t, l.maxLag(depay.H264, source))
+	require.Zero(t, l.maxLag(depay.H264, source, l.beside(depay.H264, source)))
 	ids, reps = offer()
 	require.Equal(t, []string{"source", "720p", "480p", "240p", "audio"}, ids)
 	require.Equal(t, []string{"0", "0", "0", "0", "1"}, reps)

@@ -70,6 +70,7 @@ var (
 	descReduced  = describe("encoder_reductions_total", "Times that the ladder was reduced because the machine was too slow for it.")
 	descRungs    = describe("encoder_rungs", "Rungs that are encoded.")
 	descCopies   = describe("encoder_copies", "1 while the publisher's pictures are passed on as they are, without an encoder, else 0.")
+	descLayers   = describe("encoder_layers", "Layers of a simulcast that are passed on as rungs, beside the best one.")
 
 	descUnkept = describe("source_dropped_frames_total", "Frames that the disk was too slow for; the source recording has a hole.")
 
@@ -183,6 +184,7 @@ func (e emitter) encoder(st *status) {
 	e.counter(descReduced, uint64(st.Ladder.reductions))
 	e.gauge(descRungs, float64(st.Rungs))
 	e.gauge(descCopies, oneIf(st.Copies))
+	e.gauge(descLayers, float64(st.Layers))
 }
 
 func (e emitter) packager(b *broadcast) {

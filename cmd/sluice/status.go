@@ -34,6 +34,7 @@ type status struct {
 	Ladder    ladder
 	Rungs     int    // that are encoded
 	Copies    bool   // pictures are passed on as they are
+	Layers    int    // of a simulcast that are passed on beside the best one
 	Encodes   string // why they are encoded though they could be passed on
 	Transform transforming
 	At        time.Time
@@ -61,7 +62,7 @@ func (b *broadcast) publishStatus(state string, cause error) {
 		s.Error = cause.Error()
 	}
 	if e := b.encoding; e != nil && e.job != nil {
-		s.Depay, s.Job, s.Rungs, s.Copies = e.depay.Stats(), e.job.Stats(), e.rungs, e.copies
+		s.Depay, s.Job, s.Rungs, s.Copies, s.Layers = e.depay.Stats(), e.job.Stats(), e.rungs, e.copies, len(e.layered)
 	}
 	if p := b.publisher; p != nil {
 		s.Publisher = p.Publisher

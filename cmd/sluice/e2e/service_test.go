@@ -152,6 +152,7 @@ type stream struct {
 		Copies    bool
 		Transform string
 		Encodes   string
+		Layers    int
 	}
 	Recording *struct{ State, Error, Path string }
 }

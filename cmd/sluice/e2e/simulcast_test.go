@@ -1,0 +1,54 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// layeredLadder has a rung that half of 640x480 is near enough to, and one that it is not. Of a picture of that size Chromium sends two
+// layers at most.
+const layeredLadder = "480p=640x480@30:900k,240p=426x240@30:400k,120p=160x120@30:100k"
+
+// A layer of a browser's simulcast becomes a rung without an encoder, cut with the best one and what is encoded beside them, once it
+// has come; when it goes, its rung is encoded, and when it is back that is passed on again. Viewers go on throughout.
+func TestSimulcastBecomesRungs(t *testing.T) {
+	s := startService(t, "--ladder", layeredLadder, "--codecs", "h264,vp8", "--linger", "1s")
+	browser, stage := startBrowser(t), newStage(t)
+	studio := browser.open(stage + "/stage.html")
+	studio.run(fmt.Sprintf("publish(%q, 'video/H264', ['half', 'full'])", s.base+"/whip/layers"), nil)
+	layered := func(layers int) {
+		t.Helper()
+		s.waitFor("layers", 40*time.Second, func(st stream) bool {
+			return st.State == "live" && st.Encoder.Copies && st.Encoder.Layers == layers
+		})
+	}
+	layered(1)
+	require.EqualValues(t, 1, s.metric(`sluice_encoder_rungs{stream="layers"}`))
+	require.EqualValues(t, 1, s.metric(`sluice_encoder_layers{stream="layers"}`))
+	require.Subset(t, renditionsOf(s.stream("layers")), []string{"source", "240p", "120p", "audio"})
+	restarts := s.stream("layers").Encoder.Restarts
+
+	viewers := map[string]*tab{}
+	for _, protocol := range protocols() {
+		viewers[protocol] = browser.open(s.base + "/watch/layers?protocol=" + protocol)
+		viewers[protocol].requirePlaying(3 * time.Second)
+	}
+	for play, file := range map[string]string{"playHls": "index.m3u8", "playDash": "manifest.mpd"} {
+		requireClock(t, playClock(t, browser, stage, play, s.base+"/live/layers/"+file), play)
+	}
+	require.Equal(t, restarts, s.stream("layers").Encoder.Restarts)
+
+	studio.run("activate('half', false)", nil)
+	layered(0)
+	require.EqualValues(t, 2, s.metric(`sluice_encoder_rungs{stream="layers"}`))
+	studio.run("activate('half', true)", nil)
+	layered(1)
+	for protocol, viewer := range viewers {
+		viewer.requireRecovers()
+		viewer.screenshot("layers-" + protocol)
+	}
+	require.Empty(t, s.stream("layers").Encoder.Encodes)
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/transcode"
+)
+
+func layerOf(number, width, height int) transcode.Rendition {
+	return transcode.Rendition{Name: "layer", Width: width, Height: height, FPS: 30, Bitrate: 500_000, Layer: number}
+}
+
+// TestLayersTakeRungs puts layers where they fit, under the names of the rungs that they stand for, and encodes the rest.
+func TestLayersTakeRungs(t *testing.T) {
+	source := transcode.Rendition{Name: sourceName, Width: 1280, Height: 720, FPS: 30, Bitrate: 2_000_000}
+	for name, test := range map[string]struct {
+		layers []transcode.Rendition
+		want   map[string]int // layers by rung; 0: encoded
+	}{
+		"half and a quarter":          {[]transcode.Rendition{layerOf(1, 640, 360), layerOf(2, 320, 180)}, map[string]int{"480p": 1, "240p": 2}},
+		"in another order":            {[]transcode.Rendition{layerOf(1, 320, 180), layerOf(2, 640, 360)}, map[string]int{"480p": 2, "240p": 1}},
+		"one has not come":            {[]transcode.Rendition{layerOf(1, 320, 180)}, map[string]int{"480p": 0, "240p": 1}},
+		"one is too small":            {[]transcode.Rendition{layerOf(1, 640, 360), layerOf(2, 160, 90)}, map[string]int{"480p": 1, "240p": 0}},
+		"one is as large as the best": {[]transcode.Rendition{layerOf(1, 1280, 720)}, map[string]int{"480p": 0, "240p": 0}},
+		"two that fit the same rung":  {[]transcode.Rendition{layerOf(1, 960, 540), layerOf(2, 854, 480)}, map[string]int{"480p": 2, "240p": 0}},
+		"a portrait phone's":          {[]transcode.Rendition{layerOf(1, 360, 640)}, map[string]int{"480p": 1, "240p": 0}},
+		"none":                        {nil, map[string]int{"480p": 0, "240p": 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLadder(transcode.DefaultLadder())
+			rungs := l.beside(depay.H264, source, test.layers...)
+			got := map[string]int{}
+			for _, r := range rungs {
+				got[r.Name] = r.Layer
+			}
+			require.Equal(t, test.want, got)
+			o := transcode.Options{Dir: "d", Video: depay.H264, Copy: source, Ladder: rungs}
+			require.NoError(t, o.Validate())
+			described := l.standIns(renditions(o))
+			require.NoError(t, packager.EpochOptions{Renditions: described}.Validate())
+			for _, r := range described[1:] {
+				require.Equal(t, got[r.ID] > 0, r.Copied, r.ID)
+			}
+			l.copyAlone(&transcode.SlowError{Speed: 0.5})
+			for _, r := range l.beside(depay.H264, source, test.layers...) {
+				require.Positive(t, r.Layer, "nothing is encoded any more")
+			}
+		})
+	}
+}
+
+// TestStartOfLayers finds the key frames that show the same picture.
+func TestStartOfLayers(t *testing.T) {
+	picture := func(layer int, timestamp uint32, key bool) depay.Frame {
+		return depay.Frame{Codec: depay.H264, Layer: layer, RTPTime: timestamp, PTS: int64(timestamp), Key: key}
+	}
+	sound := depay.Frame{Codec: depay.Opus, Key: true}
+	_, ok := startOf([]depay.Frame{sound, picture(1, 3000, true), picture(0, 3000, false)})
+	require.False(t, ok, "of the best layer there is none")
+	held := []depay.Frame{
+		picture(1, 3090, true), picture(0, 3000, true), sound, picture(1, 6090, false), picture(0, 6000, false),
+		picture(2, 9090, true), picture(1, 9090, true), picture(0, 9000, true), picture(1, 12090, false), sound,
+	}
+	s, ok := startOf(held)
+	require.True(t, ok)
+	require.EqualValues(t, 9000, s.key.PTS)
+	require.Len(t, s.layers, 2)
+	require.Equal(t, []depay.Frame{sound, picture(2, 9090, true), picture(1, 9090, true), picture(0, 9000, true), picture(1, 12090, false), sound}, s.follows(held))
+	require.Empty(t, s.renditions(30), "they cannot be read")
+}
+
+// TestLayersApartIsBounded passes on the best layer alone in the end.
+func TestLayersApartIsBounded(t *testing.T) {
+	b := &broadcast{log: slog.New(slog.DiscardHandler)}
+	for range maxLayersApart {
+		require.False(t, b.layering.off)
+		b.copyEnded(&transcode.CopyError{Cause: transcode.LayersApart})
+	}
+	require.True(t, b.layering.off)
+	require.Zero(t, b.copying.breaks)
+	require.Empty(t, b.copying.reason)
+}
