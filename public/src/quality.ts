@@ -10,6 +10,7 @@ const resolution = byId<HTMLSelectElement>("resolution");
 const rate = byId<HTMLSelectElement>("rate");
 const codec = byId<HTMLSelectElement>("codec");
 const most = byId<HTMLSelectElement>("max-bitrate");
+const sizes = byId<HTMLSelectElement>("sizes");
 
 /** The value of the chosen one of a group of radio buttons. */
 export const picked = (name: string) => document.querySelector<HTMLInputElement>(`input[name=${name}]:checked`)?.value ?? "";
@@ -24,7 +25,7 @@ export function wantedPicture(): { width: number; height: number; fps: number; h
 export function sending(track?: MediaStreamTrack): Sending {
   const { width, height, fps } = wantedPicture();
   const { width: w = width, height: h = height, frameRate = fps } = track?.getSettings() ?? {};
-  return { codec: codec.value, maxBitrate: Number(most.value) || automaticBitrate(w, h, frameRate) };
+  return { codec: codec.value, maxBitrate: Number(most.value) || automaticBitrate(w, h, frameRate), sizes: Number(sizes.value) };
 }
 
 /** What each choice of what to keep does. */
@@ -37,8 +38,9 @@ const hints: Record<Hint, string> = {
 
 /** Says what the choices mean for a picture. The codec is agreed upon when going live, so it cannot be changed after that. */
 export function showQuality(live: boolean, track?: MediaStreamTrack): void {
-  codec.disabled = live;
+  codec.disabled = sizes.disabled = live;
   setText(byId("codec-hint"), live ? "Stop to choose another one." : codecHint());
+  setText(byId("sizes-hint"), live ? "Stop to choose otherwise." : sizesHint());
   setText(byId("bitrate-hint"), most.value ? "Less when the network carries less." : `${bitrate(sending(track).maxBitrate)} for this picture.`);
   setText(byId("hint-hint"), hints[picked("hint") as Hint]);
   setText(byId("way-hint"), live ? "Stop to choose the other one." : ways[picked("way")] ?? "");
@@ -52,10 +54,15 @@ const ways: Record<string, string> = {
 
 const codecHint = () => (codec.value ? "Offered first; the server has the last word." : "VP8 first, which every server takes.");
 
+const sizesHint = () => {
+  if (sizes.value === "1") return "The server makes the smaller ones.";
+  return codec.value === "H264" ? "Viewers get all of them as they are; more work for this computer." : "Only those of H.264 reach viewers as they are.";
+};
+
 /** Offers what this browser can send, and chooses what was chosen last time. */
 export function setUpQuality(): void {
   const formats = globalThis.RTCRtpSender?.getCapabilities?.("video")?.codecs ?? [];
   for (const { codec: value, label } of sendable(formats)) codec.add(new Option(label, value));
   const radios = document.querySelectorAll<HTMLInputElement>("input[name=hint], input[name=way]");
-  remember("sluice.publish", [resolution, rate, codec, most, byId<HTMLInputElement>("mirror"), ...radios]);
+  remember("sluice.publish", [resolution, rate, codec, most, sizes, byId<HTMLInputElement>("mirror"), ...radios]);
 }

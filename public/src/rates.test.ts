@@ -20,6 +20,14 @@ test("rates come from two reports", () => {
   assert.deepEqual([rates.loss, rates.rtt], [0.02, 0.04]);
 });
 
+test("of several sizes the largest is told, and the bits of all", () => {
+  const small = (timestamp: number, bytesSent: number) => ({ ...video(timestamp, bytesSent), frameWidth: 160, frameHeight: 120, framesPerSecond: 15 });
+  const meter = new RateMeter();
+  meter.read([small(1000, 0), video(1000, 0)]);
+  const rates = meter.read([video(2000, 100000), small(2000, 20000)]);
+  assert.deepEqual([rates.bitrate, rates.fps, rates.width, rates.height], [960000, 30, 640, 480]);
+});
+
 test("a new session starts from nothing instead of a negative rate", () => {
   const meter = new RateMeter();
   meter.read([video(1000, 500000)]);

@@ -49,7 +49,7 @@ export class RateMeter {
       if (stat.type === "outbound-rtp") {
         bytes += stat.bytesSent ?? 0;
         at = stat.timestamp;
-        if (stat.kind === "video") readVideo(stat, rates);
+        if (stat.kind === "video" && (stat.frameWidth ?? 0) >= rates.width) readVideo(stat, rates); // of several sizes the largest
       } else if (stat.type === "remote-inbound-rtp") {
         rates.loss = Math.max(stat.fractionLost ?? 0, rates.loss || 0);
         rates.rtt = stat.roundTripTime ?? rates.rtt;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { automaticBitrate, codecLabel, preferring, sendable, startBitrate } from "./sending.ts";
+import { automaticBitrate, codecLabel, encodings, preferring, sendable, shareOf, startBitrate } from "./sending.ts";
 
 const formats = ["video/rtx", "video/AV1", "video/VP8", "video/H264", "video/H264", "video/red"].map((mimeType, id) => ({ mimeType, id }));
 
@@ -26,6 +26,15 @@ test("the automatic bit rate follows the picture, within bounds", () => {
   assert.equal(automaticBitrate(640, 480, 30), 1_300_000);
   assert.equal(automaticBitrate(3840, 2160, 60), 8_000_000);
   assert.equal(automaticBitrate(160, 120, 5), 300_000);
+});
+
+test("several sizes share the bit rate, the smallest first", () => {
+  assert.deepEqual(encodings({ codec: "", maxBitrate: 1_000_000, sizes: 1 }), [{ maxBitrate: 1_000_000 }]);
+  assert.equal(shareOf(undefined), 1);
+  const sizes = encodings({ codec: "H264", maxBitrate: 1_000_000, sizes: 3 });
+  assert.deepEqual(sizes.map(({ scaleResolutionDownBy }) => scaleResolutionDownBy), [4, 2, 1]);
+  assert.deepEqual(sizes.map(({ rid }) => shareOf(rid) * 1_000_000), sizes.map(({ maxBitrate }) => maxBitrate));
+  assert.equal(sizes.reduce((sum, { maxBitrate }) => sum + maxBitrate, 0), 1_000_000);
 });
 
 test("sending begins with all that it may take, unless that is much for an uplink", () => {

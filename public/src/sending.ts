@@ -4,9 +4,27 @@
 export interface Sending {
   /** The codec to offer first, as in video/NAME; empty: the default, VP8. */
   codec: string;
-  /** Bits per second that the picture may take at most. */
+  /** Bits per second that the picture may take at most, in all its sizes together. */
   maxBitrate: number;
+  /** In how many sizes it is sent at once, each half the one before (a simulcast); 1 or 3. */
+  sizes: number;
 }
+
+/** The layers of a simulcast, the smallest first as Chromium wants them: their names, by what they are smaller, what of the bit rate each gets. */
+const layers = [
+  { rid: "q", scaleResolutionDownBy: 4, share: 0.08 },
+  { rid: "h", scaleResolutionDownBy: 2, share: 0.24 },
+  { rid: "f", scaleResolutionDownBy: 1, share: 0.68 },
+] as const;
+
+/** What a picture is sent as, for addTransceiver. */
+export function encodings({ maxBitrate, sizes }: Sending): { rid?: string; scaleResolutionDownBy?: number; maxBitrate: number }[] {
+  if (sizes === 1) return [{ maxBitrate }];
+  return layers.map(({ share, ...layer }) => ({ ...layer, maxBitrate: Math.round(maxBitrate * share) }));
+}
+
+/** What of the bit rate of a picture the layer of that name gets. */
+export const shareOf = (rid: string | undefined) => layers.find((layer) => layer.rid === rid)?.share ?? 1;
 
 /** Codecs that a page may choose, in the order in which it shows them, with what people call them. */
 const known: readonly (readonly [codec: string, label: string])[] = [

@@ -2,7 +2,7 @@
 
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { withStartBitrate } from "./sdp.ts";
-import { preferring, startBitrate, type Sending } from "./sending.ts";
+import { encodings, preferring, shareOf, startBitrate, type Sending } from "./sending.ts";
 
 export interface WhipOptions extends ConnectionOptions {
   /** What to send: at most one video and one audio track. */
@@ -43,7 +43,7 @@ export class WhipClient extends Connection {
     for (const { sender, receiver } of this.peer?.getTransceivers() ?? []) {
       const parameters = sender.getParameters();
       if (receiver.track.kind !== "video" || !parameters.encodings?.length) continue; // Firefox before 110 has none
-      for (const encoding of parameters.encodings) encoding.maxBitrate = maxBitrate;
+      for (const encoding of parameters.encodings) encoding.maxBitrate = Math.round(maxBitrate * shareOf(encoding.rid));
       await sender.setParameters(parameters);
     }
   }
@@ -62,7 +62,7 @@ export class WhipClient extends Connection {
     const transceiver = peer.addTransceiver(track, {
       direction: this.direction,
       streams: [this.media],
-      ...(bounded && { sendEncodings: [{ maxBitrate: bounded.maxBitrate }] }),
+      ...(bounded && { sendEncodings: encodings(bounded) }),
     });
     const preferred = track.kind === "video" ? `video/${this.sending?.codec || "VP8"}` : "audio/opus";
     const codecs = RTCRtpReceiver.getCapabilities(track.kind)?.codecs ?? [];
