@@ -15,6 +15,9 @@
 // the publisher does, and viewers get it as it comes. One who cannot take it is refused; one who has come before it changed is
 // ended, to come back with a new offer. Of a simulcast (RFC 8853) a Track is always the best layer that flows, as one stream.
 //
+// Who offers redundant sound (RED, RFC 2198) before Opus may send it to a publication or the echo. It is unwrapped as it is read, and
+// packets that have not come are restored from it: a Track is Opus.
+//
 // An upload is a publisher without a peer connection: a recording, WebM as it is made, whose frames are put into RTP packets and
 // delivered at their own pace. It comes in one request, in numbered ones, or over a WebSocket.
 //
@@ -25,7 +28,7 @@
 // A publisher takes over a stream that another one publishes, unless that is refused while media flows; the older one's session
 // ends, and its client is told why.
 //
-// The package does not look into media beyond the headers that tell a key frame, and what uploads need to become packets; it
+// The package does not look into media beyond the headers that tell a key frame, and what uploads and redundancy need to become packets; it
 // does not reorder packets, and does neither authentication nor CORS: those wrap its handlers.
 //
 // Goroutines: pion's sockets run from [New] on; each session has one goroutine that ends it and two for each track (RTP and

@@ -13,6 +13,7 @@ import (
 type format struct {
 	payload    string
 	repair     string      // payload type of its retransmissions (RFC 4588 §8.1), or ""
+	red        string      // payload type that the client would rather send it in, with redundancy (RFC 2198), or ""
 	codec      *videoCodec // nil for Opus
 	parameters string      // a=fmtp
 }
@@ -29,6 +30,7 @@ func formatsOf(m *sdp.MediaDescription) []format {
 		encoding := m.MediaName.Media + "/" + mapped[payload]
 		if m.MediaName.Media == "audio" {
 			if strings.EqualFold(encoding, webrtc.MimeTypeOpus+"/48000/2") {
+				f.red = redBefore(m, payload, mapped, parameters)
 				formats = append(formats, f)
 			}
 			continue
@@ -66,12 +68,15 @@ func repairOf(m *sdp.MediaDescription, payload string, mapped, parameters map[st
 	return ""
 }
 
-// keep leaves only this format and its retransmissions in the section: the answer names one codec, so that what comes is what has
-// been chosen.
+// keep leaves only this format, its retransmissions and its redundancy in the section: the answer names one codec, so that what comes
+// is what has been chosen.
 func (f format) keep(m *sdp.MediaDescription) {
 	kept := []string{f.payload}
 	if f.repair != "" {
 		kept = append(kept, f.repair)
+	}
+	if f.red != "" { // first: that is what the client sends
+		kept = []string{f.red, f.payload}
 	}
 	m.MediaName.Formats = kept
 	m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
@@ -89,12 +94,15 @@ func (f format) keep(m *sdp.MediaDescription) {
 	if f.repair != "" { // pion knows it with nothing else in the line
 		m.WithValueAttribute("fmtp", f.repair+" apt="+f.payload)
 	}
+	if f.red != "" {
+		m.WithValueAttribute("fmtp", f.red+" "+f.redParameters())
+	}
 }
 
 // register makes the format one that the connection can negotiate, and no other.
 func (f format) register(media *webrtc.MediaEngine) error {
 	if f.codec == nil {
-		return media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: f.capability(), PayloadType: payloadType(f.payload)}, webrtc.RTPCodecTypeAudio)
+		return f.registerSound(media)
 	}
 	picture := webrtc.RTPCodecParameters{RTPCodecCapability: f.capability(), PayloadType: payloadType(f.payload)}
 	picture.RTCPFeedback = []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"}}
@@ -105,6 +113,14 @@ func (f format) register(media *webrtc.MediaEngine) error {
 		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: videoClockRate, SDPFmtpLine: "apt=" + f.payload},
 		PayloadType:        payloadType(f.repair),
 	}, webrtc.RTPCodecTypeVideo)
+}
+
+func (f format) registerSound(media *webrtc.MediaEngine) error {
+	sound := webrtc.RTPCodecParameters{RTPCodecCapability: f.capability(), PayloadType: payloadType(f.payload)}
+	if err := media.RegisterCodec(sound, webrtc.RTPCodecTypeAudio); err != nil || f.red == "" {
+		return err
+	}
+	return media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: f.redCapability(), PayloadType: payloadType(f.red)}, webrtc.RTPCodecTypeAudio)
 }
 
 // capability is the format as pion names it for tracks.

@@ -45,11 +45,12 @@ func parseOffer(body []byte, use purpose) (*offer, *problem) {
 func (o *offer) choose(use purpose) *problem {
 	for _, m := range o.desc.MediaDescriptions {
 		offered := formatsOf(m)
-		chosen := best(offered, func(format) (int, bool) { return 0, true })
+		var chosen *format
 		if m.MediaName.Media == "video" {
 			chosen = use.video(offered)
 			o.video = chosen
 		} else {
+			chosen = use.sound(offered)
 			o.audio = chosen
 		}
 		if chosen == nil {

@@ -213,6 +213,7 @@ func FuzzOffer(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(b)
 	}
+	f.Add([]byte(offerFile(f, "chromium", "SAVPF 111 63", "SAVPF 63 111")))
 	peers := fuzzPeers(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		o, problem := parseOffer(body, publishing(nil))

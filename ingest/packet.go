@@ -26,10 +26,11 @@ type Packet struct {
 	// Report is the sender report, or nil for an RTP packet.
 	Report *SenderReport
 
-	report SenderReport
-	buf    [maxPacket]byte
-	refs   atomic.Int32
-	pool   *packetPool
+	report   SenderReport
+	restored bool // has come as the redundancy of a later one
+	buf      [maxPacket]byte
+	refs     atomic.Int32
+	pool     *packetPool
 }
 
 // SenderReport relates the sender's wall clock to the time stamps of a track (RFC 3550 §6.4.1).
@@ -83,7 +84,7 @@ func newPacketPool() *packetPool {
 func (pp *packetPool) get() *Packet {
 	p := pp.pool.Get().(*Packet)
 	p.refs.Store(1)
-	p.Report, p.KeyFrame = nil, false
+	p.Report, p.KeyFrame, p.restored = nil, false, false
 	return p
 }
 

@@ -33,6 +33,7 @@ type peerOptions struct {
 	direction webrtc.RTPTransceiverDirection
 	audioOnly bool
 	simulcast bool   // its packets tell their layer
+	red       bool   // it prefers to send sound with redundancy
 	codec     string // MIME type of the only one it has; all, when empty, and VP8 is sent
 	networks  []webrtc.NetworkType
 	wrap      func(transport.UDPConn) transport.UDPConn // its sockets, if not nil
@@ -83,6 +84,10 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	e.SetNet(network)
 	media, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
 	video := formatFor(webrtc.MimeTypeVP8)
+	if o.red {
+		redundant := webrtc.RTPCodecParameters{RTPCodecCapability: redFormat().redCapability(), PayloadType: 63}
+		require.NoError(t, media.RegisterCodec(redundant, webrtc.RTPCodecTypeAudio))
+	}
 	if o.codec == "" {
 		require.NoError(t, media.RegisterDefaultCodecs())
 	} else {

@@ -14,13 +14,14 @@ type purpose struct {
 	video      func(offered []format) *format
 	codecs     string // said when there is none in common
 	simulcast  bool   // is taken
+	redundancy bool   // of sound is taken (RFC 2198)
 }
 
 // publishing takes one of the codecs, in order of preference, or whichever the publisher has put first.
 func publishing(names []string) purpose {
 	return purpose{
 		[]string{"sendonly", "sendrecv"}, "offer a=sendonly: this address only takes media in (RFC 9725 §4.2)",
-		func(offered []format) *format { return preferred(offered, names) }, takenCodecs(names), true,
+		func(offered []format) *format { return preferred(offered, names) }, takenCodecs(names), true, true,
 	}
 }
 
@@ -28,7 +29,7 @@ func publishing(names []string) purpose {
 func echoing() purpose {
 	return purpose{
 		[]string{"sendrecv"}, "offer a=sendrecv: the echo sends back what it gets",
-		func(offered []format) *format { return preferred(offered, nil) }, takenCodecs(nil), false,
+		func(offered []format) *format { return preferred(offered, nil) }, takenCodecs(nil), false, true,
 	}
 }
 
@@ -36,7 +37,7 @@ func echoing() purpose {
 func watching(picture *Track) purpose {
 	use := purpose{
 		[]string{"recvonly", "sendrecv"}, "offer a=recvonly: this address only gives media out (WHEP)",
-		func(offered []format) *format { return preferred(offered, nil) }, "the stream is Opus audio; HLS and DASH play it everywhere", false,
+		func(offered []format) *format { return preferred(offered, nil) }, "the stream is Opus audio; HLS and DASH play it everywhere", false, false,
 	}
 	if picture != nil {
 		use.video = func(offered []format) *format { return best(offered, picture.playsAs) }
@@ -60,6 +61,15 @@ func preferred(offered []format, names []string) *format {
 		}
 	}
 	return nil
+}
+
+// sound takes the first of what is offered, with its redundancy if that is of use.
+func (use purpose) sound(offered []format) *format {
+	chosen := best(offered, func(format) (int, bool) { return 0, true })
+	if chosen != nil && !use.redundancy {
+		chosen.red = ""
+	}
+	return chosen
 }
 
 // checkDirections writes the direction into each section: it may stand for all (RFC 8866 §6.7), and sendrecv for none.

@@ -6,7 +6,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -174,16 +173,17 @@ func (s *session) candidateGathered(c *webrtc.ICECandidate) {
 }
 
 // trackStarted reads a medium from its first packet on. There is one track of each kind at most, and pion may not know the
-// section of one whose source was not declared. A source of retransmissions that was not declared is left alone.
+// section of one whose source was not declared. A source of retransmissions that was not declared is left alone. What comes with
+// redundancy may come without, too, packet by packet.
 func (s *session) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 	t := s.track(Kind(remote.Kind().String()))
 	ssrc := uint32(remote.SSRC())
 	switch {
-	case t == nil || !strings.EqualFold(remote.Codec().MimeType, t.MimeType()):
+	case t == nil || !t.format.comesAs(remote.Codec().MimeType):
 	case t.layers != nil:
 		s.layerStarted(t, remote, receiver)
 	case t.bind(ssrc, func() { s.requestKeyFrame(ssrc) }):
-		s.loop(func() { t.readRTP(remote, t.deliver) })
+		s.loop(func() { t.readRTP(remote, t.unwrapped()) })
 		s.loop(func() { t.readReports(receiver, ssrc, t.deliverReport) })
 	}
 }

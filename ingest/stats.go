@@ -20,10 +20,11 @@ type Stats struct {
 // TrackStats are the counters of a Track since it started.
 type TrackStats struct {
 	Kind             Kind
-	Packets          uint64 // RTP packets received, retransmissions included
-	Bytes            uint64 // RTP payload
+	Packets          uint64 // RTP packets received, retransmissions and what is restored included
+	Bytes            uint64 // RTP payload, without redundancy
 	Bitrate          float64
-	Lost             uint64        // packets that have not come (RFC 3550 §A.3), less those that came again
+	Lost             uint64        // packets that have not come (RFC 3550 §A.3), less those that came again or are restored
+	Recovered        uint64        // packets restored from redundancy (RFC 2198)
 	Malformed        uint64        // packets that could not be read
 	KeyFrames        uint64        // key frames begun; always 0 for audio
 	KeyFrameRequests uint64        // sent to the publisher
@@ -42,7 +43,7 @@ type TrackStats struct {
 type receiverStats struct {
 	clockRate uint32
 
-	packets, bytes, keyFrames, malformed uint64
+	packets, bytes, keyFrames, malformed, recovered uint64
 
 	base, highest int64 // extended sequence numbers
 	transit       int64 // clock ticks
@@ -58,11 +59,14 @@ type receiverStats struct {
 
 // add tells whether the packet is the newest in the order that the sender made.
 func (s *receiverStats) add(p *Packet) (newest bool) {
-	if newest = s.addSequence(p.RTP.SequenceNumber); newest {
+	if newest = s.addSequence(p.RTP.SequenceNumber); newest && !p.restored {
 		s.addTransit(p.RTP.Timestamp, p.Arrival)
 	}
 	s.addBytes(uint64(len(p.RTP.Payload)), p.Arrival)
 	s.packets++
+	if p.restored {
+		s.recovered++
+	}
 	if p.KeyFrame {
 		s.keyFrames++
 	}
@@ -112,7 +116,7 @@ func (s *receiverStats) addBytes(n uint64, arrival time.Time) {
 
 func (s *receiverStats) snapshot(now time.Time) TrackStats {
 	st := TrackStats{
-		Packets: s.packets, Bytes: s.bytes, Malformed: s.malformed, KeyFrames: s.keyFrames, LastPacket: s.last,
+		Packets: s.packets, Bytes: s.bytes, Malformed: s.malformed, Recovered: s.recovered, KeyFrames: s.keyFrames, LastPacket: s.last,
 		Width: s.width, Height: s.height, Jitter: time.Duration(s.jitter / float64(max(s.clockRate, 1)) * float64(time.Second)),
 	}
 	if now.Sub(s.last) < 2*bitrateWindow {

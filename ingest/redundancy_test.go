@@ -1,0 +1,232 @@
+package ingest
+
+import (
+	"encoding/binary"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+	"github.com/stretchr/testify/require"
+)
+
+// unwrapper is a track of sound that comes with redundancy, and who gets it.
+type unwrapper struct {
+	testing.TB
+	track   *Track
+	tap     *Tap
+	deliver func(*Packet)
+}
+
+func redFormat() format {
+	f := opusFormat()
+	f.red = "63"
+	return f
+}
+
+func newUnwrapper(t testing.TB) *unwrapper {
+	track := newTrack(KindAudio, redFormat(), newPacketPool())
+	return &unwrapper{t, track, track.Tap(256), track.unwrapped()}
+}
+
+// write delivers a packet as the read loop does.
+func (u *unwrapper) write(payloadType uint8, seq uint16, timestamp uint32, payload []byte) {
+	p := u.track.pool.get()
+	defer p.Release()
+	raw := marshal(u, &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: payloadType, SequenceNumber: seq, Timestamp: timestamp, SSRC: 7}, Payload: payload})
+	require.NoError(u, p.read(&script{raw}))
+	u.deliver(p)
+}
+
+func (u *unwrapper) opus(seq uint16) { u.write(111, seq, uint32(seq)*960, soundOf(seq)) }
+func (u *unwrapper) red(seq uint16, before int) {
+	u.write(63, seq, uint32(seq)*960, redPacket(seq, before))
+}
+
+// take empties the tap.
+func (u *unwrapper) take() (packets []rtp.Packet) {
+	for p, ok := u.tap.Next(); ok; p, ok = u.tap.Next() {
+		out := p.RTP
+		out.Payload = append([]byte{}, p.RTP.Payload...)
+		packets = append(packets, out)
+		p.Release()
+	}
+	return packets
+}
+
+// RFC 2198 §4: what comes out is what was sent, once, whichever way it came.
+func TestRedundancy(t *testing.T) {
+	for name, c := range map[string]struct {
+		send      func(*unwrapper)
+		want      []int
+		recovered uint64
+		lost      uint64
+	}{
+		"nothing lost":                  {func(u *unwrapper) { u.red(1, 1); u.red(2, 1); u.red(3, 1) }, []int{1, 2, 3}, 0, 0},
+		"one lost":                      {func(u *unwrapper) { u.red(1, 1); u.red(3, 1) }, []int{1, 2, 3}, 1, 0},
+		"two lost, one comes back":      {func(u *unwrapper) { u.red(1, 1); u.red(4, 1) }, []int{1, 3, 4}, 1, 1},
+		"two lost, both come back":      {func(u *unwrapper) { u.red(1, 2); u.red(4, 2) }, []int{1, 2, 3, 4}, 2, 0},
+		"it comes late":                 {func(u *unwrapper) { u.red(1, 1); u.red(3, 1); u.red(2, 1); u.red(4, 1) }, []int{1, 2, 3, 4}, 1, 0},
+		"it comes late, alone":          {func(u *unwrapper) { u.red(1, 1); u.red(3, 1); u.opus(2); u.opus(4) }, []int{1, 2, 3, 4}, 1, 0},
+		"late and not restored":         {func(u *unwrapper) { u.opus(1); u.opus(3); u.opus(2) }, []int{1, 3, 2}, 0, 0},
+		"late, with another one":        {func(u *unwrapper) { u.opus(1); u.opus(4); u.red(3, 1) }, []int{1, 4, 2, 3}, 1, 0},
+		"twice":                         {func(u *unwrapper) { u.red(1, 1); u.red(1, 1); u.opus(2); u.opus(2) }, []int{1, 2}, 0, 0},
+		"alone and with redundancy":     {func(u *unwrapper) { u.opus(1); u.red(3, 1); u.opus(4); u.red(6, 2) }, []int{1, 2, 3, 4, 5, 6}, 2, 0},
+		"before the first":              {func(u *unwrapper) { u.red(9, 2) }, []int{9}, 0, 0},
+		"sequence numbers wrap":         {func(u *unwrapper) { u.red(65534, 2); u.red(1, 2) }, []int{65534, 65535, 0, 1}, 2, 0},
+		"far ahead":                     {func(u *unwrapper) { u.red(1, 1); u.red(1000, 2) }, []int{1, 998, 999, 1000}, 2, 996},
+		"far back":                      {func(u *unwrapper) { u.red(1000, 1); u.red(100, 2); u.red(102, 1) }, []int{1000, 100, 101, 102}, 1, 0},
+		"malformed":                     {func(u *unwrapper) { u.red(1, 0); u.write(63, 2, 1920, []byte{0xef}); u.red(3, 1) }, []int{1, 2, 3}, 1, 0},
+		"not in a row":                  {func(u *unwrapper) { u.opus(1); u.pause(3) }, []int{1, 3}, 0, 1},
+		"before what is not in a row":   {func(u *unwrapper) { u.opus(1); u.skipping(5) }, []int{1, 4, 5}, 1, 2},
+		"a block without sound":         {func(u *unwrapper) { u.opus(1); u.write(63, 3, 2880, []byte{0xef, 0, 0, 0, 111, 0xf8, 0, 3}) }, []int{1, 3}, 0, 1},
+		"older than what is remembered": {func(u *unwrapper) { u.opus(1); u.opus(100); u.red(40, 9) }, []int{1, 100, 37, 38, 39, 40}, 3, 94},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := newUnwrapper(t)
+			c.send(u)
+			var got []int
+			for _, p := range u.take() {
+				got = append(got, int(p.SequenceNumber))
+				require.Equal(t, rtp.Header{Version: 2, PayloadType: 111, SequenceNumber: p.SequenceNumber, Timestamp: p.Timestamp, SSRC: 7, CSRC: p.CSRC}, p.Header)
+				require.Equal(t, soundOf(p.SequenceNumber), p.Payload)
+			}
+			require.Equal(t, c.want, got)
+			st := u.track.Stats()
+			require.Equal(t, c.recovered, st.Recovered)
+			require.Equal(t, c.lost, st.Lost)
+		})
+	}
+}
+
+// pause sends a packet whose redundancy is of before a pause.
+func (u *unwrapper) pause(seq uint16) {
+	b := redPacket(seq, 1)
+	binary.BigEndian.PutUint16(b[1:], 1920<<2)
+	u.write(63, seq, uint32(seq)*960, b)
+}
+
+// skipping sends a packet with two before it, of which one was sent much earlier.
+func (u *unwrapper) skipping(seq uint16) {
+	b := redPacket(seq, 2)
+	binary.BigEndian.PutUint16(b[1:], 4800<<2)
+	u.write(63, seq, uint32(seq)*960, b)
+}
+
+// What is restored tells nothing of the network's jitter.
+func TestRestoredJitter(t *testing.T) {
+	s := receiverStats{clockRate: 48000}
+	start := time.Unix(1000, 0)
+	for _, p := range []struct {
+		seq      uint16
+		ms       int
+		restored bool
+	}{{1, 0, false}, {2, 40, true}, {3, 40, false}} {
+		q := Packet{Arrival: start.Add(time.Duration(p.ms) * time.Millisecond), restored: p.restored}
+		q.RTP = *opusPacket(p.seq)
+		s.add(&q)
+	}
+	require.Zero(t, s.jitter)
+	require.Equal(t, uint64(1), s.recovered)
+}
+
+// mixed is a local track whose packets keep their payload types, as a browser's do that sends redundancy only when it fits.
+type mixed struct {
+	*webrtc.TrackLocalStaticRTP
+	ssrc uint32
+	out  webrtc.TrackLocalWriter
+}
+
+func (m *mixed) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	m.ssrc, m.out = uint32(c.SSRC()), c.WriteStream()
+	return m.TrackLocalStaticRTP.Bind(c)
+}
+
+// send sends a packet with those before it, or alone.
+func (m *mixed) send(t testing.TB, seq uint16, before int) {
+	t.Helper()
+	p := &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 111, SequenceNumber: seq, Timestamp: uint32(seq) * 960, SSRC: m.ssrc}, Payload: soundOf(seq)}
+	if before > 0 {
+		p.PayloadType, p.Payload = 63, redPacket(seq, before)
+	}
+	_, err := m.out.WriteRTP(&p.Header, p.Payload)
+	require.NoError(t, err)
+}
+
+// A peer's sound of which every other two packets are lost is whole behind the server, whatever it begins with; the echo sends Opus back.
+func TestRedundantSound(t *testing.T) {
+	for name, first := range map[string]int{"begins with redundancy": 1, "begins without": 0} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, Options{})
+			client := newPeer(t, peerOptions{direction: webrtc.RTPTransceiverDirectionSendrecv, audioOnly: true, red: true})
+			sound := &mixed{TrackLocalStaticRTP: client.audio}
+			require.NoError(t, client.pc.GetSenders()[0].ReplaceTrack(sound))
+			back := make(chan *rtp.Packet, 64)
+			client.pc.OnTrack(func(remote *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+				for p, _, err := remote.ReadRTP(); err == nil; p, _, err = remote.ReadRTP() {
+					back <- p
+				}
+			})
+			client.publish(f, "/echo")
+			require.Contains(t, client.answer, "SAVPF 63 111\r\n")
+			client.waitConnected()
+			sound.send(t, 100, first)
+			for seq := uint16(102); seq <= 131; seq += 4 {
+				sound.send(t, seq, 2)
+				sound.send(t, seq+1, 0)
+			}
+			for seq := uint16(100); seq <= 131; seq++ {
+				p := wait(t, back, fmt.Sprint("packet ", seq))
+				require.Equal(t, uint8(111), p.PayloadType)
+				require.Equal(t, soundOf(seq), p.Payload)
+				require.Equal(t, uint32(seq)*960, p.Timestamp)
+				require.Equal(t, seq, p.SequenceNumber)
+			}
+			st := f.server.session(client.location).tracks[0].Stats()
+			require.Equal(t, uint64(15), st.Recovered)
+			require.Zero(t, st.Lost)
+			require.Zero(t, st.Malformed)
+		})
+	}
+}
+
+// BenchmarkRedundancy unwraps packets as they are read: with nothing lost, and with every other one.
+func BenchmarkRedundancy(b *testing.B) {
+	for name, step := range map[string]uint16{"whole": 1, "half": 2} {
+		b.Run(name, func(b *testing.B) {
+			track := newTrack(KindAudio, redFormat(), newPacketPool())
+			track.Subscribe(&discard{})
+			deliver := track.unwrapped()
+			payload := redPacket(1, 1)
+			raw := marshal(b, &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 63}, Payload: payload})
+			var reader rtpReader = &redReader{raw: raw, step: step}
+			b.ReportAllocs()
+			b.SetBytes(int64(len(raw)))
+			for b.Loop() {
+				p := track.pool.get()
+				if err := p.read(reader); err != nil {
+					b.Fatal(err)
+				}
+				deliver(p)
+				p.Release()
+			}
+			require.Equal(b, step == 2, track.Stats().Recovered > 0)
+		})
+	}
+}
+
+// redReader yields every step-th packet of a sound.
+type redReader struct {
+	raw  []byte
+	step uint16
+	seq  uint16
+}
+
+func (r *redReader) Read(b []byte) (int, interceptor.Attributes, error) {
+	r.seq += r.step
+	n := copy(b, r.raw)
+	binary.BigEndian.PutUint16(b[2:], r.seq)
+	return n, nil, nil
+}
