@@ -56,10 +56,15 @@ type apiAudio struct {
 
 // apiTrack is how a track arrives.
 type apiTrack struct {
-	Bitrate float64 `json:"bitrate"` // bit/s
-	Packets uint64  `json:"packets"`
-	Lost    uint64  `json:"lost"`   // packets
-	Jitter  float64 `json:"jitter"` // seconds (RFC 3550 §A.8)
+	Bitrate   float64 `json:"bitrate"` // bit/s
+	Packets   uint64  `json:"packets"`
+	Lost      uint64  `json:"lost"`      // packets
+	Recovered uint64  `json:"recovered"` // packets restored from redundancy (RFC 2198)
+	Jitter    float64 `json:"jitter"`    // seconds (RFC 3550 §A.8)
+}
+
+func describeTrack(t ingest.TrackStats) apiTrack {
+	return apiTrack{Bitrate: t.Bitrate, Packets: t.Packets, Lost: t.Lost, Recovered: t.Recovered, Jitter: t.Jitter.Seconds()}
 }
 
 type apiEncoder struct {
@@ -191,7 +196,7 @@ func describePublisher(st *status) *apiPublisher {
 	tracks := make(map[ingest.Kind]apiTrack)
 	for _, track := range stats.Tracks {
 		p.Lost += track.Lost
-		tracks[track.Kind] = apiTrack{track.Bitrate, track.Packets, track.Lost, track.Jitter.Seconds()}
+		tracks[track.Kind] = describeTrack(track)
 	}
 	if st.VideoIn != 0 {
 		p.Video = &apiVideo{st.VideoIn.String(), st.Video.Width, st.Video.Height, st.Video.FPS, tracks[ingest.KindVideo]}

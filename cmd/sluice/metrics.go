@@ -47,6 +47,7 @@ var (
 	descPLIs        = describe("publisher_key_frame_requests_total", "Key frames asked for.")
 	descOutgrown    = describe("publisher_outgrown_key_frames_total", "Key frames that too much has followed for a WHEP viewer to begin with them.")
 	descNACKs       = describe("publisher_nacks_total", "Packets asked for again.")
+	descRecovered   = describe("publisher_recovered_packets_total", "RTP packets of sound restored from redundancy.")
 	descLate        = describe("upload_late_frames_total", "Frames of an upload that came too late to be passed on.")
 	descLostChunks  = describe("upload_lost_chunks_total", "Chunks of an upload that did not come.")
 	descViewers     = describe("viewers", "Viewers over WHEP.")
@@ -149,11 +150,13 @@ func (e emitter) publisher(st *status) {
 	e.counter(descNACKs, stats.NACKs)
 	e.counter(descLate, stats.LateFrames)
 	e.counter(descLostChunks, stats.LostChunks)
-	var outgrown uint64
+	var outgrown, recovered uint64
 	for _, track := range stats.Tracks {
 		outgrown += track.GroupsGivenUp
+		recovered += track.Recovered
 	}
 	e.counter(descOutgrown, outgrown)
+	e.counter(descRecovered, recovered)
 }
 
 func (e emitter) audience(a ingest.Audience) {

@@ -54,7 +54,7 @@ func describeRoom(info ingest.RoomInfo) apiRoom {
 		}
 		for _, t := range p.Stats.Tracks {
 			described.Lost += t.Lost
-			described.Sends = append(described.Sends, apiSent{string(t.Kind), apiTrack{Bitrate: t.Bitrate, Packets: t.Packets, Lost: t.Lost, Jitter: t.Jitter.Seconds()}})
+			described.Sends = append(described.Sends, apiSent{string(t.Kind), describeTrack(t)})
 		}
 		room.Participants = append(room.Participants, described)
 	}

@@ -59,8 +59,7 @@ func describeSession(info ingest.SessionInfo) apiSession {
 		in.Lost += t.Lost
 		in.Jitter = max(in.Jitter, t.Jitter.Seconds())
 		session.Media = append(session.Media, apiReceived{
-			Kind: string(t.Kind), FPS: t.FPS, Width: t.Width, Height: t.Height,
-			apiTrack: apiTrack{Bitrate: t.Bitrate, Packets: t.Packets, Lost: t.Lost, Jitter: t.Jitter.Seconds()},
+			Kind: string(t.Kind), FPS: t.FPS, Width: t.Width, Height: t.Height, apiTrack: describeTrack(t),
 		})
 	}
 	for _, o := range info.Sent {
