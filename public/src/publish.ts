@@ -98,7 +98,7 @@ async function limit(): Promise<void> {
 async function changed({ id, name: group }: HTMLInputElement): Promise<void> {
   if (id === "mirror") return mirror();
   if (media && group === "hint") for (const each of [media, withEffects(media)]) setHint(each, captureOptions());
-  if (media && group !== "hint" && !["codec", "sizes", "max-bitrate"].includes(id)) await openSource();
+  if (media && group !== "hint" && !["codec", "sizes", "max-bitrate", "redundancy"].includes(id)) await openSource();
   await limit();
 }
 

@@ -1,4 +1,4 @@
-// The part of the publish page that says how the picture is sent: what can be chosen, what is, and what that means.
+// The part of the publish page that says how picture and sound are sent: what can be chosen, what is, and what that means.
 
 import type { Hint } from "./capture.ts";
 import { remember } from "./choices.ts";
@@ -11,6 +11,7 @@ const rate = byId<HTMLSelectElement>("rate");
 const codec = byId<HTMLSelectElement>("codec");
 const most = byId<HTMLSelectElement>("max-bitrate");
 const sizes = byId<HTMLSelectElement>("sizes");
+const redundancy = byId<HTMLInputElement>("redundancy");
 
 /** The value of the chosen one of a group of radio buttons. */
 export const picked = (name: string) => document.querySelector<HTMLInputElement>(`input[name=${name}]:checked`)?.value ?? "";
@@ -21,11 +22,12 @@ export function wantedPicture(): { width: number; height: number; fps: number; h
   return { width, height, fps: Number(rate.value), hint: picked("hint") as Hint };
 }
 
-/** How to send a picture; without one, the picture that is asked for. */
+/** How to send sound and a picture; without one, the picture that is asked for. */
 export function sending(track?: MediaStreamTrack): Sending {
   const { width, height, fps } = wantedPicture();
   const { width: w = width, height: h = height, frameRate = fps } = track?.getSettings() ?? {};
-  return { codec: codec.value, maxBitrate: Number(most.value) || automaticBitrate(w, h, frameRate), sizes: Number(sizes.value) };
+  const maxBitrate = Number(most.value) || automaticBitrate(w, h, frameRate);
+  return { codec: codec.value, maxBitrate, sizes: Number(sizes.value), redundancy: redundancy.checked };
 }
 
 /** What each choice of what to keep does. */
@@ -36,9 +38,10 @@ const hints: Record<Hint, string> = {
   text: "For slides and code: every letter stays legible.",
 };
 
-/** Says what the choices mean for a picture. The codec is agreed upon when going live, so it cannot be changed after that. */
+/** Says what the choices mean for a picture. What is agreed upon when going live cannot be changed after that. */
 export function showQuality(live: boolean, track?: MediaStreamTrack): void {
   codec.disabled = sizes.disabled = live;
+  redundancy.disabled = live || picked("way") === "upload";
   setText(byId("codec-hint"), live ? "Stop to choose another one." : codecHint());
   setText(byId("sizes-hint"), live ? "Stop to choose otherwise." : sizesHint());
   setText(byId("bitrate-hint"), most.value ? "Less when the network carries less." : `${bitrate(sending(track).maxBitrate)} for this picture.`);
@@ -63,6 +66,8 @@ const sizesHint = () => {
 export function setUpQuality(): void {
   const formats = globalThis.RTCRtpSender?.getCapabilities?.("video")?.codecs ?? [];
   for (const { codec: value, label } of sendable(formats)) codec.add(new Option(label, value));
+  const sounds = globalThis.RTCRtpReceiver?.getCapabilities?.("audio")?.codecs ?? [];
+  byId("redundant").hidden = !sounds.some(({ mimeType }) => mimeType === "audio/red");
   const radios = document.querySelectorAll<HTMLInputElement>("input[name=hint], input[name=way]");
-  remember("sluice.publish", [resolution, rate, codec, most, sizes, byId<HTMLInputElement>("mirror"), ...radios]);
+  remember("sluice.publish", [resolution, rate, codec, most, sizes, redundancy, byId<HTMLInputElement>("mirror"), ...radios]);
 }

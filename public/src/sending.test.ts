@@ -29,9 +29,9 @@ test("the automatic bit rate follows the picture, within bounds", () => {
 });
 
 test("several sizes share the bit rate, the smallest first", () => {
-  assert.deepEqual(encodings({ codec: "", maxBitrate: 1_000_000, sizes: 1 }), [{ maxBitrate: 1_000_000 }]);
+  assert.deepEqual(encodings({ codec: "", maxBitrate: 1_000_000, sizes: 1, redundancy: false }), [{ maxBitrate: 1_000_000 }]);
   assert.equal(shareOf(undefined), 1);
-  const sizes = encodings({ codec: "H264", maxBitrate: 1_000_000, sizes: 3 });
+  const sizes = encodings({ codec: "H264", maxBitrate: 1_000_000, sizes: 3, redundancy: false });
   assert.deepEqual(sizes.map(({ scaleResolutionDownBy }) => scaleResolutionDownBy), [4, 2, 1]);
   assert.deepEqual(sizes.map(({ rid }) => shareOf(rid) * 1_000_000), sizes.map(({ maxBitrate }) => maxBitrate));
   assert.equal(sizes.reduce((sum, { maxBitrate }) => sum + maxBitrate, 0), 1_000_000);

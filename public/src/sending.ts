@@ -8,6 +8,8 @@ export interface Sending {
   maxBitrate: number;
   /** In how many sizes it is sent at once, each half the one before (a simulcast); 1 or 3. */
   sizes: number;
+  /** Offer sound with redundancy (RED, RFC 2198) before sound without. */
+  redundancy: boolean;
 }
 
 /** The layers of a simulcast, the smallest first as Chromium wants them: their names, by what they are smaller, what of the bit rate each gets. */

@@ -9,7 +9,7 @@ export interface WhipOptions extends ConnectionOptions {
   media: MediaStream;
   /** sendrecv asks the server to send back, as /echo does. */
   direction?: "sendonly" | "sendrecv";
-  /** How to send the picture; without it VP8 is preferred and the browser bounds the rate. */
+  /** How to send; without it VP8 is preferred, the browser bounds the rate, and sound has no redundancy. */
   sending?: Sending;
 }
 
@@ -56,7 +56,7 @@ export class WhipClient extends Connection {
     return withStartBitrate(answer, Math.round(startBitrate(this.sending?.maxBitrate ?? usualStart) / 1000));
   }
 
-  /** The chosen codec first, or VP8: it needs no licence and every server of this kind takes it. The rest stays offered. */
+  /** The chosen codecs first, or VP8: it needs no licence and every server of this kind takes it. The rest stays offered. */
   private addTrack(peer: RTCPeerConnection, track: MediaStreamTrack): void {
     const bounded = track.kind === "video" && this.sending;
     const transceiver = peer.addTransceiver(track, {
@@ -64,7 +64,8 @@ export class WhipClient extends Connection {
       streams: [this.media],
       ...(bounded && { sendEncodings: encodings(bounded) }),
     });
-    const preferred = track.kind === "video" ? `video/${this.sending?.codec || "VP8"}` : "audio/opus";
+    const sound = this.sending?.redundancy ? "audio/red" : "audio/opus";
+    const preferred = track.kind === "video" ? `video/${this.sending?.codec || "VP8"}` : sound;
     const codecs = RTCRtpReceiver.getCapabilities(track.kind)?.codecs ?? [];
     if (codecs.length > 0) transceiver.setCodecPreferences?.(preferring(codecs, preferred));
   }

@@ -15,7 +15,7 @@ func (p *tab) set(selector, value string) {
 		c.dispatchEvent(new Event("change", {bubbles: true})); })()`, selector, value), nil)
 }
 
-// What is chosen on the publish page is how the picture is offered and sent, can be changed while live, and is there again at the
+// What is chosen on the publish page is how picture and sound are offered and sent, can be changed while live, and is there again at the
 // next visit.
 func TestPublishPageChoices(t *testing.T) {
 	s := startService(t, "--ladder", smallRung, "--linger", "0s")
@@ -30,6 +30,7 @@ func TestPublishPageChoices(t *testing.T) {
 	page.set("#codec", "H264")
 	page.set("#max-bitrate", "500000")
 	page.set("input[name=hint][value=detail]", "")
+	page.click("#redundancy")
 	page.click("#start")
 	page.wait("the codec that is sent", `document.querySelector("#sent-codec").innerText !== "–"`, 20*time.Second)
 	page.wait("the codec cannot be changed", `document.querySelector("#codec").disabled`, time.Second)
@@ -39,6 +40,10 @@ func TestPublishPageChoices(t *testing.T) {
 	page.run(`peers.at(-1).localDescription.sdp.match(/m=video \d+ \S+ (\d+)/)[1]`, &offered)
 	page.run(`peers.at(-1).localDescription.sdp.match(/a=rtpmap:`+offered+` (\w+)/)[1]`, &first)
 	require.Equal(t, "H264", first)
+	var sound []string
+	page.run(`(() => { const sdp = peers.at(-1).remoteDescription.sdp, payloads = sdp.match(/m=audio \d+ \S+ ([\d ]+)/)[1].split(" ");
+		return payloads.map((payload) => sdp.match("a=rtpmap:" + payload + " (\\w+)")[1]); })()`, &sound)
+	require.Equal(t, []string{"red", "opus"}, sound, "the answer")
 	limit := func(bps int) string { return fmt.Sprintf(video+`.getParameters().encodings[0].maxBitrate === %d`, bps) }
 	page.wait("the bit rate is bounded", limit(500_000), time.Second)
 	page.wait("detail matters", video+`.track.contentHint === "detail"`, time.Second)
@@ -51,7 +56,8 @@ func TestPublishPageChoices(t *testing.T) {
 
 	page.navigate(s.base + "/publish?stream=choices")
 	page.wait("the choices are there again", `document.querySelector("#codec")?.value === "H264" && document.querySelector("#max-bitrate").value === "1000000" &&
-		document.querySelector("#resolution").value === "640x360" && document.querySelector("input[name=hint]:checked").value === "motion"`, 10*time.Second)
+		document.querySelector("#resolution").value === "640x360" && document.querySelector("input[name=hint]:checked").value === "motion" &&
+		document.querySelector("#redundancy").checked`, 10*time.Second)
 }
 
 // A viewer whose browser cannot decode the publisher's codec is told so, and watches over HLS instead.
