@@ -2,7 +2,7 @@
 
 import Hls, { ErrorTypes, Events, type ErrorData, type HlsConfig, type LoadPolicy } from "hls.js";
 import { Chase, chasePause } from "./chase.ts";
-import { Loading } from "./loading.ts";
+import { watchLoading } from "./loadon.ts";
 import { bufferAhead, levelLabel, sameCoding, tryPlay, type Player, type PlayerOptions, type Rung } from "./player.ts";
 
 /** Decoder errors that are recovered in place within so many milliseconds before the player is opened anew. */
@@ -52,14 +52,10 @@ export function openHls(options: PlayerOptions): Player {
   });
   hls.on(Events.LEVELS_UPDATED, options.onLevels);
   const chase = new Chase();
-  const loading = new Loading();
-  let loaded = false;
-  hls.on(Events.FRAG_LOADED, (_event, { frag }) => (loaded ||= frag.type === "main"));
+  const { video } = options;
+  const loadOn = watchLoading(hls, video);
   const watching = setInterval(() => {
-    const { video } = options;
-    const busy = loaded || isLoading(hls) || video.paused;
-    loaded = false;
-    if (loading.stuck(performance.now(), listedAhead(hls, video), bufferAhead(video), busy)) loadOn(hls, bufferEnd(video));
+    loadOn(performance.now());
     const behind = hls.latestLevelDetails?.live ? hls.latency - (hls.targetLatency ?? NaN) : NaN;
     video.playbackRate = chase.rate(behind, bufferAhead(video));
   }, chasePause);
@@ -83,9 +79,6 @@ export function openHls(options: PlayerOptions): Player {
   };
 }
 
-/** Seconds by which the times of buffer and playlist may differ. */
-const rounding = 1e-4;
-
 const rungs = (hls: Hls): Rung[] => hls.levels.map(({ height, bitrate, videoCodec }) => ({ height, bitrate, codec: videoCodec }));
 
 /** Plays one level, or the best for the network: of the codec that comes first in the playlist, which hls.js would not go back to. */
@@ -97,42 +90,6 @@ function choose(hls: Hls, id: string): void {
     hls.nextAutoLevel = hls.firstLevel;
   }
   hls.nextLevel = id === "" ? -1 : Number(id);
-}
-
-/** What hls.js does when it is about to load, or has given up to; else it waits for the playlist, or for what it has buffered. */
-const loadingStates = new Set(["KEY_LOADING", "FRAG_LOADING", "FRAG_LOADING_WAITING_RETRY", "STOPPED", "ENDED", "ERROR"]);
-
-/**
- * Whether hls.js loads pictures, or does not mean to. Else it should be waiting for the next part: after one of twenty faults of
- * the stream, hls.js 1.7 forgot to go on until its buffer was empty, and the sound waited for the pictures.
- */
-const isLoading = (hls: Hls) => loadingStates.has(hls.inFlightFragments.main?.state ?? "STOPPED");
-
-/**
- * Makes hls.js load the next part, as it does when it has given one up. To start loading anew would cost what it then reads from
- * the middle of a group of pictures: those up to the next key frame.
- *
- * Parts that it has left out of a segment at whose end the buffer ends, but for rounding, are taken from its list: it would wait for them,
- * because the buffer, which counts whole microseconds, ends a fraction of one before their segment does. Others are not: after one that
- * is missing hls.js loads none before the next key frame.
- */
-function loadOn(hls: Hls, buffered: number): void {
-  for (const part of hls.latestLevelDetails?.partList ?? []) {
-    if (!part.loaded && Math.abs(part.fragment.end - buffered) < rounding && part.end < buffered + rounding) part.gap = true;
-  }
-  const frag = hls.inFlightFragments.main?.frag;
-  if (frag) hls.trigger(Events.FRAG_LOAD_EMERGENCY_ABORTED, { frag, part: null, stats: frag.stats });
-}
-
-const bufferEnd = (video: HTMLVideoElement) => video.currentTime + bufferAhead(video);
-
-/** Seconds of media that the playlist lists beyond the buffer; NaN when some of them are a gap, or nothing is known. */
-function listedAhead(hls: Hls, video: HTMLVideoElement): number {
-  const details = hls.latestLevelDetails;
-  if (!details?.live || !hls.media) return NaN;
-  const end = bufferEnd(video);
-  const pieces = [...details.fragments, ...(details.partList ?? [])].filter((piece) => piece.end > end + 0.05);
-  return pieces.some((piece) => piece.gap) ? NaN : details.edge - end;
 }
 
 function onError(hls: Hls, data: ErrorData, mediaErrors: number[], options: PlayerOptions): void {

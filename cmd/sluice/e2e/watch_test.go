@@ -69,7 +69,23 @@ func TestPublishAndWatch(t *testing.T) {
 	list.screenshot("recordings")
 }
 
-// hls.js that forgets to load, as it does after one of twenty faults, is made to go on before its buffer is empty.
+// What makes hls.js forget to load, as soon as it waits for more; what they return is whether it has forgotten.
+const (
+	// It waits for an append whose end nobody tells.
+	forgetsAppend = `((loader) => loader.state === "IDLE" && (loader.state = "PARSED"))(window.sluice.player.%s)`
+	// It waits for a part that it has left out of a segment, because what it has of that ends a fraction before the segment does.
+	leavesOutSound = `((player) => {
+		const { partList, fragments } = player.audioTracks[player.audioTrack].details, last = fragments.at(-1);
+		const parts = partList.filter((part) => part.fragment.sn === last.sn), { end } = player.audioForwardBufferInfo;
+		if (player.audioStreamController.state !== "IDLE" || !parts.every((part) => part.loaded) || Math.abs(last.end - end) > 1e-4) return false;
+		last.setDuration(end + 5e-6 - last.start);
+		Object.assign(last, { startPTS: last.start, maxStartPTS: last.start, endPTS: last.end, minEndPTS: last.end });
+		parts[0].elementaryStreams = {};
+		return true;
+	})(window.sluice.player)`
+)
+
+// hls.js that forgets to load pictures or sound, as it does after one of twenty faults, is made to go on before its buffer is empty.
 func TestPlayerForgetsToLoad(t *testing.T) {
 	s := startService(t, "--ladder", oneRung)
 	p := newPublisher(t, s, "clip")
@@ -77,15 +93,25 @@ func TestPlayerForgetsToLoad(t *testing.T) {
 	p.send()
 	s.waitState("clip", "live", 20*time.Second)
 	viewer := openPlayer(startBrowser(t), s.base+"/watch/clip?protocol=hls", "hls")
-	for range 3 {
-		waitSteady(openIn, viewer)
-		viewer.reset()
-		viewer.run(`(() => { window.sluice.player.streamController.state = "PARSED"; })()`, nil)
-		before := viewer.read().Time
-		viewer.wait("it plays on", fmt.Sprintf(`document.querySelector("#video").currentTime > %f`, before+3), openIn)
-		seen := viewer.read()
-		require.Less(t, seen.Stall, 3.0, strings.Join(seen.Said, "\n"))
-		require.Equal(t, viewer.opened, seen.Players)
+	for _, c := range []struct{ what, forget string }{
+		{"pictures", fmt.Sprintf(forgetsAppend, "streamController")},
+		{"sound", fmt.Sprintf(forgetsAppend, "audioStreamController")},
+		{"sound after a part that it left out", leavesOutSound},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			for range 3 {
+				waitSteady(openIn, viewer)
+				viewer.reset()
+				viewer.wait("it forgets", c.forget, openIn)
+				before := viewer.read().Time
+				viewer.wait("it plays on", fmt.Sprintf(`document.querySelector("#video").currentTime > %f`, before+3), openIn)
+				seen := viewer.read()
+				t.Logf("stood still for %.2f s, time for %.2f s", seen.Stall, seen.Halt)
+				require.Less(t, seen.Stall, 3.0, strings.Join(seen.Said, "\n"))
+				require.True(t, seen.pushed(), "the page must have made it load on")
+				require.Equal(t, viewer.opened, seen.Players)
+			}
+		})
 	}
 }
 

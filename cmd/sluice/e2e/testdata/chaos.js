@@ -42,21 +42,25 @@
     lately.push(`${seconds().toFixed(2)} at ${video.currentTime.toFixed(2)}: ${what} (${doing("main")}, ${doing("audio")})`);
     if (lately.length > 60) lately.shift();
   };
-  // What hls.js goes by when it looks for the next part.
-  const waiting = () => {
-    const { streamController: main, latestLevelDetails: details } = player;
-    const buffered = Array.from({ length: video.buffered.length }, (_, i) => video.buffered.end(i)).at(-1);
-    const previous = main.fragPrevious;
+  // What hls.js goes by when it looks for the next part of pictures (main) or sound (audio).
+  const waiting = (medium) => {
+    const [loader, details, buffered] = medium === "main" ? [player.streamController, player.latestLevelDetails, player.mainForwardBufferInfo]
+      : [player.audioStreamController, player.audioTracks[player.audioTrack].details, player.audioForwardBufferInfo];
+    const previous = loader.fragPrevious;
     const parts = details.partList.map((p) => `${p.fragment.sn}.${p.index}${p.loaded ? "+" : p.gap ? "-" : ""} ${p.end}`);
-    return `${main.state}, buffered up to ${buffered}, ${main.loadingParts ? "parts" : "segments"} from ${main.nextLoadPosition}, after ${previous?.sn} up to ${previous?.endDTS}, listed ${parts.join(", ")}`;
+    return `${loader.state}, buffered up to ${buffered.end}, ${loader.loadingParts ? "parts" : "segments"} from ${loader.nextLoadPosition}, after ${previous?.sn} up to ${previous?.endDTS}, listed ${parts.join(", ")}`;
   };
+  const pushed = (medium) => said.push(`${seconds().toFixed(2)} at ${video.currentTime.toFixed(2)}: ${medium} is made to load on: ${waiting(medium)}`);
   const named = ({ frag, part }) => `${frag.type} ${frag.sn}${part ? "." + part.index : ""}`;
   const follow = () => {
     player.on("hlsFragLoading", (_event, data) => note(`loads ${named(data)}`));
     player.on("hlsFragLoaded", (_event, data) => note(`has ${named(data)}`));
     player.on("hlsBufferAppended", (_event, data) => note(`has appended ${named(data)}`));
-    player.on("hlsFragLoadEmergencyAborted", () => said.push(`${seconds().toFixed(2)} at ${video.currentTime.toFixed(2)}: is made to load on: ${waiting()}`));
+    player.on("hlsFragLoadEmergencyAborted", () => pushed("main"));
+    // By this the page makes it load on, without the chunk that hls.js itself always tells.
+    player.on("hlsFragBuffered", (_event, { frag, chunkMeta }) => { if (!chunkMeta) pushed(frag.type); });
     player.on("hlsLevelUpdated", (_event, { details }) => note(`knows pictures up to ${details.edge.toFixed(2)}`));
+    player.on("hlsAudioTrackUpdated", (_event, { details }) => note(`knows sound up to ${details.edge.toFixed(2)}`));
   };
 
   setInterval(() => {
