@@ -5,12 +5,12 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"runtime"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -29,8 +29,11 @@ func clockStepped(during time.Duration) fault {
 	return fault{name: "clock an hour ahead, an hour behind", silence: untouched, inject: func(c *chaos) {
 		service := c.s.cmd.Process.Pid
 		for _, ahead := range []time.Duration{time.Hour, -time.Hour, 0} {
-			for _, pid := range append(children(service), service) {
-				setClock(c.t, pid, ahead)
+			require.NoError(c.t, setClock(service, ahead))
+			for _, pid := range children(service) {
+				if err := setClock(pid, ahead); err != nil { // it has ended, as what makes a thumbnail soon does
+					require.Eventually(c.t, func() bool { return gone(pid) }, 5*time.Second, 10*time.Millisecond, "%v", err)
+				}
 			}
 			_, header, _ := c.s.get("/healthz")
 			date, err := http.ParseTime(header.Get("Date"))
@@ -74,50 +77,71 @@ var clockCode = map[string]struct {
 }
 
 // setClock makes the wall clock of a process go ahead of the machine's, which no test should set.
-func setClock(t testing.TB, pid int, ahead time.Duration) {
-	t.Helper()
+func setClock(pid int, ahead time.Duration) error {
 	memory, err := os.OpenFile(fmt.Sprintf("/proc/%d/mem", pid), os.O_RDWR, 0)
-	require.NoError(t, err)
-	defer memory.Close()
-	from, to := kernelPages(t, pid)
-	pages := make([]byte, to-from)
-	_, err = memory.ReadAt(pages, from)
-	require.NoError(t, err)
-	write := func(at int64, bytes []byte) {
-		_, err := memory.WriteAt(bytes, from+at)
-		require.NoError(t, err)
+	if err != nil {
+		return err
 	}
-	end := int64(len(pages) - clockOffset)
-	write(end, binary.LittleEndian.AppendUint64(nil, uint64(ahead/time.Second)))
-	image, err := elf.NewFile(bytes.NewReader(pages))
-	require.NoError(t, err)
-	symbols, err := image.DynamicSymbols()
-	require.NoError(t, err)
-	patched := 0
-	for _, symbol := range symbols {
-		if f, ok := clockCode[symbol.Name]; ok {
-			to := end + int64(f.at)
-			write(to, f.code)
-			const jump = 5
-			write(int64(symbol.Value), binary.LittleEndian.AppendUint32([]byte{0xe9}, uint32(to-int64(symbol.Value)-jump)))
-			patched++
+	defer memory.Close()
+	from, to, err := kernelPages(pid)
+	if err != nil {
+		return err
+	}
+	pages := make([]byte, to-from)
+	if _, err = memory.ReadAt(pages, from); err != nil {
+		return err
+	}
+	changes, err := clockChanges(pages, ahead)
+	for _, c := range changes {
+		if _, failure := memory.WriteAt(c.bytes, from+c.at); err == nil {
+			err = failure
 		}
 	}
-	require.Equal(t, len(clockCode), patched)
+	return err
+}
+
+// clockChange is bytes to write at a place of the kernel's pages.
+type clockChange struct {
+	at    int64
+	bytes []byte
+}
+
+// clockChanges are all of them, those that make the process jump last.
+func clockChanges(pages []byte, ahead time.Duration) ([]clockChange, error) {
+	end := int64(len(pages) - clockOffset)
+	changes := []clockChange{{end, binary.LittleEndian.AppendUint64(nil, uint64(ahead/time.Second))}}
+	var jumps []clockChange
+	image, err := elf.NewFile(bytes.NewReader(pages))
+	if err != nil {
+		return nil, err
+	}
+	symbols, err := image.DynamicSymbols()
+	for _, symbol := range symbols {
+		if f, ok := clockCode[symbol.Name]; ok {
+			const jump = 5
+			to := end + int64(f.at)
+			changes = append(changes, clockChange{to, f.code})
+			jumps = append(jumps, clockChange{int64(symbol.Value), binary.LittleEndian.AppendUint32([]byte{0xe9}, uint32(to-int64(symbol.Value)-jump))})
+		}
+	}
+	if len(jumps) != len(clockCode) {
+		return nil, errors.Join(err, errors.New("the kernel's functions are not all there"))
+	}
+	return append(changes, jumps...), err
 }
 
 // kernelPages is where the kernel's functions are in a process.
-func kernelPages(t testing.TB, pid int) (from, to int64) {
-	t.Helper()
+func kernelPages(pid int) (from, to int64, err error) {
 	maps, err := os.Open(fmt.Sprintf("/proc/%d/maps", pid))
-	require.NoError(t, err)
+	if err != nil {
+		return 0, 0, err
+	}
 	defer maps.Close()
 	for lines := bufio.NewScanner(maps); lines.Scan(); {
 		if strings.HasSuffix(lines.Text(), "[vdso]") {
-			_, err := fmt.Sscanf(lines.Text(), "%x-%x", &from, &to)
-			require.NoError(t, err)
+			_, err = fmt.Sscanf(lines.Text(), "%x-%x", &from, &to)
+			return from, to, err
 		}
 	}
-	require.Positive(t, to-from, "process %d has no vdso", pid)
-	return from, to
+	return 0, 0, fmt.Errorf("process %d has no vdso", pid)
 }

@@ -52,3 +52,15 @@ func TestSimulcastBecomesRungs(t *testing.T) {
 	}
 	require.Empty(t, s.stream("layers").Encoder.Encodes)
 }
+
+// The publish page sends the picture in three sizes, of which more than one reaches viewers as it is.
+func TestPublishPageSendsSizes(t *testing.T) {
+	s := startService(t, "--ladder", "360p=640x360@30:700k,180p=320x180@30:300k", "--linger", "1s")
+	page := startBrowser(t).open(s.base + "/publish?stream=sizes")
+	page.set("#codec", "H264")
+	page.set("#sizes", "3")
+	page.click("#start")
+	s.waitFor("sizes", 60*time.Second, func(st stream) bool { return st.State == "live" && st.Encoder.Copies && st.Encoder.Layers > 0 })
+	page.wait("what is sent", `document.querySelector("#picture").innerText !== "–" && document.querySelector("#sizes").disabled`, 5*time.Second)
+	page.screenshot("live")
+}
