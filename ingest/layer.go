@@ -69,8 +69,8 @@ func (t *Track) Layers() (names []string) {
 	return t.layers.flowing(time.Now())
 }
 
-// TapLayers reads the layers that Layers names, by taps of that capacity, which the caller closes. From then on the track and they
-// are asked for key frames together. No packet comes of one that the track takes later.
+// TapLayers reads the layers that Layers names, by taps of that capacity, one reader at a time; CloseLayers ends that. Until then the
+// track and they are asked for key frames together. No packet comes of one that the track takes later.
 func (t *Track) TapLayers(capacity int) (taps []Layer) {
 	if t.layers == nil {
 		return nil
@@ -79,6 +79,17 @@ func (t *Track) TapLayers(capacity int) (taps []Layer) {
 		taps = append(taps, Layer{l.name, l.track.Tap(capacity)})
 	}
 	return taps
+}
+
+// CloseLayers closes taps that TapLayers has made, and from then on the track alone is asked for key frames.
+func (t *Track) CloseLayers(taps []Layer) {
+	if t.layers == nil {
+		return
+	}
+	t.layers.untap()
+	for _, l := range taps {
+		l.Close()
+	}
 }
 
 func (ls *layers) flowing(now time.Time) (names []string) {
@@ -106,8 +117,15 @@ func (ls *layers) tap(now time.Time) (found []*layer) {
 	return found
 }
 
+func (ls *layers) untap() {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.tapped = false
+	ls.chooseAsked()
+}
+
 func (ls *layers) readable(l *layer, now time.Time) bool {
-	return l != ls.active && ls.active != nil && l.flows(now) && l.report != nil && ls.active.report != nil
+	return ls.active != nil && l.name != ls.active.name && l.flows(now) && l.report != nil && ls.active.report != nil
 }
 
 // chooseAsked sets whom requests for a key frame go to.

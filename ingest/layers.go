@@ -36,7 +36,7 @@ type layers struct {
 	splice   splice
 	ssrc     uint32 // of the track: the first one's, whichever layer it is of
 	switches uint64
-	asked    atomic.Pointer[[]uint32] // whom requests for a key frame go to: active, or all that flow
+	asked    atomic.Pointer[[]uint32] // whom requests for a key frame go to: active, or all that have come
 	tapped   bool                     // others than active are read, see TapLayers
 	ended    bool
 }
@@ -70,7 +70,7 @@ func (ls *layers) add(name string, ssrc uint32) *layer {
 		ls.all[i] = l
 	} else {
 		l.track = newTrack(KindVideo, ls.track.format, ls.track.pool)
-		l.track.bind(0, ls.requestKeyFrame)
+		l.track.bind(0, ls.track.RequestKeyFrame) // one limit for all
 		ls.all = append(ls.all, l)
 	}
 	ls.chooseAsked()

@@ -279,7 +279,7 @@ func floats(ticks []uint64) (all []float64) {
 }
 
 // BenchmarkCopy compares the CPU time that a second of media takes: copied, copied beside the default ladder's lower rungs, and
-// encoded into what is like it; and of VP9 and AV1 the ladder without the copy and with it.
+// encoded into what is like it, and three layers that are copied; and of VP9 and AV1 the ladder without the copy and with it.
 func BenchmarkCopy(b *testing.B) {
 	const seconds = 30
 	source := Rendition{Name: "source", Width: 1280, Height: 720, FPS: 30, Bitrate: 2_500_000}
@@ -291,6 +291,9 @@ func BenchmarkCopy(b *testing.B) {
 		{"copy-without-sound", Options{Video: depay.H264, Copy: source}},
 		{"copy", Options{Video: depay.H264, Copy: source, Audio: depay.Opus}},
 		{"copy-and-two", Options{Video: depay.H264, Copy: source, Ladder: DefaultLadder()[1:], Audio: depay.Opus}},
+		{"copy-three-layers", Options{Video: depay.H264, Copy: source, Ladder: Ladder{
+			{Name: "360p", Width: 640, Height: 360, FPS: 30, Bitrate: 800_000, Layer: 1}, {Name: "180p", Width: 320, Height: 180, FPS: 30, Bitrate: 500_000, Layer: 2},
+		}, Audio: depay.Opus}},
 		{"encode-720p", Options{Video: depay.H264, Ladder: DefaultLadder()[:1], Audio: depay.Opus}},
 		{"encode-ladder", Options{Video: depay.H264, Audio: depay.Opus}},
 		{"vp9-ladder", Options{Video: depay.VP9, Audio: depay.Opus}},
@@ -301,6 +304,9 @@ func BenchmarkCopy(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			c.o.Thumbnail, c.o.Stall = -1, patience
 			clip := keyed(b, c.o.Video, "1280x720", seconds, "expr:gte(t,n_forced)")
+			if len(c.o.layers()) > 0 {
+				clip = layersOf(b, seconds, "expr:gte(t,n_forced)", "1280x720", "640x360", "320x180")
+			}
 			if c.o.Audio != 0 {
 				clip = interleave(clip, sound)
 			}

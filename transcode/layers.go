@@ -2,7 +2,9 @@ package transcode
 
 import (
 	"errors"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/sluice-live/sluice/depay"
 )
@@ -12,8 +14,9 @@ const (
 	maxLayers = 3
 	// laneFrames is how many pictures of a layer may wait for its pipe.
 	laneFrames = 64
-	// maxBehind is how far behind the best layer, in places, the others are left: what has not come by then is filled.
-	maxBehind = 3
+	// maxBehind is how far behind the best layer the others are left: what has not come by then is filled. A packet that was lost and is
+	// sent again comes sooner.
+	maxBehind = 250 * time.Millisecond
 	// maxWaiting bounds the pictures of a layer that wait for the best one.
 	maxWaiting = 64
 	// memory is how many pictures of the best layer are remembered. A power of two.
@@ -23,7 +26,8 @@ const (
 // layeredFrames writes the layers of a simulcast, each by its lane. The best one decides where a picture is put, and where segments begin:
 // the others show the same pictures, and go where that one is. What cannot be cut at the same picture ends the run.
 type layeredFrames struct {
-	place  int64
+	place  int64 // ticks from one picture to the next
+	behind int64 // maxBehind in ticks
 	best   *copiedFrames
 	others []*layerFrames
 	shown  [memory]shownPicture // of the best layer, the newest ones
@@ -46,10 +50,10 @@ type shownPicture struct {
 // newLayeredFrames writes to lanes: those of the best layer, and of the rungs that are layers.
 func newLayeredFrames(j *Job, lanes []*lane) *layeredFrames {
 	l := &layeredFrames{best: newCopiedFrames(lanes[0], j)}
-	l.place = l.best.place
+	l.place, l.behind = l.best.place, int64(maxBehind)*depay.H264.ClockRate()/int64(time.Second)
 	for i, rung := range j.opts.layers() {
 		other := &layerFrames{copiedFrames: newCopiedFrames(lanes[1+i], j), number: rung.Layer}
-		other.ask = func() {} // the best one asks for all
+		other.ask, other.extras = func() {}, new(atomic.Int64) // the best one asks for all, and counts for ffmpeg's progress
 		l.others = append(l.others, other)
 	}
 	return l
@@ -102,7 +106,7 @@ func (l *layeredFrames) follow(o *layerFrames) error {
 	for len(o.waiting) > 0 && l.count > 0 {
 		f := o.waiting[0]
 		pts, known := l.placeOf(f.RTPTime)
-		if !known && l.best.last < pts+maxBehind*l.place {
+		if !known && l.best.last < pts+l.behind {
 			return nil
 		}
 		o.waiting = o.waiting[1:]
@@ -110,11 +114,8 @@ func (l *layeredFrames) follow(o *layerFrames) error {
 			continue // keepUp tells when none comes that belongs to the first
 		}
 		f.PTS = pts
-		if err := o.WriteFrame(f); err != nil {
+		if err := l.together(o, o.WriteFrame(f)); err != nil {
 			return err
-		}
-		if o.begun && l.apart(o) {
-			return fault(LayersApart, o.last)
 		}
 	}
 	return nil
@@ -124,35 +125,56 @@ func (l *layeredFrames) follow(o *layerFrames) error {
 // is known until that comes, as long after the newest one as it was taken after that.
 func (l *layeredFrames) placeOf(timestamp uint32) (pts int64, known bool) {
 	newest := l.shown[(l.count-1)%memory]
-	for i := l.count - 1; i >= max(l.count-memory, 0); i-- {
+	ahead := int64(int32(timestamp - newest.timestamp))
+	if ahead > l.place/2 {
+		return newest.pts + ahead, false
+	}
+	nearest, off := newest, ahead
+	for i := l.count - 2; i >= max(l.count-memory, 0); i-- {
 		s := l.shown[i%memory]
-		ahead := int64(int32(timestamp - s.timestamp))
-		if -l.place/2 < ahead && ahead <= l.place/2 {
-			return s.pts, true
-		}
-		if ahead > l.place/2 { // the best layer has none
-			return s.pts + ahead, i < l.count-1
+		if ahead = int64(int32(timestamp - s.timestamp)); abs(ahead) < abs(off) {
+			nearest, off = s, ahead
 		}
 	}
-	return newest.pts + int64(int32(timestamp-newest.timestamp)), true
+	if abs(off) <= l.place/2 {
+		return nearest.pts, true
+	}
+	return nearest.pts + off, true // the best layer has none
 }
+
+func abs(n int64) int64 { return max(n, -n) }
 
 // keepUp repeats pictures of a layer that is far behind the best one: ffmpeg waits for whichever input is behind.
 func (l *layeredFrames) keepUp(o *layerFrames) error {
-	until := l.best.last - maxBehind*l.place
+	until := l.best.last - l.behind
 	switch {
 	case !o.begun && until > 0:
 		return fault(LayersApart, l.best.last)
 	case !o.begun:
 		return nil
 	}
-	if err := o.fill(until); err != nil {
-		return err
-	}
-	if l.apart(o) {
+	return l.together(o, o.fill(until))
+}
+
+// together returns why a layer cannot be a rung any more, if it cannot: the best one alone might do well.
+func (l *layeredFrames) together(o *layerFrames, err error) error {
+	if errors.As(err, new(*CopyError)) || err == nil && o.begun && l.apart(o) {
 		return fault(LayersApart, o.last)
 	}
-	return nil
+	return err
+}
+
+// finish has all layers end with the best one, as far as they can. What goes wrong then does not matter any more.
+func (l *layeredFrames) finish() {
+	for _, o := range l.others {
+		until := l.best.last + l.place
+		if o.cuts < l.best.cuts {
+			until = l.best.cutAt
+		}
+		if o.begun {
+			_ = o.fill(until)
+		}
+	}
 }
 
 // apart tells whether a layer's segments do not begin where those of the best one do.
@@ -220,6 +242,7 @@ func newLayering(j *Job) *layering {
 // feed runs until the queue is closed or has ended. What goes wrong with a pipe that pipe tells.
 func (l *layering) feed() error {
 	defer func() {
+		l.frames.finish()
 		for _, lane := range l.lanes {
 			_ = lane.Close()
 		}

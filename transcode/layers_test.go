@@ -11,18 +11,28 @@ import (
 	"github.com/sluice-live/sluice/depay"
 )
 
-// simulcast is the same pictures in two sizes, in the order in which browsers send them, the smaller one first. Time stamps of the layers
-// are a millisecond apart.
+// simulcast is the same pictures in two sizes, see layersOf.
 func simulcast(t testing.TB, seconds int, at string) []depay.Frame {
 	t.Helper()
-	best, layer := keyed(t, depay.H264, "640x360", seconds, at), keyed(t, depay.H264, "320x180", seconds, at)
-	var both []depay.Frame
-	for i := range best {
-		best[i].RTPTime, layer[i].RTPTime = uint32(best[i].PTS)-5000, uint32(best[i].PTS)-5000+90
-		layer[i].PTS, layer[i].Layer = best[i].PTS+90, 1
-		both = append(both, layer[i], best[i])
+	return layersOf(t, seconds, at, "640x360", "320x180")
+}
+
+// layersOf is the same pictures in several sizes, the best first, in the order in which browsers send them: the smallest first. Time stamps
+// of layers are a millisecond apart.
+func layersOf(t testing.TB, seconds int, at string, sizes ...string) (all []depay.Frame) {
+	t.Helper()
+	var layers [][]depay.Frame
+	for _, size := range sizes {
+		layers = append(layers, keyed(t, depay.H264, size, seconds, at))
 	}
-	return both
+	for i := range layers[0] {
+		for n, layer := range slices.Backward(layers) {
+			f := layer[i]
+			f.Layer, f.PTS, f.RTPTime = n, f.PTS+int64(90*n), uint32(f.PTS)-5000+uint32(90*n)
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // layeredOptions are those of a run that copies two layers.
@@ -109,7 +119,7 @@ func TestLayersKeepTogether(t *testing.T) {
 			require.NoError(t, l.write(frames))
 			best, layer := timesOf(l.got[0]), timesOf(l.got[1])
 			require.GreaterOrEqual(t, len(best), 117)
-			require.GreaterOrEqual(t, len(layer), len(best)-maxBehind)
+			require.GreaterOrEqual(t, len(layer), len(best)-int(l.behind/l.place))
 			require.Equal(t, best[:len(layer)], layer)
 			require.Equal(t, int64(2*second), l.best.cutAt)
 			require.Equal(t, int64(2*second), l.others[0].cutAt)
@@ -179,5 +189,24 @@ func TestLayersBecomeRungs(t *testing.T) {
 		want, got := pictureHashes(t, source), pictureHashes(t, joined(t, o.Dir, r))
 		require.GreaterOrEqual(t, len(got), len(want)-1)
 		require.Equal(t, want[:len(got)], got, "representation %s", r.ID)
+	}
+}
+
+// BenchmarkLayeredFrames is what a picture costs that is put where the best layer's is.
+func BenchmarkLayeredFrames(b *testing.B) {
+	clip := simulcast(b, 2, "0,1")
+	l := newLayered(b)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		f := clip[i%len(clip)]
+		f.PTS, f.RTPTime = int64(i/2)*3000, uint32(i/2)*3000
+		if err := l.WriteFrame(f); err != nil {
+			b.Fatal(err)
+		}
+		for _, lane := range l.lanes {
+			for len(lane.frames) > 0 {
+				<-lane.frames
+			}
+		}
 	}
 }

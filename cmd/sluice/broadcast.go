@@ -27,7 +27,7 @@ var errReplaced = errors.New("the broadcast has ended")
 // broadcast carries one stream from its first publisher to its end: it reads the publisher's taps, has depay make
 // frames of them, and feeds ffmpeg and the source recording. It outlives its publishers, which come and go.
 //
-// Everything in it is used by the one goroutine of Run, but for offer, status and done.
+// Everything in it is used by the one goroutine of Run, but for offer, status, done and requestKeyFrame.
 type broadcast struct {
 	service  *service
 	name     string
@@ -35,10 +35,11 @@ type broadcast struct {
 	started  time.Time
 	timeline *packager.Timeline
 
-	publisher *feed       // nil while nobody publishes
-	away      time.Time   // since when nobody publishes
-	encoding  *encoding   // nil while no ffmpeg runs
-	videoIn   depay.Codec // what the newest encoding reads, which viewers have had from then on
+	publisher *feed                        // nil while nobody publishes
+	picture   atomic.Pointer[ingest.Track] // the publisher's, nil where there is none; for requestKeyFrame
+	away      time.Time                    // since when nobody publishes
+	encoding  *encoding                    // nil while no ffmpeg runs
+	videoIn   depay.Codec                  // what the newest encoding reads, which viewers have had from then on
 	audioIn   depay.Codec
 	source    *source // nil when nothing is recorded
 	ladder    ladder
@@ -137,6 +138,7 @@ func (b *broadcast) carry(ctx context.Context) error {
 func (b *broadcast) take(p *ingest.Publisher) {
 	b.leave(time.Now())
 	b.publisher = &feed{Publisher: p, since: time.Now()}
+	b.picture.Store(b.publisher.picture())
 	b.copying.breaks, b.copying.quiet, b.layering = 0, false, layering{}
 	for _, track := range p.Tracks() {
 		switch track.Kind() {
@@ -219,7 +221,7 @@ func (b *broadcast) tick(now time.Time) (ended bool, err error) {
 	if b.encoding == nil && !b.retryAt.IsZero() && !now.Before(b.retryAt) && disk.Fault == "" {
 		b.retryAt = time.Time{}
 		b.encode()
-		b.publisher.requestKeyFrame()
+		b.requestKeyFrame()
 	}
 	return false, nil
 }
@@ -235,8 +237,16 @@ func (b *broadcast) leave(now time.Time) {
 	}
 	b.publisher.close()
 	b.publisher, b.away = nil, now
+	b.picture.Store(nil)
 	b.encoding.detach(now)
 	b.source.flush()
+}
+
+// requestKeyFrame asks the publisher, if there is one that sends pictures.
+func (b *broadcast) requestKeyFrame() {
+	if track := b.picture.Load(); track != nil {
+		track.RequestKeyFrame()
+	}
 }
 
 // timelineLives tells whether viewers have ever had something to play.

@@ -35,7 +35,7 @@ func (b *broadcast) encode() {
 		e = failedEncoding(b.videoIn, b.audioIn, err)
 	case b.mayCopy() && !b.copying.quiet:
 		e.waits = true
-		b.publisher.requestKeyFrame()
+		b.requestKeyFrame()
 	default:
 		e.fail(e.start(transcode.Rendition{}))
 	}

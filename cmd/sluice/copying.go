@@ -58,7 +58,7 @@ func (s *service) room() time.Duration { return s.cfg.Segment / 2 }
 // copyEnded sees to a run that could copy no longer: the next one tries again, or encodes.
 func (b *broadcast) copyEnded(cause *transcode.CopyError) {
 	if cause.Cause == transcode.LayersApart {
-		b.layersApart()
+		b.layersApart(cause.Cause.String())
 		return
 	}
 	b.copying.breaks++
@@ -92,6 +92,11 @@ func (b *broadcast) copyFailed() bool {
 	case !b.encoding.copies || b.copying.reason != "" || time.Since(b.encoding.began) > steadyAfter,
 		b.timelineLives() && b.failures == 0, b.service.packager.Disk().Fault != "":
 		return false
+	}
+	if len(b.encoding.layers.rungs) > 0 && !b.layering.off {
+		b.layering.off = true
+		b.log.Warn("only the best layer of the simulcast is passed on from now on", "because", "ffmpeg failed while it copied all of them")
+		return true
 	}
 	b.refuseCopy(errors.New("ffmpeg failed while it copied them"))
 	return true
@@ -130,17 +135,17 @@ func (e *encoding) beginCopy(s start) error {
 		}
 		return e.start(transcode.Rendition{})
 	}
-	for number := range s.layers {
-		e.tried = append(e.tried, e.layers[number-1].Name)
-	}
+	e.layers.try(s.layers)
 	e.held = s.follows(e.held)
-	b.publisher.copied = true
+	if b.publisher != nil { // it may have left while it was waited for
+		b.publisher.copied = true
+	}
 	return e.start(source, s.renditions(source.FPS)...)
 }
 
 // keyed begins the copy once all layers have a key frame of the same picture.
 func (e *encoding) keyed() error {
-	if s, ok := startOf(e.held); ok && len(s.layers) == len(e.layers) {
+	if s, ok := startOf(e.held); ok && len(s.layers) == len(e.layers.taps) {
 		return e.beginCopy(s)
 	}
 	return nil
@@ -149,6 +154,7 @@ func (e *encoding) keyed() error {
 // giveUpCopy starts ffmpeg without the layers that have no key frame or, without any key frame, with black until one comes.
 func (e *encoding) giveUpCopy() error {
 	if s, ok := startOf(e.held); ok {
+		e.broadcast.layersApart("a layer has no key frame where the best one has it")
 		return e.beginCopy(s)
 	}
 	if !e.pictureAt.IsZero() {

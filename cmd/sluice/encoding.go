@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
@@ -35,27 +34,28 @@ type encoding struct {
 	held      []depay.Frame // meanwhile
 	pictureAt time.Time     // when the newest picture was received
 
-	layers  []ingest.Layer // of a simulcast that are read beside the best one: the first is depay's first
-	tried   []string       // those that had a key frame to begin with
-	layered []string       // those that are passed on
+	layers layers
 }
 
 // newEncoding makes what reads the tracks. ffmpeg is to be started for it.
 func newEncoding(b *broadcast, video, audio depay.Codec) (*encoding, error) {
 	e := &encoding{began: time.Now(), video: video, audio: audio, broadcast: b, exit: make(chan error, 1)}
-	e.tapLayers()
+	if b.mayLayer() {
+		e.layers.tap(b.publisher.picture())
+	}
 	var err error
 	e.depay, err = depay.New(depay.Options{
-		Video: video, Audio: audio, Layers: len(e.layers),
+		Video: video, Audio: audio, Layers: len(e.layers.taps),
 		H264ParameterSets: b.publisher.parameterSets(),
 
 		FrameInterval:   frameInterval,
 		Slate:           b.service.slates[video],
 		Opening:         b.opening(video),
 		Emit:            e.emit,
-		RequestKeyFrame: func() { b.publisher.requestKeyFrame() },
+		RequestKeyFrame: b.requestKeyFrame,
 	})
 	if err != nil {
+		e.layers.close()
 		return nil, fmt.Errorf("set up the depacketizer: %w", err)
 	}
 	return e, nil
@@ -75,9 +75,9 @@ func (e *encoding) start(source transcode.Rendition, layers ...transcode.Renditi
 		MaxLag:  b.ladder.maxLag(e.video, source, rungs),
 		Segment: s.cfg.Segment, Part: s.cfg.Part, Window: ffmpegWindow(s.cfg.Segment),
 		Logger:          b.log,
-		RequestKeyFrame: func() { b.publisher.requestKeyFrame() },
+		RequestKeyFrame: b.requestKeyFrame,
 	}
-	e.count(rungs)
+	e.rungs = e.layers.keep(rungs)
 	described := packager.EpochOptions{
 		Renditions: b.ladder.standIns(renditions(options)), KeyFrames: transcode.DefaultKeyFrames,
 	}
@@ -105,22 +105,6 @@ func (e *encoding) start(source transcode.Rendition, layers ...transcode.Renditi
 	}
 	e.held = nil
 	return nil
-}
-
-// count tells what is made of rungs: how many are encoded, and which are layers. What is no rung is not read any more.
-func (e *encoding) count(rungs transcode.Ladder) {
-	e.rungs = len(rungs)
-	for _, r := range rungs {
-		if r.Layer > 0 {
-			e.rungs--
-			e.layered = append(e.layered, e.layers[r.Layer-1].Name)
-		}
-	}
-	for _, l := range e.layers {
-		if !slices.Contains(e.layered, l.Name) {
-			l.Close()
-		}
-	}
 }
 
 // failedEncoding stands for an encoding that could not start; it has exited already.
@@ -172,7 +156,7 @@ func (e *encoding) see(f depay.Frame) {
 
 // write hands a frame to ffmpeg; one of a layer that is no rung is left out.
 func (e *encoding) write(f depay.Frame) {
-	if f.Layer > 0 && len(e.layered) == 0 {
+	if !e.layers.passes(f) {
 		return
 	}
 	if !e.placed {
@@ -200,6 +184,17 @@ func (e *encoding) push(kind depay.Kind, p *ingest.Packet) {
 		e.depay.SenderReport(kind, p.Report.NTP, p.Report.RTPTime, p.Arrival)
 	default:
 		e.depay.Push(kind, &p.RTP, p.Arrival)
+	}
+}
+
+// drainLayers takes all that has come of the layers.
+func (e *encoding) drainLayers() {
+	switch {
+	case e == nil:
+	case e.listens():
+		e.layers.drain(e.depay)
+	default:
+		e.layers.drain(nil)
 	}
 }
 
@@ -244,7 +239,7 @@ func (e *encoding) torn() bool { return e != nil && e.epoch != nil && e.job != n
 
 // end closes ffmpeg's inputs, waits for its last segments and closes the epoch. The error is ffmpeg's.
 func (e *encoding) end(log *slog.Logger) error {
-	e.closeLayers()
+	e.layers.close()
 	if e.waits = false; e.job == nil {
 		return nil
 	}

@@ -79,12 +79,6 @@ func (p *feed) gone() bool {
 	}
 }
 
-func (p *feed) requestKeyFrame() {
-	if track := p.picture(); track != nil {
-		track.RequestKeyFrame()
-	}
-}
-
 // dropped counts the packets that this end was too slow for.
 func (p *feed) dropped() (packets uint64) {
 	for _, tap := range []*ingest.Tap{p.video, p.audio} {

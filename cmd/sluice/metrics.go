@@ -165,7 +165,7 @@ func (e emitter) audience(a ingest.Audience) {
 }
 
 func (e emitter) depay(stats depay.Stats) {
-	for kind, track := range map[string]depay.TrackStats{"video": stats.Video, "audio": stats.Audio} {
+	for kind, track := range map[string]depay.TrackStats{"video": stats.Video, "audio": stats.Audio, "layers": stats.Layers} {
 		e.counter(descPackets, track.Packets, kind)
 		e.counter(descLost, track.Lost, kind)
 		e.counter(descIn, track.FramesIn, kind)

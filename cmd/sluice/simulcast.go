@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -17,8 +18,12 @@ const (
 	layersWithin = 10 * time.Second
 	// layersAfter is how soon after it was begun encoding may make way for them: once it is known which layer is the best.
 	layersAfter = 5 * time.Second
-	// maxLayersApart is how often the layers of one publisher may come apart, before only the best is passed on.
+	// layerMissing is how long a layer may be away before its rung is encoded.
+	layerMissing = 2 * time.Second
+	// maxLayersApart is how often the layers of one publisher may come apart, before only the best is passed on; those of a run of
+	// layersSteady have been together.
 	maxLayersApart = 3
+	layersSteady   = 5 * time.Minute
 	// layerFits is how many times the pixels of a rung, or what part of them, a layer may have that takes its place.
 	layerFits = 2.0
 	// samePicture is how far apart, in ticks, the time stamps of one picture may be in two layers.
@@ -41,64 +46,35 @@ func (b *broadcast) settled() bool {
 	return track == nil || 1+len(track.Layers()) >= track.LayersOffered() || time.Since(b.publisher.since) > layersWithin
 }
 
-// layersApart sees to layers that could not be cut together: the next run tries again.
-func (b *broadcast) layersApart() {
-	if b.layering.apart++; b.layering.apart >= maxLayersApart {
+// layersApart sees to layers that could not be cut together, or had no key frame to begin with: the next run tries again, but not
+// for ever.
+func (b *broadcast) layersApart(why string) {
+	if b.encoding != nil && time.Since(b.encoding.began) > layersSteady {
+		b.layering.apart = 0
+	}
+	if b.layering.apart++; b.layering.apart >= maxLayersApart && !b.layering.off {
 		b.layering.off = true
-		b.log.Warn("only the best layer of the simulcast is passed on from now on", "because", transcode.LayersApart)
+		b.log.Warn("only the best layer of the simulcast is passed on from now on", "because", why)
 	}
 }
 
 // layersChanged tells whether a layer that is a rung has stopped while the best one has not, or others flow by now than when this
 // run began.
 func (b *broadcast) layersChanged(now time.Time) bool {
-	e := b.encoding
-	if e == nil || e.job == nil || !e.copies || b.publisher == nil || now.Sub(e.pictureAt) >= pictureWithin {
+	e, track := b.encoding, b.publisher.picture()
+	if e == nil || e.job == nil || !e.copies || track == nil || track.LayersOffered() == 0 {
 		return false
 	}
-	track := b.publisher.picture()
-	if track == nil || track.LayersOffered() == 0 {
+	if now.Sub(e.pictureAt) >= pictureWithin {
+		e.layers.missing = time.Time{}
 		return false
 	}
 	flowing := track.Layers()
-	for _, name := range e.layered {
-		if name != track.Stats().Layer && !slices.Contains(flowing, name) {
-			return true
-		}
+	if e.layers.stopped(now, flowing, track.Stats().Layer) {
+		b.layersApart("one of them stops again and again")
+		return true
 	}
-	more := slices.ContainsFunc(flowing, func(name string) bool { return !slices.Contains(e.tried, name) })
-	return more && now.Sub(e.began) > copyAgainAfter && b.mayLayer()
-}
-
-// tapLayers reads the layers that flow beside the best one.
-func (e *encoding) tapLayers() {
-	track := e.broadcast.publisher.picture()
-	if track == nil || !e.broadcast.mayLayer() {
-		return
-	}
-	e.layers = track.TapLayers(tapPackets)
-}
-
-// drainLayers takes all that the layers' taps hold.
-func (e *encoding) drainLayers() {
-	if e == nil {
-		return
-	}
-	for i, l := range e.layers {
-		for p, ok := l.Next(); ok; p, ok = l.Next() {
-			if e.listens() && p.Report == nil {
-				e.depay.PushLayer(i+1, &p.RTP, p.Arrival)
-			}
-			p.Release()
-		}
-	}
-}
-
-func (e *encoding) closeLayers() {
-	for _, l := range e.layers {
-		l.Close()
-	}
-	e.layers = nil
+	return now.Sub(e.began) > copyAgainAfter && b.mayLayer() && e.layers.others(flowing)
 }
 
 // start is a key frame of the pictures that a copy begins with, and those of the layers that show the same, by layer.
@@ -129,17 +105,23 @@ func (s start) shows(f depay.Frame) bool {
 	return -samePicture < ahead && ahead < samePicture
 }
 
-// follows leaves out of what is held the pictures from before the start.
-func (s start) follows(held []depay.Frame) []depay.Frame {
-	return slices.DeleteFunc(held, func(f depay.Frame) bool {
-		switch {
-		case f.Codec == depay.Opus:
-			return false
-		case f.Layer > 0:
-			return int32(f.RTPTime-s.key.RTPTime) <= -samePicture
+// follows leaves out of what is held the pictures from before the start, and puts the layers' own start first: one of them may have
+// come late.
+func (s start) follows(held []depay.Frame) (frames []depay.Frame) {
+	for _, number := range slices.Sorted(maps.Keys(s.layers)) {
+		frames = append(frames, s.layers[number])
+	}
+	for _, f := range held {
+		before := f.Filler || f.PTS < s.key.PTS
+		if f.Layer > 0 {
+			first, ok := s.layers[f.Layer]
+			before = !ok || f.PTS <= first.PTS
 		}
-		return f.Filler || f.PTS < s.key.PTS
-	})
+		if f.Codec == depay.Opus || !before {
+			frames = append(frames, f)
+		}
+	}
+	return frames
 }
 
 // renditions describes what copying the layers makes, at a rate; what cannot be copied is left out.
@@ -154,26 +136,26 @@ func (s start) renditions(fps int) (layers []transcode.Rendition) {
 	return layers
 }
 
-// placed puts layers in the places of the rungs that they are nearest to in size, where they fit: by the names of those. The other rungs
-// stay as they are.
+// placed puts layers in the places of the rungs that they are nearest to in size, where they fit: by the names of those. The nearest
+// pair comes first; the other rungs stay as they are.
 func placed(rungs transcode.Ladder, layers []transcode.Rendition) transcode.Ladder {
-	all := slices.Clone(rungs)
-	layers = slices.Clone(layers)
-	for i, r := range all {
-		nearest, off := -1, math.Log(layerFits)
-		for j, l := range layers {
-			if apart := math.Abs(math.Log(float64(l.Width*l.Height) / float64(r.Width*r.Height))); apart <= off {
-				nearest, off = j, apart
+	all, left := slices.Clone(rungs), slices.Clone(layers)
+	for {
+		rung, layer, off := -1, -1, math.Log(layerFits)
+		for i, r := range all {
+			for j, l := range left {
+				if apart := math.Abs(math.Log(float64(l.Width*l.Height) / float64(r.Width*r.Height))); r.Layer == 0 && apart <= off {
+					rung, layer, off = i, j, apart
+				}
 			}
 		}
-		if nearest >= 0 {
-			layer := layers[nearest]
-			layer.Name = r.Name
-			all[i] = layer
-			layers = slices.Delete(layers, nearest, nearest+1)
+		if rung < 0 {
+			return all
 		}
+		left[layer].Name = all[rung].Name
+		all[rung] = left[layer]
+		left = slices.Delete(left, layer, layer+1)
 	}
-	return all
 }
 
 // picture is the publisher's track of pictures, nil when there is none.

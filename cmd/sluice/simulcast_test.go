@@ -3,10 +3,12 @@ package main
 import (
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/transcode"
 )
@@ -29,6 +31,7 @@ func TestLayersTakeRungs(t *testing.T) {
 		"one is as large as the best": {[]transcode.Rendition{layerOf(1, 1280, 720)}, map[string]int{"480p": 0, "240p": 0}},
 		"two that fit the same rung":  {[]transcode.Rendition{layerOf(1, 960, 540), layerOf(2, 854, 480)}, map[string]int{"480p": 2, "240p": 0}},
 		"a portrait phone's":          {[]transcode.Rendition{layerOf(1, 360, 640)}, map[string]int{"480p": 1, "240p": 0}},
+		"the nearest pair first":      {[]transcode.Rendition{layerOf(1, 640, 480), layerOf(2, 480, 270)}, map[string]int{"480p": 1, "240p": 2}},
 		"none":                        {nil, map[string]int{"480p": 0, "240p": 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -70,8 +73,25 @@ func TestStartOfLayers(t *testing.T) {
 	require.True(t, ok)
 	require.EqualValues(t, 9000, s.key.PTS)
 	require.Len(t, s.layers, 2)
-	require.Equal(t, []depay.Frame{sound, picture(2, 9090, true), picture(1, 9090, true), picture(0, 9000, true), picture(1, 12090, false), sound}, s.follows(held))
+	require.Equal(t, []depay.Frame{picture(1, 9090, true), picture(2, 9090, true), sound, picture(0, 9000, true), picture(1, 12090, false), sound}, s.follows(held))
 	require.Empty(t, s.renditions(30), "they cannot be read")
+}
+
+// TestLayersStopped does not take a pause of all layers, or a short one of one, for the end of one.
+func TestLayersStopped(t *testing.T) {
+	l := layers{taps: []ingest.Layer{{Name: "h"}, {Name: "q"}}, tried: []string{"h", "q"}, rungs: []int{1, 2}}
+	now := time.Now()
+	at := func(after time.Duration, flowing ...string) bool { return l.stopped(now.Add(after), flowing, "f") }
+	require.False(t, at(0, "h", "q"))
+	require.False(t, at(time.Second, "h"))
+	require.False(t, at(2*time.Second, "h", "q"))
+	require.False(t, at(3*time.Second, "h"))
+	require.True(t, at(3*time.Second+layerMissing+1, "h"))
+	require.False(t, l.stopped(now.Add(time.Hour), []string{"h"}, "q"), "it is the best one by now")
+	require.False(t, l.others([]string{"h", "q"}))
+	require.True(t, l.others([]string{"h", "e"}))
+	require.True(t, l.passes(depay.Frame{Layer: 2}))
+	require.False(t, l.passes(depay.Frame{Layer: 3}))
 }
 
 // TestLayersApartIsBounded passes on the best layer alone in the end.

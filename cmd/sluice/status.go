@@ -62,11 +62,14 @@ func (b *broadcast) publishStatus(state string, cause error) {
 		s.Error = cause.Error()
 	}
 	if e := b.encoding; e != nil && e.job != nil {
-		s.Depay, s.Job, s.Rungs, s.Copies, s.Layers = e.depay.Stats(), e.job.Stats(), e.rungs, e.copies, len(e.layered)
+		s.Depay, s.Job, s.Rungs, s.Copies, s.Layers = e.depay.Stats(), e.job.Stats(), e.rungs, e.copies, len(e.layers.rungs)
 	}
 	if p := b.publisher; p != nil {
 		s.Publisher = p.Publisher
 		s.Dropped = p.dropped()
+		if b.encoding != nil {
+			s.Dropped += b.encoding.layers.dropped()
+		}
 	}
 	s.VideoIn, s.AudioIn = b.publisher.codecs()
 	before := b.status.Swap(&s)

@@ -63,7 +63,7 @@ func (b *broadcast) change(to transcode.Transform) {
 	if b.encoding != nil && b.videoIn != 0 {
 		b.endEncoding()
 		b.encode()
-		b.publisher.requestKeyFrame()
+		b.requestKeyFrame()
 	}
 	b.publishStatus(b.state(), nil)
 }

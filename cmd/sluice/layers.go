@@ -1,0 +1,97 @@
+package main
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/transcode"
+)
+
+// layers are those of a simulcast that one encoding reads beside the best one. They are counted from 1, as depay.Frame.Layer is.
+type layers struct {
+	track   *ingest.Track
+	taps    []ingest.Layer
+	tried   []string  // that had a key frame to begin with
+	rungs   []int     // that are passed on
+	missing time.Time // since when one of those has not come, though pictures have; zero: they come
+}
+
+// tap reads the layers that flow.
+func (l *layers) tap(track *ingest.Track) {
+	l.track, l.taps = track, track.TapLayers(tapPackets)
+}
+
+// drain takes all that the taps hold.
+func (l *layers) drain(to *depay.Depacketizer) {
+	for i, tap := range l.taps {
+		for p, ok := tap.Next(); ok; p, ok = tap.Next() {
+			if to != nil && p.Report == nil {
+				to.PushLayer(i+1, &p.RTP, p.Arrival)
+			}
+			p.Release()
+		}
+	}
+}
+
+func (l *layers) close() {
+	if l.track != nil {
+		l.track.CloseLayers(l.taps)
+	}
+}
+
+// try notes the layers that a copy begins with.
+func (l *layers) try(numbers map[int]depay.Frame) {
+	for number := range numbers {
+		l.tried = append(l.tried, l.taps[number-1].Name)
+	}
+}
+
+// keep notes what is made of rungs, and returns how many of them are encoded. What is no rung is not read any more.
+func (l *layers) keep(rungs transcode.Ladder) (encoded int) {
+	for _, r := range rungs {
+		if r.Layer == 0 {
+			encoded++
+		} else {
+			l.rungs = append(l.rungs, r.Layer)
+		}
+	}
+	for i, tap := range l.taps {
+		if !slices.Contains(l.rungs, i+1) {
+			tap.Close()
+		}
+	}
+	return encoded
+}
+
+// passes tells whether a frame is of what is passed on: the best layer, or one that is a rung.
+func (l *layers) passes(f depay.Frame) bool { return f.Layer == 0 || slices.Contains(l.rungs, f.Layer) }
+
+// stopped tells whether a rung has been without its layer for too long while the best one had pictures.
+func (l *layers) stopped(now time.Time, flowing []string, best string) bool {
+	gone := slices.ContainsFunc(l.rungs, func(number int) bool {
+		name := l.taps[number-1].Name
+		return name != best && !slices.Contains(flowing, name)
+	})
+	switch {
+	case !gone:
+		l.missing = time.Time{}
+	case l.missing.IsZero():
+		l.missing = now
+	}
+	return gone && now.Sub(l.missing) > layerMissing
+}
+
+// others tells whether layers flow that this run has not begun with.
+func (l *layers) others(flowing []string) bool {
+	return slices.ContainsFunc(flowing, func(name string) bool { return !slices.Contains(l.tried, name) })
+}
+
+// dropped counts the packets that this end was too slow for.
+func (l *layers) dropped() (packets uint64) {
+	for _, tap := range l.taps {
+		packets += tap.Dropped()
+	}
+	return packets
+}
