@@ -214,7 +214,12 @@ func (d *Depacketizer) start(at time.Duration) {
 	}
 }
 
-func (d *Depacketizer) run(zero time.Duration) { d.running, d.zero = true, zero }
+func (d *Depacketizer) run(zero time.Duration) {
+	d.running, d.zero = true, zero
+	for _, l := range d.layers {
+		l.flush()
+	}
+}
 
 // requestKeyFrame asks for a key frame, unless somebody was asked just now, or nobody is there.
 func (d *Depacketizer) requestKeyFrame(at time.Duration) {

@@ -7,8 +7,12 @@ import (
 	"github.com/pion/rtp"
 )
 
-// maxLayers bounds Options.Layers.
-const maxLayers = 3
+const (
+	// maxLayers bounds Options.Layers.
+	maxLayers = 3
+	// maxEarlyPictures bounds what is kept of a layer until the video track's first picture has set PTS 0.
+	maxEarlyPictures = 64
+)
 
 // layerTrack emits the pictures of one layer as they come: it is never filled, and sets no clock.
 type layerTrack struct {
@@ -16,6 +20,14 @@ type layerTrack struct {
 	assembler
 	d      *Depacketizer
 	number int // from 1
+
+	early []earlyPicture // from a key frame on: smaller pictures are there before the one that sets PTS 0
+}
+
+// earlyPicture is one whose PTS is not known yet.
+type earlyPicture struct {
+	Frame
+	instant time.Duration
 }
 
 // newLayerTrack returns the layer of that number. Parameter sets of the session description are those of the video track.
@@ -28,11 +40,30 @@ func newLayerTrack(d *Depacketizer, number int) *layerTrack {
 }
 
 func (l *layerTrack) emitPicture(p picture) {
-	if l.d.running { // else it is from before PTS 0
-		l.pass(Frame{
-			PTS: l.d.pts(p.instant, l.codec), RTPTime: p.timestamp, Layer: l.number, Key: p.key, Width: p.width, Height: p.height, Data: bytes.Clone(p.data),
-		})
+	f := earlyPicture{Frame{RTPTime: p.timestamp, Layer: l.number, Key: p.key, Width: p.width, Height: p.height, Data: bytes.Clone(p.data)}, p.instant}
+	switch {
+	case l.d.running:
+		l.passOn(f)
+	case p.key:
+		l.early = append(l.early[:0], f)
+	case len(l.early) > 0 && len(l.early) < maxEarlyPictures:
+		l.early = append(l.early, f)
+	default: // what others refer to is not kept
+		l.early = nil
 	}
+}
+
+func (l *layerTrack) passOn(f earlyPicture) {
+	f.PTS = max(l.d.pts(f.instant, l.codec), 0)
+	l.pass(f.Frame)
+}
+
+// flush passes on what was kept, once PTS 0 is set.
+func (l *layerTrack) flush() {
+	for _, f := range l.early {
+		l.passOn(f)
+	}
+	l.early = nil
 }
 
 // begin begins a source of packets; 0 is none.
@@ -40,6 +71,7 @@ func (l *layerTrack) begin(ssrc uint32) {
 	l.pop(everything)
 	l.buffer.restart()
 	l.assembler.restart()
+	l.early = nil
 	l.live, l.ssrc = ssrc != 0, ssrc
 }
 

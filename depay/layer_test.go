@@ -75,3 +75,21 @@ func TestLayerOptions(t *testing.T) {
 	require.ErrorContains(t, Options{Video: VP8, Layers: 4, Emit: emit}.Validate(), "layers")
 	require.ErrorContains(t, Options{Audio: Opus, Layers: 1, Emit: emit}.Validate(), "layers")
 }
+
+// The smaller picture that comes before the first of the video track belongs to it.
+func TestLayerComesFirst(t *testing.T) {
+	l := newLayerRig(t)
+	for n := range 3 {
+		l.send(n, false, false)
+	}
+	require.Empty(t, l.frames[0])
+	for n := 3; n < 6; n++ {
+		l.send(n, n == 3, false)
+	}
+	require.Len(t, l.frames[0], 3)
+	require.Len(t, l.frames[1], 3)
+	for i, f := range l.frames[1] {
+		require.Equal(t, i == 0, f.Key)
+		require.Equal(t, l.frames[0][i].RTPTime+7, f.RTPTime)
+	}
+}

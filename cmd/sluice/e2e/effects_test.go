@@ -287,7 +287,10 @@ const stillScreen = `(() => { const real = navigator.mediaDevices.getUserMedia.b
 func TestEffectsOverAStillPicture(t *testing.T) {
 	s := startService(t, "--ladder", oneRung, "--linger", "1s")
 	page := startBrowser(t).open(s.base + "/publish?stream=still")
+	page.wait("the camera, which the page opens by itself", `document.querySelector("#preview").srcObject !== null`, 20*time.Second)
 	page.run(stillScreen, nil)
+	page.set("#resolution", "640x480")
+	page.wait("what never changes", `document.querySelector("#preview").srcObject.getVideoTracks()[0].canvas !== undefined`, 20*time.Second)
 	page.set("#overlay-text", "FIRST SLIDE")
 	page.click("#start")
 	s.waitState("still", "live", 20*time.Second)
