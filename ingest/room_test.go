@@ -162,7 +162,10 @@ func TestRoomRefuses(t *testing.T) {
 func TestRoomHearsNonsense(t *testing.T) {
 	f := newFixture(t, Options{})
 	ann, bob := f.enter(guestOptions{path: "/rooms/den", name: "Ann"}), f.enter(guestOptions{path: "/rooms/den", name: "Bob"})
-	ann.waitConnected()
+	ann.keepSending()
+	bob.keepSending()
+	bob.requireMedia(ann)
+	ann.requireMedia(bob) // while the server has an offer out, it makes nothing of ours
 	for _, e := range []signal.Event{
 		{Kind: signal.Offer, SDP: "v=0"}, {Kind: signal.Candidate, Candidate: &signal.ICECandidate{Candidate: "candidate:x"}},
 		{Kind: signal.Offer, To: bob.self, SDP: "v=0"}, {Kind: signal.Message, To: "nobody", Text: "hello"}, {Kind: signal.Joined},
@@ -174,7 +177,6 @@ func TestRoomHearsNonsense(t *testing.T) {
 	}
 	ann.say(signal.Event{Kind: signal.Ping})
 	ann.await(signal.Pong)
-	ann.keepSending()
 	bob.requireMedia(ann)
 }
 
