@@ -95,10 +95,8 @@ func (t *Track) CloseLayers(taps []Layer) {
 func (ls *layers) flowing(now time.Time) (names []string) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	for _, l := range ls.all {
-		if ls.readable(l, now) {
-			names = append(names, l.name)
-		}
+	for _, l := range ls.readable(now) {
+		names = append(names, l.name)
 	}
 	return names
 }
@@ -107,11 +105,7 @@ func (ls *layers) flowing(now time.Time) (names []string) {
 func (ls *layers) tap(now time.Time) (found []*layer) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	for _, l := range ls.all {
-		if ls.readable(l, now) {
-			found = append(found, l)
-		}
-	}
+	found = ls.readable(now)
 	ls.tapped = len(found) > 0
 	ls.chooseAsked()
 	return found
@@ -124,8 +118,17 @@ func (ls *layers) untap() {
 	ls.chooseAsked()
 }
 
-func (ls *layers) readable(l *layer, now time.Time) bool {
-	return ls.active != nil && l.name != ls.active.name && l.flows(now) && l.report != nil && ls.active.report != nil
+// readable lists those that flow beside the active one and can be put on its clock. The caller holds mu.
+func (ls *layers) readable(now time.Time) (found []*layer) {
+	if ls.active == nil || ls.active.report == nil {
+		return nil
+	}
+	for _, l := range ls.all {
+		if l.name != ls.active.name && l.flows(now) && l.report != nil {
+			found = append(found, l)
+		}
+	}
+	return found
 }
 
 // chooseAsked sets whom requests for a key frame go to.

@@ -177,12 +177,7 @@ func TestLayersBecomeRungs(t *testing.T) {
 	begins := segmentBegins(t, o.Dir, reps[0])
 	require.Equal(t, []float64{0, 2.3 * second, 4.4 * second, 6.5 * second}, floats(begins))
 	for _, r := range reps[:3] {
-		name := joined(t, o.Dir, r)
-		ffmpegOutput(t, "-xerror", "-err_detect", "explode", "-i", name, "-f", "null", "-")
-		require.Equal(t, begins, segmentBegins(t, o.Dir, r), "representation %s", r.ID)
-		_, parts := fragments(t, name)
-		checkGapless(t, parts)
-		requireSize(t, name, r.Rendition)
+		checkAligned(t, o.Dir, r, begins)
 	}
 	for layer, r := range reps[:2] {
 		source := coding(t, slices.DeleteFunc(slices.Clone(clip), func(f depay.Frame) bool { return f.Layer != layer }))

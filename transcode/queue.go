@@ -117,7 +117,9 @@ func (q *queue) admit(f depay.Frame) bool {
 		q.stats.Dropped++
 		if q.video {
 			q.dropAll()
-			q.skip = [1 + maxLayers]bool{true, true, true, true}
+			for layer := range q.skip {
+				q.skip[layer] = true
+			}
 		}
 	}
 	q.skip[f.Layer] = false

@@ -126,7 +126,7 @@ func (b *broadcast) shouldCopy(now time.Time) bool {
 }
 
 // beginCopy starts ffmpeg with the key frames that were waited for; it encodes when the pictures are not such as players take.
-func (e *encoding) beginCopy(s start) error {
+func (e *encoding) beginCopy(s entry) error {
 	b := e.broadcast
 	source, err := b.copied(s.key)
 	if err != nil {
@@ -145,7 +145,7 @@ func (e *encoding) beginCopy(s start) error {
 
 // keyed begins the copy once all layers have a key frame of the same picture.
 func (e *encoding) keyed() error {
-	if s, ok := startOf(e.held); ok && len(s.layers) == len(e.layers.taps) {
+	if s, ok := entryOf(e.held); ok && len(s.layers) == len(e.layers.taps) {
 		return e.beginCopy(s)
 	}
 	return nil
@@ -153,7 +153,7 @@ func (e *encoding) keyed() error {
 
 // giveUpCopy starts ffmpeg without the layers that have no key frame or, without any key frame, with black until one comes.
 func (e *encoding) giveUpCopy() error {
-	if s, ok := startOf(e.held); ok {
+	if s, ok := entryOf(e.held); ok {
 		e.broadcast.layersApart("a layer has no key frame where the best one has it")
 		return e.beginCopy(s)
 	}

@@ -77,14 +77,14 @@ func (b *broadcast) layersChanged(now time.Time) bool {
 	return now.Sub(e.began) > copyAgainAfter && b.mayLayer() && e.layers.others(flowing)
 }
 
-// start is a key frame of the pictures that a copy begins with, and those of the layers that show the same, by layer.
-type start struct {
+// entry is the key frame of the pictures that a copy begins with, and those of the layers that show the same, by layer.
+type entry struct {
 	key    depay.Frame
 	layers map[int]depay.Frame
 }
 
-// startOf finds the newest key frame of the best layer that is held, with those that belong to it.
-func startOf(held []depay.Frame) (s start, ok bool) {
+// entryOf finds the newest key frame of the best layer that is held, with those that belong to it.
+func entryOf(held []depay.Frame) (s entry, ok bool) {
 	for _, f := range held {
 		if f.Codec != depay.Opus && f.Key && !f.Filler && f.Layer == 0 {
 			s.key, ok = f, true
@@ -100,14 +100,14 @@ func startOf(held []depay.Frame) (s start, ok bool) {
 }
 
 // shows tells whether a layer's picture was taken with the key frame.
-func (s start) shows(f depay.Frame) bool {
+func (s entry) shows(f depay.Frame) bool {
 	ahead := int32(f.RTPTime - s.key.RTPTime)
 	return -samePicture < ahead && ahead < samePicture
 }
 
-// follows leaves out of what is held the pictures from before the start, and puts the layers' own start first: one of them may have
+// follows leaves out of what is held the pictures from before the entry, and puts the layers' own first: one of them may have
 // come late.
-func (s start) follows(held []depay.Frame) (frames []depay.Frame) {
+func (s entry) follows(held []depay.Frame) (frames []depay.Frame) {
 	for _, number := range slices.Sorted(maps.Keys(s.layers)) {
 		frames = append(frames, s.layers[number])
 	}
@@ -125,7 +125,7 @@ func (s start) follows(held []depay.Frame) (frames []depay.Frame) {
 }
 
 // renditions describes what copying the layers makes, at a rate; what cannot be copied is left out.
-func (s start) renditions(fps int) (layers []transcode.Rendition) {
+func (s entry) renditions(fps int) (layers []transcode.Rendition) {
 	for number, key := range s.layers {
 		if r, err := transcode.CopyOf(key, "layer", fps); err == nil {
 			r.Layer = number
@@ -144,8 +144,8 @@ func placed(rungs transcode.Ladder, layers []transcode.Rendition) transcode.Ladd
 		rung, layer, off := -1, -1, math.Log(layerFits)
 		for i, r := range all {
 			for j, l := range left {
-				if apart := math.Abs(math.Log(float64(l.Width*l.Height) / float64(r.Width*r.Height))); r.Layer == 0 && apart <= off {
-					rung, layer, off = i, j, apart
+				if between := sizesApart(l, r); r.Layer == 0 && between <= off {
+					rung, layer, off = i, j, between
 				}
 			}
 		}
@@ -156,6 +156,11 @@ func placed(rungs transcode.Ladder, layers []transcode.Rendition) transcode.Ladd
 		all[rung] = left[layer]
 		left = slices.Delete(left, layer, layer+1)
 	}
+}
+
+// sizesApart is the logarithm of how many times the pixels of the smaller one the larger has.
+func sizesApart(a, b transcode.Rendition) float64 {
+	return math.Abs(math.Log(float64(a.Width*a.Height) / float64(b.Width*b.Height)))
 }
 
 // picture is the publisher's track of pictures, nil when there is none.

@@ -57,19 +57,19 @@ func TestLayersTakeRungs(t *testing.T) {
 	}
 }
 
-// TestStartOfLayers finds the key frames that show the same picture.
-func TestStartOfLayers(t *testing.T) {
+// TestEntryOfLayers finds the key frames that show the same picture.
+func TestEntryOfLayers(t *testing.T) {
 	picture := func(layer int, timestamp uint32, key bool) depay.Frame {
 		return depay.Frame{Codec: depay.H264, Layer: layer, RTPTime: timestamp, PTS: int64(timestamp), Key: key}
 	}
 	sound := depay.Frame{Codec: depay.Opus, Key: true}
-	_, ok := startOf([]depay.Frame{sound, picture(1, 3000, true), picture(0, 3000, false)})
+	_, ok := entryOf([]depay.Frame{sound, picture(1, 3000, true), picture(0, 3000, false)})
 	require.False(t, ok, "of the best layer there is none")
 	held := []depay.Frame{
 		picture(1, 3090, true), picture(0, 3000, true), sound, picture(1, 6090, false), picture(0, 6000, false),
 		picture(2, 9090, true), picture(1, 9090, true), picture(0, 9000, true), picture(1, 12090, false), sound,
 	}
-	s, ok := startOf(held)
+	s, ok := entryOf(held)
 	require.True(t, ok)
 	require.EqualValues(t, 9000, s.key.PTS)
 	require.Len(t, s.layers, 2)
@@ -104,4 +104,21 @@ func TestLayersApartIsBounded(t *testing.T) {
 	require.True(t, b.layering.off)
 	require.Zero(t, b.copying.breaks)
 	require.Empty(t, b.copying.reason)
+}
+
+// TestCopyForNobody has a publisher leave while a layer's key frame is waited for: what has come is shown, and nobody is missed.
+func TestCopyForNobody(t *testing.T) {
+	s := newTestService(t, AuthConfig{})
+	b, err := newBroadcast(s, "cam")
+	require.NoError(t, err)
+	b.videoIn = depay.H264
+	e, err := newEncoding(b, depay.H264, 0)
+	require.NoError(t, err)
+	e.waits, e.zero = true, time.Now()
+	e.held = codedPictures(t, depay.H264, "320x180", 1, "0")
+	b.encoding = e
+	require.NoError(t, e.giveUpCopy())
+	require.True(t, e.copies)
+	b.finish(nil, false)
+	require.Equal(t, stateEnded, b.status.Load().State)
 }
