@@ -148,9 +148,10 @@ func TestBacklog(t *testing.T) {
 	}
 	o, err := newOutgoing(KindVideo, formatFor(webrtc.MimeTypeVP8), "cam")
 	require.NoError(t, err)
+	o.rouse = func() {}
 	o.attach(track, now)
-	require.Nil(t, o.ready(), "what is older goes first")
-	wait(t, o.turn(), "the first turn")
+	require.False(t, o.ready(), "what is older goes first")
+	wait(t, o.due(), "the first turn")
 	require.Zero(t, o.catchUp(now))
 	require.Equal(t, uint32(backlogPackets), o.packets)
 	require.Equal(t, int32(2), p.refs.Load(), "held by the track and the viewer")
@@ -160,7 +161,7 @@ func TestBacklog(t *testing.T) {
 	track.end()
 	require.Zero(t, p.refs.Load())
 
-	later, backlog := track.join(1)
+	later, backlog := track.join(1, func() {})
 	require.Nil(t, backlog)
 	require.True(t, later.Ended())
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
 )
 
 // viewerQueue is how many packets wait for one viewer: about a second of a 2.5 Mbit/s picture. A viewer that is further
@@ -22,14 +21,15 @@ const (
 // reportsWithin is how long a publisher's sender reports are waited for before a viewer's are made of arrival times.
 const reportsWithin = 10 * time.Second
 
-// outgoing is one medium on its way to one viewer. It outlives publishers: SSRC and continuity stay. All but source belongs
-// to the viewer's goroutine.
+// outgoing is one medium on its way to one viewer. It outlives publishers: SSRC and continuity stay. All but source is under
+// the viewer's lock.
 type outgoing struct {
 	kind   Kind
 	format format // as the viewer takes it
-	local  *webrtc.TrackLocalStaticRTP
+	local  *localTrack
 	ssrc   uint32
 	source atomic.Pointer[Track] // where key frames are asked for
+	rouse  func()                // is called when there is something to forward
 
 	tap     *Tap      // nil while nobody publishes
 	backlog []*Packet // to be sent before what the tap holds
@@ -39,7 +39,8 @@ type outgoing struct {
 	dropped uint64    // by the tap, seen so far
 	counted uint64    // of these, counted for the audience
 	splice  splice
-	out     rtp.Packet // kept so that writing does not allocate
+	out     rtp.Header // kept so that writing does not allocate
+	history *history   // nil: what is lost stays lost
 
 	reported        reference
 	packets, octets uint32
@@ -54,11 +55,15 @@ type reference struct {
 
 func newOutgoing(kind Kind, f format, stream string) (*outgoing, error) {
 	codec := f.capability()
-	local, err := webrtc.NewTrackLocalStaticRTP(codec, string(kind)+"-"+stream, stream)
+	local, err := newLocalTrack(kind, codec, stream)
 	if err != nil {
 		return nil, err
 	}
-	return &outgoing{kind: kind, format: f, local: local, splice: newSplice(codec.ClockRate)}, nil
+	o := &outgoing{kind: kind, format: f, local: local, splice: newSplice(codec.ClockRate)}
+	if kind == KindVideo {
+		o.history = newHistory()
+	}
+	return o, nil
 }
 
 // takes tells whether the viewer can go on with the track: a picture of another codec needs another offer.
@@ -70,16 +75,11 @@ func (o *outgoing) takes(t *Track) bool {
 	return plays
 }
 
-// ready receives when there may be packets to forward.
-func (o *outgoing) ready() <-chan struct{} {
-	if o == nil || o.tap == nil || len(o.backlog) > 0 {
-		return nil
-	}
-	return o.tap.Ready()
-}
+// ready tells that what the tap holds can be forwarded.
+func (o *outgoing) ready() bool { return o != nil && o.tap != nil && len(o.backlog) == 0 }
 
-// turn receives when the next of the backlog is to be sent.
-func (o *outgoing) turn() <-chan time.Time {
+// due receives when the next of the backlog is to be sent.
+func (o *outgoing) due() <-chan time.Time {
 	if o == nil || len(o.backlog) == 0 {
 		return nil
 	}
@@ -88,7 +88,7 @@ func (o *outgoing) turn() <-chan time.Time {
 
 // attach goes on with a publisher's track, pictures at its newest key frame, or at the next when that is long ago.
 func (o *outgoing) attach(t *Track, now time.Time) {
-	o.tap, o.backlog = t.join(viewerQueue)
+	o.tap, o.backlog = t.join(viewerQueue, o.rouse)
 	o.since = now
 	o.source.Store(t)
 	o.dropped, o.counted, o.reported = 0, 0, reference{}
@@ -134,24 +134,24 @@ func (o *outgoing) catchUp(now time.Time) (failed uint64) {
 	return failed
 }
 
-// send forwards a packet as of an instant, without header extensions: they are about the way here. A write fails when the
-// connection cannot take more, and then the rest of the picture is of no use.
+// send forwards a packet as of an instant. A write fails when the connection cannot take more, and then the rest of the picture is
+// of no use.
 func (o *outgoing) send(p *Packet, at time.Time) (failed bool) {
 	if o.kind == KindVideo && !o.decodable(p) {
 		o.requestKeyFrame()
 		return false
 	}
-	o.out = p.RTP
-	o.out.Extension, o.out.Extensions, o.out.CSRC = false, nil, nil
-	if !o.splice.fit(&o.out.Header, at) {
+	o.out = onward(&p.RTP.Header)
+	if !o.splice.fit(&o.out, at) {
 		return false
 	}
-	if err := o.local.WriteRTP(&o.out); err != nil {
+	if err := o.local.write(&o.out, p.RTP.Payload); err != nil {
 		o.waiting = o.kind == KindVideo
 		return true
 	}
+	o.history.keep(p, &o.out)
 	o.packets++
-	o.octets += uint32(len(o.out.Payload))
+	o.octets += uint32(len(p.RTP.Payload))
 	return false
 }
 

@@ -33,12 +33,6 @@ func defaultTimers() timers {
 		idle: 30 * time.Second, chunk: 2 * time.Second, seat: 30 * time.Second}
 }
 
-// resendPackets is how many packets of a viewer's video can be sent again: 3 s at 1.5 Mbit/s. A power of two.
-const resendPackets = 512
-
-// roomResendPackets is the same of each picture that a participant gets, of which a full room has more than two hundred.
-const roomResendPackets = 256
-
 // peers makes peer connections, each with the codecs of its offer and no others. Sockets and settings are the same for all.
 type peers struct{ settings webrtc.SettingEngine }
 
@@ -53,9 +47,7 @@ func (p *peers) open(o *offer, viewer bool) (*webrtc.PeerConnection, *feedback, 
 	registry.Add(sent)            // before those that send feedback
 	configure := receiveFeedback
 	if viewer {
-		configure = func(media *webrtc.MediaEngine, registry *interceptor.Registry) error {
-			return sendFeedback(media, registry, resendPackets)
-		}
+		configure = takeFeedback
 	}
 	if err := errors.Join(o.register(media), configure(media, registry)); err != nil {
 		return nil, nil, err
@@ -85,7 +77,7 @@ func (p *peers) meet() (*webrtc.API, *feedback, error) {
 	err = errors.Join(
 		roomFormat(KindVideo).register(media), roomFormat(KindAudio).register(media),
 		media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}, webrtc.RTPCodecTypeAudio),
-		sendFeedback(media, registry, roomResendPackets), askAgain(registry), webrtc.ConfigureTWCCSender(media, registry),
+		takeFeedback(media, registry), askAgain(registry), webrtc.ConfigureTWCCSender(media, registry),
 	)
 	settings := p.settings
 	// Both sides offer in turn, and the roles of DTLS stay what they were at first (RFC 8842 §5.5): the client answers a=setup:active.
@@ -104,13 +96,9 @@ func askAgain(registry *interceptor.Registry) error {
 	return err
 }
 
-// sendFeedback answers NACKs of viewers from the last packets of each picture, 1.5 KiB each at most. Sender reports are the viewer's own.
-func sendFeedback(media *webrtc.MediaEngine, registry *interceptor.Registry, resend uint16) error {
-	responder, err := nack.NewResponderInterceptor(nack.ResponderSize(resend))
-	if err != nil {
-		return err
-	}
-	registry.Add(responder)
+// takeFeedback makes viewers tell what they have lost. That is answered from the viewer's history, and sender reports are its own
+// too.
+func takeFeedback(media *webrtc.MediaEngine, _ *interceptor.Registry) error {
 	media.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK}, webrtc.RTPCodecTypeVideo)
 	media.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"}, webrtc.RTPCodecTypeVideo)
 	return nil

@@ -13,15 +13,16 @@ import (
 
 // Server receives WebRTC on its sockets and answers the HTTP requests that set it up.
 type Server struct {
-	opts    Options
-	timers  timers
-	log     *slog.Logger
-	sockets *sockets
-	peers   *peers
-	packets *packetPool
-	rates   *rateLimiter
-	links   []string // Link header values
-	running sync.WaitGroup
+	opts       Options
+	timers     timers
+	log        *slog.Logger
+	sockets    *sockets
+	peers      *peers
+	packets    *packetPool
+	forwarders *forwarders
+	rates      *rateLimiter
+	links      []string // Link header values
+	running    sync.WaitGroup
 
 	mu         sync.Mutex
 	stopping   bool
@@ -61,7 +62,7 @@ func newServer(o Options, ts timers) (*Server, error) {
 		return nil, fmt.Errorf("announce public addresses: %w", err)
 	}
 	return &Server{
-		opts: o, timers: ts, log: o.Logger, sockets: sockets, peers: &peers{settings}, packets: newPacketPool(),
+		opts: o, timers: ts, log: o.Logger, sockets: sockets, peers: &peers{settings}, packets: newPacketPool(), forwarders: startForwarders(),
 		rates: newRateLimiter(o.RequestsPerSecond), links: iceLinks(o.ICEServers),
 		sessions: map[string]*session{}, perClient: map[client]int{}, publishers: map[string]*Publisher{},
 		claims: map[string]*place{}, audiences: map[string]*audience{}, chunked: map[string]*chunkedUpload{}, chunkReads: make(chan struct{}, chunkReads),
@@ -80,6 +81,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	s.running.Wait()
+	s.forwarders.stop()
 	if err := s.sockets.close(); err != nil {
 		return fmt.Errorf("close media sockets: %w", err)
 	}

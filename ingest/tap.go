@@ -15,8 +15,9 @@ import "sync"
 //		}
 //	}
 type Tap struct {
-	track *Track
-	ready chan struct{} // never closed: Ended tells the end
+	track  *Track
+	ready  chan struct{} // never closed: Ended tells the end
+	signal func()        // makes ready receive, or does what it is there for
 
 	mu      sync.Mutex
 	ring    []*Packet
@@ -28,7 +29,9 @@ type Tap struct {
 }
 
 func newTap(t *Track, capacity int) *Tap {
-	return &Tap{track: t, ring: make([]*Packet, max(capacity, 1)), ready: make(chan struct{}, 1)}
+	tap := &Tap{track: t, ring: make([]*Packet, max(capacity, 1)), ready: make(chan struct{}, 1)}
+	tap.signal = tap.makeReady
+	return tap
 }
 
 // Ready receives when packets have come since Next last found none, and at the end; once for any number of them.
@@ -149,7 +152,7 @@ func (t *Tap) clear() {
 	}
 }
 
-func (t *Tap) signal() {
+func (t *Tap) makeReady() {
 	select {
 	case t.ready <- struct{}{}:
 	default:

@@ -93,10 +93,11 @@ func (t *Track) Tap(capacity int) *Tap {
 	return tap
 }
 
-// join attaches a queue as Tap does, and returns what somebody who joins now needs to begin with: the packets since the newest
+// join attaches a queue as Tap does, one that calls rouse instead of making Ready receive, and returns what somebody who joins now needs to begin with: the packets since the newest
 // key frame, which the caller releases. There are none when that is too long ago; then a key frame is asked for.
-func (t *Track) join(capacity int) (tap *Tap, backlog []*Packet) {
+func (t *Track) join(capacity int, rouse func()) (tap *Tap, backlog []*Packet) {
 	tap = newTap(t, capacity)
+	tap.signal = rouse
 	t.mu.Lock()
 	if backlog = t.group.retained(time.Now()); backlog != nil {
 		t.subs = append(t.subs, tap)

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,12 +13,17 @@ import (
 // reportInterval is how often a viewer gets sender reports (RFC 3550 §6.2).
 const reportInterval = time.Second
 
-// viewer is a session that gets a stream. It is attached to the stream's name: publishers come and go. One goroutine forwards
-// both media from bounded queues, so that neither the publisher nor another viewer ever waits for it.
+// viewer is a session that gets a stream. It is attached to the stream's name: publishers come and go. Packets wait in bounded
+// queues for its turn, so that neither the publisher nor another viewer ever waits for it.
 type viewer struct {
 	*session
-	audience     *audience
-	video, audio *outgoing // nil when not wanted
+	audience   *audience
+	forwarders *forwarders
+	forwarder  *forwarder
+	due        atomic.Bool // it waits for its turn
+
+	mu           sync.Mutex // of what is sent
+	video, audio *outgoing  // nil when not wanted
 
 	next atomic.Pointer[[]*Track] // of who has come last
 	wake chan struct{}            // receives when next has changed
@@ -45,15 +51,15 @@ func (b *base) instant(ntp uint64, arrival time.Time) time.Time {
 }
 
 // newViewer adds what is sent to the transceivers that the offer has made.
-func newViewer(s *session, stream string, bursts *bursts) (*viewer, error) {
-	v := &viewer{session: s, wake: make(chan struct{}, 1), bursts: bursts, stop: s.closing}
-	offer := s.negotiation.offer
-	for _, tr := range s.pc.GetTransceivers() {
+func (s *Server) newViewer(sess *session, stream string) (*viewer, error) {
+	v := &viewer{session: sess, forwarders: s.forwarders, wake: make(chan struct{}, 1), bursts: s.sockets.bursts, stop: sess.closing}
+	offer := sess.negotiation.offer
+	for _, tr := range sess.pc.GetTransceivers() {
 		f := offer.audio
 		if tr.Kind() == webrtc.RTPCodecTypeVideo {
 			f = offer.video
 		}
-		sender, err := v.add(Kind(tr.Kind().String()), *f, stream, s.pc.AddTrack)
+		sender, err := v.add(Kind(tr.Kind().String()), *f, stream, sess.pc.AddTrack)
 		if err != nil {
 			return nil, err
 		}
@@ -73,6 +79,7 @@ func (v *viewer) add(kind Kind, f format, stream string, send func(webrtc.TrackL
 		return nil, err
 	}
 	out.ssrc = uint32(sender.GetParameters().Encodings[0].SSRC)
+	out.rouse = v.rouse
 	out.sent = newSending(kind, f, out.ssrc, v.started)
 	if kind == KindVideo {
 		v.video = out
@@ -80,7 +87,7 @@ func (v *viewer) add(kind Kind, f format, stream string, send func(webrtc.TrackL
 		v.audio = out
 	}
 	v.sends(out.sent)
-	v.loop(func() { forwardRequests(sender, out.sent, out.requestKeyFrame) })
+	v.loop(func() { v.hear(sender, out) })
 	return sender, nil
 }
 
@@ -108,15 +115,17 @@ func (v *viewer) pairSelected(pair *webrtc.ICECandidatePair) {
 	}
 }
 
-// run forwards from the moment that media can flow until the session ends.
+// run is there from the moment that media can flow until the session ends.
 func (v *viewer) run() {
-	defer v.detach()
 	defer func() { v.bursts.remove(v.burst.Load()) }()
 	select {
 	case <-v.stop:
 		return
 	case <-v.connected:
 	}
+	v.forwarder = v.forwarders.engage()
+	defer v.forwarders.dismiss(v.forwarder)
+	defer v.locked(v.finish)
 	reports := time.NewTicker(reportInterval)
 	defer reports.Stop()
 	for {
@@ -124,17 +133,44 @@ func (v *viewer) run() {
 		case <-v.stop:
 			return
 		case <-v.wake:
-			v.attach(*v.next.Load(), time.Now())
-		case now := <-v.video.turn():
-			v.atOnce(v.video, func() { v.audience.dropped.Add(v.video.catchUp(now)) })
-		case <-v.video.ready():
-			v.atOnce(v.video, func() { v.forward(v.video) })
-		case <-v.audio.ready():
-			v.atOnce(v.audio, func() { v.forward(v.audio) })
+			v.locked(func() { v.attach(*v.next.Load(), time.Now()) })
+		case now := <-v.backlog():
+			v.locked(func() { v.catchUp(now) })
 		case now := <-reports.C:
-			v.report(now)
+			v.locked(func() { v.report(now) })
 		}
 	}
+}
+
+func (v *viewer) locked(f func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	f()
+}
+
+// backlog receives when the next of what is older than the queue is to be sent.
+func (v *viewer) backlog() <-chan time.Time {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.video.due()
+}
+
+// rouse makes the forwarder call turn soon. It does not block.
+func (v *viewer) rouse() {
+	if !v.due.Swap(true) {
+		v.forwarder.add(v)
+	}
+}
+
+// turn forwards what has come. The forwarder calls it.
+func (v *viewer) turn() {
+	v.due.Store(false) // what comes from here on needs another turn
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.atOnce(func() {
+		v.forward(v.video)
+		v.forward(v.audio)
+	})
 }
 
 func (v *viewer) outgoing() []*outgoing {
@@ -173,19 +209,52 @@ func (v *viewer) detach() {
 	}
 }
 
+// finish gives back what is held.
+func (v *viewer) finish() {
+	v.detach()
+	for _, o := range v.outgoing() {
+		o.history.release()
+	}
+}
+
+// hear reads what the client tells of a medium: its wishes for key frames, which are passed on, and what it has lost.
+func (v *viewer) hear(r rtpReader, o *outgoing) {
+	readRTCP(r, func(packets []rtcp.Packet) {
+		if o.sent.hear(packets, time.Now()) {
+			o.requestKeyFrame()
+		}
+		for _, p := range packets {
+			if lost, ok := p.(*rtcp.TransportLayerNack); ok && lost.MediaSSRC == o.ssrc {
+				v.locked(func() { v.atOnce(func() { o.history.resend(lost, o.local) }) })
+			}
+		}
+	}, func() {}) // nothing to do about a broken report
+}
+
 // atOnce sends what f writes in as few system calls as it takes.
-func (v *viewer) atOnce(o *outgoing, f func()) {
+func (v *viewer) atOnce(f func()) {
 	b := v.burst.Load()
 	b.begin()
 	f()
 	if b.flush() != nil {
-		o.waiting = o.kind == KindVideo
 		v.audience.dropped.Add(1)
+		if v.video != nil {
+			v.video.waiting = true
+		}
 	}
 }
 
-// forward sends all that a queue holds.
+// catchUp sends the next of what is older than the queue. The last of it is followed by what the queue holds.
+func (v *viewer) catchUp(now time.Time) {
+	v.atOnce(func() { v.audience.dropped.Add(v.video.catchUp(now)) })
+	v.rouse()
+}
+
+// forward sends all that a queue holds, once nothing older is left to be sent.
 func (v *viewer) forward(o *outgoing) {
+	if !o.ready() {
+		return
+	}
 	for p, ok := o.tap.Next(); ok; p, ok = o.tap.Next() {
 		switch {
 		case p.Report != nil:

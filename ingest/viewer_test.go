@@ -188,6 +188,7 @@ func TestViewerReports(t *testing.T) {
 		require.NoError(t, err)
 		require.Nil(t, o.report(arrived), "nothing to tell yet")
 		track := testTrack(kind)
+		o.rouse = func() {}
 		o.attach(track, arrived)
 		h := rtp.Header{Timestamp: 1000}
 		require.True(t, o.splice.fit(&h, arrived))
@@ -216,6 +217,7 @@ func TestViewerFallsBehind(t *testing.T) {
 	o, err := newOutgoing(KindVideo, formatFor(webrtc.MimeTypeVP8), "cam")
 	require.NoError(t, err)
 	track := testTrack(KindVideo)
+	o.rouse = func() {}
 	o.attach(track, time.Now())
 	take := func() (sent []uint16) {
 		for p, ok := o.tap.Next(); ok; p, ok = o.tap.Next() {

@@ -41,7 +41,7 @@ func (p *participant) watchOthers() (changed bool, err error) {
 // watch begins to send what another one sends, in a MediaStream of its name.
 func (p *participant) watch(of *participant) error {
 	over := make(chan struct{})
-	v := &viewer{session: p.session, audience: &p.room.audience, wake: make(chan struct{}, 1), stop: over}
+	v := &viewer{session: p.session, audience: &p.room.audience, forwarders: p.room.server.forwarders, wake: make(chan struct{}, 1), stop: over}
 	w := &watch{viewer: v, of: of, over: over}
 	for _, kind := range []Kind{KindAudio, KindVideo} {
 		sender, err := v.add(kind, roomFormat(kind), of.id, p.send)

@@ -37,7 +37,7 @@ func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string)
 		return refuse(http.StatusConflict, "Nobody is publishing %q: try again when somebody is.", stream).after(2)
 	}
 	return s.open(w, r, o, "/whep/"+stream+"/", &place{watches: stream}, func(sess *session) error {
-		v, err := newViewer(sess, stream, s.sockets.bursts)
+		v, err := s.newViewer(sess, stream)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,91 @@
+package ingest
+
+import (
+	"cmp"
+	"runtime"
+	"slices"
+	"sync"
+)
+
+// forwarders send to all viewers, one for each core: a packet that a hundred viewers get wakes no more goroutines than can run.
+// That is safe because no write waits for a single viewer: UDP has one queue for all, and over TCP each has its own, which
+// drops what does not fit.
+type forwarders struct {
+	mu      sync.Mutex
+	all     []*forwarder
+	stopped chan struct{}
+	running sync.WaitGroup
+}
+
+// forwarder lets its viewers have their turns, one after the other.
+type forwarder struct {
+	viewers int // under the lock of all forwarders
+
+	mu   sync.Mutex
+	due  []*viewer // each once at most
+	wake chan struct{}
+}
+
+func startForwarders() *forwarders {
+	fs := &forwarders{stopped: make(chan struct{})}
+	for range runtime.GOMAXPROCS(0) {
+		f := &forwarder{wake: make(chan struct{}, 1)}
+		fs.all = append(fs.all, f)
+		fs.running.Go(func() { f.run(fs.stopped) })
+	}
+	return fs
+}
+
+// stop ends them. No viewer gets anything afterwards.
+func (fs *forwarders) stop() {
+	close(fs.stopped)
+	fs.running.Wait()
+}
+
+// engage returns the forwarder that has the fewest viewers. The caller dismisses it.
+func (fs *forwarders) engage() *forwarder {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f := slices.MinFunc(fs.all, func(a, b *forwarder) int { return cmp.Compare(a.viewers, b.viewers) })
+	f.viewers++
+	return f
+}
+
+func (fs *forwarders) dismiss(f *forwarder) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f.viewers--
+}
+
+func (f *forwarder) run(stopped <-chan struct{}) {
+	var now []*viewer
+	for {
+		select {
+		case <-stopped:
+			return
+		case <-f.wake:
+		}
+		f.mu.Lock()
+		now, f.due = f.due, now[:0]
+		f.mu.Unlock()
+		for i, v := range now {
+			v.turn()
+			now[i] = nil
+		}
+	}
+}
+
+// add gives a viewer a turn.
+func (f *forwarder) add(v *viewer) {
+	f.mu.Lock()
+	f.due = append(f.due, v)
+	first := len(f.due) == 1
+	f.mu.Unlock()
+	if !first {
+		return
+	}
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,77 @@
+package ingest
+
+import (
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"golang.org/x/time/rate"
+)
+
+// historyPackets is how many packets of a picture can be sent to a client once more, 3 s at 1.5 Mbit/s, and how many are in a
+// second at most: nobody makes the server send without end.
+const historyPackets = 512
+
+// history holds what was sent to one client last. The packets are those that all clients get, not copies of them. A nil history
+// holds nothing: sound is not sent again.
+type history struct {
+	sent [historyPackets]past // by sequence number
+	left *rate.Limiter
+}
+
+// past is a packet and what it was sent as.
+type past struct {
+	packet    *Packet // nil: none
+	sequence  uint16
+	timestamp uint32
+}
+
+func newHistory() *history { return &history{left: rate.NewLimiter(historyPackets, historyPackets)} }
+
+// keep retains a packet that was sent with the header, in the place of an older one.
+func (h *history) keep(p *Packet, header *rtp.Header) {
+	if h == nil {
+		return
+	}
+	at := &h.sent[header.SequenceNumber%historyPackets]
+	if at.packet != nil {
+		if int16(header.SequenceNumber-at.sequence) <= 0 {
+			return // a straggler
+		}
+		at.packet.Release()
+	}
+	p.Retain()
+	*at = past{p, header.SequenceNumber, header.Timestamp}
+}
+
+// resend sends once more what a client has lost (RFC 4585 §6.2.1), as far as it is here.
+func (h *history) resend(lost *rtcp.TransportLayerNack, to *localTrack) {
+	if h == nil {
+		return
+	}
+	for _, pair := range lost.Nacks {
+		pair.Range(func(sequence uint16) bool {
+			at := &h.sent[sequence%historyPackets]
+			if at.packet == nil || at.sequence != sequence {
+				return true
+			}
+			if !h.left.Allow() {
+				return false
+			}
+			header := onward(&at.packet.RTP.Header)
+			header.SequenceNumber, header.Timestamp = at.sequence, at.timestamp
+			return to.repeat(&header, at.packet.RTP.Payload) == nil
+		})
+	}
+}
+
+// release gives all packets back.
+func (h *history) release() {
+	if h == nil {
+		return
+	}
+	for i := range h.sent {
+		if p := h.sent[i].packet; p != nil {
+			p.Release()
+		}
+		h.sent[i] = past{}
+	}
+}
