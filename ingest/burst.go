@@ -17,7 +17,7 @@ const (
 	burstBytes   = burstPackets * maxPacket
 )
 
-// bursts knows who is about to get several packets at once.
+// bursts knows who may get several packets at once, over UDP, or over TCP, where they are sent one by one and counted only.
 type bursts struct {
 	mu        sync.RWMutex
 	receivers map[netip.AddrPort]*burst
@@ -31,7 +31,7 @@ func newBursts() *bursts {
 	}
 }
 
-// add returns the burst of an address, which remove takes away again.
+// add returns the burst of an address, whose remove takes it away again.
 func (r *bursts) add(address netip.AddrPort) *burst {
 	b := &burst{owner: r, address: address}
 	r.mu.Lock()
@@ -40,14 +40,30 @@ func (r *bursts) add(address netip.AddrPort) *burst {
 	return b
 }
 
-func (r *bursts) remove(b *burst) {
+func (b *burst) remove() {
 	if b == nil {
 		return
 	}
+	r := b.owner
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.receivers[b.address] == b {
 		delete(r.receivers, b.address)
+	}
+}
+
+func (r *bursts) to(address netip.AddrPort) *burst {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.receivers[address]
+}
+
+// fail counts a packet that could not be sent to an address at once.
+func (r *bursts) fail(address netip.AddrPort) {
+	if b := r.to(netip.AddrPortFrom(address.Addr().Unmap(), address.Port())); b != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.lost++
 	}
 }
 
@@ -68,7 +84,7 @@ type burst struct {
 	short   bool
 	single  bool                         // it cannot be cut on the way there
 	control [unix.SizeofCmsghdr + 8]byte // aligned as unix.CmsgSpace(2), on every machine
-	err     error                        // the first since begin
+	lost    uint64                       // packets that could not be sent since begin
 }
 
 func (b *burst) begin() {
@@ -80,18 +96,17 @@ func (b *burst) begin() {
 	b.open = true
 }
 
-// flush sends what there is. It tells what could not be sent since begin.
-func (b *burst) flush() error {
+// flush sends what there is. It tells how many packets could not be sent since begin.
+func (b *burst) flush() (lost uint64) {
 	if b == nil {
-		return nil
+		return 0
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.send()
 	b.open = false
-	err := b.err
-	b.err = nil
-	return err
+	lost, b.lost = b.lost, 0
+	return lost
 }
 
 // take keeps a packet for flush. It returns false when the packet is to be sent at once.
@@ -127,8 +142,8 @@ func (b *burst) send() {
 	if b.packets == 1 || b.single {
 		err = b.sendEach()
 	}
-	if b.err == nil {
-		b.err = err
+	if err != nil {
+		b.lost += uint64(b.packets)
 	}
 	b.owner.buffers.Put(b.buffer)
 	b.buffer, b.n, b.packets, b.short = nil, 0, 0, false
@@ -170,10 +185,7 @@ func (c *burstConn) ReadFromAddrPort(p []byte) (int, netip.AddrPort, error) {
 
 // WriteToAddrPort sends a packet, now or with its burst.
 func (c *burstConn) WriteToAddrPort(p []byte, address netip.AddrPort) (int, error) {
-	c.bursts.mu.RLock()
-	b := c.bursts.receivers[address]
-	c.bursts.mu.RUnlock()
-	if b != nil && b.take(c.UDPConn, p) {
+	if b := c.bursts.to(address); b != nil && b.take(c.UDPConn, p) {
 		return len(p), nil
 	}
 	return c.WriteToUDPAddrPort(p, address)

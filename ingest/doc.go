@@ -8,8 +8,10 @@
 //
 // A viewer belongs to the name of a stream, not to its publisher: it stays connected while publishers come and go, on the same
 // SSRCs, with sequence numbers and time stamps that go on. It begins with the newest key frame and what has come since, paced;
-// when that is too long ago, a key frame is asked for at once. It reads taps, so it never holds up the publisher or another
-// viewer. What its queue holds leaves in bursts, several packets by one system call.
+// when that is too long ago, a key frame is asked for at once. It has queues of its own, so it never holds up the publisher or
+// another viewer. One goroutine for each core empties the queues of all viewers, whose writes never wait; what a queue holds
+// leaves in bursts, several packets by one system call. What a client has lost is sent again from a history of the packets
+// themselves, which all viewers share.
 //
 // Video is VP8, VP9, H.264 or AV1, sound is Opus. Of each offer one video codec is taken, the first that [Options] prefer or that
 // the publisher does, and viewers get it as it comes. One who cannot take it is refused; one who has come before it changed is
@@ -31,8 +33,8 @@
 // The package does not look into media beyond the headers that tell a key frame, and what uploads and redundancy need to become packets; it
 // does not reorder packets, and does neither authentication nor CORS: those wrap its handlers.
 //
-// Goroutines: pion's sockets run from [New] on; each session has one goroutine that ends it and two for each track (RTP and
-// RTCP) or layer, a viewer's one for both media and one for the RTCP of each, an upload's one that reads and one that interrupts it,
+// Goroutines: pion's sockets and the forwarders run from [New] on; each session has one goroutine that ends it and two for each track (RTP and
+// RTCP) or layer, a viewer's one that follows publishers and one for the RTCP of each medium, an upload's one that reads and one that interrupts it,
 // and over a WebSocket one that receives and one that tells the client how it stands; a participant's one that negotiates, and one for
 // each other participant with one for the RTCP of each medium; a room's one that follows who is there. [Server.Run] waits for all of them. Subscribers are
 // called in the track's goroutines and start none.

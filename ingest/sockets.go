@@ -27,11 +27,12 @@ type sockets struct {
 	udpAddr  *net.UDPAddr
 	tcpAddr  *net.TCPAddr // nil: off
 	loopback bool         // announce loopback addresses
-	bursts   *bursts
+	bursts   *bursts      // over UDP
+	overTCP  *bursts
 }
 
 func listen(o Options, log *slogFactory) (*sockets, error) {
-	s := &sockets{bursts: newBursts()}
+	s := &sockets{bursts: newBursts(), overTCP: newBursts()}
 	if err := s.listenUDP(o.UDPListen, log); err != nil {
 		return nil, listenError("UDP", o.UDPListen, err)
 	}
@@ -128,9 +129,9 @@ func (s *sockets) listenTCP(address string, log *slogFactory) error {
 	}
 	s.tcpAddr = l.Addr().(*net.TCPAddr)
 	s.loopback = s.loopback || anyInterface(s.tcpAddr.IP) || s.tcpAddr.IP.IsLoopback()
-	s.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{
+	s.tcp = &tcpMux{ice.NewTCPMuxDefault(ice.TCPMuxParams{
 		Listener: l, Logger: log.NewLogger("tcp"), ReadBufferSize: tcpReadQueue, WriteBufferSize: tcpWriteQueue,
-	})
+	}), s.overTCP}
 	return nil
 }
 

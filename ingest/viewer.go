@@ -29,8 +29,8 @@ type viewer struct {
 	wake chan struct{}            // receives when next has changed
 	base base                     // of the present publisher's clock
 
-	bursts *bursts
-	burst  atomic.Pointer[burst] // to the address in use; nil over TCP
+	sockets *sockets
+	burst   atomic.Pointer[burst] // to the address in use, if it is known
 
 	stop <-chan struct{} // closed to end it; the session's closing, where it is all that the session does
 }
@@ -52,7 +52,7 @@ func (b *base) instant(ntp uint64, arrival time.Time) time.Time {
 
 // newViewer adds what is sent to the transceivers that the offer has made.
 func (s *Server) newViewer(sess *session, stream string) (*viewer, error) {
-	v := &viewer{session: sess, forwarders: s.forwarders, wake: make(chan struct{}, 1), bursts: s.sockets.bursts, stop: sess.closing}
+	v := &viewer{session: sess, forwarders: s.forwarders, wake: make(chan struct{}, 1), sockets: s.sockets, stop: sess.closing}
 	offer := sess.negotiation.offer
 	for _, tr := range sess.pc.GetTransceivers() {
 		f := offer.audio
@@ -104,20 +104,24 @@ func (v *viewer) follow(tracks []*Track) {
 func (v *viewer) pairSelected(pair *webrtc.ICECandidatePair) {
 	var to *burst
 	address, err := netip.ParseAddr(pair.Remote.Address)
-	if err == nil && pair.Remote.Protocol == webrtc.ICEProtocolUDP {
-		to = v.bursts.add(netip.AddrPortFrom(address.Unmap(), pair.Remote.Port))
+	bursts := v.sockets.bursts
+	if pair.Remote.Protocol == webrtc.ICEProtocolTCP {
+		bursts = v.sockets.overTCP
 	}
-	v.bursts.remove(v.burst.Swap(to))
+	if err == nil {
+		to = bursts.add(netip.AddrPortFrom(address.Unmap(), pair.Remote.Port))
+	}
+	v.burst.Swap(to).remove()
 	select {
 	case <-v.closing: // run may have removed what was there before
-		v.bursts.remove(to)
+		to.remove()
 	default:
 	}
 }
 
 // run is there from the moment that media can flow until the session ends.
 func (v *viewer) run() {
-	defer func() { v.bursts.remove(v.burst.Load()) }()
+	defer func() { v.burst.Load().remove() }()
 	select {
 	case <-v.stop:
 		return
@@ -236,8 +240,8 @@ func (v *viewer) atOnce(f func()) {
 	b := v.burst.Load()
 	b.begin()
 	f()
-	if b.flush() != nil {
-		v.audience.dropped.Add(1)
+	if lost := b.flush(); lost > 0 {
+		v.audience.dropped.Add(lost)
 		if v.video != nil {
 			v.video.waiting = true
 		}

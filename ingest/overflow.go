@@ -1,0 +1,37 @@
+package ingest
+
+import (
+	"net"
+
+	"github.com/pion/ice/v4"
+)
+
+// tcpMux is pion's, whose connections tell what did not fit into the queue of a client that does not read: pion passes over that.
+type tcpMux struct {
+	ice.TCPMux
+	bursts *bursts
+}
+
+// GetConnByUfrag implements ice.TCPMux.
+func (m *tcpMux) GetConnByUfrag(ufrag string, isIPv6 bool, local net.IP) (net.PacketConn, error) {
+	conn, err := m.TCPMux.GetConnByUfrag(ufrag, isIPv6, local)
+	if err != nil {
+		return nil, err
+	}
+	return &tcpConn{conn, m.bursts}, nil
+}
+
+// tcpConn is all connections of one peer.
+type tcpConn struct {
+	net.PacketConn
+	bursts *bursts
+}
+
+// WriteTo implements net.PacketConn.
+func (c *tcpConn) WriteTo(p []byte, to net.Addr) (int, error) {
+	n, err := c.PacketConn.WriteTo(p, to)
+	if address, ok := to.(*net.TCPAddr); ok && err != nil {
+		c.bursts.fail(address.AddrPort())
+	}
+	return n, err
+}
