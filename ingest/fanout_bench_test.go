@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,14 +64,16 @@ func benchmarkFanOut(b *testing.B, f *fixture, viewers int, pace float64) {
 	s.sendSecond()
 	forwarded.take()
 	read.take()
-	used, seconds := f.processTime(), time.Duration(0)
+	used, idle, seconds := f.processTime(), idleTime(b), time.Duration(0)
 	for b.Loop() {
 		start := time.Now()
 		s.sendSecond()
 		seconds += time.Since(start)
 	}
 	cpu := f.processTime() - used
+	idle = idleTime(b) - idle
 	b.ReportMetric(100*cpu.Seconds()/seconds.Seconds()/float64(viewers), "%core/viewer")
+	b.ReportMetric(100-100*idle.Seconds()/seconds.Seconds()/float64(runtime.NumCPU()), "%machine")
 	forwarded.report(b, "")
 	n := read.report(b, "read-")
 	b.ReportMetric(float64(n)/float64(b.N*viewers*fanOutFrames*fanOutPackets), "received")
@@ -160,6 +163,17 @@ func (f *fixture) processTime() time.Duration {
 	used, err := strconv.ParseInt(text(f, f.do("GET", "/cpu", "")), 10, 64)
 	require.NoError(f, err)
 	return time.Duration(used)
+}
+
+// idleTime is how long the machine's cores have been idle, all together (proc(5), /proc/stat), in hundredths of a second.
+func idleTime(b *testing.B) time.Duration {
+	b.Helper()
+	text, err := os.ReadFile("/proc/stat")
+	require.NoError(b, err)
+	var user, nice, system, idle, waiting time.Duration
+	_, err = fmt.Sscanf(string(text), "cpu %d %d %d %d %d", &user, &nice, &system, &idle, &waiting)
+	require.NoError(b, err)
+	return (idle + waiting) * 10 * time.Millisecond
 }
 
 // newAudience adds one viewer whose packets are timed.
