@@ -1,6 +1,10 @@
 package main
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/sluice-live/sluice/ingest/signal"
+)
 
 const (
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -29,4 +33,16 @@ func withCORS(next http.Handler) http.Handler {
 // isPreflight tells a CORS preflight from an OPTIONS request that a client makes for itself.
 func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
+}
+
+// ofOwnPages refuses pages of other sites where nobody needs a key: one that the operator of this machine happens to look at could end a
+// stream, or put a meeting on air.
+func ofOwnPages(keys keyring, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(keys) == 0 && !signal.SameOrigin(r) {
+			writeProblem(w, http.StatusForbidden, "This page is from another site and may not do that: use a page of this service, or give auth.admin a key and send it.")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }

@@ -43,6 +43,26 @@ func TestCORS(t *testing.T) {
 	}
 }
 
+// Where nobody needs a key, pages of other sites may look, and change nothing. Who has a key may come from wherever.
+func TestPagesOfOtherSites(t *testing.T) {
+	open := newTestService(t, AuthConfig{}).routes()
+	locked := newTestService(t, AuthConfig{Admin: []Secret{"admin-key"}}).routes()
+	for method, paths := range map[string][]string{
+		"DELETE": {"/api/v1/streams/studio", "/api/v1/rooms/den/air", "/api/v1/rooms/den/participants/somebody"},
+		"PUT":    {"/api/v1/streams/studio/transform", "/api/v1/rooms/den/air"},
+	} {
+		for _, path := range paths {
+			t.Run(method+path, func(t *testing.T) {
+				requireProblem(t, ask(open, method, path, "Origin", "https://elsewhere.example"), 403)
+				require.NotEqual(t, 403, ask(open, method, path, "Origin", "http://example.com").Code, "its own page")
+				require.NotEqual(t, 403, ask(open, method, path).Code, "no page")
+				require.NotEqual(t, 403, ask(locked, method, path, "Origin", "https://elsewhere.example", "Authorization", "Bearer admin-key").Code)
+			})
+		}
+	}
+	require.Equal(t, 200, ask(open, "GET", "/api/v1/streams", "Origin", "https://elsewhere.example").Code)
+}
+
 // A preflight carries no key (Fetch §4.8) and gets a good answer everywhere: otherwise a page could not even read a refusal.
 func TestPreflight(t *testing.T) {
 	handler := newTestService(t, AuthConfig{Publish: []StreamKey{{Key: "studio-key"}}, Admin: []Secret{"admin-key"}}).routes()

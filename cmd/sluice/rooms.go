@@ -88,22 +88,10 @@ func (s *service) serveSendOut(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// ofOwnPages refuses pages of other sites where nobody needs a key: one that the operator of this machine happens to look at could put a
-// meeting on air.
-func ofOwnPages(keys keyring, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(keys) == 0 && !signal.SameOrigin(r) {
-			writeProblem(w, http.StatusForbidden, "This page is from another site and may not do that: open the room's own page.")
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
 // servePutOnAir makes a stream of a participant, or of whoever speaks. Who does that needs a key for the room and one for the stream; it is
 // one key that is sent, so it has to be good for both.
-func (s *service) servePutOnAir(keys keyring) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (s *service) servePutOnAir(keys keyring) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		var wanted struct{ Stream, Participant string }
 		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAirBody)).Decode(&wanted)
 		switch {
@@ -119,7 +107,7 @@ func (s *service) servePutOnAir(keys keyring) http.Handler {
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)
-	})
+	}
 }
 
 func (s *service) serveTakeOffAir(w http.ResponseWriter, r *http.Request) {

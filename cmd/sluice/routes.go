@@ -27,6 +27,9 @@ func (s *service) routes() http.Handler {
 	}
 	ofPath := func(r *http.Request) string { return r.PathValue("stream") }
 	anyStream := func(*http.Request) string { return "" }
+	steer := func(f http.HandlerFunc, of func(*http.Request) string) http.Handler {
+		return admin.require(ofOwnPages(admin, f), of)
+	}
 	everyStream := func(*http.Request) string { return "*" } // the name of none: a key for one stream is not enough
 
 	whip := named(publish.require(s.ingest.WHIP(), ofPath))
@@ -52,9 +55,9 @@ func (s *service) routes() http.Handler {
 	ofRoom := func(r *http.Request) string { return r.PathValue("room") }
 	mux.HandleFunc("GET /api/v1/rooms", s.serveRooms)
 	mux.HandleFunc("GET /api/v1/rooms/{room}", s.serveRoom)
-	mux.Handle("DELETE /api/v1/rooms/{room}/participants/{participant}", admin.require(ofOwnPages(admin, http.HandlerFunc(s.serveSendOut)), ofRoom))
-	mux.Handle("PUT /api/v1/rooms/{room}/air", admin.require(ofOwnPages(admin, s.servePutOnAir(admin)), ofRoom))
-	mux.Handle("DELETE /api/v1/rooms/{room}/air", admin.require(ofOwnPages(admin, http.HandlerFunc(s.serveTakeOffAir)), ofRoom))
+	mux.Handle("DELETE /api/v1/rooms/{room}/participants/{participant}", steer(s.serveSendOut, ofRoom))
+	mux.Handle("PUT /api/v1/rooms/{room}/air", steer(s.servePutOnAir(admin), ofRoom))
+	mux.Handle("DELETE /api/v1/rooms/{room}/air", steer(s.serveTakeOffAir, ofRoom))
 
 	places := make(chan struct{}, s.cfg.Limits.Requests)
 	mux.Handle("GET /live/{stream}/{file...}", named(s.viewed(within(places, http.HandlerFunc(s.packager.ServeLive)))))
@@ -66,8 +69,8 @@ func (s *service) routes() http.Handler {
 	mux.HandleFunc("GET /api/v1/streams", s.serveStreams)
 	mux.Handle("GET /api/v1/streams/{stream}", named(http.HandlerFunc(s.serveStream)))
 	mux.Handle("GET /api/v1/streams/{stream}/events", named(within(places, http.HandlerFunc(s.serveEvents))))
-	mux.Handle("PUT /api/v1/streams/{stream}/transform", named(admin.require(http.HandlerFunc(s.serveTransform), ofPath)))
-	mux.Handle("DELETE /api/v1/streams/{stream}", named(admin.require(http.HandlerFunc(s.serveKick), ofPath)))
+	mux.Handle("PUT /api/v1/streams/{stream}/transform", named(steer(s.serveTransform, ofPath)))
+	mux.Handle("DELETE /api/v1/streams/{stream}", named(steer(s.serveKick, ofPath)))
 
 	mux.Handle("GET /api/v1/sessions", admin.require(http.HandlerFunc(s.serveSessions), everyStream))
 	mux.Handle("GET /api/v1/sessions/events", admin.require(within(places, http.HandlerFunc(s.serveSessionEvents)), everyStream))
