@@ -21,7 +21,7 @@ func TestCodecsPlay(t *testing.T) {
 	s := startService(t, "--ladder", oneRung, "--linger", "1s")
 	stage := newStage(t)
 	browser := startBrowser(t)
-	film := makeFilm(t)
+	film := makeFilm(t, 30, outlasting)
 	for _, codec := range []coding{vp8, vp9, h264, av1} {
 		for from, publish := range map[string]func(t *testing.T, endpoint string){
 			"chromium": func(t *testing.T, endpoint string) {
@@ -84,10 +84,11 @@ func requireClock(t *testing.T, page *tab, player string) {
 // median is the middle one of unsorted values.
 func median(values []float64) float64 { return percentile(slices.Sorted(slices.Values(values)), 50) }
 
-// makeFilm makes forty seconds of a picture that carries its number as stage.html does its time, with a beep every two seconds.
-func makeFilm(t *testing.T) string { return makeFilmAt(t, 30) }
+// outlasting is the length of a film that goes on for as long as a test has patience with a player.
+const outlasting = 2 * time.Minute
 
-func makeFilmAt(t *testing.T, fps int) string {
+// makeFilm makes a picture that carries its number as stage.html does its time, with a beep every two seconds.
+func makeFilm(t *testing.T, fps int, length time.Duration) string {
 	t.Helper()
 	const size, bits = 32, 16
 	ones := "0"
@@ -105,8 +106,8 @@ func makeFilmAt(t *testing.T, fps int) string {
 	}
 	film := filepath.Join(t.TempDir(), "film.mkv")
 	out, err := exec.Command("ffmpeg", "-loglevel", "error",
-		"-f", "lavfi", "-i", fmt.Sprintf("testsrc2=s=640x480:r=%d:d=40,", fps)+"drawbox=c=black:t=fill:w=640:h=96,"+strings.Join(boxes, ","),
-		"-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t\\,2)\\,0.1)':s=48000:c=stereo:d=40",
+		"-f", "lavfi", "-i", fmt.Sprintf("testsrc2=s=640x480:r=%d,", fps)+"drawbox=c=black:t=fill:w=640:h=96,"+strings.Join(boxes, ","),
+		"-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t\\,2)\\,0.1)':s=48000:c=stereo", "-t", fmt.Sprint(length.Seconds()),
 		"-c:v", "libx264", "-preset", "ultrafast", "-qp", "10", "-c:a", "flac", film).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return film

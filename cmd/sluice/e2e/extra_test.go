@@ -77,7 +77,7 @@ func requireExtraTold(t *testing.T, codec coding, index, mpd string) {
 // second picture of the copy only repeats the one before.
 func TestExtraRenditionIsChosen(t *testing.T) {
 	s := startService(t, "--ladder", "240p=320x240@30:400k", "--linger", "1s") // of the film's shape, so that its clock is read
-	stage, film, browser := newStage(t), makeFilmAt(t, 15), startBrowser(t)
+	stage, film, browser := newStage(t), makeFilm(t, 15, outlasting), startBrowser(t)
 	for label, codec := range extraCodecs {
 		t.Run(codec.name, func(t *testing.T) {
 			startPublish(t, film, s.base+"/whip/"+codec.name, "--codec", codec.name, "--loop", "--fps", "15")

@@ -46,7 +46,7 @@ func TestUploadsPlay(t *testing.T) {
 // A recording that is made by ffmpeg comes in one request through nginx, and is kept.
 func TestUploadInOneRequest(t *testing.T) {
 	s := startService(t, "--ladder", oneRung, "--linger", "1s")
-	command := exec.Command("ffmpeg", "-loglevel", "error", "-re", "-t", "8", "-i", makeFilm(t),
+	command := exec.Command("ffmpeg", "-loglevel", "error", "-re", "-i", makeFilm(t, 30, 8*time.Second),
 		"-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-g", "30", "-b:v", "1M", "-c:a", "libopus", "-f", "webm", "-live", "1", "-")
 	film, err := command.StdoutPipe()
 	require.NoError(t, err)
