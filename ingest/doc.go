@@ -33,9 +33,9 @@
 // The package does not look into media beyond the headers that tell a key frame, and what uploads and redundancy need to become packets; it
 // does not reorder packets, and does neither authentication nor CORS: those wrap its handlers.
 //
-// Goroutines: pion's sockets and the forwarders run from [New] on; each session has one goroutine that ends it and two for each track (RTP and
-// RTCP) or layer, a viewer's one that follows publishers and one for the RTCP of each medium, an upload's one that reads and one that interrupts it,
-// and over a WebSocket one that receives and one that tells the client how it stands; a participant's one that negotiates, and one for
-// each other participant with one for the RTCP of each medium; a room's one that follows who is there. [Server.Run] waits for all of them. Subscribers are
-// called in the track's goroutines and start none.
+// Goroutines: pion's sockets run from [New] on, and during [Server.Run] one forwarder for each core. Each session has one goroutine that
+// ends it and two for each track (RTP and RTCP) or layer, a viewer's one that follows publishers and one for the RTCP of each medium, an
+// upload's one that reads and one that interrupts it, and over a WebSocket one that receives and one that tells the client how it
+// stands; a participant's one that negotiates, and one for each other participant with one for the RTCP of each medium; a room's one
+// that follows who is there. [Server.Run] waits for all of them. Subscribers are called in the track's goroutines and start none.
 package ingest

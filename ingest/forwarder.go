@@ -26,17 +26,21 @@ type forwarder struct {
 	wake chan struct{}
 }
 
-func startForwarders() *forwarders {
+func newForwarders() *forwarders {
 	fs := &forwarders{stopped: make(chan struct{})}
 	for range runtime.GOMAXPROCS(0) {
-		f := &forwarder{wake: make(chan struct{}, 1)}
-		fs.all = append(fs.all, f)
-		fs.running.Go(func() { f.run(fs.stopped) })
+		fs.all = append(fs.all, &forwarder{wake: make(chan struct{}, 1)})
 	}
 	return fs
 }
 
-// stop ends them. No viewer gets anything afterwards.
+func (fs *forwarders) start() {
+	for _, f := range fs.all {
+		fs.running.Go(func() { f.run(fs.stopped) })
+	}
+}
+
+// stop ends what start has begun. No viewer gets anything afterwards.
 func (fs *forwarders) stop() {
 	close(fs.stopped)
 	fs.running.Wait()

@@ -34,7 +34,8 @@ func TestForwardersShare(t *testing.T) {
 
 // However often a viewer is roused by its two media, nothing that has come is left lying.
 func TestForwarderMissesNothing(t *testing.T) {
-	fs := startForwarders()
+	fs := newForwarders()
+	fs.start()
 	defer fs.stop()
 	const viewers, packets = 10, 2000
 	tracks := []*Track{testTrack(KindVideo), testTrack(KindAudio)}
@@ -76,7 +77,12 @@ func TestForwarderMissesNothing(t *testing.T) {
 // A viewer over TCP that has stopped reading loses packets, and another one, though the same goroutine forwards to both, does not.
 func TestStalledViewer(t *testing.T) {
 	f := newFixture(t, Options{TCPListen: "127.0.0.1:0"})
-	f.server.forwarders.all = f.server.forwarders.all[:1]
+	forwarders := f.server.forwarders
+	forwarders.mu.Lock()
+	for _, other := range forwarders.all[1:] {
+		other.viewers = 1000
+	}
+	forwarders.mu.Unlock()
 	studio := newPeer(t, peerOptions{})
 	studio.publish(f, "/whip/cam")
 	studio.waitConnected()

@@ -62,7 +62,7 @@ func newServer(o Options, ts timers) (*Server, error) {
 		return nil, fmt.Errorf("announce public addresses: %w", err)
 	}
 	return &Server{
-		opts: o, timers: ts, log: o.Logger, sockets: sockets, peers: &peers{settings}, packets: newPacketPool(), forwarders: startForwarders(),
+		opts: o, timers: ts, log: o.Logger, sockets: sockets, peers: &peers{settings}, packets: newPacketPool(), forwarders: newForwarders(),
 		rates: newRateLimiter(o.RequestsPerSecond), links: iceLinks(o.ICEServers),
 		sessions: map[string]*session{}, perClient: map[client]int{}, publishers: map[string]*Publisher{},
 		claims: map[string]*place{}, audiences: map[string]*audience{}, chunked: map[string]*chunkedUpload{}, chunkReads: make(chan struct{}, chunkReads),
@@ -72,6 +72,7 @@ func newServer(o Options, ts timers) (*Server, error) {
 
 // Run serves until ctx ends. Then it ends all sessions, closes the sockets and waits for every goroutine.
 func (s *Server) Run(ctx context.Context) error {
+	s.forwarders.start()
 	<-ctx.Done()
 	close(s.halted)
 	s.mu.Lock()
