@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/binary"
 	"testing"
 	"time"
 
@@ -162,4 +163,32 @@ func TestResendLimit(t *testing.T) {
 	w.err = errBadPacket
 	o.history.resend(lose(w.packets[n-2].SequenceNumber, w.packets[n-1].SequenceNumber), o.local)
 	require.Len(t, w.packets, n+1)
+}
+
+// Whatever a client tells, it gets what it was sent before, and no more of it than there may be in a second.
+func FuzzFeedback(f *testing.F) {
+	for _, p := range []rtcp.Packet{
+		lose(0, 1, 2, 17, 60000), &rtcp.PictureLossIndication{MediaSSRC: 7}, &rtcp.FullIntraRequest{FIR: []rtcp.FIREntry{{SSRC: 7}}},
+		&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: 7, LastSenderReport: 1}}}, &rtcp.ReceiverEstimatedMaximumBitrate{SSRCs: []uint32{7}},
+	} {
+		f.Add(marshal(f, p))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		o, w := sentTo(t, 8)
+		o.sent = newSending(KindVideo, o.format, o.ssrc, time.Now())
+		o.splice.lastSequence = 1<<16 - 1 // the first is 0
+		o.attach(testTrack(KindVideo), time.Now())
+		for seq := range uint16(20) {
+			o.tap.track.write(seq, seq == 0)
+		}
+		o.sendAll()
+		v := &viewer{session: &session{}, audience: &audience{}, video: o}
+		v.hear(&script{raw}, o)
+		require.LessOrEqual(t, len(w.packets), 20+historyPackets)
+		for _, again := range w.packets[20:] {
+			require.Equal(t, [2]any{uint32(8), uint8(98)}, [2]any{again.SSRC, again.PayloadType})
+			require.Less(t, binary.BigEndian.Uint16(again.Payload), uint16(20))
+		}
+		v.locked(v.finish)
+	})
 }
