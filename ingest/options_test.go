@@ -78,6 +78,20 @@ func TestEveryInterface(t *testing.T) {
 	}
 }
 
+// Nothing is announced but what is listened on.
+func TestOneInterface(t *testing.T) {
+	f := newFixture(t, Options{UDPListen: "127.0.0.1:0", TCPListen: "127.0.0.1:0"})
+	answer := parseSDP(t, text(t, f.post("/whip/a", offerFile(t, "chromium"))))
+	var announced []string
+	for _, a := range answer.MediaDescriptions[0].Attributes {
+		if a.Key == "candidate" {
+			fields := strings.Fields(a.Value)
+			announced = append(announced, fields[2]+" "+fields[4])
+		}
+	}
+	require.ElementsMatch(t, []string{"udp 127.0.0.1", "tcp 127.0.0.1"}, announced)
+}
+
 // Behind 1:1 NAT the public address comes first, and the own one stays.
 func TestPublicIP(t *testing.T) {
 	f := newFixture(t, Options{PublicIPs: []string{"203.0.113.7"}})

@@ -1,20 +1,23 @@
 package ingest
 
 import (
+	"errors"
+	"io"
 	"net"
 
 	"github.com/pion/ice/v4"
 )
 
 // tcpMux is pion's, whose connections tell what did not fit into the queue of a client that does not read: pion passes over that.
+// It has all methods of pion's: by those that are not in its interface only addresses are announced that it listens on.
 type tcpMux struct {
-	ice.TCPMux
+	*ice.TCPMuxDefault
 	bursts *bursts
 }
 
 // GetConnByUfrag implements ice.TCPMux.
 func (m *tcpMux) GetConnByUfrag(ufrag string, isIPv6 bool, local net.IP) (net.PacketConn, error) {
-	conn, err := m.TCPMux.GetConnByUfrag(ufrag, isIPv6, local)
+	conn, err := m.TCPMuxDefault.GetConnByUfrag(ufrag, isIPv6, local)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +33,7 @@ type tcpConn struct {
 // WriteTo implements net.PacketConn.
 func (c *tcpConn) WriteTo(p []byte, to net.Addr) (int, error) {
 	n, err := c.PacketConn.WriteTo(p, to)
-	if address, ok := to.(*net.TCPAddr); ok && err != nil {
+	if address, ok := to.(*net.TCPAddr); ok && err != nil && !errors.Is(err, io.ErrClosedPipe) { // which pion tells
 		c.bursts.fail(address.AddrPort())
 	}
 	return n, err
