@@ -84,7 +84,7 @@ type burst struct {
 	short   bool
 	single  bool                         // it cannot be cut on the way there
 	control [unix.SizeofCmsghdr + 8]byte // aligned as unix.CmsgSpace(2), on every machine
-	lost    uint64                       // packets that could not be sent since begin
+	lost    uint64                       // packets that could not be sent since flush
 }
 
 func (b *burst) begin() {
@@ -96,7 +96,8 @@ func (b *burst) begin() {
 	b.open = true
 }
 
-// flush sends what there is. It tells how many packets could not be sent since begin.
+// flush sends what there is. It tells how many packets could not be sent since it was last called, whosever
+// they were.
 func (b *burst) flush() (lost uint64) {
 	if b == nil {
 		return 0
@@ -134,28 +135,27 @@ func (b *burst) send() {
 	if b.packets == 0 {
 		return
 	}
-	var err error
-	if b.packets > 1 && !b.single {
-		_, _, err = b.conn.WriteMsgUDPAddrPort(b.buffer[:b.n], b.segments(), b.address)
+	each := b.packets == 1 || b.single
+	if !each {
+		_, _, err := b.conn.WriteMsgUDPAddrPort(b.buffer[:b.n], b.segments(), b.address)
 		b.single = cannotCut(err)
+		if each = b.single; err != nil && !each {
+			b.lost += uint64(b.packets)
+		}
 	}
-	if b.packets == 1 || b.single {
-		err = b.sendEach()
-	}
-	if err != nil {
-		b.lost += uint64(b.packets)
+	if each {
+		b.sendEach()
 	}
 	b.owner.buffers.Put(b.buffer)
 	b.buffer, b.n, b.packets, b.short = nil, 0, 0, false
 }
 
-func (b *burst) sendEach() error {
+func (b *burst) sendEach() {
 	for at := 0; at < b.n; at += b.size {
 		if _, err := b.conn.WriteToUDPAddrPort(b.buffer[at:min(at+b.size, b.n)], b.address); err != nil {
-			return err
+			b.lost++
 		}
 	}
-	return nil
 }
 
 // cannotCut tells the errors of kernels before 4.18, of cards that compute no check sums, and of packets above the MTU.

@@ -8,8 +8,8 @@ import (
 )
 
 // forwarders send to all viewers, one for each core: a packet that a hundred viewers get wakes no more goroutines than can run.
-// That is safe because no write waits for a single viewer: UDP has one queue for all, and over TCP each has its own, which
-// drops what does not fit.
+// That is safe because no write waits for a single viewer's network: UDP has one queue for all, and over TCP each has its own,
+// which drops what does not fit.
 type forwarders struct {
 	mu      sync.Mutex
 	all     []*forwarder

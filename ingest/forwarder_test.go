@@ -180,7 +180,7 @@ func BenchmarkForward(b *testing.B) {
 	o.rouse = v.rouse
 	o.attach(track, time.Now())
 	p := track.pool.get()
-	p.RTP = *vp8Packet(0, true)
+	p.RTP, p.KeyFrame = *vp8Packet(0, true), true
 	w.discards = true
 	b.ReportAllocs()
 	for b.Loop() {
@@ -189,4 +189,5 @@ func BenchmarkForward(b *testing.B) {
 		v.forwarder.due = v.forwarder.due[:0]
 		v.turn()
 	}
+	require.Equal(b, uint32(b.N), o.packets)
 }

@@ -42,25 +42,24 @@ func (h *history) keep(p *Packet, header *rtp.Header) {
 	*at = past{p, header.SequenceNumber, header.Timestamp}
 }
 
-// resend sends once more what a client has lost (RFC 4585 §6.2.1), as far as it is here.
-func (h *history) resend(lost *rtcp.TransportLayerNack, to *localTrack) {
+// resend sends once more what a client has lost (RFC 4585 §6.2.1), as far as it is here, 17 packets at most. It returns false when no
+// more can be sent now.
+func (h *history) resend(lost rtcp.NackPair, to *localTrack) (more bool) {
 	if h == nil {
-		return
+		return false
 	}
-	for _, pair := range lost.Nacks {
-		pair.Range(func(sequence uint16) bool {
-			at := &h.sent[sequence%historyPackets]
-			if at.packet == nil || at.sequence != sequence {
-				return true
-			}
-			if !h.left.Allow() {
-				return false
-			}
-			header := onward(&at.packet.RTP.Header)
-			header.SequenceNumber, header.Timestamp = at.sequence, at.timestamp
-			return to.repeat(&header, at.packet.RTP.Payload) == nil
-		})
-	}
+	more = true
+	lost.Range(func(sequence uint16) bool {
+		at := &h.sent[sequence%historyPackets]
+		if at.packet == nil || at.sequence != sequence {
+			return true
+		}
+		header := onward(&at.packet.RTP.Header)
+		header.SequenceNumber, header.Timestamp = at.sequence, at.timestamp
+		more = h.left.Allow() && to.repeat(&header, at.packet.RTP.Payload) == nil
+		return more
+	})
+	return more
 }
 
 // release gives all packets back.

@@ -72,6 +72,11 @@ func lose(sequences ...uint16) *rtcp.TransportLayerNack {
 	return &rtcp.TransportLayerNack{MediaSSRC: 7, Nacks: rtcp.NackPairsFromSequenceNumbers(sequences)}
 }
 
+// resend lets the client lose packets.
+func (o *outgoing) resend(sequences ...uint16) {
+	(&viewer{session: &session{}, audience: &audience{}, video: o}).resend(o, lose(sequences...))
+}
+
 // RFC 4588 §4: a packet is sent again on the stream of retransmissions, its number before the payload; without one as it was.
 func TestResend(t *testing.T) {
 	for name, repair := range map[string]webrtc.SSRC{"rtx": 8, "plain": 0} {
@@ -86,7 +91,7 @@ func TestResend(t *testing.T) {
 			require.Len(t, w.packets, 5)
 			lost := w.packets[1:3]
 			require.Equal(t, [2]any{uint32(7), uint8(96)}, [2]any{lost[0].SSRC, lost[0].PayloadType})
-			o.history.resend(lose(lost[0].SequenceNumber, lost[1].SequenceNumber, lost[1].SequenceNumber+100), o.local)
+			o.resend(lost[0].SequenceNumber, lost[1].SequenceNumber, lost[1].SequenceNumber+100)
 			again := w.packets[5:]
 			require.Len(t, again, 2, "what was never sent cannot be")
 			for i, p := range again {
@@ -101,7 +106,7 @@ func TestResend(t *testing.T) {
 				require.Equal(t, append([]byte{byte(lost[i].SequenceNumber >> 8), byte(lost[i].SequenceNumber)}, lost[i].Payload...), p.Payload)
 			}
 			require.NoError(t, o.local.Unbind(&negotiated{written: w}))
-			o.history.resend(lose(lost[0].SequenceNumber), o.local)
+			o.resend(lost[0].SequenceNumber)
 			require.Len(t, w.packets, 7, "it has been taken away")
 			o.detach()
 			o.history.release()
@@ -129,7 +134,7 @@ func TestHistory(t *testing.T) {
 
 	var none *history
 	none.keep(first, &rtp.Header{})
-	none.resend(lose(1), nil)
+	require.False(t, none.resend(rtcp.NackPair{}, nil))
 	none.release()
 	require.Equal(t, int32(1), first.refs.Load())
 }
@@ -150,18 +155,19 @@ func TestResendLimit(t *testing.T) {
 	require.Equal(t, rate.Limit(historyPackets), o.history.left.Limit())
 	o.history.left.SetLimit(0) // so that no second passes
 	for range 10 {
-		o.history.resend(lose(all...), o.local)
+		o.resend(all...)
 	}
 	require.Len(t, w.packets, 100+historyPackets)
 
 	o, w = sentTo(t, 8)
 	o.attach(track, time.Now())
-	track.write(100, true)
-	track.write(101, false)
+	for seq := range uint16(100) {
+		track.write(100+seq, seq == 0)
+	}
 	o.sendAll()
 	n := len(w.packets)
 	w.err = errBadPacket
-	o.history.resend(lose(w.packets[n-2].SequenceNumber, w.packets[n-1].SequenceNumber), o.local)
+	o.resend(w.packets[n-1].SequenceNumber, w.packets[n-100].SequenceNumber)
 	require.Len(t, w.packets, n+1)
 }
 
@@ -182,6 +188,7 @@ func FuzzFeedback(f *testing.F) {
 			o.tap.track.write(seq, seq == 0)
 		}
 		o.sendAll()
+		o.history.left.SetLimit(0)
 		v := &viewer{session: &session{}, audience: &audience{}, video: o}
 		v.hear(&script{raw}, o)
 		require.LessOrEqual(t, len(w.packets), 20+historyPackets)

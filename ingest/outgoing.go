@@ -18,6 +18,13 @@ const (
 	backlogEvery   = 2 * time.Millisecond
 )
 
+// A viewer whose connection could not take a picture waits for the next key frame that comes, and asks for one itself only after a while:
+// the others pay for it. That doubles as long as it is of no use.
+const (
+	leastPatience = time.Second
+	mostPatience  = 8 * time.Second
+)
+
 // reportsWithin is how long a publisher's sender reports are waited for before a viewer's are made of arrival times.
 const reportsWithin = 10 * time.Second
 
@@ -37,10 +44,13 @@ type outgoing struct {
 	since   time.Time // when the tap was attached
 	waiting bool      // for a key frame: nothing else can be decoded
 	dropped uint64    // by the tap, seen so far
-	counted uint64    // of these, counted for the audience
-	splice  splice
-	out     rtp.Header // kept so that writing does not allocate
-	history *history   // nil: what is lost stays lost
+
+	setBackAt time.Time     // when the connection could last not take a picture
+	patience  time.Duration // from then on, before a key frame is asked for
+	counted   uint64        // of these, counted for the audience
+	splice    splice
+	out       rtp.Header // kept so that writing does not allocate
+	history   *history   // nil: what is lost stays lost
 
 	reported        reference
 	packets, octets uint32
@@ -134,11 +144,12 @@ func (o *outgoing) catchUp(now time.Time) (failed uint64) {
 	return failed
 }
 
-// send forwards a packet as of an instant. A write fails when the connection cannot take more, and then the rest of the picture is
-// of no use.
+// send forwards a packet as of an instant. It tells when that cannot be done.
 func (o *outgoing) send(p *Packet, at time.Time) (failed bool) {
 	if o.kind == KindVideo && !o.decodable(p) {
-		o.requestKeyFrame()
+		if !o.patient(at) {
+			o.requestKeyFrame()
+		}
 		return false
 	}
 	o.out = onward(&p.RTP.Header)
@@ -154,6 +165,21 @@ func (o *outgoing) send(p *Packet, at time.Time) (failed bool) {
 	o.octets += uint32(len(p.RTP.Payload))
 	return false
 }
+
+// setBack notes that the connection could not take what was sent: the rest of a picture is of no use then.
+func (o *outgoing) setBack(now time.Time) {
+	if o.kind != KindVideo {
+		return
+	}
+	if now.Sub(o.setBackAt) > 2*mostPatience {
+		o.patience = 0 // it has been well meanwhile
+	}
+	o.waiting, o.setBackAt = true, now
+	o.patience = min(max(2*o.patience, leastPatience), mostPatience)
+}
+
+// patient tells that it is too soon to ask for a key frame.
+func (o *outgoing) patient(now time.Time) bool { return now.Sub(o.setBackAt) < o.patience }
 
 // decodable holds pictures back until a key frame begins, and closes the gap that was made by doing so.
 func (o *outgoing) decodable(p *Packet) bool {

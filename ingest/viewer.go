@@ -13,6 +13,9 @@ import (
 // reportInterval is how often a viewer gets sender reports (RFC 3550 §6.2).
 const reportInterval = time.Second
 
+// turnPackets is how many packets of a medium a viewer is sent before it is another one's turn.
+const turnPackets = 64
+
 // viewer is a session that gets a stream. It is attached to the stream's name: publishers come and go. Packets wait in bounded
 // queues for its turn, so that neither the publisher nor another viewer ever waits for it.
 type viewer struct {
@@ -112,6 +115,11 @@ func (v *viewer) pairSelected(pair *webrtc.ICECandidatePair) {
 		to = bursts.add(netip.AddrPortFrom(address.Unmap(), pair.Remote.Port))
 	}
 	v.burst.Swap(to).remove()
+	v.locked(func() { // what could not be sent for want of a pair can be now
+		for _, o := range v.outgoing() {
+			o.patience = 0
+		}
+	})
 	select {
 	case <-v.closing: // run may have removed what was there before
 		to.remove()
@@ -171,10 +179,8 @@ func (v *viewer) turn() {
 	v.due.Store(false) // what comes from here on needs another turn
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.atOnce(func() {
-		v.forward(v.video)
-		v.forward(v.audio)
-	})
+	v.forward(v.video)
+	v.forward(v.audio)
 }
 
 func (v *viewer) outgoing() []*outgoing {
@@ -229,50 +235,72 @@ func (v *viewer) hear(r rtpReader, o *outgoing) {
 		}
 		for _, p := range packets {
 			if lost, ok := p.(*rtcp.TransportLayerNack); ok && lost.MediaSSRC == o.ssrc {
-				v.locked(func() { v.atOnce(func() { o.history.resend(lost, o.local) }) })
+				v.resend(o, lost)
 			}
 		}
 	}, func() {}) // nothing to do about a broken report
 }
 
-// atOnce sends what f writes in as few system calls as it takes.
-func (v *viewer) atOnce(f func()) {
+// resend sends again what the client has lost; what is lost once more it asks for once more. A turn that comes meanwhile waits for a few
+// packets of it only.
+func (v *viewer) resend(o *outgoing, lost *rtcp.TransportLayerNack) {
+	more := true
+	for i := 0; i < len(lost.Nacks) && more; i++ {
+		v.locked(func() { v.atOnce(func() { more = o.history.resend(lost.Nacks[i], o.local) }) })
+	}
+}
+
+// atOnce sends what f writes in as few system calls as it takes, and tells how many packets the connection could not take.
+func (v *viewer) atOnce(f func()) (lost uint64) {
 	b := v.burst.Load()
 	b.begin()
 	f()
-	if lost := b.flush(); lost > 0 {
-		v.audience.dropped.Add(lost)
-		if v.video != nil {
-			v.video.waiting = true
-		}
-	}
+	return b.flush()
 }
 
 // catchUp sends the next of what is older than the queue. The last of it is followed by what the queue holds.
 func (v *viewer) catchUp(now time.Time) {
-	v.atOnce(func() { v.audience.dropped.Add(v.video.catchUp(now)) })
+	var failed uint64
+	lost := v.atOnce(func() { failed = v.video.catchUp(now) })
+	v.lose(v.video, lost+failed)
 	v.rouse()
 }
 
-// forward sends all that a queue holds, once nothing older is left to be sent.
+// forward sends what a queue holds, once nothing older is left to be sent. More than is good for a turn is left for the next.
 func (v *viewer) forward(o *outgoing) {
 	if !o.ready() {
 		return
 	}
-	for p, ok := o.tap.Next(); ok; p, ok = o.tap.Next() {
-		switch {
-		case p.Report != nil:
-			o.reported = reference{v.base.instant(p.Report.NTP, p.Arrival), p.Report.RTPTime}
-		case o.send(p, p.Arrival):
-			v.audience.dropped.Add(1)
+	var failed uint64
+	lost := v.atOnce(func() {
+		for range turnPackets {
+			p, ok := o.tap.Next()
+			if !ok {
+				return
+			}
+			if p.Report != nil {
+				o.reported = reference{v.base.instant(p.Report.NTP, p.Arrival), p.Report.RTPTime}
+			} else if o.send(p, p.Arrival) {
+				failed++
+			}
+			p.Release()
 		}
-		p.Release()
-	}
-	if n := o.lost(); n > 0 {
-		v.audience.dropped.Add(n)
+		v.rouse()
+	})
+	v.lose(o, lost+failed)
+	if dropped := o.lost(); dropped > 0 {
+		v.audience.dropped.Add(dropped)
 	}
 	if o.tap.Ended() {
 		o.detach()
+	}
+}
+
+// lose counts what the connection could not take.
+func (v *viewer) lose(o *outgoing, packets uint64) {
+	if packets > 0 {
+		v.audience.dropped.Add(packets)
+		o.setBack(time.Now())
 	}
 }
 

@@ -247,3 +247,47 @@ func TestViewerFallsBehind(t *testing.T) {
 	require.Equal(t, []uint16{first[1] + 1}, take())
 	o.detach()
 }
+
+// Whose connection cannot take what is sent asks for key frames less and less, until it can.
+func TestSetBack(t *testing.T) {
+	o, err := newOutgoing(KindVideo, formatFor(webrtc.MimeTypeVP8), "cam")
+	require.NoError(t, err)
+	now := time.Now()
+	require.False(t, o.patient(now))
+	for _, patience := range []time.Duration{1, 2, 4, 8, 8} {
+		o.setBack(now)
+		require.True(t, o.waiting)
+		require.True(t, o.patient(now.Add(patience*time.Second-1)))
+		now = now.Add(patience * time.Second)
+		require.False(t, o.patient(now))
+	}
+	now = now.Add(2 * mostPatience)
+	o.setBack(now)
+	require.False(t, o.patient(now.Add(leastPatience)), "it has been well meanwhile")
+
+	sound, err := newOutgoing(KindAudio, opusFormat(), "cam")
+	require.NoError(t, err)
+	sound.setBack(now)
+	require.False(t, sound.waiting)
+}
+
+// A viewer whose queue holds much lets the others have their turns too.
+func TestTurnEnds(t *testing.T) {
+	o, w := sentTo(t, 0)
+	f := &forwarder{wake: make(chan struct{}, 1)}
+	v := &viewer{session: &session{}, audience: &audience{}, video: o, forwarder: f}
+	o.rouse = v.rouse
+	track := testTrack(KindVideo)
+	o.attach(track, time.Now())
+	for seq := range uint16(turnPackets + 10) {
+		track.write(seq, seq == 0)
+	}
+	require.Equal(t, []*viewer{v}, f.due)
+	f.due = nil
+	v.turn()
+	require.Len(t, w.packets, turnPackets)
+	require.Equal(t, []*viewer{v}, f.due, "there is more")
+	v.turn()
+	require.Len(t, w.packets, turnPackets+10)
+	v.locked(v.finish)
+}
