@@ -48,13 +48,13 @@ type echoTrack struct {
 	counted         time.Time
 }
 
-// Deliver implements Subscriber. Header extensions are left out: they are about the way here, not the way back.
+// Deliver implements Subscriber.
 func (e *echoTrack) Deliver(p *Packet) {
 	if p.Report != nil {
 		return // pion makes reports for the way back
 	}
 	e.out = p.RTP
-	e.out.Extension, e.out.Extensions, e.out.CSRC = false, nil, nil
+	e.out.Header = onward(&p.RTP.Header)
 	// It fails only when the connection is down, which ends the session anyway.
 	_ = e.local.WriteRTP(&e.out)
 	e.packets++

@@ -42,7 +42,7 @@ const (
 // source that does not makes the server send a picture to everybody at once.
 func BenchmarkFanOut(b *testing.B) {
 	f := newFarFixture(b)
-	for _, viewers := range []int{10, 50, 100} {
+	for _, viewers := range []int{10, 50, 100, 150} {
 		far := func(b *testing.B) *fixture { return &fixture{TB: b, url: f.url, client: f.client} }
 		b.Run(fmt.Sprintf("viewers=%d/paced", viewers), func(b *testing.B) { benchmarkFanOut(b, far(b), viewers, 2.5) })
 		b.Run(fmt.Sprintf("viewers=%d/at-once", viewers), func(b *testing.B) { benchmarkFanOut(b, far(b), viewers, math.Inf(1)) })

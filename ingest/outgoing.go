@@ -44,13 +44,13 @@ type outgoing struct {
 	since   time.Time // when the tap was attached
 	waiting bool      // for a key frame: nothing else can be decoded
 	dropped uint64    // by the tap, seen so far
+	counted uint64    // of these, counted for the audience
+	splice  splice
+	out     rtp.Header // kept so that writing does not allocate
+	history *history   // nil: what is lost stays lost
 
 	setBackAt time.Time     // when the connection could last not take a picture
 	patience  time.Duration // from then on, before a key frame is asked for
-	counted   uint64        // of these, counted for the audience
-	splice    splice
-	out       rtp.Header // kept so that writing does not allocate
-	history   *history   // nil: what is lost stays lost
 
 	reported        reference
 	packets, octets uint32

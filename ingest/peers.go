@@ -45,11 +45,13 @@ func (p *peers) open(o *offer, viewer bool) (*webrtc.PeerConnection, *feedback, 
 	media, registry, sent := &webrtc.MediaEngine{}, &interceptor.Registry{}, &feedback{}
 	registry.Add(parsedHeaders{}) // before those that read headers
 	registry.Add(sent)            // before those that send feedback
-	configure := receiveFeedback
+	err := o.register(media)
 	if viewer {
-		configure = takeFeedback
+		takeFeedback(media)
+	} else {
+		err = errors.Join(err, receiveFeedback(media, registry))
 	}
-	if err := errors.Join(o.register(media), configure(media, registry)); err != nil {
+	if err != nil {
 		return nil, nil, err
 	}
 	pc, err := p.api(media, registry).NewPeerConnection(bundled())
@@ -77,8 +79,9 @@ func (p *peers) meet() (*webrtc.API, *feedback, error) {
 	err = errors.Join(
 		roomFormat(KindVideo).register(media), roomFormat(KindAudio).register(media),
 		media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}, webrtc.RTPCodecTypeAudio),
-		takeFeedback(media, registry), askAgain(registry), webrtc.ConfigureTWCCSender(media, registry),
+		askAgain(registry), webrtc.ConfigureTWCCSender(media, registry),
 	)
+	takeFeedback(media)
 	settings := p.settings
 	// Both sides offer in turn, and the roles of DTLS stay what they were at first (RFC 8842 §5.5): the client answers a=setup:active.
 	if err := errors.Join(err, settings.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)); err != nil {
@@ -98,10 +101,9 @@ func askAgain(registry *interceptor.Registry) error {
 
 // takeFeedback makes viewers tell what they have lost. That is answered from the viewer's history, and sender reports are its own
 // too.
-func takeFeedback(media *webrtc.MediaEngine, _ *interceptor.Registry) error {
+func takeFeedback(media *webrtc.MediaEngine) {
 	media.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK}, webrtc.RTPCodecTypeVideo)
 	media.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"}, webrtc.RTPCodecTypeVideo)
-	return nil
 }
 
 // receiveFeedback asks for what is lost and tells senders what has come.

@@ -1,13 +1,9 @@
 package ingest
 
 import (
-	"errors"
-	"io"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/pion/rtcp"
 )
 
 // Kind is what a track carries.
@@ -18,9 +14,6 @@ const (
 	KindVideo Kind = "video"
 	KindAudio Kind = "audio"
 )
-
-// maxReadErrors is how many packets in a row may be unreadable before the track is given up.
-const maxReadErrors = 1000
 
 // Subscriber takes a track's packets as they are read.
 type Subscriber interface {
@@ -93,8 +86,9 @@ func (t *Track) Tap(capacity int) *Tap {
 	return tap
 }
 
-// join attaches a queue as Tap does, one that calls rouse instead of making Ready receive, and returns what somebody who joins now needs to begin with: the packets since the newest
-// key frame, which the caller releases. There are none when that is too long ago; then a key frame is asked for.
+// join attaches a queue as Tap does, which calls rouse instead of making Ready receive, and returns what somebody who joins now
+// needs to begin with: the packets since the newest key frame, which the caller releases. There are none when that is too long
+// ago; then a key frame is asked for.
 func (t *Track) join(capacity int, rouse func()) (tap *Tap, backlog []*Packet) {
 	tap = newTap(t, capacity)
 	tap.signal = rouse
@@ -180,52 +174,6 @@ func (t *Track) source() (ssrc uint32, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.ssrc, t.bound
-}
-
-// readRTP hands on what r yields until it is closed.
-func (t *Track) readRTP(r rtpReader, deliver func(*Packet)) {
-	for failures := 0; failures < maxReadErrors; {
-		p := t.pool.get()
-		err := p.read(r)
-		switch {
-		case err == nil:
-			failures = 0
-			deliver(p)
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
-			failures = maxReadErrors
-		default: // too long, cut short, or of a payload type that was not negotiated
-			failures++
-			t.countMalformed()
-		}
-		p.Release()
-	}
-}
-
-// readReports hands on the sender reports of a source that r yields until it is closed.
-func (t *Track) readReports(r rtpReader, ssrc uint32, report func(SenderReport)) {
-	readRTCP(r, func(packets []rtcp.Packet) {
-		for _, p := range packets {
-			if sr, ok := p.(*rtcp.SenderReport); ok && sr.SSRC == ssrc {
-				report(SenderReport{NTP: sr.NTPTime, RTPTime: sr.RTPTime})
-			}
-		}
-	}, t.countMalformed)
-}
-
-// readRTCP hands on what r yields until it is closed, and tells of what cannot be read.
-func readRTCP(r rtpReader, hear func([]rtcp.Packet), malformed func()) {
-	buf := make([]byte, maxPacket)
-	for {
-		n, _, err := r.Read(buf)
-		if err != nil {
-			return
-		}
-		if packets, err := rtcp.Unmarshal(buf[:n]); err != nil {
-			malformed()
-		} else {
-			hear(packets)
-		}
-	}
 }
 
 // deliver hands an RTP packet to all subscribers.

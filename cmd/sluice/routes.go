@@ -27,10 +27,10 @@ func (s *service) routes() http.Handler {
 	}
 	ofPath := func(r *http.Request) string { return r.PathValue("stream") }
 	anyStream := func(*http.Request) string { return "" }
+	everyStream := func(*http.Request) string { return "*" } // the name of none: a key for one stream is not enough
 	steer := func(f http.HandlerFunc, of func(*http.Request) string) http.Handler {
 		return admin.require(ofOwnPages(admin, f), of)
 	}
-	everyStream := func(*http.Request) string { return "*" } // the name of none: a key for one stream is not enough
 
 	whip := named(publish.require(s.ingest.WHIP(), ofPath))
 	mux.Handle("/whip/{stream}", whip)
