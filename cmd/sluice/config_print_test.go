@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,14 +62,23 @@ func TestSampleConfigIsTrue(t *testing.T) {
 	require.Equal(t, DefaultConfig(), got)
 }
 
-func TestReadmeHasTheConfigTable(t *testing.T) {
-	const file, begin, end = "../../README.md", "<!-- config:begin -->\n", "<!-- config:end -->"
+// The table of all keys, and README's of those that most people need, are what the program says.
+func TestDocumentsHaveTheConfiguration(t *testing.T) {
+	requireSection(t, "README.md", "config", configTable())
+	requireSection(t, "../../README.md", "keys", shortConfigTable("http.listen", "https.listen", "ice.public-ip", "data", "ladder", "window",
+		"linger", "record", "record.keep", "auth.publish"))
+}
+
+// requireSection checks that what stands between the marks of that name in a document is as expected.
+func requireSection(t *testing.T, file, name, expected string) {
+	t.Helper()
+	begin, end := "<!-- "+name+":begin -->\n", "<!-- "+name+":end -->"
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
 	before, rest, ok := strings.Cut(string(data), begin)
 	_, after, ok2 := strings.Cut(rest, end)
-	require.True(t, ok && ok2, "README.md must have the lines %s and %s", begin, end)
-	requireGolden(t, file, before+begin+configTable()+end+after)
+	require.True(t, ok && ok2, "%s must have the lines %s and %s", file, begin, end)
+	requireGolden(t, file, before+begin+expected+end+after)
 }
 
 // sampleConfig returns a configuration file of all keys at their defaults,
@@ -80,17 +90,34 @@ func sampleConfig() string {
 		renderYAML(cfg.keys(), func(k key, n *yaml.Node) { n.HeadComment = k.help + " (" + string(k.kind) + ")" })
 }
 
-// configTable returns the keys as README's table.
+// configTable is the table of all keys.
 func configTable() string {
 	cfg := DefaultConfig()
 	var b strings.Builder
 	b.WriteString("| key | value | default | meaning |\n|---|---|---|---|\n")
 	for _, k := range cfg.keys() {
-		byDefault := ""
-		if v := k.value.text(); v != "" {
-			byDefault = "`" + v + "`"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.name, k.kind, byDefault, k.help)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.name, k.kind, quoted(k.value.text()), k.help)
 	}
 	return b.String()
+}
+
+// shortConfigTable is the table of some keys.
+func shortConfigTable(names ...string) string {
+	cfg := DefaultConfig()
+	var b strings.Builder
+	b.WriteString("| key | default | meaning |\n|---|---|---|\n")
+	for _, k := range cfg.keys() {
+		if slices.Contains(names, k.name) {
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.name, quoted(k.value.text()), k.help)
+		}
+	}
+	return b.String()
+}
+
+// quoted is a value as code, or nothing.
+func quoted(value string) string {
+	if value == "" {
+		return ""
+	}
+	return "`" + value + "`"
 }
