@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -21,7 +22,7 @@ type Options struct {
 	Segment time.Duration
 	// Part is the nominal duration of ffmpeg's fragments of pictures (0.2 s); those of sound have half of it.
 	Part time.Duration
-	// Window is how much of a live stream is listed (60 s), at least six segments of it. The disk holds about twice as much
+	// Window is how much of a live stream is listed (60 s), and never less than six segments of it. The disk holds about twice as much
 	// per stream, as segments stay for a while after they have left the playlists.
 	Window time.Duration
 	// Linger is how long a stream that a crash has cut waits for its publisher after the restart before it ends (30 s).
@@ -51,33 +52,62 @@ type RemuxInput struct {
 	Duration     time.Duration
 }
 
-// Bounds of the options.
+// Bounds of the options. They are stated here only: whoever reads a configuration asks Validate.
 const (
-	minSegment  = 500 * time.Millisecond
-	maxSegment  = 30 * time.Second
-	maxWindow   = 24 * time.Hour
-	minSegments = 6 // rfc8216bis asks for three target durations, Apple's authoring specification 8.11 for six segments
+	minSegment, maxSegment = time.Second, 10 * time.Second
+	minPart, maxPart       = 100 * time.Millisecond, time.Second
+	maxWindow              = 6 * time.Hour
+	maxLinger              = time.Hour
+
+	leastWindow = 3 // segments in the window: rfc8216bis §6.2.2 asks for three target durations
+	minSegments = 6 // segments that are listed all the same: Apple's authoring specification 8.11
 )
 
-// Validate reports all faults at once.
+// OptionError is one fault of Options.
+type OptionError struct {
+	Option string // the field's name, such as "Window"
+	Reason string // what is wrong and what is allowed, such as "1s is not between 6s and 6h"
+}
+
+// Error is the fault in one line.
+func (e *OptionError) Error() string { return e.Option + ": " + e.Reason }
+
+// Validate reports all faults at once, each an [*OptionError] within what errors.Join returns. Zero values that stand for a
+// default are no faults.
 func (o Options) Validate() error {
-	o = o.withDefaults()
 	var faults []error
-	fault := func(bad bool, format string, args ...any) {
-		if bad {
-			faults = append(faults, fmt.Errorf(format, args...))
+	want := func(ok bool, option, format string, args ...any) {
+		if !ok {
+			faults = append(faults, &OptionError{option, fmt.Sprintf(format, args...)})
 		}
 	}
-	fault(o.LiveDir == "", "LiveDir is empty")
-	fault(o.Record && o.RecordingsDir == "", "RecordingsDir is empty while Record is on")
-	fault(o.Segment < minSegment || o.Segment > maxSegment, "segment duration %v is not within %v and %v", o.Segment, minSegment, maxSegment)
-	fault(o.Part <= 0 || o.Part > o.Segment, "part duration %v is not within 0 and the segment duration %v", o.Part, o.Segment)
-	fault(o.Window < 0 || o.Window > maxWindow, "window %v is not within 0 and %v", o.Window, maxWindow)
-	fault(o.Linger < 0, "linger %v is negative", o.Linger)
-	fault(o.Keep < 0, "recording age %v is negative", o.Keep)
-	fault(o.MaxBytes < 0, "recording size %d is negative", o.MaxBytes)
-	fault(o.MinFree < 0, "free space %d is negative", o.MinFree)
+	between := func(option string, d, low, high time.Duration) {
+		want(low <= d && d <= high, option, "%s is not between %s and %s", short(d), short(low), short(high))
+	}
+	want(o.LiveDir != "", "LiveDir", "is empty")
+	want(!o.Record || o.RecordingsDir != "", "RecordingsDir", "is empty while Record is on")
+	want(o.Keep >= 0, "Keep", "%s is negative", short(o.Keep))
+	want(o.MaxBytes >= 0, "MaxBytes", "%d is negative", o.MaxBytes)
+	want(o.MinFree >= 0, "MinFree", "%d is negative", o.MinFree)
+	o = o.withDefaults()
+	between("Segment", o.Segment, minSegment, maxSegment)
+	between("Part", o.Part, minPart, maxPart)
+	want(o.Part%time.Millisecond == 0, "Part", "%s is not whole milliseconds", short(o.Part))
+	want(o.Part <= 0 || o.Segment%o.Part == 0, "Segment", "%s is not a multiple of the part, which is %s", short(o.Segment), short(o.Part))
+	between("Window", o.Window, leastWindow*o.Segment, maxWindow)
+	between("Linger", o.Linger, 0, maxLinger)
 	return errors.Join(faults...)
+}
+
+// short writes a duration without the zeros that its String ends with: 6h, not 6h0m0s.
+func short(d time.Duration) string {
+	s := d.String()
+	for _, zeros := range [...]string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zeros) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
 }
 
 func (o Options) withDefaults() Options {
@@ -90,9 +120,6 @@ func (o Options) withDefaults() Options {
 	set(&o.Part, 200*time.Millisecond)
 	set(&o.Window, time.Minute)
 	set(&o.Linger, 30*time.Second)
-	if o.Window > 0 {
-		o.Window = max(o.Window, minSegments*o.Segment)
-	}
 	if o.Wall == nil {
 		o.Wall = time.Now
 	}

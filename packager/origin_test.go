@@ -204,32 +204,6 @@ func TestStreamThatEndsBeforeItBegan(t *testing.T) {
 	require.Equal(t, StateEnded, b.Streams()[0].State)
 }
 
-func TestOptions(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		edit  func(*Options)
-		fault string
-	}{
-		{"no directory", func(o *Options) { o.LiveDir = "" }, "LiveDir is empty"},
-		{"no recordings", func(o *Options) { o.Record, o.RecordingsDir = true, "" }, "RecordingsDir is empty"},
-		{"segment", func(o *Options) { o.Segment = time.Millisecond }, "segment duration"},
-		{"part", func(o *Options) { o.Part = time.Minute }, "part duration"},
-		{"window", func(o *Options) { o.Window = -1 }, "window -1ns"},
-		{"not a directory", func(o *Options) { o.LiveDir = "/dev/null/x" }, "make directory"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			o := Options{LiveDir: t.TempDir()}
-			test.edit(&o)
-			_, err := New(o)
-			require.ErrorContains(t, err, test.fault)
-		})
-	}
-	err := Options{Keep: -1, MinFree: -1}.Validate()
-	require.ErrorContains(t, err, "LiveDir")
-	require.ErrorContains(t, err, "recording age")
-	require.ErrorContains(t, err, "free space")
-}
-
 func TestNamesThatAreRefused(t *testing.T) {
 	b := newBench(t, nil)
 	for _, name := range []string{"", "-x", "_x", "a/b", "..", "a.b", "ü", strings.Repeat("x", 65)} {

@@ -57,11 +57,13 @@ func New(opts Options) (*Packager, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, fmt.Errorf("packager: %w", err)
 	}
+	opts = opts.withDefaults()
+	opts.Window = max(opts.Window, minSegments*opts.Segment)
 	p := &Packager{
-		opts:       opts.withDefaults(),
+		opts:       opts,
 		jobs:       newJobs(),
-		manifestCC: opts.withDefaults().manifestCacheControl(),
-		blockedCC:  opts.withDefaults().blockedCacheControl(),
+		manifestCC: opts.manifestCacheControl(),
+		blockedCC:  opts.blockedCacheControl(),
 		timelines:  make(map[string]*Timeline),
 		epochs:     make(map[string]*Epoch),
 		recordings: make(map[string]*Recording),
