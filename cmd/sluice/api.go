@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/transcode"
@@ -136,7 +137,7 @@ func (s *service) serveKick(w http.ResponseWriter, r *http.Request) {
 		refuseUnknown(w, r.PathValue("stream"))
 		return
 	}
-	if p := b.status.Load().Publisher; p != nil {
+	if p := b.Status().Publisher; p != nil {
 		p.Close("ended by the operator")
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -162,7 +163,7 @@ func (s *service) serveServer(w http.ResponseWriter, _ *http.Request) {
 // describeCut tells of a stream that the service's last stop has cut and that waits for its publisher.
 func (s *service) describeCut(info packager.Info) apiStream {
 	return apiStream{
-		Name: info.Stream, State: stateInterrupted, StartedAt: info.Started, PlayableAt: info.Playable,
+		Name: info.Stream, State: broadcast.StateInterrupted, StartedAt: info.Started, PlayableAt: info.Playable,
 		Renditions: info.Renditions, LadderReason: s.reason, URLs: urlsOf(info.Stream),
 	}
 }
@@ -172,26 +173,29 @@ func urlsOf(stream string) apiURLs {
 	return apiURLs{live + "index.m3u8", live + "manifest.mpd", "/whep/" + stream, "/watch/" + stream, live + "thumbnail.jpg"}
 }
 
-func (s *service) describe(b *broadcast) apiStream {
-	st, info := b.status.Load(), b.Info()
+func (s *service) describe(b *broadcast.Broadcast) apiStream {
+	st, info := b.Status(), b.Info()
 	return apiStream{
-		Name: b.name, State: st.State, Error: st.Error, Fault: s.packager.Disk().Fault, StartedAt: b.started, PlayableAt: info.Playable,
-		Publisher: describePublisher(st), Viewers: s.ingest.Audience(b.name).Viewers, Renditions: info.Renditions, LadderReason: s.reason,
-		Encoder:   apiEncoder{st.Job.Progress.Speed, st.Job.Progress.FPS, encoderDrops(st.Job), st.Restarts, st.Ladder.reason, st.Copies, st.Layers, st.Encodes, st.Transform.to, st.Transform.reason},
+		Name: b.Stream(), State: st.State, Error: st.Error, Fault: s.packager.Disk().Fault, StartedAt: b.Started(), PlayableAt: info.Playable,
+		Publisher: describePublisher(st), Viewers: s.ingest.Audience(b.Stream()).Viewers, Renditions: info.Renditions, LadderReason: s.reason,
+		Encoder: apiEncoder{
+			st.Job.Progress.Speed, st.Job.Progress.FPS, encoderDrops(st.Job), st.Restarts, st.WhyReduced, st.Passthrough, st.Layers, st.WhyEncoded,
+			st.Transform, st.WhyNoneMade,
+		},
 		AVOffset:  avOffset(st.Depay),
 		Recording: describeRecording(info.Recording),
-		URLs:      urlsOf(b.name),
+		URLs:      urlsOf(b.Stream()),
 	}
 }
 
-func describePublisher(st *status) *apiPublisher {
+func describePublisher(st *broadcast.Status) *apiPublisher {
 	if st.Publisher == nil {
 		return nil
 	}
 	stats := st.Publisher.Stats()
 	p := &apiPublisher{
 		Connected: st.Publisher.State() == ingest.StateConnected, Since: st.Publisher.Started(),
-		Bitrate: stats.Bitrate, RTT: stats.RTT.Seconds(), NACKs: stats.NACKs, PLIs: stats.PLIs, Advice: advice(st.Depay),
+		Bitrate: stats.Bitrate, RTT: stats.RTT.Seconds(), NACKs: stats.NACKs, PLIs: stats.PLIs, Advice: st.Advice,
 	}
 	tracks := make(map[ingest.Kind]apiTrack)
 	for _, track := range stats.Tracks {

@@ -68,6 +68,39 @@ func TestPackageComments(t *testing.T) {
 	}
 }
 
+// rooms lists, for packages below cmd/sluice/internal, the other rooms that each may import and why no more.
+var rooms = map[string]struct {
+	others []string
+	reason string
+}{
+	"broadcast": {nil, "a broadcast is made with values and functions, so that it can be understood and tested without a service around it"},
+}
+
+func TestImportGraphOfRooms(t *testing.T) {
+	const internal = "cmd/sluice/internal/"
+	forEachGoFile(t, func(path string) {
+		relative, _ := filepath.Rel(root, path)
+		inside, isRoom := strings.CutPrefix(filepath.ToSlash(relative), internal)
+		if !isRoom {
+			return
+		}
+		room, _, _ := strings.Cut(inside, "/")
+		rule, known := rooms[room]
+		if !known {
+			return
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		require.NoError(t, err)
+		for _, spec := range file.Imports {
+			imported, _ := strconv.Unquote(spec.Path.Value)
+			rest, ours := strings.CutPrefix(imported, module+internal)
+			if other, _, _ := strings.Cut(rest, "/"); ours && other != room {
+				require.Contains(t, rule.others, other, "%s imports %s, but %s may not: %s", path, imported, room, rule.reason)
+			}
+		}
+	})
+}
+
 func TestTopLevel(t *testing.T) {
 	allowed := []string{"cmd", "ingest", "depay", "transcode", "packager", "public", "scripts", "go.mod", "go.sum", "README.md", "LICENSE",
 		"bin", "data", "bench.json"} // the last three are made by scripts/run and ignored by git

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/pion/stun/v4"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 )
 
 // Bounds of what may be configured.
@@ -165,7 +167,7 @@ func (c Config) checkLadder(check *checker) {
 			check.want(ok, "ladder", "rung %q: %s", r.Name, fmt.Sprintf(format, args...))
 		}
 		want(isName(r.Name), "the name must follow %s", nameGrammar)
-		want(!slices.Contains([]string{"audio", "index", "manifest", sourceName}, r.Name), "the name is taken, choose another")
+		want(!slices.Contains([]string{"audio", "index", "manifest", broadcast.SourceName}, r.Name), "the name is taken, choose another")
 		want(!slices.Contains(names, r.Name), "the name is there twice")
 		want(isSide(r.Width) && isSide(r.Height), "%dx%d: both sides must be even and between %d and %d", r.Width, r.Height, minSide, maxSide)
 		want(1 <= r.FPS && r.FPS <= maxFPS, "fps must be between 1 and %d", maxFPS)

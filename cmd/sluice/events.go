@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 )
 
 // Events of GET /api/v1/streams/{stream}/events. The data of each is the stream as GET /api/v1/streams/{stream} tells it.
@@ -32,12 +34,12 @@ func (s *service) serveEvents(w http.ResponseWriter, r *http.Request) {
 	err := events.say(fmt.Sprintf("retry: %d\n\n", eventsRetry.Milliseconds()))
 	for before := ""; ok && err == nil; {
 		err = events.tell(before, stream)
-		if before = stream.State; before == stateEnded || before == stateFailed {
+		if before = stream.State; before == broadcast.StateEnded || before == broadcast.StateFailed {
 			return
 		}
 		var tick <-chan time.Time
 		if newer == nil {
-			tick = time.After(statusEvery)
+			tick = time.After(broadcast.StatusEvery)
 		}
 		select {
 		case <-newer:
@@ -52,7 +54,7 @@ func (s *service) serveEvents(w http.ResponseWriter, r *http.Request) {
 // follow describes a stream, and returns what is closed once there is something newer to tell; nil where nobody will say so.
 func (s *service) follow(name string) (stream apiStream, newer <-chan struct{}, ok bool) {
 	if b := s.find(name); b != nil {
-		newer = b.status.Load().newer
+		newer = b.Status().Newer()
 	}
 	stream, ok = s.known(name)
 	return stream, newer, ok
@@ -63,11 +65,11 @@ func eventOf(before, now string) string {
 	switch {
 	case before == now:
 		return ""
-	case now == stateLive && before == stateInterrupted:
+	case now == broadcast.StateLive && before == broadcast.StateInterrupted:
 		return eventResumed
 	}
 	return map[string]string{
-		stateLive: eventReady, stateInterrupted: eventInterrupted, stateEnded: eventEnded, stateFailed: eventFailed,
+		broadcast.StateLive: eventReady, broadcast.StateInterrupted: eventInterrupted, broadcast.StateEnded: eventEnded, broadcast.StateFailed: eventFailed,
 	}[now]
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/transcode"
@@ -87,16 +88,16 @@ var (
 func (streamCollector) Describe(chan<- *prometheus.Desc) {}
 
 func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
-	states := map[string]int{stateStarting: 0, stateLive: 0, stateInterrupted: 0}
+	states := map[string]int{broadcast.StateStarting: 0, broadcast.StateLive: 0, broadcast.StateInterrupted: 0}
 	for _, b := range c.service.all() {
-		if b.over() {
+		if b.Ended() {
 			continue
 		}
-		st := b.status.Load()
+		st := b.Status()
 		states[st.State]++
-		e := emitter{ch, b.name}
+		e := emitter{ch, b.Stream()}
 		e.publisher(st)
-		e.audience(c.service.ingest.Audience(b.name))
+		e.audience(c.service.ingest.Audience(b.Stream()))
 		e.depay(st.Depay)
 		e.encoder(st)
 		e.packager(b)
@@ -138,7 +139,7 @@ func (e emitter) counter(d *prometheus.Desc, value uint64, labels ...string) {
 	e.ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), append([]string{e.stream}, labels...)...)
 }
 
-func (e emitter) publisher(st *status) {
+func (e emitter) publisher(st *broadcast.Status) {
 	e.counter(descTapDrops, st.Dropped)
 	if st.Publisher == nil {
 		return
@@ -179,18 +180,18 @@ func (e emitter) depay(stats depay.Stats) {
 	e.gauge(descDrift, stats.DriftPPM)
 }
 
-func (e emitter) encoder(st *status) {
+func (e emitter) encoder(st *broadcast.Status) {
 	e.gauge(descSpeed, st.Job.Progress.Speed)
 	e.gauge(descLag, st.Job.Progress.Lag.Seconds())
 	e.counter(descEncDrops, encoderDrops(st.Job))
 	e.counter(descRestarts, uint64(st.Restarts))
-	e.counter(descReduced, uint64(st.Ladder.reductions))
-	e.gauge(descRungs, float64(st.Rungs))
-	e.gauge(descCopies, oneIf(st.Copies))
+	e.counter(descReduced, uint64(st.Reductions))
+	e.gauge(descRungs, float64(st.Renditions))
+	e.gauge(descCopies, oneIf(st.Passthrough))
 	e.gauge(descLayers, float64(st.Layers))
 }
 
-func (e emitter) packager(b *broadcast) {
+func (e emitter) packager(b *broadcast.Broadcast) {
 	info := b.Info()
 	e.counter(descSegments, info.Segments)
 	e.counter(descParts, info.Parts)

@@ -46,7 +46,7 @@ func (r *playRecording) begin(video depay.Codec) error {
 		return nil
 	}
 	r.codec = video
-	ending := "." + webm.Options{Video: &webm.VideoTrack{Codec: webmCodec(video)}}.Extension()
+	ending := "." + webm.Options{Video: &webm.VideoTrack{Codec: webm.CodecOf(video)}}.Extension()
 	if filepath.Ext(r.file.Name()) == ending {
 		return nil
 	}
@@ -87,7 +87,7 @@ func (r *playRecording) begins(f depay.Frame) bool {
 func (r *playRecording) open(f depay.Frame) error {
 	options := webm.Options{Audio: &webm.AudioTrack{Channels: 2}}
 	if r.video = f.Codec == r.codec; r.video {
-		options.Video = webmVideo(r.codec, f)
+		options.Video = webm.TrackOf(r.codec, f)
 	}
 	err := r.file.Truncate(0)
 	if err != nil {

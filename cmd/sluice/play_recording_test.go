@@ -10,6 +10,12 @@ import (
 	"github.com/sluice-live/sluice/depay"
 )
 
+// Key frames that a file can begin with, as short as that goes.
+const (
+	h264Key = "\x00\x00\x00\x01\x67\x42\xc0\x1f\x8c\x00\x00\x00\x01\x68\xce\x3c\x80\x00\x00\x01\x65\x88"
+	av1Key  = "\x12\x00\x0a\x0b\x00\x00\x00\x04\x3c\xff\xbc\xff\xf9\x88\x40\x32\x01\xaa"
+)
+
 func TestPlayRecordingByCodec(t *testing.T) {
 	for _, c := range []struct {
 		name, file string

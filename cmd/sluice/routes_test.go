@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/packager"
 )
@@ -25,7 +26,7 @@ func newTestService(t *testing.T, auth AuthConfig) *service {
 	cfg := DefaultConfig()
 	cfg.Data, cfg.Auth, cfg.ICE.UDP, cfg.ICE.TCP = t.TempDir(), auth, "127.0.0.1:0", iceOff
 	cfg.ICE.Servers = []ICEServer{{URL: "turn:turn.example.org", Username: "user", Credential: "turn-secret"}}
-	s := &service{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: newWallClock(), broadcasts: map[string]*broadcast{}}
+	s := &service{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: newWallClock(), broadcasts: map[string]*broadcast.Broadcast{}}
 	var err error
 	s.packager, err = packager.New(s.packagerOptions())
 	require.NoError(t, err)

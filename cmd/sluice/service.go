@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/packager"
@@ -44,7 +45,7 @@ type service struct {
 
 	mu         sync.Mutex
 	ctx        context.Context // ends all broadcasts; nil while none may begin
-	broadcasts map[string]*broadcast
+	broadcasts map[string]*broadcast.Broadcast
 }
 
 // newService binds the media sockets and opens the data directory. Errors of either are the operator's to mend.
@@ -52,7 +53,7 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (*service, er
 	if _, err := transcode.Probe(ctx, cfg.FFmpeg); err != nil {
 		return nil, err
 	}
-	s := &service{cfg: cfg, log: log, clock: newWallClock(), broadcasts: map[string]*broadcast{}}
+	s := &service{cfg: cfg, log: log, clock: newWallClock(), broadcasts: map[string]*broadcast.Broadcast{}}
 	s.chooseLadder(ctx)
 	var err error
 	if s.slates, err = s.makeSlates(ctx); err != nil {
@@ -180,53 +181,54 @@ func (s *service) publish(p *ingest.Publisher) error {
 		if err != nil {
 			return err
 		}
-		if err := b.offer(ctx, p); !errors.Is(err, errReplaced) {
+		if err := b.Offer(ctx, p); !errors.Is(err, broadcast.ErrEnded) {
 			return err
 		}
 	}
 }
 
 // broadcast finds the stream's broadcast, or begins one when there is none or the last has ended.
-func (s *service) broadcast(stream string) (*broadcast, error) {
+func (s *service) broadcast(stream string) (*broadcast.Broadcast, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx == nil || s.ctx.Err() != nil {
 		return nil, errors.New("the service is stopping: try again when it is back")
 	}
-	if b := s.broadcasts[stream]; b != nil && !b.over() {
+	if b := s.broadcasts[stream]; b != nil && !b.Ended() {
 		return b, nil
 	}
 	if fault := s.packager.Disk().Fault; fault != "" {
 		return nil, fmt.Errorf("on the server %s: try again when that is mended", fault) // trying to open it might last
 	}
 	s.forget(time.Now())
-	b, err := newBroadcast(s, stream)
+	timeline, err := s.packager.Open(stream)
 	if err != nil {
 		return nil, err
 	}
+	b := broadcast.New(s.broadcastOptions(stream, timeline))
 	s.broadcasts[stream] = b
 	ctx := s.ctx
 	s.running.Go(func() { b.Run(ctx) })
 	return b, nil
 }
 
-// over tells whether the broadcast has come to its end.
-func (b *broadcast) over() bool {
-	select {
-	case <-b.done:
-		return true
-	default:
-		return false
+func (s *service) broadcastOptions(stream string, timeline *packager.Timeline) broadcast.Options {
+	return broadcast.Options{
+		Stream: stream, Timeline: timeline, Disk: s.packager.Disk, Wall: s.clock.At,
+		FFmpeg: s.cfg.FFmpeg, Ladder: s.ladder, Segment: s.cfg.Segment, Part: s.cfg.Part, Passthrough: s.cfg.Passthrough,
+		Slates: s.slates, Logo: s.logoFile(),
+		Linger: s.cfg.Linger, Record: s.cfg.Record.Enabled, KeepOnStop: s.cfg.OnStop == onStopKeep,
+		Logger: s.log,
 	}
 }
 
 // forget drops what ended long ago, and the oldest of what ended when there is too much of it.
 func (s *service) forget(now time.Time) {
-	var ended []*broadcast
+	var ended []*broadcast.Broadcast
 	for name, b := range s.broadcasts {
 		switch {
-		case !b.over():
-		case now.Sub(b.status.Load().At) > rememberFor:
+		case !b.Ended():
+		case now.Sub(b.Status().At) > rememberFor:
 			delete(s.broadcasts, name)
 		default:
 			ended = append(ended, b)
@@ -235,28 +237,28 @@ func (s *service) forget(now time.Time) {
 	if len(ended) <= maxRemember {
 		return
 	}
-	slices.SortFunc(ended, func(a, b *broadcast) int { return a.status.Load().At.Compare(b.status.Load().At) })
+	slices.SortFunc(ended, func(a, b *broadcast.Broadcast) int { return a.Status().At.Compare(b.Status().At) })
 	for _, b := range ended[:len(ended)-maxRemember] {
-		delete(s.broadcasts, b.name)
+		delete(s.broadcasts, b.Stream())
 	}
 }
 
 // find gives the stream's broadcast, or nil.
-func (s *service) find(stream string) *broadcast {
+func (s *service) find(stream string) *broadcast.Broadcast {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.broadcasts[stream]
 }
 
 // all lists the broadcasts by name, those that ended a while ago too.
-func (s *service) all() []*broadcast {
+func (s *service) all() []*broadcast.Broadcast {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forget(time.Now())
-	list := make([]*broadcast, 0, len(s.broadcasts))
+	list := make([]*broadcast.Broadcast, 0, len(s.broadcasts))
 	for _, b := range s.broadcasts {
 		list = append(list, b)
 	}
-	slices.SortFunc(list, func(a, b *broadcast) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(list, func(a, b *broadcast.Broadcast) int { return strings.Compare(a.Stream(), b.Stream()) })
 	return list
 }

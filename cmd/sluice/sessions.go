@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/ingest"
 )
 
@@ -97,7 +98,7 @@ func (s *service) serveSessionEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	events := startEvents(w)
 	err := events.say(fmt.Sprintf("retry: %d\n\n", eventsRetry.Milliseconds()))
-	each := time.NewTicker(statusEvery)
+	each := time.NewTicker(broadcast.StatusEvery)
 	defer each.Stop()
 	for err == nil {
 		err = events.send(eventStatistics, s.sessions())

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -31,51 +34,19 @@ func (s *service) serveTransform(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b := s.find(r.PathValue("stream"))
-	if b == nil || b.over() {
+	if b == nil || b.Ended() {
 		refuseUnknown(w, r.PathValue("stream"))
 		return
 	}
-	select {
-	case b.transforms <- *wanted.Transform:
+	ctx, cancel := context.WithTimeout(r.Context(), transformWithin)
+	defer cancel()
+	switch err := b.Transform(ctx, *wanted.Transform); {
+	case err == nil:
 		w.WriteHeader(http.StatusNoContent)
-	case <-b.done:
-		refuseUnknown(w, b.name)
-	case <-time.After(transformWithin):
+	case errors.Is(err, broadcast.ErrEnded):
+		refuseUnknown(w, b.Stream())
+	default:
 		w.Header().Set("Retry-After", "5")
 		writeProblem(w, http.StatusServiceUnavailable, "The stream is busy: try again in a few seconds.")
 	}
-}
-
-// transforming is what the pictures of a broadcast are transformed to, and why not.
-type transforming struct {
-	to     transcode.Transform
-	reason string // why it was given up, else ""
-}
-
-// change has the pictures transformed in another way from now on: by another ffmpeg, if one runs.
-func (b *broadcast) change(to transcode.Transform) {
-	before := b.transforming.to
-	b.transforming = transforming{to: to}
-	if to == before {
-		return
-	}
-	b.log.Info("pictures are transformed", "to", to, "before", before)
-	if b.encoding != nil && b.videoIn != 0 {
-		b.endEncoding()
-		b.encode()
-		b.requestKeyFrame()
-	}
-	b.publishStatus(b.state(), nil)
-}
-
-// giveUpTransform goes on without a transform with which ffmpeg has not lasted: it may lack the filter, or the machine be too slow
-// for it.
-func (b *broadcast) giveUpTransform(cause error) bool {
-	to := b.transforming.to
-	if to == transcode.TransformNone || b.encoding == nil || time.Since(b.encoding.began) > steadyAfter || b.service.packager.Disk().Fault != "" {
-		return false
-	}
-	b.transforming = transforming{reason: fmt.Sprintf("The pictures are not transformed to %q: ffmpeg failed with that.", to)}
-	b.log.Warn("transform is given up", "transform", to, "error", cause)
-	return true
 }

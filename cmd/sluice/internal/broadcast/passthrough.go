@@ -1,4 +1,4 @@
-package main
+package broadcast
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// sourceName is the rendition that is the publisher's own pictures.
-	sourceName = "source"
+	// SourceName is the rendition that is the publisher's own pictures.
+	SourceName = "source"
 
 	copiedFPS     = 30 // rate that copied pictures are put on, as long as they do not come faster
 	copiedFastFPS = 60
@@ -36,27 +36,24 @@ type copying struct {
 }
 
 // refuseCopy has the pictures encoded until the broadcast ends.
-func (b *broadcast) refuseCopy(why error) {
+func (b *Broadcast) refuseCopy(why error) {
 	b.copying.reason = fmt.Sprintf("The publisher's pictures are encoded, not passed on as they are: %v.", why)
 	b.log.Info("pictures are encoded", "reason", b.copying.reason)
 }
 
 // mayCopy tells whether the publisher's pictures can be passed on once they come. Those of an upload, which cannot be asked for key frames,
 // might soon be encoded all the same: for one more rendition that is not tried.
-func (b *broadcast) mayCopy() bool {
+func (b *Broadcast) mayCopy() bool {
 	video, _ := b.publisher.codecs()
-	if !passes(video) || b.videoIn != video || extra(video) && b.publisher.recorded() {
+	if !passable(video) || b.videoIn != video || alternative(video) && b.publisher.recorded() {
 		return false
 	}
 	late, fixed := b.timeline.LateKeyFrames()
-	return b.settled() && b.service.cfg.Passthrough && b.transforming.to == transcode.TransformNone && b.copying.reason == "" && (!fixed || late >= b.service.room())
+	return b.settled() && b.options.Passthrough && b.transforming.to == transcode.TransformNone && b.copying.reason == "" && (!fixed || late >= b.options.lateKeyFrames())
 }
 
-// room is how late publishers' key frames may be, and by how much segments are longer for that.
-func (s *service) room() time.Duration { return s.cfg.Segment / 2 }
-
 // copyEnded sees to a run that could copy no longer: the next one tries again, or encodes.
-func (b *broadcast) copyEnded(cause *transcode.CopyError) {
+func (b *Broadcast) copyEnded(cause *transcode.CopyError) {
 	if cause.Cause == transcode.LayersApart {
 		b.layersApart(cause.Cause.String())
 		return
@@ -64,7 +61,7 @@ func (b *broadcast) copyEnded(cause *transcode.CopyError) {
 	b.copying.breaks++
 	b.copying.quiet = cause.Cause == transcode.KeyFrameMissing
 	switch {
-	case cause.Cause == transcode.PicturesTooMany && b.copying.fps < copiedFastFPS && !extra(b.videoIn):
+	case cause.Cause == transcode.PicturesTooMany && b.copying.fps < copiedFastFPS && !alternative(b.videoIn):
 		b.copying.fps = copiedFastFPS
 	case !cause.Again() || cause.Cause == transcode.PicturesTooMany:
 		b.refuseCopy(errors.New(cause.Cause.String()))
@@ -75,9 +72,9 @@ func (b *broadcast) copyEnded(cause *transcode.CopyError) {
 
 // copyRather has pictures passed on again that are encoded only because that broke off too often, once: the machine turns out to be
 // too slow to encode them, and may have been too slow to receive them as they came.
-func (b *broadcast) copyRather() bool {
+func (b *Broadcast) copyRather() bool {
 	c := &b.copying
-	if b.encoding == nil || b.encoding.copies || extra(b.encoding.video) || c.breaks <= maxCopyBreaks || c.tried {
+	if b.run == nil || b.run.copies || alternative(b.run.video) || c.breaks <= maxCopyBreaks || c.tried {
 		return false
 	}
 	c.breaks, c.reason, c.tried = 0, "", true
@@ -87,13 +84,13 @@ func (b *broadcast) copyRather() bool {
 
 // copyFailed tells whether ffmpeg went soon after it had begun to copy, which encoding may be spared. It is tried once more where it
 // has been seen to work, and a disk that cannot be written says nothing of it.
-func (b *broadcast) copyFailed() bool {
+func (b *Broadcast) copyFailed() bool {
 	switch {
-	case !b.encoding.copies || b.copying.reason != "" || time.Since(b.encoding.began) > steadyAfter,
-		b.timelineLives() && b.failures == 0, b.service.packager.Disk().Fault != "":
+	case !b.run.copies || b.copying.reason != "" || time.Since(b.run.began) > steadyAfter,
+		b.timelineLives() && b.failures == 0, b.options.Disk().Fault != "":
 		return false
 	}
-	if len(b.encoding.layers.rungs) > 0 && !b.layering.off {
+	if len(b.run.layers.rungs) > 0 && !b.layering.off {
 		b.layering.off = true
 		b.log.Warn("only the best layer of the simulcast is passed on from now on", "because", "ffmpeg failed while it copied all of them")
 		return true
@@ -103,7 +100,7 @@ func (b *broadcast) copyFailed() bool {
 }
 
 // copyAnew tells why the next copy should begin at once, if it should.
-func (b *broadcast) copyAnew(now time.Time) string {
+func (b *Broadcast) copyAnew(now time.Time) string {
 	switch {
 	case b.shouldCopy(now):
 		return "pictures can be passed on as they are"
@@ -114,19 +111,19 @@ func (b *broadcast) copyAnew(now time.Time) string {
 }
 
 // shouldCopy tells whether pictures can be copied by now that are encoded for want of a key frame, or of the layers of a simulcast.
-func (b *broadcast) shouldCopy(now time.Time) bool {
-	e, after := b.encoding, copyAgainAfter
+func (b *Broadcast) shouldCopy(now time.Time) bool {
+	e, after := b.run, copyAgainAfter
 	if picture := b.publisher.picture(); picture != nil && picture.LayersOffered() > 0 && !b.publisher.copied {
 		after = layersAfter
 	}
 	if e == nil || e.job == nil || e.copies || now.Sub(e.began) <= after || now.Sub(e.pictureAt) >= pictureWithin || !b.mayCopy() {
 		return false
 	}
-	return !extra(e.video) || b.newest.Codec != e.video || b.ladder.below(int(b.newest.Height))
+	return !alternative(e.video) || b.newest.Codec != e.video || b.ladder.below(int(b.newest.Height))
 }
 
 // beginCopy starts ffmpeg with the key frames that were waited for; it encodes when the pictures are not such as players take.
-func (e *encoding) beginCopy(s entry) error {
+func (e *run) beginCopy(s entry) error {
 	b := e.broadcast
 	source, err := b.copied(s.key)
 	if err != nil {
@@ -144,7 +141,7 @@ func (e *encoding) beginCopy(s entry) error {
 }
 
 // keyed begins the copy once all layers have a key frame of the same picture.
-func (e *encoding) keyed() error {
+func (e *run) keyed() error {
 	if s, ok := entryOf(e.held); ok && len(s.layers) == len(e.layers.taps) {
 		return e.beginCopy(s)
 	}
@@ -152,7 +149,7 @@ func (e *encoding) keyed() error {
 }
 
 // giveUpCopy starts ffmpeg without the layers that have no key frame or, without any key frame, with black until one comes.
-func (e *encoding) giveUpCopy() error {
+func (e *run) giveUpCopy() error {
 	if s, ok := entryOf(e.held); ok {
 		e.broadcast.layersApart("a layer has no key frame where the best one has it")
 		return e.beginCopy(s)

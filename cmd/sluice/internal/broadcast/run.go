@@ -1,4 +1,4 @@
-package main
+package broadcast
 
 import (
 	"context"
@@ -13,9 +13,9 @@ import (
 	"github.com/sluice-live/sluice/transcode"
 )
 
-// encoding is one unbroken ffmpeg run with what feeds it and what it writes: a Depacketizer, a Job, an Epoch.
-// Its methods do nothing on a nil encoding, so that a broadcast between two runs need not ask.
-type encoding struct {
+// run is one unbroken ffmpeg run with what feeds it and what it writes: a Depacketizer, a Job, an Epoch.
+// Its methods do nothing on a nil run, so that a broadcast between two runs need not ask.
+type run struct {
 	began        time.Time
 	video, audio depay.Codec
 	depay        *depay.Depacketizer
@@ -23,7 +23,7 @@ type encoding struct {
 	epoch        *packager.Epoch
 	exit         chan error // receives what Job.Run returned or why it could not start, once
 	cancel       context.CancelFunc
-	broadcast    *broadcast
+	broadcast    *Broadcast
 	zero         time.Time     // instant of PTS 0, once a frame is out
 	placed       bool          // lead is known
 	lead         time.Duration // by how much ffmpeg gets everything later, so that its media begins where the epoch before ended
@@ -37,9 +37,9 @@ type encoding struct {
 	layers layers
 }
 
-// newEncoding makes what reads the tracks. ffmpeg is to be started for it.
-func newEncoding(b *broadcast, video, audio depay.Codec) (*encoding, error) {
-	e := &encoding{began: time.Now(), video: video, audio: audio, broadcast: b, exit: make(chan error, 1)}
+// newRun makes what reads the tracks. ffmpeg is to be started for it.
+func newRun(b *Broadcast, video, audio depay.Codec) (*run, error) {
+	e := &run{began: time.Now(), video: video, audio: audio, broadcast: b, exit: make(chan error, 1)}
 	if b.mayLayer() {
 		e.layers.tap(b.publisher.picture())
 	}
@@ -49,7 +49,7 @@ func newEncoding(b *broadcast, video, audio depay.Codec) (*encoding, error) {
 		H264ParameterSets: b.publisher.parameterSets(),
 
 		FrameInterval:   frameInterval,
-		Slate:           b.service.slates[video],
+		Slate:           b.options.Slates[video],
 		Opening:         b.opening(video),
 		Emit:            e.emit,
 		RequestKeyFrame: b.requestKeyFrame,
@@ -63,17 +63,17 @@ func newEncoding(b *broadcast, video, audio depay.Codec) (*encoding, error) {
 
 // start opens an epoch and starts ffmpeg on it, to copy the pictures as the given rendition, and layers as rungs where they fit, or,
 // without one, to encode them.
-func (e *encoding) start(source transcode.Rendition, layers ...transcode.Rendition) error {
+func (e *run) start(source transcode.Rendition, layers ...transcode.Rendition) error {
 	e.waits = false
-	b, s := e.broadcast, e.broadcast.service
+	b, o := e.broadcast, &e.broadcast.options
 	rungs := b.ladder.beside(e.video, source, layers...)
 	options := transcode.Options{
-		FFmpeg: s.cfg.FFmpeg,
+		FFmpeg: o.FFmpeg,
 		Video:  e.video, Audio: e.audio,
 		Copy: source, Ladder: rungs,
-		Transform: b.transforming.to, Title: b.name, Logo: s.logoFile(),
+		Transform: b.transforming.to, Title: o.Stream, Logo: o.Logo,
 		MaxLag:  b.ladder.maxLag(e.video, source, rungs),
-		Segment: s.cfg.Segment, Part: s.cfg.Part, Window: ffmpegWindow(s.cfg.Segment),
+		Segment: o.Segment, Part: o.Part, Window: ffmpegWindow(o.Segment),
 		Logger:          b.log,
 		RequestKeyFrame: b.requestKeyFrame,
 	}
@@ -82,11 +82,11 @@ func (e *encoding) start(source transcode.Rendition, layers ...transcode.Renditi
 		Renditions: b.ladder.standIns(renditions(options)), KeyFrames: transcode.DefaultKeyFrames,
 	}
 	if e.copies = source.Name != ""; e.copies {
-		options.LateKeyFrames = s.room()
-		described.LateKeyFrames, described.Lead = s.room(), copyLead
+		options.LateKeyFrames = o.lateKeyFrames()
+		described.LateKeyFrames, described.Lead = o.lateKeyFrames(), copyLead
 	}
-	if s.cfg.Passthrough && passes(e.video) {
-		described.Room = s.room()
+	if o.Passthrough && passable(e.video) {
+		described.Room = o.lateKeyFrames()
 	}
 	var err error
 	if e.epoch, err = b.timeline.BeginEpoch(described); err != nil {
@@ -107,9 +107,9 @@ func (e *encoding) start(source transcode.Rendition, layers ...transcode.Renditi
 	return nil
 }
 
-// failedEncoding stands for an encoding that could not start; it has exited already.
-func failedEncoding(video, audio depay.Codec, cause error) *encoding {
-	e := &encoding{began: time.Now(), video: video, audio: audio, exit: make(chan error, 1)}
+// failedRun stands for a run that could not start; it has exited already.
+func failedRun(video, audio depay.Codec, cause error) *run {
+	e := &run{began: time.Now(), video: video, audio: audio, exit: make(chan error, 1)}
 	e.exit <- cause
 	return e
 }
@@ -119,13 +119,13 @@ func failedEncoding(video, audio depay.Codec, cause error) *encoding {
 func ffmpegWindow(segment time.Duration) time.Duration { return max(time.Minute, 10*segment) }
 
 // emit takes each frame from the depacketizer: all but late ones go to ffmpeg, the received ones to the source recording.
-func (e *encoding) emit(f depay.Frame) {
+func (e *run) emit(f depay.Frame) {
 	if e.zero.IsZero() {
 		e.zero, _ = e.depay.Zero()
 	}
 	if !f.Filler && f.Layer == 0 {
 		e.broadcast.source.write(f, e.zero, e.video, e.audio)
-		e.broadcast.video.count(f)
+		e.broadcast.meter.count(f)
 		e.see(f)
 	}
 	switch {
@@ -144,7 +144,7 @@ func (e *encoding) emit(f depay.Frame) {
 }
 
 // see remembers what an encoding after this one may begin with.
-func (e *encoding) see(f depay.Frame) {
+func (e *run) see(f depay.Frame) {
 	if f.Codec != e.video {
 		return
 	}
@@ -155,13 +155,13 @@ func (e *encoding) see(f depay.Frame) {
 }
 
 // write hands a frame to ffmpeg; one of a layer that is no rung is left out.
-func (e *encoding) write(f depay.Frame) {
+func (e *run) write(f depay.Frame) {
 	if !e.layers.passes(f) {
 		return
 	}
 	if !e.placed {
 		e.placed = true
-		e.lead = e.epoch.SetZero(e.broadcast.service.clock.At(e.zero))
+		e.lead = e.epoch.SetZero(e.broadcast.options.Wall(e.zero))
 	}
 	f.PTS += int64(e.lead) * f.Codec.ClockRate() / int64(time.Second)
 	// An error here means that ffmpeg has gone, which exited tells with the reason.
@@ -169,7 +169,7 @@ func (e *encoding) write(f depay.Frame) {
 }
 
 // fail tells, through exited, of an ffmpeg that could not be started.
-func (e *encoding) fail(err error) {
+func (e *run) fail(err error) {
 	if err != nil {
 		e.job = nil
 		e.exit <- err
@@ -177,7 +177,7 @@ func (e *encoding) fail(err error) {
 }
 
 // push hands one packet of the tap to the depacketizer.
-func (e *encoding) push(kind depay.Kind, p *ingest.Packet) {
+func (e *run) push(kind depay.Kind, p *ingest.Packet) {
 	switch {
 	case !e.listens():
 	case p.Report != nil:
@@ -188,7 +188,7 @@ func (e *encoding) push(kind depay.Kind, p *ingest.Packet) {
 }
 
 // drainLayers takes all that has come of the layers.
-func (e *encoding) drainLayers() {
+func (e *run) drainLayers() {
 	switch {
 	case e == nil:
 	case e.listens():
@@ -199,10 +199,10 @@ func (e *encoding) drainLayers() {
 }
 
 // listens tells whether frames are wanted: they are not once ffmpeg could not be started.
-func (e *encoding) listens() bool { return e != nil && (e.job != nil || e.waits) }
+func (e *run) listens() bool { return e != nil && (e.job != nil || e.waits) }
 
 // tick fills from the first packet of the broadcast on. A key frame that was waited for too long is waited for no more.
-func (e *encoding) tick(now time.Time) {
+func (e *run) tick(now time.Time) {
 	if !e.listens() || !(e.broadcast.publisher.heard() || e.broadcast.timelineLives() || !e.zero.IsZero()) {
 		return
 	}
@@ -212,19 +212,19 @@ func (e *encoding) tick(now time.Time) {
 	}
 }
 
-func (e *encoding) detach(now time.Time) {
+func (e *run) detach(now time.Time) {
 	if e.listens() {
 		e.depay.Detach(now)
 	}
 }
 
 // reads tells whether the encoding has an input for each of the tracks.
-func (e *encoding) reads(video, audio depay.Codec) bool {
+func (e *run) reads(video, audio depay.Codec) bool {
 	return (video == 0 || video == e.video) && (audio == 0 || audio == e.audio)
 }
 
 // exited receives once when ffmpeg has gone.
-func (e *encoding) exited() <-chan error {
+func (e *run) exited() <-chan error {
 	if e == nil {
 		return nil
 	}
@@ -235,10 +235,10 @@ func (e *encoding) exited() <-chan error {
 var errTorn = errors.New("some of what ffmpeg has written is missing on the disk")
 
 // torn tells whether some of ffmpeg's media was lost on its way to the disk.
-func (e *encoding) torn() bool { return e != nil && e.epoch != nil && e.job != nil && e.epoch.Torn() }
+func (e *run) torn() bool { return e != nil && e.epoch != nil && e.job != nil && e.epoch.Torn() }
 
 // end closes ffmpeg's inputs, waits for its last segments and closes the epoch. The error is ffmpeg's.
-func (e *encoding) end(log *slog.Logger) error {
+func (e *run) end(log *slog.Logger) error {
 	e.layers.close()
 	if e.waits = false; e.job == nil {
 		return nil

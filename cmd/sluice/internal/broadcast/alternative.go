@@ -1,4 +1,4 @@
-package main
+package broadcast
 
 import (
 	"errors"
@@ -10,18 +10,18 @@ import (
 	"github.com/sluice-live/sluice/transcode"
 )
 
-// passes tells whether pictures of the codec can be passed on as they are.
-func passes(video depay.Codec) bool { return video == depay.H264 || extra(video) }
+// passable reports whether pictures of the codec can be passed on as they are.
+func passable(video depay.Codec) bool { return video == depay.H264 || alternative(video) }
 
-// extra tells whether pictures of the codec, passed on, are one more rendition beside the whole ladder: not every player decodes it, so
+// alternative reports whether pictures of the codec, passed on, are one more rendition beside the whole ladder: not every player decodes it, so
 // that none begins with it, and nothing is left out or encoded otherwise for its sake.
-func extra(video depay.Codec) bool { return video == depay.VP9 || video == depay.AV1 }
+func alternative(video depay.Codec) bool { return video == depay.VP9 || video == depay.AV1 }
 
 // errSmall is why pictures are not passed on for now, as one more rendition.
 var errSmall = errors.New("they are smaller than the smallest rung")
 
-// extraOf describes the rendition that passing pictures on adds to the ladder. They are put on its rate.
-func (l *ladder) extraOf(key depay.Frame) (transcode.Rendition, error) {
+// alternativeOf describes the rendition that passing pictures on adds to the ladder. They are put on its rate.
+func (l *ladder) alternativeOf(key depay.Frame) (transcode.Rendition, error) {
 	rungs := l.now
 	switch {
 	case len(rungs) >= transcode.MaxRungs:
@@ -29,7 +29,7 @@ func (l *ladder) extraOf(key depay.Frame) (transcode.Rendition, error) {
 	case slices.ContainsFunc(rungs, func(r transcode.Rendition) bool { return r.FPS != rungs[0].FPS }):
 		return transcode.Rendition{}, errors.New("the rungs of the ladder are of several rates")
 	}
-	source, err := transcode.CopyOf(key, sourceName, rungs[0].FPS)
+	source, err := transcode.CopyOf(key, SourceName, rungs[0].FPS)
 	if err == nil && !l.below(source.Height) {
 		err = errSmall
 	}
@@ -43,17 +43,17 @@ func (l *ladder) below(height int) bool {
 }
 
 // copied describes the rendition that passing the publisher's pictures on makes, or says in words why they are to be encoded.
-func (b *broadcast) copied(key depay.Frame) (transcode.Rendition, error) {
-	if extra(key.Codec) {
-		return b.ladder.extraOf(key)
+func (b *Broadcast) copied(key depay.Frame) (transcode.Rendition, error) {
+	if alternative(key.Codec) {
+		return b.ladder.alternativeOf(key)
 	}
-	return transcode.CopyOf(key, sourceName, b.copying.fps)
+	return transcode.CopyOf(key, SourceName, b.copying.fps)
 }
 
 // inOrder puts copied pictures that are one more rendition behind the rungs: what comes first is what players begin with, and what
 // is recorded.
 func inOrder(video depay.Codec, made []packager.Rendition) []packager.Rendition {
-	if !extra(video) || !made[0].Copied {
+	if !alternative(video) || !made[0].Copied {
 		return made
 	}
 	source, rungs := made[0], made[1:]

@@ -1,4 +1,4 @@
-package main
+package broadcast
 
 import (
 	"cmp"
@@ -26,24 +26,24 @@ const maxLogs = 999
 //
 // It reads the tracks of the publisher and all those that viewers have had: fillers carry on what this publisher does not
 // send, because players wait for ever for a rendition that they have begun to play and that has nothing any more.
-func (b *broadcast) encode() {
+func (b *Broadcast) encode() {
 	video, audio := b.publisher.codecs()
 	b.videoIn, b.audioIn = cmp.Or(video, b.videoIn), cmp.Or(audio, b.audioIn)
-	e, err := newEncoding(b, b.videoIn, b.audioIn)
+	e, err := newRun(b, b.videoIn, b.audioIn)
 	switch {
 	case err != nil:
-		e = failedEncoding(b.videoIn, b.audioIn, err)
+		e = failedRun(b.videoIn, b.audioIn, err)
 	case b.mayCopy() && !b.copying.quiet:
 		e.waits = true
 		b.requestKeyFrame()
 	default:
 		e.fail(e.start(transcode.Rendition{}))
 	}
-	b.encoding = e
+	b.run = e
 }
 
 // opening is the picture that stands while none come: the newest one that ffmpeg can begin with.
-func (b *broadcast) opening(video depay.Codec) []byte {
+func (b *Broadcast) opening(video depay.Codec) []byte {
 	if b.publisher != nil && !b.copying.quiet || b.newest.Codec != video {
 		return nil
 	}
@@ -52,16 +52,16 @@ func (b *broadcast) opening(video depay.Codec) []byte {
 
 // suspend ends an ffmpeg whose output is lost: it would go on without a word, with a hole that playlists cannot tell. The
 // next one begins once the disk can be written.
-func (b *broadcast) suspend(now time.Time, fault string) {
+func (b *Broadcast) suspend(now time.Time, fault string) {
 	b.log.Warn("ffmpeg is stopped until the disk can be written", "because", fault)
-	b.endEncoding()
+	b.endRun()
 	b.restarts++
 	b.retryAt = now
 }
 
-// encodingEnded sees to an ffmpeg that exited by itself: the next one, at once if this is its first failure in a row, or the end
+// runEnded sees to an ffmpeg that exited by itself: the next one, at once if this is its first failure in a row, or the end
 // when none ever worked. With nobody there it is fed fillers, so that the stream goes on for its viewers.
-func (b *broadcast) encodingEnded(cause error) error {
+func (b *Broadcast) runEnded(cause error) error {
 	if cause == nil {
 		cause = errors.New("ffmpeg ended by itself")
 	}
@@ -72,13 +72,13 @@ func (b *broadcast) encodingEnded(cause error) error {
 		b.copyEnded(copied)
 	}
 	again := plain || reduced || copied != nil || b.copyFailed()
-	if again || time.Since(b.encoding.began) > steadyAfter {
+	if again || time.Since(b.run.began) > steadyAfter {
 		b.failures = 0
 	}
-	_ = b.encoding.end(b.log) // cause says the same
-	b.encoding = nil
+	_ = b.run.end(b.log) // cause says the same
+	b.run = nil
 	b.failures++
-	if b.service.packager.Disk().Fault != "" {
+	if b.options.Disk().Fault != "" {
 		b.failures = 0 // not ffmpeg is to blame: the next one waits for the disk
 	} else if !again && (!b.timelineLives() || b.failures > maxRestarts) {
 		return cause
@@ -102,19 +102,19 @@ func pauseAfter(failures int) time.Duration {
 	return restartAfter << (failures - 2)
 }
 
-func (b *broadcast) endEncoding() {
-	if b.encoding == nil {
+func (b *Broadcast) endRun() {
+	if b.run == nil {
 		return
 	}
-	if err := b.encoding.end(b.log); err != nil {
+	if err := b.run.end(b.log); err != nil {
 		b.log.Warn("ffmpeg ended with an error", "error", err)
 	}
-	b.encoding = nil
+	b.run = nil
 }
 
 // logFile is where the words of the next ffmpeg are kept: with the recording, or without one as long as the epoch's media; ""
 // for nowhere.
-func (b *broadcast) logFile(e *packager.Epoch) string {
+func (b *Broadcast) logFile(e *packager.Epoch) string {
 	if b.runs++; b.runs > maxLogs {
 		return ""
 	}

@@ -1,4 +1,4 @@
-package main
+package broadcast
 
 import (
 	"log/slog"
@@ -41,7 +41,7 @@ func TestExtraOf(t *testing.T) {
 			{"as many rungs as there may be", make(transcode.Ladder, transcode.MaxRungs), 0, "8 rungs already"},
 		} {
 			l := newLadder(test.ladder)
-			source, err := l.extraOf(key)
+			source, err := l.alternativeOf(key)
 			require.Equal(t, test.fps, source.FPS, test.name)
 			if test.fault == "" {
 				require.NoError(t, err, test.name)
@@ -61,12 +61,12 @@ func TestExtraIsLast(t *testing.T) {
 		described := l.standIns(renditions(o))
 		require.NoError(t, packager.EpochOptions{Renditions: described}.Validate())
 		for _, r := range described {
-			require.Equal(t, r.ID == sourceName && source.Name != "", r.Copied)
+			require.Equal(t, r.ID == SourceName && source.Name != "", r.Copied)
 			ids, reps = append(ids, r.ID), append(reps, r.Rep)
 		}
 		return ids, reps
 	}
-	source, err := l.extraOf(blackKeys()[0])
+	source, err := l.alternativeOf(blackKeys()[0])
 	require.NoError(t, err)
 	ids, reps := offer(depay.VP9, source)
 	require.Equal(t, []string{"720p", "480p", "240p", "source", "audio"}, ids)
@@ -82,11 +82,11 @@ func TestExtraIsLast(t *testing.T) {
 // TestSlowWithExtra takes from the ladder when it is too slow, as without the copy: that costs next to nothing, and nobody is left
 // with it alone.
 func TestSlowWithExtra(t *testing.T) {
-	b := &broadcast{ladder: newLadder(transcode.DefaultLadder()), log: slog.New(slog.DiscardHandler), encoding: &encoding{video: depay.VP9, copies: true}, videoIn: depay.VP9}
+	b := &Broadcast{ladder: newLadder(transcode.DefaultLadder()), log: slog.New(slog.DiscardHandler), run: &run{video: depay.VP9, copies: true}, videoIn: depay.VP9}
 	require.True(t, b.reduce(&transcode.SlowError{Speed: 0.2}))
 	require.Equal(t, "240p", b.ladder.now.String())
 	require.False(t, b.ladder.alone)
-	b.encoding.copies, b.copying.breaks = false, maxCopyBreaks+1
+	b.run.copies, b.copying.breaks = false, maxCopyBreaks+1
 	require.False(t, b.copyRather(), "encoding is not less work without the copy")
 	b.copyEnded(&transcode.CopyError{Cause: transcode.PicturesTooMany})
 	require.Contains(t, b.copying.reason, "pictures come faster than the rendition's rate")

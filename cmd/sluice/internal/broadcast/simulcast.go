@@ -1,4 +1,4 @@
-package main
+package broadcast
 
 import (
 	"cmp"
@@ -37,19 +37,19 @@ type layering struct {
 }
 
 // mayLayer tells whether the layers of what is copied become rungs: those of H.264 do, which all players take.
-func (b *broadcast) mayLayer() bool { return b.videoIn == depay.H264 && !b.layering.off && b.mayCopy() }
+func (b *Broadcast) mayLayer() bool { return b.videoIn == depay.H264 && !b.layering.off && b.mayCopy() }
 
 // settled tells whether all layers of the publisher's simulcast have come, or will not: what is passed on before that soon has
 // another size. It is so where there is none.
-func (b *broadcast) settled() bool {
+func (b *Broadcast) settled() bool {
 	track := b.publisher.picture()
 	return track == nil || 1+len(track.Layers()) >= track.LayersOffered() || time.Since(b.publisher.since) > layersWithin
 }
 
 // layersApart sees to layers that could not be cut together, or had no key frame to begin with: the next run tries again, but not
 // for ever.
-func (b *broadcast) layersApart(why string) {
-	if b.encoding != nil && time.Since(b.encoding.began) > layersSteady {
+func (b *Broadcast) layersApart(why string) {
+	if b.run != nil && time.Since(b.run.began) > layersSteady {
 		b.layering.apart = 0
 	}
 	if b.layering.apart++; b.layering.apart >= maxLayersApart && !b.layering.off {
@@ -60,8 +60,8 @@ func (b *broadcast) layersApart(why string) {
 
 // layersChanged tells whether a layer that is a rung has stopped while the best one has not, or others flow by now than when this
 // run began.
-func (b *broadcast) layersChanged(now time.Time) bool {
-	e, track := b.encoding, b.publisher.picture()
+func (b *Broadcast) layersChanged(now time.Time) bool {
+	e, track := b.run, b.publisher.picture()
 	if e == nil || e.job == nil || !e.copies || track == nil || track.LayersOffered() == 0 {
 		return false
 	}
@@ -164,7 +164,7 @@ func sizesApart(a, b transcode.Rendition) float64 {
 }
 
 // picture is the publisher's track of pictures, nil when there is none.
-func (p *feed) picture() *ingest.Track {
+func (p *input) picture() *ingest.Track {
 	if p == nil {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package main
+package broadcast
 
 import (
 	"testing"
@@ -16,13 +16,13 @@ func TestMeter(t *testing.T) {
 	delta, sound := depay.Frame{Codec: depay.VP8}, depay.Frame{Codec: depay.Opus}
 	for name, tc := range map[string]struct {
 		frames []depay.Frame
-		want   measured
+		want   Video
 	}{
-		"nothing":            {nil, measured{640, 480, 0}},
-		"between key frames": {[]depay.Frame{delta, delta, delta, delta}, measured{640, 480, 2}},
-		"sound":              {[]depay.Frame{sound, delta, sound, delta}, measured{640, 480, 1}},
-		"turned":             {[]depay.Frame{delta, key(480, 640)}, measured{480, 640, 1}},
-		"twice":              {[]depay.Frame{key(320, 180), key(1280, 720)}, measured{1280, 720, 1}},
+		"nothing":            {nil, Video{640, 480, 0}},
+		"between key frames": {[]depay.Frame{delta, delta, delta, delta}, Video{640, 480, 2}},
+		"sound":              {[]depay.Frame{sound, delta, sound, delta}, Video{640, 480, 1}},
+		"turned":             {[]depay.Frame{delta, key(480, 640)}, Video{480, 640, 1}},
+		"twice":              {[]depay.Frame{key(320, 180), key(1280, 720)}, Video{1280, 720, 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var m meter

@@ -1,4 +1,4 @@
-package main
+package broadcast
 
 import (
 	"log/slog"

@@ -1,4 +1,4 @@
-package main
+package broadcast
 
 import (
 	"time"
@@ -14,10 +14,10 @@ type meter struct {
 	fps           float64
 }
 
-// measured is what a meter has found.
-type measured struct {
-	Width, Height int
-	FPS           float64
+// Video is what has been measured of the video as it is received.
+type Video struct {
+	Width, Height int     // in pixels, of the newest key frame
+	FPS           float64 // frames per second
 }
 
 func (m *meter) count(f depay.Frame) {
@@ -31,10 +31,10 @@ func (m *meter) count(f depay.Frame) {
 }
 
 // measure gives the rate since it was last asked.
-func (m *meter) measure(now time.Time) measured {
+func (m *meter) measure(now time.Time) Video {
 	if passed := now.Sub(m.since).Seconds(); passed > 0 {
 		m.fps = float64(m.frames) / passed
 	}
 	m.frames, m.since = 0, now
-	return measured{int(m.width), int(m.height), m.fps}
+	return Video{int(m.width), int(m.height), m.fps}
 }

@@ -1,4 +1,4 @@
-package main
+package broadcast
 
 import (
 	"errors"
@@ -38,7 +38,7 @@ func newLadder(whole transcode.Ladder, offered ...packager.RenditionInfo) ladder
 // beside returns the rungs beside copied pictures, at their rate: layers of them that fit, and what is to be encoded for the rest. They
 // are all there are when none are copied, or one more is.
 func (l *ladder) beside(video depay.Codec, source transcode.Rendition, layers ...transcode.Rendition) transcode.Ladder {
-	if source.Name == "" || extra(video) {
+	if source.Name == "" || alternative(video) {
 		return l.now
 	}
 	var smaller transcode.Ladder
@@ -55,7 +55,7 @@ func (l *ladder) beside(video depay.Codec, source transcode.Rendition, layers ..
 // maxLag is none where there is nothing to take away of these rungs: then pictures are dropped.
 func (l *ladder) maxLag(video depay.Codec, source transcode.Rendition, rungs transcode.Ladder) time.Duration {
 	less := slices.ContainsFunc(rungs, func(r transcode.Rendition) bool { return r.Layer == 0 })
-	if source.Name == "" || extra(video) {
+	if source.Name == "" || alternative(video) {
 		_, less = l.now.Reduce(1)
 	}
 	if !less || video == 0 {
@@ -102,9 +102,9 @@ func (l *ladder) standIns(made []packager.Rendition) []packager.Rendition {
 		return made
 	}
 	var all []packager.Rendition
-	names := append([]string{sourceName}, l.names()...)
-	if slices.IndexFunc(made, func(r packager.Rendition) bool { return r.ID == sourceName }) > 0 {
-		names = append(names[1:], sourceName)
+	names := append([]string{SourceName}, l.names()...)
+	if slices.IndexFunc(made, func(r packager.Rendition) bool { return r.ID == SourceName }) > 0 {
+		names = append(names[1:], SourceName)
 	}
 	for _, name := range names {
 		i := slices.IndexFunc(made, func(r packager.Rendition) bool { return r.ID == name })
@@ -134,7 +134,7 @@ func (l *ladder) names() (names []string) {
 }
 
 // reduce takes away from the ladder when ffmpeg ended because it was too slow, unless there is less to do without that.
-func (b *broadcast) reduce(cause error) bool {
+func (b *Broadcast) reduce(cause error) bool {
 	var slow *transcode.SlowError
 	if !errors.As(cause, &slow) {
 		return false
@@ -142,7 +142,7 @@ func (b *broadcast) reduce(cause error) bool {
 	if b.copyRather() {
 		return true
 	}
-	if b.encoding != nil && b.encoding.copies && !extra(b.encoding.video) {
+	if b.run != nil && b.run.copies && !alternative(b.run.video) {
 		b.ladder.copyAlone(slow)
 	} else {
 		b.ladder.reduce(slow)

@@ -1,9 +1,8 @@
-package main
+package broadcast
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -16,30 +15,29 @@ import (
 
 const (
 	frameInterval = time.Second / 30 // pace of the fillers
-	statusEvery   = time.Second      // how old a status may be
+	StatusEvery   = time.Second      // how old a status may be
 	drainWithin   = 8 * time.Second  // ffmpeg's time to write its last segments
 	tapPackets    = 512              // per track: 2 s of a 2.5 Mbit/s picture
 )
 
-// errReplaced is what a publisher's offer meets when the broadcast has just come to its end.
-var errReplaced = errors.New("the broadcast has ended")
+// ErrEnded is returned to whoever comes to a broadcast that has just come to its end.
+var ErrEnded = errors.New("the broadcast has ended")
 
-// broadcast carries one stream from its first publisher to its end: it reads the publisher's taps, has depay make
+// Broadcast carries one stream from its first publisher to its end: it reads the publisher's taps, has depay make
 // frames of them, and feeds ffmpeg and the source recording. It outlives its publishers, which come and go.
 //
-// Everything in it is used by the one goroutine of Run, but for offer, status, done and requestKeyFrame.
-type broadcast struct {
-	service  *service
-	name     string
+// Everything in it is used by the one goroutine of Run, but for what the exported methods and requestKeyFrame use.
+type Broadcast struct {
+	options  Options
 	log      *slog.Logger
 	started  time.Time
 	timeline *packager.Timeline
 
-	publisher *feed                        // nil while nobody publishes
+	publisher *input                       // nil while nobody publishes
 	picture   atomic.Pointer[ingest.Track] // the publisher's, nil where there is none; for requestKeyFrame
 	away      time.Time                    // since when nobody publishes
-	encoding  *encoding                    // nil while no ffmpeg runs
-	videoIn   depay.Codec                  // what the newest encoding reads, which viewers have had from then on
+	run       *run                         // nil while no ffmpeg runs
+	videoIn   depay.Codec                  // what the newest run reads, which viewers have had from then on
 	audioIn   depay.Codec
 	source    *source // nil when nothing is recorded
 	ladder    ladder
@@ -47,8 +45,8 @@ type broadcast struct {
 	layering  layering
 	newest    depay.Frame // that needs no other, of those that were received
 	failures  int         // of ffmpeg in a row
-	retryAt   time.Time   // when the next ffmpeg starts, while encoding is nil
-	video     meter       // of the frames as received
+	retryAt   time.Time   // when the next ffmpeg starts, while run is nil
+	meter     meter       // of the frames as received
 	restarts  int         // of ffmpeg
 	runs      int         // of ffmpeg, those that did not start too
 
@@ -57,55 +55,77 @@ type broadcast struct {
 
 	offers chan *ingest.Publisher
 	done   chan struct{} // closed when Run has returned
-	status atomic.Pointer[status]
+	status atomic.Pointer[Status]
 }
 
-func newBroadcast(s *service, name string) (*broadcast, error) {
-	timeline, err := s.packager.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("open the timeline of %s: %w", name, err)
-	}
-	b := &broadcast{
-		service: s, name: name, timeline: timeline,
-		log:     s.log.With("stream", name),
-		started: timeline.Info().Started, // before a restart of the service, when this continues what that has cut
-		ladder:  newLadder(s.ladder, timeline.Info().Renditions...),
+// New makes the broadcast of a timeline that has just been opened. It goes on once Run is called, and answers before.
+func New(o Options) *Broadcast {
+	b := &Broadcast{
+		options: o, timeline: o.Timeline,
+		log:     o.Logger.With("stream", o.Stream),
+		started: o.Timeline.Info().Started, // before a restart of the service, when this continues what that has cut
+		ladder:  newLadder(o.Ladder, o.Timeline.Info().Renditions...),
 		copying: copying{fps: copiedFPS},
 		offers:  make(chan *ingest.Publisher),
 
 		transforms: make(chan transcode.Transform),
 		done:       make(chan struct{}),
 	}
-	if s.cfg.Record.Enabled {
-		b.source = newSource(timeline.Recording, b.log)
+	if o.Record {
+		b.source = newSource(o.Timeline.Recording, b.log)
 	}
-	b.publishStatus(stateStarting, nil)
-	return b, nil
+	b.publishStatus(StateStarting, nil)
+	return b
 }
 
-// offer hands a publisher over; errReplaced says that the broadcast has ended meanwhile and another must be made.
-func (b *broadcast) offer(ctx context.Context, p *ingest.Publisher) error {
+// Stream returns the name under which the broadcast is published and watched.
+func (b *Broadcast) Stream() string { return b.options.Stream }
+
+// Started returns when the broadcast began: before a restart of the service, if it goes on with what that has cut.
+func (b *Broadcast) Started() time.Time { return b.started }
+
+// Status returns how the broadcast is, as of the last second.
+func (b *Broadcast) Status() *Status { return b.status.Load() }
+
+// Info is the packager's side of the broadcast.
+func (b *Broadcast) Info() packager.Info { return b.timeline.Info() }
+
+// Done is closed when the broadcast has come to its end.
+func (b *Broadcast) Done() <-chan struct{} { return b.done }
+
+// Ended reports whether the broadcast has come to its end.
+func (b *Broadcast) Ended() bool {
+	select {
+	case <-b.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Offer hands a publisher over. ErrEnded says that the broadcast has ended meanwhile and another must be made.
+func (b *Broadcast) Offer(ctx context.Context, p *ingest.Publisher) error {
 	select {
 	case b.offers <- p:
 		return nil
 	case <-b.done:
-		return errReplaced
+		return ErrEnded
 	case <-ctx.Done():
 		return errors.New("the stream is still ending: try again in a few seconds")
 	}
 }
 
 // Run carries the broadcast until its publisher has been away for longer than linger, it fails, or ctx ends.
-func (b *broadcast) Run(ctx context.Context) {
+func (b *Broadcast) Run(ctx context.Context) {
 	defer close(b.done)
 	b.log.Info("stream has begun")
 	b.source.begin()
 	err := b.carry(ctx)
-	b.finish(err, ctx.Err() != nil && b.service.cfg.OnStop == onStopKeep)
+	b.finish(err, ctx.Err() != nil && b.options.KeepOnStop)
 }
 
-func (b *broadcast) carry(ctx context.Context) error {
-	fill, report := time.NewTicker(frameInterval), time.NewTicker(statusEvery)
+func (b *Broadcast) carry(ctx context.Context) error {
+	fill, report := time.NewTicker(frameInterval), time.NewTicker(StatusEvery)
 	defer fill.Stop()
 	defer report.Stop()
 	for {
@@ -120,8 +140,8 @@ func (b *broadcast) carry(ctx context.Context) error {
 			b.drain(depay.Video, b.publisher.video)
 		case <-b.publisher.audioReady():
 			b.drain(depay.Audio, b.publisher.audio)
-		case err := <-b.encoding.exited():
-			if err := b.encodingEnded(err); err != nil {
+		case err := <-b.run.exited():
+			if err := b.runEnded(err); err != nil {
 				return err
 			}
 		case <-fill.C:
@@ -135,9 +155,9 @@ func (b *broadcast) carry(ctx context.Context) error {
 }
 
 // take makes p the publisher. An encoding that runs goes on with its fillers until something is heard of p.
-func (b *broadcast) take(p *ingest.Publisher) {
+func (b *Broadcast) take(p *ingest.Publisher) {
 	b.leave(time.Now())
-	b.publisher = &feed{Publisher: p, since: time.Now()}
+	b.publisher = &input{Publisher: p, since: time.Now()}
 	b.picture.Store(b.publisher.picture())
 	b.copying.breaks, b.copying.quiet, b.layering = 0, false, layering{}
 	for _, track := range p.Tracks() {
@@ -150,23 +170,23 @@ func (b *broadcast) take(p *ingest.Publisher) {
 	}
 	video, audio := b.publisher.codecs()
 	b.log.Info("publisher has come", "session", p.ID(), "from", p.RemoteAddr(), "video", video, "audio", audio)
-	if b.encoding == nil {
+	if b.run == nil {
 		b.retryAt, b.failures = time.Time{}, 0
 		b.encode()
 	}
 }
 
 // hear sees to the first packet of a publisher: the encoding goes on with it, or another begins that reads its tracks.
-func (b *broadcast) hear() {
+func (b *Broadcast) hear() {
 	b.publisher.media = true
-	if b.encoding != nil && !b.encoding.reads(b.publisher.codecs()) {
-		b.endEncoding()
+	if b.run != nil && !b.run.reads(b.publisher.codecs()) {
+		b.endRun()
 		b.encode()
 	}
 }
 
 // drainTaps takes all that both taps hold.
-func (b *broadcast) drainTaps() {
+func (b *Broadcast) drainTaps() {
 	if b.publisher == nil {
 		return
 	}
@@ -175,26 +195,26 @@ func (b *broadcast) drainTaps() {
 }
 
 // drain takes all that a tap holds, so that one wake-up serves many packets.
-func (b *broadcast) drain(kind depay.Kind, tap *ingest.Tap) {
+func (b *Broadcast) drain(kind depay.Kind, tap *ingest.Tap) {
 	if tap == nil {
 		return
 	}
 	if kind == depay.Video {
-		b.encoding.drainLayers()
+		b.run.drainLayers()
 	}
 	for p, ok := tap.Next(); ok; p, ok = tap.Next() {
 		if !b.publisher.media {
 			b.hear()
 		}
-		b.encoding.push(kind, p)
+		b.run.push(kind, p)
 		p.Release()
 	}
 }
 
 // tick fills the pipes, and sees what has changed: a publisher that left, a stream that nobody came back to, an ffmpeg to restart.
-func (b *broadcast) tick(now time.Time) (ended bool, err error) {
+func (b *Broadcast) tick(now time.Time) (ended bool, err error) {
 	b.drainTaps() // what has come is not missing
-	b.encoding.tick(now)
+	b.run.tick(now)
 	if b.publisher.gone() {
 		heard := b.publisher.media
 		b.leave(now)
@@ -202,23 +222,23 @@ func (b *broadcast) tick(now time.Time) (ended bool, err error) {
 			return true, nil // it never connected: there is nothing to wait for
 		}
 	}
-	if b.publisher == nil && !b.away.IsZero() && now.Sub(b.away) >= b.service.cfg.Linger {
+	if b.publisher == nil && !b.away.IsZero() && now.Sub(b.away) >= b.options.Linger {
 		return true, nil
 	}
 	if why := b.copyAnew(now); why != "" {
 		b.log.Info("ffmpeg is started anew", "because", why)
 		b.copying.quiet = false
-		b.endEncoding()
+		b.endRun()
 		b.encode()
 	}
-	disk := b.service.packager.Disk()
-	if b.encoding != nil && disk.Loses {
+	disk := b.options.Disk()
+	if b.run != nil && disk.Loses {
 		b.suspend(now, disk.Fault)
 	}
-	if b.encoding.torn() {
-		return false, b.encodingEnded(errTorn)
+	if b.run.torn() {
+		return false, b.runEnded(errTorn)
 	}
-	if b.encoding == nil && !b.retryAt.IsZero() && !now.Before(b.retryAt) && disk.Fault == "" {
+	if b.run == nil && !b.retryAt.IsZero() && !now.Before(b.retryAt) && disk.Fault == "" {
 		b.retryAt = time.Time{}
 		b.encode()
 		b.requestKeyFrame()
@@ -227,7 +247,7 @@ func (b *broadcast) tick(now time.Time) (ended bool, err error) {
 }
 
 // leave parts from the publisher; the fillers go on.
-func (b *broadcast) leave(now time.Time) {
+func (b *Broadcast) leave(now time.Time) {
 	if b.publisher == nil {
 		return
 	}
@@ -238,19 +258,19 @@ func (b *broadcast) leave(now time.Time) {
 	b.publisher.close()
 	b.publisher, b.away = nil, now
 	b.picture.Store(nil)
-	b.encoding.detach(now)
+	b.run.detach(now)
 	b.source.flush()
 }
 
 // requestKeyFrame asks the publisher, if there is one that sends pictures.
-func (b *broadcast) requestKeyFrame() {
+func (b *Broadcast) requestKeyFrame() {
 	if track := b.picture.Load(); track != nil {
 		track.RequestKeyFrame()
 	}
 }
 
-// timelineLives tells whether viewers have ever had something to play.
-func (b *broadcast) timelineLives() bool {
+// timelineLives reports whether viewers have ever had something to play.
+func (b *Broadcast) timelineLives() bool {
 	select {
 	case <-b.timeline.Playable():
 		return true
@@ -261,7 +281,7 @@ func (b *broadcast) timelineLives() bool {
 
 // finish drains in the direction of the data: tap, pipes, ffmpeg, last segments, playlists, recording. With suspend the
 // playlists stay open for the next process.
-func (b *broadcast) finish(cause error, suspend bool) {
+func (b *Broadcast) finish(cause error, suspend bool) {
 	if cause != nil {
 		b.log.Error("stream has failed", "error", cause)
 		if b.publisher != nil {
@@ -269,14 +289,14 @@ func (b *broadcast) finish(cause error, suspend bool) {
 		}
 	}
 	b.leave(time.Now())
-	b.endEncoding()
+	b.endRun()
 	b.source.Close()
-	state, end := stateEnded, b.timeline.End
+	state, end := StateEnded, b.timeline.End
 	switch {
 	case cause != nil:
-		state = stateFailed
+		state = StateFailed
 	case suspend:
-		state, end = stateInterrupted, b.timeline.Suspend
+		state, end = StateInterrupted, b.timeline.Suspend
 	}
 	if err := end(); err != nil {
 		b.log.Error("timeline has not ended cleanly", "error", err)

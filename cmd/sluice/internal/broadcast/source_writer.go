@@ -1,4 +1,4 @@
-package main
+package broadcast
 
 import (
 	"errors"
@@ -11,6 +11,9 @@ import (
 	"github.com/sluice-live/sluice/depay/webm"
 	"github.com/sluice-live/sluice/packager"
 )
+
+// pictureWait is how long sound waits for the picture with which its file could begin.
+const pictureWait = 2 * time.Second
 
 // sourceWriter keeps the frames of a broadcast as they were received, without fillers, in source-1.webm of its recording, .mkv
 // for H.264; a new file begins when the tracks change. After an error it waits for the recording that follows on the failed one.
@@ -64,7 +67,7 @@ func (s *sourceWriter) write(f sourceFrame) error {
 		if !f.opens() {
 			return s.wait(f)
 		}
-		if err := s.open(f, webmVideo(f.video, f.Frame)); err != nil {
+		if err := s.open(f, webm.TrackOf(f.video, f.Frame)); err != nil {
 			return err
 		}
 	}
@@ -84,7 +87,7 @@ func (f sourceFrame) opens() bool {
 	if f.video != depay.H264 && f.video != depay.AV1 {
 		return true
 	}
-	return webm.Options{Video: webmVideo(f.video, f.Frame)}.Validate() == nil
+	return webm.Options{Video: webm.TrackOf(f.video, f.Frame)}.Validate() == nil
 }
 
 // wait keeps sound until the picture comes, but not for long. A picture that needs another one is of no use.

@@ -1,4 +1,4 @@
-package main
+package broadcast
 
 import (
 	"log/slog"
@@ -19,7 +19,7 @@ func layerOf(number, width, height int) transcode.Rendition {
 
 // TestLayersTakeRungs puts layers where they fit, under the names of the rungs that they stand for, and encodes the rest.
 func TestLayersTakeRungs(t *testing.T) {
-	source := transcode.Rendition{Name: sourceName, Width: 1280, Height: 720, FPS: 30, Bitrate: 2_000_000}
+	source := transcode.Rendition{Name: SourceName, Width: 1280, Height: 720, FPS: 30, Bitrate: 2_000_000}
 	for name, test := range map[string]struct {
 		layers []transcode.Rendition
 		want   map[string]int // layers by rung; 0: encoded
@@ -96,7 +96,7 @@ func TestLayersStopped(t *testing.T) {
 
 // TestLayersApartIsBounded passes on the best layer alone in the end.
 func TestLayersApartIsBounded(t *testing.T) {
-	b := &broadcast{log: slog.New(slog.DiscardHandler)}
+	b := &Broadcast{log: slog.New(slog.DiscardHandler)}
 	for range maxLayersApart {
 		require.False(t, b.layering.off)
 		b.copyEnded(&transcode.CopyError{Cause: transcode.LayersApart})
@@ -108,17 +108,15 @@ func TestLayersApartIsBounded(t *testing.T) {
 
 // TestCopyForNobody has a publisher leave while a layer's key frame is waited for: what has come is shown, and nobody is missed.
 func TestCopyForNobody(t *testing.T) {
-	s := newTestService(t, AuthConfig{})
-	b, err := newBroadcast(s, "cam")
-	require.NoError(t, err)
+	b := newTestBroadcast(t)
 	b.videoIn = depay.H264
-	e, err := newEncoding(b, depay.H264, 0)
+	e, err := newRun(b, depay.H264, 0)
 	require.NoError(t, err)
 	e.waits, e.zero = true, time.Now()
 	e.held = codedPictures(t, depay.H264, "320x180", 1, "0")
-	b.encoding = e
+	b.run = e
 	require.NoError(t, e.giveUpCopy())
 	require.True(t, e.copies)
 	b.finish(nil, false)
-	require.Equal(t, stateEnded, b.status.Load().State)
+	require.Equal(t, StateEnded, b.Status().State)
 }

@@ -1,4 +1,4 @@
-package main
+package broadcast
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ func TestWhereFramesGo(t *testing.T) {
 	source.writer.recording, source.writer.webm = &packager.Recording{}, writer
 	source.writer.audio, source.writer.zero = depay.Opus, zero
 	source.begin()
-	e := &encoding{audio: depay.Opus, job: job, zero: zero, placed: true, broadcast: &broadcast{source: source}}
+	e := &run{audio: depay.Opus, job: job, zero: zero, placed: true, broadcast: &Broadcast{source: source}}
 
 	e.emit(depay.Frame{Codec: depay.Opus, Duration: 960, Data: []byte("received")})
 	e.emit(depay.Frame{Codec: depay.Opus, Duration: 960, PTS: 960, Data: []byte("silence"), Filler: true})

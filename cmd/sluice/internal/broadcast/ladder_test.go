@@ -1,4 +1,4 @@
-package main
+package broadcast
 
 import (
 	"errors"
@@ -47,7 +47,7 @@ func TestStandIns(t *testing.T) {
 // TestBesideCopy encodes only what is smaller than the copied pictures, at their rate, and keeps every name that was offered.
 func TestBesideCopy(t *testing.T) {
 	l := newLadder(transcode.DefaultLadder(), packager.RenditionInfo{ID: "720p"})
-	source := transcode.Rendition{Name: sourceName, Width: 1280, Height: 720, FPS: 60, Bitrate: 2_000_000}
+	source := transcode.Rendition{Name: SourceName, Width: 1280, Height: 720, FPS: 60, Bitrate: 2_000_000}
 	offer := func() (ids, reps []string) {
 		o := transcode.Options{Video: depay.H264, Audio: depay.Opus, Copy: source, Ladder: l.beside(depay.H264, source)}
 		described := l.standIns(renditions(o))
@@ -87,7 +87,7 @@ func TestPauseAfter(t *testing.T) {
 
 // TestReduceOnlyWhenSlow leaves the ladder alone when ffmpeg ends for another reason.
 func TestReduceOnlyWhenSlow(t *testing.T) {
-	b := &broadcast{ladder: newLadder(transcode.DefaultLadder()), log: slog.New(slog.DiscardHandler)}
+	b := &Broadcast{ladder: newLadder(transcode.DefaultLadder()), log: slog.New(slog.DiscardHandler)}
 	require.False(t, b.reduce(errors.New("killed")))
 	require.Zero(t, b.ladder.reductions)
 	require.True(t, b.reduce(fmt.Errorf("ffmpeg: %w", &transcode.SlowError{Speed: 0.2})))
@@ -97,7 +97,7 @@ func TestReduceOnlyWhenSlow(t *testing.T) {
 
 // TestCopyRatherThanReduce passes pictures on again that were refused because that broke off too often, once.
 func TestCopyRatherThanReduce(t *testing.T) {
-	b := &broadcast{ladder: newLadder(transcode.DefaultLadder()), log: slog.New(slog.DiscardHandler), encoding: &encoding{}}
+	b := &Broadcast{ladder: newLadder(transcode.DefaultLadder()), log: slog.New(slog.DiscardHandler), run: &run{}}
 	slow := fmt.Errorf("ffmpeg: %w", &transcode.SlowError{Speed: 0.2})
 	refuse := func() {
 		for range maxCopyBreaks + 1 {

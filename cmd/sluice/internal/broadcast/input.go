@@ -1,4 +1,4 @@
-package main
+package broadcast
 
 import (
 	"slices"
@@ -8,9 +8,9 @@ import (
 	"github.com/sluice-live/sluice/ingest"
 )
 
-// feed is whoever publishes to the broadcast now, with the taps of its tracks; a track that it does not send has none.
-// A nil feed is nobody; all but dropped and close may be called on it.
-type feed struct {
+// input is whoever publishes to the broadcast now, with the taps of its tracks; a track that it does not send has none.
+// A nil input is nobody; all but dropped and close may be called on it.
+type input struct {
 	*ingest.Publisher
 	video, audio *ingest.Tap
 	media        bool // anything has arrived
@@ -18,23 +18,23 @@ type feed struct {
 	copied       bool // its pictures have been passed on
 }
 
-func (p *feed) heard() bool { return p != nil && p.media }
+func (p *input) heard() bool { return p != nil && p.media }
 
-func (p *feed) videoReady() <-chan struct{} {
+func (p *input) videoReady() <-chan struct{} {
 	if p == nil || p.video == nil {
 		return nil
 	}
 	return p.video.Ready()
 }
 
-func (p *feed) audioReady() <-chan struct{} {
+func (p *input) audioReady() <-chan struct{} {
 	if p == nil || p.audio == nil {
 		return nil
 	}
 	return p.audio.Ready()
 }
 
-func (p *feed) codecs() (video, audio depay.Codec) {
+func (p *input) codecs() (video, audio depay.Codec) {
 	if p == nil {
 		return 0, 0
 	}
@@ -50,7 +50,7 @@ func (p *feed) codecs() (video, audio depay.Codec) {
 }
 
 // parameterSets are those of the publisher's offer, when it sends H.264.
-func (p *feed) parameterSets() [][]byte {
+func (p *input) parameterSets() [][]byte {
 	if p == nil {
 		return nil
 	}
@@ -62,12 +62,12 @@ func (p *feed) parameterSets() [][]byte {
 	return nil
 }
 
-// recorded tells that what comes was recorded elsewhere.
-func (p *feed) recorded() bool {
+// recorded reports that what comes was recorded elsewhere.
+func (p *input) recorded() bool {
 	return p != nil && slices.ContainsFunc(p.Tracks(), (*ingest.Track).Recorded)
 }
 
-func (p *feed) gone() bool {
+func (p *input) gone() bool {
 	if p == nil {
 		return false
 	}
@@ -80,7 +80,7 @@ func (p *feed) gone() bool {
 }
 
 // dropped counts the packets that this end was too slow for.
-func (p *feed) dropped() (packets uint64) {
+func (p *input) dropped() (packets uint64) {
 	for _, tap := range []*ingest.Tap{p.video, p.audio} {
 		if tap != nil {
 			packets += tap.Dropped()
@@ -89,7 +89,7 @@ func (p *feed) dropped() (packets uint64) {
 	return packets
 }
 
-func (p *feed) close() {
+func (p *input) close() {
 	for _, tap := range []*ingest.Tap{p.video, p.audio} {
 		if tap != nil {
 			tap.Close()

@@ -1,0 +1,57 @@
+package broadcast
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/depay/h264"
+	"github.com/sluice-live/sluice/ingest"
+)
+
+func allVideo() []depay.Codec { return []depay.Codec{depay.VP8, depay.VP9, depay.H264, depay.AV1} }
+
+// depayCodec returns what depay calls the codec of a media type (RFC 4855), whose case does not count; 0 for another one.
+func depayCodec(mimeType string) depay.Codec {
+	for _, c := range allVideo() {
+		if strings.EqualFold(mimeType, "video/"+c.String()) {
+			return c
+		}
+	}
+	if strings.EqualFold(mimeType, "audio/opus") {
+		return depay.Opus
+	}
+	return 0
+}
+
+// advice is what a publisher has to change whose pictures cannot be taken as they are, "" when all is well.
+func advice(s depay.Stats) string {
+	switch {
+	case s.Video.Dropped[depay.DropBFrames] > 0:
+		return "The encoder sends B-frames, which a live stream cannot wait for, and they are left out: set its B-frames to 0."
+	case s.Video.Dropped[depay.DropInterlaced] > 0:
+		return "The encoder sends interlaced pictures, which are left out: set it to progressive."
+	}
+	return ""
+}
+
+// parameterSets returns the NAL units that an offer of H.264 has in its sprop-parameter-sets (RFC 6184 §8.1). What cannot be
+// read is left out: as a rule they come with the pictures too.
+func parameterSets(track *ingest.Track) (units [][]byte) {
+	for parameter := range strings.SplitSeq(track.FormatParameters(), ";") {
+		sets, ok := strings.CutPrefix(strings.TrimSpace(parameter), "sprop-parameter-sets=")
+		if !ok {
+			continue
+		}
+		for set := range strings.SplitSeq(sets, ",") {
+			unit, err := base64.StdEncoding.DecodeString(set)
+			if err != nil {
+				continue
+			}
+			if _, err = new(h264.Sets).Add(unit); err == nil {
+				units = append(units, unit)
+			}
+		}
+	}
+	return units
+}

@@ -1,0 +1,48 @@
+package broadcast
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/transcode"
+)
+
+// Options say what a broadcast is made with. All fields are needed but those that say otherwise.
+type Options struct {
+	// Stream is the name under which it is published and watched.
+	Stream string
+	// Timeline takes what ffmpeg writes. The broadcast ends it.
+	Timeline *packager.Timeline
+	// Disk reports whether the live streams can be written. It is asked at each tick, and must not block.
+	Disk func() packager.Disk
+	// Wall puts an instant with a monotonic reading on the clock of playlists and manifests.
+	Wall func(time.Time) time.Time
+
+	// FFmpeg is a name that is looked up in PATH, or a path.
+	FFmpeg string
+	// Ladder is what is encoded, the best rendition first.
+	Ladder transcode.Ladder
+	// Segment and Part are durations of media; the segment is a multiple of the part.
+	Segment, Part time.Duration
+	// Passthrough lets video go to viewers as it comes, without an encoder, where players take it.
+	Passthrough bool
+	// Slates holds a key frame for each codec, which viewers see while the publisher is away; without one they see its newest
+	// picture.
+	Slates map[depay.Codec][]byte
+	// Logo is the path of the image that the transform of that name shows, empty where there is none.
+	Logo string
+
+	// Linger is how long the broadcast waits for its publisher to return.
+	Linger time.Duration
+	// Record keeps what is received in the timeline's recording too.
+	Record bool
+	// KeepOnStop leaves the playlists open for the next process when the context of Run ends.
+	KeepOnStop bool
+
+	Logger *slog.Logger
+}
+
+// lateKeyFrames is how late publishers' key frames may be, and by how much segments are longer for that.
+func (o Options) lateKeyFrames() time.Duration { return o.Segment / 2 }

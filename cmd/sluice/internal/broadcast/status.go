@@ -1,0 +1,93 @@
+package broadcast
+
+import (
+	"time"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/transcode"
+)
+
+// States of a stream, as the API tells them.
+const (
+	StateStarting    = "starting"    // a publisher has come, nothing is playable yet
+	StateLive        = "live"        // playable and fed
+	StateInterrupted = "interrupted" // playable, waiting for its publisher to return
+	StateEnded       = "ended"       // over
+	StateFailed      = "failed"      // over, with an error
+)
+
+// Status is what others may know of a broadcast: an immutable copy that its goroutine renews every second.
+type Status struct {
+	At    time.Time
+	State string // one of the constants
+	Error string // why it failed, else ""
+
+	Publisher *ingest.Publisher // nil while nobody publishes
+	VideoIn   depay.Codec       // that the publisher sends; 0 for no video
+	AudioIn   depay.Codec
+	Video     Video  // as received
+	Dropped   uint64 // packets of the publisher that this end was too slow for
+	Depay     depay.Stats
+	Advice    string // what to change in the encoder of a publisher whose video cannot be taken as it is, else ""
+	Unkept    uint64 // frames that the disk was too slow for; they are missing in the source recording
+
+	Job         transcode.Stats // of the ffmpeg that runs
+	Restarts    int             // of ffmpeg
+	Renditions  int             // that are encoded
+	Passthrough bool            // the publisher's video is passed on as it is
+	Layers      int             // of a simulcast that are passed on beside the best one
+	WhyEncoded  string          // why video is encoded that could be passed on, else ""
+	Reductions  int             // of the ladder
+	WhyReduced  string          // why less is encoded than the whole ladder, else ""
+
+	Transform   transcode.Transform // that is made to the video
+	WhyNoneMade string              // why that which was asked for is not made any more, else ""
+
+	newer chan struct{}
+}
+
+// Newer is closed once there is a newer status.
+func (s *Status) Newer() <-chan struct{} { return s.newer }
+
+func (b *Broadcast) state() string {
+	switch {
+	case !b.timelineLives():
+		return StateStarting
+	case b.publisher == nil:
+		return StateInterrupted
+	default:
+		return StateLive
+	}
+}
+
+func (b *Broadcast) publishStatus(state string, cause error) {
+	now := time.Now()
+	s := Status{
+		At: now, State: state, Video: b.meter.measure(now), Unkept: b.source.dropped(),
+		Restarts: b.restarts, WhyEncoded: b.copying.reason, Reductions: b.ladder.reductions, WhyReduced: b.ladder.reason,
+		Transform: b.transforming.to, WhyNoneMade: b.transforming.reason, newer: make(chan struct{}),
+	}
+	if cause != nil {
+		s.Error = cause.Error()
+	}
+	if e := b.run; e != nil && e.job != nil {
+		s.Depay, s.Job, s.Renditions, s.Passthrough, s.Layers = e.depay.Stats(), e.job.Stats(), e.rungs, e.copies, len(e.layers.rungs)
+	}
+	if p := b.publisher; p != nil {
+		s.Publisher = p.Publisher
+		s.Dropped = p.dropped()
+		if b.run != nil {
+			s.Dropped += b.run.layers.dropped()
+		}
+	}
+	s.VideoIn, s.AudioIn = b.publisher.codecs()
+	s.Advice = advice(s.Depay)
+	before := b.status.Swap(&s)
+	if before != nil {
+		close(before.newer)
+	}
+	if s.Advice != "" && (before == nil || before.Advice != s.Advice) {
+		b.log.Warn("video of the publisher cannot be used", "advice", s.Advice)
+	}
+}
