@@ -44,9 +44,11 @@ func newHandler(root fs.FS) http.Handler {
 		"GET /rooms/{room}":   "pages/room.html",
 		"GET /dashboard":      "pages/dashboard.html",
 		"GET /recordings":     "pages/recordings.html",
+		"GET /docs":           "pages/docs.html",
 	} {
 		mux.Handle(pattern, newPage(root, file))
 	}
+	mux.Handle("GET /docs/{page}", newManuals(root))
 	mux.Handle("GET /assets/{name}", assets{root})
 	return secured(mux)
 }
@@ -88,6 +90,32 @@ func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = unconditional(r)
 	}
 	serveFile(w, r, p.root, p.name, p.tag)
+}
+
+// manuals are the documents of the bundle by the last part of their address.
+type manuals map[string]http.Handler
+
+const manualPrefix = "pages/docs-"
+
+func newManuals(root fs.FS) manuals {
+	all := manuals{}
+	names, _ := fs.Glob(root, manualPrefix+"*.html") // the pattern is a good one
+	for _, name := range names {
+		all[strings.TrimSuffix(strings.TrimPrefix(name, manualPrefix), ".html")] = newPage(root, name)
+	}
+	return all
+}
+
+func (m manuals) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	page := m[r.PathValue("page")]
+	switch {
+	case page != nil:
+		page.ServeHTTP(w, r)
+	case len(m) == 0:
+		serveUnbuilt(w, r)
+	default:
+		serveProblem(w, http.StatusNotFound, "There is no such document: /docs has the list.")
+	}
 }
 
 // assets serves the files under assets/.
@@ -134,6 +162,8 @@ func contentType(name string) string {
 		return "text/javascript; charset=utf-8"
 	case ".css":
 		return "text/css; charset=utf-8"
+	case ".png":
+		return "image/png"
 	case ".svg":
 		return "image/svg+xml"
 	case ".wasm":

@@ -26,6 +26,8 @@ var dist embed.FS
 //	GET /rooms/{room}    a room; 400 (and the page) when the name is none
 //	GET /dashboard       what flows
 //	GET /recordings      recordings
+//	GET /docs            the documents: README.md and those beneath it
+//	GET /docs/{page}     one of them; 404 when there is none of that name
 //	GET /assets/{name}   scripts, styles and icons under names that contain their hash
 //
 // Pages are revalidated by ETag on each load, assets are immutable; both are sent gzipped to who accepts it.

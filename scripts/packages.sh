@@ -30,7 +30,7 @@ need_go() {
 # need_pages: bundles the web pages into public/dist when they are missing or older than their sources.
 need_pages() {
 	local built=public/dist/pages/home.html
-	if [ -f "$built" ] && [ -z "$(find public -path public/node_modules -prune -o -path public/dist -prune -o -type f -newer "$built" -print -quit)" ]; then
+	if [ -f "$built" ] && [ -z "$(find public scripts LICENSE README.md ./*/README.md cmd/sluice/README.md -path public/node_modules -prune -o -path public/dist -prune -o -type f -newer "$built" -print -quit)" ]; then
 		return 0
 	fi
 	need node nodejs npm

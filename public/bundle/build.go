@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -52,6 +53,11 @@ func Build(dir string) (map[string][]byte, error) {
 	for name, body := range pages {
 		files["pages/"+name+".html"] = body
 	}
+	documents, err := renderManuals(os.DirFS(filepath.Dir(root)), os.DirFS(filepath.Join(root, "src", "pages")), assets)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(files, documents)
 	return files, nil
 }
 

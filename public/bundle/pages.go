@@ -9,11 +9,13 @@ import (
 	"strings"
 )
 
-// The templates that pages are made with; the other files of src/pages are one page each.
+// The templates that pages are made with; the other files of src/pages but manualPage are one page each.
 const (
 	layout = "layout.html"
 	icons  = "icons.html"
 	dialog = "dialog.html"
+
+	manualPage = "docs.html" // for each of the documents
 )
 
 // document is what layout.html is rendered with.
@@ -42,7 +44,7 @@ func renderPages(src fs.FS, assets map[string]asset) (map[string][]byte, error) 
 	}
 	pages := make(map[string][]byte)
 	for _, file := range names {
-		if file == layout || file == icons || file == dialog {
+		if file == layout || file == icons || file == dialog || file == manualPage {
 			continue
 		}
 		tmpl, err := template.ParseFS(src, layout, icons, dialog, file)
