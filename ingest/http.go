@@ -6,9 +6,10 @@ import (
 	"mime"
 	"net/http"
 	"os"
-	"regexp"
 	"strings"
 	"time"
+
+	"github.com/sluice-live/sluice/internal/name"
 )
 
 const (
@@ -20,9 +21,6 @@ const (
 	endpointMethods = "POST, GET, HEAD, OPTIONS"
 	sessionMethods  = "PATCH, DELETE, GET, HEAD, OPTIONS"
 )
-
-// streamName is the grammar of {stream}.
-var streamName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
 // endpoint takes what is posted to an address.
 type endpoint func(http.ResponseWriter, *http.Request) *problem
@@ -40,8 +38,8 @@ func (s *Server) streamHandler(prefix string, of func(stream string) endpoint) h
 		s.limitBody(w)
 		stream, id, isSession := strings.Cut(strings.TrimPrefix(r.URL.Path, prefix), "/")
 		switch {
-		case !streamName.MatchString(stream) && !isPreflight(r): // pages can read refusals only after a good preflight
-			refuse(http.StatusBadRequest, "Stream names have 1 to 64 letters, digits, _ and -, and begin with a letter or digit.").write(w)
+		case !name.Valid(stream) && !isPreflight(r): // pages can read refusals only after a good preflight
+			refuse(http.StatusBadRequest, "A stream's name is "+name.Rule+".").write(w)
 		case isSession && id != "":
 			s.serveSession(w, r)
 		case isSession:

@@ -1,13 +1,13 @@
 package ingest
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
+
+	rfc9457 "github.com/sluice-live/sluice/internal/problem"
 )
 
-// problem is a refusal: an RFC 9457 document whose detail says what to do.
+// problem is a refusal whose detail says what to do.
 type problem struct {
 	status     int
 	detail     string
@@ -27,18 +27,12 @@ func (p *problem) after(seconds int) *problem {
 func (p *problem) Error() string { return p.detail }
 
 func (p *problem) write(w http.ResponseWriter) {
-	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Cache-Control", "no-store")
 	if p.allow != "" {
-		h.Set("Allow", p.allow)
+		w.Header().Set("Allow", p.allow)
 	}
 	if p.retryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(p.retryAfter))
+		rfc9457.WriteRetry(w, p.status, p.retryAfter, p.detail)
+		return
 	}
-	w.WriteHeader(p.status)
-	// A client that has gone away is no fault of ours.
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"type": "about:blank", "title": http.StatusText(p.status), "status": p.status, "detail": p.detail,
-	})
+	rfc9457.Write(w, p.status, p.detail)
 }

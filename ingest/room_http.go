@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/ingest/signal"
+	"github.com/sluice-live/sluice/internal/name"
 )
 
 // Signalling serves the addresses at which rooms are entered: /rooms/{room}/ws, events and messages, and /echo/ws, events and messages for
@@ -19,8 +20,8 @@ func (s *Server) Signalling(tokenOf func(*http.Request) string) http.Handler {
 		switch path, isEcho := strings.CutPrefix(r.URL.Path, "/echo/"); {
 		case isEcho:
 			room, what, mode = echoPrefix+rand.Text(), path, ModeEcho
-		case !streamName.MatchString(room):
-			refuse(http.StatusBadRequest, "The names of rooms have 1 to 64 letters, digits, _ and -, and begin with a letter or digit.").write(w)
+		case !name.Valid(room):
+			refuse(http.StatusBadRequest, "A room's name is "+name.Rule+".").write(w)
 			return
 		case r.URL.Query().Get("mesh") == "1":
 			mode = ModeMesh
@@ -77,8 +78,8 @@ func (s *Server) desk(r *http.Request, room string, mode Mode) *signal.Desk {
 func (s *Server) seated(room string, mode Mode, key string) *participant {
 	s.rooms.mu.Lock()
 	defer s.rooms.mu.Unlock()
-	for name, r := range s.rooms.byName {
-		if name == room || mode == ModeEcho && r.mode == ModeEcho {
+	for called, r := range s.rooms.byName {
+		if called == room || mode == ModeEcho && r.mode == ModeEcho {
 			if p := r.seated(key); p != nil {
 				return p
 			}

@@ -146,7 +146,7 @@ func TestRoomRefuses(t *testing.T) {
 	f.requireProblem(enter("/rooms/den", `{"event":"authenticate","token":"key"}`), 400, "name")
 	f.requireProblem(enter("/rooms/den", `{"event":"message","text":"hello"}`), 401, "authenticate")
 	f.requireProblem(enter("/rooms/den", `hello`), 400, "JSON")
-	f.requireProblem(enter("/rooms/-", good), 400, "names of rooms")
+	f.requireProblem(enter("/rooms/-", good), 400, "A room's name is")
 	f.requireProblem(f.do("POST", "/rooms/den/messages", good, "Origin", "https://elsewhere.example"), 403, "elsewhere.example")
 	require.Equal(t, 201, f.do("POST", "/rooms/den/messages", good, "Origin", f.url).StatusCode)
 	require.Equal(t, 201, enter("/rooms/den", good).StatusCode)

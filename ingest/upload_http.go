@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sluice-live/sluice/internal/name"
 )
 
 const (
@@ -26,7 +28,7 @@ func (s *Server) Upload() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		stream, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/upload/"), "/")
 		switch {
-		case !streamName.MatchString(stream):
+		case !name.Valid(stream):
 			sessions.ServeHTTP(w, r)
 		case rest == "ws" && r.Method == http.MethodGet:
 			if p := s.limited(r, func(w http.ResponseWriter, r *http.Request) *problem { return s.serveUploadSocket(w, r, stream) }, w); p != nil {

@@ -202,7 +202,7 @@ func TestUploadRefusals(t *testing.T) {
 		"another type":     {"POST", "/upload/cam", "text/plain", whole, 415, "video/webm"},
 		"part of a type":   {"POST", "/upload/cam", "video", whole, 415, "video/webm"},
 		"a form without":   {"POST", "/upload/cam", "multipart/form-data", whole, 415, "video/webm"},
-		"bad name":         {"POST", "/upload/-", "", whole, 400, "Stream names"},
+		"bad name":         {"POST", "/upload/-", "", whole, 400, "A stream's name is"},
 		"method":           {"PUT", "/upload/cam", "", whole, 405, "POST"},
 		"no such session":  {"DELETE", "/upload/cam/ABC", "", nil, 404, "no such session"},
 		"number":           {"POST", "/upload/cam?chunk=x&upload=a", "", whole, 400, "Number the chunks"},

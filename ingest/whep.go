@@ -3,6 +3,8 @@ package ingest
 import (
 	"net/http"
 	"strings"
+
+	"github.com/sluice-live/sluice/internal/name"
 )
 
 // WHEP serves /whep/{stream} and /whep/{stream}/{session} (draft-ietf-wish-whep). It always answers with 201, never with an
@@ -12,7 +14,7 @@ func (s *Server) WHEP() http.Handler {
 		return func(w http.ResponseWriter, r *http.Request) *problem { return s.postWHEP(w, r, stream) }
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodHead && streamName.MatchString(strings.TrimPrefix(r.URL.Path, "/whep/")) {
+		if r.Method == http.MethodHead && name.Valid(strings.TrimPrefix(r.URL.Path, "/whep/")) {
 			w.Header().Set("Content-Type", typeSDP) // by this clients find out what the address is for (§4.1)
 			w.Header().Set("Accept-Post", typeSDP)
 			return

@@ -58,7 +58,7 @@ func TestViewerRefused(t *testing.T) {
 	f.requireProblem(f.post("/whep/cam", viewerOffer(t)[:100]), 400, "offer")
 	f.requireProblem(f.post("/whep/cam", strings.ReplaceAll(viewerOffer(t), "VP8/90000", "VP7/90000")), 422, "video")
 	f.requireProblem(f.do("POST", "/whep/cam", viewerOffer(t)), 415, "application/sdp")
-	f.requireProblem(f.post("/whep/-", viewerOffer(t)), 400, "Stream names")
+	f.requireProblem(f.post("/whep/-", viewerOffer(t)), 400, "A stream's name is")
 	require.Equal(t, 201, f.post("/whep/cam", viewerOffer(t)).StatusCode, "MaxSessions does not bound viewers")
 	full := f.post("/whep/cam", viewerOffer(t))
 	require.Equal(t, "10", full.Header.Get("Retry-After"))

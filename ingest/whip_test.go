@@ -57,7 +57,7 @@ func TestOfferContentType(t *testing.T) {
 func TestStreamNames(t *testing.T) {
 	f := newFixture(t, Options{})
 	for _, name := range []string{"", "-a", "_a", "a.b", "a%20b", "ä", strings.Repeat("a", 65)} {
-		f.requireProblem(f.post("/whip/"+name, offerFile(t, "chromium")), 400, "Stream names")
+		f.requireProblem(f.post("/whip/"+name, offerFile(t, "chromium")), 400, "A stream's name is")
 	}
 	require.Equal(t, 200, f.do("OPTIONS", "/whip/-a", "", "Access-Control-Request-Method", "POST").StatusCode)
 	f.requireProblem(f.post("/whip/a/", offerFile(t, "chromium")), 404, "slash")
@@ -177,7 +177,7 @@ func TestSlowBody(t *testing.T) {
 	f := newFixtureWith(t, Options{}, ts)
 	f.requireProblem(f.raw("POST /whip/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\nContent-Length: 100\r\n\r\nv=0"), 408, "50ms")
 	f.requireProblem(f.raw("POST /whip/a HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\nv=0"), 415, "application/sdp")
-	f.requireProblem(f.raw("POST /whip/- HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nv=0"), 400, "Stream names")
+	f.requireProblem(f.raw("POST /whip/- HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nv=0"), 400, "A stream's name is")
 	f.requireNothingLeft()
 }
 

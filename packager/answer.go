@@ -1,13 +1,14 @@
 package packager
 
 import (
-	"encoding/json"
 	"hash/maphash"
 	"net/http"
 	"os"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sluice-live/sluice/internal/problem"
 )
 
 // etagSeed makes the tags of one process; another one's need not be the same.
@@ -25,28 +26,9 @@ func cors(w http.ResponseWriter) {
 	h["Access-Control-Expose-Headers"] = corsExpose
 }
 
-// problem answers with an error as RFC 9457 has it.
-func problem(w http.ResponseWriter, status int, detail string) {
-	b, err := json.Marshal(struct {
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-		Detail string `json:"detail"`
-	}{http.StatusText(status), status, detail})
-	if err != nil {
-		b = nil // strings and a number are always JSON
-	}
-	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Content-Length", strconv.Itoa(len(b)))
-	w.WriteHeader(status)
-	w.Write(b)
-}
-
-// notFound is for names that may exist a moment later: nobody may keep the answer.
+// notFound is for names that may exist a moment later.
 func notFound(w http.ResponseWriter, detail string) {
-	w.Header().Set("Retry-After", "2")
-	w.Header().Set("Cache-Control", "no-store")
-	problem(w, http.StatusNotFound, detail)
+	problem.WriteRetry(w, http.StatusNotFound, 2, detail)
 }
 
 // acceptsGzip reads Accept-Encoding (RFC 9110 §12.5.3): gzip or *, unless its weight is 0.

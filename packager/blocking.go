@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/sluice-live/sluice/internal/problem"
 )
 
 // directives are what a client asks of a media playlist (rfc8216bis §6.2.5).
@@ -142,13 +144,10 @@ func (v *view) pick(d directives) *document {
 
 // refuse answers to what no client of ours should ask.
 func refuse(w http.ResponseWriter, detail string) {
-	w.Header().Set("Cache-Control", "no-store")
-	problem(w, http.StatusBadRequest, detail)
+	problem.Write(w, http.StatusBadRequest, detail)
 }
 
 // unavailable asks the client to come again.
 func unavailable(w http.ResponseWriter, detail string) {
-	w.Header().Set("Retry-After", "1")
-	w.Header().Set("Cache-Control", "no-store")
-	problem(w, http.StatusServiceUnavailable, detail)
+	problem.WriteRetry(w, http.StatusServiceUnavailable, 1, detail)
 }

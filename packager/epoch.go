@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/sluice-live/sluice/internal/name"
 )
 
 const (
@@ -73,10 +75,10 @@ func (o EpochOptions) Validate() error {
 
 func (r Rendition) validate() error {
 	switch {
-	case !validName(r.ID), r.ID == "index", r.ID == "manifest":
-		return errors.New("name is not [A-Za-z0-9][A-Za-z0-9_-]{0,63}, or is index or manifest")
-	case !validName(r.Rep):
-		return fmt.Errorf("representation %q is not [A-Za-z0-9][A-Za-z0-9_-]{0,63}", r.Rep)
+	case !name.Valid(r.ID), r.ID == "index", r.ID == "manifest":
+		return errors.New("name is not " + name.Rule + ", or is index or manifest")
+	case !name.Valid(r.Rep):
+		return fmt.Errorf("representation %q is not %s", r.Rep, name.Rule)
 	case r.Bitrate <= 0 || r.Bitrate > 1<<30:
 		return fmt.Errorf("bitrate %d is not within 1 and %d", r.Bitrate, 1<<30)
 	case r.Video && (r.Width <= 0 || r.Height <= 0 || !(r.FPS > 0 && r.FPS <= 1000)):

@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/sluice-live/sluice/internal/name"
 	"github.com/sluice-live/sluice/packager/cmaf"
 )
 
@@ -89,15 +90,15 @@ func (r record) validate() error {
 	case bad(r.Time, cmaf.MaxTime), bad(r.Duration, cmaf.MaxTime), bad(r.Size, maxSegmentSize), bad(int64(r.Keys), cmaf.MaxTime),
 		bad(int64(r.Late), int64(maxLate)), bad(int64(r.Room), int64(maxLate)):
 		return errors.New("time or size out of range")
-	case r.Kind == recordEpoch && !validName(r.Epoch), r.Kind == recordEpochEnd && r.Epoch != "" && !validName(r.Epoch):
+	case r.Kind == recordEpoch && !name.Valid(r.Epoch), r.Kind == recordEpochEnd && r.Epoch != "" && !name.Valid(r.Epoch):
 		return fmt.Errorf("epoch name %q", r.Epoch)
 	case r.Kind == recordEpoch:
 		return EpochOptions{Renditions: r.Renditions}.Validate()
-	case r.Kind == recordSegment && (!validName(r.ID) || r.Duration == 0):
+	case r.Kind == recordSegment && (!name.Valid(r.ID) || r.Duration == 0):
 		return fmt.Errorf("segment of rendition %q, %d ticks", r.ID, r.Duration)
 	case r.Kind == recordGap && r.Duration == 0:
 		return errors.New("gap without duration")
-	case (r.Kind == recordPart || r.Kind == recordGap) && (!validName(r.ID) || r.Part < 0 || r.Part >= maxParts):
+	case (r.Kind == recordPart || r.Kind == recordGap) && (!name.Valid(r.ID) || r.Part < 0 || r.Part >= maxParts):
 		return fmt.Errorf("part %d of rendition %q", r.Part, r.ID)
 	}
 	return nil

@@ -6,15 +6,17 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/sluice-live/sluice/internal/name"
 )
 
 // unbuffered tells a reverse proxy to pass on what comes as it comes.
 var unbuffered = []string{"no"}
 
 // serveMedia answers with an initialization segment, a segment or a part. What is announced, or just ahead, is waited for.
-func (t *Timeline) serveMedia(w http.ResponseWriter, r *http.Request, epoch, name string) {
-	m, ok := parseMediaFile(name)
-	if !ok || !validName(epoch) {
+func (t *Timeline) serveMedia(w http.ResponseWriter, r *http.Request, epoch, file string) {
+	m, ok := parseMediaFile(file)
+	if !ok || !name.Valid(epoch) {
 		notFound(w, "There is no such segment.")
 		return
 	}
@@ -23,13 +25,13 @@ func (t *Timeline) serveMedia(w http.ResponseWriter, r *http.Request, epoch, nam
 		t.servePart(w, r, epoch, m)
 	case m.msn < 0:
 		t.awaitInit(r, epoch, m)
-		t.serveFile(w, r, epoch, name, mimeMP4)
+		t.serveFile(w, r, epoch, file, mimeMP4)
 	case m.msn > s.newestOf(epoch, m.rendition):
 		t.serveGrowing(w, r, epoch, m)
 	case s.views[m.rendition].endsBefore(epoch, m.msn):
 		t.holdBeyondEnd(w, r)
 	default:
-		t.serveFile(w, r, epoch, name, mimeSegment)
+		t.serveFile(w, r, epoch, file, mimeSegment)
 	}
 }
 

@@ -4,30 +4,17 @@ import (
 	"crypto/rand"
 	"strconv"
 	"strings"
+
+	"github.com/sluice-live/sluice/internal/name"
 )
 
 const (
-	maxName      = 64
 	outDir       = "out" // within an epoch's directory: what we publish, under our own names
 	logName      = "timeline.log"
 	thumbnail    = "thumbnail.jpg"
 	multivariant = "index.m3u8"
 	manifest     = "manifest.mpd"
 )
-
-// validName tells whether s is [A-Za-z0-9][A-Za-z0-9_-]{0,63}: stream and rendition names, and our own epoch names.
-func validName(s string) bool {
-	if s == "" || len(s) > maxName || s[0] == '_' || s[0] == '-' {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '_' && c != '-' {
-			return false
-		}
-	}
-	return true
-}
 
 // newEpochName makes a name that nobody can guess and that is never made again: 130 random bits.
 func newEpochName() string { return rand.Text() }
@@ -50,13 +37,13 @@ type mediaFile struct {
 }
 
 // parseMediaFile reads exactly what initName, segmentName and partName write.
-func parseMediaFile(name string) (f mediaFile, ok bool) {
-	if id, found := strings.CutSuffix(name, "-init.mp4"); found {
-		return mediaFile{id, -1, -1}, validName(id)
+func parseMediaFile(file string) (f mediaFile, ok bool) {
+	if id, found := strings.CutSuffix(file, "-init.mp4"); found {
+		return mediaFile{id, -1, -1}, name.Valid(id)
 	}
-	stem, found := strings.CutSuffix(name, ".m4s")
+	stem, found := strings.CutSuffix(file, ".m4s")
 	dash := strings.LastIndexByte(stem, '-')
-	if !found || dash < 0 || !validName(stem[:dash]) {
+	if !found || dash < 0 || !name.Valid(stem[:dash]) {
 		return f, false
 	}
 	number, index, isPart := strings.Cut(stem[dash+1:], ".")

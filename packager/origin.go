@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sluice-live/sluice/internal/name"
+	"github.com/sluice-live/sluice/internal/problem"
 )
 
 const (
@@ -36,8 +39,8 @@ var (
 func (p *Packager) ServeLive(w http.ResponseWriter, r *http.Request) {
 	cors(w)
 	stream, file := r.PathValue("stream"), r.PathValue("file")
-	if !validName(stream) {
-		problem(w, http.StatusBadRequest, "A stream's "+ErrName.Error()+".")
+	if !name.Valid(stream) {
+		problem.Write(w, http.StatusBadRequest, "A stream's "+ErrName.Error()+".")
 		return
 	}
 	t := p.Timeline(stream)

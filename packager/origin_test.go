@@ -36,7 +36,7 @@ func TestAnswers(t *testing.T) {
 		{name: "segment", path: media + "180p-1.m4s", status: 200, mime: "video/iso.segment", caching: forever},
 		{name: "thumbnail", path: "/live/cam/thumbnail.jpg", status: 200, mime: "image/jpeg", caching: "public, max-age=2"},
 		{name: "unknown stream", path: "/live/nobody/index.m3u8", status: 404, caching: none, retry: true},
-		{name: "bad stream", path: "/live/-cam/index.m3u8", status: 400},
+		{name: "bad stream", path: "/live/-cam/index.m3u8", status: 400, caching: none},
 		{name: "unknown rendition", path: "/live/cam/1080p.m3u8", status: 404, caching: none, retry: true},
 		{name: "unknown epoch", path: "/live/cam/X/180p-1.m4s", status: 404, caching: none, retry: true},
 		{name: "too far ahead", path: media + "180p-9.m4s", status: 404, caching: none, retry: true},

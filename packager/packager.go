@@ -16,6 +16,8 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/sluice-live/sluice/internal/name"
 )
 
 // Errors that a caller may want to tell apart.
@@ -24,8 +26,8 @@ var (
 	ErrLive = errors.New("already live")
 	// ErrEnded says that the Timeline, the Epoch or the Recording has ended.
 	ErrEnded = errors.New("has ended")
-	// ErrName says that a stream's name is not [A-Za-z0-9][A-Za-z0-9_-]{0,63}.
-	ErrName = errors.New("name is not 1 to 64 of A-Z a-z 0-9 _ -, beginning with a letter or digit")
+	// ErrName says that a stream's name does not follow name.Rule.
+	ErrName = errors.New("name is not " + name.Rule)
 )
 
 // Packager owns the Timelines of all streams and everything below its two directories.
@@ -105,7 +107,7 @@ func (p *Packager) Run(ctx context.Context) error {
 // Open begins a broadcast of the stream, or continues the one that a crash has cut. ErrName refuses a bad name; ErrLive is
 // returned while the stream's Timeline is open.
 func (p *Packager) Open(stream string) (*Timeline, error) {
-	if !validName(stream) {
+	if !name.Valid(stream) {
 		return nil, fmt.Errorf("open stream %.80q: %w", stream, ErrName)
 	}
 	p.opening.Lock()

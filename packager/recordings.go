@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/sluice-live/sluice/internal/name"
 )
 
 // maxListed bounds the list of recordings; the newest are on it.
@@ -53,7 +55,7 @@ func (p *Packager) ServeRecordings(w http.ResponseWriter, r *http.Request) {
 	cors(w)
 	stream, recording, file := r.PathValue("stream"), r.PathValue("recording"), r.PathValue("file")
 	mime := recordedType(file)
-	if p.opts.RecordingsDir == "" || !validName(stream) || !validName(recording) || mime == "" {
+	if p.opts.RecordingsDir == "" || !name.Valid(stream) || !name.Valid(recording) || mime == "" {
 		notFound(w, "There is no such recording.")
 		return
 	}
@@ -76,7 +78,7 @@ func (p *Packager) ServeRecordings(w http.ResponseWriter, r *http.Request) {
 // recordedType is the media type of a file that recordings have; empty for every other name.
 func recordedType(file string) string {
 	stem, ext, _ := strings.Cut(file, ".")
-	if len(file) > maxFileName || !validName(stem) {
+	if len(file) > maxFileName || !name.Valid(stem) {
 		return ""
 	}
 	switch ext {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/sluice-live/sluice/internal/name"
 	"github.com/sluice-live/sluice/packager/cmaf"
 )
 
@@ -22,7 +23,7 @@ func (p *Packager) recover() error {
 		return err
 	}
 	for _, entry := range entries {
-		if !entry.IsDir() || !validName(entry.Name()) {
+		if !entry.IsDir() || !name.Valid(entry.Name()) {
 			continue
 		}
 		if err := p.recoverStream(entry.Name()); err != nil {

@@ -3,20 +3,18 @@ package public
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"io"
 	"io/fs"
 	"log/slog"
 	"mime"
 	"net/http"
 	"path"
-	"regexp"
 	"strings"
 	"time"
-)
 
-// streamName is the grammar of a stream's name, and of a room's.
-var streamName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+	"github.com/sluice-live/sluice/internal/name"
+	"github.com/sluice-live/sluice/internal/problem"
+)
 
 // contentPolicy allows what the pages do and nothing more: scripts and styles from our files only, and media from
 // object URLs, which is how Media Source Extensions reach a video element.
@@ -84,7 +82,7 @@ func newPage(root fs.FS, name string) http.Handler {
 
 func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-cache")
-	if name := r.PathValue("stream") + r.PathValue("room"); name != "" && !streamName.MatchString(name) {
+	if of := r.PathValue("stream") + r.PathValue("room"); of != "" && !name.Valid(of) {
 		// The page itself says what is wrong with the name; the status says it to everybody else.
 		w = &statusWriter{w, http.StatusBadRequest}
 		r = unconditional(r)
@@ -124,7 +122,7 @@ type assets struct{ root fs.FS }
 func (a assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	if _, err := fs.Stat(a.root, "assets/"+name); err != nil || strings.HasSuffix(name, ".gz") {
-		serveProblem(w, http.StatusNotFound, "no such asset: reload the page, it may be from an older version")
+		problem.Write(w, http.StatusNotFound, "There is no such asset: reload the page, it may be from an older version.")
 		return
 	}
 	if strings.HasPrefix(name, wasmScript) {
@@ -145,7 +143,7 @@ func serveFile(w http.ResponseWriter, r *http.Request, root fs.FS, name, tag str
 		tag += "-gzip"
 	} else if file, err = root.Open(name); err != nil {
 		slog.Error("public: open bundled file", "name", name, "error", err)
-		serveProblem(w, http.StatusInternalServerError, "the page could not be read")
+		problem.Write(w, http.StatusInternalServerError, "The page could not be read: look into the log of the service.")
 		return
 	}
 	defer file.Close()
@@ -181,17 +179,6 @@ func acceptsGzip(header string) bool {
 		}
 	}
 	return false
-}
-
-// serveProblem sends an error as RFC 9457 asks.
-func serveProblem(w http.ResponseWriter, status int, detail string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	body := map[string]any{"title": http.StatusText(status), "status": status, "detail": detail}
-	if err := json.NewEncoder(w).Encode(body); err != nil {
-		slog.Debug("public: write problem", "error", err)
-	}
 }
 
 // statusWriter turns the 200 of a file into another status.

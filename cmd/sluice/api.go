@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/internal/problem"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/transcode"
 )
@@ -145,7 +146,7 @@ func (s *service) serveKick(w http.ResponseWriter, r *http.Request) {
 
 func refuseUnknown(w http.ResponseWriter, stream string) {
 	w.Header().Set("Retry-After", "2")
-	writeProblem(w, http.StatusNotFound, "No stream of this name is live: publish to /whip/"+stream+" first.")
+	problem.Write(w, http.StatusNotFound, "No stream of this name is live: publish to /whip/"+stream+" first.")
 }
 
 // serveServer tells pages what they need to know before they publish.

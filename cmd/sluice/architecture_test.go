@@ -23,12 +23,13 @@ var mayImport = map[string]struct {
 	others []string
 	reason string
 }{
-	"cmd":       {[]string{"ingest", "depay", "transcode", "packager", "public"}, "the service joins the stages"},
-	"ingest":    {nil, "media is received without knowing what becomes of it; hand a function value over from cmd/sluice"},
+	"cmd":       {[]string{"ingest", "depay", "transcode", "packager", "public", "internal"}, "the service joins the stages"},
+	"ingest":    {[]string{"internal"}, "media is received without knowing what becomes of it; hand a function value over from cmd/sluice"},
 	"depay":     {nil, "packets become frames without knowing where they come from or go"},
 	"transcode": {[]string{"depay"}, "ffmpeg is fed with frames"},
-	"packager":  {nil, "it reads files, whoever wrote them; what both describe, each describes itself and cmd/sluice maps"},
-	"public":    {nil, "pages are files"},
+	"packager":  {[]string{"internal"}, "it reads files, whoever wrote them; what both describe, each describes itself and cmd/sluice maps"},
+	"public":    {[]string{"internal"}, "pages are files"},
+	"internal":  {nil, "what a name may look like and how a request is refused is the same everywhere, and knows nothing of who asks"},
 }
 
 func TestImportGraph(t *testing.T) {
@@ -51,6 +52,15 @@ func TestImportGraph(t *testing.T) {
 			require.Contains(t, rule.others, other, "%s imports %s, but %s may not: %s", path, imported, top, rule.reason)
 		}
 	})
+}
+
+// Only what every answer and every address has in common is shared by all: no room for things that belong to somebody.
+func TestInternal(t *testing.T) {
+	entries, err := os.ReadDir(filepath.Join(root, "internal"))
+	require.NoError(t, err)
+	for _, entry := range entries {
+		require.Contains(t, []string{"name", "problem"}, entry.Name(), "internal/%s: put it into the package whose subject it is", entry.Name())
+	}
 }
 
 func TestPackageComments(t *testing.T) {
@@ -102,7 +112,7 @@ func TestImportGraphOfRooms(t *testing.T) {
 }
 
 func TestTopLevel(t *testing.T) {
-	allowed := []string{"cmd", "ingest", "depay", "transcode", "packager", "public", "scripts", "go.mod", "go.sum", "README.md", "LICENSE",
+	allowed := []string{"cmd", "ingest", "depay", "transcode", "packager", "public", "internal", "scripts", "go.mod", "go.sum", "README.md", "LICENSE",
 		"bin", "data", "bench.json"} // the last three are made by scripts/run and ignored by git
 	entries, err := os.ReadDir(root)
 	require.NoError(t, err)

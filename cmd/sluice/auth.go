@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
+
+	"github.com/sluice-live/sluice/internal/problem"
 )
 
 // keyring holds static keys, each for one stream or for all.
@@ -76,10 +78,10 @@ func (k keyring) require(next http.Handler, streamOf func(*http.Request) string)
 		switch {
 		case !known:
 			w.Header().Set("WWW-Authenticate", `Bearer realm="sluice"`)
-			writeProblem(w, http.StatusUnauthorized, "Send a stream key that this server knows as “Authorization: Bearer KEY”.")
+			problem.Write(w, http.StatusUnauthorized, "Send a stream key that this server knows as “Authorization: Bearer KEY”.")
 		case !allowed:
 			w.Header().Set("WWW-Authenticate", `Bearer realm="sluice", error="insufficient_scope"`)
-			writeProblem(w, http.StatusForbidden, "This key is for another stream: use the key of this one.")
+			problem.Write(w, http.StatusForbidden, "This key is for another stream: use the key of this one.")
 		default:
 			next.ServeHTTP(w, r)
 		}

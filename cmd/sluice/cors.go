@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/sluice-live/sluice/ingest/signal"
+	"github.com/sluice-live/sluice/internal/problem"
 )
 
 const (
@@ -40,7 +41,7 @@ func isPreflight(r *http.Request) bool {
 func ofOwnPages(keys keyring, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(keys) == 0 && !signal.SameOrigin(r) {
-			writeProblem(w, http.StatusForbidden, "This page is from another site and may not do that: use a page of this service, or give auth.admin a key and send it.")
+			problem.Write(w, http.StatusForbidden, "This page is from another site and may not do that: use a page of this service, or give auth.admin a key and send it.")
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/ingest/signal"
+	"github.com/sluice-live/sluice/internal/name"
+	"github.com/sluice-live/sluice/internal/problem"
 )
 
 const maxAirBody = 1 << 10 // bytes
@@ -76,13 +78,13 @@ func (s *service) serveRoom(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	writeProblem(w, http.StatusNotFound, "There is no such room: it begins when somebody enters it at /rooms/"+r.PathValue("room")+".")
+	problem.Write(w, http.StatusNotFound, "There is no such room: it begins when somebody enters it at /rooms/"+r.PathValue("room")+".")
 }
 
 // serveSendOut ends a participant's stay.
 func (s *service) serveSendOut(w http.ResponseWriter, r *http.Request) {
 	if !s.ingest.SendOut(r.PathValue("room"), r.PathValue("participant")) {
-		writeProblem(w, http.StatusNotFound, "There is nobody of this id in this room.")
+		problem.Write(w, http.StatusNotFound, "There is nobody of this id in this room.")
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -95,15 +97,15 @@ func (s *service) servePutOnAir(keys keyring) http.HandlerFunc {
 		var wanted struct{ Stream, Participant string }
 		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAirBody)).Decode(&wanted)
 		switch {
-		case err != nil || !streamGrammar.MatchString(wanted.Stream):
-			writeProblem(w, http.StatusBadRequest, `Send {"stream": NAME, "participant": ID} as JSON, with "" for whoever speaks. A stream's name is 1 to 64 letters, digits, - and _.`)
+		case err != nil || !name.Valid(wanted.Stream):
+			problem.Write(w, http.StatusBadRequest, `Send {"stream": NAME, "participant": ID} as JSON, with "" for whoever speaks. A stream's name is `+name.Rule+".")
 			return
 		case !keys.allows(bearer(r), wanted.Stream):
-			writeProblem(w, http.StatusForbidden, "This key is for another stream: use one that is good for "+wanted.Stream+" too.")
+			problem.Write(w, http.StatusForbidden, "This key is for another stream: use one that is good for "+wanted.Stream+" too.")
 			return
 		}
 		if status, err := s.ingest.PutOnAir(r.PathValue("room"), wanted.Participant, wanted.Stream, r); err != nil {
-			writeProblem(w, status, err.Error())
+			problem.Write(w, status, err.Error())
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)
@@ -112,7 +114,7 @@ func (s *service) servePutOnAir(keys keyring) http.HandlerFunc {
 
 func (s *service) serveTakeOffAir(w http.ResponseWriter, r *http.Request) {
 	if !s.ingest.TakeOffAir(r.PathValue("room")) {
-		writeProblem(w, http.StatusNotFound, "Nobody of this room is on air.")
+		problem.Write(w, http.StatusNotFound, "Nobody of this room is on air.")
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

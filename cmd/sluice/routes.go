@@ -3,10 +3,11 @@ package main
 import (
 	"net/http"
 	"path"
-	"regexp"
 	"strings"
 	"time"
 
+	"github.com/sluice-live/sluice/internal/name"
+	"github.com/sluice-live/sluice/internal/problem"
 	"github.com/sluice-live/sluice/public"
 )
 
@@ -97,13 +98,11 @@ func (s *service) serveRecordings(w http.ResponseWriter, r *http.Request, pages 
 	s.packager.ServeRecordingsList(w, r)
 }
 
-var streamGrammar = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
-
 // named refuses streams outside the grammar. Preflights pass, or a page could not read the refusal.
 func named(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isPreflight(r) && !streamGrammar.MatchString(r.PathValue("stream")) {
-			writeProblem(w, http.StatusBadRequest, "A stream's name is 1 to 64 letters, digits, - and _, beginning with a letter or digit.")
+		if !isPreflight(r) && !name.Valid(r.PathValue("stream")) {
+			problem.Write(w, http.StatusBadRequest, "A stream's name is "+name.Rule+".")
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -128,7 +127,7 @@ func within(places chan struct{}, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		default:
 			w.Header().Set("Retry-After", "1")
-			writeProblem(w, http.StatusServiceUnavailable, "The server has all the requests of this kind that it takes (limits.requests, limits.connections): ask again in a second.")
+			problem.Write(w, http.StatusServiceUnavailable, "The server has all the requests of this kind that it takes (limits.requests, limits.connections): ask again in a second.")
 		}
 	})
 }
@@ -170,12 +169,12 @@ func withProblems(mux *http.ServeMux) http.Handler {
 		case isPreflight(r):
 			w.WriteHeader(http.StatusNoContent)
 		case !plain:
-			writeProblem(w, http.StatusBadRequest, "Write the path without empty parts, . and ..")
+			problem.Write(w, http.StatusBadRequest, "Write the path without empty parts, . and ..")
 		default:
 			found := statusOnly{header: w.Header()}
 			answer.ServeHTTP(&found, r)
 			if found.status == http.StatusMethodNotAllowed {
-				writeProblem(w, found.status, r.Method+" is not for "+r.URL.Path+": the Allow header says what is.")
+				problem.Write(w, found.status, r.Method+" is not for "+r.URL.Path+": the Allow header says what is.")
 				return
 			}
 			serveNothing(w, r)
@@ -190,7 +189,7 @@ func isPlain(escaped string) bool {
 }
 
 func serveNothing(w http.ResponseWriter, r *http.Request) {
-	writeProblem(w, http.StatusNotFound, "There is nothing at "+r.URL.Path+": the pages start at /.")
+	problem.Write(w, http.StatusNotFound, "There is nothing at "+r.URL.Path+": the pages start at /.")
 }
 
 // statusOnly keeps the status and header of an answer, and drops its body.
@@ -209,7 +208,7 @@ func (s *service) serveReady(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Unlock()
 	if !ready {
 		w.Header().Set("Retry-After", "5")
-		writeProblem(w, http.StatusServiceUnavailable, "The service is starting or stopping: send publishers elsewhere.")
+		problem.Write(w, http.StatusServiceUnavailable, "The service is starting or stopping: send publishers elsewhere.")
 		return
 	}
 	writeJSON(w, map[string]string{"status": "ready"})

@@ -17,6 +17,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/internal/problem"
 	"github.com/sluice-live/sluice/packager"
 )
 
@@ -54,7 +55,7 @@ func requireProblem(t *testing.T, answer *httptest.ResponseRecorder, status int)
 	require.Equal(t, "application/problem+json", answer.Header().Get("Content-Type"))
 	require.Equal(t, "no-store", answer.Header().Get("Cache-Control"))
 	require.Empty(t, answer.Header().Get("Location"))
-	var told problem
+	var told problem.Document
 	require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &told))
 	require.Equal(t, status, told.Status)
 	require.NotEmpty(t, told.Title)

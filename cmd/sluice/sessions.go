@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/internal/problem"
 )
 
 // apiSession is a session as /api/v1/sessions tells it, seen from the server: what it receives and what it sends.
@@ -93,7 +94,7 @@ func (s *service) serveSessionEvents(w http.ResponseWriter, r *http.Request) {
 	ctx := s.ctx
 	s.mu.Unlock()
 	if ctx == nil {
-		writeProblem(w, http.StatusServiceUnavailable, "The service is starting or stopping.")
+		problem.Write(w, http.StatusServiceUnavailable, "The service is starting or stopping.")
 		return
 	}
 	events := startEvents(w)

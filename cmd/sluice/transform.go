@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
+	"github.com/sluice-live/sluice/internal/problem"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -24,13 +25,13 @@ func (s *service) serveTransform(w http.ResponseWriter, r *http.Request) {
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxTransformBody)).Decode(&wanted)
 	switch {
 	case err != nil || wanted.Transform == nil:
-		writeProblem(w, http.StatusBadRequest, `Send {"transform": NAME} as JSON, with "" for none.`)
+		problem.Write(w, http.StatusBadRequest, `Send {"transform": NAME} as JSON, with "" for none.`)
 		return
 	case *wanted.Transform == transcode.TransformLogo && s.cfg.Logo == "":
-		writeProblem(w, http.StatusBadRequest, "This server has no logo: start it with --logo IMAGE.")
+		problem.Write(w, http.StatusBadRequest, "This server has no logo: start it with --logo IMAGE.")
 		return
 	case !wanted.Transform.Known():
-		writeProblem(w, http.StatusBadRequest, fmt.Sprintf("There is no such transform: choose one of %q, or \"\" for none.", s.transforms()))
+		problem.Write(w, http.StatusBadRequest, fmt.Sprintf("There is no such transform: choose one of %q, or \"\" for none.", s.transforms()))
 		return
 	}
 	b := s.find(r.PathValue("stream"))
@@ -47,6 +48,6 @@ func (s *service) serveTransform(w http.ResponseWriter, r *http.Request) {
 		refuseUnknown(w, b.Stream())
 	default:
 		w.Header().Set("Retry-After", "5")
-		writeProblem(w, http.StatusServiceUnavailable, "The stream is busy: try again in a few seconds.")
+		problem.Write(w, http.StatusServiceUnavailable, "The stream is busy: try again in a few seconds.")
 	}
 }

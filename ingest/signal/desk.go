@@ -1,15 +1,15 @@
 package signal
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/sluice-live/sluice/internal/problem"
 )
 
 // Codes of WebSocket closes besides those of RFC 6455 §7.4.1. Refusals are 4000 and their HTTP status, such as 4401.
@@ -32,17 +32,13 @@ func refuse(status int, format string, args ...any) *Refusal {
 	return &Refusal{Status: status, Detail: fmt.Sprintf(format, args...)}
 }
 
-// write answers with an RFC 9457 document.
+// write answers with the refusal.
 func (f *Refusal) write(w http.ResponseWriter) {
-	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Cache-Control", "no-store")
 	if f.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(f.RetryAfter))
+		problem.WriteRetry(w, f.Status, f.RetryAfter, f.Detail)
+		return
 	}
-	w.WriteHeader(f.Status)
-	// A client that has gone away is no fault of ours.
-	_ = json.NewEncoder(w).Encode(map[string]any{"type": "about:blank", "title": http.StatusText(f.Status), "status": f.Status, "detail": f.Detail})
+	problem.Write(w, f.Status, f.Detail)
 }
 
 // Desk seats clients.
