@@ -112,7 +112,7 @@ func (m manuals) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case len(m) == 0:
 		serveUnbuilt(w, r)
 	default:
-		serveProblem(w, http.StatusNotFound, "There is no such document: /docs has the list.")
+		problem.Write(w, http.StatusNotFound, "There is no such document: /docs has the list.")
 	}
 }
 
