@@ -14,10 +14,10 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// entries are the files of src that pages refer to; everything else is reached from them.
+// entries are the files of src that pages refer to, by their last element; everything else is reached from them.
 var entries = []string{
 	"theme.ts", "home.ts", "publish.ts", "watch.ts", "echo.ts", "room.ts", "dashboard.ts", "recordings.ts", "style.css", "icon.svg",
-	"painting.ts", "finding.ts", // workers of publish.ts
+	"publish/painting.ts", "publish/finding.ts", // workers of publish.ts
 }
 
 // Build bundles the pages of dir (the directory of package.json) and returns the files of dist by their names there,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ type element struct {
 func TestPagesAreAccessible(t *testing.T) {
 	assets := make(map[string]asset)
 	for _, name := range entries {
-		assets[name] = asset{Path: "/assets/" + name, Preload: []string{"/assets/chunk.js"}}
+		assets[path.Base(name)] = asset{Path: "/assets/" + path.Base(name), Preload: []string{"/assets/chunk.js"}}
 	}
 	pages, err := renderPages(os.DirFS("../src/pages"), assets)
 	require.NoError(t, err)

@@ -1,13 +1,13 @@
 // The dashboard: what flows through the server, in both directions of every session.
 
-import { listRooms, listStreams, type Stream } from "./api.ts";
-import { LivePlot } from "./chart.ts";
-import { byId, el, repeat, setBadge, setNotice, setText, sleep } from "./dom.ts";
-import { bitrate, duration, milliseconds, size } from "./format.ts";
-import { NoKeyError, storedKey, withKey } from "./key.ts";
-import { guarded } from "./poll.ts";
-import { describe, request } from "./problem.ts";
-import { splitEvents } from "./sse.ts";
+import { listRooms, listStreams, type Stream } from "./server/api.ts";
+import { describe, request } from "./server/problem.ts";
+import { splitEvents } from "./server/sse.ts";
+import { LivePlot } from "./ui/chart.ts";
+import { byId, el, repeat, setBadge, setNotice, setText, sleep } from "./ui/dom.ts";
+import { bitrate, duration, milliseconds, size } from "./ui/format.ts";
+import { NoKeyError, storedKey, withKey } from "./ui/key.ts";
+import { guarded } from "./ui/poll.ts";
 
 interface Direction {
   bitrate: number;

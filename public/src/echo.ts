@@ -1,15 +1,15 @@
 // The echo test: the picture goes to the server and back with the time drawn into it.
 
-import { captureError, openMedia, stopMedia } from "./capture.ts";
-import { LivePlot } from "./chart.ts";
-import type { ConnectionState } from "./connection.ts";
-import { byId, repeat, setBadge, setNotice, setText } from "./dom.ts";
-import { milliseconds, size } from "./format.ts";
-import { storedKey, withKey } from "./key.ts";
-import { describe } from "./problem.ts";
-import { RateMeter, type Stat } from "./rates.ts";
-import { columns, decodeStamp, drawStamp, elapsed, readBits, rows, samples, stripHeight } from "./stamp.ts";
-import { WhipClient } from "./whip.ts";
+import { columns, decodeStamp, drawStamp, elapsed, readBits, rows, samples, stripHeight } from "./echo/stamp.ts";
+import { captureError, openMedia, stopMedia } from "./publish/capture.ts";
+import { describe } from "./server/problem.ts";
+import { LivePlot } from "./ui/chart.ts";
+import { byId, repeat, setBadge, setNotice, setText } from "./ui/dom.ts";
+import { milliseconds, size } from "./ui/format.ts";
+import { storedKey, withKey } from "./ui/key.ts";
+import type { ConnectionState } from "./whip/connection.ts";
+import { RateMeter, type Stat } from "./whip/rates.ts";
+import { WhipClient } from "./whip/whip.ts";
 
 const canvas = byId<HTMLCanvasElement>("local");
 const context = canvas.getContext("2d", { alpha: false }) as CanvasRenderingContext2D;

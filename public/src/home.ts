@@ -1,10 +1,10 @@
 // The first page: who is live, and going live.
 
-import { guarded } from "./poll.ts";
-import { listStreams, streamUrls, type Stream } from "./api.ts";
-import { byId, el, repeat, setBadge, setText } from "./dom.ts";
-import { bitrate, duration, size } from "./format.ts";
-import { suggestName } from "./names.ts";
+import { listStreams, streamUrls, type Stream } from "./server/api.ts";
+import { byId, el, repeat, setBadge, setText } from "./ui/dom.ts";
+import { bitrate, duration, size } from "./ui/format.ts";
+import { suggestName } from "./ui/names.ts";
+import { guarded } from "./ui/poll.ts";
 
 const list = byId("streams");
 const name = byId<HTMLInputElement>("name");

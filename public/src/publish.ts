@@ -1,23 +1,23 @@
 // The publish page: choose a source, go live, see how it goes.
 
-import { findStream, streamUrls, type Stream } from "./api.ts";
-import { captureError, listDevices, openMedia, setHint, stopMedia, type CaptureOptions } from "./capture.ts";
-import { LivePlot } from "./chart.ts";
-import type { ConnectionState } from "./connection.ts";
-import { byId, repeat, setBadge, setNotice, setText } from "./dom.ts";
-import { hasOverlay, setUpEffects, withEffects } from "./effects.ts";
-import { bitrate, milliseconds, percent, size } from "./format.ts";
-import { storedKey, withKey } from "./key.ts";
-import { isStreamName, suggestName } from "./names.ts";
-import { describe } from "./problem.ts";
-import { picked, sending, setUpQuality, showQuality, wantedPicture } from "./quality.ts";
-import { limitText, noRates, RateMeter, type Rates, type Stat } from "./rates.ts";
-import { codecLabel } from "./sending.ts";
-import { setUpSharing, shareStream } from "./share.ts";
-import { Steps } from "./steps.ts";
-import { followTransform, setUpTransforms } from "./transform.ts";
-import { UploadClient } from "./upload.ts";
-import { WhipClient } from "./whip.ts";
+import { captureError, listDevices, openMedia, setHint, stopMedia, type CaptureOptions } from "./publish/capture.ts";
+import { hasOverlay, setUpEffects, withEffects } from "./publish/effects.ts";
+import { picked, sending, setUpQuality, showQuality, wantedPicture } from "./publish/quality.ts";
+import { setUpSharing, shareStream } from "./publish/share.ts";
+import { Steps } from "./publish/steps.ts";
+import { followTransform, setUpTransforms } from "./publish/transform.ts";
+import { UploadClient } from "./publish/upload.ts";
+import { findStream, streamUrls, type Stream } from "./server/api.ts";
+import { describe } from "./server/problem.ts";
+import { LivePlot } from "./ui/chart.ts";
+import { byId, repeat, setBadge, setNotice, setText } from "./ui/dom.ts";
+import { bitrate, milliseconds, percent, size } from "./ui/format.ts";
+import { storedKey, withKey } from "./ui/key.ts";
+import { isStreamName, suggestName } from "./ui/names.ts";
+import type { ConnectionState } from "./whip/connection.ts";
+import { limitText, noRates, RateMeter, type Rates, type Stat } from "./whip/rates.ts";
+import { codecLabel } from "./whip/sending.ts";
+import { WhipClient } from "./whip/whip.ts";
 
 const preview = byId<HTMLVideoElement>("preview");
 const name = byId<HTMLInputElement>("name");

@@ -1,11 +1,12 @@
 // The recordings: what there is, played here or downloaded.
 
-import { listRecordings, recordingPath, type Recording } from "./api.ts";
-import { byId, el, repeat, setNotice, setText } from "./dom.ts";
-import { bytes, duration, size } from "./format.ts";
-import { ServerClock } from "./clock.ts";
-import { openPlayer, type Player } from "./player.ts";
-import { guarded } from "./poll.ts";
+import { ServerClock } from "./players/clock.ts";
+import { openPlayer } from "./players/open.ts";
+import type { Player } from "./players/player.ts";
+import { listRecordings, recordingPath, type Recording } from "./server/api.ts";
+import { byId, el, repeat, setNotice, setText } from "./ui/dom.ts";
+import { bytes, duration, size } from "./ui/format.ts";
+import { guarded } from "./ui/poll.ts";
 
 const list = byId("list");
 const video = byId<HTMLVideoElement>("video");

@@ -1,18 +1,18 @@
 // The page of a room: those who are in it, messages, and who is on air.
 
-import type { Room } from "./api.ts";
-import { captureError, openMedia, stopMedia } from "./capture.ts";
-import { LivePlot } from "./chart.ts";
-import { byId, el, repeat, setBadge, setNotice, setText } from "./dom.ts";
-import { bitrate, milliseconds } from "./format.ts";
-import { storedKey, withKey } from "./key.ts";
-import { isStreamName, suggestName } from "./names.ts";
-import { describe, request } from "./problem.ts";
-import { Meeting } from "./meeting.ts";
-import { note, say } from "./messages.ts";
-import { showRooms } from "./rooms.ts";
-import type { Participant, RoomEvent } from "./signal.ts";
-import { Tile } from "./tile.ts";
+import { captureError, openMedia, stopMedia } from "./publish/capture.ts";
+import { Meeting } from "./rooms/meeting.ts";
+import { note, say } from "./rooms/messages.ts";
+import { showRooms } from "./rooms/rooms.ts";
+import type { RoomEvent } from "./rooms/signal.ts";
+import { Tile } from "./rooms/tile.ts";
+import type { Participant, Room } from "./server/api.ts";
+import { describe, request } from "./server/problem.ts";
+import { LivePlot } from "./ui/chart.ts";
+import { byId, el, repeat, setBadge, setNotice, setText } from "./ui/dom.ts";
+import { bitrate, milliseconds } from "./ui/format.ts";
+import { storedKey, withKey } from "./ui/key.ts";
+import { isStreamName, suggestName } from "./ui/names.ts";
 
 const fault = byId("fault");
 const roomInput = byId<HTMLInputElement>("room");

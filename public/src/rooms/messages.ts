@@ -1,6 +1,6 @@
 // What is said in a room, and who comes and goes.
 
-import { byId, el } from "./dom.ts";
+import { byId, el } from "../ui/dom.ts";
 
 /** Lines that stay on the page. */
 const kept = 200;

@@ -1,6 +1,6 @@
 // A WebRTC session that is set up with one POST (WHIP, RFC 9725; WHEP): trickle ICE, ICE restarts, and its end.
 
-import { request } from "./problem.ts";
+import { request } from "../server/problem.ts";
 import { applyRestart, iceFragment, type Candidate } from "./sdp.ts";
 
 export interface SessionOptions {

@@ -1,6 +1,7 @@
 // HLS by the browser itself (Safari).
 
-import { bufferAhead, tryPlay, type Player, type PlayerOptions } from "./player.ts";
+import { bufferAhead, tryPlay } from "./element.ts";
+import type { Player, PlayerOptions } from "./player.ts";
 
 export function openNative({ video, url, clock, onFatal }: PlayerOptions): Player {
   const seekableEnd = () => (video.seekable.length > 0 ? video.seekable.end(video.seekable.length - 1) : NaN);

@@ -1,9 +1,9 @@
 // One participant's picture in a room.
 
-import { el, setText } from "./dom.ts";
-import { bitrate, size } from "./format.ts";
+import type { Participant } from "../server/api.ts";
+import { el, setText } from "../ui/dom.ts";
+import { bitrate, size } from "../ui/format.ts";
 import type { Flow } from "./meeting.ts";
-import type { Participant } from "./signal.ts";
 
 export class Tile {
   readonly root: HTMLElement;

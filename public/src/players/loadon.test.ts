@@ -1,6 +1,6 @@
+import type Hls from "hls.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type Hls from "hls.js";
 import { watchLoading } from "./loadon.ts";
 
 interface Part {

@@ -1,11 +1,11 @@
 // Publishing where WebRTC is blocked: what the browser records (MediaRecorder) goes to the server over a WebSocket, which passes wherever
 // pages do. Viewers see it later by as much as a piece of the recording is long.
 
-import type { ConnectionState } from "./connection.ts";
-import { HttpError, request, sentence } from "./problem.ts";
-import { noRates, type Rates } from "./rates.ts";
-import type { Sending } from "./sending.ts";
-import { authorization } from "./session.ts";
+import { HttpError, request, sentence } from "../server/problem.ts";
+import type { ConnectionState } from "../whip/connection.ts";
+import { noRates, type Rates } from "../whip/rates.ts";
+import type { Sending } from "../whip/sending.ts";
+import { authorization } from "../whip/session.ts";
 
 export interface UploadOptions {
   /** The name of the stream. */

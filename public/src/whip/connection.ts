@@ -1,7 +1,7 @@
 // What WHIP and WHEP clients share: a session that is kept up, by an ICE restart first and by new sessions after that.
 
-import { sleep } from "./dom.ts";
-import { HttpError, request } from "./problem.ts";
+import { HttpError, request } from "../server/problem.ts";
+import { sleep } from "../ui/dom.ts";
 import { iceServers } from "./sdp.ts";
 import { authorization, Session, type SessionOptions } from "./session.ts";
 

@@ -1,18 +1,8 @@
 // The events of a room (or of the echo), over a WebSocket; over server-sent events and POST where WebSockets do not get through.
 
-import { sleep } from "./dom.ts";
-import { HttpError, problemText, request } from "./problem.ts";
-
-export interface Participant {
-  id: string;
-  name: string;
-  since: string;
-  audio: boolean;
-  video: boolean;
-  speaking?: boolean;
-  onAir?: string;
-  away?: boolean;
-}
+import type { Participant } from "../server/api.ts";
+import { HttpError, problemText, request } from "../server/problem.ts";
+import { sleep } from "../ui/dom.ts";
 
 /** What happens, with the fields that its kind has; the README lists them. */
 export interface RoomEvent {

@@ -1,7 +1,7 @@
 // Asking again and again without alarming anybody over one lost answer.
 
+import { describe } from "../server/problem.ts";
 import { setNotice } from "./dom.ts";
-import { describe } from "./problem.ts";
 
 const failures = new WeakMap<HTMLElement, number>();
 

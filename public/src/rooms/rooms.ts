@@ -1,7 +1,7 @@
 // The rooms that can be entered.
 
-import { listRooms, type Room } from "./api.ts";
-import { byId, el, setText } from "./dom.ts";
+import { listRooms, type Room } from "../server/api.ts";
+import { byId, el, setText } from "../ui/dom.ts";
 
 /** Lists all rooms; choose is called with the one that is chosen. */
 export async function showRooms(choose: (room: Room) => void): Promise<void> {

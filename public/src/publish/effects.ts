@@ -1,6 +1,6 @@
 // The part of the publish page that changes the picture in this browser, before it is sent.
 
-import { byId, setNotice, setText } from "./dom.ts";
+import { byId, setNotice, setText } from "../ui/dom.ts";
 import { readLogo } from "./logo.ts";
 import { isPlain, type Effect, type Look, type Place } from "./look.ts";
 import { paintsHidden, paintTrack, type Painted, type Told } from "./painted.ts";

@@ -1,7 +1,9 @@
 // DASH by dash.js.
 
 import { MediaPlayer, type ErrorEvent, type MediaInfo, type MediaPlayerClass } from "dashjs";
-import { bufferAhead, levelLabel, type Player, type PlayerOptions, type Rung } from "./player.ts";
+import { bufferAhead } from "./element.ts";
+import { levelLabel, type Rung } from "./levels.ts";
+import type { Player, PlayerOptions } from "./player.ts";
 
 /**
  * Errors of single downloads: dash.js goes on behind them, and the page watches that playback does. 27: media

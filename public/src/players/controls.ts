@@ -1,7 +1,7 @@
 // The player's buttons and keys.
 
-import { byId, setText } from "./dom.ts";
-import { tryPlay } from "./player.ts";
+import { byId, setText } from "../ui/dom.ts";
+import { tryPlay } from "./element.ts";
 
 /** What the controls act on. */
 export interface ControlTarget {

@@ -1,6 +1,6 @@
 // Links to share, and the buttons that copy them.
 
-import { byId, el } from "./dom.ts";
+import { byId, el } from "../ui/dom.ts";
 
 /** Puts a stream's addresses into the page's links. */
 export function shareStream(urls: { watch: string; hls: string; dash: string }): void {

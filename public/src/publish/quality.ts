@@ -1,10 +1,10 @@
 // The part of the publish page that says how picture and sound are sent: what can be chosen, what is, and what that means.
 
+import { byId, setText } from "../ui/dom.ts";
+import { bitrate } from "../ui/format.ts";
+import { automaticBitrate, sendable, type Sending } from "../whip/sending.ts";
 import type { Hint } from "./capture.ts";
 import { remember } from "./choices.ts";
-import { byId, setText } from "./dom.ts";
-import { bitrate } from "./format.ts";
-import { automaticBitrate, sendable, type Sending } from "./sending.ts";
 
 const resolution = byId<HTMLSelectElement>("resolution");
 const rate = byId<HTMLSelectElement>("rate");

@@ -1,6 +1,5 @@
 // The server's JSON interface as the pages use it.
 
-import type { Participant } from "./signal.ts";
 import { HttpError, request } from "./problem.ts";
 
 export type StreamState = "starting" | "live" | "interrupted" | "ended" | "failed";
@@ -71,6 +70,17 @@ export async function listTransforms(): Promise<string[]> {
 export async function chooseTransform(name: string, transform: string, key: string): Promise<void> {
   const headers = { "Content-Type": "application/json", ...(key && { Authorization: `Bearer ${key}` }) };
   await request(`/api/v1/streams/${name}/transform`, { method: "PUT", headers, body: JSON.stringify({ transform }) });
+}
+
+export interface Participant {
+  id: string;
+  name: string;
+  since: string;
+  audio: boolean;
+  video: boolean;
+  speaking?: boolean;
+  onAir?: string;
+  away?: boolean;
 }
 
 /** A room and who is in it. */

@@ -2,8 +2,10 @@
 
 import Hls, { ErrorTypes, Events, type ErrorData, type HlsConfig, type LoadPolicy } from "hls.js";
 import { Chase, chasePause } from "./chase.ts";
+import { bufferAhead, tryPlay } from "./element.ts";
+import { levelLabel, sameCoding, type Rung } from "./levels.ts";
 import { watchLoading } from "./loadon.ts";
-import { bufferAhead, levelLabel, sameCoding, tryPlay, type Player, type PlayerOptions, type Rung } from "./player.ts";
+import type { Player, PlayerOptions } from "./player.ts";
 
 /** Decoder errors that are recovered in place within so many milliseconds before the player is opened anew. */
 const recoveries = 2;

@@ -1,11 +1,12 @@
 // WebRTC by the browser itself, over WHEP.
 
-import type { ConnectionState } from "./connection.ts";
-import { repeat } from "./dom.ts";
-import { tryPlay, type Player, type PlayerOptions } from "./player.ts";
-import { describe, HttpError } from "./problem.ts";
+import { describe, HttpError } from "../server/problem.ts";
+import { repeat } from "../ui/dom.ts";
+import type { ConnectionState } from "../whip/connection.ts";
+import { WhepClient } from "../whip/whep.ts";
+import { tryPlay } from "./element.ts";
+import type { Player, PlayerOptions } from "./player.ts";
 import { noReception, ReceptionMeter, type ReceptionStat } from "./reception.ts";
-import { WhepClient } from "./whep.ts";
 
 export function openWebRtc({ video, url, onFatal }: PlayerOptions): Player {
   let state: ConnectionState = "connecting";

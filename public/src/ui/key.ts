@@ -1,7 +1,7 @@
 // The stream key: asked for when the server wants one, kept until the tab is closed.
 
+import { HttpError } from "../server/problem.ts";
 import { byId } from "./dom.ts";
-import { HttpError } from "./problem.ts";
 
 const slot = "sluice.key";
 

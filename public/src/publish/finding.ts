@@ -2,10 +2,10 @@
 // WebAssembly, which the server allows for this script alone; pages start it only when faces are asked for.
 
 import wasmPath from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm";
-import detectorPath from "@vladmandic/face-api/model/tiny_face_detector_model.bin";
-import detectorManifest from "@vladmandic/face-api/model/tiny_face_detector_model-weights_manifest.json";
-import landmarksPath from "@vladmandic/face-api/model/face_landmark_68_model.bin";
 import landmarksManifest from "@vladmandic/face-api/model/face_landmark_68_model-weights_manifest.json";
+import landmarksPath from "@vladmandic/face-api/model/face_landmark_68_model.bin";
+import detectorManifest from "@vladmandic/face-api/model/tiny_face_detector_model-weights_manifest.json";
+import detectorPath from "@vladmandic/face-api/model/tiny_face_detector_model.bin";
 import type { Face, Point } from "./contours.ts";
 import type { Finding } from "./faces.ts";
 

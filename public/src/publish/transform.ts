@@ -1,9 +1,9 @@
 // What the server makes of the pictures before it encodes them, chosen on the publish page.
 
-import { chooseTransform, listTransforms, type Stream } from "./api.ts";
-import { byId, setNotice } from "./dom.ts";
-import { storedKey } from "./key.ts";
-import { describe } from "./problem.ts";
+import { chooseTransform, listTransforms, type Stream } from "../server/api.ts";
+import { describe } from "../server/problem.ts";
+import { byId, setNotice } from "../ui/dom.ts";
+import { storedKey } from "../ui/key.ts";
 
 const select = byId<HTMLSelectElement>("transform");
 let asked: string | undefined; // what the server was asked for last

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { levelLabel } from "./player.ts";
+import { levelLabel } from "./levels.ts";
 
 test("levelLabel", () => {
   const ladder = [
