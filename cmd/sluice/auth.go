@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/internal/problem"
 )
 
@@ -19,7 +20,7 @@ type streamKey struct {
 }
 
 // publishKeys are the keys that may publish.
-func publishKeys(configured []StreamKey) keyring {
+func publishKeys(configured []config.StreamKey) keyring {
 	keys := make(keyring, 0, len(configured))
 	for _, k := range configured {
 		keys = append(keys, streamKey{k.Stream, sha256.Sum256([]byte(k.Key))})
@@ -28,7 +29,7 @@ func publishKeys(configured []StreamKey) keyring {
 }
 
 // adminKeys are the keys that may steer every stream.
-func adminKeys(configured []Secret) keyring {
+func adminKeys(configured []config.Secret) keyring {
 	keys := make(keyring, 0, len(configured))
 	for _, k := range configured {
 		keys = append(keys, streamKey{digest: sha256.Sum256([]byte(k))})

@@ -7,10 +7,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 )
 
 func TestKeyring(t *testing.T) {
-	keys := publishKeys([]StreamKey{{"studio", "studio-key"}, {"", "every-key"}, {"hall", "shared-key"}, {"yard", "shared-key"}})
+	keys := publishKeys([]config.StreamKey{{Stream: "studio", Key: "studio-key"}, {Stream: "", Key: "every-key"}, {Stream: "hall", Key: "shared-key"}, {Stream: "yard", Key: "shared-key"}})
 	for _, tc := range []struct {
 		key, stream    string
 		known, allowed bool
@@ -56,12 +58,12 @@ func TestBearer(t *testing.T) {
 
 // 401 without a known key and how to send one (RFC 6750 §3), 403 with one that is for something else; without keys all may.
 func TestRequiredKeys(t *testing.T) {
-	publish, admin := []StreamKey{{"studio", "studio-key"}, {"", "every-key"}}, []Secret{"admin-key"}
-	none := AuthConfig{}
-	publishers := AuthConfig{Publish: publish}
-	both := AuthConfig{Publish: publish, Admin: admin}
+	publish, admin := []config.StreamKey{{Stream: "studio", Key: "studio-key"}, {Stream: "", Key: "every-key"}}, []config.Secret{"admin-key"}
+	none := config.Auth{}
+	publishers := config.Auth{Publish: publish}
+	both := config.Auth{Publish: publish, Admin: admin}
 	for name, tc := range map[string]struct {
-		auth              AuthConfig
+		auth              config.Auth
 		method, path, key string
 		status            int
 	}{

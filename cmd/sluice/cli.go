@@ -9,13 +9,9 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
-)
 
-// Exit statuses of every command.
-const (
-	exitDone   = 0
-	exitFailed = 1
-	exitUsage  = 2 // wrong usage or configuration
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 )
 
 // command is one subcommand.
@@ -35,7 +31,7 @@ type call struct {
 // commands lists the subcommands; the first is the default.
 func commands() []command {
 	return []command{
-		{"serve", "run the service (the default)", serveHelp(), runServe},
+		{"serve", "run the service (the default)", config.ServeHelp(), runServe},
 		{"publish", "publish a media file or a test picture over WHIP", publishHelp(), runPublish},
 		{"play", "play a stream over WHEP: count what comes, record it", playHelp, runPlay},
 		{"doctor", "check ffmpeg, ports, disk and network, and say how to mend them", doctorHelp, runDoctor},
@@ -55,7 +51,7 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 		case args[0] == "help":
 			return help(args[1:], stdout, stderr)
 		case i < 0:
-			return exit(stderr, "sluice", wrongUsage(fmt.Errorf("there is no command %q, see sluice help", args[0])))
+			return finish(stderr, "sluice", exit.Usage(fmt.Errorf("there is no command %q, see sluice help", args[0])))
 		}
 		cmd, args = all[i], args[1:]
 	} else if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
@@ -64,9 +60,9 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 	err := cmd.run(ctx, call{args, environ, stdout, stderr})
 	if errors.Is(err, pflag.ErrHelp) {
 		fmt.Fprint(stdout, cmd.help)
-		return exitDone
+		return exit.Done
 	}
-	return exit(stderr, "sluice "+cmd.name, err)
+	return finish(stderr, "sluice "+cmd.name, err)
 }
 
 // help prints the list of commands, or one command's help.
@@ -74,14 +70,14 @@ func help(args []string, stdout, stderr io.Writer) int {
 	for _, c := range commands() {
 		if len(args) > 0 && c.name == args[0] {
 			fmt.Fprint(stdout, c.help)
-			return exitDone
+			return exit.Done
 		}
 	}
 	if len(args) > 0 {
-		return exit(stderr, "sluice help", wrongUsage(fmt.Errorf("there is no command %q, see sluice help", args[0])))
+		return finish(stderr, "sluice help", exit.Usage(fmt.Errorf("there is no command %q, see sluice help", args[0])))
 	}
 	fmt.Fprint(stdout, overview())
-	return exitDone
+	return exit.Done
 }
 
 // overview is the text of sluice help.
@@ -97,45 +93,31 @@ Examples:
   sluice publish test http://127.0.0.1:8080/whip/demo
   sluice doctor
   sluice help serve
-` + exitHelp)
+` + exit.Help)
 	return b.String()
 }
 
-// exitHelp ends every help text.
-const exitHelp = `
-Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
-`
-
-// exit prints what went wrong, one fault a line, and returns the status.
-func exit(stderr io.Writer, prefix string, err error) int {
+// finish prints what went wrong, one fault a line, and returns the status.
+func finish(stderr io.Writer, prefix string, err error) int {
 	if err == nil {
-		return exitDone
+		return exit.Done
 	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		fmt.Fprintf(stderr, "%s: %s\n", prefix, line)
 	}
-	if errors.Is(err, errUsage) {
-		return exitUsage
-	}
-	return exitFailed
+	return exit.Status(err)
 }
 
 // runServe reads the configuration and runs the service, or prints what is
 // in force.
 func runServe(ctx context.Context, c call) error {
-	flags, err := parseServeFlags(c.args)
-	if errors.Is(err, pflag.ErrHelp) {
+	cfg, print, err := config.LoadServe(c.args, c.environ)
+	if err != nil {
 		return err
 	}
-	l := newLoader()
-	l.fail(err)
-	l.load(flags, c.environ)
-	if err := l.err(); err != nil {
+	if print != "" {
+		_, err := io.WriteString(c.stdout, print)
 		return err
 	}
-	if flags.printConfig {
-		_, err := io.WriteString(c.stdout, l.printConfig())
-		return err
-	}
-	return serve(ctx, *l.cfg, c.stdout)
+	return serve(ctx, cfg, c.stdout)
 }

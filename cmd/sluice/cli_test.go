@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/golden"
 )
 
 func TestHelpTexts(t *testing.T) {
@@ -16,9 +19,9 @@ func TestHelpTexts(t *testing.T) {
 			}
 			for _, a := range args {
 				var out, errs strings.Builder
-				require.Equal(t, exitDone, Main(t.Context(), a, nil, &out, &errs))
+				require.Equal(t, exit.Done, Main(t.Context(), a, nil, &out, &errs))
 				require.Empty(t, errs.String())
-				requireGolden(t, "testdata/help-"+name+".golden", out.String())
+				golden.Require(t, "testdata/help-"+name+".golden", out.String())
 			}
 		})
 	}
@@ -49,7 +52,7 @@ func TestMainWrongUsage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, errs strings.Builder
-			require.Equal(t, exitUsage, Main(t.Context(), tc.args, tc.environ, &out, &errs))
+			require.Equal(t, exit.WrongUsage, Main(t.Context(), tc.args, tc.environ, &out, &errs))
 			require.Empty(t, out.String())
 			require.Equal(t, len(tc.want), strings.Count(errs.String(), "\n"), errs.String())
 			for _, want := range tc.want {
@@ -61,6 +64,6 @@ func TestMainWrongUsage(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	var out, errs strings.Builder
-	require.Equal(t, exitDone, Main(t.Context(), []string{"version"}, nil, &out, &errs))
+	require.Equal(t, exit.Done, Main(t.Context(), []string{"version"}, nil, &out, &errs))
 	require.Regexp(t, `^sluice .+\ngo1\S* \w+/\w+\nffmpeg version \S+\n$`, out.String())
 }

@@ -3,16 +3,14 @@ package main
 import (
 	"strings"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/depay"
 )
 
-// isVideoCodec tells whether s is a codec as the configuration names it.
-func isVideoCodec(s string) bool { return depayCodec("video/"+s) != 0 }
-
 func allVideo() []depay.Codec { return []depay.Codec{depay.VP8, depay.VP9, depay.H264, depay.AV1} }
 
-// videoCodecs are those that publishers may send.
-func (c Config) videoCodecs() (codecs []depay.Codec) {
+// acceptedCodecs are those that publishers may send.
+func acceptedCodecs(c config.Config) (codecs []depay.Codec) {
 	for _, name := range c.Codecs {
 		codecs = append(codecs, depayCodec("video/"+name))
 	}

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 )
 
 const doctorHelp = `Usage: sluice doctor [flags of serve]
@@ -17,7 +20,7 @@ Examples:
   sluice doctor
   sluice doctor --config sluice.yaml
   sluice doctor --http-listen :8080 --auth-publish front-door-key
-` + exitHelp
+` + exit.Help
 
 // Marks of findings.
 const (
@@ -47,7 +50,7 @@ var errUnwell = errors.New("sluice serve will not work as configured: see the li
 
 // runDoctor is the command.
 func runDoctor(ctx context.Context, c call) error {
-	cfg, err := LoadConfig(c.args, c.environ)
+	cfg, err := config.Load(c.args, c.environ)
 	if err != nil {
 		return err
 	}
@@ -65,12 +68,12 @@ func runDoctor(ctx context.Context, c call) error {
 func printFinding(out io.Writer, f finding) {
 	fmt.Fprintf(out, "%s %s: %s\n", f.mark, f.subject, f.state)
 	if f.mend != "" {
-		fmt.Fprint(out, wrap(f.mend, 4, helpWidth))
+		fmt.Fprint(out, config.Wrap(f.mend, 4, config.HelpWidth))
 	}
 }
 
 // examine makes all checks.
-func examine(ctx context.Context, cfg Config) []finding {
+func examine(ctx context.Context, cfg config.Config) []finding {
 	findings := checkFFmpeg(ctx, cfg.FFmpeg)
 	findings = append(findings, checkPorts(ctx, cfg)...)
 	findings = append(findings, checkExposure(cfg))

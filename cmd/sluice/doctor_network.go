@@ -7,10 +7,12 @@ import (
 	"net/netip"
 	"strings"
 	"syscall"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 )
 
 // checkPorts tries to listen where the service would.
-func checkPorts(ctx context.Context, cfg Config) []finding {
+func checkPorts(ctx context.Context, cfg config.Config) []finding {
 	findings := []finding{checkTCP(ctx, "http.listen", cfg.HTTP.Listen)}
 	if cfg.HTTPS.Listen != "" {
 		findings = append(findings, checkTCP(ctx, "https.listen", cfg.HTTPS.Listen))
@@ -56,7 +58,7 @@ func portFinding(key string, err error) finding {
 }
 
 // checkExposure says who may publish.
-func checkExposure(cfg Config) finding {
+func checkExposure(cfg config.Config) finding {
 	switch {
 	case len(cfg.Auth.Publish) > 0:
 		return fine("access", "publishing needs a key")
@@ -67,7 +69,7 @@ func checkExposure(cfg Config) finding {
 }
 
 // checkCandidates says which addresses browsers are given for media.
-func checkCandidates(cfg Config) []finding {
+func checkCandidates(cfg config.Config) []finding {
 	host, port, _ := net.SplitHostPort(cfg.ICEUDP())
 	addresses := candidateAddresses(host)
 	for _, ip := range cfg.ICE.PublicIP {
@@ -77,7 +79,7 @@ func checkCandidates(cfg Config) []finding {
 		return []finding{bad("ICE", "this machine has no address for media", "Bring up a network interface, or set ice.public-ip.")}
 	}
 	given := "browsers are given " + strings.Join(addresses, ", ") + ", port " + port
-	if isLoopback(cfg.ICEUDP()) {
+	if config.IsLoopback(cfg.ICEUDP()) {
 		return []finding{look("ICE", given,
 			"Only browsers on this machine can publish. For others set http.listen or https.listen to an address that they can reach, or ice.udp.")}
 	}

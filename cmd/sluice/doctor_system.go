@@ -9,6 +9,8 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"golang.org/x/sys/unix"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 )
 
 // What one stream with its recording comfortably fits in.
@@ -21,7 +23,7 @@ const (
 
 // checkData looks whether the data directory can be written, takes hard
 // links (how recordings keep segments without a copy) and has room.
-func checkData(cfg Config) []finding {
+func checkData(cfg config.Config) []finding {
 	base := existing(cfg.Data)
 	if err := tryDirectory(base); err != nil {
 		return []finding{bad("data", err.Error(), "Give this user the right to write there, or choose another directory, on a file system with hard links, with --data.")}
@@ -35,7 +37,7 @@ func checkData(cfg Config) []finding {
 	state := fmt.Sprintf("%.1f GiB free", float64(free)/(1<<30))
 	switch {
 	case cfg.Record.Enabled && free < cfg.Record.MinFree:
-		return []finding{writable, bad("disk", state, "Nothing is recorded with less than record.min-free, "+formatSize(cfg.Record.MinFree)+": free some space or lower that.")}
+		return []finding{writable, bad("disk", state, "Nothing is recorded with less than record.min-free, "+config.FormatSize(cfg.Record.MinFree)+": free some space or lower that.")}
 	case free < 1<<30:
 		return []finding{writable, look("disk", state, "Live segments need little, but on a full disk every stream stands still: free some space.")}
 	}

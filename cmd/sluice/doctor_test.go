@@ -2,12 +2,16 @@ package main
 
 import (
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 )
 
 // marks returns the mark of each subject that the doctor prints.
@@ -26,7 +30,7 @@ func TestDoctorOnSoundMachine(t *testing.T) {
 	var out, errs strings.Builder
 	data := filepath.Join(t.TempDir(), "not", "yet")
 	status := Main(t.Context(), []string{"doctor", "--http-listen=127.0.0.1:0", "--https-listen=127.0.0.1:00", "--tls-self-signed", "--ice-udp=127.0.0.1:0", "--data", data, "--record-min-free=1"}, nil, &out, &errs)
-	require.Equal(t, exitDone, status, out.String()+errs.String())
+	require.Equal(t, exit.Done, status, out.String()+errs.String())
 	got := marks(out.String())
 	for _, subject := range []string{
 		"ffmpeg", "ffmpeg encoders", "ffmpeg decoders", "ffmpeg decoders for AV1", "ffmpeg muxers", "ffmpeg demuxers", "ffmpeg encoders of sluice publish",
@@ -51,7 +55,7 @@ func TestDoctorFindsWhatIsInTheWay(t *testing.T) {
 	var out, errs strings.Builder
 	status := Main(t.Context(), []string{"doctor", "--ffmpeg", filepath.Join(t.TempDir(), "ffmpeg"), "--http-listen", tcp.Addr().String(),
 		"--ice-udp", udp.LocalAddr().String(), "--ice-tcp=off", "--data", filepath.Join(file, "data")}, nil, &out, &errs)
-	require.Equal(t, exitFailed, status)
+	require.Equal(t, exit.Failed, status)
 	require.Contains(t, errs.String(), "sluice doctor: ")
 	got := marks(out.String())
 	for subject, mark := range map[string]string{"ffmpeg": markBad, "http.listen": markBad, "ice.udp": markBad, "ice.tcp": markLook, "data": markBad} {
@@ -61,8 +65,8 @@ func TestDoctorFindsWhatIsInTheWay(t *testing.T) {
 }
 
 func TestDoctorDisk(t *testing.T) {
-	cfg := DefaultConfig()
-	cfg.Data, cfg.Record.MinFree = t.TempDir(), freeSpaceLimit
+	cfg := config.Default()
+	cfg.Data, cfg.Record.MinFree = t.TempDir(), 1<<50
 	findings := checkData(cfg)
 	require.Equal(t, markBad, findings[1].mark)
 	cfg.Record.Enabled = false
@@ -115,10 +119,10 @@ func TestDoctorCandidates(t *testing.T) {
 		"private in NAT": {"10.0.0.1:80", "203.0.113.7", []string{markFine}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := DefaultConfig()
+			cfg := config.Default()
 			cfg.HTTP.Listen = tc.listen
 			if tc.public != "" {
-				require.NoError(t, ips(&cfg.ICE.PublicIP).set(tc.public))
+				cfg.ICE.PublicIP = []netip.Addr{netip.MustParseAddr(tc.public)}
 			}
 			var got []string
 			for _, f := range checkCandidates(cfg) {

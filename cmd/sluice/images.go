@@ -17,7 +17,7 @@ func (s *service) makeSlates(ctx context.Context) (map[depay.Codec][]byte, error
 		return slates, nil
 	}
 	best := s.ladder[0]
-	for _, codec := range s.cfg.videoCodecs() {
+	for _, codec := range acceptedCodecs(s.cfg) {
 		frame, err := transcode.Still(ctx, s.cfg.FFmpeg, s.cfg.Slate, codec, best.Width, best.Height)
 		if err != nil {
 			return nil, err

@@ -7,6 +7,9 @@ import (
 	"net/url"
 	"path/filepath"
 	"time"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 )
 
 // playOptions is the command line of sluice play.
@@ -34,13 +37,13 @@ records what comes, as it is. URL is the WHEP endpoint. Ends with the stream, or
 Examples:
   sluice play http://127.0.0.1:8080/whep/demo
   sluice play -o demo.webm --duration 1m http://127.0.0.1:8080/whep/demo
-` + exitHelp
+` + exit.Help
 
 // runPlay is the command.
 func runPlay(ctx context.Context, c call) error {
 	o, err := parsePlay(c.args)
 	if err != nil {
-		return wrongUsage(err)
+		return exit.Usage(err)
 	}
 	p := player{options: o, reporter: newReporter(c.stdout)}
 	return p.Run(ctx)
@@ -49,12 +52,12 @@ func runPlay(ctx context.Context, c call) error {
 // parsePlay reads and checks the command line.
 func parsePlay(args []string) (playOptions, error) {
 	o := playOptions{Timeout: 15 * time.Second}
-	set := newFlagSet("play")
+	set := config.NewFlagSet("play")
 	set.StringVar(&o.Token, "token", "", "")
 	set.StringVarP(&o.Output, "output", "o", "", "")
 	set.Var(durationFlag{&o.Duration}, "duration", "")
 	set.Var(durationFlag{&o.Timeout}, "timeout", "")
-	if err := parseFlags(set, args, 1); err != nil {
+	if err := config.ParseFlags(set, args, 1); err != nil {
 		return o, err
 	}
 	o.URL = set.Arg(0)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 	"github.com/sluice-live/sluice/ingest"
 )
 
@@ -58,7 +59,7 @@ func TestPlay(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "out.webm")
 	out, errs, status := runCommand(t, t.Context(), "play", "-o", file, base+"/whep/cam")
 	require.Empty(t, <-published)
-	require.Equal(t, exitDone, status, errs)
+	require.Equal(t, exit.Done, status, errs)
 	require.Regexp(t, `(?s)connecting to .*playing\n.*\d+ fps  \d+ kbit/s  sound \d+ packets/s  lost 0  first key frame after \d+\.\d\ds\n`, out)
 	pictures := numberIn(t, out, `ended: (\d+) pictures`)
 	sound := numberIn(t, out, `(\d+) sound packets`)
@@ -100,7 +101,7 @@ func TestPlayFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, errs, status := runCommand(t, t.Context(), append([]string{"play"}, tc.args...)...)
-			require.Equal(t, exitFailed, status)
+			require.Equal(t, exit.Failed, status)
 			require.Contains(t, errs, tc.want)
 		})
 	}

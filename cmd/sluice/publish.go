@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 )
 
 // publishOptions is the command line of sluice publish.
@@ -58,14 +62,14 @@ Examples:
   sluice publish --loop --token front-door-key film.mp4 https://live.example.org/whip/film
   sluice publish --size 1280x720 --bitrate 2500k --duration 1m test http://127.0.0.1:8080/whip/demo
   sluice publish --codec h264,vp8 test http://127.0.0.1:8080/whip/demo
-` + exitHelp
+` + exit.Help
 }
 
 // runPublish is the command.
 func runPublish(ctx context.Context, c call) error {
 	o, err := parsePublish(c.args)
 	if err != nil {
-		return wrongUsage(err)
+		return exit.Usage(err)
 	}
 	p := publisher{options: o, reporter: newReporter(c.stdout)}
 	return p.Run(ctx)
@@ -77,7 +81,7 @@ type durationFlag struct{ p *time.Duration }
 func (f durationFlag) String() string { return "" }
 func (f durationFlag) Type() string   { return "duration" }
 func (f durationFlag) Set(s string) (err error) {
-	*f.p, err = parseDuration(s)
+	*f.p, err = config.ParseDuration(s)
 	return err
 }
 
@@ -86,14 +90,14 @@ type rateFlag struct{ p *int }
 func (f rateFlag) String() string { return "" }
 func (f rateFlag) Type() string   { return "rate" }
 func (f rateFlag) Set(s string) (err error) {
-	*f.p, err = parseRate(s)
+	*f.p, err = config.ParseRate(s)
 	return err
 }
 
 // parsePublish reads and checks the command line.
 func parsePublish(args []string) (publishOptions, error) {
 	o := publishOptions{FPS: 30, Bitrate: 1_500_000, Timeout: 15 * time.Second}
-	set := newFlagSet("publish")
+	set := config.NewFlagSet("publish")
 	set.StringVar(&o.Token, "token", "", "")
 	codecs := set.String("codec", publishCodec, "")
 	set.BoolVar(&o.Loop, "loop", false, "")
@@ -104,7 +108,7 @@ func parsePublish(args []string) (publishOptions, error) {
 	set.BoolVar(&o.NoAudio, "no-audio", false, "")
 	set.BoolVar(&o.NoVideo, "no-video", false, "")
 	set.Var(durationFlag{&o.Timeout}, "timeout", "")
-	if err := parseFlags(set, args, 2); err != nil {
+	if err := config.ParseFlags(set, args, 2); err != nil {
 		return o, err
 	}
 	o.Source, o.URL = set.Arg(0), set.Arg(1)
@@ -127,9 +131,9 @@ func (o publishOptions) Validate() error {
 	u, err := url.Parse(o.URL)
 	web := err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 	want(o.URL == "" || web, "URL %q: must begin with http:// or https://", o.URL)
-	want(o.Size == "" || isPictureSize(o.Size), "flag --size: %q is not a size such as 1280x720, with sides between %d and %d", o.Size, minSide, maxSide)
-	want(1 <= o.FPS && o.FPS <= maxFPS, "flag --fps: must be between 1 and %d", maxFPS)
-	want(minBitrate <= o.Bitrate && o.Bitrate <= maxBitrate, "flag --bitrate: must be between %s and %s", formatRate(minBitrate), formatRate(maxBitrate))
+	want(o.Size == "" || isPictureSize(o.Size), "flag --size: %q is not a size such as 1280x720, with sides between %d and %d", o.Size, config.MinSide, config.MaxSide)
+	want(1 <= o.FPS && o.FPS <= config.MaxFPS, "flag --fps: must be between 1 and %d", config.MaxFPS)
+	want(config.MinBitrate <= o.Bitrate && o.Bitrate <= config.MaxBitrate, "flag --bitrate: must be between %s and %s", config.FormatRate(config.MinBitrate), config.FormatRate(config.MaxBitrate))
 	want(o.Duration >= 0, "flag --duration: must not be negative")
 	want(o.Timeout > 0, "flag --timeout: must be more than 0")
 	want(!o.NoAudio || !o.NoVideo, "flags --no-audio and --no-video: together they leave nothing to send")
@@ -140,7 +144,7 @@ func (o publishOptions) Validate() error {
 // isPictureSize reports whether s is WIDTHxHEIGHT in bounds.
 func isPictureSize(s string) bool {
 	w, h, ok := strings.Cut(s, "x")
-	width, err := parseNumber(w)
-	height, err2 := parseNumber(h)
-	return ok && err == nil && err2 == nil && isSide(width) && isSide(height)
+	width, err := strconv.Atoi(w)
+	height, err2 := strconv.Atoi(h)
+	return ok && err == nil && err2 == nil && config.IsSide(width) && config.IsSide(height)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/pion/rtp/codecs"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 	"github.com/sluice-live/sluice/depay/ivf"
 )
 
@@ -34,7 +35,7 @@ func TestPublishCodecs(t *testing.T) {
 			s.takes, _ = parseCodecs(c.takes)
 			out, errs, status := publish(t, t.Context(), "--token=key-of-cam", "--codec="+c.flag, "--size=320x240", "--fps=15", "--bitrate=1M",
 				"--duration=2s", "--no-audio", "test", s.URL+"/whip/cam")
-			require.Equal(t, exitDone, status, errs)
+			require.Equal(t, exit.Done, status, errs)
 			require.Contains(t, out, "ended: 30 pictures, 0 sound packets sent")
 			if strings.Contains(c.flag, ",") {
 				require.Contains(t, out, "live: the server has chosen "+c.want)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 )
 
 // publisher is one run of sluice publish.
@@ -61,7 +63,7 @@ type negotiator interface {
 
 // negotiate gets the peer connected within the timeout.
 func negotiate(ctx context.Context, timeout time.Duration, r *reporter, whip *whipClient, peer negotiator) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not connected after %s", formatDuration(timeout)))
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not connected after %s", config.FormatDuration(timeout)))
 	defer cancel()
 	r.state("connecting to %s", whip.endpoint)
 	offer, err := peer.Offer(ctx)

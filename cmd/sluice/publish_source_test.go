@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/golden"
 )
 
 func TestSourceArgs(t *testing.T) {
@@ -29,7 +31,7 @@ func TestSourceArgs(t *testing.T) {
 	} {
 		all.WriteString("# " + tc.name + "\n" + strings.Join(sourceArgs(tc.options, codecOf(t, tc.codec), start), "\n") + "\n\n")
 	}
-	requireGolden(t, "testdata/publish-args.golden", all.String())
+	golden.Require(t, "testdata/publish-args.golden", all.String())
 }
 
 func TestMediaSourceTellsWhyFFmpegEnds(t *testing.T) {

@@ -22,6 +22,8 @@ import (
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 )
 
 // whipServer is a WHIP endpoint that counts what arrives.
@@ -182,7 +184,7 @@ func TestPublishTestPicture(t *testing.T) {
 	requireNoLeak(t)
 	s := newWHIPServer(t, 1)
 	out, errs, status := publish(t, t.Context(), "--token=key-of-cam", "--size=320x240", "--fps=15", "--duration=2s", "test", s.URL+"/whip/cam")
-	require.Equal(t, exitDone, status, errs)
+	require.Equal(t, exit.Done, status, errs)
 	require.Regexp(t, `(?s)connecting to .*waiting: .*409 Conflict: cam has a publisher.*live\nended: 30 pictures, 10\d sound packets sent\n$`, out)
 
 	s.mu.Lock()
@@ -212,7 +214,7 @@ func TestPublishFile(t *testing.T) {
 	require.NoError(t, err, string(made))
 	s := newWHIPServer(t, 0)
 	out, errs, status := publish(t, t.Context(), "--token=key-of-cam", "--fps=10", "--size=128x128", file, s.URL+"/whip/cam")
-	require.Equal(t, exitDone, status, errs)
+	require.Equal(t, exit.Done, status, errs)
 	require.Contains(t, out, "ended: 5 pictures, 0 sound packets sent", "a file without sound")
 	require.Equal(t, 5, s.frames)
 }
@@ -226,7 +228,7 @@ func TestPublishEndsWithItsContext(t *testing.T) {
 		cancel()
 	}()
 	_, errs, status := publish(t, ctx, "--token=key-of-cam", "--no-video", "test", s.URL+"/whip/cam")
-	require.Equal(t, exitDone, status, errs)
+	require.Equal(t, exit.Done, status, errs)
 	require.Equal(t, "DELETE /whip/cam/session", s.requests[len(s.requests)-1])
 	require.Zero(t, s.frames)
 }
@@ -249,7 +251,7 @@ func TestPublishFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, errs, status := publish(t, t.Context(), tc.args...)
-			require.Equal(t, exitFailed, status)
+			require.Equal(t, exit.Failed, status)
 			require.Contains(t, errs, tc.want)
 		})
 	}

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 )
 
 // Bounds of what a WHIP server can make us wait for or read.
@@ -88,7 +90,7 @@ func (w *whipClient) post(ctx context.Context, offer string) (string, error) {
 	}
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err == nil && len(answer) > maxAnswer {
-		err = fmt.Errorf("the answer is longer than %s", formatSize(maxAnswer))
+		err = fmt.Errorf("the answer is longer than %s", config.FormatSize(maxAnswer))
 	}
 	w.session = location.String()
 	return string(answer), err

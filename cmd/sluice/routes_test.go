@@ -16,17 +16,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/internal/problem"
 	"github.com/sluice-live/sluice/packager"
 )
 
 // newTestService is a service without ffmpeg that nobody runs: it answers, and has no streams.
-func newTestService(t *testing.T, auth AuthConfig) *service {
+func newTestService(t *testing.T, auth config.Auth) *service {
 	t.Helper()
-	cfg := DefaultConfig()
-	cfg.Data, cfg.Auth, cfg.ICE.UDP, cfg.ICE.TCP = t.TempDir(), auth, "127.0.0.1:0", iceOff
-	cfg.ICE.Servers = []ICEServer{{URL: "turn:turn.example.org", Username: "user", Credential: "turn-secret"}}
+	cfg := config.Default()
+	cfg.Data, cfg.Auth, cfg.ICE.UDP, cfg.ICE.TCP = t.TempDir(), auth, "127.0.0.1:0", config.ICEOff
+	cfg.ICE.Servers = []config.ICEServer{{URL: "turn:turn.example.org", Username: "user", Credential: "turn-secret"}}
 	s := &service{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: newWallClock(), broadcasts: map[string]*broadcast.Broadcast{}}
 	var err error
 	s.packager, err = packager.New(s.packagerOptions())
@@ -63,7 +64,7 @@ func requireProblem(t *testing.T, answer *httptest.ResponseRecorder, status int)
 }
 
 func TestRefusedPaths(t *testing.T) {
-	handler := newTestService(t, AuthConfig{}).routes()
+	handler := newTestService(t, config.Auth{}).routes()
 	for name, tc := range map[string]struct {
 		status int
 		paths  []string
@@ -99,7 +100,7 @@ func TestRefusedPaths(t *testing.T) {
 }
 
 func TestStreamThatDoesNotExist(t *testing.T) {
-	handler := newTestService(t, AuthConfig{}).routes()
+	handler := newTestService(t, config.Auth{}).routes()
 	for _, path := range []string{"/live/a/index.m3u8", "/live/a/manifest.mpd", "/live/a/thumbnail.jpg", "/live/a/EPOCH/240p-1.m4s", "/api/v1/streams/a"} {
 		for _, method := range []string{"GET", "HEAD"} {
 			answer := ask(handler, method, path)
@@ -110,7 +111,7 @@ func TestStreamThatDoesNotExist(t *testing.T) {
 }
 
 func TestMethods(t *testing.T) {
-	handler := newTestService(t, AuthConfig{}).routes()
+	handler := newTestService(t, config.Auth{}).routes()
 	for path, allowed := range map[string]string{
 		"/":                   "GET, HEAD",
 		"/live/a":             "GET, HEAD",
@@ -134,7 +135,7 @@ func TestMethods(t *testing.T) {
 }
 
 func TestServed(t *testing.T) {
-	handler := newTestService(t, AuthConfig{}).routes()
+	handler := newTestService(t, config.Auth{}).routes()
 	for path, contentType := range map[string]string{
 		"/healthz":        "application/json",
 		"/api/v1/server":  "application/json",
@@ -165,7 +166,7 @@ func TestServed(t *testing.T) {
 
 // RFC 9725 §4.1 and §4.2: GET and HEAD have no content; OPTIONS says what may be posted.
 func TestWHIPMethodsThatChangeNothing(t *testing.T) {
-	handler := newTestService(t, AuthConfig{}).routes()
+	handler := newTestService(t, config.Auth{}).routes()
 	for _, method := range []string{"GET", "HEAD"} {
 		answer := ask(handler, method, "/whip/a")
 		require.Equal(t, 204, answer.Code)
@@ -182,7 +183,7 @@ func TestWHIPMethodsThatChangeNothing(t *testing.T) {
 }
 
 func TestRecordingsListOrPage(t *testing.T) {
-	s := newTestService(t, AuthConfig{})
+	s := newTestService(t, config.Auth{})
 	handler := s.routes()
 	for accept, page := range map[string]bool{"": false, "*/*": false, "application/json": false, "text/html,application/xhtml+xml;q=0.9": true} {
 		answer := ask(handler, "GET", "/recordings", "Accept", accept)
@@ -192,7 +193,7 @@ func TestRecordingsListOrPage(t *testing.T) {
 }
 
 func TestReady(t *testing.T) {
-	s := newTestService(t, AuthConfig{})
+	s := newTestService(t, config.Auth{})
 	handler := s.routes()
 	answer := ask(handler, "GET", "/readyz")
 	requireProblem(t, answer, 503)
@@ -215,7 +216,7 @@ func (d *deadlines) SetWriteDeadline(t time.Time) error { d.write = append(d.wri
 
 // Every request with a body has a time for it, on every route; one without has none, so that long polls may wait.
 func TestDeadlines(t *testing.T) {
-	handler := newTestService(t, AuthConfig{Publish: []StreamKey{{Key: "studio-key"}}}).routes()
+	handler := newTestService(t, config.Auth{Publish: []config.StreamKey{{Key: "studio-key"}}}).routes()
 	for _, path := range []string{"/nothing", "/whip/a", "/whip/a.b", "//", "/time", "/live/a/index.m3u8", "/api/v1/streams/a"} {
 		for body, want := range map[string]int{"": 0, "x": 1} {
 			answer := &deadlines{ResponseRecorder: httptest.NewRecorder()}
@@ -229,7 +230,7 @@ func TestDeadlines(t *testing.T) {
 
 // A download may take as long as it goes on.
 func TestRecordingsAreUnhurried(t *testing.T) {
-	s := newTestService(t, AuthConfig{})
+	s := newTestService(t, config.Auth{})
 	directory := filepath.Join(s.cfg.Data, recordingDir, "a", "20260101T000000Z")
 	require.NoError(t, os.MkdirAll(directory, 0o755))
 	content := strings.Repeat("recorded", 64<<10)
@@ -243,7 +244,7 @@ func TestRecordingsAreUnhurried(t *testing.T) {
 
 // A stream that the last stop of the service has cut is there for its viewers, and waits for its publisher.
 func TestCutStream(t *testing.T) {
-	s := newTestService(t, AuthConfig{})
+	s := newTestService(t, config.Auth{})
 	timeline, err := s.packager.Open("cut")
 	require.NoError(t, err)
 	s.packager, err = packager.New(s.packagerOptions())

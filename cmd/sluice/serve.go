@@ -14,6 +14,9 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 )
 
 const (
@@ -24,7 +27,7 @@ const (
 )
 
 // serve runs the service until ctx ends, and then drains it. What it prints to out are the URLs to open; the log goes there too.
-func serve(ctx context.Context, cfg Config, out io.Writer) error {
+func serve(ctx context.Context, cfg config.Config, out io.Writer) error {
 	s, err := newService(ctx, cfg, newLogger(cfg.Log, out))
 	if err != nil {
 		return err
@@ -32,13 +35,13 @@ func serve(ctx context.Context, cfg Config, out io.Writer) error {
 	web, err := s.listen()
 	if err != nil {
 		_ = s.ingest.Run(canceled(ctx)) // gives the sockets back
-		return wrongUsage(err)
+		return exit.Usage(err)
 	}
 	s.announce(out, web)
 	return s.runWith(ctx, web)
 }
 
-func newLogger(cfg LogConfig, out io.Writer) *slog.Logger {
+func newLogger(cfg config.Log, out io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.Level}
 	if cfg.Format == "json" {
 		return slog.New(slog.NewJSONHandler(out, options))

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 )
 
 // The operator hears of a handler's panic, and not of everybody's broken handshake.
@@ -34,7 +36,7 @@ func TestWebLog(t *testing.T) {
 
 // A connection beyond the limit is served when another has gone.
 func TestConnectionLimit(t *testing.T) {
-	s := newTestService(t, AuthConfig{})
+	s := newTestService(t, config.Auth{})
 	s.cfg.Limits.Connections = 1
 	listener, err := s.listenTCP("http.listen", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -77,7 +79,7 @@ func TestLetViewersSee(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := service{cfg: Config{Segment: 2 * time.Second}, clock: newWallClock()}
+				s := service{cfg: config.Config{Segment: 2 * time.Second}, clock: newWallClock()}
 				told := time.Now()
 				s.viewedAt.Store(s.clock.At(told.Add(-tc.viewed)).UnixNano())
 				time.Sleep(tc.drained)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/packager"
@@ -31,7 +33,7 @@ const (
 
 // service joins the stages: publishers from ingest, a broadcast for each stream, the packager that serves what they make.
 type service struct {
-	cfg      Config
+	cfg      config.Config
 	log      *slog.Logger
 	clock    wallClock
 	ladder   transcode.Ladder
@@ -49,7 +51,7 @@ type service struct {
 }
 
 // newService binds the media sockets and opens the data directory. Errors of either are the operator's to mend.
-func newService(ctx context.Context, cfg Config, log *slog.Logger) (*service, error) {
+func newService(ctx context.Context, cfg config.Config, log *slog.Logger) (*service, error) {
 	if _, err := transcode.Probe(ctx, cfg.FFmpeg); err != nil {
 		return nil, err
 	}
@@ -57,16 +59,16 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (*service, er
 	s.chooseLadder(ctx)
 	var err error
 	if s.slates, err = s.makeSlates(ctx); err != nil {
-		return nil, wrongUsage(fmt.Errorf("slate: %w", err))
+		return nil, exit.Usage(fmt.Errorf("slate: %w", err))
 	}
 	if s.packager, err = packager.New(s.packagerOptions()); err != nil {
-		return nil, wrongUsage(fmt.Errorf("open the data directory: %w", err))
+		return nil, exit.Usage(fmt.Errorf("open the data directory: %w", err))
 	}
 	if err := s.makeLogo(ctx); err != nil {
-		return nil, wrongUsage(fmt.Errorf("logo: %w", err))
+		return nil, exit.Usage(fmt.Errorf("logo: %w", err))
 	}
 	if s.ingest, err = ingest.New(s.ingestOptions()); err != nil {
-		return nil, wrongUsage(fmt.Errorf("open the media sockets: %w", err))
+		return nil, exit.Usage(fmt.Errorf("open the media sockets: %w", err))
 	}
 	return s, nil
 }
@@ -87,7 +89,7 @@ func (s *service) ingestOptions() ingest.Options {
 		MaxStreams: s.cfg.Limits.Streams, MaxViewers: s.cfg.Limits.Viewers, ViewerLinger: max(s.cfg.Linger, time.Millisecond),
 		MaxSessionsPerAddress: s.cfg.Limits.SessionsPerAddress, MaxSDP: s.cfg.Limits.RequestBytes,
 		VideoCodecs:     s.cfg.Codecs,
-		RefuseTakeover:  s.cfg.Takeover == takeoverRefuse,
+		RefuseTakeover:  s.cfg.Takeover == config.TakeoverRefuse,
 		MaxParticipants: s.cfg.Limits.Participants,
 		OnPublish:       s.publish,
 		MayEnter:        publishKeys(s.cfg.Auth.Publish).admit,
@@ -109,11 +111,7 @@ func (s *service) chooseLadder(ctx context.Context) {
 		s.ladder, s.reason = transcode.ChooseLadder(ctx, s.cfg.FFmpeg, transcode.DefaultLadder())
 		return
 	}
-	for _, rung := range s.cfg.Ladder {
-		s.ladder = append(s.ladder, transcode.Rendition{
-			Name: rung.Name, Width: rung.Width, Height: rung.Height, FPS: rung.FPS, Bitrate: rung.Bitrate,
-		})
-	}
+	s.ladder = s.cfg.Ladder
 	s.reason = fmt.Sprintf("ladder %s: as configured", s.ladder)
 }
 
@@ -154,7 +152,7 @@ func (s *service) Run(ctx context.Context) error {
 	s.mu.Unlock()
 	told := time.Now()
 	s.running.Wait()
-	if s.cfg.OnStop == onStopEnd {
+	if s.cfg.OnStop == config.OnStopEnd {
 		s.letViewersSee(told)
 	}
 	stop()
@@ -217,7 +215,7 @@ func (s *service) broadcastOptions(stream string, timeline *packager.Timeline) b
 		Stream: stream, Timeline: timeline, Disk: s.packager.Disk, Wall: s.clock.At,
 		FFmpeg: s.cfg.FFmpeg, Ladder: s.ladder, Segment: s.cfg.Segment, Part: s.cfg.Part, Passthrough: s.cfg.Passthrough,
 		Slates: s.slates, Logo: s.logoFile(),
-		Linger: s.cfg.Linger, Record: s.cfg.Record.Enabled, KeepOnStop: s.cfg.OnStop == onStopKeep,
+		Linger: s.cfg.Linger, Record: s.cfg.Record.Enabled, KeepOnStop: s.cfg.OnStop == config.OnStopKeep,
 		Logger: s.log,
 	}
 }

@@ -9,6 +9,9 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 )
 
 const versionHelp = `Usage: sluice version
@@ -17,16 +20,16 @@ Prints the versions of sluice, of Go and of the ffmpeg in PATH, if there is one.
 
 Examples:
   sluice version
-` + exitHelp
+` + exit.Help
 
 // runVersion prints the versions.
 func runVersion(ctx context.Context, c call) error {
-	if err := parseFlags(newFlagSet("version"), c.args, 0); err != nil {
-		return wrongUsage(err)
+	if err := config.ParseFlags(config.NewFlagSet("version"), c.args, 0); err != nil {
+		return exit.Usage(err)
 	}
 	fmt.Fprintf(c.stdout, "sluice %s\n", buildVersion())
 	fmt.Fprintf(c.stdout, "%s %s/%s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	ffmpeg, err := ffmpegVersion(ctx, DefaultConfig().FFmpeg)
+	ffmpeg, err := ffmpegVersion(ctx, config.Default().FFmpeg)
 	_, err = io.WriteString(c.stdout, cmp.Or(ffmpeg, fmt.Sprintf("ffmpeg: %v", err))+"\n")
 	return err
 }

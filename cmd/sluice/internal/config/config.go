@@ -1,22 +1,27 @@
-package main
+// Package config is what sluice is configured with: the keys, how flags, the environment and a YAML file say them, what is wrong
+// with them, and how they are shown.
+//
+// It opens nothing but the file that --config names, and starts nothing.
+package config
 
 import (
-	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/sluice-live/sluice/transcode"
 )
 
 // Config is what `sluice serve` runs with. Every field is one key of the
 // table in keys.go, which says its name, its help and how it is written.
 type Config struct {
-	HTTP   HTTPConfig
-	HTTPS  HTTPConfig // Listen is empty when there is no HTTPS
-	TLS    TLSConfig
-	ICE    ICEConfig
-	Data   string // directory of live segments and recordings
-	Ladder []Rung // highest rung first; empty: cut to what the machine encodes in real time
+	HTTP   HTTP
+	HTTPS  HTTP // Listen is empty when there is no HTTPS
+	TLS    TLS
+	ICE    ICE
+	Data   string           // directory of live segments and recordings
+	Ladder transcode.Ladder // highest rung first; empty: cut to what the machine encodes in real time
 
 	Segment time.Duration // media segment, a multiple of Part
 	Part    time.Duration // CMAF fragment
@@ -25,36 +30,36 @@ type Config struct {
 	// Passthrough lets pictures go to viewers as they come, without an encoder, where players take them.
 	Passthrough bool
 	Codecs      []string // video codecs that publishers may send, the preferred first; empty: all, as publishers prefer
-	// Takeover says what becomes of a second publisher of a stream: takeoverAllow or takeoverRefuse.
+	// Takeover says what becomes of a second publisher of a stream: TakeoverAllow or TakeoverRefuse.
 	Takeover string
 	Logo     string // path of the image that the transform of that name shows; empty: there is none
 	Slate    string // path of the image that viewers see while the publisher is away; empty: its newest picture
 
-	Record RecordConfig
-	Auth   AuthConfig
+	Record Record
+	Auth   Auth
 	// Insecure allows an address beyond loopback without Auth.Publish.
 	Insecure bool
-	Limits   LimitsConfig
-	Log      LogConfig
+	Limits   Limits
+	Log      Log
 	FFmpeg   string // name looked up in PATH, or a path
-	OnStop   string // onStopEnd or onStopKeep: what becomes of the streams when the service is told to stop
+	OnStop   string // OnStopEnd or OnStopKeep: what becomes of the streams when the service is told to stop
 }
 
-// HTTPConfig says where a web server listens.
-type HTTPConfig struct {
+// HTTP says where a web server listens.
+type HTTP struct {
 	Listen string // host:port; an empty host means every address
 }
 
-// TLSConfig says where the certificate of HTTPS comes from: a pair of PEM
+// TLS says where the certificate of HTTPS comes from: a pair of PEM
 // files, or one that sluice makes and keeps in the data directory.
-type TLSConfig struct {
+type TLS struct {
 	Cert, Key  string
 	SelfSigned bool
 }
 
-// ICEConfig is what WebRTC peers reach the server by. Read the addresses
+// ICE is what WebRTC peers reach the server by. Read the addresses
 // through Config.ICEUDP and Config.ICETCP, which fill in what is left empty.
-type ICEConfig struct {
+type ICE struct {
 	UDP      string
 	TCP      string
 	PublicIP []netip.Addr // addresses that a 1:1 NAT gives this machine
@@ -68,24 +73,16 @@ type ICEServer struct {
 	Credential Secret
 }
 
-// Rung is one rung of the encoding ladder.
-type Rung struct {
-	Name          string
-	Width, Height int // pixels, even
-	FPS           int // frames per second
-	Bitrate       int // bit/s
-}
-
-// RecordConfig is what happens to broadcasts on disk.
-type RecordConfig struct {
+// Record is what happens to broadcasts on disk.
+type Record struct {
 	Enabled  bool
 	Keep     time.Duration // age at which a recording goes; 0: never
 	MaxBytes int64         // all recordings together; 0: no limit
 	MinFree  int64         // bytes that stay free on the disk
 }
 
-// AuthConfig holds the static keys. No key means that everybody may.
-type AuthConfig struct {
+// Auth holds the static keys. No key means that everybody may.
+type Auth struct {
 	Publish []StreamKey
 	Admin   []Secret
 }
@@ -97,8 +94,8 @@ type StreamKey struct {
 	Key    Secret
 }
 
-// LimitsConfig bounds what others can make the server do.
-type LimitsConfig struct {
+// Limits bounds what others can make the server do.
+type Limits struct {
 	Streams            int
 	Viewers            int // over WHEP
 	Participants       int // of one room
@@ -108,8 +105,8 @@ type LimitsConfig struct {
 	RequestBytes       int64 // of a signalling request's body
 }
 
-// LogConfig is the form of the log.
-type LogConfig struct {
+// Log is the form of the log.
+type Log struct {
 	Level  slog.Level
 	Format string // "text" or "json"
 }
@@ -137,42 +134,42 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // MarshalText is String, for JSON.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// DefaultConfig returns what is in force when nothing is configured.
-func DefaultConfig() Config {
+// Default returns what is in force when nothing is configured.
+func Default() Config {
 	return Config{
-		HTTP:        HTTPConfig{Listen: "127.0.0.1:8080"},
+		HTTP:        HTTP{Listen: "127.0.0.1:8080"},
 		Data:        "./data",
 		Segment:     2 * time.Second,
 		Part:        200 * time.Millisecond,
 		Window:      time.Minute,
 		Linger:      30 * time.Second,
-		Takeover:    takeoverAllow,
+		Takeover:    TakeoverAllow,
 		Passthrough: true,
-		Record:      RecordConfig{Enabled: true, MinFree: 1 << 30},
-		Limits:      LimitsConfig{Streams: 16, Viewers: 200, Participants: 16, SessionsPerAddress: 16, Connections: 20_000, Requests: 10_000, RequestBytes: 64 << 10},
-		Log:         LogConfig{Level: slog.LevelInfo, Format: "text"},
+		Record:      Record{Enabled: true, MinFree: 1 << 30},
+		Limits:      Limits{Streams: 16, Viewers: 200, Participants: 16, SessionsPerAddress: 16, Connections: 20_000, Requests: 10_000, RequestBytes: 64 << 10},
+		Log:         Log{Level: slog.LevelInfo, Format: "text"},
 		FFmpeg:      "ffmpeg",
-		OnStop:      onStopEnd,
+		OnStop:      OnStopEnd,
 	}
 }
 
 // What Config.Takeover may be.
 const (
-	takeoverAllow  = "allow"
-	takeoverRefuse = "refuse"
+	TakeoverAllow  = "allow"
+	TakeoverRefuse = "refuse"
 )
 
 // What Config.OnStop may be.
 const (
-	onStopEnd  = "end"
-	onStopKeep = "keep"
+	OnStopEnd  = "end"
+	OnStopKeep = "keep"
 )
 
 // icePort is the port of WebRTC media when none is configured.
 const icePort = "8189"
 
-// iceOff as ice.tcp turns the TCP fallback off.
-const iceOff = "off"
+// ICEOff as ice.tcp turns the TCP fallback off.
+const ICEOff = "off"
 
 // ICEUDP returns the one UDP address of all peers: ice.udp, or port 8189 on
 // the host that browsers reach the pages by.
@@ -181,7 +178,7 @@ func (c Config) ICEUDP() string {
 		return c.ICE.UDP
 	}
 	listen := c.HTTP.Listen
-	if c.HTTPS.Listen != "" && isLoopback(listen) {
+	if c.HTTPS.Listen != "" && IsLoopback(listen) {
 		listen = c.HTTPS.Listen
 	}
 	host, _, _ := net.SplitHostPort(listen)
@@ -193,7 +190,7 @@ func (c Config) ICETCP() string {
 	switch c.ICE.TCP {
 	case "":
 		return c.ICEUDP()
-	case iceOff:
+	case ICEOff:
 		return ""
 	}
 	return c.ICE.TCP
@@ -201,36 +198,15 @@ func (c Config) ICETCP() string {
 
 // Loopback reports whether only this machine can reach the web servers.
 func (c Config) Loopback() bool {
-	return isLoopback(c.HTTP.Listen) && (c.HTTPS.Listen == "" || isLoopback(c.HTTPS.Listen))
+	return IsLoopback(c.HTTP.Listen) && (c.HTTPS.Listen == "" || IsLoopback(c.HTTPS.Listen))
 }
 
-// isLoopback reports whether the host of an address is this machine's own.
-func isLoopback(address string) bool {
+// IsLoopback reports whether the host of an address is this machine's own.
+func IsLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return false
 	}
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || (err == nil && ip.IsLoopback())
-}
-
-// errUsage marks an error as wrong usage or configuration: exit status 2.
-var errUsage = errors.New("wrong usage")
-
-// usageError is an error whose exit status is 2; it reads like the error
-// inside it.
-type usageError struct{ error }
-
-// Is makes errors.Is(err, errUsage) true.
-func (usageError) Is(target error) bool { return target == errUsage }
-
-// Unwrap returns the error inside.
-func (e usageError) Unwrap() error { return e.error }
-
-// wrongUsage marks err, when there is one, as wrong usage or configuration.
-func wrongUsage(err error) error {
-	if err == nil {
-		return nil
-	}
-	return usageError{err}
 }

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/golden"
 )
 
 // requireRoundTrip checks that what is printed loads as what was printed.
@@ -44,28 +46,27 @@ func TestPrintConfigRoundTrip(t *testing.T) {
 }
 
 func TestPrintConfigMasksKeys(t *testing.T) {
-	var out, errs strings.Builder
 	file := writeConfig(t, "ice: {servers: [{url: 'turn:x', username: u, credential: hush-hush}]}")
-	status := Main(t.Context(), []string{"--print-config", "--config", file, "--auth-publish=hush-hush,cam=hush-hush"}, nil, &out, &errs)
-	require.Equal(t, exitDone, status, errs.String())
-	require.NotContains(t, out.String(), "hush-hush")
-	require.Contains(t, out.String(), "- cam=***")
-	_, err := LoadConfig([]string{"--config", writeConfig(t, out.String())}, nil)
+	_, out, err := LoadServe([]string{"--print-config", "--config", file, "--auth-publish=hush-hush,cam=hush-hush"}, nil)
+	require.NoError(t, err)
+	require.NotContains(t, out, "hush-hush")
+	require.Contains(t, out, "- cam=***")
+	_, err = Load([]string{"--config", writeConfig(t, out)}, nil)
 	require.ErrorContains(t, err, "write the key itself")
 }
 
 func TestSampleConfigIsTrue(t *testing.T) {
-	const file = "../../scripts/sluice.sample.yaml"
-	requireGolden(t, file, sampleConfig())
-	got, err := LoadConfig([]string{"--config", file}, nil)
+	const file = "../../../../scripts/sluice.sample.yaml"
+	golden.Require(t, file, sampleConfig())
+	got, err := Load([]string{"--config", file}, nil)
 	require.NoError(t, err)
-	require.Equal(t, DefaultConfig(), got)
+	require.Equal(t, Default(), got)
 }
 
 // The table of all keys, and README's of those that most people need, are what the program says.
 func TestDocumentsHaveTheConfiguration(t *testing.T) {
-	requireSection(t, "README.md", "config", configTable())
-	requireSection(t, "../../README.md", "keys", shortConfigTable("http.listen", "https.listen", "ice.public-ip", "data", "ladder", "window",
+	requireSection(t, "../../README.md", "config", configTable())
+	requireSection(t, "../../../../README.md", "keys", shortConfigTable("http.listen", "https.listen", "ice.public-ip", "data", "ladder", "window",
 		"linger", "record", "record.keep", "auth.publish"))
 }
 
@@ -78,13 +79,13 @@ func requireSection(t *testing.T, file, name, expected string) {
 	before, rest, ok := strings.Cut(string(data), begin)
 	_, after, ok2 := strings.Cut(rest, end)
 	require.True(t, ok && ok2, "%s must have the lines %s and %s", file, begin, end)
-	requireGolden(t, file, before+begin+expected+end+after)
+	golden.Require(t, file, before+begin+expected+end+after)
 }
 
 // sampleConfig returns a configuration file of all keys at their defaults,
 // each under its help.
 func sampleConfig() string {
-	cfg := DefaultConfig()
+	cfg := Default()
 	return "# The configuration of sluice, every key at its default.\n" +
 		"# sluice serve --config sluice.sample.yaml\n\n" +
 		renderYAML(cfg.keys(), func(k key, n *yaml.Node) { n.HeadComment = k.help + " (" + string(k.kind) + ")" })
@@ -92,7 +93,7 @@ func sampleConfig() string {
 
 // configTable is the table of all keys.
 func configTable() string {
-	cfg := DefaultConfig()
+	cfg := Default()
 	var b strings.Builder
 	b.WriteString("| key | value | default | meaning |\n|---|---|---|---|\n")
 	for _, k := range cfg.keys() {
@@ -103,7 +104,7 @@ func configTable() string {
 
 // shortConfigTable is the table of some keys.
 func shortConfigTable(names ...string) string {
-	cfg := DefaultConfig()
+	cfg := Default()
 	var b strings.Builder
 	b.WriteString("| key | default | meaning |\n|---|---|---|\n")
 	for _, k := range cfg.keys() {

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -164,11 +164,11 @@ func number(p *int) value {
 }
 
 func duration(p *time.Duration) value {
-	return scalar[time.Duration]{field: p, parse: parseDuration, format: formatDuration}
+	return scalar[time.Duration]{field: p, parse: ParseDuration, format: FormatDuration}
 }
 
 func size(p *int64) value {
-	return scalar[int64]{field: p, parse: parseSize, format: formatSize}
+	return scalar[int64]{field: p, parse: parseSize, format: FormatSize}
 }
 
 func level(p *slog.Level) value {

@@ -1,4 +1,4 @@
-package main
+package config
 
 // key is one row of the configuration table. Flags, environment variables,
 // the YAML file, --print-config, --help, README's table and the sample file

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -10,8 +10,8 @@ import (
 
 const day = 24 * time.Hour
 
-// parseDuration reads 200ms, 2s, 1h30m, 7d or 0.
-func parseDuration(s string) (time.Duration, error) {
+// ParseDuration reads 200ms, 2s, 1h30m, 7d or 0.
+func ParseDuration(s string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.ParseUint(days, 10, 16)
 		if err != nil {
@@ -26,9 +26,9 @@ func parseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// formatDuration writes what parseDuration reads, in the largest unit that
+// FormatDuration writes what ParseDuration reads, in the largest unit that
 // fits exactly; seconds up to two minutes.
-func formatDuration(d time.Duration) string {
+func FormatDuration(d time.Duration) string {
 	switch {
 	case d == 0:
 		return "0"
@@ -72,8 +72,8 @@ func parseSize(s string) (int64, error) {
 	return n, nil
 }
 
-// parseRate reads a number of bit/s: 2500k, 2.5M, 2500000.
-func parseRate(s string) (int, error) {
+// ParseRate reads a number of bit/s: 2500k, 2.5M, 2500000.
+func ParseRate(s string) (int, error) {
 	n, ok := parseUnits(s, rateUnits())
 	if !ok || n > math.MaxInt32 {
 		return 0, fmt.Errorf("%q is not a bit rate such as 2500k or 2.5M", s)
@@ -98,9 +98,9 @@ func parseUnits(s string, units []unit) (int64, bool) {
 	return 0, false
 }
 
-func formatSize(n int64) string { return formatUnits(n, sizeUnits()[:4]) }
+func FormatSize(n int64) string { return formatUnits(n, sizeUnits()[:4]) }
 
-func formatRate(n int) string { return formatUnits(int64(n), rateUnits()[1:2]) }
+func FormatRate(n int) string { return formatUnits(int64(n), rateUnits()[1:2]) }
 
 // formatUnits writes n in the first unit that divides it.
 func formatUnits(n int64, units []unit) string {

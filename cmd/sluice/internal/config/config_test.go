@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"encoding/json"
@@ -13,6 +13,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
+	"github.com/sluice-live/sluice/transcode"
 )
 
 // writeConfig writes a configuration file and returns its name.
@@ -23,16 +26,20 @@ func writeConfig(t *testing.T, content string) string {
 	return name
 }
 
-func TestLoadConfigDefaults(t *testing.T) {
-	got, err := LoadConfig(nil, []string{"PATH=/bin", "HOME=/root"})
+func rendition(name string, width, height, fps, bitrate int) transcode.Rendition {
+	return transcode.Rendition{Name: name, Width: width, Height: height, FPS: fps, Bitrate: bitrate}
+}
+
+func TestLoadDefaults(t *testing.T) {
+	got, err := Load(nil, []string{"PATH=/bin", "HOME=/root"})
 	require.NoError(t, err)
-	require.Equal(t, DefaultConfig(), got)
+	require.Equal(t, Default(), got)
 	require.NoError(t, got.Validate())
 }
 
-func TestLoadConfigPrecedence(t *testing.T) {
+func TestLoadPrecedence(t *testing.T) {
 	file := writeConfig(t, "segment: 4s\npart: 500ms\nlinger: 5s\nhttp:\n  listen: 127.0.0.1:1\n")
-	got, err := LoadConfig(
+	got, err := Load(
 		[]string{"--config", file, "--segment=6s"},
 		[]string{"SLUICE_SEGMENT=5s", "SLUICE_PART=250ms"})
 	require.NoError(t, err)
@@ -43,8 +50,8 @@ func TestLoadConfigPrecedence(t *testing.T) {
 	require.Equal(t, "./data", got.Data, "default")
 }
 
-func TestLoadConfigForms(t *testing.T) {
-	ladder := []Rung{{"720p", 1280, 720, 30, 2_500_000}, {"480p", 854, 480, 30, 1_200_000}}
+func TestLoadForms(t *testing.T) {
+	ladder := transcode.Ladder{rendition("720p", 1280, 720, 30, 2_500_000), rendition("480p", 854, 480, 30, 1_200_000)}
 	turn := ICEServer{URL: "turn:example.org:3478?transport=udp", Username: "u", Credential: "secret"}
 	for name, tc := range map[string]struct {
 		args, environ []string
@@ -67,7 +74,7 @@ func TestLoadConfigForms(t *testing.T) {
 			file: "record: false", want: func(c *Config) { c.Record.Enabled = false }},
 		"record as mapping": {
 			file: "record: {enabled: no, keep: 7d, max-bytes: 20GB, min-free: 0}",
-			want: func(c *Config) { c.Record = RecordConfig{false, 7 * day, 20e9, 0} }},
+			want: func(c *Config) { c.Record = Record{false, 7 * day, 20e9, 0} }},
 		"record flags": {
 			args: []string{"--record=false", "--record-keep", "1h"},
 			want: func(c *Config) { c.Record.Enabled, c.Record.Keep = false, time.Hour }},
@@ -79,7 +86,7 @@ func TestLoadConfigForms(t *testing.T) {
 		"keys": {
 			args: []string{"--auth-publish", "everywhere==,cam-1=only-here"}, environ: []string{"SLUICE_AUTH_ADMIN=the-admin"},
 			want: func(c *Config) {
-				c.Auth = AuthConfig{[]StreamKey{{"", "everywhere=="}, {"cam-1", "only-here"}}, []Secret{"the-admin"}}
+				c.Auth = Auth{[]StreamKey{{"", "everywhere=="}, {"cam-1", "only-here"}}, []Secret{"the-admin"}}
 			}},
 		"public addresses": {
 			environ: []string{"SLUICE_ICE_PUBLIC_IP=203.0.113.7, 2001:db8::1"},
@@ -88,10 +95,10 @@ func TestLoadConfigForms(t *testing.T) {
 			}},
 		"log": {
 			args: []string{"--log-level", "DEBUG", "--log-format=json"},
-			want: func(c *Config) { c.Log = LogConfig{slog.LevelDebug, "json"} }},
+			want: func(c *Config) { c.Log = Log{slog.LevelDebug, "json"} }},
 		"limits": {
 			file: "limits: {streams: 3, viewers: 5, participants: 6, sessions-per-address: 4, connections: 60, requests: 50, request-bytes: 32KiB}",
-			want: func(c *Config) { c.Limits = LimitsConfig{3, 5, 6, 4, 60, 50, 32 << 10} }},
+			want: func(c *Config) { c.Limits = Limits{3, 5, 6, 4, 60, 50, 32 << 10} }},
 		"last of two flags": {
 			args: []string{"--data=a", "--data=b"}, want: func(c *Config) { c.Data = "b" }},
 		"alias": {
@@ -104,16 +111,16 @@ func TestLoadConfigForms(t *testing.T) {
 			if tc.file != "" {
 				args = append(args, "--config="+writeConfig(t, tc.file))
 			}
-			want := DefaultConfig()
+			want := Default()
 			tc.want(&want)
-			got, err := LoadConfig(args, tc.environ)
+			got, err := Load(args, tc.environ)
 			require.NoError(t, err)
 			require.Equal(t, want, got)
 		})
 	}
 }
 
-func TestLoadConfigReportsAllFaults(t *testing.T) {
+func TestLoadReportsAllFaults(t *testing.T) {
 	file := writeConfig(t, strings.Join([]string{
 		"http: {listne: x, listen: 10.0.0.1:8080}",
 		"part: 7x",
@@ -123,10 +130,10 @@ func TestLoadConfigReportsAllFaults(t *testing.T) {
 		"ladder: [{name: audio, width: 3, height: 480, fps: 30, bitrate: 1k}, {name: a, size: 3}]",
 		"auth: {publish: ['***']}",
 	}, "\n"))
-	_, err := LoadConfig(
+	_, err := Load(
 		[]string{"--config", file, "--frob", "--window=1s", "surplus", "--log-level=loud"},
 		[]string{"SLUICE_DATAA=x", "SLUICE_LIMITS_STREAMS=many", "SLUICE_LOG_FORMAT=xml"})
-	require.ErrorIs(t, err, errUsage)
+	require.ErrorIs(t, err, exit.ErrUsage)
 	f := "file " + file + " "
 	require.Equal(t, []string{
 		`flag --frob: there is no such flag, --help lists them`,
@@ -149,7 +156,7 @@ func TestLoadConfigReportsAllFaults(t *testing.T) {
 	}, strings.Split(err.Error(), "\n"))
 }
 
-func TestLoadConfigFileFaults(t *testing.T) {
+func TestLoadFileFaults(t *testing.T) {
 	for name, tc := range map[string]struct{ file, want string }{
 		"not YAML":      {"a: [", "is not YAML"},
 		"not a mapping": {"- a", "the file takes a mapping of keys"},
@@ -159,14 +166,14 @@ func TestLoadConfigFileFaults(t *testing.T) {
 		"alias of self": {"auth: &a\n  publish: *a\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := LoadConfig([]string{"--config", writeConfig(t, tc.file)}, nil)
-			require.ErrorIs(t, err, errUsage)
+			_, err := Load([]string{"--config", writeConfig(t, tc.file)}, nil)
+			require.ErrorIs(t, err, exit.ErrUsage)
 			require.ErrorContains(t, err, tc.want)
 		})
 	}
-	_, err := LoadConfig([]string{"--config", filepath.Join(t.TempDir(), "none.yaml")}, nil)
+	_, err := Load([]string{"--config", filepath.Join(t.TempDir(), "none.yaml")}, nil)
 	require.ErrorIs(t, err, os.ErrNotExist)
-	require.ErrorIs(t, err, errUsage)
+	require.ErrorIs(t, err, exit.ErrUsage)
 }
 
 func TestValidate(t *testing.T) {
@@ -189,7 +196,7 @@ func TestValidate(t *testing.T) {
 		"half a pair":             {func(c *Config) { c.HTTPS.Listen = "127.0.0.1:1"; c.TLS.Cert = "a" }, "tls.cert: goes together with tls.key"},
 		"pair and self-signed": {func(c *Config) {
 			c.HTTPS.Listen = "127.0.0.1:1"
-			c.TLS = TLSConfig{"a", "b", true}
+			c.TLS = TLS{"a", "b", true}
 		}, "tls.self-signed: is for when there is no tls.cert"},
 		"TLS unused":             {func(c *Config) { c.TLS.SelfSigned = true }, "is not used while https.listen is empty"},
 		"ICE name":               {func(c *Config) { c.ICE.UDP = "example.org:1" }, "browsers are given addresses"},
@@ -206,14 +213,16 @@ func TestValidate(t *testing.T) {
 		"negative linger":        {func(c *Config) { c.Linger = -time.Second }, "linger"},
 		"no data":                {func(c *Config) { c.Data = "" }, "data: must name"},
 		"no ffmpeg":              {func(c *Config) { c.FFmpeg = "" }, "ffmpeg: must name"},
-		"rung":                   {func(c *Config) { c.Ladder = []Rung{{"a", 640, 480, 25, 1e6}} }, ""},
-		"rung twice":             {func(c *Config) { c.Ladder = []Rung{{"a", 640, 480, 25, 1e6}, {"a", 320, 240, 25, 5e5}} }, "twice"},
-		"rung name":              {func(c *Config) { c.Ladder = []Rung{{"-a", 640, 480, 25, 1e6}} }, "the name must follow"},
+		"rung":                   {func(c *Config) { c.Ladder = transcode.Ladder{rendition("a", 640, 480, 25, 1e6)} }, ""},
+		"rung twice": {func(c *Config) {
+			c.Ladder = transcode.Ladder{rendition("a", 640, 480, 25, 1e6), rendition("a", 320, 240, 25, 5e5)}
+		}, "twice"},
+		"rung name": {func(c *Config) { c.Ladder = transcode.Ladder{rendition("-a", 640, 480, 25, 1e6)} }, "the name must follow"},
 		"rung fps": {func(c *Config) {
 			c.Segment, c.Part = 1500*time.Millisecond, 100*time.Millisecond
-			c.Ladder = []Rung{{"a", 640, 480, 25, 1e6}}
+			c.Ladder = transcode.Ladder{rendition("a", 640, 480, 25, 1e6)}
 		}, "do not fill a segment of 1.5s"},
-		"many rungs":    {func(c *Config) { c.Ladder = make([]Rung, 9) }, "at most 8"},
+		"many rungs":    {func(c *Config) { c.Ladder = make(transcode.Ladder, 9) }, "at most 8"},
 		"short key":     {func(c *Config) { c.Auth.Admin = []Secret{"short"} }, "auth.admin: a key of 5 characters"},
 		"key alphabet":  {func(c *Config) { c.Auth.Publish = []StreamKey{{Key: "with a space"}} }, "letters, digits and -._~+/ only"},
 		"key's stream":  {func(c *Config) { c.Auth.Publish = []StreamKey{{"a/b", "0123456789"}} }, `stream "a/b"`},
@@ -223,7 +232,7 @@ func TestValidate(t *testing.T) {
 		"negative keep": {func(c *Config) { c.Record.Keep = -time.Second }, "record.keep: must not be negative"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := DefaultConfig()
+			c := Default()
 			tc.change(&c)
 			err := c.Validate()
 			if tc.want == "" {
@@ -251,7 +260,7 @@ func TestConfigAddresses(t *testing.T) {
 		"TCP off":              {http: ":80", tcp: "off", wantUDP: ":8189"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := Config{HTTP: HTTPConfig{tc.http}, HTTPS: HTTPConfig{tc.https}, ICE: ICEConfig{UDP: tc.udp, TCP: tc.tcp}}
+			c := Config{HTTP: HTTP{tc.http}, HTTPS: HTTP{tc.https}, ICE: ICE{UDP: tc.udp, TCP: tc.tcp}}
 			require.Equal(t, tc.wantUDP, c.ICEUDP())
 			require.Equal(t, tc.wantTCP, c.ICETCP())
 			require.Equal(t, tc.loopback, c.Loopback())
@@ -260,7 +269,7 @@ func TestConfigAddresses(t *testing.T) {
 }
 
 func TestSecretIsNeverShown(t *testing.T) {
-	c := Config{Auth: AuthConfig{Publish: []StreamKey{{"cam", "hush-hush"}}, Admin: []Secret{"hush-hush"}}}
+	c := Config{Auth: Auth{Publish: []StreamKey{{"cam", "hush-hush"}}, Admin: []Secret{"hush-hush"}}}
 	c.ICE.Servers = []ICEServer{{"turn:x", "u", "hush-hush"}}
 	var log strings.Builder
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("configuration", "config", c, "key", c.Auth.Admin[0])
@@ -295,20 +304,20 @@ func FuzzUnits(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		if n, err := parseSize(s); err == nil {
-			again, err := parseSize(formatSize(n))
+			again, err := parseSize(FormatSize(n))
 			require.NoError(t, err)
 			require.GreaterOrEqual(t, n, int64(0))
 			if n < 1<<53 { // beyond, a number with a unit is rounded
 				require.Equal(t, n, again)
 			}
 		}
-		if n, err := parseRate(s); err == nil {
-			again, err := parseRate(formatRate(n))
+		if n, err := ParseRate(s); err == nil {
+			again, err := ParseRate(FormatRate(n))
 			require.NoError(t, err)
 			require.Equal(t, n, again)
 		}
-		if d, err := parseDuration(s); err == nil {
-			again, err := parseDuration(formatDuration(d))
+		if d, err := ParseDuration(s); err == nil {
+			again, err := ParseDuration(FormatDuration(d))
 			require.NoError(t, err)
 			if d >= 0 {
 				require.Equal(t, d, again)

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"bytes"
@@ -7,10 +7,12 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 )
 
-// helpWidth is the longest line of a help text, in characters.
-const helpWidth = 96
+// HelpWidth is the longest line of a help text, in characters.
+const HelpWidth = 96
 
 // printConfig returns what is in force as YAML that --config accepts, except
 // for keys and credentials, which are masked.
@@ -70,8 +72,8 @@ func child(root *yaml.Node, name string) *yaml.Node {
 	return m
 }
 
-// serveHelp is the text of sluice serve --help.
-func serveHelp() string {
+// ServeHelp is the text of sluice serve --help.
+func ServeHelp() string {
 	return `Usage: sluice serve [flags]
 
 Runs the service until it is interrupted. Each key is a flag (--http-listen), an environment
@@ -92,12 +94,12 @@ Examples:
   sluice serve --http-listen :8080 --auth-publish front-door-key
   sluice serve --https-listen :8443 --tls-self-signed --auth-publish front-door-key
   SLUICE_RECORD=false sluice serve --config sluice.yaml
-` + exitHelp
+` + exit.Help
 }
 
 // configHelp lists the keys as flags under their headings.
 func configHelp() string {
-	cfg := DefaultConfig()
+	cfg := Default()
 	var b strings.Builder
 	group := ""
 	for _, k := range cfg.keys() {
@@ -110,13 +112,13 @@ func configHelp() string {
 			argument = "[=bool]"
 		}
 		fmt.Fprintf(&b, "      --%s%s\n", k.flagName(), argument)
-		b.WriteString(wrap(k.help+" (default "+cmp.Or(k.value.text(), "none")+")", 12, helpWidth))
+		b.WriteString(Wrap(k.help+" (default "+cmp.Or(k.value.text(), "none")+")", 12, HelpWidth))
 	}
 	return b.String()
 }
 
-// wrap breaks text into indented lines of at most width characters.
-func wrap(text string, indent, width int) string {
+// Wrap breaks text into indented lines of at most width characters.
+func Wrap(text string, indent, width int) string {
 	margin := strings.Repeat(" ", indent)
 	var b strings.Builder
 	line := margin

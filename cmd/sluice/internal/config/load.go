@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"cmp"
@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 )
 
 // maxConfigFile is the longest configuration file that is read, in bytes.
@@ -19,11 +21,11 @@ const maxConfigFile = 1 << 20
 // envPrefix begins the name of every environment variable of ours.
 const envPrefix = "SLUICE_"
 
-// LoadConfig reads the configuration from flags, the environment and the
+// Load reads the configuration from flags, the environment and the
 // file that --config names, in that order of precedence over the defaults.
 // The error, of exit status 2, lists everything that is wrong, each with the
 // place where it was written.
-func LoadConfig(args, environ []string) (Config, error) {
+func Load(args, environ []string) (Config, error) {
 	flags, err := parseServeFlags(args)
 	l := newLoader()
 	l.fail(err)
@@ -32,6 +34,22 @@ func LoadConfig(args, environ []string) (Config, error) {
 	}
 	l.load(flags, environ)
 	return *l.cfg, l.err()
+}
+
+// LoadServe is Load for sluice serve, which takes --print-config too: print is what that asks for, empty without it. The error
+// is pflag.ErrHelp for --help.
+func LoadServe(args, environ []string) (cfg Config, print string, err error) {
+	flags, err := parseServeFlags(args)
+	if errors.Is(err, pflag.ErrHelp) {
+		return Config{}, "", err
+	}
+	l := newLoader()
+	l.fail(err)
+	l.load(flags, environ)
+	if flags.printConfig {
+		print = l.printConfig()
+	}
+	return *l.cfg, print, l.err()
 }
 
 // flagName is how a key is written as a flag, without the dashes.
@@ -70,30 +88,30 @@ func (c collector) Type() string { return string(c.key.kind) }
 // know in order to report all of it. Its error is pflag.ErrHelp for --help.
 func parseServeFlags(args []string) (*serveFlags, error) {
 	f := &serveFlags{given: map[string][]string{}}
-	set := newFlagSet("serve")
+	set := NewFlagSet("serve")
 	set.StringVar(&f.file, "config", "", "")
 	set.BoolVar(&f.printConfig, "print-config", false, "")
-	cfg := DefaultConfig()
+	cfg := Default()
 	for _, k := range cfg.keys() {
 		flag := set.VarPF(collector{f, k}, k.flagName(), "", k.help)
 		if k.kind == kindBool {
 			flag.NoOptDefVal = "true"
 		}
 	}
-	return f, parseFlags(set, args, 0)
+	return f, ParseFlags(set, args, 0)
 }
 
-// newFlagSet makes a flag set that prints nothing of its own.
-func newFlagSet(name string) *pflag.FlagSet {
+// NewFlagSet makes a flag set that prints nothing of its own.
+func NewFlagSet(name string) *pflag.FlagSet {
 	set := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	set.Usage = func() {}
 	return set
 }
 
-// parseFlags parses args, of which at most positional may be no flags, and
+// ParseFlags parses args, of which at most positional may be no flags, and
 // reports every unknown flag.
-func parseFlags(set *pflag.FlagSet, args []string, positional int) error {
+func ParseFlags(set *pflag.FlagSet, args []string, positional int) error {
 	var faults []error
 	for _, arg := range args {
 		if arg == "--" {
@@ -124,7 +142,7 @@ type loader struct {
 }
 
 func newLoader() *loader {
-	cfg := DefaultConfig()
+	cfg := Default()
 	return &loader{cfg: &cfg, keys: cfg.keys(), origin: map[string]string{}}
 }
 
@@ -146,7 +164,7 @@ func (l *loader) fail(err error) {
 }
 
 // err joins what was wrong.
-func (l *loader) err() error { return wrongUsage(errors.Join(l.faults...)) }
+func (l *loader) err() error { return exit.Usage(errors.Join(l.faults...)) }
 
 // apply sets a key from a source. Of a list every faulty item is reported.
 func (l *loader) apply(k key, origin string, set func() error) {
@@ -214,7 +232,7 @@ func readYAML(name string) (*yaml.Node, error) {
 		return nil, err
 	}
 	if len(data) > maxConfigFile {
-		return nil, fmt.Errorf("%s is longer than %s", name, formatSize(maxConfigFile))
+		return nil, fmt.Errorf("%s is longer than %s", name, FormatSize(maxConfigFile))
 	}
 	var document yaml.Node
 	if err := yaml.Unmarshal(data, &document); err != nil {

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -22,9 +22,9 @@ const (
 	maxWindow                    = 6 * time.Hour
 	minLinger, maxLinger         = 0 * time.Second, time.Hour
 	maxRungs                     = 8
-	minSide, maxSide             = 16, 4096 // pixels
-	maxFPS                       = 120
-	minBitrate, maxBitrate       = 16_000, 100_000_000 // bit/s
+	MinSide, MaxSide             = 16, 4096 // pixels
+	MaxFPS                       = 120
+	MinBitrate, MaxBitrate       = 16_000, 100_000_000 // bit/s
 	minKeyLength                 = 8
 	maxKeyLength                 = 512
 	maxStreams                   = 10_000
@@ -95,7 +95,7 @@ func (c Config) checkWeb(check *checker) {
 // checkExposed wants publishers to need a key where others can reach us.
 func (c Config) checkExposed(check *checker, key, address string) {
 	_, _, err := net.SplitHostPort(address)
-	safe := err != nil || isLoopback(address) || len(c.Auth.Publish) > 0 || c.Insecure
+	safe := err != nil || IsLoopback(address) || len(c.Auth.Publish) > 0 || c.Insecure
 	check.want(safe, key, "%s is reachable from other machines: set auth.publish so that only who has a key may publish, or insecure to let everybody", address)
 }
 
@@ -110,7 +110,7 @@ func checkAddress(check *checker, key, address string) {
 
 func (c Config) checkICE(check *checker) {
 	checkICEAddress(check, "ice.udp", c.ICEUDP())
-	if c.ICE.TCP != "" && c.ICE.TCP != iceOff {
+	if c.ICE.TCP != "" && c.ICE.TCP != ICEOff {
 		checkICEAddress(check, "ice.tcp", c.ICE.TCP)
 	}
 	for _, s := range c.ICE.Servers {
@@ -140,18 +140,18 @@ func checkICEServer(check *checker, s ICEServer) {
 func (c Config) checkMedia(check *checker) {
 	check.want(c.Data != "", "data", "must name a directory")
 	check.want(c.FFmpeg != "", "ffmpeg", "must name a program")
-	checkRange(check, "segment", c.Segment, minSegment, maxSegment, formatDuration)
-	checkRange(check, "part", c.Part, minPart, maxPart, formatDuration)
+	checkRange(check, "segment", c.Segment, minSegment, maxSegment, FormatDuration)
+	checkRange(check, "part", c.Part, minPart, maxPart, FormatDuration)
 	check.want(c.Part%time.Millisecond == 0, "part", "must be whole milliseconds")
-	check.want(c.Part <= 0 || c.Segment%c.Part == 0, "segment", "%s is not a multiple of part, which is %s", formatDuration(c.Segment), formatDuration(c.Part))
-	checkRange(check, "window", c.Window, minSegmentsInWindow*c.Segment, maxWindow, formatDuration)
-	checkRange(check, "linger", c.Linger, minLinger, maxLinger, formatDuration)
+	check.want(c.Part <= 0 || c.Segment%c.Part == 0, "segment", "%s is not a multiple of part, which is %s", FormatDuration(c.Segment), FormatDuration(c.Part))
+	checkRange(check, "window", c.Window, minSegmentsInWindow*c.Segment, maxWindow, FormatDuration)
+	checkRange(check, "linger", c.Linger, minLinger, maxLinger, FormatDuration)
 	for i, codec := range c.Codecs {
-		check.want(isVideoCodec(codec), "codecs", "%q is none of vp8, vp9, h264 and av1", codec)
+		check.want(slices.Contains([]string{"vp8", "vp9", "h264", "av1"}, codec), "codecs", "%q is none of vp8, vp9, h264 and av1", codec)
 		check.want(!slices.Contains(c.Codecs[:i], codec), "codecs", "%s is there twice", codec)
 	}
-	check.want(c.Takeover == takeoverAllow || c.Takeover == takeoverRefuse, "takeover", "%q is neither allow nor refuse", c.Takeover)
-	check.want(c.OnStop == onStopEnd || c.OnStop == onStopKeep, "on-stop", "%q is neither end nor keep", c.OnStop)
+	check.want(c.Takeover == TakeoverAllow || c.Takeover == TakeoverRefuse, "takeover", "%q is neither allow nor refuse", c.Takeover)
+	check.want(c.OnStop == OnStopEnd || c.OnStop == OnStopKeep, "on-stop", "%q is neither end nor keep", c.OnStop)
 }
 
 // checkRange wants low <= v <= high.
@@ -169,21 +169,21 @@ func (c Config) checkLadder(check *checker) {
 		want(isName(r.Name), "the name must follow %s", nameGrammar)
 		want(!slices.Contains([]string{"audio", "index", "manifest", broadcast.SourceName}, r.Name), "the name is taken, choose another")
 		want(!slices.Contains(names, r.Name), "the name is there twice")
-		want(isSide(r.Width) && isSide(r.Height), "%dx%d: both sides must be even and between %d and %d", r.Width, r.Height, minSide, maxSide)
-		want(1 <= r.FPS && r.FPS <= maxFPS, "fps must be between 1 and %d", maxFPS)
-		want(minBitrate <= r.Bitrate && r.Bitrate <= maxBitrate, "bitrate must be between %s and %s", formatRate(minBitrate), formatRate(maxBitrate))
-		want(c.Segment*time.Duration(r.FPS)%time.Second == 0, "%d frames a second do not fill a segment of %s with whole frames", r.FPS, formatDuration(c.Segment))
+		want(IsSide(r.Width) && IsSide(r.Height), "%dx%d: both sides must be even and between %d and %d", r.Width, r.Height, MinSide, MaxSide)
+		want(1 <= r.FPS && r.FPS <= MaxFPS, "fps must be between 1 and %d", MaxFPS)
+		want(MinBitrate <= r.Bitrate && r.Bitrate <= MaxBitrate, "bitrate must be between %s and %s", FormatRate(MinBitrate), FormatRate(MaxBitrate))
+		want(c.Segment*time.Duration(r.FPS)%time.Second == 0, "%d frames a second do not fill a segment of %s with whole frames", r.FPS, FormatDuration(c.Segment))
 		names = append(names, r.Name)
 	}
 }
 
-// isSide reports whether n can be a side of an encoded picture.
-func isSide(n int) bool { return minSide <= n && n <= maxSide && n%2 == 0 }
+// IsSide reports whether n can be a side of an encoded picture.
+func IsSide(n int) bool { return MinSide <= n && n <= MaxSide && n%2 == 0 }
 
 func (c Config) checkRecord(check *checker) {
 	check.want(c.Record.Keep >= 0, "record.keep", "must not be negative")
 	check.want(c.Record.MaxBytes >= 0, "record.max-bytes", "must not be negative")
-	checkRange(check, "record.min-free", c.Record.MinFree, 0, freeSpaceLimit, formatSize)
+	checkRange(check, "record.min-free", c.Record.MinFree, 0, freeSpaceLimit, FormatSize)
 }
 
 func (c Config) checkAccess(check *checker) {
@@ -200,7 +200,7 @@ func (c Config) checkAccess(check *checker) {
 	checkRange(check, "limits.sessions-per-address", c.Limits.SessionsPerAddress, 1, maxSessionsPerAddress, strconv.Itoa)
 	checkRange(check, "limits.connections", c.Limits.Connections, 1, maxRequests, strconv.Itoa)
 	checkRange(check, "limits.requests", c.Limits.Requests, 1, maxRequests, strconv.Itoa)
-	checkRange(check, "limits.request-bytes", c.Limits.RequestBytes, minRequest, maxRequest, formatSize)
+	checkRange(check, "limits.request-bytes", c.Limits.RequestBytes, minRequest, maxRequest, FormatSize)
 }
 
 // checkKey wants what an Authorization header can carry: token68 of RFC 9110
