@@ -1,0 +1,83 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestReport(t *testing.T) {
+	for name, c := range map[string]struct {
+		events []string
+		prints []string
+		not    string
+		well   bool
+	}{
+		"all pass": {
+			events: []string{
+				`{"Time":"2026-01-01T10:00:00Z","Action":"start","Package":"a/b"}`,
+				`{"Time":"2026-01-01T10:00:00Z","Action":"run","Package":"a/b","Test":"TestOne"}`,
+				`{"Time":"2026-01-01T10:00:01Z","Action":"output","Package":"a/b","Test":"TestOne","Output":"secret\n"}`,
+				`{"Time":"2026-01-01T10:00:30Z","Action":"attr","Package":"a/b","Test":"TestOne","Key":"begun","Value":""}`,
+				`{"Time":"2026-01-01T10:00:32.5Z","Action":"pass","Package":"a/b","Test":"TestOne"}`,
+				`{"Time":"2026-01-01T10:00:33Z","Action":"skip","Package":"a/b","Test":"TestTwo"}`,
+				`{"Time":"2026-01-01T10:00:33Z","Action":"output","Package":"a/b","Output":"ok  \ta/b\t33.0s\n"}`,
+				`{"Time":"2026-01-01T10:00:33Z","Action":"pass","Package":"a/b"}`,
+			},
+			prints: []string{"PASS TestOne (2.5 s)\n", "ok  \ta/b\t33.0s\n", "    2.5 s  a/b TestOne\n", "\n1 passed, 0 failed, 1 skipped\n"},
+			not:    "secret",
+			well:   true,
+		},
+		"a part fails": {
+			events: []string{
+				`== a word of a script`,
+				`{"Time":"2026-01-01T10:00:00Z","Action":"run","Package":"a","Test":"TestOne"}`,
+				`{"Time":"2026-01-01T10:00:00Z","Action":"run","Package":"a","Test":"TestOne/part"}`,
+				`{"Time":"2026-01-01T10:00:01Z","Action":"output","Package":"a","Test":"TestOne/part","Output":"the reason\n"}`,
+				`{"Time":"2026-01-01T10:00:02Z","Action":"fail","Package":"a","Test":"TestOne/part"}`,
+				`{"Time":"2026-01-01T10:00:02Z","Action":"fail","Package":"a","Test":"TestOne"}`,
+				`{"Time":"2026-01-01T10:00:02Z","Action":"fail","Package":"a"}`,
+			},
+			prints: []string{"== a word of a script\n", "the reason\n", "FAIL TestOne (2.0 s)\n", "Failed:\n  a TestOne/part\n  a TestOne\n", "\n0 passed, 2 failed\n"},
+		},
+		"a panic": {
+			events: []string{
+				`{"Time":"2026-01-01T10:00:00Z","Action":"pass","Package":"a","Test":"TestWell"}`,
+				`{"Time":"2026-01-01T10:00:00Z","Action":"run","Package":"a","Test":"TestOne"}`,
+				`{"Time":"2026-01-01T10:00:01Z","Action":"output","Package":"a","Output":"panic: no\n"}`,
+				`{"Time":"2026-01-01T10:00:02Z","Action":"fail","Package":"a"}`,
+			},
+			prints: []string{"panic: no\n", "  a TestOne\n", "\n1 passed, 1 failed\n"},
+		},
+		"no build": {
+			events: []string{
+				`{"ImportPath":"a [a.test]","Action":"build-output","Output":"undefined: x\n"}`,
+				`{"ImportPath":"a [a.test]","Action":"build-fail"}`,
+				`{"Time":"2026-01-01T10:00:02Z","Action":"pass","Package":"b","Test":"TestOne"}`,
+			},
+			prints: []string{"undefined: x\n", "  build of a [a.test]\n", "\n1 passed, 1 failed\n"},
+		},
+		"cut off": {
+			events: []string{
+				`{"Time":"2026-01-01T10:00:00Z","Action":"pass","Package":"a","Test":"TestWell"}`,
+				`{"Time":"2026-01-01T10:00:00Z","Action":"run","Package":"a","Test":"TestOne"}`,
+			},
+			prints: []string{"  a TestOne did not end\n", "\n1 passed, 1 failed\n"},
+		},
+		"nothing ran": {prints: []string{"\n0 passed, 0 failed\n"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var printed strings.Builder
+			r := newReport(&printed)
+			r.read(strings.NewReader(strings.Join(c.events, "\n") + "\n"))
+			require.Equal(t, c.well, r.finish())
+			for _, text := range c.prints {
+				require.Contains(t, printed.String(), text)
+			}
+			if c.not != "" {
+				require.NotContains(t, printed.String(), c.not)
+			}
+		})
+	}
+}
