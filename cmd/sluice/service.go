@@ -206,7 +206,7 @@ func (s *service) broadcast(stream string) (*broadcast.Broadcast, error) {
 	b := broadcast.New(s.broadcastOptions(stream, timeline))
 	s.broadcasts[stream] = b
 	ctx := s.ctx
-	s.running.Go(func() { b.Run(ctx) })
+	s.running.Go(func() { _ = b.Run(ctx) }) // it has logged why it failed
 	return b, nil
 }
 

@@ -1,7 +1,6 @@
 package broadcast
 
 import (
-	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,8 +20,8 @@ func blackKeys() []depay.Frame {
 	}
 }
 
-// TestExtraOf lets VP9 and AV1 be one more rendition where that changes nothing for those who play H.264.
-func TestExtraOf(t *testing.T) {
+// TestAlternativeOf lets VP9 and AV1 be an alternative rendition where that changes nothing for those who play H.264.
+func TestAlternativeOf(t *testing.T) {
 	rungs := func(height, fps int) transcode.Rendition {
 		return transcode.Rendition{Width: 2 * height, Height: height, FPS: fps}
 	}
@@ -53,8 +52,8 @@ func TestExtraOf(t *testing.T) {
 	}
 }
 
-// TestExtraIsLast offers the rungs before the publisher's own pictures of VP9, and keeps the name when those are encoded.
-func TestExtraIsLast(t *testing.T) {
+// TestAlternativeIsLast offers the rungs before the publisher's own pictures of VP9, and keeps the name when those are encoded.
+func TestAlternativeIsLast(t *testing.T) {
 	l := newLadder(transcode.DefaultLadder())
 	offer := func(video depay.Codec, source transcode.Rendition) (ids, reps []string) {
 		o := transcode.Options{Video: video, Audio: depay.Opus, Copy: source, Ladder: l.beside(video, source)}
@@ -77,18 +76,4 @@ func TestExtraIsLast(t *testing.T) {
 	require.Equal(t, []string{"0", "0", "1", "2", "3"}, reps)
 	o := transcode.Options{Video: depay.VP9, Copy: source, Ladder: l.now}
 	require.Equal(t, "source", renditions(o)[3].ID, "without sound")
-}
-
-// TestSlowWithExtra takes from the ladder when it is too slow, as without the copy: that costs next to nothing, and nobody is left
-// with it alone.
-func TestSlowWithExtra(t *testing.T) {
-	b := &Broadcast{ladder: newLadder(transcode.DefaultLadder()), log: slog.New(slog.DiscardHandler), run: &run{video: depay.VP9, copies: true}, videoIn: depay.VP9}
-	require.True(t, b.reduce(&transcode.SlowError{Speed: 0.2}))
-	require.Equal(t, "240p", b.ladder.now.String())
-	require.False(t, b.ladder.alone)
-	b.run.copies, b.copying.breaks = false, maxCopyBreaks+1
-	require.False(t, b.copyRather(), "encoding is not less work without the copy")
-	b.copyEnded(&transcode.CopyError{Cause: transcode.PicturesTooMany})
-	require.Contains(t, b.copying.reason, "pictures come faster than the rendition's rate")
-	require.Zero(t, b.copying.fps, "the ladder's rate stays")
 }

@@ -15,9 +15,10 @@ import (
 
 const (
 	frameInterval = time.Second / 30 // pace of the fillers
-	StatusEvery   = time.Second      // how old a status may be
 	drainWithin   = 8 * time.Second  // ffmpeg's time to write its last segments
-	tapPackets    = 512              // per track: 2 s of a 2.5 Mbit/s picture
+
+	// StatusEvery is how old a status may be.
+	StatusEvery = time.Second
 )
 
 // ErrEnded is returned to whoever comes to a broadcast that has just come to its end.
@@ -33,43 +34,42 @@ type Broadcast struct {
 	started  time.Time
 	timeline *packager.Timeline
 
-	publisher *input                       // nil while nobody publishes
-	picture   atomic.Pointer[ingest.Track] // the publisher's, nil where there is none; for requestKeyFrame
-	away      time.Time                    // since when nobody publishes
-	run       *run                         // nil while no ffmpeg runs
-	videoIn   depay.Codec                  // what the newest run reads, which viewers have had from then on
-	audioIn   depay.Codec
-	source    *source // nil when nothing is recorded
-	ladder    ladder
-	copying   copying
-	layering  layering
-	newest    depay.Frame // that needs no other, of those that were received
-	failures  int         // of ffmpeg in a row
-	retryAt   time.Time   // when the next ffmpeg starts, while run is nil
-	meter     meter       // of the frames as received
-	restarts  int         // of ffmpeg
-	runs      int         // of ffmpeg, those that did not start too
+	input      *input                       // nil while nobody publishes
+	videoTrack atomic.Pointer[ingest.Track] // the publisher's, nil where there is none; for requestKeyFrame
+	away       time.Time                    // since when nobody publishes
+	source     *source                      // nil when nothing is recorded
+	newest     depay.Frame                  // of video that needs no other, of those that were received
+	meter      meter                        // of the video as received
 
-	transforming transforming
-	transforms   chan transcode.Transform
+	run             *run        // nil while no ffmpeg runs
+	video, audio    depay.Codec // what the newest run reads, which viewers have had from then on
+	ladder          ladder
+	passthrough     passthrough
+	simulcast       simulcast
+	transform       transcode.Transform
+	transformReason string    // why one is not made any more, else ""
+	failures        int       // of ffmpeg in a row
+	retryAt         time.Time // when the next ffmpeg starts, while run is nil
+	restarts        int       // of ffmpeg
+	runs            int       // of ffmpeg, those that did not start too
 
-	offers chan *ingest.Publisher
-	done   chan struct{} // closed when Run has returned
-	status atomic.Pointer[Status]
+	offers     chan *ingest.Publisher
+	transforms chan transcode.Transform
+	done       chan struct{} // closed when Run has returned
+	status     atomic.Pointer[Status]
 }
 
 // New makes the broadcast of a timeline that has just been opened. It goes on once Run is called, and answers before.
 func New(o Options) *Broadcast {
 	b := &Broadcast{
 		options: o, timeline: o.Timeline,
-		log:     o.Logger.With("stream", o.Stream),
-		started: o.Timeline.Info().Started, // before a restart of the service, when this continues what that has cut
-		ladder:  newLadder(o.Ladder, o.Timeline.Info().Renditions...),
-		copying: copying{fps: copiedFPS},
-		offers:  make(chan *ingest.Publisher),
-
-		transforms: make(chan transcode.Transform),
-		done:       make(chan struct{}),
+		log:         o.Logger.With("stream", o.Stream),
+		started:     o.Timeline.Info().Started, // before a restart of the service, when this continues what that has cut
+		ladder:      newLadder(o.Ladder, o.Timeline.Info().Renditions...),
+		passthrough: passthrough{fps: normalFPS},
+		offers:      make(chan *ingest.Publisher),
+		transforms:  make(chan transcode.Transform),
+		done:        make(chan struct{}),
 	}
 	if o.Record {
 		b.source = newSource(o.Timeline.Recording, b.log)
@@ -115,16 +115,18 @@ func (b *Broadcast) Offer(ctx context.Context, p *ingest.Publisher) error {
 	}
 }
 
-// Run carries the broadcast until its publisher has been away for longer than linger, it fails, or ctx ends.
-func (b *Broadcast) Run(ctx context.Context) {
+// Run carries the broadcast until its publisher has been away for longer than linger, it fails, or ctx ends. The error is why it has
+// failed.
+func (b *Broadcast) Run(ctx context.Context) error {
 	defer close(b.done)
 	b.log.Info("stream has begun")
-	b.source.begin()
-	err := b.carry(ctx)
+	b.source.start()
+	err := b.loop(ctx)
 	b.finish(err, ctx.Err() != nil && b.options.KeepOnStop)
+	return err
 }
 
-func (b *Broadcast) carry(ctx context.Context) error {
+func (b *Broadcast) loop(ctx context.Context) error {
 	fill, report := time.NewTicker(frameInterval), time.NewTicker(StatusEvery)
 	defer fill.Stop()
 	defer report.Stop()
@@ -133,13 +135,13 @@ func (b *Broadcast) carry(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case p := <-b.offers:
-			b.take(p)
+			b.attach(p)
 		case t := <-b.transforms:
-			b.change(t)
-		case <-b.publisher.videoReady():
-			b.drain(depay.Video, b.publisher.video)
-		case <-b.publisher.audioReady():
-			b.drain(depay.Audio, b.publisher.audio)
+			b.setTransform(t)
+		case <-b.input.videoReady():
+			b.readTap(depay.Video, b.input.video)
+		case <-b.input.audioReady():
+			b.readTap(depay.Audio, b.input.audio)
 		case err := <-b.run.exited():
 			if err := b.runEnded(err); err != nil {
 				return err
@@ -154,129 +156,41 @@ func (b *Broadcast) carry(ctx context.Context) error {
 	}
 }
 
-// take makes p the publisher. An encoding that runs goes on with its fillers until something is heard of p.
-func (b *Broadcast) take(p *ingest.Publisher) {
-	b.leave(time.Now())
-	b.publisher = &input{Publisher: p, since: time.Now()}
-	b.picture.Store(b.publisher.picture())
-	b.copying.breaks, b.copying.quiet, b.layering = 0, false, layering{}
-	for _, track := range p.Tracks() {
-		switch track.Kind() {
-		case ingest.KindVideo:
-			b.publisher.video = track.Tap(tapPackets)
-		case ingest.KindAudio:
-			b.publisher.audio = track.Tap(tapPackets)
-		}
-	}
-	video, audio := b.publisher.codecs()
-	b.log.Info("publisher has come", "session", p.ID(), "from", p.RemoteAddr(), "video", video, "audio", audio)
-	if b.run == nil {
-		b.retryAt, b.failures = time.Time{}, 0
-		b.encode()
-	}
-}
-
-// hear sees to the first packet of a publisher: the encoding goes on with it, or another begins that reads its tracks.
-func (b *Broadcast) hear() {
-	b.publisher.media = true
-	if b.run != nil && !b.run.reads(b.publisher.codecs()) {
-		b.endRun()
-		b.encode()
-	}
-}
-
-// drainTaps takes all that both taps hold.
-func (b *Broadcast) drainTaps() {
-	if b.publisher == nil {
-		return
-	}
-	b.drain(depay.Video, b.publisher.video)
-	b.drain(depay.Audio, b.publisher.audio)
-}
-
-// drain takes all that a tap holds, so that one wake-up serves many packets.
-func (b *Broadcast) drain(kind depay.Kind, tap *ingest.Tap) {
-	if tap == nil {
-		return
-	}
-	if kind == depay.Video {
-		b.run.drainLayers()
-	}
-	for p, ok := tap.Next(); ok; p, ok = tap.Next() {
-		if !b.publisher.media {
-			b.hear()
-		}
-		b.run.push(kind, p)
-		p.Release()
-	}
-}
-
 // tick fills the pipes, and sees what has changed: a publisher that left, a stream that nobody came back to, an ffmpeg to restart.
 func (b *Broadcast) tick(now time.Time) (ended bool, err error) {
-	b.drainTaps() // what has come is not missing
-	b.run.tick(now)
-	if b.publisher.gone() {
-		heard := b.publisher.media
-		b.leave(now)
-		if !heard && !b.timelineLives() {
+	b.readTaps() // what has come is not missing
+	b.run.tick(now, b.input != nil && b.input.heard || b.playable())
+	if b.input.gone() {
+		heard := b.input.heard
+		b.detach(now)
+		if !heard && !b.playable() {
 			return true, nil // it never connected: there is nothing to wait for
 		}
 	}
-	if b.publisher == nil && !b.away.IsZero() && now.Sub(b.away) >= b.options.Linger {
+	if b.input == nil && !b.away.IsZero() && now.Sub(b.away) >= b.options.Linger {
 		return true, nil
 	}
-	if why := b.copyAnew(now); why != "" {
+	return false, b.tickRun(now)
+}
+
+// tickRun begins another run where the one that there is does no longer fit, or there is none.
+func (b *Broadcast) tickRun(now time.Time) error {
+	if why := b.whyPassOnNow(now); why != "" {
 		b.log.Info("ffmpeg is started anew", "because", why)
-		b.copying.quiet = false
-		b.endRun()
-		b.encode()
+		b.passthrough.quiet = false
+		b.restartRun()
 	}
-	disk := b.options.Disk()
-	if b.run != nil && disk.Loses {
-		b.suspend(now, disk.Fault)
-	}
-	if b.run.torn() {
-		return false, b.runEnded(errTorn)
-	}
-	if b.run == nil && !b.retryAt.IsZero() && !now.Before(b.retryAt) && disk.Fault == "" {
+	switch disk := b.options.Disk(); {
+	case b.run != nil && disk.Loses:
+		return b.runEnded(errUnwritable)
+	case b.run.incomplete():
+		return b.runEnded(errIncomplete)
+	case b.run == nil && !b.retryAt.IsZero() && !now.Before(b.retryAt) && disk.Fault == "":
 		b.retryAt = time.Time{}
-		b.encode()
+		b.startRun()
 		b.requestKeyFrame()
 	}
-	return false, nil
-}
-
-// leave parts from the publisher; the fillers go on.
-func (b *Broadcast) leave(now time.Time) {
-	if b.publisher == nil {
-		return
-	}
-	b.log.Info("publisher has left", "session", b.publisher.ID(), "reason", b.publisher.Err())
-	if b.publisher.media {
-		b.drainTaps()
-	}
-	b.publisher.close()
-	b.publisher, b.away = nil, now
-	b.picture.Store(nil)
-	b.run.detach(now)
-	b.source.flush()
-}
-
-// requestKeyFrame asks the publisher, if there is one that sends pictures.
-func (b *Broadcast) requestKeyFrame() {
-	if track := b.picture.Load(); track != nil {
-		track.RequestKeyFrame()
-	}
-}
-
-// timelineLives reports whether viewers have ever had something to play.
-func (b *Broadcast) timelineLives() bool {
-	select {
-	case <-b.timeline.Playable():
-		return true
-	default:
-		return false
-	}
+	return nil
 }
 
 // finish drains in the direction of the data: tap, pipes, ffmpeg, last segments, playlists, recording. With suspend the
@@ -284,12 +198,12 @@ func (b *Broadcast) timelineLives() bool {
 func (b *Broadcast) finish(cause error, suspend bool) {
 	if cause != nil {
 		b.log.Error("stream has failed", "error", cause)
-		if b.publisher != nil {
-			b.publisher.Close(cause.Error())
+		if b.input != nil {
+			b.input.Close(cause.Error())
 		}
 	}
-	b.leave(time.Now())
-	b.endRun()
+	b.detach(time.Now())
+	b.endRun(nil)
 	b.source.Close()
 	state, end := StateEnded, b.timeline.End
 	switch {

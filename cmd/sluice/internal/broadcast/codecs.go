@@ -6,14 +6,11 @@ import (
 
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/depay/h264"
-	"github.com/sluice-live/sluice/ingest"
 )
 
-func allVideo() []depay.Codec { return []depay.Codec{depay.VP8, depay.VP9, depay.H264, depay.AV1} }
-
-// depayCodec returns what depay calls the codec of a media type (RFC 4855), whose case does not count; 0 for another one.
-func depayCodec(mimeType string) depay.Codec {
-	for _, c := range allVideo() {
+// codecOf returns what depay calls the codec of a media type (RFC 4855), whose case does not count; 0 for another one.
+func codecOf(mimeType string) depay.Codec {
+	for _, c := range []depay.Codec{depay.VP8, depay.VP9, depay.H264, depay.AV1} {
 		if strings.EqualFold(mimeType, "video/"+c.String()) {
 			return c
 		}
@@ -24,7 +21,7 @@ func depayCodec(mimeType string) depay.Codec {
 	return 0
 }
 
-// advice is what a publisher has to change whose pictures cannot be taken as they are, "" when all is well.
+// advice is what to change in the encoder of a publisher whose video cannot be taken as it is, "" when all is well.
 func advice(s depay.Stats) string {
 	switch {
 	case s.Video.Dropped[depay.DropBFrames] > 0:
@@ -35,10 +32,10 @@ func advice(s depay.Stats) string {
 	return ""
 }
 
-// parameterSets returns the NAL units that an offer of H.264 has in its sprop-parameter-sets (RFC 6184 §8.1). What cannot be
-// read is left out: as a rule they come with the pictures too.
-func parameterSets(track *ingest.Track) (units [][]byte) {
-	for parameter := range strings.SplitSeq(track.FormatParameters(), ";") {
+// parameterSets returns the NAL units that the format parameters of H.264 have as sprop-parameter-sets (RFC 6184 §8.1). What cannot be
+// read is left out: as a rule they come with the video too.
+func parameterSets(format string) (units [][]byte) {
+	for parameter := range strings.SplitSeq(format, ";") {
 		sets, ok := strings.CutPrefix(strings.TrimSpace(parameter), "sprop-parameter-sets=")
 		if !ok {
 			continue

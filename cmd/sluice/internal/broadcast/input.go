@@ -8,38 +8,54 @@ import (
 	"github.com/sluice-live/sluice/ingest"
 )
 
+// tapPackets is how many packets of a track wait at most: 2 s of video of 2.5 Mbit/s.
+const tapPackets = 512
+
 // input is whoever publishes to the broadcast now, with the taps of its tracks; a track that it does not send has none.
 // A nil input is nobody; all but dropped and close may be called on it.
 type input struct {
 	*ingest.Publisher
 	video, audio *ingest.Tap
-	media        bool // anything has arrived
 	since        time.Time
-	copied       bool // its pictures have been passed on
+	heard        bool // anything has arrived
+	passedOn     bool // its video has been passed on
 }
 
-func (p *input) heard() bool { return p != nil && p.media }
+// newInput taps the tracks of a publisher.
+func newInput(p *ingest.Publisher) *input {
+	in := &input{Publisher: p, since: time.Now()}
+	for _, track := range p.Tracks() {
+		switch track.Kind() {
+		case ingest.KindVideo:
+			in.video = track.Tap(tapPackets)
+		case ingest.KindAudio:
+			in.audio = track.Tap(tapPackets)
+		}
+	}
+	return in
+}
 
-func (p *input) videoReady() <-chan struct{} {
-	if p == nil || p.video == nil {
+func (in *input) videoReady() <-chan struct{} {
+	if in == nil || in.video == nil {
 		return nil
 	}
-	return p.video.Ready()
+	return in.video.Ready()
 }
 
-func (p *input) audioReady() <-chan struct{} {
-	if p == nil || p.audio == nil {
+func (in *input) audioReady() <-chan struct{} {
+	if in == nil || in.audio == nil {
 		return nil
 	}
-	return p.audio.Ready()
+	return in.audio.Ready()
 }
 
-func (p *input) codecs() (video, audio depay.Codec) {
-	if p == nil {
+// codecs are those of its tracks, 0 for one that it does not send.
+func (in *input) codecs() (video, audio depay.Codec) {
+	if in == nil {
 		return 0, 0
 	}
-	for _, track := range p.Tracks() {
-		switch c := depayCodec(track.MimeType()); track.Kind() {
+	for _, track := range in.Tracks() {
+		switch c := codecOf(track.MimeType()); track.Kind() {
 		case ingest.KindVideo:
 			video = c
 		case ingest.KindAudio:
@@ -49,30 +65,52 @@ func (p *input) codecs() (video, audio depay.Codec) {
 	return video, audio
 }
 
-// parameterSets are those of the publisher's offer, when it sends H.264.
-func (p *input) parameterSets() [][]byte {
-	if p == nil {
+// videoTrack is the track of video, nil where there is none.
+func (in *input) videoTrack() *ingest.Track {
+	if in == nil {
 		return nil
 	}
-	for _, track := range p.Tracks() {
-		if depayCodec(track.MimeType()) == depay.H264 {
-			return parameterSets(track)
+	for _, track := range in.Tracks() {
+		if track.Kind() == ingest.KindVideo {
+			return track
 		}
 	}
 	return nil
 }
 
-// recorded reports that what comes was recorded elsewhere.
-func (p *input) recorded() bool {
-	return p != nil && slices.ContainsFunc(p.Tracks(), (*ingest.Track).Recorded)
+// isSimulcast reports whether layers of video have been offered.
+func (in *input) isSimulcast() bool {
+	track := in.videoTrack()
+	return track != nil && track.LayersOffered() > 0
 }
 
-func (p *input) gone() bool {
-	if p == nil {
+// simulcastComplete reports whether all layers of a simulcast have come, or will not: what is passed on before that soon has
+// another size. It is so where there is none.
+func (in *input) simulcastComplete() bool {
+	track := in.videoTrack()
+	return track == nil || 1+len(track.Layers()) >= track.LayersOffered() || time.Since(in.since) > layersWithin
+}
+
+// parameterSets are those of the publisher's offer, when it sends H.264.
+func (in *input) parameterSets() [][]byte {
+	if track := in.videoTrack(); track != nil && codecOf(track.MimeType()) == depay.H264 {
+		return parameterSets(track.FormatParameters())
+	}
+	return nil
+}
+
+// recorded reports whether what comes was recorded elsewhere.
+func (in *input) recorded() bool {
+	return in != nil && slices.ContainsFunc(in.Tracks(), (*ingest.Track).Recorded)
+}
+
+// gone reports whether the publisher has left.
+func (in *input) gone() bool {
+	if in == nil {
 		return false
 	}
 	select {
-	case <-p.Done():
+	case <-in.Done():
 		return true
 	default:
 		return false
@@ -80,8 +118,8 @@ func (p *input) gone() bool {
 }
 
 // dropped counts the packets that this end was too slow for.
-func (p *input) dropped() (packets uint64) {
-	for _, tap := range []*ingest.Tap{p.video, p.audio} {
+func (in *input) dropped() (packets uint64) {
+	for _, tap := range []*ingest.Tap{in.video, in.audio} {
 		if tap != nil {
 			packets += tap.Dropped()
 		}
@@ -89,8 +127,8 @@ func (p *input) dropped() (packets uint64) {
 	return packets
 }
 
-func (p *input) close() {
-	for _, tap := range []*ingest.Tap{p.video, p.audio} {
+func (in *input) close() {
+	for _, tap := range []*ingest.Tap{in.video, in.audio} {
 		if tap != nil {
 			tap.Close()
 		}

@@ -1,8 +1,8 @@
 package broadcast
 
 import (
-	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -14,14 +14,17 @@ import (
 // maxLag is how far ffmpeg may fall behind before its ladder is reduced. It is less than half a second behind when all is well.
 const maxLag = time.Second
 
-// ladder is what a broadcast encodes: all rungs at first, less once the machine has turned out to be too slow for them. It
+// layerFits is how many times the pixels of a rendition, or what part of them, a layer may have that takes its place.
+const layerFits = 2.0
+
+// ladder is what a broadcast encodes: all renditions at first, less once the machine has turned out to be too slow for them. It
 // does not go up again: that would cost viewers another discontinuity, and with the same load one more to come back.
 //
-// Beside H.264 that is copied only the smaller rungs are encoded, or none when the machine is too slow for that.
+// Beside H.264 that is passed on only smaller renditions are encoded, or none when the machine is too slow for that.
 type ladder struct {
 	whole, now transcode.Ladder
-	alone      bool            // nothing is encoded beside copied pictures
-	offered    map[string]bool // renditions of pictures that viewers have been offered
+	alone      bool            // nothing is encoded beside what is passed on
+	offered    map[string]bool // renditions of video that viewers have been offered
 	reductions int
 	reason     string // why less is encoded than the whole ladder; "" while it is not
 }
@@ -35,10 +38,10 @@ func newLadder(whole transcode.Ladder, offered ...packager.RenditionInfo) ladder
 	return l
 }
 
-// beside returns the rungs beside copied pictures, at their rate: layers of them that fit, and what is to be encoded for the rest. They
-// are all there are when none are copied, or one more is.
+// beside returns the renditions beside a source that is passed on, at its rate: its layers that fit, and what is to be encoded for the
+// rest. They are the whole ladder where nothing is passed on, or where that is an alternative rendition.
 func (l *ladder) beside(video depay.Codec, source transcode.Rendition, layers ...transcode.Rendition) transcode.Ladder {
-	if source.Name == "" || alternative(video) {
+	if source.Name == "" || isAlternative(video) {
 		return l.now
 	}
 	var smaller transcode.Ladder
@@ -48,14 +51,14 @@ func (l *ladder) beside(video depay.Codec, source transcode.Rendition, layers ..
 			smaller = append(smaller, r)
 		}
 	}
-	smaller = placed(smaller[max(0, len(smaller)+1-transcode.MaxRungs):], layers)
+	smaller = withLayers(smaller[max(0, len(smaller)+1-transcode.MaxRungs):], layers)
 	return slices.DeleteFunc(smaller, func(r transcode.Rendition) bool { return l.alone && r.Layer == 0 })
 }
 
-// maxLag is none where there is nothing to take away of these rungs: then pictures are dropped.
-func (l *ladder) maxLag(video depay.Codec, source transcode.Rendition, rungs transcode.Ladder) time.Duration {
-	less := slices.ContainsFunc(rungs, func(r transcode.Rendition) bool { return r.Layer == 0 })
-	if source.Name == "" || alternative(video) {
+// maxLag is none where there is nothing to take away of these renditions: then frames are dropped.
+func (l *ladder) maxLag(video depay.Codec, source transcode.Rendition, beside transcode.Ladder) time.Duration {
+	less := slices.ContainsFunc(beside, func(r transcode.Rendition) bool { return r.Layer == 0 })
+	if source.Name == "" || isAlternative(video) {
 		_, less = l.now.Reduce(1)
 	}
 	if !less || video == 0 {
@@ -71,8 +74,8 @@ func (l *ladder) reduce(slow *transcode.SlowError) {
 	l.explain(slow, fmt.Sprintf("its best picture is %s, %dx%d with the preset %s", top.Name, top.Width, top.Height, top.X264Preset()), l.gone())
 }
 
-// copyAlone leaves nothing to encode beside copied pictures.
-func (l *ladder) copyAlone(slow *transcode.SlowError) {
+// encodeNone leaves nothing to encode beside what is passed on.
+func (l *ladder) encodeNone(slow *transcode.SlowError) {
 	var gone transcode.Ladder
 	for _, r := range l.now {
 		if l.offered[r.Name] {
@@ -92,11 +95,11 @@ func (l *ladder) explain(slow *transcode.SlowError, left string, gone transcode.
 	l.reason += "."
 }
 
-// gone are the rungs that are not encoded any more.
+// gone are the renditions that are not encoded any more.
 func (l *ladder) gone() transcode.Ladder { return l.whole[:len(l.whole)-len(l.now)] }
 
 // standIns adds a rendition for each that viewers have been offered and that is not made any more, with the files of the best
-// that is. So every URL goes on: HLS players read the multivariant playlist once, and one that plays a rung has to find it for ever.
+// that is. So every URL goes on: HLS players read the multivariant playlist once, and one that plays a rendition has to find it for ever.
 func (l *ladder) standIns(made []packager.Rendition) []packager.Rendition {
 	if !made[0].Video {
 		return made
@@ -120,8 +123,8 @@ func (l *ladder) standIns(made []packager.Rendition) []packager.Rendition {
 		}
 		l.offered[name] = true
 	}
-	if sound := made[len(made)-1]; !sound.Video {
-		all = append(all, sound)
+	if audio := made[len(made)-1]; !audio.Video {
+		all = append(all, audio)
 	}
 	return all
 }
@@ -133,20 +136,29 @@ func (l *ladder) names() (names []string) {
 	return names
 }
 
-// reduce takes away from the ladder when ffmpeg ended because it was too slow, unless there is less to do without that.
-func (b *Broadcast) reduce(cause error) bool {
-	var slow *transcode.SlowError
-	if !errors.As(cause, &slow) {
-		return false
+// withLayers puts layers in the places of the renditions that they are nearest to in size, where they fit: by the names of those. The nearest
+// pair comes first; the others stay as they are.
+func withLayers(ladder transcode.Ladder, layers []transcode.Rendition) transcode.Ladder {
+	all, left := slices.Clone(ladder), slices.Clone(layers)
+	for {
+		taken, layer, off := -1, -1, math.Log(layerFits)
+		for i, r := range all {
+			for j, l := range left {
+				if between := sizesApart(l, r); r.Layer == 0 && between <= off {
+					taken, layer, off = i, j, between
+				}
+			}
+		}
+		if taken < 0 {
+			return all
+		}
+		left[layer].Name = all[taken].Name
+		all[taken] = left[layer]
+		left = slices.Delete(left, layer, layer+1)
 	}
-	if b.copyRather() {
-		return true
-	}
-	if b.run != nil && b.run.copies && !alternative(b.run.video) {
-		b.ladder.copyAlone(slow)
-	} else {
-		b.ladder.reduce(slow)
-	}
-	b.log.Warn("ladder is reduced", "reason", b.ladder.reason, "lag", slow.Lag, "speed", slow.Speed)
-	return true
+}
+
+// sizesApart is the logarithm of how many times the pixels of the smaller one the larger has.
+func sizesApart(a, b transcode.Rendition) float64 {
+	return math.Abs(math.Log(float64(a.Width*a.Height) / float64(b.Width*b.Height)))
 }

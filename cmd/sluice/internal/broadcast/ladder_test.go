@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -44,8 +43,8 @@ func TestStandIns(t *testing.T) {
 	require.Zero(t, whole.maxLag(0, transcode.Rendition{}, whole.now), "sound has no ladder")
 }
 
-// TestBesideCopy encodes only what is smaller than the copied pictures, at their rate, and keeps every name that was offered.
-func TestBesideCopy(t *testing.T) {
+// TestBesidePassthrough encodes only what is smaller than what is passed on, at their rate, and keeps every name that was offered.
+func TestBesidePassthrough(t *testing.T) {
 	l := newLadder(transcode.DefaultLadder(), packager.RenditionInfo{ID: "720p"})
 	source := transcode.Rendition{Name: SourceName, Width: 1280, Height: 720, FPS: 60, Bitrate: 2_000_000}
 	offer := func() (ids, reps []string) {
@@ -66,7 +65,7 @@ func TestBesideCopy(t *testing.T) {
 	require.Equal(t, []string{"0", "0", "1", "2", "3"}, reps)
 	require.Equal(t, maxLag, l.maxLag(depay.H264, source, l.beside(depay.H264, source)))
 
-	l.copyAlone(&transcode.SlowError{Speed: 0.5})
+	l.encodeNone(&transcode.SlowError{Speed: 0.5})
 	require.Zero(t, l.maxLag(depay.H264, source, l.beside(depay.H264, source)))
 	ids, reps = offer()
 	require.Equal(t, []string{"source", "720p", "480p", "240p", "audio"}, ids)
@@ -79,44 +78,16 @@ func TestBesideCopy(t *testing.T) {
 	require.Equal(t, []string{"source", "audio"}, ids, "nobody is offered what is not made")
 }
 
-func TestPauseAfter(t *testing.T) {
-	for failures, want := range []time.Duration{0, 0, restartAfter, 2 * restartAfter, 4 * restartAfter, 8 * restartAfter} {
-		require.Equal(t, want, pauseAfter(failures), "failure %d", failures)
-	}
-}
-
-// TestReduceOnlyWhenSlow leaves the ladder alone when ffmpeg ends for another reason.
-func TestReduceOnlyWhenSlow(t *testing.T) {
+// TestRelieve does to the ladder what has been decided, and nothing when it has not.
+func TestRelieve(t *testing.T) {
 	b := &Broadcast{ladder: newLadder(transcode.DefaultLadder()), log: slog.New(slog.DiscardHandler)}
-	require.False(t, b.reduce(errors.New("killed")))
+	b.relieve(noRelief, errors.New("killed"))
 	require.Zero(t, b.ladder.reductions)
-	require.True(t, b.reduce(fmt.Errorf("ffmpeg: %w", &transcode.SlowError{Speed: 0.2})))
+	b.relieve(reduceLadder, fmt.Errorf("ffmpeg: %w", &transcode.SlowError{Speed: 0.2}))
 	require.Equal(t, 1, b.ladder.reductions)
 	require.Equal(t, "240p", b.ladder.now.String())
-}
-
-// TestCopyRatherThanReduce passes pictures on again that were refused because that broke off too often, once.
-func TestCopyRatherThanReduce(t *testing.T) {
-	b := &Broadcast{ladder: newLadder(transcode.DefaultLadder()), log: slog.New(slog.DiscardHandler), run: &run{}}
-	slow := fmt.Errorf("ffmpeg: %w", &transcode.SlowError{Speed: 0.2})
-	refuse := func() {
-		for range maxCopyBreaks + 1 {
-			require.Empty(t, b.copying.reason)
-			b.copyEnded(&transcode.CopyError{Cause: transcode.KeyFrameMisplaced})
-		}
-		require.Contains(t, b.copying.reason, "for the 5th time")
-	}
-	refuse()
-	require.True(t, b.reduce(slow))
-	require.Empty(t, b.copying.reason)
-	require.Zero(t, b.ladder.reductions)
-	refuse()
-	require.True(t, b.reduce(slow))
-	require.NotEmpty(t, b.copying.reason)
-	require.Equal(t, 1, b.ladder.reductions)
-
-	b.copying = copying{}
-	b.copyEnded(&transcode.CopyError{Cause: transcode.PicturesReordered})
-	require.True(t, b.reduce(slow))
-	require.NotEmpty(t, b.copying.reason, "these cannot be passed on")
+	require.False(t, b.ladder.alone)
+	b.relieve(encodeNone, &transcode.SlowError{Speed: 0.2})
+	require.Equal(t, 2, b.ladder.reductions)
+	require.True(t, b.ladder.alone)
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/sluice-live/sluice/transcode"
 )
 
-// layers are those of a simulcast that one encoding reads beside the best one. They are counted from 1, as depay.Frame.Layer is.
+// layers are those of a simulcast that one run reads beside the best one. They are counted from 1, as depay.Frame.Layer is.
 type layers struct {
 	track   *ingest.Track
 	taps    []ingest.Layer
 	tried   []string  // that had a key frame to begin with
-	rungs   []int     // that are passed on
+	passed  []int     // that are passed on as renditions
 	missing time.Time // since when one of those has not come, though pictures have; zero: they come
 }
 
@@ -23,8 +23,8 @@ func (l *layers) tap(track *ingest.Track) {
 	l.track, l.taps = track, track.TapLayers(tapPackets)
 }
 
-// drain takes all that the taps hold.
-func (l *layers) drain(to *depay.Depacketizer) {
+// read reads all that the taps hold.
+func (l *layers) read(to *depay.Depacketizer) {
 	for i, tap := range l.taps {
 		for p, ok := tap.Next(); ok; p, ok = tap.Next() {
 			if to != nil && p.Report == nil {
@@ -41,36 +41,38 @@ func (l *layers) close() {
 	}
 }
 
-// try notes the layers that a copy begins with.
+// try notes the layers that passthrough begins with.
 func (l *layers) try(numbers map[int]depay.Frame) {
 	for number := range numbers {
 		l.tried = append(l.tried, l.taps[number-1].Name)
 	}
 }
 
-// keep notes what is made of rungs, and returns how many of them are encoded. What is no rung is not read any more.
-func (l *layers) keep(rungs transcode.Ladder) (encoded int) {
-	for _, r := range rungs {
+// keep notes which layers are renditions, and returns how many renditions are encoded. What is none is not read any more.
+func (l *layers) keep(ladder transcode.Ladder) (encoded int) {
+	for _, r := range ladder {
 		if r.Layer == 0 {
 			encoded++
 		} else {
-			l.rungs = append(l.rungs, r.Layer)
+			l.passed = append(l.passed, r.Layer)
 		}
 	}
 	for i, tap := range l.taps {
-		if !slices.Contains(l.rungs, i+1) {
+		if !slices.Contains(l.passed, i+1) {
 			tap.Close()
 		}
 	}
 	return encoded
 }
 
-// passes tells whether a frame is of what is passed on: the best layer, or one that is a rung.
-func (l *layers) passes(f depay.Frame) bool { return f.Layer == 0 || slices.Contains(l.rungs, f.Layer) }
+// passes reports whether a frame is of what is passed on: the best layer, or one that is a rendition.
+func (l *layers) passes(f depay.Frame) bool {
+	return f.Layer == 0 || slices.Contains(l.passed, f.Layer)
+}
 
-// stopped tells whether a rung has been without its layer for too long while the best one had pictures.
+// stopped reports whether a rendition has been without its layer for too long while the best one flowed.
 func (l *layers) stopped(now time.Time, flowing []string, best string) bool {
-	gone := slices.ContainsFunc(l.rungs, func(number int) bool {
+	gone := slices.ContainsFunc(l.passed, func(number int) bool {
 		name := l.taps[number-1].Name
 		return name != best && !slices.Contains(flowing, name)
 	})
@@ -83,7 +85,7 @@ func (l *layers) stopped(now time.Time, flowing []string, best string) bool {
 	return gone && now.Sub(l.missing) > layerMissing
 }
 
-// others tells whether layers flow that this run has not begun with.
+// others reports whether layers flow that this run has not begun with.
 func (l *layers) others(flowing []string) bool {
 	return slices.ContainsFunc(flowing, func(name string) bool { return !slices.Contains(l.tried, name) })
 }

@@ -5,157 +5,125 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/transcode"
 )
 
 const (
-	// SourceName is the rendition that is the publisher's own pictures.
+	// SourceName is the rendition that is the publisher's own video.
 	SourceName = "source"
 
-	copiedFPS     = 30 // rate that copied pictures are put on, as long as they do not come faster
-	copiedFastFPS = 60
+	normalFPS = 30 // rate that video is put on when it is passed on, as long as it does not come faster
+	fastFPS   = 60
 
-	// copyLead is how long before the publisher's first key frame a copy begins. Where key frames are as far apart as segments are
+	// entryLead is how long before the publisher's first key frame passthrough begins. Where key frames are as far apart as segments are
 	// long, and cannot be asked for, the next ones may so come a little early and begin a segment all the same.
-	copyLead = 200 * time.Millisecond
+	entryLead = 200 * time.Millisecond
 
-	keyFrameWithin = 1500 * time.Millisecond // for the key frame that copying begins with
-	copyAgainAfter = 10 * time.Second        // of encoding, before copying begins again
-	pictureWithin  = 500 * time.Millisecond  // pictures that come have come so lately
-	maxHeld        = 512                     // frames that wait for it
-	maxCopyBreaks  = 4                       // by one publisher, after which its pictures are encoded
+	againAfter  = 10 * time.Second       // of encoding, before video is passed on again
+	videoWithin = 500 * time.Millisecond // video that flows has come so lately
+	maxBreaks   = 4                      // by one publisher, after which its video is encoded
 )
 
-// copying is whether the pictures of a broadcast go to its viewers as they come (Config.Passthrough), and why not.
-type copying struct {
-	fps    int
-	breaks int    // that this publisher has caused, by another size for example
-	quiet  bool   // no pictures came, so that the next encoding does not wait for them
-	reason string // why pictures that could be passed on are encoded until the broadcast ends, else ""
-	tried  bool   // it was passed on again because encoding was too slow
+// passthrough is whether the video of a broadcast goes to its viewers as it comes (Options.Passthrough), and why not.
+type passthrough struct {
+	fps     int
+	breaks  int    // that this publisher has caused, by another size for example
+	quiet   bool   // no video came, so that the next run does not wait for it
+	refusal string // why video that could be passed on is encoded until the broadcast ends, else ""
+	retried bool   // it was passed on again because encoding was too slow
 }
 
-// refuseCopy has the pictures encoded until the broadcast ends.
-func (b *Broadcast) refuseCopy(why error) {
-	b.copying.reason = fmt.Sprintf("The publisher's pictures are encoded, not passed on as they are: %v.", why)
-	b.log.Info("pictures are encoded", "reason", b.copying.reason)
+// refused has the video encoded until the broadcast ends.
+func (p passthrough) refused(why error) passthrough {
+	p.refusal = fmt.Sprintf("The publisher's pictures are encoded, not passed on as they are: %v.", why)
+	return p
 }
 
-// mayCopy tells whether the publisher's pictures can be passed on once they come. Those of an upload, which cannot be asked for key frames,
-// might soon be encoded all the same: for one more rendition that is not tried.
-func (b *Broadcast) mayCopy() bool {
-	video, _ := b.publisher.codecs()
-	if !passable(video) || b.videoIn != video || alternative(video) && b.publisher.recorded() {
+// refusePassthrough has the video encoded until the broadcast ends.
+func (b *Broadcast) refusePassthrough(why error) { b.setPassthrough(b.passthrough.refused(why)) }
+
+// setPassthrough changes how video is passed on.
+func (b *Broadcast) setPassthrough(p passthrough) {
+	switch {
+	case p.refusal != b.passthrough.refusal && p.refusal != "":
+		b.log.Info("video is encoded", "reason", p.refusal)
+	case p.retried && !b.passthrough.retried:
+		b.log.Warn("encoding is too slow: the publisher's video is passed on again")
+	}
+	b.passthrough = p
+}
+
+// passable reports whether video of the codec can be passed on as it is.
+func passable(video depay.Codec) bool { return video == depay.H264 || isAlternative(video) }
+
+// mayPassOn reports whether the publisher's video can be passed on once it comes. That of an upload, which cannot be asked for key
+// frames, might soon be encoded all the same: for an alternative rendition that is not tried.
+func (b *Broadcast) mayPassOn() bool {
+	video, _ := b.input.codecs()
+	switch {
+	case !b.options.Passthrough, b.passthrough.refusal != "", b.transform != transcode.TransformNone,
+		!passable(video), video != b.video, isAlternative(video) && b.input.recorded(), !b.input.simulcastComplete():
 		return false
 	}
 	late, fixed := b.timeline.LateKeyFrames()
-	return b.settled() && b.options.Passthrough && b.transforming.to == transcode.TransformNone && b.copying.reason == "" && (!fixed || late >= b.options.lateKeyFrames())
+	return !fixed || late >= b.options.lateKeyFrames()
 }
 
-// copyEnded sees to a run that could copy no longer: the next one tries again, or encodes.
-func (b *Broadcast) copyEnded(cause *transcode.CopyError) {
-	if cause.Cause == transcode.LayersApart {
-		b.layersApart(cause.Cause.String())
-		return
-	}
-	b.copying.breaks++
-	b.copying.quiet = cause.Cause == transcode.KeyFrameMissing
+// whyPassOnNow returns why the next run should begin at once to pass video on, or "" if it should not.
+func (b *Broadcast) whyPassOnNow(now time.Time) string {
 	switch {
-	case cause.Cause == transcode.PicturesTooMany && b.copying.fps < copiedFastFPS && !alternative(b.videoIn):
-		b.copying.fps = copiedFastFPS
-	case !cause.Again() || cause.Cause == transcode.PicturesTooMany:
-		b.refuseCopy(errors.New(cause.Cause.String()))
-	case b.copying.breaks > maxCopyBreaks:
-		b.refuseCopy(fmt.Errorf("%v for the %dth time", cause.Cause, b.copying.breaks))
-	}
-}
-
-// copyRather has pictures passed on again that are encoded only because that broke off too often, once: the machine turns out to be
-// too slow to encode them, and may have been too slow to receive them as they came.
-func (b *Broadcast) copyRather() bool {
-	c := &b.copying
-	if b.run == nil || b.run.copies || alternative(b.run.video) || c.breaks <= maxCopyBreaks || c.tried {
-		return false
-	}
-	c.breaks, c.reason, c.tried = 0, "", true
-	b.log.Warn("encoding is too slow: the publisher's pictures are passed on again")
-	return true
-}
-
-// copyFailed tells whether ffmpeg went soon after it had begun to copy, which encoding may be spared. It is tried once more where it
-// has been seen to work, and a disk that cannot be written says nothing of it.
-func (b *Broadcast) copyFailed() bool {
-	switch {
-	case !b.run.copies || b.copying.reason != "" || time.Since(b.run.began) > steadyAfter,
-		b.timelineLives() && b.failures == 0, b.options.Disk().Fault != "":
-		return false
-	}
-	if len(b.run.layers.rungs) > 0 && !b.layering.off {
-		b.layering.off = true
-		b.log.Warn("only the best layer of the simulcast is passed on from now on", "because", "ffmpeg failed while it copied all of them")
-		return true
-	}
-	b.refuseCopy(errors.New("ffmpeg failed while it copied them"))
-	return true
-}
-
-// copyAnew tells why the next copy should begin at once, if it should.
-func (b *Broadcast) copyAnew(now time.Time) string {
-	switch {
-	case b.shouldCopy(now):
-		return "pictures can be passed on as they are"
+	case b.canPassOnNow(now):
+		return "video can be passed on as it is"
 	case b.layersChanged(now):
 		return "other layers of the simulcast flow"
 	}
 	return ""
 }
 
-// shouldCopy tells whether pictures can be copied by now that are encoded for want of a key frame, or of the layers of a simulcast.
-func (b *Broadcast) shouldCopy(now time.Time) bool {
-	e, after := b.run, copyAgainAfter
-	if picture := b.publisher.picture(); picture != nil && picture.LayersOffered() > 0 && !b.publisher.copied {
+// canPassOnNow reports whether video can be passed on by now that is encoded for want of a key frame, or of the layers of a simulcast.
+func (b *Broadcast) canPassOnNow(now time.Time) bool {
+	r, after := b.run, againAfter
+	if b.input.isSimulcast() && !b.input.passedOn {
 		after = layersAfter
 	}
-	if e == nil || e.job == nil || e.copies || now.Sub(e.began) <= after || now.Sub(e.pictureAt) >= pictureWithin || !b.mayCopy() {
+	if !r.works() || r.passthrough || now.Sub(r.began) <= after || now.Sub(r.videoAt) >= videoWithin || !b.mayPassOn() {
 		return false
 	}
-	return !alternative(e.video) || b.newest.Codec != e.video || b.ladder.below(int(b.newest.Height))
+	return !isAlternative(r.video) || b.newest.Codec != r.video || b.ladder.reachesDownTo(int(b.newest.Height))
 }
 
-// beginCopy starts ffmpeg with the key frames that were waited for; it encodes when the pictures are not such as players take.
-func (e *run) beginCopy(s entry) error {
-	b := e.broadcast
-	source, err := b.copied(s.key)
+// passOn describes the rendition that is the publisher's video from the entry on, or says in words why that is to be encoded.
+func (b *Broadcast) passOn(from entry) (transcode.Rendition, error) {
+	if isAlternative(from.key.Codec) {
+		return b.ladder.alternativeOf(from.key)
+	}
+	return transcode.CopyOf(from.key, SourceName, b.passthrough.fps)
+}
+
+// planFrom says what ffmpeg is to make of the publisher's video from an entry on; what players do not take is encoded.
+func (b *Broadcast) planFrom(from entry) plan {
+	if !from.found() {
+		return b.plan(transcode.Rendition{})
+	}
+	source, err := b.passOn(from)
 	if err != nil {
 		if !errors.Is(err, errSmall) {
-			b.refuseCopy(err)
+			b.refusePassthrough(err)
 		}
-		return e.start(transcode.Rendition{})
+		return b.plan(transcode.Rendition{})
 	}
-	e.layers.try(s.layers)
-	e.held = s.follows(e.held)
-	if b.publisher != nil { // it may have left while it was waited for
-		b.publisher.copied = true
+	if b.input != nil { // it may have left while the entry was waited for
+		b.input.passedOn = true
 	}
-	return e.start(source, s.renditions(source.FPS)...)
+	return b.plan(source, from.renditions(source.FPS)...)
 }
 
-// keyed begins the copy once all layers have a key frame of the same picture.
-func (e *run) keyed() error {
-	if s, ok := entryOf(e.held); ok && len(s.layers) == len(e.layers.taps) {
-		return e.beginCopy(s)
+// entryMissed sees to key frames that have not come when they were asked for.
+func (b *Broadcast) entryMissed(onlyLayers bool) {
+	if onlyLayers {
+		b.layersApart("a layer has no key frame where the best one has it")
+		return
 	}
-	return nil
-}
-
-// giveUpCopy starts ffmpeg without the layers that have no key frame or, without any key frame, with black until one comes.
-func (e *run) giveUpCopy() error {
-	if s, ok := entryOf(e.held); ok {
-		e.broadcast.layersApart("a layer has no key frame where the best one has it")
-		return e.beginCopy(s)
-	}
-	if !e.pictureAt.IsZero() {
-		e.broadcast.refuseCopy(errors.New("no key frame came when it was asked for"))
-	}
-	return e.start(transcode.Rendition{})
+	b.refusePassthrough(errors.New("no key frame came when it was asked for"))
 }

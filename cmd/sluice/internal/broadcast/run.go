@@ -13,259 +13,272 @@ import (
 	"github.com/sluice-live/sluice/transcode"
 )
 
-// run is one unbroken ffmpeg run with what feeds it and what it writes: a Depacketizer, a Job, an Epoch.
-// Its methods do nothing on a nil run, so that a broadcast between two runs need not ask.
-type run struct {
-	began        time.Time
-	video, audio depay.Codec
-	depay        *depay.Depacketizer
-	job          *transcode.Job // nil before ffmpeg is started
-	epoch        *packager.Epoch
-	exit         chan error // receives what Job.Run returned or why it could not start, once
-	cancel       context.CancelFunc
-	broadcast    *Broadcast
-	zero         time.Time     // instant of PTS 0, once a frame is out
-	placed       bool          // lead is known
-	lead         time.Duration // by how much ffmpeg gets everything later, so that its media begins where the epoch before ended
+const (
+	keyFrameWithin = 1500 * time.Millisecond // for the key frame that passthrough begins with
+	maxHeld        = 512                     // frames that wait for it
+)
 
-	rungs     int           // that are encoded
-	copies    bool          // pictures are passed on as they are
-	waits     bool          // for the key frames to begin that with
-	held      []depay.Frame // meanwhile
-	pictureAt time.Time     // when the newest picture was received
+// errIncomplete is why an ffmpeg is stopped whose files have a hole.
+var errIncomplete = errors.New("some of what ffmpeg has written is missing on the disk")
+
+// run is one unbroken ffmpeg run with what feeds it and what it writes: a Depacketizer, a Job, an Epoch. It knows of its broadcast
+// what runOptions say. Its methods do nothing on a nil run, so that a broadcast between two runs need not ask.
+type run struct {
+	runOptions
+	began  time.Time
+	depay  *depay.Depacketizer
+	job    *transcode.Job // nil before ffmpeg is started
+	epoch  *packager.Epoch
+	exit   chan error // receives what Job.Run returned or why it could not start, once
+	cancel context.CancelFunc
+	zero   time.Time     // instant of PTS 0, once a frame is out
+	placed bool          // lead is known
+	lead   time.Duration // by how much ffmpeg gets everything later, so that its media begins where the epoch before ended
+
+	encoded     int           // renditions
+	passthrough bool          // video is passed on as it is
+	waits       bool          // for the key frames to begin that with
+	held        []depay.Frame // meanwhile
+	videoAt     time.Time     // when the newest frame of video was received
 
 	layers layers
 }
 
-// newRun makes what reads the tracks. ffmpeg is to be started for it.
-func newRun(b *Broadcast, video, audio depay.Codec) (*run, error) {
-	e := &run{began: time.Now(), video: video, audio: audio, broadcast: b, exit: make(chan error, 1)}
-	if b.mayLayer() {
-		e.layers.tap(b.publisher.picture())
-	}
-	var err error
-	e.depay, err = depay.New(depay.Options{
-		Video: video, Audio: audio, Layers: len(e.layers.taps),
-		H264ParameterSets: b.publisher.parameterSets(),
+// runOptions are what a run is made with.
+type runOptions struct {
+	video, audio    depay.Codec
+	parameterSets   [][]byte      // of the publisher's offer, when it sends H.264
+	simulcast       *ingest.Track // whose layers are read beside the best one; nil for none
+	slate, opening  []byte        // key frames, see depay.Options
+	requestKeyFrame func()        // asks the publisher for one
 
-		FrameInterval:   frameInterval,
-		Slate:           b.options.Slates[video],
-		Opening:         b.opening(video),
-		Emit:            e.emit,
-		RequestKeyFrame: b.requestKeyFrame,
-	})
-	if err != nil {
-		e.layers.close()
-		return nil, fmt.Errorf("set up the depacketizer: %w", err)
-	}
-	return e, nil
+	timeline *packager.Timeline
+	wall     func(time.Time) time.Time          // puts an instant on the clock of playlists
+	logFile  func(epoch *packager.Epoch) string // where ffmpeg's words are kept; "" for nowhere
+	// received gets each frame that the publisher has sent, of the best layer only, and the instant of PTS 0.
+	received func(f depay.Frame, zero time.Time)
+	// plan says what ffmpeg is to make, with the key frames that passthrough can begin with, if there are any.
+	plan func(from entry) plan
+	// missed hears that those have not come when they were asked for: only those of the layers, or none.
+	missed func(onlyLayers bool)
+
+	log *slog.Logger
 }
 
-// start opens an epoch and starts ffmpeg on it, to copy the pictures as the given rendition, and layers as rungs where they fit, or,
-// without one, to encode them.
-func (e *run) start(source transcode.Rendition, layers ...transcode.Rendition) error {
-	e.waits = false
-	b, o := e.broadcast, &e.broadcast.options
-	rungs := b.ladder.beside(e.video, source, layers...)
-	options := transcode.Options{
-		FFmpeg: o.FFmpeg,
-		Video:  e.video, Audio: e.audio,
-		Copy: source, Ladder: rungs,
-		Transform: b.transforming.to, Title: o.Stream, Logo: o.Logo,
-		MaxLag:  b.ladder.maxLag(e.video, source, rungs),
-		Segment: o.Segment, Part: o.Part, Window: ffmpegWindow(o.Segment),
-		Logger:          b.log,
-		RequestKeyFrame: b.requestKeyFrame,
-	}
-	e.rungs = e.layers.keep(rungs)
-	described := packager.EpochOptions{
-		Renditions: b.ladder.standIns(renditions(options)), KeyFrames: transcode.DefaultKeyFrames,
-	}
-	if e.copies = source.Name != ""; e.copies {
-		options.LateKeyFrames = o.lateKeyFrames()
-		described.LateKeyFrames, described.Lead = o.lateKeyFrames(), copyLead
-	}
-	if o.Passthrough && passable(e.video) {
-		described.Room = o.lateKeyFrames()
+// plan says what one ffmpeg is to make.
+type plan struct {
+	job         transcode.Options // but for Dir and Log
+	epoch       packager.EpochOptions
+	passthrough bool // beginning with the entry that the plan was made for
+}
+
+// newRun makes what reads the tracks. ffmpeg is to be started for it.
+func newRun(o runOptions) (*run, error) {
+	r := &run{runOptions: o, began: time.Now(), exit: make(chan error, 1)}
+	if o.simulcast != nil {
+		r.layers.tap(o.simulcast)
 	}
 	var err error
-	if e.epoch, err = b.timeline.BeginEpoch(described); err != nil {
-		return fmt.Errorf("begin an epoch: %w", err)
+	r.depay, err = depay.New(depay.Options{
+		Video: o.video, Audio: o.audio, Layers: len(r.layers.taps),
+		H264ParameterSets: o.parameterSets,
+
+		FrameInterval:   frameInterval,
+		Slate:           o.slate,
+		Opening:         o.opening,
+		Emit:            r.emit,
+		RequestKeyFrame: o.requestKeyFrame,
+	})
+	if err != nil {
+		r.layers.close()
+		return nil, fmt.Errorf("set up the depacketizer: %w", err)
 	}
-	options.Dir, options.Log = e.epoch.Dir(), b.logFile(e.epoch)
-	if e.job, err = transcode.NewJob(options); err != nil {
-		_ = e.epoch.End()
-		return fmt.Errorf("set up ffmpeg: %w", err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	e.cancel = cancel
-	go func() { e.exit <- e.job.Run(ctx) }()
-	for _, f := range e.held {
-		e.write(f)
-	}
-	e.held = nil
-	return nil
+	return r, nil
 }
 
 // failedRun stands for a run that could not start; it has exited already.
 func failedRun(video, audio depay.Codec, cause error) *run {
-	e := &run{began: time.Now(), video: video, audio: audio, exit: make(chan error, 1)}
-	e.exit <- cause
-	return e
+	r := &run{runOptions: runOptions{video: video, audio: audio}, began: time.Now(), exit: make(chan error, 1)}
+	r.exit <- cause
+	return r
 }
 
-// ffmpegWindow is how much ffmpeg lists, and keeps as long again: the packager gives each file a name of its own as soon as
-// it is whole, and alone decides what goes. More would only fill the disk, as bytes go with the last of both names.
-func ffmpegWindow(segment time.Duration) time.Duration { return max(time.Minute, 10*segment) }
+// waitForEntry has the run hold its frames until there are key frames that passthrough can begin with.
+func (r *run) waitForEntry() {
+	r.waits = true
+	r.requestKeyFrame()
+}
 
-// emit takes each frame from the depacketizer: all but late ones go to ffmpeg, the received ones to the source recording.
-func (e *run) emit(f depay.Frame) {
-	if e.zero.IsZero() {
-		e.zero, _ = e.depay.Zero()
+// startIfComplete starts ffmpeg once all layers have a key frame of the same picture.
+func (r *run) startIfComplete() {
+	if e := entryOf(r.held); e.found() && len(e.layers) == len(r.layers.taps) {
+		r.start(e)
+	}
+}
+
+// startAnyway starts ffmpeg without the layers that have no key frame or, without any key frame, with black until one comes.
+func (r *run) startAnyway() {
+	e := entryOf(r.held)
+	if e.found() || !r.videoAt.IsZero() {
+		r.missed(e.found())
+	}
+	r.start(e)
+}
+
+// start starts ffmpeg, to pass on the video that begins with an entry or, without one, to encode it. A failure is told through exited.
+func (r *run) start(from entry) {
+	r.waits = false
+	if err := r.startPlan(from, r.plan(from)); err != nil {
+		r.job = nil
+		r.exit <- err
+	}
+}
+
+// startPlan opens an epoch and starts ffmpeg on it.
+func (r *run) startPlan(from entry, p plan) (err error) {
+	if r.passthrough = p.passthrough; p.passthrough {
+		r.layers.try(from.layers)
+		r.held = from.follows(r.held)
+	}
+	r.encoded = r.layers.keep(p.job.Ladder)
+	if r.epoch, err = r.timeline.BeginEpoch(p.epoch); err != nil {
+		return fmt.Errorf("begin an epoch: %w", err)
+	}
+	p.job.Dir, p.job.Log = r.epoch.Dir(), r.logFile(r.epoch)
+	if r.job, err = transcode.NewJob(p.job); err != nil {
+		_ = r.epoch.End()
+		return fmt.Errorf("set up ffmpeg: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	go func() { r.exit <- r.job.Run(ctx) }()
+	for _, f := range r.held {
+		r.write(f)
+	}
+	r.held = nil
+	return nil
+}
+
+// emit gets each frame from the depacketizer: all but late ones go to ffmpeg, the received ones to the broadcast.
+func (r *run) emit(f depay.Frame) {
+	if r.zero.IsZero() {
+		r.zero, _ = r.depay.Zero()
 	}
 	if !f.Filler && f.Layer == 0 {
-		e.broadcast.source.write(f, e.zero, e.video, e.audio)
-		e.broadcast.meter.count(f)
-		e.see(f)
+		if f.Codec == r.video {
+			r.videoAt = time.Now()
+		}
+		r.received(f, r.zero)
 	}
 	switch {
 	case f.Late:
-	case e.job != nil:
-		e.write(f)
-	case e.waits:
-		e.held = append(e.held, f)
-		switch {
-		case f.Key && !f.Filler && f.Codec != depay.Opus:
-			e.fail(e.keyed())
-		case len(e.held) >= maxHeld:
-			e.fail(e.giveUpCopy())
-		}
+	case r.job != nil:
+		r.write(f)
+	case r.waits:
+		r.hold(f)
 	}
 }
 
-// see remembers what an encoding after this one may begin with.
-func (e *run) see(f depay.Frame) {
-	if f.Codec != e.video {
-		return
-	}
-	e.pictureAt = time.Now()
-	if f.Key {
-		e.broadcast.newest = f
+// hold keeps a frame until ffmpeg is started, and starts it when there is what to begin with, or too much is held.
+func (r *run) hold(f depay.Frame) {
+	r.held = append(r.held, f)
+	switch {
+	case f.Key && !f.Filler && f.Codec != depay.Opus:
+		r.startIfComplete()
+	case len(r.held) >= maxHeld:
+		r.startAnyway()
 	}
 }
 
-// write hands a frame to ffmpeg; one of a layer that is no rung is left out.
-func (e *run) write(f depay.Frame) {
-	if !e.layers.passes(f) {
+// write hands a frame to ffmpeg; one of a layer that is no rendition is left out.
+func (r *run) write(f depay.Frame) {
+	if !r.layers.passes(f) {
 		return
 	}
-	if !e.placed {
-		e.placed = true
-		e.lead = e.epoch.SetZero(e.broadcast.options.Wall(e.zero))
+	if !r.placed {
+		r.placed = true
+		r.lead = r.epoch.SetZero(r.wall(r.zero))
 	}
-	f.PTS += int64(e.lead) * f.Codec.ClockRate() / int64(time.Second)
+	f.PTS += int64(r.lead) * f.Codec.ClockRate() / int64(time.Second)
 	// An error here means that ffmpeg has gone, which exited tells with the reason.
-	_ = e.job.WriteFrame(f)
+	_ = r.job.WriteFrame(f)
 }
 
-// fail tells, through exited, of an ffmpeg that could not be started.
-func (e *run) fail(err error) {
-	if err != nil {
-		e.job = nil
-		e.exit <- err
-	}
-}
-
-// push hands one packet of the tap to the depacketizer.
-func (e *run) push(kind depay.Kind, p *ingest.Packet) {
+// push hands one packet of a tap to the depacketizer.
+func (r *run) push(kind depay.Kind, p *ingest.Packet) {
 	switch {
-	case !e.listens():
+	case !r.reads():
 	case p.Report != nil:
-		e.depay.SenderReport(kind, p.Report.NTP, p.Report.RTPTime, p.Arrival)
+		r.depay.SenderReport(kind, p.Report.NTP, p.Report.RTPTime, p.Arrival)
 	default:
-		e.depay.Push(kind, &p.RTP, p.Arrival)
+		r.depay.Push(kind, &p.RTP, p.Arrival)
 	}
 }
 
-// drainLayers takes all that has come of the layers.
-func (e *run) drainLayers() {
+// readLayers reads all that has come of the layers.
+func (r *run) readLayers() {
 	switch {
-	case e == nil:
-	case e.listens():
-		e.layers.drain(e.depay)
+	case r == nil:
+	case r.reads():
+		r.layers.read(r.depay)
 	default:
-		e.layers.drain(nil)
+		r.layers.read(nil)
 	}
 }
 
-// listens tells whether frames are wanted: they are not once ffmpeg could not be started.
-func (e *run) listens() bool { return e != nil && (e.job != nil || e.waits) }
+// reads reports whether frames are wanted: they are not once ffmpeg could not be started.
+func (r *run) reads() bool { return r != nil && (r.job != nil || r.waits) }
 
-// tick fills from the first packet of the broadcast on. A key frame that was waited for too long is waited for no more.
-func (e *run) tick(now time.Time) {
-	if !e.listens() || !(e.broadcast.publisher.heard() || e.broadcast.timelineLives() || !e.zero.IsZero()) {
+// tick fills what is missing, once the broadcast has begun. A key frame that was waited for too long is waited for no more.
+func (r *run) tick(now time.Time, begun bool) {
+	if !r.reads() || !begun && r.zero.IsZero() {
 		return
 	}
-	e.depay.Tick(now)
-	if e.waits && !e.zero.IsZero() && now.Sub(e.zero) > keyFrameWithin {
-		e.fail(e.giveUpCopy())
+	r.depay.Tick(now)
+	if r.waits && !r.zero.IsZero() && now.Sub(r.zero) > keyFrameWithin {
+		r.startAnyway()
 	}
 }
 
-func (e *run) detach(now time.Time) {
-	if e.listens() {
-		e.depay.Detach(now)
+// detach has the fillers stand for a publisher that has left.
+func (r *run) detach(now time.Time) {
+	if r.reads() {
+		r.depay.Detach(now)
 	}
 }
 
-// reads tells whether the encoding has an input for each of the tracks.
-func (e *run) reads(video, audio depay.Codec) bool {
-	return (video == 0 || video == e.video) && (audio == 0 || audio == e.audio)
+// fits reports whether the run has an input for each of the tracks.
+func (r *run) fits(video, audio depay.Codec) bool {
+	return (video == 0 || video == r.video) && (audio == 0 || audio == r.audio)
 }
+
+// works reports whether ffmpeg has been started.
+func (r *run) works() bool { return r != nil && r.job != nil }
 
 // exited receives once when ffmpeg has gone.
-func (e *run) exited() <-chan error {
-	if e == nil {
+func (r *run) exited() <-chan error {
+	if r == nil {
 		return nil
 	}
-	return e.exit
+	return r.exit
 }
 
-// errTorn is why an ffmpeg is stopped whose files have a hole.
-var errTorn = errors.New("some of what ffmpeg has written is missing on the disk")
-
-// torn tells whether some of ffmpeg's media was lost on its way to the disk.
-func (e *run) torn() bool { return e != nil && e.epoch != nil && e.job != nil && e.epoch.Torn() }
+// incomplete reports whether some of ffmpeg's media was lost on its way to the disk.
+func (r *run) incomplete() bool { return r.works() && r.epoch != nil && r.epoch.Torn() }
 
 // end closes ffmpeg's inputs, waits for its last segments and closes the epoch. The error is ffmpeg's.
-func (e *run) end(log *slog.Logger) error {
-	e.layers.close()
-	if e.waits = false; e.job == nil {
+func (r *run) end() error {
+	r.layers.close()
+	if r.waits = false; r.job == nil {
 		return nil
 	}
-	e.job.CloseInput()
-	deadline := time.AfterFunc(drainWithin, e.cancel)
+	r.job.CloseInput()
+	deadline := time.AfterFunc(drainWithin, r.cancel)
 	defer deadline.Stop()
-	failure := e.job.Wait()
-	e.cancel()
-	if err := e.epoch.End(); err != nil {
-		log.Error("epoch has not ended cleanly", "error", err)
+	failure := r.job.Wait()
+	r.cancel()
+	if err := r.epoch.End(); err != nil {
+		r.log.Error("epoch has not ended cleanly", "error", err)
 	}
 	return failure
-}
-
-// renditions describes to the packager what ffmpeg is going to write, in the order in which viewers are offered it.
-func renditions(o transcode.Options) []packager.Rendition {
-	var renditions []packager.Rendition
-	for _, r := range o.Representations() {
-		if r.Audio {
-			renditions = append(renditions, packager.Rendition{ID: "audio", Rep: r.ID, Bitrate: r.Bitrate})
-			continue
-		}
-		renditions = append(renditions, packager.Rendition{
-			ID: r.Rendition.Name, Rep: r.ID, Video: true, Bitrate: r.Bitrate,
-			Width: r.Rendition.Width, Height: r.Rendition.Height, FPS: float64(r.Rendition.FPS), Copied: r.Copied,
-		})
-	}
-	return inOrder(o.Video, renditions)
 }

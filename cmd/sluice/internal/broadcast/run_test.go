@@ -25,12 +25,13 @@ func TestWhereFramesGo(t *testing.T) {
 	source := newSource(nil, slog.New(slog.DiscardHandler))
 	source.writer.recording, source.writer.webm = &packager.Recording{}, writer
 	source.writer.audio, source.writer.zero = depay.Opus, zero
-	source.begin()
-	e := &run{audio: depay.Opus, job: job, zero: zero, placed: true, broadcast: &Broadcast{source: source}}
+	source.start()
+	b := &Broadcast{source: source, audio: depay.Opus}
+	r := &run{runOptions: runOptions{audio: depay.Opus, received: b.received}, job: job, zero: zero, placed: true}
 
-	e.emit(depay.Frame{Codec: depay.Opus, Duration: 960, Data: []byte("received")})
-	e.emit(depay.Frame{Codec: depay.Opus, Duration: 960, PTS: 960, Data: []byte("silence"), Filler: true})
-	e.emit(depay.Frame{Codec: depay.Opus, Duration: 960, PTS: 960, Data: []byte("too late"), Late: true})
+	r.emit(depay.Frame{Codec: depay.Opus, Duration: 960, Data: []byte("received")})
+	r.emit(depay.Frame{Codec: depay.Opus, Duration: 960, PTS: 960, Data: []byte("silence"), Filler: true})
+	r.emit(depay.Frame{Codec: depay.Opus, Duration: 960, PTS: 960, Data: []byte("too late"), Late: true})
 	source.Close()
 
 	require.EqualValues(t, 2, job.Stats().Audio.In)

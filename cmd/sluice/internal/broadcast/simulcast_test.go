@@ -1,7 +1,6 @@
 package broadcast
 
 import (
-	"log/slog"
 	"testing"
 	"time"
 
@@ -49,7 +48,7 @@ func TestLayersTakeRungs(t *testing.T) {
 			for _, r := range described[1:] {
 				require.Equal(t, got[r.ID] > 0, r.Copied, r.ID)
 			}
-			l.copyAlone(&transcode.SlowError{Speed: 0.5})
+			l.encodeNone(&transcode.SlowError{Speed: 0.5})
 			for _, r := range l.beside(depay.H264, source, test.layers...) {
 				require.Positive(t, r.Layer, "nothing is encoded any more")
 			}
@@ -63,14 +62,13 @@ func TestEntryOfLayers(t *testing.T) {
 		return depay.Frame{Codec: depay.H264, Layer: layer, RTPTime: timestamp, PTS: int64(timestamp), Key: key}
 	}
 	sound := depay.Frame{Codec: depay.Opus, Key: true}
-	_, ok := entryOf([]depay.Frame{sound, picture(1, 3000, true), picture(0, 3000, false)})
-	require.False(t, ok, "of the best layer there is none")
+	require.False(t, entryOf([]depay.Frame{sound, picture(1, 3000, true), picture(0, 3000, false)}).found(), "of the best layer there is none")
 	held := []depay.Frame{
 		picture(1, 3090, true), picture(0, 3000, true), sound, picture(1, 6090, false), picture(0, 6000, false),
 		picture(2, 9090, true), picture(1, 9090, true), picture(0, 9000, true), picture(1, 12090, false), sound,
 	}
-	s, ok := entryOf(held)
-	require.True(t, ok)
+	s := entryOf(held)
+	require.True(t, s.found())
 	require.EqualValues(t, 9000, s.key.PTS)
 	require.Len(t, s.layers, 2)
 	require.Equal(t, []depay.Frame{picture(1, 9090, true), picture(2, 9090, true), sound, picture(0, 9000, true), picture(1, 12090, false), sound}, s.follows(held))
@@ -79,7 +77,7 @@ func TestEntryOfLayers(t *testing.T) {
 
 // TestLayersStopped does not take a pause of all layers, or a short one of one, for the end of one.
 func TestLayersStopped(t *testing.T) {
-	l := layers{taps: []ingest.Layer{{Name: "h"}, {Name: "q"}}, tried: []string{"h", "q"}, rungs: []int{1, 2}}
+	l := layers{taps: []ingest.Layer{{Name: "h"}, {Name: "q"}}, tried: []string{"h", "q"}, passed: []int{1, 2}}
 	now := time.Now()
 	at := func(after time.Duration, flowing ...string) bool { return l.stopped(now.Add(after), flowing, "f") }
 	require.False(t, at(0, "h", "q"))
@@ -94,29 +92,19 @@ func TestLayersStopped(t *testing.T) {
 	require.False(t, l.passes(depay.Frame{Layer: 3}))
 }
 
-// TestLayersApartIsBounded passes on the best layer alone in the end.
-func TestLayersApartIsBounded(t *testing.T) {
-	b := &Broadcast{log: slog.New(slog.DiscardHandler)}
-	for range maxLayersApart {
-		require.False(t, b.layering.off)
-		b.copyEnded(&transcode.CopyError{Cause: transcode.LayersApart})
-	}
-	require.True(t, b.layering.off)
-	require.Zero(t, b.copying.breaks)
-	require.Empty(t, b.copying.reason)
-}
-
-// TestCopyForNobody has a publisher leave while a layer's key frame is waited for: what has come is shown, and nobody is missed.
-func TestCopyForNobody(t *testing.T) {
+// TestPassOnForNobody has a publisher leave while a layer's key frame is waited for: what has come is shown, and nobody is missed.
+func TestPassOnForNobody(t *testing.T) {
 	b := newTestBroadcast(t)
-	b.videoIn = depay.H264
-	e, err := newRun(b, depay.H264, 0)
+	b.video = depay.H264
+	r, err := newRun(b.runOptions())
 	require.NoError(t, err)
-	e.waits, e.zero = true, time.Now()
-	e.held = codedPictures(t, depay.H264, "320x180", 1, "0")
-	b.run = e
-	require.NoError(t, e.giveUpCopy())
-	require.True(t, e.copies)
+	r.waits, r.zero = true, time.Now()
+	r.held = codedPictures(t, depay.H264, "320x180", 1, "0")
+	b.run = r
+	r.startAnyway()
+	require.True(t, r.works())
+	require.True(t, r.passthrough)
+	require.Equal(t, 1, b.simulcast.breaks)
 	b.finish(nil, false)
 	require.Equal(t, StateEnded, b.Status().State)
 }

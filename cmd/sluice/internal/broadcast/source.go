@@ -17,10 +17,10 @@ const (
 	sourceWithin = 2 * time.Second
 )
 
-// source takes the frames of a broadcast to its source recording and never waits for the disk. When that is too slow,
+// source brings the frames of a broadcast to its source recording and never waits for the disk. When that is too slow,
 // everything is left out up to the next key frame that finds the queue at most half full. A nil source keeps nothing.
 //
-// One goroutine writes, from begin to Close. All methods are for the broadcast's own goroutine, but for dropped.
+// One goroutine writes, from start to Close. All methods are for the broadcast's own goroutine, but for dropped.
 type source struct {
 	writer *sourceWriter
 	log    *slog.Logger
@@ -31,7 +31,7 @@ type source struct {
 	done   chan struct{}
 }
 
-// sourceFrame is a frame whose PTS counts from zero, with the tracks of its encoding. One without a codec says that none is
+// sourceFrame is a frame whose PTS counts from zero, with the tracks of its run. One without a codec says that none is
 // expected for a while.
 type sourceFrame struct {
 	depay.Frame
@@ -40,7 +40,7 @@ type sourceFrame struct {
 	hole         bool // frames before it were left out
 }
 
-// begins tells whether a file, or what follows a hole, may begin with the frame.
+// begins reports whether a file, or what follows a hole, may begin with the frame.
 func (f sourceFrame) begins() bool { return f.Key || f.video == 0 }
 
 // newSource makes the source of whatever recording is the broadcast's current one, nil while there is none.
@@ -51,8 +51,8 @@ func newSource(current func() *packager.Recording, log *slog.Logger) *source {
 	}
 }
 
-// begin starts the goroutine that Close waits for.
-func (s *source) begin() {
+// start starts the goroutine that Close waits for.
+func (s *source) start() {
 	if s != nil {
 		go s.run()
 	}
@@ -62,12 +62,12 @@ func (s *source) run() {
 	defer close(s.done)
 	for f := range s.frames {
 		s.bytes.Add(-int64(len(f.Data)))
-		s.writer.take(f)
+		s.writer.record(f)
 	}
 	s.writer.finish()
 }
 
-// write adds a frame whose PTS counts from an instant; video and audio are the tracks of its encoding.
+// write adds a frame whose PTS counts from an instant; video and audio are the tracks of its run.
 func (s *source) write(f depay.Frame, zero time.Time, video, audio depay.Codec) {
 	if s == nil {
 		return

@@ -42,7 +42,7 @@ func stuckSource(t *testing.T) (*source, *stuckDisk) {
 	})
 	require.NoError(t, err)
 	disk.stick()
-	s.begin()
+	s.start()
 	return s, disk
 }
 
@@ -120,7 +120,7 @@ func TestSourceFollowsRecording(t *testing.T) {
 	w := &sourceWriter{current: func() *packager.Recording { return current }, log: slog.New(slog.DiscardHandler)}
 	take := func(at time.Duration, codec depay.Codec, key bool) {
 		pts := int64(at) * codec.ClockRate() / int64(time.Second)
-		w.take(sourceFrame{depay.Frame{Codec: codec, PTS: pts, Key: key, Data: []byte("media")}, zero, depay.VP8, depay.Opus, false})
+		w.record(sourceFrame{depay.Frame{Codec: codec, PTS: pts, Key: key, Data: []byte("media")}, zero, depay.VP8, depay.Opus, false})
 	}
 	take(0, depay.Opus, false)
 	require.Equal(t, []string{"source-1.webm"}, recordings[0].Info().Sources, "whatever comes first begins the first file")
@@ -146,7 +146,7 @@ func BenchmarkSource(b *testing.B) {
 	s := newSource(nil, slog.New(slog.DiscardHandler))
 	s.writer.failed, s.writer.recording = true, &packager.Recording{}
 	s.writer.current = func() *packager.Recording { return s.writer.recording }
-	s.begin()
+	s.start()
 	defer s.Close()
 	f, zero := depay.Frame{Codec: depay.Opus, Data: make([]byte, 160)}, time.Now()
 	b.ReportAllocs()

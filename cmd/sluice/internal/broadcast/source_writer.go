@@ -34,7 +34,8 @@ type sourceWriter struct {
 	failed    bool          // nothing more is written to recording
 }
 
-func (s *sourceWriter) take(f sourceFrame) {
+// record writes a frame, or brings to the file what has come when none is expected for a while.
+func (s *sourceWriter) record(f sourceFrame) {
 	switch {
 	case f.Codec == 0:
 		s.flush()
@@ -74,7 +75,7 @@ func (s *sourceWriter) write(f sourceFrame) error {
 	return s.add(f)
 }
 
-// fits tells whether the frame is for the file that is open.
+// fits reports whether the frame is for the file that is open.
 func (s *sourceWriter) fits(f sourceFrame) bool {
 	if s.webm == nil || s.video != f.video || s.audio != f.audio {
 		return false
@@ -82,7 +83,7 @@ func (s *sourceWriter) fits(f sourceFrame) bool {
 	return !s.blind || !f.opens()
 }
 
-// opens tells whether a file with all tracks can begin with the frame.
+// opens reports whether a file with all tracks can begin with the frame.
 func (f sourceFrame) opens() bool {
 	if f.video != depay.H264 && f.video != depay.AV1 {
 		return true
@@ -114,7 +115,7 @@ func (s *sourceWriter) add(f sourceFrame) error {
 	return s.webm.WriteFrame(track, at, f.Key, f.Data)
 }
 
-// open begins the next file with the first frame of either track, after what has waited. A file that begins in mid-encoding has
+// open begins the next file with the first frame of either track, after what has waited. A file that begins in mid-run has
 // its time 0 a little before its first frame, since the other track may be older.
 func (s *sourceWriter) open(f sourceFrame, video *webm.VideoTrack) error {
 	var options webm.Options

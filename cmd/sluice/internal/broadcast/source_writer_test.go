@@ -21,7 +21,7 @@ const (
 type sourceStep struct {
 	ms   int64
 	f    depay.Frame
-	with depay.Codec // the video of the encoding
+	with depay.Codec // the video of the run
 }
 
 func TestSourceFilesByCodec(t *testing.T) {
@@ -60,7 +60,7 @@ func TestSourceFilesByCodec(t *testing.T) {
 			w := &sourceWriter{current: func() *packager.Recording { return recording }, log: slog.New(slog.DiscardHandler)}
 			for _, step := range c.steps {
 				step.f.PTS = step.ms * step.f.Codec.ClockRate() / 1000
-				w.take(sourceFrame{step.f, zero, step.with, depay.Opus, false})
+				w.record(sourceFrame{step.f, zero, step.with, depay.Opus, false})
 				require.False(t, w.failed)
 			}
 			w.finish()

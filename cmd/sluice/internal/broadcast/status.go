@@ -52,9 +52,9 @@ func (s *Status) Newer() <-chan struct{} { return s.newer }
 
 func (b *Broadcast) state() string {
 	switch {
-	case !b.timelineLives():
+	case !b.playable():
 		return StateStarting
-	case b.publisher == nil:
+	case b.input == nil:
 		return StateInterrupted
 	default:
 		return StateLive
@@ -65,23 +65,23 @@ func (b *Broadcast) publishStatus(state string, cause error) {
 	now := time.Now()
 	s := Status{
 		At: now, State: state, Video: b.meter.measure(now), Unkept: b.source.dropped(),
-		Restarts: b.restarts, WhyEncoded: b.copying.reason, Reductions: b.ladder.reductions, WhyReduced: b.ladder.reason,
-		Transform: b.transforming.to, WhyNoneMade: b.transforming.reason, newer: make(chan struct{}),
+		Restarts: b.restarts, WhyEncoded: b.passthrough.refusal, Reductions: b.ladder.reductions, WhyReduced: b.ladder.reason,
+		Transform: b.transform, WhyNoneMade: b.transformReason, newer: make(chan struct{}),
 	}
 	if cause != nil {
 		s.Error = cause.Error()
 	}
-	if e := b.run; e != nil && e.job != nil {
-		s.Depay, s.Job, s.Renditions, s.Passthrough, s.Layers = e.depay.Stats(), e.job.Stats(), e.rungs, e.copies, len(e.layers.rungs)
+	if r := b.run; r.works() {
+		s.Depay, s.Job, s.Renditions, s.Passthrough, s.Layers = r.depay.Stats(), r.job.Stats(), r.encoded, r.passthrough, len(r.layers.passed)
 	}
-	if p := b.publisher; p != nil {
-		s.Publisher = p.Publisher
-		s.Dropped = p.dropped()
+	if in := b.input; in != nil {
+		s.Publisher = in.Publisher
+		s.Dropped = in.dropped()
 		if b.run != nil {
 			s.Dropped += b.run.layers.dropped()
 		}
 	}
-	s.VideoIn, s.AudioIn = b.publisher.codecs()
+	s.VideoIn, s.AudioIn = b.input.codecs()
 	s.Advice = advice(s.Depay)
 	before := b.status.Swap(&s)
 	if before != nil {
