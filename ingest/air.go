@@ -40,7 +40,7 @@ type relay struct {
 // sourceClock relates the wall clock of a participant to ours, for both of its media alike: so they stay together.
 type sourceClock struct {
 	mu   sync.Mutex
-	base base
+	base clockMap
 }
 
 func (c *sourceClock) instant(ntp uint64, arrival time.Time) time.Time {
@@ -79,8 +79,8 @@ func (r *relay) change(source *Track, clock *sourceClock) {
 	}
 	r.mu.Lock()
 	r.source, r.clock = source, clock
-	r.splice.cut, r.splice.newSource = true, true
-	r.waiting = r.kind == KindVideo
+	r.splice.switchSource()
+	r.waiting = r.Kind() == KindVideo
 	r.mu.Unlock()
 	if source != nil {
 		source.Subscribe(r) // and asks for a key frame
@@ -112,7 +112,7 @@ func (r *relay) reported(p *Packet) (SenderReport, bool) {
 	if r.clock == nil {
 		return SenderReport{}, false
 	}
-	return SenderReport{ntpTime(r.clock.instant(p.Report.NTP, p.Arrival)), p.Report.RTPTime + r.splice.timeShift}, r.splice.begun()
+	return SenderReport{ntpTime(r.clock.instant(p.Report.NTP, p.Arrival)), p.Report.RTPTime + r.splice.TimeShift()}, r.splice.begun()
 }
 
 // copied is a packet as the relay sends it.
@@ -124,9 +124,8 @@ func (r *relay) copied(p *Packet) (*Packet, bool) {
 	if r.waiting || !r.splice.fit(&header, p.Arrival) {
 		return nil, false
 	}
-	out := r.pool.get()
-	n := copy(out.buf[:], p.RTP.Payload)
-	out.RTP, out.Arrival = rtp.Packet{Header: header, Payload: out.buf[:n]}, p.Arrival
+	out := r.NewPacket()
+	out.Fill(header, p.Arrival, p.RTP.Payload)
 	return out, true
 }
 

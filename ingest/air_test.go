@@ -130,7 +130,7 @@ func TestSpeaker(t *testing.T) {
 	now := time.Now()
 	speaking := func() *participant {
 		t := testTrack(KindAudio)
-		t.stats.last = now.Add(time.Hour)
+		pushAt(t, 1, false, now.Add(time.Hour))
 		return &participant{tracks: []*Track{t}}
 	}
 	ann, bob := speaking(), speaking()
@@ -150,7 +150,7 @@ func TestSpeaker(t *testing.T) {
 	now = now.Add(-speaksFor)
 	require.Equal(t, bob, step(127, 0), "not so soon")
 	require.Equal(t, ann, step(127, 0))
-	ann.tracks[0].stats.last = time.Time{}
+	ann.tracks = []*Track{testTrack(KindAudio)}
 	require.Equal(t, bob, step(127, 90), "who sends no sound any more does not speak, however loud it was")
 }
 

@@ -7,26 +7,15 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// videoClockRate is that of all video in RTP, in Hz.
-const videoClockRate = 90000
-
-// videoCodec is a codec of pictures that we take and pass on.
-type videoCodec struct {
-	name, title string // in Options, and in sentences
-	mimeType    string // as in a=rtpmap
-	keyStarts   func(payload []byte) bool
-	// rank tells whether we take it with these parameters, and which of several to prefer: the lowest.
-	rank func(parameters string) (rank int, taken bool)
-	// plays tells whether, and how well, what has been offered as stream can be sent as what has been offered as player.
-	plays func(stream, player string) (rank int, plays bool)
-}
-
 func videoCodecs() []*videoCodec {
 	return []*videoCodec{
-		{"vp8", "VP8", webrtc.MimeTypeVP8, vp8KeyFrameStarts, always, alike},
-		{"vp9", "VP9", webrtc.MimeTypeVP9, vp9KeyFrameStarts, firstProfile("profile-id"), alike}, // RFC 9628 §6
-		{"h264", "H.264", webrtc.MimeTypeH264, h264KeyFrameStarts, rankH264, h264Plays},          // RFC 6184 §8
-		{"av1", "AV1", webrtc.MimeTypeAV1, av1KeyFrameStarts, firstProfile("profile"), alike},    // AV1 RTP payload format §7
+		{name: "vp8", title: "VP8", mimeType: webrtc.MimeTypeVP8, keyStarts: vp8KeyFrameStarts, size: vp8Size, rank: always, plays: alike},
+		// RFC 9628 §6
+		{name: "vp9", title: "VP9", mimeType: webrtc.MimeTypeVP9, keyStarts: vp9KeyFrameStarts, rank: firstProfile("profile-id"), plays: alike},
+		// RFC 6184 §8
+		{name: "h264", title: "H.264", mimeType: webrtc.MimeTypeH264, keyStarts: h264KeyFrameStarts, rank: rankH264, plays: h264Plays},
+		// AV1 RTP payload format §7
+		{name: "av1", title: "AV1", mimeType: webrtc.MimeTypeAV1, keyStarts: av1KeyFrameStarts, rank: firstProfile("profile"), plays: alike},
 	}
 }
 

@@ -21,7 +21,7 @@ func (s *Server) postEcho(w http.ResponseWriter, r *http.Request) *problem {
 func (s *session) echo(pool *packetPool) error {
 	s.receive(pool)
 	for _, t := range s.tracks {
-		local, err := webrtc.NewTrackLocalStaticRTP(t.format.capability(), string(t.kind), "echo")
+		local, err := webrtc.NewTrackLocalStaticRTP(t.Format().capability(), string(t.Kind()), "echo")
 		if err != nil {
 			return err
 		}
@@ -30,7 +30,7 @@ func (s *session) echo(pool *packetPool) error {
 			return err
 		}
 		ssrc := uint32(sender.GetParameters().Encodings[0].SSRC)
-		e := &echoTrack{local: local, sent: newSending(t.kind, t.format, ssrc, s.started)}
+		e := &echoTrack{local: local, sent: newSending(t.Kind(), t.ClockRate(), ssrc, s.started)}
 		s.sends(e.sent)
 		t.Subscribe(e)
 		s.loop(func() { forwardRequests(sender, e.sent, t.RequestKeyFrame) })

@@ -78,7 +78,7 @@ func TestForwardRequests(t *testing.T) {
 		track := testTrack(KindVideo)
 		sent := 0
 		require.True(t, track.bind(1, func() { sent++ }))
-		forwardRequests(&script{[]byte("junk"), marshal(t, &rtcp.ReceiverReport{}), marshal(t, request)}, newSending(KindVideo, track.format, 1, time.Now()), track.RequestKeyFrame)
+		forwardRequests(&script{[]byte("junk"), marshal(t, &rtcp.ReceiverReport{}), marshal(t, request)}, newSending(KindVideo, track.ClockRate(), 1, time.Now()), track.RequestKeyFrame)
 		require.Equal(t, 1, sent)
 	}
 }
@@ -87,7 +87,7 @@ func TestForwardRequests(t *testing.T) {
 func TestEchoLeavesOut(t *testing.T) {
 	local, err := webrtc.NewTrackLocalStaticRTP(formatFor(webrtc.MimeTypeVP8).capability(), "video", "echo")
 	require.NoError(t, err)
-	e := &echoTrack{local: local, sent: newSending(KindVideo, formatFor(webrtc.MimeTypeVP8), 1, time.Now())}
+	e := &echoTrack{local: local, sent: newSending(KindVideo, videoClockRate, 1, time.Now())}
 	var p Packet
 	p.RTP = *vp8Packet(1, true)
 	require.NoError(t, p.RTP.SetExtension(1, []byte{1}))

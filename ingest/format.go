@@ -9,15 +9,6 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// format is one of a section's payload types and what it stands for (RFC 8866 §6.6, §6.15).
-type format struct {
-	payload    string
-	repair     string      // payload type of its retransmissions (RFC 4588 §8.1), or ""
-	red        string      // payload type that the client would rather send it in, with redundancy (RFC 2198), or ""
-	codec      *videoCodec // nil for Opus
-	parameters string      // a=fmtp
-}
-
 // formatsOf lists what a section offers of what we take, in its order, Opus for sound.
 func formatsOf(m *sdp.MediaDescription) []format {
 	var formats []format
@@ -68,9 +59,9 @@ func repairOf(m *sdp.MediaDescription, payload string, mapped, parameters map[st
 	return ""
 }
 
-// keep leaves only this format, its retransmissions and its redundancy in the section: the answer names one codec, so that what comes
+// keep leaves only one format, its retransmissions and its redundancy in the section: the answer names one codec, so that what comes
 // is what has been chosen.
-func (f format) keep(m *sdp.MediaDescription) {
+func keep(m *sdp.MediaDescription, f format) {
 	kept := []string{f.payload}
 	if f.repair != "" {
 		kept = append(kept, f.repair)
@@ -99,48 +90,34 @@ func (f format) keep(m *sdp.MediaDescription) {
 	}
 }
 
-// register makes the format one that the connection can negotiate, and no other.
-func (f format) register(media *webrtc.MediaEngine) error {
+// register lets a connection negotiate the format.
+func register(engine *webrtc.MediaEngine, f format) error {
 	if f.codec == nil {
-		return f.registerSound(media)
+		return registerAudio(engine, f)
 	}
-	picture := webrtc.RTPCodecParameters{RTPCodecCapability: f.capability(), PayloadType: payloadType(f.payload)}
-	picture.RTCPFeedback = []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"}}
-	if err := media.RegisterCodec(picture, webrtc.RTPCodecTypeVideo); err != nil || f.repair == "" {
+	video := webrtc.RTPCodecParameters{RTPCodecCapability: f.capability(), PayloadType: payloadType(f.payload)}
+	video.RTCPFeedback = []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"}}
+	if err := engine.RegisterCodec(video, webrtc.RTPCodecTypeVideo); err != nil || f.repair == "" {
 		return err
 	}
-	return media.RegisterCodec(webrtc.RTPCodecParameters{
+	return engine.RegisterCodec(webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: videoClockRate, SDPFmtpLine: "apt=" + f.payload},
 		PayloadType:        payloadType(f.repair),
 	}, webrtc.RTPCodecTypeVideo)
 }
 
-func (f format) registerSound(media *webrtc.MediaEngine) error {
-	sound := webrtc.RTPCodecParameters{RTPCodecCapability: f.capability(), PayloadType: payloadType(f.payload)}
-	if err := media.RegisterCodec(sound, webrtc.RTPCodecTypeAudio); err != nil || f.red == "" {
+func registerAudio(engine *webrtc.MediaEngine, f format) error {
+	audio := webrtc.RTPCodecParameters{RTPCodecCapability: f.capability(), PayloadType: payloadType(f.payload)}
+	if err := engine.RegisterCodec(audio, webrtc.RTPCodecTypeAudio); err != nil || f.red == "" {
 		return err
 	}
-	return media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: f.redCapability(), PayloadType: payloadType(f.red)}, webrtc.RTPCodecTypeAudio)
-}
-
-// capability is the format as pion names it for tracks.
-func (f format) capability() webrtc.RTPCodecCapability {
-	if f.codec == nil {
-		return webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: f.parameters}
-	}
-	return webrtc.RTPCodecCapability{MimeType: f.codec.mimeType, ClockRate: videoClockRate, SDPFmtpLine: f.parameters}
+	return engine.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: f.redCapability(), PayloadType: payloadType(f.red)}, webrtc.RTPCodecTypeAudio)
 }
 
 // isPayload tells whether this is a payload type, written as everybody does.
 func isPayload(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 7)
 	return err == nil && strconv.FormatUint(n, 10) == s
-}
-
-// payloadType converts what has been checked.
-func payloadType(payload string) webrtc.PayloadType {
-	n, _ := strconv.ParseUint(payload, 10, 7)
-	return webrtc.PayloadType(n)
 }
 
 // best returns the first of the formats with the lowest rank, of those that rank takes.

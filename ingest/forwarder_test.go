@@ -43,10 +43,10 @@ func TestForwarderMissesNothing(t *testing.T) {
 	for range viewers {
 		v := &viewer{session: &session{}, audience: &audience{}, forwarder: fs.engage()}
 		for _, track := range tracks {
-			o, err := newOutgoing(track.kind, track.format, "cam")
+			o, err := newOutgoing(track.Kind(), track.Format(), "cam")
 			require.NoError(t, err)
 			o.rouse = v.rouse
-			if track.kind == KindVideo {
+			if track.Kind() == KindVideo {
 				v.video = o
 			} else {
 				v.audio = o
@@ -59,7 +59,7 @@ func TestForwarderMissesNothing(t *testing.T) {
 	for _, track := range tracks {
 		writing.Go(func() {
 			for seq := range uint16(packets) {
-				track.write(seq, true)
+				pushTo(track, seq, true)
 			}
 		})
 	}
@@ -105,7 +105,7 @@ func TestStalledViewer(t *testing.T) {
 			packet.Timestamp, packet.Marker = uint32(sequence)*300, i == 9
 			packet.Payload = append(packet.Payload, make([]byte, 1100)...)
 			sequence++
-			q := video.pool.get()
+			q := video.NewPacket()
 			q.RTP, q.Arrival = *packet, time.Now()
 			video.deliver(q)
 			q.Release()
@@ -179,7 +179,7 @@ func BenchmarkForward(b *testing.B) {
 	v := &viewer{session: &session{}, audience: &audience{}, video: o, forwarder: &forwarder{wake: make(chan struct{}, 1)}}
 	o.rouse = v.rouse
 	o.attach(track, time.Now())
-	p := track.pool.get()
+	p := track.NewPacket()
 	p.RTP, p.KeyFrame = *vp8Packet(0, true), true
 	w.discards = true
 	b.ReportAllocs()

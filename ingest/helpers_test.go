@@ -13,14 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
-
-// patience bounds what a test waits for; nothing is concluded from it but failure.
-const patience = 20 * time.Second
 
 func TestMain(m *testing.M) {
 	if os.Getenv(farServer) == "" {
@@ -140,36 +136,6 @@ func (f *fixture) requireNothingLeft() {
 	require.Zero(f, f.server.viewers)
 }
 
-func wait[T any](t testing.TB, c <-chan T, what string) T {
-	t.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-time.After(patience):
-		require.FailNow(t, "waited in vain for "+what)
-		panic("unreachable")
-	}
-}
-
-// vp8Packet is the only packet of a frame.
-func vp8Packet(seq uint16, key bool) *rtp.Packet {
-	tag := byte(1)
-	if key {
-		tag = 0
-	}
-	return &rtp.Packet{
-		Header:  rtp.Header{Version: 2, Marker: true, SequenceNumber: seq, Timestamp: uint32(seq) * 3000},
-		Payload: []byte{0x10, tag, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0xe0, 0x01},
-	}
-}
-
-func opusPacket(seq uint16) *rtp.Packet {
-	return &rtp.Packet{
-		Header:  rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: uint32(seq) * 960},
-		Payload: []byte{0xfc, 0xff, 0xfe},
-	}
-}
-
 // keepSending writes both tracks every 20 ms until the test ends.
 func (p *peer) keepSending() {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -228,3 +194,25 @@ func fuzzPeers(t testing.TB) *peers {
 	t.Cleanup(func() { require.NoError(t, s.close()) })
 	return &peers{newSettings(s, defaultTimers(), log)}
 }
+
+// pushTo delivers a packet as the read loop does.
+func pushTo(t *Track, seq uint16, key bool) {
+	pushAt(t, seq, key, time.Unix(0, int64(seq)*int64(time.Millisecond)))
+}
+
+// pushAt delivers a packet that arrived then.
+func pushAt(t *Track, seq uint16, key bool, arrival time.Time) {
+	p := t.NewPacket()
+	defer p.Release()
+	p.Arrival, p.RTP = arrival, *opusPacket(seq)
+	if t.Kind() == KindVideo {
+		p.RTP = *vp8Packet(seq, key)
+	}
+	t.deliver(p)
+}
+
+// nobody is a subscriber that does nothing.
+type nobody struct{}
+
+func (*nobody) Deliver(*Packet) {}
+func (*nobody) End()            {}

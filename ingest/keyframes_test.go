@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -55,7 +56,7 @@ func TestKeyFramesOfTrack(t *testing.T) {
 					begins = append(begins, sequence)
 				}
 				for _, payload := range picture(mimeType, key) {
-					track.pass(sequence, uint32(i)*3000, payload)
+					pass(track, sequence, uint32(i)*3000, payload)
 					sequence++
 				}
 			}
@@ -67,8 +68,13 @@ func TestKeyFramesOfTrack(t *testing.T) {
 				p.Release()
 			}
 			require.Equal(t, begins, marked)
-			require.Equal(t, begins[1], track.group.packets[0].RTP.SequenceNumber)
-			require.Len(t, track.group.packets, int(sequence-begins[1]))
+			late, backlog := track.join(64, func() {})
+			defer late.Close()
+			require.Equal(t, begins[1], backlog[0].RTP.SequenceNumber)
+			require.Len(t, backlog, int(sequence-begins[1]))
+			for _, p := range backlog {
+				p.Release()
+			}
 			require.Equal(t, uint64(2), track.Stats().KeyFrames)
 			track.end()
 			tap.Close()
@@ -77,9 +83,10 @@ func TestKeyFramesOfTrack(t *testing.T) {
 }
 
 // pass delivers a payload as the read loop does.
-func (t *Track) pass(sequence uint16, timestamp uint32, payload []byte) {
-	p := t.pool.get()
+func pass(t *Track, sequence uint16, timestamp uint32, payload []byte) {
+	p := t.NewPacket()
 	defer p.Release()
+	p.Arrival = time.Now()
 	p.RTP = rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: sequence, Timestamp: timestamp}, Payload: payload}
 	t.deliver(p)
 }
@@ -90,7 +97,7 @@ func TestKeyFrameBeginsLate(t *testing.T) {
 	tap := track.Tap(8)
 	payloads := picture(webrtc.MimeTypeH264, true)
 	for _, i := range []uint16{2, 1, 3, 0, 2, 4} { // 2 comes twice
-		track.pass(i, 3000, payloads[i])
+		pass(track, i, 3000, payloads[i])
 	}
 	want := map[uint16]bool{2: true, 0: true}
 	for p, ok := tap.Next(); ok; p, ok = tap.Next() {
@@ -98,6 +105,8 @@ func TestKeyFrameBeginsLate(t *testing.T) {
 		delete(want, p.RTP.SequenceNumber)
 		p.Release()
 	}
-	require.Empty(t, track.group.packets)
+	late, backlog := track.join(8, func() {})
+	require.Empty(t, backlog)
+	late.Close()
 	track.end()
 }

@@ -53,6 +53,24 @@ type Layer struct {
 	*Tap
 }
 
+// makeSimulcast makes a track of the layers of a simulcast (RFC 8853), of which so many are offered. ask asks sources for key frames.
+func (t *Track) makeSimulcast(offered int, ask func(sources ...uint32)) {
+	t.layers = newLayers(t, offered, ask)
+}
+
+// isSimulcast reports whether the track is made of layers.
+func (t *Track) isSimulcast() bool { return t.layers != nil }
+
+// addLayer makes room for a layer of a simulcast, or for its new source, and returns what takes its packets and its sender reports. It
+// is not added when it is there already.
+func (t *Track) addLayer(name string, ssrc uint32) (push func(*Packet), report func(SenderReport), added bool) {
+	l := t.layers.add(name, ssrc)
+	if l == nil {
+		return nil, nil, false
+	}
+	return func(p *Packet) { t.layers.deliver(l, p) }, func(r SenderReport) { t.layers.reported(l, r) }, true
+}
+
 // LayersOffered is how many layers the publisher may send; 0: it is no simulcast.
 func (t *Track) LayersOffered() int {
 	if t.layers == nil {

@@ -85,10 +85,3 @@ func (t *localTrack) repeat(header *rtp.Header, payload []byte) error {
 	_, err := b.writer.WriteRTP(header, t.buf[:n])
 	return err
 }
-
-// onward is a header without its extensions and sources: they are about the way here.
-func onward(h *rtp.Header) rtp.Header {
-	out := *h
-	out.Extension, out.Extensions, out.CSRC = false, nil, nil
-	return out
-}

@@ -53,7 +53,7 @@ func (s *session) receive(pool *packetPool) {
 		}
 		t := newTrack(kind, *f, pool)
 		if kind == KindVideo && o.layers != nil {
-			t.layers = newLayers(t, len(o.layers), s.requestKeyFrame)
+			t.makeSimulcast(len(o.layers), s.requestKeyFrame)
 		}
 		s.adopt(t)
 	}
@@ -136,7 +136,7 @@ func (s *session) declareSources(desc *sdp.SessionDescription) {
 			continue
 		}
 		t := s.track(Kind(m.MediaName.Media))
-		if t == nil || t.layers != nil {
+		if t == nil || t.isSimulcast() {
 			continue // nothing comes from a viewer; layers are known by their names
 		}
 		if ssrc, ok := t.source(); ok {

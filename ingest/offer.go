@@ -56,7 +56,7 @@ func (o *offer) choose(use purpose) *problem {
 		if chosen == nil {
 			return refuse(http.StatusUnprocessableEntity, "The %s section of the offer has no codec in common with the server: %s.", m.MediaName.Media, use.codecs)
 		}
-		chosen.keep(m)
+		keep(m, *chosen)
 	}
 	return nil
 }
@@ -67,7 +67,7 @@ func (o *offer) register(media *webrtc.MediaEngine) error {
 		if f == nil {
 			continue
 		}
-		if err := f.register(media); err != nil {
+		if err := register(media, *f); err != nil {
 			return err
 		}
 	}

@@ -81,7 +81,7 @@ func (o *outgoing) takes(t *Track) bool {
 	if o.kind == KindAudio {
 		return true
 	}
-	_, plays := t.playsAs(o.format)
+	_, plays := t.Format().playsAs(o.format)
 	return plays
 }
 
@@ -103,8 +103,7 @@ func (o *outgoing) attach(t *Track, now time.Time) {
 	o.source.Store(t)
 	o.dropped, o.counted, o.reported = 0, 0, reference{}
 	o.waiting = o.kind == KindVideo
-	o.splice.cut, o.splice.newSource = true, true
-	o.splice.hurry = false
+	o.splice.switchSource()
 	if n := len(o.backlog); n > 0 {
 		o.splice.hurryTo(o.backlog[n-1].RTP.Timestamp)
 		o.pace = time.After(0)
@@ -185,7 +184,9 @@ func (o *outgoing) patient(now time.Time) bool { return now.Sub(o.setBackAt) < o
 func (o *outgoing) decodable(p *Packet) bool {
 	if p.KeyFrame {
 		dropped := o.tap.Dropped()
-		o.splice.cut = o.splice.cut || o.waiting || dropped != o.dropped
+		if o.waiting || dropped != o.dropped {
+			o.splice.cutHere()
+		}
 		o.waiting, o.dropped = false, dropped
 	}
 	return !o.waiting
@@ -204,21 +205,15 @@ func (o *outgoing) report(now time.Time) *rtcp.SenderReport {
 	if o == nil || o.tap == nil || len(o.backlog) > 0 || !o.splice.begun() {
 		return nil
 	}
-	at, rtpTime := o.reported.at, o.reported.rtpTime+o.splice.timeShift
+	at, rtpTime := o.reported.at, o.reported.rtpTime+o.splice.TimeShift()
 	if at.IsZero() {
 		if now.Sub(o.since) < reportsWithin {
 			return nil
 		}
-		at, rtpTime = o.splice.lastAt, o.splice.lastTime
+		rtpTime, at = o.splice.last()
 	}
 	return &rtcp.SenderReport{
-		SSRC: o.ssrc, NTPTime: ntpTime(now), RTPTime: rtpTime + ticks(now.Sub(at), o.splice.clockRate),
+		SSRC: o.ssrc, NTPTime: ntpTime(now), RTPTime: rtpTime + ticks(now.Sub(at), o.splice.ClockRate()),
 		PacketCount: o.packets, OctetCount: o.octets,
 	}
-}
-
-// ntpTime is seconds since 1900, 32.32 bits.
-func ntpTime(t time.Time) uint64 {
-	const from1900To1970 = 2_208_988_800
-	return uint64(t.Unix()+from1900To1970)<<32 | uint64(t.Nanosecond())<<32/1e9
 }

@@ -42,6 +42,9 @@ type SenderReport struct {
 // Retain keeps the packet for one more Release. A Subscriber that uses it after Deliver calls it first.
 func (p *Packet) Retain() { p.refs.Add(1) }
 
+// References is how many Releases are still to come.
+func (p *Packet) References() int { return int(p.refs.Load()) }
+
 // Release gives the packet back.
 func (p *Packet) Release() {
 	switch n := p.refs.Add(-1); {
@@ -50,6 +53,21 @@ func (p *Packet) Release() {
 	case n < 0:
 		panic("ingest: packet released twice")
 	}
+}
+
+// Fill makes the packet one with this header, whose payload is all the parts together, copied. They must fit in MaxPacket bytes.
+func (p *Packet) Fill(header rtp.Header, arrival time.Time, parts ...[]byte) {
+	n := 0
+	for _, part := range parts {
+		n += copy(p.buf[n:], part)
+	}
+	p.RTP, p.Arrival = rtp.Packet{Header: header, Payload: p.buf[:n]}, arrival
+}
+
+// FillRestored is Fill for a packet that has come as the redundancy of a later one (RFC 2198).
+func (p *Packet) FillRestored(header rtp.Header, arrival time.Time, payload []byte) {
+	p.Fill(header, arrival, payload)
+	p.restored = true
 }
 
 // read fills the packet from one Read of r.
@@ -89,3 +107,10 @@ func (pp *packetPool) get() *Packet {
 }
 
 func (pp *packetPool) put(p *Packet) { pp.pool.Put(p) }
+
+// onward is a header without its extensions and sources: they are about the way here.
+func onward(h *rtp.Header) rtp.Header {
+	out := *h
+	out.Extension, out.Extensions, out.CSRC = false, nil, nil
+	return out
+}

@@ -186,7 +186,7 @@ func (p *participant) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.
 	if t == nil {
 		return
 	}
-	if t.kind == KindAudio {
+	if t.Kind() == KindAudio {
 		t.Subscribe(&loudnessMeter{out: &p.loudness, extension: audioLevelID(receiver)})
 	}
 	p.loop(func() { t.readRTP(remote, t.deliver) })
@@ -201,12 +201,12 @@ func (p *participant) bound(kind Kind, ssrc uint32) *Track {
 	defer r.mu.Unlock()
 	for i, t := range p.tracks {
 		switch {
-		case t.kind != kind:
+		case t.Kind() != kind:
 			continue
 		case t.bind(ssrc, request):
 			return t
 		}
-		next := newTrack(kind, t.format, t.pool)
+		next := newTrack(kind, t.Format(), r.server.packets)
 		if !p.exchange(t, next) || !next.bind(ssrc, request) {
 			return nil
 		}

@@ -92,8 +92,8 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 		require.NoError(t, media.RegisterDefaultCodecs())
 	} else {
 		video = formatFor(o.codec)
-		require.NoError(t, video.register(media))
-		require.NoError(t, opusFormat().register(media))
+		require.NoError(t, register(media, video))
+		require.NoError(t, register(media, opusFormat()))
 	}
 	if o.simulcast {
 		require.NoError(t, webrtc.ConfigureSimulcastExtensionHeaders(media))

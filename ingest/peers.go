@@ -77,7 +77,7 @@ func (p *peers) meet() (*webrtc.API, *feedback, error) {
 	}
 	registry.Add(reports) // those of what is sent are the viewers' own
 	err = errors.Join(
-		roomFormat(KindVideo).register(media), roomFormat(KindAudio).register(media),
+		register(media, roomFormat(KindVideo)), register(media, roomFormat(KindAudio)),
 		media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}, webrtc.RTPCodecTypeAudio),
 		askAgain(registry), webrtc.ConfigureTWCCSender(media, registry),
 	)

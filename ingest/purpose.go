@@ -33,15 +33,15 @@ func echoing() purpose {
 	}
 }
 
-// watching takes what the stream's picture can be sent as without a change; anything while it has none (nil).
-func watching(picture *Track) purpose {
+// watching takes the formats in which the stream's video can be sent as it is; any while it has none (nil).
+func watching(video *format) purpose {
 	use := purpose{
 		[]string{"recvonly", "sendrecv"}, "offer a=recvonly: this address only gives media out (WHEP)",
 		func(offered []format) *format { return preferred(offered, nil) }, "the stream is Opus audio; HLS and DASH play it everywhere", false, false,
 	}
-	if picture != nil {
-		use.video = func(offered []format) *format { return best(offered, picture.playsAs) }
-		use.codecs = "the stream is " + picture.format.codec.title + " video and Opus audio, and is passed on as it comes; HLS and DASH play it everywhere"
+	if video != nil {
+		use.video = func(offered []format) *format { return best(offered, video.playsAs) }
+		use.codecs = "the stream is " + video.codec.title + " video and Opus audio, and is passed on as it comes; HLS and DASH play it everywhere"
 	}
 	return use
 }

@@ -6,14 +6,10 @@ import (
 	"strings"
 
 	"github.com/pion/sdp/v3"
-	"github.com/pion/webrtc/v4"
 )
 
-const (
-	mimeTypeRED = "audio/red"
-	// maxRedundant is how many earlier packets one may carry: as many as libwebrtc can be told to send.
-	maxRedundant = 9
-)
+// maxRedundant is how many earlier packets one may carry: as many as libwebrtc can be told to send.
+const maxRedundant = 9
 
 var errRED = errors.New("a packet of redundant sound cannot be read")
 
@@ -38,19 +34,6 @@ func redCarries(parameters, payload string) bool {
 		}
 	}
 	return true
-}
-
-// redParameters are the a=fmtp of redundancy.
-func (f format) redParameters() string { return f.payload + "/" + f.payload }
-
-// redCapability is the redundancy as pion names it.
-func (f format) redCapability() webrtc.RTPCodecCapability {
-	return webrtc.RTPCodecCapability{MimeType: mimeTypeRED, ClockRate: 48000, Channels: 2, SDPFmtpLine: f.redParameters()}
-}
-
-// comesAs tells whether packets of that MIME type are of the format.
-func (f format) comesAs(mimeType string) bool {
-	return strings.EqualFold(mimeType, f.capability().MimeType) || f.red != "" && strings.EqualFold(mimeType, mimeTypeRED)
 }
 
 // redPayload is what a packet of redundant sound carries (RFC 2198 §3). Each parse fills it anew; it points into what was parsed.

@@ -11,12 +11,13 @@ type redundancy struct {
 	payload   redPayload
 }
 
-// unwrapped delivers what is read of the track's only source.
-func (t *Track) unwrapped() func(*Packet) {
-	if t.format.red == "" {
+// unwrapped delivers what is read of a track's only source, without its redundancy.
+func unwrapped(t *Track) func(*Packet) {
+	f := t.Format()
+	if f.red == "" {
 		return t.deliver
 	}
-	r := &redundancy{track: t, opus: uint8(payloadType(t.format.payload)), red: uint8(payloadType(t.format.red))}
+	r := &redundancy{track: t, opus: uint8(payloadType(f.payload)), red: uint8(payloadType(f.red))}
 	return r.deliver
 }
 
@@ -58,11 +59,10 @@ func (r *redundancy) restore(p *Packet) {
 }
 
 func (r *redundancy) deliverRestored(p *Packet, sequence uint16, block redBlock) {
-	out := r.track.pool.get()
+	out := r.track.NewPacket()
 	defer out.Release()
-	n := copy(out.buf[:], block.payload)
 	header := rtp.Header{Version: 2, PayloadType: r.opus, SequenceNumber: sequence, Timestamp: p.RTP.Timestamp - block.offset, SSRC: p.RTP.SSRC}
-	out.RTP, out.Arrival, out.restored = rtp.Packet{Header: header, Payload: out.buf[:n]}, p.Arrival, true
+	out.FillRestored(header, p.Arrival, block.payload)
 	r.track.deliver(out)
 }
 

@@ -3,8 +3,8 @@ package ingest
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"testing"
-	"time"
 
 	"github.com/pion/interceptor"
 	"github.com/pion/rtp"
@@ -28,16 +28,13 @@ func redFormat() format {
 
 func newUnwrapper(t testing.TB) *unwrapper {
 	track := newTrack(KindAudio, redFormat(), newPacketPool())
-	return &unwrapper{t, track, track.Tap(256), track.unwrapped()}
+	return &unwrapper{t, track, track.Tap(256), unwrapped(track)}
 }
 
 // write delivers a packet as the read loop does.
 func (u *unwrapper) write(payloadType uint8, seq uint16, timestamp uint32, payload []byte) {
-	p := u.track.pool.get()
-	defer p.Release()
 	raw := marshal(u, &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: payloadType, SequenceNumber: seq, Timestamp: timestamp, SSRC: 7}, Payload: payload})
-	require.NoError(u, p.read(&script{raw}))
-	u.deliver(p)
+	u.track.readRTP(&script{raw}, u.deliver)
 }
 
 func (u *unwrapper) opus(seq uint16) { u.write(111, seq, uint32(seq)*960, soundOf(seq)) }
@@ -115,23 +112,6 @@ func (u *unwrapper) skipping(seq uint16) {
 	u.write(63, seq, uint32(seq)*960, b)
 }
 
-// What is restored tells nothing of the network's jitter.
-func TestRestoredJitter(t *testing.T) {
-	s := receiverStats{clockRate: 48000}
-	start := time.Unix(1000, 0)
-	for _, p := range []struct {
-		seq      uint16
-		ms       int
-		restored bool
-	}{{1, 0, false}, {2, 40, true}, {3, 40, false}} {
-		q := Packet{Arrival: start.Add(time.Duration(p.ms) * time.Millisecond), restored: p.restored}
-		q.RTP = *opusPacket(p.seq)
-		s.add(&q)
-	}
-	require.Zero(t, s.jitter)
-	require.Equal(t, uint64(1), s.recovered)
-}
-
 // mixed is a local track whose packets keep their payload types, as a browser's do that sends redundancy only when it fits.
 type mixed struct {
 	*webrtc.TrackLocalStaticRTP
@@ -197,34 +177,30 @@ func BenchmarkRedundancy(b *testing.B) {
 	for name, step := range map[string]uint16{"whole": 1, "half": 2} {
 		b.Run(name, func(b *testing.B) {
 			track := newTrack(KindAudio, redFormat(), newPacketPool())
-			track.Subscribe(&discard{})
-			deliver := track.unwrapped()
+			track.Subscribe(&nobody{})
+			deliver := unwrapped(track)
 			payload := redPacket(1, 1)
 			raw := marshal(b, &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 63}, Payload: payload})
-			var reader rtpReader = &redReader{raw: raw, step: step}
 			b.ReportAllocs()
 			b.SetBytes(int64(len(raw)))
-			for b.Loop() {
-				p := track.pool.get()
-				if err := p.read(reader); err != nil {
-					b.Fatal(err)
-				}
-				deliver(p)
-				p.Release()
-			}
+			track.readRTP(&redReader{loop: b.Loop, raw: raw, step: step}, deliver)
 			require.Equal(b, step == 2, track.Stats().Recovered > 0)
 		})
 	}
 }
 
-// redReader yields every step-th packet of a sound.
+// redReader yields every step-th packet of a sound, until the loop ends.
 type redReader struct {
+	loop func() bool
 	raw  []byte
 	step uint16
 	seq  uint16
 }
 
 func (r *redReader) Read(b []byte) (int, interceptor.Attributes, error) {
+	if !r.loop() {
+		return 0, nil, io.EOF
+	}
 	r.seq += r.step
 	n := copy(b, r.raw)
 	binary.BigEndian.PutUint16(b[2:], r.seq)

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +21,9 @@ type SentStats struct {
 	PLIs     uint64        // key frames that it has asked for
 }
 
+// reportInterval is how often a viewer gets sender reports (RFC 3550 §6.2).
+const reportInterval = time.Second
+
 // sending counts what is sent, and follows what the client tells of it.
 type sending struct {
 	clockRate uint32
@@ -34,8 +36,8 @@ type sending struct {
 	at              time.Time
 }
 
-func newSending(kind Kind, f format, ssrc uint32, began time.Time) *sending {
-	return &sending{clockRate: f.capability().ClockRate, ssrc: ssrc, began: began, stats: SentStats{Kind: kind}}
+func newSending(kind Kind, clockRate, ssrc uint32, began time.Time) *sending {
+	return &sending{clockRate: clockRate, ssrc: ssrc, began: began, stats: SentStats{Kind: kind}}
 }
 
 // count takes the counters of a sender report, which wrap.
@@ -99,20 +101,6 @@ func (s *sending) snapshot() SentStats {
 		st.Bitrate = 0
 	}
 	return st
-}
-
-// sends adds to what the session sends.
-func (s *session) sends(medium *sending) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.outbound = append(s.outbound, medium)
-}
-
-// sendsNoMore takes it away.
-func (s *session) sendsNoMore(medium *sending) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.outbound = slices.DeleteFunc(s.outbound, func(other *sending) bool { return other == medium })
 }
 
 // forwardRequests reads what a client tells of one medium, and passes on its wishes for a key frame.

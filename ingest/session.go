@@ -179,25 +179,24 @@ func (s *session) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.RTPR
 	t := s.track(Kind(remote.Kind().String()))
 	ssrc := uint32(remote.SSRC())
 	switch {
-	case t == nil || !t.format.comesAs(remote.Codec().MimeType):
-	case t.layers != nil:
+	case t == nil || !t.Format().comesAs(remote.Codec().MimeType):
+	case t.isSimulcast():
 		s.layerStarted(t, remote, receiver)
 	case t.bind(ssrc, func() { s.requestKeyFrame(ssrc) }):
-		s.loop(func() { t.readRTP(remote, t.unwrapped()) })
+		s.loop(func() { t.readRTP(remote, unwrapped(t)) })
 		s.loop(func() { t.readReports(receiver, ssrc, t.deliverReport) })
 	}
 }
 
 // layerStarted reads a layer of a simulcast from its first packet on.
 func (s *session) layerStarted(t *Track, remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	l := t.layers.add(remote.RID(), uint32(remote.SSRC()))
-	if l == nil {
+	name, ssrc := remote.RID(), uint32(remote.SSRC())
+	push, report, added := t.addLayer(name, ssrc)
+	if !added {
 		return
 	}
-	s.loop(func() { t.readRTP(remote, func(p *Packet) { t.layers.deliver(l, p) }) })
-	s.loop(func() {
-		t.readReports(layerReports{receiver, l.name}, l.ssrc, func(r SenderReport) { t.layers.reported(l, r) })
-	})
+	s.loop(func() { t.readRTP(remote, push) })
+	s.loop(func() { t.readReports(layerReports{receiver, name}, ssrc, report) })
 }
 
 // layerReports reads the RTCP of one layer.
@@ -211,15 +210,6 @@ func (l layerReports) Read(b []byte) (int, interceptor.Attributes, error) {
 }
 
 func (s *session) track(kind Kind) *Track { return trackOf(s.tracks, kind) }
-
-func trackOf(tracks []*Track, kind Kind) *Track {
-	for _, t := range tracks {
-		if t.kind == kind {
-			return t
-		}
-	}
-	return nil
-}
 
 // requestKeyFrame fails only when the connection is down, and then it is of no use.
 func (s *session) requestKeyFrame(sources ...uint32) {
@@ -254,4 +244,18 @@ func (s *session) rtt() time.Duration {
 		return 0
 	}
 	return time.Duration(st.CurrentRoundTripTime * float64(time.Second))
+}
+
+// sends adds to what the session sends.
+func (s *session) sends(medium *sending) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outbound = append(s.outbound, medium)
+}
+
+// sendsNoMore takes it away.
+func (s *session) sendsNoMore(medium *sending) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outbound = slices.DeleteFunc(s.outbound, func(other *sending) bool { return other == medium })
 }

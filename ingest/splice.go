@@ -36,7 +36,22 @@ func newSplice(clockRate uint32) splice {
 	return splice{clockRate: clockRate, cut: true, newSource: true, lastSequence: uint16(rand.N(1 << 15)), lastTime: rand.Uint32()}
 }
 
-// begun tells that packets of the present source have been sent, so that timeShift holds.
+// switchSource makes the next packet begin a piece whose sequence numbers and time stamps have another base.
+func (s *splice) switchSource() { s.cut, s.newSource, s.hurry = true, true, false }
+
+// cutHere makes the next packet begin a piece of the same source.
+func (s *splice) cutHere() { s.cut = true }
+
+// ClockRate is the rate of time stamps in Hz.
+func (s *splice) ClockRate() uint32 { return s.clockRate }
+
+// TimeShift is what is added to time stamps of the present source.
+func (s *splice) TimeShift() uint32 { return s.timeShift }
+
+// last is the newest time stamp that was sent, and when its packet arrived: the zero time while nothing has been sent.
+func (s *splice) last() (rtpTime uint32, at time.Time) { return s.lastTime, s.lastAt }
+
+// begun reports whether packets of the present source have been sent, so that TimeShift holds.
 func (s *splice) begun() bool { return !s.lastAt.IsZero() && !s.newSource }
 
 // fit rewrites the header of a packet that arrived at that instant; false is for a straggler from before the piece.

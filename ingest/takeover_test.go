@@ -113,7 +113,7 @@ func TestSilent(t *testing.T) {
 			p.setState(tt.state)
 			for _, ago := range tt.packets {
 				track := testTrack(KindAudio)
-				track.stats.last = now.Add(-ago)
+				pushAt(track, 1, false, now.Add(-ago))
 				p.tracks = append(p.tracks, track)
 			}
 			require.Equal(t, tt.want, p.silent(now))

@@ -10,15 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func testTrack(kind Kind) *Track {
-	if kind == KindAudio {
-		return newTrack(kind, opusFormat(), newPacketPool())
-	}
-	return newTrack(kind, formatFor(webrtc.MimeTypeVP8), newPacketPool())
-}
-
-// write delivers a packet as the read loop does.
-func (t *Track) write(seq uint16, key bool) {
+// push delivers a packet as the read loop does.
+func push(t *Track, seq uint16, key bool) {
 	p := t.pool.get()
 	defer p.Release()
 	p.Arrival = time.Unix(0, int64(seq)*int64(time.Millisecond))
@@ -47,13 +40,13 @@ func sequences(tap *Tap) []int {
 func TestTapOrder(t *testing.T) {
 	track := testTrack(KindVideo)
 	tap := track.Tap(8)
-	track.write(1, true)
+	push(track, 1, true)
 	track.deliverReport(SenderReport{NTP: 7, RTPTime: 9})
-	track.write(2, false)
+	push(track, 2, false)
 	require.Len(t, tap.Ready(), 1, "one wake-up for many packets")
 	require.Equal(t, []int{1, -1, 2}, sequences(tap))
 	<-tap.Ready()
-	track.write(3, false)
+	push(track, 3, false)
 	require.Len(t, tap.Ready(), 1)
 	require.Zero(t, tap.Dropped())
 }
@@ -67,7 +60,7 @@ func TestTapReport(t *testing.T) {
 	require.Equal(t, SenderReport{NTP: 7, RTPTime: 9}, *p.Report)
 	require.False(t, p.Arrival.IsZero())
 	p.Release()
-	track.write(1, false)
+	push(track, 1, false)
 	p, _ = tap.Next()
 	require.Nil(t, p.Report, "a recycled packet is no report any more")
 	p.Release()
@@ -80,14 +73,14 @@ func TestTapFullOfVideo(t *testing.T) {
 	require.True(t, track.bind(1, func() { requests++ }))
 	tap := track.Tap(3)
 	for seq := range uint16(5) {
-		track.write(seq, seq == 0)
+		push(track, seq, seq == 0)
 	}
 	require.Equal(t, 1, requests)
 	track.deliverReport(SenderReport{})
 	require.Equal(t, []int{-1}, sequences(tap), "reports go on")
-	track.write(5, false)
-	track.write(6, true)
-	track.write(7, false)
+	push(track, 5, false)
+	push(track, 6, true)
+	push(track, 7, false)
 	require.Equal(t, []int{6, 7}, sequences(tap))
 	require.Equal(t, uint64(6), tap.Dropped())
 }
@@ -96,9 +89,9 @@ func TestTapFullOfVideo(t *testing.T) {
 func TestTapFullAtKeyFrame(t *testing.T) {
 	track := testTrack(KindVideo)
 	tap := track.Tap(2)
-	track.write(0, true)
-	track.write(1, false)
-	track.write(2, true)
+	push(track, 0, true)
+	push(track, 1, false)
+	push(track, 2, true)
 	require.Equal(t, []int{2}, sequences(tap))
 	require.Equal(t, uint64(2), tap.Dropped())
 }
@@ -107,7 +100,7 @@ func TestTapFullOfAudio(t *testing.T) {
 	track := testTrack(KindAudio)
 	tap := track.Tap(3)
 	for seq := range uint16(5) {
-		track.write(seq, false)
+		push(track, seq, false)
 	}
 	require.Equal(t, []int{2, 3, 4}, sequences(tap))
 	require.Equal(t, uint64(2), tap.Dropped())
@@ -116,11 +109,11 @@ func TestTapFullOfAudio(t *testing.T) {
 func TestTapEnd(t *testing.T) {
 	track := testTrack(KindVideo)
 	tap := track.Tap(3)
-	track.write(0, true)
+	push(track, 0, true)
 	<-tap.Ready()
 	track.end()
 	track.end()
-	track.write(1, false)
+	push(track, 1, false)
 	<-tap.Ready()
 	require.False(t, tap.Ended(), "one packet is left")
 	require.Equal(t, []int{0}, sequences(tap))
@@ -135,10 +128,10 @@ func TestTapEnd(t *testing.T) {
 func TestTapClose(t *testing.T) {
 	track := testTrack(KindVideo)
 	tap, other := track.Tap(3), track.Tap(3)
-	track.write(0, true)
+	push(track, 0, true)
 	tap.Close()
 	tap.Close()
-	track.write(1, false)
+	push(track, 1, false)
 	_, ok := tap.Next()
 	require.False(t, ok)
 	require.True(t, tap.Ended())
@@ -152,7 +145,7 @@ func TestPacketsAreReleased(t *testing.T) {
 	track.Subscribe(observer(func(p *Packet) { seen[p] = true }))
 	taps := []*Tap{track.Tap(2), track.Tap(4), track.Tap(64)}
 	for seq := range uint16(200) {
-		track.write(seq, seq%20 == 0)
+		push(track, seq, seq%20 == 0)
 		if seq%7 == 0 {
 			sequences(taps[1])
 		}
@@ -184,7 +177,7 @@ func TestTapConcurrently(t *testing.T) {
 	go func() {
 		defer close(written)
 		for seq := range uint16(2000) {
-			track.write(seq, seq%10 == 0)
+			push(track, seq, seq%10 == 0)
 		}
 		track.end()
 	}()
@@ -256,4 +249,11 @@ func benchmarkRead(b *testing.B, track *Track, r rtpReader) {
 	}
 	track.deliver(p)
 	p.Release()
+}
+
+func testTrack(kind Kind) *Track {
+	if kind == KindAudio {
+		return newTrack(kind, opusFormat(), newPacketPool())
+	}
+	return newTrack(kind, formatFor(webrtc.MimeTypeVP8), newPacketPool())
 }

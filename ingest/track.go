@@ -71,13 +71,11 @@ func (t *Track) ClockRate() uint32 { return t.format.capability().ClockRate }
 // Channels is the number of audio channels; 0 for video.
 func (t *Track) Channels() int { return int(t.format.capability().Channels) }
 
-// playsAs tells whether, and how well, the track can be sent to somebody who has offered f.
-func (t *Track) playsAs(f format) (rank int, plays bool) {
-	if f.codec.name != t.format.codec.name {
-		return 0, false
-	}
-	return f.codec.plays(t.format.parameters, f.parameters)
-}
+// Format is what has been negotiated for the track.
+func (t *Track) Format() format { return t.format }
+
+// NewPacket returns an empty packet, to be filled, pushed and released.
+func (t *Track) NewPacket() *Packet { return t.pool.get() }
 
 // Tap attaches a bounded queue of up to capacity packets. The caller closes it.
 func (t *Track) Tap(capacity int) *Tap {
@@ -134,7 +132,14 @@ func (t *Track) RequestKeyFrame() {
 	}
 }
 
-// Recorded tells that the track comes from a recording, whose maker cannot be asked for a key frame.
+// newRecordedTrack makes a track that comes from a recording.
+func newRecordedTrack(kind Kind, f format, pool *packetPool) *Track {
+	t := newTrack(kind, f, pool)
+	t.recorded = true
+	return t
+}
+
+// Recorded reports whether the track comes from a recording, whose maker cannot be asked for a key frame.
 func (t *Track) Recorded() bool { return t.recorded }
 
 // Stats returns the counters of the track.
@@ -188,8 +193,8 @@ func (t *Track) deliver(p *Packet) {
 	defer t.mu.Unlock()
 	newest := t.stats.add(p)
 	if t.kind == KindVideo {
-		if p.KeyFrame && t.format.codec.name == "vp8" {
-			t.stats.width, t.stats.height = vp8Size(p.RTP.Payload)
+		if size := t.format.codec.size; p.KeyFrame && size != nil {
+			t.stats.width, t.stats.height = size(p.RTP.Payload)
 		}
 		t.group.add(p, newest)
 	}
@@ -247,4 +252,14 @@ func (t *Track) end() {
 		s.End()
 	}
 	t.subs = nil
+}
+
+// trackOf returns the first track of a kind; nil when there is none.
+func trackOf(tracks []*Track, kind Kind) *Track {
+	for _, t := range tracks {
+		if t.kind == kind {
+			return t
+		}
+	}
+	return nil
 }

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"errors"
-	"io"
 	"testing"
 	"time"
 
@@ -10,28 +9,6 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/stretchr/testify/require"
 )
-
-// script yields what each step returns, then the end.
-type script []any
-
-func (s *script) Read(b []byte) (int, interceptor.Attributes, error) {
-	if len(*s) == 0 {
-		return 0, nil, io.EOF
-	}
-	step := (*s)[0]
-	*s = (*s)[1:]
-	if err, ok := step.(error); ok {
-		return 0, nil, err
-	}
-	return copy(b, step.([]byte)), nil, nil
-}
-
-func marshal(t testing.TB, p interface{ Marshal() ([]byte, error) }) []byte {
-	t.Helper()
-	b, err := p.Marshal()
-	require.NoError(t, err)
-	return b
-}
 
 // Unreadable packets are counted and passed over; they do not end the track.
 func TestReadRTP(t *testing.T) {
@@ -130,51 +107,13 @@ func TestKeyFrameRequestsOfTrack(t *testing.T) {
 	sent := 0
 	for _, track := range []*Track{video, audio} {
 		require.True(t, track.bind(1, func() { sent++ }))
-		track.write(1, false)
+		push(track, 1, false)
 		track.RequestKeyFrame()
 	}
 	require.Equal(t, 1, sent, "audio has none")
-	video.write(2, true)
+	push(video, 2, true)
 	video.Subscribe(&discard{})
 	require.Equal(t, uint64(1), video.Stats().KeyFrameRequests, "throttled")
 	require.True(t, video.keys.wanted.Load(), "who comes late needs one")
 	require.Zero(t, audio.Stats().KeyFrames)
-}
-
-// RFC 3550 §A.1, §A.3, §A.8.
-func TestReceiverStats(t *testing.T) {
-	type packet struct {
-		seq uint16
-		ts  uint32
-		ms  int
-		key bool
-	}
-	start := time.Unix(1000, 0)
-	run := func(rate uint32, packets ...packet) TrackStats {
-		s := receiverStats{clockRate: rate}
-		for _, p := range packets {
-			var q Packet
-			q.RTP.SequenceNumber, q.RTP.Timestamp, q.RTP.Payload = p.seq, p.ts, make([]byte, 100)
-			q.Arrival, q.KeyFrame = start.Add(time.Duration(p.ms)*time.Millisecond), p.key
-			s.add(&q)
-		}
-		return s.snapshot(start.Add(time.Duration(packets[len(packets)-1].ms) * time.Millisecond))
-	}
-	st := run(90000, packet{seq: 65534}, packet{seq: 65535, ts: 900, ms: 10}, packet{seq: 1, ts: 2700, ms: 30}, packet{seq: 4, ts: 5400, ms: 60})
-	require.Equal(t, uint64(3), st.Lost, "0, 2 and 3")
-	require.Zero(t, st.Jitter)
-	st = run(90000, packet{seq: 10}, packet{seq: 13}, packet{seq: 11}, packet{seq: 12}, packet{seq: 12})
-	require.Zero(t, st.Lost, "late ones count, and twice is not more")
-	st = run(90000, packet{}, packet{seq: 1, ts: 0, ms: 16})
-	require.Equal(t, time.Millisecond, st.Jitter, "a sixteenth of 16 ms")
-	st = run(90000, packet{}, packet{seq: 2}, packet{seq: 1, ms: 500})
-	require.Zero(t, st.Jitter, "sent again")
-	st = run(48000, packet{ts: 1<<32 - 480}, packet{seq: 1, ts: 0, ms: 10})
-	require.Zero(t, st.Jitter, "time stamps wrap")
-	st = run(90000, packet{}, packet{seq: 1, ms: 500}, packet{seq: 2, ms: 1000})
-	require.InDelta(t, 2400, st.Bitrate, 0.1)
-	require.Equal(t, uint64(300), st.Bytes)
-
-	var idle receiverStats
-	require.Zero(t, idle.snapshot(start))
 }

@@ -197,7 +197,7 @@ func (u *upload) report(at time.Duration) {
 
 func (u *upload) waitForKeyFrame() {
 	for _, t := range u.tracks {
-		t.waiting = t.kind == KindVideo
+		t.waiting = t.Kind() == KindVideo
 	}
 }
 

@@ -44,9 +44,8 @@ func uploadTracks(recorded []webm.Track, pool *packetPool) ([]*uploadTrack, erro
 		if f.codec != nil {
 			kind, u.waiting = KindVideo, true
 		}
-		if !slices.ContainsFunc(tracks, func(other *uploadTrack) bool { return other.kind == kind }) {
-			u.Track = newTrack(kind, f, pool)
-			u.recorded = true
+		if !slices.ContainsFunc(tracks, func(other *uploadTrack) bool { return other.Kind() == kind }) {
+			u.Track = newRecordedTrack(kind, f, pool)
 			tracks = append(tracks, u)
 		}
 	}
@@ -90,7 +89,7 @@ func (u *uploadTrack) understand(r webm.Track) (format, error) {
 
 // send passes a frame on as of now. Pictures begin with a key frame.
 func (u *uploadTrack) send(data []byte, at time.Duration, now time.Time) error {
-	if u.kind == KindAudio {
+	if u.Kind() == KindAudio {
 		return u.sendSound(data, u.smooth(data, at), now)
 	}
 	if u.parameters != nil {
@@ -100,7 +99,7 @@ func (u *uploadTrack) send(data []byte, at time.Duration, now time.Time) error {
 		}
 	}
 	parts := u.payloader.Payload(uploadPayload, data)
-	if u.waiting && !slices.ContainsFunc(parts, u.format.codec.keyStarts) {
+	if u.waiting && !slices.ContainsFunc(parts, u.Format().codec.keyStarts) {
 		return nil
 	}
 	u.waiting = false
@@ -131,13 +130,9 @@ func (u *uploadTrack) sendSound(packet []byte, at time.Duration, now time.Time) 
 func (u *uploadTrack) pass(marker bool, timeStamp uint32, now time.Time, parts ...[]byte) {
 	u.sequence++
 	u.begun = true
-	p := u.pool.get()
-	n := 0
-	for _, part := range parts {
-		n += copy(p.buf[n:], part)
-	}
+	p := u.NewPacket()
 	header := rtp.Header{Version: 2, SSRC: u.ssrc, SequenceNumber: u.sequence, Timestamp: timeStamp, Marker: marker}
-	p.RTP, p.Arrival = rtp.Packet{Header: header, Payload: p.buf[:n]}, now
+	p.Fill(header, now, parts...)
 	u.deliver(p)
 	p.Release()
 }

@@ -10,9 +10,6 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// reportInterval is how often a viewer gets sender reports (RFC 3550 §6.2).
-const reportInterval = time.Second
-
 // viewer is a session that gets a stream. It is attached to the stream's name: publishers come and go. Packets wait in bounded
 // queues for its turn, so that neither the publisher nor another viewer ever waits for it.
 type viewer struct {
@@ -27,27 +24,12 @@ type viewer struct {
 
 	next atomic.Pointer[[]*Track] // of who has come last
 	wake chan struct{}            // receives when next has changed
-	base base                     // of the present publisher's clock
+	base clockMap                 // of the present publisher's clock
 
 	sockets *sockets
 	burst   atomic.Pointer[burst] // to the address in use, if it is known
 
 	stop <-chan struct{} // closed to end it; the session's closing, where it is all that the session does
-}
-
-// base is one instant on a publisher's wall clock and on ours: its sender reports are moved to our clock by it, those of both
-// tracks alike, so that sound and picture stay together.
-type base struct {
-	at  time.Time // zero: unknown
-	ntp uint64
-}
-
-func (b *base) instant(ntp uint64, arrival time.Time) time.Time {
-	if b.at.IsZero() {
-		b.at, b.ntp = arrival, ntp
-	}
-	const second = 1 << 32
-	return b.at.Add(time.Duration(float64(int64(ntp-b.ntp)) / second * float64(time.Second)))
 }
 
 // newViewer adds what is sent to the transceivers that the offer has made.
@@ -80,7 +62,7 @@ func (v *viewer) add(kind Kind, f format, stream string, send func(webrtc.TrackL
 	}
 	out.ssrc = uint32(sender.GetParameters().Encodings[0].SSRC)
 	out.rouse = v.rouse
-	out.sent = newSending(kind, f, out.ssrc, v.started)
+	out.sent = newSending(kind, f.capability().ClockRate, out.ssrc, v.started)
 	if kind == KindVideo {
 		v.video = out
 	} else {
@@ -177,7 +159,7 @@ func (v *viewer) outgoing() []*outgoing {
 // attach goes on with other tracks, or ends the viewer when it has not been negotiated what they are.
 func (v *viewer) attach(tracks []*Track, now time.Time) {
 	v.detach()
-	v.base = base{}
+	v.base = clockMap{}
 	for _, o := range v.outgoing() {
 		t := trackOf(tracks, o.kind)
 		if t == nil {

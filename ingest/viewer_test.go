@@ -182,7 +182,7 @@ func TestViewerOverTCP(t *testing.T) {
 func TestViewerReports(t *testing.T) {
 	out := map[Kind]*outgoing{}
 	arrived := time.Now()
-	clock := base{}
+	clock := clockMap{}
 	for kind, codec := range map[Kind]format{KindVideo: formatFor(webrtc.MimeTypeVP8), KindAudio: opusFormat()} {
 		o, err := newOutgoing(kind, codec, "cam")
 		require.NoError(t, err)
@@ -206,7 +206,7 @@ func TestViewerReports(t *testing.T) {
 		o := out[kind]
 		r := o.report(now)
 		require.Equal(t, ntpTime(now), r.NTPTime)
-		require.InDelta(t, 4*rate, r.RTPTime-(1000+o.splice.timeShift), 1, "4 s after that instant on either clock")
+		require.InDelta(t, 4*rate, r.RTPTime-(1000+o.splice.TimeShift()), 1, "4 s after that instant on either clock")
 		o.detach()
 		require.Nil(t, o.report(now))
 	}
@@ -231,19 +231,19 @@ func TestViewerFallsBehind(t *testing.T) {
 		}
 		return sent
 	}
-	track.write(1, false)
+	pushTo(track, 1, false)
 	require.Empty(t, take(), "not decodable")
-	track.write(2, true)
-	track.write(3, false)
+	pushTo(track, 2, true)
+	pushTo(track, 3, false)
 	first := take()
 	require.Len(t, first, 2)
 	for seq := range uint16(viewerQueue + 10) {
-		track.write(4+seq, false)
+		pushTo(track, 4+seq, false)
 	}
 	require.Empty(t, take())
 	require.Equal(t, uint64(viewerQueue+10), o.lost())
 	require.Zero(t, o.lost())
-	track.write(1000, true)
+	pushTo(track, 1000, true)
 	require.Equal(t, []uint16{first[1] + 1}, take())
 	o.detach()
 }
@@ -280,7 +280,7 @@ func TestTurnEnds(t *testing.T) {
 	track := testTrack(KindVideo)
 	o.attach(track, time.Now())
 	for seq := range uint16(turnPackets + 10) {
-		track.write(seq, seq == 0)
+		pushTo(track, seq, seq == 0)
 	}
 	require.Equal(t, []*viewer{v}, f.due)
 	f.due = nil

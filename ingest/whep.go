@@ -28,7 +28,10 @@ func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string)
 	p, live := s.Publisher(stream)
 	use := watching(nil)
 	if live {
-		use = watching(p.track(KindVideo))
+		if video := p.track(KindVideo); video != nil {
+			f := video.Format()
+			use = watching(&f)
+		}
 	}
 	o, problem := s.readOffer(w, r, use)
 	if problem != nil {

@@ -13,51 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A track keeps what has come since the newest key frame, as long as that is of use.
-func TestGroup(t *testing.T) {
-	type packet struct {
-		sequence uint16 // which is also when it comes, in ms
-		key      bool
-	}
-	run := func(from, to uint16) (packets []packet) {
-		for seq := from; seq <= to; seq++ {
-			packets = append(packets, packet{sequence: seq})
-		}
-		return packets
-	}
-	tests := []struct {
-		name    string
-		packets []packet
-		now     time.Duration
-		want    []uint16
-		givenUp uint64
-	}{
-		{name: "nothing has come"},
-		{name: "no key frame yet", packets: []packet{{1, false}}, now: time.Millisecond},
-		{name: "since the key frame", packets: []packet{{1, false}, {2, true}, {3, false}}, now: time.Millisecond, want: []uint16{2, 3}},
-		{name: "since the newest", packets: []packet{{1, true}, {2, false}, {3, true}, {5, false}, {4, false}}, now: time.Millisecond, want: []uint16{3, 5, 4}},
-		{name: "beginning overtaken by the rest", packets: []packet{{1, true}, {2, false}, {4, false}, {3, true}, {5, false}}, now: time.Millisecond},
-		{name: "too old for who joins", packets: []packet{{1, true}}, now: groupAge + 2*time.Millisecond},
-		{name: "too old", packets: []packet{{1, true}, {2602, false}, {2603, false}}, now: 2603 * time.Millisecond, givenUp: 1},
-		{name: "too many", packets: append([]packet{{1, true}}, run(2, groupPackets+2)...), now: 600 * time.Millisecond, givenUp: 1},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			track := testTrack(KindVideo)
-			for _, p := range tt.packets {
-				track.write(p.sequence, p.key)
-			}
-			var got []uint16
-			for _, p := range track.group.retained(time.Unix(0, 0).Add(tt.now)) {
-				got = append(got, p.RTP.SequenceNumber)
-				p.Release()
-			}
-			require.Equal(t, tt.want, got)
-			require.Equal(t, tt.givenUp, track.Stats().GroupsGivenUp)
-		})
-	}
-}
-
 // encoder sends a picture every 10 ms in two packets, each with the number of the picture, and a key frame only when asked.
 type encoder struct {
 	*peer
@@ -141,7 +96,7 @@ func TestBacklog(t *testing.T) {
 	now := time.Now()
 	var p *Packet
 	for seq := range uint16(3 * backlogPackets) {
-		p = track.pool.get()
+		p = track.NewPacket()
 		p.Arrival, p.RTP = now, *vp8Packet(seq, seq == 0)
 		track.deliver(p)
 		p.Release()
@@ -154,12 +109,12 @@ func TestBacklog(t *testing.T) {
 	wait(t, o.due(), "the first turn")
 	require.Zero(t, o.catchUp(now))
 	require.Equal(t, uint32(backlogPackets), o.packets)
-	require.Equal(t, int32(2), p.refs.Load(), "held by the track and the viewer")
+	require.Equal(t, int(2), p.References(), "held by the track and the viewer")
 	require.Nil(t, o.report(now), "time does not go as it does yet")
 	o.detach()
-	require.Equal(t, int32(1), p.refs.Load())
+	require.Equal(t, int(1), p.References())
 	track.end()
-	require.Zero(t, p.refs.Load())
+	require.Zero(t, p.References())
 
 	later, backlog := track.join(1, func() {})
 	require.Nil(t, backlog)

@@ -1,0 +1,66 @@
+package ingest
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtp"
+	"github.com/stretchr/testify/require"
+)
+
+// script yields what each step returns, then the end.
+type script []any
+
+func (s *script) Read(b []byte) (int, interceptor.Attributes, error) {
+	if len(*s) == 0 {
+		return 0, nil, io.EOF
+	}
+	step := (*s)[0]
+	*s = (*s)[1:]
+	if err, ok := step.(error); ok {
+		return 0, nil, err
+	}
+	return copy(b, step.([]byte)), nil, nil
+}
+
+func marshal(t testing.TB, p interface{ Marshal() ([]byte, error) }) []byte {
+	t.Helper()
+	b, err := p.Marshal()
+	require.NoError(t, err)
+	return b
+}
+
+// patience bounds what a test waits for; nothing is concluded from it but failure.
+const patience = 20 * time.Second
+
+func wait[T any](t testing.TB, c <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		require.FailNow(t, "waited in vain for "+what)
+		panic("unreachable")
+	}
+}
+
+// vp8Packet is the only packet of a frame.
+func vp8Packet(seq uint16, key bool) *rtp.Packet {
+	tag := byte(1)
+	if key {
+		tag = 0
+	}
+	return &rtp.Packet{
+		Header:  rtp.Header{Version: 2, Marker: true, SequenceNumber: seq, Timestamp: uint32(seq) * 3000},
+		Payload: []byte{0x10, tag, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0xe0, 0x01},
+	}
+}
+
+func opusPacket(seq uint16) *rtp.Packet {
+	return &rtp.Packet{
+		Header:  rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: uint32(seq) * 960},
+		Payload: []byte{0xfc, 0xff, 0xfe},
+	}
+}
