@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pion/rtp"
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
 // Why a stream that comes from a room ends, besides what ends its participant.
@@ -27,32 +28,32 @@ type air struct {
 
 // relay makes one track of several, one after the other: what a stream's audience gets goes on while its source is another.
 type relay struct {
-	*Track
+	*media.Track
 	ssrc uint32
 
-	mu      sync.Mutex // of what follows; Deliver and change take it, never for long
-	source  *Track
-	splice  splice
-	waiting bool         // for a key frame: nothing else can be decoded
-	clock   *sourceClock // the same of sound and picture
+	mu       sync.Mutex // of what follows; Deliver and change take it, never for long
+	source   *media.Track
+	rewriter media.Rewriter
+	waiting  bool         // for a key frame: nothing else can be decoded
+	clock    *sourceClock // the same of sound and picture
 }
 
 // sourceClock relates the wall clock of a participant to ours, for both of its media alike: so they stay together.
 type sourceClock struct {
 	mu   sync.Mutex
-	base clockMap
+	base media.ClockMap
 }
 
 func (c *sourceClock) instant(ntp uint64, arrival time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.base.instant(ntp, arrival)
+	return c.base.Instant(ntp, arrival)
 }
 
-func newRelay(kind Kind, pool *packetPool) *relay {
-	t := newTrack(kind, roomFormat(kind), pool)
-	r := &relay{Track: t, ssrc: rand.Uint32(), splice: newSplice(t.ClockRate())}
-	t.bind(r.ssrc, r.ask)
+func newRelay(kind media.Kind, pool *media.PacketPool) *relay {
+	t := media.NewTrack(kind, roomFormat(kind), pool)
+	r := &relay{Track: t, ssrc: rand.Uint32(), rewriter: media.NewRewriter(t.ClockRate())}
+	t.Bind(r.ssrc, r.ask)
 	return r
 }
 
@@ -67,7 +68,7 @@ func (r *relay) ask() {
 }
 
 // change goes on with another source and its clock, or with none (nil). It must not be called by Deliver.
-func (r *relay) change(source *Track, clock *sourceClock) {
+func (r *relay) change(source *media.Track, clock *sourceClock) {
 	r.mu.Lock()
 	old := r.source
 	r.mu.Unlock()
@@ -79,8 +80,8 @@ func (r *relay) change(source *Track, clock *sourceClock) {
 	}
 	r.mu.Lock()
 	r.source, r.clock = source, clock
-	r.splice.switchSource()
-	r.waiting = r.Kind() == KindVideo
+	r.rewriter.SwitchSource()
+	r.waiting = r.Kind() == media.KindVideo
 	r.mu.Unlock()
 	if source != nil {
 		source.Subscribe(r) // and asks for a key frame
@@ -88,16 +89,16 @@ func (r *relay) change(source *Track, clock *sourceClock) {
 }
 
 // Deliver implements Subscriber.
-func (r *relay) Deliver(p *Packet) {
+func (r *relay) Deliver(p *media.Packet) {
 	if p.Report != nil {
 		if report, known := r.reported(p); known {
-			r.deliverReport(report)
+			r.PushReport(report)
 		}
 		return
 	}
 	out, ok := r.copied(p)
 	if ok {
-		r.deliver(out)
+		r.Push(out)
 		out.Release()
 	}
 }
@@ -106,22 +107,22 @@ func (r *relay) Deliver(p *Packet) {
 func (r *relay) End() {}
 
 // reported tells of the source's clock in ours, and of its time stamps in those of the relay.
-func (r *relay) reported(p *Packet) (SenderReport, bool) {
+func (r *relay) reported(p *media.Packet) (media.SenderReport, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.clock == nil {
-		return SenderReport{}, false
+		return media.SenderReport{}, false
 	}
-	return SenderReport{ntpTime(r.clock.instant(p.Report.NTP, p.Arrival)), p.Report.RTPTime + r.splice.TimeShift()}, r.splice.begun()
+	return media.SenderReport{NTP: media.NTPTime(r.clock.instant(p.Report.NTP, p.Arrival)), RTPTime: p.Report.RTPTime + r.rewriter.TimeShift()}, r.rewriter.Begun()
 }
 
 // copied is a packet as the relay sends it.
-func (r *relay) copied(p *Packet) (*Packet, bool) {
+func (r *relay) copied(p *media.Packet) (*media.Packet, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.waiting = r.waiting && !p.KeyFrame
 	header := rtp.Header{Version: 2, Marker: p.RTP.Marker, SequenceNumber: p.RTP.SequenceNumber, Timestamp: p.RTP.Timestamp, SSRC: r.ssrc}
-	if r.waiting || !r.splice.fit(&header, p.Arrival) {
+	if r.waiting || !r.rewriter.Rewrite(&header, p.Arrival) {
 		return nil, false
 	}
 	out := r.NewPacket()
@@ -134,8 +135,8 @@ func (a *air) follow(p *participant) {
 	if a.from != p || a.clock == nil {
 		a.from, a.clock = p, &sourceClock{}
 	}
-	a.video.change(trackOf(p.tracks, KindVideo), a.clock)
-	a.audio.change(trackOf(p.tracks, KindAudio), a.clock)
+	a.video.change(media.TrackOf(p.tracks, media.KindVideo), a.clock)
+	a.audio.change(media.TrackOf(p.tracks, media.KindAudio), a.clock)
 }
 
 // PutOnAir makes a stream of what a participant of a room sends, or whoever speaks if that is "". The room's stream before it ends, unless
@@ -158,9 +159,9 @@ func (s *Server) PutOnAir(name, whom, stream string, c *http.Request) (status in
 	sess.timer.Stop()
 	a := &air{
 		Publisher: &Publisher{session: sess, stream: stream}, follows: whom == "",
-		video: newRelay(KindVideo, s.packets), audio: newRelay(KindAudio, s.packets),
+		video: newRelay(media.KindVideo, s.packets), audio: newRelay(media.KindAudio, s.packets),
 	}
-	sess.tracks = []*Track{a.audio.Track, a.video.Track}
+	sess.tracks = []*media.Track{a.audio.Track, a.video.Track}
 	s.start(sess, at)
 	if refused := r.begin(a, whom); refused != nil {
 		sess.close(refused)
@@ -174,7 +175,7 @@ func noRoom() *problem {
 	return refuse(http.StatusNotFound, "There is no such room: somebody has to be in it.")
 }
 
-// onAirAs changes who is on air, and tells whether that is all: the room has that stream already.
+// onAirAs changes who is on air, and reports whether that is all: the room has that stream already.
 func (r *room) onAirAs(stream, whom string) (done bool, refused *problem) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -268,7 +269,7 @@ func (r *room) endAir(reason error) {
 	}
 }
 
-// TakeOffAir ends the stream of a room, and tells whether it had one.
+// TakeOffAir ends the stream of a room, and reports whether it had one.
 func (s *Server) TakeOffAir(name string) bool {
 	r := s.room(name)
 	if r == nil {

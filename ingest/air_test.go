@@ -9,6 +9,8 @@ import (
 	"github.com/pion/rtp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/signal"
 )
 
@@ -26,7 +28,7 @@ func TestOnAir(t *testing.T) {
 		return status
 	}
 	require.Zero(t, put(ann.self, "show"))
-	p := wait(t, published, "the stream")
+	p := rtptest.Wait(t, published, "the stream")
 	require.Equal(t, "show", p.Stream())
 	require.Equal(t, []string{"audio/opus 48000 2", "video/VP8 90000 0"}, []string{describe(p.Tracks()[0]), describe(p.Tracks()[1])})
 	bob.awaitThat(signal.Updated, func(e signal.Event) bool { return e.From == ann.self && e.Participant.OnAir == "show" })
@@ -45,7 +47,7 @@ func TestOnAir(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, put("nobody", "other"))
 	require.Zero(t, put("", "other"))
 	require.ErrorIs(t, waitEnd(t, p), ErrOffAir)
-	other := wait(t, published, "the other stream")
+	other := rtptest.Wait(t, published, "the other stream")
 	require.Equal(t, "other", f.server.Rooms()[0].OnAir)
 	bob.say(signal.Event{Kind: signal.Leave})
 	ann.await(signal.Left)
@@ -59,7 +61,7 @@ func TestOnAir(t *testing.T) {
 
 func waitEnd(t *testing.T, p *Publisher) error {
 	t.Helper()
-	wait(t, p.Done(), "the end of the stream")
+	rtptest.Wait(t, p.Done(), "the end of the stream")
 	return p.Err()
 }
 
@@ -80,16 +82,16 @@ func TestSendOut(t *testing.T) {
 
 // What is relayed is one stream: numbers go on, pictures begin with a key frame, and reports speak of its time stamps.
 func TestRelay(t *testing.T) {
-	pool := newPacketPool()
-	r := newRelay(KindVideo, pool)
+	pool := media.NewPacketPool()
+	r := newRelay(media.KindVideo, pool)
 	tap := r.Tap(64)
 	defer tap.Close()
-	first, second := newTrack(KindVideo, roomFormat(KindVideo), pool), newTrack(KindVideo, roomFormat(KindVideo), pool)
+	first, second := media.NewTrack(media.KindVideo, roomFormat(media.KindVideo), pool), media.NewTrack(media.KindVideo, roomFormat(media.KindVideo), pool)
 	at := time.Now()
-	send := func(to *Track, seq uint16, key bool) {
-		p := pool.get()
-		p.RTP, p.Arrival = *vp8Packet(seq, key), at
-		to.deliver(p)
+	send := func(to *media.Track, seq uint16, key bool) {
+		p := pool.Get()
+		p.RTP, p.Arrival = *rtptest.VP8Packet(seq, key), at
+		to.Push(p)
 		p.Release()
 		at = at.Add(33 * time.Millisecond)
 	}
@@ -101,11 +103,11 @@ func TestRelay(t *testing.T) {
 	send(first, 103, true) // no longer the source
 	send(second, 7, false)
 	send(second, 8, true)
-	second.deliverReport(SenderReport{NTP: 1 << 32, RTPTime: 8 * 3000})
+	second.PushReport(media.SenderReport{NTP: 1 << 32, RTPTime: 8 * 3000})
 	r.change(nil, nil)
 	send(second, 9, true)
 	var packets []rtp.Header
-	var reports []SenderReport
+	var reports []media.SenderReport
 	for p, ok := tap.Next(); ok; p, ok = tap.Next() {
 		if p.Report != nil {
 			reports = append(reports, *p.Report)
@@ -129,9 +131,9 @@ func TestRelay(t *testing.T) {
 func TestSpeaker(t *testing.T) {
 	now := time.Now()
 	speaking := func() *participant {
-		t := testTrack(KindAudio)
+		t := testTrack(media.KindAudio)
 		pushAt(t, 1, false, now.Add(time.Hour))
-		return &participant{tracks: []*Track{t}}
+		return &participant{tracks: []*media.Track{t}}
 	}
 	ann, bob := speaking(), speaking()
 	r := &room{here: []*participant{ann, bob}}
@@ -150,7 +152,7 @@ func TestSpeaker(t *testing.T) {
 	now = now.Add(-speaksFor)
 	require.Equal(t, bob, step(127, 0), "not so soon")
 	require.Equal(t, ann, step(127, 0))
-	ann.tracks = []*Track{testTrack(KindAudio)}
+	ann.tracks = []*media.Track{testTrack(media.KindAudio)}
 	require.Equal(t, bob, step(127, 90), "who sends no sound any more does not speak, however loud it was")
 }
 
@@ -158,16 +160,16 @@ func TestSpeaker(t *testing.T) {
 func TestLoudnessMeter(t *testing.T) {
 	p := &participant{}
 	m := &loudnessMeter{extension: 1, out: &p.loudness}
-	var packet Packet
-	packet.RTP = *opusPacket(1)
+	var packet media.Packet
+	packet.RTP = *rtptest.OpusPacket(1)
 	require.NoError(t, packet.RTP.SetExtension(1, []byte{0x80 | 27}))
 	for range 100 {
 		m.Deliver(&packet)
 	}
 	require.InDelta(t, 100, p.loudness.Load(), 1)
-	packet.RTP = *opusPacket(2)
+	packet.RTP = *rtptest.OpusPacket(2)
 	m.Deliver(&packet)
-	m.Deliver(&Packet{Report: &SenderReport{}})
+	m.Deliver(&media.Packet{Report: &media.SenderReport{}})
 	require.InDelta(t, 100, p.loudness.Load(), 1, "nothing is said")
 	m.End()
 	require.Zero(t, p.loudness.Load())

@@ -10,6 +10,8 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 )
 
@@ -46,7 +48,7 @@ func newEncoder(t *testing.T, f *fixture, stream string) *encoder {
 func (e *encoder) encode(picture uint16) {
 	asked := e.asked.Load()
 	for i := range uint16(2) {
-		p := vp8Packet(2*picture+i, i == 0 && asked > e.keyed)
+		p := rtptest.VP8Packet(2*picture+i, i == 0 && asked > e.keyed)
 		p.Timestamp, p.Marker = uint32(picture)*900, i == 1
 		if i == 1 {
 			p.Payload[0] = 0 // not the beginning of a picture
@@ -76,7 +78,7 @@ func requireWholePictures(t *testing.T, s *spectator, pictures int) {
 	t.Helper()
 	var previous *rtp.Packet
 	for i := range 2 * pictures {
-		p := wait(t, s.packets["video"], "video")
+		p := rtptest.Wait(t, s.packets["video"], "video")
 		number := func(p *rtp.Packet) uint16 { return binary.BigEndian.Uint16(p.Payload[len(p.Payload)-2:]) }
 		if previous == nil {
 			require.True(t, vp8KeyFrameStarts(p.Payload), "the first picture needs no other")
@@ -92,31 +94,31 @@ func requireWholePictures(t *testing.T, s *spectator, pictures int) {
 
 // A backlog that takes long is sent piece by piece, and given back when the viewer goes before its end.
 func TestBacklog(t *testing.T) {
-	track := testTrack(KindVideo)
+	track := testTrack(media.KindVideo)
 	now := time.Now()
-	var p *Packet
+	var p *media.Packet
 	for seq := range uint16(3 * backlogPackets) {
 		p = track.NewPacket()
-		p.Arrival, p.RTP = now, *vp8Packet(seq, seq == 0)
-		track.deliver(p)
+		p.Arrival, p.RTP = now, *rtptest.VP8Packet(seq, seq == 0)
+		track.Push(p)
 		p.Release()
 	}
-	o, err := newOutgoing(KindVideo, formatFor(webrtc.MimeTypeVP8), "cam")
+	o, err := newOutgoing(media.KindVideo, formatFor(webrtc.MimeTypeVP8), "cam")
 	require.NoError(t, err)
 	o.rouse = func() {}
 	o.attach(track, now)
 	require.False(t, o.ready(), "what is older goes first")
-	wait(t, o.due(), "the first turn")
+	rtptest.Wait(t, o.due(), "the first turn")
 	require.Zero(t, o.catchUp(now))
 	require.Equal(t, uint32(backlogPackets), o.packets)
 	require.Equal(t, int(2), p.References(), "held by the track and the viewer")
 	require.Nil(t, o.report(now), "time does not go as it does yet")
 	o.detach()
 	require.Equal(t, int(1), p.References())
-	track.end()
+	track.End()
 	require.Zero(t, p.References())
 
-	later, backlog := track.join(1, func() {})
+	later, backlog := track.Join(1, func() {})
 	require.Nil(t, backlog)
 	require.True(t, later.Ended())
 }

@@ -8,13 +8,14 @@ import (
 	"sync"
 	"unsafe"
 
+	"github.com/sluice-live/sluice/ingest/media"
 	"golang.org/x/sys/unix"
 )
 
 // A burst ends at either; the kernel takes 64 packets and 65,507 bytes.
 const (
 	burstPackets = 32
-	burstBytes   = burstPackets * maxPacket
+	burstBytes   = burstPackets * media.MaxPacket
 )
 
 // bursts knows who may get several packets at once, over UDP, or over TCP, where they are sent one by one and counted only.
@@ -114,7 +115,7 @@ func (b *burst) flush() (lost uint64) {
 func (b *burst) take(conn *net.UDPConn, packet []byte) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.open || len(packet) > maxPacket || len(packet) == 0 {
+	if !b.open || len(packet) > media.MaxPacket || len(packet) == 0 {
 		b.send()
 		return false
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -79,7 +81,7 @@ func TestBurst(t *testing.T) {
 		"the last shorter":       {1200, 1200, 300},
 		"shorter, then the same": {300, 200, 200},
 		"longer ones follow":     {300, 1200, 1200, 1500},
-		"more than one takes":    equalLengths(2*burstPackets+1, maxPacket),
+		"more than one takes":    equalLengths(2*burstPackets+1, media.MaxPacket),
 	} {
 		for _, single := range []bool{false, true} {
 			t.Run(name+map[bool]string{true: ", one by one"}[single], func(t *testing.T) {
@@ -111,7 +113,7 @@ func TestBurstIsNotForEverything(t *testing.T) {
 	f.burst.begin()
 	f.write([]byte("first"))
 	require.True(t, f.silent())
-	long := make([]byte, maxPacket+1)
+	long := make([]byte, media.MaxPacket+1)
 	f.write(long)
 	require.Equal(t, "first", string(f.read()))
 	require.Equal(t, long, f.read())
@@ -184,7 +186,7 @@ func TestViewerGathers(t *testing.T) {
 			studio.waitConnected()
 			studio.keepSending()
 			viewer := newSpectator(t, f, "cam", peerOptions{})
-			wait(t, viewer.packets["video"], "video")
+			rtptest.Wait(t, viewer.packets["video"], "video")
 			bursts := f.server.sockets.bursts
 			receivers := func() int {
 				bursts.mu.RLock()

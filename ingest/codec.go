@@ -5,17 +5,18 @@ import (
 	"strings"
 
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
-func videoCodecs() []*videoCodec {
-	return []*videoCodec{
-		{name: "vp8", title: "VP8", mimeType: webrtc.MimeTypeVP8, keyStarts: vp8KeyFrameStarts, size: vp8Size, rank: always, plays: alike},
+func videoCodecs() []*media.VideoCodec {
+	return []*media.VideoCodec{
+		{Name: "vp8", Title: "VP8", MimeType: webrtc.MimeTypeVP8, KeyFrameStarts: vp8KeyFrameStarts, Size: vp8Size, Rank: always, Plays: alike},
 		// RFC 9628 §6
-		{name: "vp9", title: "VP9", mimeType: webrtc.MimeTypeVP9, keyStarts: vp9KeyFrameStarts, rank: firstProfile("profile-id"), plays: alike},
+		{Name: "vp9", Title: "VP9", MimeType: webrtc.MimeTypeVP9, KeyFrameStarts: vp9KeyFrameStarts, Rank: firstProfile("profile-id"), Plays: alike},
 		// RFC 6184 §8
-		{name: "h264", title: "H.264", mimeType: webrtc.MimeTypeH264, keyStarts: h264KeyFrameStarts, rank: rankH264, plays: h264Plays},
+		{Name: "h264", Title: "H.264", MimeType: webrtc.MimeTypeH264, KeyFrameStarts: h264KeyFrameStarts, Rank: rankH264, Plays: h264Plays},
 		// AV1 RTP payload format §7
-		{name: "av1", title: "AV1", mimeType: webrtc.MimeTypeAV1, keyStarts: av1KeyFrameStarts, rank: firstProfile("profile"), plays: alike},
+		{Name: "av1", Title: "AV1", MimeType: webrtc.MimeTypeAV1, KeyFrameStarts: av1KeyFrameStarts, Rank: firstProfile("profile"), Plays: alike},
 	}
 }
 
@@ -30,9 +31,9 @@ func firstProfile(name string) func(string) (int, bool) {
 }
 
 // videoCodecOf returns the codec with that MIME type; nil when we do not take it.
-func videoCodecOf(mimeType string) *videoCodec {
+func videoCodecOf(mimeType string) *media.VideoCodec {
 	for _, c := range videoCodecs() {
-		if strings.EqualFold(c.mimeType, mimeType) {
+		if strings.EqualFold(c.MimeType, mimeType) {
 			return c
 		}
 	}
@@ -43,7 +44,7 @@ func videoCodecOf(mimeType string) *videoCodec {
 func videoCodecNames() []string {
 	var names []string
 	for _, c := range videoCodecs() {
-		names = append(names, c.name)
+		names = append(names, c.Name)
 	}
 	return names
 }
@@ -52,8 +53,8 @@ func videoCodecNames() []string {
 func takenCodecs(names []string) string {
 	var titles []string
 	for _, c := range videoCodecs() {
-		if len(names) == 0 || slices.Contains(names, c.name) {
-			titles = append(titles, c.title)
+		if len(names) == 0 || slices.Contains(names, c.Name) {
+			titles = append(titles, c.Title)
 		}
 	}
 	last := len(titles) - 1

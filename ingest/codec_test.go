@@ -8,6 +8,8 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 )
 
@@ -35,10 +37,10 @@ func (p *peer) film(mimeType string) {
 // requirePictures checks that so many pictures come whole and in order, beginning with the first packet of a key frame.
 func requirePictures(t *testing.T, packets <-chan *rtp.Packet, mimeType string, pictures int) {
 	t.Helper()
-	starts := videoCodecOf(mimeType).keyStarts
+	starts := videoCodecOf(mimeType).KeyFrameStarts
 	var previous *rtp.Packet
 	for range pictures {
-		p := wait(t, packets, "video")
+		p := rtptest.Wait(t, packets, "video")
 		number := p.Payload[len(p.Payload)-1]
 		if previous == nil {
 			require.Zero(t, number%50, "it begins with a key frame")
@@ -46,7 +48,7 @@ func requirePictures(t *testing.T, packets <-chan *rtp.Packet, mimeType string, 
 		}
 		for i, payload := range picture(mimeType, number%50 == 0) {
 			if i > 0 {
-				p = wait(t, packets, "video")
+				p = rtptest.Wait(t, packets, "video")
 			}
 			require.Equal(t, append(payload, number), p.Payload)
 			require.True(t, previous == nil || p.SequenceNumber == previous.SequenceNumber+1, "nothing is missing")
@@ -74,18 +76,18 @@ func TestCodecs(t *testing.T) {
 			studio.waitConnected()
 			studio.film(mimeType)
 			p, _ := f.server.Publisher("cam")
-			track := p.track(KindVideo)
+			track := p.track(media.KindVideo)
 			require.Equal(t, mimeType, track.MimeType())
-			require.Equal(t, formatFor(mimeType).parameters, track.FormatParameters())
+			require.Equal(t, formatFor(mimeType).Parameters, track.FormatParameters())
 			takeFrom(t, track.Tap(64), 10)
 
 			first := newSpectator(t, f, "cam", peerOptions{})
 			second := newSpectator(t, f, "cam", peerOptions{codec: mimeType})
 			requirePictures(t, first.packets["video"], mimeType, 60)
 			requirePictures(t, second.packets["video"], mimeType, 60)
-			ssrc := wait(t, second.ssrcs, "video")
+			ssrc := rtptest.Wait(t, second.ssrcs, "video")
 			require.NoError(t, second.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(ssrc)}}))
-			wait(t, asked, "a viewer's request")
+			rtptest.Wait(t, asked, "a viewer's request")
 			require.NotZero(t, track.Stats().KeyFrames)
 			require.Zero(t, track.Stats().Malformed)
 		})
@@ -115,13 +117,13 @@ func TestCodecsRetransmission(t *testing.T) {
 				require.NoError(t, studio.video.WriteRTP(&rtp.Packet{Header: header, Payload: payload}))
 			}
 			p, _ := f.server.Publisher("cam")
-			tap := p.track(KindVideo).Tap(64)
+			tap := p.track(media.KindVideo).Tap(64)
 			for _, sequence := range []uint16{10, 11, 13, 14} {
 				send(sequence)
 			}
 			takeFrom(t, tap, 4)
-			require.Equal(t, uint16(12), wait(t, asked, "a NACK"))
-			wait(t, told, "transport-wide feedback")
+			require.Equal(t, uint16(12), rtptest.Wait(t, asked, "a NACK"))
+			rtptest.Wait(t, told, "transport-wide feedback")
 			send(12)
 			takeFrom(t, tap, 1)
 		})
@@ -150,7 +152,7 @@ func TestEchoOfCodecs(t *testing.T) {
 			client.publish(f, "/echo")
 			client.waitConnected()
 			client.film(mimeType)
-			p := wait(t, back, "the echo")
+			p := rtptest.Wait(t, back, "the echo")
 			number := p.Payload[len(p.Payload)-1]
 			require.Contains(t, picture(mimeType, number%50 == 0), p.Payload[:len(p.Payload)-1])
 		})
@@ -169,13 +171,13 @@ func TestCodecChanges(t *testing.T) {
 	}
 	studio(webrtc.MimeTypeVP8)
 	early := newSpectator(t, f, "cam", peerOptions{})
-	wait(t, early.packets["video"], "video")
+	rtptest.Wait(t, early.packets["video"], "video")
 	listener := newSpectator(t, f, "cam", peerOptions{audioOnly: true})
 	listener.waitConnected()
 	sess := f.server.session(early.location)
 
 	studio(webrtc.MimeTypeH264)
-	wait(t, sess.done, "the end of who watches VP8")
+	rtptest.Wait(t, sess.done, "the end of who watches VP8")
 	require.ErrorIs(t, sess.endReason(), ErrCodecChanged)
 	f.requireProblem(f.do("PATCH", early.location, ""), 404, "no such session") // by which clients know to make a new one
 	later := newSpectator(t, f, "cam", peerOptions{})
@@ -183,8 +185,8 @@ func TestCodecChanges(t *testing.T) {
 	sess = f.server.session(later.location)
 
 	studio(webrtc.MimeTypeH264)
-	for p := wait(t, later.packets["video"], "video"); p.Payload[len(p.Payload)-1] != 3; { // of the new one: the old one is past it
-		p = wait(t, later.packets["video"], "video")
+	for p := rtptest.Wait(t, later.packets["video"], "video"); p.Payload[len(p.Payload)-1] != 3; { // of the new one: the old one is past it
+		p = rtptest.Wait(t, later.packets["video"], "video")
 	}
 	require.NoError(t, sess.endReason())
 	require.NoError(t, f.server.session(listener.location).endReason(), "who only listens goes on")

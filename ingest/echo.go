@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
 // postEcho sets up a session that gets back what it sends.
@@ -18,10 +19,10 @@ func (s *Server) postEcho(w http.ResponseWriter, r *http.Request) *problem {
 }
 
 // echo sends each track back on the transceiver that it came on: read loop, track, write, in one goroutine.
-func (s *session) echo(pool *packetPool) error {
+func (s *session) echo(pool *media.PacketPool) error {
 	s.receive(pool)
 	for _, t := range s.tracks {
-		local, err := webrtc.NewTrackLocalStaticRTP(t.Format().capability(), string(t.Kind()), "echo")
+		local, err := webrtc.NewTrackLocalStaticRTP(t.Format().Capability(), string(t.Kind()), "echo")
 		if err != nil {
 			return err
 		}
@@ -30,10 +31,10 @@ func (s *session) echo(pool *packetPool) error {
 			return err
 		}
 		ssrc := uint32(sender.GetParameters().Encodings[0].SSRC)
-		e := &echoTrack{local: local, sent: newSending(t.Kind(), t.ClockRate(), ssrc, s.started)}
+		e := &echoTrack{local: local, sent: media.NewOutbound(t.Kind(), t.ClockRate(), ssrc, s.started)}
 		s.sends(e.sent)
 		t.Subscribe(e)
-		s.loop(func() { forwardRequests(sender, e.sent, t.RequestKeyFrame) })
+		s.loop(func() { media.ForwardRequests(sender, e.sent, t.RequestKeyFrame) })
 	}
 	return nil
 }
@@ -43,25 +44,25 @@ type echoTrack struct {
 	local *webrtc.TrackLocalStaticRTP
 	out   rtp.Packet // kept so that writing does not allocate
 
-	sent            *sending
+	sent            *media.Outbound
 	packets, octets uint32
 	counted         time.Time
 }
 
 // Deliver implements Subscriber.
-func (e *echoTrack) Deliver(p *Packet) {
+func (e *echoTrack) Deliver(p *media.Packet) {
 	if p.Report != nil {
 		return // pion makes reports for the way back
 	}
 	e.out = p.RTP
-	e.out.Header = onward(&p.RTP.Header)
+	e.out.Header = media.Forwarded(&p.RTP.Header)
 	// It fails only when the connection is down, which ends the session anyway.
 	_ = e.local.WriteRTP(&e.out)
 	e.packets++
 	e.octets += uint32(len(e.out.Payload))
-	if p.Arrival.Sub(e.counted) >= reportInterval {
+	if p.Arrival.Sub(e.counted) >= media.ReportInterval {
 		e.counted = p.Arrival
-		e.sent.count(e.packets, e.octets, p.Arrival)
+		e.sent.Count(e.packets, e.octets, p.Arrival)
 	}
 }
 

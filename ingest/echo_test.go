@@ -7,6 +7,8 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 )
 
@@ -32,15 +34,15 @@ func TestEcho(t *testing.T) {
 	client.waitConnected()
 	client.keepSending()
 	for kind, packets := range back {
-		first := wait(t, packets, kind)
+		first := rtptest.Wait(t, packets, kind)
 		if kind == "video" {
-			require.Equal(t, vp8Packet(first.SequenceNumber, first.SequenceNumber%50 == 0).Payload, first.Payload)
+			require.Equal(t, rtptest.VP8Packet(first.SequenceNumber, first.SequenceNumber%50 == 0).Payload, first.Payload)
 			require.Equal(t, uint32(first.SequenceNumber)*3000, first.Timestamp)
 			require.True(t, first.Marker)
 		} else {
-			require.Equal(t, opusPacket(0).Payload, first.Payload)
+			require.Equal(t, rtptest.OpusPacket(0).Payload, first.Payload)
 		}
-		second := wait(t, packets, kind)
+		second := rtptest.Wait(t, packets, kind)
 		require.Greater(t, second.SequenceNumber, first.SequenceNumber)
 	}
 	require.Equal(t, 200, f.do("DELETE", client.location, "").StatusCode)
@@ -66,36 +68,36 @@ func TestEchoForwardsKeyFrameRequests(t *testing.T) {
 	client.publish(f, "/echo")
 	client.waitConnected()
 	client.keepSending()
-	ssrc := wait(t, incoming, "the echo")
+	ssrc := rtptest.Wait(t, incoming, "the echo")
 	require.NoError(t, client.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(ssrc)}}))
-	wait(t, asked, "a key-frame request")
+	rtptest.Wait(t, asked, "a key-frame request")
 	require.NotZero(t, f.server.session(client.location).feedback.plis.Load())
 }
 
 // RFC 5104 §4.3.1: the full intra request counts as well; broken feedback does not stop it.
 func TestForwardRequests(t *testing.T) {
 	for _, request := range []rtcp.Packet{&rtcp.PictureLossIndication{}, &rtcp.FullIntraRequest{FIR: []rtcp.FIREntry{{SSRC: 1}}}} {
-		track := testTrack(KindVideo)
+		track := testTrack(media.KindVideo)
 		sent := 0
-		require.True(t, track.bind(1, func() { sent++ }))
-		forwardRequests(&script{[]byte("junk"), marshal(t, &rtcp.ReceiverReport{}), marshal(t, request)}, newSending(KindVideo, track.ClockRate(), 1, time.Now()), track.RequestKeyFrame)
+		require.True(t, track.Bind(1, func() { sent++ }))
+		media.ForwardRequests(&rtptest.Script{[]byte("junk"), rtptest.Marshal(t, &rtcp.ReceiverReport{}), rtptest.Marshal(t, request)}, media.NewOutbound(media.KindVideo, track.ClockRate(), 1, time.Now()), track.RequestKeyFrame)
 		require.Equal(t, 1, sent)
 	}
 }
 
 // The echo leaves out what is about the way here: header extensions and reports.
 func TestEchoLeavesOut(t *testing.T) {
-	local, err := webrtc.NewTrackLocalStaticRTP(formatFor(webrtc.MimeTypeVP8).capability(), "video", "echo")
+	local, err := webrtc.NewTrackLocalStaticRTP(formatFor(webrtc.MimeTypeVP8).Capability(), "video", "echo")
 	require.NoError(t, err)
-	e := &echoTrack{local: local, sent: newSending(KindVideo, videoClockRate, 1, time.Now())}
-	var p Packet
-	p.RTP = *vp8Packet(1, true)
+	e := &echoTrack{local: local, sent: media.NewOutbound(media.KindVideo, media.VideoClockRate, 1, time.Now())}
+	var p media.Packet
+	p.RTP = *rtptest.VP8Packet(1, true)
 	require.NoError(t, p.RTP.SetExtension(1, []byte{1}))
 	e.Deliver(&p)
 	require.Empty(t, e.out.Extensions)
 	require.Equal(t, p.RTP.Payload, e.out.Payload)
 	require.Len(t, p.RTP.Extensions, 1, "others still see them")
-	p.Report = &SenderReport{}
+	p.Report = &media.SenderReport{}
 	e.out = rtp.Packet{}
 	e.Deliver(&p)
 	require.Empty(t, e.out.Payload)

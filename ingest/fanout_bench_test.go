@@ -26,6 +26,8 @@ import (
 
 	"github.com/pion/transport/v4"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 )
 
@@ -94,7 +96,7 @@ func (s *source) sendSecond() {
 		timeStamp := uint32(time.Since(s.began).Seconds() * 90000)
 		for i := range fanOutPackets {
 			s.sequence++
-			p := vp8Packet(s.sequence, frame == 0 && i == 0)
+			p := rtptest.VP8Packet(s.sequence, frame == 0 && i == 0)
 			p.Marker, p.Timestamp = i == fanOutPackets-1, timeStamp
 			payload := make([]byte, fanOutPayload)
 			copy(payload, p.Payload)
@@ -188,7 +190,7 @@ func newAudience(b *testing.B, f *fixture, stream string, departures *instants, 
 		},
 	})
 	viewer.pc.OnTrack(func(remote *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
-		buf := make([]byte, maxPacket)
+		buf := make([]byte, media.MaxPacket)
 		for {
 			n, _, err := remote.Read(buf)
 			if err != nil {

@@ -7,31 +7,32 @@ import (
 
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
 // formatsOf lists what a section offers of what we take, in its order, Opus for sound.
-func formatsOf(m *sdp.MediaDescription) []format {
-	var formats []format
+func formatsOf(m *sdp.MediaDescription) []media.Format {
+	var formats []media.Format
 	mapped, parameters := attributesByPayload(m, "rtpmap"), attributesByPayload(m, "fmtp")
 	for _, payload := range m.MediaName.Formats {
 		if !isPayload(payload) {
 			continue
 		}
-		f := format{payload: payload, parameters: parameters[payload]}
+		f := media.Format{Payload: payload, Parameters: parameters[payload]}
 		encoding := m.MediaName.Media + "/" + mapped[payload]
 		if m.MediaName.Media == "audio" {
 			if strings.EqualFold(encoding, webrtc.MimeTypeOpus+"/48000/2") {
-				f.red = redBefore(m, payload, mapped, parameters)
+				f.Red = redBefore(m, payload, mapped, parameters)
 				formats = append(formats, f)
 			}
 			continue
 		}
 		mimeType, ok := strings.CutSuffix(encoding, "/90000")
-		if f.codec = videoCodecOf(mimeType); !ok || f.codec == nil {
+		if f.Codec = videoCodecOf(mimeType); !ok || f.Codec == nil {
 			continue
 		}
-		if _, taken := f.codec.rank(f.parameters); taken {
-			f.repair = repairOf(m, payload, mapped, parameters)
+		if _, taken := f.Codec.Rank(f.Parameters); taken {
+			f.Repair = repairOf(m, payload, mapped, parameters)
 			formats = append(formats, f)
 		}
 	}
@@ -61,68 +62,68 @@ func repairOf(m *sdp.MediaDescription, payload string, mapped, parameters map[st
 
 // keep leaves only one format, its retransmissions and its redundancy in the section: the answer names one codec, so that what comes
 // is what has been chosen.
-func keep(m *sdp.MediaDescription, f format) {
-	kept := []string{f.payload}
-	if f.repair != "" {
-		kept = append(kept, f.repair)
+func keep(m *sdp.MediaDescription, f media.Format) {
+	kept := []string{f.Payload}
+	if f.Repair != "" {
+		kept = append(kept, f.Repair)
 	}
-	if f.red != "" { // first: that is what the client sends
-		kept = []string{f.red, f.payload}
+	if f.Red != "" { // first: that is what the client sends
+		kept = []string{f.Red, f.Payload}
 	}
 	m.MediaName.Formats = kept
 	m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
 		payload, _, _ := strings.Cut(a.Value, " ")
 		switch a.Key {
 		case "rtcp-fb":
-			return payload != "*" && payload != f.payload
+			return payload != "*" && payload != f.Payload
 		case "rtpmap":
 			return !slices.Contains(kept, payload)
 		case "fmtp":
-			return payload != f.payload
+			return payload != f.Payload
 		}
 		return false
 	})
-	if f.repair != "" { // pion knows it with nothing else in the line
-		m.WithValueAttribute("fmtp", f.repair+" apt="+f.payload)
+	if f.Repair != "" { // pion knows it with nothing else in the line
+		m.WithValueAttribute("fmtp", f.Repair+" apt="+f.Payload)
 	}
-	if f.red != "" {
-		m.WithValueAttribute("fmtp", f.red+" "+f.redParameters())
+	if f.Red != "" {
+		m.WithValueAttribute("fmtp", f.Red+" "+f.REDParameters())
 	}
 }
 
 // register lets a connection negotiate the format.
-func register(engine *webrtc.MediaEngine, f format) error {
-	if f.codec == nil {
+func register(engine *webrtc.MediaEngine, f media.Format) error {
+	if f.Codec == nil {
 		return registerAudio(engine, f)
 	}
-	video := webrtc.RTPCodecParameters{RTPCodecCapability: f.capability(), PayloadType: payloadType(f.payload)}
+	video := webrtc.RTPCodecParameters{RTPCodecCapability: f.Capability(), PayloadType: media.PayloadType(f.Payload)}
 	video.RTCPFeedback = []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"}}
-	if err := engine.RegisterCodec(video, webrtc.RTPCodecTypeVideo); err != nil || f.repair == "" {
+	if err := engine.RegisterCodec(video, webrtc.RTPCodecTypeVideo); err != nil || f.Repair == "" {
 		return err
 	}
 	return engine.RegisterCodec(webrtc.RTPCodecParameters{
-		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: videoClockRate, SDPFmtpLine: "apt=" + f.payload},
-		PayloadType:        payloadType(f.repair),
+		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: media.VideoClockRate, SDPFmtpLine: "apt=" + f.Payload},
+		PayloadType:        media.PayloadType(f.Repair),
 	}, webrtc.RTPCodecTypeVideo)
 }
 
-func registerAudio(engine *webrtc.MediaEngine, f format) error {
-	audio := webrtc.RTPCodecParameters{RTPCodecCapability: f.capability(), PayloadType: payloadType(f.payload)}
-	if err := engine.RegisterCodec(audio, webrtc.RTPCodecTypeAudio); err != nil || f.red == "" {
+func registerAudio(engine *webrtc.MediaEngine, f media.Format) error {
+	audio := webrtc.RTPCodecParameters{RTPCodecCapability: f.Capability(), PayloadType: media.PayloadType(f.Payload)}
+	if err := engine.RegisterCodec(audio, webrtc.RTPCodecTypeAudio); err != nil || f.Red == "" {
 		return err
 	}
-	return engine.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: f.redCapability(), PayloadType: payloadType(f.red)}, webrtc.RTPCodecTypeAudio)
+	return engine.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: f.REDCapability(), PayloadType: media.PayloadType(f.Red)}, webrtc.RTPCodecTypeAudio)
 }
 
-// isPayload tells whether this is a payload type, written as everybody does.
+// isPayload reports whether this is a payload type, written as everybody does.
 func isPayload(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 7)
 	return err == nil && strconv.FormatUint(n, 10) == s
 }
 
 // best returns the first of the formats with the lowest rank, of those that rank takes.
-func best(formats []format, rank func(format) (int, bool)) *format {
-	var chosen *format
+func best(formats []media.Format, rank func(media.Format) (int, bool)) *media.Format {
+	var chosen *media.Format
 	lowest := 0
 	for i := range formats {
 		if n, taken := rank(formats[i]); taken && (chosen == nil || n < lowest) {

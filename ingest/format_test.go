@@ -7,6 +7,7 @@ import (
 
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 )
 
@@ -99,7 +100,7 @@ func TestFormatParameters(t *testing.T) {
 	} {
 		require.Equal(t, 201, f.post("/whip/"+file, offerFile(t, file)).StatusCode)
 		p, _ := f.server.Publisher(file)
-		track := p.track(KindVideo)
+		track := p.track(media.KindVideo)
 		require.Equal(t, want, describe(track)+" "+track.FormatParameters())
 	}
 }
@@ -157,5 +158,5 @@ func TestOddFormats(t *testing.T) {
 	same := offerFile(t, "obs", "m=audio 56123 UDP/TLS/RTP/SAVPF 111", "m=audio 56123 UDP/TLS/RTP/SAVPF 96", "a=rtpmap:111", "a=rtpmap:96", "a=fmtp:111", "a=fmtp:96")
 	resp = f.post("/whip/b", same)
 	require.Contains(t, []int{201, 400}, resp.StatusCode, text(t, resp))
-	require.Equal(t, webrtc.PayloadType(0), payloadType("0"))
+	require.Equal(t, webrtc.PayloadType(0), media.PayloadType("0"))
 }

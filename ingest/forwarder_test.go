@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 )
 
@@ -38,7 +40,7 @@ func TestForwarderMissesNothing(t *testing.T) {
 	fs.start()
 	defer fs.stop()
 	const viewers, packets = 10, 2000
-	tracks := []*Track{testTrack(KindVideo), testTrack(KindAudio)}
+	tracks := []*media.Track{testTrack(media.KindVideo), testTrack(media.KindAudio)}
 	var all []*viewer
 	for range viewers {
 		v := &viewer{session: &session{}, audience: &audience{}, forwarder: fs.engage()}
@@ -46,7 +48,7 @@ func TestForwarderMissesNothing(t *testing.T) {
 			o, err := newOutgoing(track.Kind(), track.Format(), "cam")
 			require.NoError(t, err)
 			o.rouse = v.rouse
-			if track.Kind() == KindVideo {
+			if track.Kind() == media.KindVideo {
 				v.video = o
 			} else {
 				v.audio = o
@@ -98,20 +100,20 @@ func TestStalledViewer(t *testing.T) {
 	viewer.waitConnected()
 
 	p, _ := f.server.Publisher("cam")
-	video, sequence := p.track(KindVideo), uint16(0)
+	video, sequence := p.track(media.KindVideo), uint16(0)
 	picture := func() {
 		for i := range uint16(10) {
-			packet := vp8Packet(sequence, i == 0)
+			packet := rtptest.VP8Packet(sequence, i == 0)
 			packet.Timestamp, packet.Marker = uint32(sequence)*300, i == 9
 			packet.Payload = append(packet.Payload, make([]byte, 1100)...)
 			sequence++
 			q := video.NewPacket()
 			q.RTP, q.Arrival = *packet, time.Now()
-			video.deliver(q)
+			video.Push(q)
 			q.Release()
 		}
 		for range 10 {
-			wait(t, viewer.packets["video"], "a picture beside a viewer that has stopped")
+			rtptest.Wait(t, viewer.packets["video"], "a picture beside a viewer that has stopped")
 		}
 	}
 	require.Eventually(t, func() bool { return f.server.Audience("cam").Viewers == 2 }, 10*time.Second, time.Millisecond)
@@ -174,13 +176,13 @@ func newStallingRelay(t *testing.T, to net.Addr) *stallingRelay {
 
 // BenchmarkForward hands a packet on to viewers, to where it would be encrypted.
 func BenchmarkForward(b *testing.B) {
-	track := testTrack(KindVideo)
+	track := testTrack(media.KindVideo)
 	o, w := sentTo(b, 8)
 	v := &viewer{session: &session{}, audience: &audience{}, video: o, forwarder: &forwarder{wake: make(chan struct{}, 1)}}
 	o.rouse = v.rouse
 	o.attach(track, time.Now())
 	p := track.NewPacket()
-	p.RTP, p.KeyFrame = *vp8Packet(0, true), true
+	p.RTP, p.KeyFrame = *rtptest.VP8Packet(0, true), true
 	w.discards = true
 	b.ReportAllocs()
 	for b.Loop() {

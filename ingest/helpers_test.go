@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
@@ -144,9 +146,9 @@ func (p *peer) keepSending() {
 		defer close(ended)
 		for seq := uint16(0); ctx.Err() == nil; seq++ {
 			if p.video != nil {
-				_ = p.video.WriteRTP(vp8Packet(seq, seq%50 == 0))
+				_ = p.video.WriteRTP(rtptest.VP8Packet(seq, seq%50 == 0))
 			}
-			_ = p.audio.WriteRTP(opusPacket(seq))
+			_ = p.audio.WriteRTP(rtptest.OpusPacket(seq))
 			select {
 			case <-ctx.Done():
 			case <-time.After(20 * time.Millisecond):
@@ -157,10 +159,10 @@ func (p *peer) keepSending() {
 }
 
 // takeFrom reads n RTP packets from the tap.
-func takeFrom(t testing.TB, tap *Tap, n int) {
+func takeFrom(t testing.TB, tap *media.Tap, n int) {
 	t.Helper()
 	for n > 0 {
-		wait(t, tap.Ready(), "packets")
+		rtptest.Wait(t, tap.Ready(), "packets")
 		for p, ok := tap.Next(); ok; p, ok = tap.Next() {
 			if p.Report == nil {
 				n--
@@ -171,20 +173,22 @@ func takeFrom(t testing.TB, tap *Tap, n int) {
 	}
 }
 
-func describe(t *Track) string {
+func describe(t *media.Track) string {
 	return fmt.Sprint(t.MimeType(), " ", t.ClockRate(), " ", t.Channels())
 }
 
 // formatFor is one that carries the codec, with the parameters that browsers send.
-func formatFor(mimeType string) format {
+func formatFor(mimeType string) media.Format {
 	parameters := map[string]string{
 		webrtc.MimeTypeVP9: "profile-id=0", webrtc.MimeTypeAV1: "level-idx=5;profile=0;tier=0",
 		webrtc.MimeTypeH264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
 	}
-	return format{payload: "96", repair: "97", codec: videoCodecOf(mimeType), parameters: parameters[mimeType]}
+	return media.Format{Payload: "96", Repair: "97", Codec: videoCodecOf(mimeType), Parameters: parameters[mimeType]}
 }
 
-func opusFormat() format { return format{payload: "111", parameters: "minptime=10;useinbandfec=1"} }
+func opusFormat() media.Format {
+	return media.Format{Payload: "111", Parameters: "minptime=10;useinbandfec=1"}
+}
 
 func fuzzPeers(t testing.TB) *peers {
 	t.Helper()
@@ -196,23 +200,30 @@ func fuzzPeers(t testing.TB) *peers {
 }
 
 // pushTo delivers a packet as the read loop does.
-func pushTo(t *Track, seq uint16, key bool) {
+func pushTo(t *media.Track, seq uint16, key bool) {
 	pushAt(t, seq, key, time.Unix(0, int64(seq)*int64(time.Millisecond)))
 }
 
 // pushAt delivers a packet that arrived then.
-func pushAt(t *Track, seq uint16, key bool, arrival time.Time) {
+func pushAt(t *media.Track, seq uint16, key bool, arrival time.Time) {
 	p := t.NewPacket()
 	defer p.Release()
-	p.Arrival, p.RTP = arrival, *opusPacket(seq)
-	if t.Kind() == KindVideo {
-		p.RTP = *vp8Packet(seq, key)
+	p.Arrival, p.RTP = arrival, *rtptest.OpusPacket(seq)
+	if t.Kind() == media.KindVideo {
+		p.RTP = *rtptest.VP8Packet(seq, key)
 	}
-	t.deliver(p)
+	t.Push(p)
 }
 
 // nobody is a subscriber that does nothing.
 type nobody struct{}
 
-func (*nobody) Deliver(*Packet) {}
-func (*nobody) End()            {}
+func (*nobody) Deliver(*media.Packet) {}
+func (*nobody) End()                  {}
+
+func testTrack(kind media.Kind) *media.Track {
+	if kind == media.KindAudio {
+		return media.NewTrack(kind, opusFormat(), media.NewPacketPool())
+	}
+	return media.NewTrack(kind, formatFor(webrtc.MimeTypeVP8), media.NewPacketPool())
+}

@@ -3,6 +3,7 @@ package ingest
 import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+	"github.com/sluice-live/sluice/ingest/media"
 	"golang.org/x/time/rate"
 )
 
@@ -19,7 +20,7 @@ type history struct {
 
 // past is a packet and what it was sent as.
 type past struct {
-	packet    *Packet // nil: none
+	packet    *media.Packet // nil: none
 	sequence  uint16
 	timestamp uint32
 }
@@ -27,7 +28,7 @@ type past struct {
 func newHistory() *history { return &history{left: rate.NewLimiter(historyPackets, historyPackets)} }
 
 // keep retains a packet that was sent with the header, in the place of an older one.
-func (h *history) keep(p *Packet, header *rtp.Header) {
+func (h *history) keep(p *media.Packet, header *rtp.Header) {
 	if h == nil {
 		return
 	}
@@ -54,7 +55,7 @@ func (h *history) resend(lost rtcp.NackPair, to *localTrack) (more bool) {
 		if at.packet == nil || at.sequence != sequence {
 			return true
 		}
-		header := onward(&at.packet.RTP.Header)
+		header := media.Forwarded(&at.packet.RTP.Header)
 		header.SequenceNumber, header.Timestamp = at.sequence, at.timestamp
 		more = h.left.Allow() && to.repeat(&header, at.packet.RTP.Payload) == nil
 		return more

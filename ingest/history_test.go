@@ -9,6 +9,8 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/time/rate"
 )
@@ -47,10 +49,10 @@ func (n *negotiated) WriteStream() webrtc.TrackLocalWriter         { return n.wr
 func sentTo(t testing.TB, repair webrtc.SSRC) (*outgoing, *written) {
 	t.Helper()
 	f := formatFor(webrtc.MimeTypeVP8)
-	o, err := newOutgoing(KindVideo, f, "cam")
+	o, err := newOutgoing(media.KindVideo, f, "cam")
 	require.NoError(t, err)
 	o.ssrc, o.rouse = 7, func() {}
-	w := &written{repair: repair, codecs: []webrtc.RTPCodecParameters{{RTPCodecCapability: f.capability(), PayloadType: 96}}}
+	w := &written{repair: repair, codecs: []webrtc.RTPCodecParameters{{RTPCodecCapability: f.Capability(), PayloadType: 96}}}
 	if repair != 0 {
 		rtx := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: 90000, SDPFmtpLine: "apt=95"}
 		w.codecs = append(w.codecs, webrtc.RTPCodecParameters{RTPCodecCapability: rtx, PayloadType: 97})
@@ -83,7 +85,7 @@ func TestResend(t *testing.T) {
 	for name, repair := range map[string]webrtc.SSRC{"rtx": 8, "plain": 0} {
 		t.Run(name, func(t *testing.T) {
 			o, w := sentTo(t, repair)
-			track := testTrack(KindVideo)
+			track := testTrack(media.KindVideo)
 			o.attach(track, time.Now())
 			for seq := range uint16(5) {
 				pushTo(track, 100+seq, seq == 0)
@@ -117,9 +119,9 @@ func TestResend(t *testing.T) {
 
 // The history is as long as it says, ends where it is released, and keeps no packet from the pool longer.
 func TestHistory(t *testing.T) {
-	h, pool := newHistory(), newPacketPool()
-	keep := func(sequence uint16) *Packet {
-		p := pool.get()
+	h, pool := newHistory(), media.NewPacketPool()
+	keep := func(sequence uint16) *media.Packet {
+		p := pool.Get()
 		h.keep(p, &rtp.Header{SequenceNumber: sequence})
 		return p
 	}
@@ -143,7 +145,7 @@ func TestHistory(t *testing.T) {
 // Who asks for more than there is in a second does not get it; nobody makes a server send on where it cannot.
 func TestResendLimit(t *testing.T) {
 	o, w := sentTo(t, 8)
-	track := testTrack(KindVideo)
+	track := testTrack(media.KindVideo)
 	o.attach(track, time.Now())
 	for seq := range uint16(100) {
 		pushTo(track, seq, seq == 0)
@@ -173,13 +175,13 @@ func TestResendLimit(t *testing.T) {
 }
 
 // startAt makes this the number of the packet that is rewritten next.
-func startAt(r *splice, next uint16) {
+func startAt(r *media.Rewriter, next uint16) {
 	var in, out rtp.Header
-	r.fit(&out, time.Now())
+	r.Rewrite(&out, time.Now())
 	for out.SequenceNumber != next-1 {
 		in.SequenceNumber += min(next-1-out.SequenceNumber, 1<<14)
 		out = in
-		r.fit(&out, time.Now())
+		r.Rewrite(&out, time.Now())
 	}
 }
 
@@ -189,13 +191,13 @@ func FuzzFeedback(f *testing.F) {
 		lose(0, 1, 2, 17, 60000), &rtcp.PictureLossIndication{MediaSSRC: 7}, &rtcp.FullIntraRequest{FIR: []rtcp.FIREntry{{SSRC: 7}}},
 		&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: 7, LastSenderReport: 1}}}, &rtcp.ReceiverEstimatedMaximumBitrate{SSRCs: []uint32{7}},
 	} {
-		f.Add(marshal(f, p))
+		f.Add(rtptest.Marshal(f, p))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		o, w := sentTo(t, 8)
-		o.sent = newSending(KindVideo, o.format.capability().ClockRate, o.ssrc, time.Now())
-		startAt(&o.splice, 0)
-		track := testTrack(KindVideo)
+		o.sent = media.NewOutbound(media.KindVideo, o.format.Capability().ClockRate, o.ssrc, time.Now())
+		startAt(&o.rewriter, 0)
+		track := testTrack(media.KindVideo)
 		o.attach(track, time.Now())
 		for seq := range uint16(20) {
 			pushTo(track, seq, seq == 0)
@@ -203,7 +205,7 @@ func FuzzFeedback(f *testing.F) {
 		o.sendAll()
 		o.history.left.SetLimit(0)
 		v := &viewer{session: &session{}, audience: &audience{}, video: o}
-		v.hear(&script{raw}, o)
+		v.hear(&rtptest.Script{raw}, o)
 		require.LessOrEqual(t, len(w.packets), 20+historyPackets)
 		for _, again := range w.packets[20:] {
 			require.Equal(t, [2]any{uint32(8), uint8(98)}, [2]any{again.SSRC, again.PayloadType})

@@ -6,6 +6,8 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 )
 
@@ -22,9 +24,9 @@ func benchmarkKeyStarts(b *testing.B, starts func([]byte) bool, payload []byte) 
 func picture(mimeType string, key bool) [][]byte {
 	switch {
 	case mimeType == webrtc.MimeTypeVP8 && key:
-		return [][]byte{vp8Packet(0, true).Payload, {0x00, 0x00}}
+		return [][]byte{rtptest.VP8Packet(0, true).Payload, {0x00, 0x00}}
 	case mimeType == webrtc.MimeTypeVP8:
-		return [][]byte{vp8Packet(0, false).Payload, {0x00, 0x00}}
+		return [][]byte{rtptest.VP8Packet(0, false).Payload, {0x00, 0x00}}
 	case mimeType == webrtc.MimeTypeVP9 && key: // two spatial layers
 		return [][]byte{{0xaa, 0x01, 0x00, 0x05, 0x00, 0x82, 0x49, 0x83}, {0xac, 0x01, 0x03, 0x05, 0x82}}
 	case mimeType == webrtc.MimeTypeVP9:
@@ -48,7 +50,7 @@ func codecsOfVideo() []string {
 func TestKeyFramesOfTrack(t *testing.T) {
 	for _, mimeType := range codecsOfVideo() {
 		t.Run(mimeType, func(t *testing.T) {
-			track := newTrack(KindVideo, formatFor(mimeType), newPacketPool())
+			track := media.NewTrack(media.KindVideo, formatFor(mimeType), media.NewPacketPool())
 			tap := track.Tap(64)
 			sequence, begins := uint16(65530), []uint16(nil)
 			for i, key := range []bool{false, true, false, true, false} {
@@ -68,7 +70,7 @@ func TestKeyFramesOfTrack(t *testing.T) {
 				p.Release()
 			}
 			require.Equal(t, begins, marked)
-			late, backlog := track.join(64, func() {})
+			late, backlog := track.Join(64, func() {})
 			defer late.Close()
 			require.Equal(t, begins[1], backlog[0].RTP.SequenceNumber)
 			require.Len(t, backlog, int(sequence-begins[1]))
@@ -76,24 +78,24 @@ func TestKeyFramesOfTrack(t *testing.T) {
 				p.Release()
 			}
 			require.Equal(t, uint64(2), track.Stats().KeyFrames)
-			track.end()
+			track.End()
 			tap.Close()
 		})
 	}
 }
 
 // pass delivers a payload as the read loop does.
-func pass(t *Track, sequence uint16, timestamp uint32, payload []byte) {
+func pass(t *media.Track, sequence uint16, timestamp uint32, payload []byte) {
 	p := t.NewPacket()
 	defer p.Release()
 	p.Arrival = time.Now()
 	p.RTP = rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: sequence, Timestamp: timestamp}, Payload: payload}
-	t.deliver(p)
+	t.Push(p)
 }
 
 // A key frame's first packet may come after others of it: then it is the beginning, and nobody can begin with what is held.
 func TestKeyFrameBeginsLate(t *testing.T) {
-	track := newTrack(KindVideo, formatFor(webrtc.MimeTypeH264), newPacketPool())
+	track := media.NewTrack(media.KindVideo, formatFor(webrtc.MimeTypeH264), media.NewPacketPool())
 	tap := track.Tap(8)
 	payloads := picture(webrtc.MimeTypeH264, true)
 	for _, i := range []uint16{2, 1, 3, 0, 2, 4} { // 2 comes twice
@@ -105,8 +107,8 @@ func TestKeyFrameBeginsLate(t *testing.T) {
 		delete(want, p.RTP.SequenceNumber)
 		p.Release()
 	}
-	late, backlog := track.join(8, func() {})
+	late, backlog := track.Join(8, func() {})
 	require.Empty(t, backlog)
 	late.Close()
-	track.end()
+	track.End()
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
 // localTrack is the way of one medium to one client. It negotiates as pion's track does, and writes by itself: it has one client
@@ -16,7 +17,7 @@ type localTrack struct {
 	bound atomic.Pointer[binding]
 
 	repeated uint16 // sequence number of the last retransmission
-	buf      [maxPacket]byte
+	buf      [media.MaxPacket]byte
 }
 
 // binding is what has been negotiated of a track.
@@ -27,7 +28,7 @@ type binding struct {
 }
 
 // newLocalTrack begins retransmissions as newSplice does the medium.
-func newLocalTrack(kind Kind, codec webrtc.RTPCodecCapability, stream string) (*localTrack, error) {
+func newLocalTrack(kind media.Kind, codec webrtc.RTPCodecCapability, stream string) (*localTrack, error) {
 	local, err := webrtc.NewTrackLocalStaticRTP(codec, string(kind)+"-"+stream, stream)
 	return &localTrack{TrackLocalStaticRTP: local, repeated: uint16(rand.N(1 << 15))}, err
 }
@@ -53,7 +54,7 @@ func (t *localTrack) Unbind(c webrtc.TrackLocalContext) error {
 // repairPayload is the payload type of a codec's retransmissions (RFC 4588 §8.1), or 0.
 func repairPayload(codec webrtc.RTPCodecParameters, all []webrtc.RTPCodecParameters) uint8 {
 	for _, c := range all {
-		if c.MimeType == webrtc.MimeTypeRTX && payloadType(parameter(c.SDPFmtpLine, "apt", "")) == codec.PayloadType {
+		if c.MimeType == webrtc.MimeTypeRTX && media.PayloadType(parameter(c.SDPFmtpLine, "apt", "")) == codec.PayloadType {
 			return uint8(c.PayloadType)
 		}
 	}

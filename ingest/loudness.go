@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
 const (
@@ -25,7 +26,7 @@ type loudnessMeter struct {
 }
 
 // Deliver implements Subscriber.
-func (m *loudnessMeter) Deliver(p *Packet) {
+func (m *loudnessMeter) Deliver(p *media.Packet) {
 	if m.extension == 0 || p.Report != nil {
 		return
 	}
@@ -53,7 +54,7 @@ func audioLevelID(receiver *webrtc.RTPReceiver) uint8 {
 
 // loud is how loud somebody is, in dB above the lowest level; nothing says so of who sends no sound any more. The caller holds the room's lock.
 func (p *participant) loud(now time.Time) int32 {
-	if !p.sends(KindAudio, now) {
+	if !p.sends(media.KindAudio, now) {
 		return 0
 	}
 	return p.loudness.Load()

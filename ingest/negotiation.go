@@ -12,6 +12,7 @@ import (
 
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
 // gatherTimeout bounds the wait for local candidates. They are known at once: no server is asked for them.
@@ -44,16 +45,16 @@ func (s *session) accept(o *offer) error {
 }
 
 // receive makes tracks of what the offer brings, in its order.
-func (s *session) receive(pool *packetPool) {
+func (s *session) receive(pool *media.PacketPool) {
 	o := s.negotiation.offer
 	for _, m := range o.desc.MediaDescriptions {
-		kind, f := KindAudio, o.audio
-		if m.MediaName.Media == string(KindVideo) {
-			kind, f = KindVideo, o.video
+		kind, f := media.KindAudio, o.audio
+		if m.MediaName.Media == string(media.KindVideo) {
+			kind, f = media.KindVideo, o.video
 		}
-		t := newTrack(kind, *f, pool)
-		if kind == KindVideo && o.layers != nil {
-			t.makeSimulcast(len(o.layers), s.requestKeyFrame)
+		t := media.NewTrack(kind, *f, pool)
+		if kind == media.KindVideo && o.layers != nil {
+			t.MakeSimulcast(len(o.layers), s.requestKeyFrame)
 		}
 		s.adopt(t)
 	}
@@ -135,11 +136,11 @@ func (s *session) declareSources(desc *sdp.SessionDescription) {
 		if _, declared := m.Attribute("ssrc"); declared {
 			continue
 		}
-		t := s.track(Kind(m.MediaName.Media))
-		if t == nil || t.isSimulcast() {
+		t := s.track(media.Kind(m.MediaName.Media))
+		if t == nil || t.IsSimulcast() {
 			continue // nothing comes from a viewer; layers are known by their names
 		}
-		if ssrc, ok := t.source(); ok {
+		if ssrc, ok := t.Source(); ok {
 			m.WithValueAttribute("ssrc", strconv.FormatUint(uint64(ssrc), 10)+" cname:sluice")
 		}
 	}

@@ -7,14 +7,15 @@ import (
 
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
 // offer is a description that has been checked: bounded, complete, with no more than pion needs to see.
 type offer struct {
 	desc         *sdp.SessionDescription
 	ufrag, pwd   string
-	video, audio *format  // what has been chosen; nil: not offered
-	layers       []string // of a simulcast that is taken
+	video, audio *media.Format // what has been chosen; nil: not offered
+	layers       []string      // of a simulcast that is taken
 }
 
 // parseOffer checks a client's offer and takes out what we do not use: codecs but one, a simulcast that cannot be taken (RFC 8853
@@ -45,7 +46,7 @@ func parseOffer(body []byte, use purpose) (*offer, *problem) {
 func (o *offer) choose(use purpose) *problem {
 	for _, m := range o.desc.MediaDescriptions {
 		offered := formatsOf(m)
-		var chosen *format
+		var chosen *media.Format
 		if m.MediaName.Media == "video" {
 			chosen = use.video(offered)
 			o.video = chosen
@@ -62,17 +63,17 @@ func (o *offer) choose(use purpose) *problem {
 }
 
 // register makes what has been chosen all that the connection can negotiate.
-func (o *offer) register(media *webrtc.MediaEngine) error {
-	for _, f := range []*format{o.video, o.audio} {
+func (o *offer) register(engine *webrtc.MediaEngine) error {
+	for _, f := range []*media.Format{o.video, o.audio} {
 		if f == nil {
 			continue
 		}
-		if err := register(media, *f); err != nil {
+		if err := register(engine, *f); err != nil {
 			return err
 		}
 	}
 	if o.layers != nil { // packets tell which they are of (RFC 8852)
-		return webrtc.ConfigureSimulcastExtensionHeaders(media)
+		return webrtc.ConfigureSimulcastExtensionHeaders(engine)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pion/sdp/v3"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 )
 
@@ -225,7 +226,7 @@ func FuzzOffer(f *testing.F) {
 		require.NoError(t, err)
 		sess := newSession("/", client{}, "", pc, fb, time.Minute)
 		if sess.accept(o) == nil {
-			sess.receive(newPacketPool())
+			sess.receive(media.NewPacketPool())
 			_, _ = sess.answer(t.Context(), nil)
 		}
 		sess.close(ErrDeleted)

@@ -67,7 +67,7 @@ type Options struct {
 	// OnPublish is called for each publisher when its offer has been accepted and before the answer is sent, so that what
 	// follows can start while ICE and DTLS run. An error ends the session: its text goes to the client with 503.
 	OnPublish func(*Publisher) error
-	// MayEnter tells whether a token is known, and whether it is good for a room, or for the echo, which is "". Default: everybody may
+	// MayEnter reports whether a token is known, and whether it is good for a room, or for the echo, which is "". Default: everybody may
 	// enter every room.
 	MayEnter func(room, token string) (known, allowed bool)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
 // viewerQueue is how many packets wait for one viewer: about a second of a 2.5 Mbit/s picture. A viewer that is further
@@ -31,30 +32,30 @@ const reportsWithin = 10 * time.Second
 // outgoing is one medium on its way to one viewer. It outlives publishers: SSRC and continuity stay. All but source is under
 // the viewer's lock.
 type outgoing struct {
-	kind   Kind
-	format format // as the viewer takes it
+	kind   media.Kind
+	format media.Format // as the viewer takes it
 	local  *localTrack
 	ssrc   uint32
-	source atomic.Pointer[Track] // where key frames are asked for
-	rouse  func()                // is called when there is something to forward
+	source atomic.Pointer[media.Track] // where key frames are asked for
+	rouse  func()                      // is called when there is something to forward
 
-	tap     *Tap      // nil while nobody publishes
-	backlog []*Packet // to be sent before what the tap holds
-	pace    <-chan time.Time
-	since   time.Time // when the tap was attached
-	waiting bool      // for a key frame: nothing else can be decoded
-	dropped uint64    // by the tap, seen so far
-	counted uint64    // of these, counted for the audience
-	splice  splice
-	out     rtp.Header // kept so that writing does not allocate
-	history *history   // nil: what is lost stays lost
+	tap      *media.Tap      // nil while nobody publishes
+	backlog  []*media.Packet // to be sent before what the tap holds
+	pace     <-chan time.Time
+	since    time.Time // when the tap was attached
+	waiting  bool      // for a key frame: nothing else can be decoded
+	dropped  uint64    // by the tap, seen so far
+	counted  uint64    // of these, counted for the audience
+	rewriter media.Rewriter
+	out      rtp.Header // kept so that writing does not allocate
+	history  *history   // nil: what is lost stays lost
 
 	setBackAt time.Time     // when the connection could last not take a picture
 	patience  time.Duration // from then on, before a key frame is asked for
 
 	reported        reference
 	packets, octets uint32
-	sent            *sending
+	sent            *media.Outbound
 }
 
 // reference is an instant on a track's clock.
@@ -63,29 +64,29 @@ type reference struct {
 	rtpTime uint32    // as the publisher counts
 }
 
-func newOutgoing(kind Kind, f format, stream string) (*outgoing, error) {
-	codec := f.capability()
+func newOutgoing(kind media.Kind, f media.Format, stream string) (*outgoing, error) {
+	codec := f.Capability()
 	local, err := newLocalTrack(kind, codec, stream)
 	if err != nil {
 		return nil, err
 	}
-	o := &outgoing{kind: kind, format: f, local: local, splice: newSplice(codec.ClockRate)}
-	if kind == KindVideo {
+	o := &outgoing{kind: kind, format: f, local: local, rewriter: media.NewRewriter(codec.ClockRate)}
+	if kind == media.KindVideo {
 		o.history = newHistory()
 	}
 	return o, nil
 }
 
-// takes tells whether the viewer can go on with the track: a picture of another codec needs another offer.
-func (o *outgoing) takes(t *Track) bool {
-	if o.kind == KindAudio {
+// takes reports whether the viewer can go on with the track: a picture of another codec needs another offer.
+func (o *outgoing) takes(t *media.Track) bool {
+	if o.kind == media.KindAudio {
 		return true
 	}
-	_, plays := t.Format().playsAs(o.format)
+	_, plays := t.Format().PlaysAs(o.format)
 	return plays
 }
 
-// ready tells that what the tap holds can be forwarded.
+// ready reports whether what the tap holds can be forwarded.
 func (o *outgoing) ready() bool { return o != nil && o.tap != nil && len(o.backlog) == 0 }
 
 // due receives when the next of the backlog is to be sent.
@@ -97,15 +98,15 @@ func (o *outgoing) due() <-chan time.Time {
 }
 
 // attach goes on with a publisher's track, pictures at its newest key frame, or at the next when that is long ago.
-func (o *outgoing) attach(t *Track, now time.Time) {
-	o.tap, o.backlog = t.join(viewerQueue, o.rouse)
+func (o *outgoing) attach(t *media.Track, now time.Time) {
+	o.tap, o.backlog = t.Join(viewerQueue, o.rouse)
 	o.since = now
 	o.source.Store(t)
 	o.dropped, o.counted, o.reported = 0, 0, reference{}
-	o.waiting = o.kind == KindVideo
-	o.splice.switchSource()
+	o.waiting = o.kind == media.KindVideo
+	o.rewriter.SwitchSource()
 	if n := len(o.backlog); n > 0 {
-		o.splice.hurryTo(o.backlog[n-1].RTP.Timestamp)
+		o.rewriter.HurryTo(o.backlog[n-1].RTP.Timestamp)
 		o.pace = time.After(0)
 	}
 }
@@ -144,19 +145,19 @@ func (o *outgoing) catchUp(now time.Time) (failed uint64) {
 }
 
 // send forwards a packet as of an instant. It tells when that cannot be done.
-func (o *outgoing) send(p *Packet, at time.Time) (failed bool) {
-	if o.kind == KindVideo && !o.decodable(p) {
+func (o *outgoing) send(p *media.Packet, at time.Time) (failed bool) {
+	if o.kind == media.KindVideo && !o.decodable(p) {
 		if !o.patient(at) {
 			o.requestKeyFrame()
 		}
 		return false
 	}
-	o.out = onward(&p.RTP.Header)
-	if !o.splice.fit(&o.out, at) {
+	o.out = media.Forwarded(&p.RTP.Header)
+	if !o.rewriter.Rewrite(&o.out, at) {
 		return false
 	}
 	if err := o.local.write(&o.out, p.RTP.Payload); err != nil {
-		o.waiting = o.kind == KindVideo
+		o.waiting = o.kind == media.KindVideo
 		return true
 	}
 	o.history.keep(p, &o.out)
@@ -167,7 +168,7 @@ func (o *outgoing) send(p *Packet, at time.Time) (failed bool) {
 
 // setBack notes that the connection could not take what was sent: the rest of a picture is of no use then.
 func (o *outgoing) setBack(now time.Time) {
-	if o.kind != KindVideo {
+	if o.kind != media.KindVideo {
 		return
 	}
 	if now.Sub(o.setBackAt) > 2*mostPatience {
@@ -177,15 +178,15 @@ func (o *outgoing) setBack(now time.Time) {
 	o.patience = min(max(2*o.patience, leastPatience), mostPatience)
 }
 
-// patient tells that it is too soon to ask for a key frame.
+// patient reports whether it is too soon to ask for a key frame.
 func (o *outgoing) patient(now time.Time) bool { return now.Sub(o.setBackAt) < o.patience }
 
 // decodable holds pictures back until a key frame begins, and closes the gap that was made by doing so.
-func (o *outgoing) decodable(p *Packet) bool {
+func (o *outgoing) decodable(p *media.Packet) bool {
 	if p.KeyFrame {
 		dropped := o.tap.Dropped()
 		if o.waiting || dropped != o.dropped {
-			o.splice.cutHere()
+			o.rewriter.Cut()
 		}
 		o.waiting, o.dropped = false, dropped
 	}
@@ -202,18 +203,18 @@ func (o *outgoing) lost() uint64 {
 
 // report is the sender report for the present instant (RFC 3550 §6.4.1), or nil while there is nothing to tell.
 func (o *outgoing) report(now time.Time) *rtcp.SenderReport {
-	if o == nil || o.tap == nil || len(o.backlog) > 0 || !o.splice.begun() {
+	if o == nil || o.tap == nil || len(o.backlog) > 0 || !o.rewriter.Begun() {
 		return nil
 	}
-	at, rtpTime := o.reported.at, o.reported.rtpTime+o.splice.TimeShift()
+	at, rtpTime := o.reported.at, o.reported.rtpTime+o.rewriter.TimeShift()
 	if at.IsZero() {
 		if now.Sub(o.since) < reportsWithin {
 			return nil
 		}
-		rtpTime, at = o.splice.last()
+		rtpTime, at = o.rewriter.Last()
 	}
 	return &rtcp.SenderReport{
-		SSRC: o.ssrc, NTPTime: ntpTime(now), RTPTime: rtpTime + ticks(now.Sub(at), o.splice.ClockRate()),
+		SSRC: o.ssrc, NTPTime: media.NTPTime(now), RTPTime: rtpTime + media.Ticks(now.Sub(at), o.rewriter.ClockRate()),
 		PacketCount: o.packets, OctetCount: o.octets,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 	"golang.org/x/time/rate"
 
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/signal"
 )
 
@@ -47,7 +48,7 @@ type participant struct {
 
 	// Under the room's lock.
 	shown    signal.Participant // what others have been told
-	tracks   []*Track           // that it sends now, one of each kind
+	tracks   []*media.Track     // that it sends now, one of each kind
 	watchers map[*viewer]struct{}
 
 	returned atomic.Uint64 // its client has come back, with that as the last event that it has seen
@@ -77,8 +78,8 @@ func (s *Server) newParticipant(at *place, prefix, address string, e signal.Even
 	p.api = api
 	p.session = newSession(prefix, at.client, address, pc, sent, s.timers.connect)
 	pc.OnTrack(p.trackStarted)
-	for _, kind := range []Kind{KindAudio, KindVideo} {
-		p.session.tracks = append(p.session.tracks, newTrack(kind, roomFormat(kind), s.packets))
+	for _, kind := range []media.Kind{media.KindAudio, media.KindVideo} {
+		p.session.tracks = append(p.session.tracks, media.NewTrack(kind, roomFormat(kind), s.packets))
 		init := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}
 		if _, err := pc.AddTransceiverFromKind(webrtc.NewRTPCodecType(string(kind)), init); err != nil {
 			return nil, errors.Join(err, pc.Close())
@@ -89,11 +90,11 @@ func (s *Server) newParticipant(at *place, prefix, address string, e signal.Even
 }
 
 // roomFormat is what is sent in rooms.
-func roomFormat(kind Kind) format {
-	if kind == KindAudio {
-		return format{payload: "111", parameters: "minptime=10;useinbandfec=1"}
+func roomFormat(kind media.Kind) media.Format {
+	if kind == media.KindAudio {
+		return media.Format{Payload: "111", Parameters: "minptime=10;useinbandfec=1"}
 	}
-	return format{payload: "96", repair: "97", codec: videoCodecOf(webrtc.MimeTypeVP8)}
+	return media.Format{Payload: "96", Repair: "97", Codec: videoCodecOf(webrtc.MimeTypeVP8)}
 }
 
 // take hears the client. It waits when too much has come, so that the client has to.
@@ -182,19 +183,19 @@ func closeCode(reason error) int {
 // trackStarted reads a medium from its first packet on. One that comes in the place of another is a new track.
 func (p *participant) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 	ssrc := uint32(remote.SSRC())
-	t := p.bound(Kind(remote.Kind().String()), ssrc)
+	t := p.bound(media.Kind(remote.Kind().String()), ssrc)
 	if t == nil {
 		return
 	}
-	if t.Kind() == KindAudio {
+	if t.Kind() == media.KindAudio {
 		t.Subscribe(&loudnessMeter{out: &p.loudness, extension: audioLevelID(receiver)})
 	}
-	p.loop(func() { t.readRTP(remote, t.deliver) })
-	p.loop(func() { t.readReports(receiver, ssrc, t.deliverReport) })
+	p.loop(func() { t.ReadRTP(remote, t.Push) })
+	p.loop(func() { t.ReadReports(receiver, ssrc, t.PushReport) })
 }
 
 // bound returns the track that a source is read into, after letting all who watch know of a new one.
-func (p *participant) bound(kind Kind, ssrc uint32) *Track {
+func (p *participant) bound(kind media.Kind, ssrc uint32) *media.Track {
 	request := func() { p.requestKeyFrame(ssrc) }
 	r := p.room
 	r.mu.Lock()
@@ -203,30 +204,30 @@ func (p *participant) bound(kind Kind, ssrc uint32) *Track {
 		switch {
 		case t.Kind() != kind:
 			continue
-		case t.bind(ssrc, request):
+		case t.Bind(ssrc, request):
 			return t
 		}
-		next := newTrack(kind, t.Format(), r.server.packets)
-		if !p.exchange(t, next) || !next.bind(ssrc, request) {
+		next := media.NewTrack(kind, t.Format(), r.server.packets)
+		if !p.exchange(t, next) || !next.Bind(ssrc, request) {
 			return nil
 		}
-		tracks := append([]*Track{}, p.tracks...)
+		tracks := append([]*media.Track{}, p.tracks...)
 		tracks[i] = next
 		p.tracks = tracks
 		for v := range p.watchers {
 			v.follow(tracks)
 		}
-		t.end()
+		t.End()
 		return next
 	}
 	return nil
 }
 
-// sends tells whether a medium flows. The caller holds the room's lock.
-func (p *participant) sends(kind Kind, now time.Time) bool {
-	t := trackOf(p.tracks, kind)
-	return t != nil && now.Sub(t.lastPacket()) < sendsWithin
+// sends reports whether a medium flows. The caller holds the room's lock.
+func (p *participant) sends(kind media.Kind, now time.Time) bool {
+	t := media.TrackOf(p.tracks, kind)
+	return t != nil && now.Sub(t.LastPacket()) < sendsWithin
 }
 
-// flows tells whether the participant's media is there although its events may not be.
+// flows reports whether the participant's media is there although its events may not be.
 func (p *participant) flows() bool { return p.pc != nil && p.connectionState() == StateConnected }

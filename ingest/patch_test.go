@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 )
 
@@ -151,7 +153,7 @@ func (p *peer) restart(f *fixture, ifMatch string) *http.Response {
 	o, err := p.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: true})
 	require.NoError(p, err)
 	require.NoError(p, p.pc.SetLocalDescription(o))
-	wait(p, gathered, "candidates")
+	rtptest.Wait(p, gathered, "candidates")
 	var b strings.Builder
 	for line := range strings.Lines(p.pc.LocalDescription().SDP) {
 		if strings.HasPrefix(line, "a=ice-") || strings.HasPrefix(line, "a=candidate") || strings.HasPrefix(line, "m=") {
@@ -181,7 +183,7 @@ func (p *peer) applyRestart(body string) {
 	require.NoError(p, p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: sdp}))
 }
 
-func drain(tap *Tap) {
+func drain(tap *media.Tap) {
 	for p, ok := tap.Next(); ok; p, ok = tap.Next() {
 		p.Release()
 	}

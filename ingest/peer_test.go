@@ -13,6 +13,7 @@ import (
 	"github.com/pion/transport/v4"
 	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -82,25 +83,25 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	require.NoError(t, err)
 	network := &silencer{Net: base, wrap: o.wrap}
 	e.SetNet(network)
-	media, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
+	engine, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
 	video := formatFor(webrtc.MimeTypeVP8)
 	if o.red {
-		redundant := webrtc.RTPCodecParameters{RTPCodecCapability: redFormat().redCapability(), PayloadType: 63}
-		require.NoError(t, media.RegisterCodec(redundant, webrtc.RTPCodecTypeAudio))
+		redundant := webrtc.RTPCodecParameters{RTPCodecCapability: redFormat().REDCapability(), PayloadType: 63}
+		require.NoError(t, engine.RegisterCodec(redundant, webrtc.RTPCodecTypeAudio))
 	}
 	if o.codec == "" {
-		require.NoError(t, media.RegisterDefaultCodecs())
+		require.NoError(t, engine.RegisterDefaultCodecs())
 	} else {
 		video = formatFor(o.codec)
-		require.NoError(t, register(media, video))
-		require.NoError(t, register(media, opusFormat()))
+		require.NoError(t, register(engine, video))
+		require.NoError(t, register(engine, opusFormat()))
 	}
 	if o.simulcast {
-		require.NoError(t, webrtc.ConfigureSimulcastExtensionHeaders(media))
+		require.NoError(t, webrtc.ConfigureSimulcastExtensionHeaders(engine))
 	}
-	require.NoError(t, webrtc.RegisterDefaultInterceptors(media, registry))
-	require.NoError(t, webrtc.ConfigureTWCCHeaderExtensionSender(media, registry)) // as browsers do
-	api := webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry))
+	require.NoError(t, webrtc.RegisterDefaultInterceptors(engine, registry))
+	require.NoError(t, webrtc.ConfigureTWCCHeaderExtensionSender(engine, registry)) // as browsers do
+	api := webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(registry))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	require.NoError(t, err)
 	p := &peer{TB: t, pc: pc, net: network, connected: make(chan struct{}, 8)}
@@ -114,7 +115,7 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	}
 	p.audio = p.add(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, o.direction)
 	if !o.audioOnly {
-		p.video = p.add(webrtc.RTPCodecCapability{MimeType: video.codec.mimeType, ClockRate: 90000, SDPFmtpLine: video.parameters}, o.direction)
+		p.video = p.add(webrtc.RTPCodecCapability{MimeType: video.Codec.MimeType, ClockRate: 90000, SDPFmtpLine: video.Parameters}, o.direction)
 	}
 	t.Cleanup(func() { _ = pc.GracefulClose() })
 	return p
@@ -170,5 +171,5 @@ func (p *peer) publish(f *fixture, path string) {
 
 func (p *peer) waitConnected() {
 	p.Helper()
-	wait(p, p.connected, "the connection")
+	rtptest.Wait(p, p.connected, "the connection")
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/signal"
 )
 
@@ -42,24 +43,24 @@ type peers struct{ settings webrtc.SettingEngine }
 // itself, and recordings stay upright. Without MID, pion tells sources that were not declared in the offer by their payload type;
 // with it, it wants the marks of simulcast too, so it is there for a simulcast alone.
 func (p *peers) open(o *offer, viewer bool) (*webrtc.PeerConnection, *feedback, error) {
-	media, registry, sent := &webrtc.MediaEngine{}, &interceptor.Registry{}, &feedback{}
+	engine, registry, sent := &webrtc.MediaEngine{}, &interceptor.Registry{}, &feedback{}
 	registry.Add(parsedHeaders{}) // before those that read headers
 	registry.Add(sent)            // before those that send feedback
-	err := o.register(media)
+	err := o.register(engine)
 	if viewer {
-		takeFeedback(media)
+		takeFeedback(engine)
 	} else {
-		err = errors.Join(err, receiveFeedback(media, registry))
+		err = errors.Join(err, receiveFeedback(engine, registry))
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	pc, err := p.api(media, registry).NewPeerConnection(bundled())
+	pc, err := p.api(engine, registry).NewPeerConnection(bundled())
 	return pc, sent, err
 }
 
-func (p *peers) api(media *webrtc.MediaEngine, registry *interceptor.Registry) *webrtc.API {
-	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(p.settings))
+func (p *peers) api(engine *webrtc.MediaEngine, registry *interceptor.Registry) *webrtc.API {
+	return webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(p.settings))
 }
 
 func bundled() webrtc.Configuration {
@@ -68,7 +69,7 @@ func bundled() webrtc.Configuration {
 
 // meet gives what makes the peer connection of one participant of a room, who sends and gets, and the counters of what it sends back.
 func (p *peers) meet() (*webrtc.API, *feedback, error) {
-	media, registry, sent := &webrtc.MediaEngine{}, &interceptor.Registry{}, &feedback{}
+	engine, registry, sent := &webrtc.MediaEngine{}, &interceptor.Registry{}, &feedback{}
 	registry.Add(parsedHeaders{}) // before those that read headers
 	registry.Add(sent)            // before those that send feedback
 	reports, err := report.NewReceiverInterceptor()
@@ -77,17 +78,17 @@ func (p *peers) meet() (*webrtc.API, *feedback, error) {
 	}
 	registry.Add(reports) // those of what is sent are the viewers' own
 	err = errors.Join(
-		register(media, roomFormat(KindVideo)), register(media, roomFormat(KindAudio)),
-		media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}, webrtc.RTPCodecTypeAudio),
-		askAgain(registry), webrtc.ConfigureTWCCSender(media, registry),
+		register(engine, roomFormat(media.KindVideo)), register(engine, roomFormat(media.KindAudio)),
+		engine.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}, webrtc.RTPCodecTypeAudio),
+		askAgain(registry), webrtc.ConfigureTWCCSender(engine, registry),
 	)
-	takeFeedback(media)
+	takeFeedback(engine)
 	settings := p.settings
 	// Both sides offer in turn, and the roles of DTLS stay what they were at first (RFC 8842 §5.5): the client answers a=setup:active.
 	if err := errors.Join(err, settings.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)); err != nil {
 		return nil, nil, err
 	}
-	return (&peers{settings}).api(media, registry), sent, nil
+	return (&peers{settings}).api(engine, registry), sent, nil
 }
 
 // askAgain asks for packets that are lost.
@@ -101,20 +102,20 @@ func askAgain(registry *interceptor.Registry) error {
 
 // takeFeedback makes viewers tell what they have lost. That is answered from the viewer's history, and sender reports are its own
 // too.
-func takeFeedback(media *webrtc.MediaEngine) {
-	media.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK}, webrtc.RTPCodecTypeVideo)
-	media.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"}, webrtc.RTPCodecTypeVideo)
+func takeFeedback(engine *webrtc.MediaEngine) {
+	engine.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK}, webrtc.RTPCodecTypeVideo)
+	engine.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"}, webrtc.RTPCodecTypeVideo)
 }
 
 // receiveFeedback asks for what is lost and tells senders what has come.
-func receiveFeedback(media *webrtc.MediaEngine, registry *interceptor.Registry) error {
-	if err := webrtc.ConfigureNack(media, registry); err != nil {
+func receiveFeedback(engine *webrtc.MediaEngine, registry *interceptor.Registry) error {
+	if err := webrtc.ConfigureNack(engine, registry); err != nil {
 		return err
 	}
 	if err := webrtc.ConfigureRTCPReports(registry); err != nil {
 		return err
 	}
-	return webrtc.ConfigureTWCCSender(media, registry)
+	return webrtc.ConfigureTWCCSender(engine, registry)
 }
 
 // newSettings holds what all connections share. The agent is a full one, not ICE-lite: it notices by its own checks that a

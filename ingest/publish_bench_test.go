@@ -3,6 +3,7 @@ package ingest
 import (
 	"testing"
 
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -20,7 +21,7 @@ func BenchmarkPublish(b *testing.B) {
 	seq := uint16(0)
 	turn := func() {
 		seq++
-		packet := vp8Packet(seq, false)
+		packet := rtptest.VP8Packet(seq, false)
 		packet.Payload = payload
 		require.NoError(b, client.video.WriteRTP(packet))
 		takeFrom(b, tap, 1)

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"github.com/sluice-live/sluice/ingest/media"
 	"slices"
 	"time"
 )
@@ -30,7 +31,7 @@ func (p *Publisher) ID() string { return p.id }
 func (p *Publisher) Stream() string { return p.stream }
 
 // Tracks are the negotiated media, in the order of the offer. They do not change.
-func (p *Publisher) Tracks() []*Track { return slices.Clone(p.tracks) }
+func (p *Publisher) Tracks() []*media.Track { return slices.Clone(p.tracks) }
 
 // Started is when the offer was accepted.
 func (p *Publisher) Started() time.Time { return p.started }
@@ -51,11 +52,11 @@ func (p *Publisher) State() State { return p.connectionState() }
 func (p *Publisher) RemoteAddr() string { return p.remoteAddr() }
 
 // Stats returns the counters of the publisher.
-func (p *Publisher) Stats() Stats { return p.statsOf(p.tracks) }
+func (p *Publisher) Stats() media.Stats { return p.statsOf(p.tracks) }
 
 // statsOf returns the counters of a session that sends these tracks.
-func (s *session) statsOf(tracks []*Track) Stats {
-	st := Stats{RTT: s.rtt(), NACKs: s.feedback.nacks.Load(), PLIs: s.feedback.plis.Load(), LateFrames: s.late.Load(), LostChunks: s.lost.Load()}
+func (s *session) statsOf(tracks []*media.Track) media.Stats {
+	st := media.Stats{RTT: s.rtt(), NACKs: s.feedback.nacks.Load(), PLIs: s.feedback.plis.Load(), LateFrames: s.late.Load(), LostChunks: s.lost.Load()}
 	for _, t := range tracks {
 		ts := t.Stats()
 		st.Tracks = append(st.Tracks, ts)

@@ -5,13 +5,14 @@ import (
 	"slices"
 
 	"github.com/pion/sdp/v3"
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
 // purpose tells the offers of publishers, of viewers and of the echo apart.
 type purpose struct {
 	directions []string // that the client may offer
 	advice     string   // when it offers another
-	video      func(offered []format) *format
+	video      func(offered []media.Format) *media.Format
 	codecs     string // said when there is none in common
 	simulcast  bool   // is taken
 	redundancy bool   // of sound is taken (RFC 2198)
@@ -21,7 +22,7 @@ type purpose struct {
 func publishing(names []string) purpose {
 	return purpose{
 		[]string{"sendonly", "sendrecv"}, "offer a=sendonly: this address only takes media in (RFC 9725 §4.2)",
-		func(offered []format) *format { return preferred(offered, names) }, takenCodecs(names), true, true,
+		func(offered []media.Format) *media.Format { return preferred(offered, names) }, takenCodecs(names), true, true,
 	}
 }
 
@@ -29,32 +30,32 @@ func publishing(names []string) purpose {
 func echoing() purpose {
 	return purpose{
 		[]string{"sendrecv"}, "offer a=sendrecv: the echo sends back what it gets",
-		func(offered []format) *format { return preferred(offered, nil) }, takenCodecs(nil), false, true,
+		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, takenCodecs(nil), false, true,
 	}
 }
 
 // watching takes the formats in which the stream's video can be sent as it is; any while it has none (nil).
-func watching(video *format) purpose {
+func watching(video *media.Format) purpose {
 	use := purpose{
 		[]string{"recvonly", "sendrecv"}, "offer a=recvonly: this address only gives media out (WHEP)",
-		func(offered []format) *format { return preferred(offered, nil) }, "the stream is Opus audio; HLS and DASH play it everywhere", false, false,
+		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, "the stream is Opus audio; HLS and DASH play it everywhere", false, false,
 	}
 	if video != nil {
-		use.video = func(offered []format) *format { return best(offered, video.playsAs) }
-		use.codecs = "the stream is " + video.codec.title + " video and Opus audio, and is passed on as it comes; HLS and DASH play it everywhere"
+		use.video = func(offered []media.Format) *media.Format { return best(offered, video.PlaysAs) }
+		use.codecs = "the stream is " + video.Codec.Title + " video and Opus audio, and is passed on as it comes; HLS and DASH play it everywhere"
 	}
 	return use
 }
 
 // preferred chooses the codec that stands first in names, or among what is offered when there are no names.
-func preferred(offered []format, names []string) *format {
+func preferred(offered []media.Format, names []string) *media.Format {
 	if len(names) == 0 && len(offered) > 0 {
-		names = []string{offered[0].codec.name}
+		names = []string{offered[0].Codec.Name}
 	}
 	for _, name := range names {
-		chosen := best(offered, func(f format) (int, bool) {
-			rank, taken := f.codec.rank(f.parameters)
-			return rank, taken && f.codec.name == name
+		chosen := best(offered, func(f media.Format) (int, bool) {
+			rank, taken := f.Codec.Rank(f.Parameters)
+			return rank, taken && f.Codec.Name == name
 		})
 		if chosen != nil {
 			return chosen
@@ -64,10 +65,10 @@ func preferred(offered []format, names []string) *format {
 }
 
 // sound takes the first of what is offered, with its redundancy if that is of use.
-func (use purpose) sound(offered []format) *format {
-	chosen := best(offered, func(format) (int, bool) { return 0, true })
+func (use purpose) sound(offered []media.Format) *media.Format {
+	chosen := best(offered, func(media.Format) (int, bool) { return 0, true })
 	if chosen != nil && !use.redundancy {
-		chosen.red = ""
+		chosen.Red = ""
 	}
 	return chosen
 }

@@ -26,7 +26,7 @@ func redBefore(m *sdp.MediaDescription, payload string, mapped, parameters map[s
 	return ""
 }
 
-// redCarries tells whether all blocks are to be of one payload type (RFC 2198 §5), as in 111/111.
+// redCarries reports whether all blocks are to be of one payload type (RFC 2198 §5), as in 111/111.
 func redCarries(parameters, payload string) bool {
 	for _, block := range strings.Split(parameters, "/") {
 		if block != payload {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 )
 
@@ -112,7 +113,7 @@ func FuzzRed(f *testing.F) {
 	}
 	f.Add([]byte{0xef, 0xff, 0xff, 0xff, 111})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		b = b[:min(len(b), maxPacket-12)]
+		b = b[:min(len(b), media.MaxPacket-12)]
 		var r redPayload
 		if r.parse(b, 111) == nil {
 			total := 4*len(r.redundant) + 1 + len(r.primary)

@@ -1,31 +1,34 @@
 package ingest
 
-import "github.com/pion/rtp"
+import (
+	"github.com/pion/rtp"
+	"github.com/sluice-live/sluice/ingest/media"
+)
 
 // redundancy unwraps the sound of one source, whose packets come with redundancy (RFC 2198) or without. Behind it there is only Opus:
 // each packet once, and instead of one that has not come what a later one brings of it.
 type redundancy struct {
-	track     *Track
+	track     *media.Track
 	opus, red uint8 // payload types
 	arrivals  arrivals
 	payload   redPayload
 }
 
 // unwrapped delivers what is read of a track's only source, without its redundancy.
-func unwrapped(t *Track) func(*Packet) {
+func unwrapped(t *media.Track) func(*media.Packet) {
 	f := t.Format()
-	if f.red == "" {
-		return t.deliver
+	if f.Red == "" {
+		return t.Push
 	}
-	r := &redundancy{track: t, opus: uint8(payloadType(f.payload)), red: uint8(payloadType(f.red))}
+	r := &redundancy{track: t, opus: uint8(media.PayloadType(f.Payload)), red: uint8(media.PayloadType(f.Red))}
 	return r.deliver
 }
 
 // deliver passes a packet on, and before it what it restores. One that has been restored is late.
-func (r *redundancy) deliver(p *Packet) {
+func (r *redundancy) deliver(p *media.Packet) {
 	wrapped := p.RTP.PayloadType == r.red
 	if wrapped && r.payload.parse(p.RTP.Payload, r.opus) != nil {
-		r.track.countMalformed()
+		r.track.CountMalformed()
 		return
 	}
 	fresh := r.arrivals.add(p.RTP.SequenceNumber)
@@ -34,13 +37,13 @@ func (r *redundancy) deliver(p *Packet) {
 		p.RTP.PayloadType, p.RTP.Payload = r.opus, r.payload.primary
 	}
 	if fresh {
-		r.track.deliver(p)
+		r.track.Push(p)
 	}
 }
 
 // restore passes on earlier packets that have not come. Blocks have no sequence numbers: where one ends when the next begins, they
 // are of packets in a row. What is before a gap is left alone, since a pause may be one packet or many.
-func (r *redundancy) restore(p *Packet) {
+func (r *redundancy) restore(p *media.Packet) {
 	blocks := r.payload.redundant
 	first, next := len(blocks), uint32(0)
 	for ; first > 0; first-- {
@@ -58,12 +61,12 @@ func (r *redundancy) restore(p *Packet) {
 	}
 }
 
-func (r *redundancy) deliverRestored(p *Packet, sequence uint16, block redBlock) {
+func (r *redundancy) deliverRestored(p *media.Packet, sequence uint16, block redBlock) {
 	out := r.track.NewPacket()
 	defer out.Release()
 	header := rtp.Header{Version: 2, PayloadType: r.opus, SequenceNumber: sequence, Timestamp: p.RTP.Timestamp - block.offset, SSRC: p.RTP.SSRC}
 	out.FillRestored(header, p.Arrival, block.payload)
-	r.track.deliver(out)
+	r.track.Push(out)
 }
 
 // opusTicks is how long a packet plays, in ticks of its clock (RFC 7587 §4.2).
@@ -76,7 +79,7 @@ type arrivals struct {
 	come    uint64 // bit n is the nth before the highest
 }
 
-// add tells whether a packet comes for the first time. One from before all that is remembered begins anew.
+// add reports whether a packet comes for the first time. One from before all that is remembered begins anew.
 func (a *arrivals) add(sequence uint16) (fresh bool) {
 	switch step := int16(sequence - a.highest); {
 	case !a.begun || step <= -64:
@@ -89,7 +92,7 @@ func (a *arrivals) add(sequence uint16) (fresh bool) {
 	return true
 }
 
-// fill tells whether a packet is remembered not to have come. From then on it has.
+// fill reports whether a packet is remembered not to have come. From then on it has.
 func (a *arrivals) fill(sequence uint16) (missed bool) {
 	back := a.highest - sequence
 	bit := uint64(1) << back

@@ -9,32 +9,34 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 )
 
 // unwrapper is a track of sound that comes with redundancy, and who gets it.
 type unwrapper struct {
 	testing.TB
-	track   *Track
-	tap     *Tap
-	deliver func(*Packet)
+	track   *media.Track
+	tap     *media.Tap
+	deliver func(*media.Packet)
 }
 
-func redFormat() format {
+func redFormat() media.Format {
 	f := opusFormat()
-	f.red = "63"
+	f.Red = "63"
 	return f
 }
 
 func newUnwrapper(t testing.TB) *unwrapper {
-	track := newTrack(KindAudio, redFormat(), newPacketPool())
+	track := media.NewTrack(media.KindAudio, redFormat(), media.NewPacketPool())
 	return &unwrapper{t, track, track.Tap(256), unwrapped(track)}
 }
 
 // write delivers a packet as the read loop does.
 func (u *unwrapper) write(payloadType uint8, seq uint16, timestamp uint32, payload []byte) {
-	raw := marshal(u, &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: payloadType, SequenceNumber: seq, Timestamp: timestamp, SSRC: 7}, Payload: payload})
-	u.track.readRTP(&script{raw}, u.deliver)
+	raw := rtptest.Marshal(u, &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: payloadType, SequenceNumber: seq, Timestamp: timestamp, SSRC: 7}, Payload: payload})
+	u.track.ReadRTP(&rtptest.Script{raw}, u.deliver)
 }
 
 func (u *unwrapper) opus(seq uint16) { u.write(111, seq, uint32(seq)*960, soundOf(seq)) }
@@ -158,7 +160,7 @@ func TestRedundantSound(t *testing.T) {
 				sound.send(t, seq+1, 0)
 			}
 			for seq := uint16(100); seq <= 131; seq++ {
-				p := wait(t, back, fmt.Sprint("packet ", seq))
+				p := rtptest.Wait(t, back, fmt.Sprint("packet ", seq))
 				require.Equal(t, uint8(111), p.PayloadType)
 				require.Equal(t, soundOf(seq), p.Payload)
 				require.Equal(t, uint32(seq)*960, p.Timestamp)
@@ -176,14 +178,14 @@ func TestRedundantSound(t *testing.T) {
 func BenchmarkRedundancy(b *testing.B) {
 	for name, step := range map[string]uint16{"whole": 1, "half": 2} {
 		b.Run(name, func(b *testing.B) {
-			track := newTrack(KindAudio, redFormat(), newPacketPool())
+			track := media.NewTrack(media.KindAudio, redFormat(), media.NewPacketPool())
 			track.Subscribe(&nobody{})
 			deliver := unwrapped(track)
 			payload := redPacket(1, 1)
-			raw := marshal(b, &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 63}, Payload: payload})
+			raw := rtptest.Marshal(b, &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 63}, Payload: payload})
 			b.ReportAllocs()
 			b.SetBytes(int64(len(raw)))
-			track.readRTP(&redReader{loop: b.Loop, raw: raw, step: step}, deliver)
+			track.ReadRTP(&redReader{loop: b.Loop, raw: raw, step: step}, deliver)
 			require.Equal(b, step == 2, track.Stats().Recovered > 0)
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/signal"
 )
 
@@ -147,7 +148,7 @@ func (r *room) welcome(p *participant, resumed bool) {
 	p.seat.Send(e)
 }
 
-// remove tells whether the room is empty now.
+// remove reports whether the room is empty now.
 func (r *room) remove(p *participant) (empty bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -281,7 +282,7 @@ func (r *room) describe(p *participant) signal.Participant {
 	now := time.Now()
 	described := signal.Participant{
 		ID: p.id, Name: p.name, Since: p.started.UTC().Truncate(time.Millisecond), Speaking: r.speaker == p, Away: p.seat.Away(),
-		Audio: p.sends(KindAudio, now), Video: p.sends(KindVideo, now),
+		Audio: p.sends(media.KindAudio, now), Video: p.sends(media.KindVideo, now),
 	}
 	if r.air != nil && r.air.from == p {
 		described.OnAir = r.air.stream

@@ -16,6 +16,8 @@ import (
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/signal"
 )
 
@@ -189,7 +191,7 @@ func (g *guest) offerFirst() {
 }
 
 func (g *guest) take(remote *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
-	packets := g.from(remote.StreamID(), Kind(remote.Kind().String()))
+	packets := g.from(remote.StreamID(), media.Kind(remote.Kind().String()))
 	for {
 		p, _, err := remote.ReadRTP()
 		if err != nil {
@@ -204,7 +206,7 @@ func (g *guest) take(remote *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 }
 
 // from are the packets of a medium of somebody, the oldest of them at most.
-func (g *guest) from(id string, kind Kind) chan *rtp.Packet {
+func (g *guest) from(id string, kind media.Kind) chan *rtp.Packet {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	name := id + " " + string(kind)
@@ -223,7 +225,7 @@ func (g *guest) await(kind string) signal.Event {
 func (g *guest) awaitThat(kind string, holds func(signal.Event) bool) signal.Event {
 	g.Helper()
 	for {
-		if e := wait(g.TB, g.events, kind); e.Kind == kind && holds(e) {
+		if e := rtptest.Wait(g.TB, g.events, kind); e.Kind == kind && holds(e) {
 			return e
 		}
 	}
@@ -232,18 +234,18 @@ func (g *guest) awaitThat(kind string, holds func(signal.Event) bool) signal.Eve
 // requireMedia waits until both media of somebody come.
 func (g *guest) requireMedia(from *guest) {
 	g.Helper()
-	for _, kind := range []Kind{KindAudio, KindVideo} {
+	for _, kind := range []media.Kind{media.KindAudio, media.KindVideo} {
 		packets := g.from(from.self, kind)
 		for len(packets) > 0 {
 			<-packets
 		}
-		wait(g.TB, packets, string(kind)+" of another participant")
+		rtptest.Wait(g.TB, packets, string(kind)+" of another participant")
 	}
 }
 
 func (f *fixture) requireNoRooms() {
 	f.Helper()
-	require.Eventually(f, func() bool { return len(f.server.Rooms()) == 0 && f.server.Sessions() == 0 }, patience, 10*time.Millisecond)
+	require.Eventually(f, func() bool { return len(f.server.Rooms()) == 0 && f.server.Sessions() == 0 }, rtptest.Patience, 10*time.Millisecond)
 	f.requireNothingLeft()
 }
 

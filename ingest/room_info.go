@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/signal"
 )
 
@@ -23,10 +24,10 @@ type RoomInfo struct {
 // ParticipantInfo describes somebody in a room.
 type ParticipantInfo struct {
 	signal.Participant
-	Address  string // where its media comes from, or its events did
-	State    State  // of its connection for media; connecting in a mesh
-	Loudness int    // of its sound lately, in dB above the lowest there is
-	Stats    Stats  // of what it sends
+	Address  string      // where its media comes from, or its events did
+	State    State       // of its connection for media; connecting in a mesh
+	Loudness int         // of its sound lately, in dB above the lowest there is
+	Stats    media.Stats // of what it sends
 }
 
 // Rooms describes all rooms by name, those of the echo left out.
@@ -54,7 +55,7 @@ func (r *room) info() RoomInfo {
 }
 
 // snapshot is what the room itself knows.
-func (r *room) snapshot() (info RoomInfo, here []*participant, tracks [][]*Track) {
+func (r *room) snapshot() (info RoomInfo, here []*participant, tracks [][]*media.Track) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	info = RoomInfo{Name: r.name, Mode: r.mode, Since: r.since, Dropped: r.audience.dropped.Load()}
@@ -68,7 +69,7 @@ func (r *room) snapshot() (info RoomInfo, here []*participant, tracks [][]*Track
 	return info, slices.Clone(r.here), tracks
 }
 
-// SendOut ends a participant's stay in a room, and tells whether it was there.
+// SendOut ends a participant's stay in a room, and reports whether it was there.
 func (s *Server) SendOut(room, id string) bool {
 	r := s.room(room)
 	if r == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/signal"
 )
 
@@ -104,7 +105,7 @@ func (p *participant) checkDescription(kind webrtc.SDPType, text string) (string
 		return "", fmt.Errorf("it has %d media sections: send 1 to %d", n, most)
 	}
 	for _, m := range desc.MediaDescriptions {
-		if kind := m.MediaName.Media; kind != string(KindAudio) && kind != string(KindVideo) {
+		if kind := m.MediaName.Media; kind != string(media.KindAudio) && kind != string(media.KindVideo) {
 			return "", fmt.Errorf("it has a section of kind %q: send audio and video only", kind)
 		}
 		if _, problem := primarySources(m); problem != nil {

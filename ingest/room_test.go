@@ -8,6 +8,8 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/signal"
 )
 
@@ -42,7 +44,7 @@ func TestRoomForwards(t *testing.T) {
 			require.Equal(t, "only you", bob.await(signal.Message).Text)
 
 			cyd.offerFirst() // in the middle: nothing that has been agreed on changes
-			require.Contains(t, wait(t, cyd.answers, "an answer"), "a=setup:passive")
+			require.Contains(t, rtptest.Wait(t, cyd.answers, "an answer"), "a=setup:passive")
 			cyd.requireMedia(ann)
 
 			bob.say(signal.Event{Kind: signal.Leave})
@@ -75,16 +77,16 @@ func TestRoomAsksForKeyFrames(t *testing.T) {
 	}
 	ann.waitConnected()
 	for seq := range uint16(10) { // no key frame among them
-		require.NoError(t, ann.video.WriteRTP(vp8Packet(seq, false)))
+		require.NoError(t, ann.video.WriteRTP(rtptest.VP8Packet(seq, false)))
 	}
 	bob := f.enter(guestOptions{path: "/rooms/den", name: "Bob"})
 	bob.waitConnected()
-	wait(t, asked, "a request for a key frame")
-	pictures := bob.from(ann.self, KindVideo)
+	rtptest.Wait(t, asked, "a request for a key frame")
+	pictures := bob.from(ann.self, media.KindVideo)
 	require.Eventually(t, func() bool {
-		require.NoError(t, ann.video.WriteRTP(vp8Packet(1000, true)))
+		require.NoError(t, ann.video.WriteRTP(rtptest.VP8Packet(1000, true)))
 		return len(pictures) > 0
-	}, patience, 20*time.Millisecond)
+	}, rtptest.Patience, 20*time.Millisecond)
 	require.Zero(t, (<-pictures).Payload[1]&1, "a key frame comes first")
 }
 
@@ -229,7 +231,7 @@ func TestRoomLeavesNothing(t *testing.T) {
 		g.hangUp()
 		require.NoError(t, g.pc.GracefulClose())
 	}
-	require.Eventually(t, func() bool { return f.server.Sessions() == 1 }, patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return f.server.Sessions() == 1 }, rtptest.Patience, 10*time.Millisecond)
 	require.Empty(t, host.f.server.room("den").here[0].watchers)
 	require.LessOrEqual(t, len(host.pc.GetTransceivers()), 8, "sections are used again")
 	host.say(signal.Event{Kind: signal.Leave})

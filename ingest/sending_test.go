@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 )
 
@@ -32,21 +34,21 @@ func TestSessionInfos(t *testing.T) {
 				}
 			}
 			for _, out := range info.Sent {
-				if out.Packets > 0 && out.Bitrate > 0 && out.Kind == KindVideo {
+				if out.Packets > 0 && out.Bitrate > 0 && out.Kind == media.KindVideo {
 					flows++
 				}
 			}
 		}
 		return flows == 3 // of the studio and of Ann, and to Bob
-	}, patience, 50*time.Millisecond)
+	}, rtptest.Patience, 50*time.Millisecond)
 	require.Equal(t, []string{"publisher cam", "publisher other", "viewer cam", "participant den", "participant den"}, kinds)
 }
 
 func TestVP8Size(t *testing.T) {
-	width, height := vp8Size(vp8Packet(1, true).Payload)
+	width, height := vp8Size(rtptest.VP8Packet(1, true).Payload)
 	require.Equal(t, [2]int{640, 480}, [2]int{width, height})
 	for n := range 11 {
-		width, height = vp8Size(vp8Packet(1, true).Payload[:n])
+		width, height = vp8Size(rtptest.VP8Packet(1, true).Payload[:n])
 		require.Zero(t, width+height)
 	}
 }

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"github.com/sluice-live/sluice/ingest/media"
 	"log/slog"
 	"maps"
 	"net"
@@ -18,7 +19,7 @@ type Server struct {
 	log        *slog.Logger
 	sockets    *sockets
 	peers      *peers
-	packets    *packetPool
+	packets    *media.PacketPool
 	forwarders *forwarders
 	rates      *rateLimiter
 	links      []string // Link header values
@@ -62,7 +63,7 @@ func newServer(o Options, ts timers) (*Server, error) {
 		return nil, fmt.Errorf("announce public addresses: %w", err)
 	}
 	return &Server{
-		opts: o, timers: ts, log: o.Logger, sockets: sockets, peers: &peers{settings}, packets: newPacketPool(), forwarders: newForwarders(),
+		opts: o, timers: ts, log: o.Logger, sockets: sockets, peers: &peers{settings}, packets: media.NewPacketPool(), forwarders: newForwarders(),
 		rates: newRateLimiter(o.RequestsPerSecond), links: iceLinks(o.ICEServers),
 		sessions: map[string]*session{}, perClient: map[client]int{}, publishers: map[string]*Publisher{},
 		claims: map[string]*place{}, audiences: map[string]*audience{}, chunked: map[string]*chunkedUpload{}, chunkReads: make(chan struct{}, chunkReads),

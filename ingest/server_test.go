@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/pion/rtcp"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 )
 
@@ -12,7 +14,7 @@ func TestPublishDeliversMedia(t *testing.T) {
 	f := newFixture(t, Options{OnPublish: func(p *Publisher) error { published <- p; return nil }})
 	client := newPeer(t, peerOptions{})
 	client.publish(f, "/whip/cam")
-	p := wait(t, published, "OnPublish")
+	p := rtptest.Wait(t, published, "OnPublish")
 	require.Equal(t, "cam", p.Stream())
 	require.Len(t, p.Tracks(), 2)
 	video, audio := p.Tracks()[1], p.Tracks()[0]
@@ -31,7 +33,7 @@ func TestPublishDeliversMedia(t *testing.T) {
 
 	resp := f.do("DELETE", client.location, "")
 	require.Equal(t, 200, resp.StatusCode)
-	wait(t, p.Done(), "the end")
+	rtptest.Wait(t, p.Done(), "the end")
 	require.ErrorIs(t, p.Err(), ErrDeleted)
 	require.Equal(t, StateClosed, p.State())
 	for !vt.Ended() {
@@ -66,11 +68,11 @@ func TestFeedback(t *testing.T) {
 	p, _ := f.server.Publisher("a")
 	tap := p.Tracks()[1].Tap(64)
 	for _, seq := range []uint16{1, 2, 4, 5} {
-		require.NoError(t, client.video.WriteRTP(vp8Packet(seq, seq == 1)))
+		require.NoError(t, client.video.WriteRTP(rtptest.VP8Packet(seq, seq == 1)))
 	}
 	takeFrom(t, tap, 4)
-	require.Equal(t, []uint16{3}, wait(t, nacks, "a NACK").Nacks[0].PacketList())
-	wait(t, twcc, "transport-wide feedback")
+	require.Equal(t, []uint16{3}, rtptest.Wait(t, nacks, "a NACK").Nacks[0].PacketList())
+	rtptest.Wait(t, twcc, "transport-wide feedback")
 	st := p.Stats()
 	require.NotZero(t, st.NACKs)
 	require.Equal(t, uint64(1), st.Tracks[1].Lost)
@@ -88,11 +90,11 @@ func TestSenderReports(t *testing.T) {
 	client.keepSending()
 	for _, track := range f.server.session(client.location).tracks {
 		tap := track.Tap(256)
-		for report := (*SenderReport)(nil); report == nil; {
-			wait(t, tap.Ready(), "a sender report")
+		for report := (*media.SenderReport)(nil); report == nil; {
+			rtptest.Wait(t, tap.Ready(), "a sender report")
 			for q, ok := tap.Next(); ok; q, ok = tap.Next() {
 				if q.Report != nil {
-					report = &SenderReport{}
+					report = &media.SenderReport{}
 					*report = *q.Report
 				}
 				q.Release()

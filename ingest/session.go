@@ -13,6 +13,7 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
 // Why sessions end.
@@ -33,7 +34,7 @@ type session struct {
 	client   client
 	address  string // that the offer came from
 	started  time.Time
-	tracks   []*Track               // incoming media
+	tracks   []*media.Track         // incoming media
 	pc       *webrtc.PeerConnection // nil for an upload
 	feedback *feedback
 	gathered chan struct{} // receives when all local candidates are known
@@ -48,7 +49,7 @@ type session struct {
 
 	mu       sync.Mutex
 	reason   error
-	outbound []*sending
+	outbound []*media.Outbound
 
 	negotiation negotiation
 
@@ -89,7 +90,7 @@ func (s *session) run() {
 	tracks := s.tracks
 	s.mu.Unlock()
 	for _, t := range tracks {
-		t.end()
+		t.End()
 	}
 	s.setState(StateClosed)
 }
@@ -121,7 +122,7 @@ func (s *session) loop(f func()) (runs bool) {
 }
 
 // adopt adds a track that ends with the session, unless that is ending.
-func (s *session) adopt(t *Track) bool {
+func (s *session) adopt(t *media.Track) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.reason == nil {
@@ -131,7 +132,7 @@ func (s *session) adopt(t *Track) bool {
 }
 
 // exchange puts a track in the place of another one, unless the session is ending.
-func (s *session) exchange(old, next *Track) bool {
+func (s *session) exchange(old, next *media.Track) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := slices.Index(s.tracks, old)
@@ -176,27 +177,27 @@ func (s *session) candidateGathered(c *webrtc.ICECandidate) {
 // section of one whose source was not declared. A source of retransmissions that was not declared is left alone. What comes with
 // redundancy may come without, too, packet by packet.
 func (s *session) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	t := s.track(Kind(remote.Kind().String()))
+	t := s.track(media.Kind(remote.Kind().String()))
 	ssrc := uint32(remote.SSRC())
 	switch {
-	case t == nil || !t.Format().comesAs(remote.Codec().MimeType):
-	case t.isSimulcast():
+	case t == nil || !t.Format().ComesAs(remote.Codec().MimeType):
+	case t.IsSimulcast():
 		s.layerStarted(t, remote, receiver)
-	case t.bind(ssrc, func() { s.requestKeyFrame(ssrc) }):
-		s.loop(func() { t.readRTP(remote, unwrapped(t)) })
-		s.loop(func() { t.readReports(receiver, ssrc, t.deliverReport) })
+	case t.Bind(ssrc, func() { s.requestKeyFrame(ssrc) }):
+		s.loop(func() { t.ReadRTP(remote, unwrapped(t)) })
+		s.loop(func() { t.ReadReports(receiver, ssrc, t.PushReport) })
 	}
 }
 
 // layerStarted reads a layer of a simulcast from its first packet on.
-func (s *session) layerStarted(t *Track, remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+func (s *session) layerStarted(t *media.Track, remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 	name, ssrc := remote.RID(), uint32(remote.SSRC())
-	push, report, added := t.addLayer(name, ssrc)
+	push, report, added := t.AddLayer(name, ssrc)
 	if !added {
 		return
 	}
-	s.loop(func() { t.readRTP(remote, push) })
-	s.loop(func() { t.readReports(layerReports{receiver, name}, ssrc, report) })
+	s.loop(func() { t.ReadRTP(remote, push) })
+	s.loop(func() { t.ReadReports(layerReports{receiver, name}, ssrc, report) })
 }
 
 // layerReports reads the RTCP of one layer.
@@ -209,7 +210,7 @@ func (l layerReports) Read(b []byte) (int, interceptor.Attributes, error) {
 	return l.receiver.ReadSimulcast(b, l.name)
 }
 
-func (s *session) track(kind Kind) *Track { return trackOf(s.tracks, kind) }
+func (s *session) track(kind media.Kind) *media.Track { return media.TrackOf(s.tracks, kind) }
 
 // requestKeyFrame fails only when the connection is down, and then it is of no use.
 func (s *session) requestKeyFrame(sources ...uint32) {
@@ -247,15 +248,15 @@ func (s *session) rtt() time.Duration {
 }
 
 // sends adds to what the session sends.
-func (s *session) sends(medium *sending) {
+func (s *session) sends(medium *media.Outbound) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.outbound = append(s.outbound, medium)
 }
 
 // sendsNoMore takes it away.
-func (s *session) sendsNoMore(medium *sending) {
+func (s *session) sendsNoMore(medium *media.Outbound) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.outbound = slices.DeleteFunc(s.outbound, func(other *sending) bool { return other == medium })
+	s.outbound = slices.DeleteFunc(s.outbound, func(other *media.Outbound) bool { return other == medium })
 }

@@ -3,6 +3,7 @@ package ingest
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"github.com/sluice-live/sluice/ingest/media"
 	"slices"
 	"strings"
 	"time"
@@ -18,10 +19,10 @@ type SessionInfo struct {
 	Since   time.Time
 	RTT     time.Duration // of the ICE pair; 0 while unknown
 
-	Received []TrackStats
+	Received []media.TrackStats
 	NACKs    uint64 // packets that the server has asked for again
 	PLIs     uint64 // key frames that it has asked for
-	Sent     []SentStats
+	Sent     []media.SentStats
 }
 
 // SessionInfos describes all sessions, the oldest first.
@@ -59,7 +60,7 @@ func (s *session) info() SessionInfo {
 		info.Received = append(info.Received, t.Stats())
 	}
 	for _, o := range outbound {
-		info.Sent = append(info.Sent, o.snapshot())
+		info.Sent = append(info.Sent, o.Stats())
 	}
 	return info
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -24,7 +25,7 @@ func TestHangUp(t *testing.T) {
 	client.keepSending()
 	takeFrom(t, p.Tracks()[0].Tap(64), 1) // so DTLS is up on both sides
 	require.NoError(t, client.pc.Close())
-	wait(t, p.Done(), "the end")
+	rtptest.Wait(t, p.Done(), "the end")
 	require.ErrorIs(t, p.Err(), ErrHungUp)
 	f.requireNothingLeft()
 }
@@ -39,7 +40,7 @@ func TestPeerGone(t *testing.T) {
 	client.keepSending()
 	takeFrom(t, p.Tracks()[0].Tap(64), 1)
 	client.vanish()
-	wait(t, p.Done(), "the end")
+	rtptest.Wait(t, p.Done(), "the end")
 	require.ErrorIs(t, p.Err(), ErrTimedOut)
 	f.requireNothingLeft()
 	require.Equal(t, 201, f.post("/whip/a", offerFile(t, "chromium")).StatusCode, "the name is free at once")
@@ -54,7 +55,7 @@ func TestNeverConnects(t *testing.T) {
 	}
 	p, ok := f.server.Publisher("a")
 	require.True(t, ok)
-	wait(t, p.Done(), "the end")
+	rtptest.Wait(t, p.Done(), "the end")
 	require.ErrorIs(t, p.Err(), ErrTimedOut)
 }
 
@@ -81,7 +82,7 @@ func TestRunEnds(t *testing.T) {
 	tap := p.Tracks()[0].Tap(4)
 	cancel()
 	require.NoError(t, s.Run(ctx))
-	wait(t, p.Done(), "the end")
+	rtptest.Wait(t, p.Done(), "the end")
 	require.ErrorIs(t, p.Err(), ErrStopping)
 	<-tap.Ready()
 	require.True(t, tap.Ended())
@@ -108,7 +109,7 @@ func TestCyclesLeaveNothing(t *testing.T) {
 		cycle()
 	}
 	const slack = 10 // HTTP connections come and go; a leak would be a hundred
-	for deadline := time.Now().Add(patience); runtime.NumGoroutine() > before+slack && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(rtptest.Patience); runtime.NumGoroutine() > before+slack && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	require.LessOrEqual(t, runtime.NumGoroutine(), before+slack)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pion/sdp/v3"
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
 // maxLayers bounds the layers of a simulcast that are taken; browsers send three.
@@ -19,19 +20,19 @@ var layerName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,16}$`)
 // sources are taken out, which some clients declare.
 func keepLayers(desc *sdp.SessionDescription, wanted bool) (layers []string) {
 	for _, m := range desc.MediaDescriptions {
-		if wanted && m.MediaName.Media == string(KindVideo) && layersTold(desc, m) {
+		if wanted && m.MediaName.Media == string(media.KindVideo) && layersTold(desc, m) {
 			layers = layersOf(m)
 		}
 		m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
 			source := a.Key == "ssrc" || a.Key == "ssrc-group"
-			return a.Key == "simulcast" || a.Key == "rid" || source && m.MediaName.Media == string(KindVideo) && layers != nil
+			return a.Key == "simulcast" || a.Key == "rid" || source && m.MediaName.Media == string(media.KindVideo) && layers != nil
 		})
 	}
 	if layers == nil {
 		return nil
 	}
 	for _, m := range desc.MediaDescriptions {
-		if m.MediaName.Media == string(KindVideo) {
+		if m.MediaName.Media == string(media.KindVideo) {
 			for _, name := range layers {
 				m.WithValueAttribute("rid", name+" send")
 			}
@@ -41,7 +42,7 @@ func keepLayers(desc *sdp.SessionDescription, wanted bool) (layers []string) {
 	return layers
 }
 
-// layersTold tells whether packets say which layer they are of, and all others come from sources that are declared. Pion wants
+// layersTold reports whether packets say which layer they are of, and all others come from sources that are declared. Pion wants
 // an a=msid as well.
 func layersTold(desc *sdp.SessionDescription, picture *sdp.MediaDescription) bool {
 	for _, uri := range []string{sdp.SDESMidURI, sdp.SDESRTPStreamIDURI} {

@@ -11,6 +11,8 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 )
 
@@ -174,7 +176,7 @@ func (s *simulcaster) film() {
 
 // packet is a whole picture; its number is in the last two bytes.
 func (s *simulcaster) packet(l *simulcastLayer, number uint16, key bool) *rtp.Packet {
-	p := vp8Packet(number+uint16(l.offset>>20), key)
+	p := rtptest.VP8Packet(number+uint16(l.offset>>20), key)
 	p.Timestamp = uint32(number)*900 + l.offset
 	p.Payload = append(p.Payload, make([]byte, l.size)...)
 	p.Payload = append(p.Payload, byte(number>>8), byte(number))
@@ -186,7 +188,7 @@ func (s *simulcaster) packet(l *simulcastLayer, number uint16, key bool) *rtp.Pa
 // taken reads packets until one of that layer comes, and checks that they are one stream.
 type taken struct {
 	*testing.T
-	tap      *Tap
+	tap      *media.Tap
 	previous rtp.Header
 	begun    bool
 	name     string
@@ -194,10 +196,10 @@ type taken struct {
 
 func (g *taken) until(l *simulcastLayer) {
 	g.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(rtptest.Patience); time.Now().Before(deadline); {
 		p, ok := g.tap.Next()
 		if !ok {
-			wait(g.T, g.tap.Ready(), "packets")
+			rtptest.Wait(g.T, g.tap.Ready(), "packets")
 			continue
 		}
 		done := g.check(p) == l.name
@@ -209,7 +211,7 @@ func (g *taken) until(l *simulcastLayer) {
 	require.FailNow(g, "waited in vain for layer "+l.name)
 }
 
-func (g *taken) check(p *Packet) string {
+func (g *taken) check(p *media.Packet) string {
 	if p.Report != nil {
 		return ""
 	}
@@ -231,14 +233,14 @@ func TestSimulcast(t *testing.T) {
 	f := newFixture(t, Options{})
 	studio := newSimulcaster(t, f, "cam")
 	p, _ := f.server.Publisher("cam")
-	track := p.track(KindVideo)
+	track := p.track(media.KindVideo)
 	tap := track.Tap(1 << 14)
 	defer tap.Close()
 	studio.film()
 	got := &taken{T: t, tap: tap}
 	got.until(studio.layers["h"])
 	viewer := newSpectator(t, f, "cam", peerOptions{})
-	require.Len(t, wait(t, viewer.packets["video"], "video").Payload, 973)
+	require.Len(t, rtptest.Wait(t, viewer.packets["video"], "video").Payload, 973)
 	require.Equal(t, "h", track.Stats().Layer)
 	require.Equal(t, 3, track.Stats().Layers)
 

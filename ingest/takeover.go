@@ -16,14 +16,14 @@ const (
 	rememberOusted = 16              // sessions taken over in a row, whose clients are told so
 )
 
-// silent tells that media has stopped, or has not begun in time.
+// silent reports whether media has stopped, or has not begun in time.
 func (p *Publisher) silent(now time.Time) bool {
 	if p.State() == StateDisconnected {
 		return true
 	}
 	var last time.Time
 	for _, t := range p.tracks {
-		if at := t.lastPacket(); at.After(last) {
+		if at := t.LastPacket(); at.After(last) {
 			last = at
 		}
 	}
@@ -68,7 +68,7 @@ func (s *Server) settle(p *Publisher) {
 	}
 }
 
-// takenOver tells whether the session at the path has been taken over by who publishes now.
+// takenOver reports whether the session at the path has been taken over by who publishes now.
 func (s *Server) takenOver(path string) bool {
 	parts := strings.Split(path, "/") // "", whip or upload, the stream, the session
 	if len(parts) < 3 {

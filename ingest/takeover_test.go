@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 )
 
@@ -27,20 +29,20 @@ func TestTakeover(t *testing.T) {
 	f := newFixture(t, Options{MaxSessions: 1, MaxStreams: 1})
 	first, old := live(t, f, "cam")
 	viewer := newSpectator(t, f, "cam", peerOptions{})
-	last := wait(t, viewer.packets["video"], "video")
+	last := rtptest.Wait(t, viewer.packets["video"], "video")
 	var second *peer
 	var now *Publisher
 	for range 3 {
 		second, now = live(t, f, "cam")
 	}
-	wait(t, old.Done(), "the end of the first")
+	rtptest.Wait(t, old.Done(), "the end of the first")
 	require.ErrorIs(t, old.Err(), ErrTakenOver)
 	require.Equal(t, []*Publisher{now}, f.server.Publishers())
 	for _, method := range []string{"PATCH", "GET", "DELETE"} {
 		f.requireProblem(f.do(method, first.location, ""), 410, "taken over")
 	}
 	for len(viewer.packets["video"]) > 0 || now.Stats().Tracks[1].Packets < 20 { // until it has got what is new
-		p := wait(t, viewer.packets["video"], "video")
+		p := rtptest.Wait(t, viewer.packets["video"], "video")
 		require.Equal(t, last.SequenceNumber+1, p.SequenceNumber)
 		last = p
 	}
@@ -61,11 +63,11 @@ func TestTakeoverRefused(t *testing.T) {
 	require.NoError(t, old.Err())
 	first.vanish()
 	status := http.StatusConflict
-	for deadline := time.Now().Add(patience); status == http.StatusConflict && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(rtptest.Patience); status == http.StatusConflict && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		status = f.post("/whip/cam", offerFile(t, "chromium")).StatusCode
 	}
 	require.Equal(t, http.StatusCreated, status)
-	wait(t, old.Done(), "the end of the silent one")
+	rtptest.Wait(t, old.Done(), "the end of the silent one")
 	require.ErrorIs(t, old.Err(), ErrTakenOver, "long before consent expires")
 }
 
@@ -86,7 +88,7 @@ func TestTakeoverFails(t *testing.T) {
 	require.NoError(t, old.Err())
 	require.Equal(t, []*Publisher{old}, f.server.Publishers())
 	old.Close("kicked")
-	wait(t, old.Done(), "the end")
+	rtptest.Wait(t, old.Done(), "the end")
 	f.requireNothingLeft()
 }
 
@@ -112,7 +114,7 @@ func TestSilent(t *testing.T) {
 			p := &Publisher{session: &session{started: now.Add(-tt.started)}}
 			p.setState(tt.state)
 			for _, ago := range tt.packets {
-				track := testTrack(KindAudio)
+				track := testTrack(media.KindAudio)
 				pushAt(track, 1, false, now.Add(-ago))
 				p.tracks = append(p.tracks, track)
 			}

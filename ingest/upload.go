@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/webm"
 )
 
@@ -197,11 +198,11 @@ func (u *upload) report(at time.Duration) {
 
 func (u *upload) waitForKeyFrame() {
 	for _, t := range u.tracks {
-		t.waiting = t.Kind() == KindVideo
+		t.waiting = t.Kind() == media.KindVideo
 	}
 }
 
-// unreadable tells that it is the recording that is at fault, unless its bytes have not come.
+// unreadable says that the recording itself is at fault, unless its bytes have not come.
 func unreadable(err error) error {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):

@@ -185,7 +185,7 @@ func (u *chunkedUpload) advance() {
 	}
 }
 
-// complete tells whether all has come. The caller holds mu.
+// complete reports whether all has come. The caller holds mu.
 func (u *chunkedUpload) complete() bool { return u.last >= 0 && u.next > u.last }
 
 // wait begins to wait for the next chunk, if others have come after it. The caller holds mu.

@@ -18,6 +18,8 @@ import (
 	"github.com/coder/websocket/wsjson"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/webm"
 )
 
@@ -92,13 +94,13 @@ func newUploadFixture(t testing.TB, change func(*timers)) *uploadFixture {
 // uploadReader takes the numbers out of pictures.
 type uploadReader struct {
 	f     *uploadFixture
-	track *Track
+	track *media.Track
 }
 
-func (u *uploadReader) Deliver(p *Packet) {
+func (u *uploadReader) Deliver(p *media.Packet) {
 	switch {
 	case p.Report != nil:
-	case u.track.Kind() == KindVideo:
+	case u.track.Kind() == media.KindVideo:
 		u.f.pictures <- int(binary.BigEndian.Uint32(p.RTP.Payload[len(p.RTP.Payload)-4:]))
 	default:
 		u.f.sounds <- p.RTP.Timestamp
@@ -112,7 +114,7 @@ func (f *uploadFixture) requirePictures(ranges ...[2]int) {
 	f.Helper()
 	for _, r := range ranges {
 		for n := r[0]; n < r[1]; n++ {
-			require.Equal(f, n, wait(f, f.pictures, fmt.Sprintf("picture %d", n)))
+			require.Equal(f, n, rtptest.Wait(f, f.pictures, fmt.Sprintf("picture %d", n)))
 		}
 	}
 	require.Empty(f, f.pictures)
@@ -140,9 +142,9 @@ func TestUpload(t *testing.T) {
 	require.Equal(t, uploadAnswer{Stream: "cam", Received: int64(len(whole))}, a)
 	require.GreaterOrEqual(t, time.Since(began), 900*time.Millisecond, "a second's recording takes a second")
 	f.requirePictures([2]int{0, 50})
-	previous := wait(t, f.sounds, "sound")
+	previous := rtptest.Wait(t, f.sounds, "sound")
 	for range 49 {
-		sound := wait(t, f.sounds, "sound")
+		sound := rtptest.Wait(t, f.sounds, "sound")
 		require.EqualValues(t, 960, sound-previous)
 		previous = sound
 	}
@@ -160,9 +162,9 @@ func TestUploadOfLongSound(t *testing.T) {
 	packet := append([]byte{0xfb, 3}, make([]byte, 3*500)...)
 	body := append(r.head(), ebml(0x1F43B675, ebml(0xE7, []byte{0}), ebml(0xA3, []byte{0x82, 0, 0, 0}, packet), ebml(0xA3, []byte{0x82, 0, 60, 0}, packet))...)
 	f.answer(f.upload(body, ""), 200)
-	first := wait(t, f.sounds, "sound")
+	first := rtptest.Wait(t, f.sounds, "sound")
 	for n := 1; n < 6; n++ {
-		require.EqualValues(t, n*960, wait(t, f.sounds, "sound")-first)
+		require.EqualValues(t, n*960, rtptest.Wait(t, f.sounds, "sound")-first)
 	}
 	require.Empty(t, f.sounds)
 }
@@ -240,9 +242,9 @@ func TestUploadIsTakenOver(t *testing.T) {
 	r := &recorder{}
 	_, err := stream.Write(append(r.head(), r.cluster()...))
 	require.NoError(t, err)
-	wait(t, f.pictures, "a picture")
+	rtptest.Wait(t, f.pictures, "a picture")
 	f.answer(f.upload(recording(1), ""), 200)
-	told := wait(t, answers, "an answer")
+	told := rtptest.Wait(t, answers, "an answer")
 	require.Equal(t, 410, told.StatusCode)
 	told.Body.Close()
 	stream.Close()
@@ -483,7 +485,7 @@ func BenchmarkUpload(b *testing.B) {
 	in := webm.NewReader(io.MultiReader(bytes.NewReader(r.head()), bytes.NewReader(r.cluster()), &endless{piece: block}))
 	recorded, err := in.Tracks()
 	require.NoError(b, err)
-	tracks, err := uploadTracks(recorded, newPacketPool())
+	tracks, err := uploadTracks(recorded, media.NewPacketPool())
 	require.NoError(b, err)
 	tracks[0].waiting = false
 	b.SetBytes(bytesOfPicture)
@@ -511,8 +513,8 @@ func (e *endless) Read(b []byte) (int, error) {
 
 // Of a recording nobody can be asked for key frames, of a browser's camera one can.
 func TestUploadIsRecorded(t *testing.T) {
-	tracks, err := uploadTracks([]webm.Track{{Number: 1, Codec: "V_VP8"}}, newPacketPool())
+	tracks, err := uploadTracks([]webm.Track{{Number: 1, Codec: "V_VP8"}}, media.NewPacketPool())
 	require.NoError(t, err)
 	require.True(t, tracks[0].Recorded())
-	require.False(t, newTrack(KindVideo, formatFor("video/VP8"), newPacketPool()).Recorded())
+	require.False(t, media.NewTrack(media.KindVideo, formatFor("video/VP8"), media.NewPacketPool()).Recorded())
 }

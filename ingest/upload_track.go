@@ -11,6 +11,7 @@ import (
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/webm"
 )
 
@@ -19,7 +20,7 @@ const uploadPayload = 1188
 
 // uploadTrack puts the frames of a recorded track into RTP packets.
 type uploadTrack struct {
-	*Track
+	*media.Track
 	number     uint64
 	payloader  rtp.Payloader  // of pictures
 	parameters *avcParameters // of H.264
@@ -32,7 +33,7 @@ type uploadTrack struct {
 }
 
 // uploadTracks makes tracks of the first of each kind that a recording has and we know.
-func uploadTracks(recorded []webm.Track, pool *packetPool) ([]*uploadTrack, error) {
+func uploadTracks(recorded []webm.Track, pool *media.PacketPool) ([]*uploadTrack, error) {
 	var tracks []*uploadTrack
 	for _, r := range recorded {
 		u := &uploadTrack{number: r.Number, sequence: uint16(rand.Uint32()), ssrc: rand.Uint32(), offset: rand.Uint32()}
@@ -40,12 +41,12 @@ func uploadTracks(recorded []webm.Track, pool *packetPool) ([]*uploadTrack, erro
 		if err != nil {
 			return nil, err
 		}
-		kind := KindAudio
-		if f.codec != nil {
-			kind, u.waiting = KindVideo, true
+		kind := media.KindAudio
+		if f.Codec != nil {
+			kind, u.waiting = media.KindVideo, true
 		}
 		if !slices.ContainsFunc(tracks, func(other *uploadTrack) bool { return other.Kind() == kind }) {
-			u.Track = newRecordedTrack(kind, f, pool)
+			u.Track = media.NewRecordedTrack(kind, f, pool)
 			tracks = append(tracks, u)
 		}
 	}
@@ -56,9 +57,9 @@ func uploadTracks(recorded []webm.Track, pool *packetPool) ([]*uploadTrack, erro
 }
 
 // understand finds out how the frames of a track are sent (RFC 9559 §27.4 has the names).
-func (u *uploadTrack) understand(r webm.Track) (format, error) {
-	picture := func(mimeType, parameters string) format {
-		return format{codec: videoCodecOf(mimeType), parameters: parameters}
+func (u *uploadTrack) understand(r webm.Track) (media.Format, error) {
+	picture := func(mimeType, parameters string) media.Format {
+		return media.Format{Codec: videoCodecOf(mimeType), Parameters: parameters}
 	}
 	switch r.Codec {
 	case "V_VP8":
@@ -77,19 +78,19 @@ func (u *uploadTrack) understand(r webm.Track) (format, error) {
 		}
 		parameters, err := parseAVC(r.Private)
 		if err != nil {
-			return format{}, err
+			return media.Format{}, err
 		}
 		u.parameters = parameters
 		return picture(webrtc.MimeTypeH264, parameters.format()), nil
 	case "A_OPUS":
-		return format{}, nil
+		return media.Format{}, nil
 	}
-	return format{}, fmt.Errorf("the recording has %s: record VP8, VP9, H.264 or AV1, with Opus", r.Codec)
+	return media.Format{}, fmt.Errorf("the recording has %s: record VP8, VP9, H.264 or AV1, with Opus", r.Codec)
 }
 
 // send passes a frame on as of now. Pictures begin with a key frame.
 func (u *uploadTrack) send(data []byte, at time.Duration, now time.Time) error {
-	if u.Kind() == KindAudio {
+	if u.Kind() == media.KindAudio {
 		return u.sendSound(data, u.smooth(data, at), now)
 	}
 	if u.parameters != nil {
@@ -99,7 +100,7 @@ func (u *uploadTrack) send(data []byte, at time.Duration, now time.Time) error {
 		}
 	}
 	parts := u.payloader.Payload(uploadPayload, data)
-	if u.waiting && !slices.ContainsFunc(parts, u.Format().codec.keyStarts) {
+	if u.waiting && !slices.ContainsFunc(parts, u.Format().Codec.KeyFrameStarts) {
 		return nil
 	}
 	u.waiting = false
@@ -133,13 +134,13 @@ func (u *uploadTrack) pass(marker bool, timeStamp uint32, now time.Time, parts .
 	p := u.NewPacket()
 	header := rtp.Header{Version: 2, SSRC: u.ssrc, SequenceNumber: u.sequence, Timestamp: timeStamp, Marker: marker}
 	p.Fill(header, now, parts...)
-	u.deliver(p)
+	u.Push(p)
 	p.Release()
 }
 
 // report relates the track's time stamps to the recording's time.
 func (u *uploadTrack) report(begun time.Time, at time.Duration) {
-	u.deliverReport(SenderReport{NTP: ntpTime(begun.Add(at)), RTPTime: u.timeStamp(at)})
+	u.PushReport(media.SenderReport{NTP: media.NTPTime(begun.Add(at)), RTPTime: u.timeStamp(at)})
 }
 
 func (u *uploadTrack) timeStamp(at time.Duration) uint32 {

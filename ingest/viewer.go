@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
 // viewer is a session that gets a stream. It is attached to the stream's name: publishers come and go. Packets wait in bounded
@@ -22,9 +23,9 @@ type viewer struct {
 	mu           sync.Mutex // of what is sent
 	video, audio *outgoing  // nil when not wanted
 
-	next atomic.Pointer[[]*Track] // of who has come last
-	wake chan struct{}            // receives when next has changed
-	base clockMap                 // of the present publisher's clock
+	next atomic.Pointer[[]*media.Track] // of who has come last
+	wake chan struct{}                  // receives when next has changed
+	base media.ClockMap                 // of the present publisher's clock
 
 	sockets *sockets
 	burst   atomic.Pointer[burst] // to the address in use, if it is known
@@ -41,7 +42,7 @@ func (s *Server) newViewer(sess *session, stream string) (*viewer, error) {
 		if tr.Kind() == webrtc.RTPCodecTypeVideo {
 			f = offer.video
 		}
-		sender, err := v.add(Kind(tr.Kind().String()), *f, stream, sess.pc.AddTrack)
+		sender, err := v.add(media.Kind(tr.Kind().String()), *f, stream, sess.pc.AddTrack)
 		if err != nil {
 			return nil, err
 		}
@@ -51,7 +52,7 @@ func (s *Server) newViewer(sess *session, stream string) (*viewer, error) {
 }
 
 // add adds a medium to what the connection sends.
-func (v *viewer) add(kind Kind, f format, stream string, send func(webrtc.TrackLocal) (*webrtc.RTPSender, error)) (*webrtc.RTPSender, error) {
+func (v *viewer) add(kind media.Kind, f media.Format, stream string, send func(webrtc.TrackLocal) (*webrtc.RTPSender, error)) (*webrtc.RTPSender, error) {
 	out, err := newOutgoing(kind, f, stream)
 	if err != nil {
 		return nil, err
@@ -62,8 +63,8 @@ func (v *viewer) add(kind Kind, f format, stream string, send func(webrtc.TrackL
 	}
 	out.ssrc = uint32(sender.GetParameters().Encodings[0].SSRC)
 	out.rouse = v.rouse
-	out.sent = newSending(kind, f.capability().ClockRate, out.ssrc, v.started)
-	if kind == KindVideo {
+	out.sent = media.NewOutbound(kind, f.Capability().ClockRate, out.ssrc, v.started)
+	if kind == media.KindVideo {
 		v.video = out
 	} else {
 		v.audio = out
@@ -74,7 +75,7 @@ func (v *viewer) add(kind Kind, f format, stream string, send func(webrtc.TrackL
 }
 
 // follow makes the viewer go on with other tracks. It does not block.
-func (v *viewer) follow(tracks []*Track) {
+func (v *viewer) follow(tracks []*media.Track) {
 	v.next.Store(&tracks)
 	select {
 	case v.wake <- struct{}{}:
@@ -117,7 +118,7 @@ func (v *viewer) run() {
 	v.forwarder = v.forwarders.engage()
 	defer v.forwarders.dismiss(v.forwarder)
 	defer v.locked(v.finish)
-	reports := time.NewTicker(reportInterval)
+	reports := time.NewTicker(media.ReportInterval)
 	defer reports.Stop()
 	for {
 		select {
@@ -157,11 +158,11 @@ func (v *viewer) outgoing() []*outgoing {
 }
 
 // attach goes on with other tracks, or ends the viewer when it has not been negotiated what they are.
-func (v *viewer) attach(tracks []*Track, now time.Time) {
+func (v *viewer) attach(tracks []*media.Track, now time.Time) {
 	v.detach()
-	v.base = clockMap{}
+	v.base = media.ClockMap{}
 	for _, o := range v.outgoing() {
-		t := trackOf(tracks, o.kind)
+		t := media.TrackOf(tracks, o.kind)
 		if t == nil {
 			continue
 		}
@@ -170,8 +171,8 @@ func (v *viewer) attach(tracks []*Track, now time.Time) {
 			return
 		}
 		o.attach(t, now)
-		if r, at := t.lastReport(); !at.IsZero() {
-			o.reported = reference{v.base.instant(r.NTP, at), r.RTPTime}
+		if r, at := t.LastReport(); !at.IsZero() {
+			o.reported = reference{v.base.Instant(r.NTP, at), r.RTPTime}
 		}
 	}
 }
@@ -196,7 +197,7 @@ func (v *viewer) report(now time.Time) {
 	now = v.started.Add(now.Sub(v.started))
 	var packets []rtcp.Packet
 	for _, o := range v.outgoing() {
-		o.sent.count(o.packets, o.octets, now)
+		o.sent.Count(o.packets, o.octets, now)
 		if r := o.report(now); r != nil {
 			packets = append(packets, r, &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
 				Source: o.ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: o.local.StreamID()}},

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
 // turnPackets is how many packets of a medium a viewer is sent before it is another one's turn.
@@ -26,9 +27,9 @@ func (v *viewer) turn() {
 }
 
 // hear reads what the client tells of a medium: its wishes for key frames, which are passed on, and what it has lost.
-func (v *viewer) hear(r rtpReader, o *outgoing) {
-	readRTCP(r, func(packets []rtcp.Packet) {
-		if o.sent.hear(packets, time.Now()) {
+func (v *viewer) hear(r media.Reader, o *outgoing) {
+	media.ReadRTCP(r, func(packets []rtcp.Packet) {
+		if o.sent.Hear(packets, time.Now()) {
 			o.requestKeyFrame()
 		}
 		for _, p := range packets {
@@ -77,7 +78,7 @@ func (v *viewer) forward(o *outgoing) {
 				return
 			}
 			if p.Report != nil {
-				o.reported = reference{v.base.instant(p.Report.NTP, p.Arrival), p.Report.RTPTime}
+				o.reported = reference{v.base.Instant(p.Report.NTP, p.Arrival), p.Report.RTPTime}
 			} else if o.send(p, p.Arrival) {
 				failed++
 			}

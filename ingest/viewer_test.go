@@ -8,6 +8,8 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 )
 
@@ -79,7 +81,7 @@ func TestViewerOutlivesPublishers(t *testing.T) {
 			viewer.waitConnected()
 		}
 		for i := range 60 {
-			p := wait(t, viewer.packets["video"], "video")
+			p := rtptest.Wait(t, viewer.packets["video"], "video")
 			key := vp8KeyFrameStarts(p.Payload)
 			if i == 0 {
 				require.True(t, key, "the first picture must be one that needs no other")
@@ -91,7 +93,7 @@ func TestViewerOutlivesPublishers(t *testing.T) {
 			}
 			sequence, timeStamp, ssrc = p.SequenceNumber, p.Timestamp, p.SSRC
 		}
-		require.Equal(t, opusPacket(0).Payload, wait(t, viewer.packets["audio"], "audio").Payload)
+		require.Equal(t, rtptest.OpusPacket(0).Payload, rtptest.Wait(t, viewer.packets["audio"], "audio").Payload)
 		require.Equal(t, 1, f.server.Audience("cam").Viewers)
 		require.Equal(t, http.StatusOK, f.do("DELETE", studio.location, "").StatusCode)
 		for len(viewer.packets["video"]) > 0 { // what was under way
@@ -118,10 +120,10 @@ func TestViewerKeyFrameRequests(t *testing.T) {
 	studio.waitConnected()
 	studio.keepSending()
 	viewer := newSpectator(t, f, "cam", peerOptions{})
-	ssrc := wait(t, viewer.ssrcs, "video")
+	ssrc := rtptest.Wait(t, viewer.ssrcs, "video")
 	require.Empty(t, asked, "the newest key frame is recent enough to begin with")
 	require.NoError(t, viewer.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(ssrc)}}))
-	wait(t, asked, "the viewer's request")
+	rtptest.Wait(t, asked, "the viewer's request")
 }
 
 // RFC 4585 §6.2.1, RFC 4588: what a viewer has lost is sent again, to it alone.
@@ -134,16 +136,16 @@ func TestViewerRetransmission(t *testing.T) {
 	viewer, other := newSpectator(t, f, "cam", peerOptions{}), newSpectator(t, f, "cam", peerOptions{})
 	viewer.waitConnected()
 	other.waitConnected()
-	lost := wait(t, viewer.packets["video"], "video")
+	lost := rtptest.Wait(t, viewer.packets["video"], "video")
 	require.NoError(t, viewer.pc.WriteRTCP([]rtcp.Packet{&rtcp.TransportLayerNack{
 		MediaSSRC: lost.SSRC, Nacks: rtcp.NackPairsFromSequenceNumbers([]uint16{lost.SequenceNumber}),
 	}}))
 	for again := (*rtp.Packet)(nil); again == nil || again.SequenceNumber != lost.SequenceNumber; {
-		again = wait(t, viewer.packets["video"], "the packet once more")
+		again = rtptest.Wait(t, viewer.packets["video"], "the packet once more")
 	}
-	previous := wait(t, other.packets["video"], "video")
+	previous := rtptest.Wait(t, other.packets["video"], "video")
 	for range 20 {
-		p := wait(t, other.packets["video"], "video")
+		p := rtptest.Wait(t, other.packets["video"], "video")
 		require.Equal(t, previous.SequenceNumber+1, p.SequenceNumber)
 		previous = p
 	}
@@ -158,7 +160,7 @@ func TestViewerRestart(t *testing.T) {
 	studio.keepSending()
 	viewer := newSpectator(t, f, "cam", peerOptions{})
 	viewer.waitConnected()
-	wait(t, viewer.packets["video"], "video")
+	rtptest.Wait(t, viewer.packets["video"], "video")
 	resp := f.patch(viewer.location, "a=ice-ufrag:NEWU\r\na=ice-pwd:0123456789012345678901\r\n", "*")
 	require.Equal(t, 200, resp.StatusCode, text(t, resp))
 	require.NotEqual(t, viewer.etag, resp.Header.Get("ETag"))
@@ -175,15 +177,15 @@ func TestViewerOverTCP(t *testing.T) {
 	studio.keepSending()
 	viewer := newSpectator(t, f, "cam", peerOptions{networks: []webrtc.NetworkType{webrtc.NetworkTypeTCP4}})
 	viewer.waitConnected()
-	wait(t, viewer.packets["audio"], "audio")
+	rtptest.Wait(t, viewer.packets["audio"], "audio")
 }
 
 // RFC 3550 §6.4.1: both tracks' reports tell what the publisher's do, on one clock.
 func TestViewerReports(t *testing.T) {
-	out := map[Kind]*outgoing{}
+	out := map[media.Kind]*outgoing{}
 	arrived := time.Now()
-	clock := clockMap{}
-	for kind, codec := range map[Kind]format{KindVideo: formatFor(webrtc.MimeTypeVP8), KindAudio: opusFormat()} {
+	clock := media.ClockMap{}
+	for kind, codec := range map[media.Kind]media.Format{media.KindVideo: formatFor(webrtc.MimeTypeVP8), media.KindAudio: opusFormat()} {
 		o, err := newOutgoing(kind, codec, "cam")
 		require.NoError(t, err)
 		require.Nil(t, o.report(arrived), "nothing to tell yet")
@@ -191,7 +193,7 @@ func TestViewerReports(t *testing.T) {
 		o.rouse = func() {}
 		o.attach(track, arrived)
 		h := rtp.Header{Timestamp: 1000}
-		require.True(t, o.splice.fit(&h, arrived))
+		require.True(t, o.rewriter.Rewrite(&h, arrived))
 		require.Nil(t, o.report(arrived), "the publisher has not reported")
 		require.NotNil(t, o.report(arrived.Add(reportsWithin)), "and never does")
 		o.waiting = false
@@ -199,14 +201,14 @@ func TestViewerReports(t *testing.T) {
 	}
 	// At 5 s of the publisher's clock the tracks were at 1000; the reports come at different times and instants.
 	const second = 1 << 32
-	out[KindVideo].reported = reference{clock.instant(5*second, arrived), 1000}
-	out[KindAudio].reported = reference{clock.instant(7*second, arrived.Add(2300*time.Millisecond)), 1000 + 2*48000}
+	out[media.KindVideo].reported = reference{clock.Instant(5*second, arrived), 1000}
+	out[media.KindAudio].reported = reference{clock.Instant(7*second, arrived.Add(2300*time.Millisecond)), 1000 + 2*48000}
 	now := arrived.Add(4 * time.Second)
-	for kind, rate := range map[Kind]uint32{KindVideo: 90000, KindAudio: 48000} {
+	for kind, rate := range map[media.Kind]uint32{media.KindVideo: 90000, media.KindAudio: 48000} {
 		o := out[kind]
 		r := o.report(now)
-		require.Equal(t, ntpTime(now), r.NTPTime)
-		require.InDelta(t, 4*rate, r.RTPTime-(1000+o.splice.TimeShift()), 1, "4 s after that instant on either clock")
+		require.Equal(t, media.NTPTime(now), r.NTPTime)
+		require.InDelta(t, 4*rate, r.RTPTime-(1000+o.rewriter.TimeShift()), 1, "4 s after that instant on either clock")
 		o.detach()
 		require.Nil(t, o.report(now))
 	}
@@ -214,9 +216,9 @@ func TestViewerReports(t *testing.T) {
 
 // A queue that overflows is gone on with at a key frame, and the viewer sees no gap.
 func TestViewerFallsBehind(t *testing.T) {
-	o, err := newOutgoing(KindVideo, formatFor(webrtc.MimeTypeVP8), "cam")
+	o, err := newOutgoing(media.KindVideo, formatFor(webrtc.MimeTypeVP8), "cam")
 	require.NoError(t, err)
-	track := testTrack(KindVideo)
+	track := testTrack(media.KindVideo)
 	o.rouse = func() {}
 	o.attach(track, time.Now())
 	take := func() (sent []uint16) {
@@ -250,7 +252,7 @@ func TestViewerFallsBehind(t *testing.T) {
 
 // Whose connection cannot take what is sent asks for key frames less and less, until it can.
 func TestSetBack(t *testing.T) {
-	o, err := newOutgoing(KindVideo, formatFor(webrtc.MimeTypeVP8), "cam")
+	o, err := newOutgoing(media.KindVideo, formatFor(webrtc.MimeTypeVP8), "cam")
 	require.NoError(t, err)
 	now := time.Now()
 	require.False(t, o.patient(now))
@@ -265,7 +267,7 @@ func TestSetBack(t *testing.T) {
 	o.setBack(now)
 	require.False(t, o.patient(now.Add(leastPatience)), "it has been well meanwhile")
 
-	sound, err := newOutgoing(KindAudio, opusFormat(), "cam")
+	sound, err := newOutgoing(media.KindAudio, opusFormat(), "cam")
 	require.NoError(t, err)
 	sound.setBack(now)
 	require.False(t, sound.waiting)
@@ -277,7 +279,7 @@ func TestTurnEnds(t *testing.T) {
 	f := &forwarder{wake: make(chan struct{}, 1)}
 	v := &viewer{session: &session{}, audience: &audience{}, video: o, forwarder: f}
 	o.rouse = v.rouse
-	track := testTrack(KindVideo)
+	track := testTrack(media.KindVideo)
 	o.attach(track, time.Now())
 	for seq := range uint16(turnPackets + 10) {
 		pushTo(track, seq, seq == 0)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
 // watch is what a participant gets of another one: a viewer on the participant's connection.
@@ -15,7 +16,7 @@ type watch struct {
 	over    chan struct{} // closed to end the viewer
 }
 
-// watchOthers makes the participant's connection send what those send whom it is to see, and tells whether that has changed.
+// watchOthers makes the participant's connection send what those send whom it is to see, and reports whether that has changed.
 func (p *participant) watchOthers() (changed bool, err error) {
 	p.spare, p.leaving = append(p.spare, p.leaving...), nil // that has been negotiated
 	others := p.room.watchedBy(p)
@@ -43,7 +44,7 @@ func (p *participant) watch(of *participant) error {
 	over := make(chan struct{})
 	v := &viewer{session: p.session, audience: &p.room.audience, forwarders: p.room.server.forwarders, wake: make(chan struct{}, 1), stop: over}
 	w := &watch{viewer: v, of: of, over: over}
-	for _, kind := range []Kind{KindAudio, KindVideo} {
+	for _, kind := range []media.Kind{media.KindAudio, media.KindVideo} {
 		sender, err := v.add(kind, roomFormat(kind), of.id, p.send)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"github.com/sluice-live/sluice/ingest/media"
 	"net/http"
 	"strings"
 
@@ -28,7 +29,7 @@ func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string)
 	p, live := s.Publisher(stream)
 	use := watching(nil)
 	if live {
-		if video := p.track(KindVideo); video != nil {
+		if video := p.track(media.KindVideo); video != nil {
 			f := video.Format()
 			use = watching(&f)
 		}

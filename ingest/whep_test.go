@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -94,7 +95,7 @@ func TestViewersEndWithTheStream(t *testing.T) {
 	sess := f.server.session(location)
 	require.NotNil(t, sess)
 	require.Equal(t, 200, f.do("DELETE", publisher, "").StatusCode)
-	wait(t, sess.done, "the viewer's end")
+	rtptest.Wait(t, sess.done, "the viewer's end")
 	require.ErrorIs(t, sess.endReason(), ErrStreamEnded)
 	f.requireNothingLeft()
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -186,7 +187,7 @@ func (f *fixture) raw(request string) *http.Response {
 	f.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
 	require.NoError(f, err)
-	require.NoError(f, conn.SetDeadline(time.Now().Add(patience)))
+	require.NoError(f, conn.SetDeadline(time.Now().Add(rtptest.Patience)))
 	f.Cleanup(func() { _ = conn.Close() })
 	_, err = io.WriteString(conn, request)
 	require.NoError(f, err)
@@ -238,7 +239,7 @@ func TestOnPublishError(t *testing.T) {
 	require.NotEmpty(t, resp.Header.Get("Retry-After"))
 	f.requireProblem(resp, 503, "ffmpeg is not installed: apt install ffmpeg.")
 	f.requireNothingLeft()
-	wait(t, seen.Done(), "the end of the refused publisher")
+	rtptest.Wait(t, seen.Done(), "the end of the refused publisher")
 	require.ErrorContains(t, seen.Err(), "ffmpeg")
 }
 
@@ -257,7 +258,7 @@ func TestPublishers(t *testing.T) {
 	require.Equal(t, StateConnecting, p.State())
 	require.NotEmpty(t, p.RemoteAddr())
 	p.Close("kicked")
-	wait(t, p.Done(), "the end")
+	rtptest.Wait(t, p.Done(), "the end")
 	require.EqualError(t, p.Err(), "kicked")
 	_, ok = f.server.Publisher("b")
 	require.False(t, ok)

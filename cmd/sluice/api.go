@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/internal/problem"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/transcode"
@@ -65,7 +66,7 @@ type apiTrack struct {
 	Jitter    float64 `json:"jitter"`    // seconds (RFC 3550 §A.8)
 }
 
-func describeTrack(t ingest.TrackStats) apiTrack {
+func describeTrack(t media.TrackStats) apiTrack {
 	return apiTrack{Bitrate: t.Bitrate, Packets: t.Packets, Lost: t.Lost, Recovered: t.Recovered, Jitter: t.Jitter.Seconds()}
 }
 
@@ -198,16 +199,16 @@ func describePublisher(st *broadcast.Status) *apiPublisher {
 		Connected: st.Publisher.State() == ingest.StateConnected, Since: st.Publisher.Started(),
 		Bitrate: stats.Bitrate, RTT: stats.RTT.Seconds(), NACKs: stats.NACKs, PLIs: stats.PLIs, Advice: st.Advice,
 	}
-	tracks := make(map[ingest.Kind]apiTrack)
+	tracks := make(map[media.Kind]apiTrack)
 	for _, track := range stats.Tracks {
 		p.Lost += track.Lost
 		tracks[track.Kind] = describeTrack(track)
 	}
 	if st.VideoIn != 0 {
-		p.Video = &apiVideo{st.VideoIn.String(), st.Video.Width, st.Video.Height, st.Video.FPS, tracks[ingest.KindVideo]}
+		p.Video = &apiVideo{st.VideoIn.String(), st.Video.Width, st.Video.Height, st.Video.FPS, tracks[media.KindVideo]}
 	}
 	if st.AudioIn != 0 {
-		p.Audio = &apiAudio{st.AudioIn.String(), tracks[ingest.KindAudio]}
+		p.Audio = &apiAudio{st.AudioIn.String(), tracks[media.KindAudio]}
 	}
 	return p
 }

@@ -99,7 +99,7 @@ func (s *Seat) hear(text []byte) {
 	}
 }
 
-// SameOrigin tells whether a request comes from a page of this server, or from no page at all.
+// SameOrigin reports whether a request comes from a page of this server, or from no page at all.
 func SameOrigin(r *http.Request) bool { return checkOrigin(r) == nil }
 
 // checkOrigin refuses pages of other sites: where nobody needs a key, a page that the operator of this machine happens to look at could take

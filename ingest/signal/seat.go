@@ -86,7 +86,7 @@ func (s *Seat) Lost() time.Time {
 	return s.lostAt
 }
 
-// Away tells that the client had a connection and has lost it.
+// Away reports whether the client had a connection and has lost it.
 func (s *Seat) Away() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,7 +116,7 @@ func (s *Seat) attach(last uint64) *reader {
 	return &reader{s, s.reader, max(last+1, s.first)}
 }
 
-// current tells whether no other connection has taken the seat.
+// current reports whether no other connection has taken the seat.
 func (r *reader) current() bool {
 	r.seat.mu.Lock()
 	defer r.seat.mu.Unlock()

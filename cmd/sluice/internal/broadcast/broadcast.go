@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/transcode"
 )
@@ -34,12 +35,12 @@ type Broadcast struct {
 	started  time.Time
 	timeline *packager.Timeline
 
-	input      *input                       // nil while nobody publishes
-	videoTrack atomic.Pointer[ingest.Track] // the publisher's, nil where there is none; for requestKeyFrame
-	away       time.Time                    // since when nobody publishes
-	source     *source                      // nil when nothing is recorded
-	newest     depay.Frame                  // of video that needs no other, of those that were received
-	meter      meter                        // of the video as received
+	input      *input                      // nil while nobody publishes
+	videoTrack atomic.Pointer[media.Track] // the publisher's, nil where there is none; for requestKeyFrame
+	away       time.Time                   // since when nobody publishes
+	source     *source                     // nil when nothing is recorded
+	newest     depay.Frame                 // of video that needs no other, of those that were received
+	meter      meter                       // of the video as received
 
 	run             *run        // nil while no ffmpeg runs
 	video, audio    depay.Codec // what the newest run reads, which viewers have had from then on

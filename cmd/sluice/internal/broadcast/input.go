@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
 // tapPackets is how many packets of a track wait at most: 2 s of video of 2.5 Mbit/s.
@@ -15,7 +16,7 @@ const tapPackets = 512
 // A nil input is nobody; all but dropped and close may be called on it.
 type input struct {
 	*ingest.Publisher
-	video, audio *ingest.Tap
+	video, audio *media.Tap
 	since        time.Time
 	heard        bool // anything has arrived
 	passedOn     bool // its video has been passed on
@@ -26,9 +27,9 @@ func newInput(p *ingest.Publisher) *input {
 	in := &input{Publisher: p, since: time.Now()}
 	for _, track := range p.Tracks() {
 		switch track.Kind() {
-		case ingest.KindVideo:
+		case media.KindVideo:
 			in.video = track.Tap(tapPackets)
-		case ingest.KindAudio:
+		case media.KindAudio:
 			in.audio = track.Tap(tapPackets)
 		}
 	}
@@ -56,9 +57,9 @@ func (in *input) codecs() (video, audio depay.Codec) {
 	}
 	for _, track := range in.Tracks() {
 		switch c := codecOf(track.MimeType()); track.Kind() {
-		case ingest.KindVideo:
+		case media.KindVideo:
 			video = c
-		case ingest.KindAudio:
+		case media.KindAudio:
 			audio = c
 		}
 	}
@@ -66,12 +67,12 @@ func (in *input) codecs() (video, audio depay.Codec) {
 }
 
 // videoTrack is the track of video, nil where there is none.
-func (in *input) videoTrack() *ingest.Track {
+func (in *input) videoTrack() *media.Track {
 	if in == nil {
 		return nil
 	}
 	for _, track := range in.Tracks() {
-		if track.Kind() == ingest.KindVideo {
+		if track.Kind() == media.KindVideo {
 			return track
 		}
 	}
@@ -101,7 +102,7 @@ func (in *input) parameterSets() [][]byte {
 
 // recorded reports whether what comes was recorded elsewhere.
 func (in *input) recorded() bool {
-	return in != nil && slices.ContainsFunc(in.Tracks(), (*ingest.Track).Recorded)
+	return in != nil && slices.ContainsFunc(in.Tracks(), (*media.Track).Recorded)
 }
 
 // gone reports whether the publisher has left.
@@ -119,7 +120,7 @@ func (in *input) gone() bool {
 
 // dropped counts the packets that this end was too slow for.
 func (in *input) dropped() (packets uint64) {
-	for _, tap := range []*ingest.Tap{in.video, in.audio} {
+	for _, tap := range []*media.Tap{in.video, in.audio} {
 		if tap != nil {
 			packets += tap.Dropped()
 		}
@@ -128,7 +129,7 @@ func (in *input) dropped() (packets uint64) {
 }
 
 func (in *input) close() {
-	for _, tap := range []*ingest.Tap{in.video, in.audio} {
+	for _, tap := range []*media.Tap{in.video, in.audio} {
 		if tap != nil {
 			tap.Close()
 		}

@@ -5,21 +5,21 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/transcode"
 )
 
 // layers are those of a simulcast that one run reads beside the best one. They are counted from 1, as depay.Frame.Layer is.
 type layers struct {
-	track   *ingest.Track
-	taps    []ingest.Layer
+	track   *media.Track
+	taps    []media.Layer
 	tried   []string  // that had a key frame to begin with
 	passed  []int     // that are passed on as renditions
 	missing time.Time // since when one of those has not come, though pictures have; zero: they come
 }
 
 // tap reads the layers that flow.
-func (l *layers) tap(track *ingest.Track) {
+func (l *layers) tap(track *media.Track) {
 	l.track, l.taps = track, track.TapLayers(tapPackets)
 }
 

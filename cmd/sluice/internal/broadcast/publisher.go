@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
 // attach makes p the publisher. A run goes on with its fillers until something is heard of p.
@@ -47,7 +48,7 @@ func (b *Broadcast) readTaps() {
 }
 
 // readTap reads all that a tap holds, so that one wake-up serves many packets.
-func (b *Broadcast) readTap(kind depay.Kind, tap *ingest.Tap) {
+func (b *Broadcast) readTap(kind depay.Kind, tap *media.Tap) {
 	if tap == nil {
 		return
 	}

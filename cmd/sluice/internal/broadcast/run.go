@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/transcode"
 )
@@ -47,10 +47,10 @@ type run struct {
 // runOptions are what a run is made with.
 type runOptions struct {
 	video, audio    depay.Codec
-	parameterSets   [][]byte      // of the publisher's offer, when it sends H.264
-	simulcast       *ingest.Track // whose layers are read beside the best one; nil for none
-	slate, opening  []byte        // key frames, see depay.Options
-	requestKeyFrame func()        // asks the publisher for one
+	parameterSets   [][]byte     // of the publisher's offer, when it sends H.264
+	simulcast       *media.Track // whose layers are read beside the best one; nil for none
+	slate, opening  []byte       // key frames, see depay.Options
+	requestKeyFrame func()       // asks the publisher for one
 
 	timeline *packager.Timeline
 	wall     func(time.Time) time.Time          // puts an instant on the clock of playlists
@@ -205,7 +205,7 @@ func (r *run) write(f depay.Frame) {
 }
 
 // push hands one packet of a tap to the depacketizer.
-func (r *run) push(kind depay.Kind, p *ingest.Packet) {
+func (r *run) push(kind depay.Kind, p *media.Packet) {
 	switch {
 	case !r.reads():
 	case p.Report != nil:

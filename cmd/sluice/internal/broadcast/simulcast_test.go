@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/transcode"
 )
@@ -77,7 +77,7 @@ func TestEntryOfLayers(t *testing.T) {
 
 // TestLayersStopped does not take a pause of all layers, or a short one of one, for the end of one.
 func TestLayersStopped(t *testing.T) {
-	l := layers{taps: []ingest.Layer{{Name: "h"}, {Name: "q"}}, tried: []string{"h", "q"}, passed: []int{1, 2}}
+	l := layers{taps: []media.Layer{{Name: "h"}, {Name: "q"}}, tried: []string{"h", "q"}, passed: []int{1, 2}}
 	now := time.Now()
 	at := func(after time.Duration, flowing ...string) bool { return l.stopped(now.Add(after), flowing, "f") }
 	require.False(t, at(0, "h", "q"))

@@ -1,4 +1,4 @@
-package ingest
+package media
 
 import (
 	"slices"
@@ -33,7 +33,7 @@ type layers struct {
 	sources  int
 	active   *layer // nil: none has begun
 	since    time.Time
-	splice   splice
+	rewriter Rewriter
 	ssrc     uint32 // of the track: the first one's, whichever layer it is of
 	switches uint64
 	asked    atomic.Pointer[[]uint32] // whom requests for a key frame go to: active, or all that have come
@@ -42,8 +42,8 @@ type layers struct {
 }
 
 func newLayers(t *Track, offered int, ask func(sources ...uint32)) *layers {
-	l := &layers{track: t, offered: offered, ask: ask, splice: newSplice(t.ClockRate())}
-	t.bind(0, l.requestKeyFrame)
+	l := &layers{track: t, offered: offered, ask: ask, rewriter: NewRewriter(t.ClockRate())}
+	t.Bind(0, l.requestKeyFrame)
 	return l
 }
 
@@ -69,8 +69,8 @@ func (ls *layers) add(name string, ssrc uint32) *layer {
 		l.track = ls.all[i].track
 		ls.all[i] = l
 	} else {
-		l.track = newTrack(KindVideo, ls.track.format, ls.track.pool)
-		l.track.bind(0, ls.track.RequestKeyFrame) // one limit for all
+		l.track = NewTrack(KindVideo, ls.track.format, ls.track.pool)
+		l.track.Bind(0, ls.track.RequestKeyFrame) // one limit for all
 		ls.all = append(ls.all, l)
 	}
 	ls.chooseAsked()
@@ -95,11 +95,11 @@ func (ls *layers) deliver(l *layer, p *Packet) {
 	case changes:
 		ls.change(l, p)
 	}
-	if !ls.splice.fit(&p.RTP.Header, p.Arrival) {
+	if !ls.rewriter.Rewrite(&p.RTP.Header, p.Arrival) {
 		return
 	}
 	p.RTP.SSRC = ls.ssrc
-	ls.track.deliver(p)
+	ls.track.Push(p)
 	if changes && l.report != nil {
 		ls.passOn(*l.report)
 	}
@@ -132,11 +132,11 @@ func (ls *layers) askFor(l *layer, now time.Time) {
 
 // change takes another layer from the packet on.
 func (ls *layers) change(l *layer, p *Packet) {
-	ls.splice.cut, ls.splice.newSource = true, true
+	ls.rewriter.cut, ls.rewriter.newSource = true, true
 	if ls.active != nil {
 		ls.switches++
 		if shift, ok := ls.aligned(l, p.RTP.Timestamp); ok {
-			ls.splice.newSource, ls.splice.timeShift = false, shift
+			ls.rewriter.newSource, ls.rewriter.timeShift = false, shift
 		}
 	}
 	if ls.active == nil {
@@ -157,7 +157,7 @@ func (ls *layers) aligned(l *layer, timestamp uint32) (shift uint32, ok bool) {
 		return 0, false
 	}
 	shift = ls.related(l)
-	ahead := int32(timestamp + shift - ls.splice.lastTime)
+	ahead := int32(timestamp + shift - ls.rewriter.lastTime)
 	if ahead <= 0 {
 		shift += uint32(1 - ahead)
 	}
@@ -167,12 +167,12 @@ func (ls *layers) aligned(l *layer, timestamp uint32) (shift uint32, ok bool) {
 // related is what puts time stamps of a layer on the clock of the track, by its last report and that of the active layer.
 func (ls *layers) related(l *layer) (shift uint32) {
 	passed := time.Duration(float64(int64(l.report.NTP-ls.active.report.NTP)) / (1 << 32) * float64(time.Second))
-	return ls.active.report.RTPTime + ticks(passed, ls.splice.clockRate) + ls.splice.timeShift - l.report.RTPTime
+	return ls.active.report.RTPTime + Ticks(passed, ls.rewriter.clockRate) + ls.rewriter.timeShift - l.report.RTPTime
 }
 
-// near tells whether a time stamp that is so far ahead of the newest makes sense.
+// near reports whether a time stamp that is so far ahead of the newest makes sense.
 func (ls *layers) near(ahead int32) bool {
-	return abs(float64(ahead)) < float64(10*ls.splice.clockRate)
+	return abs(float64(ahead)) < float64(10*ls.rewriter.clockRate)
 }
 
 // reported takes a layer's sender report, which is passed on if it is of the active one.
@@ -186,8 +186,8 @@ func (ls *layers) reported(l *layer, r SenderReport) {
 }
 
 func (ls *layers) passOn(r SenderReport) {
-	r.RTPTime += ls.splice.timeShift
-	ls.track.deliverReport(r)
+	r.RTPTime += ls.rewriter.timeShift
+	ls.track.PushReport(r)
 }
 
 // count adds what is told of layers to the counters of the track.

@@ -1,4 +1,4 @@
-package ingest
+package media
 
 import (
 	"errors"
@@ -10,8 +10,8 @@ import (
 	"github.com/pion/rtp"
 )
 
-// maxPacket is the longest RTP packet in bytes: what an Ethernet frame carries.
-const maxPacket = 1500
+// MaxPacket is the longest RTP packet in bytes: what an Ethernet frame carries.
+const MaxPacket = 1500
 
 // Packet is one item of a Track: an RTP packet, or, when Report is set, a sender report in its place among them.
 // It comes from a pool: whoever got one from a Tap calls Release once, and uses nothing of it afterwards.
@@ -20,7 +20,7 @@ type Packet struct {
 	RTP rtp.Packet
 	// Arrival is when the packet was read, on the server's monotonic clock.
 	Arrival time.Time
-	// KeyFrame tells that a key frame begins here: its first packet, of H.264 the one with the parameter sets. Always true for
+	// KeyFrame reports whether a key frame begins here: its first packet, of H.264 the one with the parameter sets. Always true for
 	// audio packets.
 	KeyFrame bool
 	// Report is the sender report, or nil for an RTP packet.
@@ -28,9 +28,9 @@ type Packet struct {
 
 	report   SenderReport
 	restored bool // has come as the redundancy of a later one
-	buf      [maxPacket]byte
+	buf      [MaxPacket]byte
 	refs     atomic.Int32
-	pool     *packetPool
+	pool     *PacketPool
 }
 
 // SenderReport relates the sender's wall clock to the time stamps of a track (RFC 3550 §6.4.1).
@@ -71,7 +71,7 @@ func (p *Packet) FillRestored(header rtp.Header, arrival time.Time, payload []by
 }
 
 // read fills the packet from one Read of r.
-func (p *Packet) read(r rtpReader) error {
+func (p *Packet) read(r Reader) error {
 	n, _, err := r.Read(p.buf[:])
 	if err != nil {
 		return err
@@ -85,31 +85,34 @@ func (p *Packet) read(r rtpReader) error {
 
 var errBadPacket = errors.New("parse RTP packet")
 
-// rtpReader is the reading side of pion's tracks (RTP) and receivers and senders (RTCP).
-type rtpReader interface {
+// Reader is the reading side of pion's tracks (RTP) and of its receivers and senders (RTCP): each Read yields one packet.
+type Reader interface {
+	// Read implements what pion's types have.
 	Read(b []byte) (int, interceptor.Attributes, error)
 }
 
-// packetPool recycles packets, so that reading one allocates nothing.
-type packetPool struct{ pool sync.Pool }
+// PacketPool recycles packets, so that reading one allocates nothing.
+type PacketPool struct{ pool sync.Pool }
 
-func newPacketPool() *packetPool {
-	p := &packetPool{}
+// NewPacketPool makes an empty pool.
+func NewPacketPool() *PacketPool {
+	p := &PacketPool{}
 	p.pool.New = func() any { return &Packet{pool: p} }
 	return p
 }
 
-func (pp *packetPool) get() *Packet {
+// Get returns an empty packet, which the caller releases.
+func (pp *PacketPool) Get() *Packet {
 	p := pp.pool.Get().(*Packet)
 	p.refs.Store(1)
 	p.Report, p.KeyFrame, p.restored = nil, false, false
 	return p
 }
 
-func (pp *packetPool) put(p *Packet) { pp.pool.Put(p) }
+func (pp *PacketPool) put(p *Packet) { pp.pool.Put(p) }
 
-// onward is a header without its extensions and sources: they are about the way here.
-func onward(h *rtp.Header) rtp.Header {
+// Forwarded is a header without its extensions and sources: they are about the way here.
+func Forwarded(h *rtp.Header) rtp.Header {
 	out := *h
 	out.Extension, out.Extensions, out.CSRC = false, nil, nil
 	return out

@@ -1,4 +1,4 @@
-package ingest
+package media
 
 import "github.com/pion/rtp"
 
@@ -12,7 +12,7 @@ type keyFrames struct {
 	sequence  uint16 // of its beginning
 }
 
-// begins tells whether a key frame begins with the packet. One that comes late and belongs before the beginning of the newest key
+// begins reports whether a key frame begins with the packet. One that comes late and belongs before the beginning of the newest key
 // frame is the beginning from then on.
 func (k *keyFrames) begins(p *rtp.Packet) bool {
 	if !k.starts(p.Payload) || k.found && p.Timestamp == k.timestamp && int16(p.SequenceNumber-k.sequence) >= 0 {

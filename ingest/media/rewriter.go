@@ -1,4 +1,4 @@
-package ingest
+package media
 
 import (
 	"math/rand/v2"
@@ -7,13 +7,13 @@ import (
 	"github.com/pion/rtp"
 )
 
-// splice makes one continuous RTP stream of pieces: what a viewer got before a gap of ours and after it, of one publisher and
+// Rewriter makes one continuous RTP stream of pieces: what a viewer got before a gap of ours and after it, of one publisher and
 // of the next. Sequence numbers go on by one; time stamps go on by the time that has passed, or as the source's do when it is
 // still the same. Losses within a piece stay holes, since what fills them may still come.
 //
 // Pictures of the past that come all at once are told to be just so close together, or a player would take the first one for
 // the present and stay behind by as much as they span.
-type splice struct {
+type Rewriter struct {
 	clockRate uint32
 
 	cut       bool // the next packet begins a piece
@@ -30,35 +30,35 @@ type splice struct {
 	lastAt       time.Time // when it arrived; zero: nothing has been sent
 }
 
-// newSplice begins at random (RFC 3550 §5.1), and far enough from 2^16 that losses at the start cannot hide a roll-over from
+// NewRewriter begins at random (RFC 3550 §5.1), and far enough from 2^16 that losses at the start cannot hide a roll-over from
 // SRTP (RFC 3711 §3.3.1).
-func newSplice(clockRate uint32) splice {
-	return splice{clockRate: clockRate, cut: true, newSource: true, lastSequence: uint16(rand.N(1 << 15)), lastTime: rand.Uint32()}
+func NewRewriter(clockRate uint32) Rewriter {
+	return Rewriter{clockRate: clockRate, cut: true, newSource: true, lastSequence: uint16(rand.N(1 << 15)), lastTime: rand.Uint32()}
 }
 
-// switchSource makes the next packet begin a piece whose sequence numbers and time stamps have another base.
-func (s *splice) switchSource() { s.cut, s.newSource, s.hurry = true, true, false }
+// SwitchSource makes the next packet begin a piece whose sequence numbers and time stamps have another base.
+func (s *Rewriter) SwitchSource() { s.cut, s.newSource, s.hurry = true, true, false }
 
-// cutHere makes the next packet begin a piece of the same source.
-func (s *splice) cutHere() { s.cut = true }
+// Cut makes the next packet begin a piece of the same source.
+func (s *Rewriter) Cut() { s.cut = true }
 
 // ClockRate is the rate of time stamps in Hz.
-func (s *splice) ClockRate() uint32 { return s.clockRate }
+func (s *Rewriter) ClockRate() uint32 { return s.clockRate }
 
 // TimeShift is what is added to time stamps of the present source.
-func (s *splice) TimeShift() uint32 { return s.timeShift }
+func (s *Rewriter) TimeShift() uint32 { return s.timeShift }
 
-// last is the newest time stamp that was sent, and when its packet arrived: the zero time while nothing has been sent.
-func (s *splice) last() (rtpTime uint32, at time.Time) { return s.lastTime, s.lastAt }
+// Last is the newest time stamp that was sent, and when its packet arrived: the zero time while nothing has been sent.
+func (s *Rewriter) Last() (rtpTime uint32, at time.Time) { return s.lastTime, s.lastAt }
 
-// begun reports whether packets of the present source have been sent, so that TimeShift holds.
-func (s *splice) begun() bool { return !s.lastAt.IsZero() && !s.newSource }
+// Begun reports whether packets of the present source have been sent, so that TimeShift holds.
+func (s *Rewriter) Begun() bool { return !s.lastAt.IsZero() && !s.newSource }
 
-// fit rewrites the header of a packet that arrived at that instant; false is for a straggler from before the piece.
-func (s *splice) fit(h *rtp.Header, at time.Time) bool {
+// Rewrite rewrites the header of a packet that arrived at that instant; false is for a straggler from before the piece.
+func (s *Rewriter) Rewrite(h *rtp.Header, at time.Time) bool {
 	h.Timestamp = s.hurried(h.Timestamp)
 	if s.cut {
-		s.begin(h, at)
+		s.beginPiece(h, at)
 	}
 	position := s.highest + int64(int16(h.SequenceNumber-uint16(s.highest)))
 	if position < s.first {
@@ -72,14 +72,14 @@ func (s *splice) fit(h *rtp.Header, at time.Time) bool {
 	return true
 }
 
-func (s *splice) begin(h *rtp.Header, at time.Time) {
+func (s *Rewriter) beginPiece(h *rtp.Header, at time.Time) {
 	s.first = int64(h.SequenceNumber)
 	s.highest = s.first
 	s.sequence = s.lastSequence + 1 - h.SequenceNumber
 	if s.newSource {
 		var passed uint32
 		if !s.lastAt.IsZero() {
-			passed = ticks(max(at.Sub(s.lastAt), 0), s.clockRate)
+			passed = Ticks(max(at.Sub(s.lastAt), 0), s.clockRate)
 		}
 		s.timeShift = s.lastTime + max(passed, 1) - h.Timestamp
 	}
@@ -89,11 +89,11 @@ func (s *splice) begin(h *rtp.Header, at time.Time) {
 // hurriedBy makes a millisecond of the time between two pictures.
 const hurriedBy = 32
 
-// hurryTo draws the past of the next piece together before its present.
-func (s *splice) hurryTo(present uint32) { s.hurry, s.present = true, present }
+// HurryTo draws the past of the next piece together before its present.
+func (s *Rewriter) HurryTo(present uint32) { s.hurry, s.present = true, present }
 
 // hurried keeps the order of time stamps. Long after the beginning no straggler comes any more, and numbers are used again.
-func (s *splice) hurried(timestamp uint32) uint32 {
+func (s *Rewriter) hurried(timestamp uint32) uint32 {
 	behind := int32(s.present - timestamp)
 	switch {
 	case !s.hurry || behind < -int32(10*s.clockRate):
@@ -104,7 +104,7 @@ func (s *splice) hurried(timestamp uint32) uint32 {
 	return timestamp
 }
 
-// ticks converts a time, forward or back, to ticks of an RTP clock, which wrap.
-func ticks(d time.Duration, clockRate uint32) uint32 {
+// Ticks converts a time, forward or back, to ticks of an RTP clock, which wrap.
+func Ticks(d time.Duration, clockRate uint32) uint32 {
 	return uint32(int64(d.Seconds() * float64(clockRate)))
 }

@@ -1,9 +1,10 @@
-package ingest
+package media
 
 import (
 	"testing"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -26,7 +27,7 @@ func newStage(t *testing.T) *stage {
 		}
 	})
 	s.layers, s.tap = track.layers, track.Tap(1<<12)
-	t.Cleanup(func() { s.tap.Close(); track.end() })
+	t.Cleanup(func() { s.tap.Close(); track.End() })
 	return s
 }
 
@@ -45,9 +46,9 @@ func (s *stage) send(l *layer, timestamp uint32, key bool, bytes int) {
 
 // resend passes on a picture with a number.
 func (s *stage) resend(l *layer, sequence uint16, timestamp uint32, key bool, bytes int) {
-	p := s.track.pool.get()
+	p := s.track.pool.Get()
 	defer p.Release()
-	p.Arrival, p.RTP = s.now, *vp8Packet(sequence, key)
+	p.Arrival, p.RTP = s.now, *rtptest.VP8Packet(sequence, key)
 	p.RTP.SSRC, p.RTP.Timestamp = l.ssrc, timestamp
 	p.RTP.Payload = append(p.RTP.Payload, make([]byte, bytes)...)
 	s.deliver(l, p)
@@ -198,7 +199,7 @@ func TestLayersMakeWay(t *testing.T) {
 	s.reported(h, SenderReport{RTPTime: 1000})
 	shift, ok := s.aligned(h, 1000)
 	require.True(t, ok)
-	require.Equal(t, s.splice.lastTime+1, 1000+shift)
+	require.Equal(t, s.rewriter.lastTime+1, 1000+shift)
 }
 
 // Layers that are read beside the active one come with time stamps on its clock, and are asked for key frames with it.
@@ -223,7 +224,7 @@ func TestLayersBeside(t *testing.T) {
 	require.Positive(t, s.asked[1])
 
 	s.send(h, 5_180_000, true, 1000)
-	newest := s.splice.lastTime
+	newest := s.rewriter.lastTime
 	s.send(l, 91_000, true, 100)
 	p, ok := tap.Next()
 	require.True(t, ok)
@@ -236,7 +237,7 @@ func TestLayersBeside(t *testing.T) {
 	s.send(l, 94_000, false, 100)
 	p, ok = tap.Next()
 	require.True(t, ok)
-	require.Equal(t, s.splice.lastTime, p.RTP.Timestamp, "as it was")
+	require.Equal(t, s.rewriter.lastTime, p.RTP.Timestamp, "as it was")
 	p.Release()
 
 	s.now = s.now.Add(2 * time.Second) // the higher one stops
@@ -253,7 +254,7 @@ func TestLayersBeside(t *testing.T) {
 	s.requestKeyFrame()
 	require.Equal(t, []uint32{l.ssrc}, *s.layers.asked.Load())
 	tap = l.track.Tap(16)
-	s.track.end()
+	s.track.End()
 	require.True(t, tap.Ended())
 	require.Nil(t, s.layers.add("m", 3))
 }
@@ -273,12 +274,12 @@ func BenchmarkLayers(b *testing.B) {
 	l, h := ls.add("l", 1), ls.add("h", 2)
 	now := time.Now()
 	pass := func(l *layer, sequence uint16, payload []byte) {
-		p := track.pool.get()
+		p := track.pool.Get()
 		p.Arrival, p.RTP.Payload, p.RTP.SequenceNumber, p.RTP.Timestamp = now, payload, sequence, uint32(sequence)*3000
 		ls.deliver(l, p)
 		p.Release()
 	}
-	keyFrame, interFrame := vp8Packet(0, true).Payload, vp8Packet(0, false).Payload
+	keyFrame, interFrame := rtptest.VP8Packet(0, true).Payload, rtptest.VP8Packet(0, false).Payload
 	pass(h, 0, keyFrame)
 	b.ReportAllocs()
 	for sequence := uint16(1); b.Loop(); sequence++ {

@@ -1,4 +1,4 @@
-package ingest
+package media
 
 import (
 	"testing"
@@ -31,9 +31,9 @@ func TestGroup(t *testing.T) {
 		{name: "since the key frame", packets: []packet{{1, false}, {2, true}, {3, false}}, now: time.Millisecond, want: []uint16{2, 3}},
 		{name: "since the newest", packets: []packet{{1, true}, {2, false}, {3, true}, {5, false}, {4, false}}, now: time.Millisecond, want: []uint16{3, 5, 4}},
 		{name: "beginning overtaken by the rest", packets: []packet{{1, true}, {2, false}, {4, false}, {3, true}, {5, false}}, now: time.Millisecond},
-		{name: "too old for who joins", packets: []packet{{1, true}}, now: groupAge + 2*time.Millisecond},
+		{name: "too old for who joins", packets: []packet{{1, true}}, now: gopAge + 2*time.Millisecond},
 		{name: "too old", packets: []packet{{1, true}, {2602, false}, {2603, false}}, now: 2603 * time.Millisecond, givenUp: 1},
-		{name: "too many", packets: append([]packet{{1, true}}, run(2, groupPackets+2)...), now: 600 * time.Millisecond, givenUp: 1},
+		{name: "too many", packets: append([]packet{{1, true}}, run(2, gopPackets+2)...), now: 600 * time.Millisecond, givenUp: 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestGroup(t *testing.T) {
 				push(track, p.sequence, p.key)
 			}
 			var got []uint16
-			for _, p := range track.group.retained(time.Unix(0, 0).Add(tt.now)) {
+			for _, p := range track.gop.retained(time.Unix(0, 0).Add(tt.now)) {
 				got = append(got, p.RTP.SequenceNumber)
 				p.Release()
 			}

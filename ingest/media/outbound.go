@@ -1,4 +1,4 @@
-package ingest
+package media
 
 import (
 	"sync"
@@ -21,11 +21,11 @@ type SentStats struct {
 	PLIs     uint64        // key frames that it has asked for
 }
 
-// reportInterval is how often a viewer gets sender reports (RFC 3550 §6.2).
-const reportInterval = time.Second
+// ReportInterval is how often a viewer gets sender reports (RFC 3550 §6.2).
+const ReportInterval = time.Second
 
-// sending counts what is sent, and follows what the client tells of it.
-type sending struct {
+// Outbound counts what is sent, and follows what the client tells of it.
+type Outbound struct {
 	clockRate uint32
 	ssrc      uint32
 	began     time.Time // whose clock, going on evenly, is that of the sender reports
@@ -36,12 +36,13 @@ type sending struct {
 	at              time.Time
 }
 
-func newSending(kind Kind, clockRate, ssrc uint32, began time.Time) *sending {
-	return &sending{clockRate: clockRate, ssrc: ssrc, began: began, stats: SentStats{Kind: kind}}
+// NewOutbound makes the counters of the stream with this SSRC. began is an instant on the clock of its sender reports.
+func NewOutbound(kind Kind, clockRate, ssrc uint32, began time.Time) *Outbound {
+	return &Outbound{clockRate: clockRate, ssrc: ssrc, began: began, stats: SentStats{Kind: kind}}
 }
 
-// count takes the counters of a sender report, which wrap.
-func (s *sending) count(packets, octets uint32, now time.Time) {
+// Count takes the counters of a sender report, which wrap.
+func (s *Outbound) Count(packets, octets uint32, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	bytes := octets - s.octets
@@ -53,8 +54,8 @@ func (s *sending) count(packets, octets uint32, now time.Time) {
 	s.packets, s.octets, s.at = packets, octets, now
 }
 
-// hear follows what the client tells, and tells whether it wants a key frame (RFC 4585 §6.3.1, RFC 5104 §4.3.1).
-func (s *sending) hear(packets []rtcp.Packet, now time.Time) (wantsKeyFrame bool) {
+// Hear follows what the client tells, and reports whether it wants a key frame (RFC 4585 §6.3.1, RFC 5104 §4.3.1).
+func (s *Outbound) Hear(packets []rtcp.Packet, now time.Time) (wantsKeyFrame bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range packets {
@@ -76,7 +77,7 @@ func (s *sending) hear(packets []rtcp.Packet, now time.Time) (wantsKeyFrame bool
 }
 
 // report takes what a client tells of its reception.
-func (s *sending) report(reports []rtcp.ReceptionReport, now time.Time) {
+func (s *Outbound) report(reports []rtcp.ReceptionReport, now time.Time) {
 	for _, r := range reports {
 		if r.SSRC != s.ssrc {
 			continue
@@ -85,7 +86,7 @@ func (s *sending) report(reports []rtcp.ReceptionReport, now time.Time) {
 		s.stats.LossRate = float64(r.FractionLost) / 256
 		s.stats.Jitter = time.Duration(float64(r.Jitter) / float64(s.clockRate) * float64(time.Second))
 		if r.LastSenderReport != 0 { // the middle 32 bits of its NTP time, in 1/65536 s
-			middle := uint32(ntpTime(s.began.Add(now.Sub(s.began))) >> 16)
+			middle := uint32(NTPTime(s.began.Add(now.Sub(s.began))) >> 16)
 			if trip := int32(middle - r.LastSenderReport - r.Delay); trip >= 0 {
 				s.stats.RTT = time.Duration(trip) * time.Second / 65536
 			}
@@ -93,20 +94,21 @@ func (s *sending) report(reports []rtcp.ReceptionReport, now time.Time) {
 	}
 }
 
-func (s *sending) snapshot() SentStats {
+// Stats returns the counters.
+func (s *Outbound) Stats() SentStats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.stats
-	if time.Since(s.at) > 3*reportInterval {
+	if time.Since(s.at) > 3*ReportInterval {
 		st.Bitrate = 0
 	}
 	return st
 }
 
-// forwardRequests reads what a client tells of one medium, and passes on its wishes for a key frame.
-func forwardRequests(r rtpReader, s *sending, request func()) {
-	readRTCP(r, func(packets []rtcp.Packet) {
-		if s.hear(packets, time.Now()) {
+// ForwardRequests reads what a client tells of one medium, and passes on its wishes for a key frame.
+func ForwardRequests(r Reader, s *Outbound, request func()) {
+	ReadRTCP(r, func(packets []rtcp.Packet) {
+		if s.Hear(packets, time.Now()) {
 			request()
 		}
 	}, func() {}) // nothing to do about a broken report

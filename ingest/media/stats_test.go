@@ -1,9 +1,10 @@
-package ingest
+package media
 
 import (
 	"testing"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -17,7 +18,7 @@ func TestRestoredJitter(t *testing.T) {
 		restored bool
 	}{{1, 0, false}, {2, 40, true}, {3, 40, false}} {
 		q := Packet{Arrival: start.Add(time.Duration(p.ms) * time.Millisecond), restored: p.restored}
-		q.RTP = *opusPacket(p.seq)
+		q.RTP = *rtptest.OpusPacket(p.seq)
 		s.add(&q)
 	}
 	require.Zero(t, s.jitter)

@@ -1,4 +1,4 @@
-package ingest
+package media
 
 import (
 	"errors"
@@ -10,10 +10,10 @@ import (
 // maxReadErrors is how many packets in a row may be unreadable before the track is given up.
 const maxReadErrors = 1000
 
-// readRTP hands on what r yields until it is closed.
-func (t *Track) readRTP(r rtpReader, deliver func(*Packet)) {
+// ReadRTP hands on what r yields until it is closed.
+func (t *Track) ReadRTP(r Reader, deliver func(*Packet)) {
 	for failures := 0; failures < maxReadErrors; {
-		p := t.pool.get()
+		p := t.pool.Get()
 		err := p.read(r)
 		switch {
 		case err == nil:
@@ -23,26 +23,26 @@ func (t *Track) readRTP(r rtpReader, deliver func(*Packet)) {
 			failures = maxReadErrors
 		default: // too long, cut short, or of a payload type that was not negotiated
 			failures++
-			t.countMalformed()
+			t.CountMalformed()
 		}
 		p.Release()
 	}
 }
 
-// readReports hands on the sender reports of a source that r yields until it is closed.
-func (t *Track) readReports(r rtpReader, ssrc uint32, report func(SenderReport)) {
-	readRTCP(r, func(packets []rtcp.Packet) {
+// ReadReports hands on the sender reports of a source that r yields until it is closed.
+func (t *Track) ReadReports(r Reader, ssrc uint32, report func(SenderReport)) {
+	ReadRTCP(r, func(packets []rtcp.Packet) {
 		for _, p := range packets {
 			if sr, ok := p.(*rtcp.SenderReport); ok && sr.SSRC == ssrc {
 				report(SenderReport{NTP: sr.NTPTime, RTPTime: sr.RTPTime})
 			}
 		}
-	}, t.countMalformed)
+	}, t.CountMalformed)
 }
 
-// readRTCP hands on what r yields until it is closed, and tells of what cannot be read.
-func readRTCP(r rtpReader, hear func([]rtcp.Packet), malformed func()) {
-	buf := make([]byte, maxPacket)
+// ReadRTCP hands on what r yields until it is closed, and tells of what cannot be read.
+func ReadRTCP(r Reader, hear func([]rtcp.Packet), malformed func()) {
+	buf := make([]byte, MaxPacket)
 	for {
 		n, _, err := r.Read(buf)
 		if err != nil {

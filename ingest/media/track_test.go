@@ -1,4 +1,4 @@
-package ingest
+package media
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -14,10 +15,10 @@ import (
 func TestReadRTP(t *testing.T) {
 	track := testTrack(KindVideo)
 	tap := track.Tap(8)
-	track.readRTP(&script{
-		marshal(t, vp8Packet(1, true)), []byte{}, []byte{0x80}, []byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
-		errors.New("payload type was not negotiated"), marshal(t, vp8Packet(2, false)),
-	}, track.deliver)
+	track.ReadRTP(&rtptest.Script{
+		rtptest.Marshal(t, rtptest.VP8Packet(1, true)), []byte{}, []byte{0x80}, []byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
+		errors.New("payload type was not negotiated"), rtptest.Marshal(t, rtptest.VP8Packet(2, false)),
+	}, track.Push)
 	require.Equal(t, []int{1, 2}, sequences(tap))
 	st := track.Stats()
 	require.Equal(t, uint64(4), st.Malformed)
@@ -29,7 +30,7 @@ func TestReadRTP(t *testing.T) {
 // A reader that does nothing but fail is given up.
 func TestReadRTPGivesUp(t *testing.T) {
 	track := testTrack(KindVideo)
-	track.readRTP(failing{}, track.deliver)
+	track.ReadRTP(failing{}, track.Push)
 	require.Equal(t, uint64(maxReadErrors), track.Stats().Malformed)
 }
 
@@ -42,17 +43,17 @@ func (failing) Read([]byte) (int, interceptor.Attributes, error) {
 // RFC 3550 §6.4.1: only the track's own reports count.
 func TestReadRTCP(t *testing.T) {
 	track := testTrack(KindAudio)
-	require.True(t, track.bind(7, func() {}))
-	require.False(t, track.bind(8, func() {}), "one source for a track")
+	require.True(t, track.Bind(7, func() {}))
+	require.False(t, track.Bind(8, func() {}), "one source for a track")
 	tap := track.Tap(8)
 	compound, err := rtcp.Marshal([]rtcp.Packet{
 		&rtcp.SenderReport{SSRC: 7, NTPTime: 5 << 32, RTPTime: 960},
 		&rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{Source: 7}}},
 	})
 	require.NoError(t, err)
-	track.readReports(&script{
-		[]byte("junk"), marshal(t, &rtcp.SenderReport{SSRC: 8, NTPTime: 1}), compound, marshal(t, &rtcp.ReceiverReport{SSRC: 7}),
-	}, 7, track.deliverReport)
+	track.ReadReports(&rtptest.Script{
+		[]byte("junk"), rtptest.Marshal(t, &rtcp.SenderReport{SSRC: 8, NTPTime: 1}), compound, rtptest.Marshal(t, &rtcp.ReceiverReport{SSRC: 7}),
+	}, 7, track.PushReport)
 	p, ok := tap.Next()
 	require.True(t, ok)
 	require.Equal(t, SenderReport{NTP: 5 << 32, RTPTime: 960}, *p.Report)
@@ -63,16 +64,16 @@ func TestReadRTCP(t *testing.T) {
 
 // FuzzTrack feeds arbitrary bytes as RTP and RTCP.
 func FuzzTrack(f *testing.F) {
-	f.Add(marshal(f, vp8Packet(1, true)))
-	f.Add(marshal(f, &rtcp.SenderReport{SSRC: 7}))
+	f.Add(rtptest.Marshal(f, rtptest.VP8Packet(1, true)))
+	f.Add(rtptest.Marshal(f, &rtcp.SenderReport{SSRC: 7}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		track := testTrack(KindVideo)
-		require.True(t, track.bind(7, func() {}))
+		require.True(t, track.Bind(7, func() {}))
 		tap := track.Tap(4)
-		b = b[:min(len(b), maxPacket)]
-		track.readRTP(&script{b, b}, track.deliver)
-		track.readReports(&script{b}, 7, track.deliverReport)
-		track.end()
+		b = b[:min(len(b), MaxPacket)]
+		track.ReadRTP(&rtptest.Script{b, b}, track.Push)
+		track.ReadReports(&rtptest.Script{b}, 7, track.PushReport)
+		track.End()
 		sequences(tap)
 		require.True(t, tap.Ended())
 	})
@@ -106,7 +107,7 @@ func TestKeyFrameRequestsOfTrack(t *testing.T) {
 	video, audio := testTrack(KindVideo), testTrack(KindAudio)
 	sent := 0
 	for _, track := range []*Track{video, audio} {
-		require.True(t, track.bind(1, func() { sent++ }))
+		require.True(t, track.Bind(1, func() { sent++ }))
 		push(track, 1, false)
 		track.RequestKeyFrame()
 	}

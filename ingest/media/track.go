@@ -1,4 +1,4 @@
-package ingest
+package media
 
 import (
 	"slices"
@@ -27,8 +27,8 @@ type Subscriber interface {
 // Track is one medium of a Publisher, known from the offer on: packets come once ICE and DTLS are through.
 type Track struct {
 	kind      Kind
-	format    format
-	pool      *packetPool
+	format    Format
+	pool      *PacketPool
 	keys      keyRequests
 	keyFrames keyFrames // used by the one read loop
 	layers    *layers   // of a simulcast, or nil
@@ -40,16 +40,17 @@ type Track struct {
 	ended bool
 	ssrc  uint32
 	stats receiverStats
-	group group // stays empty for audio
+	gop   gopCache // stays empty for audio
 
 	reported   SenderReport // the last one
 	reportedAt time.Time    // zero: none has come
 }
 
-func newTrack(kind Kind, f format, pool *packetPool) *Track {
+// NewTrack makes a track of this kind and format whose packets come from pool. It is read once Bind has told where from.
+func NewTrack(kind Kind, f Format, pool *PacketPool) *Track {
 	t := &Track{kind: kind, format: f, pool: pool}
 	if kind == KindVideo {
-		t.keyFrames.starts = f.codec.keyStarts
+		t.keyFrames.starts = f.Codec.KeyFrameStarts
 	}
 	t.stats.clockRate = t.ClockRate()
 	return t
@@ -59,23 +60,23 @@ func newTrack(kind Kind, f format, pool *packetPool) *Track {
 func (t *Track) Kind() Kind { return t.kind }
 
 // MimeType is the codec: video/VP8, video/VP9, video/H264, video/AV1 or audio/opus.
-func (t *Track) MimeType() string { return t.format.capability().MimeType }
+func (t *Track) MimeType() string { return t.format.Capability().MimeType }
 
 // FormatParameters are those of the codec that have been agreed, as in a=fmtp: "name=value;…", with the sender's
 // sprop-parameter-sets if it has offered any (RFC 6184 §8.1). Empty when there are none.
-func (t *Track) FormatParameters() string { return t.format.parameters }
+func (t *Track) FormatParameters() string { return t.format.Parameters }
 
 // ClockRate is the rate of RTP time stamps in Hz.
-func (t *Track) ClockRate() uint32 { return t.format.capability().ClockRate }
+func (t *Track) ClockRate() uint32 { return t.format.Capability().ClockRate }
 
 // Channels is the number of audio channels; 0 for video.
-func (t *Track) Channels() int { return int(t.format.capability().Channels) }
+func (t *Track) Channels() int { return int(t.format.Capability().Channels) }
 
 // Format is what has been negotiated for the track.
-func (t *Track) Format() format { return t.format }
+func (t *Track) Format() Format { return t.format }
 
 // NewPacket returns an empty packet, to be filled, pushed and released.
-func (t *Track) NewPacket() *Packet { return t.pool.get() }
+func (t *Track) NewPacket() *Packet { return t.pool.Get() }
 
 // Tap attaches a bounded queue of up to capacity packets. The caller closes it.
 func (t *Track) Tap(capacity int) *Tap {
@@ -84,14 +85,14 @@ func (t *Track) Tap(capacity int) *Tap {
 	return tap
 }
 
-// join attaches a queue as Tap does, which calls rouse instead of making Ready receive, and returns what somebody who joins now
+// Join attaches a queue as Tap does, which calls rouse instead of making Ready receive, and returns what somebody who joins now
 // needs to begin with: the packets since the newest key frame, which the caller releases. There are none when that is too long
 // ago; then a key frame is asked for.
-func (t *Track) join(capacity int, rouse func()) (tap *Tap, backlog []*Packet) {
+func (t *Track) Join(capacity int, rouse func()) (tap *Tap, backlog []*Packet) {
 	tap = newTap(t, capacity)
 	tap.signal = rouse
 	t.mu.Lock()
-	if backlog = t.group.retained(time.Now()); backlog != nil {
+	if backlog = t.gop.retained(time.Now()); backlog != nil {
 		t.subs = append(t.subs, tap)
 	}
 	t.mu.Unlock()
@@ -132,9 +133,9 @@ func (t *Track) RequestKeyFrame() {
 	}
 }
 
-// newRecordedTrack makes a track that comes from a recording.
-func newRecordedTrack(kind Kind, f format, pool *packetPool) *Track {
-	t := newTrack(kind, f, pool)
+// NewRecordedTrack makes a track that comes from a recording.
+func NewRecordedTrack(kind Kind, f Format, pool *PacketPool) *Track {
+	t := NewTrack(kind, f, pool)
 	t.recorded = true
 	return t
 }
@@ -155,15 +156,15 @@ func (t *Track) counters() TrackStats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	st := t.stats.snapshot(time.Now())
-	st.Kind, st.KeyFrameRequests, st.GroupsGivenUp = t.kind, t.keys.count(), t.group.givenUp
+	st.Kind, st.KeyFrameRequests, st.GroupsGivenUp = t.kind, t.keys.count(), t.gop.givenUp
 	if t.kind == KindAudio {
 		st.KeyFrames, st.FPS = 0, 0
 	}
 	return st
 }
 
-// bind makes send the way to ask for key frames. It returns false when the track has its source already.
-func (t *Track) bind(ssrc uint32, send func()) bool {
+// Bind makes send the way to ask for key frames. It returns false when the track has its source already.
+func (t *Track) Bind(ssrc uint32, send func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.bound || t.ended {
@@ -174,15 +175,15 @@ func (t *Track) bind(ssrc uint32, send func()) bool {
 	return true
 }
 
-// source returns the SSRC that the track is read from, once it is known.
-func (t *Track) source() (ssrc uint32, ok bool) {
+// Source returns the SSRC that the track is read from, once it is known.
+func (t *Track) Source() (ssrc uint32, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.ssrc, t.bound
 }
 
-// deliver hands an RTP packet to all subscribers.
-func (t *Track) deliver(p *Packet) {
+// Push hands an RTP packet to all subscribers.
+func (t *Track) Push(p *Packet) {
 	p.KeyFrame = t.kind == KindAudio || t.keyFrames.begins(&p.RTP)
 	if p.KeyFrame {
 		t.keys.satisfy()
@@ -193,18 +194,19 @@ func (t *Track) deliver(p *Packet) {
 	defer t.mu.Unlock()
 	newest := t.stats.add(p)
 	if t.kind == KindVideo {
-		if size := t.format.codec.size; p.KeyFrame && size != nil {
+		if size := t.format.Codec.Size; p.KeyFrame && size != nil {
 			t.stats.width, t.stats.height = size(p.RTP.Payload)
 		}
-		t.group.add(p, newest)
+		t.gop.add(p, newest)
 	}
 	for _, s := range t.subs {
 		s.Deliver(p)
 	}
 }
 
-func (t *Track) deliverReport(r SenderReport) {
-	p := t.pool.get()
+// PushReport hands a sender report to all subscribers, in its place among the packets.
+func (t *Track) PushReport(r SenderReport) {
+	p := t.pool.Get()
 	defer p.Release()
 	p.Arrival, p.report = time.Now(), r
 	p.Report = &p.report
@@ -216,28 +218,29 @@ func (t *Track) deliverReport(r SenderReport) {
 	}
 }
 
-// lastReport returns the last sender report and when it came; the zero time if none has.
-func (t *Track) lastReport() (SenderReport, time.Time) {
+// LastReport returns the last sender report and when it came; the zero time if none has.
+func (t *Track) LastReport() (SenderReport, time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.reported, t.reportedAt
 }
 
-// lastPacket is when the newest packet came; the zero time if none has.
-func (t *Track) lastPacket() time.Time {
+// LastPacket is when the newest packet came; the zero time if none has.
+func (t *Track) LastPacket() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.stats.last
 }
 
-func (t *Track) countMalformed() {
+// CountMalformed counts a packet that could not be read.
+func (t *Track) CountMalformed() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.stats.malformed++
 }
 
-// end ends all subscribers. No packet is delivered afterwards.
-func (t *Track) end() {
+// End ends all subscribers. No packet is delivered afterwards.
+func (t *Track) End() {
 	if t.layers != nil {
 		t.layers.end()
 	}
@@ -247,15 +250,15 @@ func (t *Track) end() {
 		return
 	}
 	t.ended = true
-	t.group.clear()
+	t.gop.clear()
 	for _, s := range t.subs {
 		s.End()
 	}
 	t.subs = nil
 }
 
-// trackOf returns the first track of a kind; nil when there is none.
-func trackOf(tracks []*Track, kind Kind) *Track {
+// TrackOf returns the first track of a kind; nil when there is none.
+func TrackOf(tracks []*Track, kind Kind) *Track {
 	for _, t := range tracks {
 		if t.kind == kind {
 			return t

@@ -1,4 +1,4 @@
-package ingest
+package media
 
 import (
 	"testing"
@@ -11,32 +11,32 @@ import (
 // What is sent is counted from sender reports, whose counters wrap, and what a client tells of it is kept.
 func TestSending(t *testing.T) {
 	now := time.Now()
-	s := newSending(KindVideo, videoClockRate, 5, now)
-	s.count(1<<32-10, 1<<32-1000, now)
-	s.count(10, 24000, now.Add(time.Second))
-	st := s.snapshot()
+	s := NewOutbound(KindVideo, VideoClockRate, 5, now)
+	s.Count(1<<32-10, 1<<32-1000, now)
+	s.Count(10, 24000, now.Add(time.Second))
+	st := s.Stats()
 	require.Equal(t, uint64(1<<32+10), st.Packets)
 	require.Equal(t, uint64(1<<32+24000), st.Bytes)
 	require.InDelta(t, 25000*8, st.Bitrate, 1)
 
-	sent := uint32(ntpTime(s.began) >> 16)
+	sent := uint32(NTPTime(s.began) >> 16)
 	report := rtcp.ReceptionReport{SSRC: 5, FractionLost: 64, TotalLost: 7, Jitter: 900, LastSenderReport: sent, Delay: 65536 / 2}
-	require.True(t, s.hear([]rtcp.Packet{
+	require.True(t, s.Hear([]rtcp.Packet{
 		&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{report}},
 		&rtcp.TransportLayerNack{Nacks: []rtcp.NackPair{{PacketID: 1, LostPackets: 3}}},
 		&rtcp.PictureLossIndication{},
 	}, s.began.Add(600*time.Millisecond)))
-	st = s.snapshot()
+	st = s.Stats()
 	require.Equal(t, uint64(7), st.Lost)
 	require.InDelta(t, 0.25, st.LossRate, 0.001)
 	require.Equal(t, 10*time.Millisecond, st.Jitter)
 	require.InDelta(t, 100, st.RTT.Milliseconds(), 1)
 	require.Equal(t, [2]uint64{3, 1}, [2]uint64{st.NACKs, st.PLIs})
 	report.Delay, report.TotalLost = 65536, 1<<24-3
-	require.False(t, s.hear([]rtcp.Packet{&rtcp.SenderReport{Reports: []rtcp.ReceptionReport{report}}}, s.began.Add(600*time.Millisecond)))
-	require.InDelta(t, 100, s.snapshot().RTT.Milliseconds(), 1, "an impossible trip is none")
-	require.Zero(t, s.snapshot().Lost, "less than nothing was lost: packets came twice")
+	require.False(t, s.Hear([]rtcp.Packet{&rtcp.SenderReport{Reports: []rtcp.ReceptionReport{report}}}, s.began.Add(600*time.Millisecond)))
+	require.InDelta(t, 100, s.Stats().RTT.Milliseconds(), 1, "an impossible trip is none")
+	require.Zero(t, s.Stats().Lost, "less than nothing was lost: packets came twice")
 	report.SSRC, report.TotalLost = 6, 9
-	s.hear([]rtcp.Packet{&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{report}}}, now)
-	require.Zero(t, s.snapshot().Lost, "of another medium")
+	s.Hear([]rtcp.Packet{&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{report}}}, now)
+	require.Zero(t, s.Stats().Lost, "of another medium")
 }

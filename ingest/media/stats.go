@@ -1,4 +1,4 @@
-package ingest
+package media
 
 import "time"
 
@@ -57,7 +57,7 @@ type receiverStats struct {
 	width, height            int
 }
 
-// add tells whether the packet is the newest in the order that the sender made.
+// add reports whether the packet is the newest in the order that the sender made.
 func (s *receiverStats) add(p *Packet) (newest bool) {
 	if newest = s.addSequence(p.RTP.SequenceNumber); newest && !p.restored {
 		s.addTransit(p.RTP.Timestamp, p.Arrival)
@@ -76,7 +76,7 @@ func (s *receiverStats) add(p *Packet) (newest bool) {
 	return newest
 }
 
-// addSequence extends the sequence number by the shortest way from the highest one, and tells whether it is a higher one.
+// addSequence extends the sequence number by the shortest way from the highest one, and reports whether it is a higher one.
 func (s *receiverStats) addSequence(seq uint16) bool {
 	if s.packets == 0 {
 		s.base, s.highest = int64(seq), int64(seq)

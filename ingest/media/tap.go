@@ -1,4 +1,4 @@
-package ingest
+package media
 
 import "sync"
 
@@ -47,7 +47,7 @@ func (t *Tap) Next() (*Packet, bool) {
 	return t.pop(), true
 }
 
-// Ended tells that the track has ended (or the tap was closed) and every packet has been taken.
+// Ended reports whether the track has ended (or the tap was closed) and every packet has been taken.
 func (t *Tap) Ended() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -90,7 +90,7 @@ func (t *Tap) end() {
 	t.signal()
 }
 
-// push queues the packet or drops it, and tells whether a key frame is needed to go on.
+// push queues the packet or drops it, and reports whether a key frame is needed to go on.
 func (t *Tap) push(p *Packet) (needKey bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,4 +1,4 @@
-package ingest
+package rtptest
 
 import (
 	"io"
@@ -10,10 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// script yields what each step returns, then the end.
-type script []any
+// Script yields what each step returns, then the end.
+type Script []any
 
-func (s *script) Read(b []byte) (int, interceptor.Attributes, error) {
+func (s *Script) Read(b []byte) (int, interceptor.Attributes, error) {
 	if len(*s) == 0 {
 		return 0, nil, io.EOF
 	}
@@ -25,29 +25,29 @@ func (s *script) Read(b []byte) (int, interceptor.Attributes, error) {
 	return copy(b, step.([]byte)), nil, nil
 }
 
-func marshal(t testing.TB, p interface{ Marshal() ([]byte, error) }) []byte {
+func Marshal(t testing.TB, p interface{ Marshal() ([]byte, error) }) []byte {
 	t.Helper()
 	b, err := p.Marshal()
 	require.NoError(t, err)
 	return b
 }
 
-// patience bounds what a test waits for; nothing is concluded from it but failure.
-const patience = 20 * time.Second
+// Patience bounds what a test waits for; nothing is concluded from it but failure.
+const Patience = 20 * time.Second
 
-func wait[T any](t testing.TB, c <-chan T, what string) T {
+func Wait[T any](t testing.TB, c <-chan T, what string) T {
 	t.Helper()
 	select {
 	case v := <-c:
 		return v
-	case <-time.After(patience):
+	case <-time.After(Patience):
 		require.FailNow(t, "waited in vain for "+what)
 		panic("unreachable")
 	}
 }
 
-// vp8Packet is the only packet of a frame.
-func vp8Packet(seq uint16, key bool) *rtp.Packet {
+// VP8Packet is the only packet of a frame.
+func VP8Packet(seq uint16, key bool) *rtp.Packet {
 	tag := byte(1)
 	if key {
 		tag = 0
@@ -58,7 +58,7 @@ func vp8Packet(seq uint16, key bool) *rtp.Packet {
 	}
 }
 
-func opusPacket(seq uint16) *rtp.Packet {
+func OpusPacket(seq uint16) *rtp.Packet {
 	return &rtp.Packet{
 		Header:  rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: uint32(seq) * 960},
 		Payload: []byte{0xfc, 0xff, 0xfe},

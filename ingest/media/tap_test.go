@@ -1,4 +1,4 @@
-package ingest
+package media
 
 import (
 	"encoding/binary"
@@ -6,21 +6,21 @@ import (
 	"time"
 
 	"github.com/pion/interceptor"
-	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/stretchr/testify/require"
 )
 
 // push delivers a packet as the read loop does.
 func push(t *Track, seq uint16, key bool) {
-	p := t.pool.get()
+	p := t.pool.Get()
 	defer p.Release()
 	p.Arrival = time.Unix(0, int64(seq)*int64(time.Millisecond))
-	rtp := opusPacket(seq)
+	rtp := rtptest.OpusPacket(seq)
 	if t.kind == KindVideo {
-		rtp = vp8Packet(seq, key)
+		rtp = rtptest.VP8Packet(seq, key)
 	}
 	p.RTP = *rtp
-	t.deliver(p)
+	t.Push(p)
 }
 
 // sequences empties the tap; -1 stands for a sender report.
@@ -41,7 +41,7 @@ func TestTapOrder(t *testing.T) {
 	track := testTrack(KindVideo)
 	tap := track.Tap(8)
 	push(track, 1, true)
-	track.deliverReport(SenderReport{NTP: 7, RTPTime: 9})
+	track.PushReport(SenderReport{NTP: 7, RTPTime: 9})
 	push(track, 2, false)
 	require.Len(t, tap.Ready(), 1, "one wake-up for many packets")
 	require.Equal(t, []int{1, -1, 2}, sequences(tap))
@@ -54,7 +54,7 @@ func TestTapOrder(t *testing.T) {
 func TestTapReport(t *testing.T) {
 	track := testTrack(KindAudio)
 	tap := track.Tap(8)
-	track.deliverReport(SenderReport{NTP: 7, RTPTime: 9})
+	track.PushReport(SenderReport{NTP: 7, RTPTime: 9})
 	p, ok := tap.Next()
 	require.True(t, ok)
 	require.Equal(t, SenderReport{NTP: 7, RTPTime: 9}, *p.Report)
@@ -70,13 +70,13 @@ func TestTapReport(t *testing.T) {
 func TestTapFullOfVideo(t *testing.T) {
 	track := testTrack(KindVideo)
 	requests := 0
-	require.True(t, track.bind(1, func() { requests++ }))
+	require.True(t, track.Bind(1, func() { requests++ }))
 	tap := track.Tap(3)
 	for seq := range uint16(5) {
 		push(track, seq, seq == 0)
 	}
 	require.Equal(t, 1, requests)
-	track.deliverReport(SenderReport{})
+	track.PushReport(SenderReport{})
 	require.Equal(t, []int{-1}, sequences(tap), "reports go on")
 	push(track, 5, false)
 	push(track, 6, true)
@@ -111,8 +111,8 @@ func TestTapEnd(t *testing.T) {
 	tap := track.Tap(3)
 	push(track, 0, true)
 	<-tap.Ready()
-	track.end()
-	track.end()
+	track.End()
+	track.End()
 	push(track, 1, false)
 	<-tap.Ready()
 	require.False(t, tap.Ended(), "one packet is left")
@@ -153,7 +153,7 @@ func TestPacketsAreReleased(t *testing.T) {
 	for _, tap := range taps {
 		tap.Close()
 	}
-	track.end() // gives back what is kept for who joins
+	track.End() // gives back what is kept for who joins
 	for p := range seen {
 		require.Zero(t, p.refs.Load())
 	}
@@ -179,7 +179,7 @@ func TestTapConcurrently(t *testing.T) {
 		for seq := range uint16(2000) {
 			push(track, seq, seq%10 == 0)
 		}
-		track.end()
+		track.End()
 	}()
 	var got uint64
 	for !tap.Ended() {
@@ -197,7 +197,7 @@ func (*discard) Deliver(*Packet) {}
 func (*discard) End()            {}
 
 func BenchmarkTrack(b *testing.B) {
-	raw, err := vp8Packet(1, false).Marshal()
+	raw, err := rtptest.VP8Packet(1, false).Marshal()
 	require.NoError(b, err)
 	raw = append(raw, make([]byte, 1100)...)
 	for _, bb := range []struct {
@@ -213,7 +213,7 @@ func BenchmarkTrack(b *testing.B) {
 			for range bb.immediate {
 				track.Subscribe(&discard{})
 			}
-			var reader rtpReader = &movingReader{raw: raw} // once: making an interface of it allocates
+			var reader Reader = &movingReader{raw: raw} // once: making an interface of it allocates
 			b.ReportAllocs()
 			b.SetBytes(int64(len(raw)))
 			for b.Loop() {
@@ -242,18 +242,11 @@ func (r *movingReader) Read(b []byte) (int, interceptor.Attributes, error) {
 }
 
 // benchmarkRead is one turn of readRTP.
-func benchmarkRead(b *testing.B, track *Track, r rtpReader) {
-	p := track.pool.get()
+func benchmarkRead(b *testing.B, track *Track, r Reader) {
+	p := track.pool.Get()
 	if err := p.read(r); err != nil {
 		b.Fatal(err)
 	}
-	track.deliver(p)
+	track.Push(p)
 	p.Release()
-}
-
-func testTrack(kind Kind) *Track {
-	if kind == KindAudio {
-		return newTrack(kind, opusFormat(), newPacketPool())
-	}
-	return newTrack(kind, formatFor(webrtc.MimeTypeVP8), newPacketPool())
 }

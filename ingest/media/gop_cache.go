@@ -1,24 +1,24 @@
-package ingest
+package media
 
 import "time"
 
 // What a group may hold. A longer one is of no use to somebody who joins: the publisher's next key frame is there before so
 // many old pictures are sent and decoded.
 const (
-	groupPackets = 512 // 900 KB
-	groupAge     = 2500 * time.Millisecond
+	gopPackets = 512 // 900 KB
+	gopAge     = 2500 * time.Millisecond
 )
 
-// group holds the packets of a picture track since its newest key frame began, for who joins in the middle. One that grows
+// gopCache holds the packets of a picture track since its newest key frame began, for who joins in the middle. One that grows
 // over its bounds is given up, and the next key frame begins another.
-type group struct {
+type gopCache struct {
 	packets []*Packet
 	givenUp uint64
 }
 
 // add takes the next packet in the order of arrival. A key frame whose beginning was overtaken by what follows it begins no
 // group: nobody could get the rest any more.
-func (g *group) add(p *Packet, newest bool) {
+func (g *gopCache) add(p *Packet, newest bool) {
 	switch {
 	case p.KeyFrame:
 		g.clear()
@@ -27,7 +27,7 @@ func (g *group) add(p *Packet, newest bool) {
 		}
 	case len(g.packets) == 0:
 		return
-	case len(g.packets) == groupPackets, g.old(p.Arrival):
+	case len(g.packets) == gopPackets, g.old(p.Arrival):
 		g.givenUp++
 		g.clear()
 		return
@@ -37,7 +37,7 @@ func (g *group) add(p *Packet, newest bool) {
 }
 
 // retained returns the packets, each retained once more; none if they are of no use by now.
-func (g *group) retained(now time.Time) []*Packet {
+func (g *gopCache) retained(now time.Time) []*Packet {
 	if len(g.packets) == 0 || g.old(now) {
 		return nil
 	}
@@ -47,9 +47,9 @@ func (g *group) retained(now time.Time) []*Packet {
 	return append([]*Packet(nil), g.packets...)
 }
 
-func (g *group) old(now time.Time) bool { return now.Sub(g.packets[0].Arrival) > groupAge }
+func (g *gopCache) old(now time.Time) bool { return now.Sub(g.packets[0].Arrival) > gopAge }
 
-func (g *group) clear() {
+func (g *gopCache) clear() {
 	for _, p := range g.packets {
 		p.Release()
 	}

@@ -1,4 +1,4 @@
-package ingest
+package media
 
 import "time"
 
@@ -41,7 +41,7 @@ func (l *layer) arrived(p *Packet) {
 	}
 }
 
-// flows tells whether packets come, and have for a while.
+// flows reports whether packets come, and have for a while.
 func (l *layer) flows(now time.Time) bool {
 	return now.Sub(l.stats.last) <= layerGone && now.Sub(l.began) > layerSteady
 }
@@ -53,17 +53,17 @@ type Layer struct {
 	*Tap
 }
 
-// makeSimulcast makes a track of the layers of a simulcast (RFC 8853), of which so many are offered. ask asks sources for key frames.
-func (t *Track) makeSimulcast(offered int, ask func(sources ...uint32)) {
+// MakeSimulcast makes a track of the layers of a simulcast (RFC 8853), of which so many are offered. ask asks sources for key frames.
+func (t *Track) MakeSimulcast(offered int, ask func(sources ...uint32)) {
 	t.layers = newLayers(t, offered, ask)
 }
 
-// isSimulcast reports whether the track is made of layers.
-func (t *Track) isSimulcast() bool { return t.layers != nil }
+// IsSimulcast reports whether the track is made of layers.
+func (t *Track) IsSimulcast() bool { return t.layers != nil }
 
-// addLayer makes room for a layer of a simulcast, or for its new source, and returns what takes its packets and its sender reports. It
+// AddLayer makes room for a layer of a simulcast, or for its new source, and returns what takes its packets and its sender reports. It
 // is not added when it is there already.
-func (t *Track) addLayer(name string, ssrc uint32) (push func(*Packet), report func(SenderReport), added bool) {
+func (t *Track) AddLayer(name string, ssrc uint32) (push func(*Packet), report func(SenderReport), added bool) {
 	l := t.layers.add(name, ssrc)
 	if l == nil {
 		return nil, nil, false
@@ -168,15 +168,15 @@ func (ls *layers) beside(l *layer, p *Packet) {
 		return
 	}
 	p.RTP.Timestamp += l.shift
-	l.track.deliver(p)
+	l.track.Push(p)
 }
 
 // place puts the layer on the clock of the active one, once reports tell how. It stays there as long as that one is taken: reports
 // are a little off, each in another way.
 func (ls *layers) place(l *layer, timestamp uint32) bool {
-	if !l.placed && ls.active != nil && ls.active.report != nil && l.report != nil && ls.splice.begun() {
+	if !l.placed && ls.active != nil && ls.active.report != nil && l.report != nil && ls.rewriter.Begun() {
 		l.shift = ls.related(l)
-		l.placed = ls.near(int32(timestamp + l.shift - ls.splice.lastTime))
+		l.placed = ls.near(int32(timestamp + l.shift - ls.rewriter.lastTime))
 	}
 	return l.placed
 }
@@ -187,6 +187,6 @@ func (ls *layers) end() {
 	defer ls.mu.Unlock()
 	ls.ended = true
 	for _, l := range ls.all {
-		l.track.end()
+		l.track.End()
 	}
 }

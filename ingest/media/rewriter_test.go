@@ -1,4 +1,4 @@
-package ingest
+package media
 
 import (
 	"testing"
@@ -44,21 +44,21 @@ func TestSplice(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newSplice(90000)
-			require.False(t, s.begun())
+			s := NewRewriter(90000)
+			require.False(t, s.Begun())
 			first := rtp.Header{SequenceNumber: s.lastSequence + 1, Timestamp: s.lastTime + 1}
 			now := time.Now()
 			for _, step := range tt.steps {
 				now = now.Add(step.after)
 				s.cut, s.newSource = s.cut || step.cut, s.newSource || step.newSource
 				h := rtp.Header{SequenceNumber: step.sequence, Timestamp: step.timeStamp}
-				require.Equal(t, !step.straggler, s.fit(&h, now))
+				require.Equal(t, !step.straggler, s.Rewrite(&h, now))
 				if step.straggler {
 					continue
 				}
 				require.Equal(t, uint16(step.wantSequence), h.SequenceNumber-first.SequenceNumber)
 				require.Equal(t, step.wantTime, h.Timestamp-first.Timestamp)
-				require.True(t, s.begun())
+				require.True(t, s.Begun())
 			}
 		})
 	}
@@ -66,9 +66,9 @@ func TestSplice(t *testing.T) {
 
 // The past is drawn together in its order, the present is not moved, and numbers that are used again are nobody's past.
 func TestSpliceHurries(t *testing.T) {
-	s := newSplice(90000)
+	s := NewRewriter(90000)
 	const present = 1000 // the past is on the other side of 2^32
-	s.hurryTo(present)
+	s.HurryTo(present)
 	for _, step := range []struct{ timeStamp, want uint32 }{
 		{1<<32 - 64000 + present, 1<<32 - 2000 + present}, {1<<32 - 61000 + present, 1<<32 - 1906 + present},
 		{present - 33, present - 1}, {present, present}, {present + 3000, present + 3000}, {present - 320, present - 10},
@@ -80,11 +80,11 @@ func TestSpliceHurries(t *testing.T) {
 
 // A piece may be longer than the numbers reach.
 func TestSpliceWraps(t *testing.T) {
-	s := newSplice(90000)
+	s := NewRewriter(90000)
 	start := s.lastSequence
 	for i := range 200_000 {
 		h := rtp.Header{SequenceNumber: uint16(i), Timestamp: uint32(i)}
-		require.True(t, s.fit(&h, time.Now()))
+		require.True(t, s.Rewrite(&h, time.Now()))
 		require.Equal(t, start+1+uint16(i), h.SequenceNumber)
 	}
 }
