@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -79,65 +80,82 @@ type ICEServer struct {
 	Credential string
 }
 
-// Validate reports all faults at once.
+// OptionError is one fault of Options.
+type OptionError struct {
+	Option string // the field's name, such as "ICEServers"
+	Reason string // what is wrong and what to write instead
+}
+
+// Error is the fault in one line.
+func (e *OptionError) Error() string { return e.Option + ": " + e.Reason }
+
+// optionFaults gathers what is wrong with Options.
+type optionFaults []error
+
+// want records a fault unless ok.
+func (f *optionFaults) want(ok bool, option, format string, args ...any) {
+	if !ok {
+		*f = append(*f, &OptionError{option, fmt.Sprintf(format, args...)})
+	}
+}
+
+// Validate reports all faults at once, each an [*OptionError] within what errors.Join returns.
 func (o Options) Validate() error {
-	errs := []error{listenFault("udp", o.UDPListen), listenFault("tcp", o.TCPListen)}
+	var faults optionFaults
+	faults.want(o.UDPListen == "" || isAddress(o.UDPListen), "UDPListen", "%q is not host:port", o.UDPListen)
+	faults.want(o.TCPListen == "" || isAddress(o.TCPListen), "TCPListen", "%q is not host:port", o.TCPListen)
 	for _, ip := range o.PublicIPs {
-		if _, err := netip.ParseAddr(ip); err != nil {
-			errs = append(errs, fmt.Errorf("public IP %q: write an address such as 203.0.113.7", ip))
-		}
+		_, err := netip.ParseAddr(ip)
+		faults.want(err == nil, "PublicIPs", "%q: write an address such as 203.0.113.7", ip)
 	}
 	for _, s := range o.ICEServers {
-		errs = append(errs, s.fault())
+		s.check(&faults)
 	}
-	errs = append(errs, codecFault(o.VideoCodecs))
-	if o.MaxStreams < 0 || o.MaxSessions < 0 || o.MaxSessionsPerAddress < 0 || o.MaxSDP < 0 || o.MaxViewers < 0 || o.MaxParticipants < 0 || o.ViewerLinger < 0 || o.RequestsPerSecond < 0 {
-		errs = append(errs, errors.New("limits: write 0 for the default or a positive number"))
+	for i, codec := range o.VideoCodecs {
+		faults.want(slices.Contains(videoCodecNames(), codec), "VideoCodecs", "%q is none of %s", codec, strings.Join(videoCodecNames(), ", "))
+		faults.want(!slices.Contains(o.VideoCodecs[:i], codec), "VideoCodecs", "%s is there twice", codec)
 	}
-	return errors.Join(errs...)
+	o.checkLimits(&faults)
+	return errors.Join(faults...)
 }
 
-func codecFault(names []string) error {
-	known := videoCodecNames()
-	for i, name := range names {
-		if !slices.Contains(known, name) || slices.Contains(names[:i], name) {
-			return fmt.Errorf("video codec %q: write each of %s at most once", name, strings.Join(known, ", "))
-		}
+// isAddress reports whether s is host:port. Whether there is such a host is seen when it is listened on.
+func isAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
 	}
-	return nil
+	return err == nil
 }
 
-func listenFault(network, address string) error {
-	if address == "" {
-		return nil
+// checkLimits wants 0, which is the default, or a positive number.
+func (o Options) checkLimits(faults *optionFaults) {
+	limit := func(option string, n float64) {
+		faults.want(n >= 0, option, "%v: write 0 for the default or a positive number", n)
 	}
-	var err error
-	if network == "udp" {
-		_, err = net.ResolveUDPAddr(network, address)
-	} else {
-		_, err = net.ResolveTCPAddr(network, address)
-	}
-	if err != nil {
-		return fmt.Errorf("%s address %q: write host:port: %w", network, address, err)
-	}
-	return nil
+	limit("MaxStreams", float64(o.MaxStreams))
+	limit("MaxSessions", float64(o.MaxSessions))
+	limit("MaxViewers", float64(o.MaxViewers))
+	limit("ViewerLinger", o.ViewerLinger.Seconds())
+	limit("MaxSessionsPerAddress", float64(o.MaxSessionsPerAddress))
+	limit("MaxParticipants", float64(o.MaxParticipants))
+	limit("RequestsPerSecond", o.RequestsPerSecond)
+	limit("MaxSDP", float64(o.MaxSDP))
 }
 
-// fault refuses what cannot stand in a Link header: naive clients split it on commas and semicolons.
-func (s ICEServer) fault() error {
+// check refuses what cannot stand in a Link header: naive clients split it on commas and semicolons.
+func (s ICEServer) check(faults *optionFaults) {
+	want := func(ok bool, format string, args ...any) { faults.want(ok, "ICEServers", format, args...) }
 	if len(s.URLs) == 0 {
-		return errors.New("ICE server without URL: write stun:host:port or turn:host:port")
+		want(false, "a server without URL: write stun:host:port or turn:host:port")
+		return
 	}
 	for _, u := range s.URLs {
 		scheme, rest, _ := strings.Cut(u, ":")
-		if (scheme != "stun" && scheme != "stuns" && scheme != "turn" && scheme != "turns") || rest == "" || strings.ContainsAny(u, "<>,;\" \r\n") {
-			return fmt.Errorf("ICE server %q: write stun:host:port, turn:host:port or turns:host:port", u)
-		}
+		known := slices.Contains([]string{"stun", "stuns", "turn", "turns"}, scheme)
+		want(known && rest != "" && !strings.ContainsAny(u, "<>,;\" \r\n"), "%q: write stun:host:port, turn:host:port or turns:host:port", u)
 	}
-	if strings.ContainsAny(s.Username+s.Credential, ",;\"\\\r\n") {
-		return fmt.Errorf("ICE server %q: user name and credential must be free of , ; \" and \\", s.URLs[0])
-	}
-	return nil
+	want(!strings.ContainsAny(s.Username+s.Credential, ",;\"\\\r\n"), "%q: user name and credential must be free of , ; \" and \\", s.URLs[0])
 }
 
 func (o Options) withDefaults() Options {

@@ -67,19 +67,20 @@ func TestOptionsValidate(t *testing.T) {
 		spoil func(*Options)
 		want  []string
 	}{
-		{"nothing set", func(o *Options) { *o = Options{} }, []string{"directory is missing", "neither video nor audio"}},
-		{"codecs swapped", func(o *Options) { o.Video, o.Audio = depay.Opus, depay.VP8 }, []string{"video codec opus: only VP8, VP9, H264 and AV1", "only Opus"}},
-		{"segment of odd parts", func(o *Options) { o.Part = 300 * time.Millisecond }, []string{"whole number of parts"}},
-		{"segment of odd groups", func(o *Options) { o.KeyFrames = 1500 * time.Millisecond }, []string{"key frame intervals"}},
-		{"part of odd pictures", func(o *Options) { o.Ladder = Ladder{{Name: "a", Width: 320, Height: 180, FPS: 24, Bitrate: 300_000}} }, []string{"200ms is not a whole number of pictures at 24 fps"}},
-		{"durations out of range", func(o *Options) { o.Segment, o.Part = time.Minute, time.Millisecond }, []string{"segment 1m0s", "part 1ms"}},
-		{"window too short", func(o *Options) { o.Window = time.Second }, []string{"window 1s"}},
-		{"negative times", func(o *Options) { o.Stall, o.Grace = -1, -1 }, []string{"must be positive"}},
-		{"no rungs", func(o *Options) { o.Ladder = Ladder{} }, []string{"0 rungs"}},
+		{"nothing set", func(o *Options) { *o = Options{} }, []string{"Dir: is missing", "neither video nor audio"}},
+		{"codecs swapped", func(o *Options) { o.Video, o.Audio = depay.Opus, depay.VP8 }, []string{"Video: opus is none of VP8, VP9, H264 and AV1", "is not Opus"}},
+		{"segment of odd parts", func(o *Options) { o.Part = 300 * time.Millisecond }, []string{"Segment: 2s is not a multiple of the part, which is 300ms"}},
+		{"segment of odd groups", func(o *Options) { o.KeyFrames = 1500 * time.Millisecond }, []string{"Segment: 2s does not end at a key frame, of which there is one every 1.5s: choose 1.5s or 3s"}},
+		{"part of odd pictures", func(o *Options) { o.Ladder = Ladder{{Name: "a", Width: 320, Height: 180, FPS: 24, Bitrate: 300_000}} }, []string{`Ladder: rendition "a": a part of 200ms is not a whole number of pictures at 24 fps: choose a part of 125ms or 250ms, or 20 or 25 fps`}},
+		{"part that nobody's ladder fits", func(o *Options) { o.Part = 250 * time.Millisecond }, []string{`Part: rendition "720p": a part of 250ms is not a whole number of pictures at 30 fps: choose a part of 200ms or 400ms, or 28 or 32 fps`}},
+		{"durations out of range", func(o *Options) { o.Segment, o.Part = time.Minute, time.Millisecond }, []string{"Segment: 1m0s", "Part: 1ms"}},
+		{"window too short", func(o *Options) { o.Window = time.Second }, []string{"Window: 1s"}},
+		{"negative times", func(o *Options) { o.Stall, o.Grace = -1, -1 }, []string{"must be more than 0"}},
+		{"no rungs", func(o *Options) { o.Ladder = Ladder{} }, []string{"0 renditions"}},
 		{"odd and unknown", func(o *Options) {
 			o.Ladder = Ladder{{Name: "A b", Width: 321, Height: 8, FPS: 0, Bitrate: 1, Preset: "placebo"}}
-		}, []string{"name must be", "321x8", "fps 0", "bitrate 1", `preset "placebo"`}},
-		{"same name twice", func(o *Options) { o.Ladder = append(DefaultLadder(), DefaultLadder()...) }, []string{"used twice"}},
+		}, []string{"name must be", "321x8", "0 fps", "a bitrate of 1", `preset "placebo"`}},
+		{"same name twice", func(o *Options) { o.Ladder = append(DefaultLadder(), DefaultLadder()...) }, []string{"there twice"}},
 		{"copy of VP8", func(o *Options) { o.Copy = copied() }, []string{"video codec VP8: only H264, VP9 and AV1 are copied"}},
 		{"copy at a rate of its own", func(o *Options) {
 			o.Video, o.Copy = depay.H264, copied()
@@ -91,12 +92,12 @@ func TestOptionsValidate(t *testing.T) {
 		{"copy named as a rung", func(o *Options) {
 			o.Video, o.Copy, o.Ladder = depay.H264, copied(), smallLadder()
 			o.Copy.Name = "180p"
-		}, []string{"used twice"}},
+		}, []string{"there twice"}},
 		{"transform", func(o *Options) { o.Transform, o.Title = "movie=x", "a:b'" }, []string{`transform "movie=x": there are ["monochrome"`, `title "a:b'"`}},
 		{"transform of copied pictures", func(o *Options) {
 			o.Video, o.Copy, o.Ladder, o.Transform = depay.H264, copied(), smallLadder(), TransformBlur
 		}, []string{"copied cannot be changed"}},
-		{"sound and hint", func(o *Options) { o.AudioBitrate, o.Width = 1, 70000 }, []string{"audio bitrate 1", "picture of 70000x480"}},
+		{"sound and hint", func(o *Options) { o.AudioBitrate, o.Width = 1, 70000 }, []string{"AudioBitrate: 1 is", "Width: 70000x480"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := good

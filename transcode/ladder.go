@@ -22,13 +22,13 @@ func DefaultLadder() Ladder {
 func (l Ladder) Validate() error {
 	var faults []error
 	if len(l) == 0 || len(l) > MaxRungs {
-		faults = append(faults, fmt.Errorf("ladder has %d rungs: must be 1 to %d", len(l), MaxRungs))
+		faults = append(faults, fmt.Errorf("%d renditions are not between 1 and %d", len(l), MaxRungs))
 	}
 	seen := make(map[string]bool, len(l))
 	for _, r := range l {
 		faults = append(faults, r.Validate())
 		if seen[r.Name] {
-			faults = append(faults, fmt.Errorf("rendition %q: name is used twice", r.Name))
+			faults = append(faults, fmt.Errorf("rendition %q: the name is there twice", r.Name))
 		}
 		seen[r.Name] = true
 	}

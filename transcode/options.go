@@ -122,38 +122,66 @@ func orDefault[T comparable](v, fallback T) T {
 	return v
 }
 
-// Validate returns every fault of the options with their defaults filled in, joined.
+// OptionError is one fault of Options.
+type OptionError struct {
+	Option string // the field's name, such as "Part"
+	Reason string // what is wrong and what is allowed
+}
+
+// Error is the fault in one line.
+func (e *OptionError) Error() string { return e.Option + ": " + e.Reason }
+
+// Validate returns every fault of the options with their defaults filled in, joined, each an [*OptionError].
 func (o Options) Validate() error {
-	o = o.withDefaults()
-	var faults []error
-	check := func(ok bool, format string, args ...any) {
-		if !ok {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	check(o.Dir != "", "directory is missing")
-	check(o.Video != 0 || o.Audio != 0, "neither video nor audio")
 	_, decodes := decoderOf(o.Video)
-	check(o.Video == 0 || decodes, "video codec %v: only VP8, VP9, H264 and AV1 are taken", o.Video)
-	check(o.Audio == 0 || o.Audio == depay.Opus, "audio codec %v: only Opus is taken", o.Audio)
-	check(inRange(o.Width, 1, 16383) && inRange(o.Height, 1, 16383), "picture of %dx%d: sides must be 1 to 16383", o.Width, o.Height)
-	check(inRange(o.AudioBitrate, 32_000, 512_000), "audio bitrate %d: must be 32000 to 512000 bit/s", o.AudioBitrate)
-	check(inRange(o.Segment, 500*time.Millisecond, 10*time.Second), "segment %v: must be 0.5 s to 10 s", o.Segment)
-	check(inRange(o.Part, 50*time.Millisecond, o.Segment), "part %v: must be 50 ms to one segment", o.Part)
-	check(o.KeyFrames > 0 && o.Segment%o.KeyFrames == 0, "segment %v is not a whole number of key frame intervals of %v", o.Segment, o.KeyFrames)
-	check(o.Segment%o.Part == 0, "segment %v is not a whole number of parts of %v", o.Segment, o.Part)
-	check(inRange(o.Window, 10*o.Segment, 48*time.Hour), "window %v: must be 10 segments to 48 h", o.Window)
-	check(o.Stall > 0 && o.Grace > 0, "stall %v and grace %v must be positive", o.Stall, o.Grace)
-	faults = append(faults, o.validateTransform())
-	check(o.MaxLag >= 0, "lag of at most %v: must not be negative", o.MaxLag)
+	ladder := "Ladder"
+	if o.Ladder == nil {
+		ladder = "Part" // nobody has chosen the ladder, so that the other has to change
+	}
+	o = o.withDefaults()
+	var faults optionFaults
+	faults.want(o.Dir != "", "Dir", "is missing")
+	faults.want(o.Video != 0 || o.Audio != 0, "Video", "there is neither video nor audio")
+	faults.want(o.Video == 0 || decodes, "Video", "%v is none of VP8, VP9, H264 and AV1", o.Video)
+	faults.want(o.Audio == 0 || o.Audio == depay.Opus, "Audio", "%v is not Opus", o.Audio)
+	faults.want(inRange(o.Width, 1, 16383) && inRange(o.Height, 1, 16383), "Width", "%dx%d: both sides must be between 1 and 16383", o.Width, o.Height)
+	faults.want(inRange(o.AudioBitrate, 32_000, 512_000), "AudioBitrate", "%s is not between 32k and 512k", rate(o.AudioBitrate))
+	faults.want(inRange(o.Window, 10*o.Segment, 48*time.Hour), "Window", "%v is not between 10 segments and 48h", o.Window)
+	faults.want(o.Stall > 0 && o.Grace > 0, "Stall", "%v, and grace %v, must be more than 0", o.Stall, o.Grace)
+	faults.want(o.MaxLag >= 0, "MaxLag", "%v must not be negative", o.MaxLag)
+	o.validateGrid(&faults)
+	faults.add("Transform", o.validateTransform())
 	switch {
 	case o.copies():
-		faults = append(faults, o.validateCopy(), o.validateLayers())
+		faults.add("Copy", o.validateCopy())
+		faults.add("Ladder", o.validateLayers())
 	case o.Video != 0:
-		faults = append(faults, o.Ladder.Validate(), o.wholePictures())
-		check(len(o.encoded()) == len(o.Ladder), "a rung is a layer, and the pictures are not copied")
+		faults.add("Ladder", o.Ladder.Validate())
+		faults.add(ladder, o.wholePictures())
+		faults.want(len(o.encoded()) == len(o.Ladder), "Ladder", "a rendition is a layer, and the video is not copied")
 	}
 	return errors.Join(faults...)
+}
+
+// optionFaults gathers what is wrong with Options.
+type optionFaults []error
+
+// want records a fault unless ok.
+func (f *optionFaults) want(ok bool, option, format string, args ...any) {
+	if !ok {
+		*f = append(*f, &OptionError{option, fmt.Sprintf(format, args...)})
+	}
+}
+
+// add records each of the errors that err joins.
+func (f *optionFaults) add(option string, err error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			f.add(option, e)
+		}
+		return
+	}
+	f.want(err == nil, option, "%v", err)
 }
 
 // copies tells whether pictures are copied.
@@ -233,19 +261,6 @@ func (o Options) rungs() Ladder {
 		return append(Ladder{o.Copy}, o.Ladder...)
 	}
 	return o.Ladder
-}
-
-// wholePictures says which rungs cannot be cut at segment, part and key frame boundaries.
-func (o Options) wholePictures() error {
-	var faults []error
-	for _, r := range o.Ladder {
-		for _, d := range []time.Duration{o.Segment, o.Part, o.KeyFrames} {
-			if time.Duration(r.FPS)*d%time.Second != 0 {
-				faults = append(faults, fmt.Errorf("rendition %q: %v is not a whole number of pictures at %d fps", r.Name, d, r.FPS))
-			}
-		}
-	}
-	return errors.Join(faults...)
 }
 
 func inRange[T int | time.Duration](v, least, most T) bool { return v >= least && v <= most }

@@ -3,13 +3,15 @@ package transcode
 import (
 	"errors"
 	"fmt"
-	"regexp"
+
+	"github.com/sluice-live/sluice/internal/name"
 )
 
 // Bounds of a ladder. They keep a typing error from becoming a command that no machine carries.
 const (
 	MaxRungs   = 8          // rungs of one ladder
-	MaxSide    = 4096       // width or height in pixels
+	MinSide    = 16         // width or height in pixels
+	MaxSide    = 4096       // the same
 	MaxFPS     = 120        // pictures per second
 	MinBitrate = 50_000     // bit/s
 	MaxBitrate = 60_000_000 // bit/s
@@ -18,11 +20,9 @@ const (
 // Presets of x264 that a rendition may name, from least to most work for each picture.
 var presets = [...]string{"ultrafast", "superfast", "veryfast", "faster", "fast", "medium"}
 
-var nameGrammar = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,15}$`)
-
 // Rendition is one rung of a ladder: one HLS variant, one DASH Representation.
 type Rendition struct {
-	// Name is how people and URLs call it: lower case letters, digits and "-", at most 16.
+	// Name is how people and URLs call it, of the grammar of package name.
 	Name string
 	// Width and Height are the canvas in pixels, both even. A picture of another shape is scaled to fit and padded.
 	Width, Height int
@@ -45,15 +45,23 @@ func (r Rendition) Validate() error {
 			faults = append(faults, fmt.Errorf("rendition %q: "+format, append([]any{r.Name}, args...)...))
 		}
 	}
-	check(nameGrammar.MatchString(r.Name), "name must be 1 to 16 of a-z 0-9 -, beginning with a letter or digit")
-	check(validSide(r.Width) && validSide(r.Height), "size %dx%d: both sides must be even and 16 to %d", r.Width, r.Height, MaxSide)
-	check(r.FPS >= 1 && r.FPS <= MaxFPS, "fps %d: must be 1 to %d", r.FPS, MaxFPS)
-	check(r.Bitrate >= MinBitrate && r.Bitrate <= MaxBitrate, "bitrate %d: must be %d to %d bit/s", r.Bitrate, MinBitrate, MaxBitrate)
-	check(r.Preset == "" || presetWork(r.Preset) >= 0, "preset %q: must be one of %v", r.Preset, presets)
+	check(name.Valid(r.Name), "the name must be %s", name.Rule)
+	check(validSide(r.Width) && validSide(r.Height), "%dx%d: both sides must be even and between %d and %d", r.Width, r.Height, MinSide, MaxSide)
+	check(r.FPS >= 1 && r.FPS <= MaxFPS, "%d fps is not between 1 and %d", r.FPS, MaxFPS)
+	check(r.Bitrate >= MinBitrate && r.Bitrate <= MaxBitrate, "a bitrate of %s is not between %s and %s", rate(r.Bitrate), rate(MinBitrate), rate(MaxBitrate))
+	check(r.Preset == "" || presetWork(r.Preset) >= 0, "preset %q is none of %v", r.Preset, presets)
 	return errors.Join(faults...)
 }
 
-func validSide(n int) bool { return n >= 16 && n <= MaxSide && n%2 == 0 }
+// rate writes bit/s the way ladders are configured.
+func rate(bits int) string {
+	if bits%1000 == 0 {
+		return fmt.Sprintf("%dk", bits/1000)
+	}
+	return fmt.Sprint(bits)
+}
+
+func validSide(n int) bool { return n >= MinSide && n <= MaxSide && n%2 == 0 }
 
 // X264Preset returns the x264 preset in force.
 func (r Rendition) X264Preset() string {

@@ -26,7 +26,7 @@ var mayImport = map[string]struct {
 	"cmd":       {[]string{"ingest", "depay", "transcode", "packager", "public", "internal"}, "the service joins the stages"},
 	"ingest":    {[]string{"internal"}, "media is received without knowing what becomes of it; hand a function value over from cmd/sluice"},
 	"depay":     {nil, "packets become frames without knowing where they come from or go"},
-	"transcode": {[]string{"depay"}, "ffmpeg is fed with frames"},
+	"transcode": {[]string{"depay", "internal"}, "ffmpeg is fed with frames"},
 	"packager":  {[]string{"internal"}, "it reads files, whoever wrote them; what both describe, each describes itself and cmd/sluice maps"},
 	"public":    {[]string{"internal"}, "pages are files"},
 	"internal":  {nil, "what a name may look like and how a request is refused is the same everywhere, and knows nothing of who asks"},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
+	"github.com/sluice-live/sluice/transcode"
 )
 
 // publishOptions is the command line of sluice publish.
@@ -131,9 +132,9 @@ func (o publishOptions) Validate() error {
 	u, err := url.Parse(o.URL)
 	web := err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 	want(o.URL == "" || web, "URL %q: must begin with http:// or https://", o.URL)
-	want(o.Size == "" || isPictureSize(o.Size), "flag --size: %q is not a size such as 1280x720, with sides between %d and %d", o.Size, config.MinSide, config.MaxSide)
-	want(1 <= o.FPS && o.FPS <= config.MaxFPS, "flag --fps: must be between 1 and %d", config.MaxFPS)
-	want(config.MinBitrate <= o.Bitrate && o.Bitrate <= config.MaxBitrate, "flag --bitrate: must be between %s and %s", config.FormatRate(config.MinBitrate), config.FormatRate(config.MaxBitrate))
+	want(o.Size == "" || isPictureSize(o.Size), "flag --size: %q is not a size such as 1280x720, with sides between %d and %d", o.Size, transcode.MinSide, transcode.MaxSide)
+	want(1 <= o.FPS && o.FPS <= transcode.MaxFPS, "flag --fps: must be between 1 and %d", transcode.MaxFPS)
+	want(minBitrate <= o.Bitrate && o.Bitrate <= transcode.MaxBitrate, "flag --bitrate: must be between %s and %s", config.FormatRate(minBitrate), config.FormatRate(transcode.MaxBitrate))
 	want(o.Duration >= 0, "flag --duration: must not be negative")
 	want(o.Timeout > 0, "flag --timeout: must be more than 0")
 	want(!o.NoAudio || !o.NoVideo, "flags --no-audio and --no-video: together they leave nothing to send")
@@ -141,10 +142,15 @@ func (o publishOptions) Validate() error {
 	return errors.Join(faults...)
 }
 
+// minBitrate is the least of a publisher's video, in bit/s.
+const minBitrate = 16_000
+
+func isSide(n int) bool { return transcode.MinSide <= n && n <= transcode.MaxSide && n%2 == 0 }
+
 // isPictureSize reports whether s is WIDTHxHEIGHT in bounds.
 func isPictureSize(s string) bool {
 	w, h, ok := strings.Cut(s, "x")
 	width, err := strconv.Atoi(w)
 	height, err2 := strconv.Atoi(h)
-	return ok && err == nil && err2 == nil && config.IsSide(width) && config.IsSide(height)
+	return ok && err == nil && err2 == nil && isSide(width) && isSide(height)
 }

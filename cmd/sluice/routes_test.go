@@ -231,7 +231,7 @@ func TestDeadlines(t *testing.T) {
 // A download may take as long as it goes on.
 func TestRecordingsAreUnhurried(t *testing.T) {
 	s := newTestService(t, config.Auth{})
-	directory := filepath.Join(s.cfg.Data, recordingDir, "a", "20260101T000000Z")
+	directory := filepath.Join(s.cfg.Packager().RecordingsDir, "a", "20260101T000000Z")
 	require.NoError(t, os.MkdirAll(directory, 0o755))
 	content := strings.Repeat("recorded", 64<<10)
 	require.NoError(t, os.WriteFile(filepath.Join(directory, "video.mp4"), []byte(content), 0o644))

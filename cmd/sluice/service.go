@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -22,13 +21,11 @@ import (
 )
 
 const (
-	offerWithin  = 5 * time.Second // how long a publisher waits for the broadcast before it to end
-	stopWithin   = 9 * time.Second // how long streams are served after the service has been told to stop
-	rememberFor  = 5 * time.Minute // how long the API tells of a stream that has ended
-	maxRemember  = 256             // streams that have ended, at most
-	recordingDir = "recordings"
-	liveDir      = "live"
-	tlsDir       = "tls"
+	offerWithin = 5 * time.Second // how long a publisher waits for the broadcast before it to end
+	stopWithin  = 9 * time.Second // how long streams are served after the service has been told to stop
+	rememberFor = 5 * time.Minute // how long the API tells of a stream that has ended
+	maxRemember = 256             // streams that have ended, at most
+	tlsDir      = "tls"
 )
 
 // service joins the stages: publishers from ingest, a broadcast for each stream, the packager that serves what they make.
@@ -74,34 +71,14 @@ func newService(ctx context.Context, cfg config.Config, log *slog.Logger) (*serv
 }
 
 func (s *service) packagerOptions() packager.Options {
-	return packager.Options{
-		LiveDir: filepath.Join(s.cfg.Data, liveDir), RecordingsDir: filepath.Join(s.cfg.Data, recordingDir),
-		Segment: s.cfg.Segment, Part: s.cfg.Part, Window: s.cfg.Window, Linger: max(s.cfg.Linger, time.Millisecond),
-		Record: s.cfg.Record.Enabled, Keep: s.cfg.Record.Keep, MaxBytes: s.cfg.Record.MaxBytes, MinFree: s.cfg.Record.MinFree,
-		Remux: s.remux, Wall: s.clock.Now, Logger: s.log,
-	}
+	options := s.cfg.Packager()
+	options.Remux, options.Wall, options.Logger = s.remux, s.clock.Now, s.log
+	return options
 }
 
 func (s *service) ingestOptions() ingest.Options {
-	options := ingest.Options{
-		UDPListen: s.cfg.ICEUDP(), TCPListen: s.cfg.ICETCP(),
-		Logger:     s.log,
-		MaxStreams: s.cfg.Limits.Streams, MaxViewers: s.cfg.Limits.Viewers, ViewerLinger: max(s.cfg.Linger, time.Millisecond),
-		MaxSessionsPerAddress: s.cfg.Limits.SessionsPerAddress, MaxSDP: s.cfg.Limits.RequestBytes,
-		VideoCodecs:     s.cfg.Codecs,
-		RefuseTakeover:  s.cfg.Takeover == config.TakeoverRefuse,
-		MaxParticipants: s.cfg.Limits.Participants,
-		OnPublish:       s.publish,
-		MayEnter:        publishKeys(s.cfg.Auth.Publish).admit,
-	}
-	for _, ip := range s.cfg.ICE.PublicIP {
-		options.PublicIPs = append(options.PublicIPs, ip.String())
-	}
-	for _, server := range s.cfg.ICE.Servers {
-		options.ICEServers = append(options.ICEServers, ingest.ICEServer{
-			URLs: []string{server.URL}, Username: server.Username, Credential: string(server.Credential),
-		})
-	}
+	options := s.cfg.Ingest()
+	options.Logger, options.OnPublish, options.MayEnter = s.log, s.publish, publishKeys(s.cfg.Auth.Publish).admit
 	return options
 }
 

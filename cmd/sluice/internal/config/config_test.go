@@ -38,13 +38,13 @@ func TestLoadDefaults(t *testing.T) {
 }
 
 func TestLoadPrecedence(t *testing.T) {
-	file := writeConfig(t, "segment: 4s\npart: 500ms\nlinger: 5s\nhttp:\n  listen: 127.0.0.1:1\n")
+	file := writeConfig(t, "segment: 4s\npart: 1s\nlinger: 5s\nhttp:\n  listen: 127.0.0.1:1\n")
 	got, err := Load(
 		[]string{"--config", file, "--segment=6s"},
-		[]string{"SLUICE_SEGMENT=5s", "SLUICE_PART=250ms"})
+		[]string{"SLUICE_SEGMENT=5s", "SLUICE_PART=200ms"})
 	require.NoError(t, err)
 	require.Equal(t, 6*time.Second, got.Segment, "flag over environment and file")
-	require.Equal(t, 250*time.Millisecond, got.Part, "environment over file")
+	require.Equal(t, 200*time.Millisecond, got.Part, "environment over file")
 	require.Equal(t, 5*time.Second, got.Linger, "file over default")
 	require.Equal(t, "127.0.0.1:1", got.HTTP.Listen)
 	require.Equal(t, "./data", got.Data, "default")
@@ -149,9 +149,9 @@ func TestLoadReportsAllFaults(t *testing.T) {
 		`flag --log-level: "loud" is none of debug, info, warn, error`,
 		f + `line 1: http.listen: 10.0.0.1:8080 is reachable from other machines: set auth.publish so that only who has a key may publish, or insecure to let everybody`,
 		`flag --window: 1s is not between 6s and 6h`,
-		f + `line 6: ladder: rung "audio": the name is taken, choose another`,
-		f + `line 6: ladder: rung "audio": 3x480: both sides must be even and between 16 and 4096`,
-		f + `line 6: ladder: rung "audio": bitrate must be between 16k and 100000k`,
+		f + `line 6: ladder: rendition "audio": 3x480: both sides must be even and between 16 and 4096`,
+		f + `line 6: ladder: rendition "audio": a bitrate of 1k is not between 50k and 60000k`,
+		f + `line 6: ladder: rendition "audio": the name is taken, choose another`,
 		`environment SLUICE_LOG_FORMAT: "xml" is neither text nor json`,
 	}, strings.Split(err.Error(), "\n"))
 }
@@ -205,8 +205,8 @@ func TestValidate(t *testing.T) {
 		"ICE UDP off":            {func(c *Config) { c.ICE.UDP = "off" }, "ice.udp"},
 		"ICE server":             {func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "http://x"}} }, "ice.servers"},
 		"TURN, no credential":    {func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "turn:x"}} }, "needs a username"},
-		"segment not a multiple": {func(c *Config) { c.Part = 300 * time.Millisecond }, "segment: 2s is not a multiple of part, which is 300ms"},
-		"no part":                {func(c *Config) { c.Part = 0 }, "part: 0 is not between 100ms and 1s"},
+		"segment not a multiple": {func(c *Config) { c.Part = 300 * time.Millisecond }, "segment: 2s is not a multiple of the part, which is 300ms"},
+		"no part":                {func(c *Config) { c.Part = 0 }, "part: must be more than 0"},
 		"short window":           {func(c *Config) { c.Window = 5 * time.Second }, "window: 5s is not between 6s and 6h"},
 		"takeover":               {func(c *Config) { c.Takeover = "perhaps" }, "takeover"},
 		"unknown ending":         {func(c *Config) { c.OnStop = "pause" }, `on-stop: "pause" is neither end nor keep`},
@@ -217,19 +217,19 @@ func TestValidate(t *testing.T) {
 		"rung twice": {func(c *Config) {
 			c.Ladder = transcode.Ladder{rendition("a", 640, 480, 25, 1e6), rendition("a", 320, 240, 25, 5e5)}
 		}, "twice"},
-		"rung name": {func(c *Config) { c.Ladder = transcode.Ladder{rendition("-a", 640, 480, 25, 1e6)} }, "the name must follow"},
+		"rung name": {func(c *Config) { c.Ladder = transcode.Ladder{rendition("-a", 640, 480, 25, 1e6)} }, "the name must be 1 to 64 letters"},
 		"rung fps": {func(c *Config) {
 			c.Segment, c.Part = 1500*time.Millisecond, 100*time.Millisecond
 			c.Ladder = transcode.Ladder{rendition("a", 640, 480, 25, 1e6)}
-		}, "do not fill a segment of 1.5s"},
-		"many rungs":    {func(c *Config) { c.Ladder = make(transcode.Ladder, 9) }, "at most 8"},
+		}, "segment: 1.5s does not end at a key frame, of which there is one every 1s: choose 1s or 2s"},
+		"many rungs":    {func(c *Config) { c.Ladder = make(transcode.Ladder, 9) }, "ladder: 9 renditions are not between 1 and 8"},
 		"short key":     {func(c *Config) { c.Auth.Admin = []Secret{"short"} }, "auth.admin: a key of 5 characters"},
 		"key alphabet":  {func(c *Config) { c.Auth.Publish = []StreamKey{{Key: "with a space"}} }, "letters, digits and -._~+/ only"},
 		"key's stream":  {func(c *Config) { c.Auth.Publish = []StreamKey{{"a/b", "0123456789"}} }, `stream "a/b"`},
 		"no requests":   {func(c *Config) { c.Limits.Requests = 0 }, "limits.requests: 0 is not between 1 and 1000000"},
 		"no streams":    {func(c *Config) { c.Limits.Streams = 0 }, "limits.streams: 0 is not between 1 and 10000"},
 		"huge body":     {func(c *Config) { c.Limits.RequestBytes = 1 << 30 }, "limits.request-bytes: 1GiB is not between 4KiB and 1MiB"},
-		"negative keep": {func(c *Config) { c.Record.Keep = -time.Second }, "record.keep: must not be negative"},
+		"negative keep": {func(c *Config) { c.Record.Keep = -time.Second }, "record.keep: -1s is negative"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := Default()
@@ -241,6 +241,50 @@ func TestValidate(t *testing.T) {
 			}
 			require.ErrorContains(t, err, tc.want)
 			require.NotContains(t, err.Error(), "0123456789", "a key in an error")
+		})
+	}
+}
+
+// What a stage would refuse only when a publisher comes is refused at the start, with the key to change and what to write instead.
+func TestValidateAsksTheStages(t *testing.T) {
+	ladder := func(fps, bitrate int) func(*Config) {
+		return func(c *Config) { c.Ladder = transcode.Ladder{rendition("a", 640, 480, fps, bitrate)} }
+	}
+	for name, tc := range map[string]struct {
+		change func(*Config)
+		want   string // empty: valid
+	}{
+		"part between pictures": {func(c *Config) { c.Part = 250 * time.Millisecond },
+			`part: rendition "720p": a part of 250ms is not a whole number of pictures at 30 fps: choose a part of 200ms or 400ms, or 28 or 32 fps`},
+		"segment between key frames": {func(c *Config) { c.Segment, c.Part = 2500*time.Millisecond, 500*time.Millisecond },
+			"segment: 2.5s does not end at a key frame, of which there is one every 1s: choose 2s or 3s"},
+		"24 fps": {ladder(24, 1e6),
+			`ladder: rendition "a": a part of 200ms is not a whole number of pictures at 24 fps: choose a part of 125ms or 250ms, or 20 or 25 fps`},
+		"24 fps in parts that it fills": {func(c *Config) { ladder(24, 1e6)(c); c.Part = 250 * time.Millisecond }, ""},
+		"name in capitals":              {func(c *Config) { c.Ladder = transcode.Ladder{rendition("HD_720", 640, 480, 30, 1e6)} }, ""},
+		"bitrate too low":               {ladder(30, 30_000), `ladder: rendition "a": a bitrate of 30k is not between 50k and 60000k`},
+		"bitrate too high":              {ladder(30, 80_000_000), `ladder: rendition "a": a bitrate of 80000k is not between 50k and 60000k`},
+		"no frame rate":                 {ladder(0, 1e6), `ladder: rendition "a": 0 fps is not between 1 and 120`},
+		"segment too long":              {func(c *Config) { c.Segment = 11 * time.Second }, "segment: 11s is not between 1s and 10s"},
+		"linger too long":               {func(c *Config) { c.Linger = 2 * time.Hour }, "linger: 2h is not between 0s and 1h"},
+		"codec twice":                   {func(c *Config) { c.Codecs = []string{"vp8", "vp8"} }, "codecs: vp8 is there twice"},
+		"unknown codec":                 {func(c *Config) { c.Codecs = []string{"hevc"} }, `codecs: "hevc" is none of vp8, vp9, h264, av1`},
+		"TURN credential in a header": {func(c *Config) {
+			c.ICE.Servers = []ICEServer{{URL: "turn:a.example", Username: "u", Credential: "one;two"}}
+		}, `ice.servers: "turn:a.example": user name and credential must be free of , ; " and`},
+		"negative limits of disk": {func(c *Config) { c.Record.MaxBytes = -1 }, "record.max-bytes: -1 is negative"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := Default()
+			tc.change(&c)
+			err := c.Validate()
+			if tc.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, tc.want)
+			require.NotContains(t, err.Error(), "\n", "said once")
+			require.NotRegexp(t, "^:", err.Error(), "every fault has a key")
 		})
 	}
 }

@@ -126,23 +126,6 @@ func parseSecret(s string) (Secret, error) {
 	return Secret(s), nil
 }
 
-// nameGrammar is what stream and rung names are made of.
-const nameGrammar = `[A-Za-z0-9][A-Za-z0-9_-]{0,63}`
-
-// isName reports whether s follows nameGrammar.
-func isName(s string) bool {
-	if s == "" || len(s) > 64 || s[0] == '_' || s[0] == '-' {
-		return false
-	}
-	return !strings.ContainsFunc(s, notName)
-}
-
-// notName reports whether r is in no name.
-func notName(r rune) bool {
-	letter := 'a' <= r|0x20 && r|0x20 <= 'z'
-	return !letter && !('0' <= r && r <= '9') && r != '_' && r != '-'
-}
-
 // object returns the fields of a YAML mapping of single values; a field that
 // is missing is empty.
 func object(n *yaml.Node, names ...string) (map[string]string, error) {

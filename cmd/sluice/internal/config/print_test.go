@@ -33,7 +33,7 @@ func requireRoundTrip(t *testing.T, l *loader) {
 func TestPrintConfigRoundTrip(t *testing.T) {
 	l := newLoader()
 	flags, err := parseServeFlags([]string{
-		"--ladder=720p=1280x720@30:2500k,a=640x480@25:16001", "--http-listen=[::1]:0", "--record=false", "--record-keep=25h",
+		"--ladder=720p=1280x720@30:2500k,a=640x480@25:160001", "--http-listen=[::1]:0", "--record=false", "--record-keep=25h",
 		"--record-max-bytes=1000", "--ice-servers=stun:a.example,stun:b.example", "--ice-public-ip=192.0.2.1", "--ice-tcp=off",
 		"--data=# odd: 'name'", "--log-level=warn", "--window=90m",
 	})

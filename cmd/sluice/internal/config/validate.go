@@ -13,18 +13,11 @@ import (
 	"github.com/pion/stun/v4"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
+	"github.com/sluice-live/sluice/internal/name"
 )
 
-// Bounds of what may be configured.
+// Bounds of what nobody else bounds.
 const (
-	minSegment, maxSegment       = time.Second, 10 * time.Second
-	minPart, maxPart             = 100 * time.Millisecond, time.Second
-	maxWindow                    = 6 * time.Hour
-	minLinger, maxLinger         = 0 * time.Second, time.Hour
-	maxRungs                     = 8
-	MinSide, MaxSide             = 16, 4096 // pixels
-	MaxFPS                       = 120
-	MinBitrate, MaxBitrate       = 16_000, 100_000_000 // bit/s
 	minKeyLength                 = 8
 	maxKeyLength                 = 512
 	maxStreams                   = 10_000
@@ -33,8 +26,7 @@ const (
 	maxSessionsPerAddress        = 10_000
 	maxParticipants              = 100
 	minRequest, maxRequest       = 4 << 10, 1 << 20 // bytes
-	minSegmentsInWindow          = 3                // rfc8216bis §6.2.2
-	freeSpaceLimit         int64 = 1 << 50
+	maxMinFree             int64 = 1 << 50
 )
 
 // fault is one thing that is wrong with a configuration.
@@ -68,9 +60,10 @@ func (c Config) faults() []fault {
 	c.checkWeb(&check)
 	c.checkICE(&check)
 	c.checkMedia(&check)
-	c.checkLadder(&check)
 	c.checkRecord(&check)
 	c.checkAccess(&check)
+	c.checkStages(&check)
+	c.checkNames(&check)
 	check.want(c.Log.Format == "text" || c.Log.Format == "json", "log.format", "%q is neither text nor json", c.Log.Format)
 	return check
 }
@@ -140,18 +133,19 @@ func checkICEServer(check *checker, s ICEServer) {
 func (c Config) checkMedia(check *checker) {
 	check.want(c.Data != "", "data", "must name a directory")
 	check.want(c.FFmpeg != "", "ffmpeg", "must name a program")
-	checkRange(check, "segment", c.Segment, minSegment, maxSegment, FormatDuration)
-	checkRange(check, "part", c.Part, minPart, maxPart, FormatDuration)
-	check.want(c.Part%time.Millisecond == 0, "part", "must be whole milliseconds")
-	check.want(c.Part <= 0 || c.Segment%c.Part == 0, "segment", "%s is not a multiple of part, which is %s", FormatDuration(c.Segment), FormatDuration(c.Part))
-	checkRange(check, "window", c.Window, minSegmentsInWindow*c.Segment, maxWindow, FormatDuration)
-	checkRange(check, "linger", c.Linger, minLinger, maxLinger, FormatDuration)
-	for i, codec := range c.Codecs {
-		check.want(slices.Contains([]string{"vp8", "vp9", "h264", "av1"}, codec), "codecs", "%q is none of vp8, vp9, h264 and av1", codec)
-		check.want(!slices.Contains(c.Codecs[:i], codec), "codecs", "%s is there twice", codec)
-	}
+	check.want(c.Segment != 0, "segment", "must be more than 0")
+	check.want(c.Part != 0, "part", "must be more than 0")
+	check.want(c.Window != 0, "window", "must be more than 0")
 	check.want(c.Takeover == TakeoverAllow || c.Takeover == TakeoverRefuse, "takeover", "%q is neither allow nor refuse", c.Takeover)
 	check.want(c.OnStop == OnStopEnd || c.OnStop == OnStopKeep, "on-stop", "%q is neither end nor keep", c.OnStop)
+}
+
+// checkNames keeps renditions from taking the names of what stands beside them.
+func (c Config) checkNames(check *checker) {
+	for _, r := range c.Ladder {
+		taken := slices.Contains([]string{"audio", "index", "manifest", broadcast.SourceName}, r.Name)
+		check.want(!taken, "ladder", "rendition %q: the name is taken, choose another", r.Name)
+	}
 }
 
 // checkRange wants low <= v <= high.
@@ -159,37 +153,14 @@ func checkRange[T int | int64 | time.Duration](check *checker, key string, v, lo
 	check.want(low <= v && v <= high, key, "%s is not between %s and %s", format(v), format(low), format(high))
 }
 
-func (c Config) checkLadder(check *checker) {
-	check.want(len(c.Ladder) <= maxRungs, "ladder", "has %d rungs, at most %d are possible", len(c.Ladder), maxRungs)
-	var names []string
-	for _, r := range c.Ladder {
-		want := func(ok bool, format string, args ...any) {
-			check.want(ok, "ladder", "rung %q: %s", r.Name, fmt.Sprintf(format, args...))
-		}
-		want(isName(r.Name), "the name must follow %s", nameGrammar)
-		want(!slices.Contains([]string{"audio", "index", "manifest", broadcast.SourceName}, r.Name), "the name is taken, choose another")
-		want(!slices.Contains(names, r.Name), "the name is there twice")
-		want(IsSide(r.Width) && IsSide(r.Height), "%dx%d: both sides must be even and between %d and %d", r.Width, r.Height, MinSide, MaxSide)
-		want(1 <= r.FPS && r.FPS <= MaxFPS, "fps must be between 1 and %d", MaxFPS)
-		want(MinBitrate <= r.Bitrate && r.Bitrate <= MaxBitrate, "bitrate must be between %s and %s", FormatRate(MinBitrate), FormatRate(MaxBitrate))
-		want(c.Segment*time.Duration(r.FPS)%time.Second == 0, "%d frames a second do not fill a segment of %s with whole frames", r.FPS, FormatDuration(c.Segment))
-		names = append(names, r.Name)
-	}
-}
-
-// IsSide reports whether n can be a side of an encoded picture.
-func IsSide(n int) bool { return MinSide <= n && n <= MaxSide && n%2 == 0 }
-
 func (c Config) checkRecord(check *checker) {
-	check.want(c.Record.Keep >= 0, "record.keep", "must not be negative")
-	check.want(c.Record.MaxBytes >= 0, "record.max-bytes", "must not be negative")
-	checkRange(check, "record.min-free", c.Record.MinFree, 0, freeSpaceLimit, FormatSize)
+	check.want(c.Record.MinFree <= maxMinFree, "record.min-free", "%s is more than %s", FormatSize(c.Record.MinFree), FormatSize(maxMinFree))
 }
 
 func (c Config) checkAccess(check *checker) {
 	for _, k := range c.Auth.Publish {
 		checkKey(check, "auth.publish", k.Key)
-		check.want(k.Stream == "" || isName(k.Stream), "auth.publish", "stream %q: the name must follow %s", k.Stream, nameGrammar)
+		check.want(k.Stream == "" || name.Valid(k.Stream), "auth.publish", "stream %q: the name must be %s", k.Stream, name.Rule)
 	}
 	for _, k := range c.Auth.Admin {
 		checkKey(check, "auth.admin", k)
@@ -205,11 +176,14 @@ func (c Config) checkAccess(check *checker) {
 
 // checkKey wants what an Authorization header can carry: token68 of RFC 9110
 // §11.2.
-func checkKey(check *checker, name string, k Secret) {
-	check.want(minKeyLength <= len(k) && len(k) <= maxKeyLength, name, "a key of %d characters: it needs between %d and %d", len(k), minKeyLength, maxKeyLength)
+func checkKey(check *checker, key string, k Secret) {
+	check.want(minKeyLength <= len(k) && len(k) <= maxKeyLength, key, "a key of %d characters: it needs between %d and %d", len(k), minKeyLength, maxKeyLength)
 	allowed := strings.IndexFunc(strings.TrimRight(string(k), "="), notToken68) < 0
-	check.want(allowed, name, "a key may have letters, digits and -._~+/ only")
+	check.want(allowed, key, "a key may have letters, digits and -._~+/ only")
 }
 
 // notToken68 reports whether r is not a character of token68.
-func notToken68(r rune) bool { return notName(r) && !strings.ContainsRune(".~+/", r) }
+func notToken68(r rune) bool {
+	letter := 'a' <= r|0x20 && r|0x20 <= 'z'
+	return !letter && !('0' <= r && r <= '9') && !strings.ContainsRune("-._~+/", r)
+}
