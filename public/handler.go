@@ -16,13 +16,22 @@ import (
 	"github.com/sluice-live/sluice/internal/problem"
 )
 
-// contentPolicy allows what the pages do and nothing more: scripts and styles from our files only, and media from
-// object URLs, which is how Media Source Extensions reach a video element.
-const contentPolicy = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; " +
-	"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+// allowed is what the pages do and nothing more: scripts and styles from our files only, and media from object URLs,
+// which is how Media Source Extensions reach a video element.
+const allowed = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; " +
+	"object-src 'none'; base-uri 'none'; form-action 'self'; "
+
+// contentPolicy keeps the pages out of other sites' frames, where a click could be stolen.
+const contentPolicy = allowed + "frame-ancestors 'self'"
+
+// embeddablePolicy is that of the watch page, which the embed code frames: a click in it changes nothing on the server.
+const embeddablePolicy = allowed + "frame-ancestors *"
 
 // wasmPolicy is that of the one worker that runs WebAssembly: a worker has the policy that its own script comes with (CSP3 §4.2.1).
 const wasmPolicy = contentPolicy + "; script-src 'self' 'wasm-unsafe-eval'"
+
+// watchPage is the file of the watch page.
+const watchPage = "pages/watch.html"
 
 // wasmScript begins the name of that worker's script.
 const wasmScript = "finding-"
@@ -36,7 +45,7 @@ func newHandler(root fs.FS) http.Handler {
 	for pattern, file := range map[string]string{
 		"GET /{$}":            "pages/home.html",
 		"GET /publish":        "pages/publish.html",
-		"GET /watch/{stream}": "pages/watch.html",
+		"GET /watch/{stream}": watchPage,
 		"GET /echo":           "pages/echo.html",
 		"GET /rooms":          "pages/room.html",
 		"GET /rooms/{room}":   "pages/room.html",
@@ -81,6 +90,9 @@ func newPage(root fs.FS, name string) http.Handler {
 }
 
 func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p.name == watchPage {
+		w.Header().Set("Content-Security-Policy", embeddablePolicy)
+	}
 	w.Header().Set("Cache-Control", "no-cache")
 	if of := r.PathValue("stream") + r.PathValue("room"); of != "" && !name.Valid(of) {
 		// The page itself says what is wrong with the name; the status says it to everybody else.

@@ -77,7 +77,11 @@ func TestRoutes(t *testing.T) {
 			require.Equal(t, tt.status, w.Code)
 			require.Equal(t, tt.kind, w.Header().Get("Content-Type"))
 			require.Contains(t, w.Body.String(), tt.body)
-			require.Equal(t, contentPolicy, w.Header().Get("Content-Security-Policy"))
+			policy := contentPolicy
+			if strings.HasPrefix(tt.path, "/watch/") {
+				policy = embeddablePolicy
+			}
+			require.Equal(t, policy, w.Header().Get("Content-Security-Policy"))
 			require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
 			require.Equal(t, "same-origin", w.Header().Get("Referrer-Policy"))
 			require.Equal(t, permissions, w.Header().Get("Permissions-Policy"))
@@ -90,6 +94,15 @@ func TestContentPolicyAllowsNoInlineCode(t *testing.T) {
 	require.Contains(t, contentPolicy, "media-src 'self' blob:")
 	require.NotContains(t, contentPolicy, "unsafe")
 	require.NotContains(t, contentPolicy, "script-src")
+}
+
+// Only the watch page may be framed by other sites: what can be clicked elsewhere publishes, ends and removes.
+func TestContentPolicyOfFrames(t *testing.T) {
+	require.Equal(t, strings.Replace(contentPolicy, "frame-ancestors 'self'", "frame-ancestors *", 1), embeddablePolicy)
+	h := newHandler(bundle(t))
+	for _, path := range []string{"/", "/publish", "/echo", "/rooms/den", "/dashboard", "/recordings"} {
+		require.Contains(t, ask(h, "GET", path).Header().Get("Content-Security-Policy"), "frame-ancestors 'self'", path)
+	}
 }
 
 // Only the worker that finds faces may compile WebAssembly, and it may load nothing from elsewhere either.

@@ -1,4 +1,4 @@
-// The dashboard: what flows through the server, in both directions of every session.
+// The dashboard: the traffic of the server, in both directions of every session.
 
 import { listRooms, listStreams, type Stream } from "./server/api.ts";
 import { describe, request } from "./server/problem.ts";
@@ -81,7 +81,7 @@ function show(sessions: Session[]): void {
   setText(byId("nacks"), String(sum(sessions.map((s) => s.received.nacks + s.sent.nacks))));
   setText(byId("plis"), String(sum(sessions.map((s) => s.received.plis + s.sent.plis))));
   plot.add(received, sent);
-  fill("sessions", sessions.map(sessionCells), "Nobody is connected.");
+  fill("sessions", sessions.map(sessionCells), "No sessions.");
 }
 
 function sessionCells(s: Session): string[] {
@@ -134,12 +134,12 @@ function fill(id: string, rows: string[][], none: string): void {
 }
 
 async function ask(): Promise<void> {
-  fill("streams", (await listStreams()).map(streamCells), "Nobody is live.");
+  fill("streams", (await listStreams()).map(streamCells), "No live streams.");
   const items = (await listRooms()).map((room) => {
-    const people = room.participants.map((p) => `${p.name}${p.speaking ? " (speaks)" : ""}`).join(", ");
-    return el("li", {}, el("a", { href: `/rooms/${room.name}${room.mode === "mesh" ? "?mesh=1" : ""}` }, room.name), el("span", { className: "quiet" }, `${people}${room.onAir ? ` · on air as ${room.onAir}` : ""}`));
+    const people = room.participants.map((p) => `${p.name}${p.speaking ? " (speaking)" : ""}`).join(", ");
+    return el("li", {}, el("a", { href: `/rooms/${room.name}${room.mode === "mesh" ? "?mesh=1" : ""}` }, room.name), el("span", { className: "quiet" }, `${people}${room.onAir ? ` · broadcast as ${room.onAir}` : ""}`));
   });
-  byId("rooms").replaceChildren(...(items.length ? items : [el("li", { className: "quiet" }, "Nobody is in a room.")]));
+  byId("rooms").replaceChildren(...(items.length ? items : [el("li", { className: "quiet" }, "No room is open.")]));
 }
 
 repeat(2000, () => guarded(byId("fault"), ask));

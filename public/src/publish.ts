@@ -1,13 +1,14 @@
 // The publish page: choose a source, go live, see how it goes.
 
 import { captureError, listDevices, openMedia, setHint, stopMedia, type CaptureOptions } from "./publish/capture.ts";
+import { rememberOpen } from "./publish/choices.ts";
 import { hasOverlay, setUpEffects, withEffects } from "./publish/effects.ts";
 import { picked, sending, setUpQuality, showQuality, wantedPicture } from "./publish/quality.ts";
 import { setUpSharing, shareStream } from "./publish/share.ts";
 import { Steps } from "./publish/steps.ts";
 import { followTransform, setUpTransforms } from "./publish/transform.ts";
 import { UploadClient } from "./publish/upload.ts";
-import { findStream, streamUrls, type Stream } from "./server/api.ts";
+import { findStream, type Stream } from "./server/api.ts";
 import { describe } from "./server/problem.ts";
 import { LivePlot } from "./ui/chart.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./ui/dom.ts";
@@ -25,7 +26,7 @@ const camera = byId<HTMLSelectElement>("camera");
 const microphone = byId<HTMLSelectElement>("microphone");
 const fault = byId("fault");
 const steps = new Steps(byId("steps"));
-const plot = new LivePlot(byId("rate-chart"), [{ label: "Bit rate", color: "--accent", format: bitrate }]);
+const plot = new LivePlot(byId("rate-chart"), [{ label: "Bitrate", color: "--accent", format: bitrate }]);
 
 let media: MediaStream | undefined;
 let client: WhipClient | UploadClient | undefined;
@@ -105,7 +106,7 @@ async function changed({ id, name: group }: HTMLInputElement): Promise<void> {
 function showPreview({ source }: CaptureOptions): void {
   byId("open").hidden = true;
   byId("preview-message").hidden = source !== "audio";
-  setText(byId("preview-message").querySelector("span") as HTMLElement, "Sound only: viewers see no picture.");
+  setText(byId("preview-message").querySelector("span") as HTMLElement, "Audio only: viewers see no video.");
 }
 
 function sourceEnded(track: MediaStreamTrack): void {
@@ -125,6 +126,7 @@ async function goLive(): Promise<void> {
   setNotice(fault, "");
   setRunning(true);
   steps.reset();
+  byId("steps").hidden = false;
   try {
     if ((media?.active || (await openSource())) && media) await publish(media);
     else setRunning(false);
@@ -159,7 +161,8 @@ function onState(state: ConnectionState, error?: unknown): void {
   if (state === "connected") {
     setNotice(fault, "");
     steps.reach("sending");
-    byId("share").scrollIntoView({ block: "nearest" });
+    byId("share").hidden = false;
+    byId("stop").scrollIntoView({ block: "nearest" });
   }
   if (state === "connecting" || state === "reconnecting") steps.enter("connecting");
   showBadge();
@@ -184,7 +187,7 @@ function showBadge(stream?: Stream): void {
 
 async function stop(): Promise<void> {
   setNotice(fault, "");
-  steps.reset();
+  byId("steps").hidden = true;
   await end();
   showBadge();
 }
@@ -195,13 +198,14 @@ async function end(): Promise<void> {
   connection = "closed";
   await ended?.stop();
   for (const id of ["reduced", "other-codec"]) setNotice(byId(id), "");
+  byId("share").hidden = true;
   setRunning(false);
 }
 
 function setRunning(now: boolean): void {
   running = now;
   byId("start").hidden = running;
-  byId("stop").hidden = !running;
+  byId("stop").hidden = byId("rates").hidden = !running;
   name.disabled = running;
   byId("settings").querySelectorAll<HTMLInputElement>("input[name=source]").forEach((input) => (input.disabled = running));
   document.querySelectorAll<HTMLInputElement>("input[name=way]").forEach((input) => (input.disabled = running));
@@ -233,7 +237,7 @@ async function follow(): Promise<void> {
 let serverFault = "";
 
 function showServerFault(now: string): void {
-  if (now !== serverFault) setNotice(fault, now && `Viewers get nothing new: on the server ${now}.`);
+  if (now !== serverFault) setNotice(fault, now && `The stream is stalled for viewers: on the server ${now}.`);
   serverFault = now;
 }
 
@@ -259,11 +263,11 @@ async function showRates(): Promise<void> {
 /** Says when the server, or the browser, has decided otherwise than the page's user. */
 function showOtherCodec(sent: string): void {
   const wanted = codecLabel(sending().codec);
-  if (sent && wanted && sent !== wanted) setNotice(byId("other-codec"), `The picture is sent as ${sent}: the server does not take ${wanted}.`);
+  if (sent && wanted && sent !== wanted) setNotice(byId("other-codec"), `The video is sent as ${sent}: the server does not take ${wanted}.`);
 }
 
 function showName(): void {
-  if (isStreamName(name.value)) shareStream(streamUrls(name.value));
+  if (isStreamName(name.value)) shareStream(name.value);
 }
 
 /** Shows the picture at once where the browser need not ask any more. */
@@ -279,6 +283,7 @@ showName();
 setUpQuality();
 showQuality(false);
 setUpSharing();
+rememberOpen("sluice.advanced", byId<HTMLDetailsElement>("advanced"));
 setUpEffects(() => void sendSource());
 name.addEventListener("input", showName);
 byId("open").addEventListener("click", openSource);

@@ -41,7 +41,7 @@ async function openOwn(): Promise<void> {
   try {
     media = await openMedia({ source, camera: "", microphone: microphone ? "" : "none", width: 640, height: 480, fps: 30 });
   } catch (error) {
-    setNotice(fault, `${captureError(error, source)} The others do not see you until then.`);
+    setNotice(fault, `${captureError(error, source)} Until then the others cannot see or hear you.`);
   }
 }
 
@@ -118,7 +118,7 @@ function take(event: RoomEvent): void {
     case "joined":
     case "updated":
       if (event.participant) here.set(event.participant.id, event.participant);
-      if (event.event === "joined") note(`${event.participant?.name} has come.`);
+      if (event.event === "joined") note(`${event.participant?.name} has joined.`);
       break;
     case "left":
       note(`${here.get(event.from ?? "")?.name ?? "Somebody"} has left.`);
@@ -150,7 +150,7 @@ function showPeople(): void {
   }
   byId("people").replaceChildren(...rows);
   const chosen = whom.value;
-  whom.replaceChildren(new Option("Whoever speaks", ""), ...[...here.values()].map((p) => new Option(p.name, p.id)));
+  whom.replaceChildren(new Option("Active speaker", ""), ...[...here.values()].map((p) => new Option(p.name, p.id)));
   whom.value = here.has(chosen) ? chosen : "";
   showAir();
 }
@@ -172,10 +172,10 @@ function show(id: string, of: MediaStream | undefined): void {
 }
 
 function row(p: Participant): HTMLElement {
-  const state = [p.onAir && "on air", p.speaking && "speaks", p.away && "away", !p.audio && "no sound", !p.video && "no picture"].filter(Boolean).join(", ");
+  const state = [p.onAir && "broadcast", p.speaking && "speaking", p.away && "reconnecting", !p.audio && "no audio", !p.video && "no video"].filter(Boolean).join(", ");
   const item = el("li", {}, el("span", {}, `${p.name}${p.id === meeting?.self ? " (you)" : ""} `, el("span", { className: "quiet" }, state)));
   if (p.id !== meeting?.self) {
-    const out = el("button", { className: "button small", type: "button", "aria-label": `Send ${p.name} out` }, "Send out");
+    const out = el("button", { className: "button small", type: "button", "aria-label": `Remove ${p.name}` }, "Remove");
     out.onclick = () => void act(`participants/${p.id}`, { method: "DELETE" });
     item.append(out);
   }
@@ -196,7 +196,7 @@ async function act(what: string, init: RequestInit): Promise<void> {
 }
 
 function showAir(): void {
-  setBadge(byId("air-badge"), air ? "live" : "idle", air || "Nobody");
+  setBadge(byId("air-badge"), air ? "live" : "idle", air || "Off");
   byId("air-off").hidden = byId("air-watch").hidden = !air;
   byId<HTMLAnchorElement>("air-watch").href = `/watch/${air}`;
   byId("air").hidden = meeting?.mode === "mesh";
@@ -265,7 +265,7 @@ function choose(room: Room): void {
 roomInput.value = isStreamName(roomFromPath()) ? roomFromPath() : suggestName();
 nameInput.value = query.get("name") ?? localStorage.getItem("sluice.name") ?? "";
 byId<HTMLInputElement>("mesh").checked = query.get("mesh") === "1";
-if (roomFromPath() && !isStreamName(roomFromPath())) setNotice(fault, "This is no name of a room: letters, digits, - and _, beginning with a letter or digit.");
+if (roomFromPath() && !isStreamName(roomFromPath())) setNotice(fault, "This is not a valid room name: use letters, digits, - and _, beginning with a letter or digit.");
 byId("entry").addEventListener("submit", (event) => {
   event.preventDefault();
   void enter();

@@ -15,6 +15,13 @@ func (p *tab) set(selector, value string) {
 		c.dispatchEvent(new Event("change", {bubbles: true})); })()`, selector, value), nil)
 }
 
+// unfold shows what the publish page folds away as Advanced, as a user does.
+func (p *tab) unfold() {
+	p.t.Helper()
+	p.click("#advanced > summary")
+	p.wait("Advanced is unfolded", `document.querySelector("#advanced").open`, 5*time.Second)
+}
+
 // What is chosen on the publish page is how picture and sound are offered and sent, can be changed while live, and is there again at the
 // next visit.
 func TestPublishPageChoices(t *testing.T) {
@@ -30,6 +37,7 @@ func TestPublishPageChoices(t *testing.T) {
 	page.set("#codec", "H264")
 	page.set("#max-bitrate", "500000")
 	page.set("input[name=hint][value=detail]", "")
+	page.unfold()
 	page.click("#redundancy")
 	page.click("#start")
 	page.wait("the codec that is sent", `document.querySelector("#sent-codec").innerText !== "–"`, 20*time.Second)
@@ -55,7 +63,7 @@ func TestPublishPageChoices(t *testing.T) {
 	page.click("#stop")
 
 	page.navigate(s.base + "/publish?stream=choices")
-	page.wait("the choices are there again", `document.querySelector("#codec")?.value === "H264" && document.querySelector("#max-bitrate").value === "1000000" &&
+	page.wait("the choices are there again", `document.querySelector("#advanced").open && document.querySelector("#codec")?.value === "H264" && document.querySelector("#max-bitrate").value === "1000000" &&
 		document.querySelector("#resolution").value === "640x360" && document.querySelector("input[name=hint]:checked").value === "motion" &&
 		document.querySelector("#redundancy").checked`, 10*time.Second)
 }

@@ -122,6 +122,7 @@ func TestEffects(t *testing.T) {
 	browser := startBrowser(t, chromedp.Flag("use-file-for-fake-video-capture", filmCamera(t)))
 	page := browser.open(f.url + "/publish?stream=effects")
 	page.run(recordPeers, nil)
+	page.unfold()
 	page.set("#resolution", "640x480")
 	page.click("#start")
 	s.waitState("effects", "live", 20*time.Second)

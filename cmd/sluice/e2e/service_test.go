@@ -154,6 +154,7 @@ type stream struct {
 		Encodes   string
 		Layers    int
 	}
+	Viewers   int
 	Recording *struct{ State, Error, Path string }
 }
 

@@ -176,9 +176,9 @@ export class Playback implements ControlTarget {
 
   /** Why nothing plays, once that has lasted; empty while all is well. */
   fault(): string {
-    if (this.stream?.fault && this.options.protocol() !== "webrtc") return `Nothing new comes: on the server ${this.stream.fault}.`;
+    if (this.stream?.fault && this.options.protocol() !== "webrtc") return `The stream is stalled: on the server ${this.stream.fault}.`;
     if (this.stream?.publisher?.advice) return this.stream.publisher.advice;
-    return this.failures < tolerated ? this.refusal : `Playing fails: ${sentence(this.reason)} Another protocol may work.`;
+    return this.failures < tolerated ? this.refusal : `Playback fails: ${sentence(this.reason)} Another protocol may work.`;
   }
 
   /** Looks once a second whether playback goes on, and near enough to the edge. */

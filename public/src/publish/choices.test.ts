@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { apply, parseChoices, valueOf, type Control } from "./choices.ts";
+import { apply, parseChoices, rememberOpen, valueOf, type Control } from "./choices.ts";
 
 const control = (properties: object) => properties as Control;
 
@@ -29,4 +29,26 @@ test("checkboxes and radio buttons", () => {
   assert.equal(valueOf(button), "motion");
   apply(button, "text");
   assert.equal(valueOf(button), undefined);
+});
+
+test("a fold is open again where it was left open", () => {
+  const kept = new Map<string, string>();
+  const storage = { getItem: (slot: string) => kept.get(slot) ?? null, setItem: (slot: string, text: string) => void kept.set(slot, text) };
+  Object.defineProperty(globalThis, "localStorage", { value: storage, configurable: true });
+  const visit = () => {
+    const fold = Object.assign(new EventTarget(), { open: false });
+    rememberOpen("test", fold as unknown as HTMLDetailsElement);
+    return fold;
+  };
+  const toggle = (fold: ReturnType<typeof visit>, open: boolean) => {
+    fold.open = open;
+    fold.dispatchEvent(new Event("toggle"));
+  };
+  const first = visit();
+  assert.equal(first.open, false);
+  toggle(first, true);
+  const second = visit();
+  assert.equal(second.open, true);
+  toggle(second, false);
+  assert.equal(visit().open, false);
 });

@@ -34,10 +34,20 @@ export function apply(control: Control, kept: string | undefined): void {
 /** Shows what was chosen at the last visit, and keeps from now on what is chosen. */
 export function remember(slot: string, controls: readonly Control[]): void {
   const kept = parseChoices(read(slot));
+  const keep = () => {
+    const chosen = controls.map((control) => [keyOf(control), valueOf(control)] as const).filter(([, value]) => value !== undefined);
+    write(slot, JSON.stringify(Object.fromEntries(chosen)));
+  };
   for (const control of controls) {
     apply(control, kept[keyOf(control)]);
-    control.addEventListener("change", () => write(slot, controls));
+    control.addEventListener("change", keep);
   }
+}
+
+/** Opens a fold that was open at the last visit, and keeps from now on whether it is. */
+export function rememberOpen(slot: string, fold: Pick<HTMLDetailsElement, "open" | "addEventListener">): void {
+  fold.open = read(slot) === "open";
+  fold.addEventListener("toggle", () => write(slot, fold.open ? "open" : "closed"));
 }
 
 // Storage may be forbidden; then choices last as long as the page.
@@ -49,10 +59,9 @@ function read(slot: string): string | null {
   }
 }
 
-function write(slot: string, controls: readonly Control[]): void {
-  const chosen = controls.map((control) => [keyOf(control), valueOf(control)] as const).filter(([, value]) => value !== undefined);
+function write(slot: string, text: string): void {
   try {
-    localStorage.setItem(slot, JSON.stringify(Object.fromEntries(chosen)));
+    localStorage.setItem(slot, text);
   } catch {
     // see above
   }

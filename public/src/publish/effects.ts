@@ -14,10 +14,10 @@ const loading = byId<HTMLProgressElement>("effect-loading");
 
 /** What each effect does. */
 const hints: Record<Effect, string> = {
-  "": "The picture is sent as the camera gives it.",
-  blur: "All of it is blurred.",
+  "": "The video is sent as the camera gives it.",
+  blur: "The whole picture is blurred.",
   monochrome: "Shades of grey.",
-  faces: "The lines of each face, up to four. They are found in this browser.",
+  faces: "The contours of up to four faces, found in this browser.",
 };
 
 let logo: ImageBitmap | undefined;
@@ -77,7 +77,7 @@ function apply(): void {
 }
 
 function showHint(found = ""): void {
-  const hidden = isPlain(look()) || paintsHidden() ? "" : " Keep this page in front: in this browser few pictures are sent while it is hidden.";
+  const hidden = isPlain(look()) || paintsHidden() ? "" : " Keep this page in front: in this browser few frames are sent while it is hidden.";
   setText(byId("effect-hint"), `${found || hints[effect.value as Effect]}${hidden}`);
 }
 
@@ -88,7 +88,7 @@ async function takeLogo(): Promise<void> {
   if (read) setLogo(read);
   else clearLogo();
   apply();
-  if (chosen && !read) setNotice(fault, "The logo is no picture that this browser can read. Choose a PNG, JPEG, WebP or SVG file.");
+  if (chosen && !read) setNotice(fault, "This browser cannot read the logo. Choose a PNG, JPEG, WebP or SVG file.");
 }
 
 function clearLogo(): void {
@@ -108,16 +108,16 @@ function follow(told: Told): void {
   if (told.kind === "loading") {
     loading.hidden = false;
     loading.value = told.step / told.steps;
-    showHint(`Loading what finds faces: step ${told.step} of ${told.steps} …`);
+    showHint(`Loading the face detector: step ${told.step} of ${told.steps} …`);
     return;
   }
   loading.hidden = true;
-  if (told.kind === "faces") showHint(told.faces.length > 0 ? `Faces outlined: ${told.faces.length}.` : "No face is seen.");
-  if (told.kind === "failed") giveUp(`Faces cannot be found: ${told.reason}. The picture goes on without their contours.`);
+  if (told.kind === "faces") showHint(told.faces.length > 0 ? `Faces outlined: ${told.faces.length}.` : "No face is found.");
+  if (told.kind === "failed") giveUp(`Faces cannot be found: ${told.reason}. The video goes on without their contours.`);
   if (told.kind === "broken") {
     text.value = "";
     clearLogo();
-    giveUp(`The picture cannot be changed: ${told.reason}. It is sent as the camera gives it.`);
+    giveUp(`The effects have failed: ${told.reason}. The video is sent as the camera gives it.`);
   }
 }
 

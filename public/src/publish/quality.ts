@@ -1,4 +1,4 @@
-// The part of the publish page that says how picture and sound are sent: what can be chosen, what is, and what that means.
+// The part of the publish page about encoding and transport: what can be chosen, what is, and what that means.
 
 import { byId, setText } from "../ui/dom.ts";
 import { bitrate } from "../ui/format.ts";
@@ -33,33 +33,33 @@ export function sending(track?: MediaStreamTrack): Sending {
 /** What each choice of what to keep does. */
 const hints: Record<Hint, string> = {
   "": "Motion for a camera, detail for a screen.",
-  motion: "For movement and games: the picture gets softer before it stutters.",
-  detail: "For pictures that must stay sharp: fewer frames before less detail.",
-  text: "For slides and code: every letter stays legible.",
+  motion: "For movement and games: resolution falls before the frame rate does.",
+  detail: "For video that must stay sharp: the frame rate falls before the resolution does.",
+  text: "For slides and code: text stays legible at a low frame rate.",
 };
 
 /** Says what the choices mean for a picture. What is agreed upon when going live cannot be changed after that. */
 export function showQuality(live: boolean, track?: MediaStreamTrack): void {
   codec.disabled = sizes.disabled = live;
   redundancy.disabled = live || picked("way") === "upload";
-  setText(byId("codec-hint"), live ? "Stop to choose another one." : codecHint());
-  setText(byId("sizes-hint"), live ? "Stop to choose otherwise." : sizesHint());
-  setText(byId("bitrate-hint"), most.value ? "Less when the network carries less." : `${bitrate(sending(track).maxBitrate)} for this picture.`);
+  setText(byId("codec-hint"), live ? "Stop to change it." : codecHint());
+  setText(byId("sizes-hint"), live ? "Stop to change it." : sizesHint());
+  setText(byId("bitrate-hint"), most.value ? "Less when the bandwidth is lower." : `${bitrate(sending(track).maxBitrate)} for this resolution and frame rate.`);
   setText(byId("hint-hint"), hints[picked("hint") as Hint]);
-  setText(byId("way-hint"), live ? "Stop to choose the other one." : ways[picked("way")] ?? "");
+  setText(byId("way-hint"), live ? "Stop to change it." : ways[picked("way")] ?? "");
 }
 
 /** What each way to send means. */
 const ways: Record<string, string> = {
-  webrtc: "The least delay; fits itself to the network.",
-  upload: "A recording as it is made, for networks that block WebRTC: a few tenths of a second later, at a bit rate that stays.",
+  webrtc: "Lowest latency; adapts its bitrate to the network.",
+  upload: "For networks that block WebRTC: a few tenths of a second more latency, at a constant bitrate.",
 };
 
-const codecHint = () => (codec.value ? "Offered first; the server has the last word." : "VP8 first, which every server takes.");
+const codecHint = () => (codec.value ? "Offered first; the server decides." : "VP8, which every server takes.");
 
 const sizesHint = () => {
-  if (sizes.value === "1") return "The server makes the smaller ones.";
-  return codec.value === "H264" ? "Viewers get all of them as they are; more work for this computer." : "Only those of H.264 reach viewers as they are.";
+  if (sizes.value === "1") return "The server encodes the smaller renditions.";
+  return codec.value === "H264" ? "Passed on to viewers without encoding; more load on this computer." : "Only H.264 layers are passed on without encoding.";
 };
 
 /** Offers what this browser can send, and chooses what was chosen last time. */

@@ -1,32 +1,41 @@
-// Links to share, and the buttons that copy them.
+// What to share of a stream, and the buttons that copy it.
 
-import { byId, el } from "../ui/dom.ts";
+import { streamUrls } from "../server/api.ts";
+import { byId, el, setText } from "../ui/dom.ts";
+import { embedCode } from "./embed.ts";
 
-/** Puts a stream's addresses into the page's links. */
-export function shareStream(urls: { watch: string; hls: string; dash: string }): void {
-  for (const kind of ["watch", "hls", "dash"] as const) {
-    const link = byId<HTMLAnchorElement>(`${kind}-link`);
-    link.href = urls[kind];
-    // The whole address, as it is to be passed on; long ones break behind their slashes.
-    link.replaceChildren(...link.href.split(/(?<=\/)/).flatMap((part) => [part, el("wbr")]));
-    link.target = "_blank";
-  }
+const absolute = (path: string) => new URL(path, location.href).href;
+
+/** Shows a stream's addresses, and the code that embeds its watch page. */
+export function shareStream(name: string): void {
+  const { watch, hls, dash, webrtc: whep } = streamUrls(name);
+  const links = { watch, webrtc: `${watch}?protocol=webrtc`, hls, dash };
+  for (const [kind, path] of Object.entries(links)) showLink(byId<HTMLAnchorElement>(`${kind}-link`), path);
+  setText(byId("whep-url"), absolute(whep));
+  setText(byId("embed-code"), embedCode(absolute(watch), name));
 }
 
-/** Makes each button with data-copy copy the address of the link it names. */
+/** Puts an address into a link: the whole of it, as it is to be passed on; long ones break behind their slashes. */
+function showLink(link: HTMLAnchorElement, path: string): void {
+  link.href = path;
+  link.replaceChildren(...link.href.split(/(?<=\/)/).flatMap((part) => [part, el("wbr")]));
+  link.target = "_blank";
+}
+
+/** Makes each button with data-copy copy what the element that it names shows. */
 export function setUpSharing(): void {
   document.querySelectorAll<HTMLButtonElement>("button[data-copy]").forEach((button) => {
-    button.addEventListener("click", () => copy(button, byId<HTMLAnchorElement>(button.dataset.copy ?? "")));
+    button.addEventListener("click", () => copy(button, byId(button.dataset.copy ?? "")));
   });
 }
 
-async function copy(button: HTMLButtonElement, link: HTMLAnchorElement): Promise<void> {
+async function copy(button: HTMLButtonElement, shown: HTMLElement): Promise<void> {
   try {
-    await navigator.clipboard.writeText(link.href);
+    await navigator.clipboard.writeText(shown.textContent ?? "");
     button.classList.add("done");
     setTimeout(() => button.classList.remove("done"), 1500);
   } catch {
-    // No clipboard without HTTPS: select the address, so that one key copies it.
-    getSelection()?.selectAllChildren(link);
+    // No clipboard without HTTPS: select the text, so that one key copies it.
+    getSelection()?.selectAllChildren(shown);
   }
 }

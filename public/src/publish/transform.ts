@@ -1,4 +1,4 @@
-// What the server makes of the pictures before it encodes them, chosen on the publish page.
+// How the server transforms the video before it encodes it, chosen on the publish page.
 
 import { chooseTransform, listTransforms, type Stream } from "../server/api.ts";
 import { describe } from "../server/problem.ts";

@@ -168,7 +168,7 @@ export class UploadClient {
   }
 
   private tooSlow(): void {
-    this.options.onState("reconnecting", new Error("The network is too slow for this bit rate: choose a lower one."));
+    this.options.onState("reconnecting", new Error("The network is too slow for this bitrate: choose a lower one."));
     void this.again();
   }
 

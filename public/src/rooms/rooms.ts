@@ -6,7 +6,7 @@ import { byId, el, setText } from "../ui/dom.ts";
 /** Lists all rooms; choose is called with the one that is chosen. */
 export async function showRooms(choose: (room: Room) => void): Promise<void> {
   const rooms = await listRooms().catch(() => []);
-  setText(byId("rooms-summary"), rooms.length ? "" : "Nobody is in a room.");
+  setText(byId("rooms-summary"), rooms.length ? "" : "No room is open.");
   byId("rooms").replaceChildren(
     ...rooms.map((room) => {
       const open = el("button", { className: "button small", type: "button", "aria-label": `Choose ${room.name}` }, "Choose");

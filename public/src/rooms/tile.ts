@@ -24,9 +24,9 @@ export class Tile {
   }
 
   update({ name, speaking, video, away, onAir }: Participant): void {
-    setText(this.name, `${name}${this.own ? " (you)" : ""}${onAir ? " · on air" : ""}${away ? " · away" : ""}`);
+    setText(this.name, `${name}${this.own ? " (you)" : ""}${onAir ? " · broadcast" : ""}${away ? " · reconnecting" : ""}`);
     this.screen.dataset.speaking = String(Boolean(speaking));
-    this.video.setAttribute("aria-label", `Picture of ${name}`);
+    this.video.setAttribute("aria-label", `Video of ${name}`);
     setText(this.plate, name);
     if (!this.own) this.plate.hidden = video;
   }

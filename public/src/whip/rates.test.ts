@@ -41,7 +41,7 @@ test("without RTCP the round trip is ICE's", () => {
 });
 
 test("limits in words", () => {
-  assert.equal(limitText("bandwidth"), "the network");
+  assert.equal(limitText("bandwidth"), "bandwidth");
   assert.equal(limitText("something"), "something");
   assert.equal(limitText(new RateMeter().read([]).limit), "–");
 });

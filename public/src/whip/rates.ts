@@ -9,7 +9,7 @@ export interface Rates {
   rtt: number; // seconds
   loss: number; // share of packets, 0 to 1
   codec: string; // MIME type of the picture's
-  limit: string; // why the encoder holds back: none, cpu, bandwidth, other
+  limit: string; // what limits resolution and frame rate: none, cpu, bandwidth, other
 }
 
 /** The reading of nothing. */
@@ -77,7 +77,7 @@ function readVideo(stat: Stat, rates: Rates): void {
   rates.limit = stat.qualityLimitationReason ?? "none";
 }
 
-/** Why the encoder holds back, in words. */
+/** What limits the encoder, in words. */
 export function limitText(reason: string): string {
-  return { "": "–", none: "nothing", cpu: "this computer", bandwidth: "the network", other: "other" }[reason] ?? reason;
+  return { "": "–", none: "nothing", cpu: "CPU", bandwidth: "bandwidth", other: "other" }[reason] ?? reason;
 }
