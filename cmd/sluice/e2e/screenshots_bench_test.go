@@ -1,0 +1,143 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// shots takes the pictures of one run: every page at two widths, light and dark.
+type shots struct {
+	testing.TB
+	folder  string
+	service *service
+	browser *browser
+}
+
+// BenchmarkScreenshots shows every page, before and while there is something to see, and keeps its pictures in the folder that
+// SCREENSHOTS names. It measures nothing: it is for eyes.
+func BenchmarkScreenshots(b *testing.B) {
+	folder := os.Getenv("SCREENSHOTS")
+	require.NotEmpty(b, folder, "SCREENSHOTS names the folder to write to")
+	require.NoError(b, os.MkdirAll(folder, 0o755))
+	s := shots{b, folder, startService(b, "--ladder", "480p=854x480@30:1000k", "--linger", "1s"), startBrowser(b)}
+	s.empty()
+	s.record()
+	s.live()
+	b.ReportMetric(0, "ns/op")
+}
+
+// take keeps a page as it is, whole and in all four ways.
+func (s shots) take(page *tab, name string) {
+	s.Helper()
+	for _, width := range []int64{1280, 390} {
+		require.NoError(s, chromedp.Do(page.ctx, chromedp.EmulateViewport(width, 800)))
+		for _, theme := range []string{"light", "dark"} {
+			page.run(fmt.Sprintf(`(async () => { document.documentElement.dataset.theme = %q; dispatchEvent(new Event("themechange"));
+				await document.fonts.ready; await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn, 300))); })()`, theme), nil)
+			picture, err := chromedp.Run(page.ctx, chromedp.FullScreenshot(100))
+			require.NoError(s, err)
+			file := filepath.Join(s.folder, fmt.Sprintf("%s-%d-%s.png", name, width, theme))
+			require.NoError(s, os.WriteFile(file, picture, 0o644))
+		}
+	}
+}
+
+// visit opens a page, waits for it, and keeps it.
+func (s shots) visit(name, path, condition string) {
+	s.Helper()
+	page := s.browser.open(s.service.base + path)
+	page.wait(name, condition, 30*time.Second)
+	s.take(page, name)
+	page.close()
+}
+
+// empty are the pages of a service that nobody has used.
+func (s shots) empty() {
+	s.visit("home-empty", "/", `!document.querySelector("#empty").hidden`)
+	s.visit("recordings-empty", "/recordings", `!document.querySelector("#empty").hidden`)
+	s.visit("dashboard-empty", "/dashboard", `document.querySelector("#streams").textContent !== ""`)
+	s.visit("rooms-empty", "/rooms", `document.querySelector("#rooms-summary").textContent.includes("No room")`)
+	s.visit("watch-waiting", "/watch/nobody", `document.querySelector("#badge").textContent === "Waiting"`)
+	s.visit("echo", "/echo", `true`)
+	s.visit("docs", "/docs", `true`)
+	s.visit("licenses", "/licenses", `true`)
+	s.visit("publish", "/publish?stream=harbor-cam", `document.querySelector("#preview").videoWidth > 0`)
+}
+
+// record makes a recording, and keeps the page of a stream that has ended.
+func (s shots) record() {
+	publisher := s.publish("town-hall")
+	s.service.waitState("town-hall", "live", 30*time.Second)
+	viewer := s.browser.open(s.service.base + "/watch/town-hall")
+	viewer.wait("playing", playing, 30*time.Second)
+	require.NoError(s, publisher.Process.Signal(os.Interrupt))
+	_ = publisher.Wait() // it was interrupted
+	viewer.wait("ended", `document.querySelector("#badge").textContent === "Ended"`, 60*time.Second)
+	s.take(viewer, "watch-ended")
+	viewer.close()
+	s.service.recording("town-hall")
+	list := s.browser.open(s.service.base + "/recordings")
+	list.wait("the recording", `document.querySelector(".recording a")`, 30*time.Second)
+	s.take(list, "recordings")
+	list.click(".recording .primary")
+	list.wait("it plays", `document.querySelector("#video").readyState > 2`, 30*time.Second)
+	s.take(list, "recordings-playing")
+	list.close()
+}
+
+const playing = `window.sluice.state() === "playing" && document.querySelector("#video").currentTime > 3`
+
+// live are the pages while somebody publishes, and others are in a room.
+func (s shots) live() {
+	publisher := s.publish("harbor-cam")
+	s.Cleanup(func() { _ = publisher.Process.Kill(); _ = publisher.Wait() })
+	s.service.waitState("harbor-cam", "live", 30*time.Second)
+	for _, protocol := range []string{"hls", "dash", "webrtc"} {
+		s.visit("watch-"+protocol, "/watch/harbor-cam?protocol="+protocol, playing+` && !/–/.test(document.querySelector("#latency").textContent)`)
+	}
+	studio := s.browser.open(s.service.base + "/publish?stream=studio-two")
+	studio.click("#start")
+	studio.wait("playable", `document.querySelector("#badge").dataset.state === "live" && document.querySelector("#fps").textContent !== "–"`, 60*time.Second)
+	s.take(studio, "publish-live")
+	studio.click("#advanced > summary")
+	s.take(studio, "publish-advanced")
+	s.visit("home", "/", `[...document.querySelectorAll("#streams img")].filter((image) => !image.hidden).length === 2`)
+
+	guests := []*tab{s.enter("Ann"), s.enter("Bob")}
+	guests[0].wait("both are seen", `[...document.querySelectorAll("#tiles video")].filter((video) => video.videoWidth > 0).length === 2`, 30*time.Second)
+	guests[0].run(`(() => { document.querySelector("#text").value = "Hello, everybody"; document.querySelector("#say").requestSubmit(); })()`, nil)
+	s.take(guests[0], "room")
+	s.visit("rooms", "/rooms", `document.querySelector("#rooms button")`)
+	s.visit("dashboard", "/dashboard", `/bit/.test(document.querySelector("#received").textContent) && document.querySelector("#rooms a")`)
+	for _, guest := range guests {
+		guest.close()
+	}
+	echo := s.browser.open(s.service.base + "/echo")
+	echo.click("#start")
+	echo.wait("round trips", `/[0-9]/.test(document.querySelector("#median").textContent)`, 30*time.Second)
+	s.take(echo, "echo-running")
+}
+
+// publish sends a moving picture, until it is interrupted.
+func (s shots) publish(name string) *exec.Cmd {
+	s.Helper()
+	command := exec.Command(program, "publish", "--size", "854x480", "test", s.service.base+"/whip/"+name)
+	require.NoError(s, command.Start())
+	return command
+}
+
+// enter opens a room for one more participant.
+func (s shots) enter(name string) *tab {
+	s.Helper()
+	page := s.browser.open(s.service.base + "/rooms/lounge")
+	page.run(fmt.Sprintf(`(() => { document.querySelector("#name").value = %q; document.querySelector("#entry").requestSubmit(); })()`, name), nil)
+	page.wait("in the room", `document.querySelector("#badge").textContent === "In the room"`, 30*time.Second)
+	return page
+}
