@@ -52,6 +52,7 @@ func newHandler(root fs.FS) http.Handler {
 		"GET /dashboard":      "pages/dashboard.html",
 		"GET /recordings":     "pages/recordings.html",
 		"GET /docs":           "pages/docs.html",
+		"GET /licenses":       "pages/licenses.html",
 	} {
 		mux.Handle(pattern, newPage(root, file))
 	}
@@ -170,6 +171,8 @@ func contentType(name string) string {
 		return "text/html; charset=utf-8"
 	case ".js":
 		return "text/javascript; charset=utf-8"
+	case ".json":
+		return "application/json"
 	case ".css":
 		return "text/css; charset=utf-8"
 	case ".png":

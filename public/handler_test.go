@@ -19,6 +19,7 @@ func bundle(t testing.TB) fstest.MapFS {
 	for name, body := range map[string]string{
 		"pages/home.html": "<h1>home</h1>", "pages/publish.html": "<h1>publish</h1>", "pages/watch.html": "<h1>watch</h1>",
 		"pages/echo.html": "<h1>echo</h1>", "pages/room.html": "<h1>room</h1>", "pages/dashboard.html": "<h1>dashboard</h1>", "pages/recordings.html": "<h1>recordings</h1>",
+		"pages/licenses.html": "<h1>licences</h1>", "assets/licenses-ABCD1234.json": "[]",
 		"assets/home-ABCD1234.js": "let script", "assets/style-ABCD1234.css": "a{}", "assets/some_model-ABCD1234.bin": "weights",
 		"assets/some-ABCD1234.wasm": "code", "assets/finding-ABCD1234.js": "find()",
 	} {
@@ -66,6 +67,8 @@ func TestRoutes(t *testing.T) {
 		{"watch with a bad name", "/watch/-demo", 400, "text/html; charset=utf-8", "<h1>watch</h1>"},
 		{"watch with a long name", "/watch/" + strings.Repeat("a", 65), 400, "text/html; charset=utf-8", "<h1>watch</h1>"},
 		{"watch with a script", "/watch/%3Cscript%3E", 400, "text/html; charset=utf-8", "<h1>watch</h1>"},
+		{"licences", "/licenses", 200, "text/html; charset=utf-8", "<h1>licences</h1>"},
+		{"list of licences", "/assets/licenses-ABCD1234.json", 200, "application/json", "[]"},
 		{"no asset", "/assets/home-00000000.js", 404, "application/problem+json", "reload the page"},
 		{"the twin itself", "/assets/home-ABCD1234.js.gz", 404, "application/problem+json", "reload the page"},
 		{"out of the directory", "/assets/..%2Fpages%2Fhome.html", 404, "application/problem+json", "reload the page"},
@@ -180,7 +183,7 @@ func TestMethods(t *testing.T) {
 
 func TestUnbuilt(t *testing.T) {
 	h := newHandler(fstest.MapFS{".gitignore": {Data: []byte("*")}})
-	for _, path := range []string{"/", "/publish", "/watch/demo", "/echo", "/rooms", "/dashboard", "/recordings"} {
+	for _, path := range []string{"/", "/publish", "/watch/demo", "/echo", "/rooms", "/dashboard", "/recordings", "/licenses"} {
 		w := ask(h, "GET", path)
 		require.Equal(t, http.StatusServiceUnavailable, w.Code, path)
 		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))

@@ -24,10 +24,11 @@ var dist embed.FS
 //	GET /echo            the echo test
 //	GET /rooms           rooms
 //	GET /rooms/{room}    a room; 400 (and the page) when the name is none
-//	GET /dashboard       what flows
+//	GET /dashboard       traffic, streams, rooms and sessions
 //	GET /recordings      recordings
 //	GET /docs            the documents: README.md and those beneath it
 //	GET /docs/{page}     one of them; 404 when there is none of that name
+//	GET /licenses        works of others that are part of the program, and their licences
 //	GET /assets/{name}   scripts, styles and icons under names that contain their hash
 //
 // Pages are revalidated by ETag on each load, assets are immutable; both are sent gzipped to who accepts it.

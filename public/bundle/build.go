@@ -58,6 +58,11 @@ func Build(dir string) (map[string][]byte, error) {
 		return nil, err
 	}
 	maps.Copy(files, documents)
+	licenses, err := renderLicenses(root, result.Metafile, os.DirFS(filepath.Join(root, "src", "pages")), assets)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(files, licenses)
 	return files, nil
 }
 

@@ -24,7 +24,7 @@ func TestBuild(t *testing.T) {
 			require.Contains(t, files, ref[1], "%s refers to it", name)
 		}
 	}
-	hashed := regexp.MustCompile(`^assets/[a-z0-9_.-]+-[A-Z0-9]{8}\.(js|css|svg|png|bin|wasm)$`)
+	hashed := regexp.MustCompile(`^assets/[a-z0-9_.-]+-[A-Z0-9]{8}\.(js|css|svg|png|json|bin|wasm)$`)
 	for name := range files {
 		require.Truef(t, hashed.MatchString(name) || filepath.Dir(name) == "pages", "%s has no hash in its name", name)
 	}

@@ -56,10 +56,6 @@ type contents struct {
 // renderManuals returns the documents of the repository as pages, and the pictures in them as assets, by their names in dist. A
 // link or a picture that leads nowhere is an error.
 func renderManuals(repository, src fs.FS, assets map[string]asset) (map[string][]byte, error) {
-	tmpl, err := template.ParseFS(src, layout, icons, dialog, manualPage)
-	if err != nil {
-		return nil, fmt.Errorf("parse page %s: %w", manualPage, err)
-	}
 	files := make(map[string][]byte)
 	for _, m := range manuals {
 		source, err := fs.ReadFile(repository, m.file)
@@ -70,11 +66,10 @@ func renderManuals(repository, src fs.FS, assets map[string]asset) (map[string][
 		if err != nil {
 			return nil, fmt.Errorf("render document %s: %w", m.file, err)
 		}
-		var page bytes.Buffer
-		if err := tmpl.Execute(&page, contents{document{"docs", assets}, m, manuals, body}); err != nil {
-			return nil, fmt.Errorf("render document %s: %w", m.file, err)
+		name := "pages/" + m.page() + ".html"
+		if files[name], err = renderPage(src, manualPage, contents{document{"docs", assets}, m, manuals, body}); err != nil {
+			return nil, fmt.Errorf("document %s: %w", m.file, err)
 		}
-		files["pages/"+m.page()+".html"] = page.Bytes()
 	}
 	return files, nil
 }
@@ -133,9 +128,13 @@ func (m manual) picture(destination string, repository fs.FS, files map[string][
 	if err != nil {
 		return nil, fmt.Errorf("read picture: %w", err)
 	}
-	sum := sha256.Sum256(body)
-	extension := path.Ext(name)
-	asset := "assets/" + strings.TrimSuffix(path.Base(name), extension) + "-" + base32.StdEncoding.EncodeToString(sum[:5]) + extension
+	asset := assetName(path.Base(name), body)
 	files[asset] = body
 	return []byte("/" + asset), nil
+}
+
+// assetName is the name in dist of a file that is called name, with its hash as esbuild writes them.
+func assetName(name string, body []byte) string {
+	sum, extension := sha256.Sum256(body), path.Ext(name)
+	return "assets/" + strings.TrimSuffix(name, extension) + "-" + base32.StdEncoding.EncodeToString(sum[:5]) + extension
 }

@@ -1,6 +1,7 @@
 // Command bundle builds the web pages: it bundles the scripts and styles of public/src with esbuild, writes them under
 // names that contain their hash, renders the HTML pages around those names and
-// the documents of the repository (Markdown by goldmark) in the same frame, and puts a gzipped twin beside each file.
+// the documents of the repository (Markdown by goldmark) and the licences of what others have written in the same frame,
+// and puts a gzipped twin beside each file.
 // The result, public/dist, is embedded by package public. It does not check types (npm run check does) and does not
 // fetch packages (npm ci --prefix public does). It starts no goroutine.
 //

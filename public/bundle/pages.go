@@ -6,17 +6,25 @@ import (
 	"html/template"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 )
 
-// The templates that pages are made with; the other files of src/pages but manualPage are one page each.
+// The templates that all pages are made with.
 const (
 	layout = "layout.html"
 	icons  = "icons.html"
 	dialog = "dialog.html"
-
-	manualPage = "docs.html" // for each of the documents
 )
+
+// The templates of pages that show more than a document; the other files of src/pages are one page each.
+const (
+	manualPage   = "docs.html" // for each of the documents
+	licensesPage = "licenses.html"
+)
+
+// notPages are the files of src/pages that renderPages leaves to others.
+var notPages = []string{layout, icons, dialog, manualPage, licensesPage}
 
 // document is what layout.html is rendered with.
 type document struct {
@@ -44,19 +52,26 @@ func renderPages(src fs.FS, assets map[string]asset) (map[string][]byte, error) 
 	}
 	pages := make(map[string][]byte)
 	for _, file := range names {
-		if file == layout || file == icons || file == dialog || file == manualPage {
+		if slices.Contains(notPages, file) {
 			continue
 		}
-		tmpl, err := template.ParseFS(src, layout, icons, dialog, file)
-		if err != nil {
-			return nil, fmt.Errorf("parse page %s: %w", file, err)
-		}
 		name := strings.TrimSuffix(file, path.Ext(file))
-		var body bytes.Buffer
-		if err := tmpl.Execute(&body, document{name, assets}); err != nil {
-			return nil, fmt.Errorf("render page %s: %w", file, err)
+		if pages[name], err = renderPage(src, file, document{name, assets}); err != nil {
+			return nil, err
 		}
-		pages[name] = body.Bytes()
 	}
 	return pages, nil
+}
+
+// renderPage returns the page in file inside the frame of all pages: head, navigation and footer. The data is a document, or embeds one.
+func renderPage(src fs.FS, file string, data any) ([]byte, error) {
+	tmpl, err := template.ParseFS(src, layout, icons, dialog, file)
+	if err != nil {
+		return nil, fmt.Errorf("parse page %s: %w", file, err)
+	}
+	var body bytes.Buffer
+	if err := tmpl.Execute(&body, data); err != nil {
+		return nil, fmt.Errorf("render page %s: %w", file, err)
+	}
+	return body.Bytes(), nil
 }
