@@ -81,7 +81,7 @@ func (s *service) routes() http.Handler {
 	mux.HandleFunc("GET /readyz", s.serveReady)
 
 	pages := public.Handler()
-	for _, page := range []string{"/{$}", "/publish", "/watch/{stream}", "/echo", "/rooms", "/rooms/{room}", "/dashboard", "/docs", "/docs/{page}", "/assets/{name}"} {
+	for _, page := range []string{"/{$}", "/publish", "/watch/{stream}", "/echo", "/rooms", "/rooms/{room}", "/dashboard", "/docs", "/docs/{page}", "/licenses", "/assets/{name}"} {
 		mux.Handle("GET "+page, pages)
 	}
 	mux.HandleFunc("GET /recordings", func(w http.ResponseWriter, r *http.Request) { s.serveRecordings(w, r, pages) })
