@@ -68,6 +68,8 @@ func ParseSequence(payload []byte) (Sequence, error) {
 	switch {
 	case r.Short():
 		return Sequence{}, errSequence
+	case r.Invalid():
+		return Sequence{}, fmt.Errorf("read AV1 sequence header: ticks of a picture: %w", ErrInvalid)
 	case s.Profile > 2:
 		return Sequence{}, fmt.Errorf("read AV1 sequence header: profile %d: %w", s.Profile, ErrInvalid)
 	}
@@ -91,7 +93,7 @@ func (s *Sequence) parseOperatingPoints(r *bitfield.Reader) {
 		r.Bits(32)
 		equal := r.Flag()
 		if equal {
-			skipUVLC(r)
+			r.UE() // num_ticks_per_picture_minus_1
 		}
 		if model = r.Flag(); model {
 			delayBits = uint8(r.Bits(5) + 1)
@@ -186,18 +188,4 @@ func (s *Sequence) halved(r *bitfield.Reader, twelve bool) bool {
 		return x && r.Flag()
 	}
 	return false
-}
-
-// skipUVLC skips a number in variable length code (AV1 §4.10.3).
-func skipUVLC(r *bitfield.Reader) {
-	zeros := 0
-	for !r.Flag() {
-		zeros++
-		if r.Short() {
-			return
-		}
-	}
-	if zeros < 32 {
-		r.Skip(zeros)
-	}
 }

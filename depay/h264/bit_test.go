@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/depay/internal/bitfield"
 )
 
 func TestExpGolombRoundTrip(t *testing.T) {
@@ -24,40 +26,40 @@ func TestExpGolombRoundTrip(t *testing.T) {
 	nal := w.trail()[4:]
 	require.NotContains(t, string(nal), "\x00\x00\x00")
 	require.NotContains(t, string(nal), "\x00\x00\x01")
-	r := newBitReader(nal)
+	r := newReader(nal)
 	for range 9 {
 		for _, v := range unsigned {
-			require.Equal(t, v, r.ue())
+			require.Equal(t, v, r.UE())
 		}
 		for _, v := range signed {
-			require.Equal(t, v, r.se())
+			require.Equal(t, v, r.SE())
 		}
-		require.Zero(t, r.u(32))
-		require.EqualValues(t, 1, r.u(1))
+		require.Zero(t, r.Bits(32))
+		require.EqualValues(t, 1, r.Bits(1))
 	}
-	require.NoError(t, r.err())
+	require.NoError(t, readError(&r))
 }
 
 func TestBitReaderAtItsEnd(t *testing.T) {
 	cases := []struct {
 		name string
 		nal  []byte
-		read func(*bitReader)
+		read func(*bitfield.Reader)
 		err  error
 	}{
-		{"no byte", nil, func(*bitReader) {}, ErrTruncated},
-		{"the last bit", []byte{0x67, 1}, func(r *bitReader) { r.u(8) }, nil},
-		{"one more", []byte{0x67, 1}, func(r *bitReader) { r.u(9) }, ErrTruncated},
-		{"zeros only", []byte{0x67, 0}, func(r *bitReader) { r.ue() }, ErrTruncated},
-		{"an Exp-Golomb number without its end", []byte{0x67, 0x08}, func(r *bitReader) { r.ue() }, ErrTruncated},
-		{"a longer one than there is", []byte{0x67, 0, 0, 3, 0, 0, 3, 0, 0xff}, func(r *bitReader) { r.ue() }, ErrInvalid},
-		{"out of range", []byte{0x67, 0x20}, func(r *bitReader) { r.upTo(2) }, ErrInvalid},
+		{"no byte", nil, func(r *bitfield.Reader) { r.Flag() }, ErrTruncated},
+		{"the last bit", []byte{0x67, 1}, func(r *bitfield.Reader) { r.Bits(8) }, nil},
+		{"one more", []byte{0x67, 1}, func(r *bitfield.Reader) { r.Bits(9) }, ErrTruncated},
+		{"zeros only", []byte{0x67, 0}, func(r *bitfield.Reader) { r.UE() }, ErrTruncated},
+		{"an Exp-Golomb number without its end", []byte{0x67, 0x08}, func(r *bitfield.Reader) { r.UE() }, ErrTruncated},
+		{"a longer one than there is", []byte{0x67, 0, 0, 3, 0, 0, 3, 0, 0xff}, func(r *bitfield.Reader) { r.UE() }, ErrInvalid},
+		{"out of range", []byte{0x67, 0x20}, func(r *bitfield.Reader) { r.UpTo(2) }, ErrInvalid},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			r := newBitReader(c.nal)
+			r := newReader(c.nal)
 			c.read(&r)
-			require.ErrorIs(t, r.err(), c.err)
+			require.ErrorIs(t, readError(&r), c.err)
 		})
 	}
 }
@@ -71,13 +73,13 @@ func FuzzBits(f *testing.F) {
 			w.ue(uint32(b))
 			w.se(int32(int8(b)))
 		}
-		r := newBitReader(w.trail()[4:])
+		r := newReader(w.trail()[4:])
 		for _, b := range data {
 			n := int(b%8) + 1
-			require.Equal(t, uint32(b)&(1<<n-1), r.u(n))
-			require.Equal(t, uint32(b), r.ue())
-			require.Equal(t, int32(int8(b)), r.se())
+			require.Equal(t, uint32(b)&(1<<n-1), r.Bits(uint8(n)))
+			require.Equal(t, uint32(b), r.UE())
+			require.Equal(t, int32(int8(b)), r.SE())
 		}
-		require.NoError(t, r.err())
+		require.NoError(t, readError(&r))
 	})
 }

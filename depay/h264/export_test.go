@@ -1,6 +1,10 @@
 package h264
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/sluice-live/sluice/depay/internal/bitfield"
+)
 
 // AppendSPS appends a sequence parameter set, without start code, that says what s says: as far as an encoder would. The
 // offsets of POCType 1 are 2 for each reference frame.
@@ -152,19 +156,19 @@ func AppendPPS(dst []byte, p PPS) []byte {
 // RewriteSlice returns the slice with another header: its picture order count and its marking are as change leaves them, and
 // the fields that its picture order count has are those of sps and pps. It is a CAVLC slice of frames.
 func RewriteSlice(sets *Sets, nal []byte, sps *SPS, pps *PPS, change func(*Slice)) []byte {
-	rbsp := bitReader{data: nal[1:]}
+	rbsp := newReader(nal)
 	whole := bitsLeft(rbsp)
 	r := rbsp
 	s, err := sets.ParseSlice(nal[0], nal[1:])
 	if err != nil {
 		panic(err)
 	}
-	r.ue()
-	r.ue()
-	r.ue()
-	r.u(int(s.SPS.FrameNumBits))
+	r.UE()
+	r.UE()
+	r.UE()
+	r.Bits(s.SPS.FrameNumBits)
 	if s.IDR {
-		r.ue()
+		r.UE()
 	}
 	before := whole - bitsLeft(r)
 	s.readPOC(&r)
@@ -221,24 +225,24 @@ func (w *bitWriter) sliceMarking(s Slice) {
 	}
 }
 
-func (w *bitWriter) copyBits(r *bitReader, n int) {
+func (w *bitWriter) copyBits(r *bitfield.Reader, n int) {
 	for range n {
-		w.u(1, r.u(1))
+		w.u(1, r.Bits(1))
 	}
 }
 
-func skipBits(r *bitReader, n int) {
+func skipBits(r *bitfield.Reader, n int) {
 	for range n {
-		r.u(1)
+		r.Bits(1)
 	}
 }
 
 // bitsLeft counts up to the stop bit, inclusive.
-func bitsLeft(r bitReader) int {
+func bitsLeft(r bitfield.Reader) int {
 	n, last := 0, 0
 	for {
-		set := r.flag()
-		if r.short {
+		set := r.Flag()
+		if r.Short() {
 			return last
 		}
 		n++

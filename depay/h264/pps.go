@@ -1,6 +1,10 @@
 package h264
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/sluice-live/sluice/depay/internal/bitfield"
+)
 
 // PPS is what a picture parameter set says, as far as slice headers depend on it (§7.3.2.2).
 type PPS struct {
@@ -19,37 +23,37 @@ type PPS struct {
 // ErrUnsupported where there is more than one slice group. It allocates nothing on success.
 func ParsePPS(nal []byte) (PPS, error) {
 	var p PPS
-	r := newBitReader(nal)
+	r := newReader(nal)
 	if len(nal) > 0 && Type(nal[0]) != TypePPS {
-		r.wrong = true
+		r.Fail()
 	}
-	p.ID, p.SPS = uint8(r.upTo(255)), uint8(r.upTo(31))
-	p.CABAC = r.flag()
-	p.BottomPOC = r.flag()
-	if groups := r.ue(); groups > 0 && !r.failed() { // num_slice_groups_minus1
+	p.ID, p.SPS = uint8(r.UpTo(255)), uint8(r.UpTo(31))
+	p.CABAC = r.Flag()
+	p.BottomPOC = r.Flag()
+	if groups := r.UE(); groups > 0 && !r.Failed() { // num_slice_groups_minus1
 		return PPS{}, fmt.Errorf("read H.264 picture parameter set: slice groups: %w", ErrUnsupported)
 	}
-	p.RefIndices = uint8(r.upTo(31)) + 1
-	r.upTo(31) // num_ref_idx_l1_default_active_minus1
-	p.Weighted = r.flag()
-	r.u(2) // weighted_bipred_idc
+	p.RefIndices = uint8(r.UpTo(31)) + 1
+	r.UpTo(31) // num_ref_idx_l1_default_active_minus1
+	p.Weighted = r.Flag()
+	r.Bits(2) // weighted_bipred_idc
 	p.readInitQP(&r)
-	r.se() // pic_init_qs_minus26
-	r.se() // chroma_qp_index_offset
-	p.Deblocking = r.flag()
-	r.flag() // constrained_intra_pred_flag
-	p.RedundantPic = r.flag()
-	if err := r.err(); err != nil {
+	r.SE() // pic_init_qs_minus26
+	r.SE() // chroma_qp_index_offset
+	p.Deblocking = r.Flag()
+	r.Flag() // constrained_intra_pred_flag
+	p.RedundantPic = r.Flag()
+	if err := readError(&r); err != nil {
 		return PPS{}, fmt.Errorf("read H.264 picture parameter set: %w", err)
 	}
 	return p, nil
 }
 
 // readInitQP reads pic_init_qp_minus26: from -(26 + QpBdOffset), of at most 6 bits beyond 8, to 25.
-func (p *PPS) readInitQP(r *bitReader) {
-	v := r.se()
+func (p *PPS) readInitQP(r *bitfield.Reader) {
+	v := r.SE()
 	if v < -62 || v > 25 {
-		r.wrong = true
+		r.Fail()
 		return
 	}
 	p.InitQP = int8(26 + v)

@@ -1,6 +1,10 @@
 package h264
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/sluice-live/sluice/depay/internal/bitfield"
+)
 
 // SliceType is how the macroblocks of a slice may be predicted (Table 7-6, modulo 5).
 type SliceType uint8
@@ -46,11 +50,14 @@ type Slice struct {
 // success.
 func (s *Sets) ParseSlice(header byte, body []byte) (Slice, error) {
 	sl := Slice{LongTerm: noLongTerm, IDR: Type(header) == TypeIDR, Reference: Reference(header)}
-	r := bitReader{data: body, wrong: !Type(header).IsSlice() || sl.IDR && !sl.Reference}
-	sl.FirstMacroblock = r.upTo(maxMacroblocks*maxMacroblocks - 1)
-	sl.Type = SliceType(r.upTo(9) % 5)
-	id := r.ue()
-	if err := r.err(); err != nil {
+	r := bitfield.NewEscapedReader(body)
+	if !Type(header).IsSlice() || sl.IDR && !sl.Reference {
+		r.Fail()
+	}
+	sl.FirstMacroblock = r.UpTo(maxMacroblocks*maxMacroblocks - 1)
+	sl.Type = SliceType(r.UpTo(9) % 5)
+	id := r.UE()
+	if err := readError(&r); err != nil {
 		return Slice{}, fmt.Errorf("read H.264 slice header: %w", err)
 	}
 	if sl.Type >= SP {
@@ -61,7 +68,7 @@ func (s *Sets) ParseSlice(header byte, body []byte) (Slice, error) {
 		return Slice{}, err
 	}
 	sl.read(&r)
-	if err := r.err(); err != nil {
+	if err := readError(&r); err != nil {
 		return Slice{}, fmt.Errorf("read H.264 slice header: %w", err)
 	}
 	return sl, nil
@@ -70,24 +77,26 @@ func (s *Sets) ParseSlice(header byte, body []byte) (Slice, error) {
 var errExtended = fmt.Errorf("read H.264 slice header: SP or SI slice: %w", ErrUnsupported)
 
 // read reads what follows pic_parameter_set_id.
-func (s *Slice) read(r *bitReader) {
+func (s *Slice) read(r *bitfield.Reader) {
 	if s.SPS.SeparatePlanes {
-		r.u(2) // colour_plane_id
+		r.Bits(2) // colour_plane_id
 	}
-	s.FrameNum = r.u(int(s.SPS.FrameNumBits))
+	s.FrameNum = r.Bits(s.SPS.FrameNumBits)
 	if !s.SPS.Progressive {
-		s.Field = r.flag()
+		s.Field = r.Flag()
 		if s.Field {
-			r.flag() // bottom_field_flag
+			r.Flag() // bottom_field_flag
 		}
 	}
 	if s.IDR {
-		s.IDRPicID = r.upTo(1<<16 - 1)
-		r.wrong = r.wrong || s.FrameNum != 0
+		s.IDRPicID = r.UpTo(1<<16 - 1)
+		if s.FrameNum != 0 {
+			r.Fail()
+		}
 	}
 	s.readPOC(r)
 	if s.PPS.RedundantPic {
-		s.RedundantPicture = r.upTo(127)
+		s.RedundantPicture = r.UpTo(127)
 	}
 	if s.Type == B {
 		return
@@ -100,29 +109,29 @@ func (s *Slice) read(r *bitReader) {
 	}
 }
 
-func (s *Slice) readPOC(r *bitReader) {
+func (s *Slice) readPOC(r *bitfield.Reader) {
 	bottom := s.PPS.BottomPOC && !s.Field
 	switch {
 	case s.SPS.POCType == 0:
-		s.POCLsb = r.u(int(s.SPS.POCBits))
+		s.POCLsb = r.Bits(s.SPS.POCBits)
 		if bottom {
-			s.DeltaPOCBottom = r.se()
+			s.DeltaPOCBottom = r.SE()
 		}
 	case s.SPS.POCType == 1 && !s.SPS.DeltaPOCZero:
-		s.DeltaPOC[0] = r.se()
+		s.DeltaPOC[0] = r.SE()
 		if bottom {
-			s.DeltaPOC[1] = r.se()
+			s.DeltaPOC[1] = r.SE()
 		}
 	}
 }
 
 // readReferences reads how the list of reference pictures is made, and their weights.
-func (s *Slice) readReferences(r *bitReader) {
+func (s *Slice) readReferences(r *bitfield.Reader) {
 	indices := uint32(s.PPS.RefIndices)
-	if r.flag() { // num_ref_idx_active_override_flag
-		indices = r.upTo(31) + 1
+	if r.Flag() { // num_ref_idx_active_override_flag
+		indices = r.UpTo(31) + 1
 	}
-	if r.flag() { // ref_pic_list_modification_flag_l0
+	if r.Flag() { // ref_pic_list_modification_flag_l0
 		skipModification(r, indices)
 	}
 	if s.PPS.Weighted {
@@ -131,71 +140,71 @@ func (s *Slice) readReferences(r *bitReader) {
 }
 
 // skipModification reads ref_pic_list_modification (§7.3.3.1).
-func skipModification(r *bitReader, indices uint32) {
+func skipModification(r *bitfield.Reader, indices uint32) {
 	const end = 3
 	for range indices + 1 {
-		if r.upTo(end) == end || r.failed() { // modification_of_pic_nums_idc
+		if r.UpTo(end) == end || r.Failed() { // modification_of_pic_nums_idc
 			return
 		}
-		r.ue() // abs_diff_pic_num_minus1 or long_term_pic_num
+		r.UE() // abs_diff_pic_num_minus1 or long_term_pic_num
 	}
-	r.wrong = true
+	r.Fail()
 }
 
 // skipWeights reads pred_weight_table (§7.3.3.2).
-func (s *Slice) skipWeights(r *bitReader, indices uint32) {
+func (s *Slice) skipWeights(r *bitfield.Reader, indices uint32) {
 	colours := s.SPS.ChromaFormat != 0 && !s.SPS.SeparatePlanes
-	r.upTo(7) // luma_log2_weight_denom
+	r.UpTo(7) // luma_log2_weight_denom
 	if colours {
-		r.upTo(7)
+		r.UpTo(7)
 	}
 	for range indices {
-		if r.flag() { // luma_weight_l0_flag
-			r.se()
-			r.se()
+		if r.Flag() { // luma_weight_l0_flag
+			r.SE()
+			r.SE()
 		}
-		if colours && r.flag() { // chroma_weight_l0_flag
+		if colours && r.Flag() { // chroma_weight_l0_flag
 			for range 4 {
-				r.se()
+				r.SE()
 			}
 		}
 	}
 }
 
 // readMarking reads dec_ref_pic_marking (§7.3.3.3).
-func (s *Slice) readMarking(r *bitReader) {
+func (s *Slice) readMarking(r *bitfield.Reader) {
 	if s.IDR {
-		r.flag() // no_output_of_prior_pics_flag
-		if r.flag() {
+		r.Flag() // no_output_of_prior_pics_flag
+		if r.Flag() {
 			s.LongTerm = 0 // long_term_reference_flag
 		}
 		return
 	}
-	if !r.flag() { // adaptive_ref_pic_marking_mode_flag
+	if !r.Flag() { // adaptive_ref_pic_marking_mode_flag
 		return
 	}
 	for range maxMarkings {
-		operation := r.upTo(6)
-		if operation == 0 || r.failed() {
+		operation := r.UpTo(6)
+		if operation == 0 || r.Failed() {
 			return
 		}
 		s.mark(r, operation)
 	}
-	r.wrong = true
+	r.Fail()
 }
 
 // mark reads the operands of a memory_management_control_operation. Only those that concern the picture itself matter.
-func (s *Slice) mark(r *bitReader, operation uint32) {
+func (s *Slice) mark(r *bitfield.Reader, operation uint32) {
 	switch operation {
 	case 1, 2, 4: // difference_of_pic_nums_minus1, long_term_pic_num, max_long_term_frame_idx_plus1
-		r.ue()
+		r.UE()
 	case 3: // difference_of_pic_nums_minus1, long_term_frame_idx
-		r.ue()
-		r.ue()
+		r.UE()
+		r.UE()
 	case 5:
 		s.Reset = true
 	case 6:
-		s.LongTerm = int(r.upTo(16))
+		s.LongTerm = int(r.UpTo(16))
 	}
 }
 

@@ -1,6 +1,10 @@
 package h264
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/sluice-live/sluice/depay/internal/bitfield"
+)
 
 const (
 	maxMacroblocks = 1 << 10 // in a row and in a column: 16384 pixels
@@ -44,23 +48,23 @@ func ParseSPS(nal []byte) (SPS, error) {
 }
 
 func parseSPS(nal []byte) (s SPS, t timing, err error) {
-	r := newBitReader(nal)
+	r := newReader(nal)
 	if len(nal) > 0 && Type(nal[0]) != TypeSPS {
-		r.wrong = true
+		r.Fail()
 	}
-	s.Profile, s.Constraints, s.Level = uint8(r.u(8)), uint8(r.u(8)), uint8(r.u(8))
-	s.ID = uint8(r.upTo(31))
+	s.Profile, s.Constraints, s.Level = uint8(r.Bits(8)), uint8(r.Bits(8)), uint8(r.Bits(8))
+	s.ID = uint8(r.UpTo(31))
 	s.readChroma(&r)
-	s.FrameNumBits = 4 + uint8(r.upTo(12))
+	s.FrameNumBits = 4 + uint8(r.UpTo(12))
 	s.readPOC(&r)
-	s.MaxRefFrames = uint8(r.upTo(16))
-	s.FrameNumGaps = r.flag()
+	s.MaxRefFrames = uint8(r.UpTo(16))
+	s.FrameNumGaps = r.Flag()
 	s.readSize(&r)
-	t.flag = r.at()
-	if t.described = r.flag(); t.described { // vui_parameters_present_flag
+	t.flag = r.At()
+	if t.described = r.Flag(); t.described { // vui_parameters_present_flag
 		s.readVUI(&r, &t)
 	}
-	if err := r.err(); err != nil {
+	if err := readError(&r); err != nil {
 		return SPS{}, timing{}, fmt.Errorf("read H.264 sequence parameter set: %w", err)
 	}
 	return s, t, nil
@@ -92,21 +96,21 @@ func (s *SPS) intraOnly() bool {
 	return false
 }
 
-func (s *SPS) readChroma(r *bitReader) {
+func (s *SPS) readChroma(r *bitfield.Reader) {
 	s.ChromaFormat, s.BitDepthLuma, s.BitDepthChroma = 1, 8, 8
 	if !s.hasChroma() {
 		return
 	}
 	lists := 8
-	s.ChromaFormat = uint8(r.upTo(3))
+	s.ChromaFormat = uint8(r.UpTo(3))
 	if s.ChromaFormat == 3 {
-		s.SeparatePlanes = r.flag()
+		s.SeparatePlanes = r.Flag()
 		lists = 12
 	}
-	s.BitDepthLuma = 8 + uint8(r.upTo(6))
-	s.BitDepthChroma = 8 + uint8(r.upTo(6))
-	r.flag()      // qpprime_y_zero_transform_bypass_flag
-	if r.flag() { // seq_scaling_matrix_present_flag
+	s.BitDepthLuma = 8 + uint8(r.UpTo(6))
+	s.BitDepthChroma = 8 + uint8(r.UpTo(6))
+	r.Flag()      // qpprime_y_zero_transform_bypass_flag
+	if r.Flag() { // seq_scaling_matrix_present_flag
 		for i := range lists {
 			skipScalingList(r, i)
 		}
@@ -114,8 +118,8 @@ func (s *SPS) readChroma(r *bitReader) {
 }
 
 // skipScalingList reads the i-th list: six of 4x4, then those of 8x8 (§7.3.2.1.1.1).
-func skipScalingList(r *bitReader, i int) {
-	if !r.flag() { // seq_scaling_list_present_flag
+func skipScalingList(r *bitfield.Reader, i int) {
+	if !r.Flag() { // seq_scaling_list_present_flag
 		return
 	}
 	size := 64
@@ -124,57 +128,57 @@ func skipScalingList(r *bitReader, i int) {
 	}
 	last := int32(8)
 	for range size {
-		last = (last + r.se()) & 0xff
+		last = (last + r.SE()) & 0xff
 		if last == 0 { // the rest is as before
 			return
 		}
 	}
 }
 
-func (s *SPS) readPOC(r *bitReader) {
-	s.POCType = uint8(r.upTo(2))
+func (s *SPS) readPOC(r *bitfield.Reader) {
+	s.POCType = uint8(r.UpTo(2))
 	switch s.POCType {
 	case 0:
-		s.POCBits = 4 + uint8(r.upTo(12))
+		s.POCBits = 4 + uint8(r.UpTo(12))
 	case 1:
-		s.DeltaPOCZero = r.flag()
-		s.OffsetNonRef = r.se()
-		r.se() // offset_for_top_to_bottom_field
-		for range r.upTo(255) {
-			r.se() // offset_for_ref_frame
+		s.DeltaPOCZero = r.Flag()
+		s.OffsetNonRef = r.SE()
+		r.SE() // offset_for_top_to_bottom_field
+		for range r.UpTo(255) {
+			r.SE() // offset_for_ref_frame
 		}
 	}
 }
 
-func (s *SPS) readSize(r *bitReader) {
-	s.Columns = uint16(r.upTo(maxMacroblocks-1)) + 1
-	units := uint16(r.upTo(maxMacroblocks-1)) + 1
-	s.Progressive = r.flag()
+func (s *SPS) readSize(r *bitfield.Reader) {
+	s.Columns = uint16(r.UpTo(maxMacroblocks-1)) + 1
+	units := uint16(r.UpTo(maxMacroblocks-1)) + 1
+	s.Progressive = r.Flag()
 	s.Rows = units
 	if !s.Progressive {
 		s.Rows = 2 * units
-		r.flag() // mb_adaptive_frame_field_flag
+		r.Flag() // mb_adaptive_frame_field_flag
 	}
-	r.flag() // direct_8x8_inference_flag
+	r.Flag() // direct_8x8_inference_flag
 	width, height := uint32(s.Columns)*16, uint32(s.Rows)*16
-	if r.flag() { // frame_cropping_flag
+	if r.Flag() { // frame_cropping_flag
 		x, y := s.cropUnits()
 		width = crop(r, width, x)
 		height = crop(r, height, y)
 	}
 	if s.Rows > maxMacroblocks {
-		r.wrong = true
+		r.Fail()
 	}
 	s.Width, s.Height = uint16(width), uint16(height)
 }
 
 // crop reads the offsets at both ends and returns what is left, which is something.
-func crop(r *bitReader, size, unit uint32) uint32 {
+func crop(r *bitfield.Reader, size, unit uint32) uint32 {
 	limit := (size - 1) / unit
-	before := r.upTo(limit)
-	after := r.upTo(limit)
+	before := r.UpTo(limit)
+	after := r.UpTo(limit)
 	if before+after > limit {
-		r.wrong = true
+		r.Fail()
 		return 0
 	}
 	return size - (before+after)*unit

@@ -17,17 +17,17 @@ func AppendTimed(dst, nal []byte, fps uint32) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	r, payload := newBitReader(nal), payloadBits(nal)
+	r, payload := newReader(nal), payloadBits(nal)
 	w := newBitWriter(dst, nal[0])
 	for range t.flag {
-		w.flag(r.flag())
+		w.flag(r.Flag())
 	}
-	r.flag()
+	r.Flag()
 	w.flag(true)
 	if t.told {
-		r.u(32) // num_units_in_tick
-		r.u(32) // time_scale
-		r.u(1)  // fixed_frame_rate_flag
+		r.Bits(32) // num_units_in_tick
+		r.Bits(32) // time_scale
+		r.Bits(1)  // fixed_frame_rate_flag
 	}
 	if !t.described {
 		w.u(4, 0) // no aspect ratio, overscan, signal type, chroma location
@@ -39,8 +39,8 @@ func AppendTimed(dst, nal []byte, fps uint32) ([]byte, error) {
 	if !t.described {
 		w.u(4, 0) // no HRD parameters, pic_struct, bitstream restriction
 	}
-	for r.at() < payload {
-		w.flag(r.flag())
+	for r.At() < payload {
+		w.flag(r.Flag())
 	}
 	return w.trail(), nil
 }
@@ -48,11 +48,11 @@ func AppendTimed(dst, nal []byte, fps uint32) ([]byte, error) {
 // payloadBits is how many bits a NAL unit has after its first byte and before rbsp_trailing_bits (§7.3.2.11), without emulation
 // prevention.
 func payloadBits(nal []byte) int {
-	r := newBitReader(bytes.TrimRight(nal, "\x00"))
+	r := newReader(bytes.TrimRight(nal, "\x00"))
 	last := 0
-	for r.fill(); r.n > 0; r.fill() {
-		if r.flag() {
-			last = r.at() - 1
+	for r.More() {
+		if r.Flag() {
+			last = r.At() - 1
 		}
 	}
 	return last

@@ -1,5 +1,7 @@
 package h264
 
+import "github.com/sluice-live/sluice/depay/internal/bitfield"
+
 // sampleAspects is Table E-1, from aspect_ratio_idc 0 on. Nothing writes to it.
 var sampleAspects = [...][2]uint16{
 	{}, {1, 1}, {12, 11}, {10, 11}, {16, 11}, {40, 33}, {24, 11}, {20, 11}, {32, 11}, {80, 33}, {18, 11}, {15, 11}, {64, 33},
@@ -9,43 +11,43 @@ var sampleAspects = [...][2]uint16{
 const extendedAspect = 255 // Extended_SAR
 
 // readVUI reads the video usability information (§E.1.1).
-func (s *SPS) readVUI(r *bitReader, t *timing) {
-	if r.flag() { // aspect_ratio_info_present_flag
+func (s *SPS) readVUI(r *bitfield.Reader, t *timing) {
+	if r.Flag() { // aspect_ratio_info_present_flag
 		s.readAspect(r)
 	}
-	if r.flag() { // overscan_info_present_flag
-		r.flag() // overscan_appropriate_flag
+	if r.Flag() { // overscan_info_present_flag
+		r.Flag() // overscan_appropriate_flag
 	}
-	if r.flag() { // video_signal_type_present_flag
-		r.u(3 + 1)    // video_format, video_full_range_flag
-		if r.flag() { // colour_description_present_flag
-			r.u(24)
+	if r.Flag() { // video_signal_type_present_flag
+		r.Bits(3 + 1) // video_format, video_full_range_flag
+		if r.Flag() { // colour_description_present_flag
+			r.Bits(24)
 		}
 	}
-	if r.flag() { // chroma_loc_info_present_flag
-		r.ue()
-		r.ue()
+	if r.Flag() { // chroma_loc_info_present_flag
+		r.UE()
+		r.UE()
 	}
-	t.flag = r.at()
-	if t.told = r.flag(); t.told { // timing_info_present_flag
-		r.u(32) // num_units_in_tick
-		r.u(32) // time_scale
-		r.u(1)  // fixed_frame_rate_flag
+	t.flag = r.At()
+	if t.told = r.Flag(); t.told { // timing_info_present_flag
+		r.Bits(32) // num_units_in_tick
+		r.Bits(32) // time_scale
+		r.Bits(1)  // fixed_frame_rate_flag
 	}
 	nal := skipHRD(r)
 	vcl := skipHRD(r)
 	if nal || vcl {
-		r.flag() // low_delay_hrd_flag
+		r.Flag() // low_delay_hrd_flag
 	}
-	r.flag() // pic_struct_present_flag
+	r.Flag() // pic_struct_present_flag
 	s.readRestriction(r)
 }
 
-func (s *SPS) readAspect(r *bitReader) {
-	idc := r.u(8)
+func (s *SPS) readAspect(r *bitfield.Reader) {
+	idc := r.Bits(8)
 	switch {
 	case idc == extendedAspect:
-		s.SampleAspect = [2]uint16{uint16(r.u(16)), uint16(r.u(16))}
+		s.SampleAspect = [2]uint16{uint16(r.Bits(16)), uint16(r.Bits(16))}
 	case idc < uint32(len(sampleAspects)):
 		s.SampleAspect = sampleAspects[idc]
 	}
@@ -54,31 +56,31 @@ func (s *SPS) readAspect(r *bitReader) {
 	}
 }
 
-func (s *SPS) readRestriction(r *bitReader) {
-	s.Restricted = r.flag()
+func (s *SPS) readRestriction(r *bitfield.Reader) {
+	s.Restricted = r.Flag()
 	if !s.Restricted {
 		return
 	}
-	r.flag() // motion_vectors_over_pic_boundaries_flag
+	r.Flag() // motion_vectors_over_pic_boundaries_flag
 	for range 4 {
-		r.ue() // max_bytes_per_pic_denom, max_bits_per_mb_denom, log2_max_mv_length_horizontal, _vertical
+		r.UE() // max_bytes_per_pic_denom, max_bits_per_mb_denom, log2_max_mv_length_horizontal, _vertical
 	}
-	s.MaxReorderFrames = uint8(r.upTo(16))
-	s.MaxFrameBuffering = uint8(r.upTo(16))
+	s.MaxReorderFrames = uint8(r.UpTo(16))
+	s.MaxFrameBuffering = uint8(r.UpTo(16))
 }
 
 // skipHRD reads hypothetical reference decoder parameters, if they are there (§E.1.2).
-func skipHRD(r *bitReader) bool {
-	if !r.flag() { // nal_hrd_parameters_present_flag, vcl_hrd_parameters_present_flag
+func skipHRD(r *bitfield.Reader) bool {
+	if !r.Flag() { // nal_hrd_parameters_present_flag, vcl_hrd_parameters_present_flag
 		return false
 	}
-	count := r.upTo(31) + 1
-	r.u(4 + 4) // bit_rate_scale, cpb_size_scale
+	count := r.UpTo(31) + 1
+	r.Bits(4 + 4) // bit_rate_scale, cpb_size_scale
 	for range count {
-		r.ue() // bit_rate_value_minus1
-		r.ue() // cpb_size_value_minus1
-		r.flag()
+		r.UE() // bit_rate_value_minus1
+		r.UE() // cpb_size_value_minus1
+		r.Flag()
 	}
-	r.u(5 + 5 + 5 + 5)
+	r.Bits(5 + 5 + 5 + 5)
 	return true
 }
