@@ -1,6 +1,10 @@
 package depay
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/sluice-live/sluice/depay/opus"
+)
 
 const (
 	// concealable is how much longer than one packet a hole may be that is left to the decoder: 5 ms for the clock's
@@ -9,7 +13,12 @@ const (
 
 	// rounding is how far silence may reach into the packet after it, so that a hole of n packets takes n.
 	rounding = 48
+
+	silenceSamples = 48 * 20
 )
+
+// silence is 20 ms of digital silence: CELT, fullband, stereo, one frame (RFC 6716 §3.1). Nothing writes to it.
+var silence = [3]byte{0xfc, 0xff, 0xfe}
 
 // audioTrack emits Opus packets, and silence where there are none.
 type audioTrack struct {
@@ -34,7 +43,7 @@ func (a *audioTrack) push(p packet) {
 		a.stats.Padding++
 		return
 	}
-	duration, ok := opusDuration(p.payload)
+	duration, ok := opus.Duration(p.payload)
 	if !ok {
 		a.stats.drop(DropMalformed, 1)
 		return

@@ -272,7 +272,7 @@ func (a *h264Assembler) stand(key []byte) (width, height uint16, err error) {
 // readH264 returns what the first slice of an access unit in Annex B says, which has its parameter sets before it.
 func readH264(unit []byte) (slice h264.Slice, err error) {
 	var sets h264.Sets
-	for nal, rest := h264.NextUnit(unit); len(nal) > 0; nal, rest = h264.NextUnit(rest) {
+	for nal := range h264.Units(unit) {
 		switch t := h264.Type(nal[0]); {
 		case t.IsSlice():
 			return sets.ParseSlice(nal[0], nal[1:])

@@ -175,7 +175,7 @@ func accessUnits(t *testing.T, source string) (units [][]byte) {
 	stream := codectest.FFmpeg(t, nil, "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-tune", "zerolatency",
 		"-x264-params", "sliced-threads=0", "-g", "30", "-f", "h264", "-")
 	var unit []byte
-	for nal, rest := h264.NextUnit(stream); len(nal) > 0; nal, rest = h264.NextUnit(rest) {
+	for nal := range h264.Units(stream) {
 		unit = append(h264.AppendStartCode(unit), nal...)
 		if h264.Type(nal[0]).IsSlice() {
 			units, unit = append(units, unit), nil

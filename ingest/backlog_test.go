@@ -13,6 +13,8 @@ import (
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/depay/vp8"
 )
 
 // encoder sends a picture every 10 ms in two packets, each with the number of the picture, and a key frame only when asked.
@@ -81,7 +83,7 @@ func requireWholePictures(t *testing.T, s *spectator, pictures int) {
 		p := rtptest.Wait(t, s.packets["video"], "video")
 		number := func(p *rtp.Packet) uint16 { return binary.BigEndian.Uint16(p.Payload[len(p.Payload)-2:]) }
 		if previous == nil {
-			require.True(t, vp8KeyFrameStarts(p.Payload), "the first picture needs no other")
+			require.True(t, vp8.KeyFrameStarts(p.Payload), "the first picture needs no other")
 		} else {
 			require.Equal(t, previous.SequenceNumber+1, p.SequenceNumber)
 			require.Equal(t, number(previous)+uint16((i+1)%2), number(p))

@@ -1,56 +1,14 @@
 package ingest
 
 import (
-	"encoding/binary"
+	"encoding/base64"
 	"encoding/hex"
+	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/sluice-live/sluice/depay/h264"
 )
-
-// Types of H.264's NAL units and of the packets that hold several of them or one part (RFC 6184 §5.2, ITU-T H.264 table 7-1).
-const (
-	nalTypeMask = 0x1f
-	nalIDR      = 5
-	nalSPS      = 7
-	nalSTAPA    = 24
-	nalFUA      = 28
-)
-
-// h264KeyFrameStarts tells whether the packet holds the beginning of a picture that needs no other, or the parameters that come
-// before one (RFC 6184 §5.6 to §5.8). Several packets of one picture may.
-func h264KeyFrameStarts(payload []byte) bool {
-	if len(payload) < 2 {
-		return false
-	}
-	switch kind := payload[0] & nalTypeMask; kind {
-	case nalSTAPA:
-		return stapStartsKeyFrame(payload[1:])
-	case nalFUA:
-		return payload[1]&0x80 != 0 && nalStartsKeyFrame(payload[1]) // S
-	default:
-		return nalStartsKeyFrame(kind)
-	}
-}
-
-func nalStartsKeyFrame(header byte) bool {
-	kind := header & nalTypeMask
-	return kind == nalIDR || kind == nalSPS
-}
-
-// stapStartsKeyFrame looks at each unit of an aggregation packet (RFC 6184 §5.7.1) that is there as a whole.
-func stapStartsKeyFrame(units []byte) bool {
-	for len(units) > 2 {
-		size := int(binary.BigEndian.Uint16(units))
-		units = units[2:]
-		if size == 0 || size > len(units) {
-			return false
-		}
-		if nalStartsKeyFrame(units[0]) {
-			return true
-		}
-		units = units[size:]
-	}
-	return false
-}
 
 // h264Format is what negotiation needs to know of H.264's parameters (RFC 6184 §8.1).
 type h264Format struct {
@@ -60,23 +18,15 @@ type h264Format struct {
 
 // readH264Format gives absent and unreadable parameters their default values: mode 0, Baseline profile.
 func readH264Format(parameters string) h264Format {
-	f := h264Format{mode: parameter(parameters, "packetization-mode", "0"), profile: profileBaseline}
+	f := h264Format{mode: parameter(parameters, "packetization-mode", "0"), profile: h264.ProfileBaseline}
 	if b, err := hex.DecodeString(parameter(parameters, "profile-level-id", "")); err == nil && len(b) > 0 {
 		f.profile = b[0]
 	}
 	return f
 }
 
-// Values of profile_idc (ITU-T H.264 §A.2) with 8 bits and 4:2:0, which is what players take.
-const (
-	profileBaseline = 66
-	profileMain     = 77
-	profileExtended = 88
-	profileHigh     = 100
-)
-
 func (f h264Format) common() bool {
-	return f.profile == profileBaseline || f.profile == profileMain || f.profile == profileExtended || f.profile == profileHigh
+	return f.profile == h264.ProfileBaseline || f.profile == h264.ProfileMain || f.profile == h264.ProfileExtended || f.profile == h264.ProfileHigh
 }
 
 // rankH264 puts first what is of most use: mode 1, in which a picture is not bound to the size of packets, and profiles that
@@ -114,4 +64,13 @@ func parameter(parameters, name, otherwise string) string {
 		}
 	}
 	return otherwise
+}
+
+// h264FormatOf describes a recording's H.264 as an offer would.
+func h264FormatOf(c *h264.Config) string {
+	var sets []string
+	for _, unit := range slices.Concat(c.SPS, c.PPS) {
+		sets = append(sets, base64.StdEncoding.EncodeToString(unit))
+	}
+	return fmt.Sprintf("packetization-mode=1;profile-level-id=%02x%02x%02x;sprop-parameter-sets=%s", c.Profile, c.Constraints, c.Level, strings.Join(sets, ","))
 }

@@ -11,15 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func benchmarkKeyStarts(b *testing.B, starts func([]byte) bool, payload []byte) {
-	b.ReportAllocs()
-	for b.Loop() {
-		if !starts(payload) {
-			b.Fatal("it does start one")
-		}
-	}
-}
-
 // picture is how a sender of the codec packs one: of the least bytes that are told for what they are.
 func picture(mimeType string, key bool) [][]byte {
 	switch {

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"github.com/pion/rtp"
+	"github.com/sluice-live/sluice/depay/opus"
 	"github.com/sluice-live/sluice/ingest/media"
 )
 
@@ -70,7 +71,10 @@ func (r *redundancy) deliverRestored(p *media.Packet, sequence uint16, block red
 }
 
 // opusTicks is how long a packet plays, in ticks of its clock (RFC 7587 §4.2).
-func opusTicks(packet []byte) uint32 { return uint32(opusDuration(packet).Microseconds() * 48 / 1000) }
+func opusTicks(packet []byte) uint32 {
+	ticks, _ := opus.Duration(packet)
+	return uint32(ticks)
+}
 
 // arrivals remembers which of the latest packets have come. What was before the first has not been missed.
 type arrivals struct {

@@ -43,12 +43,3 @@ func TestSessionInfos(t *testing.T) {
 	}, rtptest.Patience, 50*time.Millisecond)
 	require.Equal(t, []string{"publisher cam", "publisher other", "viewer cam", "participant den", "participant den"}, kinds)
 }
-
-func TestVP8Size(t *testing.T) {
-	width, height := vp8Size(rtptest.VP8Packet(1, true).Payload)
-	require.Equal(t, [2]int{640, 480}, [2]int{width, height})
-	for n := range 11 {
-		width, height = vp8Size(rtptest.VP8Packet(1, true).Payload[:n])
-		require.Zero(t, width+height)
-	}
-}

@@ -199,7 +199,7 @@ func TestUploadRefusals(t *testing.T) {
 		"nothing":          {"POST", "/upload/cam", "", nil, 400, "it is cut short"},
 		"cut short":        {"POST", "/upload/cam", "", whole[:len(whole)-1], 400, "it is cut short"},
 		"another codec":    {"POST", "/upload/cam", "", bytes.ReplaceAll(whole, []byte("A_OPUS"), []byte("A_FLAC")), 400, "record VP8, VP9, H.264 or AV1, with Opus"},
-		"no Opus":          {"POST", "/upload/cam", "", append(recording(1), ebml(0xA3, []byte{0x82, 0, 0, 0}, make([]byte, maxOpusFrame+2))...), 400, "not Opus"},
+		"no Opus":          {"POST", "/upload/cam", "", append(recording(1), ebml(0xA3, []byte{0x82, 0, 0, 0}, make([]byte, 1275+2))...), 400, "not Opus"},
 		"no WebSocket":     {"GET", "/upload/cam/ws", "", nil, 426, "as a WebSocket"},
 		"another type":     {"POST", "/upload/cam", "text/plain", whole, 415, "video/webm"},
 		"part of a type":   {"POST", "/upload/cam", "video", whole, 415, "video/webm"},

@@ -11,6 +11,8 @@ import (
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/sluice-live/sluice/depay/h264"
+	"github.com/sluice-live/sluice/depay/opus"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/webm"
 )
@@ -22,8 +24,9 @@ const uploadPayload = 1188
 type uploadTrack struct {
 	*media.Track
 	number     uint64
-	payloader  rtp.Payloader  // of pictures
-	parameters *avcParameters // of H.264
+	payloader  rtp.Payloader // of pictures
+	parameters *h264.Config  // of H.264 with lengths instead of start codes
+	buffer     []byte        // a picture with start codes; reused
 	sequence   uint16
 	ssrc       uint32
 	offset     uint32
@@ -76,12 +79,12 @@ func (u *uploadTrack) understand(r webm.Track) (media.Format, error) {
 		if len(r.Private) == 0 { // as Chromium records H.264 in WebM: start codes, and parameter sets before each key frame
 			return picture(webrtc.MimeTypeH264, "packetization-mode=1"), nil
 		}
-		parameters, err := parseAVC(r.Private)
+		parameters, err := h264.ParseConfig(r.Private)
 		if err != nil {
-			return media.Format{}, err
+			return media.Format{}, errors.New("the recording's H.264 parameters cannot be read")
 		}
-		u.parameters = parameters
-		return picture(webrtc.MimeTypeH264, parameters.format()), nil
+		u.parameters = &parameters
+		return picture(webrtc.MimeTypeH264, h264FormatOf(&parameters)), nil
 	case "A_OPUS":
 		return media.Format{}, nil
 	}
@@ -94,10 +97,11 @@ func (u *uploadTrack) send(data []byte, at time.Duration, now time.Time) error {
 		return u.sendSound(data, u.smooth(data, at), now)
 	}
 	if u.parameters != nil {
-		var err error
-		if data, err = u.parameters.annexB(data); err != nil {
-			return err
+		stream, err := u.parameters.AppendAnnexB(u.buffer[:0], data)
+		if err != nil {
+			return errors.New("a picture of H.264 is cut short")
 		}
+		u.buffer, data = stream, stream
 	}
 	parts := u.payloader.Payload(uploadPayload, data)
 	if u.waiting && !slices.ContainsFunc(parts, u.Format().Codec.KeyFrameStarts) {
@@ -112,17 +116,17 @@ func (u *uploadTrack) send(data []byte, at time.Duration, now time.Time) error {
 
 // sendSound passes a packet of Opus on, as packets of one frame each when it is too long: recorders make packets of 60 ms.
 func (u *uploadTrack) sendSound(packet []byte, at time.Duration, now time.Time) error {
-	frames, err := opusFrames(packet)
+	frames, err := opus.Frames(packet)
 	switch {
 	case err != nil:
-		return err
+		return errors.New("a packet of its sound is not Opus")
 	case len(packet) <= uploadPayload:
 		u.pass(!u.begun, u.timeStamp(at), now, packet)
 		return nil
 	}
 	duration := opusDuration(packet) / time.Duration(len(frames))
 	for i, frame := range frames {
-		u.pass(!u.begun, u.timeStamp(at+time.Duration(i)*duration), now, []byte{opusSingle(packet)}, frame)
+		u.pass(!u.begun, u.timeStamp(at+time.Duration(i)*duration), now, []byte{opus.SingleTOC(packet)}, frame)
 	}
 	return nil
 }
@@ -155,4 +159,10 @@ func (u *uploadTrack) smooth(data []byte, at time.Duration) time.Duration {
 	}
 	u.next = at + opusDuration(data)
 	return at
+}
+
+// opusDuration returns how long a packet plays; 0 for one that is cut short.
+func opusDuration(packet []byte) time.Duration {
+	samples, _ := opus.Duration(packet)
+	return time.Duration(samples) * time.Second / opus.SampleRate
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/depay/vp8"
 )
 
 // spectator is a peer that watches.
@@ -82,7 +84,7 @@ func TestViewerOutlivesPublishers(t *testing.T) {
 		}
 		for i := range 60 {
 			p := rtptest.Wait(t, viewer.packets["video"], "video")
-			key := vp8KeyFrameStarts(p.Payload)
+			key := vp8.KeyFrameStarts(p.Payload)
 			if i == 0 {
 				require.True(t, key, "the first picture must be one that needs no other")
 			}

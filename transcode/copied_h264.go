@@ -43,7 +43,7 @@ func (c *copiedH264) repeat() copiedPicture { return copiedPicture{data: c.state
 // 1/90000 s, and aborts on the first where it decodes pictures too (5.1).
 func (c *copiedH264) timed(picture []byte) []byte {
 	timed := make([]byte, 0, len(picture)+32)
-	for nal, rest := h264.NextUnit(picture); len(nal) > 0; nal, rest = h264.NextUnit(rest) {
+	for nal := range h264.Units(picture) {
 		if h264.Type(nal[0]) == h264.TypeSPS {
 			if with, err := h264.AppendTimed(timed, nal, uint32(depay.H264.ClockRate()/c.place)); err == nil {
 				timed = with
@@ -70,7 +70,6 @@ func (c *copiedH264) describe(key []byte) (width, height int, err error) {
 // Bounds of what players take, by Apple's authoring specification (1.3) and the decoders of browsers.
 const (
 	maxCopiedLevel = 52 // ten times the level
-	profileHigh    = 100
 )
 
 // copyable says in words what of a stream players do not take, or cannot be repeated.
@@ -81,7 +80,7 @@ func copyable(sps *h264.SPS) error {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
-	refuse(sps.Profile != 66 && sps.Profile != 77 && sps.Profile != profileHigh, "profile %d is none of baseline, main and high", sps.Profile)
+	refuse(sps.Profile != h264.ProfileBaseline && sps.Profile != h264.ProfileMain && sps.Profile != h264.ProfileHigh, "profile %d is none of baseline, main and high", sps.Profile)
 	refuse(sps.Level > maxCopiedLevel, "level %d.%d is above 5.2", sps.Level/10, sps.Level%10)
 	refuse(sps.ChromaFormat != 1 || sps.BitDepthLuma != 8 || sps.BitDepthChroma != 8, notPlain)
 	refuse(!sps.Progressive, "it may be interlaced")
@@ -93,7 +92,7 @@ func copyable(sps *h264.SPS) error {
 // firstSlice reads a picture up to the header of its first slice. Parameter sets before it go into sets; changed tells whether one of
 // them is new.
 func firstSlice(sets *h264.Sets, picture []byte) (slice h264.Slice, changed bool, err error) {
-	for nal, rest := h264.NextUnit(picture); len(nal) > 0; nal, rest = h264.NextUnit(rest) {
+	for nal := range h264.Units(picture) {
 		switch kind := h264.Type(nal[0]); {
 		case kind == h264.TypeSPS, kind == h264.TypePPS:
 			other, err := sets.Add(nal)

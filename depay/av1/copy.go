@@ -111,7 +111,7 @@ func (s *Sequence) copyTiles(w *bitfield.Writer, p slot) {
 func (s *Sequence) copyQuantizer(w *bitfield.Writer) {
 	w.Bits(128, 8) // base_q_idx: anything but lossless
 	w.Flag(false)  // DeltaQYDc
-	if !s.monochrome {
+	if !s.Monochrome {
 		if s.separateDelta {
 			w.Flag(false) // diff_uv_delta
 		}
@@ -132,12 +132,12 @@ func (s *Sequence) copyQuantizer(w *bitfield.Writer) {
 func (s *Sequence) copyFilters(w *bitfield.Writer) {
 	w.Bits(0, 6+6+3+1)
 	planes := uint8(3)
-	if s.monochrome {
+	if s.Monochrome {
 		planes = 1
 	}
 	if s.cdef {
 		w.Bits(0, 2+2+6)
-		if !s.monochrome {
+		if !s.Monochrome {
 			w.Bits(0, 6)
 		}
 	}

@@ -61,19 +61,22 @@ func TestParseSequence(t *testing.T) {
 		err     error
 	}{
 		{"libaom", black.Payload, Sequence{
+			Level: 1, SubsamplingX: true, SubsamplingY: true,
 			Width: 640, Height: 360, points: 1, widthBits: 10, heightBits: 9, orderBits: 7, forceScreenContent: choose, forceIntegerMV: choose,
 			warpedMotion: true, refFrameMVs: true, cdef: true, restoration: true,
 		}, nil},
 		{"everything", timed(), Sequence{
-			Profile: 2, Width: 640, Height: 360, Operating: 0x303, points: 2, pointIDs: [32]uint16{0x303, 0x101}, pointModel: 1,
+			Profile: 2, Level: 8, Tier: true, HighBitDepth: true, TwelveBit: true, SubsamplingX: true, SubsamplingY: true,
+			Width: 640, Height: 360, Operating: 0x303, points: 2, pointIDs: [32]uint16{0x303, 0x101}, pointModel: 1,
 			temporalPoint: 13, removalBits: 12, widthBits: 10, heightBits: 9, idBits: 8, orderBits: 7, forceScreenContent: 1, forceIntegerMV: 1,
 			superblock128: true, interIntra: true, warpedMotion: true, refFrameMVs: true,
-			superres: true, cdef: true, restoration: true, filmGrain: true, deep: true, separateDelta: true,
+			superres: true, cdef: true, restoration: true, filmGrain: true, separateDelta: true,
 		}, nil},
 		{"still picture, monochrome", pack(field{0, 3}, field{3, 2}, field{4, 5}, field{5, 4}, field{5, 4}, field{63, 6}, field{31, 6},
 			field{0, 3}, field{0, 3}, field{0, 1}, field{1, 1}, field{0, 1}, field{0, 1}, field{0, 1}), Sequence{
+			Level: 4, Monochrome: true, SubsamplingX: true, SubsamplingY: true,
 			Width: 64, Height: 32, points: 1, reducedStill: true, widthBits: 6, heightBits: 6,
-			forceScreenContent: choose, forceIntegerMV: choose, monochrome: true,
+			forceScreenContent: choose, forceIntegerMV: choose,
 		}, nil},
 		{"profile 3", append([]byte{0x60}, make([]byte, 20)...), Sequence{}, ErrInvalid},
 	}

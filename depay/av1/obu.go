@@ -56,7 +56,7 @@ func ParseOBU(data []byte) (o OBU, n int, err error) {
 	if header&bitForbidden != 0 {
 		return OBU{}, 0, fmt.Errorf("read OBU: forbidden bit: %w", ErrInvalid)
 	}
-	o.Type, o.Extended = Type(header>>3&0xf), header&bitExtension != 0
+	o.Type, o.Extended = headerType(header), header&bitExtension != 0
 	rest := data[1:]
 	if o.Extended {
 		if len(rest) == 0 {
@@ -80,6 +80,9 @@ func ParseOBU(data []byte) (o OBU, n int, err error) {
 }
 
 var errOBU = fmt.Errorf("read OBU: %w", ErrTruncated)
+
+// headerType returns the type that an OBU's first byte tells.
+func headerType(header byte) Type { return Type(header >> 3 & 0xf) }
 
 // AppendOBU appends the OBU to dst with a size field, as the low-overhead bitstream format has it (AV1 §5.2), and returns dst.
 func AppendOBU(dst []byte, o OBU) []byte {

@@ -17,8 +17,15 @@ const srgb = 0x010d00
 // Sequence is the sequence header (AV1 §5.5), as far as frame headers are read and made by it.
 type Sequence struct {
 	Profile       uint8
+	Level         uint8  // seq_level_idx of operating point 0
+	Tier          bool   // seq_tier of operating point 0: the high one
 	Width, Height uint32 // pixels, the largest of any frame
 	Operating     uint16 // operating_point_idc[0]: the layers that are decoded; 0: all there is
+
+	HighBitDepth, TwelveBit    bool // 10 bits, or 12 when both are set; else 8
+	Monochrome                 bool
+	SubsamplingX, SubsamplingY bool  // chroma has half the width, half the height
+	ChromaPosition             uint8 // chroma_sample_position
 
 	reducedStill bool
 
@@ -37,7 +44,7 @@ type Sequence struct {
 
 	superblock128, interIntra, warpedMotion, refFrameMVs bool
 	superres, cdef, restoration, filmGrain               bool
-	deep, monochrome, separateDelta                      bool
+	separateDelta                                        bool
 }
 
 var errSequence = fmt.Errorf("read AV1 sequence header: %w", ErrTruncated)
@@ -51,7 +58,7 @@ func ParseSequence(payload []byte) (Sequence, error) {
 	r.Bits(1) // still_picture
 	s.reducedStill = r.Flag()
 	if s.reducedStill {
-		r.Bits(5) // seq_level_idx
+		s.Level = uint8(r.Bits(5))
 		s.points = 1
 	} else {
 		s.parseOperatingPoints(&r)
@@ -82,7 +89,7 @@ func (s *Sequence) Decodes(o OBU) bool {
 }
 
 // Plain tells whether pictures have 8 bits and chroma of half the size both ways, which is all that many decoders take.
-func (s *Sequence) Plain() bool { return s.Profile == 0 && !s.deep && !s.monochrome }
+func (s *Sequence) Plain() bool { return s.Profile == 0 && !s.HighBitDepth && !s.Monochrome }
 
 // parseOperatingPoints reads timing, decoder model and operating points (AV1 §5.5.1 to §5.5.4).
 func (s *Sequence) parseOperatingPoints(r *bitfield.Reader) {
@@ -108,8 +115,10 @@ func (s *Sequence) parseOperatingPoints(r *bitfield.Reader) {
 	s.points = uint8(r.Bits(5) + 1)
 	for i := range s.points {
 		s.pointIDs[i] = uint16(r.Bits(12))
-		if r.Bits(5) > 7 {
-			r.Bits(1) // seq_tier
+		level := uint8(r.Bits(5))
+		tier := level > 7 && r.Flag()
+		if i == 0 {
+			s.Level, s.Tier = level, tier
 		}
 		if model && r.Flag() {
 			s.pointModel |= 1 << i
@@ -157,35 +166,37 @@ func (s *Sequence) parseInterTools(r *bitfield.Reader) {
 
 // parseColor reads color_config (AV1 §5.5.2).
 func (s *Sequence) parseColor(r *bitfield.Reader) {
-	s.deep = r.Flag()
-	twelve := s.Profile == 2 && s.deep && r.Flag()
-	s.monochrome = s.Profile != 1 && r.Flag()
+	s.HighBitDepth = r.Flag()
+	s.TwelveBit = s.Profile == 2 && s.HighBitDepth && r.Flag()
+	s.Monochrome = s.Profile != 1 && r.Flag()
 	rgb := false
 	if r.Flag() { // color_description_present_flag
 		rgb = r.Bits(24) == srgb
 	}
 	switch {
-	case s.monochrome:
+	case s.Monochrome:
 		r.Bits(1) // color_range
+		s.SubsamplingX, s.SubsamplingY = true, true
 		return
 	case rgb:
 	default:
 		r.Bits(1) // color_range
-		if s.halved(r, twelve) {
-			r.Bits(2) // chroma_sample_position
-		}
+		s.parseSubsampling(r)
 	}
 	s.separateDelta = r.Flag()
 }
 
-// halved tells whether chroma has half the size both ways.
-func (s *Sequence) halved(r *bitfield.Reader, twelve bool) bool {
+func (s *Sequence) parseSubsampling(r *bitfield.Reader) {
 	switch {
 	case s.Profile == 0:
-		return true
-	case twelve:
-		x := r.Flag()
-		return x && r.Flag()
+		s.SubsamplingX, s.SubsamplingY = true, true
+	case s.Profile == 2 && s.TwelveBit:
+		s.SubsamplingX = r.Flag()
+		s.SubsamplingY = s.SubsamplingX && r.Flag()
+	case s.Profile == 2:
+		s.SubsamplingX = true
 	}
-	return false
+	if s.SubsamplingX && s.SubsamplingY {
+		s.ChromaPosition = uint8(r.Bits(2))
+	}
 }

@@ -35,7 +35,7 @@ func (u unit) slice() []byte {
 
 // split cuts a byte stream at its start codes.
 func split(stream []byte) (nals [][]byte) {
-	for nal, rest := h264.NextUnit(stream); len(nal) > 0; nal, rest = h264.NextUnit(rest) {
+	for nal := range h264.Units(stream) {
 		nals = append(nals, nal)
 	}
 	return nals

@@ -3,6 +3,7 @@ package h264
 import (
 	"bytes"
 	"errors"
+	"iter"
 )
 
 var (
@@ -64,6 +65,19 @@ func NextUnit(stream []byte) (nal, rest []byte) {
 		nal, rest = nal[:end], nal[end:]
 	}
 	return bytes.TrimRight(nal, "\x00"), rest
+}
+
+// Units yields the NAL units of a byte stream (Annex B), without start codes, trailing zeros and what is before the first start
+// code. It leaves out empty ones.
+func Units(stream []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for rest := stream; len(rest) > 0; {
+			var nal []byte
+			if nal, rest = NextUnit(rest); len(nal) > 0 && !yield(nal) {
+				return
+			}
+		}
+	}
 }
 
 // shortStartCode is start_code_prefix_one_3bytes. Nothing writes to it.

@@ -167,7 +167,7 @@ func TestKeyFramesThatSetUpNoDecoder(t *testing.T) {
 		{"AV1: none", webm.AV1, "", "without sequence header"},
 		{"AV1: only a temporal delimiter", webm.AV1, "\x12\x00", "without sequence header"},
 		{"AV1: longer than it is", webm.AV1, "\x0a\x7f\x00", "without sequence header"},
-		{"AV1: cut short", webm.AV1, "\x0a\x02\x00\x00", "cut short"},
+		{"AV1: cut short", webm.AV1, "\x0a\x02\x00\x00", "truncated"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := webm.NewWriter(io.Discard, webm.Options{Video: &webm.VideoTrack{Codec: c.codec, Width: 16, Height: 16, KeyFrame: []byte(c.key)}})

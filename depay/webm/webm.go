@@ -14,6 +14,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/sluice-live/sluice/depay/av1"
+	"github.com/sluice-live/sluice/depay/h264"
 )
 
 // Track tells the two tracks apart. The values are the track numbers in the file.
@@ -62,9 +65,13 @@ type VideoTrack struct {
 func (v VideoTrack) codecPrivate() ([]byte, error) {
 	switch v.Codec {
 	case H264:
-		return avcC(v.KeyFrame)
+		c, err := h264.NewConfig(v.KeyFrame)
+		if err != nil {
+			return nil, err
+		}
+		return c.Append(nil)
 	case AV1:
-		return av1C(v.KeyFrame)
+		return av1.AppendConfig(nil, v.KeyFrame)
 	}
 	return nil, nil
 }
@@ -129,9 +136,9 @@ func (o Options) storage() func(b, frame []byte) []byte {
 	switch {
 	case o.Video == nil:
 	case o.Video.Codec == H264:
-		return appendH264
+		return h264.AppendSample
 	case o.Video.Codec == AV1:
-		return appendAV1
+		return av1.AppendSample
 	}
 	return appendAsIs
 }

@@ -1,4 +1,4 @@
-package ingest
+package vp9
 
 import (
 	"slices"
@@ -8,7 +8,7 @@ import (
 )
 
 // RFC 9628 §4.2, and §6.2 of the bitstream's specification.
-func TestVP9KeyFrameStarts(t *testing.T) {
+func TestKeyFrameStarts(t *testing.T) {
 	const key, inter, intraOnly, shown = 0x82, 0x86, 0x84, 0x8a
 	tests := []struct {
 		name    string
@@ -51,21 +51,27 @@ func TestVP9KeyFrameStarts(t *testing.T) {
 		{"cut before frame", []byte{0x88, 0x01}, false},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { require.Equal(t, tt.want, vp9KeyFrameStarts(tt.payload)) })
+		t.Run(tt.name, func(t *testing.T) { require.Equal(t, tt.want, KeyFrameStarts(tt.payload)) })
 	}
 }
 
-func FuzzVP9KeyFrameStarts(f *testing.F) {
+func FuzzKeyFrameStarts(f *testing.F) {
 	f.Add([]byte{0xaa, 0x01, 0x00, 0x05, 0x18, 0x02, 0x80, 0x01, 0xe0, 0x02, 0x00, 0x14, 0x01, 0x82})
 	f.Add([]byte{0xb8, 0x81, 0x00, 0x00, 0x82})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if vp9KeyFrameStarts(b) {
-			require.Equal(t, byte(vp9FrameBegins), b[0]&(vp9FrameBegins|vp9Inter))
-			require.True(t, slices.ContainsFunc(b[1:], vp9KeyFrame))
+		if KeyFrameStarts(b) {
+			require.Equal(t, byte(bitBegin), b[0]&(bitBegin|bitPredicted))
+			require.True(t, slices.ContainsFunc(b[1:], beginsKeyFrame))
 		}
 	})
 }
 
-func BenchmarkVP9KeyFrameStarts(b *testing.B) {
-	benchmarkKeyStarts(b, vp9KeyFrameStarts, []byte{0xaa, 0x01, 0x00, 0x05, 0x18, 0x02, 0x80, 0x01, 0xe0, 0x02, 0x00, 0x14, 0x01, 0x82})
+func BenchmarkKeyFrameStarts(b *testing.B) {
+	payload := []byte{0xaa, 0x01, 0x00, 0x05, 0x18, 0x02, 0x80, 0x01, 0xe0, 0x02, 0x00, 0x14, 0x01, 0x82}
+	b.ReportAllocs()
+	for b.Loop() {
+		if !KeyFrameStarts(payload) {
+			b.Fatal("it does start one")
+		}
+	}
 }

@@ -1,4 +1,4 @@
-package ingest
+package vp8
 
 import (
 	"testing"
@@ -7,7 +7,7 @@ import (
 )
 
 // RFC 7741 §4.2, RFC 6386 §9.1.
-func TestVP8KeyFrameStarts(t *testing.T) {
+func TestKeyFrameStarts(t *testing.T) {
 	tests := []struct {
 		name    string
 		payload []byte
@@ -29,19 +29,35 @@ func TestVP8KeyFrameStarts(t *testing.T) {
 		{"cut before frame", []byte{0x90, 0xf0, 0x80, 0x01, 0x05, 0x20}, false},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { require.Equal(t, tt.want, vp8KeyFrameStarts(tt.payload)) })
+		t.Run(tt.name, func(t *testing.T) { require.Equal(t, tt.want, KeyFrameStarts(tt.payload)) })
 	}
 }
 
-func FuzzVP8KeyFrameStarts(f *testing.F) {
+func FuzzKeyFrameStarts(f *testing.F) {
 	f.Add([]byte{0x90, 0xf0, 0x80, 0x01, 0x05, 0x20, 0x00})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if vp8KeyFrameStarts(b) {
+		if KeyFrameStarts(b) {
 			require.Equal(t, byte(0x10), b[0]&0x17)
 		}
 	})
 }
 
-func BenchmarkVP8KeyFrameStarts(b *testing.B) {
-	benchmarkKeyStarts(b, vp8KeyFrameStarts, []byte{0x90, 0xf0, 0x80, 0x01, 0x05, 0x20, 0x00})
+func BenchmarkKeyFrameStarts(b *testing.B) {
+	payload := []byte{0x90, 0xf0, 0x80, 0x01, 0x05, 0x20, 0x00}
+	b.ReportAllocs()
+	for b.Loop() {
+		if !KeyFrameStarts(payload) {
+			b.Fatal("it does start one")
+		}
+	}
+}
+
+func TestKeyFrameSize(t *testing.T) {
+	payload := []byte{0x90, 0x80, 0x01, 0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x80, 0x42, 0xe0, 0x81}
+	width, height := KeyFrameSize(payload)
+	require.Equal(t, [2]int{640, 480}, [2]int{width, height})
+	for n := range payload {
+		width, height = KeyFrameSize(payload[:n])
+		require.Zero(t, width+height)
+	}
 }

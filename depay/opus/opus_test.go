@@ -1,15 +1,48 @@
-package ingest
+package opus
 
 import (
 	"bytes"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
+func TestDuration(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		payload []byte
+		want    int64
+		ok      bool
+	}{
+		{"silence", []byte{0xfc, 0xff, 0xfe}, 960, true},
+		{"SILK 10 ms", []byte{0 << 3}, 480, true},
+		{"SILK 60 ms", []byte{3 << 3}, 2880, true},
+		{"SILK wideband 40 ms", []byte{10 << 3}, 1920, true},
+		{"hybrid 10 ms", []byte{12 << 3}, 480, true},
+		{"hybrid 20 ms", []byte{15 << 3}, 960, true},
+		{"CELT 2.5 ms", []byte{16 << 3}, 120, true},
+		{"CELT 20 ms", []byte{31 << 3}, 960, true},
+		{"two equal frames", []byte{31<<3 | 1}, 1920, true},
+		{"two frames", []byte{31<<3 | 2, 1, 0}, 1920, true},
+		{"six frames", []byte{31<<3 | 3, 6}, 5760, true},
+		{"seven frames are over 120 ms", []byte{31<<3 | 3, 7}, 6720, false},
+		{"forty-eight of 2.5 ms", []byte{16<<3 | 3, 48}, 5760, true},
+		{"three of any number", []byte{31<<3 | 3, 3}, 2880, true},
+		{"recorders' usual 60 ms", []byte{31<<3 | 3, 0x83}, 2880, true},
+		{"no frame", []byte{31<<3 | 3, 0}, 0, false},
+		{"count is missing", []byte{31<<3 | 3}, 0, false},
+		{"empty", nil, 0, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, ok := Duration(c.payload)
+			require.Equal(t, c.ok, ok)
+			require.Equal(t, c.want, got)
+		})
+	}
+}
+
 // The codes of RFC 6716 §3.2, each with frames of 20 ms.
-func TestOpusFrames(t *testing.T) {
+func TestFrames(t *testing.T) {
 	long := bytes.Repeat([]byte{9}, 300)
 	for name, c := range map[string]struct {
 		packet []byte
@@ -31,12 +64,12 @@ func TestOpusFrames(t *testing.T) {
 		"none":                       {[]byte{0xfb, 0}, nil},
 		"cut short":                  {[]byte{0xfb}, nil},
 		"empty":                      {nil, nil},
-		"a frame too long":           {append([]byte{0xf8}, make([]byte, maxOpusFrame+1)...), nil},
+		"a frame too long":           {append([]byte{0xf8}, make([]byte, maxFrame+1)...), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			frames, err := opusFrames(c.packet)
+			frames, err := Frames(c.packet)
 			if c.want == nil {
-				require.ErrorIs(t, err, errOpus)
+				require.ErrorIs(t, err, ErrInvalid)
 				return
 			}
 			require.NoError(t, err)
@@ -45,42 +78,23 @@ func TestOpusFrames(t *testing.T) {
 	}
 }
 
-// The durations of RFC 6716 §3.1, table 2.
-func TestOpusDuration(t *testing.T) {
-	for name, c := range map[string]struct {
-		packet []byte
-		want   time.Duration
-	}{
-		"empty":                  {nil, 0},
-		"CELT, 20 ms":            {[]byte{0xf8}, 20 * time.Millisecond},
-		"CELT, 2.5 ms":           {[]byte{16 << 3}, 2500 * time.Microsecond},
-		"hybrid, 10 ms":          {[]byte{12 << 3}, 10 * time.Millisecond},
-		"SILK, 60 ms":            {[]byte{3 << 3}, 60 * time.Millisecond},
-		"two frames":             {[]byte{0xf9}, 40 * time.Millisecond},
-		"three of any number":    {[]byte{0xfb, 3}, 60 * time.Millisecond},
-		"any number, cut short":  {[]byte{0xfb}, 0},
-		"recorders' usual 60 ms": {[]byte{0xfb, 0x83}, 60 * time.Millisecond},
-	} {
-		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, opusDuration(c.packet)) })
-	}
-}
-
-func FuzzOpusFrames(f *testing.F) {
+func FuzzFrames(f *testing.F) {
 	for _, seed := range [][]byte{{0xf8, 1}, {0xf9, 1, 2}, {0xfa, 1, 7, 8}, {0xfb, 0x83, 1, 2, 1, 5, 6, 7}, {0xfb, 0x42, 2, 1, 2, 0, 0}} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, packet []byte) {
-		frames, err := opusFrames(packet)
+		frames, err := Frames(packet)
 		if err != nil {
 			return
 		}
 		total := 0
 		for _, frame := range frames {
-			require.LessOrEqual(t, len(frame), maxOpusFrame)
+			require.LessOrEqual(t, len(frame), maxFrame)
 			total += len(frame)
 		}
 		require.Less(t, total, len(packet))
-		single := opusDuration([]byte{opusSingle(packet)})
-		require.Equal(t, opusDuration(packet), single*time.Duration(len(frames)))
+		single, _ := Duration([]byte{SingleTOC(packet)})
+		whole, _ := Duration(packet)
+		require.Equal(t, whole, single*int64(len(frames)))
 	})
 }
