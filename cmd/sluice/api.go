@@ -121,7 +121,7 @@ func (s *service) serveStream(w http.ResponseWriter, r *http.Request) {
 
 // known describes a stream: its broadcast, or what the service's last stop has left of it, which waits for its publisher.
 func (s *service) known(stream string) (apiStream, bool) {
-	if b := s.find(stream); b != nil {
+	if b := s.Find(stream); b != nil {
 		return s.describe(b), true
 	}
 	t := s.packager.Timeline(stream)
@@ -134,7 +134,7 @@ func (s *service) known(stream string) (apiStream, bool) {
 
 // serveKick ends the publisher's session; the stream goes on to wait for another as after any departure.
 func (s *service) serveKick(w http.ResponseWriter, r *http.Request) {
-	b := s.find(r.PathValue("stream"))
+	b := s.Find(r.PathValue("stream"))
 	if b == nil {
 		refuseUnknown(w, r.PathValue("stream"))
 		return
@@ -158,7 +158,7 @@ func (s *service) serveServer(w http.ResponseWriter, _ *http.Request) {
 	}
 	writeJSON(w, map[string]any{
 		"version": buildVersion(), "authPublish": len(s.cfg.Auth.Publish) > 0, "iceServers": urls,
-		"transforms": s.transforms(), "ladderReason": s.reason, "linger": s.cfg.Linger.Seconds(),
+		"transforms": s.Transforms(), "ladderReason": s.LadderReason(), "linger": s.cfg.Linger.Seconds(),
 	})
 }
 
@@ -166,7 +166,7 @@ func (s *service) serveServer(w http.ResponseWriter, _ *http.Request) {
 func (s *service) describeCut(info packager.Info) apiStream {
 	return apiStream{
 		Name: info.Stream, State: broadcast.StateInterrupted, StartedAt: info.Started, PlayableAt: info.Playable,
-		Renditions: info.Renditions, LadderReason: s.reason, URLs: urlsOf(info.Stream),
+		Renditions: info.Renditions, LadderReason: s.LadderReason(), URLs: urlsOf(info.Stream),
 	}
 }
 
@@ -179,7 +179,7 @@ func (s *service) describe(b *broadcast.Broadcast) apiStream {
 	st, info := b.Status(), b.Info()
 	return apiStream{
 		Name: b.Stream(), State: st.State, Error: st.Error, Fault: s.packager.Disk().Fault, StartedAt: b.Started(), PlayableAt: info.Playable,
-		Publisher: describePublisher(st), Viewers: s.ingest.Audience(b.Stream()).Viewers, Renditions: info.Renditions, LadderReason: s.reason,
+		Publisher: describePublisher(st), Viewers: s.ingest.Audience(b.Stream()).Viewers, Renditions: info.Renditions, LadderReason: s.LadderReason(),
 		Encoder: apiEncoder{
 			st.Job.Progress.Speed, st.Job.Progress.FPS, encoderDrops(st.Job), st.Restarts, st.WhyReduced, st.Passthrough, st.Layers, st.WhyEncoded,
 			st.Transform, st.WhyNoneMade,

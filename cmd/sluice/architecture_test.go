@@ -90,6 +90,8 @@ var rooms = map[string]struct {
 	reason string
 }{
 	"broadcast": {nil, "a broadcast is made with values and functions, so that it can be understood and tested without a service around it"},
+	"clock":     {nil, "it tells the time, whoever asks"},
+	"service":   {[]string{"access", "broadcast", "clock", "config", "exit"}, "it joins the stages, and answers whoever serves them over HTTP without knowing of that"},
 }
 
 func TestImportGraphOfRooms(t *testing.T) {

@@ -53,7 +53,7 @@ func (s *service) serveEvents(w http.ResponseWriter, r *http.Request) {
 
 // follow describes a stream, and returns what is closed once there is something newer to tell; nil where nobody will say so.
 func (s *service) follow(name string) (stream apiStream, newer <-chan struct{}, ok bool) {
-	if b := s.find(name); b != nil {
+	if b := s.Find(name); b != nil {
 		newer = b.Status().Newer()
 	}
 	stream, ok = s.known(name)

@@ -89,7 +89,7 @@ func (streamCollector) Describe(chan<- *prometheus.Desc) {}
 
 func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
 	states := map[string]int{broadcast.StateStarting: 0, broadcast.StateLive: 0, broadcast.StateInterrupted: 0}
-	for _, b := range c.service.all() {
+	for _, b := range c.service.All() {
 		if b.Ended() {
 			continue
 		}

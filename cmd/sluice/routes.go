@@ -63,7 +63,7 @@ func (s *service) routes() http.Handler {
 	places := make(chan struct{}, s.cfg.Limits.Requests)
 	mux.Handle("GET /live/{stream}/{file...}", named(s.viewed(within(places, http.HandlerFunc(s.packager.ServeLive)))))
 	mux.Handle("GET /live/{stream}", named(http.HandlerFunc(serveNothing))) // or the table would redirect
-	mux.Handle("GET /time", s.clock)
+	mux.HandleFunc("GET /time", s.serveTime)
 	mux.Handle("GET /recordings/{stream}/{recording}/{file}", named(unhurried(http.HandlerFunc(s.packager.ServeRecordings))))
 
 	mux.HandleFunc("GET /api/v1/server", s.serveServer)
@@ -112,7 +112,7 @@ func named(next http.Handler) http.Handler {
 // viewed remembers when a stream was last asked for.
 func (s *service) viewed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.viewedAt.Store(s.clock.Now().UnixNano())
+		s.Viewed()
 		next.ServeHTTP(w, r)
 	})
 }
@@ -203,10 +203,7 @@ func (s *statusOnly) WriteHeader(status int)      { s.status = status }
 func (s *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
 
 func (s *service) serveReady(w http.ResponseWriter, _ *http.Request) {
-	s.mu.Lock()
-	ready := s.ctx != nil && s.ctx.Err() == nil
-	s.mu.Unlock()
-	if !ready {
+	if !s.Ready() {
 		w.Header().Set("Retry-After", "5")
 		problem.Write(w, http.StatusServiceUnavailable, "The service is starting or stopping: send publishers elsewhere.")
 		return

@@ -15,27 +15,34 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
-	"github.com/sluice-live/sluice/ingest"
+	stages "github.com/sluice-live/sluice/cmd/sluice/internal/service"
 	"github.com/sluice-live/sluice/internal/problem"
-	"github.com/sluice-live/sluice/packager"
 )
 
 // newTestService is a service without ffmpeg that nobody runs: it answers, and has no streams.
 func newTestService(t *testing.T, auth config.Auth) *service {
 	t.Helper()
+	s := serviceOf(t, testConfig(t, auth))
+	t.Cleanup(func() { require.NoError(t, s.ingest.Run(canceled(context.Background()))) })
+	return s
+}
+
+func testConfig(t *testing.T, auth config.Auth) config.Config {
+	t.Helper()
 	cfg := config.Default()
 	cfg.Data, cfg.Auth, cfg.ICE.UDP, cfg.ICE.TCP = t.TempDir(), auth, "127.0.0.1:0", config.ICEOff
 	cfg.ICE.Servers = []config.ICEServer{{URL: "turn:turn.example.org", Username: "user", Credential: "turn-secret"}}
-	s := &service{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: newWallClock(), broadcasts: map[string]*broadcast.Broadcast{}}
-	var err error
-	s.packager, err = packager.New(s.packagerOptions())
+	return cfg
+}
+
+// serviceOf is a service without ffmpeg.
+func serviceOf(t *testing.T, cfg config.Config) *service {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	s, err := stages.New(t.Context(), cfg, stages.Encoding{}, log)
 	require.NoError(t, err)
-	s.ingest, err = ingest.New(s.ingestOptions())
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.ingest.Run(canceled(context.Background()))) })
-	return s
+	return &service{s, cfg, log, s.Clock(), s.Ingest(), s.Packager()}
 }
 
 // ask sends a request; headers come in pairs.
@@ -193,15 +200,18 @@ func TestRecordingsListOrPage(t *testing.T) {
 }
 
 func TestReady(t *testing.T) {
-	s := newTestService(t, config.Auth{})
+	s := serviceOf(t, testConfig(t, config.Auth{}))
 	handler := s.routes()
 	answer := ask(handler, "GET", "/readyz")
 	requireProblem(t, answer, 503)
 	require.NotEmpty(t, answer.Header().Get("Retry-After"))
 	ctx, stop := context.WithCancel(t.Context())
-	s.ctx = ctx
-	require.Equal(t, 200, ask(handler, "GET", "/readyz").Code)
+	ran := make(chan error, 1)
+	go func() { ran <- s.Run(ctx) }()
+	require.Eventually(t, func() bool { return ask(handler, "GET", "/readyz").Code == 200 }, time.Minute, time.Millisecond)
 	stop()
+	requireProblem(t, ask(handler, "GET", "/readyz"), 503)
+	require.NoError(t, <-ran)
 	requireProblem(t, ask(handler, "GET", "/readyz"), 503)
 }
 
@@ -244,11 +254,11 @@ func TestRecordingsAreUnhurried(t *testing.T) {
 
 // A stream that the last stop of the service has cut is there for its viewers, and waits for its publisher.
 func TestCutStream(t *testing.T) {
-	s := newTestService(t, config.Auth{})
-	timeline, err := s.packager.Open("cut")
+	before := newTestService(t, config.Auth{})
+	timeline, err := before.packager.Open("cut")
 	require.NoError(t, err)
-	s.packager, err = packager.New(s.packagerOptions())
-	require.NoError(t, err)
+	s := serviceOf(t, before.cfg)
+	t.Cleanup(func() { require.NoError(t, s.ingest.Run(canceled(context.Background()))) })
 	handler := s.routes()
 	for _, path := range []string{"/api/v1/streams", "/api/v1/streams/cut"} {
 		answer := ask(handler, "GET", path)

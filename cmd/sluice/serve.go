@@ -19,6 +19,9 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 )
 
+// tlsDir is where the certificate that sluice makes is kept in the data directory.
+const tlsDir = "tls"
+
 const (
 	headerWithin = 10 * time.Second // for a request's header to come
 	idleFor      = 2 * time.Minute  // for which a connection may wait for its next request
@@ -151,7 +154,7 @@ func (s *service) announce(out io.Writer, web []*webServer) {
 		url := server.url()
 		fmt.Fprintf(out, "  Go live    %s/publish\n  Streams    %s/\n  WHIP       %s/whip/NAME\n", url, url, url)
 	}
-	fmt.Fprintf(out, "  Ladder     %s\n", strings.TrimPrefix(s.reason, "ladder "))
+	fmt.Fprintf(out, "  Ladder     %s\n", strings.TrimPrefix(s.LadderReason(), "ladder "))
 	fmt.Fprintf(out, "  Media      UDP %s\n", s.ingest.UDPAddr())
 	fmt.Fprintf(out, "  Data       %s\n", s.cfg.Data)
 }

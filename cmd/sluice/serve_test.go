@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -62,31 +61,4 @@ func TestConnectionLimit(t *testing.T) {
 	require.NoError(t, <-second)
 	require.NoError(t, server.Close())
 	require.NoError(t, <-served)
-}
-
-// While somebody watches, the endings of the playlists stay to be had for a while; never past the time for a stop.
-func TestLetViewersSee(t *testing.T) {
-	for name, tc := range map[string]struct {
-		viewed, drained time.Duration // before and after the service was told to stop
-		want            time.Duration
-	}{
-		"watched":                 {time.Second, time.Second, 3 * time.Second},
-		"watched, quick":          {0, 0, 3 * time.Second},
-		"watched while it drains": {-time.Second, 2 * time.Second, 3 * time.Second},
-		"not any more":            {time.Minute, time.Second, 0},
-		"late already":            {time.Second, 8 * time.Second, time.Second},
-		"too late":                {time.Second, 10 * time.Second, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := service{cfg: config.Config{Segment: 2 * time.Second}, clock: newWallClock()}
-				told := time.Now()
-				s.viewedAt.Store(s.clock.At(told.Add(-tc.viewed)).UnixNano())
-				time.Sleep(tc.drained)
-				from := time.Now()
-				s.letViewersSee(told)
-				require.Equal(t, tc.want, time.Since(from))
-			})
-		})
-	}
 }

@@ -90,10 +90,8 @@ func (s *service) serveSessions(w http.ResponseWriter, _ *http.Request) { writeJ
 
 // serveSessionEvents tells of all sessions each second, until the client or the service ends.
 func (s *service) serveSessionEvents(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	ctx := s.ctx
-	s.mu.Unlock()
-	if ctx == nil {
+	stopping := s.Stopping()
+	if stopping == nil {
 		problem.Write(w, http.StatusServiceUnavailable, "The service is starting or stopping.")
 		return
 	}
@@ -107,7 +105,7 @@ func (s *service) serveSessionEvents(w http.ResponseWriter, r *http.Request) {
 		case <-each.C:
 		case <-r.Context().Done():
 			return
-		case <-ctx.Done():
+		case <-stopping:
 			return
 		}
 	}

@@ -31,10 +31,10 @@ func (s *service) serveTransform(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, http.StatusBadRequest, "This server has no logo: start it with --logo IMAGE.")
 		return
 	case !wanted.Transform.Known():
-		problem.Write(w, http.StatusBadRequest, fmt.Sprintf("There is no such transform: choose one of %q, or \"\" for none.", s.transforms()))
+		problem.Write(w, http.StatusBadRequest, fmt.Sprintf("There is no such transform: choose one of %q, or \"\" for none.", s.Transforms()))
 		return
 	}
-	b := s.find(r.PathValue("stream"))
+	b := s.Find(r.PathValue("stream"))
 	if b == nil || b.Ended() {
 		refuseUnknown(w, r.PathValue("stream"))
 		return

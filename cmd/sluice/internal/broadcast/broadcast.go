@@ -17,6 +17,7 @@ import (
 const (
 	frameInterval = time.Second / 30 // pace of the fillers
 	drainWithin   = 8 * time.Second  // ffmpeg's time to write its last segments
+	firstWithin   = 10 * time.Second // for the first publisher to be offered; it may have left while the timeline was opened
 
 	// StatusEvery is how old a status may be.
 	StatusEvery = time.Second
@@ -32,12 +33,13 @@ var ErrEnded = errors.New("the broadcast has ended")
 type Broadcast struct {
 	options  Options
 	log      *slog.Logger
-	started  time.Time
+	started  time.Time // when the stream began
+	begun    time.Time // when Run was called
 	timeline *packager.Timeline
 
 	input      *input                      // nil while nobody publishes
 	videoTrack atomic.Pointer[media.Track] // the publisher's, nil where there is none; for requestKeyFrame
-	away       time.Time                   // since when nobody publishes
+	away       time.Time                   // since when nobody publishes; zero before the first publisher
 	source     *source                     // nil when nothing is recorded
 	newest     depay.Frame                 // of video that needs no other, of those that were received
 	meter      meter                       // of the video as received
@@ -120,6 +122,7 @@ func (b *Broadcast) Offer(ctx context.Context, p *ingest.Publisher) error {
 // failed.
 func (b *Broadcast) Run(ctx context.Context) error {
 	defer close(b.done)
+	b.begun = time.Now()
 	b.log.Info("stream has begun")
 	b.source.start()
 	err := b.loop(ctx)
@@ -168,10 +171,21 @@ func (b *Broadcast) tick(now time.Time) (ended bool, err error) {
 			return true, nil // it never connected: there is nothing to wait for
 		}
 	}
-	if b.input == nil && !b.away.IsZero() && now.Sub(b.away) >= b.options.Linger {
+	if b.abandoned(now) {
 		return true, nil
 	}
 	return false, b.tickRun(now)
+}
+
+// abandoned reports whether there has been no publisher for too long.
+func (b *Broadcast) abandoned(now time.Time) bool {
+	switch {
+	case b.input != nil:
+		return false
+	case b.away.IsZero():
+		return now.Sub(b.begun) > firstWithin
+	}
+	return now.Sub(b.away) >= b.options.Linger
 }
 
 // tickRun begins another run where the one that there is does no longer fit, or there is none.

@@ -1,0 +1,48 @@
+package service
+
+import (
+	"context"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/transcode"
+)
+
+func (s *Service) packagerOptions() packager.Options {
+	options := s.cfg.Packager()
+	options.Remux, options.Wall, options.Logger = s.remux, s.clock.Now, s.log
+	return options
+}
+
+// remux makes the MP4 of a recording.
+func (s *Service) remux(ctx context.Context, inputs []packager.RemuxInput, out string) error {
+	runs := make([]transcode.RemuxInput, 0, len(inputs))
+	for _, input := range inputs {
+		runs = append(runs, transcode.RemuxInput(input))
+	}
+	return transcode.Remux(ctx, s.cfg.FFmpeg, runs, out)
+}
+
+func (s *Service) ingestOptions() ingest.Options {
+	options := s.cfg.Ingest()
+	options.Logger, options.OnPublish, options.MayEnter = s.log, s.streams.publish, access.Publishers(s.cfg.Auth.Publish).Admit
+	return options
+}
+
+// openBroadcast opens the timeline of a stream, which may take as long as the disk does, and makes its broadcast.
+func (s *Service) openBroadcast(stream string) (*broadcast.Broadcast, error) {
+	timeline, err := s.packager.Open(stream)
+	if err != nil {
+		return nil, err
+	}
+	return broadcast.New(broadcast.Options{
+		Stream: stream, Timeline: timeline, Disk: s.packager.Disk, Wall: s.clock.At,
+		FFmpeg: s.cfg.FFmpeg, Ladder: s.encoding.Ladder, Segment: s.cfg.Segment, Part: s.cfg.Part, Passthrough: s.cfg.Passthrough,
+		Slates: s.encoding.Slates, Logo: logoFile(s.cfg),
+		Linger: s.cfg.Linger, Record: s.cfg.Record.Enabled, KeepOnStop: s.cfg.OnStop == config.OnStopKeep,
+		Logger: s.log,
+	}), nil
+}

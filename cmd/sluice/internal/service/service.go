@@ -1,0 +1,122 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/clock"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
+	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/packager"
+)
+
+// stopWithin is how long streams are served after the service has been told to stop.
+const stopWithin = 9 * time.Second
+
+// Service is the service without its web servers.
+type Service struct {
+	cfg      config.Config
+	log      *slog.Logger
+	clock    clock.Clock
+	encoding Encoding
+	ingest   *ingest.Server
+	packager *packager.Packager
+	streams  *streams
+	viewedAt atomic.Int64 // when a stream was last asked for by clock, ns since 1970
+}
+
+// New opens the data directory and binds the media sockets. Errors of either are the operator's to mend: they match exit.ErrUsage.
+// What it has bound is given back by Run.
+func New(ctx context.Context, cfg config.Config, encoding Encoding, log *slog.Logger) (*Service, error) {
+	s := &Service{cfg: cfg, log: log, clock: clock.New(), encoding: encoding}
+	var err error
+	if s.packager, err = packager.New(s.packagerOptions()); err != nil {
+		return nil, exit.Usage(fmt.Errorf("open the data directory: %w", err))
+	}
+	if err := makeLogo(ctx, cfg); err != nil {
+		return nil, exit.Usage(fmt.Errorf("logo: %w", err))
+	}
+	s.streams = newStreams(s.packager.Disk, s.openBroadcast)
+	if s.ingest, err = ingest.New(s.ingestOptions()); err != nil {
+		return nil, exit.Usage(fmt.Errorf("open the media sockets: %w", err))
+	}
+	return s, nil
+}
+
+// Run carries the service until ctx ends; then it drains: streams end, playlists get their ending, recordings are closed.
+func (s *Service) Run(ctx context.Context) error {
+	// What the broadcasts rely on ends after them.
+	stages, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	s.streams.admit(ctx)
+	results := make(chan error, 2)
+	go func() { results <- s.packager.Run(stages) }()
+	go func() { results <- s.ingest.Run(stages) }()
+	var errs []error
+	pending := 2
+	select {
+	case <-ctx.Done():
+		s.log.Info("stopping: streams end, recordings are closed")
+	case err := <-results:
+		errs = append(errs, err, errors.New("a stage of the service ended by itself"))
+		pending--
+		end()
+	}
+	told := time.Now()
+	s.streams.drain()
+	if s.cfg.OnStop == config.OnStopEnd {
+		s.letViewersSee(told)
+	}
+	stop()
+	for ; pending > 0; pending-- {
+		errs = append(errs, <-results)
+	}
+	return errors.Join(errs...)
+}
+
+// letViewersSee waits until players, which ask once per segment, have had the ending of the playlists and what it lists.
+func (s *Service) letViewersSee(told time.Time) {
+	if seen := time.Unix(0, s.viewedAt.Load()); s.clock.At(told).Sub(seen) > 2*s.cfg.Segment {
+		return // nobody watches
+	}
+	<-time.After(min(s.cfg.Segment+time.Second, time.Until(told.Add(stopWithin))))
+}
+
+// Viewed notes that a viewer has asked for a stream just now.
+func (s *Service) Viewed() { s.viewedAt.Store(s.clock.Now().UnixNano()) }
+
+// Ready reports whether streams may begin.
+func (s *Service) Ready() bool {
+	stopping := s.Stopping()
+	if stopping == nil {
+		return false
+	}
+	select {
+	case <-stopping:
+		return false
+	default:
+		return true
+	}
+}
+
+// Stopping is closed when the service has been told to stop. It is nil before Run, and once all streams have ended.
+func (s *Service) Stopping() <-chan struct{} { return s.streams.stopping() }
+
+// Ingest is what publishers and viewers over WebRTC reach.
+func (s *Service) Ingest() *ingest.Server { return s.ingest }
+
+// Packager is what serves the streams and recordings.
+func (s *Service) Packager() *packager.Packager { return s.packager }
+
+// Clock is the clock of playlists and manifests.
+func (s *Service) Clock() clock.Clock { return s.clock }
+
+// LadderReason says which ladder is encoded, and why.
+func (s *Service) LadderReason() string { return s.encoding.LadderReason }
