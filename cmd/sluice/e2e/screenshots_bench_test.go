@@ -18,6 +18,17 @@ type shots struct {
 	folder  string
 	service *service
 	browser *browser
+	film    string
+}
+
+// makeScenery writes a film that is pleasant to look at: what is published.
+func makeScenery(b *testing.B) string {
+	b.Helper()
+	film := filepath.Join(b.TempDir(), "scenery.mkv")
+	const colours = "gradients=s=854x480:r=15:n=5:c0=0x0b3954:c1=0x087e8b:c2=0x9bd3c7:c3=0xffb26b:c4=0xff5a5f:speed=0.02:d=20"
+	out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", colours, "-f", "lavfi", "-i", "sine=220:d=20", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "libopus", film).CombinedOutput()
+	require.NoError(b, err, "%s", out)
+	return film
 }
 
 // BenchmarkScreenshots shows every page, before and while there is something to see, and keeps its pictures in the folder that
@@ -26,7 +37,8 @@ func BenchmarkScreenshots(b *testing.B) {
 	folder := os.Getenv("SCREENSHOTS")
 	require.NotEmpty(b, folder, "SCREENSHOTS names the folder to write to")
 	require.NoError(b, os.MkdirAll(folder, 0o755))
-	s := shots{b, folder, startService(b, "--ladder", "480p=854x480@30:1000k", "--linger", "1s"), startBrowser(b)}
+	browser := startBrowser(b, chromedp.Flag("hide-scrollbars", true))
+	s := shots{b, folder, startService(b, "--ladder", "480p=854x480@15:800k", "--linger", "1s"), browser, makeScenery(b)}
 	s.empty()
 	s.record()
 	s.live()
@@ -37,10 +49,17 @@ func BenchmarkScreenshots(b *testing.B) {
 func (s shots) take(page *tab, name string) {
 	s.Helper()
 	for _, width := range []int64{1280, 390} {
+		// As high as its content, so that what stands at the bottom of a phone's screen covers nothing.
 		require.NoError(s, chromedp.Do(page.ctx, chromedp.EmulateViewport(width, 800)))
+		var height int64
+		page.run(`document.documentElement.scrollHeight`, &height)
+		require.NoError(s, chromedp.Do(page.ctx, chromedp.EmulateViewport(width, height)))
 		for _, theme := range []string{"light", "dark"} {
 			page.run(fmt.Sprintf(`(async () => { document.documentElement.dataset.theme = %q; dispatchEvent(new Event("themechange"));
 				await document.fonts.ready; await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn, 300))); })()`, theme), nil)
+			var wider int
+			page.run(`document.documentElement.scrollWidth`, &wider)
+			require.LessOrEqualf(s, wider, int(width), "%s is wider than the screen", name)
 			picture, err := chromedp.Run(page.ctx, chromedp.FullScreenshot(100))
 			require.NoError(s, err)
 			file := filepath.Join(s.folder, fmt.Sprintf("%s-%d-%s.png", name, width, theme))
@@ -128,7 +147,7 @@ func (s shots) live() {
 // publish sends a moving picture, until it is interrupted.
 func (s shots) publish(name string) *exec.Cmd {
 	s.Helper()
-	command := exec.Command(program, "publish", "--size", "854x480", "test", s.service.base+"/whip/"+name)
+	command := exec.Command(program, "publish", "--loop", "--fps", "15", s.film, s.service.base+"/whip/"+name)
 	require.NoError(s, command.Start())
 	return command
 }

@@ -28,6 +28,7 @@ export function setUpControls(target: ControlTarget): void {
     unmute: toggleMute,
     edge: () => target.toEdge(),
     fullscreen: toggleFullscreen,
+    pip: togglePictureInPicture,
   };
   for (const [id, action] of Object.entries(actions)) byId(id).addEventListener("click", action);
   const volume = byId<HTMLInputElement>("volume");
@@ -36,6 +37,7 @@ export function setUpControls(target: ControlTarget): void {
   video.addEventListener("dblclick", toggleFullscreen);
   for (const type of ["play", "pause", "volumechange"]) video.addEventListener(type, () => showControls(target));
   addEventListener("keydown", (event) => onKey(event, target));
+  byId("pip").hidden = !hasPictureInPicture();
   hideWhenIdle();
   showControls(target);
 }
@@ -78,6 +80,15 @@ function toggleFullscreen(): void {
   else (video as { webkitEnterFullscreen?(): void }).webkitEnterFullscreen?.(); // iPhone: only the video itself
 }
 
+/** Firefox has a button of its own for that, and no way for a page to ask. */
+const hasPictureInPicture = () => document.pictureInPictureEnabled && "requestPictureInPicture" in video;
+
+function togglePictureInPicture(): void {
+  if (!hasPictureInPicture()) return;
+  if (document.pictureInPictureElement) void document.exitPictureInPicture();
+  else video.requestPictureInPicture().catch(() => undefined); // not before there is a picture
+}
+
 function leapBy(delta: number, target: ControlTarget): void {
   if (delta < 0) target.following = false;
   video.currentTime = Math.max(0, video.currentTime + delta);
@@ -92,6 +103,7 @@ function onKey(event: KeyboardEvent, target: ControlTarget): void {
     k: () => togglePlay(target),
     m: toggleMute,
     f: toggleFullscreen,
+    p: togglePictureInPicture,
     l: () => target.toEdge(),
     ArrowLeft: () => leapBy(-leap, target),
     ArrowRight: () => leapBy(leap, target),

@@ -11,6 +11,9 @@ export interface Line {
 
 const colorOf = (property: string) => getComputedStyle(document.documentElement).getPropertyValue(property).trim();
 
+/** Leaves out labels that round to the one before. */
+const once = (labels: string[]) => labels.map((label, i) => (label === labels[i - 1] ? "" : label));
+
 /** Height of the drawing in CSS pixels, without the legend. */
 const height = 150;
 
@@ -27,7 +30,11 @@ export class LivePlot {
     this.data = [[], ...lines.map(() => [])];
     this.plot = new uPlot(this.options(host.clientWidth, lines), this.data as uPlot.AlignedData, host);
     new ResizeObserver(() => this.plot.setSize({ width: host.clientWidth, height })).observe(host);
-    addEventListener("themechange", () => this.plot.redraw(false));
+    addEventListener("themechange", () => {
+      this.plot.redraw(false);
+      const marks = host.querySelectorAll<HTMLElement>(".u-marker");
+      lines.forEach(({ color }, i) => marks[marks.length - lines.length + i]?.style.setProperty("border-color", colorOf(color)));
+    });
   }
 
   /** Adds one value per line for this moment; NaN leaves a hole. */
@@ -80,7 +87,7 @@ export class LivePlot {
           splits: (_u, _i, _min, max) => [4, 3, 2, 1, 0].map((i) => max - (i * this.span) / 4),
           values: (_u, ticks) => ticks.map((tick) => ago(tick, ticks.at(-1) ?? tick)),
         },
-        { ...axis, size: 78, space: 32, values: (_u, ticks) => ticks.map((tick) => this.tick(lines[0], tick)) },
+        { ...axis, size: 78, space: 32, values: (_u, ticks) => once(ticks.map((tick) => this.tick(lines[0], tick))) },
       ],
       series: [
         {},

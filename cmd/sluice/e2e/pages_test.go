@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
 
@@ -42,4 +43,31 @@ func TestShareAndEmbed(t *testing.T) {
 	other.screenshot("embedded")
 	studio.click("#stop")
 	studio.wait("nothing to share any more", `document.querySelector("#share").hidden`, 10*time.Second)
+}
+
+// The bar at the bottom of a phone's screen has five entries, and each has room for its name.
+func TestBottomBar(t *testing.T) {
+	s := startService(t)
+	page := startBrowser(t).open(s.base + "/")
+	for _, width := range []int64{360, 390} {
+		require.NoError(t, chromedp.Do(page.ctx, chromedp.EmulateViewport(width, 800)))
+		var bar struct {
+			Names               []string
+			Room                []float64 // between each name and the ends of its entry, in pixels
+			Left, Right, Bottom float64
+			Wider               int
+		}
+		page.run(`(() => { const shown = [...document.querySelectorAll(".nav a")].filter((a) => a.getClientRects().length > 0);
+			const { left, right, bottom } = document.querySelector(".nav").getBoundingClientRect();
+			return { names: shown.map((a) => a.innerText.trim()), left, right, bottom, wider: document.documentElement.scrollWidth,
+				room: shown.map((a) => a.getBoundingClientRect().width - a.querySelector("span").getBoundingClientRect().width) }; })()`, &bar)
+		require.Equal(t, []string{"Live", "Publish", "Rooms", "Recordings", "Dashboard"}, bar.Names)
+		for i, room := range bar.Room {
+			require.GreaterOrEqual(t, room, 4.0, "room for %s at %d pixels", bar.Names[i], width)
+		}
+		require.Equal(t, 800.0, bar.Bottom)
+		require.GreaterOrEqual(t, bar.Left, 0.0)
+		require.LessOrEqual(t, bar.Right, float64(width))
+		require.LessOrEqual(t, bar.Wider, int(width), "the page is wider than the screen")
+	}
 }
