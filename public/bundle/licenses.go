@@ -72,13 +72,13 @@ func bundledPackages(root, report string) ([]component, error) {
 	for _, out := range meta.Outputs {
 		for input := range out.Inputs {
 			if dir := packageOf(input); dir != "" {
-				inputs[dir] = append(inputs[dir], input)
+				inputs[dir] = append(inputs[dir], strings.TrimPrefix(input, dir+"/"))
 			}
 		}
 	}
 	found := []component{tensorFlow}
 	for dir, files := range inputs {
-		c, err := readPackage(os.DirFS(root), dir, files)
+		c, err := readPackage(os.DirFS(filepath.Join(root, dir)), files)
 		if err != nil {
 			return nil, err
 		}
@@ -102,17 +102,17 @@ func packageOf(input string) string {
 	return path.Join(input[:i+len(modules)], parts[0])
 }
 
-// readPackage reads what a package says about itself. Texts beside a bundled file are those of what that file holds of others.
-func readPackage(root fs.FS, dir string, inputs []string) (component, error) {
+// readPackage reads what a package says about itself. A text beside a file that is bundled is about what that file holds of others.
+func readPackage(dir fs.FS, inputs []string) (component, error) {
 	var c component
-	manifest, err := fs.ReadFile(root, path.Join(dir, "package.json"))
+	manifest, err := fs.ReadFile(dir, "package.json")
 	if err == nil {
 		err = json.Unmarshal(manifest, &c)
 	}
 	if err != nil {
 		return c, fmt.Errorf("read the manifest of a package: %w", err)
 	}
-	texts, err := readTexts(root, dir)
+	texts, err := readTexts(dir)
 	if err != nil {
 		return c, err
 	}
@@ -120,11 +120,11 @@ func readPackage(root fs.FS, dir string, inputs []string) (component, error) {
 		return c, fmt.Errorf("%s has no file with its licence", c.Name)
 	}
 	for _, input := range inputs {
-		if text, err := fs.ReadFile(root, input+".LICENSE.txt"); err == nil {
+		if text, err := fs.ReadFile(dir, input+".LICENSE.txt"); err == nil {
 			texts = append(texts, string(text))
 		}
 		if ext := path.Ext(input); ext != ".js" && ext != ".mjs" && ext != ".cjs" {
-			c.Parts = append(c.Parts, strings.TrimPrefix(input, dir+"/"))
+			c.Parts = append(c.Parts, input)
 		}
 	}
 	slices.Sort(c.Parts)
@@ -181,7 +181,7 @@ func goLibrary() (component, error) {
 
 // readModule adds to a module the text of its licence, and what that is called.
 func readModule(c component, dir fs.FS) (component, error) {
-	texts, err := readTexts(dir, ".")
+	texts, err := readTexts(dir)
 	if err != nil {
 		return c, err
 	}
@@ -193,8 +193,8 @@ func readModule(c component, dir fs.FS) (component, error) {
 }
 
 // readTexts returns the files of a directory that hold a licence or a notice.
-func readTexts(root fs.FS, dir string) (texts []string, err error) {
-	entries, err := fs.ReadDir(root, dir)
+func readTexts(dir fs.FS) (texts []string, err error) {
+	entries, err := fs.ReadDir(dir, ".")
 	if err != nil {
 		return nil, fmt.Errorf("look for licences: %w", err)
 	}
@@ -204,7 +204,7 @@ func readTexts(root fs.FS, dir string) (texts []string, err error) {
 		if !held || entry.IsDir() {
 			continue
 		}
-		text, readErr := fs.ReadFile(root, path.Join(dir, entry.Name()))
+		text, readErr := fs.ReadFile(dir, entry.Name())
 		err = errors.Join(err, readErr)
 		texts = append(texts, strings.TrimSpace(string(text)))
 	}

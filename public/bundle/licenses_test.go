@@ -52,14 +52,15 @@ func TestPackageOf(t *testing.T) {
 		"node_modules/hls.js/dist/hls.mjs":               "node_modules/hls.js",
 		"node_modules/@scope/name/model/some.bin":        "node_modules/@scope/name",
 		"node_modules/outer/node_modules/inner/index.js": "node_modules/outer/node_modules/inner",
+		"../elsewhere/node_modules/uplot/dist/uPlot.css": "../elsewhere/node_modules/uplot",
 	} {
 		require.Equal(t, want, packageOf(input), input)
 	}
 }
 
 func TestPackageWithoutLicense(t *testing.T) {
-	files := fstest.MapFS{"node_modules/odd/package.json": {Data: []byte(`{"name": "odd", "version": "1.0.0", "license": "MIT"}`)}}
-	_, err := readPackage(files, "node_modules/odd", nil)
+	files := fstest.MapFS{"package.json": {Data: []byte(`{"name": "odd", "version": "1.0.0", "license": "MIT"}`)}}
+	_, err := readPackage(files, nil)
 	require.ErrorContains(t, err, "odd has no file with its licence")
 	_, err = readModule(component{Name: "odd"}, fstest.MapFS{"LICENSE": {Data: []byte("All rights reserved")}})
 	require.ErrorContains(t, err, "the licence of odd is none that is known")
