@@ -38,9 +38,11 @@ func newEncoder(t *testing.T, f *fixture, stream string) *encoder {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		pace := time.NewTicker(10 * time.Millisecond)
+		defer pace.Stop()
 		for picture := uint16(1); ctx.Err() == nil; picture++ {
 			e.encode(picture)
-			time.Sleep(10 * time.Millisecond)
+			<-pace.C
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-ended })
@@ -66,8 +68,7 @@ func TestViewerBeginsInTheMiddle(t *testing.T) {
 	f := newFixture(t, Options{})
 	studio := newEncoder(t, f, "cam")
 	first := newSpectator(t, f, "cam", peerOptions{})
-	requireWholePictures(t, first, 1)
-	time.Sleep(100 * time.Millisecond)
+	requireWholePictures(t, first, 10)
 	asked := studio.asked.Load()
 	second := newSpectator(t, f, "cam", peerOptions{})
 	requireWholePictures(t, second, 60)

@@ -20,6 +20,8 @@ func (p *peer) film(mimeType string) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		pace := time.NewTicker(10 * time.Millisecond)
+		defer pace.Stop()
 		sequence := uint16(0)
 		for number := 0; ctx.Err() == nil; number++ {
 			payloads := picture(mimeType, number%50 == 0)
@@ -28,7 +30,7 @@ func (p *peer) film(mimeType string) {
 				_ = p.video.WriteRTP(&rtp.Packet{Header: header, Payload: append(payload, byte(number))})
 				sequence++
 			}
-			time.Sleep(10 * time.Millisecond)
+			<-pace.C
 		}
 	}()
 	p.Cleanup(func() { cancel(); <-ended })

@@ -102,11 +102,11 @@ func (s *source) sendSecond() {
 			copy(payload, p.Payload)
 			binary.BigEndian.PutUint16(payload[16:], s.sequence)
 			p.Payload = payload
-			time.Sleep(time.Until(due.Add(time.Duration(float64(i) / s.pace * float64(time.Second) / fanOutFrames / fanOutPackets))))
+			<-time.After(time.Until(due.Add(time.Duration(float64(i) / s.pace * float64(time.Second) / fanOutFrames / fanOutPackets))))
 			require.NoError(s, s.video.WriteRTP(p))
 		}
 		due = due.Add(time.Second / fanOutFrames)
-		time.Sleep(time.Until(due))
+		<-time.After(time.Until(due))
 	}
 }
 

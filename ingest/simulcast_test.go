@@ -154,6 +154,8 @@ func (s *simulcaster) film() {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		pace := time.NewTicker(10 * time.Millisecond)
+		defer pace.Stop()
 		keyed := map[string]uint64{}
 		for number := uint16(0); ctx.Err() == nil; number++ {
 			for _, name := range []string{"l", "m", "h"} {
@@ -168,7 +170,7 @@ func (s *simulcaster) film() {
 					_ = s.pc.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{SSRC: l.ssrc, NTPTime: uint64(number) << 32 / 100, RTPTime: uint32(number)*900 + l.offset}})
 				}
 			}
-			time.Sleep(10 * time.Millisecond)
+			<-pace.C
 		}
 	}()
 	s.Cleanup(func() { cancel(); <-ended })

@@ -62,8 +62,10 @@ func TestTakeoverRefused(t *testing.T) {
 	f.requireProblem(resp, 409, `"cam"`)
 	require.NoError(t, old.Err())
 	first.vanish()
+	again, deadline := time.NewTicker(50*time.Millisecond), time.Now().Add(rtptest.Patience)
+	defer again.Stop()
 	status := http.StatusConflict
-	for deadline := time.Now().Add(rtptest.Patience); status == http.StatusConflict && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for ; status == http.StatusConflict && time.Now().Before(deadline); <-again.C {
 		status = f.post("/whip/cam", offerFile(t, "chromium")).StatusCode
 	}
 	require.Equal(t, http.StatusCreated, status)

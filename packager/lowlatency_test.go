@@ -300,7 +300,7 @@ func BenchmarkWake(b *testing.B) {
 				bn.ServeLive(&sink{header: make(http.Header)}, r)
 			})
 		}
-		time.Sleep(20 * time.Millisecond)
+		<-time.After(20 * time.Millisecond) // in which they all come to wait; who has not is woken later
 		runtime.ReadMemStats(&after)
 		enc.fragments("0", len(g.Parts)+1)
 		b.StartTimer()

@@ -167,6 +167,8 @@ func play(t testing.TB, o Options, frames []depay.Frame) *Job {
 // writeWhenRoom waits for room in the queue, so that nothing is dropped however slow the machine is.
 func (j *Job) writeWhenRoom(f depay.Frame) {
 	q := j.queueOf(f.Codec)
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
 	for {
 		q.mu.Lock()
 		room := !q.full(f) || q.ended
@@ -175,7 +177,7 @@ func (j *Job) writeWhenRoom(f depay.Frame) {
 			_ = j.WriteFrame(f)
 			return
 		}
-		time.Sleep(time.Millisecond)
+		<-again.C
 	}
 }
 

@@ -203,7 +203,7 @@ func TestFFmpegIsStopped(t *testing.T) {
 	require.Eventually(t, reports, patience, time.Millisecond)
 
 	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
-	time.Sleep(time.Second)
+	<-time.After(time.Second) // so long it stands still
 	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
 	before := j.reports.Load()
 	require.Eventually(t, func() bool { return j.reports.Load() > before+2 }, patience, time.Millisecond)

@@ -43,7 +43,7 @@ func partLatencies(b *testing.B, o Options, frames []depay.Frame) (newest, oldes
 		defer j.CloseInput()
 		began := time.Now()
 		for _, f := range frames {
-			time.Sleep(time.Until(began.Add(f.Time())))
+			<-time.After(time.Until(began.Add(f.Time())))
 			if f.Codec != depay.Opus {
 				written = append(written, time.Now())
 			}

@@ -28,10 +28,10 @@ func BenchmarkStream(b *testing.B) {
 		p := newBenchPublisher(b, s, "bench")
 		p.rounds = 2
 		p.send()
-		time.Sleep(3 * time.Second)
+		lapse(3 * time.Second)
 		ffmpeg := s.encoder()
 		own, encoder := cpuSeconds(b, s.cmd.Process.Pid), cpuSeconds(b, ffmpeg)
-		time.Sleep(benchSeconds * time.Second)
+		lapse(benchSeconds * time.Second)
 		own, encoder = cpuSeconds(b, s.cmd.Process.Pid)-own, cpuSeconds(b, ffmpeg)-encoder
 		memory := residentMiB(b, s.cmd.Process.Pid)
 		arguments := commandLine(b, ffmpeg)
@@ -81,9 +81,9 @@ func BenchmarkPassthrough(b *testing.B) {
 					p.send()
 					publishers = append(publishers, p)
 				}
-				time.Sleep(4 * time.Second)
+				lapse(4 * time.Second)
 				own, encoders := s.cpu(b)
-				time.Sleep(benchSeconds * time.Second)
+				lapse(benchSeconds * time.Second)
 				ownAfter, encodersAfter := s.cpu(b)
 				for i, p := range publishers {
 					require.Equal(b, way.passthrough == "true", s.stream(fmt.Sprintf("bench-%d", i)).Encoder.Copies)
@@ -116,11 +116,11 @@ func BenchmarkFurtherStream(b *testing.B) {
 		first := newBenchPublisher(b, s, "first")
 		first.rounds = 2
 		first.send()
-		time.Sleep(8 * time.Second)
+		lapse(8 * time.Second)
 		one := residentMiB(b, s.cmd.Process.Pid)
 		second := newBenchPublisher(b, s, "second")
 		second.send()
-		time.Sleep(8 * time.Second)
+		lapse(8 * time.Second)
 		b.ReportMetric(one, "first-MiB")
 		b.ReportMetric(residentMiB(b, s.cmd.Process.Pid)-one, "further-MiB")
 		b.ReportMetric(0, "ns/op")
@@ -166,7 +166,7 @@ func firstAnswer(url string, since time.Time) time.Duration {
 		if response.StatusCode == http.StatusOK {
 			return time.Since(since)
 		}
-		time.Sleep(10 * time.Millisecond)
+		lapse(10 * time.Millisecond)
 	}
 }
 
@@ -217,7 +217,7 @@ func commandLine(b *testing.B, pid int) []string {
 func encodeAlone(b *testing.B, arguments []string) float64 {
 	directory := b.TempDir()
 	video, audio := filepath.Join(directory, "in.ivf"), filepath.Join(directory, "in.ogg")
-	require.NoError(b, encodeClip(vp8, video, audio, "1280x720", "2500k"))
+	require.NoError(b, encodeClip(vp8, video, audio, flashing("1280x720"), 30, "2500k"))
 	var alone []string
 	for _, argument := range arguments[1:] {
 		switch {

@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -21,9 +21,64 @@ type browser struct {
 	ctx context.Context
 }
 
-// startBrowser starts Chromium, with more options where a test needs them; it ends with the test.
+// The browsers that tests share; they end in TestMain.
+var (
+	cameraBrowser = &sharedBrowser{} // with Chromium's own fake camera
+	filmBrowser   = &sharedBrowser{film: true}
+)
+
+// sharedBrowser is started by the first test that needs it. Tests do not see each other's pages, storage and permissions.
+type sharedBrowser struct {
+	film bool // its camera shows cameraPicture
+
+	mu   sync.Mutex
+	ctx  context.Context
+	stop func()
+}
+
+// forTest gives a test a browser context of its own, which ends with the test.
+func (s *sharedBrowser) forTest(t testing.TB) *browser {
+	t.Helper()
+	ctx, stop := chromedp.NewContext(s.running(t), chromedp.WithNewBrowserContext())
+	t.Cleanup(stop)
+	require.NoError(t, chromedp.Do(ctx), "make a browser context")
+	return &browser{t, ctx}
+}
+
+func (s *sharedBrowser) running(t testing.TB) context.Context {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx != nil {
+		return s.ctx
+	}
+	var options []chromedp.ExecAllocatorOption
+	if s.film {
+		options = append(options, filmCamera(t, filepath.Dir(program)))
+	}
+	ctx, stop, err := launchBrowser(options...)
+	require.NoError(t, err, "start chromium")
+	s.ctx, s.stop = ctx, stop
+	return ctx
+}
+
+// end ends the browser, if it was started.
+func (s *sharedBrowser) end() {
+	if s.stop != nil {
+		s.stop()
+	}
+}
+
+// startBrowser starts a Chromium of the test's own, with more options where it needs them; it ends with the test.
 func startBrowser(t testing.TB, more ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
+	ctx, stop, err := launchBrowser(more...)
+	require.NoError(t, err, "start chromium")
+	t.Cleanup(stop)
+	return &browser{t, ctx}
+}
+
+func launchBrowser(more ...chromedp.ExecAllocatorOption) (ctx context.Context, stop func(), err error) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox,
 		chromedp.ExecPath("/usr/bin/chromium"),
@@ -39,14 +94,15 @@ func startBrowser(t testing.TB, more ...chromedp.ExecAllocatorOption) *browser {
 		chromedp.Flag("disable-background-timer-throttling", true),
 		chromedp.Flag("disable-renderer-backgrounding", true),
 		chromedp.Flag("disable-backgrounding-occluded-windows", true),
-		chromedp.WindowSize(1280, 900),
+		chromedp.WindowSize(800, 600),
 	)
 	allocator, release := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
-	t.Cleanup(release)
-	ctx, stop := chromedp.NewContext(allocator)
-	t.Cleanup(stop)
-	require.NoError(t, chromedp.Do(ctx), "start chromium")
-	return &browser{t, ctx}
+	ctx, end := chromedp.NewContext(allocator)
+	stop = func() { end(); release() }
+	if err = chromedp.Do(ctx); err != nil {
+		stop()
+	}
+	return ctx, stop, err
 }
 
 // forTest is the same browser, whose new tabs belong to a part of the test.
@@ -102,7 +158,7 @@ func (p *tab) listen(console iter.Seq2[chromedp.ConsoleMessage, error]) {
 // run evaluates JavaScript, waits for its promise, and decodes the result into value (nil for none).
 func (p *tab) run(script string, value any) {
 	p.t.Helper()
-	ctx, stop := context.WithTimeout(p.ctx, 30*time.Second)
+	ctx, stop := context.WithTimeout(p.ctx, patience)
 	defer stop()
 	asUser := func(parameters *runtime.EvaluateParams) { parameters.UserGesture = new(true) }
 	script = "(async () => JSON.stringify(await (" + script + ") ?? null))()"
@@ -114,23 +170,17 @@ func (p *tab) run(script string, value any) {
 }
 
 // wait evaluates JavaScript until it is true.
-func (p *tab) wait(what, condition string, within time.Duration) {
+func (p *tab) wait(what, condition string) {
 	p.t.Helper()
-	deadline := time.Now().Add(within)
-	for {
-		var met bool
+	eventually(p.t, func() (met bool) {
 		p.run("Boolean("+condition+")", &met)
-		if met {
-			return
-		}
-		require.True(p.t, time.Now().Before(deadline), "%s: not after %v: %s", what, within, condition)
-		time.Sleep(100 * time.Millisecond)
-	}
+		return met
+	}, "%s: %s", what, condition)
 }
 
 func (p *tab) click(selector string) {
 	p.t.Helper()
-	ctx, stop := context.WithTimeout(p.ctx, 10*time.Second)
+	ctx, stop := context.WithTimeout(p.ctx, patience)
 	defer stop()
 	require.NoError(p.t, chromedp.Do(ctx, chromedp.Click(chromedp.CSS(selector))), "click %s", selector)
 }

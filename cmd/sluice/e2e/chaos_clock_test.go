@@ -32,14 +32,14 @@ func clockStepped(during time.Duration) fault {
 			require.NoError(c.t, setClock(service, ahead))
 			for _, pid := range children(service) {
 				if err := setClock(pid, ahead); err != nil { // it has ended, as what makes a thumbnail soon does
-					require.Eventually(c.t, func() bool { return gone(pid) }, 5*time.Second, 10*time.Millisecond, "%v", err)
+					eventually(c.t, func() bool { return gone(pid) }, "%v", err)
 				}
 			}
 			_, header, _ := c.s.get("/healthz")
 			date, err := http.ParseTime(header.Get("Date"))
 			require.NoError(c.t, err)
 			require.WithinDuration(c.t, time.Now().Add(ahead), date, 10*time.Second, "the clock that the service sees")
-			time.Sleep(during)
+			lapse(during)
 		}
 	}}
 }

@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -23,7 +22,7 @@ func diskFull(during time.Duration) fault {
 		require.Equal(c.t, "failed", failed.State)
 		require.Regexp(c.t, "no space left|0 bytes free", failed.Error)
 		require.EqualValues(c.t, 1, c.s.metric("sluice_disk_fault"))
-		time.Sleep(during)
+		lapse(during)
 		empty()
 		c.waitFault("")
 		waitEpoch()
@@ -48,7 +47,7 @@ func diskReadOnly(during time.Duration) fault {
 		response.Body.Close()
 		require.Equal(c.t, http.StatusServiceUnavailable, response.StatusCode, "%s", told)
 		require.Contains(c.t, string(told), "on the server the disk is read-only")
-		time.Sleep(during)
+		lapse(during)
 		require.LessOrEqual(c.t, c.s.stream(chaosStream).Encoder.Restarts, restarts+3, "no ffmpeg is started that could not write")
 		c.world.steer(`umount "$0"`)
 		c.waitFault("")
@@ -80,9 +79,9 @@ func diskSlow(during time.Duration) fault {
 	return fault{name: fmt.Sprintf("slow disk for %v", during), stall: 8 * time.Second, silence: untouched, starves: true, inject: func(c *chaos) {
 		for began := time.Now(); time.Since(began) < during; {
 			c.freeze(time.Second)
-			time.Sleep(500 * time.Millisecond)
+			lapse(500 * time.Millisecond)
 		}
-		time.Sleep(time.Second)
+		lapse(time.Second)
 	}}
 }
 
@@ -111,7 +110,7 @@ func noInotify() fault {
 		c.waitGoesOn()
 		c.world.limitInotify(1 << 16)
 		c.later = append(c.later, func() {
-			require.Eventually(c.t, func() bool { return strings.Contains(c.s.output.String(), "file events again") }, 15*time.Second, 50*time.Millisecond)
+			eventually(c.t, func() bool { return strings.Contains(c.s.output.String(), "file events again") })
 		})
 	}}
 }
@@ -119,7 +118,7 @@ func noInotify() fault {
 // waitFault waits until the stream tells that fault, or none.
 func (c *chaos) waitFault(wanted string) {
 	c.t.Helper()
-	require.Eventually(c.t, func() bool { return c.s.stream(chaosStream).Fault == wanted }, 15*time.Second, 50*time.Millisecond, "no fault %q", wanted)
+	eventually(c.t, func() bool { return c.s.stream(chaosStream).Fault == wanted }, "no fault %q", wanted)
 }
 
 // waitGoesOn waits until the stream has listed new segments.
@@ -127,13 +126,13 @@ func (c *chaos) waitGoesOn() {
 	c.t.Helper()
 	listed := func() float64 { return c.s.metric(fmt.Sprintf(`sluice_segments_total{stream=%q}`, chaosStream)) }
 	before := listed()
-	require.Eventually(c.t, func() bool { return listed() >= before+4 }, 20*time.Second, 50*time.Millisecond, "nothing new is listed")
+	eventually(c.t, func() bool { return listed() >= before+4 }, "nothing new is listed")
 }
 
 // recordsAgain has it checked in the end that the stream is recorded.
 func (c *chaos) recordsAgain() {
 	c.later = append(c.later, func() {
-		assert.Eventually(c.t, func() bool { return c.s.stream(chaosStream).Recording.State == "recording" }, 20*time.Second, 100*time.Millisecond)
+		eventually(c.t, func() bool { return c.s.stream(chaosStream).Recording.State == "recording" })
 	})
 }
 

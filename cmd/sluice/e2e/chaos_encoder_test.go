@@ -23,9 +23,9 @@ func encoderPaused() fault {
 	return fault{name: "ffmpeg stopped for 0.7 s", stall: 4 * time.Second, silence: untouched, inject: func(c *chaos) {
 		pid := encoderOf(c.t, c.s)
 		require.NoError(c.t, syscall.Kill(pid, syscall.SIGSTOP))
-		time.Sleep(700 * time.Millisecond)
+		lapse(700 * time.Millisecond)
 		require.NoError(c.t, syscall.Kill(pid, syscall.SIGCONT))
-		time.Sleep(2 * time.Second)
+		lapse(2 * time.Second)
 	}}
 }
 
@@ -38,7 +38,7 @@ func encoderStopped() fault {
 		for _, rendition := range []string{"240p", "audio"} {
 			c.waitGap(rendition)
 		}
-		require.Eventually(c.t, func() bool { return gone(stopped) }, 20*time.Second, 10*time.Millisecond)
+		eventually(c.t, func() bool { return gone(stopped) })
 		waitEpoch()
 		require.Equal(c.t, reduced, c.reductions(), "that says nothing about the machine's speed")
 	}}
@@ -52,12 +52,11 @@ func overload() fault {
 		before, waitEpoch := c.reductions(), c.nextEpoch()
 		for try := 0; c.reductions() == before; try++ { // one that is too slow to be told from one that stands still is killed, too
 			require.Less(c.t, try, 5)
-			slow := encoderOf(c.t, c.s)
+			slow, restarts := encoderOf(c.t, c.s), c.s.stream(chaosStream).Encoder.Restarts
 			stop := slowDown(c.t, c.s)
-			require.Eventually(c.t, func() bool { return c.reductions() > before || gone(slow) }, 30*time.Second, 50*time.Millisecond)
+			eventually(c.t, func() bool { return c.reductions() > before || gone(slow) })
 			stop()
-			time.Sleep(1500 * time.Millisecond) // the status is renewed each second
-			require.Eventually(c.t, c.encodes, 10*time.Second, 50*time.Millisecond)
+			eventually(c.t, func() bool { return c.s.stream(chaosStream).Encoder.Restarts > restarts && c.encodes() })
 		}
 		require.Contains(c.t, c.s.stream(chaosStream).Encoder.Reduced, "too slow for its ladder")
 		waitEpoch()
@@ -72,7 +71,7 @@ func (c *chaos) nextEpoch() (wait func()) {
 	before := c.newestInit()
 	return func() {
 		c.t.Helper()
-		require.Eventually(c.t, func() bool { return c.newestInit() != before }, 20*time.Second, 20*time.Millisecond, "no other epoch")
+		eventually(c.t, func() bool { return c.newestInit() != before }, "no other epoch")
 	}
 }
 
@@ -91,9 +90,9 @@ var newestPart = regexp.MustCompile(`(?s).*\n#EXT-X-PART:([^\n]*)\n`)
 // waitGap waits until the newest part of the rendition is a gap.
 func (c *chaos) waitGap(rendition string) {
 	c.t.Helper()
-	require.Eventually(c.t, func() bool {
+	eventually(c.t, func() bool {
 		_, _, playlist := c.s.get("/live/" + chaosStream + "/" + rendition + ".m3u8")
 		part := newestPart.FindSubmatch(playlist)
 		return part != nil && strings.Contains(string(part[1]), "GAP=YES")
-	}, 10*time.Second, 20*time.Millisecond, "%s has no gap", rendition)
+	}, "%s has no gap", rendition)
 }

@@ -6,15 +6,24 @@ import (
 )
 
 // networkFaults are bad networks between the publisher and the service. The publisher repairs nothing. What they do to picture,
-// lip-sync and latency is seen in TestBadNetwork.
-func networkFaults(bad, nothing time.Duration) []fault {
+// lip-sync and latency is seen in TestBadNetwork, which is why the suite has but one of them here, and no network at all.
+func networkFaults(long bool, bad, nothing time.Duration) []fault {
 	through := func(name string, fate func() fate) fault {
 		return fault{name: name, stall: still, frozen: bad + returnIn, inject: func(c *chaos) {
 			c.network.suffer(fate(), false)
-			time.Sleep(bad)
+			lapse(bad)
 			c.network.suffer(nil, false)
-			time.Sleep(time.Second)
+			lapse(time.Second)
 		}}
+	}
+	cut := fault{name: fmt.Sprintf("no network for %v", nothing), stall: still, frozen: nothing + returnIn, inject: func(c *chaos) {
+		c.network.suffer(nil, true)
+		lapse(nothing)
+		c.network.suffer(nil, false)
+		lapse(2 * time.Second)
+	}}
+	if !long {
+		return []fault{through("20 % of packets lost", func() fate { return losing(0.2) }), cut}
 	}
 	return []fault{
 		through("1 % of packets lost", func() fate { return losing(0.01) }),
@@ -24,11 +33,6 @@ func networkFaults(bad, nothing time.Duration) []fault {
 		through("packets reordered", func() fate { return reordering }),
 		through("jitter of 100 ms", func() fate { return jittering }),
 		through("packets held back", func() fate { return queueing(time.Now().Add(bad)) }),
-		{name: fmt.Sprintf("no network for %v", nothing), stall: still, frozen: nothing + returnIn, inject: func(c *chaos) {
-			c.network.suffer(nil, true)
-			time.Sleep(nothing)
-			c.network.suffer(nil, false)
-			time.Sleep(2 * time.Second)
-		}},
+		cut,
 	}
 }

@@ -38,7 +38,7 @@ func (p played) pushed() bool {
 
 func openPlayer(b *browser, url, protocol string) *player {
 	p := newPlayer(b, url, protocol)
-	p.wait("playing", `window.chaos.read().frames > 30`, openIn)
+	p.wait("playing", `window.chaos.read().frames > 30`)
 	return p
 }
 
@@ -68,7 +68,7 @@ func (p *player) reset() {
 // waitSteady waits until pictures have come to all players without a pause for a while.
 func waitSteady(within time.Duration, players ...*player) {
 	deadline := time.Now().Add(within)
-	for since := time.Now(); time.Since(since) < steadyFor; time.Sleep(50 * time.Millisecond) {
+	for since := time.Now(); time.Since(since) < steadyFor; lapse(lookEvery) {
 		for _, p := range players {
 			seen := p.read()
 			if seen.Still > 0.5 {

@@ -32,9 +32,9 @@ const (
 func publisherGone(away time.Duration) fault {
 	return fault{name: fmt.Sprintf("publisher gone for %v", away), stall: still, frozen: away + returnIn, inject: func(c *chaos) {
 		c.publisher.vanish()
-		time.Sleep(away)
+		lapse(away)
 		c.publish()
-		time.Sleep(2 * time.Second)
+		lapse(2 * time.Second)
 	}}
 }
 
@@ -43,7 +43,7 @@ func publisherReplaced() fault {
 	return fault{name: "publisher deleted, another", stall: still, frozen: returnIn, inject: func(c *chaos) {
 		c.publisher.stop()
 		c.publish()
-		time.Sleep(2 * time.Second)
+		lapse(2 * time.Second)
 	}}
 }
 
@@ -52,7 +52,7 @@ func publisherTakenOver() fault {
 	return fault{name: "another publisher takes over", stall: still, frozen: returnIn, silence: untouched, inject: func(c *chaos) {
 		first := c.publisher
 		c.publish()
-		time.Sleep(2 * time.Second)
+		lapse(2 * time.Second)
 		first.stop()
 		require.True(c.t, c.s.stream(chaosStream).Publisher.Connected, "ending the older session again ends nothing")
 	}}
@@ -63,10 +63,10 @@ func publisherCutOff(away time.Duration) fault {
 	return fault{name: fmt.Sprintf("publisher cut off, another in %v", away), stall: still, frozen: away + returnIn, inject: func(c *chaos) {
 		c.network.suffer(nil, true)
 		first := c.publisher
-		time.Sleep(away)
+		lapse(away)
 		c.publish()
 		first.vanish()
-		time.Sleep(2 * time.Second)
+		lapse(2 * time.Second)
 	}}
 }
 
@@ -74,7 +74,7 @@ func publisherCutOff(away time.Duration) fault {
 func iceRestart() fault {
 	return fault{name: "ICE restart", stall: still, frozen: returnIn, silence: untouched, inject: func(c *chaos) {
 		c.publisher.restartICE()
-		time.Sleep(3 * time.Second)
+		lapse(3 * time.Second)
 	}}
 }
 
@@ -82,9 +82,9 @@ func iceRestart() fault {
 func soundMuted(during time.Duration) fault {
 	return fault{name: fmt.Sprintf("no sound for %v", during), stall: still, frozen: returnIn, silence: untouched, inject: func(c *chaos) {
 		c.mute.audio.Store(true)
-		time.Sleep(during)
+		lapse(during)
 		c.mute.audio.Store(false)
-		time.Sleep(time.Second)
+		lapse(time.Second)
 	}}
 }
 
@@ -92,9 +92,9 @@ func soundMuted(during time.Duration) fault {
 func cameraQuiet(during time.Duration) fault {
 	return fault{name: fmt.Sprintf("no picture for %v", during), stall: still, frozen: during + returnIn, inject: func(c *chaos) {
 		c.mute.video.Store(true)
-		time.Sleep(during)
+		lapse(during)
 		c.mute.video.Store(false)
-		time.Sleep(2 * time.Second)
+		lapse(2 * time.Second)
 	}}
 }
 
@@ -105,11 +105,11 @@ func tracksRemoved(during time.Duration) fault {
 		for _, s := range senders {
 			require.NoError(c.t, s.rtp.ReplaceTrack(nil))
 		}
-		time.Sleep(during)
+		lapse(during)
 		for _, s := range senders {
 			require.NoError(c.t, s.rtp.ReplaceTrack(s.track))
 		}
-		time.Sleep(2 * time.Second)
+		lapse(2 * time.Second)
 	}}
 }
 
@@ -118,8 +118,8 @@ func tracksChanged() fault {
 	return fault{name: "sound, then picture too", stall: 6 * time.Second, epoch: true, inject: func(c *chaos) {
 		c.publisher.stop()
 		c.publish()
-		require.Eventually(c.t, func() bool { return c.newestInit() != "" }, 20*time.Second, 50*time.Millisecond, "no picture")
-		time.Sleep(3 * time.Second)
+		eventually(c.t, func() bool { return c.newestInit() != "" }, "no picture")
+		lapse(3 * time.Second)
 	}}
 }
 
@@ -131,13 +131,13 @@ func codecChanged() fault {
 			require.NoError(c.t, err)
 			c.publisher.stop()
 			c.publishClip(clip)
-			require.Eventually(c.t, func() bool {
+			eventually(c.t, func() bool {
 				told := c.s.stream(chaosStream).Publisher.Video
 				return told != nil && strings.EqualFold(told.Codec, codec.name)
-			}, 20*time.Second, 50*time.Millisecond, "%s", codec.name)
-			time.Sleep(3 * time.Second)
+			}, "%s", codec.name)
+			lapse(3 * time.Second)
 		}
 		c.watch()
-		time.Sleep(time.Second)
+		lapse(time.Second)
 	}}
 }

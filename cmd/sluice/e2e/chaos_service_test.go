@@ -20,7 +20,7 @@ func serviceKilled() fault {
 		c.s.kill()
 		played := time.Since(c.began)
 		for _, pid := range ffmpegs {
-			require.Eventually(c.t, func() bool { return gone(pid) }, 5*time.Second, 20*time.Millisecond, "ffmpeg outlives its parent")
+			eventually(c.t, func() bool { return gone(pid) }, "ffmpeg outlives its parent")
 		}
 		found, _ := filepath.Glob(filepath.Join(c.s.data, "recordings", chaosStream, "*", "source-*.webm"))
 		require.NotEmpty(c.t, found)
@@ -35,7 +35,7 @@ func serviceRestarted() fault {
 		told := time.Now()
 		require.NoError(c.t, c.s.cmd.Process.Signal(syscall.SIGTERM))
 		require.NoError(c.t, <-c.s.exited)
-		require.Less(c.t, time.Since(told), 10*time.Second, "the drain")
+		require.Less(c.t, time.Since(told), 10*time.Second+sharing, "the drain")
 		c.comeBack()
 	}}
 }
@@ -43,11 +43,11 @@ func serviceRestarted() fault {
 // comeBack starts the service again. Who published and watched over WebRTC has to begin anew.
 func (c *chaos) comeBack() {
 	c.publisher.vanish()
-	time.Sleep(away)
+	lapse(away)
 	c.restart()
 	require.Equal(c.t, "interrupted", c.s.stream(chaosStream).State)
 	c.archive.check(c, "before the publisher is back")
-	time.Sleep(away)
+	lapse(away)
 	c.publish()
 	c.watch()
 }

@@ -19,7 +19,7 @@ var discontinuitySequence = regexp.MustCompile(`#EXT-X-DISCONTINUITY-SEQUENCE:(\
 const (
 	chaosStream = "chaos"
 	chaosRounds = 1000             // of the clip: longer than the suite
-	recoverIn   = 40 * time.Second // for what watches to be well again
+	recoverIn   = patience         // for what watches to be well again
 	sharing     = 12 * time.Second // that a machine with others at work may take of everybody
 	steadyFor   = 1500 * time.Millisecond
 )
@@ -58,7 +58,7 @@ func faults(long bool) (restarts, others []fault) {
 		[]fault{publisherTakenOver(), publisherCutOff(publisherAway), iceRestart(), soundMuted(publisherAway), cameraQuiet(publisherAway)},
 		clockSteps(length(3*time.Second, 10*time.Second)),
 		[]fault{diskFull(length(3*time.Second, 10*time.Second)), tracksRemoved(publisherAway)},
-		networkFaults(networkBad, length(6*time.Second, 20*time.Second)),
+		networkFaults(long, networkBad, length(6*time.Second, 20*time.Second)),
 		[]fault{codecChanged()},
 		[]fault{diskReadOnly(length(3*time.Second, 10*time.Second)), slowReaders(), directoriesDeleted(long)},
 		[]fault{farFuture(), sessionFlood(), diskSlow(length(4*time.Second, 12*time.Second)), noInotify(), diskSilent(), overload()},
@@ -90,7 +90,10 @@ type chaos struct {
 
 // One stream, watched by hls.js, dash.js, a WHEP viewer and a checker of every rule, outlives everything that can go wrong;
 // nobody has to reload anything, and nothing is left behind.
-func TestChaos(t *testing.T) { endureAll(t, false) }
+func TestChaos(t *testing.T) {
+	alongside(t, heavy)
+	endureAll(t, false)
+}
 
 // BenchmarkChaos is TestChaos with faults that last as long as they do in life.
 func BenchmarkChaos(b *testing.B) {
@@ -142,7 +145,7 @@ func newChaos(t testing.TB) *chaos {
 	clip, err := makeClip(vp8)
 	require.NoError(t, err)
 	c.publishClip(clip.sound())
-	c.s.waitState(chaosStream, "live", 20*time.Second)
+	c.s.waitState(chaosStream, "live")
 	c.watch()
 	return c
 }
@@ -181,7 +184,7 @@ func (c *chaos) listen() {
 	for _, protocol := range protocols() {
 		p := newPlayer(c.browser, c.page(protocol), protocol)
 		p.blind = true
-		p.wait("playing", `window.chaos.read().time > 1`, openIn)
+		p.wait("playing", `window.chaos.read().time > 1`)
 		c.players = append(c.players, p)
 	}
 }
@@ -289,10 +292,10 @@ const (
 // requireBack asserts that the service holds what it held before.
 func requireBack(t testing.TB, s *service, before footprint) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		now := s.footprint()
 		return now.Goroutines <= before.Goroutines+10 && now.Descriptors <= before.Descriptors+10 && now.Children <= max(before.Children, 1) &&
 			now.LiveFiles <= before.LiveFiles+moreFiles && now.Memory <= before.Memory+moreMemory
-	}, 30*time.Second, 500*time.Millisecond, "before %+v, after %+v", before, s.footprint())
+	}, "before %+v, after %+v", before, s.footprint())
 	t.Logf("before %+v, after %+v", before, s.footprint())
 }

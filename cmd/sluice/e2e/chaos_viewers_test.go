@@ -18,7 +18,6 @@ const (
 	slowClients   = 200
 	futureAsks    = 300
 	floodOffers   = 40
-	freedIn       = 40 * time.Second // for a session whose peer has gone without a word; what is promised is 35 s
 	headerWithin  = 10 * time.Second // what the service gives a client to send its header
 )
 
@@ -39,9 +38,8 @@ func slowReaders() fault {
 			require.NoError(c.t, err)
 			clients = append(clients, conn)
 		}
-		time.Sleep(headerWithin + time.Second)
 		for i := 0; i < slowClients; i += 2 {
-			require.NoError(c.t, clients[i].SetReadDeadline(time.Now().Add(5*time.Second)))
+			require.NoError(c.t, clients[i].SetReadDeadline(time.Now().Add(patience)))
 			_, err := io.Copy(io.Discard, clients[i])
 			require.NoError(c.t, err, "a half-open connection is closed by the server")
 		}
@@ -55,13 +53,12 @@ func viewersCutOff() fault {
 		network := newRelay(c.t)
 		for range cutOffViewers {
 			v := newWHEPViewer(c.t, c.s.base+"/whep/"+chaosStream, network)
-			require.Eventually(c.t, v.begun, 10*time.Second, 20*time.Millisecond)
+			eventually(c.t, v.begun)
 			defer v.vanish()
 		}
 		network.suffer(nil, true)
-		cut := time.Now()
 		c.later = append(c.later, func() {
-			require.Eventually(c.t, func() bool { return c.s.metric("sluice_sessions") <= sessions }, freedIn-min(time.Since(cut), freedIn-time.Second), 100*time.Millisecond)
+			eventually(c.t, func() bool { return c.s.metric("sluice_sessions") <= sessions })
 		})
 	}}
 }

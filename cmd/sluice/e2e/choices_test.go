@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -19,14 +18,15 @@ func (p *tab) set(selector, value string) {
 func (p *tab) unfold() {
 	p.t.Helper()
 	p.click("#advanced > summary")
-	p.wait("Advanced is unfolded", `document.querySelector("#advanced").open`, 5*time.Second)
+	p.wait("Advanced is unfolded", `document.querySelector("#advanced").open`)
 }
 
 // What is chosen on the publish page is how picture and sound are offered and sent, can be changed while live, and is there again at the
 // next visit.
 func TestPublishPageChoices(t *testing.T) {
+	alongside(t, paged)
 	s := startService(t, "--ladder", smallRung, "--linger", "0s")
-	page := startBrowser(t).open(s.base + "/publish?stream=choices")
+	page := cameraBrowser.forTest(t).open(s.base + "/publish?stream=choices")
 	var codecs []string
 	page.run(`[...document.querySelector("#codec").options].map((o) => o.value)`, &codecs)
 	require.Contains(t, codecs, "")
@@ -40,8 +40,8 @@ func TestPublishPageChoices(t *testing.T) {
 	page.unfold()
 	page.click("#redundancy")
 	page.click("#start")
-	page.wait("the codec that is sent", `document.querySelector("#sent-codec").innerText !== "–"`, 20*time.Second)
-	page.wait("the codec cannot be changed", `document.querySelector("#codec").disabled`, time.Second)
+	page.wait("the codec that is sent", `document.querySelector("#sent-codec").innerText !== "–"`)
+	page.wait("the codec cannot be changed", `document.querySelector("#codec").disabled`)
 
 	const video = `peers.at(-1).getSenders().find((s) => s.track?.kind === "video")`
 	var offered, first string
@@ -53,36 +53,37 @@ func TestPublishPageChoices(t *testing.T) {
 		return payloads.map((payload) => sdp.match("a=rtpmap:" + payload + " (\\w+)")[1]); })()`, &sound)
 	require.Equal(t, []string{"red", "opus"}, sound, "the answer")
 	limit := func(bps int) string { return fmt.Sprintf(video+`.getParameters().encodings[0].maxBitrate === %d`, bps) }
-	page.wait("the bit rate is bounded", limit(500_000), time.Second)
-	page.wait("detail matters", video+`.track.contentHint === "detail"`, time.Second)
+	page.wait("the bit rate is bounded", limit(500_000))
+	page.wait("detail matters", video+`.track.contentHint === "detail"`)
 	page.set("#max-bitrate", "1000000")
 	page.set("input[name=hint][value=motion]", "")
-	page.wait("another bound", limit(1_000_000), 5*time.Second)
-	page.wait("motion matters", video+`.track.contentHint === "motion"`, 5*time.Second)
+	page.wait("another bound", limit(1_000_000))
+	page.wait("motion matters", video+`.track.contentHint === "motion"`)
 	page.screenshot("live")
 	page.click("#stop")
 
 	page.navigate(s.base + "/publish?stream=choices")
 	page.wait("the choices are there again", `document.querySelector("#advanced").open && document.querySelector("#codec")?.value === "H264" && document.querySelector("#max-bitrate").value === "1000000" &&
 		document.querySelector("#resolution").value === "640x360" && document.querySelector("input[name=hint]:checked").value === "motion" &&
-		document.querySelector("#redundancy").checked`, 10*time.Second)
+		document.querySelector("#redundancy").checked`)
 }
 
 // A viewer whose browser cannot decode the publisher's codec is told so, and watches over HLS instead.
 func TestWatchFallsBackFromWebRTC(t *testing.T) {
-	s := startService(t, "--ladder", oneRung)
+	alongside(t, paged)
+	s := startService(t, "--ladder", smallRung)
 	p := newPublisher(t, s, "clip")
 	p.rounds = 3
 	p.send()
-	s.waitState("clip", "live", 20*time.Second)
-	viewer := startBrowser(t).open(s.base + "/watch/clip")
+	s.waitState("clip", "live")
+	viewer := cameraBrowser.forTest(t).open(s.base + "/watch/clip")
 	viewer.run(`(() => { const real = window.fetch, refusal = {detail: "This browser cannot decode AV1."};
 		window.fetch = (url, init) => String(url).includes("/whep/") && init?.method === "POST" ?
 			Promise.resolve(new Response(JSON.stringify(refusal), {status: 422, headers: {"Content-Type": "application/problem+json"}})) : real(url, init); })()`, nil)
 	viewer.choose("webrtc")
-	viewer.wait("the reason is told", `document.querySelector("#fault").innerText === "This browser cannot decode AV1. Playing over HLS instead."`, 15*time.Second)
-	viewer.wait("HLS plays", `document.querySelector("#protocol").value === "hls" && window.sluice.stats().player === "hls.js" && window.sluice.state() === "playing"`, 20*time.Second)
+	viewer.wait("the reason is told", `document.querySelector("#fault").innerText === "This browser cannot decode AV1. Playing over HLS instead."`)
+	viewer.wait("HLS plays", `document.querySelector("#protocol").value === "hls" && window.sluice.stats().player === "hls.js" && window.sluice.state() === "playing"`)
 	viewer.screenshot("instead")
 	viewer.choose("dash")
-	viewer.wait("the choice is the viewer's own again", `document.querySelector("#fault").hidden`, 5*time.Second)
+	viewer.wait("the choice is the viewer's own again", `document.querySelector("#fault").hidden`)
 }

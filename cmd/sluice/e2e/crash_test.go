@@ -73,7 +73,7 @@ const brokenFFmpeg = "#!/bin/sh\ncase \"$*\" in *pipe:3*) echo 'no space in this
 
 // ffmpeg that is not there stops the start; ffmpeg that fails ends the session with its words.
 func TestBrokenFFmpeg(t *testing.T) {
-	t.Parallel()
+	alongside(t, light)
 	t.Run("missing", func(t *testing.T) {
 		out, status := runToEnd(t, "serve", "--http-listen", "127.0.0.1:0", "--ice-udp", "127.0.0.1:0", "--data", t.TempDir(), "--ffmpeg", "/nowhere/ffmpeg")
 		require.NotZero(t, status)
@@ -84,16 +84,16 @@ func TestBrokenFFmpeg(t *testing.T) {
 		require.NoError(t, os.WriteFile(broken, []byte(brokenFFmpeg), 0o755))
 		s := startService(t, "--ladder", smallRung, "--ffmpeg", broken)
 		p := newPublisher(t, s, "broken")
-		s.waitState("broken", "failed", 10*time.Second)
+		s.waitState("broken", "failed")
 		require.Contains(t, s.stream("broken").Error, "no space in this test")
-		require.Eventually(t, func() bool { return s.stream("broken").Publisher == nil }, 5*time.Second, 50*time.Millisecond)
+		eventually(t, func() bool { return s.stream("broken").Publisher == nil })
 		p.stop()
 	})
 }
 
 // What an operator gets wrong is said in a sentence, with status 2.
 func TestWrongStart(t *testing.T) {
-	t.Parallel()
+	alongside(t, light)
 	s := startService(t)
 	taken := strings.TrimPrefix(s.base, "http://")
 	readOnly := filepath.Join(t.TempDir(), "file")
@@ -120,7 +120,7 @@ func TestWrongStart(t *testing.T) {
 
 // Beyond loopback a key is needed; TLS makes its own certificate.
 func TestKeysAndTLS(t *testing.T) {
-	t.Parallel()
+	alongside(t, light)
 	s := startService(t, "--auth-publish", "studio=open-sesame", "--https-listen", "127.0.0.1:0", "--tls-self-signed")
 	for _, c := range []struct {
 		key    string

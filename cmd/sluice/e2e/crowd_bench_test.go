@@ -62,7 +62,7 @@ func startStream(b *testing.B, s *service, name, rendition string, rounds int) (
 	p := newPublisher(b, s, name)
 	p.rounds = rounds
 	p.send()
-	s.waitState(name, "live", 15*time.Second)
+	s.waitState(name, "live")
 	return waitSegment(b, s, "/live/"+name+"/"+rendition+".m3u8")
 }
 
@@ -131,7 +131,7 @@ func BenchmarkWaiter(b *testing.B) {
 				assert.Equal(b, http.StatusOK, status)
 			})
 		}
-		time.Sleep(time.Second)
+		lapse(time.Second)
 		full := s.memory()
 		waiting.Wait()
 		for name, before := range alone {

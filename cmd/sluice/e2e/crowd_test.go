@@ -221,11 +221,12 @@ func (c *crowd) requireSound(t testing.TB) {
 
 // However many wait for a playlist, it is rendered once for all of them; all get the same parts, and none is forgotten.
 func TestCrowd(t *testing.T) {
+	alongside(t, paged)
 	const viewers = 200
 	s := startService(t, "--ladder", smallRung, "--linger", "1s")
 	p := newPublisher(t, s, "crowd")
 	p.send()
-	s.waitState("crowd", "live", 15*time.Second)
+	s.waitState("crowd", "live")
 	waitSegment(t, s, "/live/crowd/240p.m3u8")
 	renders := func() int { return int(s.metric(`sluice_playlist_renders_total{stream="crowd"}`)) }
 	alone, before := s.metric("go_goroutines"), renders()
@@ -234,7 +235,7 @@ func TestCrowd(t *testing.T) {
 	defer stop()
 	var watching sync.WaitGroup
 	watching.Go(func() { c.watch(ctx, viewers, time.Second) })
-	require.Eventually(t, func() bool { return s.metric("go_goroutines") > alone+viewers }, 10*time.Second, 50*time.Millisecond, "nobody waits")
+	eventually(t, func() bool { return s.metric("go_goroutines") > alone+viewers }, "nobody waits")
 	watching.Wait()
 	made, seen := renders()-before, c.seen()
 	t.Logf("%v answers, %d versions of the playlist, made %d times", c.answers, seen, made)
@@ -242,14 +243,14 @@ func TestCrowd(t *testing.T) {
 	require.Greater(t, c.answers[http.StatusOK], 20*viewers)
 	// The last may have been made for viewers who were gone before they had it.
 	require.LessOrEqual(t, made, seen+1)
-	require.Eventually(t, func() bool { return s.metric("go_goroutines") < alone+20 }, 10*time.Second, 100*time.Millisecond, "viewers who have gone still wait")
+	eventually(t, func() bool { return s.metric("go_goroutines") < alone+20 }, "viewers who have gone still wait")
 	p.stop()
 }
 
 // waitSegment waits until a segment of the playlist is whole, and returns the name of its epoch.
 func waitSegment(t testing.TB, s *service, playlist string) (epoch string) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		_, _, body := s.get(playlist)
 		for _, name := range parseListing(playlist, string(body)).segments {
 			if status, _, _ := s.get(name); status == http.StatusOK { // and not a gap
@@ -257,6 +258,6 @@ func waitSegment(t testing.TB, s *service, playlist string) (epoch string) {
 			}
 		}
 		return epoch != ""
-	}, 15*time.Second, 50*time.Millisecond, "no segment")
+	}, "no segment")
 	return epoch
 }

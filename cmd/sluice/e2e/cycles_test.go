@@ -8,9 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/stretchr/testify/require"
 )
 
 // footprint is what a service holds.
@@ -54,19 +51,18 @@ func children(pid int) (found []int) {
 	return found
 }
 
-// Fifty publishers come and go; nothing of them stays.
+// Fifteen publishers come and go; nothing of them stays.
 func TestCyclesLeaveNothing(t *testing.T) {
-	t.Parallel()
-	const cycles = 50
+	alongside(t, light)
+	const cycles = 15
 	s := startService(t, "--ladder", "tiny=160x120@30:100k", "--linger", "0s", "--window", "12s", "--record=false")
 	cycle := func(i int) {
 		name := fmt.Sprintf("cycle-%d", i)
 		p := newPublisher(t, s, name)
 		p.send()
-		require.Eventually(t, func() bool { return s.metric(`sluice_depay_frames_out_total{kind="video",stream="`+name+`"}`) > 0 },
-			10*time.Second, 20*time.Millisecond)
+		eventually(t, func() bool { return s.metric(`sluice_depay_frames_out_total{kind="video",stream="`+name+`"}`) > 0 })
 		p.stop()
-		s.waitState(name, "ended", 10*time.Second)
+		s.waitState(name, "ended")
 	}
 	cycle(0) // whatever is made once is there after the first
 	before := s.footprint()
@@ -74,9 +70,9 @@ func TestCyclesLeaveNothing(t *testing.T) {
 		cycle(i + 1)
 	}
 	t.Logf("before %+v", before)
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		now := s.footprint()
 		return now.Goroutines <= before.Goroutines+2 && now.Descriptors <= before.Descriptors+2 && now.Children == 0 && now.LiveFiles <= before.LiveFiles
-	}, 60*time.Second, 500*time.Millisecond, "after: %+v", s.footprint())
+	}, "after: %+v", s.footprint())
 	t.Logf("after %+v", s.footprint())
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -26,9 +25,10 @@ type apiSession struct {
 
 // The dashboard shows what flows in both directions, to who has a key for everything.
 func TestDashboard(t *testing.T) {
+	alongside(t, paged)
 	s := startService(t, "--ladder", smallRung, "--linger", "1s", "--record=false", "--auth-publish", "open-sesame,other=for-one-stream")
 	startPublish(t, "test", s.base+"/whip/show", "--token", "open-sesame")
-	s.waitState("show", "live", 20*time.Second)
+	s.waitState("show", "live")
 	viewer := newWHEPViewer(t, s.base+"/whep/show", nil)
 	defer viewer.stop()
 
@@ -66,11 +66,11 @@ func TestDashboard(t *testing.T) {
 	_, _, metrics := s.get("/metrics")
 	require.Regexp(t, `sluice_session_bitrate\{direction="sent",kind="viewer",name="show",session="[0-9a-f]{12}"\} [1-9]`, string(metrics))
 
-	page := startBrowser(t).open(s.base + "/dashboard")
-	page.wait("it asks for a key", `document.querySelector("#key-dialog").open`, 10*time.Second)
+	page := cameraBrowser.forTest(t).open(s.base + "/dashboard")
+	page.wait("it asks for a key", `document.querySelector("#key-dialog").open`)
 	page.run(`(() => { document.querySelector("#key").value = "open-sesame"; document.querySelector("#key-dialog form").requestSubmit(document.querySelector("#key-dialog [value=ok]")); })()`, nil)
-	page.wait("the sessions", `document.querySelectorAll("#sessions tr").length === 2 && document.querySelector("#sessions").textContent.includes("viewer show")`, 15*time.Second)
-	page.wait("the stream", `document.querySelector("#streams").textContent.includes("show")`, 15*time.Second)
-	page.wait("what flows", `/bit/.test(document.querySelector("#received").textContent) && /bit/.test(document.querySelector("#sent").textContent)`, 15*time.Second)
+	page.wait("the sessions", `document.querySelectorAll("#sessions tr").length === 2 && document.querySelector("#sessions").textContent.includes("viewer show")`)
+	page.wait("the stream", `document.querySelector("#streams").textContent.includes("show")`)
+	page.wait("what flows", `/bit/.test(document.querySelector("#received").textContent) && /bit/.test(document.querySelector("#sent").textContent)`)
 	page.screenshot("dashboard")
 }

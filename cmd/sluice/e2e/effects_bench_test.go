@@ -21,13 +21,13 @@ type sending struct{ At, Frames, Searches float64 }
 // Chromium, its encoder included, pictures sent, and pictures searched for faces. One iteration takes about two minutes.
 func BenchmarkEffects(b *testing.B) {
 	s := startService(b, "--ladder", smallRung, "--linger", "1s", "--record=false")
-	browser := startBrowser(b, chromedp.Flag("use-file-for-fake-video-capture", filmCamera(b)))
+	browser := startBrowser(b, filmCamera(b, b.TempDir()))
 	page := browser.open(s.base + "/publish?stream=bench")
 	page.run(recordPeers, nil)
 	page.run(countSearches, nil)
 	page.set("#resolution", "640x480")
 	page.click("#start")
-	s.waitState("bench", "live", 20*time.Second)
+	s.waitState("bench", "live")
 	for _, c := range []struct{ name, effect, text string }{
 		{"none", "", ""}, {"monochrome", "monochrome", ""}, {"blur", "blur", ""}, {"text", "", "STUDIO 3"}, {"faces", "faces", ""},
 	} {
@@ -35,9 +35,9 @@ func BenchmarkEffects(b *testing.B) {
 			for b.Loop() {
 				page.set("#overlay-text", c.text)
 				page.set("#effect", c.effect)
-				time.Sleep(6 * time.Second)
+				lapse(6 * time.Second)
 				before, busy := page.sending(), browser.cpu(b)
-				time.Sleep(benchSeconds * time.Second)
+				lapse(benchSeconds * time.Second)
 				after, busyAfter := page.sending(), browser.cpu(b)
 				seconds := after.At - before.At
 				b.ReportMetric((busyAfter-busy)/seconds*100, "chromium-%core")

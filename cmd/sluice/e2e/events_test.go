@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -55,14 +54,14 @@ func (s *service) listen(name string) <-chan event {
 
 // A client of the events learns of each change of a stream once, and how it is in between.
 func TestEvents(t *testing.T) {
-	t.Parallel()
+	alongside(t, light)
 	s := startService(t, "--ladder", smallRung, "--linger", "3s")
 	status, header, _ := s.get("/api/v1/streams/told/events")
 	require.Equal(t, http.StatusNotFound, status)
 	require.NotEmpty(t, header.Get("Retry-After"))
 	p := newPublisher(t, s, "told")
 	p.send()
-	s.waitState("told", "live", 20*time.Second)
+	s.waitState("told", "live")
 	events := s.listen("told")
 	next := func() (changed event, statistics int) {
 		for e := range events {

@@ -6,10 +6,10 @@ import (
 	"image/png"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
 
@@ -84,15 +84,35 @@ func cameraPicture() image.Image {
 
 func mix(a, b int, share float64) int { return a + int(math.Round(float64(b-a)*share)) }
 
-// filmCamera is a film of that picture, for Chromium's fake camera.
-func filmCamera(t testing.TB) string {
+// filmCamera has Chromium's fake camera show that picture, from a film in the directory.
+func filmCamera(t testing.TB, directory string) chromedp.ExecAllocatorOption {
 	t.Helper()
-	still, film := filepath.Join(t.TempDir(), "camera.png"), filepath.Join(t.TempDir(), "camera.mjpeg")
+	still, film := filepath.Join(directory, "camera.png"), filepath.Join(directory, "camera.mjpeg")
 	f, err := os.Create(still)
 	require.NoError(t, err)
 	require.NoError(t, png.Encode(f, cameraPicture()))
 	require.NoError(t, f.Close())
-	out, err := exec.Command("ffmpeg", "-loglevel", "error", "-loop", "1", "-i", still, "-r", "30", "-t", "1", "-q:v", "2", "-pix_fmt", "yuvj420p", film).CombinedOutput()
+	out, err := patiently("ffmpeg", "-loglevel", "error", "-y", "-loop", "1", "-i", still, "-r", "30", "-t", "1", "-q:v", "2", "-pix_fmt", "yuvj420p", film).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	return film
+	return chromedp.Flag("use-file-for-fake-video-capture", film)
+}
+
+// cameraFrame is the camera's picture as small as a frame.
+func cameraFrame() *frame { return frameOf(cameraPicture()) }
+
+// frameOf makes a frame of a picture of 640x480, each point the mean of those that it stands for.
+func frameOf(picture image.Image) *frame {
+	const scale = 640 / frameWidth
+	small := &frame{make([]byte, 3*frameWidth*frameHeight)}
+	for i := range frameWidth * frameHeight {
+		var sum [3]uint32
+		for j := range scale * scale {
+			r, g, b, _ := picture.At(i%frameWidth*scale+j%scale, i/frameWidth*scale+j/scale).RGBA()
+			sum = [3]uint32{sum[0] + r>>8, sum[1] + g>>8, sum[2] + b>>8}
+		}
+		for c, value := range sum {
+			small.rgb[3*i+c] = byte(value / (scale * scale))
+		}
+	}
+	return small
 }

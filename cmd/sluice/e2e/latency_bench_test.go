@@ -32,8 +32,8 @@ func BenchmarkLatency(b *testing.B) {
 	browser := startBrowser(b)
 	studio := browser.open(stage + "/stage.html")
 	studio.run(`publish("`+s.base+`/whip/clock")`, nil)
-	s.waitState("clock", "live", 20*time.Second)
-	time.Sleep(10 * time.Second) // the publisher's browser settles on its bit rate
+	s.waitState("clock", "live")
+	lapse(10 * time.Second) // the publisher's browser settles on its bit rate
 	watch := s.base + "/watch/clock?protocol="
 	live := s.base + "/live/clock/"
 	b.Run("page", func(b *testing.B) {
@@ -102,7 +102,7 @@ func watchTogether(b *testing.B, browser *browser, all ...spectator) {
 		for i, page := range pages {
 			page.run("performance.now()", &together[i])
 		}
-		time.Sleep(watched)
+		lapse(watched)
 		for i, page := range pages {
 			var seen observed
 			page.run("window.observed", &seen)
@@ -117,7 +117,7 @@ func watchTogether(b *testing.B, browser *browser, all ...spectator) {
 func (p *tab) observe(b *testing.B) {
 	observe, err := os.ReadFile("testdata/observe.js")
 	require.NoError(b, err)
-	p.wait("first picture", `document.querySelector("#video").getVideoPlaybackQuality().totalVideoFrames > 0`, 20*time.Second)
+	p.wait("first picture", `document.querySelector("#video").getVideoPlaybackQuality().totalVideoFrames > 0`)
 	p.run("(() => {"+string(observe)+"})()", nil)
 	p.run("observe(document.querySelector('#video'))", nil)
 }

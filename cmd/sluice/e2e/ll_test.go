@@ -19,21 +19,22 @@ import (
 	"github.com/sluice-live/sluice/packager/conformance"
 )
 
+// probed is for how long playlists are asked for everything.
+const probed = 15 * time.Second
+
 // Requests of every kind, in any order and many at once, are answered as the rules of LL-HLS say, while a player that takes
 // everything at the live edge finds every rule on playlists, parts, MPDs and growing segments kept.
 func TestLowLatency(t *testing.T) {
+	alongside(t, paged)
 	s := startService(t, "--ladder", smallRung, "--linger", "1s", "--window", "24s")
 	p := newPublisher(t, s, "probed")
 	p.rounds = 3
-	collector := &conformance.Collector{Base: s.base + "/live/probed/", LowLatency: true}
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- collector.Run(ctx) }()
+	visits := collect(t, &conformance.Collector{Base: s.base + "/live/probed/", LowLatency: true})
 	p.send()
-	s.waitState("probed", "live", 15*time.Second)
+	s.waitState("probed", "live")
 	before := s.metric("go_goroutines")
 	probers := []*prober{newProber(t, s, "probed", "240p.m3u8"), newProber(t, s, "probed", "audio.m3u8")}
-	probing, enough := context.WithTimeout(ctx, 20*time.Second)
+	probing, enough := context.WithTimeout(t.Context(), probed)
 	defer enough()
 	var running sync.WaitGroup
 	for _, prober := range probers {
@@ -43,16 +44,13 @@ func TestLowLatency(t *testing.T) {
 	for _, prober := range probers {
 		prober.requireSound()
 	}
-	require.Eventually(t, func() bool { return s.metric("go_goroutines") < before+20 }, 15*time.Second, 200*time.Millisecond, "requests that are gone still wait")
+	eventually(t, func() bool { return s.metric("go_goroutines") < before+20 }, "requests that are gone still wait")
 	p.stop()
-	s.waitState("probed", "ended", 15*time.Second)
+	s.waitState("probed", "ended")
 	for _, prober := range probers {
 		prober.requireEnded()
 	}
-	time.Sleep(2 * time.Second)
-	stop()
-	require.NoError(t, <-done)
-	requireConforms(t, collector.Visits())
+	requireConforms(t, visits())
 }
 
 // requireConforms asserts that the stream was a low-latency one and broke no rule.
@@ -107,12 +105,12 @@ func newProber(t *testing.T, s *service, stream, playlist string) *prober {
 	p := &prober{
 		t: t, url: s.base + "/live/" + stream + "/" + playlist, digests: map[string][32]byte{}, asked: map[string]int{},
 		// The longest wait is 9 s.
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}, Timeout: 15 * time.Second},
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}, Timeout: patience},
 	}
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		l := p.refresh(t.Context())
 		return l != nil && l.next.msn > 0
-	}, 15*time.Second, 100*time.Millisecond, "no segment")
+	}, "no segment")
 	return p
 }
 

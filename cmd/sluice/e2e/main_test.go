@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,7 +12,11 @@ import (
 // program is the binary under test, built once.
 var program string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "1000") // all tests are there at once, and each waits for its turn: see machine
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
 	for _, tool := range []string{"ffmpeg", "ffprobe", "chromium"} {
@@ -31,5 +36,7 @@ func run(m *testing.M) int {
 		fmt.Printf("build: %v\n%s", err, out)
 		return 1
 	}
+	defer cameraBrowser.end()
+	defer filmBrowser.end()
 	return m.Run()
 }

@@ -63,10 +63,15 @@ func ffmpeg(t testing.TB, args ...string) string {
 		strict = append(strict, "-xerror")
 	}
 	args = append(strict, args...)
-	out, err := exec.Command("ffmpeg", args...).CombinedOutput()
+	out, err := patiently("ffmpeg", args...).CombinedOutput()
 	require.NoError(t, err, "ffmpeg %s\n%s", strings.Join(args, " "), out[max(0, len(out)-4000):])
 	require.NotContains(t, string(out), "Error while decoding")
 	return string(out)
+}
+
+// patiently is a command that gives way to all that has to keep up with real time.
+func patiently(name string, args ...string) *exec.Cmd {
+	return exec.Command("nice", append([]string{"-n", "15", name}, args...)...)
 }
 
 func seconds(t testing.TB, text string) time.Duration {

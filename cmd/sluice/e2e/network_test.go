@@ -12,7 +12,7 @@ import (
 // What a bad network does is over within seconds of its getting better: the picture is clean, sound and picture are together,
 // and the latency is what it was. No viewer has to begin anew.
 func TestBadNetwork(t *testing.T) {
-	t.Parallel()
+	t.Parallel() // and its parts in turn
 	s := startService(t, "--ladder", smallRung, "--linger", "1s")
 	for _, c := range []struct {
 		name   string
@@ -28,7 +28,7 @@ func TestBadNetwork(t *testing.T) {
 		{"nothing for 20 s", nil, 20 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+			alongside(t, light)
 			clip, err := makeClip(vp8)
 			require.NoError(t, err)
 			name := sanitize(filepath.Base(t.Name()))

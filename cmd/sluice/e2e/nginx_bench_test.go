@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -47,7 +46,7 @@ func BenchmarkBesideNginx(b *testing.B) {
 	config := strings.NewReplacer("ADDRESS", address, "SEGMENTS", filepath.Join(s.data, "live", "origin", epoch, "out"), "DIR", directory).Replace(plainNginx)
 	require.NoError(b, os.WriteFile(directory+"/nginx.conf", []byte(config), 0o644))
 	nginx := startCache(b, address, "taskset", "--cpu-list", "0", "nginx", "-c", directory+"/nginx.conf")
-	require.Eventually(b, func() bool { return newestSegment(s) > 3 }, 20*time.Second, 200*time.Millisecond)
+	eventually(b, func() bool { return newestSegment(s) > 3 })
 	b.Run("segment", func(b *testing.B) {
 		name := fmt.Sprintf("480p-%d.m4s", newestSegment(s))
 		for b.Loop() {

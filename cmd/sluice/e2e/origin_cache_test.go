@@ -55,7 +55,7 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		<-s.finish
 		_, _ = io.WriteString(w, "last")
 	case "slow.m3u8":
-		time.Sleep(300 * time.Millisecond)
+		lapse(300 * time.Millisecond)
 		fallthrough
 	default:
 		w.Header().Set("Cache-Control", "public, max-age=60")
@@ -64,7 +64,7 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // patient is a client that gives up in time.
-func patient() *http.Client { return &http.Client{Timeout: 15 * time.Second} }
+func patient() *http.Client { return &http.Client{Timeout: patience} }
 
 // take forgets what was asked and returns it.
 func (s *script) take() []string {
@@ -101,6 +101,7 @@ func fetch(t *testing.T, url string) (status int, body string) {
 
 // A delivery directive makes another resource (rfc8216bis §6.2.5), nothing else in a query does.
 func TestCacheKey(t *testing.T) {
+	alongside(t, light)
 	forEachCache(t, func(t *testing.T, _, base string, s *script) {
 		for _, tt := range []struct{ query, passed string }{ // passed: what the origin is asked; empty: nothing, the answer is there
 			{"?token=one", "?token=one"},
@@ -135,6 +136,7 @@ func TestCacheKey(t *testing.T) {
 
 // What is not there yet is asked for again.
 func TestCacheErrors(t *testing.T) {
+	alongside(t, light)
 	forEachCache(t, func(t *testing.T, _, base string, s *script) {
 		for range 3 {
 			status, _ := fetch(t, base+"aaaa/missing-1.m4s")
@@ -146,6 +148,7 @@ func TestCacheErrors(t *testing.T) {
 
 // The segment in progress reaches every reader chunk by chunk, while it grows.
 func TestCacheGrowing(t *testing.T) {
+	alongside(t, light)
 	forEachCache(t, func(t *testing.T, name, base string, s *script) {
 		const readers = 3
 		var first, reading sync.WaitGroup
@@ -179,6 +182,7 @@ func TestCacheGrowing(t *testing.T) {
 
 // Varnish makes one of all that wait for the same.
 func TestVarnishCollapses(t *testing.T) {
+	alongside(t, light)
 	origin, s := startScript(t)
 	base := startVarnish(t, origin)
 	var waiting sync.WaitGroup
@@ -195,6 +199,7 @@ func TestVarnishCollapses(t *testing.T) {
 
 // The commented lines for HTTP/2 with TLS work once they are none.
 func TestNginxHTTP2(t *testing.T) {
+	alongside(t, light)
 	origin, _ := startScript(t)
 	peer := httptest.NewUnstartedServer(http.NotFoundHandler()) // for its certificate and a client that trusts it
 	peer.EnableHTTP2 = true

@@ -41,13 +41,13 @@ func startSlowService(t *testing.T, args ...string) *service {
 // waitReduced waits until less is encoded, and returns the reason.
 func (s *service) waitReduced(name string) string {
 	s.t.Helper()
-	require.Eventually(s.t, func() bool { return s.stream(name).Encoder.Reduced != "" }, 30*time.Second, 50*time.Millisecond)
+	eventually(s.t, func() bool { return s.stream(name).Encoder.Reduced != "" })
 	return s.stream(name).Encoder.Reduced
 }
 
 // A machine that is too slow for the ladder encodes less of it, and is in time again. Every rendition goes on under its name.
 func TestTooSlowForTheLadder(t *testing.T) {
-	t.Parallel()
+	alongside(t, light)
 	s := startSlowService(t, "--window", "30s")
 	p := newPublisher(t, s, "heavy")
 	p.rounds = 2
@@ -57,9 +57,9 @@ func TestTooSlowForTheLadder(t *testing.T) {
 	require.Contains(t, reason, "240p, 426x240")
 	require.Contains(t, reason, "360p shows the same")
 	require.Contains(t, s.output.String(), "ladder is reduced")
-	s.waitState("heavy", "live", 20*time.Second)
-	time.Sleep(5 * time.Second)
-	require.Eventually(t, func() bool { return s.metric(`sluice_encoder_lag_seconds{stream="heavy"}`) < 1 }, 20*time.Second, 200*time.Millisecond, "it keeps up again")
+	s.waitState("heavy", "live")
+	s.waitMoreListed("/live/heavy/240p.m3u8", 2)
+	eventually(t, func() bool { return s.metric(`sluice_encoder_lag_seconds{stream="heavy"}`) < 1 }, "it keeps up again")
 	require.EqualValues(t, 1, s.metric(`sluice_encoder_reductions_total{stream="heavy"}`))
 	require.EqualValues(t, 1, s.metric(`sluice_encoder_rungs{stream="heavy"}`))
 	described := s.stream("heavy").Renditions
@@ -69,7 +69,7 @@ func TestTooSlowForTheLadder(t *testing.T) {
 		require.Equal(t, 426, described[i].Width)
 	}
 	p.stop()
-	s.waitState("heavy", "ended", 15*time.Second)
+	s.waitState("heavy", "ended")
 	seen := visits()
 	requireConformant(t, seen)
 	multivariant := newest(t, seen, "index.m3u8")
@@ -96,25 +96,26 @@ func requireKept(t *testing.T, directory string) {
 
 // Players that have chosen the rung that is not encoded any more play on, and their page says why the picture is smaller.
 func TestPlayersOutliveTheirRung(t *testing.T) {
+	alongside(t, heavy)
 	const rungs = "360p=640x360@20:600k,240p=426x240@20:300k" // so little that the machine is fast enough until it is slowed down
 	s := startService(t, "--ladder", rungs, "--linger", "2s")
 	p := newPublisher(t, s, "heavy")
 	p.rounds = 5
 	p.send()
-	s.waitState("heavy", "live", 20*time.Second)
-	browser, viewers := startBrowser(t), map[string]*tab{}
+	s.waitState("heavy", "live")
+	browser, viewers := cameraBrowser.forTest(t), map[string]*tab{}
 	for _, protocol := range protocols() {
 		viewer := browser.open(s.base + "/watch/heavy?protocol=" + protocol)
 		viewer.requirePlaying(3 * time.Second)
 		viewer.run(chooseBest, nil)
-		viewer.wait("the better rung", `document.querySelector("#video").videoWidth === 640`, 20*time.Second)
+		viewer.wait("the better rung", `document.querySelector("#video").videoWidth === 640`)
 		viewers[protocol] = viewer
 	}
 	stop := slowDown(t, s)
 	reason := s.waitReduced("heavy")
 	stop()
 	for protocol, viewer := range viewers {
-		viewer.wait("the smaller picture", `document.querySelector("#video").videoWidth === 426`, 60*time.Second)
+		viewer.wait("the smaller picture", `document.querySelector("#video").videoWidth === 426`)
 		viewer.requireRecovers()
 		require.True(t, protocol == "dash" || !strings.Contains(viewer.log.String(), "player failed"))
 		var told string
@@ -157,8 +158,8 @@ func slowDown(t testing.TB, s *service) (stop func()) {
 // waitDiscontinuity waits until viewers get something of a second epoch.
 func (s *service) waitDiscontinuity(name string) {
 	s.t.Helper()
-	require.Eventually(s.t, func() bool {
+	eventually(s.t, func() bool {
 		_, _, body := s.get("/live/" + name + "/240p.m3u8")
 		return strings.Contains(string(body), "#EXT-X-DISCONTINUITY\n")
-	}, 20*time.Second, 20*time.Millisecond)
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -14,12 +13,13 @@ import (
 
 // A first visitor finds the links only once there is something to share, and the embed code plays in a page of another site.
 func TestShareAndEmbed(t *testing.T) {
+	alongside(t, paged)
 	s := startService(t, "--ladder", smallRung, "--linger", "0s")
-	browser := startBrowser(t)
+	browser := cameraBrowser.forTest(t)
 	studio := browser.open(s.base + "/publish?stream=shared")
-	studio.wait("nothing to share yet", `document.querySelector("#share").hidden && !document.querySelector("#advanced").open`, 10*time.Second)
+	studio.wait("nothing to share yet", `document.querySelector("#share").hidden && !document.querySelector("#advanced").open`)
 	studio.click("#start")
-	studio.wait("the links", `!document.querySelector("#share").hidden`, 30*time.Second)
+	studio.wait("the links", `!document.querySelector("#share").hidden`)
 	var links map[string]string
 	studio.run(`Object.fromEntries(["watch-link", "webrtc-link", "hls-link", "dash-link", "whep-url", "embed-code"].map((id) => [id, document.querySelector("#" + id).textContent]))`, &links)
 	require.Equal(t, s.base+"/watch/shared", links["watch-link"])
@@ -36,13 +36,13 @@ func TestShareAndEmbed(t *testing.T) {
 		_, _ = io.WriteString(w, "<!doctype html><title>Another site</title>"+code)
 	}))
 	t.Cleanup(site.Close)
-	s.waitState("shared", "live", 30*time.Second)
+	s.waitState("shared", "live")
 	require.Zero(t, s.stream("shared").Viewers)
 	other := browser.open(site.URL)
-	require.Eventually(t, func() bool { return s.stream("shared").Viewers == 1 }, 30*time.Second, 100*time.Millisecond, "the frame plays")
+	eventually(t, func() bool { return s.stream("shared").Viewers == 1 }, "the frame plays")
 	other.screenshot("embedded")
 	studio.click("#stop")
-	studio.wait("nothing to share any more", `document.querySelector("#share").hidden`, 10*time.Second)
+	studio.wait("nothing to share any more", `document.querySelector("#share").hidden`)
 }
 
 // The bar at the bottom of a phone's screen has five entries, and each has room for its name.

@@ -31,8 +31,9 @@ type publisher struct {
 	audio   *sender // nil without
 	cancel  context.CancelFunc
 	running sync.WaitGroup
-	rounds  int    // how often the clip is sent, one after the other
-	network *relay // nil: none between
+	sending sync.WaitGroup // the part of running that ends by itself
+	rounds  int            // how often the clip is sent, one after the other
+	network *relay         // nil: none between
 }
 
 // sender sends one track.
@@ -206,7 +207,7 @@ func (p *publisher) restartICE() {
 
 // send starts both tracks at the same instant, once the connection stands.
 func (p *publisher) send() {
-	require.Eventually(p.t, func() bool { return p.pc.ConnectionState() == webrtc.PeerConnectionStateConnected }, 10*time.Second, 5*time.Millisecond)
+	eventually(p.t, func() bool { return p.pc.ConnectionState() == webrtc.PeerConnectionStateConnected })
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
 	start := time.Now().Add(50 * time.Millisecond)
@@ -214,7 +215,7 @@ func (p *publisher) send() {
 		if s == nil {
 			continue
 		}
-		p.running.Go(func() {
+		p.sending.Go(func() {
 			for round := range p.rounds {
 				s.run(ctx, start.Add(time.Duration(round)*clipLength), uint32(round)*uint32(clipLength.Seconds())*uint32(s.rate))
 			}
@@ -226,7 +227,7 @@ func (p *publisher) send() {
 // sendAll sends every round of the clip and waits for the end.
 func (p *publisher) sendAll() {
 	p.send()
-	time.Sleep(time.Duration(p.rounds)*clipLength + 500*time.Millisecond)
+	p.sending.Wait()
 }
 
 // run sends the clip; its time stamps begin so many ticks after those of the first round.
@@ -293,6 +294,7 @@ func (p *publisher) vanish() {
 	if p.cancel != nil {
 		p.cancel()
 	}
+	p.sending.Wait()
 	p.running.Wait()
 	require.NoError(p.t, p.pc.Close())
 }

@@ -34,8 +34,8 @@ func newGuest(b *browser, url, name string) *guest {
 		document.body.append(Object.assign(document.createElement("canvas"), {id: "stage", width: 640, height: 480, hidden: true}));
 		`+string(script[1])+`
 		navigator.mediaDevices.getUserMedia = async ({video}) => {
-			setInterval(draw, 1000 / 30);
-			const media = canvas.captureStream(30);
+			setInterval(draw, 1000 / 15);
+			const media = canvas.captureStream(15);
 			media.addTrack(sound());
 			if (!video) media.removeTrack(media.getVideoTracks()[0]);
 			return media;
@@ -49,7 +49,7 @@ func newGuest(b *browser, url, name string) *guest {
 func (g *guest) enter() {
 	g.t.Helper()
 	g.run(fmt.Sprintf(`(() => { document.querySelector("#name").value = %q; document.querySelector("#entry").requestSubmit(); })()`, g.name), nil)
-	g.wait("the room", `document.querySelector("#badge").textContent === "In the room"`, 20*time.Second)
+	g.wait("the room", `document.querySelector("#badge").textContent === "In the room"`)
 	g.run(`window.sluice.room().self`, &g.id)
 }
 
@@ -73,30 +73,28 @@ func (g *guest) latencies() (found map[string][]float64) {
 // requireSees waits until the clocks of all others move in this page.
 func (g *guest) requireSees(others ...*guest) {
 	g.t.Helper()
-	deadline := time.Now().Add(time.Minute)
 	for _, other := range others {
-		for {
-			found := g.latencies()[other.id]
-			if len(found) > 10 && slices.Max(found)-slices.Min(found) < 3000 {
-				slices.Sort(found)
-				g.t.Logf("%s sees %s after %.0f ms (p50 of %d)", g.name, other.name, found[len(found)/2], len(found))
-				break
-			}
-			require.True(g.t, time.Now().Before(deadline), "%s does not see %s: %v", g.name, other.name, found)
-		}
+		var found []float64
+		eventually(g.t, func() bool {
+			found = g.latencies()[other.id]
+			return len(found) > 10 && slices.Max(found)-slices.Min(found) < 3000
+		}, "%s does not see %s: %s", g.name, other.name, func() string { return fmt.Sprint(found) })
+		slices.Sort(found)
+		g.t.Logf("%s sees %s after %.0f ms (p50 of %d)", g.name, other.name, found[len(found)/2], len(found))
 	}
 }
 
 func (g *guest) requireSays(text string) {
 	g.t.Helper()
-	g.wait("“"+text+"”", fmt.Sprintf(`document.querySelector("#messages").textContent.includes(%q)`, text), 10*time.Second)
+	g.wait("“"+text+"”", fmt.Sprintf(`document.querySelector("#messages").textContent.includes(%q)`, text))
 }
 
 // Three Chromiums in a room decode each other's clocks, through the server or as a mesh, over WebSockets or server-sent events; they talk,
 // one leaves and comes back, and one goes on air.
 func TestRooms(t *testing.T) {
+	alongside(t, heavy)
 	s := startService(t, "--ladder", smallRung, "--linger", "1s", "--record=false")
-	b := startBrowser(t)
+	b := cameraBrowser.forTest(t)
 	for name, query := range map[string]string{"sfu": "", "sse": "?signal=sse", "mesh": "?mesh=1"} {
 		t.Run(name, func(t *testing.T) {
 			b := b.forTest(t)
@@ -129,7 +127,7 @@ func TestRooms(t *testing.T) {
 			for _, g := range all {
 				g.click("#leave")
 			}
-			require.Eventually(t, func() bool { return s.metric("sluice_rooms") == 0 && s.metric("sluice_sessions") == 0 }, 20*time.Second, 100*time.Millisecond)
+			eventually(t, func() bool { return s.metric("sluice_rooms") == 0 && s.metric("sluice_sessions") == 0 })
 		})
 	}
 }
@@ -153,10 +151,10 @@ func requireResume(ann, bob *guest) {
 	ann.t.Helper()
 	seat := ann.id
 	ann.run(`(() => { const {signalling} = sluice.room(); signalling.retry = ((retry) => async function () { await new Promise((done) => setTimeout(done, 1500)); return retry.call(this); })(signalling.retry); signalling.socket.close(3000); })()`, nil)
-	bob.wait("Ann is away", fmt.Sprintf(`sluice.here.get(%q)?.away`, seat), 10*time.Second)
+	bob.wait("Ann is away", fmt.Sprintf(`sluice.here.get(%q)?.away`, seat))
 	bob.run(`(() => { document.querySelector("#text").value = "Are you there?"; document.querySelector("#say").requestSubmit(); })()`, nil)
 	ann.requireSays("BobAre you there?")
-	bob.wait("Ann is back", fmt.Sprintf(`sluice.here.get(%q)?.away !== true`, seat), 10*time.Second)
+	bob.wait("Ann is back", fmt.Sprintf(`sluice.here.get(%q)?.away !== true`, seat))
 	bob.requireSees(ann)
 	ann.requireSees(bob)
 }
@@ -170,10 +168,10 @@ func requireOnAir(t *testing.T, s *service, b *browser, ann, bob *guest) {
 			document.querySelector("#whom").value = %q;
 			document.querySelector("#air-form").requestSubmit();
 		})()`, whom.id), nil)
-		bob.wait("who is on air", fmt.Sprintf(`sluice.here.get(%q)?.onAir === "show"`, whom.id), 10*time.Second)
+		bob.wait("who is on air", fmt.Sprintf(`sluice.here.get(%q)?.onAir === "show"`, whom.id))
 	}
 	put(bob)
-	s.waitState("show", "live", 20*time.Second)
+	s.waitState("show", "live")
 	viewer := b.open(s.base + "/watch/show?protocol=hls")
 	viewer.requirePlaying(2 * time.Second)
 	put(ann)
@@ -183,7 +181,7 @@ func requireOnAir(t *testing.T, s *service, b *browser, ann, bob *guest) {
 	require.Zero(t, s.stream("show").Encoder.Restarts, "it goes on in the same run")
 	ann.screenshot("air")
 	ann.click("#air-off")
-	s.waitState("show", "ended", 20*time.Second)
+	s.waitState("show", "ended")
 }
 
 // requireSpeakerOnAir has whoever speaks on air, and Bob speak.
@@ -198,8 +196,8 @@ func requireSpeakerOnAir(ann, bob *guest) {
 		await context.resume();
 		await sluice.room().replace("audio", out.stream.getAudioTracks()[0]);
 	})()`, nil)
-	ann.wait("Bob speaks, and is on air", fmt.Sprintf(`sluice.here.get(%[1]q)?.speaking && sluice.here.get(%[1]q)?.onAir === "show"`, bob.id), 15*time.Second)
-	ann.wait("it is seen", `document.querySelector("#tiles .screen[data-speaking=true]")`, 5*time.Second)
+	ann.wait("Bob speaks, and is on air", fmt.Sprintf(`sluice.here.get(%[1]q)?.speaking && sluice.here.get(%[1]q)?.onAir === "show"`, bob.id))
+	ann.wait("it is seen", `document.querySelector("#tiles .screen[data-speaking=true]")`)
 }
 
 type apiRoom struct {

@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -72,7 +71,7 @@ func (s shots) take(page *tab, name string) {
 func (s shots) visit(name, path, condition string) {
 	s.Helper()
 	page := s.browser.open(s.service.base + path)
-	page.wait(name, condition, 30*time.Second)
+	page.wait(name, condition)
 	s.take(page, name)
 	page.close()
 }
@@ -93,20 +92,20 @@ func (s shots) empty() {
 // record makes a recording, and keeps the page of a stream that has ended.
 func (s shots) record() {
 	publisher := s.publish("town-hall")
-	s.service.waitState("town-hall", "live", 30*time.Second)
+	s.service.waitState("town-hall", "live")
 	viewer := s.browser.open(s.service.base + "/watch/town-hall")
-	viewer.wait("playing", playing, 30*time.Second)
+	viewer.wait("playing", playing)
 	require.NoError(s, publisher.Process.Signal(os.Interrupt))
 	_ = publisher.Wait() // it was interrupted
-	viewer.wait("ended", `document.querySelector("#badge").textContent === "Ended"`, 60*time.Second)
+	viewer.wait("ended", `document.querySelector("#badge").textContent === "Ended"`)
 	s.take(viewer, "watch-ended")
 	viewer.close()
 	s.service.recording("town-hall")
 	list := s.browser.open(s.service.base + "/recordings")
-	list.wait("the recording", `document.querySelector(".recording a")`, 30*time.Second)
+	list.wait("the recording", `document.querySelector(".recording a")`)
 	s.take(list, "recordings")
 	list.click(".recording .primary")
-	list.wait("it plays", `document.querySelector("#video").readyState > 2`, 30*time.Second)
+	list.wait("it plays", `document.querySelector("#video").readyState > 2`)
 	s.take(list, "recordings-playing")
 	list.close()
 }
@@ -117,20 +116,20 @@ const playing = `window.sluice.state() === "playing" && document.querySelector("
 func (s shots) live() {
 	publisher := s.publish("harbor-cam")
 	s.Cleanup(func() { _ = publisher.Process.Kill(); _ = publisher.Wait() })
-	s.service.waitState("harbor-cam", "live", 30*time.Second)
+	s.service.waitState("harbor-cam", "live")
 	for _, protocol := range []string{"hls", "dash", "webrtc"} {
 		s.visit("watch-"+protocol, "/watch/harbor-cam?protocol="+protocol, playing+` && !/–/.test(document.querySelector("#latency").textContent)`)
 	}
 	studio := s.browser.open(s.service.base + "/publish?stream=studio-two")
 	studio.click("#start")
-	studio.wait("playable", `document.querySelector("#badge").dataset.state === "live" && document.querySelector("#fps").textContent !== "–"`, 60*time.Second)
+	studio.wait("playable", `document.querySelector("#badge").dataset.state === "live" && document.querySelector("#fps").textContent !== "–"`)
 	s.take(studio, "publish-live")
 	studio.click("#advanced > summary")
 	s.take(studio, "publish-advanced")
 	s.visit("home", "/", `[...document.querySelectorAll("#streams img")].filter((image) => !image.hidden).length === 2`)
 
 	guests := []*tab{s.enter("Ann"), s.enter("Bob")}
-	guests[0].wait("both are seen", `[...document.querySelectorAll("#tiles video")].filter((video) => video.videoWidth > 0).length === 2`, 30*time.Second)
+	guests[0].wait("both are seen", `[...document.querySelectorAll("#tiles video")].filter((video) => video.videoWidth > 0).length === 2`)
 	guests[0].run(`(() => { document.querySelector("#text").value = "Hello, everybody"; document.querySelector("#say").requestSubmit(); })()`, nil)
 	s.take(guests[0], "room")
 	s.visit("rooms", "/rooms", `document.querySelector("#rooms button")`)
@@ -140,7 +139,7 @@ func (s shots) live() {
 	}
 	echo := s.browser.open(s.service.base + "/echo")
 	echo.click("#start")
-	echo.wait("round trips", `/[0-9]/.test(document.querySelector("#median").textContent)`, 30*time.Second)
+	echo.wait("round trips", `/[0-9]/.test(document.querySelector("#median").textContent)`)
 	s.take(echo, "echo-running")
 }
 
@@ -157,6 +156,6 @@ func (s shots) enter(name string) *tab {
 	s.Helper()
 	page := s.browser.open(s.service.base + "/rooms/lounge")
 	page.run(fmt.Sprintf(`(() => { document.querySelector("#name").value = %q; document.querySelector("#entry").requestSubmit(); })()`, name), nil)
-	page.wait("in the room", `document.querySelector("#badge").textContent === "In the room"`, 30*time.Second)
+	page.wait("in the room", `document.querySelector("#badge").textContent === "In the room"`)
 	return page
 }

@@ -15,13 +15,14 @@ const layeredLadder = "480p=640x480@30:900k,240p=426x240@30:400k,120p=160x120@30
 // A layer of a browser's simulcast becomes a rung without an encoder, cut with the best one and what is encoded beside them, once it
 // has come; when it goes, its rung is encoded, and when it is back that is passed on again. Viewers go on throughout.
 func TestSimulcastBecomesRungs(t *testing.T) {
+	alongside(t, heavy)
 	s := startService(t, "--ladder", layeredLadder, "--codecs", "h264,vp8", "--linger", "1s")
-	browser, stage := startBrowser(t), newStage(t)
+	browser, stage := cameraBrowser.forTest(t), newStage(t)
 	studio := browser.open(stage + "/stage.html")
 	studio.run(fmt.Sprintf("publish(%q, 'video/H264', ['half', 'full'])", s.base+"/whip/layers"), nil)
 	layered := func(layers int) {
 		t.Helper()
-		s.waitFor("layers", 40*time.Second, func(st stream) bool {
+		s.waitFor("layers", func(st stream) bool {
 			return st.State == "live" && st.Encoder.Copies && st.Encoder.Layers == layers
 		})
 	}
@@ -55,12 +56,13 @@ func TestSimulcastBecomesRungs(t *testing.T) {
 
 // The publish page sends the picture in three sizes, of which more than one reaches viewers as it is.
 func TestPublishPageSendsSizes(t *testing.T) {
+	alongside(t, heavy)
 	s := startService(t, "--ladder", "360p=640x360@30:700k,180p=320x180@30:300k", "--linger", "1s")
-	page := startBrowser(t).open(s.base + "/publish?stream=sizes")
+	page := cameraBrowser.forTest(t).open(s.base + "/publish?stream=sizes")
 	page.set("#codec", "H264")
 	page.set("#sizes", "3")
 	page.click("#start")
-	s.waitFor("sizes", 60*time.Second, func(st stream) bool { return st.State == "live" && st.Encoder.Copies && st.Encoder.Layers > 0 })
-	page.wait("what is sent", `document.querySelector("#picture").innerText !== "–" && document.querySelector("#sizes").disabled`, 5*time.Second)
+	s.waitFor("sizes", func(st stream) bool { return st.State == "live" && st.Encoder.Copies && st.Encoder.Layers > 0 })
+	page.wait("what is sent", `document.querySelector("#picture").innerText !== "–" && document.querySelector("#sizes").disabled`)
 	page.screenshot("live")
 }

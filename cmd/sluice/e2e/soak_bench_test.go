@@ -23,7 +23,7 @@ func BenchmarkSoak(b *testing.B) {
 	s := startService(b, "--ladder", smallRung, "--linger", "60s", "--window", "12s", "--record=false")
 	p := newPublisher(b, s, chaosStream)
 	p.send()
-	s.waitState(chaosStream, "live", 20*time.Second)
+	s.waitState(chaosStream, "live")
 	page := openPlayer(startBrowser(b), s.base+"/watch/"+chaosStream, "hls")
 	var before footprint
 	cycle := 0
@@ -39,7 +39,7 @@ func BenchmarkSoak(b *testing.B) {
 		}
 		p = newPublisher(b, s, chaosStream)
 		p.send()
-		time.Sleep(soakPublish)
+		lapse(soakPublish)
 		if cycle%soakGroup == 0 {
 			page.reportSoak(s, cycle)
 		}

@@ -6,25 +6,24 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
 // Who watches while the service is stopped gets the ending of the stream, and its last segments.
 func TestViewersSeeTheEnd(t *testing.T) {
-	t.Parallel()
+	alongside(t, light)
 	s := startService(t, "--ladder", smallRung)
 	p := newPublisher(t, s, "ending")
 	p.send()
-	s.waitState("ending", "live", 20*time.Second)
+	s.waitState("ending", "live")
 	playlists := []string{"/live/ending/240p.m3u8", "/live/ending/audio.m3u8", "/live/ending/manifest.mpd"}
 	for _, path := range playlists {
 		require.False(t, hasEnding(t, s, path), path)
 	}
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
 	for _, path := range playlists {
-		require.Eventually(t, func() bool { return hasEnding(t, s, path) }, 10*time.Second, 250*time.Millisecond, path)
+		eventually(t, func() bool { return hasEnding(t, s, path) }, path)
 	}
 	status, _, playlist := s.get(playlists[0])
 	require.Equal(t, http.StatusOK, status)
@@ -42,23 +41,23 @@ func TestViewersSeeTheEnd(t *testing.T) {
 
 // A second signal does not wait for the viewers, nor for ffmpeg, which ends with the service.
 func TestSecondSignal(t *testing.T) {
-	t.Parallel()
+	alongside(t, light)
 	s := startService(t, "--ladder", smallRung)
 	p := newPublisher(t, s, "cut")
 	p.send()
-	s.waitState("cut", "live", 20*time.Second)
+	s.waitState("cut", "live")
 	ffmpegs := children(s.cmd.Process.Pid)
 	require.NotEmpty(t, ffmpegs)
 	for _, pid := range ffmpegs {
 		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP)) // so that stopping takes long
 	}
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGINT))
-	require.Eventually(t, func() bool { return strings.Contains(s.output.String(), "stopping") }, 5*time.Second, 5*time.Millisecond)
+	eventually(t, func() bool { return strings.Contains(s.output.String(), "stopping") })
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGINT))
 	<-s.exited
 	require.Equal(t, syscall.SIGINT, s.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal())
 	for _, pid := range ffmpegs {
-		require.Eventually(t, func() bool { return gone(pid) }, 5*time.Second, 20*time.Millisecond)
+		eventually(t, func() bool { return gone(pid) })
 	}
 	p.vanish()
 }

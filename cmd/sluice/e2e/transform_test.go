@@ -3,6 +3,8 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"image"
+	"image/color"
 	"io"
 	"net/http"
 	"os/exec"
@@ -10,7 +12,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -18,51 +19,79 @@ import (
 // What the server makes of a picture that is red on the left and blue on the right, one transform after the other in one
 // broadcast, is what its viewers get.
 func TestTransforms(t *testing.T) {
+	alongside(t, light)
 	logo := filepath.Join(t.TempDir(), "logo.png")
-	out, err := exec.Command("ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "color=white:s=300x300", "-frames:v", "1", logo).CombinedOutput()
+	out, err := patiently("ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "color=white:s=300x300", "-frames:v", "1", logo).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	s := startService(t, "--ladder", oneRung, "--linger", "1s", "--auth-publish", "open-sesame", "--logo", logo)
+	s := startService(t, "--ladder", clockRung, "--segment", "1s", "--linger", "1s", "--auth-publish", "open-sesame", "--logo", logo)
 	film := filepath.Join(t.TempDir(), "film.mkv")
-	out, err = exec.Command("ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "color=blue:s=640x480:r=30:d=10,drawbox=c=red:w=320:h=480:t=fill",
+	out, err = patiently("ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "color=blue:s=640x480:r=30:d=10,drawbox=c=red:w=320:h=480:t=fill",
 		"-f", "lavfi", "-i", "sine=f=440:d=10", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "flac", film).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	startPublish(t, film, s.base+"/whip/picture", "--loop", "--codec", "h264", "--token", "open-sesame")
-	s.waitState("picture", "live", 20*time.Second)
+	s.waitState("picture", "live")
 	require.True(t, s.stream("picture").Encoder.Copies)
-	red, blue := func(c colour) bool { return c.r > 150 && c.b < 80 }, func(c colour) bool { return c.b > 150 && c.r < 80 }
-	white := func(c colour) bool { return min(c.r, c.g, c.b) > 150 }
+	red, blue := func(c colour) bool { return c.r > 2*c.b+60 }, func(c colour) bool { return c.b > 2*c.r+60 }
+	left, right, middle, corner, logoIn := area{10, 30, 60, 90}, area{100, 30, 150, 90}, area{74, 30, 86, 90}, area{0, 100, 80, 120}, area{141, 11, 147, 19}
+	halves := frameOf(halfRed{})
 	for _, c := range []struct {
 		name  string
 		looks func(p *frame) bool
 	}{
-		{"monochrome", func(p *frame) bool { return p.all(func(c colour) bool { return c.spread() < 16 }) }},
-		{"mirror", func(p *frame) bool { return blue(p.at(20, 60)) && red(p.at(140, 60)) }},
-		{"blur", func(p *frame) bool { return red(p.at(20, 60)) && p.at(77, 60).b > 40 && p.at(82, 60).r > 40 }},
+		{"monochrome", func(p *frame) bool { return p.colourfulness(everywhere) < halves.colourfulness(everywhere)/5 }},
+		{"mirror", func(p *frame) bool { return blue(p.mean(left)) && red(p.mean(right)) }},
+		{"blur", func(p *frame) bool {
+			return red(p.mean(left)) && blue(p.mean(right)) && p.difference(halves, middle) > 3*p.difference(halves, left)+10
+		}},
 		{"edges", func(p *frame) bool {
-			return p.at(20, 60).r < 40 && p.at(140, 60).b < 40 && max(p.at(79, 60).r, p.at(80, 60).r) > 60
+			return p.mean(left).r < 60 && p.mean(right).b < 60 && p.mean(area{78, 30, 82, 90}).r > 2*p.mean(left).r+20
 		}},
 		{"clock", func(p *frame) bool {
-			return red(p.at(20, 20)) && p.any(0, 100, 80, 120, white)
+			return red(p.mean(left)) && p.difference(halves, corner) > 3*p.difference(halves, left)+5
 		}},
 		{"logo", func(p *frame) bool {
-			return white(p.at(144, 15)) && blue(p.at(144, 40)) && blue(p.at(155, 15)) && red(p.at(20, 15))
+			white := p.mean(logoIn)
+			return min(white.r, white.g) > white.b/2 && blue(p.mean(right)) && blue(p.mean(area{152, 4, 158, 24})) && red(p.mean(left))
 		}},
-		{"", func(p *frame) bool { return red(p.at(20, 60)) && blue(p.at(140, 60)) && !p.any(0, 100, 80, 120, white) }},
+		{"", func(p *frame) bool {
+			return red(p.mean(left)) && blue(p.mean(right)) && p.difference(halves, corner) < 2*p.difference(halves, left)+5
+		}},
 	} {
 		t.Run("as "+c.name, func(t *testing.T) {
 			require.Equal(t, 204, s.transform(t, "picture", fmt.Sprintf(`{"transform":%q}`, c.name), "open-sesame"))
 			var seen *frame
-			require.Eventually(t, func() bool {
+			describe := func() string {
+				if seen == nil {
+					return "no picture"
+				}
+				return fmt.Sprintf("left %v, right %v, logo %v, colourfulness %.1f, different by %.1f on the left, %.1f in the middle, %.1f in the corner, middle %v", seen.mean(left), seen.mean(right), seen.mean(logoIn),
+					seen.colourfulness(everywhere), seen.difference(halves, left), seen.difference(halves, middle), seen.difference(halves, corner), seen.mean(area{78, 30, 82, 90}))
+			}
+			eventually(t, func() bool {
 				seen = newestPicture(t, s, "picture")
 				return s.stream("picture").Encoder.Transform == c.name && seen != nil && c.looks(seen)
-			}, 30*time.Second, 500*time.Millisecond, "the picture does not look so")
+			}, "the picture does not look so: %s", describe)
+			t.Log(describe())
 		})
 	}
 	require.Equal(t, 400, s.transform(t, "picture", `{"transform":"movie=/etc/passwd"}`, "open-sesame"))
 	require.Equal(t, 400, s.transform(t, "picture", `{}`, "open-sesame"))
 	require.Equal(t, 404, s.transform(t, "nobody", `{"transform":"blur"}`, "open-sesame"))
 	require.Equal(t, 401, s.transform(t, "picture", `{"transform":"blur"}`, "wrong-key"))
-	require.Eventually(t, func() bool { return s.stream("picture").Encoder.Copies }, 20*time.Second, 200*time.Millisecond, "pictures that are not changed are passed on again")
+	eventually(t, func() bool { return s.stream("picture").Encoder.Copies }, "pictures that are not changed are passed on again")
+}
+
+// halfRed is what TestTransforms films.
+type halfRed struct{}
+
+func (halfRed) ColorModel() color.Model { return color.RGBAModel }
+func (halfRed) Bounds() image.Rectangle { return image.Rect(0, 0, 640, 480) }
+
+func (halfRed) At(x, _ int) color.Color {
+	if x < 320 {
+		return color.RGBA{R: 255, A: 255}
+	}
+	return color.RGBA{B: 255, A: 255}
 }
 
 // transform asks for one, and returns the status.
@@ -92,20 +121,49 @@ func (p *frame) at(x, y int) colour {
 	return colour{int(p.rgb[i]), int(p.rgb[i+1]), int(p.rgb[i+2])}
 }
 
-func (p *frame) any(fromX, fromY, toX, toY int, is func(colour) bool) bool {
-	for y := fromY; y < toY; y++ {
-		for x := fromX; x < toX; x++ {
-			if is(p.at(x, y)) {
-				return true
-			}
+// area is a part of a frame; to is outside of it.
+type area struct{ fromX, fromY, toX, toY int }
+
+var everywhere = area{0, 0, frameWidth, frameHeight}
+
+// mean is the colour of the area seen from afar.
+func (p *frame) mean(a area) colour {
+	var sum colour
+	for y := a.fromY; y < a.toY; y++ {
+		for x := a.fromX; x < a.toX; x++ {
+			c := p.at(x, y)
+			sum = colour{sum.r + c.r, sum.g + c.g, sum.b + c.b}
 		}
 	}
-	return false
+	count := (a.toX - a.fromX) * (a.toY - a.fromY)
+	return colour{sum.r / count, sum.g / count, sum.b / count}
 }
 
-func (p *frame) all(is func(colour) bool) bool {
-	return !p.any(0, 0, frameWidth, frameHeight, func(c colour) bool { return !is(c) })
+// meanOf is the mean over the area of something that its points have.
+func (p *frame) meanOf(a area, value func(x, y int) int) float64 {
+	sum := 0
+	for y := a.fromY; y < a.toY; y++ {
+		for x := a.fromX; x < a.toX; x++ {
+			sum += value(x, y)
+		}
+	}
+	return float64(sum) / float64((a.toX-a.fromX)*(a.toY-a.fromY))
 }
+
+// colourfulness is the mean spread of the colours of an area: 0 is grey.
+func (p *frame) colourfulness(a area) float64 {
+	return p.meanOf(a, func(x, y int) int { return p.at(x, y).spread() })
+}
+
+// difference is how far the area is from the same one of another frame, from 0 to 255.
+func (p *frame) difference(o *frame, a area) float64 {
+	return p.meanOf(a, func(x, y int) int {
+		c, d := p.at(x, y), o.at(x, y)
+		return (abs(c.r-d.r) + abs(c.g-d.g) + abs(c.b-d.b)) / 3
+	})
+}
+
+func abs(n int) int { return max(n, -n) }
 
 var (
 	mapURI       = regexp.MustCompile(`#EXT-X-MAP:URI="([^"]+)"`)

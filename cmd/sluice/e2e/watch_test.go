@@ -39,21 +39,22 @@ func (p *tab) choose(protocol string) {
 
 // The way of a producer and a viewer through the pages: camera, one protocol after the other with sound on, the end.
 func TestPublishAndWatch(t *testing.T) {
-	s := startService(t, "--ladder", oneRung, "--linger", "2s")
-	browser := startBrowser(t)
+	alongside(t, heavy)
+	s := startService(t, "--ladder", smallRung, "--linger", "2s")
+	browser := cameraBrowser.forTest(t)
 	studio := browser.open(s.base + "/publish?stream=camera")
 	studio.run(`document.querySelector("#resolution").value = "640x480"`, nil)
 	studio.click("#open")
-	studio.wait("preview", `document.querySelector("#preview").videoWidth > 0`, 10*time.Second)
+	studio.wait("preview", `document.querySelector("#preview").videoWidth > 0`)
 	studio.click("#start")
-	studio.wait("live", `document.querySelector("#badge").dataset.state === "live"`, 20*time.Second)
+	studio.wait("live", `document.querySelector("#badge").dataset.state === "live"`)
 	viewer := browser.open(s.base + "/watch/camera")
 	viewer.run(`(() => { const v = document.querySelector("#video"); v.muted = false; v.volume = 0.5; })()`, nil)
 	for _, c := range []struct{ protocol, player string }{{"hls", "hls.js"}, {"dash", "dash.js"}, {"webrtc", "WebRTC"}} {
 		t.Run(c.protocol, func(t *testing.T) {
 			viewer.choose(c.protocol)
-			viewer.wait("the player is "+c.player, `window.sluice.stats().player === "`+c.player+`"`, 10*time.Second)
-			viewer.requirePlaying(8 * time.Second)
+			viewer.wait("the player is "+c.player, `window.sluice.stats().player === "`+c.player+`"`)
+			viewer.requirePlaying(5 * time.Second)
 			var loudness float64
 			viewer.run(`document.querySelector("#video").muted ? 0 : document.querySelector("#video").volume`, &loudness)
 			require.Equal(t, 0.5, loudness, "switching must leave the volume alone")
@@ -62,10 +63,10 @@ func TestPublishAndWatch(t *testing.T) {
 	}
 	studio.screenshot("publish")
 	studio.click("#stop")
-	viewer.wait("the page says that the stream has ended", `document.querySelector("#badge").dataset.state === "ended"`, 30*time.Second)
+	viewer.wait("the page says that the stream has ended", `document.querySelector("#badge").dataset.state === "ended"`)
 	viewer.screenshot("ended")
 	list := browser.open(s.base + "/recordings")
-	list.wait("the recording is listed", `document.body.innerText.includes("camera")`, 10*time.Second)
+	list.wait("the recording is listed", `document.body.innerText.includes("camera")`)
 	list.screenshot("recordings")
 }
 
@@ -87,12 +88,13 @@ const (
 
 // hls.js that forgets to load pictures or sound, as it does after one of twenty faults, is made to go on before its buffer is empty.
 func TestPlayerForgetsToLoad(t *testing.T) {
-	s := startService(t, "--ladder", oneRung)
+	alongside(t, paged)
+	s := startService(t, "--ladder", smallRung)
 	p := newPublisher(t, s, "clip")
 	p.rounds = 10
 	p.send()
-	s.waitState("clip", "live", 20*time.Second)
-	viewer := openPlayer(startBrowser(t), s.base+"/watch/clip?protocol=hls", "hls")
+	s.waitState("clip", "live")
+	viewer := openPlayer(cameraBrowser.forTest(t), s.base+"/watch/clip?protocol=hls", "hls")
 	for _, c := range []struct{ what, forget string }{
 		{"pictures", fmt.Sprintf(forgetsAppend, "streamController")},
 		{"sound", fmt.Sprintf(forgetsAppend, "audioStreamController")},
@@ -102,12 +104,12 @@ func TestPlayerForgetsToLoad(t *testing.T) {
 			for range 3 {
 				waitSteady(openIn, viewer)
 				viewer.reset()
-				viewer.wait("it forgets", c.forget, openIn)
+				viewer.wait("it forgets", c.forget)
 				before := viewer.read().Time
-				viewer.wait("it plays on", fmt.Sprintf(`document.querySelector("#video").currentTime > %f`, before+3), openIn)
+				viewer.wait("it plays on", fmt.Sprintf(`document.querySelector("#video").currentTime > %f`, before+3))
 				seen := viewer.read()
 				t.Logf("stood still for %.2f s, time for %.2f s", seen.Stall, seen.Halt)
-				require.Less(t, seen.Stall, 3.0, strings.Join(seen.Said, "\n"))
+				require.Less(t, seen.Stall, (3*time.Second + sharing).Seconds(), strings.Join(seen.Said, "\n"))
 				require.True(t, seen.pushed(), "the page must have made it load on")
 				require.Equal(t, viewer.opened, seen.Players)
 			}
@@ -117,15 +119,16 @@ func TestPlayerForgetsToLoad(t *testing.T) {
 
 // A server that has no WHEP, or none at the moment, is told to the viewer, who can go on over another protocol.
 func TestWatchWithoutWHEP(t *testing.T) {
-	s := startService(t, "--ladder", oneRung)
+	alongside(t, paged)
+	s := startService(t, "--ladder", smallRung)
 	p := newPublisher(t, s, "clip")
 	p.rounds = 3
 	p.send()
-	s.waitState("clip", "live", 20*time.Second)
-	viewer := startBrowser(t).open(s.base + "/watch/clip")
+	s.waitState("clip", "live")
+	viewer := cameraBrowser.forTest(t).open(s.base + "/watch/clip")
 	viewer.run(`(() => { const real = window.fetch; window.fetch = (url, init) => String(url).includes("/whep/") ? Promise.resolve(new Response("", {status: 404})) : real(url, init); })()`, nil)
 	viewer.choose("webrtc")
-	viewer.wait("the fault is told", `!document.querySelector("#fault").hidden`, 15*time.Second)
+	viewer.wait("the fault is told", `!document.querySelector("#fault").hidden`)
 	viewer.screenshot("fault")
 	viewer.choose("hls")
 	viewer.requirePlaying(3 * time.Second)
@@ -133,56 +136,53 @@ func TestWatchWithoutWHEP(t *testing.T) {
 
 // A WebRTC viewer waits for a publisher who is away (409), and comes back by itself when the server has ended its session.
 func TestWatchReconnects(t *testing.T) {
-	s := startService(t, "--ladder", oneRung)
+	alongside(t, paged)
+	s := startService(t, "--ladder", smallRung)
 	first := newPublisher(t, s, "clip")
 	first.send()
-	s.waitState("clip", "live", 20*time.Second)
+	s.waitState("clip", "live")
 	first.stop()
-	s.waitState("clip", "interrupted", 10*time.Second)
-	viewer := startBrowser(t).open(s.base + "/watch/clip?protocol=webrtc")
-	viewer.wait("it asks for the stream", `window.sluice.stats().player === "WebRTC"`, 10*time.Second)
+	s.waitState("clip", "interrupted")
+	viewer := cameraBrowser.forTest(t).open(s.base + "/watch/clip?protocol=webrtc")
+	viewer.wait("it asks for the stream", `window.sluice.stats().player === "WebRTC"`)
 	second := newPublisher(t, s, "clip")
 	second.rounds = 3
 	second.send()
-	viewer.wait("the stream goes on", `document.querySelector("#badge").dataset.state === "live"`, 20*time.Second)
+	viewer.wait("the stream goes on", `document.querySelector("#badge").dataset.state === "live"`)
 	viewer.requirePlaying(3 * time.Second)
 	viewer.run(`(() => { const player = window.sluice.player; window.lost = player.peer; return fetch(player.session.resource, {method: "DELETE"}); })()`, nil)
-	viewer.wait("a new session is connected", `window.sluice.player && window.sluice.player.peer !== window.lost && window.sluice.player.peer.connectionState === "connected"`, 40*time.Second)
+	viewer.wait("a new session is connected", `window.sluice.player && window.sluice.player.peer !== window.lost && window.sluice.player.peer.connectionState === "connected"`)
 	viewer.requirePlaying(3 * time.Second)
 }
 
-// requirePlaying asserts that pictures and sound are decoded and the time goes on for a while, and that no fault is shown.
-func (p *tab) requirePlaying(during time.Duration) {
+// requirePlaying waits until so much has been played, with its pictures and sound, and asserts that no fault is shown meanwhile.
+func (p *tab) requirePlaying(length time.Duration) {
 	p.t.Helper()
-	p.wait("playing", `document.querySelector("#video").currentTime > 0 && document.querySelector("#video").videoWidth > 0`, 20*time.Second)
+	p.wait("playing", `document.querySelector("#video").currentTime > 0 && document.querySelector("#video").videoWidth > 0`)
 	before, began := p.playback(), time.Now()
-	for time.Since(began) < during {
-		time.Sleep(time.Second)
+	var went playback
+	eventually(p.t, func() bool {
 		now := p.playback()
 		require.Empty(p.t, now.Error)
 		var fault string
 		p.run(`document.querySelector("#fault").hidden ? "" : document.querySelector("#fault").innerText`, &fault)
 		require.Empty(p.t, fault)
-	}
-	after := p.playback()
-	p.t.Logf("in %v: %.1f s played, %.0f frames, %.0f bytes of sound, %.0f pixels wide", during,
-		after.Time-before.Time, after.Frames-before.Frames, after.Audio-before.Audio, after.Width)
-	require.Greater(p.t, after.Time-before.Time, during.Seconds()*0.7, "the time must go on")
-	require.Greater(p.t, after.Frames-before.Frames, during.Seconds()*10, "pictures must be decoded")
-	require.Greater(p.t, after.Audio-before.Audio, during.Seconds()*200, "sound must be decoded, of which silence has 300 bytes a second")
+		went = playback{Time: now.Time - before.Time, Frames: now.Frames - before.Frames, Audio: now.Audio - before.Audio, Width: now.Width}
+		// Of sound, silence has 300 bytes a second.
+		return went.Time > length.Seconds() && went.Frames > length.Seconds()*10 && went.Audio > length.Seconds()*200
+	}, "time, pictures and sound must go on: %s", func() string { return fmt.Sprintf("%+v", went) })
+	p.t.Logf("in %.1f s: %.1f s played, %.0f frames, %.0f bytes of sound, %.0f pixels wide", time.Since(began).Seconds(), went.Time, went.Frames, went.Audio, went.Width)
 }
 
 // requireRecovers waits until pictures and sound go on again by themselves, and plays for a while then.
 func (p *tab) requireRecovers() {
 	p.t.Helper()
-	deadline := time.Now().Add(recoverIn)
-	for went := 0.0; went < 2; {
-		require.True(p.t, time.Now().Before(deadline), "it does not play again after %v", recoverIn)
+	eventually(p.t, func() bool {
 		before := p.playback()
-		time.Sleep(3 * time.Second)
+		lapse(3 * time.Second) // what is measured
 		after := p.playback()
-		went = min(after.Time-before.Time, (after.Frames-before.Frames)/20, (after.Audio-before.Audio)/1000)
-	}
+		return min(after.Time-before.Time, (after.Frames-before.Frames)/20, (after.Audio-before.Audio)/1000) >= 2
+	}, "it does not play again")
 }
 
 // observed is what observe.js has seen and heard.
@@ -202,32 +202,31 @@ type shownFrame struct {
 
 // The clock that a page paints into its picture is read back from what the players show.
 func TestClockInThePicture(t *testing.T) {
-	s := startService(t, "--ladder", oneRung, "--linger", "2s")
+	alongside(t, heavy)
+	s := startService(t, "--ladder", clockRung, "--linger", "2s")
 	stage := httptest.NewServer(http.FileServer(http.Dir("testdata")))
 	defer stage.Close()
-	browser := startBrowser(t)
+	browser := cameraBrowser.forTest(t)
 	studio := browser.open(stage.URL + "/stage.html")
 	studio.run(`publish("`+s.base+`/whip/clock")`, nil)
-	s.waitState("clock", "live", 20*time.Second)
+	s.waitState("clock", "live")
 	observe, err := os.ReadFile("testdata/observe.js")
 	require.NoError(t, err)
 	for _, protocol := range []string{"hls", "dash", "webrtc"} {
 		t.Run(protocol, func(t *testing.T) {
 			viewer := browser.open(s.base + "/watch/clock?protocol=" + protocol)
-			viewer.wait("playing", `document.querySelector("#video").currentTime > 0 && document.querySelector("#video").videoWidth > 0`, 20*time.Second)
+			viewer.wait("playing", `document.querySelector("#video").currentTime > 0 && document.querySelector("#video").videoWidth > 0`)
 			viewer.run("(() => {"+string(observe)+"})()", nil)
 			viewer.run("observe(document.querySelector('#video'))", nil)
-			time.Sleep(8 * time.Second)
+			viewer.wait("the clock is read and a beep is heard", "observed.read > 80 && observed.peak > 0.1")
 			var seen observed
 			viewer.run("window.observed", &seen)
 			viewer.screenshot(protocol)
-			require.Greater(t, seen.Read, 80, "the clock was read in only %d of %d frames", seen.Read, seen.Frames)
 			slices.Sort(seen.Latencies)
 			t.Logf("latency p50 %.2f s, p99 %.2f s, over %d frames; sound against picture in this browser: %v", seen.Latencies[len(seen.Latencies)/2]/1000,
 				seen.Latencies[len(seen.Latencies)*99/100]/1000, seen.Read, late(seen))
 			require.Positive(t, seen.Latencies[0], "a picture cannot be seen before it was painted")
-			require.Less(t, seen.Latencies[len(seen.Latencies)/2], 15_000.0)
-			require.Greater(t, seen.Peak, 0.1, "the beep must be heard")
+			require.Less(t, seen.Latencies[len(seen.Latencies)/2], 30_000.0)
 			viewer.close()
 		})
 	}
@@ -246,16 +245,17 @@ func late(seen observed) []time.Duration {
 
 // The echo page shows the picture that came back, and how long that took.
 func TestEchoPage(t *testing.T) {
+	alongside(t, paged)
 	s := startService(t)
-	page := startBrowser(t).open(s.base + "/echo")
+	page := cameraBrowser.forTest(t).open(s.base + "/echo")
 	page.click("#start")
-	page.wait("remote picture", `document.querySelector("#remote").videoWidth > 0 && document.querySelector("#remote").currentTime > 1`, 20*time.Second)
-	page.wait("round trip", `/[0-9]/.test(document.querySelector("#trip").innerText)`, 20*time.Second)
+	page.wait("remote picture", `document.querySelector("#remote").videoWidth > 0 && document.querySelector("#remote").currentTime > 1`)
+	page.wait("round trip", `/[0-9]/.test(document.querySelector("#trip").innerText)`)
 	var trip string
 	page.run(`document.querySelector("#trip").innerText + ", median " + document.querySelector("#median").innerText`, &trip)
 	t.Log("round trip", trip)
 	page.screenshot("echo")
 	require.EqualValues(t, 1, s.metric("sluice_sessions"))
 	page.click("#stop")
-	require.Eventually(t, func() bool { return s.metric("sluice_sessions") == 0 }, 10*time.Second, 100*time.Millisecond)
+	eventually(t, func() bool { return s.metric("sluice_sessions") == 0 })
 }
