@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/ingest/signal"
 	"github.com/sluice-live/sluice/internal/name"
@@ -92,7 +93,7 @@ func (s *service) serveSendOut(w http.ResponseWriter, r *http.Request) {
 
 // servePutOnAir makes a stream of a participant, or of whoever speaks. Who does that needs a key for the room and one for the stream; it is
 // one key that is sent, so it has to be good for both.
-func (s *service) servePutOnAir(keys keyring) http.HandlerFunc {
+func (s *service) servePutOnAir(keys access.Keys) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var wanted struct{ Stream, Participant string }
 		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAirBody)).Decode(&wanted)
@@ -100,7 +101,7 @@ func (s *service) servePutOnAir(keys keyring) http.HandlerFunc {
 		case err != nil || !name.Valid(wanted.Stream):
 			problem.Write(w, http.StatusBadRequest, `Send {"stream": NAME, "participant": ID} as JSON, with "" for whoever speaks. A stream's name is `+name.Rule+".")
 			return
-		case !keys.allows(bearer(r), wanted.Stream):
+		case !keys.Allows(wanted.Stream, access.Token(r)):
 			problem.Write(w, http.StatusForbidden, "This key is for another stream: use one that is good for "+wanted.Stream+" too.")
 			return
 		}

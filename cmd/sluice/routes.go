@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
 	"github.com/sluice-live/sluice/internal/name"
 	"github.com/sluice-live/sluice/internal/problem"
 	"github.com/sluice-live/sluice/public"
@@ -22,33 +24,30 @@ const (
 // routes is the table of everything that is served.
 func (s *service) routes() http.Handler {
 	mux := http.NewServeMux()
-	publish, admin := publishKeys(s.cfg.Auth.Publish), adminKeys(s.cfg.Auth.Admin)
-	if len(admin) == 0 {
-		admin = publish // who may publish a stream may end it
-	}
+	publish, admin := access.Publishers(s.cfg.Auth.Publish), access.Admins(s.cfg.Auth)
 	ofPath := func(r *http.Request) string { return r.PathValue("stream") }
 	anyStream := func(*http.Request) string { return "" }
-	everyStream := func(*http.Request) string { return "*" } // the name of none: a key for one stream is not enough
+	everyStream := func(*http.Request) string { return access.EveryStream }
 	steer := func(f http.HandlerFunc, of func(*http.Request) string) http.Handler {
-		return admin.require(ofOwnPages(admin, f), of)
+		return withKey(admin, ofOwnPages(admin, f), of)
 	}
 
-	whip := named(publish.require(s.ingest.WHIP(), ofPath))
+	whip := named(withKey(publish, s.ingest.WHIP(), ofPath))
 	mux.Handle("/whip/{stream}", whip)
 	mux.Handle("/whip/{stream}/{session}", whip)
 	whep := named(s.ingest.WHEP())
 	mux.Handle("/whep/{stream}", whep)
 	mux.Handle("/whep/{stream}/{session}", whep)
-	upload := named(publish.require(s.ingest.Upload(), ofPath))
+	upload := named(withKey(publish, s.ingest.Upload(), ofPath))
 	mux.Handle("/upload/{stream}", upload)
 	mux.Handle("/upload/{stream}/{session}", upload)
-	echo := publish.require(s.ingest.Echo(), anyStream)
+	echo := withKey(publish, s.ingest.Echo(), anyStream)
 	for _, method := range []string{"POST", "OPTIONS"} {
 		mux.Handle(method+" /echo", echo)
 	}
 	mux.Handle("/echo/{session}", echo)
 
-	rooms := within(make(chan struct{}, s.cfg.Limits.Connections), s.ingest.Signalling(bearer))
+	rooms := within(make(chan struct{}, s.cfg.Limits.Connections), s.ingest.Signalling(access.Token))
 	for _, what := range []string{"ws", "events", "messages"} {
 		mux.Handle("/rooms/{room}/"+what, rooms)
 		mux.Handle("/echo/"+what, rooms)
@@ -73,8 +72,8 @@ func (s *service) routes() http.Handler {
 	mux.Handle("PUT /api/v1/streams/{stream}/transform", named(steer(s.serveTransform, ofPath)))
 	mux.Handle("DELETE /api/v1/streams/{stream}", named(steer(s.serveKick, ofPath)))
 
-	mux.Handle("GET /api/v1/sessions", admin.require(http.HandlerFunc(s.serveSessions), everyStream))
-	mux.Handle("GET /api/v1/sessions/events", admin.require(within(places, http.HandlerFunc(s.serveSessionEvents)), everyStream))
+	mux.Handle("GET /api/v1/sessions", withKey(admin, http.HandlerFunc(s.serveSessions), everyStream))
+	mux.Handle("GET /api/v1/sessions/events", withKey(admin, within(places, http.HandlerFunc(s.serveSessionEvents)), everyStream))
 
 	mux.Handle("GET /metrics", s.metricsHandler())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]string{"status": "ok"}) })
@@ -85,7 +84,7 @@ func (s *service) routes() http.Handler {
 		mux.Handle("GET "+page, pages)
 	}
 	mux.HandleFunc("GET /recordings", func(w http.ResponseWriter, r *http.Request) { s.serveRecordings(w, r, pages) })
-	return withCORS(withDeadline(withProblems(mux)))
+	return cors.Allow(withDeadline(withProblems(mux)))
 }
 
 // serveRecordings answers with the list or with its page, as the client prefers.
@@ -101,7 +100,7 @@ func (s *service) serveRecordings(w http.ResponseWriter, r *http.Request, pages 
 // named refuses streams outside the grammar. Preflights pass, or a page could not read the refusal.
 func named(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isPreflight(r) && !name.Valid(r.PathValue("stream")) {
+		if !cors.IsPreflight(r) && !name.Valid(r.PathValue("stream")) {
 			problem.Write(w, http.StatusBadRequest, "A stream's name is "+name.Rule+".")
 			return
 		}
@@ -166,7 +165,7 @@ func withProblems(mux *http.ServeMux) http.Handler {
 		switch {
 		case plain && pattern != "":
 			mux.ServeHTTP(w, r)
-		case isPreflight(r):
+		case cors.IsPreflight(r):
 			w.WriteHeader(http.StatusNoContent)
 		case !plain:
 			problem.Write(w, http.StatusBadRequest, "Write the path without empty parts, . and ..")

@@ -1,4 +1,8 @@
-package main
+// Package certificate loads the certificate of HTTPS: from the files that the operator gives, or one that it makes itself and
+// keeps. It knows what this machine is called from the network, and nothing of listeners.
+//
+// It follows RFC 5280 and what browsers ask of certificates beyond that, and starts no goroutine.
+package certificate
 
 import (
 	"crypto/ecdsa"
@@ -19,15 +23,33 @@ import (
 )
 
 const (
-	selfSignedFor   = 397 * 24 * time.Hour // browsers refuse certificates that last longer
-	selfSignedRenew = 30 * 24 * time.Hour
+	validFor    = 397 * 24 * time.Hour // browsers refuse certificates that last longer
+	renewWithin = 30 * 24 * time.Hour
 )
 
-// selfSigned gives the certificate kept in a directory, and makes one when there is none, it nears its end, or this
-// machine has an address that it does not name. A kept certificate is accepted in a browser once and for all.
-func selfSigned(directory string) (tls.Certificate, error) {
+// Source says where a certificate comes from: a pair of PEM files, or a directory.
+type Source struct {
+	Cert, Key string // files of the certificate chain and of its private key
+	Directory string // where a self-signed certificate is kept; unless "", the files are not looked at
+}
+
+// Load reads the certificate, or makes it. Its errors say what the operator can do.
+func (s Source) Load() (tls.Certificate, error) {
+	if s.Directory != "" {
+		return SelfSigned(s.Directory)
+	}
+	pair, err := tls.LoadX509KeyPair(s.Cert, s.Key)
+	if err != nil {
+		return pair, fmt.Errorf("read tls.cert and tls.key: %w", err)
+	}
+	return pair, nil
+}
+
+// SelfSigned returns the certificate kept in a directory. It makes a new one when there is none, the kept one expires within 30
+// days, or this machine has an address that it does not name. A kept certificate needs to be accepted in a browser only once.
+func SelfSigned(directory string) (tls.Certificate, error) {
 	certFile, keyFile := filepath.Join(directory, "self-signed.crt"), filepath.Join(directory, "self-signed.key")
-	names, addresses := ownNames()
+	names, addresses := OwnNames()
 	kept, err := tls.LoadX509KeyPair(certFile, keyFile)
 	switch {
 	case err == nil && covers(kept.Leaf, addresses):
@@ -35,7 +57,7 @@ func selfSigned(directory string) (tls.Certificate, error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return tls.Certificate{}, fmt.Errorf("read the kept certificate: %w; delete %s and %s to have new ones made", err, certFile, keyFile)
 	}
-	certPEM, keyPEM, err := makeCertificate(names, addresses)
+	certPEM, keyPEM, err := generate(names, addresses)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
@@ -46,7 +68,7 @@ func selfSigned(directory string) (tls.Certificate, error) {
 }
 
 func covers(leaf *x509.Certificate, addresses []net.IP) bool {
-	if time.Until(leaf.NotAfter) < selfSignedRenew {
+	if time.Until(leaf.NotAfter) < renewWithin {
 		return false
 	}
 	for _, address := range addresses {
@@ -57,7 +79,7 @@ func covers(leaf *x509.Certificate, addresses []net.IP) bool {
 	return true
 }
 
-func makeCertificate(names []string, addresses []net.IP) (certPEM, keyPEM []byte, err error) {
+func generate(names []string, addresses []net.IP) (certPEM, keyPEM []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a key: %w", err)
@@ -70,7 +92,7 @@ func makeCertificate(names []string, addresses []net.IP) (certPEM, keyPEM []byte
 	template := x509.Certificate{
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: "Sluice on " + names[0]},
-		NotBefore:    now.Add(-time.Hour), NotAfter: now.Add(selfSignedFor),
+		NotBefore:    now.Add(-time.Hour), NotAfter: now.Add(validFor),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
 		DNSNames:              names, IPAddresses: addresses,
@@ -87,7 +109,7 @@ func makeCertificate(names []string, addresses []net.IP) (certPEM, keyPEM []byte
 }
 
 // ownNames lists what this machine is called from the network; the first name always exists.
-func ownNames() (names []string, addresses []net.IP) {
+func OwnNames() (names []string, addresses []net.IP) {
 	names = []string{"localhost"}
 	if host, err := os.Hostname(); err == nil && host != "localhost" {
 		names = append([]string{host}, names...)

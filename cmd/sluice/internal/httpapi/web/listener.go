@@ -1,13 +1,13 @@
-package main
+package web
 
 import (
 	"net"
 	"sync"
 )
 
-// boundedListener accepts so many connections at once: each takes memory and a descriptor, of which ffmpeg and the disk need some.
-// netutil.LimitListener would do but for what it returns: a connection without ReadFrom, for which net/http copies files
-// through the process instead of calling sendfile(2).
+// boundedListener bounds the connections that are open at once: each takes memory and a descriptor, of which ffmpeg and the disk
+// need some. netutil.LimitListener would do, but its connections have no ReadFrom, without which net/http copies files through the
+// process instead of calling sendfile(2).
 type boundedListener struct {
 	*net.TCPListener
 	places chan struct{}

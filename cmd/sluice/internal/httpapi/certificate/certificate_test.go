@@ -1,4 +1,4 @@
-package main
+package certificate
 
 import (
 	"crypto/tls"
@@ -14,11 +14,11 @@ import (
 
 func TestSelfSigned(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "tls")
-	made, err := selfSigned(directory)
+	made, err := SelfSigned(directory)
 	require.NoError(t, err)
 	require.NoError(t, made.Leaf.VerifyHostname("localhost"))
 	require.NoError(t, made.Leaf.VerifyHostname("127.0.0.1"))
-	require.WithinRange(t, made.Leaf.NotAfter, time.Now().Add(selfSignedRenew), time.Now().Add(398*24*time.Hour))
+	require.WithinRange(t, made.Leaf.NotAfter, time.Now().Add(renewWithin), time.Now().Add(398*24*time.Hour))
 	require.WithinRange(t, time.Now(), made.Leaf.NotBefore, made.Leaf.NotAfter)
 	roots := x509.NewCertPool()
 	roots.AddCert(made.Leaf)
@@ -29,32 +29,32 @@ func TestSelfSigned(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "the key is for nobody else")
 
-	kept, err := selfSigned(directory)
+	kept, err := SelfSigned(directory)
 	require.NoError(t, err)
 	require.Equal(t, made.Certificate, kept.Certificate, "a browser that has accepted it must meet it again")
 }
 
 func TestSelfSignedRenews(t *testing.T) {
 	directory := t.TempDir()
-	_, addresses := ownNames()
+	_, addresses := OwnNames()
 	for name, foreign := range map[string][]net.IP{"another machine's": {net.IPv4(203, 0, 113, 7)}, "no addresses": nil} {
-		certPEM, keyPEM, err := makeCertificate([]string{"localhost"}, foreign)
+		certPEM, keyPEM, err := generate([]string{"localhost"}, foreign)
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(directory, "self-signed.crt"), certPEM, 0o644))
 		require.NoError(t, os.WriteFile(filepath.Join(directory, "self-signed.key"), keyPEM, 0o600))
-		renewed, err := selfSigned(directory)
+		renewed, err := SelfSigned(directory)
 		require.NoError(t, err, name)
 		require.True(t, covers(renewed.Leaf, addresses), name)
 	}
 }
 
 func TestCovers(t *testing.T) {
-	certPEM, keyPEM, err := makeCertificate([]string{"host", "localhost"}, []net.IP{net.IPv4(192, 0, 2, 1), net.ParseIP("2001:db8::1")})
+	certPEM, keyPEM, err := generate([]string{"host", "localhost"}, []net.IP{net.IPv4(192, 0, 2, 1), net.ParseIP("2001:db8::1")})
 	require.NoError(t, err)
 	pair, err := tls.X509KeyPair(certPEM, keyPEM)
 	require.NoError(t, err)
 	old := *pair.Leaf
-	old.NotAfter = time.Now().Add(selfSignedRenew - time.Hour)
+	old.NotAfter = time.Now().Add(renewWithin - time.Hour)
 	for name, tc := range map[string]struct {
 		leaf      *x509.Certificate
 		addresses []string
@@ -77,11 +77,11 @@ func TestCovers(t *testing.T) {
 // What cannot be read is not overwritten: it may be the certificate that all browsers have accepted.
 func TestSelfSignedBroken(t *testing.T) {
 	directory := t.TempDir()
-	_, err := selfSigned(directory)
+	_, err := SelfSigned(directory)
 	require.NoError(t, err)
 	file := filepath.Join(directory, "self-signed.key")
 	require.NoError(t, os.WriteFile(file, []byte("broken"), 0o600))
-	_, err = selfSigned(directory)
+	_, err = SelfSigned(directory)
 	require.ErrorContains(t, err, "delete")
 	require.ErrorContains(t, err, file)
 }

@@ -1,0 +1,189 @@
+// Package web runs the web servers: one for HTTP, and one for HTTPS where that is configured, both with the same handler. It
+// bounds connections, headers and idle times; what is served, and how long an answer may take, is the handler's matter.
+//
+// Goroutines: Run starts one for each server, beside those of net/http, and waits for them. It follows RFC 9110 and RFC 9112
+// where net/http does.
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
+)
+
+const (
+	headerWithin = 10 * time.Second // for a request's header to come
+	idleFor      = 2 * time.Minute  // for which a connection may wait for its next request
+	maxHeader    = 32 << 10         // bytes
+	closeWithin  = time.Second      // for running requests, once their context has ended
+)
+
+// Options says where to listen.
+type Options struct {
+	// HTTP and HTTPS are host:port; an empty host means every address, port 0 a free one. An empty HTTPS means that there is none.
+	HTTP, HTTPS string
+	// Certificate is that of HTTPS.
+	Certificate certificate.Source
+	// Connections bounds those of each server that are open at once; further ones wait to be accepted. At least 1.
+	Connections int
+	// Logger gets panics of the handler as errors, and what else net/http has to say at level debug.
+	Logger *slog.Logger
+}
+
+// Servers are the web servers. Their sockets are bound from the beginning; Run or Close gives them back.
+type Servers struct{ servers []*server }
+
+// server is one socket with its server.
+type server struct {
+	*http.Server
+	listener net.Listener
+	scheme   string
+}
+
+// Listen binds the addresses, so that a taken port is known before anything starts, and reads the certificate. Its errors say
+// what the operator can do.
+func Listen(handler http.Handler, o Options) (*Servers, error) {
+	s := &Servers{}
+	if err := s.listen(handler, o); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Servers) listen(handler http.Handler, o Options) error {
+	plain, err := listenTCP("http.listen", o.HTTP, o.Connections)
+	if err != nil {
+		return err
+	}
+	s.servers = append(s.servers, newServer(plain, "http", handler, o.Logger))
+	if o.HTTPS == "" {
+		return nil
+	}
+	pair, err := o.Certificate.Load()
+	if err != nil {
+		return err
+	}
+	secure, err := listenTCP("https.listen", o.HTTPS, o.Connections)
+	if err != nil {
+		return err
+	}
+	server := newServer(secure, "https", handler, o.Logger)
+	server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	s.servers = append(s.servers, server)
+	return nil
+}
+
+// listenTCP listens on the address of a configuration key.
+func listenTCP(key, address string, connections int) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: stop what uses this address, or choose another with --%s", key, err, strings.ReplaceAll(key, ".", "-"))
+	}
+	return newBoundedListener(listener.(*net.TCPListener), connections), nil
+}
+
+func newServer(listener net.Listener, scheme string, handler http.Handler, logger *slog.Logger) *server {
+	return &server{&http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headerWithin,
+		IdleTimeout:       idleFor,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          log.New(errorLog{logger}, "", 0),
+	}, listener, scheme}
+}
+
+// errorLog passes on what net/http has to say: a panic of a handler as an error, and broken handshakes of clients only to those
+// who debug.
+type errorLog struct{ *slog.Logger }
+
+func (l errorLog) Write(line []byte) (int, error) {
+	level := slog.LevelDebug
+	if bytes.Contains(line, []byte("panic")) {
+		level = slog.LevelError
+	}
+	l.Log(context.Background(), level, "web server", "says", string(bytes.TrimSpace(line)))
+	return len(line), nil
+}
+
+// URLs are the addresses to open in a browser, HTTP first.
+func (s *Servers) URLs() []string {
+	var urls []string
+	for _, server := range s.servers {
+		urls = append(urls, server.url())
+	}
+	return urls
+}
+
+func (s *server) url() string {
+	address := s.listener.Addr().(*net.TCPAddr)
+	host := address.IP.String()
+	if address.IP.IsUnspecified() {
+		host = reachableHost()
+	}
+	return fmt.Sprintf("%s://%s", s.scheme, net.JoinHostPort(host, fmt.Sprint(address.Port)))
+}
+
+// reachableHost is an IPv4 address that other machines may reach this one at, or else its name.
+func reachableHost() string {
+	names, addresses := certificate.OwnNames()
+	for _, candidate := range addresses {
+		if candidate.To4() != nil && !candidate.IsLoopback() {
+			return candidate.String()
+		}
+	}
+	return names[0]
+}
+
+// Run serves until ctx ends or a server fails. Then the context of all requests ends; those that go on for another second are cut.
+func (s *Servers) Run(ctx context.Context) error {
+	requests, release := context.WithCancel(context.WithoutCancel(ctx))
+	defer release()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, server := range s.servers {
+		server.BaseContext = func(net.Listener) context.Context { return requests }
+		group.Go(server.serve)
+	}
+	<-ctx.Done()
+	release()
+	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+	defer cancel()
+	for _, server := range s.servers {
+		if server.Shutdown(deadline) != nil {
+			_ = server.Server.Close()
+		}
+	}
+	return group.Wait()
+}
+
+// Close gives back the sockets of servers that are not run.
+func (s *Servers) Close() {
+	for _, server := range s.servers {
+		_ = server.listener.Close()
+	}
+}
+
+func (s *server) serve() error {
+	var err error
+	if s.TLSConfig != nil {
+		err = s.ServeTLS(s.listener, "", "")
+	} else {
+		err = s.Serve(s.listener)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve %s: %w", s.scheme, err)
+}

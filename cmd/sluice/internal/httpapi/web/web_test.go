@@ -1,0 +1,174 @@
+package web
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// run serves until the test ends, or until what it returns is called, which returns what Run returned.
+func run(t *testing.T, handler http.Handler, o Options) (s *Servers, stop func() error) {
+	t.Helper()
+	if o.Connections == 0 {
+		o.Connections = 100
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.HTTP = "127.0.0.1:0"
+	s, err := Listen(handler, o)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() { result <- s.Run(ctx) }()
+	stop = sync.OnceValue(func() error {
+		cancel()
+		return <-result
+	})
+	t.Cleanup(func() { require.NoError(t, stop()) })
+	return s, stop
+}
+
+// client keeps nothing open when the test ends.
+func client(t *testing.T) *http.Client {
+	t.Helper()
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+func serveOK(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }
+
+// The operator hears of a handler's panic, and not of everybody's broken handshake.
+func TestErrorLog(t *testing.T) {
+	var logged bytes.Buffer
+	s, stop := run(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("lost") }),
+		Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+	_, err := client(t).Get(s.URLs()[0])
+	require.ErrorIs(t, err, io.EOF)
+	s.servers[0].ErrorLog.Print("http: TLS handshake error from 192.0.2.1:1: EOF")
+	require.NoError(t, stop())
+	require.Contains(t, logged.String(), "level=ERROR")
+	require.Contains(t, logged.String(), "lost")
+	require.NotContains(t, logged.String(), "handshake")
+}
+
+// A connection beyond the limit is not served while another takes its place, however long that is, and is once it has gone.
+func TestConnectionLimit(t *testing.T) {
+	s, _ := run(t, http.HandlerFunc(serveOK), Options{Connections: 1})
+	address := strings.TrimPrefix(s.URLs()[0], "http://")
+	ask := func(conn net.Conn) {
+		_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: "+address+"\r\n\r\n")
+		require.NoError(t, err)
+	}
+	first, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	answers := bufio.NewReader(first)
+	ask(first)
+	requireOK(t, answers)
+
+	second, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	defer second.Close()
+	ask(second)
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_, _ = second.Read(make([]byte, 1))
+	}()
+	for range 200 {
+		ask(first)
+		requireOK(t, answers)
+	}
+	select {
+	case <-served:
+		t.Error("served beyond the limit")
+	default:
+	}
+	require.NoError(t, first.Close())
+	<-served
+}
+
+func requireOK(t *testing.T, answers *bufio.Reader) {
+	t.Helper()
+	answer, err := http.ReadResponse(answers, nil)
+	require.NoError(t, err)
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.Equal(t, "ok", string(body))
+}
+
+// HTTPS serves the same, with the certificate that is kept.
+func TestHTTPS(t *testing.T) {
+	s, _ := run(t, http.HandlerFunc(serveOK), Options{HTTPS: "127.0.0.1:0", Certificate: certificate.Source{Directory: t.TempDir()}})
+	urls := s.URLs()
+	require.Len(t, urls, 2)
+	require.True(t, strings.HasPrefix(urls[0], "http://127.0.0.1:"), urls[0])
+	require.True(t, strings.HasPrefix(urls[1], "https://127.0.0.1:"), urls[1])
+	for _, url := range urls {
+		answer, err := client(t).Get(url)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, answer.StatusCode)
+		require.NoError(t, answer.Body.Close())
+	}
+}
+
+// A running request hears that the servers stop, and what it answers then is still sent.
+func TestRequestsEnd(t *testing.T) {
+	entered := make(chan struct{})
+	s, stop := run(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(entered)
+		<-r.Context().Done()
+		serveOK(w, r)
+	}), Options{})
+	answered := make(chan string, 1)
+	go func() {
+		answer, err := client(t).Get(s.URLs()[0])
+		if err != nil {
+			answered <- err.Error()
+			return
+		}
+		defer answer.Body.Close()
+		body, _ := io.ReadAll(answer.Body)
+		answered <- string(body)
+	}()
+	<-entered
+	require.NoError(t, stop())
+	require.Equal(t, "ok", <-answered)
+}
+
+// Whatever cannot be had is said before anything runs, with what to do, and nothing stays open.
+func TestListenRefused(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	for name, tc := range map[string]struct {
+		options Options
+		want    string
+	}{
+		"http":        {Options{HTTP: taken.Addr().String()}, "choose another with --http-listen"},
+		"https":       {Options{HTTP: "127.0.0.1:0", HTTPS: taken.Addr().String(), Certificate: certificate.Source{Directory: t.TempDir()}}, "choose another with --https-listen"},
+		"certificate": {Options{HTTP: "127.0.0.1:0", HTTPS: "127.0.0.1:0", Certificate: certificate.Source{Cert: "none", Key: "none"}}, "read tls.cert and tls.key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.options.Connections, tc.options.Logger = 1, slog.New(slog.DiscardHandler)
+			_, err := Listen(http.HandlerFunc(serveOK), tc.options)
+			require.ErrorContains(t, err, tc.want)
+		})
+	}
+}
