@@ -1,4 +1,4 @@
-// What is said in a room, and who comes and goes.
+// The chat of a room, with a note for each participant who joins or leaves.
 
 import { byId, el } from "../ui/dom.ts";
 

@@ -1,4 +1,4 @@
-// The rooms that can be entered.
+// The list of open rooms.
 
 import { listRooms, type Room } from "../server/api.ts";
 import { byId, el, setText } from "../ui/dom.ts";

@@ -1,4 +1,4 @@
-// One participant's picture in a room.
+// The tile that shows one participant of a room.
 
 import type { Participant } from "../server/api.ts";
 import { el, setText } from "../ui/dom.ts";
@@ -35,7 +35,7 @@ export class Tile {
     if (this.own) this.plate.hidden = Boolean(media?.getVideoTracks().length);
     if (!media || this.video.srcObject === media) return;
     this.video.srcObject = media;
-    // A page that was opened without a click may not play sound: then without, until there is one.
+    // Without a user gesture the browser may refuse to play audio: play muted until the first click.
     this.video.play().catch(() => {
       this.video.muted = true;
       void this.video.play().catch(() => undefined);
