@@ -36,7 +36,7 @@ type assembler interface {
 	// repeat returns a frame that shows the picture passed on last once more, and leaves a decoder as if it had not been
 	// there. Nil: the stream does not allow that. The data belongs to the caller.
 	repeat() []byte
-	// keys returns the state that tells whether a key frame is needed.
+	// keys returns the state that reports whether a key frame is needed.
 	keys() *keyState
 }
 
@@ -79,7 +79,7 @@ type picture struct {
 	data          []byte
 }
 
-// keyState tells whether a key frame is needed.
+// keyState reports whether a key frame is needed.
 type keyState struct {
 	waiting bool // for a key frame: what comes before it cannot be decoded
 	wanted  bool // a picture was dropped for that: somebody has to ask for a key frame
@@ -150,7 +150,7 @@ func (d *draft) measure(key bool, width, height int) {
 }
 
 // close ends the open picture, which is p but for what the draft knows: it is passed on or dropped. Others decode from it if
-// it is a reference. It tells whether it was passed on.
+// it is a reference. It reports whether it was passed on.
 func (d *draft) close(p picture, reference bool) bool {
 	d.open = false
 	if !d.bad {

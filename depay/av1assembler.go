@@ -117,7 +117,7 @@ func (a *av1Assembler) whole(data []byte) {
 	a.buf = av1.AppendOBU(a.buf, o)
 }
 
-// wants tells whether the OBU is passed on (RTP Payload Format For AV1 §5, AV1 §5.3.1).
+// wants reports whether the OBU is passed on (RTP Payload Format For AV1 §5, AV1 §5.3.1).
 func (a *av1Assembler) wants(o av1.OBU) bool {
 	switch o.Type {
 	case av1.SequenceHeaderType:
@@ -154,7 +154,7 @@ func (a *av1Assembler) finish() {
 	}
 }
 
-// picture tells whether the open picture is a key frame, and its size.
+// picture reports whether the open picture is a key frame, and its size.
 func (a *av1Assembler) picture() picture {
 	if !a.unit.Key() {
 		return picture{}

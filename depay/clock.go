@@ -92,7 +92,7 @@ func (c *clock) step(k Kind, by time.Duration) {
 // detach forgets the source of a track.
 func (c *clock) detach(k Kind) { c.lanes[k] = lane{rate: c.lanes[k].rate} }
 
-// synchronized tells whether reports relate the tracks.
+// synchronized reports whether reports relate the tracks.
 func (c *clock) synchronized() bool { return c.lanes[Video].related && c.lanes[Audio].related }
 
 // advance slews the map up to now.

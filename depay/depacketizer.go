@@ -145,7 +145,7 @@ func (d *Depacketizer) Tick(now time.Time) {
 	}
 }
 
-// Detach tells that the publisher has gone: its SSRCs, sequence numbers and reports mean nothing any more. Tick goes on
+// Detach reports whether the publisher has gone: its SSRCs, sequence numbers and reports mean nothing any more. Tick goes on
 // filling, with Options.Slate; the next packet begins a new source, whose video enters at its first key frame.
 func (d *Depacketizer) Detach(now time.Time) {
 	d.clock.advance(d.elapsed(now))

@@ -12,7 +12,7 @@ import (
 // parameter sets directly before it, once, wherever they came from; one that changes in between goes before the next picture.
 //
 // An access unit is what has one time stamp, up to the marker; a slice that begins another picture (ITU-T H.264 §7.4.1.2.4)
-// ends it, too. Nothing tells how many pictures a gap in the sequence numbers takes away, but frame_num tells whether one of
+// ends it, too. Nothing tells how many pictures a gap in the sequence numbers takes away, but frame_num reports whether one of
 // them was a reference: if none was, or only padding was lost, pictures go on; otherwise the next IDR picture is waited for.
 // No other picture is a key frame, a recovery point neither (package h264). B-frames, which do not come in the order that
 // they are shown in, and interlaced pictures are dropped, and counted by that name.

@@ -34,13 +34,13 @@ func (s *h264Sets) describe() {
 // start begins a picture.
 func (s *h264Sets) start() { s.sps, s.pps, s.sent = false, false, 0 }
 
-// complete tells whether an IDR picture has come with all that should have come with it: packets before it were lost.
+// complete reports whether an IDR picture has come with all that should have come with it: packets before it were lost.
 func (s *h264Sets) complete() bool { return !s.inBand || s.sps && s.pps }
 
 // open begins a set in the making.
 func (s *h264Sets) open(header byte) { s.set = append(s.set[:0], header) }
 
-// collect adds to the set in the making, and tells whether that is not too long.
+// collect adds to the set in the making, and reports whether that is not too long.
 func (s *h264Sets) collect(body []byte) bool {
 	if len(s.set)+len(body) > maxPayload {
 		return false
@@ -49,7 +49,7 @@ func (s *h264Sets) collect(body []byte) bool {
 	return true
 }
 
-// store ends the set in the making, and tells whether it could be read.
+// store ends the set in the making, and reports whether it could be read.
 func (s *h264Sets) store() bool {
 	changed, err := s.known.Add(s.set)
 	if err != nil {

@@ -99,7 +99,7 @@ func (d *Depacketizer) PushLayer(number int, p *rtp.Packet, arrival time.Time) {
 	}, at)
 }
 
-// keyWanted tells whether pictures wait for a key frame, those of a layer too.
+// keyWanted reports whether pictures wait for a key frame, those of a layer too.
 func (d *Depacketizer) keyWanted() bool {
 	wanted := d.opts.Video != 0 && d.video.keys().wanted
 	for _, l := range d.layers {

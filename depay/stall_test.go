@@ -78,7 +78,7 @@ func (n *roughNetwork) at(capture time.Duration) (newest stall) {
 	return newest
 }
 
-// missing tells whether there is no media of that time.
+// missing reports whether there is no media of that time.
 func (n *roughNetwork) missing(k Kind, capture time.Duration) bool {
 	s := n.at(capture)
 	return s.after == stoodStill && s.during(k, capture)

@@ -133,7 +133,7 @@ func (a *vp9Assembler) finish() {
 	}
 }
 
-// judge reads the headers of the open picture's frames and makes one superframe of them. It tells whether all of them are
+// judge reads the headers of the open picture's frames and makes one superframe of them. It reports whether all of them are
 // independent of the probabilities and vectors of the pictures before.
 func (a *vp9Assembler) judge(refs *vp9.References) (p picture, independent bool) {
 	var u vp9Unit

@@ -33,7 +33,7 @@ func (l *vp9Losses) missed(step int, before, next vp9.Descriptor) bool {
 	return false
 }
 
-// sameBase tells whether no picture of the lowest temporal layer is missing between two.
+// sameBase reports whether no picture of the lowest temporal layer is missing between two.
 func sameBase(before, next vp9.Descriptor) bool {
 	if next.TL0PicIdx < 0 || before.TL0PicIdx < 0 {
 		return false
@@ -53,7 +53,7 @@ func (l *vp9Losses) advance(step int) {
 	l.came <<= step
 }
 
-// has tells whether all that the frame needs was passed on, as it says itself.
+// has reports whether all that the frame needs was passed on, as it says itself.
 func (l *vp9Losses) has(desc vp9.Descriptor) bool {
 	if !desc.Predicted {
 		return desc.InterLayer && desc.SID > 0

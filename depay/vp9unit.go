@@ -44,7 +44,7 @@ func (u *vp9Unit) add(frame []byte) bool {
 	return true
 }
 
-// independent tells whether the frames decode without probabilities, vectors and segments of earlier pictures.
+// independent reports whether the frames decode without probabilities, vectors and segments of earlier pictures.
 func (u *vp9Unit) independent() bool {
 	if u.headers[0].Key {
 		return true

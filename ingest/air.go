@@ -19,7 +19,8 @@ var (
 
 // air is a participant of a room as a stream: a publisher whose media is a copy of what somebody in the room sends.
 type air struct {
-	*Publisher
+	session      *session
+	publisher    *Publisher
 	follows      bool         // whoever speaks
 	from         *participant // under the room's lock
 	clock        *sourceClock // of from
@@ -139,10 +140,10 @@ func (a *air) follow(p *participant) {
 	a.audio.change(media.TrackOf(p.tracks, media.KindAudio), a.clock)
 }
 
-// PutOnAir makes a stream of what a participant of a room sends, or whoever speaks if that is "". The room's stream before it ends, unless
+// StartOutput makes a stream of what a participant of a room sends, or whoever speaks if that is "". The room's stream before it ends, unless
 // it has the same name: then that goes on. The error is a sentence for whoever has asked, and a status of HTTP.
-func (s *Server) PutOnAir(name, whom, stream string, c *http.Request) (status int, err error) {
-	r := s.room(name)
+func (rs *Rooms) StartOutput(name, whom, stream string, c *http.Request) (status int, err error) {
+	r := rs.room(name)
 	if r == nil {
 		return noRoom().status, noRoom()
 	}
@@ -151,24 +152,28 @@ func (s *Server) PutOnAir(name, whom, stream string, c *http.Request) (status in
 	} else if done {
 		return 0, nil
 	}
-	at := &place{client: clientOf(c), publishes: stream}
-	if refused := s.reserve(at); refused != nil {
+	at := NewReservation(c, KindOutput, stream)
+	if refused := rs.config.Sessions.Reserve(at); refused != nil {
 		return refused.status, refused
 	}
-	sess := newDetached("/air/"+stream+"/", at.client, c.RemoteAddr, s.timers.connect)
-	sess.timer.Stop()
-	a := &air{
-		Publisher: &Publisher{session: sess, stream: stream}, follows: whom == "",
-		video: newRelay(media.KindVideo, s.packets), audio: newRelay(media.KindAudio, s.packets),
-	}
-	sess.tracks = []*media.Track{a.audio.Track, a.video.Track}
-	s.start(sess, at)
+	a := rs.newAir(at, whom)
+	rs.config.Sessions.Start(a.session)
 	if refused := r.begin(a, whom); refused != nil {
-		sess.close(refused)
-		<-sess.done
+		a.session.close(refused)
+		<-a.session.Done()
 		return refused.status, refused
 	}
 	return 0, nil
+}
+
+func (rs *Rooms) newAir(at *Reservation, whom string) *air {
+	a := &air{
+		session: newDetached(at, 0), follows: whom == "", video: newRelay(media.KindVideo, rs.config.Packets), audio: newRelay(media.KindAudio, rs.config.Packets),
+	}
+	a.session.Adopt(a.audio.Track)
+	a.session.Adopt(a.video.Track)
+	a.publisher = NewPublisher(a.session)
+	return a
 }
 
 func noRoom() *problem {
@@ -180,7 +185,7 @@ func (r *room) onAirAs(stream, whom string) (done bool, refused *problem) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	from, refused := r.source(whom)
-	if refused != nil || r.air == nil || r.air.stream != stream || r.air.endReason() != nil {
+	if refused != nil || r.air == nil || r.air.publisher.Stream() != stream || r.air.session.endReason() != nil {
 		return false, refused
 	}
 	r.air.follows = whom == ""
@@ -207,8 +212,8 @@ func (r *room) source(whom string) (*participant, *problem) {
 
 // begin puts a stream on air.
 func (r *room) begin(a *air, whom string) *problem {
-	if err := r.server.opts.OnPublish(a.Publisher); err != nil {
-		return refusal(unready{err})
+	if err := r.rooms.config.OnPublish(a.publisher); err != nil {
+		return refusalOf(Unready(err))
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -218,12 +223,10 @@ func (r *room) begin(a *air, whom string) *problem {
 	}
 	r.endAir(ErrOffAir)
 	r.air = a
-	a.setState(StateConnected)
-	a.connectedOnce.Do(func() { close(a.connected) })
+	a.session.Connect()
 	a.follow(from)
-	r.server.settle(a.Publisher)
-	r.server.show(a.Publisher)
-	r.server.log.Info("a room is on air", "room", r.name, "stream", a.stream, "session", a.id, "speaker", a.follows)
+	r.rooms.config.Sessions.Publish(a.publisher)
+	r.rooms.config.Logger.Info("a room is on air", "room", r.name, "stream", a.publisher.Stream(), "session", a.session.ID(), "speaker", a.follows)
 	return nil
 }
 
@@ -232,7 +235,7 @@ func (r *room) voice() *participant {
 	switch {
 	case r.speaker != nil:
 		return r.speaker
-	case r.air != nil && r.air.from.endReason() == nil:
+	case r.air != nil && r.air.from.session.endReason() == nil:
 		return r.air.from // until somebody speaks
 	case len(r.here) > 0:
 		return r.here[0]
@@ -247,8 +250,8 @@ func (r *room) followAir() {
 		return
 	}
 	select {
-	case <-a.closing: // somebody has taken the stream over, or ended it
-		r.endAir(a.endReason())
+	case <-a.session.Closing(): // somebody has taken the stream over, or ended it
+		r.endAir(a.session.endReason())
 		return
 	default:
 	}
@@ -264,14 +267,14 @@ func (r *room) endAir(reason error) {
 	if a := r.air; a != nil {
 		a.video.change(nil, nil)
 		a.audio.change(nil, nil)
-		a.close(reason)
+		a.session.close(reason)
 		r.air = nil
 	}
 }
 
-// TakeOffAir ends the stream of a room, and reports whether it had one.
-func (s *Server) TakeOffAir(name string) bool {
-	r := s.room(name)
+// StopOutput ends the stream of a room, and reports whether it had one.
+func (rs *Rooms) StopOutput(name string) bool {
+	r := rs.room(name)
 	if r == nil {
 		return false
 	}

@@ -23,7 +23,7 @@ func TestOnAir(t *testing.T) {
 	bob.keepSending()
 	request := httptest.NewRequest("PUT", "/", nil)
 	put := func(whom, stream string) int {
-		status, err := f.server.PutOnAir("den", whom, stream, request)
+		status, err := f.server.Rooms().StartOutput("den", whom, stream, request)
 		require.Equal(t, status != 0, err != nil)
 		return status
 	}
@@ -48,14 +48,14 @@ func TestOnAir(t *testing.T) {
 	require.Zero(t, put("", "other"))
 	require.ErrorIs(t, waitEnd(t, p), ErrOffAir)
 	other := rtptest.Wait(t, published, "the other stream")
-	require.Equal(t, "other", f.server.Rooms()[0].OnAir)
+	require.Equal(t, "other", f.server.Rooms().List()[0].OnAir)
 	bob.say(signal.Event{Kind: signal.Leave})
 	ann.await(signal.Left)
 	takeFrom(t, other.Tracks()[0].Tap(64), 10)
 	ann.say(signal.Event{Kind: signal.Leave})
 	require.ErrorIs(t, waitEnd(t, other), errRoomEmpty)
 	f.requireNoRooms()
-	require.False(t, f.server.TakeOffAir("den"))
+	require.False(t, f.server.Rooms().StopOutput("den"))
 	require.Equal(t, http.StatusNotFound, put(ann.self, "show"))
 }
 
@@ -69,15 +69,15 @@ func waitEnd(t *testing.T, p *Publisher) error {
 func TestSendOut(t *testing.T) {
 	f := newFixture(t, Options{})
 	ann, bob := f.enter(guestOptions{path: "/rooms/den", name: "Ann"}), f.enter(guestOptions{path: "/rooms/den", name: "Bob"})
-	_, err := f.server.PutOnAir("den", bob.self, "show", httptest.NewRequest("PUT", "/", nil))
+	_, err := f.server.Rooms().StartOutput("den", bob.self, "show", httptest.NewRequest("PUT", "/", nil))
 	require.NoError(t, err)
-	p, ok := f.server.Publisher("show")
+	p, ok := f.server.Sessions().Publisher("show")
 	require.True(t, ok)
-	require.False(t, f.server.SendOut("den", "nobody"))
-	require.False(t, f.server.SendOut("nowhere", bob.self))
-	require.True(t, f.server.SendOut("den", bob.self))
-	require.Equal(t, ErrSentOut.Error(), ann.await(signal.Left).Detail)
-	require.ErrorIs(t, waitEnd(t, p), ErrSentOut)
+	require.False(t, f.server.Rooms().Remove("den", "nobody"))
+	require.False(t, f.server.Rooms().Remove("nowhere", bob.self))
+	require.True(t, f.server.Rooms().Remove("den", bob.self))
+	require.Equal(t, ErrRemoved.Error(), ann.await(signal.Left).Detail)
+	require.ErrorIs(t, waitEnd(t, p), ErrRemoved)
 }
 
 // What is relayed is one stream: numbers go on, pictures begin with a key frame, and reports speak of its time stamps.

@@ -1,34 +1,56 @@
 package ingest
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
-// audience is all viewers of a stream. It is there while there are any.
-type audience struct {
+// Viewers are those of all streams. A viewer belongs to the name of a stream: publishers come and go.
+type Viewers struct {
+	forwarders *forwarders
+	batches    Batches
+	linger     time.Duration
+
+	mu      sync.Mutex
+	live    map[string][]*media.Track // what is published, by stream
+	streams map[string]*streamViewers // that have viewers
+}
+
+// Batches are those of the addresses that packets are sent to: over UDP, and over TCP, where they are only counted.
+type Batches struct{ UDP, TCP *bursts }
+
+// streamViewers are the viewers of a stream. They are there while there are any.
+type streamViewers struct {
 	viewers map[*viewer]struct{}
 	away    *time.Timer // ends them; nil while somebody publishes
 	dropped atomic.Uint64
 }
 
-// Audience counts the viewers of a stream.
-type Audience struct {
+// NewViewers makes what Run runs. linger is how long viewers stay connected while nobody publishes their stream.
+func NewViewers(f *forwarders, b Batches, linger time.Duration) *Viewers {
+	return &Viewers{forwarders: f, batches: b, linger: linger, live: map[string][]*media.Track{}, streams: map[string]*streamViewers{}}
+}
+
+// Count is how many viewers a stream has.
+type Count struct {
 	Viewers int    // that are connected
 	Dropped uint64 // packets that they were too slow for, since there have been viewers
 }
 
-// Audience tells who watches the stream over WHEP.
-func (s *Server) Audience(stream string) Audience {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a := s.audiences[stream]
-	if a == nil {
-		return Audience{}
+// Count counts the viewers of a stream.
+func (vs *Viewers) Count(stream string) Count {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	of := vs.streams[stream]
+	if of == nil {
+		return Count{}
 	}
-	count := Audience{Dropped: a.dropped.Load()}
-	for v := range a.viewers {
-		if v.connectionState() == StateConnected {
+	count := Count{Dropped: of.dropped.Load()}
+	for v := range of.viewers {
+		if v.session.State() == StateConnected {
 			count.Viewers++
 		}
 	}
@@ -36,67 +58,78 @@ func (s *Server) Audience(stream string) Audience {
 }
 
 // join makes the viewer follow whoever publishes the stream, now and later.
-func (s *Server) join(v *viewer, stream string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a := s.audiences[stream]
-	if a == nil {
-		a = &audience{viewers: map[*viewer]struct{}{}}
-		s.audiences[stream] = a
+func (vs *Viewers) join(v *viewer, stream string) {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	of := vs.streams[stream]
+	if of == nil {
+		of = &streamViewers{viewers: map[*viewer]struct{}{}}
+		vs.streams[stream] = of
 	}
-	v.audience = a
-	a.viewers[v] = struct{}{}
-	if p := s.publishers[stream]; p != nil {
-		v.follow(p.tracks)
+	v.dropped = &of.dropped
+	of.viewers[v] = struct{}{}
+	if tracks, live := vs.live[stream]; live {
+		v.Follow(tracks)
 	} else {
-		s.waitForPublisher(stream)
+		vs.endUnlessPublished(stream, of)
 	}
 }
 
-func (s *Server) leave(v *viewer, stream string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(v.audience.viewers, v)
-	if len(v.audience.viewers) > 0 {
+func (vs *Viewers) leave(v *viewer, stream string) {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	of := vs.streams[stream]
+	delete(of.viewers, v)
+	if len(of.viewers) > 0 {
 		return
 	}
-	if v.audience.away != nil {
-		v.audience.away.Stop()
+	if of.away != nil {
+		of.away.Stop()
 	}
-	delete(s.audiences, stream)
+	delete(vs.streams, stream)
 }
 
-// show gives the stream's audience a publisher, unless that one has ended meanwhile.
-func (s *Server) show(p *Publisher) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a := s.audiences[p.stream]
-	if a == nil || s.publishers[p.stream] != p {
+// Published makes the viewers of the stream go on with these tracks.
+func (vs *Viewers) Published(stream string, tracks []*media.Track) {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	vs.live[stream] = tracks
+	of := vs.streams[stream]
+	if of == nil {
 		return
 	}
-	if a.away != nil {
-		a.away.Stop()
-		a.away = nil
+	if of.away != nil {
+		of.away.Stop()
+		of.away = nil
 	}
-	for v := range a.viewers {
-		v.follow(p.tracks)
+	for v := range of.viewers {
+		v.Follow(tracks)
 	}
 }
 
-// waitForPublisher ends the viewers of the stream unless somebody publishes it in time. The caller holds mu.
-func (s *Server) waitForPublisher(stream string) {
-	a := s.audiences[stream]
-	if a == nil || a.away != nil {
+// Unpublished ends the viewers of the stream unless somebody publishes it in time.
+func (vs *Viewers) Unpublished(stream string) {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	delete(vs.live, stream)
+	if of := vs.streams[stream]; of != nil {
+		vs.endUnlessPublished(stream, of)
+	}
+}
+
+// endUnlessPublished ends the viewers of the stream after a while. The caller holds mu.
+func (vs *Viewers) endUnlessPublished(stream string, of *streamViewers) {
+	if of.away != nil {
 		return
 	}
-	a.away = time.AfterFunc(s.opts.ViewerLinger, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.publishers[stream] != nil {
+	of.away = time.AfterFunc(vs.linger, func() {
+		vs.mu.Lock()
+		defer vs.mu.Unlock()
+		if _, live := vs.live[stream]; live {
 			return
 		}
-		for v := range a.viewers {
-			v.close(ErrStreamEnded)
+		for v := range of.viewers {
+			v.session.close(ErrStreamEnded)
 		}
 	})
 }

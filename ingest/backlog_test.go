@@ -73,7 +73,7 @@ func TestViewerBeginsInTheMiddle(t *testing.T) {
 	second := newSpectator(t, f, "cam", peerOptions{})
 	requireWholePictures(t, second, 60)
 	require.Equal(t, asked, studio.asked.Load())
-	require.Zero(t, f.server.Audience("cam").Dropped)
+	require.Zero(t, f.server.Viewers().Count("cam").Dropped)
 }
 
 // requireWholePictures checks so many pictures: the first needs no other, and every other one follows the one before.

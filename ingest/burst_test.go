@@ -187,7 +187,7 @@ func TestViewerGathers(t *testing.T) {
 			studio.keepSending()
 			viewer := newSpectator(t, f, "cam", peerOptions{})
 			rtptest.Wait(t, viewer.packets["video"], "video")
-			bursts := f.server.sockets.bursts
+			bursts := f.server.sockets.batches.UDP
 			receivers := func() int {
 				bursts.mu.RLock()
 				defer bursts.mu.RUnlock()

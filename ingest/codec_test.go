@@ -77,8 +77,8 @@ func TestCodecs(t *testing.T) {
 			studio.publish(f, "/whip/cam")
 			studio.waitConnected()
 			studio.film(mimeType)
-			p, _ := f.server.Publisher("cam")
-			track := p.track(media.KindVideo)
+			p, _ := f.server.Sessions().Publisher("cam")
+			track := p.Track(media.KindVideo)
 			require.Equal(t, mimeType, track.MimeType())
 			require.Equal(t, formatFor(mimeType).Parameters, track.FormatParameters())
 			takeFrom(t, track.Tap(64), 10)
@@ -118,8 +118,8 @@ func TestCodecsRetransmission(t *testing.T) {
 				header := rtp.Header{Version: 2, SequenceNumber: sequence, Timestamp: uint32(sequence) * 3000}
 				require.NoError(t, studio.video.WriteRTP(&rtp.Packet{Header: header, Payload: payload}))
 			}
-			p, _ := f.server.Publisher("cam")
-			tap := p.track(media.KindVideo).Tap(64)
+			p, _ := f.server.Sessions().Publisher("cam")
+			tap := p.Track(media.KindVideo).Tap(64)
 			for _, sequence := range []uint16{10, 11, 13, 14} {
 				send(sequence)
 			}
@@ -176,7 +176,7 @@ func TestCodecChanges(t *testing.T) {
 	rtptest.Wait(t, early.packets["video"], "video")
 	listener := newSpectator(t, f, "cam", peerOptions{audioOnly: true})
 	listener.waitConnected()
-	sess := f.server.session(early.location)
+	sess := f.server.sessions.Session(early.location)
 
 	studio(webrtc.MimeTypeH264)
 	rtptest.Wait(t, sess.done, "the end of who watches VP8")
@@ -184,12 +184,12 @@ func TestCodecChanges(t *testing.T) {
 	f.requireProblem(f.do("PATCH", early.location, ""), 404, "no such session") // by which clients know to make a new one
 	later := newSpectator(t, f, "cam", peerOptions{})
 	requirePictures(t, later.packets["video"], webrtc.MimeTypeH264, 10)
-	sess = f.server.session(later.location)
+	sess = f.server.sessions.Session(later.location)
 
 	studio(webrtc.MimeTypeH264)
 	for p := rtptest.Wait(t, later.packets["video"], "video"); p.Payload[len(p.Payload)-1] != 3; { // of the new one: the old one is past it
 		p = rtptest.Wait(t, later.packets["video"], "video")
 	}
 	require.NoError(t, sess.endReason())
-	require.NoError(t, f.server.session(listener.location).endReason(), "who only listens goes on")
+	require.NoError(t, f.server.sessions.Session(listener.location).endReason(), "who only listens goes on")
 }

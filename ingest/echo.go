@@ -15,24 +15,24 @@ func (s *Server) postEcho(w http.ResponseWriter, r *http.Request) *problem {
 	if problem != nil {
 		return problem
 	}
-	return s.open(w, r, o, "/echo/", &place{}, func(sess *session) error { return sess.echo(s.packets) })
+	return s.open(w, r, o, NewReservation(r, KindEcho, ""), func(sess *session) error { return startEcho(sess, s.packets) })
 }
 
-// echo sends each track back on the transceiver that it came on: read loop, track, write, in one goroutine.
-func (s *session) echo(pool *media.PacketPool) error {
-	s.receive(pool)
-	for _, t := range s.tracks {
+// startEcho sends each track back on the transceiver that it came on: read loop, track, write, in one goroutine.
+func startEcho(s *session, pool *media.PacketPool) error {
+	s.Receive(pool)
+	for _, t := range s.Tracks() {
 		local, err := webrtc.NewTrackLocalStaticRTP(t.Format().Capability(), string(t.Kind()), "echo")
 		if err != nil {
 			return err
 		}
-		sender, err := s.pc.AddTrack(local)
+		sender, err := s.PeerConnection().AddTrack(local)
 		if err != nil {
 			return err
 		}
 		ssrc := uint32(sender.GetParameters().Encodings[0].SSRC)
-		e := &echoTrack{local: local, sent: media.NewOutbound(t.Kind(), t.ClockRate(), ssrc, s.started)}
-		s.sends(e.sent)
+		e := &echoTrack{local: local, sent: media.NewOutbound(t.Kind(), t.ClockRate(), ssrc, s.Started())}
+		s.Sends(e.sent)
 		t.Subscribe(e)
 		s.loop(func() { media.ForwardRequests(sender, e.sent, t.RequestKeyFrame) })
 	}

@@ -30,7 +30,7 @@ func TestEcho(t *testing.T) {
 		}
 	})
 	client.publish(f, "/echo")
-	require.Empty(t, f.server.Publishers())
+	require.Empty(t, f.server.Sessions().Publishers())
 	client.waitConnected()
 	client.keepSending()
 	for kind, packets := range back {
@@ -71,7 +71,7 @@ func TestEchoForwardsKeyFrameRequests(t *testing.T) {
 	ssrc := rtptest.Wait(t, incoming, "the echo")
 	require.NoError(t, client.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(ssrc)}}))
 	rtptest.Wait(t, asked, "a key-frame request")
-	require.NotZero(t, f.server.session(client.location).feedback.plis.Load())
+	require.NotZero(t, f.server.sessions.Session(client.location).feedback.plis.Load())
 }
 
 // RFC 5104 §4.3.1: the full intra request counts as well; broken feedback does not stop it.

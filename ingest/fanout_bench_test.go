@@ -142,7 +142,7 @@ func serveFar() error {
 	mux := http.NewServeMux()
 	mux.Handle("/whip/", s.WHIP())
 	mux.Handle("/whep/", s.WHEP())
-	mux.Handle("/rooms/", s.Signalling(func(*http.Request) string { return "" }))
+	mux.Handle("/rooms/", s.Rooms().Signalling(func(*http.Request) string { return "" }))
 	mux.HandleFunc("/cpu", func(w http.ResponseWriter, _ *http.Request) {
 		var usage syscall.Rusage
 		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage) // it fails for no process but another one

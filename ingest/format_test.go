@@ -99,8 +99,8 @@ func TestFormatParameters(t *testing.T) {
 		"firefox":        "video/VP8 90000 0 max-fs=12288;max-fr=60",
 	} {
 		require.Equal(t, 201, f.post("/whip/"+file, offerFile(t, file)).StatusCode)
-		p, _ := f.server.Publisher(file)
-		track := p.track(media.KindVideo)
+		p, _ := f.server.Sessions().Publisher(file)
+		track := p.Track(media.KindVideo)
 		require.Equal(t, want, describe(track)+" "+track.FormatParameters())
 	}
 }
@@ -143,7 +143,7 @@ func TestViewersFormatRefused(t *testing.T) {
 	}
 	onlyMode0 := offerFile(t, "ffmpeg8", "packetization-mode=1;", "", "a=sendonly", "a=recvonly")
 	f.requireProblem(f.post("/whep/obs", onlyMode0), 422, "H.264")
-	require.Equal(t, Audience{}, f.server.Audience("obs"))
+	require.Equal(t, Count{}, f.server.Viewers().Count("obs"))
 
 	require.Equal(t, 201, f.post("/whip/sound", offerFile(t, "ffmpeg8-audio")).StatusCode)
 	require.Equal(t, 201, f.post("/whep/sound", offerFile(t, "obs", "a=sendonly", "a=recvonly")).StatusCode, "it may bring pictures of any codec later")

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"cmp"
+	"context"
 	"runtime"
 	"slices"
 	"sync"
@@ -11,10 +12,8 @@ import (
 // That is safe because no write waits for a single viewer's network: UDP has one queue for all, and over TCP each has its own,
 // which drops what does not fit.
 type forwarders struct {
-	mu      sync.Mutex
-	all     []*forwarder
-	stopped chan struct{}
-	running sync.WaitGroup
+	mu  sync.Mutex
+	all []*forwarder
 }
 
 // forwarder lets its viewers have their turns, one after the other.
@@ -27,23 +26,20 @@ type forwarder struct {
 }
 
 func newForwarders() *forwarders {
-	fs := &forwarders{stopped: make(chan struct{})}
+	fs := &forwarders{}
 	for range runtime.GOMAXPROCS(0) {
 		fs.all = append(fs.all, &forwarder{wake: make(chan struct{}, 1)})
 	}
 	return fs
 }
 
-func (fs *forwarders) start() {
+// Run forwards until ctx ends. No viewer gets anything afterwards.
+func (fs *forwarders) Run(ctx context.Context) {
+	var running sync.WaitGroup
 	for _, f := range fs.all {
-		fs.running.Go(func() { f.run(fs.stopped) })
+		running.Go(func() { f.run(ctx.Done()) })
 	}
-}
-
-// stop ends what start has begun. No viewer gets anything afterwards.
-func (fs *forwarders) stop() {
-	close(fs.stopped)
-	fs.running.Wait()
+	running.Wait()
 }
 
 // engage returns the forwarder that has the fewest viewers. The caller dismisses it.

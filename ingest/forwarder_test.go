@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -37,13 +38,16 @@ func TestForwardersShare(t *testing.T) {
 // However often a viewer is roused by its two media, nothing that has come is left lying.
 func TestForwarderMissesNothing(t *testing.T) {
 	fs := newForwarders()
-	fs.start()
-	defer fs.stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { fs.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
 	const viewers, packets = 10, 2000
 	tracks := []*media.Track{testTrack(media.KindVideo), testTrack(media.KindAudio)}
 	var all []*viewer
 	for range viewers {
-		v := &viewer{session: &session{}, audience: &audience{}, forwarder: fs.engage()}
+		v := &viewer{session: &session{}, dropped: new(atomic.Uint64), forwarder: fs.engage()}
 		for _, track := range tracks {
 			o, err := newOutgoing(track.Kind(), track.Format(), "cam")
 			require.NoError(t, err)
@@ -70,7 +74,7 @@ func TestForwarderMissesNothing(t *testing.T) {
 		require.Eventually(t, func() bool {
 			v.mu.Lock()
 			defer v.mu.Unlock()
-			return uint64(v.video.packets+v.audio.packets)+v.audience.dropped.Load() == 2*packets
+			return uint64(v.video.packets+v.audio.packets)+v.dropped.Load() == 2*packets
 		}, 10*time.Second, time.Millisecond)
 		v.locked(v.finish)
 	}
@@ -99,8 +103,8 @@ func TestStalledViewer(t *testing.T) {
 	viewer := newSpectator(t, f, "cam", peerOptions{})
 	viewer.waitConnected()
 
-	p, _ := f.server.Publisher("cam")
-	video, sequence := p.track(media.KindVideo), uint16(0)
+	p, _ := f.server.Sessions().Publisher("cam")
+	video, sequence := p.Track(media.KindVideo), uint16(0)
 	picture := func() {
 		for i := range uint16(10) {
 			packet := rtptest.VP8Packet(sequence, i == 0)
@@ -116,10 +120,10 @@ func TestStalledViewer(t *testing.T) {
 			rtptest.Wait(t, viewer.packets["video"], "a picture beside a viewer that has stopped")
 		}
 	}
-	require.Eventually(t, func() bool { return f.server.Audience("cam").Viewers == 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.server.Viewers().Count("cam").Viewers == 2 }, 10*time.Second, time.Millisecond)
 	picture()
 	relay.stalled.Store(true)
-	for f.server.Audience("cam").Dropped == 0 {
+	for f.server.Viewers().Count("cam").Dropped == 0 {
 		require.Less(t, sequence, uint16(1<<15), "the queues of the machine and ours have to be full before")
 		picture()
 	}
@@ -178,7 +182,7 @@ func newStallingRelay(t *testing.T, to net.Addr) *stallingRelay {
 func BenchmarkForward(b *testing.B) {
 	track := testTrack(media.KindVideo)
 	o, w := sentTo(b, 8)
-	v := &viewer{session: &session{}, audience: &audience{}, video: o, forwarder: &forwarder{wake: make(chan struct{}, 1)}}
+	v := &viewer{session: &session{}, dropped: new(atomic.Uint64), video: o, forwarder: &forwarder{wake: make(chan struct{}, 1)}}
 	o.rouse = v.rouse
 	o.attach(track, time.Now())
 	p := track.NewPacket()

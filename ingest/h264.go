@@ -42,7 +42,7 @@ func rankH264(parameters string) (rank int, taken bool) {
 	return rank, f.mode == "0" || f.mode == "1"
 }
 
-// h264Plays tells whether who has offered these parameters can take a stream that was offered with those: the packets must be
+// h264Plays reports whether who has offered these parameters can take a stream that was offered with those: the packets must be
 // as agreed, mode 0 being a part of mode 1 (RFC 6184 §6.3). Players decode all common profiles, whichever they name.
 func h264Plays(stream, player string) (rank int, plays bool) {
 	s, p := readH264Format(stream), readH264Format(player)

@@ -59,7 +59,7 @@ func newFixtureWith(t testing.TB, o Options, ts timers) *fixture {
 	mux.Handle("/upload/", s.Upload())
 	mux.Handle("/echo", s.Echo())
 	mux.Handle("/echo/", s.Echo())
-	rooms := s.Signalling(func(*http.Request) string { return "" })
+	rooms := s.Rooms().Signalling(func(*http.Request) string { return "" })
 	mux.Handle("/rooms/", rooms)
 	for _, what := range []string{"ws", "events", "messages"} {
 		mux.Handle("/echo/"+what, rooms)
@@ -127,15 +127,20 @@ func (f *fixture) requireProblem(resp *http.Response, status int, detail string)
 
 func (f *fixture) requireNothingLeft() {
 	f.Helper()
-	f.server.mu.Lock()
-	defer f.server.mu.Unlock()
-	require.Empty(f, f.server.sessions)
-	require.Empty(f, f.server.publishers)
-	require.Empty(f, f.server.claims)
-	require.Empty(f, f.server.perClient)
-	require.Empty(f, f.server.audiences)
-	require.Zero(f, f.server.slots)
-	require.Zero(f, f.server.viewers)
+	all := f.server.sessions
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	require.Empty(f, all.sessions)
+	require.Empty(f, all.publishers)
+	require.Empty(f, all.reservations)
+	require.Empty(f, all.perClient)
+	require.Zero(f, all.others)
+	require.Zero(f, all.viewers)
+	viewers := f.server.viewers
+	viewers.mu.Lock()
+	defer viewers.mu.Unlock()
+	require.Empty(f, viewers.streams)
+	require.Empty(f, viewers.live)
 }
 
 // keepSending writes both tracks every 20 ms until the test ends.

@@ -3,6 +3,7 @@ package ingest
 import (
 	"encoding/binary"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -77,7 +78,7 @@ func lose(sequences ...uint16) *rtcp.TransportLayerNack {
 
 // resend lets the client lose packets.
 func (o *outgoing) resend(sequences ...uint16) {
-	(&viewer{session: &session{}, audience: &audience{}, video: o}).resend(o, lose(sequences...))
+	(&viewer{session: &session{}, dropped: new(atomic.Uint64), video: o}).resend(o, lose(sequences...))
 }
 
 // RFC 4588 §4: a packet is sent again on the stream of retransmissions, its number before the payload; without one as it was.
@@ -204,7 +205,7 @@ func FuzzFeedback(f *testing.F) {
 		}
 		o.sendAll()
 		o.history.left.SetLimit(0)
-		v := &viewer{session: &session{}, audience: &audience{}, video: o}
+		v := &viewer{session: &session{}, dropped: new(atomic.Uint64), video: o}
 		v.hear(&rtptest.Script{raw}, o)
 		require.LessOrEqual(t, len(w.packets), 20+historyPackets)
 		for _, again := range w.packets[20:] {

@@ -41,7 +41,7 @@ func (s *Server) streamHandler(prefix string, of func(stream string) endpoint) h
 		case !name.Valid(stream) && !isPreflight(r): // pages can read refusals only after a good preflight
 			refuse(http.StatusBadRequest, "A stream's name is "+name.Rule+".").write(w)
 		case isSession && id != "":
-			s.serveSession(w, r)
+			s.serveSession(w, r, stream)
 		case isSession:
 			refuse(http.StatusNotFound, "There is nothing here: leave out the slash at the end.").write(w)
 		default:
@@ -55,7 +55,7 @@ func (s *Server) Echo() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.limitBody(w)
 		if strings.TrimPrefix(r.URL.Path, "/echo") != "" {
-			s.serveSession(w, r)
+			s.serveSession(w, r, "")
 			return
 		}
 		s.serveEndpoint(w, r, s.postEcho)
@@ -82,8 +82,8 @@ func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request, post endp
 	}
 }
 
-// serveSession answers at a session's address.
-func (s *Server) serveSession(w http.ResponseWriter, r *http.Request) {
+// serveSession answers at the address of a session, of a stream or (the echo) of none.
+func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, stream string) {
 	if r.Method == http.MethodOptions {
 		// The same for every address: a preflight must not tell which sessions there are.
 		w.Header().Set("Accept-Patch", typeFragment)
@@ -91,9 +91,9 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	sess := s.session(r.URL.Path)
+	sess := s.sessions.Session(r.URL.Path)
 	if sess == nil || errors.Is(sess.endReason(), ErrTakenOver) {
-		s.ended(r.URL.Path).write(w)
+		s.ended(stream, r.URL.Path).write(w)
 		return
 	}
 	switch r.Method {
@@ -114,8 +114,8 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request) {
 }
 
 // ended tells a client that has been taken over from not to come back, which would take over in its turn.
-func (s *Server) ended(path string) *problem {
-	if s.takenOver(path) {
+func (s *Server) ended(stream, path string) *problem {
+	if s.sessions.TakenOver(stream, path) {
 		return refuse(http.StatusGone, "Somebody else has taken over this stream.")
 	}
 	return refuse(http.StatusNotFound, "There is no such session: it has ended, or never was.")
@@ -123,11 +123,14 @@ func (s *Server) ended(path string) *problem {
 
 // limited runs the handler unless the client asks too often (RFC 9725 §5).
 func (s *Server) limited(r *http.Request, handler endpoint, w http.ResponseWriter) *problem {
-	if !s.rates.allow(clientOf(r), time.Now()) {
+	if !s.mayAsk(r) {
 		return refuse(http.StatusTooManyRequests, "Your address asks too often: wait a second.").after(1)
 	}
 	return handler(w, r)
 }
+
+// mayAsk reports whether the client does not ask too often.
+func (s *Server) mayAsk(r *http.Request) bool { return s.rates.allow(ClientOf(r), time.Now()) }
 
 // announceServers lists the ICE servers (RFC 9725 §4.6), except in a preflight, which nobody is authenticated for.
 func (s *Server) announceServers(w http.ResponseWriter, r *http.Request) {

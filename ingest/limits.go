@@ -1,8 +1,6 @@
 package ingest
 
 import (
-	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -12,37 +10,19 @@ import (
 // maxClients bounds the clients whose rate is remembered.
 const maxClients = 8192
 
-// client is who a request is counted for: an IPv4 address, or the /64 of an IPv6 one. The zero value stands for all whose
-// address is not known.
-type client = netip.Prefix
-
-func clientOf(r *http.Request) client {
-	ap, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return client{}
-	}
-	addr := ap.Addr().Unmap().WithZone("")
-	bits := 64
-	if addr.Is4() {
-		bits = 32
-	}
-	prefix, _ := addr.Prefix(bits) // bits fit by construction
-	return prefix
-}
-
 // rateLimiter gives each client a token bucket.
 type rateLimiter struct {
 	rate rate.Limit
 
 	mu      sync.Mutex
-	buckets map[client]*rate.Limiter
+	buckets map[Client]*rate.Limiter
 }
 
 func newRateLimiter(perSecond float64) *rateLimiter {
-	return &rateLimiter{rate: rate.Limit(perSecond), buckets: map[client]*rate.Limiter{}}
+	return &rateLimiter{rate: rate.Limit(perSecond), buckets: map[Client]*rate.Limiter{}}
 }
 
-func (l *rateLimiter) allow(c client, now time.Time) bool {
+func (l *rateLimiter) allow(c Client, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.buckets[c]

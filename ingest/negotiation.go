@@ -4,9 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,12 +18,74 @@ import (
 // gatherTimeout bounds the wait for local candidates. They are known at once: no server is asked for them.
 const gatherTimeout = 5 * time.Second
 
-// negotiation is what a session and its client have agreed on. mu serializes their exchanges.
+// negotiation is what a session and its client have agreed on. exchange serializes their exchanges.
 type negotiation struct {
-	mu         sync.Mutex
+	exchange   sync.Mutex
 	offer      *offer
 	candidates []string // of the client, in this ICE session
 	etag       string   // quoted, names the ICE session (RFC 9725 §4.3.1)
+}
+
+// Establish answers the first offer, after begin has set up what the session is for.
+func (s *session) Establish(ctx context.Context, o *offer, public []string, begin func(*session) error) ([]byte, error) {
+	s.negotiation.exchange.Lock()
+	defer s.negotiation.exchange.Unlock()
+	if err := s.accept(o); err != nil {
+		return nil, err
+	}
+	if err := begin(s); err != nil {
+		return nil, err
+	}
+	desc, err := s.answer(ctx, public)
+	if err != nil {
+		return nil, err
+	}
+	return desc.Marshal()
+}
+
+// Offer is the newest offer that has been accepted. It is for what Establish calls.
+func (s *session) Offer() *offer { return s.negotiation.offer }
+
+// ETag names the ICE session, quoted (RFC 9725 §4.3.1).
+func (s *session) ETag() string {
+	s.negotiation.exchange.Lock()
+	defer s.negotiation.exchange.Unlock()
+	return s.negotiation.etag
+}
+
+// Trickle adds the client's candidates (RFC 9725 §4.3.2), if the ETag of the ICE session is the one that they are for.
+func (s *session) Trickle(f fragment, matches func(etag string) bool) *problem {
+	n := &s.negotiation
+	n.exchange.Lock()
+	defer n.exchange.Unlock()
+	if !matches(n.etag) {
+		return refuse(http.StatusPreconditionFailed, "The ICE session has another ETag now: candidates of an earlier one are of no use.")
+	}
+	if f.ufrag != "" && f.ufrag != n.offer.ufrag {
+		return refuse(http.StatusBadRequest, "The fragment has another ice-ufrag than the session: send If-Match: * to restart ICE.")
+	}
+	if err := s.trickle(f); err != nil {
+		return refuse(http.StatusBadRequest, "The candidates cannot be used: %v.", err)
+	}
+	return nil
+}
+
+// Restart restarts ICE (RFC 9725 §4.3.3), and returns the part of the answer that the client needs and the ETag of the new ICE session.
+func (s *session) Restart(ctx context.Context, f fragment, public []string) (answer []byte, etag string, refused *problem) {
+	n := &s.negotiation
+	n.exchange.Lock()
+	defer n.exchange.Unlock()
+	switch f.ufrag {
+	case "":
+		return nil, "", refuse(http.StatusBadRequest, "An ICE restart needs a new a=ice-ufrag and a=ice-pwd.")
+	case n.offer.ufrag:
+		return nil, "", refuse(http.StatusBadRequest, "The fragment has the ice-ufrag that the session has already: an ICE restart needs a new one.")
+	}
+	desc, err := s.restart(ctx, f, public)
+	if err != nil {
+		return nil, "", refuse(http.StatusConflict, "ICE could not be restarted: %v.", err)
+	}
+	return answerFragment(desc), n.etag, nil
 }
 
 // accept applies the first offer. Media does not flow yet.
@@ -40,12 +102,12 @@ func (s *session) accept(o *offer) error {
 			return fmt.Errorf("the %s section contradicts itself in its codec", tr.Kind())
 		}
 	}
-	s.negotiation.begin(o)
+	s.negotiation.beginICE(o)
 	return nil
 }
 
-// receive makes tracks of what the offer brings, in its order.
-func (s *session) receive(pool *media.PacketPool) {
+// Receive makes tracks of what the offer brings, in its order.
+func (s *session) Receive(pool *media.PacketPool) {
 	o := s.negotiation.offer
 	for _, m := range o.desc.MediaDescriptions {
 		kind, f := media.KindAudio, o.audio
@@ -56,7 +118,7 @@ func (s *session) receive(pool *media.PacketPool) {
 		if kind == media.KindVideo && o.layers != nil {
 			t.MakeSimulcast(len(o.layers), s.requestKeyFrame)
 		}
-		s.adopt(t)
+		s.Adopt(t)
 	}
 }
 
@@ -76,7 +138,7 @@ func (s *session) answer(ctx context.Context, public []string) (*sdp.SessionDesc
 	case <-s.closing:
 		return nil, s.endReason()
 	case <-ctx.Done():
-		return nil, unready{fmt.Errorf("gather candidates: %w", ctx.Err())}
+		return nil, Unready(fmt.Errorf("gather candidates: %w", ctx.Err()))
 	}
 	desc := &sdp.SessionDescription{}
 	if err := desc.UnmarshalString(s.pc.LocalDescription().SDP); err != nil {
@@ -125,7 +187,7 @@ func (s *session) restart(ctx context.Context, f fragment, public []string) (*sd
 	if err != nil {
 		return nil, err
 	}
-	s.negotiation.begin(next)
+	s.negotiation.beginICE(next)
 	return desc, nil
 }
 
@@ -136,7 +198,7 @@ func (s *session) declareSources(desc *sdp.SessionDescription) {
 		if _, declared := m.Attribute("ssrc"); declared {
 			continue
 		}
-		t := s.track(media.Kind(m.MediaName.Media))
+		t := s.Track(media.Kind(m.MediaName.Media))
 		if t == nil || t.IsSimulcast() {
 			continue // nothing comes from a viewer; layers are known by their names
 		}
@@ -146,87 +208,8 @@ func (s *session) declareSources(desc *sdp.SessionDescription) {
 	}
 }
 
-// begin starts an ICE session.
-func (n *negotiation) begin(o *offer) {
+// beginICE begins an ICE session.
+func (n *negotiation) beginICE(o *offer) {
 	n.offer, n.candidates = o, o.candidates()
 	n.etag = strconv.Quote(rand.Text())
-}
-
-// tidyAnswer leaves out candidates for RTCP, which is multiplexed, says so (RFC 9725 §4.4.1), and puts the candidate that
-// reaches most clients first, since some try no other.
-func tidyAnswer(desc *sdp.SessionDescription, public []string) {
-	for _, m := range desc.MediaDescriptions {
-		withoutParameterSets(m)
-		var candidates []sdp.Attribute
-		rest := make([]sdp.Attribute, 0, len(m.Attributes)+1)
-		for _, a := range m.Attributes {
-			switch f := strings.Fields(a.Value); {
-			case a.Key == "candidate" && f[1] == "1":
-				candidates = append(candidates, a)
-			case a.Key == "candidate", a.Key == "end-of-candidates":
-			case a.Key == "rtcp-mux":
-				rest = append(rest, a, sdp.NewPropertyAttribute("rtcp-mux-only"))
-			default:
-				rest = append(rest, a)
-			}
-		}
-		slices.SortStableFunc(candidates, func(a, b sdp.Attribute) int {
-			return candidateRank(a.Value, public) - candidateRank(b.Value, public)
-		})
-		m.Attributes = append(rest, candidates...)
-	}
-	desc.MediaDescriptions[0].WithPropertyAttribute("end-of-candidates")
-}
-
-// withoutParameterSets leaves out what the offer has told of the sender's own stream: of ours there is none, or it is another one's
-// (RFC 6184 §8.2.2).
-func withoutParameterSets(m *sdp.MediaDescription) {
-	for i, a := range m.Attributes {
-		payload, line, _ := strings.Cut(a.Value, " ")
-		if a.Key != "fmtp" || !strings.Contains(line, "sprop-parameter-sets") {
-			continue
-		}
-		kept := slices.DeleteFunc(strings.Split(line, ";"), func(p string) bool { return parameter(p, "sprop-parameter-sets", "") != "" })
-		m.Attributes[i].Value = payload + " " + strings.Join(kept, ";")
-	}
-}
-
-// candidateRank: UDP before TCP; public addresses, then IPv4, then IPv6, then loopback.
-func candidateRank(value string, public []string) int {
-	f := strings.Fields(value)
-	rank := 0
-	if !strings.EqualFold(f[2], "udp") {
-		rank = 10
-	}
-	switch address := f[4]; {
-	case slices.Contains(public, address):
-		return rank
-	case strings.HasPrefix(address, "127."), address == "::1":
-		return rank + 3
-	case strings.Contains(address, ":"):
-		return rank + 2
-	}
-	return rank + 1
-}
-
-// answerFragment is the part of an answer that a restart returns (RFC 9725 §4.3.3).
-func answerFragment(desc *sdp.SessionDescription) []byte {
-	var b strings.Builder
-	for _, a := range desc.Attributes {
-		if a.Key == "ice-options" || a.Key == "group" {
-			fmt.Fprintf(&b, "a=%s:%s\r\n", a.Key, a.Value)
-		}
-	}
-	first := desc.MediaDescriptions[0]
-	fmt.Fprintf(&b, "m=%s\r\n", first.MediaName.String())
-	for _, key := range []string{"mid", "ice-ufrag", "ice-pwd"} {
-		fmt.Fprintf(&b, "a=%s:%s\r\n", key, attribute(desc, first, key))
-	}
-	for _, a := range first.Attributes {
-		if a.Key == "candidate" {
-			fmt.Fprintf(&b, "a=candidate:%s\r\n", a.Value)
-		}
-	}
-	b.WriteString("a=end-of-candidates\r\n")
-	return []byte(b.String())
 }

@@ -222,11 +222,11 @@ func FuzzOffer(f *testing.F) {
 			require.True(t, problem.status >= 400 && problem.status < 500)
 			return
 		}
-		pc, fb, err := peers.open(o, false)
+		pc, fb, err := peers.Open(o, false)
 		require.NoError(t, err)
-		sess := newSession("/", client{}, "", pc, fb, time.Minute)
+		sess := newSession(&Reservation{}, pc, fb, time.Minute)
 		if sess.accept(o) == nil {
-			sess.receive(media.NewPacketPool())
+			sess.Receive(media.NewPacketPool())
 			_, _ = sess.answer(t.Context(), nil)
 		}
 		sess.close(ErrDeleted)

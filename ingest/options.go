@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sluice-live/sluice/ingest/signal"
 )
 
 // Limits that hold unless Options says otherwise, and those that nobody needs to change.
@@ -156,6 +158,21 @@ func (s ICEServer) check(faults *optionFaults) {
 		want(known && rest != "" && !strings.ContainsAny(u, "<>,;\" \r\n"), "%q: write stun:host:port, turn:host:port or turns:host:port", u)
 	}
 	want(!strings.ContainsAny(s.Username+s.Credential, ",;\"\\\r\n"), "%q: user name and credential must be free of , ; \" and \\", s.URLs[0])
+}
+
+func (o Options) limits() Limits {
+	return Limits{
+		Streams: o.MaxStreams, Sessions: o.MaxSessions, Viewers: o.MaxViewers, PerAddress: o.MaxSessionsPerAddress, RefuseTakeover: o.RefuseTakeover,
+	}
+}
+
+// signalServers are the ICE servers as clients of rooms are told about them.
+func (o Options) signalServers() []signal.ICEServer {
+	var servers []signal.ICEServer
+	for _, i := range o.ICEServers {
+		servers = append(servers, signal.ICEServer{URLs: i.URLs, Username: i.Username, Credential: i.Credential})
+	}
+	return servers
 }
 
 func (o Options) withDefaults() Options {

@@ -122,10 +122,10 @@ func TestClientOf(t *testing.T) {
 		"[::ffff:192.0.2.1]:5": "192.0.2.1/32",
 		"[2001:db8::1:2]:5":    "2001:db8::/64",
 		"[fe80::1%eth0]:5":     "fe80::/64",
-		"@":                    client{}.String(),
-		"":                     client{}.String(),
+		"@":                    Client{}.String(),
+		"":                     Client{}.String(),
 	} {
-		require.Equal(t, want, clientOf(&http.Request{RemoteAddr: remote}).String(), remote)
+		require.Equal(t, want, ClientOf(&http.Request{RemoteAddr: remote}).String(), remote)
 	}
 }
 

@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -26,12 +27,13 @@ const (
 // One goroutine negotiates, the server being the impolite peer of perfect negotiation (WebRTC §10.7): where both have offered, the
 // client's offer is ignored, and the client takes the server's and offers again.
 type participant struct {
-	*session
+	session     *session
 	mode        Mode
 	name        string
 	offersFirst bool // the client does, so that the server has to wait
 	seat        *signal.Seat
 	room        *room // set once, when it is admitted
+	log         *slog.Logger
 
 	inbox chan signal.Event
 	wake  chan struct{} // receives when it has to look at whom to watch, or has come back
@@ -56,37 +58,41 @@ type participant struct {
 }
 
 // newParticipant makes somebody who is in no room yet.
-func (s *Server) newParticipant(at *place, prefix, address string, e signal.Event, mode Mode) (*participant, error) {
+func (rs *Rooms) newParticipant(at *Reservation, e signal.Event, mode Mode) (*participant, error) {
 	p := &participant{
-		mode: mode, name: e.Name, offersFirst: e.Offers, inbox: make(chan signal.Event, participantInbox), wake: make(chan struct{}, 1),
+		mode: mode, log: rs.config.Logger, name: e.Name, offersFirst: e.Offers, inbox: make(chan signal.Event, participantInbox), wake: make(chan struct{}, 1),
 		offers: rate.NewLimiter(offersPerSecond, offersAtOnce), watches: map[*participant]*watch{}, watchers: map[*viewer]struct{}{},
 	}
 	p.seat = signal.NewSeat(p.take)
 	if mode == ModeMesh {
-		p.session = newDetached(prefix, at.client, address, s.timers.connect)
-		p.timer.Stop() // its media is none of ours
+		p.session = newDetached(at, 0) // its media is none of ours
 		return p, nil
 	}
-	api, sent, err := s.peers.meet()
+	return p, p.connect(rs, at)
+}
+
+// connect makes the connection for a participant's media.
+func (p *participant) connect(rs *Rooms, at *Reservation) error {
+	api, sent, err := rs.config.Peers.Meet(roomFormat(media.KindVideo), roomFormat(media.KindAudio))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	pc, err := api.NewPeerConnection(bundled())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p.api = api
-	p.session = newSession(prefix, at.client, address, pc, sent, s.timers.connect)
+	p.session = newSession(at, pc, sent, rs.config.Connect)
 	pc.OnTrack(p.trackStarted)
 	for _, kind := range []media.Kind{media.KindAudio, media.KindVideo} {
-		p.session.tracks = append(p.session.tracks, media.NewTrack(kind, roomFormat(kind), s.packets))
+		p.session.Adopt(media.NewTrack(kind, roomFormat(kind), rs.config.Packets))
 		init := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}
 		if _, err := pc.AddTransceiverFromKind(webrtc.NewRTPCodecType(string(kind)), init); err != nil {
-			return nil, errors.Join(err, pc.Close())
+			return errors.Join(err, pc.Close())
 		}
 	}
-	p.tracks = append(p.tracks, p.session.tracks...)
-	return p, nil
+	p.tracks = p.session.Tracks()
+	return nil
 }
 
 // roomFormat is what is sent in rooms.
@@ -101,7 +107,7 @@ func roomFormat(kind media.Kind) media.Format {
 func (p *participant) take(e signal.Event) {
 	switch {
 	case e.Kind == signal.Leave:
-		p.close(ErrLeft)
+		p.session.close(ErrLeft)
 	case e.Kind == signal.Message, p.mode == ModeMesh && e.To != "":
 		p.room.pass(p, e)
 	case p.mode == ModeMesh, e.To != "":
@@ -109,7 +115,7 @@ func (p *participant) take(e signal.Event) {
 	default:
 		select {
 		case p.inbox <- e:
-		case <-p.closing:
+		case <-p.session.Closing():
 		}
 	}
 }
@@ -128,11 +134,11 @@ func (p *participant) look() {
 }
 
 // run negotiates until the session ends, and leaves the room.
-func (p *participant) run(s *Server) {
-	defer p.leave(s)
+func (p *participant) run() {
+	defer p.leave()
 	for {
 		select {
-		case <-p.closing:
+		case <-p.session.Closing():
 			return
 		case e := <-p.inbox:
 			if err := p.hear(e); err != nil {
@@ -144,19 +150,21 @@ func (p *participant) run(s *Server) {
 			continue
 		}
 		if err := p.offer(); err != nil {
-			p.close(err)
+			p.session.close(err)
 		}
 	}
 }
 
 // leave gives up the seat and the place in the room.
-func (p *participant) leave(s *Server) {
+func (p *participant) leave() {
 	for _, w := range p.watches {
 		w.end()
 	}
-	s.dismiss(p)
-	reason := p.endReason()
-	s.log.Info("participant has left", "room", p.roomName(), "session", p.id, "reason", reason)
+	if p.room != nil {
+		p.room.rooms.dismiss(p)
+	}
+	reason := p.session.endReason()
+	p.log.Info("participant has left", "room", p.roomName(), "session", p.session.ID(), "reason", reason)
 	p.seat.End(closeCode(reason), reason.Error())
 }
 
@@ -174,7 +182,7 @@ func closeCode(reason error) int {
 		return int(websocket.StatusNormalClosure)
 	case errors.Is(reason, ErrStopping):
 		return int(websocket.StatusGoingAway)
-	case errors.Is(reason, ErrSentOut):
+	case errors.Is(reason, ErrRemoved):
 		return signal.StatusRemoved
 	}
 	return signal.StatusExpired
@@ -190,13 +198,13 @@ func (p *participant) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.
 	if t.Kind() == media.KindAudio {
 		t.Subscribe(&loudnessMeter{out: &p.loudness, extension: audioLevelID(receiver)})
 	}
-	p.loop(func() { t.ReadRTP(remote, t.Push) })
-	p.loop(func() { t.ReadReports(receiver, ssrc, t.PushReport) })
+	p.session.loop(func() { t.ReadRTP(remote, t.Push) })
+	p.session.loop(func() { t.ReadReports(receiver, ssrc, t.PushReport) })
 }
 
 // bound returns the track that a source is read into, after letting all who watch know of a new one.
 func (p *participant) bound(kind media.Kind, ssrc uint32) *media.Track {
-	request := func() { p.requestKeyFrame(ssrc) }
+	request := func() { p.session.requestKeyFrame(ssrc) }
 	r := p.room
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -207,15 +215,15 @@ func (p *participant) bound(kind media.Kind, ssrc uint32) *media.Track {
 		case t.Bind(ssrc, request):
 			return t
 		}
-		next := media.NewTrack(kind, t.Format(), r.server.packets)
-		if !p.exchange(t, next) || !next.Bind(ssrc, request) {
+		next := media.NewTrack(kind, t.Format(), r.rooms.config.Packets)
+		if !p.session.exchange(t, next) || !next.Bind(ssrc, request) {
 			return nil
 		}
 		tracks := append([]*media.Track{}, p.tracks...)
 		tracks[i] = next
 		p.tracks = tracks
 		for v := range p.watchers {
-			v.follow(tracks)
+			v.Follow(tracks)
 		}
 		t.End()
 		return next
@@ -230,4 +238,6 @@ func (p *participant) sends(kind media.Kind, now time.Time) bool {
 }
 
 // flows reports whether the participant's media is there although its events may not be.
-func (p *participant) flows() bool { return p.pc != nil && p.connectionState() == StateConnected }
+func (p *participant) flows() bool {
+	return p.session.PeerConnection() != nil && p.session.State() == StateConnected
+}

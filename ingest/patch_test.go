@@ -95,7 +95,7 @@ func TestICERestart(t *testing.T) {
 			client.publish(f, tt.path)
 			client.waitConnected()
 			client.keepSending()
-			tap := f.server.session(client.location).tracks[1].Tap(64)
+			tap := f.server.sessions.Session(client.location).Tracks()[1].Tap(64)
 			takeFrom(t, tap, 5)
 
 			resp := client.restart(f, tt.ifMatch)
@@ -132,7 +132,7 @@ func TestICERestartWithoutDeclaredSources(t *testing.T) {
 	require.NoError(t, client.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: client.answer}))
 	client.waitConnected()
 	client.keepSending()
-	tap := f.server.session(client.location).tracks[1].Tap(64)
+	tap := f.server.sessions.Session(client.location).Tracks()[1].Tap(64)
 	takeFrom(t, tap, 5)
 	resp := client.restart(f, "*")
 	require.Equal(t, 200, resp.StatusCode)
@@ -211,10 +211,10 @@ func TestICERestartRefused(t *testing.T) {
 			g.requireProblem(g.patch(client.location, body, "*"), 400, ".")
 		})
 	}
-	tap := f.server.session(client.location).tracks[1].Tap(64)
+	tap := f.server.sessions.Session(client.location).Tracks()[1].Tap(64)
 	takeFrom(t, tap, 10)
 	tap.Close()
-	p, _ := f.server.Publisher("a")
+	p, _ := f.server.Sessions().Publisher("a")
 	require.Equal(t, StateConnected, p.State())
 	require.Equal(t, 204, f.patch(client.location, "a=end-of-candidates\r\n", client.etag).StatusCode, "the ETag holds")
 }

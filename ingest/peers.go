@@ -3,9 +3,7 @@ package ingest
 import (
 	"errors"
 	"sync/atomic"
-	"time"
 
-	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/interceptor/pkg/report"
@@ -14,35 +12,20 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/sluice-live/sluice/ingest/media"
-	"github.com/sluice-live/sluice/ingest/signal"
 )
-
-// timers of a session. A pair is disconnected when nothing has come for the first, and has failed the second time later:
-// together the 30 s after which consent is lost (RFC 7675 §5.1).
-type timers struct {
-	disconnected, failed, keepAlive time.Duration
-	connect                         time.Duration // for ICE and DTLS together
-	body                            time.Duration // for a request's body
-	idle                            time.Duration // for an upload of which no byte comes
-	chunk                           time.Duration // for a chunk of an upload that others have come after
-	seat                            time.Duration // for a participant of a room to come back
-	signal                          signal.Timers
-}
-
-func defaultTimers() timers {
-	return timers{disconnected: 5 * time.Second, failed: 25 * time.Second, keepAlive: 2 * time.Second, connect: 30 * time.Second, body: 10 * time.Second,
-		idle: 30 * time.Second, chunk: 2 * time.Second, seat: 30 * time.Second}
-}
 
 // peers makes peer connections, each with the codecs of its offer and no others. Sockets and settings are the same for all.
 type peers struct{ settings webrtc.SettingEngine }
 
-// open makes a peer connection for the offer, of a viewer or of somebody who sends, and the counters of what it sends back.
+// NewPeers makes what makes peer connections with these settings.
+func NewPeers(settings webrtc.SettingEngine) *peers { return &peers{settings} }
+
+// Open makes a peer connection for the offer, of a viewer or of somebody who sends, and the counters of what it sends back.
 //
 // Two header extensions are left out on purpose. Without orientation (urn:3gpp:video-orientation) the sender turns the picture
 // itself, and recordings stay upright. Without MID, pion tells sources that were not declared in the offer by their payload type;
 // with it, it wants the marks of simulcast too, so it is there for a simulcast alone.
-func (p *peers) open(o *offer, viewer bool) (*webrtc.PeerConnection, *feedback, error) {
+func (p *peers) Open(o *offer, viewer bool) (*webrtc.PeerConnection, *feedback, error) {
 	engine, registry, sent := &webrtc.MediaEngine{}, &interceptor.Registry{}, &feedback{}
 	registry.Add(parsedHeaders{}) // before those that read headers
 	registry.Add(sent)            // before those that send feedback
@@ -67,8 +50,9 @@ func bundled() webrtc.Configuration {
 	return webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle}
 }
 
-// meet gives what makes the peer connection of one participant of a room, who sends and gets, and the counters of what it sends back.
-func (p *peers) meet() (*webrtc.API, *feedback, error) {
+// Meet returns what makes the peer connection of one participant of a room, who sends and gets these formats, and the counters of what it
+// sends back.
+func (p *peers) Meet(formats ...media.Format) (*webrtc.API, *feedback, error) {
 	engine, registry, sent := &webrtc.MediaEngine{}, &interceptor.Registry{}, &feedback{}
 	registry.Add(parsedHeaders{}) // before those that read headers
 	registry.Add(sent)            // before those that send feedback
@@ -77,8 +61,11 @@ func (p *peers) meet() (*webrtc.API, *feedback, error) {
 		return nil, nil, err
 	}
 	registry.Add(reports) // those of what is sent are the viewers' own
+	for _, f := range formats {
+		err = errors.Join(err, register(engine, f))
+	}
 	err = errors.Join(
-		register(engine, roomFormat(media.KindVideo)), register(engine, roomFormat(media.KindAudio)),
+		err,
 		engine.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}, webrtc.RTPCodecTypeAudio),
 		askAgain(registry), webrtc.ConfigureTWCCSender(engine, registry),
 	)
@@ -116,25 +103,6 @@ func receiveFeedback(engine *webrtc.MediaEngine, registry *interceptor.Registry)
 		return err
 	}
 	return webrtc.ConfigureTWCCSender(engine, registry)
-}
-
-// newSettings holds what all connections share. The agent is a full one, not ICE-lite: it notices by its own checks that a
-// peer has gone, and reaches peers that are behind a NAT while the server is too.
-func newSettings(s *sockets, ts timers, log *slogFactory) webrtc.SettingEngine {
-	var e webrtc.SettingEngine
-	e.LoggerFactory = log
-	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	e.SetIncludeLoopbackCandidate(s.loopback)
-	e.SetICETimeouts(ts.disconnected, ts.failed, ts.keepAlive)
-	e.SetICEUDPMux(s.udp)
-	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
-	if s.tcp != nil {
-		e.SetICETCPMux(s.tcp)
-		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
-	}
-	e.SetNetworkTypes(networks)
-	e.DisableActiveTCP(true)
-	return e
 }
 
 // feedback counts the RTCP that one connection sends.

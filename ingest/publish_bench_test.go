@@ -14,7 +14,7 @@ func BenchmarkPublish(b *testing.B) {
 	client := newPeer(b, peerOptions{})
 	client.publish(f, "/whip/a")
 	client.waitConnected()
-	p, _ := f.server.Publisher("a")
+	p, _ := f.server.Sessions().Publisher("a")
 	tap := p.Tracks()[1].Tap(512)
 	payload := make([]byte, 1100)
 	payload[0], payload[1] = 0x10, 1

@@ -1,9 +1,9 @@
 package ingest
 
 import (
-	"github.com/sluice-live/sluice/ingest/media"
-	"slices"
 	"time"
+
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
 // State is how a session's connection stands.
@@ -19,43 +19,48 @@ const (
 
 // Publisher is a session that sends a stream.
 type Publisher struct {
-	*session
-	stream string
-	ousted []string // paths of the sessions that it and those before it have taken over
+	session *session
+	ousted  []string // paths of the sessions that it and those before it have taken over
 }
 
+// NewPublisher makes a publisher of a session that has its tracks.
+func NewPublisher(s *session) *Publisher { return &Publisher{session: s} }
+
 // ID is the session's random name.
-func (p *Publisher) ID() string { return p.id }
+func (p *Publisher) ID() string { return p.session.id }
 
 // Stream is the name it publishes under.
-func (p *Publisher) Stream() string { return p.stream }
+func (p *Publisher) Stream() string { return p.session.at.name }
 
 // Tracks are the negotiated media, in the order of the offer. They do not change.
-func (p *Publisher) Tracks() []*media.Track { return slices.Clone(p.tracks) }
+func (p *Publisher) Tracks() []*media.Track { return p.session.Tracks() }
+
+// Track returns the track of a kind; nil when there is none.
+func (p *Publisher) Track(kind media.Kind) *media.Track { return p.session.Track(kind) }
 
 // Started is when the offer was accepted.
-func (p *Publisher) Started() time.Time { return p.started }
+func (p *Publisher) Started() time.Time { return p.session.started }
 
 // Done is closed when the publisher has ended, all its tracks too, and the name is free again or somebody else's.
-func (p *Publisher) Done() <-chan struct{} { return p.done }
+func (p *Publisher) Done() <-chan struct{} { return p.session.done }
 
-// Err says why the publisher ended, or is ending; nil before that.
-func (p *Publisher) Err() error { return p.endReason() }
+// Err is why the publisher ended, or is ending; nil before that.
+func (p *Publisher) Err() error { return p.session.endReason() }
 
 // Close ends the publisher for the reason given. It does not wait: Done tells the end.
-func (p *Publisher) Close(reason string) { p.close(&CloseError{Reason: reason}) }
+func (p *Publisher) Close(reason string) { p.session.close(&CloseError{Reason: reason}) }
 
-// State tells how the connection stands.
-func (p *Publisher) State() State { return p.connectionState() }
+// State is how the connection stands.
+func (p *Publisher) State() State { return p.session.State() }
 
 // RemoteAddr is where media comes from, host:port, or where the offer came from while there is none.
-func (p *Publisher) RemoteAddr() string { return p.remoteAddr() }
+func (p *Publisher) RemoteAddr() string { return p.session.RemoteAddr() }
 
 // Stats returns the counters of the publisher.
-func (p *Publisher) Stats() media.Stats { return p.statsOf(p.tracks) }
+func (p *Publisher) Stats() media.Stats { return p.session.StatsOf(p.session.Tracks()) }
 
-// statsOf returns the counters of a session that sends these tracks.
-func (s *session) statsOf(tracks []*media.Track) media.Stats {
+// StatsOf returns the counters of a session that sends these tracks.
+func (s *session) StatsOf(tracks []*media.Track) media.Stats {
 	st := media.Stats{RTT: s.rtt(), NACKs: s.feedback.nacks.Load(), PLIs: s.feedback.plis.Load(), LateFrames: s.late.Load(), LostChunks: s.lost.Load()}
 	for _, t := range tracks {
 		ts := t.Stats()

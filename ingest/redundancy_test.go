@@ -166,7 +166,7 @@ func TestRedundantSound(t *testing.T) {
 				require.Equal(t, uint32(seq)*960, p.Timestamp)
 				require.Equal(t, seq, p.SequenceNumber)
 			}
-			st := f.server.session(client.location).tracks[0].Stats()
+			st := f.server.sessions.Session(client.location).Tracks()[0].Stats()
 			require.Equal(t, uint64(15), st.Recovered)
 			require.Zero(t, st.Lost)
 			require.Zero(t, st.Malformed)

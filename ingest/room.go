@@ -2,9 +2,11 @@ package ingest
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-live/sluice/ingest/media"
@@ -30,18 +32,46 @@ const roomTick = 250 * time.Millisecond
 // Why participants leave, besides what ends all sessions.
 var (
 	ErrLeft     = errors.New("the participant has left")
-	ErrSentOut  = errors.New("the participant was sent out")
+	ErrRemoved  = errors.New("the participant was sent out")
 	ErrSeatLost = errors.New("the connection was lost and did not come back in time")
 )
 
+// RoomTimers are how long things in rooms may take.
+type RoomTimers struct {
+	Seat   time.Duration // for a participant to come back; default 30 s
+	Signal signal.Timers
+}
+
+// RoomConfig is what rooms are made of.
+type RoomConfig struct {
+	Sessions   *Registry
+	Peers      *peers
+	Forwarders *forwarders
+	Packets    *media.PacketPool
+	Timers     RoomTimers
+	Connect    time.Duration // for ICE and DTLS together
+	Body       time.Duration // for a request's body
+
+	MaxRooms, MaxParticipants int
+	PublicIPs                 []string
+	ICEServers                []signal.ICEServer // that clients are told about
+	// MayEnter reports whether a token is known, and whether it is good for a room, or for the echo, which is "".
+	MayEnter func(room, token string) (known, allowed bool)
+	// OnPublish is called for each stream that is made of a room. An error refuses it.
+	OnPublish func(*Publisher) error
+	// MayAsk reports whether the client of a request does not ask too often.
+	MayAsk func(*http.Request) bool
+	Logger *slog.Logger
+}
+
 // room is where participants meet. It is there while it has any. Its one goroutine follows what they send.
 type room struct {
-	server   *Server
-	name     string
-	mode     Mode
-	since    time.Time
-	audience audience      // counts what its viewers could not take
-	empty    chan struct{} // closed when the last one has left
+	rooms   *Rooms
+	name    string
+	mode    Mode
+	since   time.Time
+	dropped atomic.Uint64 // packets that participants were too slow for
+	empty   chan struct{} // closed when the last one has left
 
 	mu         sync.Mutex
 	here       []*participant // in the order in which they came
@@ -50,42 +80,53 @@ type room struct {
 	air        *air           // nil: nobody is on air
 }
 
-// rooms are all of them by name.
-type rooms struct {
+// Rooms are all of them by name.
+type Rooms struct {
+	config RoomConfig
+
 	mu     sync.Mutex
 	byName map[string]*room
 }
 
+// NewRooms makes no room yet.
+func NewRooms(c RoomConfig) *Rooms {
+	if c.Timers.Seat == 0 {
+		c.Timers.Seat = 30 * time.Second
+	}
+	return &Rooms{config: c, byName: map[string]*room{}}
+}
+
 // admit seats a participant in the room of that name, which begins with it when it is the first.
-func (s *Server) admit(p *participant, name string, mode Mode) *problem {
-	s.rooms.mu.Lock()
-	defer s.rooms.mu.Unlock()
-	r := s.rooms.byName[name]
+func (rs *Rooms) admit(p *participant, name string, mode Mode) *problem {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	r := rs.byName[name]
 	if r != nil {
 		return r.admit(p)
 	}
-	if mode != ModeEcho && s.rooms.meetings() >= s.opts.MaxStreams { // those of the echo are bounded like all sessions
-		return refuse(http.StatusServiceUnavailable, "The server has all the rooms it takes (%d): try again later.", s.opts.MaxStreams).after(10)
+	if mode != ModeEcho && rs.meetings() >= rs.config.MaxRooms { // those of the echo are bounded like all sessions
+		return refuse(http.StatusServiceUnavailable, "The server has all the rooms it takes (%d): try again later.", rs.config.MaxRooms).after(10)
 	}
-	if !s.hold() {
-		return refusal(ErrStopping)
+	done, ok := rs.config.Sessions.Hold()
+	if !ok {
+		return refusalOf(ErrStopping)
 	}
-	r = &room{server: s, name: name, mode: mode, since: time.Now(), empty: make(chan struct{})}
+	r = &room{rooms: rs, name: name, mode: mode, since: time.Now(), empty: make(chan struct{})}
 	if refused := r.admit(p); refused != nil {
-		s.running.Done()
+		done()
 		return refused
 	}
-	s.rooms.byName[name] = r
+	rs.byName[name] = r
 	go func() {
-		defer s.running.Done()
+		defer done()
 		r.run()
 	}()
 	return nil
 }
 
 // meetings counts the rooms in which others can be met. The caller holds mu.
-func (r *rooms) meetings() (n int) {
-	for _, room := range r.byName {
+func (rs *Rooms) meetings() (n int) {
+	for _, room := range rs.byName {
 		if room.mode != ModeEcho {
 			n++
 		}
@@ -94,26 +135,26 @@ func (r *rooms) meetings() (n int) {
 }
 
 // dismiss takes a participant out of its room, which ends with it when it was the last.
-func (s *Server) dismiss(p *participant) {
-	s.rooms.mu.Lock()
-	defer s.rooms.mu.Unlock()
+func (rs *Rooms) dismiss(p *participant) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
 	if p.room != nil && p.room.remove(p) {
-		delete(s.rooms.byName, p.room.name)
+		delete(rs.byName, p.room.name)
 		close(p.room.empty)
 	}
 }
 
 // room returns the one of that name, or nil.
-func (s *Server) room(name string) *room {
-	s.rooms.mu.Lock()
-	defer s.rooms.mu.Unlock()
-	return s.rooms.byName[name]
+func (rs *Rooms) room(name string) *room {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return rs.byName[name]
 }
 
 func (r *room) admit(p *participant) *problem {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	most := r.server.opts.MaxParticipants
+	most := r.rooms.config.MaxParticipants
 	switch {
 	case r.mode != p.mode && r.mode == ModeMesh:
 		return refuse(http.StatusConflict, "This room is a mesh, in which participants send to each other: open it with ?mesh=1.")
@@ -131,7 +172,7 @@ func (r *room) admit(p *participant) *problem {
 	r.here = append(r.here, p)
 	p.shown = r.describe(p)
 	r.welcome(p, false)
-	r.tell(p, signal.Event{Kind: signal.Joined, From: p.id, Participant: &p.shown})
+	r.tell(p, signal.Event{Kind: signal.Joined, From: p.session.ID(), Participant: &p.shown})
 	r.renegotiate()
 	return nil
 }
@@ -139,8 +180,8 @@ func (r *room) admit(p *participant) *problem {
 // welcome tells a participant all that it has to know, where it is new or comes back. The caller holds mu.
 func (r *room) welcome(p *participant, resumed bool) {
 	e := signal.Event{
-		Kind: signal.Authenticated, Seat: p.seat.Key(), Self: p.id, Mode: string(r.mode), Resumed: resumed,
-		Grace: r.server.timers.seat.Seconds(), ICEServers: r.server.signalServers(),
+		Kind: signal.Authenticated, Seat: p.seat.Key(), Self: p.session.ID(), Mode: string(r.mode), Resumed: resumed,
+		Grace: r.rooms.config.Timers.Seat.Seconds(), ICEServers: r.rooms.config.ICEServers,
 	}
 	for _, q := range r.here {
 		e.Participants = append(e.Participants, q.shown)
@@ -161,9 +202,9 @@ func (r *room) remove(p *participant) (empty bool) {
 		r.speaker = nil
 	}
 	if r.air != nil && r.air.from == p && !r.air.follows {
-		r.endAir(p.endReason())
+		r.endAir(p.session.endReason())
 	}
-	r.tell(p, signal.Event{Kind: signal.Left, From: p.id, Detail: p.endReason().Error()})
+	r.tell(p, signal.Event{Kind: signal.Left, From: p.session.ID(), Detail: p.session.endReason().Error()})
 	r.renegotiate()
 	return len(r.here) == 0
 }
@@ -200,7 +241,7 @@ func (r *room) watchedBy(p *participant) []*participant {
 // pass gives an event to a participant, or to all others.
 func (r *room) pass(from *participant, e signal.Event) {
 	// Nothing of it but what its kind has: the limits of the others have not been looked at.
-	e = signal.Event{Kind: e.Kind, From: from.id, To: e.To, Text: e.Text, SDP: e.SDP, Candidate: e.Candidate}
+	e = signal.Event{Kind: e.Kind, From: from.session.ID(), To: e.To, Text: e.Text, SDP: e.SDP, Candidate: e.Candidate}
 	switch e.Kind {
 	case signal.Message:
 		e.SDP, e.Candidate = "", nil
@@ -225,7 +266,7 @@ func (r *room) pass(from *participant, e signal.Event) {
 
 // called finds a participant by its id; nil when it is not there. The caller holds mu.
 func (r *room) called(id string) *participant {
-	i := slices.IndexFunc(r.here, func(p *participant) bool { return p.id == id })
+	i := slices.IndexFunc(r.here, func(p *participant) bool { return p.session.ID() == id })
 	if i < 0 {
 		return nil
 	}
@@ -267,12 +308,12 @@ func (r *room) follow(now time.Time) {
 	r.chooseSpeaker(now)
 	r.followAir()
 	for _, p := range r.here {
-		if lost := p.seat.Lost(); !lost.IsZero() && now.Sub(lost) > r.server.timers.seat && !p.flows() {
-			p.close(ErrSeatLost)
+		if lost := p.seat.Lost(); !lost.IsZero() && now.Sub(lost) > r.rooms.config.Timers.Seat && !p.flows() {
+			p.session.close(ErrSeatLost)
 		}
 		if now := r.describe(p); now != p.shown {
 			p.shown = now
-			r.tell(nil, signal.Event{Kind: signal.Updated, From: p.id, Participant: &now})
+			r.tell(nil, signal.Event{Kind: signal.Updated, From: p.session.ID(), Participant: &now})
 		}
 	}
 }
@@ -281,20 +322,11 @@ func (r *room) follow(now time.Time) {
 func (r *room) describe(p *participant) signal.Participant {
 	now := time.Now()
 	described := signal.Participant{
-		ID: p.id, Name: p.name, Since: p.started.UTC().Truncate(time.Millisecond), Speaking: r.speaker == p, Away: p.seat.Away(),
+		ID: p.session.ID(), Name: p.name, Since: p.session.Started().UTC().Truncate(time.Millisecond), Speaking: r.speaker == p, Away: p.seat.Away(),
 		Audio: p.sends(media.KindAudio, now), Video: p.sends(media.KindVideo, now),
 	}
 	if r.air != nil && r.air.from == p {
-		described.OnAir = r.air.stream
+		described.OnAir = r.air.publisher.Stream()
 	}
 	return described
-}
-
-// signalServers are the ICE servers as clients take them.
-func (s *Server) signalServers() []signal.ICEServer {
-	var servers []signal.ICEServer
-	for _, i := range s.opts.ICEServers {
-		servers = append(servers, signal.ICEServer{URLs: i.URLs, Username: i.Username, Credential: i.Credential})
-	}
-	return servers
 }

@@ -245,7 +245,7 @@ func (g *guest) requireMedia(from *guest) {
 
 func (f *fixture) requireNoRooms() {
 	f.Helper()
-	require.Eventually(f, func() bool { return len(f.server.Rooms()) == 0 && f.server.Sessions() == 0 }, rtptest.Patience, 10*time.Millisecond)
+	require.Eventually(f, func() bool { return len(f.server.Rooms().List()) == 0 && f.server.Sessions().Count() == 0 }, rtptest.Patience, 10*time.Millisecond)
 	f.requireNothingLeft()
 }
 

@@ -30,11 +30,11 @@ type ParticipantInfo struct {
 	Stats    media.Stats // of what it sends
 }
 
-// Rooms describes all rooms by name, those of the echo left out.
-func (s *Server) Rooms() []RoomInfo {
-	s.rooms.mu.Lock()
-	rooms := slices.Collect(maps.Values(s.rooms.byName))
-	s.rooms.mu.Unlock()
+// List describes all rooms by name, those of the echo left out.
+func (rs *Rooms) List() []RoomInfo {
+	rs.mu.Lock()
+	rooms := slices.Collect(maps.Values(rs.byName))
+	rs.mu.Unlock()
 	infos := make([]RoomInfo, 0, len(rooms))
 	for _, r := range rooms {
 		if r.mode != ModeEcho {
@@ -48,8 +48,8 @@ func (s *Server) Rooms() []RoomInfo {
 func (r *room) info() RoomInfo {
 	info, here, tracks := r.snapshot()
 	for i, p := range here { // connections are asked without the lock: they may take their time
-		info.Participants[i].Address, info.Participants[i].State = p.remoteAddr(), p.connectionState()
-		info.Participants[i].Stats = p.statsOf(tracks[i])
+		info.Participants[i].Address, info.Participants[i].State = p.session.RemoteAddr(), p.session.State()
+		info.Participants[i].Stats = p.session.StatsOf(tracks[i])
 	}
 	return info
 }
@@ -58,9 +58,9 @@ func (r *room) info() RoomInfo {
 func (r *room) snapshot() (info RoomInfo, here []*participant, tracks [][]*media.Track) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	info = RoomInfo{Name: r.name, Mode: r.mode, Since: r.since, Dropped: r.audience.dropped.Load()}
+	info = RoomInfo{Name: r.name, Mode: r.mode, Since: r.since, Dropped: r.dropped.Load()}
 	if r.air != nil {
-		info.OnAir, info.FollowsSpeech = r.air.stream, r.air.follows
+		info.OnAir, info.FollowsSpeech = r.air.publisher.Stream(), r.air.follows
 	}
 	for _, p := range r.here {
 		info.Participants = append(info.Participants, ParticipantInfo{Participant: r.describe(p), Loudness: int(p.loud(time.Now()))})
@@ -69,9 +69,9 @@ func (r *room) snapshot() (info RoomInfo, here []*participant, tracks [][]*media
 	return info, slices.Clone(r.here), tracks
 }
 
-// SendOut ends a participant's stay in a room, and reports whether it was there.
-func (s *Server) SendOut(room, id string) bool {
-	r := s.room(room)
+// Remove ends a participant's stay in a room, and reports whether it was there.
+func (rs *Rooms) Remove(room, id string) bool {
+	r := rs.room(room)
 	if r == nil {
 		return false
 	}
@@ -79,7 +79,7 @@ func (s *Server) SendOut(room, id string) bool {
 	defer r.mu.Unlock()
 	p := r.called(id)
 	if p != nil {
-		p.close(ErrSentOut)
+		p.session.close(ErrRemoved)
 	}
 	return p != nil
 }

@@ -39,7 +39,7 @@ func (p *participant) hear(e signal.Event) error {
 // hearOffer answers, unless the server has offered too: then the client is to take that (WebRTC §10.7).
 func (p *participant) hearOffer(text string) error {
 	switch {
-	case p.pc.SignalingState() != webrtc.SignalingStateStable:
+	case p.session.PeerConnection().SignalingState() != webrtc.SignalingStateStable:
 		return nil
 	case !p.offers.Allow():
 		return errors.New("you offer too often: wait a second")
@@ -47,7 +47,7 @@ func (p *participant) hearOffer(text string) error {
 	if err := p.describe(webrtc.SDPTypeOffer, text); err != nil {
 		return err
 	}
-	answer, err := p.pc.CreateAnswer(nil)
+	answer, err := p.session.PeerConnection().CreateAnswer(nil)
 	if err != nil {
 		return p.broken(err)
 	}
@@ -55,13 +55,13 @@ func (p *participant) hearOffer(text string) error {
 	if err != nil {
 		return p.broken(err)
 	}
-	p.seat.Send(signal.Event{Kind: signal.Answer, To: p.id, SDP: text})
+	p.seat.Send(signal.Event{Kind: signal.Answer, To: p.session.ID(), SDP: text})
 	return nil
 }
 
 // hearAnswer takes the answer to the newest offer. One to another offer, or a second one, comes of offers that were repeated.
 func (p *participant) hearAnswer(e signal.Event) error {
-	if p.pc.SignalingState() != webrtc.SignalingStateHaveLocalOffer || e.Answers != 0 && e.Answers != p.offered.id && e.Answers != p.offered.repeated {
+	if p.session.PeerConnection().SignalingState() != webrtc.SignalingStateHaveLocalOffer || e.Answers != 0 && e.Answers != p.offered.id && e.Answers != p.offered.repeated {
 		return nil
 	}
 	return p.describe(webrtc.SDPTypeAnswer, e.SDP)
@@ -73,9 +73,9 @@ func (p *participant) describe(kind webrtc.SDPType, text string) error {
 	if err != nil {
 		return err
 	}
-	before := p.pc.SignalingState()
-	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: kind, SDP: text}); err != nil {
-		if p.pc.SignalingState() != before {
+	before := p.session.PeerConnection().SignalingState()
+	if err := p.session.PeerConnection().SetRemoteDescription(webrtc.SessionDescription{Type: kind, SDP: text}); err != nil {
+		if p.session.PeerConnection().SignalingState() != before {
 			return p.broken(err)
 		}
 		return err
@@ -90,7 +90,7 @@ func (p *participant) describe(kind webrtc.SDPType, text string) error {
 
 // broken ends a session whose negotiation cannot go on.
 func (p *participant) broken(err error) error {
-	p.close(fmt.Errorf("negotiate: %w", err))
+	p.session.close(fmt.Errorf("negotiate: %w", err))
 	return err
 }
 
@@ -100,7 +100,7 @@ func (p *participant) checkDescription(kind webrtc.SDPType, text string) (string
 	if err := desc.UnmarshalString(text); err != nil {
 		return "", fmt.Errorf("it is not SDP that can be read: %w", err)
 	}
-	most := 2*p.room.server.opts.MaxParticipants + spareSections
+	most := 2*p.room.rooms.config.MaxParticipants + spareSections
 	if n := len(desc.MediaDescriptions); n == 0 || n > most && kind == webrtc.SDPTypeOffer { // pion compares an answer with its offer
 		return "", fmt.Errorf("it has %d media sections: send 1 to %d", n, most)
 	}
@@ -153,7 +153,7 @@ func (p *participant) hearCandidate(c *signal.ICECandidate) error {
 		return fmt.Errorf("there have been %d already", maxCandidates)
 	}
 	p.candidates = append(p.candidates, parsed)
-	if p.pc.RemoteDescription() == nil {
+	if p.session.PeerConnection().RemoteDescription() == nil {
 		p.waiting++
 		return nil
 	}
@@ -162,23 +162,23 @@ func (p *participant) hearCandidate(c *signal.ICECandidate) error {
 
 func (p *participant) addCandidate(c string) error {
 	var first uint16 // all media is on one transport
-	return p.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: "candidate:" + c, SDPMLineIndex: &first})
+	return p.session.PeerConnection().AddICECandidate(webrtc.ICECandidateInit{Candidate: "candidate:" + c, SDPMLineIndex: &first})
 }
 
 // offer offers what has changed, when nothing is being negotiated; and once more what has been offered, to a client that has come back
 // and may not have got it.
 func (p *participant) offer() error {
-	if p.pc.SignalingState() == webrtc.SignalingStateHaveLocalOffer {
+	if p.session.PeerConnection().SignalingState() == webrtc.SignalingStateHaveLocalOffer {
 		return p.offerAgain()
 	}
-	if p.offersFirst && p.pc.RemoteDescription() == nil {
+	if p.offersFirst && p.session.PeerConnection().RemoteDescription() == nil {
 		return nil
 	}
 	changed, err := p.watchOthers()
 	if err != nil || !changed && p.offered.id > 0 {
 		return err
 	}
-	offer, err := p.pc.CreateOffer(nil)
+	offer, err := p.session.PeerConnection().CreateOffer(nil)
 	if err != nil {
 		return fmt.Errorf("create offer: %w", err)
 	}
@@ -186,7 +186,7 @@ func (p *participant) offer() error {
 	if err != nil {
 		return err
 	}
-	p.offered.id, p.offered.repeated = p.seat.Send(signal.Event{Kind: signal.Offer, To: p.id, SDP: text}), 0
+	p.offered.id, p.offered.repeated = p.seat.Send(signal.Event{Kind: signal.Offer, To: p.session.ID(), SDP: text}), 0
 	return nil
 }
 
@@ -194,22 +194,22 @@ func (p *participant) offerAgain() error {
 	if seen := p.returned.Swap(0); seen == 0 || seen < max(p.offered.id, p.offered.repeated) {
 		return nil // it has not come back, or gets the offer with all else that it has missed
 	}
-	text, err := tidyDescription(p.pc.PendingLocalDescription().SDP, p.room.server.opts.PublicIPs)
+	text, err := tidyDescription(p.session.PeerConnection().PendingLocalDescription().SDP, p.room.rooms.config.PublicIPs)
 	if err == nil {
-		p.offered.repeated = p.seat.Send(signal.Event{Kind: signal.Offer, To: p.id, SDP: text})
+		p.offered.repeated = p.seat.Send(signal.Event{Kind: signal.Offer, To: p.session.ID(), SDP: text})
 	}
 	return err
 }
 
 // settle applies our own description, and returns it with all candidates.
 func (p *participant) settle(description webrtc.SessionDescription) (string, error) {
-	if err := p.pc.SetLocalDescription(description); err != nil {
+	if err := p.session.PeerConnection().SetLocalDescription(description); err != nil {
 		return "", fmt.Errorf("apply %s: %w", description.Type, err)
 	}
 	if err := p.awaitCandidates(); err != nil {
 		return "", err
 	}
-	return tidyDescription(p.pc.LocalDescription().SDP, p.room.server.opts.PublicIPs)
+	return tidyDescription(p.session.PeerConnection().LocalDescription().SDP, p.room.rooms.config.PublicIPs)
 }
 
 // awaitCandidates waits until ours are known: at first, and again after the client has restarted ICE.
@@ -217,11 +217,11 @@ func (p *participant) awaitCandidates() error {
 	timeout, look := time.NewTimer(gatherTimeout), time.NewTicker(10*time.Millisecond)
 	defer timeout.Stop()
 	defer look.Stop()
-	for p.pc.ICEGatheringState() != webrtc.ICEGatheringStateComplete {
+	for p.session.PeerConnection().ICEGatheringState() != webrtc.ICEGatheringStateComplete {
 		select {
 		case <-look.C:
-		case <-p.closing:
-			return p.endReason()
+		case <-p.session.Closing():
+			return p.session.endReason()
 		case <-timeout.C:
 			return errors.New("gather candidates: timed out")
 		}
@@ -241,7 +241,7 @@ func tidyDescription(text string, public []string) (string, error) {
 }
 
 // comeBack gives a participant's seat to a client that has its key.
-func (s *Server) comeBack(p *participant, last uint64) (*signal.Seat, *problem) {
+func (rs *Rooms) comeBack(p *participant, last uint64) (*signal.Seat, *problem) {
 	if p == nil {
 		return nil, refuse(http.StatusGone, "There is no such seat: it has been given up. Authenticate anew.")
 	}

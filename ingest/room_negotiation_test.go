@@ -13,7 +13,7 @@ import (
 )
 
 func describing() *participant {
-	return &participant{room: &room{server: &Server{opts: Options{MaxParticipants: 4}}}}
+	return &participant{room: &room{rooms: &Rooms{config: RoomConfig{MaxParticipants: 4}}}}
 }
 
 // Whatever a participant describes, what is left of it is bounded.

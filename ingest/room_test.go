@@ -124,7 +124,7 @@ func TestRoomComesBack(t *testing.T) {
 // Who neither comes back nor has media is given up.
 func TestRoomGivesUp(t *testing.T) {
 	ts := defaultTimers()
-	ts.seat = 100 * time.Millisecond
+	ts.rooms.Seat = 100 * time.Millisecond
 	f := newFixtureWith(t, Options{}, ts)
 	ann, bob := f.enter(guestOptions{path: "/rooms/den", name: "Ann"}), f.enter(guestOptions{path: "/rooms/den", name: "Bob"})
 	ann.hangUp()
@@ -188,7 +188,7 @@ func TestMesh(t *testing.T) {
 	f := newFixture(t, Options{})
 	const path = "/rooms/net"
 	ann, bob := f.enterMesh(path, "Ann"), f.enterMesh(path, "Bob")
-	require.Equal(t, "mesh", string(f.server.Rooms()[0].Mode))
+	require.Equal(t, "mesh", string(f.server.Rooms().List()[0].Mode))
 	bob.say(signal.Event{Kind: signal.Offer, To: ann.self, SDP: "an offer"})
 	offer := ann.await(signal.Offer)
 	require.Equal(t, bob.self, offer.From)
@@ -211,7 +211,7 @@ func TestEchoOverSignalling(t *testing.T) {
 		bob.keepSending()
 		ann.requireMedia(ann)
 		bob.requireMedia(bob)
-		require.Empty(t, f.server.Rooms(), "an echo is no room")
+		require.Empty(t, f.server.Rooms().List(), "an echo is no room")
 		for _, g := range []*guest{ann, bob} {
 			g.say(signal.Event{Kind: signal.Leave})
 		}
@@ -231,8 +231,8 @@ func TestRoomLeavesNothing(t *testing.T) {
 		g.hangUp()
 		require.NoError(t, g.pc.GracefulClose())
 	}
-	require.Eventually(t, func() bool { return f.server.Sessions() == 1 }, rtptest.Patience, 10*time.Millisecond)
-	require.Empty(t, host.f.server.room("den").here[0].watchers)
+	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 1 }, rtptest.Patience, 10*time.Millisecond)
+	require.Empty(t, host.f.server.rooms.room("den").here[0].watchers)
 	require.LessOrEqual(t, len(host.pc.GetTransceivers()), 8, "sections are used again")
 	host.say(signal.Event{Kind: signal.Leave})
 	f.requireNoRooms()

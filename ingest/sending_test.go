@@ -25,8 +25,8 @@ func TestSessionInfos(t *testing.T) {
 	require.Eventually(t, func() bool {
 		kinds = nil
 		flows := 0
-		for _, info := range f.server.SessionInfos() {
-			kinds = append(kinds, info.Kind+" "+info.Name)
+		for _, info := range f.server.Sessions().Infos() {
+			kinds = append(kinds, string(info.Kind)+" "+info.Name)
 			require.NotContains(t, studio.location, info.ID)
 			for _, in := range info.Received {
 				if in.FPS > 20 && in.Width == 640 && in.Height == 480 && in.Bitrate > 0 {

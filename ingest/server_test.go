@@ -65,7 +65,7 @@ func TestFeedback(t *testing.T) {
 	}
 	client.publish(f, "/whip/a")
 	client.waitConnected()
-	p, _ := f.server.Publisher("a")
+	p, _ := f.server.Sessions().Publisher("a")
 	tap := p.Tracks()[1].Tap(64)
 	for _, seq := range []uint16{1, 2, 4, 5} {
 		require.NoError(t, client.video.WriteRTP(rtptest.VP8Packet(seq, seq == 1)))
@@ -88,7 +88,7 @@ func TestSenderReports(t *testing.T) {
 	client.publish(f, "/whip/a")
 	client.waitConnected()
 	client.keepSending()
-	for _, track := range f.server.session(client.location).tracks {
+	for _, track := range f.server.sessions.Session(client.location).Tracks() {
 		tap := track.Tap(256)
 		for report := (*media.SenderReport)(nil); report == nil; {
 			rtptest.Wait(t, tap.Ready(), "a sender report")

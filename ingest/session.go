@@ -31,8 +31,7 @@ var (
 // session is one peer connection and its HTTP resource, whatever it is for.
 type session struct {
 	id, path string
-	client   client
-	address  string // that the offer came from
+	at       *Reservation
 	started  time.Time
 	tracks   []*media.Track         // incoming media
 	pc       *webrtc.PeerConnection // nil for an upload
@@ -56,8 +55,9 @@ type session struct {
 	late, lost atomic.Uint64 // of an upload: frames that came too late, chunks that did not come
 }
 
-func newSession(prefix string, c client, address string, pc *webrtc.PeerConnection, fb *feedback, connect time.Duration) *session {
-	s := newDetached(prefix, c, address, connect)
+// newSession makes a session with a peer connection, whose feedback is counted. It ends unless media can flow within the time connect.
+func newSession(at *Reservation, pc *webrtc.PeerConnection, fb *feedback, connect time.Duration) *session {
+	s := newDetached(at, connect)
 	s.pc, s.feedback = pc, fb
 	pc.OnConnectionStateChange(s.connectionChanged)
 	pc.OnICECandidate(s.candidateGathered)
@@ -65,31 +65,72 @@ func newSession(prefix string, c client, address string, pc *webrtc.PeerConnecti
 	return s
 }
 
-// newDetached makes a session without a peer connection.
-func newDetached(prefix string, c client, address string, connect time.Duration) *session {
+// newDetached makes a session without a peer connection. It ends unless Connect is called within the time connect; 0: it may take forever.
+func newDetached(at *Reservation, connect time.Duration) *session {
 	id := rand.Text() // 130 random bits (RFC 9725 §5)
 	s := &session{
-		id: id, path: prefix + id, client: c, address: address, started: time.Now(), feedback: &feedback{},
+		id: id, path: at.kind.path(at.name, id), at: at, started: time.Now(), feedback: &feedback{},
 		gathered: make(chan struct{}, 1), connected: make(chan struct{}), closing: make(chan struct{}), done: make(chan struct{}),
 	}
-	s.timer = time.AfterFunc(connect, func() { s.close(ErrTimedOut) })
+	if connect > 0 {
+		s.timer = time.AfterFunc(connect, func() { s.close(ErrTimedOut) })
+	}
 	s.setState(StateConnecting)
 	return s
+}
+
+// ID is the session's random name; who knows it can end the session.
+func (s *session) ID() string { return s.id }
+
+// Path is the address of the session's resource (RFC 9725 §4.2).
+func (s *session) Path() string { return s.path }
+
+// Kind is what the session is for.
+func (s *session) Kind() sessionKind { return s.at.kind }
+
+// Started is when the session was made. Its clock is monotonic.
+func (s *session) Started() time.Time { return s.started }
+
+// PeerConnection is what media comes and goes over; nil when it does neither.
+func (s *session) PeerConnection() *webrtc.PeerConnection { return s.pc }
+
+// Closing is closed when the end of the session has begun.
+func (s *session) Closing() <-chan struct{} { return s.closing }
+
+// Connected is closed when media can flow for the first time.
+func (s *session) Connected() <-chan struct{} { return s.connected }
+
+// Done is closed when nothing is left of the session.
+func (s *session) Done() <-chan struct{} { return s.done }
+
+// Tracks are the incoming media.
+func (s *session) Tracks() []*media.Track {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.tracks)
+}
+
+// Connect says that media can flow now, of a session without a peer connection.
+func (s *session) Connect() {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.setState(StateConnected)
+	s.connectedOnce.Do(func() { close(s.connected) })
 }
 
 // run waits for the end and takes everything down.
 func (s *session) run() {
 	<-s.closing
-	s.timer.Stop()
+	if s.timer != nil {
+		s.timer.Stop()
+	}
 	// Sends close_notify and withdraws consent; its errors say that parts were down already.
 	if s.pc != nil {
 		_ = s.pc.GracefulClose()
 	}
 	s.loops.Wait()
-	s.mu.Lock()
-	tracks := s.tracks
-	s.mu.Unlock()
-	for _, t := range tracks {
+	for _, t := range s.Tracks() {
 		t.End()
 	}
 	s.setState(StateClosed)
@@ -121,8 +162,8 @@ func (s *session) loop(f func()) (runs bool) {
 	return s.reason == nil
 }
 
-// adopt adds a track that ends with the session, unless that is ending.
-func (s *session) adopt(t *media.Track) bool {
+// Adopt adds a track that ends with the session, unless that is ending.
+func (s *session) Adopt(t *media.Track) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.reason == nil {
@@ -144,16 +185,16 @@ func (s *session) exchange(old, next *media.Track) bool {
 	return true
 }
 
-func (s *session) setState(state State)   { s.state.Store(&state) }
-func (s *session) connectionState() State { return *s.state.Load() }
+func (s *session) setState(state State) { s.state.Store(&state) }
+
+// State is how the connection stands.
+func (s *session) State() State { return *s.state.Load() }
 
 // connectionChanged follows pion. A dead peer has failed 30 s after its last packet (RFC 7675 §5.1).
 func (s *session) connectionChanged(state webrtc.PeerConnectionState) {
 	switch state {
 	case webrtc.PeerConnectionStateConnected:
-		s.timer.Stop()
-		s.setState(StateConnected)
-		s.connectedOnce.Do(func() { close(s.connected) })
+		s.Connect()
 	case webrtc.PeerConnectionStateDisconnected:
 		s.setState(StateDisconnected)
 	case webrtc.PeerConnectionStateFailed:
@@ -177,7 +218,7 @@ func (s *session) candidateGathered(c *webrtc.ICECandidate) {
 // section of one whose source was not declared. A source of retransmissions that was not declared is left alone. What comes with
 // redundancy may come without, too, packet by packet.
 func (s *session) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	t := s.track(media.Kind(remote.Kind().String()))
+	t := s.Track(media.Kind(remote.Kind().String()))
 	ssrc := uint32(remote.SSRC())
 	switch {
 	case t == nil || !t.Format().ComesAs(remote.Codec().MimeType):
@@ -210,7 +251,8 @@ func (l layerReports) Read(b []byte) (int, interceptor.Attributes, error) {
 	return l.receiver.ReadSimulcast(b, l.name)
 }
 
-func (s *session) track(kind media.Kind) *media.Track { return media.TrackOf(s.tracks, kind) }
+// Track returns the incoming medium of a kind; nil when there is none.
+func (s *session) Track(kind media.Kind) *media.Track { return media.TrackOf(s.Tracks(), kind) }
 
 // requestKeyFrame fails only when the connection is down, and then it is of no use.
 func (s *session) requestKeyFrame(sources ...uint32) {
@@ -225,17 +267,19 @@ func (s *session) iceTransport() *webrtc.ICETransport {
 	return s.pc.SCTP().Transport().ICETransport()
 }
 
-func (s *session) remoteAddr() string {
+// RemoteAddr is where media comes from, host:port, or where the request came from while there is none.
+func (s *session) RemoteAddr() string {
 	if s.pc == nil {
-		return s.address
+		return s.at.address
 	}
 	pair, err := s.iceTransport().GetSelectedCandidatePair()
 	if err != nil || pair == nil {
-		return s.address
+		return s.at.address
 	}
 	return net.JoinHostPort(pair.Remote.Address, strconv.Itoa(int(pair.Remote.Port)))
 }
 
+// rtt is that of the ICE pair; 0 while unknown.
 func (s *session) rtt() time.Duration {
 	if s.pc == nil {
 		return 0
@@ -247,15 +291,15 @@ func (s *session) rtt() time.Duration {
 	return time.Duration(st.CurrentRoundTripTime * float64(time.Second))
 }
 
-// sends adds to what the session sends.
-func (s *session) sends(medium *media.Outbound) {
+// Sends adds to what the session is said to send.
+func (s *session) Sends(medium *media.Outbound) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.outbound = append(s.outbound, medium)
 }
 
-// sendsNoMore takes it away.
-func (s *session) sendsNoMore(medium *media.Outbound) {
+// SendsNoMore takes it away.
+func (s *session) SendsNoMore(medium *media.Outbound) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.outbound = slices.DeleteFunc(s.outbound, func(other *media.Outbound) bool { return other == medium })

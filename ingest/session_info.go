@@ -3,16 +3,16 @@ package ingest
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"github.com/sluice-live/sluice/ingest/media"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/sluice-live/sluice/ingest/media"
 )
 
-// SessionInfo describes a session: what it is for, and what flows in both directions.
-type SessionInfo struct {
+// Info describes a session: what it is for, and what flows in both directions.
+type Info struct {
 	ID      string // says nothing of the session's own name: who knows that can end the session
-	Kind    string // publisher, viewer, echo, upload, participant, or air for the stream of a room
+	Kind    sessionKind
 	Name    string // of the stream or the room; "" for an echo
 	Address string // where media comes from, host:port, or where the client was before
 	State   State
@@ -25,32 +25,38 @@ type SessionInfo struct {
 	Sent     []media.SentStats
 }
 
-// SessionInfos describes all sessions, the oldest first.
-func (s *Server) SessionInfos() []SessionInfo {
-	s.mu.Lock()
-	sessions := make([]*session, 0, len(s.sessions))
-	for _, sess := range s.sessions {
-		sessions = append(sessions, sess)
+// sessionKind is what a session is for.
+type sessionKind string
+
+// The kinds of sessions.
+const (
+	KindPublisher   sessionKind = "publisher"
+	KindViewer      sessionKind = "viewer"
+	KindEcho        sessionKind = "echo"
+	KindUpload      sessionKind = "upload"
+	KindParticipant sessionKind = "participant"
+	KindOutput      sessionKind = "air" // the stream of a room
+)
+
+// path is the address of a session's resource (RFC 9725 §4.2).
+func (k sessionKind) path(name, id string) string {
+	switch k {
+	case KindPublisher:
+		return "/whip/" + name + "/" + id
+	case KindViewer:
+		return "/whep/" + name + "/" + id
+	case KindParticipant:
+		return "/rooms/" + name + "/" + id
+	case KindEcho:
+		return "/echo/" + id
 	}
-	s.mu.Unlock()
-	infos := make([]SessionInfo, 0, len(sessions))
-	for _, sess := range sessions {
-		infos = append(infos, sess.info())
-	}
-	slices.SortFunc(infos, func(a, b SessionInfo) int {
-		if order := a.Since.Compare(b.Since); order != 0 {
-			return order
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-	return infos
+	return "/" + string(k) + "/" + name + "/" + id
 }
 
-func (s *session) info() SessionInfo {
-	kind, name, _ := strings.Cut(strings.TrimPrefix(strings.TrimSuffix(s.path, "/"+s.id), "/"), "/")
+func (s *session) info() Info {
 	digest := sha256.Sum256([]byte(s.id))
-	info := SessionInfo{
-		ID: hex.EncodeToString(digest[:6]), Kind: sessionKind(kind), Name: name, Address: s.remoteAddr(), State: s.connectionState(), Since: s.started,
+	info := Info{
+		ID: hex.EncodeToString(digest[:6]), Kind: s.at.kind, Name: s.at.name, Address: s.RemoteAddr(), State: s.State(), Since: s.started,
 		RTT: s.rtt(), NACKs: s.feedback.nacks.Load(), PLIs: s.feedback.plis.Load(),
 	}
 	s.mu.Lock()
@@ -63,17 +69,4 @@ func (s *session) info() SessionInfo {
 		info.Sent = append(info.Sent, o.Stats())
 	}
 	return info
-}
-
-// sessionKind is what an address is for.
-func sessionKind(prefix string) string {
-	switch prefix {
-	case "whip":
-		return "publisher"
-	case "whep":
-		return "viewer"
-	case "rooms":
-		return "participant"
-	}
-	return prefix // echo, upload, air
 }

@@ -21,7 +21,7 @@ func TestHangUp(t *testing.T) {
 	client := newPeer(t, peerOptions{})
 	client.publish(f, "/whip/a")
 	client.waitConnected()
-	p, _ := f.server.Publisher("a")
+	p, _ := f.server.Sessions().Publisher("a")
 	client.keepSending()
 	takeFrom(t, p.Tracks()[0].Tap(64), 1) // so DTLS is up on both sides
 	require.NoError(t, client.pc.Close())
@@ -36,7 +36,7 @@ func TestPeerGone(t *testing.T) {
 	client := newPeer(t, peerOptions{})
 	client.publish(f, "/whip/a")
 	client.waitConnected()
-	p, _ := f.server.Publisher("a")
+	p, _ := f.server.Sessions().Publisher("a")
 	client.keepSending()
 	takeFrom(t, p.Tracks()[0].Tap(64), 1)
 	client.vanish()
@@ -53,7 +53,7 @@ func TestNeverConnects(t *testing.T) {
 		resp := f.post(path, offerFile(t, "chromium-sendrecv"))
 		require.Equal(t, 201, resp.StatusCode)
 	}
-	p, ok := f.server.Publisher("a")
+	p, ok := f.server.Sessions().Publisher("a")
 	require.True(t, ok)
 	rtptest.Wait(t, p.Done(), "the end")
 	require.ErrorIs(t, p.Err(), ErrTimedOut)
@@ -78,7 +78,7 @@ func TestRunEnds(t *testing.T) {
 		return w
 	}
 	require.Equal(t, 201, post("a").Code)
-	p, _ := s.Publisher("a")
+	p, _ := s.Sessions().Publisher("a")
 	tap := p.Tracks()[0].Tap(4)
 	cancel()
 	require.NoError(t, s.Run(ctx))
@@ -123,7 +123,7 @@ func TestTCP(t *testing.T) {
 	require.Contains(t, client.answer, "tcptype passive")
 	client.waitConnected()
 	client.keepSending()
-	p, _ := f.server.Publisher("a")
+	p, _ := f.server.Sessions().Publisher("a")
 	takeFrom(t, p.Tracks()[1].Tap(64), 10)
 	require.True(t, strings.HasPrefix(p.RemoteAddr(), "127.0.0.1:"))
 }

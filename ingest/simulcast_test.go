@@ -234,8 +234,8 @@ func (g *taken) check(p *media.Packet) string {
 func TestSimulcast(t *testing.T) {
 	f := newFixture(t, Options{})
 	studio := newSimulcaster(t, f, "cam")
-	p, _ := f.server.Publisher("cam")
-	track := p.track(media.KindVideo)
+	p, _ := f.server.Sessions().Publisher("cam")
+	track := p.Track(media.KindVideo)
 	tap := track.Tap(1 << 14)
 	defer tap.Close()
 	studio.film()

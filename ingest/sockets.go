@@ -27,12 +27,11 @@ type sockets struct {
 	udpAddr  *net.UDPAddr
 	tcpAddr  *net.TCPAddr // nil: off
 	loopback bool         // announce loopback addresses
-	bursts   *bursts      // over UDP
-	overTCP  *bursts
+	batches  Batches
 }
 
 func listen(o Options, log *slogFactory) (*sockets, error) {
-	s := &sockets{bursts: newBursts(), overTCP: newBursts()}
+	s := &sockets{batches: Batches{UDP: newBursts(), TCP: newBursts()}}
 	if err := s.listenUDP(o.UDPListen, log); err != nil {
 		return nil, listenError("UDP", o.UDPListen, err)
 	}
@@ -62,7 +61,7 @@ func (s *sockets) listenUDP(address string, log *slogFactory) error {
 	_ = conn.SetReadBuffer(udpBuffer)
 	_ = conn.SetWriteBuffer(udpBuffer)
 	s.udpAddr = conn.LocalAddr().(*net.UDPAddr)
-	s.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: &burstConn{conn, s.bursts}, Logger: log.NewLogger("udp")})
+	s.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: &burstConn{conn, s.batches.UDP}, Logger: log.NewLogger("udp")})
 	return nil
 }
 
@@ -82,7 +81,7 @@ func (s *sockets) listenEverywhere(addr *net.UDPAddr, log *slogFactory) error {
 		opts := []ice.UDPMuxFromPortOption{
 			ice.UDPMuxFromPortWithLoopback(), ice.UDPMuxFromPortWithReadBufferSize(udpBuffer),
 			ice.UDPMuxFromPortWithWriteBufferSize(udpBuffer), ice.UDPMuxFromPortWithLogger(log.NewLogger("udp")),
-			ice.UDPMuxFromPortWithNet(&burstNet{base, s.bursts}),
+			ice.UDPMuxFromPortWithNet(&burstNet{base, s.batches.UDP}),
 		}
 		if addr.IP.To4() != nil {
 			opts = append(opts, ice.UDPMuxFromPortWithNetworks(ice.NetworkTypeUDP4))
@@ -131,7 +130,7 @@ func (s *sockets) listenTCP(address string, log *slogFactory) error {
 	s.loopback = s.loopback || anyInterface(s.tcpAddr.IP) || s.tcpAddr.IP.IsLoopback()
 	s.tcp = &tcpMux{ice.NewTCPMuxDefault(ice.TCPMuxParams{
 		Listener: l, Logger: log.NewLogger("tcp"), ReadBufferSize: tcpReadQueue, WriteBufferSize: tcpWriteQueue,
-	}), s.overTCP}
+	}), s.batches.TCP}
 	return nil
 }
 

@@ -18,7 +18,7 @@ func live(t *testing.T, f *fixture, stream string) (*peer, *Publisher) {
 	studio.publish(f, "/whip/"+stream)
 	studio.waitConnected()
 	studio.keepSending()
-	p, ok := f.server.Publisher(stream)
+	p, ok := f.server.Sessions().Publisher(stream)
 	require.True(t, ok)
 	takeFrom(t, p.Tracks()[0].Tap(64), 1)
 	return studio, p
@@ -37,7 +37,7 @@ func TestTakeover(t *testing.T) {
 	}
 	rtptest.Wait(t, old.Done(), "the end of the first")
 	require.ErrorIs(t, old.Err(), ErrTakenOver)
-	require.Equal(t, []*Publisher{now}, f.server.Publishers())
+	require.Equal(t, []*Publisher{now}, f.server.Sessions().Publishers())
 	for _, method := range []string{"PATCH", "GET", "DELETE"} {
 		f.requireProblem(f.do(method, first.location, ""), 410, "taken over")
 	}
@@ -46,7 +46,7 @@ func TestTakeover(t *testing.T) {
 		require.Equal(t, last.SequenceNumber+1, p.SequenceNumber)
 		last = p
 	}
-	require.Equal(t, 1, f.server.Audience("cam").Viewers)
+	require.Equal(t, 1, f.server.Viewers().Count("cam").Viewers)
 	require.Equal(t, 200, f.do("DELETE", viewer.location, "").StatusCode)
 	require.Equal(t, 200, f.do("DELETE", second.location, "").StatusCode)
 	f.requireProblem(f.do("PATCH", first.location, ""), 404, "no such session")
@@ -88,7 +88,7 @@ func TestTakeoverFails(t *testing.T) {
 	busy = true
 	f.requireProblem(f.post("/whip/cam", offerFile(t, "chromium")), 503, "the disk is full")
 	require.NoError(t, old.Err())
-	require.Equal(t, []*Publisher{old}, f.server.Publishers())
+	require.Equal(t, []*Publisher{old}, f.server.Sessions().Publishers())
 	old.Close("kicked")
 	rtptest.Wait(t, old.Done(), "the end")
 	f.requireNothingLeft()
@@ -114,11 +114,11 @@ func TestSilent(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := &Publisher{session: &session{started: now.Add(-tt.started)}}
-			p.setState(tt.state)
+			p.session.setState(tt.state)
 			for _, ago := range tt.packets {
 				track := testTrack(media.KindAudio)
 				pushAt(track, 1, false, now.Add(-ago))
-				p.tracks = append(p.tracks, track)
+				p.session.tracks = append(p.session.tracks, track)
 			}
 			require.Equal(t, tt.want, p.silent(now))
 		})

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,36 +27,75 @@ var errRecording = errors.New("read the recording")
 // uploadReport is the time between two reports of how time stamps relate.
 const uploadReport = time.Second
 
+// UploadTimers are how long things in uploads may take.
+type UploadTimers struct {
+	Idle  time.Duration // until a byte comes; default 30 s
+	Chunk time.Duration // for a chunk that others have come after; default 2 s
+}
+
+// UploadConfig is what uploads are made of.
+type UploadConfig struct {
+	Sessions *Registry
+	Packets  *media.PacketPool
+	Timers   UploadTimers
+	Connect  time.Duration // until the recording tells its tracks
+	Body     time.Duration // for the body of a chunk, and for an answer
+	// OnPublish is called for each upload when its tracks are known. An error refuses it.
+	OnPublish func(*Publisher) error
+	Logger    *slog.Logger
+}
+
+// Uploads are all of them.
+type Uploads struct {
+	config UploadConfig
+	reads  chan struct{} // a place for each chunk that is being received
+
+	mu      sync.Mutex
+	chunked map[string]*chunkedUpload // by stream and the client's name for it
+}
+
+// NewUploads makes no upload yet.
+func NewUploads(c UploadConfig) *Uploads {
+	if c.Timers.Idle == 0 {
+		c.Timers.Idle = 30 * time.Second
+	}
+	if c.Timers.Chunk == 0 {
+		c.Timers.Chunk = 2 * time.Second
+	}
+	return &Uploads{config: c, reads: make(chan struct{}, chunkReads), chunked: map[string]*chunkedUpload{}}
+}
+
 // upload is a publisher whose media comes as a recording: WebM, as a browser's MediaRecorder makes it.
 type upload struct {
-	*Publisher
-	server *Server
-	pace   uploadPace
-	tracks []*uploadTrack
+	session   *session
+	publisher *Publisher
+	config    *UploadConfig
+	pace      uploadPace
+	tracks    []*uploadTrack
 
 	received atomic.Int64 // bytes
 }
 
-// newUpload takes a place for an upload and makes its session, which is to be played.
-func (s *Server) newUpload(r *http.Request, stream string) (*upload, *problem) {
-	at := &place{client: clientOf(r), publishes: stream}
-	if p := s.reserve(at); p != nil {
+// newUpload makes the session of an upload, which is to be played.
+func (us *Uploads) newUpload(r *http.Request, stream string) (*upload, *problem) {
+	at := NewReservation(r, KindUpload, stream)
+	if p := us.config.Sessions.Reserve(at); p != nil {
 		return nil, p
 	}
-	sess := newDetached("/upload/"+stream+"/", at.client, r.RemoteAddr, s.timers.connect)
-	s.start(sess, at)
-	return &upload{Publisher: &Publisher{session: sess, stream: stream}, server: s}, nil
+	sess := newDetached(at, us.config.Connect)
+	us.config.Sessions.Start(sess)
+	return &upload{session: sess, publisher: NewPublisher(sess), config: &us.config}, nil
 }
 
 // play makes a stream of what in has, and ends the session with it. When the session ends first, interrupt makes in return. play
 // does not wait: result does.
 func (u *upload) play(in io.Reader, interrupt func()) {
-	u.loop(func() {
+	u.session.loop(func() {
 		carried, interrupted := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(interrupted)
 			select {
-			case <-u.closing:
+			case <-u.session.Closing():
 				interrupt()
 			case <-carried:
 			}
@@ -65,15 +106,16 @@ func (u *upload) play(in io.Reader, interrupt func()) {
 		if err == nil {
 			err = ErrUploaded
 		}
-		u.close(err)
-		u.server.log.Info("upload has ended", "stream", u.stream, "session", u.id, "bytes", u.received.Load(), "late", u.late.Load(), "reason", u.endReason())
+		u.session.close(err)
+		u.config.Logger.Info("upload has ended", "stream", u.publisher.Stream(), "session", u.session.ID(), "bytes", u.received.Load(),
+			"late", u.session.late.Load(), "reason", u.session.endReason())
 	})
 }
 
 // result waits for the end; nil is that of the recording.
 func (u *upload) result() error {
-	<-u.done
-	if err := u.endReason(); !errors.Is(err, ErrUploaded) {
+	<-u.session.Done()
+	if err := u.session.endReason(); !errors.Is(err, ErrUploaded) {
 		return err
 	}
 	return nil
@@ -81,9 +123,8 @@ func (u *upload) result() error {
 
 // refusal is the answer to who has sent what ended for a reason.
 func (u *upload) refusal(err error) *problem {
-	var fault unready
 	switch {
-	case errors.As(err, &fault), errors.Is(err, ErrStopping):
+	case IsUnready(err), errors.Is(err, ErrStopping):
 		return refuse(http.StatusServiceUnavailable, "%v.", err).after(5)
 	case errors.Is(err, ErrUploadSilent), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, ErrTimedOut):
 		return refuse(http.StatusRequestTimeout, "The recording has stopped coming: %v.", ErrUploadSilent)
@@ -111,20 +152,17 @@ func (u *upload) carry(in *webm.Reader) error {
 	if err != nil {
 		return unreadable(err)
 	}
-	if u.tracks, err = uploadTracks(recorded, u.server.packets); err != nil {
+	if u.tracks, err = uploadTracks(recorded, u.config.Packets); err != nil {
 		return unreadable(err)
 	}
 	for _, t := range u.tracks {
-		u.adopt(t.Track)
+		u.session.Adopt(t.Track)
 	}
-	if err := u.server.opts.OnPublish(u.Publisher); err != nil {
-		return unready{err}
+	if err := u.config.OnPublish(u.publisher); err != nil {
+		return Unready(err)
 	}
-	u.timer.Stop()
-	u.setState(StateConnected)
-	u.connectedOnce.Do(func() { close(u.connected) })
-	u.server.settle(u.Publisher)
-	u.server.show(u.Publisher)
+	u.session.Connect()
+	u.config.Sessions.Publish(u.publisher)
 	return u.forward(in)
 }
 
@@ -148,7 +186,7 @@ func (u *upload) forward(in *webm.Reader) error {
 			return err
 		}
 		if late {
-			u.late.Add(1)
+			u.session.late.Add(1)
 			u.waitForKeyFrame()
 			continue
 		}
@@ -174,8 +212,8 @@ func (u *upload) wait(at time.Duration) (now time.Time, late bool, err error) {
 		defer timer.Stop()
 		select {
 		case now = <-timer.C:
-		case <-u.closing:
-			return now, false, u.endReason()
+		case <-u.session.Closing():
+			return now, false, u.session.endReason()
 		}
 	}
 	return now, false, nil

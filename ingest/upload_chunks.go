@@ -60,28 +60,28 @@ func parseChunk(q url.Values) (c chunkRequest, p *problem) {
 }
 
 // postChunk takes a numbered chunk.
-func (s *Server) postChunk(w http.ResponseWriter, r *http.Request, stream string, body io.Reader) *problem {
+func (us *Uploads) postChunk(w http.ResponseWriter, r *http.Request, stream string, body io.Reader) *problem {
 	c, problem := parseChunk(r.URL.Query())
 	if problem != nil {
 		return problem
 	}
 	select {
-	case s.chunkReads <- struct{}{}:
-		defer func() { <-s.chunkReads }()
+	case us.reads <- struct{}{}:
+		defer func() { <-us.reads }()
 	default:
 		return refuse(http.StatusTooManyRequests, "The server receives all the chunks it can at once (%d): send this one again in a second.", chunkReads).after(1)
 	}
 	piece, err := io.ReadAll(io.LimitReader(body, chunkBytes+1))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return refuse(http.StatusRequestTimeout, "The chunk did not come within %v: send it again.", s.timers.body)
+		return refuse(http.StatusRequestTimeout, "The chunk did not come within %v: send it again.", us.config.Body)
 	case err != nil:
 		return refuse(http.StatusBadRequest, "The chunk could not be read: %v: send it again.", err)
 	case len(piece) > chunkBytes:
 		return refuse(http.StatusRequestEntityTooLarge, "The chunk is longer than %d bytes: send shorter ones.", chunkBytes)
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-	u, problem := s.chunkedUpload(r, stream, c)
+	u, problem := us.chunkedUpload(r, stream, c)
 	if problem != nil {
 		return problem
 	}
@@ -93,47 +93,47 @@ func (s *Server) postChunk(w http.ResponseWriter, r *http.Request, stream string
 	if duplicate {
 		status = http.StatusOK
 	}
-	w.Header().Set("Location", u.path)
+	w.Header().Set("Location", u.session.Path())
 	writeUpload(w, status, u.answer(duplicate))
 	return nil
 }
 
 // chunkedUpload finds the upload of that name, or begins it with one of its first chunks.
-func (s *Server) chunkedUpload(r *http.Request, stream string, c chunkRequest) (*chunkedUpload, *problem) {
-	s.chunkedMu.Lock()
-	defer s.chunkedMu.Unlock()
+func (us *Uploads) chunkedUpload(r *http.Request, stream string, c chunkRequest) (*chunkedUpload, *problem) {
+	us.mu.Lock()
+	defer us.mu.Unlock()
 	name := stream + "/" + c.upload
-	if u := s.chunked[name]; u != nil {
+	if u := us.chunked[name]; u != nil {
 		return u, nil
 	}
 	if c.number >= chunkWindow {
 		return nil, refuse(http.StatusNotFound, "There is no upload %q: begin it with chunk 0.", c.upload)
 	}
-	base, problem := s.newUpload(r, stream)
+	base, problem := us.newUpload(r, stream)
 	if problem != nil {
 		return nil, problem
 	}
 	u := &chunkedUpload{upload: base, pipe: newUploadPipe(), last: -1, early: map[int][]byte{}}
-	u.idle = time.AfterFunc(s.timers.idle, func() { u.close(ErrUploadSilent) })
+	u.idle = time.AfterFunc(us.config.Timers.Idle, func() { u.session.close(ErrUploadSilent) })
 	u.play(u.pipe, func() { u.pipe.close(errInterrupted) })
-	s.chunked[name] = u
-	if s.hold() {
+	us.chunked[name] = u
+	if done, ok := us.config.Sessions.Hold(); ok {
 		go func() {
-			defer s.running.Done()
-			s.forgetChunked(u, name)
+			defer done()
+			us.forgetChunked(u, name)
 		}()
 	}
 	return u, nil
 }
 
 // forgetChunked waits for the end of an upload, and some time more, in which who sends a chunk again is told what has become of it.
-func (s *Server) forgetChunked(u *chunkedUpload, name string) {
-	<-u.done
+func (us *Uploads) forgetChunked(u *chunkedUpload, name string) {
+	<-u.session.Done()
 	u.stop()
-	time.AfterFunc(s.timers.idle, func() {
-		s.chunkedMu.Lock()
-		defer s.chunkedMu.Unlock()
-		delete(s.chunked, name)
+	time.AfterFunc(us.config.Timers.Idle, func() {
+		us.mu.Lock()
+		defer us.mu.Unlock()
+		delete(us.chunked, name)
 	})
 }
 
@@ -142,14 +142,14 @@ func (u *chunkedUpload) take(c chunkRequest, piece []byte) (duplicate bool, p *p
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if !u.complete() {
-		u.idle.Reset(u.server.timers.idle)
+		u.idle.Reset(u.config.Timers.Idle)
 	}
 	_, early := u.early[c.number]
 	switch {
 	case c.number < u.next || early:
 		return true, nil
-	case u.endReason() != nil:
-		return false, u.refusal(u.endReason())
+	case u.session.endReason() != nil:
+		return false, u.refusal(u.session.endReason())
 	case c.number >= u.next+chunkWindow || c.number > u.next && u.held+len(piece) > uploadBuffer:
 		return false, refuse(http.StatusTooManyRequests, "Chunk %d has not come: send that before others.", u.next).after(1)
 	case c.number == u.next:
@@ -197,7 +197,7 @@ func (u *chunkedUpload) wait() {
 	if len(u.early) > 0 {
 		missing := u.next
 		u.awaited = missing
-		u.gap = time.AfterFunc(u.server.timers.chunk, func() { u.giveUp(missing) })
+		u.gap = time.AfterFunc(u.config.Timers.Chunk, func() { u.giveUp(missing) })
 	}
 }
 
@@ -211,7 +211,7 @@ func (u *chunkedUpload) giveUp(missing int) {
 	u.pipe.skip()
 	for first := slices.Min(slices.Collect(maps.Keys(u.early))); u.next < first; u.next++ {
 		u.gone = append(u.gone[max(0, len(u.gone)-chunkWindow):], u.next)
-		u.lost.Add(1)
+		u.session.lost.Add(1)
 	}
 	u.advance()
 }
@@ -230,7 +230,7 @@ func (u *chunkedUpload) answer(duplicate bool) uploadAnswer {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	a := uploadAnswer{
-		Stream: u.stream, Received: u.received.Load(), Buffered: u.pipe.buffered() + u.held, Late: u.late.Load(),
+		Stream: u.publisher.Stream(), Received: u.received.Load(), Buffered: u.pipe.buffered() + u.held, Late: u.session.late.Load(),
 		Next: u.next, Lost: slices.Clone(u.gone), Duplicate: duplicate,
 	}
 	if len(u.early) > 0 {

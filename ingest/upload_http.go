@@ -10,64 +10,35 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/sluice-live/sluice/internal/name"
 )
 
 const (
-	uploadEndpoint = "POST, OPTIONS"
-	uploadMethods  = "DELETE, GET, HEAD, OPTIONS" // of a session
-	uploadTypes    = "video/webm, audio/webm, video/x-matroska, application/octet-stream, multipart/form-data"
+	// uploadTypes are the media types of recordings.
+	uploadTypes = "video/webm, audio/webm, video/x-matroska, application/octet-stream, multipart/form-data"
 )
 
-// Upload serves /upload/{stream}, /upload/{stream}/ws and /upload/{stream}/{session}: WebM becomes a stream.
-func (s *Server) Upload() http.Handler {
-	sessions := s.streamHandler("/upload/", func(stream string) endpoint {
-		return func(w http.ResponseWriter, r *http.Request) *problem { return s.postUpload(w, r, stream) }
-	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		stream, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/upload/"), "/")
-		switch {
-		case !name.Valid(stream):
-			sessions.ServeHTTP(w, r)
-		case rest == "ws" && r.Method == http.MethodGet:
-			if p := s.limited(r, func(w http.ResponseWriter, r *http.Request) *problem { return s.serveUploadSocket(w, r, stream) }, w); p != nil {
-				p.write(w)
-			}
-		case rest == "" && r.Method == http.MethodOptions:
-			w.Header().Set("Accept-Post", uploadTypes)
-			w.Header().Set("Allow", uploadEndpoint)
-			w.WriteHeader(http.StatusOK)
-		case rest == "" && r.Method != http.MethodPost:
-			methodNotAllowed(uploadEndpoint).write(w)
-		default:
-			sessions.ServeHTTP(w, r)
-		}
-	})
-}
-
-// postUpload takes a recording as it is made, in one request or in numbered ones.
-func (s *Server) postUpload(w http.ResponseWriter, r *http.Request, stream string) *problem {
+// Post takes a recording as it is made, in one request or in numbered ones.
+func (us *Uploads) Post(w http.ResponseWriter, r *http.Request, stream string) *problem {
 	body, problem := uploadBody(r)
 	if problem != nil {
 		return problem
 	}
 	if r.URL.Query().Has("chunk") {
-		return s.postChunk(w, r, stream, body)
+		return us.postChunk(w, r, stream, body)
 	}
-	u, problem := s.newUpload(r, stream)
+	u, problem := us.newUpload(r, stream)
 	if problem != nil {
 		return problem
 	}
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Time{}) // the answer comes at the end
-	u.play(patientReader{body, control, s.timers.idle, u.closing}, func() { _ = control.SetReadDeadline(time.Now()) })
+	u.play(patientReader{body, control, us.config.Timers.Idle, u.session.Closing()}, func() { _ = control.SetReadDeadline(time.Now()) })
 	err := u.result()
-	_ = control.SetWriteDeadline(time.Now().Add(s.timers.body))
+	_ = control.SetWriteDeadline(time.Now().Add(us.config.Body))
 	if err != nil {
 		return u.refusal(err)
 	}
-	writeUpload(w, http.StatusOK, uploadAnswer{Stream: stream, Received: u.received.Load(), Late: u.late.Load()})
+	writeUpload(w, http.StatusOK, uploadAnswer{Stream: stream, Received: u.received.Load(), Late: u.session.late.Load()})
 	return nil
 }
 

@@ -35,36 +35,37 @@ type uploadEvent struct {
 	SlowDown bool   `json:"slowDown"`         // the recording comes faster than it was recorded: the next messages will wait
 }
 
-// serveUploadSocket takes a recording as messages: its bytes, or the same in base64 as text.
-func (s *Server) serveUploadSocket(w http.ResponseWriter, r *http.Request, stream string) *problem {
+// ServeSocket takes a recording as messages: its bytes, or the same in base64 as text.
+func (us *Uploads) ServeSocket(w http.ResponseWriter, r *http.Request, stream string) *problem {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return refuse(http.StatusUpgradeRequired, "Open this address as a WebSocket.")
 	}
-	if !s.hold() {
-		return refusal(ErrStopping)
+	done, ok := us.config.Sessions.Hold()
+	if !ok {
+		return refusalOf(ErrStopping)
 	}
-	defer s.running.Done()
-	u, problem := s.newUpload(r, stream)
+	defer done()
+	u, problem := us.newUpload(r, stream)
 	if problem != nil {
 		return problem
 	}
 	// Any page may: there are no cookies, and who publishes has to show a key.
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{uploadProtocol}})
 	if err != nil { // which has been answered
-		u.close(err)
-		<-u.done
+		u.session.close(err)
+		<-u.session.Done()
 		return nil
 	}
 	conn.SetReadLimit(socketBytes)
 	socket := &uploadSocket{upload: u, conn: conn, pipe: newUploadPipe(), complete: make(chan struct{})}
 	u.play(socket.pipe, func() { socket.pipe.close(errInterrupted) })
-	u.loop(socket.tell)
+	u.session.loop(socket.tell)
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
 		socket.read()
 	}()
-	<-u.done
+	<-u.session.Done()
 	socket.pipe.close(errInterrupted) // for who waits to write
 	socket.finish()                   // which ends the reading
 	<-read
@@ -81,14 +82,14 @@ type uploadSocket struct {
 
 // read takes messages until the client, the connection or the upload ends.
 func (s *uploadSocket) read() {
-	idle := time.AfterFunc(s.server.timers.idle, func() { s.close(ErrUploadSilent) })
+	idle := time.AfterFunc(s.config.Timers.Idle, func() { s.session.close(ErrUploadSilent) })
 	defer idle.Stop()
 	for {
 		message, err := s.readMessage()
 		if err == nil {
 			idle.Stop() // the client has to wait now, not we
 			err = s.pipe.writeWhenFree(message)
-			idle.Reset(s.server.timers.idle)
+			idle.Reset(s.config.Timers.Idle)
 		}
 		switch status := websocket.CloseStatus(err); {
 		case err == nil:
@@ -97,9 +98,9 @@ func (s *uploadSocket) read() {
 			close(s.complete)
 			s.pipe.close(io.EOF)
 		case errors.Is(err, errRecording):
-			s.close(err)
+			s.session.close(err)
 		default: // the connection is gone, or the upload has ended
-			s.close(ErrHungUp)
+			s.session.close(ErrHungUp)
 		}
 		return
 	}
@@ -151,7 +152,7 @@ func (s *uploadSocket) tell() {
 	defer each.Stop()
 	for {
 		select {
-		case <-s.closing:
+		case <-s.session.Closing():
 			return
 		case <-each.C:
 			if s.write("status", "") != nil {
@@ -167,7 +168,7 @@ func (s *uploadSocket) hungUp() {
 	select {
 	case <-s.complete:
 	default:
-		s.close(ErrHungUp)
+		s.session.close(ErrHungUp)
 	}
 }
 
@@ -176,7 +177,7 @@ func (s *uploadSocket) write(event, detail string) error {
 	defer cancel()
 	buffered := s.pipe.buffered()
 	return wsjson.Write(ctx, s.conn, uploadEvent{
-		Event: event, Detail: detail, Received: s.received.Load(), Buffered: buffered, Late: s.late.Load(), SlowDown: buffered > uploadBuffer/2,
+		Event: event, Detail: detail, Received: s.received.Load(), Buffered: buffered, Late: s.session.late.Load(), SlowDown: buffered > uploadBuffer/2,
 	})
 }
 
@@ -188,16 +189,16 @@ func (s *uploadSocket) finish() {
 		_ = s.conn.Close(websocket.StatusNormalClosure, "")
 		return
 	}
-	refusal := s.refusal(err)
-	_ = s.write("error", refusal.detail)
+	refused := s.refusal(err)
+	_ = s.write("error", refused.detail)
 	code := websocket.StatusPolicyViolation
-	switch refusal.status {
+	switch refused.status {
 	case http.StatusBadRequest:
 		code = websocket.StatusUnsupportedData
 	case http.StatusServiceUnavailable:
 		code = websocket.StatusTryAgainLater
 	}
-	_ = s.conn.Close(code, shorten(refusal.detail))
+	_ = s.conn.Close(code, shorten(refused.detail))
 }
 
 // shorten keeps a reason within what a close frame can carry (RFC 6455 §5.5).

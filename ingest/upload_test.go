@@ -148,7 +148,7 @@ func TestUpload(t *testing.T) {
 		require.EqualValues(t, 960, sound-previous)
 		previous = sound
 	}
-	_, live := f.server.Publisher("cam")
+	_, live := f.server.Sessions().Publisher("cam")
 	require.False(t, live)
 	studio := newPeer(t, peerOptions{}) // over the same connection, which must be as good as before
 	studio.publish(f.fixture, "/whip/cam")
@@ -187,7 +187,7 @@ func TestUploadOfForm(t *testing.T) {
 
 // What is wrong is told, and ends nothing else.
 func TestUploadRefusals(t *testing.T) {
-	f := newUploadFixture(t, func(ts *timers) { ts.idle = 300 * time.Millisecond })
+	f := newUploadFixture(t, func(ts *timers) { ts.uploads.Idle = 300 * time.Millisecond })
 	whole := recording(1)
 	for name, c := range map[string]struct {
 		method, path, contentType string
@@ -218,7 +218,7 @@ func TestUploadRefusals(t *testing.T) {
 		})
 	}
 	f.fixture.TB = t
-	require.Zero(t, f.server.Sessions())
+	require.Zero(t, f.server.Sessions().Count())
 	body, stream := io.Pipe()
 	go func() { _, _ = stream.Write(recording(1)) }()
 	response, err := f.client.Post(f.url+"/upload/cam", "video/webm", body)
@@ -274,14 +274,14 @@ func TestUploadOfChunks(t *testing.T) {
 	require.Equal(t, 4, f.answer(send(2, ""), 202).Next)
 	require.Equal(t, 6, f.answer(send(4, ""), 202).Next)
 	f.requirePictures([2]int{0, 50})
-	require.Eventually(t, func() bool { return f.server.Sessions() == 0 }, 10*time.Second, time.Millisecond, "the last chunk ends the upload")
+	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond, "the last chunk ends the upload")
 	require.True(t, f.answer(send(4, ""), 200).Duplicate, "who repeats a chunk is told that it has come")
 	f.requireProblem(f.upload(nil, "?chunk=7&upload=a"), 410, "the recording has ended")
 }
 
 // A chunk that does not come is given up: the stream goes on at the next key frame.
 func TestUploadWithoutAChunk(t *testing.T) {
-	f := newUploadFixture(t, func(ts *timers) { ts.chunk = 100 * time.Millisecond })
+	f := newUploadFixture(t, func(ts *timers) { ts.uploads.Chunk = 100 * time.Millisecond })
 	r := &recorder{}
 	f.answer(f.upload(append(r.head(), r.cluster()...), "?chunk=0&upload=a"), 202)
 	second := append(r.cluster(), r.cluster()...)
@@ -298,7 +298,7 @@ func TestUploadWithoutAChunk(t *testing.T) {
 
 // A chunk is not waited for any longer because more come after it, and what is complete is played to its end.
 func TestUploadGivesUpInTime(t *testing.T) {
-	f := newUploadFixture(t, func(ts *timers) { ts.chunk, ts.idle = 300*time.Millisecond, 600*time.Millisecond })
+	f := newUploadFixture(t, func(ts *timers) { ts.uploads.Chunk, ts.uploads.Idle = 300*time.Millisecond, 600*time.Millisecond })
 	r := &recorder{}
 	f.answer(f.upload(append(r.head(), r.cluster()...), "?chunk=0&upload=a"), 202)
 	r.cluster()
@@ -312,21 +312,21 @@ func TestUploadGivesUpInTime(t *testing.T) {
 	long := recording(10)
 	f.answer(f.do("POST", "/upload/other?chunk=0&upload=a&last", string(long)), 202)
 	var p *Publisher
-	require.Eventually(t, func() bool { p, _ = f.server.Publisher("other"); return p != nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { p, _ = f.server.Sessions().Publisher("other"); return p != nil }, 5*time.Second, time.Millisecond)
 	<-p.Done()
 	require.ErrorIs(t, p.Err(), ErrUploaded)
 }
 
 // An upload whose client goes away without a word ends, and so does one that is deleted.
 func TestUploadOfChunksEnds(t *testing.T) {
-	f := newUploadFixture(t, func(ts *timers) { ts.idle = 200 * time.Millisecond })
+	f := newUploadFixture(t, func(ts *timers) { ts.uploads.Idle = 200 * time.Millisecond })
 	f.answer(f.upload((&recorder{}).head(), "?chunk=0&upload=a"), 202)
-	require.Eventually(t, func() bool { return f.server.Sessions() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond)
 	f.requireProblem(f.upload(nil, "?chunk=1&upload=a"), 408, "stopped coming")
 	resp := f.upload((&recorder{}).head(), "?chunk=0&upload=b")
 	require.Equal(t, 405, f.patch(resp.Header.Get("Location"), "", "*").StatusCode)
 	require.Equal(t, 200, f.do("DELETE", resp.Header.Get("Location"), "").StatusCode)
-	require.Zero(t, f.server.Sessions())
+	require.Zero(t, f.server.Sessions().Count())
 }
 
 // The chunks that are received at once are bounded, and one that does not come is not waited for for long.
@@ -338,7 +338,7 @@ func TestUploadChunksAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	f.requireProblem(response, 408, "send it again")
 	for range chunkReads {
-		f.server.chunkReads <- struct{}{}
+		f.server.uploads.reads <- struct{}{}
 	}
 	f.requireProblem(f.upload(nil, "?chunk=0&upload=a"), 429, "all the chunks it can")
 }
@@ -413,7 +413,7 @@ func TestUploadSocket(t *testing.T) {
 	_, _, err := conn.Read(t.Context())
 	require.Equal(t, websocket.StatusNormalClosure, websocket.CloseStatus(err))
 	f.requirePictures([2]int{0, 70})
-	require.Eventually(t, func() bool { return f.server.Sessions() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond)
 }
 
 // The client's closing handshake is answered, and what it has sent before is played to its end.
@@ -424,13 +424,13 @@ func TestUploadSocketClosedByClient(t *testing.T) {
 		require.NoError(t, conn.Write(t.Context(), websocket.MessageBinary, recording(10)))
 		require.NoError(t, conn.Close(code, ""), "the handshake is completed")
 		f.requirePictures([2]int{0, 100})
-		require.Eventually(t, func() bool { return f.server.Sessions() == 0 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond)
 	}
 }
 
 // What is wrong is told before the server closes.
 func TestUploadSocketErrors(t *testing.T) {
-	f := newUploadFixture(t, func(ts *timers) { ts.idle = 500 * time.Millisecond })
+	f := newUploadFixture(t, func(ts *timers) { ts.uploads.Idle = 500 * time.Millisecond })
 	for name, c := range map[string]struct {
 		kind    websocket.MessageType
 		message []byte
@@ -452,7 +452,7 @@ func TestUploadSocketErrors(t *testing.T) {
 		})
 	}
 	f.fixture.TB = t
-	require.Eventually(t, func() bool { return f.server.Sessions() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond)
 }
 
 // A message that is too long, and a connection that is cut, end their own upload alone.
@@ -460,9 +460,9 @@ func TestUploadSocketCutOff(t *testing.T) {
 	f := newUploadFixture(t, nil)
 	conn := f.dial()
 	_ = conn.Write(t.Context(), websocket.MessageBinary, make([]byte, socketBytes+1))
-	require.Eventually(t, func() bool { return f.server.Sessions() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond)
 	require.NoError(t, f.dial().CloseNow())
-	require.Eventually(t, func() bool { return f.server.Sessions() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond)
 }
 
 func FuzzUploadText(f *testing.F) {

@@ -11,11 +11,11 @@ import (
 	"github.com/sluice-live/sluice/ingest/media"
 )
 
-// viewer is a session that gets a stream. It is attached to the stream's name: publishers come and go. Packets wait in bounded
-// queues for its turn, so that neither the publisher nor another viewer ever waits for it.
+// viewer sends what somebody publishes over the connection of a session. Packets wait in bounded queues for its turn, so that neither the
+// publisher nor another viewer ever waits for it.
 type viewer struct {
-	*session
-	audience   *audience
+	session    *session
+	dropped    *atomic.Uint64 // counts packets that the viewer was too slow for
 	forwarders *forwarders
 	forwarder  *forwarder
 	due        atomic.Bool // it waits for its turn
@@ -23,36 +23,46 @@ type viewer struct {
 	mu           sync.Mutex // of what is sent
 	video, audio *outgoing  // nil when not wanted
 
-	next atomic.Pointer[[]*media.Track] // of who has come last
+	next atomic.Pointer[[]*media.Track] // of the newest publisher
 	wake chan struct{}                  // receives when next has changed
 	base media.ClockMap                 // of the present publisher's clock
 
-	sockets *sockets
+	batches Batches
 	burst   atomic.Pointer[burst] // to the address in use, if it is known
 
 	stop <-chan struct{} // closed to end it; the session's closing, where it is all that the session does
 }
 
-// newViewer adds what is sent to the transceivers that the offer has made.
-func (s *Server) newViewer(sess *session, stream string) (*viewer, error) {
-	v := &viewer{session: sess, forwarders: s.forwarders, wake: make(chan struct{}, 1), sockets: s.sockets, stop: sess.closing}
-	offer := sess.negotiation.offer
-	for _, tr := range sess.pc.GetTransceivers() {
+// NewViewer makes a viewer that Run runs until stop is closed. What it is too slow for is counted in dropped.
+func NewViewer(s *session, f *forwarders, dropped *atomic.Uint64, stop <-chan struct{}) *viewer {
+	return &viewer{session: s, forwarders: f, dropped: dropped, wake: make(chan struct{}, 1), stop: stop}
+}
+
+// Add makes the session a viewer of the stream, by adding what is sent to the transceivers that its offer has made. The caller runs it.
+func (vs *Viewers) Add(s *session, stream string) (run func(), err error) {
+	v := NewViewer(s, vs.forwarders, nil, s.Closing())
+	v.batches = vs.batches
+	offer := s.Offer()
+	for _, tr := range s.PeerConnection().GetTransceivers() {
 		f := offer.audio
 		if tr.Kind() == webrtc.RTPCodecTypeVideo {
 			f = offer.video
 		}
-		sender, err := v.add(media.Kind(tr.Kind().String()), *f, stream, sess.pc.AddTrack)
+		sender, err := v.Add(media.Kind(tr.Kind().String()), *f, stream, s.PeerConnection().AddTrack)
 		if err != nil {
 			return nil, err
 		}
 		sender.Transport().ICETransport().OnSelectedCandidatePairChange(v.pairSelected)
 	}
-	return v, nil
+	return func() {
+		vs.join(v, stream)
+		defer vs.leave(v, stream)
+		v.Run()
+	}, nil
 }
 
-// add adds a medium to what the connection sends.
-func (v *viewer) add(kind media.Kind, f media.Format, stream string, send func(webrtc.TrackLocal) (*webrtc.RTPSender, error)) (*webrtc.RTPSender, error) {
+// Add adds a medium to what the connection sends, in a MediaStream of that name. send adds it to the connection.
+func (v *viewer) Add(kind media.Kind, f media.Format, stream string, send func(webrtc.TrackLocal) (*webrtc.RTPSender, error)) (*webrtc.RTPSender, error) {
 	out, err := newOutgoing(kind, f, stream)
 	if err != nil {
 		return nil, err
@@ -63,19 +73,19 @@ func (v *viewer) add(kind media.Kind, f media.Format, stream string, send func(w
 	}
 	out.ssrc = uint32(sender.GetParameters().Encodings[0].SSRC)
 	out.rouse = v.rouse
-	out.sent = media.NewOutbound(kind, f.Capability().ClockRate, out.ssrc, v.started)
+	out.sent = media.NewOutbound(kind, f.Capability().ClockRate, out.ssrc, v.session.Started())
 	if kind == media.KindVideo {
 		v.video = out
 	} else {
 		v.audio = out
 	}
-	v.sends(out.sent)
-	v.loop(func() { v.hear(sender, out) })
+	v.session.Sends(out.sent)
+	v.session.loop(func() { v.hear(sender, out) })
 	return sender, nil
 }
 
-// follow makes the viewer go on with other tracks. It does not block.
-func (v *viewer) follow(tracks []*media.Track) {
+// Follow makes the viewer go on with other tracks. It does not block.
+func (v *viewer) Follow(tracks []*media.Track) {
 	v.next.Store(&tracks)
 	select {
 	case v.wake <- struct{}{}:
@@ -87,9 +97,9 @@ func (v *viewer) follow(tracks []*media.Track) {
 func (v *viewer) pairSelected(pair *webrtc.ICECandidatePair) {
 	var to *burst
 	address, err := netip.ParseAddr(pair.Remote.Address)
-	bursts := v.sockets.bursts
+	bursts := v.batches.UDP
 	if pair.Remote.Protocol == webrtc.ICEProtocolTCP {
-		bursts = v.sockets.overTCP
+		bursts = v.batches.TCP
 	}
 	if err == nil {
 		to = bursts.add(netip.AddrPortFrom(address.Unmap(), pair.Remote.Port))
@@ -101,19 +111,19 @@ func (v *viewer) pairSelected(pair *webrtc.ICECandidatePair) {
 		}
 	})
 	select {
-	case <-v.closing: // run may have removed what was there before
+	case <-v.session.Closing(): // run may have removed what was there before
 		to.remove()
 	default:
 	}
 }
 
-// run is there from the moment that media can flow until the session ends.
-func (v *viewer) run() {
+// Run sends from the moment that media can flow until the viewer ends.
+func (v *viewer) Run() {
 	defer func() { v.burst.Load().remove() }()
 	select {
 	case <-v.stop:
 		return
-	case <-v.connected:
+	case <-v.session.Connected():
 	}
 	v.forwarder = v.forwarders.engage()
 	defer v.forwarders.dismiss(v.forwarder)
@@ -167,7 +177,7 @@ func (v *viewer) attach(tracks []*media.Track, now time.Time) {
 			continue
 		}
 		if !o.takes(t) {
-			v.close(ErrCodecChanged)
+			v.session.close(ErrCodecChanged)
 			return
 		}
 		o.attach(t, now)
@@ -183,6 +193,13 @@ func (v *viewer) detach() {
 	}
 }
 
+// Withdraw takes the media that the viewer sends out of those that the session is said to send.
+func (v *viewer) Withdraw() {
+	for _, o := range v.outgoing() {
+		v.session.SendsNoMore(o.sent)
+	}
+}
+
 // finish gives back what is held.
 func (v *viewer) finish() {
 	v.detach()
@@ -194,7 +211,7 @@ func (v *viewer) finish() {
 // report tells how the time stamps of both media relate, on a clock that no step of the wall clock moves. CNAME is that of
 // the answer (RFC 3550 §6.5.1).
 func (v *viewer) report(now time.Time) {
-	now = v.started.Add(now.Sub(v.started))
+	now = v.session.Started().Add(now.Sub(v.session.Started()))
 	var packets []rtcp.Packet
 	for _, o := range v.outgoing() {
 		o.sent.Count(o.packets, o.octets, now)
@@ -205,6 +222,6 @@ func (v *viewer) report(now time.Time) {
 		}
 	}
 	if packets != nil {
-		_ = v.pc.WriteRTCP(packets) // it fails only when the connection is down
+		_ = v.session.PeerConnection().WriteRTCP(packets) // it fails only when the connection is down
 	}
 }

@@ -88,7 +88,7 @@ func (v *viewer) forward(o *outgoing) {
 	})
 	v.lose(o, lost+failed)
 	if dropped := o.lost(); dropped > 0 {
-		v.audience.dropped.Add(dropped)
+		v.dropped.Add(dropped)
 	}
 	if o.tap.Ended() {
 		o.detach()
@@ -98,7 +98,7 @@ func (v *viewer) forward(o *outgoing) {
 // lose counts what the connection could not take.
 func (v *viewer) lose(o *outgoing, packets uint64) {
 	if packets > 0 {
-		v.audience.dropped.Add(packets)
+		v.dropped.Add(packets)
 		o.setBack(time.Now())
 	}
 }

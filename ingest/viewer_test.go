@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -96,7 +97,7 @@ func TestViewerOutlivesPublishers(t *testing.T) {
 			sequence, timeStamp, ssrc = p.SequenceNumber, p.Timestamp, p.SSRC
 		}
 		require.Equal(t, rtptest.OpusPacket(0).Payload, rtptest.Wait(t, viewer.packets["audio"], "audio").Payload)
-		require.Equal(t, 1, f.server.Audience("cam").Viewers)
+		require.Equal(t, 1, f.server.Viewers().Count("cam").Viewers)
 		require.Equal(t, http.StatusOK, f.do("DELETE", studio.location, "").StatusCode)
 		for len(viewer.packets["video"]) > 0 { // what was under way
 			p := <-viewer.packets["video"]
@@ -104,7 +105,7 @@ func TestViewerOutlivesPublishers(t *testing.T) {
 		}
 	}
 	require.Equal(t, http.StatusOK, f.do("DELETE", viewer.location, "").StatusCode)
-	require.Equal(t, Audience{}, f.server.Audience("cam"))
+	require.Equal(t, Count{}, f.server.Viewers().Count("cam"))
 	f.requireNothingLeft()
 }
 
@@ -279,7 +280,7 @@ func TestSetBack(t *testing.T) {
 func TestTurnEnds(t *testing.T) {
 	o, w := sentTo(t, 0)
 	f := &forwarder{wake: make(chan struct{}, 1)}
-	v := &viewer{session: &session{}, audience: &audience{}, video: o, forwarder: f}
+	v := &viewer{session: &session{}, dropped: new(atomic.Uint64), video: o, forwarder: f}
 	o.rouse = v.rouse
 	track := testTrack(media.KindVideo)
 	o.attach(track, time.Now())

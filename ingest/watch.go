@@ -42,21 +42,21 @@ func (p *participant) watchOthers() (changed bool, err error) {
 // watch begins to send what another one sends, in a MediaStream of its name.
 func (p *participant) watch(of *participant) error {
 	over := make(chan struct{})
-	v := &viewer{session: p.session, audience: &p.room.audience, forwarders: p.room.server.forwarders, wake: make(chan struct{}, 1), stop: over}
+	v := NewViewer(p.session, p.room.rooms.config.Forwarders, &p.room.dropped, over)
 	w := &watch{viewer: v, of: of, over: over}
 	for _, kind := range []media.Kind{media.KindAudio, media.KindVideo} {
-		sender, err := v.add(kind, roomFormat(kind), of.id, p.send)
+		sender, err := v.Add(kind, roomFormat(kind), of.session.ID(), p.send)
 		if err != nil {
 			return err
 		}
 		w.senders = append(w.senders, sender)
 	}
 	p.watches[of] = w
-	p.loop(v.run)
+	p.session.loop(v.Run)
 	p.room.mu.Lock()
 	defer p.room.mu.Unlock()
 	of.watchers[v] = struct{}{}
-	v.follow(of.tracks)
+	v.Follow(of.tracks)
 	return nil
 }
 
@@ -66,14 +66,14 @@ func (p *participant) send(local webrtc.TrackLocal) (*webrtc.RTPSender, error) {
 	for i, tr := range p.spare {
 		if tr.Kind() == local.Kind() {
 			p.spare = slices.Delete(p.spare, i, i+1)
-			sender, err := p.api.NewRTPSender(local, p.pc.SCTP().Transport())
+			sender, err := p.api.NewRTPSender(local, p.session.PeerConnection().SCTP().Transport())
 			if err != nil {
 				return nil, err
 			}
 			return sender, tr.SetSender(sender, local)
 		}
 	}
-	tr, err := p.pc.AddTransceiverFromTrack(local, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	tr, err := p.session.PeerConnection().AddTransceiverFromTrack(local, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 	if err != nil {
 		return nil, err
 	}
@@ -83,19 +83,17 @@ func (p *participant) send(local webrtc.TrackLocal) (*webrtc.RTPSender, error) {
 // unsend takes a medium away. Its section can be used again when that has been negotiated: a client that finds another's media in it at
 // once would not see the change.
 func (p *participant) unsend(sender *webrtc.RTPSender) error {
-	for _, tr := range p.pc.GetTransceivers() {
+	for _, tr := range p.session.PeerConnection().GetTransceivers() {
 		if tr.Sender() == sender {
 			p.leaving = append(p.leaving, tr)
 		}
 	}
-	return p.pc.RemoveTrack(sender)
+	return p.session.PeerConnection().RemoveTrack(sender)
 }
 
 func (w *watch) end() {
 	close(w.over)
-	for _, o := range w.outgoing() {
-		w.sendsNoMore(o.sent)
-	}
+	w.Withdraw()
 	w.of.room.mu.Lock()
 	defer w.of.room.mu.Unlock()
 	delete(w.of.watchers, w.viewer)

@@ -1,9 +1,10 @@
 package ingest
 
 import (
-	"github.com/sluice-live/sluice/ingest/media"
 	"net/http"
 	"strings"
+
+	"github.com/sluice-live/sluice/ingest/media"
 
 	"github.com/sluice-live/sluice/internal/name"
 )
@@ -26,10 +27,10 @@ func (s *Server) WHEP() http.Handler {
 
 // postWHEP sets up a viewer.
 func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string) *problem {
-	p, live := s.Publisher(stream)
+	p, live := s.sessions.Publisher(stream)
 	use := watching(nil)
 	if live {
-		if video := p.track(media.KindVideo); video != nil {
+		if video := p.Track(media.KindVideo); video != nil {
 			f := video.Format()
 			use = watching(&f)
 		}
@@ -42,18 +43,16 @@ func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string)
 	if !live {
 		return refuse(http.StatusConflict, "Nobody is publishing %q: try again when somebody is.", stream).after(2)
 	}
-	return s.open(w, r, o, "/whep/"+stream+"/", &place{watches: stream}, func(sess *session) error {
-		v, err := s.newViewer(sess, stream)
+	return s.open(w, r, o, NewReservation(r, KindViewer, stream), func(sess *session) error {
+		run, err := s.viewers.Add(sess, stream)
 		if err != nil {
 			return err
 		}
 		sess.loop(func() {
-			s.join(v, stream)
-			defer s.leave(v, stream)
-			v.run()
-			s.log.Info("viewer has gone", "stream", stream, "session", sess.id, "reason", sess.endReason())
+			run()
+			s.opts.Logger.Info("viewer has gone", "stream", stream, "session", sess.ID(), "reason", sess.endReason())
 		})
-		s.log.Info("viewer has come", "stream", stream, "session", sess.id, "address", r.RemoteAddr)
+		s.opts.Logger.Info("viewer has come", "stream", stream, "session", sess.ID(), "address", r.RemoteAddr)
 		return nil
 	})
 }

@@ -92,7 +92,7 @@ func TestViewersEndWithTheStream(t *testing.T) {
 	f := newFixture(t, Options{ViewerLinger: time.Millisecond})
 	publisher := f.publishOffer("cam")
 	location := f.post("/whep/cam", viewerOffer(t)).Header.Get("Location")
-	sess := f.server.session(location)
+	sess := f.server.sessions.Session(location)
 	require.NotNil(t, sess)
 	require.Equal(t, 200, f.do("DELETE", publisher, "").StatusCode)
 	rtptest.Wait(t, sess.done, "the viewer's end")

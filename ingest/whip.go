@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,22 +12,16 @@ func (s *Server) postWHIP(w http.ResponseWriter, r *http.Request, stream string)
 	if problem != nil {
 		return problem
 	}
-	return s.open(w, r, o, "/whip/"+stream+"/", &place{publishes: stream}, func(sess *session) error {
-		sess.receive(s.packets)
-		p := &Publisher{session: sess, stream: stream}
+	return s.open(w, r, o, NewReservation(r, KindPublisher, stream), func(sess *session) error {
+		sess.Receive(s.packets)
+		p := NewPublisher(sess)
 		if err := s.opts.OnPublish(p); err != nil {
-			return unready{err}
+			return Unready(err)
 		}
-		s.settle(p)
-		s.show(p)
+		s.sessions.Publish(p)
 		return nil
 	})
 }
-
-// unready is an error that is the server's fault, not the offer's.
-type unready struct{ error }
-
-func (u unready) Unwrap() error { return u.error }
 
 func (s *Server) readOffer(w http.ResponseWriter, r *http.Request, use purpose) (*offer, *problem) {
 	body, problem := s.readBody(w, r, typeSDP, s.opts.MaxSDP)
@@ -39,30 +32,28 @@ func (s *Server) readOffer(w http.ResponseWriter, r *http.Request, use purpose) 
 }
 
 // open makes a session of the offer, lets begin set up what it is for, and answers 201. On a refusal nothing is left.
-func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer, prefix string, at *place, begin func(*session) error) *problem {
-	at.client = clientOf(r)
-	if p := s.reserve(at); p != nil {
+func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer, at *Reservation, begin func(*session) error) *problem {
+	if p := s.sessions.Reserve(at); p != nil {
 		return p
 	}
-	pc, fb, err := s.peers.open(o, at.watches != "")
+	pc, fb, err := s.peers.Open(o, at.kind == KindViewer)
 	if err != nil {
-		s.unreserve(at, nil)
-		s.running.Done()
-		s.log.Error("peer connection could not be made", "error", err)
+		s.sessions.Release(at)
+		s.opts.Logger.Error("peer connection could not be made", "error", err)
 		return refuse(http.StatusServiceUnavailable, "The server cannot take a connection now: try again later.").after(10)
 	}
-	sess := newSession(prefix, at.client, r.RemoteAddr, pc, fb, s.timers.connect)
-	s.start(sess, at)
-	body, err := s.establish(r, sess, o, begin)
+	sess := newSession(at, pc, fb, s.timers.connect)
+	s.sessions.Start(sess)
+	body, err := sess.Establish(r.Context(), o, s.opts.PublicIPs, begin)
 	if err != nil {
 		sess.close(err)
-		<-sess.done
-		return refusal(err)
+		<-sess.Done()
+		return refusalOf(err)
 	}
 	h := w.Header()
 	h.Set("Content-Type", typeSDP)
-	h.Set("Location", sess.path)
-	h.Set("ETag", sess.negotiation.etag)
+	h.Set("Location", sess.Path())
+	h.Set("ETag", sess.ETag())
 	h.Set("Accept-Patch", typeFragment)
 	s.announceServers(w, r)
 	w.WriteHeader(http.StatusCreated)
@@ -70,33 +61,9 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer, prefix s
 	return nil
 }
 
-func (s *Server) establish(r *http.Request, sess *session, o *offer, begin func(*session) error) ([]byte, error) {
-	sess.negotiation.mu.Lock()
-	defer sess.negotiation.mu.Unlock()
-	if err := sess.accept(o); err != nil {
-		return nil, err
-	}
-	if err := begin(sess); err != nil {
-		return nil, err
-	}
-	desc, err := sess.answer(r.Context(), s.opts.PublicIPs)
-	if err != nil {
-		return nil, err
-	}
-	return desc.Marshal()
-}
-
-func refusal(err error) *problem {
-	var fault unready
-	if errors.As(err, &fault) || errors.Is(err, ErrStopping) {
-		return refuse(http.StatusServiceUnavailable, "%v.", err).after(5)
-	}
-	return refuse(http.StatusBadRequest, "The offer cannot be answered: %v.", err)
-}
-
 // patch trickles candidates or restarts ICE (RFC 9725 §4.3).
 func (s *Server) patch(w http.ResponseWriter, r *http.Request, sess *session) *problem {
-	if sess.pc == nil {
+	if sess.PeerConnection() == nil {
 		return methodNotAllowed(uploadMethods)
 	}
 	body, problem := s.readBody(w, r, typeFragment, maxFragment)
@@ -111,43 +78,21 @@ func (s *Server) patch(w http.ResponseWriter, r *http.Request, sess *session) *p
 	if err != nil {
 		return refuse(http.StatusBadRequest, "The fragment cannot be read: %v.", err)
 	}
-	sess.negotiation.mu.Lock()
-	defer sess.negotiation.mu.Unlock()
-	if anyTag(tags) {
-		return s.patchRestart(w, r, sess, f)
+	if !anyTag(tags) {
+		p := sess.Trickle(f, func(etag string) bool { return matches(tags, etag) })
+		if p == nil {
+			w.WriteHeader(http.StatusNoContent)
+		}
+		return p
 	}
-	return sess.patchTrickle(w, f, tags)
-}
-
-func (sess *session) patchTrickle(w http.ResponseWriter, f fragment, tags []string) *problem {
-	if !matches(tags, sess.negotiation.etag) {
-		return refuse(http.StatusPreconditionFailed, "The ICE session has another ETag now: candidates of an earlier one are of no use.")
-	}
-	if f.ufrag != "" && f.ufrag != sess.negotiation.offer.ufrag {
-		return refuse(http.StatusBadRequest, "The fragment has another ice-ufrag than the session: send If-Match: * to restart ICE.")
-	}
-	if err := sess.trickle(f); err != nil {
-		return refuse(http.StatusBadRequest, "The candidates cannot be used: %v.", err)
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-func (s *Server) patchRestart(w http.ResponseWriter, r *http.Request, sess *session, f fragment) *problem {
-	switch {
-	case f.ufrag == "":
-		return refuse(http.StatusBadRequest, "An ICE restart needs a new a=ice-ufrag and a=ice-pwd.")
-	case f.ufrag == sess.negotiation.offer.ufrag:
-		return refuse(http.StatusBadRequest, "The fragment has the ice-ufrag that the session has already: an ICE restart needs a new one.")
-	}
-	desc, err := sess.restart(r.Context(), f, s.opts.PublicIPs)
-	if err != nil {
-		return refuse(http.StatusConflict, "ICE could not be restarted: %v.", err)
+	answer, etag, problem := sess.Restart(r.Context(), f, s.opts.PublicIPs)
+	if problem != nil {
+		return problem
 	}
 	w.Header().Set("Content-Type", typeFragment)
-	w.Header().Set("ETag", sess.negotiation.etag)
+	w.Header().Set("ETag", etag)
 	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(answerFragment(desc)) // a client that has gone away is found by ICE
+	_, _ = w.Write(answer) // a client that has gone away is found by ICE
 	return nil
 }
 
@@ -155,7 +100,7 @@ func (s *Server) patchRestart(w http.ResponseWriter, r *http.Request, sess *sess
 func (s *Server) delete(w http.ResponseWriter, r *http.Request, sess *session) *problem {
 	sess.close(ErrDeleted)
 	select {
-	case <-sess.done:
+	case <-sess.Done():
 	case <-r.Context().Done():
 	}
 	w.WriteHeader(http.StatusOK)

@@ -127,7 +127,7 @@ func TestOnePublisherForAStream(t *testing.T) {
 	second := f.post("/whip/a", offerFile(t, "chromium"))
 	require.NotEmpty(t, second.Header.Get("Retry-After"))
 	f.requireProblem(second, 409, `"a"`)
-	require.Len(t, f.server.Publishers(), 1)
+	require.Len(t, f.server.Sessions().Publishers(), 1)
 	f.do("DELETE", first.Header.Get("Location"), "")
 	require.Equal(t, 201, f.post("/whip/a", offerFile(t, "chromium")).StatusCode)
 }
@@ -245,21 +245,21 @@ func TestOnPublishError(t *testing.T) {
 
 func TestPublishers(t *testing.T) {
 	f := newFixture(t, Options{})
-	_, ok := f.server.Publisher("b")
+	_, ok := f.server.Sessions().Publisher("b")
 	require.False(t, ok)
 	for _, name := range []string{"b", "a"} {
 		require.Equal(t, 201, f.post("/whip/"+name, offerFile(t, "chromium")).StatusCode)
 	}
-	all := f.server.Publishers()
+	all := f.server.Sessions().Publishers()
 	require.Equal(t, "a", all[0].Stream())
 	require.Equal(t, "b", all[1].Stream())
-	p, ok := f.server.Publisher("b")
+	p, ok := f.server.Sessions().Publisher("b")
 	require.True(t, ok)
 	require.Equal(t, StateConnecting, p.State())
 	require.NotEmpty(t, p.RemoteAddr())
 	p.Close("kicked")
 	rtptest.Wait(t, p.Done(), "the end")
 	require.EqualError(t, p.Err(), "kicked")
-	_, ok = f.server.Publisher("b")
+	_, ok = f.server.Sessions().Publisher("b")
 	require.False(t, ok)
 }

@@ -48,7 +48,7 @@ func acceptsGzip(h http.Header) bool {
 	return accepted
 }
 
-// matches tells whether If-None-Match names the tag (RFC 9110 §13.1.2, weak comparison).
+// matches reports whether If-None-Match names the tag (RFC 9110 §13.1.2, weak comparison).
 func matches(header, tag string) bool {
 	if header == "" {
 		return false

@@ -47,7 +47,7 @@ func parseDirectives(query string) (d directives, err error) {
 	return d, nil
 }
 
-// contains tells whether the playlist has what is asked for, or something later (rfc8216bis §6.2.5.2).
+// contains reports whether the playlist has what is asked for, or something later (rfc8216bis §6.2.5.2).
 func (v *view) contains(d directives) bool {
 	last := v.last()
 	switch {
@@ -61,7 +61,7 @@ func (v *view) contains(d directives) bool {
 	return v.growing != nil && d.msn == v.growing.MSN && d.part >= 0 && d.part < int64(len(v.growing.Parts))
 }
 
-// tooFar tells whether what is asked for is so far ahead that nobody who reads the playlist would ask for it (rfc8216bis §6.2.5.2).
+// tooFar reports whether what is asked for is so far ahead that nobody who reads the playlist would ask for it (rfc8216bis §6.2.5.2).
 func (v *view) tooFar(d directives) bool {
 	next := v.last() + 1
 	if d.msn > next+1 {

@@ -107,7 +107,7 @@ func (p *Packager) low(times float64) error {
 	return nil
 }
 
-// hasRoom tells whether so many bytes can be taken from the recordings' disk and leave the reserve.
+// hasRoom reports whether so many bytes can be taken from the recordings' disk and leave the reserve.
 func (p *Packager) hasRoom(bytes int64) bool {
 	free := p.free(p.opts.RecordingsDir)
 	return free < 0 || free >= bytes+reserve
@@ -149,7 +149,7 @@ func (p *Packager) recordOn(t *Timeline, now time.Time) {
 	p.opts.Logger.Info("recording again", "stream", t.stream, "recording", rec.dir)
 }
 
-// lacksRecording tells whether a recording is missing, and for long enough.
+// lacksRecording reports whether a recording is missing, and for long enough.
 func (t *Timeline) lacksRecording(now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

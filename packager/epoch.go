@@ -170,7 +170,7 @@ func (e *Epoch) setZero(wall time.Time) {
 // begin is where the epoch's Period begins, from availabilityStartTime.
 func (e *Epoch) begin() time.Duration { return e.zero.Sub(e.timeline.ast) }
 
-// Torn tells whether media is missing in what ffmpeg has written. Nothing more of that rendition is taken in: ffmpeg should be
+// Torn reports whether media is missing in what ffmpeg has written. Nothing more of that rendition is taken in: ffmpeg should be
 // stopped, and the next epoch begun.
 func (e *Epoch) Torn() bool {
 	e.timeline.mu.Lock()
@@ -260,7 +260,7 @@ func (e *Epoch) level() {
 	t.mpdStale = true
 }
 
-// complete tells whether every rendition has its first part.
+// complete reports whether every rendition has its first part.
 func (e *Epoch) complete() bool {
 	for _, k := range e.tracks {
 		if !k.started() {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// ErrNoRoom tells that the playlists of a broadcast have no room for key frames as late as an epoch would have them.
+// ErrNoRoom reports whether the playlists of a broadcast have no room for key frames as late as an epoch would have them.
 var ErrNoRoom = errors.New("segments would be longer than the playlists say")
 
 // BeginEpoch makes the directory for the next ffmpeg run and watches it. The epoch before it must have ended. ErrNoRoom: see

@@ -188,7 +188,7 @@ func (s Segment) rescaled(timescale uint32) []Part {
 	return parts
 }
 
-// full tells whether the encoder would put the next part into a new segment.
+// full reports whether the encoder would put the next part into a new segment.
 func (k *track) full(s Segment) bool { return s.epoch == k.epoch && s.End() >= k.boundary(s) }
 
 // missing is the part that should come next in the segment: up to the first whole fragment after so many part durations.

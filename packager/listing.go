@@ -24,7 +24,7 @@ func findSegment(segments []Segment, msn int64) (Segment, bool) {
 	return segments[msn-segments[0].MSN], true
 }
 
-// empty tells whether nothing can be played from the listing.
+// empty reports whether nothing can be played from the listing.
 func (l *listing) empty() bool {
 	return l.growing == nil && !slices.ContainsFunc(l.segments, func(s Segment) bool { return !s.Gap })
 }
@@ -37,7 +37,7 @@ func (l *listing) last() int64 {
 	return l.segments[len(l.segments)-1].MSN
 }
 
-// begins tells whether a segment of that epoch, put after the last one, is the first of its epoch.
+// begins reports whether a segment of that epoch, put after the last one, is the first of its epoch.
 func (l *listing) begins(e *Epoch, msn int64) bool {
 	if n := len(l.segments); n > 0 {
 		return l.segments[n-1].epoch != e

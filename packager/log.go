@@ -153,7 +153,7 @@ func (l *logFile) pending() func() error {
 	return l.file.Sync
 }
 
-// lost tells whether the file has been deleted, or replaced by somebody else.
+// lost reports whether the file has been deleted, or replaced by somebody else.
 func (l *logFile) lost() bool {
 	there, err := os.Stat(l.file.Name())
 	if err != nil {

@@ -44,7 +44,7 @@ func (s *snapshot) newestOf(epoch, id string) int64 {
 	return n
 }
 
-// endsBefore tells whether the segment would be the next one of an epoch that has ended with the one before it.
+// endsBefore reports whether the segment would be the next one of an epoch that has ended with the one before it.
 func (v *view) endsBefore(epoch string, msn int64) bool {
 	if v == nil {
 		return false
@@ -170,7 +170,7 @@ func (t *Timeline) serveGrowing(w http.ResponseWriter, r *http.Request, epoch st
 	}
 }
 
-// follow copies the segment while it grows and tells whether it is whole.
+// follow copies the segment while it grows and reports whether it is whole.
 func (t *Timeline) follow(w http.ResponseWriter, r *http.Request, f *os.File, epoch string, m mediaFile) bool {
 	flush := http.NewResponseController(w)
 	for sent := int64(0); ; {

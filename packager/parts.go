@@ -69,7 +69,7 @@ func (k *track) add(f cmaf.Fragment) {
 	}
 }
 
-// fills tells whether a part that ends then, in ticks, reaches the next multiple of the nominal duration.
+// fills reports whether a part that ends then, in ticks, reaches the next multiple of the nominal duration.
 func (k *track) fills(end int64) bool {
 	start := k.rest.Start
 	if len(k.parts) > 0 {

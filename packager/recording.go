@@ -161,7 +161,7 @@ func (r *Recording) add(k *track, s Segment) {
 	}
 }
 
-// recorded tells whether the track is the first of its kind in its epoch.
+// recorded reports whether the track is the first of its kind in its epoch.
 func (k *track) recorded() bool {
 	for _, o := range k.epoch.tracks {
 		if o.Video == k.Video {

@@ -44,7 +44,7 @@ func (t *Timeline) document(mime string, render func() []byte) *document {
 	return &document{mime: []string{mime}, pool: &t.p.packers, render: counted}
 }
 
-// discontinuity tells whether EXT-X-DISCONTINUITY precedes the segment.
+// discontinuity reports whether EXT-X-DISCONTINUITY precedes the segment.
 func (s Segment) discontinuity() bool { return s.First && !s.epoch.fresh }
 
 // mapOf is the initialization segment of the segment, or the one before where its epoch lacks the rendition.

@@ -143,7 +143,7 @@ func TestLiveEncoder(t *testing.T) {
 	require.InDelta(t, 8, tl.Recording().Info().Duration, 0.1)
 }
 
-// seenEnd tells whether the viewer has the last playlist of each rendition and the last MPD.
+// seenEnd reports whether the viewer has the last playlist of each rendition and the last MPD.
 func seenEnd(visits []conformance.Visit) bool {
 	seen := make(map[string]bool)
 	for _, v := range visits {

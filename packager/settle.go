@@ -30,14 +30,14 @@ func (r *Recording) flush() {
 	}
 }
 
-// over tells whether nothing more is taken.
+// over reports whether nothing more is taken.
 func (r *Recording) over() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.stopped
 }
 
-// outdated gives the playlists when it is time to write them, and tells whether recording.json has to be made durable.
+// outdated gives the playlists when it is time to write them, and reports whether recording.json has to be made durable.
 func (r *Recording) outdated() (files []namedFile, unsafe bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -124,7 +124,7 @@ func (t *Timeline) publishManifests(old, next *snapshot) {
 	}
 }
 
-// becomeReady tells whether manifests can be answered, and wakes who waits for it.
+// becomeReady reports whether manifests can be answered, and wakes who waits for it.
 func (t *Timeline) becomeReady() bool {
 	if !t.ready && slices.ContainsFunc(t.epochs, (*Epoch).complete) {
 		t.ready, t.playedAt = true, t.p.opts.Wall()

@@ -150,7 +150,7 @@ func (k *track) link() error {
 // msn is the media sequence number of the segment in progress, or of the next one.
 func (k *track) msn() int64 { return k.epoch.base + k.number - 1 }
 
-// ends tells whether a part that ends then, in ticks, is the last one of the segment: ffmpeg's dash muxer begins segment n+1 with
+// ends reports whether a part that ends then, in ticks, is the last one of the segment: ffmpeg's dash muxer begins segment n+1 with
 // the first key frame that is n segment durations after the begin of the first. Where key frames are late, only the end of the file
 // tells.
 func (k *track) ends(end int64) bool {
@@ -216,5 +216,5 @@ func (k *track) next() {
 	k.number++
 }
 
-// started tells whether anything of the rendition can be played.
+// started reports whether anything of the rendition can be played.
 func (k *track) started() bool { return k.length > 0 || len(k.parts) > 0 }

@@ -48,7 +48,7 @@ func (t *Timeline) view(l *listing) *view {
 // holdBack is PART-HOLD-BACK in part targets (rfc8216bis §4.4.3.8 asks for two, Apple's authoring specification 14.3 for three).
 const holdBack = 3
 
-// reaches tells whether there is more media than d.
+// reaches reports whether there is more media than d.
 func (v *view) reaches(d time.Duration) bool {
 	if v.growing != nil {
 		d -= v.growing.duration()

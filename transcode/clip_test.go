@@ -63,7 +63,7 @@ func videoClip(t testing.TB, c depay.Codec, graph string, seconds int, more ...s
 	return frames
 }
 
-// isKey tells whether the picture is a key frame.
+// isKey reports whether the picture is a key frame.
 func isKey(c depay.Codec, data []byte) bool {
 	switch c {
 	case depay.VP8:

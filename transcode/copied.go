@@ -189,7 +189,7 @@ func (c *copiedFrames) repeat(pts int64, p copiedPicture) error {
 	return c.write(pts, p)
 }
 
-// closes tells whether the last picture is the last of its fragment. The next one must not be close to it: the muxer has said
+// closes reports whether the last picture is the last of its fragment. The next one must not be close to it: the muxer has said
 // by then that the last one lasts as long as the one before.
 func (c *copiedFrames) closes() bool { return c.last+c.place-c.fragment >= c.part }
 

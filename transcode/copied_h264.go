@@ -89,7 +89,7 @@ func copyable(sps *h264.SPS) error {
 	return errors.Join(faults...)
 }
 
-// firstSlice reads a picture up to the header of its first slice. Parameter sets before it go into sets; changed tells whether one of
+// firstSlice reads a picture up to the header of its first slice. Parameter sets before it go into sets; changed reports whether one of
 // them is new.
 func firstSlice(sets *h264.Sets, picture []byte) (slice h264.Slice, changed bool, err error) {
 	for nal := range h264.Units(picture) {

@@ -61,7 +61,7 @@ func (c CopyCause) String() string {
 	return fmt.Sprintf("cause %d", uint8(c))
 }
 
-// CopyError tells that the pictures can be copied no longer, and that the run therefore ended: ffmpeg has finished its files, of
+// CopyError reports whether the pictures can be copied no longer, and that the run therefore ended: ffmpeg has finished its files, of
 // which the last segment is no longer than Options.Segment and Options.LateKeyFrames allow.
 type CopyError struct {
 	Cause CopyCause
@@ -72,7 +72,7 @@ func (e *CopyError) Error() string {
 	return fmt.Sprintf("pictures can be copied no longer: %v, at %v", e.Cause, e.At.Round(time.Millisecond))
 }
 
-// Again tells whether a next run may copy again, from its first key frame on: after PicturesTooMany with a higher rate. Otherwise the
+// Again reports whether a next run may copy again, from its first key frame on: after PicturesTooMany with a higher rate. Otherwise the
 // publisher is one whose pictures have to be encoded.
 func (e *CopyError) Again() bool {
 	return e.Cause == KeyFrameMissing || e.Cause == KeyFrameMisplaced || e.Cause == ParametersChanged || e.Cause == PicturesTooMany || e.Cause == LayersApart

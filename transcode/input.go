@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-live/sluice/depay/ogg"
 )
 
-// ErrStalled tells that ffmpeg did nothing with its input for Options.Stall and was killed for it.
+// ErrStalled reports whether ffmpeg did nothing with its input for Options.Stall and was killed for it.
 var ErrStalled = errors.New("it stands still")
 
 // frameWriter puts frames into the container that a pipe carries.

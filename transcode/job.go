@@ -14,10 +14,10 @@ import (
 	"github.com/sluice-live/sluice/depay/ogg"
 )
 
-// ErrEnded tells that a job takes no more frames: its input was closed, or ffmpeg has ended.
+// ErrEnded reports whether a job takes no more frames: its input was closed, or ffmpeg has ended.
 var ErrEnded = errors.New("job has ended")
 
-// ErrHole tells that the frames left out more than MaxHole at once.
+// ErrHole reports whether the frames left out more than MaxHole at once.
 var ErrHole = errors.New("the input has a hole")
 
 // MaxHole is the longest time between frames, and before the first one, that ffmpeg is left to fill: it repeats the picture
@@ -211,7 +211,7 @@ func (j *Job) foundHole() error {
 	return fmt.Errorf("%w of %v", ErrHole, j.hole)
 }
 
-// inputClosed tells whether CloseInput was called, by whomever.
+// inputClosed reports whether CloseInput was called, by whomever.
 func (j *Job) inputClosed() bool {
 	for _, q := range []*queue{j.video, j.audio} {
 		if q != nil && !q.isClosed() {

@@ -177,7 +177,7 @@ func (l *layeredFrames) finish() {
 	}
 }
 
-// apart tells whether a layer's segments do not begin where those of the best one do.
+// apart reports whether a layer's segments do not begin where those of the best one do.
 func (l *layeredFrames) apart(o *layerFrames) bool {
 	switch l.best.cuts - o.cuts {
 	case 0:

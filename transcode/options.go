@@ -184,7 +184,7 @@ func (f *optionFaults) add(option string, err error) {
 	f.want(err == nil, option, "%v", err)
 }
 
-// copies tells whether pictures are copied.
+// copies reports whether pictures are copied.
 func (o Options) copies() bool { return o.Video != 0 && o.Copy.Name != "" }
 
 // validateCopy says what is wrong with a run that copies. Segments are cut at whole pictures there, whatever the rate.

@@ -8,7 +8,7 @@ import (
 // slowAfter is how long ffmpeg must be late, and not be catching up, before it counts as too slow.
 const slowAfter = 2500 * time.Millisecond
 
-// SlowError tells that ffmpeg fell behind real time by more than Options.MaxLag and was killed for it.
+// SlowError reports whether ffmpeg fell behind real time by more than Options.MaxLag and was killed for it.
 type SlowError struct {
 	Speed float64       // seconds of media per second, in the last seconds
 	Lag   time.Duration // behind what it was given

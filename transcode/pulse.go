@@ -26,7 +26,7 @@ type pulse struct {
 	told    time.Time // when it was last seen to have reported, or had nothing to do
 }
 
-// feel takes what has been counted up to now, and tells whether the process has stalled.
+// feel takes what has been counted up to now, and reports whether the process has stalled.
 func (p *pulse) feel(now time.Time, cpu, reports uint64, idle bool) bool {
 	if p.told.IsZero() || reports != p.reports || idle {
 		p.worked, p.told = now, now

@@ -95,7 +95,7 @@ func (q *queue) put(f depay.Frame) {
 	q.wake.Signal()
 }
 
-// repeats tells whether f is a repeat frame: nothing refers to it, and it refers to whatever was shown last.
+// repeats reports whether f is a repeat frame: nothing refers to it, and it refers to whatever was shown last.
 func repeats(f depay.Frame) bool { return f.Filler && !f.Key }
 
 // admit makes room for f, or says that f is to be dropped. Sound: the oldest goes. Video: a key frame takes the place of

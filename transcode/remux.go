@@ -107,7 +107,7 @@ func hasVideo(r RemuxInput) bool { return len(r.Video) > 0 }
 
 func hasAudio(r RemuxInput) bool { return len(r.Audio) > 0 }
 
-// mixed tells whether some runs have it and others do not.
+// mixed reports whether some runs have it and others do not.
 func mixed(runs []RemuxInput, has func(RemuxInput) bool) bool {
 	return slices.ContainsFunc(runs, has) && slices.ContainsFunc(runs, func(r RemuxInput) bool { return !has(r) })
 }

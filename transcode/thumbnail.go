@@ -17,7 +17,7 @@ const thumbnailRetry = 200 * time.Millisecond
 // maxThumbnailInput bounds what is read of a segment in bytes: its first picture is a small part of it.
 const maxThumbnailInput = 4 << 20
 
-// errNoPicture tells that no segment has its first part yet.
+// errNoPicture reports whether no segment has its first part yet.
 var errNoPicture = errors.New("no picture yet")
 
 // thumbnailer makes the picture from the newest segment of the smallest rung, in an ffmpeg run of its own that can

@@ -30,7 +30,7 @@ func Transforms() []Transform {
 	return []Transform{TransformMonochrome, TransformMirror, TransformBlur, TransformEdges, TransformClock, TransformLogo}
 }
 
-// Known tells whether there is such a transform.
+// Known reports whether there is such a transform.
 func (t Transform) Known() bool { return t == TransformNone || slices.Contains(Transforms(), t) }
 
 // titleGrammar is what a title may consist of: nothing that means anything to a filter.

@@ -179,7 +179,7 @@ func (s *service) describe(b *broadcast.Broadcast) apiStream {
 	st, info := b.Status(), b.Info()
 	return apiStream{
 		Name: b.Stream(), State: st.State, Error: st.Error, Fault: s.packager.Disk().Fault, StartedAt: b.Started(), PlayableAt: info.Playable,
-		Publisher: describePublisher(st), Viewers: s.ingest.Audience(b.Stream()).Viewers, Renditions: info.Renditions, LadderReason: s.LadderReason(),
+		Publisher: describePublisher(st), Viewers: s.ingest.Viewers().Count(b.Stream()).Viewers, Renditions: info.Renditions, LadderReason: s.LadderReason(),
 		Encoder: apiEncoder{
 			st.Job.Progress.Speed, st.Job.Progress.FPS, encoderDrops(st.Job), st.Restarts, st.WhyReduced, st.Passthrough, st.Layers, st.WhyEncoded,
 			st.Transform, st.WhyNoneMade,

@@ -97,19 +97,19 @@ func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
 		states[st.State]++
 		e := emitter{ch, b.Stream()}
 		e.publisher(st)
-		e.audience(c.service.ingest.Audience(b.Stream()))
+		e.audience(c.service.ingest.Viewers().Count(b.Stream()))
 		e.depay(st.Depay)
 		e.encoder(st)
 		e.packager(b)
 		e.counter(descUnkept, st.Unkept)
 	}
-	ch <- prometheus.MustNewConstMetric(descSessions, prometheus.GaugeValue, float64(c.service.ingest.Sessions()))
+	ch <- prometheus.MustNewConstMetric(descSessions, prometheus.GaugeValue, float64(c.service.ingest.Sessions().Count()))
 	if disk := c.service.packager.Disk(); disk.Free > 0 || disk.Fault != "" {
 		ch <- prometheus.MustNewConstMetric(descDiskFree, prometheus.GaugeValue, float64(disk.Free))
 		ch <- prometheus.MustNewConstMetric(descDiskFault, prometheus.GaugeValue, faulty(disk.Fault))
 	}
 	collectSessions(ch, c.service.sessions())
-	collectRooms(ch, c.service.ingest.Rooms())
+	collectRooms(ch, c.service.ingest.Rooms().List())
 	for state, n := range states {
 		ch <- prometheus.MustNewConstMetric(descStreams, prometheus.GaugeValue, float64(n), state)
 	}
@@ -160,7 +160,7 @@ func (e emitter) publisher(st *broadcast.Status) {
 	e.counter(descRecovered, recovered)
 }
 
-func (e emitter) audience(a ingest.Audience) {
+func (e emitter) audience(a ingest.Count) {
 	e.gauge(descViewers, float64(a.Viewers))
 	e.counter(descViewerDrops, a.Dropped)
 }

@@ -66,14 +66,14 @@ func describeRoom(info ingest.RoomInfo) apiRoom {
 
 func (s *service) serveRooms(w http.ResponseWriter, _ *http.Request) {
 	rooms := []apiRoom{}
-	for _, info := range s.ingest.Rooms() {
+	for _, info := range s.ingest.Rooms().List() {
 		rooms = append(rooms, describeRoom(info))
 	}
 	writeJSON(w, rooms)
 }
 
 func (s *service) serveRoom(w http.ResponseWriter, r *http.Request) {
-	for _, info := range s.ingest.Rooms() {
+	for _, info := range s.ingest.Rooms().List() {
 		if info.Name == r.PathValue("room") {
 			writeJSON(w, describeRoom(info))
 			return
@@ -84,7 +84,7 @@ func (s *service) serveRoom(w http.ResponseWriter, r *http.Request) {
 
 // serveSendOut ends a participant's stay.
 func (s *service) serveSendOut(w http.ResponseWriter, r *http.Request) {
-	if !s.ingest.SendOut(r.PathValue("room"), r.PathValue("participant")) {
+	if !s.ingest.Rooms().Remove(r.PathValue("room"), r.PathValue("participant")) {
 		problem.Write(w, http.StatusNotFound, "There is nobody of this id in this room.")
 		return
 	}
@@ -105,7 +105,7 @@ func (s *service) servePutOnAir(keys access.Keys) http.HandlerFunc {
 			problem.Write(w, http.StatusForbidden, "This key is for another stream: use one that is good for "+wanted.Stream+" too.")
 			return
 		}
-		if status, err := s.ingest.PutOnAir(r.PathValue("room"), wanted.Participant, wanted.Stream, r); err != nil {
+		if status, err := s.ingest.Rooms().StartOutput(r.PathValue("room"), wanted.Participant, wanted.Stream, r); err != nil {
 			problem.Write(w, status, err.Error())
 			return
 		}
@@ -114,7 +114,7 @@ func (s *service) servePutOnAir(keys access.Keys) http.HandlerFunc {
 }
 
 func (s *service) serveTakeOffAir(w http.ResponseWriter, r *http.Request) {
-	if !s.ingest.TakeOffAir(r.PathValue("room")) {
+	if !s.ingest.Rooms().StopOutput(r.PathValue("room")) {
 		problem.Write(w, http.StatusNotFound, "Nobody of this room is on air.")
 		return
 	}

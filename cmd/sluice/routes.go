@@ -47,7 +47,7 @@ func (s *service) routes() http.Handler {
 	}
 	mux.Handle("/echo/{session}", echo)
 
-	rooms := within(make(chan struct{}, s.cfg.Limits.Connections), s.ingest.Signalling(access.Token))
+	rooms := within(make(chan struct{}, s.cfg.Limits.Connections), s.ingest.Rooms().Signalling(access.Token))
 	for _, what := range []string{"ws", "events", "messages"} {
 		mux.Handle("/rooms/{room}/"+what, rooms)
 		mux.Handle("/echo/"+what, rooms)

@@ -48,9 +48,9 @@ type apiReceived struct {
 	apiTrack
 }
 
-func describeSession(info ingest.SessionInfo) apiSession {
+func describeSession(info ingest.Info) apiSession {
 	session := apiSession{
-		ID: info.ID, Kind: info.Kind, Name: info.Name, Address: info.Address, State: string(info.State), Since: info.Since.UTC().Truncate(time.Millisecond),
+		ID: info.ID, Kind: string(info.Kind), Name: info.Name, Address: info.Address, State: string(info.State), Since: info.Since.UTC().Truncate(time.Millisecond),
 		RTT: info.RTT.Seconds(), Received: apiDirection{NACKs: info.NACKs, PLIs: info.PLIs}, Media: []apiReceived{},
 	}
 	for _, t := range info.Received {
@@ -80,7 +80,7 @@ func describeSession(info ingest.SessionInfo) apiSession {
 
 func (s *service) sessions() []apiSession {
 	sessions := []apiSession{}
-	for _, info := range s.ingest.SessionInfos() {
+	for _, info := range s.ingest.Sessions().Infos() {
 		sessions = append(sessions, describeSession(info))
 	}
 	return sessions

@@ -29,7 +29,7 @@ func (a *Aggregation) Unmarshal(payload []byte) error {
 	return nil
 }
 
-// More tells whether Next has another element.
+// More reports whether Next has another element.
 func (a *Aggregation) More() bool { return len(a.rest) > 0 && (a.count == 0 || a.read < a.count) }
 
 // Next returns the next OBU element, which is an OBU or a part of one. The error wraps ErrTruncated or ErrInvalid. It

@@ -38,7 +38,7 @@ type Header struct {
 	Width, Height  uint32 // pixels as shown; 0 unless the frame is a key or intra-only frame
 }
 
-// Key tells that the frame begins a coded video sequence: a shown key frame (AV1 §7.20: all slots are refreshed).
+// Key reports whether the frame begins a coded video sequence: a shown key frame (AV1 §7.20: all slots are refreshed).
 func (h Header) Key() bool { return h.Kind == KeyFrame && h.Show && !h.ShowExisting }
 
 var errFrame = fmt.Errorf("read AV1 frame header: %w", ErrTruncated)

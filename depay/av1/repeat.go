@@ -97,7 +97,7 @@ func (s *References) appendExisting(dst []byte, i uint32) []byte {
 	return w.Out
 }
 
-// copies tells whether appendCopy can copy the picture. Of frame identifiers none is free between a frame and the next, more
+// copies reports whether appendCopy can copy the picture. Of frame identifiers none is free between a frame and the next, more
 // than one tile would have to be laid out, and grain is not the same in a copy.
 func (s *Sequence) copies(p slot) bool {
 	size := s.superblockLog2() + 2

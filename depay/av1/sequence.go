@@ -83,12 +83,12 @@ func ParseSequence(payload []byte) (Sequence, error) {
 	return s, nil
 }
 
-// Decodes tells whether operating point 0 has the layers that the OBU belongs to (AV1 §5.3.1).
+// Decodes reports whether operating point 0 has the layers that the OBU belongs to (AV1 §5.3.1).
 func (s *Sequence) Decodes(o OBU) bool {
 	return s.Operating == 0 || !o.Extended || s.Operating>>o.TemporalID&1 == 1 && s.Operating>>(o.SpatialID+8)&1 == 1
 }
 
-// Plain tells whether pictures have 8 bits and chroma of half the size both ways, which is all that many decoders take.
+// Plain reports whether pictures have 8 bits and chroma of half the size both ways, which is all that many decoders take.
 func (s *Sequence) Plain() bool { return s.Profile == 0 && !s.HighBitDepth && !s.Monochrome }
 
 // parseOperatingPoints reads timing, decoder model and operating points (AV1 §5.5.1 to §5.5.4).

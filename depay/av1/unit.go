@@ -8,7 +8,7 @@ import (
 // MaxUnitFrames bounds the frames of a temporal unit: one shown frame for each of four spatial layers, and hidden ones.
 const MaxUnitFrames = 16
 
-// ErrNoSequence tells that frames come before any sequence header.
+// ErrNoSequence reports whether frames come before any sequence header.
 var ErrNoSequence = errors.New("no sequence header")
 
 // Unit is what the headers of a temporal unit say (AV1 §7.5). The zero value has nothing in it.
@@ -24,7 +24,7 @@ type Unit struct {
 // Reset makes the unit an empty one.
 func (u *Unit) Reset() { *u = Unit{} }
 
-// Empty tells whether nothing but a temporal delimiter was added.
+// Empty reports whether nothing but a temporal delimiter was added.
 func (u *Unit) Empty() bool { return u.obus == 0 }
 
 // Frames is how many frames the unit has, shown or not.
@@ -74,7 +74,7 @@ func (u *Unit) addFrame(o OBU, s *Sequence) (err error) {
 	return err
 }
 
-// Key tells whether decoding can begin with the unit: a sequence header and a key frame that is shown.
+// Key reports whether decoding can begin with the unit: a sequence header and a key frame that is shown.
 func (u *Unit) Key() bool { return u.count > 0 && u.begins && u.frames[0].Key() }
 
 // Size is that of a key frame in pixels. Of spatial layers the highest is shown, which has it not in its header.
@@ -85,7 +85,7 @@ func (u *Unit) Size(s *Sequence) (width, height uint32) {
 	return u.frames[0].Width, u.frames[0].Height
 }
 
-// Shows tells whether the unit has a frame that is shown.
+// Shows reports whether the unit has a frame that is shown.
 func (u *Unit) Shows() bool { return u.shown() >= 0 }
 
 // shown is the frame of the unit that is seen; -1: none. Of those that are shown it is the last: the others are lower spatial layers

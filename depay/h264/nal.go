@@ -7,13 +7,13 @@ import (
 )
 
 var (
-	// ErrTruncated tells that the bytes end inside what was to be read.
+	// ErrTruncated reports whether the bytes end inside what was to be read.
 	ErrTruncated = errors.New("truncated")
-	// ErrInvalid tells that the bytes are not what they claim to be.
+	// ErrInvalid reports whether the bytes are not what they claim to be.
 	ErrInvalid = errors.New("not H.264")
-	// ErrUnsupported tells that the bytes use what no browser sends and no decoder of one takes.
+	// ErrUnsupported reports whether the bytes use what no browser sends and no decoder of one takes.
 	ErrUnsupported = errors.New("unsupported H.264")
-	// ErrNoSet tells that a slice refers to a parameter set that is not known.
+	// ErrNoSet reports whether a slice refers to a parameter set that is not known.
 	ErrNoSet = errors.New("unknown parameter set")
 )
 
@@ -42,10 +42,10 @@ const (
 // Type returns the type that a NAL unit's first byte tells.
 func Type(header byte) NALType { return NALType(header & maskType) }
 
-// Reference tells whether other pictures may decode from the one with a slice of this first byte: nal_ref_idc is not 0.
+// Reference reports whether other pictures may decode from the one with a slice of this first byte: nal_ref_idc is not 0.
 func Reference(header byte) bool { return header&maskRef != 0 }
 
-// IsSlice tells whether a NAL unit is a slice, which ParseSlice takes.
+// IsSlice reports whether a NAL unit is a slice, which ParseSlice takes.
 func (t NALType) IsSlice() bool { return t == TypeSlice || t == TypeIDR }
 
 const startCode = 4 // bytes

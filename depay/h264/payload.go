@@ -121,7 +121,7 @@ func (p *Payload) fragment() Unit {
 	return u
 }
 
-// whole tells whether a header is that of a NAL unit, and keeps the error if not.
+// whole reports whether a header is that of a NAL unit, and keeps the error if not.
 func (p *Payload) whole(header byte) bool {
 	switch t := Type(header); {
 	case header&maskForbidden != 0:

@@ -25,7 +25,7 @@ type pictures struct {
 	nal []byte
 }
 
-// Add keeps a copy of a sequence or picture parameter set, a NAL unit without start code, and tells whether it is another
+// Add keeps a copy of a sequence or picture parameter set, a NAL unit without start code, and reports whether it is another
 // one than was known by its number. The error is that of ParseSPS or ParsePPS, or ErrInvalid. It allocates nothing for a
 // set that is known.
 func (s *Sets) Add(nal []byte) (changed bool, err error) {

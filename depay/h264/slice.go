@@ -208,7 +208,7 @@ func (s *Slice) mark(r *bitfield.Reader, operation uint32) {
 	}
 }
 
-// SamePicture tells whether two slices belong to one picture (§7.4.1.2.4).
+// SamePicture reports whether two slices belong to one picture (§7.4.1.2.4).
 func (s *Slice) SamePicture(o *Slice) bool {
 	return s.FrameNum == o.FrameNum && s.PPS == o.PPS && s.Field == o.Field && s.Reference == o.Reference && s.IDR == o.IDR &&
 		s.IDRPicID == o.IDRPicID && s.POCLsb == o.POCLsb && s.DeltaPOCBottom == o.DeltaPOCBottom && s.DeltaPOC == o.DeltaPOC

@@ -75,7 +75,7 @@ func (s *SPS) Codec() string {
 	return fmt.Sprintf("avc1.%02x%02x%02x", s.Profile, s.Constraints, s.Level)
 }
 
-// hasChroma tells whether the profile is one of those that say their chroma format (§7.3.2.1.1).
+// hasChroma reports whether the profile is one of those that say their chroma format (§7.3.2.1.1).
 func (s *SPS) hasChroma() bool {
 	switch s.Profile {
 	case 100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135:
@@ -84,7 +84,7 @@ func (s *SPS) hasChroma() bool {
 	return false
 }
 
-// intraOnly tells whether the profile knows no P pictures (§A.2.8 to §A.2.11).
+// intraOnly reports whether the profile knows no P pictures (§A.2.8 to §A.2.11).
 func (s *SPS) intraOnly() bool {
 	const set3 = 0x10
 	switch s.Profile {

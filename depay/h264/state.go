@@ -46,13 +46,13 @@ func (s *State) Gap(p *Slice) uint32 {
 	return (p.FrameNum - s.frameNum) & (1<<p.SPS.FrameNumBits - 1)
 }
 
-// Reordered tells whether a picture is to be shown before one that was given to the decoder before it, by its picture order
+// Reordered reports whether a picture is to be shown before one that was given to the decoder before it, by its picture order
 // count. With POCType 2 none can be; with POCType 1, which encoders do not use, it is not looked at.
 func (s *State) Reordered(p *Slice) bool {
 	return s.sps != nil && s.continues(p) && s.pocOf(p)-s.poc < 0 // which may wrap
 }
 
-// continues tells whether picture order counts go on, which they do with POCType 0 only.
+// continues reports whether picture order counts go on, which they do with POCType 0 only.
 func (s *State) continues(p *Slice) bool { return p.SPS.POCType == 0 && !p.IDR && !p.Reset }
 
 // pocOf returns TopFieldOrderCnt, before Reset (§8.2.1.1).

@@ -29,9 +29,9 @@ const (
 )
 
 var (
-	// ErrTooLarge tells that a frame is longer than MaxFrameSize.
+	// ErrTooLarge reports whether a frame is longer than MaxFrameSize.
 	ErrTooLarge = errors.New("frame too large")
-	// ErrInvalid tells that the bytes are not an IVF file.
+	// ErrInvalid reports whether the bytes are not an IVF file.
 	ErrInvalid = errors.New("not an IVF file")
 )
 

@@ -133,7 +133,7 @@ func (o *Reader) advance() error {
 	return nil
 }
 
-// consume appends to the packet what the page has of it, and tells whether the packet ended.
+// consume appends to the packet what the page has of it, and reports whether the packet ended.
 func (o *Reader) consume() (ended bool, err error) {
 	size := 0
 	for !ended && len(o.page.segments) > 0 {

@@ -6,9 +6,9 @@ import (
 )
 
 var (
-	// ErrTruncated tells that the bytes end inside what was to be read.
+	// ErrTruncated reports whether the bytes end inside what was to be read.
 	ErrTruncated = errors.New("truncated")
-	// ErrInvalid tells that the bytes are not VP9.
+	// ErrInvalid reports whether the bytes are not VP9.
 	ErrInvalid = errors.New("not VP9")
 )
 

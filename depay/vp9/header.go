@@ -37,7 +37,7 @@ type Header struct {
 	flags int // bit position of show_frame
 }
 
-// Intra tells that the frame needs no other one.
+// Intra reports whether the frame needs no other one.
 func (h Header) Intra() bool { return h.Key || h.IntraOnly }
 
 // ParseHeader reads the header of a whole frame, not of a superframe. The error wraps ErrTruncated when the frame is shorter

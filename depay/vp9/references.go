@@ -53,7 +53,7 @@ func (s *References) Follow(h Header) {
 	}
 }
 
-// ShowsKey tells whether what AppendRepeat shows is a key frame, for which decoders may take the repeat too.
+// ShowsKey reports whether what AppendRepeat shows is a key frame, for which decoders may take the repeat too.
 func (s *References) ShowsKey() bool { return s.shown&s.keys != 0 }
 
 // FollowBlack takes the frame that AppendBlack makes.

@@ -30,7 +30,7 @@ type block struct {
 	start, end int
 }
 
-// ends tells whether a frame must not be added any more: a video key frame begins a cluster; no cluster is longer than
+// ends reports whether a frame must not be added any more: a video key frame begins a cluster; no cluster is longer than
 // clusterDuration, whichever way time steps, so that relative times fit 16 bits; none grows without bound.
 func (c *cluster) ends(t Track, ms int64, key bool, size int) bool {
 	if len(c.blocks) == 0 {

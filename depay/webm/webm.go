@@ -46,9 +46,9 @@ const (
 )
 
 var (
-	// ErrTooLarge tells that a frame is longer than MaxFrameSize.
+	// ErrTooLarge reports whether a frame is longer than MaxFrameSize.
 	ErrTooLarge = errors.New("frame too large")
-	// ErrClosed tells that the Writer has been closed.
+	// ErrClosed reports whether the Writer has been closed.
 	ErrClosed = errors.New("webm writer closed")
 )
 

@@ -68,7 +68,7 @@ func (r *Reader) skipToCandidate() error {
 	return err
 }
 
-// atCluster tells whether the next bytes are a Cluster whose first child, or second after a CRC-32, is its Timestamp
+// atCluster reports whether the next bytes are a Cluster whose first child, or second after a CRC-32, is its Timestamp
 // (RFC 9559 §5.1.3.1). It discards nothing, and waits for no more bytes than it looks at.
 func (r *Reader) atCluster() (bool, error) {
 	b, err := r.r.Peek(clusterIDLength)

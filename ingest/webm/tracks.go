@@ -86,7 +86,7 @@ func (r *Reader) check(t entry) error {
 	return nil
 }
 
-// known tells whether a track has been found.
+// known reports whether a track has been found.
 func (r *Reader) known(number uint64) bool {
 	for i := range r.tracks {
 		if r.tracks[i].Number == number {

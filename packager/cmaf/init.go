@@ -22,7 +22,7 @@ type Init struct {
 	Defaults   Defaults // for its Scanner
 }
 
-// CMAF tells whether the file says that it conforms to CMAF (ISO/IEC 23000-19 §7.2).
+// CMAF reports whether the file says that it conforms to CMAF (ISO/IEC 23000-19 §7.2).
 func (i Init) CMAF() bool {
 	return slices.Contains(i.Brands, "cmfc") || slices.Contains(i.Brands, "cmf2")
 }

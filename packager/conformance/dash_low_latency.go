@@ -97,7 +97,7 @@ func (l *lowLatency) each(do func(set *lowLatencySet, r *lowLatencyRepresentatio
 	}
 }
 
-// chunked tells whether any representation can be taken as it grows.
+// chunked reports whether any representation can be taken as it grows.
 func (l *lowLatency) chunked() (yes bool) {
 	l.each(func(_ *lowLatencySet, _ *lowLatencyRepresentation, t *lowLatencyTemplate) {
 		yes = yes || t.Complete == "false"

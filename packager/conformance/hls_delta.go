@@ -101,7 +101,7 @@ func blocks(text string) (all []block) {
 	return all
 }
 
-// segmentLine tells whether a line belongs to a segment (rfc8216bis §4.4.4).
+// segmentLine reports whether a line belongs to a segment (rfc8216bis §4.4.4).
 func segmentLine(line string) bool {
 	for _, tag := range []string{"EXTINF:", "EXT-X-DISCONTINUITY\n", "EXT-X-MAP:", "EXT-X-PROGRAM-DATE-TIME:", "EXT-X-GAP", "EXT-X-PART:"} {
 		if strings.HasPrefix(line, "#"+tag) {

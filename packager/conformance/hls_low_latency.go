@@ -200,7 +200,7 @@ func checkHintKept(before, after *playlist) string {
 	return ""
 }
 
-// hintsMap tells whether another initialization segment is announced.
+// hintsMap reports whether another initialization segment is announced.
 func (p *playlist) hintsMap() bool {
 	return slices.ContainsFunc(p.hints, func(hint attributes) bool { return hint["TYPE"] == "MAP" })
 }

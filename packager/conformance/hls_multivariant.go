@@ -27,7 +27,7 @@ func multivariantRules() []rule[*playlist] {
 // codecFamilies are the first elements of the names of pictures' codecs (RFC 6381 §3.3).
 func codecFamilies() []string { return []string{"avc1", "avc3", "vp09", "av01"} }
 
-// video tells whether the variant has pictures.
+// video reports whether the variant has pictures.
 func (v variant) video() bool {
 	return slices.ContainsFunc(codecFamilies(), func(f string) bool { return strings.Contains(v.attributes["CODECS"], f) })
 }

@@ -210,10 +210,10 @@ func checkBlocking(h *observation, fault func(*Visit, string)) {
 	}
 }
 
-// contains tells whether a whole segment has a part. One without any, which is a gap, is all that there will ever be.
+// contains reports whether a whole segment has a part. One without any, which is a gap, is all that there will ever be.
 func (s segment) contains(part int64) bool { return len(s.parts) == 0 || part < int64(len(s.parts)) }
 
-// contains tells whether the playlist has a part, or with -1 the whole segment, or something later. A part past the last of
+// contains reports whether the playlist has a part, or with -1 the whole segment, or something later. A part past the last of
 // a whole segment is the first of the next (rfc8216bis §6.2.5.2).
 func (p *playlist) contains(msn, part int64) bool {
 	switch end := p.end(); {

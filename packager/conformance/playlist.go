@@ -192,13 +192,13 @@ func (p *playlist) multivariant() bool { return len(p.variants) > 0 }
 func (p *playlist) ended() bool        { return p.has("EXT-X-ENDLIST") }
 func (p *playlist) first() int64       { return p.integer("EXT-X-MEDIA-SEQUENCE") }
 
-// live tells whether segments still come and go.
+// live reports whether segments still come and go.
 func (p *playlist) live() bool { return !p.ended() && !p.has("EXT-X-PLAYLIST-TYPE") }
 
 // end is the media sequence number after the last segment's.
 func (p *playlist) end() int64 { return p.first() + p.skipped + int64(len(p.segments)) }
 
-// lowLatency tells whether the playlist has partial segments, or could have.
+// lowLatency reports whether the playlist has partial segments, or could have.
 func (p *playlist) lowLatency() bool {
 	return p.has("EXT-X-PART-INF") || len(p.tail.parts) > 0 || slices.ContainsFunc(p.segments, func(s segment) bool { return len(s.parts) > 0 })
 }

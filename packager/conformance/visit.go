@@ -30,10 +30,10 @@ func (v *Visit) path() string {
 
 func (v *Visit) is(suffix string) bool { return strings.HasSuffix(v.path(), suffix) }
 
-// manifest tells whether the visit is one of a playlist or an MPD.
+// manifest reports whether the visit is one of a playlist or an MPD.
 func (v *Visit) manifest() bool { return v.is(".m3u8") || v.is(".mpd") }
 
-// media tells whether the visit is one of an init or media segment.
+// media reports whether the visit is one of an init or media segment.
 func (v *Visit) media() bool { return v.is(".mp4") || v.is(".m4s") }
 
 // query is a parameter of the URL.

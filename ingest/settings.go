@@ -1,0 +1,41 @@
+package ingest
+
+import (
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/webrtc/v4"
+)
+
+// timers of a session. A pair is disconnected when nothing has come for the first, and has failed the second time later:
+// together the 30 s after which consent is lost (RFC 7675 §5.1).
+type timers struct {
+	disconnected, failed, keepAlive time.Duration
+	connect                         time.Duration // for ICE and DTLS together
+	body                            time.Duration // for a request's body
+	uploads                         UploadTimers
+	rooms                           RoomTimers
+}
+
+func defaultTimers() timers {
+	return timers{disconnected: 5 * time.Second, failed: 25 * time.Second, keepAlive: 2 * time.Second, connect: 30 * time.Second, body: 10 * time.Second}
+}
+
+// newSettings holds what all connections share. The agent is a full one, not ICE-lite: it notices by its own checks that a
+// peer has gone, and reaches peers that are behind a NAT while the server is too.
+func newSettings(s *sockets, ts timers, log *slogFactory) webrtc.SettingEngine {
+	var e webrtc.SettingEngine
+	e.LoggerFactory = log
+	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	e.SetIncludeLoopbackCandidate(s.loopback)
+	e.SetICETimeouts(ts.disconnected, ts.failed, ts.keepAlive)
+	e.SetICEUDPMux(s.udp)
+	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
+	if s.tcp != nil {
+		e.SetICETCPMux(s.tcp)
+		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
+	}
+	e.SetNetworkTypes(networks)
+	e.DisableActiveTCP(true)
+	return e
+}

@@ -1,0 +1,28 @@
+package ingest
+
+import (
+	"errors"
+	"net/http"
+)
+
+// unready is an error that is the server's fault, not the offer's.
+type unready struct{ error }
+
+func (u unready) Unwrap() error { return u.error }
+
+// Unready marks an error as the server's fault, not the offer's: the client may try again.
+func Unready(err error) error { return unready{err} }
+
+// IsUnready reports whether Unready has marked the error.
+func IsUnready(err error) bool {
+	var fault unready
+	return errors.As(err, &fault)
+}
+
+// refusalOf is the answer to an offer that could not be taken because of err.
+func refusalOf(err error) *problem {
+	if IsUnready(err) || errors.Is(err, ErrStopping) {
+		return refuse(http.StatusServiceUnavailable, "%v.", err).after(5)
+	}
+	return refuse(http.StatusBadRequest, "The offer cannot be answered: %v.", err)
+}

@@ -1,0 +1,39 @@
+package ingest
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/sluice-live/sluice/internal/name"
+)
+
+const (
+	uploadEndpoint = "POST, OPTIONS"
+	uploadMethods  = "DELETE, GET, HEAD, OPTIONS" // of a session
+)
+
+// Upload serves /upload/{stream}, /upload/{stream}/ws and /upload/{stream}/{session}: WebM becomes a stream.
+func (s *Server) Upload() http.Handler {
+	sessions := s.streamHandler("/upload/", func(stream string) endpoint {
+		return func(w http.ResponseWriter, r *http.Request) *problem { return s.uploads.Post(w, r, stream) }
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		stream, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/upload/"), "/")
+		switch {
+		case !name.Valid(stream):
+			sessions.ServeHTTP(w, r)
+		case rest == "ws" && r.Method == http.MethodGet:
+			if p := s.limited(r, func(w http.ResponseWriter, r *http.Request) *problem { return s.uploads.ServeSocket(w, r, stream) }, w); p != nil {
+				p.write(w)
+			}
+		case rest == "" && r.Method == http.MethodOptions:
+			w.Header().Set("Accept-Post", uploadTypes)
+			w.Header().Set("Allow", uploadEndpoint)
+			w.WriteHeader(http.StatusOK)
+		case rest == "" && r.Method != http.MethodPost:
+			methodNotAllowed(uploadEndpoint).write(w)
+		default:
+			sessions.ServeHTTP(w, r)
+		}
+	})
+}
