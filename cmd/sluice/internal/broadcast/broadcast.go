@@ -188,7 +188,7 @@ func (b *Broadcast) abandoned(now time.Time) bool {
 	return now.Sub(b.away) >= b.options.Linger
 }
 
-// tickRun begins another run where the one that there is does no longer fit, or there is none.
+// tickRun begins another run where the one that there is no longer fits, or where there is none.
 func (b *Broadcast) tickRun(now time.Time) error {
 	if why := b.whyPassOnNow(now); why != "" {
 		b.log.Info("ffmpeg is started anew", "because", why)

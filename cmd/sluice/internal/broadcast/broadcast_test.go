@@ -6,10 +6,39 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/transcode"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestAbandoned ends a broadcast to which nobody comes, or comes back.
+func TestAbandoned(t *testing.T) {
+	begun := time.Now()
+	for name, test := range map[string]struct {
+		input *input
+		away  time.Duration // after begun; 0: nobody has come yet
+		now   time.Duration
+		want  bool
+	}{
+		"the first publisher is on its way": {nil, 0, firstWithin, false},
+		"it does not come":                  {nil, 0, firstWithin + 1, true},
+		"somebody publishes":                {&input{}, 0, time.Hour, false},
+		"somebody publishes again":          {&input{}, time.Second, time.Hour, false},
+		"away":                              {nil, time.Minute, time.Minute + 30*time.Second - 1, false},
+		"away for too long":                 {nil, time.Minute, time.Minute + 30*time.Second, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := &Broadcast{options: Options{Linger: 30 * time.Second}, begun: begun, input: test.input}
+			if test.away > 0 {
+				b.away = begun.Add(test.away)
+			}
+			require.Equal(t, test.want, b.abandoned(begun.Add(test.now)))
+		})
+	}
+}
 
 // newTestBroadcast makes a broadcast of a stream "cam" that nobody runs.
 func newTestBroadcast(t *testing.T) *Broadcast {

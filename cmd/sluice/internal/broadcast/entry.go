@@ -44,7 +44,7 @@ func (e entry) isOf(f depay.Frame) bool {
 	return -samePicture < ahead && ahead < samePicture
 }
 
-// follows leaves out of what is held the pictures from before the entry, and puts the layers' own first: one of them may have
+// follows leaves out of what is held the video from before the entry, and puts the layers' own first: one of them may have
 // come late.
 func (e entry) follows(held []depay.Frame) (frames []depay.Frame) {
 	for _, number := range slices.Sorted(maps.Keys(e.layers)) {

@@ -15,7 +15,7 @@ type layers struct {
 	taps    []media.Layer
 	tried   []string  // that had a key frame to begin with
 	passed  []int     // that are passed on as renditions
-	missing time.Time // since when one of those has not come, though pictures have; zero: they come
+	missing time.Time // since when one of those has not come, though the best layer has; zero: they come
 }
 
 // tap reads the layers that flow.

@@ -47,7 +47,8 @@ func (b *Broadcast) runOptions() runOptions {
 	return o
 }
 
-// opening is the picture that stands while none come: the newest one that ffmpeg can begin with.
+// opening is the key frame that viewers see until video comes: the newest one that was received, or nil while the publisher's next one
+// is on its way.
 func (b *Broadcast) opening() []byte {
 	if b.input != nil && !b.passthrough.quiet || b.newest.Codec != b.video {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-live/sluice/packager"
 )
 
-// Bounds of what waits for the disk: 50 s of a picture of 2.5 Mbit/s with its sound.
+// Bounds of what waits for the disk: 50 s of video of 2.5 Mbit/s with its audio.
 const (
 	maxSourceBytes  = 16 << 20
 	maxSourceFrames = 4096

@@ -12,14 +12,14 @@ import (
 	"github.com/sluice-live/sluice/packager"
 )
 
-// pictureWait is how long sound waits for the picture with which its file could begin.
-const pictureWait = 2 * time.Second
+// videoWait is how long audio waits for the key frame with which its file could begin.
+const videoWait = 2 * time.Second
 
 // sourceWriter keeps the frames of a broadcast as they were received, without fillers, in source-1.webm of its recording, .mkv
 // for H.264; a new file begins when the tracks change. After an error it waits for the recording that follows on the failed one.
 //
-// A file of H.264 or AV1 can begin with a key frame only. Sound waits for it, and after pictureWait goes on in a file without
-// the picture, which ends when the picture comes.
+// A file of H.264 or AV1 can begin with a key frame only. Audio waits for it, and after videoWait goes on in a file without
+// video, which ends when the key frame comes.
 type sourceWriter struct {
 	current   func() *packager.Recording // nil while nothing is recorded
 	recording *packager.Recording        // of the file, or of the last one
@@ -29,8 +29,8 @@ type sourceWriter struct {
 	video     depay.Codec
 	audio     depay.Codec
 	zero      time.Time     // instant of time 0 in the file
-	blind     bool          // the file goes on without its picture
-	waiting   []sourceFrame // sound that waits for a key frame
+	blind     bool          // the file goes on without video
+	waiting   []sourceFrame // audio that waits for a key frame
 	failed    bool          // nothing more is written to recording
 }
 
@@ -91,13 +91,13 @@ func (f sourceFrame) opens() bool {
 	return webm.Options{Video: webm.TrackOf(f.video, f.Frame)}.Validate() == nil
 }
 
-// wait keeps sound until the picture comes, but not for long. A picture that needs another one is of no use.
+// wait keeps audio until the key frame comes, but not for long. Video that needs another frame is of no use.
 func (s *sourceWriter) wait(f sourceFrame) error {
 	if f.Codec == f.video {
 		return nil
 	}
 	s.waiting = append(s.waiting, f)
-	if first := s.waiting[0]; f.zero.Add(f.Time()).Sub(first.zero.Add(first.Time())) < pictureWait {
+	if first := s.waiting[0]; f.zero.Add(f.Time()).Sub(first.zero.Add(first.Time())) < videoWait {
 		return nil
 	}
 	return s.open(f, nil)
@@ -110,7 +110,7 @@ func (s *sourceWriter) add(f sourceFrame) error {
 	}
 	at := f.zero.Sub(s.zero) + f.Time()
 	if at < 0 || track == webm.Video && s.blind {
-		return nil // sound that is older than the picture that the file has begun with
+		return nil // audio that is older than the key frame that the file has begun with
 	}
 	return s.webm.WriteFrame(track, at, f.Key, f.Data)
 }
@@ -170,7 +170,7 @@ func (s *sourceWriter) fail(err error) {
 	s.close()
 }
 
-// finish is the end: sound that still waits for its picture goes without.
+// finish is the end: audio that still waits for its key frame goes without.
 func (s *sourceWriter) finish() {
 	if n := len(s.waiting); n > 0 && s.webm == nil && !s.failed {
 		if err := s.open(s.waiting[n-1], nil); err != nil {

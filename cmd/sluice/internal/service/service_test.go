@@ -6,10 +6,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/clock"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // While somebody watches, the endings of the playlists stay to be had for a while; never past the time for a stop.
 func TestLetViewersSee(t *testing.T) {
