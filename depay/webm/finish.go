@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// cue tells where the cluster lies that begins at a time.
+// cue is the position of the cluster that begins at a time.
 type cue struct {
 	time     int64 // ms
 	position int64 // bytes from the Segment's payload

@@ -14,7 +14,7 @@ const (
 	durationSize = 11 // Duration: two bytes of ID, one of size, a float of 8
 )
 
-// layout tells where in the file the fields lie that Close fills in; bytes from its beginning.
+// layout is where the fields are that Close fills in, in bytes from the beginning of the file.
 type layout struct {
 	segment  int64 // the Segment's payload, to which positions are relative; its size is the 8 bytes before
 	seekHead int64

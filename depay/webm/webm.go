@@ -5,7 +5,11 @@
 //
 // Frames are stored bit by bit, but for what Matroska's mapping of the codec asks: H.264 comes as an Annex B byte stream, and
 // its NAL units are stored, parameter sets too, each after its length instead of a start code; AV1 comes as a temporal unit in
-// the low-overhead format and is stored without the temporal delimiter, which tells nothing else than where the block begins.
+// the low-overhead format and is stored without the temporal delimiter, which only says where the block begins.
+//
+// The elements are written by hand. ebml-go's block writers write clusters of unknown size, each frame at once, in three writes and
+// with 22 allocations of 9 KB (17 µs, where this package takes 0.4 µs and allocates nothing), by goroutines that their constructor starts.
+// ebml-go is the independent reader of the tests.
 //
 // It makes up no frames, starts no goroutine and does not close the writer given.
 package webm
@@ -19,7 +23,7 @@ import (
 	"github.com/sluice-live/sluice/depay/h264"
 )
 
-// Track tells the two tracks apart. The values are the track numbers in the file.
+// Track is one of the two tracks. The values are the track numbers in the file.
 type Track uint8
 
 // The tracks.
@@ -46,9 +50,9 @@ const (
 )
 
 var (
-	// ErrTooLarge reports whether a frame is longer than MaxFrameSize.
+	// ErrTooLarge reports that a frame is longer than MaxFrameSize.
 	ErrTooLarge = errors.New("frame too large")
-	// ErrClosed reports whether the Writer has been closed.
+	// ErrClosed reports that the Writer has been closed.
 	ErrClosed = errors.New("webm writer closed")
 )
 
@@ -76,7 +80,7 @@ func (v VideoTrack) codecPrivate() ([]byte, error) {
 	return nil, nil
 }
 
-// AudioTrack describes the sound, which is Opus.
+// AudioTrack describes the audio, which is Opus.
 type AudioTrack struct {
 	Channels uint8  // 1 or 2
 	PreSkip  uint16 // samples at 48 kHz that a player discards at the start (RFC 7845 §5.1)

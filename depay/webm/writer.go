@@ -16,7 +16,7 @@ type Writer struct {
 	cluster cluster
 	cues    cues
 	last    int64 // latest time written, ms
-	err     error // the first failed write, or ErrClosed: what follows a torn cluster could not be read
+	err     error // the first failed write, or ErrClosed: what follows an incomplete cluster could not be read
 }
 
 // NewWriter returns a Writer, after it has written the file's header to w. The error is that of Options.Validate or of w.
