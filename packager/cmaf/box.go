@@ -31,14 +31,6 @@ func boxFault(k kind, at int64, err error) error {
 	return fmt.Errorf("box %v at %d: %w", k, at, err)
 }
 
-// after is the box without the first n bytes of its body.
-func (b box) after(n int) (box, error) {
-	if len(b.body) < n {
-		return box{}, errShort
-	}
-	return box{b.kind, b.at, b.body[n:], b.bodyAt + int64(n)}, nil
-}
-
 // header is the start of a box: ISO/IEC 14496-12 §4.2.
 type header struct {
 	kind kind
@@ -119,8 +111,6 @@ func (f *fields) skip(n int) {
 	f.b = f.b[n:]
 }
 
-func (f *fields) u8() uint8   { return f.take(1)[0] }
-func (f *fields) u16() uint16 { return binary.BigEndian.Uint16(f.take(2)) }
 func (f *fields) u32() uint32 { return binary.BigEndian.Uint32(f.take(4)) }
 func (f *fields) u64() uint64 { return binary.BigEndian.Uint64(f.take(8)) }
 

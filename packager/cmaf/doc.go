@@ -5,7 +5,8 @@
 // (CMAF chunks: [styp] [prft] moof mdat) of a segment as its file grows and says when each plays, reading headers only.
 //
 // The package writes nothing, decodes no media, opens no file and starts no goroutine. All that it reads is checked
-// against the bounds below before anything is allocated, so no bytes can make it panic or grow.
+// against the bounds below before anything is allocated, so no bytes can make it panic or grow. Init segments, which are read
+// once, are decoded by mp4ff; the boxes of fragments, which are read several times a second, by hand and without allocation.
 //
 // Specifications: ISO/IEC 14496-12 (ISO base media file format), 14496-14 and 14496-15 (esds, avcC), ISO/IEC 23000-19
 // (CMAF), RFC 6381 (codec strings).

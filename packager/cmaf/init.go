@@ -1,10 +1,12 @@
 package cmaf
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/Eyevinn/mp4ff/bits"
+	"github.com/Eyevinn/mp4ff/mp4"
 )
 
 // Init is what an init segment says about its one track.
@@ -18,7 +20,7 @@ type Init struct {
 	SampleRate int      // Hz; 0 for video
 	Channels   int      // 0 for video
 	Brands     []string // ftyp: major brand first, then the compatible ones
-	EditList   bool     // the track has an elst box
+	EditList   bool     // the track has an edts box
 	Defaults   Defaults // for its Scanner
 }
 
@@ -33,183 +35,98 @@ var (
 	errCodec     = errors.New("no sample entry of a known codec")
 )
 
-// ParseInit reads a whole init segment: ftyp and a moov with one track. It takes AVC, VP9 and AV1 video
-// and MPEG-4 audio.
+// ParseInit reads a whole init segment of at most MaxInit bytes: ftyp and a moov with one track. It takes AVC, VP9 and AV1 video and
+// MPEG-4 audio.
 func ParseInit(b []byte) (Init, error) {
 	if len(b) > MaxInit {
 		return Init{}, fmt.Errorf("init segment of %d bytes: more than %d", len(b), MaxInit)
 	}
-	var p initParser
-	if err := each(box{body: b}, p.top); err != nil {
+	var i Init
+	moov, err := i.readTop(b)
+	if err == nil {
+		err = i.readMovie(moov)
+	}
+	if err != nil {
 		return Init{}, fmt.Errorf("parse init segment: %w", err)
 	}
-	if err := p.check(); err != nil {
-		return Init{}, fmt.Errorf("parse init segment: %w", err)
-	}
-	p.Defaults.TrackID = p.TrackID
-	return p.Init, nil
+	return i, nil
 }
 
-// initParser gathers an Init from the boxes that it is walked through.
-type initParser struct {
-	Init
-	tracks int
+// readTop reads the brands and decodes the movie box. Other boxes are passed over.
+func (i *Init) readTop(b []byte) (moov *mp4.MoovBox, err error) {
+	err = each(box{body: b}, func(top box) error {
+		switch string(top.kind[:]) {
+		case "ftyp":
+			return i.readBrands(top.body)
+		case "moov":
+			if moov != nil {
+				return errTracks
+			}
+			decoded, err := mp4.DecodeBoxSR(uint64(top.at), bits.NewFixedSliceReader(b[top.at:top.bodyAt+int64(len(top.body))]))
+			if err != nil {
+				return err
+			}
+			moov = decoded.(*mp4.MoovBox)
+		}
+		return nil
+	})
+	return moov, err
 }
 
-func (p *initParser) check() error {
-	switch {
-	case p.tracks != 1:
-		return errTracks
-	case p.Timescale == 0:
-		return errTimescale
-	case p.Codec == "":
-		return errCodec
-	}
-	return nil
-}
-
-func (p *initParser) top(b box) error {
-	switch string(b.kind[:]) {
-	case "ftyp":
-		return p.ftyp(b.body)
-	case "moov":
-		return each(b, p.moov)
-	}
-	return nil
-}
-
-func (p *initParser) ftyp(b []byte) error {
+// readBrands reads ftyp by hand: mp4ff panics on one that is cut short.
+func (i *Init) readBrands(b []byte) error {
 	if len(b) < 8 || len(b)%4 != 0 {
 		return errShort
 	}
-	p.Brands = []string{string(b[:4])}
+	i.Brands = []string{string(b[:4])}
 	for b = b[8:]; len(b) > 0; b = b[4:] {
-		p.Brands = append(p.Brands, string(b[:4]))
+		i.Brands = append(i.Brands, string(b[:4]))
 	}
 	return nil
 }
 
-func (p *initParser) moov(b box) error {
-	switch string(b.kind[:]) {
-	case "trak":
-		p.tracks++
-		return each(b, p.trak)
-	case "mvex":
-		return each(b, p.mvex)
+func (i *Init) readMovie(moov *mp4.MoovBox) error {
+	if moov == nil || len(moov.Traks) != 1 {
+		return errTracks
 	}
-	return nil
+	track := moov.Traks[0]
+	if track.Tkhd != nil {
+		i.TrackID = track.Tkhd.TrackID
+	}
+	i.EditList = track.Edts != nil
+	i.Defaults.TrackID = i.TrackID
+	if moov.Mvex != nil && moov.Mvex.Trex != nil {
+		trex := moov.Mvex.Trex
+		i.Defaults.Duration, i.Defaults.Size, i.Defaults.Flags = trex.DefaultSampleDuration, trex.DefaultSampleSize, trex.DefaultSampleFlags
+	}
+	if track.Mdia == nil || track.Mdia.Mdhd == nil || track.Mdia.Mdhd.Timescale == 0 {
+		return errTimescale
+	}
+	i.Timescale = track.Mdia.Mdhd.Timescale
+	return i.readEntries(track.Mdia)
 }
 
-func (p *initParser) mvex(b box) error {
-	if string(b.kind[:]) != "trex" {
-		return nil
+// readEntries reads the first sample entry of a known codec.
+func (i *Init) readEntries(mdia *mp4.MdiaBox) error {
+	if mdia.Minf == nil || mdia.Minf.Stbl == nil || mdia.Minf.Stbl.Stsd == nil {
+		return errCodec
 	}
-	f := fields{b: b.body}
-	f.full()
-	f.skip(8) // track_ID, default_sample_description_index
-	p.Defaults = Defaults{Duration: f.u32(), Size: f.u32(), Flags: f.u32()}
-	return f.err()
-}
-
-func (p *initParser) trak(b box) (err error) {
-	switch string(b.kind[:]) {
-	case "tkhd":
-		p.TrackID, err = afterTimes(b.body)
-	case "edts":
-		p.EditList = true
-	case "mdia":
-		return each(b, p.mdia)
-	}
-	return err
-}
-
-func (p *initParser) mdia(b box) (err error) {
-	switch string(b.kind[:]) {
-	case "mdhd":
-		p.Timescale, err = afterTimes(b.body)
-	case "minf":
-		return each(b, p.minf)
-	}
-	return err
-}
-
-func (p *initParser) minf(b box) error {
-	if string(b.kind[:]) != "stbl" {
-		return nil
-	}
-	return each(b, p.stbl)
-}
-
-func (p *initParser) stbl(b box) error {
-	if string(b.kind[:]) != "stsd" {
-		return nil
-	}
-	entries, err := b.after(8) // version, flags and the number of entries
-	if err != nil {
-		return err
-	}
-	return each(entries, p.entry)
-}
-
-// afterTimes reads the field that follows the creation and modification times of tkhd (track_ID) and mdhd (time scale).
-func afterTimes(b []byte) (uint32, error) {
-	f := fields{b: b}
-	if version, _ := f.full(); version == 0 {
-		f.skip(8)
-	} else {
-		f.skip(16)
-	}
-	return f.u32(), f.err()
-}
-
-// entry reads a sample entry; the first of a known codec counts.
-func (p *initParser) entry(b box) error {
-	if p.Codec != "" {
-		return nil
-	}
-	switch string(b.kind[:]) {
-	case "avc1", "avc3", "vp09", "av01":
-		return p.visual(b)
-	case "mp4a":
-		return p.audio(b)
-	}
-	return nil
-}
-
-// visual reads a VisualSampleEntry: ISO/IEC 14496-12 §12.1.3.
-func (p *initParser) visual(entry box) error {
-	children, err := entry.after(78)
-	if err != nil {
-		return err
-	}
-	p.Video = true
-	p.Width = int(binary.BigEndian.Uint16(entry.body[24:]))
-	p.Height = int(binary.BigEndian.Uint16(entry.body[26:]))
-	return each(children, func(b box) (err error) {
-		switch string(b.kind[:]) {
-		case "avcC":
-			p.Codec, err = avcCodec(entry.kind, b.body)
-		case "vpcC":
-			p.Codec, err = vp9Codec(b.body)
-		case "av1C":
-			p.Codec, err = av1Codec(b.body)
+	for _, entry := range mdia.Minf.Stbl.Stsd.Children {
+		var err error
+		switch entry := entry.(type) {
+		case *mp4.VisualSampleEntryBox:
+			i.Video, i.Width, i.Height = true, int(entry.Width), int(entry.Height)
+			i.Codec = videoCodec(entry)
+		case *mp4.AudioSampleEntryBox:
+			i.Video, i.SampleRate, i.Channels = false, int(entry.SampleRate), int(entry.ChannelCount)
+			i.Codec, err = audioCodec(entry)
 		}
-		return err
-	})
-}
-
-// audio reads an AudioSampleEntry of version 0: ISO/IEC 14496-12 §12.2.3.
-func (p *initParser) audio(entry box) error {
-	children, err := entry.after(28)
-	if err != nil {
-		return err
-	}
-	p.Channels = int(binary.BigEndian.Uint16(entry.body[16:]))
-	p.SampleRate = int(binary.BigEndian.Uint16(entry.body[24:])) // the integer half of 16.16
-	return each(children, func(b box) (err error) {
-		if string(b.kind[:]) == "esds" {
-			p.Codec, err = mp4aCodec(b.body)
+		if err != nil {
+			return err
 		}
-		return err
-	})
+		if i.Codec != "" {
+			return nil
+		}
+	}
+	return errCodec
 }

@@ -1,12 +1,15 @@
 package cmaf_test
 
 import (
-	"bytes"
 	"encoding/binary"
+	"fmt"
+	"os/exec"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
-	"github.com/Eyevinn/mp4ff/mp4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/packager/cmaf"
@@ -29,45 +32,38 @@ func TestParseInitOnEncoder(t *testing.T) {
 			tt.want.Defaults.TrackID = 1
 			require.Equal(t, tt.want, got)
 			require.True(t, got.CMAF())
-			sameAsIndependent(t, b, got)
+			requireAsFFprobe(t, filepath.Join(dir, tt.file), got)
 		})
 	}
 }
 
-// sameAsIndependent compares with what another implementation reads.
-func sameAsIndependent(t *testing.T, b []byte, got cmaf.Init) {
+// requireAsFFprobe compares with what another implementation reads.
+func requireAsFFprobe(t *testing.T, name string, got cmaf.Init) {
 	t.Helper()
-	file, err := mp4.DecodeFile(bytes.NewReader(b))
+	out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "stream=codec_tag_string,time_base,width,height,sample_rate,channels", "-of",
+		"default=noprint_wrappers=1", name).Output()
 	require.NoError(t, err)
-	trak := file.Init.Moov.Trak
-	require.Equal(t, trak.Mdia.Mdhd.Timescale, got.Timescale)
-	require.Equal(t, trak.Tkhd.TrackID, got.TrackID)
-	stsd := trak.Mdia.Minf.Stbl.Stsd
+	read := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		read[key] = value
+	}
+	entry, _, _ := strings.Cut(got.Codec, ".")
+	want := map[string]string{"codec_tag_string": entry, "time_base": fmt.Sprint("1/", got.Timescale)}
 	if got.Video {
-		config := stsd.AvcX.AvcC.DecConfRec
-		profile := []byte{config.AVCProfileIndication, config.ProfileCompatibility, config.AVCLevelIndication}
-		require.Equal(t, append([]byte("avc1."), bytes.ToUpper([]byte(hex(profile)))...), []byte(got.Codec))
-		return
+		want["width"], want["height"] = strconv.Itoa(got.Width), strconv.Itoa(got.Height)
+	} else {
+		want["sample_rate"], want["channels"] = strconv.Itoa(got.SampleRate), strconv.Itoa(got.Channels)
 	}
-	require.EqualValues(t, stsd.Mp4a.SampleRate, got.SampleRate)
-	require.EqualValues(t, stsd.Mp4a.ChannelCount, got.Channels)
-}
-
-func hex(b []byte) string {
-	const digits = "0123456789abcdef"
-	var out []byte
-	for _, c := range b {
-		out = append(out, digits[c>>4], digits[c&15])
-	}
-	return string(out)
+	require.Equal(t, want, read)
 }
 
 // initSegment makes an init segment with the given sample entries.
 func initSegment(entries ...[]byte) []byte {
-	stsd := bx("stsd", words(0, uint32(len(entries))), bytes.Join(entries, nil))
+	stsd := bx("stsd", words(0, uint32(len(entries))), slices.Concat(entries...))
 	mdia := bx("mdia", bx("mdhd", words(0, 0, 0, 48000, 0, 0)), bx("minf", bx("stbl", stsd)))
 	return slices.Concat(bx("ftyp", []byte("iso6"), words(512), []byte("iso6cmf2")),
-		bx("moov", bx("trak", bx("tkhd", words(0, 0, 0, 3)), mdia), bx("mvex", bx("trex", words(0, 3, 1, 1024, 9, 0x10000)))))
+		bx("moov", bx("trak", bx("tkhd", words(0, 0, 0, 3), make([]byte, 68)), mdia), bx("mvex", bx("trex", words(0, 3, 1, 1024, 9, 0x10000)))))
 }
 
 func mp4a(esds ...byte) []byte {
@@ -77,7 +73,11 @@ func mp4a(esds ...byte) []byte {
 	return bx("mp4a", fixed, bx("esds", words(0), esds))
 }
 
-func avc1(kind string, avcC ...byte) []byte { return visual(kind, "avcC", avcC...) }
+// avc1 is a sample entry whose avcC begins with those bytes: version, profile, constraints and level. Lengths of four bytes follow, and no
+// parameter sets.
+func avc1(kind string, avcC ...byte) []byte {
+	return visual(kind, "avcC", append(avcC, 0xff, 0xe0, 0)...)
+}
 
 // visual is a sample entry of pictures with the box that says how they are coded.
 func visual(kind, box string, config ...byte) []byte {
@@ -93,27 +93,27 @@ func esds(object byte, config ...byte) []byte {
 
 func TestParseInit(t *testing.T) {
 	tests := []struct {
-		name  string
-		entry []byte
-		codec string
+		name    string
+		entries [][]byte
+		codec   string
 	}{
-		{"AVC", avc1("avc1", 1, 0x4d, 0x40, 0x1f), "avc1.4D401F"},
-		{"AVC with parameter sets in the stream", avc1("avc3", 1, 100, 0, 40), "avc3.640028"},
-		{"VP9", visual("vp09", "vpcC", 1, 0, 0, 0, 0, 31, 0x82, 2, 2, 2, 0, 0), "vp09.00.31.08"},
-		{"VP9 of 10 bits", visual("vp09", "vpcC", 1, 0, 0, 0, 2, 41, 0xa3, 9, 16, 9, 0, 0), "vp09.02.41.10"},
-		{"AV1", visual("av01", "av1C", 0x81, 0x05, 0x0c, 0), "av01.0.05M.08"},
-		{"AV1 of 10 bits, high tier", visual("av01", "av1C", 0x81, 0x2d, 0xc0, 0), "av01.1.13H.10"},
-		{"AV1 of 12 bits", visual("av01", "av1C", 0x81, 0x40, 0x60, 0), "av01.2.00M.12"},
-		{"AAC-LC", mp4a(esds(0x40, 0x11, 0x90)...), "mp4a.40.2"},
-		{"HE-AAC", mp4a(esds(0x40, 0x2b, 0x92)...), "mp4a.40.5"},
-		{"USAC, an escaped object type", mp4a(esds(0x40, 0xf9, 0x40)...), "mp4a.40.42"},
-		{"long descriptor lengths", mp4a(append([]byte{3, 0x80, 0x80, 0x80, 25, 0, 0, 0xe0, 0, 0, 1, 'u', 0, 0},
-			append([]byte{4, 0x80, 17, 0x40}, append(make([]byte, 12), 5, 2, 0x11, 0x90)...)...)...), "mp4a.40.2"},
-		{"an unknown entry first", slices.Concat(bx("wvtt"), avc1("avc1", 1, 0x42, 0xc0, 0x1e)), "avc1.42C01E"},
+		{"AVC", [][]byte{avc1("avc1", 1, 0x4d, 0x40, 0x1f)}, "avc1.4D401F"},
+		{"AVC with parameter sets in the stream", [][]byte{avc1("avc3", 1, 100, 0, 40)}, "avc3.640028"},
+		{"VP9", [][]byte{visual("vp09", "vpcC", 1, 0, 0, 0, 0, 31, 0x82, 2, 2, 2, 0, 0)}, "vp09.00.31.08"},
+		{"VP9 of 10 bits", [][]byte{visual("vp09", "vpcC", 1, 0, 0, 0, 2, 41, 0xa3, 9, 16, 9, 0, 0)}, "vp09.02.41.10"},
+		{"AV1", [][]byte{visual("av01", "av1C", 0x81, 0x05, 0x0c, 0)}, "av01.0.05M.08"},
+		{"AV1 of 10 bits, high tier", [][]byte{visual("av01", "av1C", 0x81, 0x2d, 0xc0, 0)}, "av01.1.13H.10"},
+		{"AV1 of 12 bits", [][]byte{visual("av01", "av1C", 0x81, 0x40, 0x60, 0)}, "av01.2.00M.12"},
+		{"AAC-LC", [][]byte{mp4a(esds(0x40, 0x11, 0x90)...)}, "mp4a.40.2"},
+		{"HE-AAC", [][]byte{mp4a(esds(0x40, 0x2b, 0x92)...)}, "mp4a.40.5"},
+		{"USAC, an escaped object type", [][]byte{mp4a(esds(0x40, 0xf9, 0x40)...)}, "mp4a.40.42"},
+		{"long descriptor lengths", [][]byte{mp4a(append([]byte{3, 0x80, 0x80, 0x80, 29, 0, 0, 0xe0, 0, 0, 1, 'u', 0, 0},
+			append([]byte{4, 0x80, 17, 0x40}, append(make([]byte, 12), 5, 2, 0x11, 0x90)...)...)...)}, "mp4a.40.2"},
+		{"an unknown entry first", [][]byte{bx("wvtt", make([]byte, 8)), avc1("avc1", 1, 0x42, 0xc0, 0x1e)}, "avc1.42C01E"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := cmaf.ParseInit(initSegment(tt.entry))
+			got, err := cmaf.ParseInit(initSegment(tt.entries...))
 			require.NoError(t, err)
 			require.Equal(t, tt.codec, got.Codec)
 			require.Equal(t, cmaf.Defaults{TrackID: 3, Duration: 1024, Size: 9, Flags: 0x10000}, got.Defaults)
@@ -138,16 +138,18 @@ func TestParseInitRefuses(t *testing.T) {
 		{"two tracks", append(initSegment(aac), initSegment(aac)...), "not exactly one track"},
 		{"no codec", initSegment(), "no sample entry of a known codec"},
 		{"no time scale", bx("moov", bx("trak")), "no time scale"},
-		{"a short avcC", initSegment(avc1("avc1", 1, 2, 3)), `box "avcC" at 222: shorter than its fields`},
-		{"a short vpcC", initSegment(visual("vp09", "vpcC", 1, 0, 0, 0, 0, 31)), "shorter than its fields"},
-		{"a short av1C", initSegment(visual("av01", "av1C", 0x81, 0x05)), "shorter than its fields"},
+		{"a short avcC", initSegment(visual("avc1", "avcC", 1, 2, 3)), "decode avcC pos 290: data too short"},
+		{"a short vpcC", initSegment(visual("vp09", "vpcC", 1, 0, 0, 0, 0, 31)), "decode vpcC pos 290: box too short"},
+		{"a short av1C", initSegment(visual("av01", "av1C", 0x81, 0x05)), "decode av1C pos 290: av1C: data size 2 is too small"},
 		{"VP9 without a vpcC", initSegment(visual("vp09", "avcX", 1, 2, 3, 4)), "no sample entry of a known codec"},
-		{"a short visual entry", initSegment(bx("avc1")), `box "avc1" at 136: shorter than its fields`},
-		{"a short audio entry", initSegment(bx("mp4a")), `box "mp4a" at 136: shorter than its fields`},
+		{"a short visual entry", initSegment(bx("avc1")), "decode avc1 pos 204: read too far"},
+		{"a short audio entry", initSegment(bx("mp4a")), "decode stsd pos 188: non-matching children box sizes"},
+		{"AAC without a configuration", initSegment(mp4a(esds(0x40)...)), "no audio configuration"},
+		{"two movies in one file", append(initSegment(aac), bx("moov")...), "not exactly one track"},
 		{"MP3", initSegment(mp4a(esds(0x6b, 0, 0)...)), "not MPEG-4 audio: object type 0x6b"},
-		{"an esds of other descriptors", initSegment(mp4a(6, 1, 2)), "shorter than its fields"},
+		{"an esds of other descriptors", initSegment(mp4a(6, 1, 2)), "got tag 6 instead of ESDescriptorTag"},
 		{"a truncated moov", initSegment(aac)[:100], "size does not fit"},
-		{"a short stsd", bx("moov", bx("trak", bx("mdia", bx("minf", bx("stbl", bx("stsd")))))), `box "stsd" at 40: shorter than its fields`},
+		{"a short stsd", bx("moov", bx("trak", bx("mdia", bx("minf", bx("stbl", bx("stsd")))))), "decode stsd pos 40: non-matching children box sizes"},
 		{"a crooked ftyp", bx("ftyp", []byte("iso6")), "shorter than its fields"},
 	}
 	for _, tt := range tests {
