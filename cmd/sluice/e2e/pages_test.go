@@ -31,18 +31,24 @@ func TestShareAndEmbed(t *testing.T) {
 	// Over WebRTC, since the service counts those viewers.
 	code := strings.Replace(links["embed-code"], links["watch-link"], links["webrtc-link"], 1)
 	require.Contains(t, code, links["webrtc-link"])
-	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html")
-		_, _ = io.WriteString(w, "<!doctype html><title>Another site</title>"+code)
-	}))
-	t.Cleanup(site.Close)
 	s.waitState("shared", "live")
 	require.Zero(t, s.stream("shared").Viewers)
-	other := browser.open(site.URL)
+	other := browser.open(anotherSite(t, code))
 	eventually(t, func() bool { return s.stream("shared").Viewers == 1 }, "the frame plays")
 	other.screenshot("embedded")
 	studio.click("#stop")
 	studio.wait("nothing to share any more", `document.querySelector("#share").hidden`)
+}
+
+// anotherSite serves a page with some HTML in it from another origin, and returns its URL.
+func anotherSite(t testing.TB, body string) string {
+	t.Helper()
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<!doctype html><title>Another site</title>"+body)
+	}))
+	t.Cleanup(site.Close)
+	return site.URL
 }
 
 // The bar at the bottom of a phone's screen has five entries, and each has room for its name.

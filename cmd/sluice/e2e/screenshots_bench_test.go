@@ -124,6 +124,7 @@ func (s shots) live() {
 	studio.click("#start")
 	studio.wait("playable", `document.querySelector("#badge").dataset.state === "live" && document.querySelector("#fps").textContent !== "–"`)
 	s.take(studio, "publish-live")
+	s.embed(studio)
 	studio.click("#advanced > summary")
 	s.take(studio, "publish-advanced")
 	s.visit("home", "/", `[...document.querySelectorAll("#streams img")].filter((image) => !image.hidden).length === 2`)
@@ -141,6 +142,18 @@ func (s shots) live() {
 	echo.click("#start")
 	echo.wait("round trips", `/[0-9]/.test(document.querySelector("#median").textContent)`)
 	s.take(echo, "echo-running")
+}
+
+// embed keeps a page of another site that frames what the publish page offers, once that plays; over WebRTC, since the service
+// counts those viewers.
+func (s shots) embed(studio *tab) {
+	s.Helper()
+	var code string
+	studio.run(`document.querySelector("#embed-code").textContent.replace('" title', '?protocol=webrtc" title')`, &code)
+	other := s.browser.open(anotherSite(s, "<style>iframe { max-width: 100%; }</style><h1>A page of another site</h1>"+code))
+	s.service.waitFor("studio-two", func(now stream) bool { return now.Viewers == 1 })
+	s.take(other, "embed")
+	other.close()
 }
 
 // publish sends a moving picture, until it is interrupted.
