@@ -140,7 +140,7 @@ function showState(state: ConnectionState, error?: unknown): void {
 let test: EchoTest | undefined;
 
 function setRunning(running: boolean): void {
-  byId("start").hidden = running;
+  byId("start").hidden = byId("idle").hidden = running;
   byId("stop").hidden = !running;
 }
 
