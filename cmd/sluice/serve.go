@@ -11,8 +11,10 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/web"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 )
 
 // tlsDir is where the certificate that sluice makes is kept in the data directory.
@@ -20,17 +22,22 @@ const tlsDir = "tls"
 
 // serve runs the service until ctx ends, and then drains it. What it prints to out are the URLs to open; the log goes there too.
 func serve(ctx context.Context, cfg config.Config, out io.Writer) error {
-	s, err := newService(ctx, cfg, newLogger(cfg.Log, out))
+	log := newLogger(cfg.Log, out)
+	encoding, err := service.Prepare(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	servers, err := web.Listen(s.routes(), webOptions(cfg, s.log))
+	s, err := service.New(ctx, cfg, encoding, log)
 	if err != nil {
-		_ = s.ingest.Run(canceled(ctx)) // gives the sockets back
+		return err
+	}
+	servers, err := web.Listen(httpapi.New(s, cfg, buildVersion()), webOptions(cfg, log))
+	if err != nil {
+		_ = s.Run(canceled(ctx)) // gives the sockets back
 		return exit.Usage(err)
 	}
-	s.announce(out, servers.URLs())
-	return s.runWith(ctx, servers)
+	announce(out, cfg, s, servers.URLs())
+	return run(ctx, s, servers)
 }
 
 func newLogger(cfg config.Log, out io.Writer) *slog.Logger {
@@ -51,19 +58,19 @@ func webOptions(cfg config.Config, log *slog.Logger) web.Options {
 	}
 }
 
-func (s *service) announce(out io.Writer, urls []string) {
+func announce(out io.Writer, cfg config.Config, s *service.Service, urls []string) {
 	fmt.Fprintln(out, "Sluice is ready.")
 	for _, url := range urls {
 		fmt.Fprintf(out, "  Go live    %s/publish\n  Streams    %s/\n  WHIP       %s/whip/NAME\n", url, url, url)
 	}
 	fmt.Fprintf(out, "  Ladder     %s\n", strings.TrimPrefix(s.LadderReason(), "ladder "))
-	fmt.Fprintf(out, "  Media      UDP %s\n", s.ingest.UDPAddr())
-	fmt.Fprintf(out, "  Data       %s\n", s.cfg.Data)
+	fmt.Fprintf(out, "  Media      UDP %s\n", s.Ingest().UDPAddr())
+	fmt.Fprintf(out, "  Data       %s\n", cfg.Data)
 }
 
-// runWith runs the service behind its web servers. When ctx ends the streams end first, while viewers can still fetch
+// run runs the service behind its web servers. When ctx ends the streams end first, while viewers can still fetch
 // their last segments; then the web servers close. If a web server fails, the service ends.
-func (s *service) runWith(ctx context.Context, servers *web.Servers) error {
+func run(ctx context.Context, s *service.Service, servers *web.Servers) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))

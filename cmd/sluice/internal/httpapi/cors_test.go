@@ -1,4 +1,4 @@
-package main
+package httpapi
 
 import (
 	"strings"
@@ -11,7 +11,7 @@ import (
 
 // Pages of other origins may read every answer, whatever its status.
 func TestCORS(t *testing.T) {
-	handler := newTestService(t, config.Auth{Publish: []config.StreamKey{{Stream: "studio", Key: "studio-key"}}}).routes()
+	handler := newTestService(t, config.Auth{Publish: []config.StreamKey{{Stream: "studio", Key: "studio-key"}}}).handler
 	key := "Bearer studio-key"
 	for name, tc := range map[string]struct {
 		method, path, authorization string
@@ -47,8 +47,8 @@ func TestCORS(t *testing.T) {
 
 // Where nobody needs a key, pages of other sites may look, and change nothing. Who has a key may come from wherever.
 func TestPagesOfOtherSites(t *testing.T) {
-	open := newTestService(t, config.Auth{}).routes()
-	locked := newTestService(t, config.Auth{Admin: []config.Secret{"admin-key"}}).routes()
+	open := newTestService(t, config.Auth{}).handler
+	locked := newTestService(t, config.Auth{Admin: []config.Secret{"admin-key"}}).handler
 	for method, paths := range map[string][]string{
 		"DELETE": {"/api/v1/streams/studio", "/api/v1/rooms/den/air", "/api/v1/rooms/den/participants/somebody"},
 		"PUT":    {"/api/v1/streams/studio/transform", "/api/v1/rooms/den/air"},
@@ -67,7 +67,7 @@ func TestPagesOfOtherSites(t *testing.T) {
 
 // A preflight carries no key (Fetch §4.8) and gets a good answer everywhere: otherwise a page could not even read a refusal.
 func TestPreflight(t *testing.T) {
-	handler := newTestService(t, config.Auth{Publish: []config.StreamKey{{Key: "studio-key"}}, Admin: []config.Secret{"admin-key"}}).routes()
+	handler := newTestService(t, config.Auth{Publish: []config.StreamKey{{Key: "studio-key"}}, Admin: []config.Secret{"admin-key"}}).handler
 	for path, method := range map[string]string{
 		"/whip/studio":          "POST",
 		"/whip/a.b":             "POST",

@@ -1,4 +1,4 @@
-package main
+package httpapi
 
 import (
 	"encoding/json"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 )
 
 // Events of GET /api/v1/streams/{stream}/events. The data of each is the stream as GET /api/v1/streams/{stream} tells it.
@@ -23,9 +24,9 @@ const eventsRetry = 2 * time.Second // after which clients connect again
 
 // serveEvents tells of a stream as server-sent events (HTML §9.2), from what it is now until it is over. Every event holds all that
 // there is to know, so a client that connects again has missed nothing.
-func (s *service) serveEvents(w http.ResponseWriter, r *http.Request) {
+func (h *handlers) serveEvents(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("stream")
-	stream, newer, ok := s.follow(name)
+	stream, newer, ok := h.state.Follow(name)
 	if !ok {
 		refuseUnknown(w, name)
 		return
@@ -47,17 +48,8 @@ func (s *service) serveEvents(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		}
-		stream, newer, ok = s.follow(name)
+		stream, newer, ok = h.state.Follow(name)
 	}
-}
-
-// follow describes a stream, and returns what is closed once there is something newer to tell; nil where nobody will say so.
-func (s *service) follow(name string) (stream apiStream, newer <-chan struct{}, ok bool) {
-	if b := s.Find(name); b != nil {
-		newer = b.Status().Newer()
-	}
-	stream, ok = s.known(name)
-	return stream, newer, ok
 }
 
 // eventOf names what has happened between two states; "" for nothing.
@@ -88,7 +80,7 @@ func startEvents(w http.ResponseWriter) eventStream {
 }
 
 // tell writes what has happened since a state, and how a stream is that goes on.
-func (e eventStream) tell(before string, stream apiStream) error {
+func (e eventStream) tell(before string, stream api.Stream) error {
 	event := eventOf(before, stream.State)
 	if event != "" {
 		if err := e.send(event, stream); err != nil || event == eventEnded || event == eventFailed {

@@ -1,4 +1,4 @@
-package main
+package httpapi
 
 import (
 	"bytes"
@@ -51,14 +51,14 @@ func TestRequiredKeys(t *testing.T) {
 		"viewing needs none":             {both, "GET", "/live/studio/index.m3u8", "", 404},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newTestService(t, tc.auth)
 			var logged bytes.Buffer
-			s.log = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			s := serviceOf(t, testConfig(t, tc.auth), slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
+			s.release(t)
 			authorization := ""
 			if tc.key != "" {
 				authorization = "Bearer " + tc.key
 			}
-			answer := ask(s.routes(), tc.method, tc.path, "Authorization", authorization)
+			answer := ask(s.handler, tc.method, tc.path, "Authorization", authorization)
 			if tc.status == 200 {
 				require.Equal(t, 200, answer.Code)
 			} else {

@@ -1,4 +1,4 @@
-package main
+package httpapi
 
 import (
 	"context"
@@ -20,21 +20,21 @@ const (
 
 // serveTransform changes what the pictures of a stream are transformed to. That takes another ffmpeg, which viewers see as a
 // discontinuity.
-func (s *service) serveTransform(w http.ResponseWriter, r *http.Request) {
+func (h *handlers) serveTransform(w http.ResponseWriter, r *http.Request) {
 	var wanted struct{ Transform *transcode.Transform }
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxTransformBody)).Decode(&wanted)
 	switch {
 	case err != nil || wanted.Transform == nil:
 		problem.Write(w, http.StatusBadRequest, `Send {"transform": NAME} as JSON, with "" for none.`)
 		return
-	case *wanted.Transform == transcode.TransformLogo && s.cfg.Logo == "":
+	case *wanted.Transform == transcode.TransformLogo && h.cfg.Logo == "":
 		problem.Write(w, http.StatusBadRequest, "This server has no logo: start it with --logo IMAGE.")
 		return
 	case !wanted.Transform.Known():
-		problem.Write(w, http.StatusBadRequest, fmt.Sprintf("There is no such transform: choose one of %q, or \"\" for none.", s.Transforms()))
+		problem.Write(w, http.StatusBadRequest, fmt.Sprintf("There is no such transform: choose one of %q, or \"\" for none.", h.service.Transforms()))
 		return
 	}
-	b := s.Find(r.PathValue("stream"))
+	b := h.service.Find(r.PathValue("stream"))
 	if b == nil || b.Ended() {
 		refuseUnknown(w, r.PathValue("stream"))
 		return
@@ -47,7 +47,6 @@ func (s *service) serveTransform(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, broadcast.ErrEnded):
 		refuseUnknown(w, b.Stream())
 	default:
-		w.Header().Set("Retry-After", "5")
-		problem.Write(w, http.StatusServiceUnavailable, "The stream is busy: try again in a few seconds.")
+		problem.WriteRetry(w, http.StatusServiceUnavailable, 5, "The stream is busy: try again in a few seconds.")
 	}
 }

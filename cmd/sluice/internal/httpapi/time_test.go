@@ -1,4 +1,4 @@
-package main
+package httpapi
 
 import (
 	"testing"
@@ -10,7 +10,7 @@ import (
 )
 
 func TestTime(t *testing.T) {
-	handler := newTestService(t, config.Auth{}).routes()
+	handler := newTestService(t, config.Auth{}).handler
 	before := time.Now().Truncate(time.Millisecond)
 	answer := ask(handler, "GET", "/time")
 	require.Equal(t, "no-store", answer.Header().Get("Cache-Control"))

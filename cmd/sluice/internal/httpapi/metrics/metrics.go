@@ -1,4 +1,8 @@
-package main
+// Package metrics serves what Prometheus scrapes: of the process, of the service, and of each stream, session and room by its name.
+// It counts nothing itself.
+//
+// It starts no goroutine. The format is Prometheus' text exposition format, version 0.0.4.
+package metrics
 
 import (
 	"net/http"
@@ -8,25 +12,29 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest"
-	"github.com/sluice-live/sluice/transcode"
 )
 
-// metricsHandler serves everything that is counted, in Prometheus' format. Nothing is counted twice: a scrape reads the
-// same status that the API tells.
-func (s *service) metricsHandler() http.Handler {
+// Handler serves everything that is counted, in Prometheus' format. Nothing is counted twice: a scrape reads the same status that
+// the API tells.
+func Handler(s *service.Service) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		streamCollector{s},
+		collector{s, api.Reader{Service: s}},
 	)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
 
-// streamCollector collects the metrics of all broadcasts that have not ended.
-type streamCollector struct{ service *service }
+// collector collects the metrics of the service and of all broadcasts that have not ended.
+type collector struct {
+	service *service.Service
+	state   api.Reader
+}
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("sluice_"+name, help, append([]string{"stream"}, labels...), nil)
@@ -85,9 +93,9 @@ var (
 )
 
 // Describe sends nothing: what there is depends on the streams.
-func (streamCollector) Describe(chan<- *prometheus.Desc) {}
+func (collector) Describe(chan<- *prometheus.Desc) {}
 
-func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
+func (c collector) Collect(ch chan<- prometheus.Metric) {
 	states := map[string]int{broadcast.StateStarting: 0, broadcast.StateLive: 0, broadcast.StateInterrupted: 0}
 	for _, b := range c.service.All() {
 		if b.Ended() {
@@ -97,19 +105,19 @@ func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
 		states[st.State]++
 		e := emitter{ch, b.Stream()}
 		e.publisher(st)
-		e.audience(c.service.ingest.Viewers().Count(b.Stream()))
+		e.audience(c.service.Ingest().Viewers().Count(b.Stream()))
 		e.depay(st.Depay)
 		e.encoder(st)
 		e.packager(b)
 		e.counter(descUnkept, st.Unkept)
 	}
-	ch <- prometheus.MustNewConstMetric(descSessions, prometheus.GaugeValue, float64(c.service.ingest.Sessions().Count()))
-	if disk := c.service.packager.Disk(); disk.Free > 0 || disk.Fault != "" {
+	ch <- prometheus.MustNewConstMetric(descSessions, prometheus.GaugeValue, float64(c.service.Ingest().Sessions().Count()))
+	if disk := c.service.Packager().Disk(); disk.Free > 0 || disk.Fault != "" {
 		ch <- prometheus.MustNewConstMetric(descDiskFree, prometheus.GaugeValue, float64(disk.Free))
 		ch <- prometheus.MustNewConstMetric(descDiskFault, prometheus.GaugeValue, faulty(disk.Fault))
 	}
-	collectSessions(ch, c.service.sessions())
-	collectRooms(ch, c.service.ingest.Rooms().List())
+	collectSessions(ch, c.state.Sessions())
+	collectRooms(ch, c.service.Ingest().Rooms().List())
 	for state, n := range states {
 		ch <- prometheus.MustNewConstMetric(descStreams, prometheus.GaugeValue, float64(n), state)
 	}
@@ -176,14 +184,14 @@ func (e emitter) depay(stats depay.Stats) {
 			e.counter(descDropped, track.Dropped[reason], kind, reason.String())
 		}
 	}
-	e.gauge(descAVOffset, avOffset(stats))
+	e.gauge(descAVOffset, api.AVOffset(stats))
 	e.gauge(descDrift, stats.DriftPPM)
 }
 
 func (e emitter) encoder(st *broadcast.Status) {
 	e.gauge(descSpeed, st.Job.Progress.Speed)
 	e.gauge(descLag, st.Job.Progress.Lag.Seconds())
-	e.counter(descEncDrops, encoderDrops(st.Job))
+	e.counter(descEncDrops, api.DroppedFrames(st.Job))
 	e.counter(descRestarts, uint64(st.Restarts))
 	e.counter(descReduced, uint64(st.Reductions))
 	e.gauge(descRungs, float64(st.Renditions))
@@ -207,14 +215,6 @@ func faulty(fault string) float64 {
 	}
 	return 0
 }
-
-// avOffset in seconds.
-func avOffset(stats depay.Stats) float64 {
-	return float64(stats.AVOffset) / float64(depay.VP8.ClockRate())
-}
-
-// encoderDrops counts the frames that ffmpeg was too slow for.
-func encoderDrops(stats transcode.Stats) uint64 { return stats.Video.Dropped + stats.Audio.Dropped }
 
 func oneIf(yes bool) float64 {
 	if yes {

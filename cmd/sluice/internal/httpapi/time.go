@@ -1,4 +1,4 @@
-package main
+package httpapi
 
 import (
 	"io"
@@ -6,9 +6,9 @@ import (
 )
 
 // serveTime answers with the time as urn:mpeg:dash:utc:http-iso:2014 wants it (ISO/IEC 23009-1 §5.8.4.11).
-func (s *service) serveTime(w http.ResponseWriter, _ *http.Request) {
+func (h *handlers) serveTime(w http.ResponseWriter, _ *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	header.Set("Cache-Control", "no-store")
-	_, _ = io.WriteString(w, s.clock.Now().Format("2006-01-02T15:04:05.000Z"))
+	_, _ = io.WriteString(w, h.service.Clock().Now().Format("2006-01-02T15:04:05.000Z"))
 }

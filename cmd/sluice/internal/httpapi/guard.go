@@ -1,4 +1,4 @@
-package main
+package httpapi
 
 import (
 	"net/http"
@@ -6,6 +6,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
 	"github.com/sluice-live/sluice/ingest/signal"
+	"github.com/sluice-live/sluice/internal/name"
 	"github.com/sluice-live/sluice/internal/problem"
 )
 
@@ -43,5 +44,38 @@ func ofOwnPages(keys access.Keys, next http.Handler) http.Handler {
 			return
 		}
 		next.ServeHTTP(w, r)
+	})
+}
+
+// named refuses streams outside the grammar. Preflights pass, or a page could not read the refusal.
+func named(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !cors.IsPreflight(r) && !name.Valid(r.PathValue("stream")) {
+			problem.Write(w, http.StatusBadRequest, "A stream's name is "+name.Rule+".")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// viewed remembers when a stream was last asked for.
+func (h *handlers) viewed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.service.Viewed()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// within has each request take one of the places, which bound the requests that are under way at once. Many wait for what comes, or
+// for clients that do not read; without a bound they could take all memory.
+func within(places chan struct{}, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case places <- struct{}{}:
+			defer func() { <-places }()
+			next.ServeHTTP(w, r)
+		default:
+			problem.WriteRetry(w, http.StatusServiceUnavailable, 1, "The server has all the requests of this kind that it takes (limits.requests, limits.connections): ask again in a second.")
+		}
 	})
 }

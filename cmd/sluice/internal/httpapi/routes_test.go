@@ -1,4 +1,4 @@
-package main
+package httpapi
 
 import (
 	"context"
@@ -16,45 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
-	stages "github.com/sluice-live/sluice/cmd/sluice/internal/service"
 	"github.com/sluice-live/sluice/internal/problem"
 )
-
-// newTestService is a service without ffmpeg that nobody runs: it answers, and has no streams.
-func newTestService(t *testing.T, auth config.Auth) *service {
-	t.Helper()
-	s := serviceOf(t, testConfig(t, auth))
-	t.Cleanup(func() { require.NoError(t, s.ingest.Run(canceled(context.Background()))) })
-	return s
-}
-
-func testConfig(t *testing.T, auth config.Auth) config.Config {
-	t.Helper()
-	cfg := config.Default()
-	cfg.Data, cfg.Auth, cfg.ICE.UDP, cfg.ICE.TCP = t.TempDir(), auth, "127.0.0.1:0", config.ICEOff
-	cfg.ICE.Servers = []config.ICEServer{{URL: "turn:turn.example.org", Username: "user", Credential: "turn-secret"}}
-	return cfg
-}
-
-// serviceOf is a service without ffmpeg.
-func serviceOf(t *testing.T, cfg config.Config) *service {
-	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	s, err := stages.New(t.Context(), cfg, stages.Encoding{}, log)
-	require.NoError(t, err)
-	return &service{s, cfg, log, s.Clock(), s.Ingest(), s.Packager()}
-}
-
-// ask sends a request; headers come in pairs.
-func ask(handler http.Handler, method, target string, headers ...string) *httptest.ResponseRecorder {
-	request := httptest.NewRequest(method, target, nil)
-	for i := 0; i < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
-	}
-	answer := httptest.NewRecorder()
-	handler.ServeHTTP(answer, request)
-	return answer
-}
 
 // requireProblem checks an RFC 9457 document that nobody keeps.
 func requireProblem(t *testing.T, answer *httptest.ResponseRecorder, status int) {
@@ -71,7 +34,7 @@ func requireProblem(t *testing.T, answer *httptest.ResponseRecorder, status int)
 }
 
 func TestRefusedPaths(t *testing.T) {
-	handler := newTestService(t, config.Auth{}).routes()
+	handler := newTestService(t, config.Auth{}).handler
 	for name, tc := range map[string]struct {
 		status int
 		paths  []string
@@ -107,7 +70,7 @@ func TestRefusedPaths(t *testing.T) {
 }
 
 func TestStreamThatDoesNotExist(t *testing.T) {
-	handler := newTestService(t, config.Auth{}).routes()
+	handler := newTestService(t, config.Auth{}).handler
 	for _, path := range []string{"/live/a/index.m3u8", "/live/a/manifest.mpd", "/live/a/thumbnail.jpg", "/live/a/EPOCH/240p-1.m4s", "/api/v1/streams/a"} {
 		for _, method := range []string{"GET", "HEAD"} {
 			answer := ask(handler, method, path)
@@ -118,7 +81,7 @@ func TestStreamThatDoesNotExist(t *testing.T) {
 }
 
 func TestMethods(t *testing.T) {
-	handler := newTestService(t, config.Auth{}).routes()
+	handler := newTestService(t, config.Auth{}).handler
 	for path, allowed := range map[string]string{
 		"/":                   "GET, HEAD",
 		"/live/a":             "GET, HEAD",
@@ -142,7 +105,7 @@ func TestMethods(t *testing.T) {
 }
 
 func TestServed(t *testing.T) {
-	handler := newTestService(t, config.Auth{}).routes()
+	handler := newTestService(t, config.Auth{}).handler
 	for path, contentType := range map[string]string{
 		"/healthz":        "application/json",
 		"/api/v1/server":  "application/json",
@@ -173,7 +136,7 @@ func TestServed(t *testing.T) {
 
 // RFC 9725 §4.1 and §4.2: GET and HEAD have no content; OPTIONS says what may be posted.
 func TestWHIPMethodsThatChangeNothing(t *testing.T) {
-	handler := newTestService(t, config.Auth{}).routes()
+	handler := newTestService(t, config.Auth{}).handler
 	for _, method := range []string{"GET", "HEAD"} {
 		answer := ask(handler, method, "/whip/a")
 		require.Equal(t, 204, answer.Code)
@@ -191,7 +154,7 @@ func TestWHIPMethodsThatChangeNothing(t *testing.T) {
 
 func TestRecordingsListOrPage(t *testing.T) {
 	s := newTestService(t, config.Auth{})
-	handler := s.routes()
+	handler := s.handler
 	for accept, page := range map[string]bool{"": false, "*/*": false, "application/json": false, "text/html,application/xhtml+xml;q=0.9": true} {
 		answer := ask(handler, "GET", "/recordings", "Accept", accept)
 		require.Equal(t, page, strings.HasPrefix(answer.Header().Get("Content-Type"), "text/html"), accept)
@@ -200,8 +163,8 @@ func TestRecordingsListOrPage(t *testing.T) {
 }
 
 func TestReady(t *testing.T) {
-	s := serviceOf(t, testConfig(t, config.Auth{}))
-	handler := s.routes()
+	s := serviceOf(t, testConfig(t, config.Auth{}), slog.New(slog.DiscardHandler))
+	handler := s.handler
 	answer := ask(handler, "GET", "/readyz")
 	requireProblem(t, answer, 503)
 	require.NotEmpty(t, answer.Header().Get("Retry-After"))
@@ -226,7 +189,7 @@ func (d *deadlines) SetWriteDeadline(t time.Time) error { d.write = append(d.wri
 
 // Every request with a body has a time for it, on every route; one without has none, so that long polls may wait.
 func TestDeadlines(t *testing.T) {
-	handler := newTestService(t, config.Auth{Publish: []config.StreamKey{{Key: "studio-key"}}}).routes()
+	handler := newTestService(t, config.Auth{Publish: []config.StreamKey{{Key: "studio-key"}}}).handler
 	for _, path := range []string{"/nothing", "/whip/a", "/whip/a.b", "//", "/time", "/live/a/index.m3u8", "/api/v1/streams/a"} {
 		for body, want := range map[string]int{"": 0, "x": 1} {
 			answer := &deadlines{ResponseRecorder: httptest.NewRecorder()}
@@ -246,7 +209,7 @@ func TestRecordingsAreUnhurried(t *testing.T) {
 	content := strings.Repeat("recorded", 64<<10)
 	require.NoError(t, os.WriteFile(filepath.Join(directory, "video.mp4"), []byte(content), 0o644))
 	answer := &deadlines{ResponseRecorder: httptest.NewRecorder()}
-	s.routes().ServeHTTP(answer, httptest.NewRequest("GET", "/recordings/a/20260101T000000Z/video.mp4", nil))
+	s.handler.ServeHTTP(answer, httptest.NewRequest("GET", "/recordings/a/20260101T000000Z/video.mp4", nil))
 	require.Equal(t, 200, answer.Code)
 	require.Equal(t, content, answer.Body.String())
 	require.Greater(t, len(answer.write), 2, "each piece has a time of its own")
@@ -255,18 +218,18 @@ func TestRecordingsAreUnhurried(t *testing.T) {
 // A stream that the last stop of the service has cut is there for its viewers, and waits for its publisher.
 func TestCutStream(t *testing.T) {
 	before := newTestService(t, config.Auth{})
-	timeline, err := before.packager.Open("cut")
+	timeline, err := before.Packager().Open("cut")
 	require.NoError(t, err)
-	s := serviceOf(t, before.cfg)
-	t.Cleanup(func() { require.NoError(t, s.ingest.Run(canceled(context.Background()))) })
-	handler := s.routes()
+	s := serviceOf(t, before.cfg, slog.New(slog.DiscardHandler))
+	s.release(t)
+	handler := s.handler
 	for _, path := range []string{"/api/v1/streams", "/api/v1/streams/cut"} {
 		answer := ask(handler, "GET", path)
 		require.Equal(t, http.StatusOK, answer.Code, path)
 		require.Contains(t, answer.Body.String(), `"state":"interrupted"`)
 		require.Contains(t, answer.Body.String(), timeline.Info().Started.UTC().Format(`"startedAt":"2006-01-02T15:04:05.`))
 	}
-	again, err := s.packager.Open("cut")
+	again, err := s.Packager().Open("cut")
 	require.NoError(t, err)
 	require.NoError(t, again.End())
 	require.NotContains(t, ask(handler, "GET", "/api/v1/streams").Body.String(), "cut")

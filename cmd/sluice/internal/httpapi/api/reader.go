@@ -1,0 +1,93 @@
+// Package api describes the service as the documents of /api/v1: streams, sessions and rooms. Each document is made when it is
+// asked for, of what the stages tell at that moment; nothing is kept. The documents leave out what lets somebody who reads
+// them end or take over a session. Their fields are documented where they stand; times are UTC, durations seconds.
+//
+// It starts no goroutine.
+package api
+
+import (
+	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
+	"github.com/sluice-live/sluice/packager"
+)
+
+// Reader makes documents of what a service does. It may be used by many goroutines.
+type Reader struct{ Service *service.Service }
+
+// Streams describes the streams that have not ended, by name. It is never nil.
+func (r Reader) Streams() []Stream {
+	streams := []Stream{}
+	for _, info := range r.Service.Packager().Streams() {
+		if stream, ok := r.Stream(info.Stream); ok && info.State != packager.StateEnded {
+			streams = append(streams, stream)
+		}
+	}
+	return streams
+}
+
+// Stream describes a stream: its broadcast, for a while also one that has ended, or what the service's last stop has left of it,
+// which waits for its publisher.
+func (r Reader) Stream(name string) (Stream, bool) {
+	if b := r.Service.Find(name); b != nil {
+		return r.describe(b), true
+	}
+	t := r.Service.Packager().Timeline(name)
+	if t == nil {
+		return Stream{}, false
+	}
+	info := t.Info()
+	return r.describeCut(info), info.State != packager.StateEnded
+}
+
+// Follow is Stream, with a channel that is closed once there is something newer to tell; nil where nobody will say so.
+func (r Reader) Follow(name string) (stream Stream, newer <-chan struct{}, ok bool) {
+	if b := r.Service.Find(name); b != nil {
+		newer = b.Status().Newer()
+	}
+	stream, ok = r.Stream(name)
+	return stream, newer, ok
+}
+
+func (r Reader) describe(b *broadcast.Broadcast) Stream {
+	stream := newStream(b)
+	stream.Fault = r.Service.Packager().Disk().Fault
+	stream.Viewers = r.Service.Ingest().Viewers().Count(b.Stream()).Viewers
+	stream.LadderReason = r.Service.LadderReason()
+	return stream
+}
+
+// describeCut describes a stream that the service's last stop has cut and that waits for its publisher.
+func (r Reader) describeCut(info packager.Info) Stream {
+	return Stream{
+		Name: info.Stream, State: broadcast.StateInterrupted, StartedAt: info.Started, PlayableAt: info.Playable,
+		Renditions: info.Renditions, LadderReason: r.Service.LadderReason(), URLs: urlsOf(info.Stream),
+	}
+}
+
+// Sessions describes all sessions. It is never nil.
+func (r Reader) Sessions() []Session {
+	sessions := []Session{}
+	for _, info := range r.Service.Ingest().Sessions().Infos() {
+		sessions = append(sessions, newSession(info))
+	}
+	return sessions
+}
+
+// Rooms describes the rooms that somebody is in. It is never nil.
+func (r Reader) Rooms() []Room {
+	rooms := []Room{}
+	for _, info := range r.Service.Ingest().Rooms().List() {
+		rooms = append(rooms, newRoom(info))
+	}
+	return rooms
+}
+
+// Room describes one of them.
+func (r Reader) Room(name string) (Room, bool) {
+	for _, info := range r.Service.Ingest().Rooms().List() {
+		if info.Name == name {
+			return newRoom(info), true
+		}
+	}
+	return Room{}, false
+}

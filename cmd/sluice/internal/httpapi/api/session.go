@@ -1,0 +1,73 @@
+package api
+
+import (
+	"time"
+
+	"github.com/sluice-live/sluice/ingest"
+)
+
+// Session is a session as /api/v1/sessions tells it, seen from the server: what it receives and what it sends.
+type Session struct {
+	ID       string     `json:"id"`   // not the session's own name: whoever knows that can end it
+	Kind     string     `json:"kind"` // publisher, viewer, echo, upload, participant or air
+	Name     string     `json:"name"` // of the stream or the room
+	Address  string     `json:"address"`
+	State    string     `json:"state"`
+	Since    time.Time  `json:"since"`
+	RTT      float64    `json:"rtt"` // seconds, 0 while unknown
+	Received Direction  `json:"received"`
+	Sent     Direction  `json:"sent"`
+	Media    []Received `json:"media"` // received
+}
+
+// Direction sums up the media of one direction.
+type Direction struct {
+	Bitrate float64 `json:"bitrate"` // bit/s
+	Bytes   uint64  `json:"bytes"`
+	Packets uint64  `json:"packets"`
+	Lost    uint64  `json:"lost"`   // packets; of what is sent, as the client tells
+	Loss    float64 `json:"loss"`   // of what is sent: the share lost lately, 0 to 1, as the client tells, the largest
+	Jitter  float64 `json:"jitter"` // seconds, the largest; of what is sent, as the client tells
+	RTT     float64 `json:"rtt"`    // seconds, by RTCP, of what is sent
+	NACKs   uint64  `json:"nacks"`  // packets asked for again by who gets them
+	PLIs    uint64  `json:"plis"`   // key frames asked for by who gets them
+}
+
+// Received is a medium that a session sends to the server.
+type Received struct {
+	Kind   string  `json:"kind"`
+	FPS    float64 `json:"fps"`
+	Width  int     `json:"width"` // of VP8; 0 while unknown
+	Height int     `json:"height"`
+	Track
+}
+
+func newSession(info ingest.Info) Session {
+	session := Session{
+		ID: info.ID, Kind: string(info.Kind), Name: info.Name, Address: info.Address, State: string(info.State), Since: info.Since.UTC().Truncate(time.Millisecond),
+		RTT: info.RTT.Seconds(), Received: Direction{NACKs: info.NACKs, PLIs: info.PLIs}, Media: []Received{},
+	}
+	for _, t := range info.Received {
+		in := &session.Received
+		in.Bitrate += t.Bitrate
+		in.Bytes += t.Bytes
+		in.Packets += t.Packets
+		in.Lost += t.Lost
+		in.Jitter = max(in.Jitter, t.Jitter.Seconds())
+		session.Media = append(session.Media, Received{
+			Kind: string(t.Kind), FPS: t.FPS, Width: t.Width, Height: t.Height, Track: describeTrack(t),
+		})
+	}
+	for _, o := range info.Sent {
+		out := &session.Sent
+		out.Bitrate += o.Bitrate
+		out.Bytes += o.Bytes
+		out.Packets += o.Packets
+		out.Lost += o.Lost
+		out.Jitter, out.RTT = max(out.Jitter, o.Jitter.Seconds()), max(out.RTT, o.RTT.Seconds())
+		out.Loss = max(out.Loss, o.LossRate)
+		out.NACKs += o.NACKs
+		out.PLIs += o.PLIs
+	}
+	return session
+}

@@ -1,0 +1,28 @@
+// Package httpapi is what is served over HTTP: the table of all routes, who may use them and how errors are told, the JSON API of
+// streams, sessions and rooms with their events, and the pages. Media and signalling are the handlers of packager and ingest,
+// the metrics and documents those of packages beneath; here they are joined. It opens no socket: package web does.
+//
+// It starts no goroutine but those of requests. RFC 9110, RFC 9457 (errors), RFC 6750 (keys), Fetch §3.3 (CORS), HTML §9.2 (events).
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
+)
+
+// handlers answers what the stages do not answer themselves.
+type handlers struct {
+	service *service.Service
+	cfg     config.Config
+	version string
+	state   api.Reader
+}
+
+// New returns the handler of everything that a service serves. version is told to pages.
+func New(s *service.Service, cfg config.Config, version string) http.Handler {
+	h := &handlers{service: s, cfg: cfg, version: version, state: api.Reader{Service: s}}
+	return h.routes()
+}

@@ -1,0 +1,138 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/metrics"
+	"github.com/sluice-live/sluice/internal/problem"
+	"github.com/sluice-live/sluice/public"
+)
+
+// table is the table of everything that is served, as it is filled.
+type table struct {
+	*http.ServeMux
+	*handlers
+	publish access.Keys   // that may publish
+	admin   access.Keys   // that may steer streams and rooms
+	places  chan struct{} // for requests that wait for what comes; see within
+}
+
+// routes makes the table, which is filled once.
+func (h *handlers) routes() http.Handler {
+	t := table{
+		http.NewServeMux(), h,
+		access.Publishers(h.cfg.Auth.Publish), access.Admins(h.cfg.Auth),
+		make(chan struct{}, h.cfg.Limits.Requests),
+	}
+	t.publishing()
+	t.rooms()
+	t.media()
+	t.streams()
+	t.operation()
+	t.pages()
+	return cors.Allow(withDeadline(withProblems(t.ServeMux)))
+}
+
+// Where the stream stands that a request needs a key for.
+func ofPath(r *http.Request) string    { return r.PathValue("stream") }
+func ofRoom(r *http.Request) string    { return r.PathValue("room") } // a key for a stream is one for the room of that name
+func anyStream(*http.Request) string   { return "" }
+func everyStream(*http.Request) string { return access.EveryStream }
+
+// steer is for what changes something that others see: it takes an administrator's key, or a page of the service's own.
+func (t table) steer(change http.HandlerFunc, streamOf func(*http.Request) string) http.Handler {
+	return withKey(t.admin, ofOwnPages(t.admin, change), streamOf)
+}
+
+// publishing is how media comes in and goes out again over WebRTC, and how recordings of browsers are sent.
+func (t table) publishing() {
+	ingest := t.service.Ingest()
+	whip := named(withKey(t.publish, ingest.WHIP(), ofPath))
+	t.Handle("/whip/{stream}", whip)
+	t.Handle("/whip/{stream}/{session}", whip)
+	whep := named(ingest.WHEP())
+	t.Handle("/whep/{stream}", whep)
+	t.Handle("/whep/{stream}/{session}", whep)
+	upload := named(withKey(t.publish, ingest.Upload(), ofPath))
+	t.Handle("/upload/{stream}", upload)
+	t.Handle("/upload/{stream}/{session}", upload)
+	echo := withKey(t.publish, ingest.Echo(), anyStream)
+	t.Handle("POST /echo", echo)
+	t.Handle("OPTIONS /echo", echo)
+	t.Handle("/echo/{session}", echo)
+}
+
+// rooms is the signalling of rooms, and how they are told of and steered.
+func (t table) rooms() {
+	signalling := within(make(chan struct{}, t.cfg.Limits.Connections), t.service.Ingest().Rooms().Signalling(access.Token))
+	for _, transport := range []string{"ws", "events", "messages"} {
+		t.Handle("/rooms/{room}/"+transport, signalling)
+		t.Handle("/echo/"+transport, signalling)
+	}
+	t.HandleFunc("GET /api/v1/rooms", t.serveRooms)
+	t.HandleFunc("GET /api/v1/rooms/{room}", t.serveRoom)
+	t.Handle("DELETE /api/v1/rooms/{room}/participants/{participant}", t.steer(t.serveRemove, ofRoom))
+	t.Handle("PUT /api/v1/rooms/{room}/air", t.steer(t.serveStartOutput(t.admin), ofRoom))
+	t.Handle("DELETE /api/v1/rooms/{room}/air", t.steer(t.serveStopOutput, ofRoom))
+}
+
+// media is what players read.
+func (t table) media() {
+	packager := t.service.Packager()
+	t.Handle("GET /live/{stream}/{file...}", named(t.viewed(within(t.places, http.HandlerFunc(packager.ServeLive)))))
+	t.Handle("GET /live/{stream}", named(http.HandlerFunc(serveNothing))) // or the mux would redirect
+	t.Handle("GET /recordings/{stream}/{recording}/{file}", named(unhurried(http.HandlerFunc(packager.ServeRecordings))))
+	t.HandleFunc("GET /time", t.serveTime)
+}
+
+// streams is how streams and sessions are told of and steered.
+func (t table) streams() {
+	t.HandleFunc("GET /api/v1/server", t.serveServer)
+	t.HandleFunc("GET /api/v1/streams", t.serveStreams)
+	t.Handle("GET /api/v1/streams/{stream}", named(http.HandlerFunc(t.serveStream)))
+	t.Handle("GET /api/v1/streams/{stream}/events", named(within(t.places, http.HandlerFunc(t.serveEvents))))
+	t.Handle("PUT /api/v1/streams/{stream}/transform", named(t.steer(t.serveTransform, ofPath)))
+	t.Handle("DELETE /api/v1/streams/{stream}", named(t.steer(t.serveKick, ofPath)))
+
+	t.Handle("GET /api/v1/sessions", withKey(t.admin, http.HandlerFunc(t.serveSessions), everyStream))
+	t.Handle("GET /api/v1/sessions/events", withKey(t.admin, within(t.places, http.HandlerFunc(t.serveSessionEvents)), everyStream))
+}
+
+// operation is what monitors and load balancers ask.
+func (t table) operation() {
+	t.Handle("GET /metrics", metrics.Handler(t.service))
+	t.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]string{"status": "ok"}) })
+	t.HandleFunc("GET /readyz", t.serveReady)
+}
+
+// pages is what people open.
+func (t table) pages() {
+	pages := public.Handler()
+	for _, page := range []string{
+		"/{$}", "/publish", "/watch/{stream}", "/echo", "/rooms", "/rooms/{room}", "/dashboard", "/docs", "/docs/{page}", "/licenses", "/assets/{name}",
+	} {
+		t.Handle("GET "+page, pages)
+	}
+	t.HandleFunc("GET /recordings", func(w http.ResponseWriter, r *http.Request) { t.serveRecordings(w, r, pages) })
+}
+
+// serveRecordings answers with the list or with its page, as the client prefers.
+func (h *handlers) serveRecordings(w http.ResponseWriter, r *http.Request, pages http.Handler) {
+	w.Header().Add("Vary", "Accept")
+	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		pages.ServeHTTP(w, r)
+		return
+	}
+	h.service.Packager().ServeRecordingsList(w, r)
+}
+
+func (h *handlers) serveReady(w http.ResponseWriter, _ *http.Request) {
+	if !h.service.Ready() {
+		problem.WriteRetry(w, http.StatusServiceUnavailable, 5, "The service is starting or stopping: send publishers elsewhere.")
+		return
+	}
+	writeJSON(w, map[string]string{"status": "ready"})
+}

@@ -1,0 +1,37 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
+	"github.com/sluice-live/sluice/internal/problem"
+)
+
+func (h *handlers) serveSessions(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, h.state.Sessions())
+}
+
+// serveSessionEvents tells of all sessions each second, until the client or the service ends.
+func (h *handlers) serveSessionEvents(w http.ResponseWriter, r *http.Request) {
+	stopping := h.service.Stopping()
+	if stopping == nil {
+		problem.Write(w, http.StatusServiceUnavailable, "The service is starting or stopping.")
+		return
+	}
+	events := startEvents(w)
+	err := events.say(fmt.Sprintf("retry: %d\n\n", eventsRetry.Milliseconds()))
+	each := time.NewTicker(broadcast.StatusEvery)
+	defer each.Stop()
+	for err == nil {
+		err = events.send(eventStatistics, h.state.Sessions())
+		select {
+		case <-each.C:
+		case <-r.Context().Done():
+			return
+		case <-stopping:
+			return
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/sluice-live/sluice/internal/problem"
+)
+
+// serveStreams lists the streams that have not ended.
+func (h *handlers) serveStreams(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, map[string]any{"streams": h.state.Streams()})
+}
+
+// serveStream tells of one stream; for a while also of one that has ended, so that its page can say why.
+func (h *handlers) serveStream(w http.ResponseWriter, r *http.Request) {
+	if stream, ok := h.state.Stream(r.PathValue("stream")); ok {
+		writeJSON(w, stream)
+		return
+	}
+	refuseUnknown(w, r.PathValue("stream"))
+}
+
+// serveKick ends the publisher's session; the stream goes on to wait for another as after any departure.
+func (h *handlers) serveKick(w http.ResponseWriter, r *http.Request) {
+	b := h.service.Find(r.PathValue("stream"))
+	if b == nil {
+		refuseUnknown(w, r.PathValue("stream"))
+		return
+	}
+	if p := b.Status().Publisher; p != nil {
+		p.Close("ended by the operator")
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func refuseUnknown(w http.ResponseWriter, stream string) {
+	problem.WriteRetry(w, http.StatusNotFound, 2, "No stream of this name is live: publish to /whip/"+stream+" first.")
+}
+
+// serveServer tells pages what they need to know before they publish.
+func (h *handlers) serveServer(w http.ResponseWriter, _ *http.Request) {
+	urls := []string{}
+	for _, server := range h.cfg.ICE.Servers {
+		urls = append(urls, server.URL)
+	}
+	writeJSON(w, map[string]any{
+		"version": h.version, "authPublish": len(h.cfg.Auth.Publish) > 0, "iceServers": urls,
+		"transforms": h.service.Transforms(), "ladderReason": h.service.LadderReason(), "linger": h.cfg.Linger.Seconds(),
+	})
+}
