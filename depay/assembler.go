@@ -19,7 +19,7 @@ const (
 
 // assembler is what differs between the codecs of pictures: it makes pictures of packets, and pictures to stand in.
 //
-// What was torn is never glued: a picture is passed on only if every one of its packets was there and all that it decodes
+// What lost a packet is never glued: a picture is passed on only if every one of its packets was there and all that it decodes
 // from was passed on, too.
 type assembler interface {
 	// push takes the next packet. It passes a picture on as soon as its last packet is there.
@@ -100,20 +100,20 @@ type draft struct {
 	instant   time.Duration
 	buf       []byte // reused
 
-	lost int  // packets lost since the last one with media
-	torn bool // something is missing since then
+	lost  int  // packets lost since the last one with media
+	lossy bool // something is missing since then
 }
 
 // miss accounts for what is missing directly before the packet.
 func (d *draft) miss(p packet) {
 	d.lost += p.lost
-	d.torn = d.torn || p.torn || p.lost > 0
+	d.lossy = d.lossy || p.lossy || p.lost > 0
 }
 
 // malformed counts a packet that cannot be read, which is as good as lost.
 func (d *draft) malformed() {
 	d.stats.Malformed++
-	d.lost, d.torn = d.lost+1, true
+	d.lost, d.lossy = d.lost+1, true
 }
 
 // begin opens the picture that the packet belongs to.
@@ -168,5 +168,5 @@ func (d *draft) close(p picture, reference bool) bool {
 // forget is what restart does for all codecs, once an open picture is closed.
 func (d *draft) forget() {
 	d.waiting, d.wanted = true, false
-	d.lost, d.torn = 0, false
+	d.lost, d.lossy = 0, false
 }

@@ -33,7 +33,7 @@ func (a *audioTrack) init(d *Depacketizer) {
 	a.track = track{
 		kind: Audio, codec: d.opts.Audio, stats: &d.stats.Audio, emit: d.opts.Emit, deliver: a.push, last: -1,
 	}
-	d.clock.lanes[Audio].rate = Opus.ClockRate()
+	d.clock.maps[Audio].rate = Opus.ClockRate()
 }
 
 // push takes the next packet, which is one frame (RFC 7587 §4.2). A lost packet was one, too.

@@ -41,19 +41,19 @@ func (a *av1Assembler) push(p packet) {
 
 // place goes on with the open picture, or closes it and opens the one that the packet belongs to.
 func (a *av1Assembler) place(p packet) {
-	if a.open && a.torn {
+	if a.open && a.lossy {
 		a.spoil(DropIncomplete)
 	}
 	if !a.open || p.timestamp != a.timestamp {
 		if a.open {
 			a.finish() // its marker was lost, or never set: whole if nothing is missing up to here
 		}
-		a.waiting = a.waiting || a.torn
+		a.waiting = a.waiting || a.lossy
 		a.begin(p)
 		a.partial = false
 		a.unit.Reset()
 	}
-	a.lost, a.torn = 0, false
+	a.lost, a.lossy = 0, false
 }
 
 // take adds the OBU elements of a packet to the open picture.

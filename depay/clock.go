@@ -47,7 +47,7 @@ const (
 // clock maps the time stamps of both tracks to the server's monotonic clock. Each goes by its own arrivals until both have
 // a sender report; from then on they move together.
 type clock struct {
-	lanes     [kinds]lane
+	maps      [kinds]clockMap
 	advanced  time.Duration // slewed up to here
 	corrected time.Duration // when the window began
 	drift     float64       // smoothed rate of corrections, in millionths
@@ -59,20 +59,20 @@ type clock struct {
 
 // observe takes the arrival of a packet and returns the instant of its media.
 func (c *clock) observe(k Kind, timestamp uint32, at time.Duration) time.Duration {
-	instant := c.lanes[k].observe(timestamp, at)
+	instant := c.maps[k].observe(timestamp, at)
 	if by := c.present(k, at); by < -maxAhead {
 		c.step(k, by)
 		instant += by
 	}
 	// The other track may still have to tell that the path has become shorter.
-	return min(instant, at+c.lanes[k].lead()+maxAhead)
+	return min(instant, at+c.maps[k].lead()+maxAhead)
 }
 
 // present returns how late the newest packet came, of the track that takes longer where reports relate them: not less than
 // 0 while that one is silent.
 func (c *clock) present(k Kind, at time.Duration) time.Duration {
-	late := c.lanes[k].newestLate()
-	if other := &c.lanes[1-k]; c.synchronized() {
+	late := c.maps[k].newestLate()
+	if other := &c.maps[1-k]; c.synchronized() {
 		if !other.heardSince(at - correctEvery) {
 			return max(late, 0)
 		}
@@ -83,17 +83,17 @@ func (c *clock) present(k Kind, at time.Duration) time.Duration {
 
 // step moves the map of a track, and of the other if reports relate them.
 func (c *clock) step(k Kind, by time.Duration) {
-	c.lanes[k].offset.step(by)
+	c.maps[k].offset.step(by)
 	if c.synchronized() {
-		c.lanes[1-k].offset.step(by)
+		c.maps[1-k].offset.step(by)
 	}
 }
 
 // detach forgets the source of a track.
-func (c *clock) detach(k Kind) { c.lanes[k] = lane{rate: c.lanes[k].rate} }
+func (c *clock) detach(k Kind) { c.maps[k] = clockMap{rate: c.maps[k].rate} }
 
 // synchronized reports whether reports relate the tracks.
-func (c *clock) synchronized() bool { return c.lanes[Video].related && c.lanes[Audio].related }
+func (c *clock) synchronized() bool { return c.maps[Video].related && c.maps[Audio].related }
 
 // advance slews the map up to now.
 func (c *clock) advance(at time.Duration) {
@@ -102,8 +102,8 @@ func (c *clock) advance(at time.Duration) {
 		return
 	}
 	c.advanced = at
-	for k := range c.lanes {
-		c.lanes[k].advance(elapsed)
+	for k := range c.maps {
+		c.maps[k].advance(elapsed)
 	}
 	if at-c.corrected >= correctEvery {
 		c.corrected = at
@@ -115,9 +115,9 @@ func (c *clock) advance(at time.Duration) {
 // the later of the two: the map has to suit the track that takes longest.
 func (c *clock) correct() {
 	var late [kinds]span
-	for k := range c.lanes {
-		late[k] = c.lanes[k].lateness()
-		c.lanes[k].transit.roll()
+	for k := range c.maps {
+		late[k] = c.maps[k].lateness()
+		c.maps[k].transit.roll()
 	}
 	if c.synchronized() {
 		c.partFrom(Video, late[Video], late[Audio])
@@ -127,9 +127,9 @@ func (c *clock) correct() {
 		both := together(late[Video], late[Audio])
 		late = [kinds]span{both, both}
 	}
-	for k := range c.lanes {
+	for k := range c.maps {
 		if late[k].known {
-			c.track(&c.lanes[k], late[k])
+			c.track(&c.maps[k], late[k])
 		}
 	}
 }
@@ -137,7 +137,7 @@ func (c *clock) correct() {
 // partFrom lets a track go its own way that has become late alone.
 func (c *clock) partFrom(k Kind, late, other span) {
 	if late.known && other.known && late.fastest > maxApart && late.fastest-other.fastest > maxApart {
-		c.lanes[k].part()
+		c.maps[k].unrelate()
 	}
 }
 
@@ -155,7 +155,7 @@ func together(a, b span) span {
 // tooLate takes the instant of media that came after it had been filled. When that goes on, the path has become longer or
 // has stalls that the map does not allow for: it steps at once, before the filter has seen enough of it.
 func (c *clock) tooLate(k Kind, instant time.Duration) {
-	l, other := &c.lanes[k], &c.lanes[1-k]
+	l, other := &c.maps[k], &c.maps[1-k]
 	by := l.spell.add(c.advanced-instant, c.advanced)
 	if by == 0 {
 		return
@@ -167,8 +167,8 @@ func (c *clock) tooLate(k Kind, instant time.Duration) {
 	l.transit, other.transit = newEnvelope(), newEnvelope()
 }
 
-// track moves a lane towards the lateness that was measured.
-func (c *clock) track(l *lane, late span) {
+// track moves a clock map towards the lateness that was measured.
+func (c *clock) track(l *clockMap, late span) {
 	if step := late.step(); step != 0 {
 		l.offset.step(step)
 		l.transit = newEnvelope()
@@ -182,7 +182,7 @@ func (c *clock) track(l *lane, late span) {
 
 // report takes a sender report. It returns false when the report is absurd, or in doubt.
 func (c *clock) report(k Kind, ntp uint64, rtpTime uint32, at time.Duration) bool {
-	l := &c.lanes[k]
+	l := &c.maps[k]
 	if !l.anchored || ntp == 0 {
 		return false
 	}
@@ -192,7 +192,7 @@ func (c *clock) report(k Kind, ntp uint64, rtpTime uint32, at time.Duration) boo
 	}
 	c.ntpBase = cmp.Or(c.ntpBase, ntp)
 	l.senderZero, l.reported = ntpDuration(ntp-c.ntpBase)-media, true
-	video, audio := &c.lanes[Video], &c.lanes[Audio]
+	video, audio := &c.maps[Video], &c.maps[Audio]
 	if !video.reported || !audio.reported {
 		return true
 	}
@@ -226,7 +226,7 @@ func (c *clock) believe(k Kind, move time.Duration) bool {
 // relate moves video against audio: forward by a step, back by a step as far as it is dated after its arrival, and by
 // slewing from there.
 func (c *clock) relate(move time.Duration) {
-	video, audio := &c.lanes[Video], &c.lanes[Audio]
+	video, audio := &c.maps[Video], &c.maps[Audio]
 	// From here on the offsets go together; what else video had to go becomes skew.
 	video.skew.value += video.offset.rest() - audio.offset.rest()
 	video.offset.value = video.offset.target + audio.offset.rest()

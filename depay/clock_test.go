@@ -38,7 +38,7 @@ func TestClockOverADay(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var k clock
-			k.lanes[Video].rate, k.lanes[Audio].rate = VP8.ClockRate(), Opus.ClockRate()
+			k.maps[Video].rate, k.maps[Audio].rate = VP8.ClockRate(), Opus.ClockRate()
 			random := rand.New(rand.NewPCG(1, 2))
 			inaccuracy := func() time.Duration { return time.Duration(random.Int64N(int64(2*ms))) - ms }
 			var worst, latest time.Duration
@@ -76,7 +76,7 @@ func jitter(r *rand.Rand, mean time.Duration) time.Duration {
 // TestClockWithoutReports keeps each track at its own arrivals.
 func TestClockWithoutReports(t *testing.T) {
 	var k clock
-	k.lanes[Audio].rate = Opus.ClockRate()
+	k.maps[Audio].rate = Opus.ClockRate()
 	var late time.Duration
 	sender := senderClock{ppm: -200}
 	for real := time.Duration(0); real < 3*time.Hour; real += 20 * ms {
@@ -90,7 +90,7 @@ func TestClockWithoutReports(t *testing.T) {
 func TestPathBecomesLongerAndShorter(t *testing.T) {
 	for _, reported := range []bool{false, true} {
 		var k clock
-		k.lanes[Video].rate, k.lanes[Audio].rate = VP8.ClockRate(), Opus.ClockRate()
+		k.maps[Video].rate, k.maps[Audio].rate = VP8.ClockRate(), Opus.ClockRate()
 		for real := time.Duration(0); real < 3*time.Minute; real += 20 * ms {
 			path := 30 * ms
 			if real > 20*time.Second && real < 40*time.Second {
@@ -117,7 +117,7 @@ func TestPathBecomesLongerAndShorter(t *testing.T) {
 }
 
 func TestFirstPacketsSetTheEnvelope(t *testing.T) {
-	l := lane{rate: 90000}
+	l := clockMap{rate: 90000}
 	require.Equal(t, 80*ms, l.observe(0, 80*ms), "the first packet was slow")
 	require.Equal(t, 33*ms, l.observe(33*90, 33*ms).Round(ms), "a faster one sets the map at once")
 	require.Equal(t, 66*ms, l.observe(66*90, 100*ms).Round(ms), "a slower one does not")
@@ -189,21 +189,21 @@ func TestLipSync(t *testing.T) {
 func TestReportsInDoubt(t *testing.T) {
 	steady := func() *clock {
 		k := &clock{}
-		k.lanes[Video].rate, k.lanes[Audio].rate = 90000, 48000
+		k.maps[Video].rate, k.maps[Audio].rate = 90000, 48000
 		k.observe(Video, 90000, time.Second)
 		k.observe(Audio, 48000, time.Second)
 		return k
 	}
 	at := time.Second
 	good := func(k *clock, kind Kind, step time.Duration) bool {
-		return k.report(kind, ntpTime(at+step), uint32(k.lanes[kind].rate), at)
+		return k.report(kind, ntpTime(at+step), uint32(k.maps[kind].rate), at)
 	}
 	apart := func(k *clock) time.Duration {
-		return (k.lanes[Video].final() - k.lanes[Audio].final()).Round(ms)
+		return (k.maps[Video].final() - k.maps[Audio].final()).Round(ms)
 	}
 	t.Run("before the first packet", func(t *testing.T) {
 		k := &clock{}
-		k.lanes[Video].rate = 90000
+		k.maps[Video].rate = 90000
 		require.False(t, k.report(Video, ntpTime(0), 0, 0))
 	})
 	t.Run("NTP zero, and a time stamp from elsewhere", func(t *testing.T) {

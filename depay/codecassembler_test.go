@@ -86,8 +86,8 @@ func codecCases(missing uint64) []codecCase {
 		{name: "middle lost", out: []int{0}, wanted: true, dropped: map[DropReason]uint64{DropIncomplete: 1, DropAwaitingKey: 1},
 			do: func(a *codecAssembly, f func(bool) []*rtp.Packet, _ *codecSource) {
 				a.feed(f(key)...)
-				torn := f(inter)
-				a.feed(torn[0], torn[2])
+				lossy := f(inter)
+				a.feed(lossy[0], lossy[2])
 				a.feed(f(inter)...)
 			}},
 		{name: "first packet lost", out: []int{0}, wanted: true, dropped: map[DropReason]uint64{DropIncomplete: 1},

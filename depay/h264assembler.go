@@ -48,7 +48,7 @@ const (
 
 func (a *h264Assembler) push(p packet) {
 	a.miss(p)
-	if p.torn {
+	if p.lossy {
 		a.lost += unknownLoss
 	}
 	if len(p.payload) == 0 {
@@ -71,16 +71,16 @@ func (a *h264Assembler) push(p packet) {
 
 // place goes on with the open picture, or closes it and opens the one that the packet belongs to.
 func (a *h264Assembler) place(p packet) {
-	if a.open && a.torn {
+	if a.open && a.lossy {
 		a.spoil(DropIncomplete)
 	}
 	if a.open && p.timestamp != a.timestamp {
 		a.finish() // its marker was lost, or never set: whole if nothing is missing up to here
 	}
-	if a.torn {
+	if a.lossy {
 		a.hole += a.lost
 	}
-	a.lost, a.torn = 0, false
+	a.lost, a.lossy = 0, false
 	if !a.open {
 		a.start(p)
 	}

@@ -41,8 +41,8 @@ func h264LossCases() []h264Case {
 		{name: "packet with the marker lost", out: []int{0, 3}, dropped: map[DropReason]uint64{DropIncomplete: 1, DropAwaitingKey: 1},
 			do: func(a *h264Assembly) {
 				a.feed(a.make(key, ref)...)
-				torn := a.make(inter, ref)
-				a.feed(torn[:len(torn)-1]...)
+				lossy := a.make(inter, ref)
+				a.feed(lossy[:len(lossy)-1]...)
 				a.feed(a.make(inter, ref)...)
 				require.True(a.t, a.wanted)
 				a.feed(a.make(key, ref)...)
@@ -50,9 +50,9 @@ func h264LossCases() []h264Case {
 		{name: "middle lost", out: []int{0}, wanted: true, dropped: map[DropReason]uint64{DropIncomplete: 1, DropAwaitingKey: 1},
 			do: func(a *h264Assembly) {
 				a.feed(a.make(key, ref)...)
-				torn := a.make(inter, ref)
-				a.feed(torn[0])
-				a.feed(torn[2:]...)
+				lossy := a.make(inter, ref)
+				a.feed(lossy[0])
+				a.feed(lossy[2:]...)
 				a.feed(a.make(inter, ref)...)
 			}},
 		{name: "first packet lost", out: []int{0}, wanted: true, dropped: map[DropReason]uint64{DropIncomplete: 1},
@@ -96,7 +96,7 @@ func h264MissingCases() []h264Case {
 			a.feed(a.make(inter, nonRef)...)
 			a.feed(a.make(inter, ref)...)
 		}},
-		{name: "a picture torn that nothing references", out: []int{0, 2, 4}, dropped: map[DropReason]uint64{DropIncomplete: 2},
+		{name: "a lossy picture that nothing references", out: []int{0, 2, 4}, dropped: map[DropReason]uint64{DropIncomplete: 2},
 			do: func(a *h264Assembly) {
 				a.feed(a.make(key, ref)...)
 				a.feed(a.make(inter, nonRef)[1:]...)
@@ -104,7 +104,7 @@ func h264MissingCases() []h264Case {
 				a.feed(a.make(inter, nonRef)[:1]...)
 				a.feed(a.make(inter, ref)...)
 			}},
-		{name: "a reference lost beside a torn one", out: []int{0}, wanted: true,
+		{name: "a reference lost beside a lossy one", out: []int{0}, wanted: true,
 			dropped: map[DropReason]uint64{DropIncomplete: 1, DropMissing: 1, DropAwaitingKey: 1},
 			do: func(a *h264Assembly) {
 				a.feed(a.make(key, ref)...)
@@ -121,7 +121,7 @@ func h264MissingCases() []h264Case {
 			do: func(a *h264Assembly) {
 				a.feed(a.make(key, ref)...)
 				nal := a.p()
-				a.push(packet{payload: nal, marker: true, timestamp: a.at + 3000, torn: true})
+				a.push(packet{payload: nal, marker: true, timestamp: a.at + 3000, lossy: true})
 			}},
 		{name: "parameter sets of a key frame lost", out: []int{0, 2}, dropped: map[DropReason]uint64{DropIncomplete: 1},
 			do: func(a *h264Assembly) {

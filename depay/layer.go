@@ -81,7 +81,7 @@ func (d *Depacketizer) PushLayer(number int, p *rtp.Packet, arrival time.Time) {
 	l := d.layers[number-1]
 	at := d.elapsed(arrival)
 	d.clock.advance(at)
-	if !d.clock.lanes[Video].anchored {
+	if !d.clock.maps[Video].anchored {
 		return
 	}
 	if !l.live || l.ssrc != p.SSRC {
@@ -95,7 +95,7 @@ func (d *Depacketizer) PushLayer(number int, p *rtp.Packet, arrival time.Time) {
 	}
 	d.accept(&l.track, packet{
 		seq: p.SequenceNumber, timestamp: p.Timestamp, marker: p.Marker, payload: p.Payload,
-		instant: d.clock.lanes[Video].instant(p.Timestamp, at),
+		instant: d.clock.maps[Video].instant(p.Timestamp, at),
 	}, at)
 }
 

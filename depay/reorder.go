@@ -25,7 +25,7 @@ type packet struct {
 	instant   time.Duration // of the media, on the server's clock
 	payload   []byte        // valid until the next push into the reorder buffer
 	lost      int           // packets given up directly before this one
-	torn      bool          // another sequence begins here: what lies before is not known
+	lossy     bool          // another sequence begins here: what lies before is not known
 }
 
 // verdict is what became of a pushed packet.
@@ -45,7 +45,7 @@ type reorder struct {
 	started bool
 	next    int64 // extended sequence number of the packet to be popped next
 	lost    int   // packets given up directly before next
-	torn    bool
+	lossy   bool
 
 	direct    packet // in order, not popped yet
 	hasDirect bool
@@ -115,7 +115,7 @@ func (r *reorder) pushStray(p packet, arrival time.Duration) verdict {
 	if r.held > 0 {
 		return full
 	}
-	r.next, r.lost, r.torn = int64(r.aside.seq), 0, true
+	r.next, r.lost, r.lossy = int64(r.aside.seq), 0, true
 	r.came = [maxHeld / 64]uint64{}
 	r.aside.used = false
 	r.hold(r.aside.packet, r.next, r.aside.arrival)
@@ -170,8 +170,8 @@ func (r *reorder) giveUp(n int64) {
 }
 
 func (r *reorder) take(p packet) packet {
-	p.lost, p.torn = r.lost, r.torn
-	r.lost, r.torn, r.hole = 0, false, false
+	p.lost, p.lossy = r.lost, r.lossy
+	r.lost, r.lossy, r.hole = 0, false, false
 	r.mark(r.next, true)
 	r.next++
 	return p
@@ -179,7 +179,7 @@ func (r *reorder) take(p packet) packet {
 
 // restart forgets the source; the buffers are kept. Everything was popped before.
 func (r *reorder) restart() {
-	r.started, r.lost, r.torn, r.hole, r.aside.used = false, 0, false, false, false
+	r.started, r.lost, r.lossy, r.hole, r.aside.used = false, 0, false, false, false
 	r.came = [maxHeld / 64]uint64{}
 }
 

@@ -20,7 +20,7 @@ type videoTrack struct {
 func (v *videoTrack) init(d *Depacketizer) {
 	v.d = d
 	v.track = track{kind: Video, codec: d.opts.Video, stats: &d.stats.Video, emit: d.opts.Emit, last: -1}
-	d.clock.lanes[Video].rate = VP8.ClockRate() // that of all codecs of pictures
+	d.clock.maps[Video].rate = VP8.ClockRate() // that of all codecs of pictures
 	if v.codec == 0 {
 		return
 	}

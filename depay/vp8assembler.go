@@ -39,7 +39,7 @@ func (a *vp8Assembler) push(p packet) {
 // place goes on with the open picture, or closes it and opens the one that the packet belongs to.
 func (a *vp8Assembler) place(desc vp8.Descriptor, p packet) {
 	begins := desc.Start && desc.PartitionID == 0
-	if a.open && a.torn {
+	if a.open && a.lossy {
 		a.spoil(DropIncomplete)
 	}
 	if begins || !a.open || p.timestamp != a.timestamp || a.otherPicture(desc) {
@@ -53,7 +53,7 @@ func (a *vp8Assembler) place(desc vp8.Descriptor, p packet) {
 			a.spoil(DropIncomplete)
 		}
 	}
-	a.lost, a.torn = 0, false
+	a.lost, a.lossy = 0, false
 }
 
 func (a *vp8Assembler) otherPicture(desc vp8.Descriptor) bool {
@@ -62,7 +62,7 @@ func (a *vp8Assembler) otherPicture(desc vp8.Descriptor) bool {
 
 // follow accounts for pictures of which nothing came, between the newest and the one that desc begins.
 func (a *vp8Assembler) follow(desc vp8.Descriptor) {
-	if a.torn {
+	if a.lossy {
 		step := a.pictureStep(desc)
 		if step > 1 {
 			a.stats.drop(DropMissing, uint64(min(step-1, a.lost)))

@@ -90,8 +90,8 @@ func lossCases() []assemblyCase {
 		{name: "middle lost", out: []int{0}, wanted: true, dropped: map[DropReason]uint64{DropIncomplete: 1, DropAwaitingKey: 1},
 			do: func(a *assembly, f frames, _ *videoSource) {
 				a.feed(f(key, ref)...)
-				torn := f(inter, ref)
-				a.feed(torn[0], torn[2])
+				lossy := f(inter, ref)
+				a.feed(lossy[0], lossy[2])
 				a.feed(f(inter, ref)...)
 			}},
 		{name: "first packet lost", out: []int{0}, wanted: true, dropped: map[DropReason]uint64{DropIncomplete: 1},
@@ -113,7 +113,7 @@ func lossCases() []assemblyCase {
 				a.feed(f(inter, ref)...)
 				a.feed(f(key, ref)...)
 			}},
-		{name: "a frame that nothing references is torn", out: []int{0, 2}, dropped: map[DropReason]uint64{DropIncomplete: 1},
+		{name: "a frame that nothing references is lossy", out: []int{0, 2}, dropped: map[DropReason]uint64{DropIncomplete: 1},
 			do: func(a *assembly, f frames, _ *videoSource) {
 				a.feed(f(key, ref)...)
 				a.feed(f(inter, nonRef)[1:]...)

@@ -46,18 +46,18 @@ func (a *vp9Assembler) push(p packet) {
 
 // place goes on with the open picture, or closes it and opens the one that the packet belongs to.
 func (a *vp9Assembler) place(desc vp9.Descriptor, p packet) {
-	if a.open && a.torn {
+	if a.open && a.lossy {
 		a.spoil(DropIncomplete)
 	}
 	if !a.open || p.timestamp != a.timestamp || a.otherPicture(desc) {
 		if a.open {
 			a.finish() // its marker was lost, or never set: whole if nothing is missing up to here
 		}
-		torn := a.torn
+		lossy := a.lossy
 		a.follow(desc)
 		a.begin(p)
 		a.layers.count, a.lacks = 0, false
-		if !desc.Begin || torn && desc.SID > 0 {
+		if !desc.Begin || lossy && desc.SID > 0 {
 			a.spoil(DropIncomplete)
 		}
 		a.begun = desc
@@ -67,7 +67,7 @@ func (a *vp9Assembler) place(desc vp9.Descriptor, p packet) {
 		a.begun = desc
 		a.lacks = a.lacks || !a.has(desc)
 	}
-	a.lost, a.torn = 0, false
+	a.lost, a.lossy = 0, false
 }
 
 // otherPicture tells of a packet with the time stamp of the open picture whether it is of another one.
@@ -102,7 +102,7 @@ func (l *vp9Layers) start() int {
 // follow accounts for pictures of which nothing came, between the newest and the one that desc begins.
 func (a *vp9Assembler) follow(desc vp9.Descriptor) {
 	step := a.pictureStep(desc)
-	if a.torn {
+	if a.lossy {
 		if step > 1 {
 			a.stats.drop(DropMissing, uint64(min(step-1, a.lost)))
 		}

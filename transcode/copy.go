@@ -61,7 +61,7 @@ func (c CopyCause) String() string {
 	return fmt.Sprintf("cause %d", uint8(c))
 }
 
-// CopyError reports whether the pictures can be copied no longer, and that the run therefore ended: ffmpeg has finished its files, of
+// CopyError reports that the pictures can be copied no longer, and that the run therefore ended: ffmpeg has finished its files, of
 // which the last segment is no longer than Options.Segment and Options.LateKeyFrames allow.
 type CopyError struct {
 	Cause CopyCause

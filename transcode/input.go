@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-live/sluice/depay/ogg"
 )
 
-// ErrStalled reports whether ffmpeg did nothing with its input for Options.Stall and was killed for it.
+// ErrStalled reports that ffmpeg did nothing with its input for Options.Stall and was killed for it.
 var ErrStalled = errors.New("it stands still")
 
 // frameWriter puts frames into the container that a pipe carries.
@@ -20,7 +20,7 @@ type frameWriter interface {
 	Close() error
 }
 
-// pipe is the way of one input: from a queue, or a lane, into the file that ffmpeg reads at the other end.
+// pipe is the way of one input: from a queue, the job's or a layer's, into the file that ffmpeg reads at the other end.
 type pipe struct {
 	frames interface {
 		// pop waits for the next frame; ok is false when there is none any more.

@@ -14,10 +14,10 @@ import (
 	"github.com/sluice-live/sluice/depay/ogg"
 )
 
-// ErrEnded reports whether a job takes no more frames: its input was closed, or ffmpeg has ended.
+// ErrEnded reports that a job takes no more frames: its input was closed, or ffmpeg has ended.
 var ErrEnded = errors.New("job has ended")
 
-// ErrHole reports whether the frames left out more than MaxHole at once.
+// ErrHole reports that the frames left out more than MaxHole at once.
 var ErrHole = errors.New("the input has a hole")
 
 // MaxHole is the longest time between frames, and before the first one, that ffmpeg is left to fill: it repeats the picture
@@ -34,7 +34,7 @@ type Job struct {
 	fed          atomic.Uint64 // frames handed over
 	extras       atomic.Int64  // copied pictures beyond the constant rate
 	reports      atomic.Uint64 // of ffmpeg
-	pace         pace          // used where reports are read
+	lag          lagDetector   // used where reports are read
 	slow         chan *SlowError
 	ran          atomic.Bool
 	done         chan struct{}
@@ -58,7 +58,7 @@ func NewJob(o Options) (*Job, error) {
 		return nil, err
 	}
 	j := &Job{opts: o.withDefaults(), argv: argv, done: make(chan struct{}), slow: make(chan *SlowError, 1), layers: len(o.layers())}
-	j.pace.limit = o.MaxLag
+	j.lag.limit = o.MaxLag
 	if o.Video != 0 {
 		j.video = newQueue(true, o.videoInputs())
 	}
@@ -154,7 +154,7 @@ func (j *Job) onProgress(p Progress) {
 	j.progress = p
 	j.mu.Unlock()
 	j.reports.Add(1)
-	if slow := j.pace.observe(time.Now(), p); slow != nil {
+	if slow := j.lag.observe(time.Now(), p); slow != nil {
 		select {
 		case j.slow <- slow:
 		default: // told already

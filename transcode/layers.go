@@ -12,8 +12,8 @@ import (
 const (
 	// maxLayers is how many layers may be beside the best one.
 	maxLayers = 3
-	// laneFrames is how many pictures of a layer may wait for its pipe.
-	laneFrames = 64
+	// queuedFrames is how many pictures of a layer may wait for its pipe.
+	queuedFrames = 64
 	// maxBehind is how far behind the best layer the others are left: what has not come by then is filled. A packet that was lost and is
 	// sent again comes sooner.
 	maxBehind = 250 * time.Millisecond
@@ -23,7 +23,7 @@ const (
 	memory = 64
 )
 
-// layeredFrames writes the layers of a simulcast, each by its lane. The best one decides where a picture is put, and where segments begin:
+// layeredFrames writes the layers of a simulcast, each by its queue. The best one decides where a picture is put, and where segments begin:
 // the others show the same pictures, and go where that one is. What cannot be cut at the same picture ends the run.
 type layeredFrames struct {
 	place  int64 // ticks from one picture to the next
@@ -47,12 +47,12 @@ type shownPicture struct {
 	pts       int64
 }
 
-// newLayeredFrames writes to lanes: those of the best layer, and of the rungs that are layers.
-func newLayeredFrames(j *Job, lanes []*lane) *layeredFrames {
-	l := &layeredFrames{best: newCopiedFrames(lanes[0], j)}
+// newLayeredFrames writes to queues: those of the best layer, and of the rungs that are layers.
+func newLayeredFrames(j *Job, queues []*layerQueue) *layeredFrames {
+	l := &layeredFrames{best: newCopiedFrames(queues[0], j)}
 	l.place, l.behind = l.best.place, int64(maxBehind)*depay.H264.ClockRate()/int64(time.Second)
 	for i, rung := range j.opts.layers() {
-		other := &layerFrames{copiedFrames: newCopiedFrames(lanes[1+i], j), number: rung.Layer}
+		other := &layerFrames{copiedFrames: newCopiedFrames(queues[1+i], j), number: rung.Layer}
 		other.ask, other.extras = func() {}, new(atomic.Int64) // the best one asks for all, and counts for ffmpeg's progress
 		l.others = append(l.others, other)
 	}
@@ -188,54 +188,54 @@ func (l *layeredFrames) apart(o *layerFrames) bool {
 	return true
 }
 
-// lane is the way of a layer's pictures to its pipe. ffmpeg opens its inputs one after the other, and reads none before it has
+// layerQueue is the way of a layer's pictures to its pipe. ffmpeg opens its inputs one after the other, and reads none before it has
 // opened all: who writes to one must not wait for another.
-type lane struct {
+type layerQueue struct {
 	frames chan depay.Frame
 	gone   chan struct{} // closed when nothing takes them any more
 }
 
-func newLane() *lane {
-	return &lane{frames: make(chan depay.Frame, laneFrames), gone: make(chan struct{})}
+func newLayerQueue() *layerQueue {
+	return &layerQueue{frames: make(chan depay.Frame, queuedFrames), gone: make(chan struct{})}
 }
 
 // WriteFrame waits for room. The error is that of a pipe that nobody reads.
-func (l *lane) WriteFrame(f depay.Frame) error {
+func (q *layerQueue) WriteFrame(f depay.Frame) error {
 	select {
-	case l.frames <- f:
+	case q.frames <- f:
 		return nil
-	case <-l.gone:
+	case <-q.gone:
 		return syscall.EPIPE
 	}
 }
 
 // Close lets the pipe end once it has taken all.
-func (l *lane) Close() error {
-	close(l.frames)
+func (q *layerQueue) Close() error {
+	close(q.frames)
 	return nil
 }
 
-func (l *lane) pop() (f depay.Frame, ok bool) {
-	f, ok = <-l.frames
+func (q *layerQueue) pop() (f depay.Frame, ok bool) {
+	f, ok = <-q.frames
 	return f, ok
 }
 
 // leave takes no more frames.
-func (l *lane) leave() { close(l.gone) }
+func (q *layerQueue) leave() { close(q.gone) }
 
-// layering takes the pictures of all layers from the job's queue to their lanes.
+// layering takes the pictures of all layers from the job's queue to their own.
 type layering struct {
 	queue  *queue
-	lanes  []*lane
+	queues []*layerQueue
 	frames *layeredFrames
 }
 
 func newLayering(j *Job) *layering {
 	l := &layering{queue: j.video}
 	for range 1 + len(j.opts.layers()) {
-		l.lanes = append(l.lanes, newLane())
+		l.queues = append(l.queues, newLayerQueue())
 	}
-	l.frames = newLayeredFrames(j, l.lanes)
+	l.frames = newLayeredFrames(j, l.queues)
 	return l
 }
 
@@ -243,8 +243,8 @@ func newLayering(j *Job) *layering {
 func (l *layering) feed() error {
 	defer func() {
 		l.frames.finish()
-		for _, lane := range l.lanes {
-			_ = lane.Close()
+		for _, queue := range l.queues {
+			_ = queue.Close()
 		}
 	}()
 	for {

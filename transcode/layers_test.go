@@ -48,8 +48,8 @@ func half(layer int) Rendition {
 // layered is what layeredFrames writes.
 type layered struct {
 	*layeredFrames
-	lanes []*lane
-	got   [2][]depay.Frame
+	queues []*layerQueue
+	got    [2][]depay.Frame
 }
 
 func newLayered(t testing.TB) *layered {
@@ -57,7 +57,7 @@ func newLayered(t testing.TB) *layered {
 	j, err := NewJob(layeredOptions())
 	require.NoError(t, err)
 	l := newLayering(j)
-	return &layered{layeredFrames: l.frames, lanes: l.lanes}
+	return &layered{layeredFrames: l.frames, queues: l.queues}
 }
 
 // write writes all frames, up to the first error.
@@ -66,9 +66,9 @@ func (l *layered) write(frames []depay.Frame) error {
 		if err := l.WriteFrame(f); err != nil {
 			return err
 		}
-		for i, lane := range l.lanes {
-			for len(lane.frames) > 0 {
-				f, _ := lane.pop()
+		for i, queue := range l.queues {
+			for len(queue.frames) > 0 {
+				f, _ := queue.pop()
 				l.got[i] = append(l.got[i], f)
 			}
 		}
@@ -156,8 +156,8 @@ func TestLayersApart(t *testing.T) {
 
 // A pipe that nobody reads any more holds nobody up.
 func TestLaneThatIsLeft(t *testing.T) {
-	l := newLane()
-	for range laneFrames {
+	l := newLayerQueue()
+	for range queuedFrames {
 		require.NoError(t, l.WriteFrame(depay.Frame{}))
 	}
 	l.leave()
@@ -198,9 +198,9 @@ func BenchmarkLayeredFrames(b *testing.B) {
 		if err := l.WriteFrame(f); err != nil {
 			b.Fatal(err)
 		}
-		for _, lane := range l.lanes {
-			for len(lane.frames) > 0 {
-				<-lane.frames
+		for _, queue := range l.queues {
+			for len(queue.frames) > 0 {
+				<-queue.frames
 			}
 		}
 	}

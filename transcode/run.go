@@ -23,8 +23,8 @@ type run struct {
 func (r *run) openPipes() error {
 	if len(r.job.opts.layers()) > 0 {
 		r.layers = newLayering(r.job)
-		for _, lane := range r.layers.lanes {
-			r.pipes = append(r.pipes, &pipe{frames: lane, leave: lane.leave})
+		for _, queue := range r.layers.queues {
+			r.pipes = append(r.pipes, &pipe{frames: queue, leave: queue.leave})
 		}
 	}
 	r.job.eachQueue(func(q *queue) {
@@ -107,9 +107,9 @@ func (r *run) supervise(ctx context.Context) error {
 	}
 	var ended error
 	terminated := false
-	look := time.NewTicker(pulseEvery)
+	look := time.NewTicker(watchEvery)
 	defer look.Stop()
-	pulse := &pulse{stall: r.job.opts.Stall}
+	watchdog := &watchdog{stall: r.job.opts.Stall}
 	for open := len(r.feeds()); ; {
 		select {
 		case <-r.exited:
@@ -129,7 +129,7 @@ func (r *run) supervise(ctx context.Context) error {
 		case slow := <-r.job.slow:
 			return r.kill(slow)
 		case <-look.C:
-			if err := r.feelPulse(pulse); err != nil {
+			if err := r.checkProgress(watchdog); err != nil {
 				return r.kill(err)
 			}
 		case <-ending:

@@ -8,7 +8,7 @@ import (
 // MaxUnitFrames bounds the frames of a temporal unit: one shown frame for each of four spatial layers, and hidden ones.
 const MaxUnitFrames = 16
 
-// ErrNoSequence reports whether frames come before any sequence header.
+// ErrNoSequence reports that frames come before any sequence header.
 var ErrNoSequence = errors.New("no sequence header")
 
 // Unit is what the headers of a temporal unit say (AV1 §7.5). The zero value has nothing in it.

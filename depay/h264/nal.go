@@ -7,13 +7,13 @@ import (
 )
 
 var (
-	// ErrTruncated reports whether the bytes end inside what was to be read.
+	// ErrTruncated reports that the bytes end inside what was to be read.
 	ErrTruncated = errors.New("truncated")
-	// ErrInvalid reports whether the bytes are not what they claim to be.
+	// ErrInvalid reports that the bytes are not what they claim to be.
 	ErrInvalid = errors.New("not H.264")
-	// ErrUnsupported reports whether the bytes use what no browser sends and no decoder of one takes.
+	// ErrUnsupported reports that the bytes use what no browser sends and no decoder of one takes.
 	ErrUnsupported = errors.New("unsupported H.264")
-	// ErrNoSet reports whether a slice refers to a parameter set that is not known.
+	// ErrNoSet reports that a slice refers to a parameter set that is not known.
 	ErrNoSet = errors.New("unknown parameter set")
 )
 

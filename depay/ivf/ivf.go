@@ -29,9 +29,9 @@ const (
 )
 
 var (
-	// ErrTooLarge reports whether a frame is longer than MaxFrameSize.
+	// ErrTooLarge reports that a frame is longer than MaxFrameSize.
 	ErrTooLarge = errors.New("frame too large")
-	// ErrInvalid reports whether the bytes are not an IVF file.
+	// ErrInvalid reports that the bytes are not an IVF file.
 	ErrInvalid = errors.New("not an IVF file")
 )
 

@@ -13,7 +13,7 @@ type Writer struct {
 	w      io.Writer
 	header Header
 	buf    []byte // reused; begins with the file header until that is written
-	err    error  // the first failed write: what follows a torn frame could not be read
+	err    error  // the first failed write: what follows an incomplete frame could not be read
 }
 
 // NewWriter returns a Writer of which nothing reaches w before the first frame.

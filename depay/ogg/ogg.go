@@ -12,9 +12,9 @@ const SampleRate = 48000
 const MaxPacketSize = 61_440
 
 var (
-	// ErrTooLarge reports whether a packet is longer than MaxPacketSize.
+	// ErrTooLarge reports that a packet is longer than MaxPacketSize.
 	ErrTooLarge = errors.New("packet too large")
-	// ErrInvalid reports whether the bytes are not Ogg Opus.
+	// ErrInvalid reports that the bytes are not Ogg Opus.
 	ErrInvalid = errors.New("not Ogg Opus")
 )
 

@@ -31,7 +31,7 @@ type Writer struct {
 	serial uint32
 	page   uint32 // next page sequence number
 	buf    []byte // reused; begins with the header pages until they are written
-	err    error  // the first failed write: what follows a torn page could not be read
+	err    error  // the first failed write: what follows an incomplete page could not be read
 }
 
 // NewWriter returns a Writer of which nothing reaches w before the first packet. The pre-skip is 0: PTS 0 is heard.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// ErrTruncated reports whether the bytes end inside what was to be read.
+// ErrTruncated reports that the bytes end inside what was to be read.
 var ErrTruncated = errors.New("truncated")
 
 // Bits of the descriptor's first octets (RFC 7741 §4.2).

@@ -11,7 +11,7 @@ const (
 	maxDimension = 1<<14 - 1
 )
 
-// ErrInvalid reports whether the bytes are not a VP8 frame.
+// ErrInvalid reports that the bytes are not a VP8 frame.
 var ErrInvalid = errors.New("not a VP8 frame")
 
 // Header is what the beginning of a frame says about it (RFC 6386 §9.1 to §9.3).

@@ -6,9 +6,9 @@ import (
 )
 
 var (
-	// ErrTruncated reports whether the bytes end inside what was to be read.
+	// ErrTruncated reports that the bytes end inside what was to be read.
 	ErrTruncated = errors.New("truncated")
-	// ErrInvalid reports whether the bytes are not VP9.
+	// ErrInvalid reports that the bytes are not VP9.
 	ErrInvalid = errors.New("not VP9")
 )
 

@@ -26,11 +26,11 @@ func TestPulse(t *testing.T) {
 		{"busy for 8 s without a report", always, func(tick uint64) uint64 { return max(tick, 32) }, false, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := pulse{stall: 2 * time.Second}
+			p := watchdog{stall: 2 * time.Second}
 			began, found := time.Now(), time.Duration(0)
 			for tick := uint64(0); tick < 120 && found == 0; tick++ {
-				at := time.Duration(tick) * pulseEvery
-				if p.feel(began.Add(at), c.cpu(tick), c.reports(tick), c.idle) {
+				at := time.Duration(tick) * watchEvery
+				if p.observe(began.Add(at), c.cpu(tick), c.reports(tick), c.idle) {
 					found = at
 				}
 			}

@@ -29,7 +29,7 @@ func TestPace(t *testing.T) {
 		{"no limit", 0, func(at float64) float64 { return at }, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := pace{limit: c.limit}
+			p := lagDetector{limit: c.limit}
 			began, found := time.Now(), 0.0
 			for at := 0.0; at < 30 && found == 0; at += 0.5 {
 				lag := time.Duration(c.lag(at) * float64(time.Second))
@@ -46,7 +46,7 @@ func TestPace(t *testing.T) {
 }
 
 func TestPaceTellsSpeed(t *testing.T) {
-	p := pace{limit: time.Second}
+	p := lagDetector{limit: time.Second}
 	began := time.Now()
 	require.Nil(t, p.observe(began, Progress{Lag: 2 * time.Second, OutTime: 10 * time.Second}))
 	slow := p.observe(began.Add(4*time.Second), Progress{Lag: 5 * time.Second, OutTime: 11 * time.Second})

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// learning is how long after its first packet a lane follows every packet that is faster than all before.
+	// learning is how long after its first packet a clock map follows every packet that is faster than all before.
 	learning = time.Second
 
 	// caughtUp is in how many windows a stall is caught up at the present pace, at most, for the map to wait for it.
@@ -18,9 +18,9 @@ const (
 	maxEarly = 5 * time.Second
 )
 
-// lane maps the RTP time stamps of one source to the server's clock: the instant of a time stamp is its media time plus
+// clockMap maps the RTP time stamps of one source to the server's clock: the instant of a time stamp is its media time plus
 // offset plus skew. The offset follows the transit delay, the skew is what sender reports say beyond that.
-type lane struct {
+type clockMap struct {
 	rate      int64 // Hz
 	anchored  bool
 	anchorage time.Duration // when the first packet arrived
@@ -39,76 +39,76 @@ type lane struct {
 }
 
 // observe takes a packet's time stamp and arrival, and returns the media's instant.
-func (l *lane) observe(timestamp uint32, at time.Duration) time.Duration {
-	if l.anchored {
-		media := l.media(l.unwrap(timestamp))
-		late := at - media - l.final()
+func (m *clockMap) observe(timestamp uint32, at time.Duration) time.Duration {
+	if m.anchored {
+		media := m.media(m.unwrap(timestamp))
+		late := at - media - m.final()
 		if late < maxLate && late > -maxEarly {
-			return l.follow(timestamp, media, at)
+			return m.update(timestamp, media, at)
 		}
 	}
-	l.anchor(timestamp, at)
+	m.anchor(timestamp, at)
 	return at
 }
 
-// instant returns that of a time stamp which tells nothing of the map, and arrived at that time.
-func (l *lane) instant(timestamp uint32, at time.Duration) time.Duration {
-	return min(max(l.media(l.unwrap(timestamp))+l.offset.value+l.skew.value, at-maxLate), at+maxEarly)
+// instant returns that of a time stamp that says nothing about the map, and arrived at that time.
+func (m *clockMap) instant(timestamp uint32, at time.Duration) time.Duration {
+	return min(max(m.media(m.unwrap(timestamp))+m.offset.value+m.skew.value, at-maxLate), at+maxEarly)
 }
 
 // anchor begins a map: the media's instant is its arrival.
-func (l *lane) anchor(timestamp uint32, at time.Duration) {
-	*l = lane{rate: l.rate, anchored: true, anchorage: at, newest: int64(timestamp), transit: newEnvelope()}
-	l.offset.step(at - l.media(l.newest))
-	l.take(l.offset.target, at)
+func (m *clockMap) anchor(timestamp uint32, at time.Duration) {
+	*m = clockMap{rate: m.rate, anchored: true, anchorage: at, newest: int64(timestamp), transit: newEnvelope()}
+	m.offset.step(at - m.media(m.newest))
+	m.addTransit(m.offset.target, at)
 }
 
-func (l *lane) follow(timestamp uint32, media, at time.Duration) time.Duration {
-	l.newest = max(l.newest, l.unwrap(timestamp))
-	l.take(at-media, at)
-	if gain := at - media - l.final(); gain < 0 && !l.related && at-l.anchorage < learning {
-		l.offset.step(gain)
+func (m *clockMap) update(timestamp uint32, media, at time.Duration) time.Duration {
+	m.newest = max(m.newest, m.unwrap(timestamp))
+	m.addTransit(at-media, at)
+	if gain := at - media - m.final(); gain < 0 && !m.related && at-m.anchorage < learning {
+		m.offset.step(gain)
 	}
-	return media + l.offset.value + l.skew.value
+	return media + m.offset.value + m.skew.value
 }
 
-// take keeps how long a packet took.
-func (l *lane) take(transit, at time.Duration) {
-	l.newestTransit, l.heard = transit, at
-	l.transit.observe(transit)
+// addTransit notes how long a packet took.
+func (m *clockMap) addTransit(transit, at time.Duration) {
+	m.newestTransit, m.heard = transit, at
+	m.transit.observe(transit)
 }
 
-// newestLate returns how much later than the map says the newest packet came.
-func (l *lane) newestLate() time.Duration { return l.newestTransit - l.final() }
+// newestLate returns how much later than the map expects the newest packet came.
+func (m *clockMap) newestLate() time.Duration { return m.newestTransit - m.final() }
 
-// lead returns by how much media of this lane is dated after its arrival as a rule: it waits for the other lane, then.
-func (l *lane) lead() time.Duration {
-	if !l.transit.before.known {
+// lead returns by how much media of this track is dated after its arrival as a rule: it waits for the other track, then.
+func (m *clockMap) lead() time.Duration {
+	if !m.transit.before.known {
 		return 0
 	}
-	return max(l.final()-l.transit.before.slowest, 0)
+	return max(m.final()-m.transit.before.slowest, 0)
 }
 
-func (l *lane) heardSince(t time.Duration) bool { return l.anchored && l.heard >= t }
+func (m *clockMap) heardSince(t time.Duration) bool { return m.anchored && m.heard >= t }
 
 // unwrap puts a time stamp within 2^31 ticks of the newest.
-func (l *lane) unwrap(timestamp uint32) int64 {
-	return l.newest + int64(int32(timestamp-uint32(l.newest)))
+func (m *clockMap) unwrap(timestamp uint32) int64 {
+	return m.newest + int64(int32(timestamp-uint32(m.newest)))
 }
 
 // media converts unwrapped ticks. It is exact to a nanosecond for both clock rates, over centuries.
-func (l *lane) media(ticks int64) time.Duration {
-	return time.Duration(ticks/l.rate)*time.Second + time.Duration(ticks%l.rate)*time.Second/time.Duration(l.rate)
+func (m *clockMap) media(ticks int64) time.Duration {
+	return time.Duration(ticks/m.rate)*time.Second + time.Duration(ticks%m.rate)*time.Second/time.Duration(m.rate)
 }
 
 // final is what is added to media time once all slewing is done.
-func (l *lane) final() time.Duration { return l.offset.target + l.skew.target }
+func (m *clockMap) final() time.Duration { return m.offset.target + m.skew.target }
 
-// lateness returns how much later than the map says the recent packets came.
-func (l *lane) lateness() span {
-	s, falls := l.transit.recent()
-	s.known = s.known && l.anchored
-	s.fastest, s.slowest = s.fastest-l.final(), s.slowest-l.final()
+// lateness returns how much later than the map expects the recent packets came.
+func (m *clockMap) lateness() span {
+	s, falls := m.transit.recent()
+	s.known = s.known && m.anchored
+	s.fastest, s.slowest = s.fastest-m.final(), s.slowest-m.final()
 	if falls > lateStep && s.fastest < caughtUp*falls {
 		s.fastest = min(s.fastest, 0) // a stall that is being caught up, not a longer path
 	}
@@ -116,13 +116,13 @@ func (l *lane) lateness() span {
 }
 
 // advance slews for the time that has passed.
-func (l *lane) advance(elapsed time.Duration) {
-	l.offset.advance(elapsed / driftLimit)
-	l.skew.advance(elapsed / skewLimit)
+func (m *clockMap) advance(elapsed time.Duration) {
+	m.offset.advance(elapsed / driftLimit)
+	m.skew.advance(elapsed / skewLimit)
 }
 
-// part lets the lane go its own way until its next report.
-func (l *lane) part() { l.related, l.reported = false, false }
+// unrelate lets the clock map go its own way until its next report.
+func (m *clockMap) unrelate() { m.related, m.reported = false, false }
 
 // slew is a duration that moves to its target at a bounded rate.
 type slew struct{ value, target time.Duration }
