@@ -11,6 +11,7 @@ import (
 )
 
 func TestHelpTexts(t *testing.T) {
+	t.Setenv("COLUMNS", "80")
 	for _, name := range []string{"sluice", "serve", "publish", "play", "doctor", "version"} {
 		t.Run(name, func(t *testing.T) {
 			args := [][]string{{"help", name}, {name, "--help"}, {name, "-h"}}
@@ -33,16 +34,16 @@ func TestMainWrongUsage(t *testing.T) {
 		want          []string
 	}{
 		"unknown command":    {args: []string{"sreve"}, want: []string{`sluice: there is no command "sreve", see sluice help`}},
-		"help of unknown":    {args: []string{"help", "me"}, want: []string{`sluice help: there is no command "me", see sluice help`}},
+		"help of unknown":    {args: []string{"help", "me"}, want: []string{`sluice: there is no command "me", see sluice help`}},
 		"serve, all faults":  {args: []string{"--part=x", "--nope"}, want: []string{"flag --nope", "flag --part"}},
 		"serve, environment": {environ: []string{"SLUICE_PART=x", "SLUICE_NOPE=1"}, want: []string{"SLUICE_PART", "SLUICE_NOPE"}},
 		"serve, argument":    {args: []string{"serve", "now"}, want: []string{`argument "now"`}},
-		"serve, no value":    {args: []string{"serve", "--data"}, want: []string{"--data"}},
+		"serve, no value":    {args: []string{"serve", "--data"}, want: []string{"--data: needs a value, see sluice serve --help"}},
 		"doctor":             {args: []string{"doctor", "--part=x"}, want: []string{"sluice doctor: flag --part"}},
 		"version":            {args: []string{"version", "--long", "--x"}, want: []string{"flag --long", "flag --x"}},
-		"play nothing":       {args: []string{"play"}, want: []string{"needs a URL"}},
+		"play nothing":       {args: []string{"play"}, want: []string{`expected "<url>", see sluice play --help`}},
 		"play faults":        {args: []string{"play", "ftp://x", "--duration=-1s", "--timeout=0"}, want: []string{"ftp://x", "--duration", "--timeout"}},
-		"publish nothing":    {args: []string{"publish"}, want: []string{"needs a SOURCE and a URL"}},
+		"publish nothing":    {args: []string{"publish"}, want: []string{`expected "<source> <url>", see sluice publish --help`}},
 		"publish faults": {
 			args: []string{"publish", "test", "ftp://x", "--codec=vp8,h265", "--size=3x3", "--fps=0", "--bitrate=1", "--no-audio", "--no-video", "--loop", "--timeout=0"},
 			want: []string{"ftp://x", "--codec: \"h265\" cannot be sent, these can: vp8, h264, vp9, av1", "--size", "--fps", "--bitrate", "--timeout", "nothing to send", "--loop"}},

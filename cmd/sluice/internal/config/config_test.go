@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/command"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 	"github.com/sluice-live/sluice/transcode"
 )
@@ -26,12 +28,24 @@ func writeConfig(t *testing.T, content string) string {
 	return name
 }
 
+// parse loads the configuration that a command line and an environment say.
+func parse(args, environ []string) (*Loaded, error) {
+	grammar := struct{ Flags }{NewFlags()}
+	_, err := command.Parse(&grammar, args, io.Discard, ParseDuration)
+	return grammar.Load(Surroundings{environ, err})
+}
+
+func load(args, environ []string) (Config, error) {
+	l, err := parse(args, environ)
+	return l.Config, err
+}
+
 func rendition(name string, width, height, fps, bitrate int) transcode.Rendition {
 	return transcode.Rendition{Name: name, Width: width, Height: height, FPS: fps, Bitrate: bitrate}
 }
 
 func TestLoadDefaults(t *testing.T) {
-	got, err := Load(nil, []string{"PATH=/bin", "HOME=/root"})
+	got, err := load(nil, []string{"PATH=/bin", "HOME=/root"})
 	require.NoError(t, err)
 	require.Equal(t, Default(), got)
 	require.NoError(t, got.Validate())
@@ -39,7 +53,7 @@ func TestLoadDefaults(t *testing.T) {
 
 func TestLoadPrecedence(t *testing.T) {
 	file := writeConfig(t, "segment: 4s\npart: 1s\nlinger: 5s\nhttp:\n  listen: 127.0.0.1:1\n")
-	got, err := Load(
+	got, err := load(
 		[]string{"--config", file, "--segment=6s"},
 		[]string{"SLUICE_SEGMENT=5s", "SLUICE_PART=200ms"})
 	require.NoError(t, err)
@@ -113,7 +127,7 @@ func TestLoadForms(t *testing.T) {
 			}
 			want := Default()
 			tc.want(&want)
-			got, err := Load(args, tc.environ)
+			got, err := load(args, tc.environ)
 			require.NoError(t, err)
 			require.Equal(t, want, got)
 		})
@@ -130,7 +144,7 @@ func TestLoadReportsAllFaults(t *testing.T) {
 		"ladder: [{name: audio, width: 3, height: 480, fps: 30, bitrate: 1k}, {name: a, size: 3}]",
 		"auth: {publish: ['***']}",
 	}, "\n"))
-	_, err := Load(
+	_, err := load(
 		[]string{"--config", file, "--frob", "--window=1s", "surplus", "--log-level=loud"},
 		[]string{"SLUICE_DATAA=x", "SLUICE_LIMITS_STREAMS=many", "SLUICE_LOG_FORMAT=xml"})
 	require.ErrorIs(t, err, exit.ErrUsage)
@@ -166,12 +180,12 @@ func TestLoadFileFaults(t *testing.T) {
 		"alias of self": {"auth: &a\n  publish: *a\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Load([]string{"--config", writeConfig(t, tc.file)}, nil)
+			_, err := load([]string{"--config", writeConfig(t, tc.file)}, nil)
 			require.ErrorIs(t, err, exit.ErrUsage)
 			require.ErrorContains(t, err, tc.want)
 		})
 	}
-	_, err := Load([]string{"--config", filepath.Join(t.TempDir(), "none.yaml")}, nil)
+	_, err := load([]string{"--config", filepath.Join(t.TempDir(), "none.yaml")}, nil)
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.ErrorIs(t, err, exit.ErrUsage)
 }
@@ -334,7 +348,7 @@ func FuzzLoadNode(f *testing.F) {
 		if yaml.Unmarshal(data, &document) != nil || len(document.Content) == 0 {
 			return
 		}
-		l := newLoader()
+		l := newLoaded()
 		l.loadNode("f", "", document.Content[0])
 		if l.err() == nil {
 			requireRoundTrip(t, l)

@@ -14,10 +14,10 @@ import (
 )
 
 // requireRoundTrip checks that what is printed loads as what was printed.
-func requireRoundTrip(t *testing.T, l *loader) {
+func requireRoundTrip(t *testing.T, l *Loaded) {
 	t.Helper()
-	printed := l.printConfig()
-	again := newLoader()
+	printed := l.YAML()
+	again := newLoaded()
 	var document yaml.Node
 	require.NoError(t, yaml.Unmarshal([]byte(printed), &document))
 	again.loadNode("printed", "", document.Content[0])
@@ -31,34 +31,32 @@ func requireRoundTrip(t *testing.T, l *loader) {
 }
 
 func TestPrintConfigRoundTrip(t *testing.T) {
-	l := newLoader()
-	flags, err := parseServeFlags([]string{
+	l, err := parse([]string{
 		"--ladder=720p=1280x720@30:2500k,a=640x480@25:160001", "--http-listen=[::1]:0", "--record=false", "--record-keep=25h",
 		"--record-max-bytes=1000", "--ice-servers=stun:a.example,stun:b.example", "--ice-public-ip=192.0.2.1", "--ice-tcp=off",
 		"--data=# odd: 'name'", "--log-level=warn", "--window=90m",
-	})
+	}, []string{"SLUICE_FFMPEG=true"})
 	require.NoError(t, err)
-	l.load(flags, []string{"SLUICE_FFMPEG=true"})
-	require.NoError(t, l.err())
 	requireRoundTrip(t, l)
-	require.Contains(t, l.printConfig(), "window: 90m # flag --window\n")
-	require.Contains(t, l.printConfig(), "ffmpeg: \"true\" # environment SLUICE_FFMPEG\n")
+	require.Contains(t, l.YAML(), "window: 90m # flag --window\n")
+	require.Contains(t, l.YAML(), "ffmpeg: \"true\" # environment SLUICE_FFMPEG\n")
 }
 
 func TestPrintConfigMasksKeys(t *testing.T) {
 	file := writeConfig(t, "ice: {servers: [{url: 'turn:x', username: u, credential: hush-hush}]}")
-	_, out, err := LoadServe([]string{"--print-config", "--config", file, "--auth-publish=hush-hush,cam=hush-hush"}, nil)
+	l, err := parse([]string{"--config", file, "--auth-publish=hush-hush,cam=hush-hush"}, nil)
 	require.NoError(t, err)
+	out := l.YAML()
 	require.NotContains(t, out, "hush-hush")
 	require.Contains(t, out, "- cam=***")
-	_, err = Load([]string{"--config", writeConfig(t, out)}, nil)
+	_, err = load([]string{"--config", writeConfig(t, out)}, nil)
 	require.ErrorContains(t, err, "write the key itself")
 }
 
 func TestSampleConfigIsTrue(t *testing.T) {
 	const file = "../../../../scripts/sluice.sample.yaml"
 	golden.Require(t, file, sampleConfig())
-	got, err := Load([]string{"--config", file}, nil)
+	got, err := load([]string{"--config", file}, nil)
 	require.NoError(t, err)
 	require.Equal(t, Default(), got)
 }

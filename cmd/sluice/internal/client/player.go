@@ -1,15 +1,16 @@
-package main
+package client
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/client/whip"
 )
 
 // player is one run of sluice play.
 type player struct {
-	options  playOptions
+	options  Play
 	reporter *reporter
 }
 
@@ -28,7 +29,7 @@ func (p *player) Run(ctx context.Context) error {
 	if peer, err = newPlayPeer(meter); err != nil {
 		return errors.Join(err, recording.Close())
 	}
-	whep := &whipClient{endpoint: p.options.URL, token: p.options.Token}
+	whep := &whip.Client{Endpoint: p.options.URL, Token: p.options.Token}
 	err = negotiate(ctx, p.options.Timeout, p.reporter, whep, peer)
 	played := err == nil
 	if played {
@@ -68,8 +69,8 @@ func (p *player) play(ctx context.Context, meter *playMeter, peer *playPeer) err
 		select {
 		case <-ctx.Done():
 			return nil
-		case err := <-peer.ended:
-			return err
+		case <-peer.over:
+			return peer.why
 		case now := <-ticker.C:
 			line, err := meter.line(now)
 			if err != nil {
@@ -78,13 +79,4 @@ func (p *player) play(ctx context.Context, meter *playMeter, peer *playPeer) err
 			p.reporter.rates(line)
 		}
 	}
-}
-
-// rates prints a line that takes the place of the last one on a terminal.
-func (r *reporter) rates(line string) {
-	if r.terminal {
-		fmt.Fprintf(r.out, "\r\x1b[K%s", line)
-		return
-	}
-	fmt.Fprintln(r.out, line)
 }

@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"context"
@@ -16,7 +16,7 @@ const minFFmpegMajor, minFFmpegMinor = 5, 1
 
 // checkFFmpeg looks at the program, its version and what it can do.
 func checkFFmpeg(ctx context.Context, program string) []finding {
-	version, err := ffmpegVersion(ctx, program)
+	version, err := FFmpegVersion(ctx, program)
 	if err != nil {
 		return []finding{bad("ffmpeg", err.Error(), installFFmpeg)}
 	}
@@ -58,7 +58,7 @@ func checkList(ctx context.Context, program, list, of string, missing func(subje
 	if err != nil {
 		return bad(subject, err.Error(), installFFmpeg)
 	}
-	have := listed(string(out))
+	have := Listed(string(out))
 	lacking := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(have, n) })
 	if len(lacking) > 0 {
 		return missing(subject, "without "+strings.Join(lacking, ", "), "Install an ffmpeg that is built with them, such as Debian's or Ubuntu's.")
@@ -66,9 +66,9 @@ func checkList(ctx context.Context, program, list, of string, missing func(subje
 	return fine(subject, "%s", strings.Join(names, ", "))
 }
 
-// listed returns the second column of each line: the names in ffmpeg's lists.
+// Listed returns the second column of each line: the names in ffmpeg's lists.
 // A demuxer may have several, separated by commas.
-func listed(out string) []string {
+func Listed(out string) []string {
 	var names []string
 	for line := range strings.Lines(out) {
 		if fields := strings.Fields(line); len(fields) > 1 {
@@ -76,4 +76,16 @@ func listed(out string) []string {
 		}
 	}
 	return names
+}
+
+// FFmpegVersion returns the first line of what ffmpeg says of itself:
+// "ffmpeg version 5.1.9-0+deb12u1 Copyright …", without the copyright.
+func FFmpegVersion(ctx context.Context, program string) (string, error) {
+	out, err := exec.CommandContext(ctx, program, "-version").Output()
+	if err != nil {
+		return "", err
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	version, _, _ := strings.Cut(line, " Copyright")
+	return version, nil
 }

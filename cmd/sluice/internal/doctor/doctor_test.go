@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"net"
@@ -10,9 +10,19 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/command"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
-	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 )
+
+// run runs the doctor and returns what it prints.
+func run(t *testing.T, args ...string) (out string, err error) {
+	t.Helper()
+	var printed strings.Builder
+	d := &struct{ Doctor }{Doctor{Flags: config.NewFlags()}}
+	_, err = command.Parse(d, args, &printed, config.ParseDuration)
+	err = d.Run(t.Context(), &printed, config.Surroundings{Faults: err})
+	return printed.String(), err
+}
 
 // marks returns the mark of each subject that the doctor prints.
 func marks(output string) map[string]string {
@@ -27,16 +37,15 @@ func marks(output string) map[string]string {
 }
 
 func TestDoctorOnSoundMachine(t *testing.T) {
-	var out, errs strings.Builder
 	data := filepath.Join(t.TempDir(), "not", "yet")
-	status := Main(t.Context(), []string{"doctor", "--http-listen=127.0.0.1:0", "--https-listen=127.0.0.1:00", "--tls-self-signed", "--ice-udp=127.0.0.1:0", "--data", data, "--record-min-free=1"}, nil, &out, &errs)
-	require.Equal(t, exit.Done, status, out.String()+errs.String())
-	got := marks(out.String())
+	out, err := run(t, "--http-listen=127.0.0.1:0", "--https-listen=127.0.0.1:00", "--tls-self-signed", "--ice-udp=127.0.0.1:0", "--data", data, "--record-min-free=1")
+	require.NoError(t, err, out)
+	got := marks(out)
 	for _, subject := range []string{
 		"ffmpeg", "ffmpeg encoders", "ffmpeg decoders", "ffmpeg decoders for AV1", "ffmpeg muxers", "ffmpeg demuxers", "ffmpeg encoders of sluice publish",
 		"http.listen", "https.listen", "ice.udp", "ice.tcp", "access", "data",
 	} {
-		require.Equal(t, markFine, got[subject], "%s in\n%s", subject, out.String())
+		require.Equal(t, markFine, got[subject], "%s in\n%s", subject, out)
 	}
 	require.Equal(t, markLook, got["ICE"], "loopback candidates only")
 	require.NoDirExists(t, data)
@@ -52,16 +61,14 @@ func TestDoctorFindsWhatIsInTheWay(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 
-	var out, errs strings.Builder
-	status := Main(t.Context(), []string{"doctor", "--ffmpeg", filepath.Join(t.TempDir(), "ffmpeg"), "--http-listen", tcp.Addr().String(),
-		"--ice-udp", udp.LocalAddr().String(), "--ice-tcp=off", "--data", filepath.Join(file, "data")}, nil, &out, &errs)
-	require.Equal(t, exit.Failed, status)
-	require.Contains(t, errs.String(), "sluice doctor: ")
-	got := marks(out.String())
+	out, err := run(t, "--ffmpeg", filepath.Join(t.TempDir(), "ffmpeg"), "--http-listen", tcp.Addr().String(),
+		"--ice-udp", udp.LocalAddr().String(), "--ice-tcp=off", "--data", filepath.Join(file, "data"))
+	require.ErrorIs(t, err, errUnwell)
+	got := marks(out)
 	for subject, mark := range map[string]string{"ffmpeg": markBad, "http.listen": markBad, "ice.udp": markBad, "ice.tcp": markLook, "data": markBad} {
-		require.Equal(t, mark, got[subject], "%s in\n%s", subject, out.String())
+		require.Equal(t, mark, got[subject], "%s in\n%s", subject, out)
 	}
-	require.Contains(t, out.String(), "Another program has it")
+	require.Contains(t, out, "Another program has it")
 }
 
 func TestDoctorDisk(t *testing.T) {

@@ -1,9 +1,8 @@
-package main
+package client
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/pion/rtcp"
@@ -13,15 +12,10 @@ import (
 	"github.com/sluice-live/sluice/depay"
 )
 
-// errStreamEnded ends a run whose server has hung up.
-var errStreamEnded = errors.New("the stream has ended")
-
-// playPeer is the WebRTC side of a player. Retransmission is pion's.
+// playPeer is a connection with the tracks that are played.
 type playPeer struct {
-	pc        *webrtc.PeerConnection
-	sink      playSink
-	connected chan struct{} // closed when media can come
-	ended     chan error    // receives once, when the connection is gone
+	*peer
+	sink playSink
 
 	mu      sync.Mutex
 	closed  bool
@@ -39,42 +33,20 @@ type playSink interface {
 
 // newPlayPeer makes the connection; Close ends it.
 func newPlayPeer(sink playSink) (*playPeer, error) {
-	api, err := publishAPI(videoCodecs())
+	connection, err := newPeer(videoCodecs())
 	if err != nil {
 		return nil, err
 	}
-	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
-	if err != nil {
-		return nil, err
-	}
-	p := &playPeer{pc: pc, sink: sink, connected: make(chan struct{}), ended: make(chan error, 1)}
-	pc.OnConnectionStateChange(p.stateChanged())
-	pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) { p.read(track, receiver) })
+	p := &playPeer{peer: connection, sink: sink}
+	p.pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) { p.read(track, receiver) })
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
-		_, err := pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
+		_, err := p.pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 		if err != nil {
-			return nil, errors.Join(err, pc.Close())
+			return nil, errors.Join(err, p.pc.Close())
 		}
 	}
 	return p, nil
 }
-
-func (p *playPeer) stateChanged() func(webrtc.PeerConnectionState) {
-	var up, down sync.Once
-	return func(state webrtc.PeerConnectionState) {
-		switch state {
-		case webrtc.PeerConnectionStateConnected:
-			up.Do(func() { close(p.connected) })
-		case webrtc.PeerConnectionStateFailed:
-			down.Do(func() { p.ended <- errConnectionLost })
-		case webrtc.PeerConnectionStateClosed:
-			down.Do(func() { p.ended <- errStreamEnded })
-		}
-	}
-}
-
-// Offer returns the offer with all candidates in it.
-func (p *playPeer) Offer(ctx context.Context) (string, error) { return gatherOffer(ctx, p.pc) }
 
 // Connect takes the answer and waits until media can come.
 func (p *playPeer) Connect(ctx context.Context, answer string) error {
@@ -82,17 +54,7 @@ func (p *playPeer) Connect(ctx context.Context, answer string) error {
 	if err := p.sink.begin(video.frames); err != nil {
 		return err
 	}
-	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
-		return fmt.Errorf("take the answer: %w", err)
-	}
-	select {
-	case <-p.connected:
-		return nil
-	case <-p.ended:
-		return errors.New("no connection: none of the server's addresses can be reached")
-	case <-ctx.Done():
-		return fmt.Errorf("no connection to the server's addresses yet: %w", ctx.Err())
-	}
+	return p.accept(ctx, answer)
 }
 
 // read hands over one track until the connection is closed.

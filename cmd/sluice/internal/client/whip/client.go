@@ -1,4 +1,8 @@
-package main
+// Package whip speaks to a WHIP endpoint (RFC 9725) as its client, and to a WHEP endpoint, which is spoken to in the same way: it
+// sends an offer, repeats it while the server is busy, and ends the session.
+//
+// It knows nothing of WebRTC beyond the text of descriptions, and starts no goroutine.
+package whip
 
 import (
 	"context"
@@ -18,19 +22,19 @@ import (
 
 // Bounds of what a WHIP server can make us wait for or read.
 const (
-	maxAnswer    = 64 << 10 // bytes
-	maxProblem   = 8 << 10  // bytes
-	whipTimeout  = 10 * time.Second
-	whipRetry    = time.Second // without a Retry-After
-	leaveTimeout = 3 * time.Second
+	maxAnswer      = 64 << 10 // bytes
+	maxProblem     = 8 << 10  // bytes
+	attemptTimeout = 10 * time.Second
+	defaultRetry   = time.Second // without a Retry-After
+	leaveTimeout   = 3 * time.Second
 )
 
-// whipClient speaks to one WHIP endpoint.
-type whipClient struct {
-	endpoint string
-	token    string
+// Client speaks to one endpoint.
+type Client struct {
+	Endpoint string // http:// or https://
+	Token    string // for Authorization: Bearer, sent to the endpoint's host only; empty: none
 	http     http.Client
-	session  string // URL of the session, empty before Publish
+	session  string // URL of the session, empty before Offer
 }
 
 // refusal is an answer other than 201 Created.
@@ -54,9 +58,9 @@ func (r *refusal) temporary() bool {
 	return r.status == http.StatusConflict || r.status == http.StatusServiceUnavailable
 }
 
-// Publish posts the offer and returns the answer. While the refusal is
+// Offer posts the offer and returns the answer. While the refusal is
 // temporary it tries again, until ctx ends; waiting is told of each.
-func (w *whipClient) Publish(ctx context.Context, offer string, waiting func(error)) (string, error) {
+func (w *Client) Offer(ctx context.Context, offer string, waiting func(error)) (string, error) {
 	for {
 		answer, err := w.post(ctx, offer)
 		var r *refusal
@@ -73,10 +77,10 @@ func (w *whipClient) Publish(ctx context.Context, offer string, waiting func(err
 }
 
 // post makes one attempt (RFC 9725 §4.2).
-func (w *whipClient) post(ctx context.Context, offer string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, whipTimeout)
+func (w *Client) post(ctx context.Context, offer string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	response, err := w.do(ctx, http.MethodPost, w.endpoint, strings.NewReader(offer))
+	response, err := w.do(ctx, http.MethodPost, w.Endpoint, strings.NewReader(offer))
 	if err != nil {
 		return "", err
 	}
@@ -97,7 +101,7 @@ func (w *whipClient) post(ctx context.Context, offer string) (string, error) {
 }
 
 // Delete ends the session, if there is one (RFC 9725 §4.2).
-func (w *whipClient) Delete() error {
+func (w *Client) Delete() error {
 	if w.session == "" {
 		return nil
 	}
@@ -117,7 +121,7 @@ func (w *whipClient) Delete() error {
 	return nil
 }
 
-func (w *whipClient) do(ctx context.Context, method, target string, body io.Reader) (*http.Response, error) {
+func (w *Client) do(ctx context.Context, method, target string, body io.Reader) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, method, target, body)
 	if err != nil {
 		return nil, err
@@ -125,8 +129,8 @@ func (w *whipClient) do(ctx context.Context, method, target string, body io.Read
 	if body != nil {
 		request.Header.Set("Content-Type", "application/sdp")
 	}
-	if w.token != "" && sameHost(w.endpoint, target) {
-		request.Header.Set("Authorization", "Bearer "+w.token)
+	if w.Token != "" && sameHost(w.Endpoint, target) {
+		request.Header.Set("Authorization", "Bearer "+w.Token)
 	}
 	return w.http.Do(request)
 }
@@ -141,9 +145,9 @@ func sameHost(a, b string) bool {
 // newRefusal reads the reason out of a response: problem details (RFC 9457)
 // or plain text.
 func newRefusal(response *http.Response) *refusal {
-	r := &refusal{status: response.StatusCode, retryAfter: whipRetry}
+	r := &refusal{status: response.StatusCode, retryAfter: defaultRetry}
 	if n, err := strconv.ParseUint(response.Header.Get("Retry-After"), 10, 16); err == nil {
-		r.retryAfter = max(time.Duration(n)*time.Second, whipRetry)
+		r.retryAfter = max(time.Duration(n)*time.Second, defaultRetry)
 	}
 	body, _ := io.ReadAll(io.LimitReader(response.Body, maxProblem))
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))

@@ -1,4 +1,4 @@
-package main
+package whip
 
 import (
 	"io"
@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestWHIPClientAnswers(t *testing.T) {
+func TestAnswers(t *testing.T) {
 	problem := http.Header{"Content-Type": {"application/problem+json; charset=utf-8"}}
 	for name, tc := range map[string]struct {
 		status int
@@ -37,7 +37,7 @@ func TestWHIPClientAnswers(t *testing.T) {
 				_, _ = io.WriteString(w, tc.body)
 			}))
 			defer s.Close()
-			client := whipClient{endpoint: s.URL + "/whip/cam"}
+			client := Client{Endpoint: s.URL + "/whip/cam"}
 			answer, err := client.post(t.Context(), "v=0")
 			if tc.want != "" {
 				require.ErrorContains(t, err, tc.want)
@@ -50,8 +50,8 @@ func TestWHIPClientAnswers(t *testing.T) {
 	}
 }
 
-func TestWHIPRetryAfter(t *testing.T) {
-	for header, want := range map[string]time.Duration{"": whipRetry, "0": whipRetry, "7": 7 * time.Second, "-1": whipRetry, "soon": whipRetry, "99999": whipRetry} {
+func TestRetryAfter(t *testing.T) {
+	for header, want := range map[string]time.Duration{"": defaultRetry, "0": defaultRetry, "7": 7 * time.Second, "-1": defaultRetry, "soon": defaultRetry, "99999": defaultRetry} {
 		response := &http.Response{StatusCode: 503, Header: http.Header{"Retry-After": {header}}, Body: http.NoBody}
 		got := newRefusal(response)
 		require.Equal(t, want, got.retryAfter, header)
@@ -59,11 +59,11 @@ func TestWHIPRetryAfter(t *testing.T) {
 	}
 }
 
-func TestWHIPTokenStaysWithItsHost(t *testing.T) {
+func TestTokenStaysWithItsHost(t *testing.T) {
 	var got string
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Method + r.Header.Get("Authorization") }))
 	defer other.Close()
-	client := whipClient{endpoint: "https://live.example.org/whip/cam", token: "secret-key", session: other.URL + "/session"}
+	client := Client{Endpoint: "https://live.example.org/whip/cam", Token: "secret-key", session: other.URL + "/session"}
 	require.NoError(t, client.Delete())
 	require.Equal(t, "DELETE", got, "without the token")
 	require.NoError(t, client.Delete(), "a second time: nothing to do")

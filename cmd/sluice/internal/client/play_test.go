@@ -1,7 +1,8 @@
-package main
+package client
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/command"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 	"github.com/sluice-live/sluice/ingest"
 )
@@ -39,12 +42,24 @@ func newMediaServer(t *testing.T) (base string, server *ingest.Server) {
 	return web.URL, server
 }
 
-// runCommand runs a command and returns what it prints and its status.
+// runCommand runs a command and returns what it prints, what went wrong and its exit status.
 func runCommand(t *testing.T, ctx context.Context, args ...string) (out, errs string, status int) {
 	t.Helper()
-	var stdout, stderr strings.Builder
-	status = Main(ctx, args, nil, &stdout, &stderr)
-	return stdout.String(), stderr.String(), status
+	var printed strings.Builder
+	grammar := struct {
+		Publish Publish `cmd:""`
+		Play    Play    `cmd:""`
+	}{}
+	chosen, err := command.Parse(&grammar, args, &printed, config.ParseDuration)
+	if err == nil {
+		chosen.BindTo(ctx, (*context.Context)(nil))
+		chosen.BindTo(&printed, (*io.Writer)(nil))
+		err = chosen.Run()
+	}
+	if err != nil {
+		errs = err.Error()
+	}
+	return printed.String(), errs, exit.Status(err)
 }
 
 // The player waits for the publisher, counts all that it sends, records it, and ends with the stream.

@@ -1,4 +1,4 @@
-package main
+package client
 
 import (
 	"bytes"
@@ -45,7 +45,7 @@ type mediaSource struct {
 }
 
 // newMediaSource makes the pipes and the command; Run starts it.
-func newMediaSource(ctx context.Context, o publishOptions, codec videoCodec) (*mediaSource, error) {
+func newMediaSource(ctx context.Context, o Publish, codec videoCodec) (*mediaSource, error) {
 	s := &mediaSource{}
 	if o.Source == testSource {
 		s.Start = time.Now().Add(startUp)
@@ -130,7 +130,7 @@ func (s *mediaSource) close() {
 
 // sourceArgs returns ffmpeg's arguments for a source that is sent from start
 // on. The first output's pipe is number 3.
-func sourceArgs(o publishOptions, codec videoCodec, start time.Time) []string {
+func sourceArgs(o Publish, codec videoCodec, start time.Time) []string {
 	args := []string{"-hide_banner", "-nostdin", "-v", "error"}
 	args = append(args, sourceInputs(o)...)
 	pipe := 3
@@ -146,7 +146,7 @@ func sourceArgs(o publishOptions, codec videoCodec, start time.Time) []string {
 
 // sourceInputs does not ask for the native rate (-re): the pipes, read at
 // that rate, hold ffmpeg back.
-func sourceInputs(o publishOptions) []string {
+func sourceInputs(o Publish) []string {
 	if o.Source != testSource {
 		args := []string{"-i", o.Source}
 		if o.Loop {
@@ -164,8 +164,8 @@ func sourceInputs(o publishOptions) []string {
 	}
 }
 
-func videoOutput(o publishOptions, codec videoCodec, start time.Time, pipe int) []string {
-	fps, rate := strconv.Itoa(o.FPS), strconv.Itoa(o.Bitrate)
+func videoOutput(o Publish, codec videoCodec, start time.Time, pipe int) []string {
+	fps, rate := strconv.Itoa(o.FPS), strconv.Itoa(o.bitrate)
 	args := []string{"-map", "0:v:0"}
 	switch {
 	case o.Source == testSource:
@@ -188,7 +188,7 @@ func timeOfDay(t time.Time) float64 {
 	return float64(hour*3600+minute*60+second) + float64(t.Nanosecond())/1e9
 }
 
-func audioOutput(o publishOptions, pipe int) []string {
+func audioOutput(o Publish, pipe int) []string {
 	input := "0"
 	if o.Source == testSource {
 		input = "1"
@@ -198,7 +198,7 @@ func audioOutput(o publishOptions, pipe int) []string {
 }
 
 // endOutput ends an output's options: every packet is written at once.
-func endOutput(o publishOptions, format string, pipe int) []string {
+func endOutput(o Publish, format string, pipe int) []string {
 	args := []string{"-flush_packets", "1", "-f", format, "pipe:" + strconv.Itoa(pipe)}
 	if o.Duration > 0 {
 		args = append([]string{"-t", strconv.FormatFloat(o.Duration.Seconds(), 'f', -1, 64)}, args...)
@@ -207,15 +207,15 @@ func endOutput(o publishOptions, format string, pipe int) []string {
 }
 
 // probe leaves out the audio or video that a file does not have, and checks that ffmpeg has the encoders.
-func probe(ctx context.Context, o publishOptions) (publishOptions, error) {
+func probe(ctx context.Context, o Publish) (Publish, error) {
 	o, err := probeFile(ctx, o)
 	if err != nil || o.NoVideo {
 		return o, err
 	}
-	return o, checkEncoders(ctx, o.Codecs)
+	return o, checkEncoders(ctx, o.codecs)
 }
 
-func probeFile(ctx context.Context, o publishOptions) (publishOptions, error) {
+func probeFile(ctx context.Context, o Publish) (Publish, error) {
 	if o.Source == testSource {
 		return o, nil
 	}

@@ -1,4 +1,4 @@
-package main
+package client
 
 import (
 	"context"
@@ -8,18 +8,16 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/client/whip"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 )
 
 // publisher is one run of sluice publish.
 type publisher struct {
-	options  publishOptions
+	options  Publish
 	reporter *reporter
 	counts   counters
 }
-
-// errConnectionLost ends a run whose peer is gone.
-var errConnectionLost = errors.New("the connection to the server is lost")
 
 // Run connects, sends until the source or ctx ends, and leaves. That ctx
 // ends is a regular end. It owns every goroutine and waits for all.
@@ -32,16 +30,16 @@ func (p *publisher) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	whip := &whipClient{endpoint: o.URL, token: o.Token}
+	session := &whip.Client{Endpoint: o.URL, Token: o.Token}
 	var reports errgroup.Group
 	for _, sender := range peer.senders() {
 		reports.Go(func() error { return peer.readReports(sender, &p.counts) })
 	}
-	err = negotiate(ctx, o.Timeout, p.reporter, whip, peer)
+	err = negotiate(ctx, o.Timeout, p.reporter, session, peer)
 	if err == nil {
 		err = p.send(ctx, o, peer)
 	}
-	left := whip.Delete()
+	left := session.Delete()
 	closed := errors.Join(peer.Close(), reports.Wait())
 	switch {
 	case ctx.Err() != nil:
@@ -62,15 +60,15 @@ type negotiator interface {
 }
 
 // negotiate gets the peer connected within the timeout.
-func negotiate(ctx context.Context, timeout time.Duration, r *reporter, whip *whipClient, peer negotiator) error {
+func negotiate(ctx context.Context, timeout time.Duration, r *reporter, session *whip.Client, peer negotiator) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not connected after %s", config.FormatDuration(timeout)))
 	defer cancel()
-	r.state("connecting to %s", whip.endpoint)
+	r.state("connecting to %s", session.Endpoint)
 	offer, err := peer.Offer(ctx)
 	if err != nil {
 		return err
 	}
-	answer, err := whip.Publish(ctx, offer, func(err error) { r.state("waiting: %v", err) })
+	answer, err := session.Offer(ctx, offer, func(err error) { r.state("waiting: %v", err) })
 	if err != nil {
 		return err
 	}
@@ -78,8 +76,8 @@ func negotiate(ctx context.Context, timeout time.Duration, r *reporter, whip *wh
 }
 
 // send runs the source and sends what it makes, until it ends.
-func (p *publisher) send(ctx context.Context, o publishOptions, peer *sendPeer) error {
-	if o.NoVideo || len(o.Codecs) == 1 {
+func (p *publisher) send(ctx context.Context, o Publish, peer *sendPeer) error {
+	if o.NoVideo || len(o.codecs) == 1 {
 		p.reporter.state("live")
 	} else {
 		p.reporter.state("live: the server has chosen %s", peer.codec.name)
@@ -101,7 +99,7 @@ func (p *publisher) send(ctx context.Context, o publishOptions, peer *sendPeer) 
 	})
 	g.Go(func() error {
 		select {
-		case <-peer.lost:
+		case <-peer.over:
 			return errConnectionLost
 		case <-ctx.Done():
 			return nil
@@ -132,6 +130,9 @@ func (p *publisher) feed(ctx context.Context, source *mediaSource, peer *sendPee
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	time.Sleep(drain)
+	select {
+	case <-time.After(drain):
+	case <-ctx.Done():
+	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package client
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/doctor"
 	"github.com/sluice-live/sluice/depay"
 )
 
@@ -128,7 +129,7 @@ func checkEncoders(ctx context.Context, wanted []videoCodec) error {
 	if err != nil {
 		return fmt.Errorf("start ffmpeg: %w", err)
 	}
-	have := listed(string(out))
+	have := doctor.Listed(string(out))
 	for _, c := range wanted {
 		if !slices.Contains(have, c.encoder) {
 			return fmt.Errorf("ffmpeg has no encoder %s, which --codec %s needs: install one that is built with it, such as Debian's or Ubuntu's, "+

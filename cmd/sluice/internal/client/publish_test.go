@@ -1,4 +1,4 @@
-package main
+package client
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -169,9 +168,7 @@ func (s *whipServer) readRTCP(kind webrtc.RTPCodecType, receiver *webrtc.RTPRece
 // publish runs the command and returns what it prints and its status.
 func publish(t *testing.T, ctx context.Context, args ...string) (out, errs string, status int) {
 	t.Helper()
-	var stdout, stderr strings.Builder
-	status = Main(ctx, append([]string{"publish"}, args...), nil, &stdout, &stderr)
-	return stdout.String(), stderr.String(), status
+	return runCommand(t, ctx, append([]string{"publish"}, args...)...)
 }
 
 // requireNoLeak checks at the test's end that no goroutine of it is left.

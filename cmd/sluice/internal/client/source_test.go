@@ -1,4 +1,4 @@
-package main
+package client
 
 import (
 	"context"
@@ -17,17 +17,17 @@ func TestSourceArgs(t *testing.T) {
 	var all strings.Builder
 	for _, tc := range []struct {
 		name    string
-		options publishOptions
+		options Publish
 		codec   string
 	}{
-		{"test", publishOptions{Source: testSource, FPS: 30, Bitrate: 1_500_000}, "vp8"},
-		{"test, sound only", publishOptions{Source: testSource, FPS: 30, Bitrate: 1_500_000, NoVideo: true}, "vp8"},
-		{"file", publishOptions{Source: "-odd name.mp4", FPS: 25, Bitrate: 500_000}, "vp8"},
-		{"file in a loop, scaled, for 1.5 s", publishOptions{Source: "a.mp4", FPS: 25, Bitrate: 500_000, Loop: true, Size: "640x360", Duration: 1500 * time.Millisecond}, "vp8"},
-		{"test as H.264", publishOptions{Source: testSource, FPS: 30, Bitrate: 1_500_000, NoAudio: true}, "h264"},
-		{"test as VP9", publishOptions{Source: testSource, FPS: 30, Bitrate: 1_500_000, NoAudio: true}, "vp9"},
-		{"test as AV1", publishOptions{Source: testSource, FPS: 30, Bitrate: 1_500_000, NoAudio: true}, "av1"},
-		{"file without sound", publishOptions{Source: "a.mp4", FPS: 25, Bitrate: 500_000, NoAudio: true}, "vp8"},
+		{"test", Publish{Source: testSource, FPS: 30, bitrate: 1_500_000}, "vp8"},
+		{"test, sound only", Publish{Source: testSource, FPS: 30, bitrate: 1_500_000, NoVideo: true}, "vp8"},
+		{"file", Publish{Source: "-odd name.mp4", FPS: 25, bitrate: 500_000}, "vp8"},
+		{"file in a loop, scaled, for 1.5 s", Publish{Source: "a.mp4", FPS: 25, bitrate: 500_000, Loop: true, Size: "640x360", Duration: 1500 * time.Millisecond}, "vp8"},
+		{"test as H.264", Publish{Source: testSource, FPS: 30, bitrate: 1_500_000, NoAudio: true}, "h264"},
+		{"test as VP9", Publish{Source: testSource, FPS: 30, bitrate: 1_500_000, NoAudio: true}, "vp9"},
+		{"test as AV1", Publish{Source: testSource, FPS: 30, bitrate: 1_500_000, NoAudio: true}, "av1"},
+		{"file without sound", Publish{Source: "a.mp4", FPS: 25, bitrate: 500_000, NoAudio: true}, "vp8"},
 	} {
 		all.WriteString("# " + tc.name + "\n" + strings.Join(sourceArgs(tc.options, codecOf(t, tc.codec), start), "\n") + "\n\n")
 	}
@@ -35,7 +35,7 @@ func TestSourceArgs(t *testing.T) {
 }
 
 func TestMediaSourceTellsWhyFFmpegEnds(t *testing.T) {
-	source, err := newMediaSource(t.Context(), publishOptions{Source: "no such file", FPS: 30, Bitrate: 1e6}, codecOf(t, "vp8"))
+	source, err := newMediaSource(t.Context(), Publish{Source: "no such file", FPS: 30, bitrate: 1e6}, codecOf(t, "vp8"))
 	require.NoError(t, err)
 	err = source.Run(func() error { return nil })
 	require.ErrorContains(t, err, "ffmpeg: exit status 1: no such file: No such file or directory")
@@ -43,7 +43,7 @@ func TestMediaSourceTellsWhyFFmpegEnds(t *testing.T) {
 
 func TestMediaSourceWithoutFFmpeg(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	source, err := newMediaSource(t.Context(), publishOptions{Source: testSource, FPS: 30, Bitrate: 1e6}, codecOf(t, "vp8"))
+	source, err := newMediaSource(t.Context(), Publish{Source: testSource, FPS: 30, bitrate: 1e6}, codecOf(t, "vp8"))
 	require.NoError(t, err)
 	err = source.Run(func() error { return nil })
 	require.ErrorIs(t, err, exec.ErrNotFound)
@@ -52,7 +52,7 @@ func TestMediaSourceWithoutFFmpeg(t *testing.T) {
 
 func TestMediaSourceDiesWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	source, err := newMediaSource(ctx, publishOptions{Source: testSource, FPS: 30, Bitrate: 1e6}, codecOf(t, "vp8"))
+	source, err := newMediaSource(ctx, Publish{Source: testSource, FPS: 30, bitrate: 1e6}, codecOf(t, "vp8"))
 	require.NoError(t, err)
 	err = source.Run(func() error {
 		cancel() // nobody reads the pipes: only the kill ends it

@@ -1,4 +1,4 @@
-package main
+package client
 
 import (
 	"context"
@@ -49,6 +49,15 @@ func (r *reporter) state(format string, args ...any) {
 	fmt.Fprintf(r.out, start+format+"\n", args...)
 }
 
+// rates prints a line that takes the place of the last one on a terminal.
+func (r *reporter) rates(line string) {
+	if r.terminal {
+		fmt.Fprintf(r.out, "\r\x1b[K%s", line)
+		return
+	}
+	fmt.Fprintln(r.out, line)
+}
+
 // Run prints the rates of each second until ctx ends; nothing when out is no
 // terminal.
 func (r *reporter) Run(ctx context.Context, c *counters) {
@@ -65,9 +74,9 @@ func (r *reporter) Run(ctx context.Context, c *counters) {
 		case <-ticker.C:
 		}
 		now := [4]int64{c.video.frames.Load(), c.video.bytes.Load(), c.audio.frames.Load(), c.audio.bytes.Load()}
-		fmt.Fprintf(r.out, "\r\x1b[Klive %s  video %d fps %d kbit/s  audio %d packets/s %d kbit/s  key frames asked for %d",
+		r.rates(fmt.Sprintf("live %s  video %d fps %d kbit/s  audio %d packets/s %d kbit/s  key frames asked for %d",
 			time.Since(started).Truncate(time.Second), now[0]-before[0], (now[1]-before[1])*8/1000,
-			now[2]-before[2], (now[3]-before[3])*8/1000, c.keyRequests.Load())
+			now[2]-before[2], (now[3]-before[3])*8/1000, c.keyRequests.Load()))
 		before = now
 	}
 }
