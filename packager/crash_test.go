@@ -2,14 +2,13 @@ package packager
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -17,6 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/packager/dash"
+	"github.com/sluice-live/sluice/packager/disk"
+	"github.com/sluice-live/sluice/packager/live"
+	"github.com/sluice-live/sluice/packager/timeline"
 )
 
 func TestRestartGoesOnWhereItWasCut(t *testing.T) {
@@ -111,7 +113,7 @@ func TestRestartKeepsResync(t *testing.T) {
 	b := newBench(t, nil)
 	tl, err := b.Open("cam")
 	require.NoError(t, err)
-	e, err := tl.BeginEpoch(EpochOptions{Renditions: ladder, KeyFrames: time.Second})
+	e, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: ladder, KeyFrames: time.Second})
 	require.NoError(t, err)
 	e.SetZero(b.clock.Now())
 	b.run(e, newEncoder(t, e), 4)
@@ -147,9 +149,9 @@ func TestDamagedLogs(t *testing.T) {
 		damage func(log []byte) []byte
 		listed int
 	}{
-		{"torn last line", func(b []byte) []byte { return b[:len(b)-7] }, 3},
+		{"cut last line", func(b []byte) []byte { return b[:len(b)-7] }, 3},
 		{"garbage at the end", func(b []byte) []byte { return append(b, "garbage\n"...) }, 3},
-		{"endless line", func(b []byte) []byte { return append(b, bytes.Repeat([]byte("x"), 2*maxRecord)...) }, 3},
+		{"endless line", func(b []byte) []byte { return append(b, bytes.Repeat([]byte("x"), 64<<10)...) }, 3},
 		{"number out of range", func(b []byte) []byte {
 			return append(b, `{"kind":"segment","id":"180p","msn":-4,"duration":1}`+"\n"...)
 		}, 3},
@@ -159,7 +161,7 @@ func TestDamagedLogs(t *testing.T) {
 			b := newBench(t, nil)
 			_, e, enc := b.epoch("cam")
 			b.run(e, enc, 3)
-			name := filepath.Join(b.opts.LiveDir, "cam", logName)
+			name := filepath.Join(b.opts.LiveDir, "cam", live.LogName)
 			log, err := os.ReadFile(name)
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(name, test.damage(log), 0o644))
@@ -186,7 +188,7 @@ func TestVanishedSegmentIsAGap(t *testing.T) {
 	b := newBench(t, nil)
 	_, e, enc := b.epoch("cam")
 	b.run(e, enc, 3)
-	require.NoError(t, os.Remove(e.out("180p-2.m4s")))
+	require.NoError(t, os.Remove(filepath.Join(e.Dir(), timeline.PublicDir, "180p-2.m4s")))
 	b.restart()
 	p, _ := b.playlist("/live/cam/180p.m3u8")
 	require.True(t, listed(p)[1].Gap)
@@ -197,9 +199,10 @@ func TestLogIsCompacted(t *testing.T) {
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 9)
 	before := b.body("/live/cam/180p.m3u8")
-	tl.log.lines = 1 << 20
-	require.NoError(t, tl.keep(b.clock.Now(), false))
-	require.Less(t, tl.log.lines, 240)
+	b.compact(tl)
+	log, err := os.ReadFile(filepath.Join(tl.live.Dir(), live.LogName))
+	require.NoError(t, err)
+	require.Less(t, bytes.Count(log, []byte("\n")), 240)
 	b.run(e, enc, 1)
 	after := b.body("/live/cam/180p.m3u8")
 	require.NotEqual(t, before, after)
@@ -209,13 +212,17 @@ func TestLogIsCompacted(t *testing.T) {
 }
 
 // What could not be written to the log, because the disk was full, is there once it can be.
-func TestTornLogIsWrittenAgain(t *testing.T) {
+func TestIncompleteLogIsWrittenAgain(t *testing.T) {
+	var full atomic.Bool
 	b := newBench(t, nil)
+	b.files = fullDisk{full: &full}
+	b.restart()
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 2)
-	tl.log.sink = halfWriter{tl.log.sink}
+	full.Store(true)
 	b.run(e, enc, 2)
-	require.NoError(t, tl.keep(b.clock.Now(), false))
+	full.Store(false)
+	require.NoError(t, tl.live.Keep(b.clock.Now(), false))
 	b.run(e, enc, 1)
 	require.NoError(t, e.End())
 	want := b.body("/live/cam/180p.m3u8")
@@ -223,11 +230,27 @@ func TestTornLogIsWrittenAgain(t *testing.T) {
 	require.Equal(t, want, b.body("/live/cam/180p.m3u8"))
 }
 
-// halfWriter is a file on a full disk.
-type halfWriter struct{ io.Writer }
+// fullDisk is a disk whose logs take half of what is written while it is full.
+type fullDisk struct {
+	disk.OS
+	full *atomic.Bool
+}
 
-func (w halfWriter) Write(b []byte) (int, error) {
-	n, err := w.Writer.Write(b[:len(b)/2])
+func (d fullDisk) Append(name string) (disk.File, error) {
+	f, err := d.OS.Append(name)
+	return fullFile{f, d.full}, err
+}
+
+type fullFile struct {
+	disk.File
+	full *atomic.Bool
+}
+
+func (f fullFile) Write(b []byte) (int, error) {
+	if !f.full.Load() {
+		return f.File.Write(b)
+	}
+	n, err := f.File.Write(b[:len(b)/2])
 	return n, errors.Join(err, syscall.ENOSPC)
 }
 
@@ -239,87 +262,14 @@ func TestNumbersOutliveCompaction(t *testing.T) {
 	require.NoError(t, tl.End())
 	next, err := b.Open("cam")
 	require.NoError(t, err)
-	require.NoError(t, tl.keep(b.clock.Now(), false), "the old one has nothing to do with the log any more")
-	next.log.lines = 1 << 20
-	require.NoError(t, next.keep(b.clock.Now(), false))
+	require.NoError(t, tl.live.Keep(b.clock.Now(), false), "the old one has nothing to do with the log any more")
+	b.compact(next)
 	b.restart()
 	_, e, enc = b.epoch("cam")
 	b.run(e, enc, 1)
 	p, body := b.playlist("/live/cam/180p.m3u8")
 	require.EqualValues(t, 3, p.SeqNo)
 	require.Contains(t, body, "#EXT-X-DISCONTINUITY-SEQUENCE:1\n")
-}
-
-func FuzzLog(f *testing.F) {
-	loadClip(f)
-	line := func(r record) string {
-		b, err := json.Marshal(r)
-		require.NoError(f, err)
-		return string(b) + "\n"
-	}
-	at := newClock().Now()
-	whole := line(record{Kind: recordOpen, At: at}) +
-		line(record{Kind: recordEpoch, Epoch: "E", Fresh: true, Renditions: ladder}) +
-		line(record{Kind: recordZero, At: at, Start: at}) +
-		line(record{Kind: recordSegment, ID: "180p", MSN: 0, Duration: 30720, Size: 7}) +
-		line(record{Kind: recordEpochEnd}) + line(record{Kind: recordEnd, At: at})
-	f.Add([]byte(whole))
-	f.Add([]byte(line(record{Kind: recordEpoch, Epoch: "E", Renditions: ladder}) +
-		line(record{Kind: recordZero, At: at, Start: at}) +
-		line(record{Kind: recordPart, ID: "180p", Duration: 3072, Size: 7}) +
-		line(record{Kind: recordGap, ID: "180p", Part: 1, Time: 3072, Duration: 3072}) +
-		line(record{Kind: recordPart, ID: "180p", Part: 1, Time: 3072, Duration: 3072, Size: 7}) +
-		line(record{Kind: recordGap, ID: "180p", Part: 2, Time: 6144, Duration: 24576}) +
-		line(record{Kind: recordGap, ID: "180p", MSN: 1, Time: 30720, Duration: 3072})))
-	f.Add([]byte(whole[:len(whole)/2]))
-	f.Add([]byte(whole + whole))
-	f.Add([]byte(`{"kind":"epoch","epoch":"E","base":9007199254740992,"renditions":[{"id":"180p","rep":"0","bitrate":1}]}` + "\n"))
-	f.Add([]byte("\n"))
-	dir := f.TempDir()
-	c := newClock()
-	out := filepath.Join(dir, "cam", "E", outDir)
-	require.NoError(f, os.MkdirAll(out, 0o755))
-	for _, r := range ladder {
-		b, err := os.ReadFile(filepath.Join(clip.dir, encoderInit(r.Rep)))
-		require.NoError(f, err)
-		require.NoError(f, os.WriteFile(filepath.Join(out, initName(r.ID)), b, 0o644))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		records, good, _ := readLog(bytes.NewReader(b))
-		require.LessOrEqual(t, good, int64(len(b)))
-		p := &Packager{opts: Options{LiveDir: dir, Wall: c.Now}.withDefaults()}
-		tl := p.newTimeline("cam")
-		for _, r := range records {
-			_ = tl.apply(r) // an error leaves the record out
-		}
-		tl.mpdStale = true
-		tl.publish()
-		for _, d := range tl.snap.Load().documents {
-			require.NotEmpty(t, d.identity().body)
-		}
-	})
-}
-
-func FuzzMediaFile(f *testing.F) {
-	f.Add("180p-12.m4s")
-	f.Add("180p-12.3.m4s")
-	f.Add("180p-init.mp4")
-	f.Add("../x-1.m4s")
-	f.Fuzz(func(t *testing.T, name string) {
-		m, ok := parseMediaFile(name)
-		if !ok {
-			return
-		}
-		require.Equal(t, name, filepath.Base(name))
-		switch {
-		case m.msn < 0:
-			require.Equal(t, name, initName(m.rendition))
-		case m.part >= 0:
-			require.Equal(t, name, partName(m.rendition, m.msn, m.part))
-		default:
-			require.Equal(t, name, segmentName(m.rendition, m.msn))
-		}
-	})
 }
 
 // A process that starts with another wall clock than the one before it goes on with the numbers, and its times are right.
@@ -338,7 +288,7 @@ func TestClockSteppedBeforeRestart(t *testing.T) {
 				_, e, enc = b.epoch("cam")
 				b.run(e, enc, 3)
 			}
-			b.retain()
+			b.recordings.Retain()
 			require.Len(t, b.Recordings(), 4)
 
 			p, _ := b.playlist("/live/cam/180p.m3u8")

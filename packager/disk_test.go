@@ -1,15 +1,17 @@
 package packager
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/disk"
+	"github.com/sluice-live/sluice/packager/live"
+	"github.com/sluice-live/sluice/packager/timeline"
 )
 
 func (b *bench) disk(d Disk) { b.look = func() Disk { return d } }
@@ -32,15 +34,6 @@ func TestDiskState(t *testing.T) {
 	require.DirExists(t, live, "what was deleted is made again")
 }
 
-func TestDiskFaults(t *testing.T) {
-	for err, told := range map[error]string{
-		syscall.ENOSPC: "the disk is full", syscall.EDQUOT: "the disk is full", syscall.EROFS: "the disk is read-only",
-		syscall.EACCES: "the data directory may not be written", syscall.EIO: "the data directory cannot be written",
-	} {
-		require.Equal(t, told, faultOf(&fs.PathError{Op: "open", Path: "/data", Err: err}))
-	}
-}
-
 // A publisher that meets a disk at fault is told that in a sentence, without the machine's paths.
 func TestOpenOnFaultyDisk(t *testing.T) {
 	b := newBench(t, nil)
@@ -52,7 +45,7 @@ func TestOpenOnFaultyDisk(t *testing.T) {
 // On a disk that is nearly full what has left the playlists goes early, under ffmpeg's name too; what is listed stays.
 func TestDiskInNeed(t *testing.T) {
 	b := newBench(t, nil)
-	tl, e, enc := b.epoch("cam")
+	_, e, enc := b.epoch("cam")
 	b.run(e, enc, 10)
 	b.keep()
 	b.disk(Disk{Free: -1})
@@ -67,7 +60,6 @@ func TestDiskInNeed(t *testing.T) {
 	for _, s := range p.GetAllSegments() {
 		b.body("/live/cam/" + s.URI)
 	}
-	require.Empty(t, tl.doomed)
 }
 
 // A disk that was full has to have some space before it counts as good again.
@@ -77,24 +69,12 @@ func TestDiskIsFullForLonger(t *testing.T) {
 	b.free = func(string) int64 { return reserve/4 - 1 }
 	b.keep()
 	require.Empty(t, b.Disk().Fault, "it takes a file")
-	b.Packager.disk.Store(&Disk{Fault: diskIsFull})
+	b.Packager.disk.Store(&Disk{Fault: disk.Full})
 	b.keep()
-	require.Equal(t, diskIsFull, b.Disk().Fault)
+	require.Equal(t, disk.Full, b.Disk().Fault)
 	b.free = func(string) int64 { return reserve / 4 }
 	b.keep()
 	require.Empty(t, b.Disk().Fault)
-}
-
-// What cannot be deleted is tried again.
-func TestReapAgain(t *testing.T) {
-	b := newBench(t, nil)
-	tl, e, _ := b.epoch("cam")
-	tl.doomed = []doomed{{path: filepath.Join(e.Dir(), "..", "cam\x00"), at: b.clock.Now()}}
-	require.Error(t, tl.reap(b.clock.Now(), false))
-	require.Len(t, tl.doomed, 1)
-	require.NoError(t, tl.reap(b.clock.Now(), false), "not at once")
-	b.clock.Advance(reapAgain)
-	require.Error(t, tl.reap(b.clock.Now(), false))
 }
 
 // A timeline.log that somebody deletes is written again, so that the next process goes on all the same.
@@ -102,7 +82,7 @@ func TestDeletedLog(t *testing.T) {
 	b := newBench(t, nil)
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 3)
-	require.NoError(t, os.Remove(filepath.Join(tl.dir, logName)))
+	require.NoError(t, os.Remove(filepath.Join(tl.live.Dir(), live.LogName)))
 	b.run(e, enc, 1)
 	b.keep()
 	b.run(e, enc, 1)
@@ -112,7 +92,7 @@ func TestDeletedLog(t *testing.T) {
 	require.Equal(t, len(before.GetAllSegments()), len(after.GetAllSegments()))
 	_, second, enc := b.epoch("cam")
 	b.run(second, enc, 1)
-	require.EqualValues(t, 6, second.base)
+	require.EqualValues(t, 6, b.Stream("cam").period(second).First)
 }
 
 // The name that playlists announce for what comes next is kept when the disk refuses it at first.
@@ -121,10 +101,10 @@ func TestAnnouncedNameOutlivesFault(t *testing.T) {
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 2)
 	require.NoError(t, e.End())
-	announced := tl.nextName
-	inTheWay := filepath.Join(tl.dir, announced)
+	announced := tl.playlist("180p").Hint.Epoch
+	inTheWay := filepath.Join(tl.live.Dir(), announced)
 	require.NoError(t, os.WriteFile(inTheWay, nil, 0o644))
-	_, err := tl.BeginEpoch(EpochOptions{Renditions: ladder})
+	_, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: ladder})
 	require.Error(t, err)
 	require.NoError(t, os.Remove(inTheWay))
 	e, _ = b.next(tl)

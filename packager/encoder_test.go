@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +17,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sluice-live/sluice/packager/cmaf"
+	"github.com/sluice-live/sluice/packager/disk"
+	"github.com/sluice-live/sluice/packager/live"
+	"github.com/sluice-live/sluice/packager/manifest"
+	"github.com/sluice-live/sluice/packager/timeline"
 )
 
 func TestMain(m *testing.M) {
@@ -45,7 +50,7 @@ type clipSegment struct {
 
 const clipSegments = 13 // the last is half a segment
 
-var ladder = []Rendition{
+var ladder = []timeline.Rendition{
 	{ID: "180p", Rep: "0", Video: true, Width: 320, Height: 180, FPS: 30, Bitrate: 600_000},
 	{ID: "90p", Rep: "1", Video: true, Width: 160, Height: 90, FPS: 30, Bitrate: 250_000},
 	{ID: "audio", Rep: "2", Bitrate: 140_000},
@@ -68,7 +73,7 @@ func encoderArgs(dir string, seconds int, realTime bool) []string {
 		"-use_template", "1", "-use_timeline", "0", "-window_size", "100", "-extra_window_size", "100",
 		"-write_prft", "1", "-utc_timing_url", "http://127.0.0.1/time", "-format_options", "movflags=+cmaf",
 		"-init_seg_name", "init-$RepresentationID$.mp4", "-media_seg_name", "seg-$RepresentationID$-$Number%05d$.m4s",
-		"-adaptation_sets", "id=0,streams=v id=1,frag_duration=0.1,streams=a", filepath.Join(dir, manifest))
+		"-adaptation_sets", "id=0,streams=v id=1,frag_duration=0.1,streams=a", filepath.Join(dir, manifest.MPDName))
 }
 
 func ffmpegPath(t testing.TB) string {
@@ -120,13 +125,13 @@ type encoder struct {
 	next map[string]int // by representation: index of the next segment
 }
 
-func newEncoder(t testing.TB, e *Epoch) *encoder {
+func newEncoder(t testing.TB, e *live.Epoch) *encoder {
 	loadClip(t)
 	enc := &encoder{t: t, dir: e.Dir(), next: make(map[string]int)}
-	for _, k := range e.tracks {
-		b, err := os.ReadFile(filepath.Join(clip.dir, encoderInit(k.Rep)))
+	for _, r := range ladder {
+		b, err := os.ReadFile(filepath.Join(clip.dir, encoderInit(r.Rep)))
 		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(enc.dir, encoderInit(k.Rep)), b, 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(enc.dir, encoderInit(r.Rep)), b, 0o644))
 	}
 	return enc
 }
@@ -167,6 +172,13 @@ func (enc *encoder) segments(n int) {
 	}
 }
 
+// ffmpeg's names.
+func encoderInit(rep string) string { return "init-" + rep + ".mp4" }
+
+func encoderSegment(rep string, number int64) string {
+	return fmt.Sprintf("seg-%s-%05d.m4s", rep, number)
+}
+
 // clock is a wall clock that only tests move.
 type clock struct {
 	mu  sync.Mutex
@@ -193,11 +205,48 @@ type bench struct {
 	t     testing.TB
 	clock *clock
 	opts  Options
+	files disk.FS
+}
+
+// snapshot is what the stream has published last.
+func (s *Stream) snapshot() *timeline.Snapshot { return s.viewers.Snapshot() }
+
+// playlist is the rendition's, as it was published last.
+func (s *Stream) playlist(id string) *timeline.Playlist { return s.snapshot().Playlist(id) }
+
+// period is what the MPD says of the epoch.
+func (s *Stream) period(e *live.Epoch) timeline.Period {
+	for _, p := range s.snapshot().Presentation.Periods {
+		if p.Epoch == e.Name() {
+			return p
+		}
+	}
+	panic("the epoch is not in the MPD")
+}
+
+// republish makes the newest snapshot's channels those of the test's bubble, so that waiting for it lets time pass.
+func (s *Stream) republish() {
+	next := *s.snapshot()
+	next.Playlists = slices.Clone(next.Playlists)
+	for i, p := range next.Playlists {
+		again := *p
+		next.Playlists[i] = &again
+	}
+	s.viewers.Publish(&next)
+}
+
+// compact lets the log be written anew, as it is when somebody has deleted it.
+func (b *bench) compact(s *Stream) {
+	b.t.Helper()
+	log := filepath.Join(s.live.Dir(), live.LogName)
+	require.NoError(b.t, os.Remove(log))
+	require.NoError(b.t, s.live.Keep(b.clock.Now(), false))
+	require.FileExists(b.t, log)
 }
 
 func newBench(t testing.TB, edit func(*Options)) *bench {
 	dir := t.TempDir()
-	b := &bench{t: t, clock: newClock(), opts: Options{
+	b := &bench{t: t, clock: newClock(), files: disk.OS{}, opts: Options{
 		LiveDir: filepath.Join(dir, "live"), RecordingsDir: filepath.Join(dir, "recordings"), Window: 12 * time.Second,
 	}}
 	b.opts.Wall, b.opts.Logger = b.clock.Now, slog.New(slog.DiscardHandler)
@@ -210,32 +259,44 @@ func newBench(t testing.TB, edit func(*Options)) *bench {
 
 // restart is what a new process does after the old one was killed.
 func (b *bench) restart() {
-	p, err := New(b.opts)
+	p, err := newPackager(b.opts, b.files)
 	require.NoError(b.t, err)
 	b.Packager = p
 }
 
 // epoch opens the stream and begins an epoch.
-func (b *bench) epoch(stream string) (*Timeline, *Epoch, *encoder) {
+func (b *bench) epoch(stream string) (*Stream, *live.Epoch, *encoder) {
 	t, err := b.Open(stream)
 	require.NoError(b.t, err)
 	e, enc := b.next(t)
 	return t, e, enc
 }
 
-func (b *bench) next(t *Timeline) (*Epoch, *encoder) {
-	e, err := t.BeginEpoch(EpochOptions{Renditions: ladder})
+func (b *bench) next(t *Stream) (*live.Epoch, *encoder) {
+	e, err := t.BeginEpoch(timeline.EpochOptions{Renditions: ladder})
 	require.NoError(b.t, err)
 	e.SetZero(b.clock.Now())
 	return e, newEncoder(b.t, e)
 }
 
 // run writes n segments of everything while the clock goes along.
-func (b *bench) run(e *Epoch, enc *encoder, n int) {
+func (b *bench) run(e *live.Epoch, enc *encoder, n int) {
 	for range n {
 		enc.segments(1)
 		b.clock.Advance(2 * time.Second)
-		e.take("")
+		b.take(e, "")
+	}
+}
+
+// take takes in what is new of the representation in the epoch's directory, or of all where it is empty.
+func (b *bench) take(e *live.Epoch, rep string) {
+	name := ""
+	if rep != "" {
+		name = encoderSegment(rep, 1)
+	}
+	e.Wake(name)
+	for _, s := range b.all() {
+		s.live.Follow()
 	}
 }
 

@@ -8,13 +8,18 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/timeline"
 )
 
+// standstill is how long nothing may come before there are gaps.
+const standstill = time.Second
+
 // wait lets time go by in which nothing comes.
-func (b *bench) wait(tl *Timeline, d time.Duration) {
+func (b *bench) wait(tl *Stream, d time.Duration) {
 	for end := b.clock.Now().Add(d); b.clock.Now().Before(end); {
 		b.clock.Advance(100 * time.Millisecond)
-		tl.bridge(b.clock.Now())
+		tl.live.Bridge(b.clock.Now())
 	}
 }
 
@@ -46,7 +51,7 @@ func TestGapsBetweenEpochs(t *testing.T) {
 	require.Len(t, hint, 2)
 	require.Equal(t, http.StatusNotFound, b.get("/live/cam/"+hint[1]+"/180p-3.1.m4s").Code, "a gap")
 
-	next, err := tl.BeginEpoch(EpochOptions{Renditions: ladder})
+	next, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: ladder})
 	require.NoError(t, err)
 	require.Equal(t, hint[1], next.Name(), "as it was hinted at")
 	require.InDelta(t, 1.5, next.SetZero(b.clock.Now()).Seconds(), 0.02)
@@ -54,14 +59,14 @@ func TestGapsBetweenEpochs(t *testing.T) {
 	for _, r := range ladder {
 		enc.fragments(r.Rep, 4)
 	}
-	next.take("")
+	b.take(next, "")
 	body = b.body("/live/cam/180p.m3u8")
 	require.Equal(t, []string{"180p-3.0", "180p-3.1", "180p-3.2", "180p-3.3"}, gaps(body), "nothing can be decoded before a key frame")
 	require.Equal(t, []string{"audio-3.0", "audio-3.1"}, gaps(b.body("/live/cam/audio.m3u8")))
 	for _, r := range ladder {
 		enc.segment(r.Rep)
 	}
-	next.take("")
+	b.take(next, "")
 	body = b.body("/live/cam/180p.m3u8")
 	require.Equal(t, []string{"180p-3.0", "180p-3.1", "180p-3.2", "180p-3.3", "180p-3.4"}, gaps(body))
 	require.Equal(t, 1, strings.Count(body, "#EXT-X-GAP\n"), "the segment is whole")
@@ -84,19 +89,19 @@ func TestGapsWithinAnEpoch(t *testing.T) {
 		for _, r := range ladder {
 			enc.segment(r.Rep)
 		}
-		e.take("")
+		b.take(e, "")
 		require.Equal(t, gaps(body), gaps(b.body("/live/cam/180p.m3u8"))[:15])
 	}
 	body = b.body("/live/cam/180p.m3u8")
 	require.Equal(t, 2, strings.Count(body, "#EXT-X-GAP\n"), "one before the broadcast")
 	require.Equal(t, 7+10, len(gaps(body)), "no key frame after the eighth part of the segment")
 	for n := range 2 {
-		require.Equal(t, string(clip.reps["0"][2+n].bytes), b.body("/live/cam/"+e.Name()+"/"+segmentName("180p", int64(3+n))))
+		require.Equal(t, string(clip.reps["0"][2+n].bytes), b.body("/live/cam/"+e.Name()+"/"+timeline.SegmentName("180p", int64(3+n))))
 	}
 	for _, r := range ladder {
 		enc.fragments(r.Rep, 1)
 	}
-	e.take("")
+	b.take(e, "")
 	require.Equal(t, 17, len(gaps(b.body("/live/cam/180p.m3u8"))))
 }
 
@@ -109,13 +114,12 @@ func TestGapsOutliveRestart(t *testing.T) {
 			enc.segment(r.Rep)
 			enc.fragments(r.Rep, 9)
 		}
-		e.take("")
+		b.take(e, "")
 		require.NoError(t, e.End())
 		b.wait(tl, 1300*time.Millisecond)
 		before := b.body("/live/cam/180p.m3u8")
 		if compacted {
-			tl.log.lines = 1 << 20
-			require.NoError(t, tl.keep(b.clock.Now(), false))
+			b.compact(tl)
 		}
 		b.restart()
 		after := b.body("/live/cam/180p.m3u8")
@@ -132,10 +136,10 @@ func TestGapsOutliveRestart(t *testing.T) {
 func TestAnnouncedEpochThatIsNotTaken(t *testing.T) {
 	for name, test := range map[string]struct {
 		wait       time.Duration
-		renditions []Rendition
+		renditions []timeline.Rendition
 	}{
 		"other renditions": {2 * time.Second, ladder[1:]},
-		"too long ago":     {maxLead + 2*time.Second, ladder},
+		"too long ago":     {22 * time.Second, ladder},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, func(o *Options) { o.Window = time.Minute })
@@ -143,18 +147,21 @@ func TestAnnouncedEpochThatIsNotTaken(t *testing.T) {
 			b.run(e, enc, 2)
 			require.NoError(t, e.End())
 			b.wait(tl, test.wait)
-			next, err := tl.BeginEpoch(EpochOptions{Renditions: test.renditions})
+			next, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: test.renditions})
 			require.NoError(t, err)
 			next.SetZero(b.clock.Now())
 			enc = newEncoder(t, next)
 			for _, r := range test.renditions {
 				enc.segment(r.Rep)
 			}
-			next.take("")
+			b.take(next, "")
 			body := b.body("/live/cam/90p.m3u8")
 			require.Contains(t, body, "#EXT-X-GAP\n")
 			require.Equal(t, 2, strings.Count(body, "#EXT-X-DISCONTINUITY\n"), body)
-			require.False(t, next.zero.Before(tl.epochs[len(tl.epochs)-2].zero.Add(tl.epochs[len(tl.epochs)-2].end)), "time does not go back")
+			segments := tl.playlist("90p").Segments
+			for i := range segments[1:] {
+				require.False(t, segments[i+1].Wall().Before(segments[i].Wall()), "time does not go back")
+			}
 		})
 	}
 }
@@ -169,35 +176,11 @@ func TestGapsAtTheEndOfAnEpoch(t *testing.T) {
 	b.wait(tl, standstill)
 	require.Len(t, gaps(b.body("/live/cam/180p.m3u8")), before, "the next epoch has a second too")
 	next, enc := b.next(tl)
-	require.Equal(t, e.end, next.zero.Sub(e.zero))
-	require.InDelta(t, 4.33, e.end.Seconds(), 0.05, "where the sound ended")
 	b.run(next, enc, 1)
+	require.Equal(t, tl.period(e).Duration, tl.period(next).Zero.Sub(tl.period(e).Zero))
+	require.InDelta(t, 4.33, tl.period(e).Duration.Seconds(), 0.05, "where the audio ended")
 	m, _ := b.manifest("/live/cam/manifest.mpd")
 	require.Len(t, m.Periods, 2)
 	require.InDelta(t, 4.33, time.Duration(*m.Periods[0].Duration).Seconds(), 0.05)
 	require.Len(t, gaps(b.body("/live/cam/180p.m3u8")), before)
-}
-
-func TestWhereAnEpochEnds(t *testing.T) {
-	const ms = time.Millisecond
-	for name, test := range map[string]struct {
-		reached []time.Duration
-		end     time.Duration
-	}{
-		"all at once":                      {[]time.Duration{4600 * ms, 4600 * ms}, 4600 * ms},
-		"sound that went a little farther": {[]time.Duration{4600 * ms, 4677 * ms}, 4600 * ms},
-		"a rung that was a part behind":    {[]time.Duration{4800 * ms, 4600 * ms, 4800 * ms}, 4600 * ms},
-		"one that stopped long before":     {[]time.Duration{4800 * ms, 2000 * ms, 4700 * ms}, 4700 * ms},
-		"one that never began":             {[]time.Duration{4800 * ms, 0}, 4800 * ms},
-	} {
-		t.Run(name, func(t *testing.T) {
-			e := &Epoch{}
-			for _, r := range test.reached {
-				e.tracks = append(e.tracks, &track{reached: r})
-				e.end = max(e.end, r)
-			}
-			e.cut()
-			require.Equal(t, test.end, e.end)
-		})
-	}
 }

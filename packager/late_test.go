@@ -10,31 +10,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/packager/dash"
+	"github.com/sluice-live/sluice/packager/live"
+	"github.com/sluice-live/sluice/packager/timeline"
 )
 
 // lateEpoch begins an epoch in which key frames may be late.
-func (b *bench) lateEpoch(t *Timeline, late time.Duration) (*Epoch, *encoder) {
+func (b *bench) lateEpoch(t *Stream, late time.Duration) (*live.Epoch, *encoder) {
 	b.t.Helper()
-	renditions := append([]Rendition(nil), ladder...)
+	renditions := append([]timeline.Rendition(nil), ladder...)
 	renditions[0].Copied = true
-	e, err := t.BeginEpoch(EpochOptions{Renditions: renditions, LateKeyFrames: late})
+	e, err := t.BeginEpoch(timeline.EpochOptions{Renditions: renditions, LateKeyFrames: late})
 	require.NoError(b.t, err)
 	e.SetZero(b.clock.Now())
 	return e, newEncoder(b.t, e)
-}
-
-func TestTargetDuration(t *testing.T) {
-	for _, test := range []struct {
-		segment, late time.Duration
-		want          int
-	}{
-		{2 * time.Second, 0, 2}, {500 * time.Millisecond, 0, 1}, {2500 * time.Millisecond, 0, 3},
-		{2 * time.Second, time.Second, 3}, {2 * time.Second, 390 * time.Millisecond, 2}, {2 * time.Second, 450 * time.Millisecond, 3},
-		{time.Second, 500 * time.Millisecond, 2},
-	} {
-		got := Options{Segment: test.segment}.targetDuration(test.late)
-		require.Equal(t, test.want, got, "%v + %v", test.segment, test.late)
-	}
 }
 
 // TestRoomForLateKeyFrames holds the room that the first epoch asked for through later ones and a restart.
@@ -55,7 +43,7 @@ func TestRoomForLateKeyFrames(t *testing.T) {
 			}
 		}
 		require.Contains(t, b.body("/live/cam/manifest.mpd"), `maxSegmentDuration="PT3.2S"`)
-		late, fixed := b.Timeline("cam").LateKeyFrames()
+		late, fixed := b.Stream("cam").LateKeyFrames()
 		require.True(t, fixed)
 		require.Equal(t, time.Second, late)
 	}
@@ -68,8 +56,8 @@ func TestRoomForLateKeyFrames(t *testing.T) {
 	room()
 	tl, err = b.Open("cam")
 	require.NoError(t, err)
-	_, err = tl.BeginEpoch(EpochOptions{Renditions: ladder, LateKeyFrames: 1100 * time.Millisecond})
-	require.ErrorIs(t, err, ErrNoRoom)
+	_, err = tl.BeginEpoch(timeline.EpochOptions{Renditions: ladder, LateKeyFrames: 1100 * time.Millisecond})
+	require.ErrorIs(t, err, timeline.ErrNoRoom)
 	e, enc = b.lateEpoch(tl, time.Second)
 	b.run(e, enc, 1)
 	room()
@@ -79,11 +67,11 @@ func TestNoRoomForLateKeyFrames(t *testing.T) {
 	b := newBench(t, nil)
 	tl, e, _ := b.epoch("cam")
 	require.NoError(t, e.End())
-	_, err := tl.BeginEpoch(EpochOptions{Renditions: ladder, LateKeyFrames: time.Second})
-	require.ErrorIs(t, err, ErrNoRoom)
-	_, err = tl.BeginEpoch(EpochOptions{Renditions: ladder, LateKeyFrames: maxLate + 1})
+	_, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: ladder, LateKeyFrames: time.Second})
+	require.ErrorIs(t, err, timeline.ErrNoRoom)
+	_, err = tl.BeginEpoch(timeline.EpochOptions{Renditions: ladder, LateKeyFrames: 5*time.Second + 1})
 	require.Error(t, err)
-	require.False(t, errors.Is(err, ErrNoRoom))
+	require.False(t, errors.Is(err, timeline.ErrNoRoom))
 }
 
 // TestHintStaysInALateSegment: the segment has all its nominal time, and may have more.
@@ -95,19 +83,20 @@ func TestHintStaysInALateSegment(t *testing.T) {
 	for _, r := range ladder {
 		enc.fragments(r.Rep, len(clip.reps[r.Rep][0].fragments))
 	}
-	e.take("")
-	number := strconv.FormatInt(e.base, 10)
+	b.take(e, "")
+	base := tl.playlist("180p").Growing.MSN
+	number := strconv.FormatInt(base, 10)
 	for _, r := range ladder {
-		parts := strconv.Itoa(len(tl.known(r.ID).growing.Parts))
+		parts := strconv.Itoa(len(tl.playlist(r.ID).Growing.Parts))
 		require.Contains(t, b.body("/live/cam/"+r.ID+".m3u8?_HLS_msn=1&_HLS_part=0"), `URI="`+e.Name()+"/"+r.ID+"-"+number+"."+parts+`.m4s"`)
 	}
 	withdrawn := "/live/cam/" + e.Name() + "/180p-" + number + ".10.m4s"
 	answer := make(chan int, 1)
 	go func() { answer <- b.get(withdrawn).Code }()
 	enc.segments(1)
-	e.take("")
+	b.take(e, "")
 	require.Equal(t, http.StatusNotFound, <-answer)
-	require.Contains(t, b.body("/live/cam/180p.m3u8?_HLS_msn="+number), `-`+strconv.FormatInt(e.base+1, 10)+`.0.m4s"`)
+	require.Contains(t, b.body("/live/cam/180p.m3u8?_HLS_msn="+number), `-`+strconv.FormatInt(base+1, 10)+`.0.m4s"`)
 }
 
 // TestLateSegmentIsGivenUp: nothing comes any more when a segment has all its nominal time. What the encoder adds to it later must
@@ -121,20 +110,21 @@ func TestLateSegmentIsGivenUp(t *testing.T) {
 	for _, r := range ladder {
 		enc.fragments(r.Rep, len(clip.reps[r.Rep][1].fragments))
 	}
-	e.take("")
+	b.take(e, "")
 	b.clock.Advance(4 * time.Second)
-	tl.bridge(b.clock.Now())
+	tl.live.Bridge(b.clock.Now())
+	second := tl.period(e).First + 1
 	for _, r := range ladder {
-		s, found := tl.known(r.ID).find(e.base + 1)
+		s, found := timeline.FindSegment(tl.playlist(r.ID).Segments, second)
 		require.True(t, found, r.ID)
 		require.True(t, s.Gap, r.ID)
 	}
 	enc.segments(2)
-	e.take("")
-	s, _ := tl.known("180p").find(e.base + 1)
+	b.take(e, "")
+	s, _ := timeline.FindSegment(tl.playlist("180p").Segments, second)
 	require.True(t, s.Gap, "it stays a gap")
 	b.restart()
-	again, _ := b.Timeline("cam").known("180p").find(e.base + 1)
+	again, _ := timeline.FindSegment(b.Stream("cam").playlist("180p").Segments, second)
 	require.True(t, again.Gap, "after a restart, too")
 }
 
@@ -144,9 +134,10 @@ func TestAverageOfCopiedPictures(t *testing.T) {
 	require.NoError(t, err)
 	e, enc := b.lateEpoch(tl, time.Second)
 	b.run(e, enc, 3)
-	copied, encoded := e.tracks[0], e.tracks[1]
-	require.Equal(t, copied.average(), copied.declaredAverage())
-	require.EqualValues(t, encoded.Bitrate, encoded.declaredAverage())
+	require.NoError(t, e.End()) // the MPD is renewed
+	declared, measured := tl.period(e).Renditions, tl.Info().Renditions
+	require.Equal(t, measured[0].Average, declared[0].Average)
+	require.EqualValues(t, ladder[1].Bitrate, declared[1].Average)
 }
 
 // TestEndNumber: by its duration a Period would have one segment more than an epoch that ended while a key frame was late.
@@ -170,12 +161,12 @@ func TestEndNumber(t *testing.T) {
 	require.Zero(t, ends(0), "players would take it for the end of everything")
 	next, enc := b.lateEpoch(tl, time.Second)
 	b.run(next, enc, 1)
-	require.EqualValues(t, e.base+1, ends(0))
+	require.EqualValues(t, tl.period(e).First+1, ends(0))
 	require.Zero(t, ends(1))
 	require.NoError(t, next.End())
 	last, enc := b.next(tl)
 	b.run(last, enc, 1)
-	require.EqualValues(t, next.base, ends(1))
+	require.EqualValues(t, tl.period(next).First, ends(1))
 	require.NoError(t, tl.End())
 	require.Zero(t, ends(2), "all encoded")
 }

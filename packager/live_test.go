@@ -12,14 +12,17 @@ import (
 
 	"github.com/Eyevinn/hls-m3u8/m3u8"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/live"
+	"github.com/sluice-live/sluice/packager/timeline"
 )
 
 func TestPlaylistsListWholeSegments(t *testing.T) {
 	b := newBench(t, nil)
-	_, e, enc := b.epoch("cam")
+	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 3)
 	enc.fragments("0", 4) // in progress: not listed
-	e.take("0")
+	b.take(e, "0")
 	for _, r := range ladder {
 		p, body := b.playlist("/live/cam/" + r.ID + ".m3u8")
 		segments := listed(p)
@@ -32,16 +35,17 @@ func TestPlaylistsListWholeSegments(t *testing.T) {
 		require.Contains(t, body, "#EXT-X-DISCONTINUITY-SEQUENCE:0\n")
 		for i, s := range segments {
 			require.InDelta(t, 2, s.Duration, 0.022)
-			require.InDelta(t, float64(2*i), s.ProgramDateTime.Sub(e.zero).Seconds(), 0.022)
+			require.InDelta(t, float64(2*i), s.ProgramDateTime.Sub(tl.period(e).Zero).Seconds(), 0.022)
 			got := b.body("/live/cam/" + s.URI)
 			require.Equal(t, string(clip.reps[r.Rep][i].bytes), got)
 		}
 		require.Contains(t, body, `#EXT-X-MAP:URI="`+e.Name()+"/"+r.ID+`-init.mp4"`)
 		b.body("/live/cam/" + e.Name() + "/" + r.ID + "-init.mp4")
 	}
-	require.Len(t, e.tracks[0].parts, 4)
-	require.Equal(t, int64(6*15360), e.tracks[0].parts[0].Start)
-	require.True(t, e.tracks[0].parts[0].Independent)
+	parts := tl.playlist("180p").Growing.Parts
+	require.Len(t, parts, 4)
+	require.Equal(t, int64(6*15360), parts[0].Start)
+	require.True(t, parts[0].Independent)
 }
 
 func TestMultivariantPlaylist(t *testing.T) {
@@ -100,15 +104,15 @@ func TestWindowAndDeletion(t *testing.T) {
 		segments := listed(p)
 		require.EqualValues(t, max(1, n-5), segments[0].SeqId)
 		require.Len(t, segments, min(n, 6))
-		require.Equal(t, path.Join(e.Name(), segmentName("audio", int64(max(1, n-5)))), segments[0].URI)
+		require.Equal(t, path.Join(e.Name(), timeline.SegmentName("audio", int64(max(1, n-5)))), segments[0].URI)
 	}
 	left := b.clock.Now().Add(-10 * time.Second) // listed until the seventh segment came
-	for b.clock.Now().Before(left.Add(b.Packager.opts.grace() + 2*time.Second)) {
-		require.NoError(t, tl.keep(b.clock.Now(), false))
+	for b.clock.Now().Before(left.Add(b.Packager.opts.timing().Grace() + 2*time.Second)) {
+		require.NoError(t, tl.live.Keep(b.clock.Now(), false))
 		require.Equal(t, http.StatusOK, b.get(first).Code)
 		b.clock.Advance(time.Second)
 	}
-	require.NoError(t, tl.keep(b.clock.Now(), false))
+	require.NoError(t, tl.live.Keep(b.clock.Now(), false))
 	require.Equal(t, http.StatusNotFound, b.get(first).Code)
 }
 
@@ -130,7 +134,7 @@ func TestKilledEncoderAndNextEpoch(t *testing.T) {
 	require.Nil(t, m.Periods[0].Duration, "players take it for the end of the stream while no other follows")
 
 	b.clock.Advance(10 * time.Second)
-	second, err := tl.BeginEpoch(EpochOptions{Renditions: ladder})
+	second, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: ladder})
 	require.NoError(t, err)
 	require.Equal(t, 9*time.Second, second.SetZero(b.clock.Now()), "4 s were written and 1 s of the next segment, 14 s have gone")
 	enc = newEncoder(t, second)
@@ -140,10 +144,10 @@ func TestKilledEncoderAndNextEpoch(t *testing.T) {
 		segments := listed(p)
 		require.Len(t, segments, 4, body)
 		require.True(t, segments[3].Discontinuity)
-		require.Equal(t, path.Join(second.Name(), segmentName(r.ID, 4)), segments[3].URI)
+		require.Equal(t, path.Join(second.Name(), timeline.SegmentName(r.ID, 4)), segments[3].URI)
 		require.Equal(t, r.ID == "audio", segments[2].Gap)
 		require.InDelta(t, 1, segments[2].Duration, 0.011, "the sound's gap follows on whole frames")
-		require.Equal(t, second.zero, segments[3].ProgramDateTime.UTC())
+		require.Equal(t, tl.period(second).Zero, segments[3].ProgramDateTime.UTC())
 		if r.Video {
 			last := clip.reps[r.Rep][2]
 			end := last.fragments[4].Offset + last.fragments[4].Size
@@ -170,8 +174,8 @@ func TestHoleBetweenEpochs(t *testing.T) {
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 2)
 	require.NoError(t, e.End())
-	b.clock.Advance(maxLead + time.Second)
-	second, err := tl.BeginEpoch(EpochOptions{Renditions: ladder})
+	b.clock.Advance(21 * time.Second)
+	second, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: ladder})
 	require.NoError(t, err)
 	require.Zero(t, second.SetZero(b.clock.Now()))
 	m, _ := b.manifest("/live/cam/manifest.mpd")
@@ -184,7 +188,7 @@ func TestHoleBetweenEpochs(t *testing.T) {
 	require.Equal(t, 25*time.Second, time.Duration(*m.Periods[0].Start))
 	p, _ := b.playlist("/live/cam/180p.m3u8")
 	require.Len(t, listed(p), 3)
-	require.Equal(t, second.zero, listed(p)[2].ProgramDateTime.UTC())
+	require.Equal(t, tl.period(second).Zero, listed(p)[2].ProgramDateTime.UTC())
 }
 
 func TestRenditionsThatComeAndGo(t *testing.T) {
@@ -192,14 +196,14 @@ func TestRenditionsThatComeAndGo(t *testing.T) {
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 2)
 	require.NoError(t, e.End())
-	only, err := tl.BeginEpoch(EpochOptions{Renditions: ladder[:1]})
+	only, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: ladder[:1]})
 	require.NoError(t, err)
 	only.SetZero(b.clock.Now())
 	enc = newEncoder(t, only)
 	for range 3 {
 		enc.segment("0")
 		b.clock.Advance(2 * time.Second)
-		only.take("")
+		b.take(only, "")
 	}
 	p, _ := b.playlist("/live/cam/audio.m3u8")
 	segments := listed(p)
@@ -210,7 +214,7 @@ func TestRenditionsThatComeAndGo(t *testing.T) {
 	for range 4 {
 		enc.segment("0")
 		b.clock.Advance(2 * time.Second)
-		only.take("")
+		b.take(only, "")
 	}
 	require.Equal(t, http.StatusNotFound, b.get("/live/cam/audio.m3u8").Code, "nothing of it is left")
 }
@@ -232,13 +236,13 @@ func TestEndOfStream(t *testing.T) {
 	require.EqualValues(t, 3, *tmpl.StartNumber)
 	require.EqualValues(t, 4*15360, *tmpl.PresentationTimeOffset)
 	require.NotContains(t, body, "minimumUpdatePeriod")
-	_, err := tl.BeginEpoch(EpochOptions{Renditions: ladder})
-	require.ErrorIs(t, err, ErrEnded)
+	_, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: ladder})
+	require.ErrorIs(t, err, timeline.ErrEnded)
 
-	b.clock.Advance(b.Packager.opts.Window)
+	b.clock.Advance(b.Packager.opts.timing().Window)
 	b.keep()
 	b.body("/live/cam/index.m3u8")
-	b.clock.Advance(b.Packager.opts.grace())
+	b.clock.Advance(b.Packager.opts.timing().Grace())
 	b.keep()
 	require.Equal(t, http.StatusNotFound, b.get("/live/cam/index.m3u8").Code)
 	require.NoDirExists(t, filepath.Join(b.opts.LiveDir, "cam"))
@@ -261,7 +265,7 @@ func TestNextBroadcastGoesOnCounting(t *testing.T) {
 	require.Contains(t, body, "#EXT-X-DISCONTINUITY-SEQUENCE:1\n")
 	require.NotContains(t, body, "#EXT-X-DISCONTINUITY\n")
 	b.body(old)
-	b.clock.Advance(b.Packager.opts.Window + b.Packager.opts.grace())
+	b.clock.Advance(b.Packager.opts.timing().Window + b.Packager.opts.timing().Grace())
 	b.keep()
 	require.Equal(t, http.StatusNotFound, b.get(old).Code)
 	b.body("/live/cam/" + second.Name() + "/180p-4.m4s")
@@ -272,9 +276,10 @@ func TestZeroNeverGoesBack(t *testing.T) {
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 2)
 	require.NoError(t, e.End())
-	b.clock.Advance(-maxAhead / 2)
-	second, _ := b.next(tl)
-	require.Equal(t, e.zero.Add(e.end), second.zero)
+	b.clock.Advance(-30 * time.Second)
+	second, enc := b.next(tl)
+	b.run(second, enc, 1)
+	require.Equal(t, tl.period(e).Zero.Add(tl.period(e).Duration), tl.period(second).Zero)
 }
 
 // An epoch that follows on no other begins before its first sample, as it was asked to; a later one where the one before ended.
@@ -282,19 +287,22 @@ func TestLead(t *testing.T) {
 	b := newBench(t, nil)
 	tl, err := b.Open("cam")
 	require.NoError(t, err)
-	begin := func() (*Epoch, time.Duration) {
-		e, err := tl.BeginEpoch(EpochOptions{Renditions: ladder, Lead: 200 * time.Millisecond})
+	begin := func() (*live.Epoch, time.Duration) {
+		e, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: ladder, Lead: 200 * time.Millisecond})
 		require.NoError(t, err)
 		return e, e.SetZero(b.clock.Now())
 	}
 	e, lead := begin()
 	require.Equal(t, 200*time.Millisecond, lead)
-	require.Equal(t, b.clock.Now().Add(-lead), e.zero)
+	zero := b.clock.Now().Add(-lead)
 	b.run(e, newEncoder(t, e), 1)
+	require.Equal(t, zero, tl.period(e).Zero)
 	require.NoError(t, e.End())
 	second, lead := begin()
-	require.Equal(t, e.zero.Add(e.end), second.zero)
-	require.Equal(t, b.clock.Now().Sub(second.zero), lead)
+	zero = b.clock.Now().Add(-lead)
+	b.run(second, newEncoder(t, second), 1)
+	require.Equal(t, tl.period(e).Zero.Add(tl.period(e).Duration), tl.period(second).Zero)
+	require.Equal(t, zero, tl.period(second).Zero)
 }
 
 func TestBrokenSegmentIsCut(t *testing.T) {
@@ -307,9 +315,9 @@ func TestBrokenSegmentIsCut(t *testing.T) {
 	_, err = f.WriteString("\x00\x00\x00\x04junkjunkjunk")
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
-	e.take("0")
+	b.take(e, "0")
 	require.NoError(t, os.Rename(enc.path("0")+".tmp", enc.path("0")))
-	e.take("0")
+	b.take(e, "0")
 	p, _ := b.playlist("/live/cam/180p.m3u8")
 	require.Len(t, listed(p), 2)
 	require.InDelta(t, 0.6, listed(p)[1].Duration, 0.001)
@@ -332,7 +340,7 @@ func TestBrokenSegmentAtTheEnd(t *testing.T) {
 	p, _ := b.playlist("/live/cam/180p.m3u8")
 	require.Len(t, listed(p), 2)
 	require.InDelta(t, 0.6, listed(p)[1].Duration, 0.001)
-	require.Nil(t, e.tracks[0].file, "nothing stays open")
+	require.Empty(t, openIn(t, e.Dir()), "nothing stays open")
 }
 
 // Where fragments were lost on their way to the disk, nothing more of the rendition is taken in, and the epoch says so.
@@ -352,17 +360,17 @@ func TestHoleTearsEpoch(t *testing.T) {
 			b := newBench(t, nil)
 			tl, e, enc := b.epoch("cam")
 			b.run(e, enc, 1)
-			require.False(t, e.Torn())
+			require.False(t, e.Lossy())
 			lose(enc)
 			enc.next["0"]++
 			enc.segment("0")
 			enc.segment("1")
 			enc.segment("2")
 			b.clock.Advance(4 * time.Second)
-			e.take("")
-			require.True(t, e.Torn())
+			b.take(e, "")
+			require.True(t, e.Lossy())
 			require.NoError(t, e.End())
-			require.Nil(t, e.tracks[0].file, "nothing stays open")
+			require.Empty(t, openIn(t, e.Dir()), "nothing stays open")
 			second, enc := b.next(tl)
 			b.run(second, enc, 1)
 			p, _ := b.playlist("/live/cam/180p.m3u8")
@@ -385,7 +393,7 @@ func TestGapFollowsOnWhatEndedEarly(t *testing.T) {
 		enc.fragments(r.Rep, 2)
 	}
 	b.clock.Advance(2 * time.Second)
-	e.take("")
+	b.take(e, "")
 	require.NoError(t, e.End())
 	second, enc := b.next(tl)
 	b.run(second, enc, 1)

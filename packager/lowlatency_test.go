@@ -1,6 +1,7 @@
 package packager
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,52 +10,26 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/live"
+	"github.com/sluice-live/sluice/packager/timeline"
 )
 
-func TestDirectives(t *testing.T) {
-	none := directives{msn: -1, part: -1}
-	for query, want := range map[string]directives{
-		"": none, "token=x&_HLS_future=1": none,
-		"_HLS_msn=7": {msn: 7, part: -1}, "_HLS_msn=7&_HLS_part=3&_HLS_skip=YES": {7, 3, true},
-		"_HLS_skip=v2": {-1, -1, true}, "_HLS_skip=no": none,
-		"_HLS_msn=9223372036854775807": {msn: 1<<63 - 1, part: -1},
-	} {
-		got, err := parseDirectives(query)
-		require.NoError(t, err, query)
-		require.Equal(t, want, got, query)
-	}
-	for _, query := range []string{
-		"_HLS_part=1", "_HLS_msn=", "_HLS_msn=x", "_HLS_msn=-1", "_HLS_msn=%2B1", "_HLS_msn=1.5", "_HLS_msn=9223372036854775808",
-		"_HLS_msn=1&_HLS_part=-1", "_HLS_msn=1&_HLS_part=a", "_HLS_msn=%zz",
-	} {
-		_, err := parseDirectives(query)
-		require.Error(t, err, query)
-	}
-}
-
-func FuzzDirectives(f *testing.F) {
-	f.Add("_HLS_msn=1&_HLS_part=2&_HLS_skip=YES")
-	f.Fuzz(func(t *testing.T, query string) {
-		if d, err := parseDirectives(query); err == nil && (d.msn < -1 || d.part < -1 || d.part >= 0 && d.msn < 0) {
-			t.Fatalf("%q gave %+v", query, d)
-		}
-	})
-}
-
 // growing is a bench with two whole segments of everything, and n parts of the next.
-func growing(t testing.TB, n int) (*bench, *Timeline, *Epoch, *encoder) {
+func growing(t testing.TB, n int) (*bench, *Stream, *live.Epoch, *encoder) {
 	b := newBench(t, nil)
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 2)
 	for _, r := range ladder {
 		enc.fragments(r.Rep, n)
 	}
-	e.take("")
+	b.take(e, "")
 	return b, tl, e, enc
 }
 
@@ -72,7 +47,7 @@ func TestPartsAreListed(t *testing.T) {
 	for _, r := range ladder {
 		enc.segment(r.Rep)
 	}
-	e.take("")
+	b.take(e, "")
 	for _, r := range ladder {
 		body := b.body("/live/cam/" + r.ID + ".m3u8")
 		for msn := 2; msn < 4; msn++ {
@@ -93,14 +68,14 @@ func TestFirstPartMakesTheStreamPlayable(t *testing.T) {
 	b := newBench(t, nil)
 	tl, e, enc := b.epoch("cam")
 	for i, r := range ladder {
-		require.Equal(t, StateStarting, tl.Info().State, i)
+		require.Equal(t, timeline.StateStarting, tl.Info().State, i)
 		enc.fragments(r.Rep, 1)
-		e.take("")
+		b.take(e, "")
 	}
-	require.Equal(t, StateStarting, tl.Info().State, "of sound there is half a part")
+	require.Equal(t, timeline.StateStarting, tl.Info().State, "of sound there is half a part")
 	enc.fragments("2", 2)
-	e.take("")
-	require.Equal(t, StateLive, tl.Info().State)
+	b.take(e, "")
+	require.Equal(t, timeline.StateLive, tl.Info().State)
 	require.Equal(t, 2, strings.Count(b.body("/live/cam/index.m3u8"), "#EXT-X-STREAM-INF"))
 	require.Contains(t, b.body("/live/cam/manifest.mpd"), `availabilityTimeOffset="1.8" availabilityTimeComplete="false"`)
 	synctest.Test(t, func(t *testing.T) {
@@ -111,7 +86,7 @@ func TestFirstPartMakesTheStreamPlayable(t *testing.T) {
 			synctest.Wait()
 			require.Empty(t, playlist, "no player finds its place in %d parts", n-1)
 			enc.fragments("0", n)
-			e.take("")
+			b.take(e, "")
 		}
 		body := <-playlist
 		require.Contains(t, body, "#EXT-X-MEDIA-SEQUENCE:0\n")
@@ -156,13 +131,13 @@ func TestBlockingReload(t *testing.T) {
 		}
 		waiting(4)
 		enc.fragments("0", 4)
-		e.take("0")
+		b.take(e, "0")
 		waiting(3)
 		enc.segment("0")
-		e.take("0")
+		b.take(e, "0")
 		waiting(2)
 		enc.fragments("0", 1)
-		e.take("0")
+		b.take(e, "0")
 		waiting(0)
 		for query, answer := range answers {
 			require.Equal(t, 200, (<-answer).Code, query)
@@ -190,7 +165,7 @@ func TestHintedPart(t *testing.T) {
 		go func() { answer <- b.get(part + "3.m4s") }()
 		synctest.Wait()
 		enc.fragments("0", 4)
-		e.take("0")
+		b.take(e, "0")
 		f := clip.reps["0"][2].fragments[3]
 		require.Equal(t, string(clip.reps["0"][2].bytes[f.Offset:f.Offset+f.Size]), (<-answer).Body.String())
 		go func() { answer <- b.get(part + "4.m4s") }()
@@ -204,7 +179,7 @@ func TestHintedPart(t *testing.T) {
 	b.restart()
 	_, e, enc = b.epoch("cam")
 	enc.fragments("0", 1)
-	e.take("")
+	b.take(e, "")
 	for _, hint := range hints {
 		require.Equal(t, 200, b.get("/live/cam/"+hint[1]).Code, hint[1])
 	}
@@ -251,17 +226,17 @@ func TestGrowingSegment(t *testing.T) {
 	}
 	for n := 4; n <= 10; n++ {
 		enc.fragments("0", n)
-		e.take("0")
+		b.take(e, "0")
 	}
 	enc.segment("0")
-	e.take("0")
+	b.take(e, "0")
 	readers.Wait()
 	for _, body := range bodies {
 		require.Equal(t, string(clip.reps["0"][2].bytes), body)
 	}
 	// One that ends early is whole too, cut at its last part.
 	enc.fragments("0", 2)
-	e.take("0")
+	b.take(e, "0")
 	response, err := server.Client().Get(strings.Replace(url, "-3.m4s", "-4.m4s", 1))
 	require.NoError(t, err)
 	require.NoError(t, tl.End())
@@ -273,10 +248,21 @@ func TestGrowingSegment(t *testing.T) {
 	server.Client().CloseIdleConnections()
 }
 
+// sleeper is the context of a request that counts when somebody begins to wait for its end.
+type sleeper struct {
+	context.Context
+	asleep *atomic.Int64
+}
+
+func (s sleeper) Done() <-chan struct{} {
+	s.asleep.Add(1)
+	return s.Context.Done()
+}
+
 // BenchmarkWake is one part for 1,000 waiting viewers: until the last of them has its answer. B/waiter is what each holds while
 // it waits, without its connection.
 func BenchmarkWake(b *testing.B) {
-	bn, _, e, enc := growing(b, 1)
+	bn, tl, e, enc := growing(b, 1)
 	const viewers = 1000
 	var before, after runtime.MemStats
 	for n := range b.N {
@@ -284,27 +270,35 @@ func BenchmarkWake(b *testing.B) {
 		if n%9 == 8 {
 			enc.segment("0")
 			enc.fragments("0", 1)
-			e.take("0")
+			bn.take(e, "0")
+			if enc.next["0"] == clipSegments-1 {
+				require.NoError(b, e.End())
+				e, enc = bn.next(tl)
+				enc.fragments("0", 1)
+				bn.take(e, "0")
+			}
 		}
-		s := e.timeline.snap.Load()
-		g := s.views["180p"].growing
+		g := tl.playlist("180p").Growing
 		url := fmt.Sprintf("/live/cam/180p.m3u8?_HLS_msn=%d&_HLS_part=%d", g.MSN, len(g.Parts))
 		runtime.GC()
 		runtime.ReadMemStats(&before)
 		var waiting sync.WaitGroup
+		var asleep atomic.Int64
 		for range viewers {
 			waiting.Go(func() {
-				r := httptest.NewRequest("GET", url, nil)
+				r := httptest.NewRequestWithContext(sleeper{b.Context(), &asleep}, "GET", url, nil)
 				r.SetPathValue("stream", "cam")
 				r.SetPathValue("file", "180p.m3u8")
 				bn.ServeLive(&sink{header: make(http.Header)}, r)
 			})
 		}
-		<-time.After(20 * time.Millisecond) // in which they all come to wait; who has not is woken later
+		for asleep.Load() < viewers {
+			runtime.Gosched()
+		}
 		runtime.ReadMemStats(&after)
 		enc.fragments("0", len(g.Parts)+1)
 		b.StartTimer()
-		e.take("0")
+		bn.take(e, "0")
 		waiting.Wait()
 	}
 	b.ReportMetric(float64(after.HeapInuse+after.StackInuse-before.HeapInuse-before.StackInuse)/viewers, "B/waiter")
@@ -318,7 +312,7 @@ func TestPlainPlaylistWaitsForThePartThatIsAboutToCome(t *testing.T) {
 	hinted := regexp.MustCompile(`PRELOAD-HINT:TYPE=PART,(URI="[^"]*")`)
 	synctest.Test(t, func(t *testing.T) {
 		tl.republish()
-		target := tl.snap.Load().views["180p"].partTarget
+		target := tl.playlist("180p").PartTarget
 		ask := func() (body string, took time.Duration) {
 			begin := time.Now()
 			body = b.body("/live/cam/180p.m3u8")
@@ -338,7 +332,7 @@ func TestPlainPlaylistWaitsForThePartThatIsAboutToCome(t *testing.T) {
 		go func() { answer <- b.body("/live/cam/180p.m3u8") }()
 		synctest.Wait()
 		enc.fragments("0", 1)
-		e.take("0")
+		b.take(e, "0")
 		require.Regexp(t, `#EXT-X-PART:.*`+hinted.FindStringSubmatch(body)[1], <-answer, "the part that was about to come")
 	})
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"strings"
 	"time"
+
+	"github.com/sluice-live/sluice/packager/recording"
+	"github.com/sluice-live/sluice/packager/timeline"
 )
 
 // Options of a Packager. LiveDir is required; every other zero value takes the default that its comment names.
@@ -20,7 +22,7 @@ type Options struct {
 	// Segment is the nominal duration of ffmpeg's segments (2 s). TARGETDURATION is this, rounded to a second,
 	// with what EpochOptions.LateKeyFrames adds.
 	Segment time.Duration
-	// Part is the nominal duration of ffmpeg's fragments of pictures (0.2 s); those of sound have half of it.
+	// Part is the nominal duration of ffmpeg's fragments of video (0.2 s); those of audio have half of it.
 	Part time.Duration
 	// Window is how much of a live stream is listed (60 s), and never less than six segments of it. The disk holds about twice as much
 	// per stream, as segments stay for a while after they have left the playlists.
@@ -38,18 +40,11 @@ type Options struct {
 	MinFree int64
 	// Remux makes out, one MP4 with an index at its front, without encoding. Each input is one unbroken run of a
 	// recording. It runs in the background, one at a time. Without it recordings get no video.mp4.
-	Remux func(ctx context.Context, inputs []RemuxInput, out string) error
+	Remux func(ctx context.Context, inputs []recording.RemuxInput, out string) error
 	// Wall is the clock of the service: wall time at the start plus what the monotonic clock has counted since (time.Now).
 	Wall func() time.Time
 	// Logger gets what an operator should know (slog.Default).
 	Logger *slog.Logger
-}
-
-// RemuxInput is one unbroken run of a recording. Each list is an initialization segment and the segments that follow it, in
-// order: their bytes put one after the other are one fragmented MP4. Either may be empty. Duration is that of the longer one.
-type RemuxInput struct {
-	Video, Audio []string
-	Duration     time.Duration
 }
 
 // Bounds of the options. They are stated here only: whoever reads a configuration asks Validate.
@@ -129,66 +124,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// targetDuration is EXT-X-TARGETDURATION in seconds, the same for all playlists of a stream for ever: of segments that are longer
-// than nominal by up to late, and then by a few last pictures.
-func (o Options) targetDuration(late time.Duration) int {
-	longest := o.Segment
-	if late > 0 {
-		longest += late + lastPicture
-	}
-	return max(1, int(longest.Round(time.Second)/time.Second))
-}
-
-// lastPicture is what the transcoder allows beyond that: three pictures of 30 a second before a late key frame.
-const lastPicture = 100 * time.Millisecond
-
-func (o Options) target() time.Duration { return time.Duration(o.targetDuration(0)) * time.Second }
-
-// partTarget is PART-TARGET: the longest part that any of the renditions or sound can make, rounded up to a millisecond. ffmpeg
-// ends a fragment with the first frame that fills the nominal duration; a frame of AAC has 1,024 samples at 48 kHz.
-func (o Options) partTarget(renditions []Rendition) time.Duration {
-	longest := o.longestPart(Rendition{})
-	for _, r := range renditions {
-		longest = max(longest, o.longestPart(r))
-	}
-	return longest
-}
-
-// longestPart is the rendition's share in partTarget: of pictures one fragment, of sound two.
-func (o Options) longestPart(r Rendition) time.Duration {
-	fragment, count := o.fragments(r)
-	return (time.Duration(count)*fragment + time.Millisecond - 1).Truncate(time.Millisecond)
-}
-
-// fragments is how long the encoder's fragments of the rendition are, and how many make a part.
-func (o Options) fragments(r Rendition) (length time.Duration, perPart int64) {
-	if r.Video {
-		return wholeFrames(o.Part, r.frameRate()), 1
-	}
-	return wholeFrames(o.Part/2, r.frameRate()), 2
-}
-
-// frameRate is how many frames, coded pictures or frames of AAC, the rendition has a second.
-func (r Rendition) frameRate() float64 {
-	if r.Video {
-		return r.FPS
-	}
-	return 48000.0 / 1024
-}
-
-// wholeFrames is the shortest time of whole frames that is not below d, exact to a microsecond.
-func wholeFrames(d time.Duration, rate float64) time.Duration {
-	frames := math.Ceil(d.Seconds()*rate - 1e-6)
-	return time.Duration(frames / rate * float64(time.Second)).Round(time.Microsecond)
-}
-
-// blockWait is the most that a blocked request waits: rfc8216bis §6.2.5.2 has three target durations, hls.js gives up after 10 s.
-func (o Options) blockWait() time.Duration {
-	return min(3*o.target(), startWait)
-}
-
-// grace is how long a segment stays on disk once it has left the playlists: rfc8216bis §6.2.2 asks for its own duration plus
-// that of the longest playlist that listed it, the DASH-IF timing model for the time shift buffer, one segment and one update period.
-func (o Options) grace() time.Duration {
-	return o.Window + 3*o.Segment
+// timing is what the rooms need to know of it. A window below six segments is listed as six.
+func (o Options) timing() timeline.Timing {
+	return timeline.Timing{Segment: o.Segment, Part: o.Part, Window: max(o.Window, minSegments*o.Segment)}
 }

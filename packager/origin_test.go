@@ -14,6 +14,17 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/manifest"
+	"github.com/sluice-live/sluice/packager/timeline"
+)
+
+// How long requests wait, and what caches are told.
+const (
+	startWait = 9 * time.Second
+	edgeWait  = 2 * time.Second
+	immutable = "public, max-age=31536000, immutable"
+	thumbnail = "thumbnail.jpg"
 )
 
 func TestAnswers(t *testing.T) {
@@ -29,9 +40,9 @@ func TestAnswers(t *testing.T) {
 		mime, caching    string
 		retry, mediaFile bool
 	}{
-		{name: "multivariant", path: "/live/cam/index.m3u8", status: 200, mime: mimeHLS, caching: "public, max-age=1"},
-		{name: "media", path: "/live/cam/audio.m3u8", status: 200, mime: mimeHLS, caching: "public, max-age=1"},
-		{name: "mpd", path: "/live/cam/manifest.mpd", status: 200, mime: mimeDASH, caching: "public, max-age=1"},
+		{name: "manifest.MultivariantName", path: "/live/cam/index.m3u8", status: 200, mime: manifest.MIMEHLS, caching: "public, max-age=1"},
+		{name: "media", path: "/live/cam/audio.m3u8", status: 200, mime: manifest.MIMEHLS, caching: "public, max-age=1"},
+		{name: "mpd", path: "/live/cam/manifest.mpd", status: 200, mime: manifest.MIMEDASH, caching: "public, max-age=1"},
 		{name: "init", path: media + "180p-init.mp4", status: 200, mime: "video/mp4", caching: forever},
 		{name: "segment", path: media + "180p-1.m4s", status: 200, mime: "video/iso.segment", caching: forever},
 		{name: "thumbnail", path: "/live/cam/thumbnail.jpg", status: 200, mime: "image/jpeg", caching: "public, max-age=2"},
@@ -103,8 +114,8 @@ func TestManifestWaitsForTheStart(t *testing.T) {
 	tl, e, enc := b.epoch("cam")
 	enc.segment("0")
 	enc.segment("1")
-	e.take("")
-	require.Equal(t, StateStarting, tl.Info().State)
+	b.take(e, "")
+	require.Equal(t, timeline.StateStarting, tl.Info().State)
 	synctest.Test(t, func(t *testing.T) {
 		tl.republish()
 		begin := time.Now()
@@ -117,19 +128,11 @@ func TestManifestWaitsForTheStart(t *testing.T) {
 		go func() { got <- b.get("/live/cam/manifest.mpd").Code }()
 		synctest.Wait()
 		enc.segment("2")
-		e.take("2")
+		b.take(e, "2")
 		require.Equal(t, 200, <-got)
 	})
 	<-tl.Playable()
-	require.Equal(t, StateLive, tl.Info().State)
-}
-
-// republish makes the newest snapshot's channel one of the test's bubble, so that waiting for it lets time pass.
-func (t *Timeline) republish() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.touch()
-	t.publish()
+	require.Equal(t, timeline.StateLive, tl.Info().State)
 }
 
 func TestSegmentAtTheEdgeIsWaitedFor(t *testing.T) {
@@ -146,7 +149,7 @@ func TestSegmentAtTheEdgeIsWaitedFor(t *testing.T) {
 		go func() { got <- b.get(url).Code }()
 		synctest.Wait()
 		enc.segment("1")
-		e.take("1")
+		b.take(e, "1")
 		require.Equal(t, 200, <-got)
 		require.Equal(t, edgeWait, time.Since(begin))
 
@@ -163,7 +166,7 @@ func TestSegmentBeyondAnEpochIsHeld(t *testing.T) {
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 2)
 	require.NoError(t, e.End())
-	next, err := tl.BeginEpoch(EpochOptions{Renditions: ladder})
+	next, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: ladder})
 	require.NoError(t, err)
 	next.SetZero(b.clock.Now())
 	b.run(next, newEncoder(t, next), 2)
@@ -201,7 +204,7 @@ func TestStreamThatEndsBeforeItBegan(t *testing.T) {
 	tl, _, _ := b.epoch("cam")
 	require.NoError(t, tl.End())
 	require.Equal(t, 404, b.get("/live/cam/index.m3u8").Code)
-	require.Equal(t, StateEnded, b.Streams()[0].State)
+	require.Equal(t, timeline.StateEnded, b.Streams()[0].State)
 }
 
 func TestNamesThatAreRefused(t *testing.T) {
@@ -212,7 +215,7 @@ func TestNamesThatAreRefused(t *testing.T) {
 	}
 	tl, err := b.Open("cam")
 	require.NoError(t, err)
-	for name, renditions := range map[string][]Rendition{
+	for name, renditions := range map[string][]timeline.Rendition{
 		"none":        nil,
 		"twice":       {ladder[0], ladder[0]},
 		"reserved":    {{ID: "index", Rep: "0", Bitrate: 1}},
@@ -220,10 +223,10 @@ func TestNamesThatAreRefused(t *testing.T) {
 		"no bitrate":  {{ID: "audio", Rep: "0"}},
 		"traversal":   {{ID: "audio", Rep: "../0", Bitrate: 1}},
 		"bad id":      {{ID: "a/b", Rep: "0", Bitrate: 1}},
-		"too many":    make([]Rendition, maxRenditions+1),
+		"too many":    make([]timeline.Rendition, 17),
 		"bad picture": {{ID: "720p", Rep: "0", Video: true, Width: 1, Height: 1, FPS: -1, Bitrate: 1}},
 	} {
-		_, err := tl.BeginEpoch(EpochOptions{Renditions: renditions})
+		_, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: renditions})
 		require.Error(t, err, name)
 	}
 }

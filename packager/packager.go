@@ -1,12 +1,11 @@
 package packager
 
 import (
-	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
+	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,65 +13,53 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
-	"golang.org/x/sync/errgroup"
-
 	"github.com/sluice-live/sluice/internal/name"
+	"github.com/sluice-live/sluice/packager/disk"
+	"github.com/sluice-live/sluice/packager/live"
+	"github.com/sluice-live/sluice/packager/origin"
+	"github.com/sluice-live/sluice/packager/recording"
+	"github.com/sluice-live/sluice/packager/timeline"
 )
 
-// Errors that a caller may want to tell apart.
+// Why a stream cannot be opened.
 var (
-	// ErrLive says that the stream, or the epoch before, is still running.
+	// ErrLive says that the stream is still running.
 	ErrLive = errors.New("already live")
-	// ErrEnded says that the Timeline, the Epoch or the Recording has ended.
-	ErrEnded = errors.New("has ended")
 	// ErrName says that a stream's name does not follow name.Rule.
 	ErrName = errors.New("name is not " + name.Rule)
 )
 
-// Packager owns the Timelines of all streams and everything below its two directories.
+// Packager owns the streams and everything below its two directories.
 type Packager struct {
 	opts       Options
-	jobs       *jobs       // recordings to be finished
-	packers    sync.Pool   // of *gzip.Writer
-	manifestCC []string    // Cache-Control of playlists and MPDs
-	blockedCC  []string    // of playlists that contain what was asked for
-	blind      atomic.Bool // there are no file events
+	live       *live.Config
+	watcher    *watcher
+	origin     *origin.Origin
+	shelf      *origin.Recordings
+	recordings *recording.Store
+	changed    chan struct{} // capacity 1: the set of streams is another
 	disk       atomic.Pointer[Disk]
 	keeping    atomic.Pointer[time.Time] // since when the housekeeping goes on; nil between two
 	look       func() Disk               // lookAtDisk
-	free       func(dir string) int64    // freeSpace
-	newWatcher func() (*fsnotify.Watcher, error)
+	free       func(dir string) int64    // disk.Free
 
-	// Locks are taken in this order: opening, a Timeline's, a Recording's, mu.
-	opening    sync.Mutex // Open, and the end of a stream's name
-	mu         sync.Mutex
-	timelines  map[string]*Timeline // the newest of each stream
-	epochs     map[string]*Epoch    // running, by directory
-	watcher    *fsnotify.Watcher    // while Run runs
-	recordings map[string]*Recording
+	// Locks are taken in this order: a slot's opening, mu.
+	mu    sync.Mutex // held for no I/O
+	slots map[string]*slot
 }
 
 // New makes the directories, checks that they can be written and recovers what an earlier process left there: streams
 // that a crash has cut are served again and wait for their publisher, ended ones go. Nothing runs before Run.
-func New(opts Options) (*Packager, error) {
+func New(opts Options) (*Packager, error) { return newPackager(opts, disk.OS{}) }
+
+// newPackager writes to the file system files.
+func newPackager(opts Options, files disk.FS) (*Packager, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, fmt.Errorf("packager: %w", err)
 	}
-	opts = opts.withDefaults()
-	opts.Window = max(opts.Window, minSegments*opts.Segment)
-	p := &Packager{
-		opts:       opts,
-		jobs:       newJobs(),
-		manifestCC: opts.manifestCacheControl(),
-		blockedCC:  opts.blockedCacheControl(),
-		timelines:  make(map[string]*Timeline),
-		epochs:     make(map[string]*Epoch),
-		recordings: make(map[string]*Recording),
-	}
-	p.look, p.free, p.newWatcher = p.lookAtDisk, freeSpace, fsnotify.NewWatcher
+	p := &Packager{opts: opts.withDefaults(), changed: make(chan struct{}, 1), slots: make(map[string]*slot), free: disk.Free}
+	p.look = p.lookAtDisk
 	p.disk.Store(&Disk{})
-	p.packers.New = func() any { return gzip.NewWriter(nil) }
 	for _, dir := range []*string{&p.opts.LiveDir, &p.opts.RecordingsDir} {
 		if *dir == "" {
 			continue
@@ -82,94 +69,131 @@ func New(opts Options) (*Packager, error) {
 			return nil, fmt.Errorf("packager: %w", err)
 		}
 		*dir = abs
-		if err := makeDir(abs); err != nil {
+		if err := disk.Prove(abs); err != nil {
 			return nil, fmt.Errorf("packager: %w", err)
 		}
 	}
+	p.join(files)
 	if err := p.recover(); err != nil {
 		return nil, fmt.Errorf("packager: %w", err)
 	}
 	return p, nil
 }
 
-// Run follows the files of all epochs, keeps house and finishes recordings, those too that an earlier process left
-// unfinished, until ctx ends. It returns when everything that it started has ended. Timelines that are still open then stay
-// open in their log: the next process continues them.
-func (p *Packager) Run(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return p.runWatcher(ctx) })
-	group.Go(func() error { return p.runGaps(ctx) })
-	group.Go(func() error { return p.runKeeper(ctx) })
-	group.Go(func() error { return p.jobs.run(ctx) })
-	return group.Wait()
+// join makes the rooms and hands them what they need of each other.
+func (p *Packager) join(files disk.FS) {
+	o, timing := &p.opts, p.opts.timing()
+	p.watcher = newWatcher(o.Logger)
+	p.live = &live.Config{
+		Config: timeline.Config{Timing: timing, Wall: o.Wall},
+		Dir:    o.LiveDir, Linger: o.Linger, Files: files, Logger: o.Logger, Watch: p.watcher.watch, Unwatch: p.watcher.unwatch,
+	}
+	p.recordings = recording.NewStore(recording.Options{
+		Dir: o.RecordingsDir, Record: o.Record, Keep: o.Keep, MaxBytes: o.MaxBytes, MinFree: o.MinFree, Remux: o.Remux,
+		Timing: timing, Wall: o.Wall, Logger: o.Logger, Files: files,
+		Free: func(dir string) int64 { return p.free(dir) }, Listed: p.listed,
+	})
+	p.origin = origin.New(timing, o.LiveDir, func(stream string) *origin.Stream {
+		if s := p.Stream(stream); s != nil {
+			return s.viewers
+		}
+		return nil
+	})
+	p.shelf = &origin.Recordings{Dir: o.RecordingsDir, List: p.recordings.List}
+}
+
+// listed are the segments that the stream still lists.
+func (p *Packager) listed(stream string) []timeline.Recordable {
+	if s := p.Stream(stream); s != nil {
+		return s.live.Listed()
+	}
+	return nil
+}
+
+// recover reads the timeline.log of every stream. It runs before anything else does.
+func (p *Packager) recover() error {
+	entries, err := os.ReadDir(p.opts.LiveDir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		stream := entry.Name()
+		if !entry.IsDir() || !name.Valid(stream) {
+			continue
+		}
+		s, err := p.newStream(stream, func(out live.Output) (*live.Stream, error) { return live.Recover(p.live, stream, out) })
+		switch {
+		case err != nil:
+			p.opts.Logger.Error("stream could not be recovered; it begins anew", "stream", stream, "error", err)
+			if err := os.RemoveAll(filepath.Join(p.opts.LiveDir, stream)); err != nil {
+				return err
+			}
+		case s != nil:
+			p.slots[stream] = &slot{stream: s}
+		}
+	}
+	return nil
 }
 
 // Open begins a broadcast of the stream, or continues the one that a crash has cut. ErrName refuses a bad name; ErrLive is
-// returned while the stream's Timeline is open.
-func (p *Packager) Open(stream string) (*Timeline, error) {
+// returned while the stream is live. Who opens a name waits for the disk, and for whoever opens or ends the same name.
+func (p *Packager) Open(stream string) (*Stream, error) {
 	if !name.Valid(stream) {
 		return nil, fmt.Errorf("open stream %.80q: %w", stream, ErrName)
 	}
-	p.opening.Lock()
-	defer p.opening.Unlock()
-	t, err := p.openTimeline(stream)
+	at := p.lock(stream)
+	defer p.unlock(stream, at)
+	s, err := p.open(stream)
 	if path := (*fs.PathError)(nil); errors.As(err, &path) { // a publisher is told less than the operator
 		p.opts.Logger.Error("stream could not be opened", "stream", stream, "error", err)
-		err = errors.New(faultOf(path))
+		err = errors.New(disk.Fault(path))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", stream, err)
 	}
-	rec, err := p.newRecording(stream)
+	r, err := p.recordings.Begin(stream)
 	if err != nil {
 		p.opts.Logger.Error("recording could not begin; the live stream goes on", "stream", stream, "error", err)
 	}
-	t.mu.Lock()
-	t.rec = rec
-	t.mu.Unlock()
-	p.mu.Lock()
-	p.timelines[stream] = t
-	p.mu.Unlock()
-	return t, nil
+	s.setRecording(r)
+	p.set(at, s)
+	return s, nil
 }
 
-// openTimeline makes the Timeline that follows on what is known of the stream.
-func (p *Packager) openTimeline(stream string) (*Timeline, error) {
-	old := p.Timeline(stream)
-	if old == nil {
-		return p.firstTimeline(stream)
+// open makes the broadcast that follows on what is known of the stream, whose name is locked.
+func (p *Packager) open(stream string) (*Stream, error) {
+	old := p.Stream(stream)
+	switch {
+	case old == nil:
+		return p.newStream(stream, func(out live.Output) (*live.Stream, error) { return live.Create(p.live, stream, out) })
+	case old.live.Ended():
+		return p.newStream(stream, func(out live.Output) (*live.Stream, error) { return old.live.Successor(out), nil })
+	case old.live.Claim():
+		return old, nil
 	}
-	old.mu.Lock()
-	defer old.mu.Unlock()
-	if old.ended {
-		return old.successor(), nil
-	}
-	if old.deadline.IsZero() {
-		return nil, ErrLive
-	}
-	old.claim()
-	return old, nil
+	return nil, ErrLive
 }
 
-// Timeline is the newest broadcast of the stream, live or ended a moment ago; nil if there is none.
-func (p *Packager) Timeline(stream string) *Timeline {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.timelines[stream]
-}
-
-// Streams lists the state of all Timelines by name.
+// Streams lists the state of all streams by name.
 func (p *Packager) Streams() []Info {
 	var all []Info
-	for _, t := range p.all() {
-		all = append(all, t.Info())
+	for _, s := range p.all() {
+		all = append(all, s.Info())
 	}
 	slices.SortFunc(all, func(a, b Info) int { return strings.Compare(a.Stream, b.Stream) })
 	return all
 }
 
-func (p *Packager) all() []*Timeline {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Collect(maps.Values(p.timelines))
+// Recordings lists the newest recordings, newest first, at most 500.
+func (p *Packager) Recordings() []recording.Info { return p.recordings.List() }
+
+// ServeLive answers GET and HEAD on /live/{stream}/{file...}; it reads the path values "stream" and "file".
+func (p *Packager) ServeLive(w http.ResponseWriter, r *http.Request) { p.origin.ServeLive(w, r) }
+
+// ServeRecordingsList answers /recordings with JSON: {"recordings": [recording.Info…]}, newest first.
+func (p *Packager) ServeRecordingsList(w http.ResponseWriter, r *http.Request) {
+	p.shelf.ServeList(w, r)
 }
+
+// ServeRecordings answers GET and HEAD on /recordings/{stream}/{recording}/{file}, with ranges; it reads those path values.
+func (p *Packager) ServeRecordings(w http.ResponseWriter, r *http.Request) { p.shelf.ServeFile(w, r) }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/manifest"
+	"github.com/sluice-live/sluice/packager/recording"
 )
 
 func recordBench(t testing.TB, edit func(*Options)) *bench {
@@ -25,12 +27,25 @@ func recordBench(t testing.TB, edit func(*Options)) *bench {
 	})
 }
 
-// work runs the jobs that wait.
-func (b *bench) work() {
-	for len(b.jobs.queue) > 0 {
-		(<-b.jobs.queue)(b.t.Context())
+// work does what waits to be done in the background.
+func (b *bench) work() { b.recordings.Work(b.t.Context()) }
+
+// recover finishes what the process before left.
+func (b *bench) recover() { b.recordings.Recover(b.t.Context()) }
+
+// readInfo reads a recording.json.
+func readInfo(dir string) (info recording.Info, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, recordingFile))
+	if err == nil {
+		err = json.Unmarshal(text, &info)
 	}
+	return info, err
 }
+
+const (
+	recordingFile = "recording.json"
+	mp4File       = "video.mp4"
+)
 
 // decode plays a playlist or MPD from the disk with ffmpeg, strictly, and returns the seconds it holds.
 func decode(t testing.TB, file string) float64 {
@@ -49,9 +64,9 @@ func decode(t testing.TB, file string) float64 {
 }
 
 func TestRecordingOfABroadcast(t *testing.T) {
-	var inputs []RemuxInput
+	var inputs []recording.RemuxInput
 	b := recordBench(t, func(o *Options) {
-		o.Remux = func(_ context.Context, in []RemuxInput, out string) error {
+		o.Remux = func(_ context.Context, in []recording.RemuxInput, out string) error {
 			inputs = in
 			return os.WriteFile(out, []byte("mp4"), 0o644)
 		}
@@ -77,7 +92,7 @@ func TestRecordingOfABroadcast(t *testing.T) {
 
 	info := rec.Info()
 	require.Equal(t, "20261120T194500Z", info.Name)
-	require.Equal(t, StateFinished, info.State)
+	require.Equal(t, recording.StateFinished, info.State)
 	require.True(t, info.MP4)
 	require.Equal(t, []string{"source-1.webm"}, info.Sources)
 	require.InDelta(t, 18, info.Duration, 0.03)
@@ -88,11 +103,11 @@ func TestRecordingOfABroadcast(t *testing.T) {
 	require.Len(t, inputs[0].Video, 10)
 	require.Len(t, inputs[0].Audio, 10)
 
-	var list struct{ Recordings []RecordingInfo }
+	var list struct{ Recordings []recording.Info }
 	require.NoError(t, json.Unmarshal([]byte(b.body("/recordings")), &list))
-	require.Equal(t, []RecordingInfo{info}, list.Recordings)
+	require.Equal(t, []recording.Info{info}, list.Recordings)
 	base := "/recordings/cam/" + info.Name + "/"
-	for _, name := range []string{multivariant, manifest, "video.m3u8", "audio.m3u8", mp4File, recordingFile, "source-1.webm", "video-1-1.m4s"} {
+	for _, name := range []string{manifest.MultivariantName, manifest.MPDName, "video.m3u8", "audio.m3u8", mp4File, recordingFile, "source-1.webm", "video-1-1.m4s"} {
 		b.body(base + name)
 	}
 	require.Contains(t, b.body(base+"video.m3u8"), "#EXT-X-PLAYLIST-TYPE:VOD\n")
@@ -101,13 +116,13 @@ func TestRecordingOfABroadcast(t *testing.T) {
 	for _, name := range []string{"..%2frecording.json", ".hidden", "x.exe", "source-2.webm", "%2e%2e"} {
 		require.NotEqual(t, 200, b.get(base+name).Code, name)
 	}
-	for _, name := range []string{multivariant, manifest} {
+	for _, name := range []string{manifest.MultivariantName, manifest.MPDName} {
 		require.InDelta(t, 18, decode(t, filepath.Join(rec.Dir(), name)), 0.1, name)
 	}
 	_, err = src.Write([]byte("late"))
-	require.ErrorIs(t, err, ErrEnded)
+	require.ErrorIs(t, err, recording.ErrEnded)
 	_, err = rec.CreateSource("webm")
-	require.ErrorIs(t, err, ErrEnded)
+	require.ErrorIs(t, err, recording.ErrEnded)
 }
 
 // A recording whose end cannot be written is finished as soon as it can be.
@@ -120,13 +135,13 @@ func TestRecordingFinishedLater(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Join(inTheWay, "x"), 0o755))
 	require.NoError(t, tl.End())
 	b.keep()
-	require.True(t, b.isRunning(tl.Recording().Dir()))
+	require.True(t, b.recordings.IsRunning(tl.Recording().Dir()))
 	require.NoError(t, os.RemoveAll(inTheWay))
 	b.keep()
-	require.False(t, b.isRunning(tl.Recording().Dir()))
+	require.False(t, b.recordings.IsRunning(tl.Recording().Dir()))
 	info, err := readInfo(tl.Recording().Dir())
 	require.NoError(t, err)
-	require.Equal(t, StateFinished, info.State)
+	require.Equal(t, recording.StateFinished, info.State)
 	b.keep()
 }
 
@@ -146,17 +161,17 @@ func TestRecordingCutByACrash(t *testing.T) {
 	b.restart()
 	_, second, enc := b.epoch("cam") // continued: the live stream goes on, in a recording of its own
 	b.run(second, enc, 1)
-	b.recoverRecordings(t.Context())
+	b.recover()
 
 	info, err := readInfo(dir)
 	require.NoError(t, err)
-	require.Equal(t, StateInterrupted, info.State)
+	require.Equal(t, recording.StateInterrupted, info.State)
 	require.InDelta(t, 13, info.Duration, 0.1)
-	require.InDelta(t, 13, decode(t, filepath.Join(dir, multivariant)), 0.1)
+	require.InDelta(t, 13, decode(t, filepath.Join(dir, manifest.MultivariantName)), 0.1)
 	all := b.Recordings()
 	require.Len(t, all, 2)
-	require.Equal(t, StateRecording, all[0].State)
-	require.Equal(t, StateInterrupted, all[1].State)
+	require.Equal(t, recording.StateRecording, all[0].State)
+	require.Equal(t, recording.StateInterrupted, all[1].State)
 	require.Contains(t, b.body("/recordings/cam/"+info.Name+"/video.m3u8"), "#EXT-X-ENDLIST\n")
 }
 
@@ -169,7 +184,7 @@ func TestRecordingOfTwoRuns(t *testing.T) {
 	b.run(e, enc, 3)
 	require.NoError(t, tl.End())
 	dir := tl.Recording().Dir()
-	m, err := os.ReadFile(filepath.Join(dir, manifest))
+	m, err := os.ReadFile(filepath.Join(dir, manifest.MPDName))
 	require.NoError(t, err)
 	require.Equal(t, 2, strings.Count(string(m), "<Period "))
 	p, err := os.ReadFile(filepath.Join(dir, "audio.m3u8"))
@@ -202,7 +217,7 @@ func TestRecordingWithNothingInItGoes(t *testing.T) {
 
 func TestFailedRemux(t *testing.T) {
 	b := recordBench(t, func(o *Options) {
-		o.Remux = func(context.Context, []RemuxInput, string) error { return errors.New("no ffmpeg") }
+		o.Remux = func(context.Context, []recording.RemuxInput, string) error { return errors.New("no ffmpeg") }
 	})
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 1)
@@ -212,22 +227,24 @@ func TestFailedRemux(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, info.MP4)
 	require.Contains(t, info.Error, "no ffmpeg")
-	require.Equal(t, StateFinished, info.State)
+	require.Equal(t, recording.StateFinished, info.State)
 }
 
 func TestRemuxIsDoneByTheNextStart(t *testing.T) {
 	b := recordBench(t, func(o *Options) {
-		o.Remux = func(ctx context.Context, _ []RemuxInput, out string) error { return os.WriteFile(out, nil, 0o644) }
+		o.Remux = func(ctx context.Context, _ []recording.RemuxInput, out string) error {
+			return os.WriteFile(out, nil, 0o644)
+		}
 	})
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 2)
 	require.NoError(t, tl.End())
 	b.restart()
-	b.recoverRecordings(t.Context())
+	b.recover()
 	info, err := readInfo(tl.Recording().Dir())
 	require.NoError(t, err)
 	require.True(t, info.MP4)
-	require.Equal(t, StateFinished, info.State)
+	require.Equal(t, recording.StateFinished, info.State)
 }
 
 func TestDiskThatFailsTheRecording(t *testing.T) {
@@ -236,7 +253,7 @@ func TestDiskThatFailsTheRecording(t *testing.T) {
 	b.run(e, enc, 1)
 	require.NoError(t, os.RemoveAll(tl.Recording().Dir()))
 	b.run(e, enc, 1)
-	require.Equal(t, StateFailed, tl.Recording().Info().State)
+	require.Equal(t, recording.StateFailed, tl.Recording().Info().State)
 	p, _ := b.playlist("/live/cam/180p.m3u8")
 	require.Len(t, listed(p), 2, "the live stream goes on")
 }
@@ -250,13 +267,13 @@ func TestRetention(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name string
-		edit func(o *Options, size int64)
+		edit func(o *Options, size int64) // of a recording
 		left int
 	}{
 		{"no limit", func(*Options, int64) {}, 3},
 		{"age", func(o *Options, _ int64) { o.Keep = 150 * time.Minute }, 2},
-		{"bytes", func(o *Options, size int64) { o.MaxBytes = size + size/2 }, 1},
-		{"free space", func(o *Options, _ int64) { o.MinFree = math.MaxInt64 }, 0},
+		{"bytes", func(o *Options, size int64) { o.MaxBytes = 2 * size }, 1},
+		{"free space", func(o *Options, _ int64) { o.MinFree = 1 << 30 }, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := recordBench(t, nil)
@@ -264,16 +281,18 @@ func TestRetention(t *testing.T) {
 				record(b)
 			}
 			newest := b.Recordings()[0]
+			test.edit(&b.opts, newest.Bytes)
+			b.restart()
+			b.free = func(string) int64 { return 2 << 30 }
 			tl, e, enc := b.epoch("live")
 			b.run(e, enc, 1)
-			test.edit(&b.Packager.opts, newest.Bytes)
-			b.Packager.opts.MaxBytes += b.running()[0].Info().Bytes * int64(min(1, b.Packager.opts.MaxBytes))
-			b.retain()
-			b.spare()
+			b.free = func(string) int64 { return b.opts.MinFree - 1 }
+			b.recordings.Retain()
+			b.recordings.Spare()
 			require.Len(t, b.Recordings(), test.left+1)
-			wantState := StateRecording
+			wantState := recording.StateRecording
 			if test.name == "free space" {
-				wantState = StateFailed
+				wantState = recording.StateFailed
 			}
 			require.Equal(t, wantState, tl.Recording().Info().State)
 			if test.left > 0 {

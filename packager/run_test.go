@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/packager/conformance"
+	"github.com/sluice-live/sluice/packager/timeline"
 )
 
 // start runs the Packager until the test ends.
@@ -30,16 +31,6 @@ func (b *bench) start() {
 	})
 }
 
-// until waits for a snapshot that satisfies the condition.
-func (t *Timeline) until(tb testing.TB, condition func(*snapshot) bool) *snapshot {
-	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
-	defer cancel()
-	s := t.await(httptest.NewRequestWithContext(ctx, "GET", "/", nil), time.Minute, condition)
-	require.True(tb, condition(s), "nothing came")
-	return s
-}
-
 func TestEventsFindSegments(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -48,7 +39,7 @@ func TestEventsFindSegments(t *testing.T) {
 	}{{name: "watched"}, {name: "begun before", early: true}, {name: "without events", blind: true}} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench(t, nil)
-			var tl *Timeline
+			var tl *Stream
 			var enc *encoder
 			if test.early {
 				tl, _, enc = b.epoch("cam")
@@ -56,7 +47,7 @@ func TestEventsFindSegments(t *testing.T) {
 				b.start()
 			} else {
 				if test.blind {
-					b.newWatcher = noWatcher
+					b.watcher.open = noWatcher
 				}
 				b.start()
 				tl, _, enc = b.epoch("cam")
@@ -64,7 +55,12 @@ func TestEventsFindSegments(t *testing.T) {
 			}
 			<-tl.Playable()
 			enc.segments(1)
-			tl.until(t, func(s *snapshot) bool { return s.newestOf(s.epoch, "180p") == 2 && s.newestOf(s.epoch, "audio") == 2 })
+			for _, id := range []string{"180p", "audio"} {
+				playlist := "/live/cam/" + id + ".m3u8?_HLS_msn=2"
+				for limit := time.Now().Add(30 * time.Second); b.get(playlist).Code != http.StatusOK; { // it waits itself
+					require.True(t, time.Now().Before(limit), "nothing came")
+				}
+			}
 			require.NoError(t, tl.End())
 		})
 	}
@@ -77,9 +73,10 @@ func TestEventsOverflow(t *testing.T) {
 	b := newBench(t, nil)
 	tl, e, enc := b.epoch("cam")
 	enc.segments(2)
-	require.Nil(t, tl.snap.Load().views["180p"])
-	b.missed(fsnotify.ErrEventOverflow)
-	require.EqualValues(t, 2, tl.snap.Load().newestOf(e.Name(), "180p"))
+	require.Nil(t, tl.playlist("180p"))
+	b.watcher.missed(fsnotify.ErrEventOverflow)
+	tl.live.Follow()
+	require.EqualValues(t, 2, tl.snapshot().NewestOf(e.Name(), "180p"))
 }
 
 // Without file events the operator is told once what to raise; they are used again once there are some.
@@ -92,18 +89,18 @@ func TestSightIsRegained(t *testing.T) {
 			var log bytes.Buffer
 			b := newBench(t, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 			b.epoch("cam")
-			working := b.newWatcher
-			b.newWatcher = func() (*fsnotify.Watcher, error) { return nil, test.fault }
+			working := b.watcher.open
+			b.watcher.open = func() (*fsnotify.Watcher, error) { return nil, test.fault }
 			for range 3 {
-				b.startWatcher()
+				b.watcher.start()
 			}
-			require.Equal(t, blindPoll, b.pollInterval())
+			require.Equal(t, blindPoll, b.watcher.pollInterval())
 			require.Equal(t, 1, strings.Count(log.String(), test.advice), log.String())
-			b.newWatcher = working
-			b.startWatcher()
-			defer b.stopWatcher()
-			require.Equal(t, safetyPoll, b.pollInterval())
-			require.Len(t, b.watcher.WatchList(), 1)
+			b.watcher.open = working
+			b.watcher.start()
+			defer b.watcher.stop()
+			require.Equal(t, safetyPoll, b.watcher.pollInterval())
+			require.Len(t, b.watcher.events.WatchList(), 1)
 		})
 	}
 }
@@ -121,7 +118,7 @@ func TestLiveEncoder(t *testing.T) {
 	watched := make(chan error, 1)
 	go func() { watched <- viewer.Run(ctx) }()
 	for _, seconds := range []int{5, 3} {
-		e, err := tl.BeginEpoch(EpochOptions{Renditions: ladder, KeyFrames: time.Second})
+		e, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: ladder, KeyFrames: time.Second})
 		require.NoError(t, err)
 		e.SetZero(time.Now())
 		out, err := exec.Command(ffmpegPath(t), encoderArgs(e.Dir(), seconds, true)...).CombinedOutput()
@@ -143,7 +140,7 @@ func TestLiveEncoder(t *testing.T) {
 	require.InDelta(t, 8, tl.Recording().Info().Duration, 0.1)
 }
 
-// seenEnd reports whether the viewer has the last playlist of each rendition and the last MPD.
+// seenEnd tells whether the viewer has the last playlist of each rendition and the last MPD.
 func seenEnd(visits []conformance.Visit) bool {
 	seen := make(map[string]bool)
 	for _, v := range visits {
@@ -173,81 +170,70 @@ func TestCyclesLeaveNothingOpen(t *testing.T) {
 	require.LessOrEqual(t, openFiles(t), before)
 }
 
+// openIn are the files below dir that are open.
+func openIn(t *testing.T, dir string) (names []string) {
+	entries, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	for _, entry := range entries {
+		if name, err := os.Readlink("/proc/self/fd/" + entry.Name()); err == nil && strings.HasPrefix(name, dir) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 func openFiles(t *testing.T) int {
 	entries, err := os.ReadDir("/proc/self/fd")
 	require.NoError(t, err)
 	return len(entries)
 }
 
-func newFrame(t testing.TB, parts int) (*Epoch, *encoder, *bench) {
-	b := newBench(t, nil)
-	_, e, enc := b.epoch("cam")
-	b.run(e, enc, 1)
-	enc.fragments("0", parts)
-	e.take("0")
-	return e, enc, b
-}
-
-// BenchmarkFragment is one file event: a fragment more in the segment in progress.
+// BenchmarkFragment is one file event: a fragment more in the segment in progress, from the event until it is published.
 func BenchmarkFragment(b *testing.B) {
-	e, _, bn := newFrame(b, 9)
-	k := e.tracks[0]
-	ev := fsnotify.Event{Name: k.path + ".tmp", Op: fsnotify.Write}
+	bn := newBench(b, nil)
+	tl, e, enc := bn.epoch("cam")
+	bn.run(e, enc, 1)
+	ev := fsnotify.Event{Name: enc.path("0") + ".tmp", Op: fsnotify.Write}
+	n := 0
 	b.ReportAllocs()
 	for b.Loop() {
-		k.parts = k.parts[:0]
-		k.scanner.Reset()
-		bn.dispatch(ev)
+		b.StopTimer()
+		if n++; n == 9 { // the last of a segment lists it too
+			enc.segment("0")
+			bn.take(e, "")
+			if enc.next["0"] == clipSegments-1 {
+				require.NoError(b, e.End())
+				e, enc = bn.next(tl)
+			}
+			ev.Name, n = enc.path("0")+".tmp", 1
+		}
+		enc.fragments("0", n)
+		b.StartTimer()
+		bn.watcher.dispatch(ev)
+		tl.live.Follow()
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/9, "ns/fragment")
 }
 
 // BenchmarkQuietEvent is an event that brings nothing new.
 func BenchmarkQuietEvent(b *testing.B) {
-	e, _, bn := newFrame(b, 9)
-	ev := fsnotify.Event{Name: e.tracks[0].path + ".tmp", Op: fsnotify.Write}
-	b.ReportAllocs()
-	for b.Loop() {
-		bn.dispatch(ev)
-	}
-}
-
-func window(b *testing.B) (*bench, *Timeline) {
-	bn := newBench(b, func(o *Options) { o.Window = time.Minute })
+	bn := newBench(b, nil)
 	tl, e, enc := bn.epoch("cam")
 	bn.run(e, enc, 1)
-	k := e.tracks[0]
-	s := tl.listing(k.ID).segments[0]
-	for range 40 {
-		s.MSN++
-		s.Start += s.Duration
-		tl.push(tl.listing(k.ID), s)
-		tl.trim()
-	}
-	tl.publish()
-	return bn, tl
-}
-
-// BenchmarkRender is a media playlist of 60 s, rendered and compressed: once per segment.
-func BenchmarkRender(b *testing.B) {
-	_, tl := window(b)
-	for _, packed := range []string{"plain", "gzip"} {
-		b.Run(packed, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				d := tl.view(tl.listings[0]).full
-				d.identity()
-				if packed == "gzip" {
-					d.gzip()
-				}
-			}
-		})
+	enc.fragments("0", 9)
+	bn.take(e, "0")
+	ev := fsnotify.Event{Name: enc.path("0") + ".tmp", Op: fsnotify.Write}
+	b.ReportAllocs()
+	for b.Loop() {
+		bn.watcher.dispatch(ev)
+		tl.live.Follow()
 	}
 }
 
 // BenchmarkPlaylistRequest is what every viewer does every second or two.
 func BenchmarkPlaylistRequest(b *testing.B) {
-	bn, _ := window(b)
+	bn := newBench(b, func(o *Options) { o.Window = time.Minute })
+	_, e, enc := bn.epoch("cam")
+	bn.run(e, enc, clipSegments-1)
 	r := httptest.NewRequest("GET", "/live/cam/180p.m3u8", nil)
 	r.SetPathValue("stream", "cam")
 	r.SetPathValue("file", "180p.m3u8")

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/timeline"
 )
 
 // Two renditions may have the same files of ffmpeg: each has its own names for them, with the same bytes, also after a crash.
@@ -16,9 +18,9 @@ func TestRenditionsShareFiles(t *testing.T) {
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 2)
 	require.NoError(t, e.End())
-	shared := []Rendition{ladder[1], ladder[1], ladder[2]}
+	shared := []timeline.Rendition{ladder[1], ladder[1], ladder[2]}
 	shared[0].ID = ladder[0].ID
-	e, err := tl.BeginEpoch(EpochOptions{Renditions: shared})
+	e, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: shared})
 	require.NoError(t, err)
 	e.SetZero(b.clock.Now())
 	enc = newEncoder(t, e)
@@ -26,7 +28,7 @@ func TestRenditionsShareFiles(t *testing.T) {
 	for _, rep := range []string{"1", "2"} {
 		enc.fragments(rep, 3)
 	}
-	e.take("1")
+	b.take(e, "1")
 	alike := func(text string) string { return strings.ReplaceAll(text, "180p", "90p") }
 	requireSame := func(segments int) {
 		p, first := b.playlist("/live/cam/180p.m3u8")
@@ -59,9 +61,9 @@ func TestBandwidthSpansEpochs(t *testing.T) {
 	before := b.bandwidth("180p")
 	require.Greater(t, before, b.bandwidth("90p"))
 	require.NoError(t, e.End())
-	reduced := []Rendition{ladder[1], ladder[1], ladder[2]}
+	reduced := []timeline.Rendition{ladder[1], ladder[1], ladder[2]}
 	reduced[0].ID = ladder[0].ID
-	next, err := tl.BeginEpoch(EpochOptions{Renditions: reduced})
+	next, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: reduced})
 	require.NoError(t, err)
 	next.SetZero(b.clock.Now())
 	enc = newEncoder(t, next)
@@ -72,7 +74,7 @@ func TestBandwidthSpansEpochs(t *testing.T) {
 	require.Equal(t, b.bandwidth("90p"), b.bandwidth("180p"), "nothing of the earlier epoch is left")
 }
 
-// bandwidth is what the multivariant playlist declares for the rendition.
+// bandwidth is what the manifest.MultivariantName playlist declares for the rendition.
 func (b *bench) bandwidth(id string) int {
 	b.t.Helper()
 	found := regexp.MustCompile(`:BANDWIDTH=(\d+).*\n` + id + `\.m3u8`).FindStringSubmatch(b.body("/live/cam/index.m3u8"))

@@ -3,12 +3,16 @@ package packager
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"path/filepath"
-	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/sluice-live/sluice/packager/live"
 )
 
 const (
@@ -20,36 +24,48 @@ const (
 	sightAgain = 10 * time.Second
 )
 
+// watcher hands the events of the files of all running epochs on.
+type watcher struct {
+	logger *slog.Logger
+	open   func() (*fsnotify.Watcher, error) // fsnotify.NewWatcher
+	blind  atomic.Bool                       // there are no file events
+
+	mu     sync.Mutex             // held for no I/O: an event of one stream never waits for the disk of another
+	epochs map[string]*live.Epoch // running, by directory
+	events *fsnotify.Watcher      // while run runs
+}
+
+func newWatcher(logger *slog.Logger) *watcher {
+	return &watcher{logger: logger, open: fsnotify.NewWatcher, epochs: make(map[string]*live.Epoch)}
+}
+
 // watch follows the epoch's directory from now on. It is called before ffmpeg starts, so no file can be missed.
-func (p *Packager) watch(e *Epoch) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.epochs[e.dir] = e
-	p.addWatch(e.dir)
-}
-
-func (p *Packager) addWatch(dir string) {
-	if p.watcher == nil {
-		return // Run adds it
+func (w *watcher) watch(e *live.Epoch) {
+	w.mu.Lock()
+	w.epochs[e.Dir()] = e
+	events := w.events
+	w.mu.Unlock()
+	if events == nil {
+		return // run adds it
 	}
-	if err := p.watcher.Add(dir); err != nil {
-		p.goBlind(err)
+	if err := events.Add(e.Dir()); err != nil && !errors.Is(err, fsnotify.ErrClosed) {
+		w.goBlind(err)
 	}
 }
 
-func (p *Packager) unwatch(e *Epoch) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.epochs[e.dir] == e {
-		delete(p.epochs, e.dir)
-		if p.watcher != nil {
-			p.watcher.Remove(e.dir) // an error says that it was not watched
-		}
+func (w *watcher) unwatch(e *live.Epoch) {
+	w.mu.Lock()
+	running := w.epochs[e.Dir()] == e
+	delete(w.epochs, e.Dir())
+	events := w.events
+	w.mu.Unlock()
+	if running && events != nil {
+		events.Remove(e.Dir()) // an error says that it was not watched
 	}
 }
 
 // goBlind falls back to looking at the directories all the time, and says how to mend it.
-func (p *Packager) goBlind(err error) {
+func (w *watcher) goBlind(err error) {
 	advice := "see fsnotify's error"
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
@@ -57,15 +73,15 @@ func (p *Packager) goBlind(err error) {
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		advice = "raise it: sysctl -w fs.inotify.max_user_instances=1024, or the limit of open files"
 	}
-	if !p.blind.Swap(true) {
-		p.opts.Logger.Warn("no file events: looking at the segments every 50 ms instead", "error", err, "advice", advice)
+	if !w.blind.Swap(true) {
+		w.logger.Warn("no file events: looking at the segments every 50 ms instead", "error", err, "advice", advice)
 	}
 }
 
-// runWatcher follows the files of all epochs until ctx ends.
-func (p *Packager) runWatcher(ctx context.Context) error {
-	events, faults := p.startWatcher()
-	defer p.stopWatcher()
+// run follows the files of all epochs until ctx ends.
+func (w *watcher) run(ctx context.Context) error {
+	events, faults := w.start()
+	defer w.stop()
 	poll, sight := time.NewTimer(0), time.NewTicker(sightAgain)
 	defer poll.Stop()
 	defer sight.Stop()
@@ -74,113 +90,93 @@ func (p *Packager) runWatcher(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case ev := <-events:
-			p.dispatch(ev)
+			w.dispatch(ev)
 		case err := <-faults:
-			p.missed(err)
+			w.missed(err)
 		case <-poll.C:
-			p.rescan()
-			poll.Reset(p.pollInterval())
+			w.rescan()
+			poll.Reset(w.pollInterval())
 		case <-sight.C:
-			if p.blind.Load() {
-				p.stopWatcher()
-				events, faults = p.startWatcher()
+			if w.blind.Load() {
+				w.stop()
+				events, faults = w.start()
 			}
 		}
 	}
 }
 
 // missed looks at everything, since an event may have been lost: the kernel's queue was full, or it could not be read.
-func (p *Packager) missed(err error) {
+func (w *watcher) missed(err error) {
 	if !errors.Is(err, fsnotify.ErrEventOverflow) {
-		p.opts.Logger.Error("segments could not be watched", "error", err)
+		w.logger.Error("segments could not be watched", "error", err)
 	}
-	p.rescan()
+	w.rescan()
 }
 
-func (p *Packager) pollInterval() time.Duration {
-	if p.blind.Load() {
+func (w *watcher) pollInterval() time.Duration {
+	if w.blind.Load() {
 		return blindPoll
 	}
 	return safetyPoll
 }
 
-// startWatcher watches the directories of all running epochs. It returns channels that stay silent where the system gives no
-// watcher.
-func (p *Packager) startWatcher() (<-chan fsnotify.Event, <-chan error) {
-	w, err := p.newWatcher()
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// start watches the directories of all running epochs. It returns channels that stay silent where the system gives no watcher.
+func (w *watcher) start() (<-chan fsnotify.Event, <-chan error) {
+	events, err := w.open()
 	if err != nil {
-		p.goBlind(err)
+		w.goBlind(err)
 		return nil, nil
 	}
-	p.watcher = w
-	for dir := range p.epochs {
-		err = errors.Join(err, w.Add(dir))
+	w.mu.Lock()
+	w.events = events
+	w.mu.Unlock()
+	for _, e := range w.running() {
+		err = errors.Join(err, events.Add(e.Dir()))
 	}
 	if err != nil {
-		p.goBlind(err)
-	} else if p.blind.Swap(false) {
-		p.opts.Logger.Info("file events again")
+		w.goBlind(err)
+	} else if w.blind.Swap(false) {
+		w.logger.Info("file events again")
 	}
-	return w.Events, w.Errors
+	return events.Events, events.Errors
 }
 
-func (p *Packager) stopWatcher() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.watcher != nil {
-		p.watcher.Close()
-		p.watcher = nil
+func (w *watcher) stop() {
+	w.mu.Lock()
+	events := w.events
+	w.events = nil
+	w.mu.Unlock()
+	if events != nil {
+		events.Close()
 	}
 }
 
-// dispatch hands an event to the track whose file it is about. Initialization segments and ffmpeg's own manifests concern all
-// tracks: the first manifest tells that the initialization segments are whole.
-func (p *Packager) dispatch(ev fsnotify.Event) {
+func (w *watcher) running() []*live.Epoch {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	epochs := make([]*live.Epoch, 0, len(w.epochs))
+	for _, e := range w.epochs {
+		epochs = append(epochs, e)
+	}
+	return epochs
+}
+
+// dispatch wakes the stream whose file an event is about.
+func (w *watcher) dispatch(ev fsnotify.Event) {
 	if !ev.Has(fsnotify.Create) && !ev.Has(fsnotify.Write) {
 		return
 	}
-	name := filepath.Base(ev.Name)
-	p.mu.Lock()
-	e := p.epochs[filepath.Dir(ev.Name)]
-	p.mu.Unlock()
-	if e == nil {
-		return
-	}
-	if rep, ok := encoderRep(name); ok {
-		e.take(rep)
-	} else if strings.HasPrefix(name, "init-") || name == manifest {
-		e.take("")
+	w.mu.Lock()
+	e := w.epochs[filepath.Dir(ev.Name)]
+	w.mu.Unlock()
+	if e != nil {
+		e.Wake(filepath.Base(ev.Name))
 	}
 }
 
-// rescan looks at everything.
-func (p *Packager) rescan() {
-	p.mu.Lock()
-	epochs := make([]*Epoch, 0, len(p.epochs))
-	for _, e := range p.epochs {
-		epochs = append(epochs, e)
-	}
-	p.mu.Unlock()
-	for _, e := range epochs {
-		e.take("")
-	}
-}
-
-// take takes in what is new in one representation, or in all when rep is empty.
-func (e *Epoch) take(rep string) {
-	e.timeline.mu.Lock()
-	defer e.timeline.mu.Unlock()
-	if e.ended {
-		return
-	}
-	for _, k := range e.tracks {
-		if rep != "" && k.Rep != rep {
-			continue
-		}
-		if err := k.follow(false); err != nil {
-			e.timeline.p.opts.Logger.Error("segments could not be followed", "stream", e.timeline.stream, "rendition", k.ID, "error", err)
-		}
+// rescan lets all streams look at everything.
+func (w *watcher) rescan() {
+	for _, e := range w.running() {
+		e.Wake("")
 	}
 }

@@ -22,7 +22,7 @@ type component struct {
 	Version string   `json:"version"`
 	License string   `json:"license"`         // SPDX identifier
 	Parts   []string `json:"parts,omitempty"` // files other than scripts that are taken from it
-	Text    string   `json:"-"`               // of its licence and notices: on the page
+	Text    string   `json:"text"`
 }
 
 // notices is what src/pages/licenses.html is rendered with.

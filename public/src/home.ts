@@ -1,4 +1,4 @@
-// The first page: the live streams, and the way to start one.
+// The first page: who is live, and going live.
 
 import { listStreams, streamUrls, type Stream } from "./server/api.ts";
 import { byId, el, repeat, setBadge, setText } from "./ui/dom.ts";
@@ -63,7 +63,7 @@ class Card {
     if (startedAt) facts.push(duration((Date.now() - Date.parse(startedAt)) / 1000));
     if (publisher?.video?.width) facts.push(size(publisher.video.width, publisher.video.height ?? 0));
     if (publisher?.bitrate) facts.push(bitrate(publisher.bitrate));
-    return facts.join(" · ") || "No video yet";
+    return facts.join(" · ") || "No picture yet";
   }
 }
 

@@ -31,7 +31,7 @@ const plot = new LivePlot(byId("rate-chart"), [{ label: "Bitrate", color: "--acc
 let media: MediaStream | undefined;
 let client: WhipClient | UploadClient | undefined;
 let connection: ConnectionState = "closed";
-let running = false; // from "Go live" to the end
+let running = false; // from the wish to go live to the end
 let accepted = false; // the server has taken this publication, so its stream is ours
 let meter = new RateMeter();
 
@@ -72,7 +72,7 @@ async function open(): Promise<boolean> {
   return true;
 }
 
-/** Reports whether another source has been chosen meanwhile. */
+/** Whether another source than this one is chosen by now. */
 function differs(options: CaptureOptions): boolean {
   const { source, camera, microphone, width, height, fps } = captureOptions();
   const now = { source, camera, microphone, width, height, fps };
@@ -89,13 +89,13 @@ async function sendSource(): Promise<void> {
   await client?.replace(made);
 }
 
-/** Limits the bitrate, and shows the limit. */
+/** Bounds what is sent, and says to what. */
 async function limit(): Promise<void> {
   showQuality(running, picture());
   await client?.limit(sending(picture()).maxBitrate);
 }
 
-/** Applies a change of the settings to the tracks that there are. */
+/** Takes a change of the settings to the picture that there is. */
 async function changed({ id, name: group }: HTMLInputElement): Promise<void> {
   if (id === "mirror") return mirror();
   if (media && group === "hint") for (const each of [media, withEffects(media)]) setHint(each, captureOptions());
@@ -168,7 +168,7 @@ function onState(state: ConnectionState, error?: unknown): void {
   showBadge();
 }
 
-/** Ends the publication, and says why. */
+/** Ends what cannot go on, and says why. */
 async function giveUp(reason: string): Promise<void> {
   steps.fail();
   setNotice(fault, reason);
@@ -260,7 +260,7 @@ async function showRates(): Promise<void> {
   if (client) plot.add(rates.bitrate);
 }
 
-/** Says so when the server or the browser has chosen another codec than the user. */
+/** Says when the server, or the browser, has decided otherwise than the page's user. */
 function showOtherCodec(sent: string): void {
   const wanted = codecLabel(sending().codec);
   if (sent && wanted && sent !== wanted) setNotice(byId("other-codec"), `The video is sent as ${sent}: the server does not take ${wanted}.`);

@@ -1,4 +1,4 @@
-// The page of a room: its participants, messages, and its broadcast.
+// The page of a room: those who are in it, messages, and who is on air.
 
 import { captureError, openMedia, stopMedia } from "./publish/capture.ts";
 import { Meeting } from "./rooms/meeting.ts";
@@ -49,13 +49,13 @@ async function enter(): Promise<void> {
   if (entering || meeting) return;
   entering = true;
   byId<HTMLButtonElement>("enter").disabled = true;
-  await join().finally(() => {
+  await takeSeat().finally(() => {
     entering = false;
     byId<HTMLButtonElement>("enter").disabled = false;
   });
 }
 
-async function join(): Promise<void> {
+async function takeSeat(): Promise<void> {
   setNotice(fault, "");
   const room = roomInput.value.trim();
   const mesh = byId<HTMLInputElement>("mesh").checked;
@@ -134,7 +134,7 @@ function take(event: RoomEvent): void {
   showPeople();
 }
 
-/** Shows a tile and a row for each participant. */
+/** Tiles and rows for all who are here. */
 function showPeople(): void {
   for (const [id, tile] of tiles) {
     if (here.has(id)) continue;
@@ -166,7 +166,7 @@ function tileOf(p: Participant): Tile {
   return tile;
 }
 
-/** Shows the media of a participant. */
+/** Shows the media of somebody. */
 function show(id: string, of: MediaStream | undefined): void {
   tiles.get(id)?.show(of);
 }
@@ -182,7 +182,7 @@ function row(p: Participant): HTMLElement {
   return item;
 }
 
-/** Sends a request about the room to the API, with a key where one is needed. */
+/** Asks the server for something about the room, with a key where it wants one. */
 async function act(what: string, init: RequestInit): Promise<void> {
   setNotice(fault, "");
   try {
@@ -211,7 +211,7 @@ function showOwn(): void {
   }
 }
 
-/** Turns the microphone or the camera on or off; what is off is closed. */
+/** Turns the microphone or the camera on or off: off, it is not open. */
 async function toggle(kind: "audio" | "video"): Promise<void> {
   if (turning) return;
   turning = true;

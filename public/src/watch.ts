@@ -37,7 +37,7 @@ const watch = new Playback({
 /** What each state is called, and what is said over the picture in it; no words, no overlay. */
 const words: Record<State, [badge: string, title: string, text: string]> = {
   waiting: ["Waiting", "Waiting for the stream", "It starts here by itself as soon as somebody is live."],
-  starting: ["Starting", "Starting", "The first frames are on their way."],
+  starting: ["Starting", "Starting", "The first pictures are on their way."],
   buffering: ["Buffering", "Buffering", ""],
   playing: ["Live", "", ""],
   paused: ["Paused", "", ""],

@@ -2,7 +2,7 @@
 
 import { MediaPlayer, type ErrorEvent, type MediaInfo, type MediaPlayerClass } from "dashjs";
 import { bufferAhead } from "./element.ts";
-import { levelLabel, type Rendition } from "./levels.ts";
+import { levelLabel, type Rung } from "./levels.ts";
 import type { Player, PlayerOptions } from "./player.ts";
 
 /**
@@ -56,7 +56,7 @@ function whenReady(player: MediaPlayerClass, ask: () => number): number {
 }
 
 /** A rendition, and the track that it is in: one of each codec. */
-interface Choice extends Rendition {
+interface Choice extends Rung {
   id: string;
   track: MediaInfo;
 }

@@ -3,7 +3,7 @@
 import Hls, { ErrorTypes, Events, type ErrorData, type HlsConfig, type LoadPolicy } from "hls.js";
 import { Chase, chasePause } from "./chase.ts";
 import { bufferAhead, tryPlay } from "./element.ts";
-import { levelLabel, sameCodec, type Rendition } from "./levels.ts";
+import { levelLabel, sameCoding, type Rung } from "./levels.ts";
 import { watchLoading } from "./loadon.ts";
 import type { Player, PlayerOptions } from "./player.ts";
 
@@ -66,7 +66,7 @@ export function openHls(options: PlayerOptions): Player {
   return {
     name: "hls.js",
     engine: hls,
-    levels: () => renditions(hls).map((rendition, i, all) => ({ id: String(i), label: levelLabel(rendition, all) })).reverse(),
+    levels: () => rungs(hls).map((rung, i, all) => ({ id: String(i), label: levelLabel(rung, all) })).reverse(),
     choose: (id) => choose(hls, id),
     latency: () => (options.clock.now() - (hls.playingDate?.getTime() ?? NaN)) / 1000,
     target: () => hls.targetLatency ?? NaN,
@@ -81,13 +81,13 @@ export function openHls(options: PlayerOptions): Player {
   };
 }
 
-const renditions = (hls: Hls): Rendition[] => hls.levels.map(({ height, bitrate, videoCodec }) => ({ height, bitrate, codec: videoCodec }));
+const rungs = (hls: Hls): Rung[] => hls.levels.map(({ height, bitrate, videoCodec }) => ({ height, bitrate, codec: videoCodec }));
 
 /** Plays one level, or the best for the network: of the codec that comes first in the playlist, which hls.js would not go back to. */
 function choose(hls: Hls, id: string): void {
-  const all = renditions(hls);
+  const all = rungs(hls);
   const [now, first] = [all[hls.loadLevel], all[hls.firstLevel]];
-  if (id === "" && now && first && !sameCodec(now, first)) {
+  if (id === "" && now && first && !sameCoding(now, first)) {
     hls.nextAutoLevel = hls.loadLevel; // it takes no notice of a level that it had chosen itself before
     hls.nextAutoLevel = hls.firstLevel;
   }

@@ -14,7 +14,7 @@ export class Loading {
   private since = NaN;
 
   /**
-   * Reports whether the player is stuck, at most once in each patience: `listed` is how many seconds of media the playlist has beyond the buffer,
+   * Tells that the player is stuck, once in each patience: `listed` is how many seconds of media the playlist has beyond the buffer,
    * `buffer` what waits to be played, and `busy` whether something is being loaded, or has been since it was last seen.
    */
   stuck(now: number, listed: number, buffer: number, busy: boolean): boolean {

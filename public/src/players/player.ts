@@ -34,7 +34,7 @@ export interface Player {
   choose(id: string): void;
   /** Seconds from the capture to the screen; NaN while unknown. */
   latency(): number;
-  /** Reports whether latency is an estimate from the server to the screen, not a measurement. */
+  /** Whether that is an estimate from the server to the screen, and no measurement. */
   readonly estimates?: boolean;
   /** The latency that the player aims at; NaN while unknown. */
   target(): number;

@@ -10,10 +10,10 @@ export interface CaptureOptions {
   hint?: Hint;
 }
 
-/** What the encoder preserves when bandwidth is short (W3C mst-content-hint); empty: what suits the source. */
+/** What the encoder saves last (W3C mst-content-hint); empty: what fits the source. */
 export type Hint = "" | "motion" | "detail" | "text";
 
-/** Sets the content hint of the video tracks: of a screen the detail matters most. */
+/** Says what the picture is made for: of a screen it is the detail. */
 export function setHint(media: MediaStream, { source, hint }: CaptureOptions): void {
   for (const track of media.getVideoTracks()) track.contentHint = hint || (source === "screen" ? "detail" : "");
 }

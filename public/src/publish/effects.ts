@@ -1,4 +1,4 @@
-// The effects of the publish page, which change the video in this browser before it is sent.
+// The part of the publish page that changes the picture in this browser, before it is sent.
 
 import { byId, setNotice, setText } from "../ui/dom.ts";
 import { readLogo } from "./logo.ts";
@@ -23,17 +23,17 @@ const hints: Record<Effect, string> = {
 let logo: ImageBitmap | undefined;
 let changed: () => void = () => undefined;
 
-/** The stream that is painted, and the painted one; neither while there is no effect. */
+/** The stream that is painted, and what comes of it; neither while the picture is plain. */
 let source: MediaStream | undefined;
 let sent: MediaStream | undefined;
 let painted: Painted | undefined;
 
 const look = (): Look => ({ effect: effect.value as Effect, text: text.value.trim(), logo, place: place.value as Place });
 
-/** Reports whether there is an overlay, which cannot be read in a mirrored preview. */
+/** Whether the picture has something in it that has to be read the right way round. */
 export const hasOverlay = () => Boolean(look().text || logo);
 
-/** Connects the controls; onChange is called when another track than before is to be sent. */
+/** Calls back when something else than before is to be sent. */
 export function setUpEffects(onChange: () => void): void {
   changed = onChange;
   for (const control of [effect, text, place]) control.addEventListener("change", apply);
@@ -46,7 +46,7 @@ export function setUpEffects(onChange: () => void): void {
   showHint();
 }
 
-/** The stream to send: the given one, with no canvas in between, or one with the painted video. */
+/** What to send of a stream: it itself, with no canvas in between, or one with the painted picture. */
 export function withEffects(media: MediaStream): MediaStream {
   const track = media.getVideoTracks()[0];
   if (source === media && painted && track && !isPlain(look())) {

@@ -22,7 +22,7 @@ export function wantedPicture(): { width: number; height: number; fps: number; h
   return { width, height, fps: Number(rate.value), hint: picked("hint") as Hint };
 }
 
-/** The sending parameters for a video track; without one, for the video that is asked for. */
+/** How to send sound and a picture; without one, the picture that is asked for. */
 export function sending(track?: MediaStreamTrack): Sending {
   const { width, height, fps } = wantedPicture();
   const { width: w = width, height: h = height, frameRate = fps } = track?.getSettings() ?? {};
@@ -30,7 +30,7 @@ export function sending(track?: MediaStreamTrack): Sending {
   return { codec: codec.value, maxBitrate, sizes: Number(sizes.value), redundancy: redundancy.checked };
 }
 
-/** What each content hint does. */
+/** What each choice of what to keep does. */
 const hints: Record<Hint, string> = {
   "": "Motion for a camera, detail for a screen.",
   motion: "For movement and games: resolution falls before the frame rate does.",
@@ -38,7 +38,7 @@ const hints: Record<Hint, string> = {
   text: "For slides and code: text stays legible at a low frame rate.",
 };
 
-/** Explains the choices for a video track. What is negotiated when going live cannot be changed afterwards. */
+/** Says what the choices mean for a picture. What is agreed upon when going live cannot be changed after that. */
 export function showQuality(live: boolean, track?: MediaStreamTrack): void {
   codec.disabled = sizes.disabled = live;
   redundancy.disabled = live || picked("way") === "upload";
@@ -49,7 +49,7 @@ export function showQuality(live: boolean, track?: MediaStreamTrack): void {
   setText(byId("way-hint"), live ? "Stop to change it." : ways[picked("way")] ?? "");
 }
 
-/** What each transport means. */
+/** What each way to send means. */
 const ways: Record<string, string> = {
   webrtc: "Lowest latency; adapts its bitrate to the network.",
   upload: "For networks that block WebRTC: a few tenths of a second more latency, at a constant bitrate.",

@@ -1,4 +1,4 @@
-// A participant's side of a room: its events, and the media of the others.
+// Being in a room: its events, and the media of all who are in it.
 
 import { Link } from "./link.ts";
 import { Signalling, type RoomEvent } from "./signal.ts";
@@ -17,7 +17,7 @@ export interface MeetingOptions {
   onMedia: (id: string, media: MediaStream) => void;
 }
 
-/** What is received from one participant. */
+/** What comes of one participant. */
 export interface Flow {
   bitrate: number; // bit/s
   fps: number;
@@ -32,7 +32,7 @@ export interface Measured {
   of: Map<string, Flow>;
 }
 
-/** The members of getStats reports (W3C webrtc-stats) that are read here. */
+/** What getStats tells of RTP streams and candidate pairs. */
 interface Report {
   type: string;
   id: string;
@@ -71,7 +71,7 @@ export class Meeting {
 
   say = (text: string): void => this.signalling.send({ event: "message", text });
 
-  /** The transport of the events. */
+  /** How events come. */
   get transport(): string {
     return this.signalling.transport;
   }
@@ -112,7 +112,7 @@ export class Meeting {
         this.streams.delete(event.from ?? server);
     }
     this.options.onEvent(event);
-    // In a mesh the participant whose id sorts first makes the offer, so that only one does.
+    // Of two in a mesh the one whose id comes first offers, so that only one does.
     const joined = event.event === "joined" ? event.participant?.id : undefined;
     if (joined && this.mode === "mesh" && this.self < joined) this.linkTo(joined);
   }

@@ -1,4 +1,4 @@
-// The chat of a room, with a note for each participant who joins or leaves.
+// What is said in a room, and who comes and goes.
 
 import { byId, el } from "../ui/dom.ts";
 

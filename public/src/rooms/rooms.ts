@@ -1,4 +1,4 @@
-// The list of open rooms.
+// The rooms that can be entered.
 
 import { listRooms, type Room } from "../server/api.ts";
 import { byId, el, setText } from "../ui/dom.ts";

@@ -242,7 +242,7 @@ export class Signalling {
       case code === normal:
         return this.end();
       case code === replaced:
-        return this.end(new Error("This session was taken over by another tab."));
+        return this.end(new Error("This seat was taken over from another tab."));
       case code === removed:
         return this.end(new Error("Somebody has sent you out of the room."));
       case code === expired:

@@ -1,4 +1,4 @@
-// The tile that shows one participant of a room.
+// One participant's picture in a room.
 
 import type { Participant } from "../server/api.ts";
 import { el, setText } from "../ui/dom.ts";
@@ -35,7 +35,7 @@ export class Tile {
     if (this.own) this.plate.hidden = Boolean(media?.getVideoTracks().length);
     if (!media || this.video.srcObject === media) return;
     this.video.srcObject = media;
-    // Without a user gesture the browser may refuse to play audio: play muted until the first click.
+    // A page that was opened without a click may not play sound: then without, until there is one.
     this.video.play().catch(() => {
       this.video.muted = true;
       void this.video.play().catch(() => undefined);

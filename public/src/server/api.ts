@@ -9,7 +9,7 @@ export interface Stream {
   name: string;
   state: StreamState;
   error?: string;
-  fault?: string; // why the stream is stalled for viewers
+  fault?: string; // why viewers get nothing new at the moment
   startedAt?: string;
   publisher?: {
     connected: boolean;
@@ -97,7 +97,7 @@ export async function listRecordings(): Promise<Recording[]> {
   return (await get<{ recordings?: Recording[] | null }>("/recordings")).recordings ?? [];
 }
 
-/** The addresses of a stream. */
+/** Where a stream is played and watched. */
 export const streamUrls = (name: string) => ({
   hls: `/live/${name}/index.m3u8`,
   dash: `/live/${name}/manifest.mpd`,

@@ -43,7 +43,7 @@ export class Session {
     addEventListener("pagehide", this.onPageHide);
   }
 
-  /** Reports whether the server has ended the session: DTLS shows it at once, ICE would take half a minute. */
+  /** Whether the server has hung up: DTLS says so at once, ICE would take half a minute to notice. */
   get hungUp(): boolean {
     return this.peer.getReceivers().some(({ transport }) => transport?.state === "closed");
   }
@@ -122,7 +122,7 @@ export class Session {
     this.trickle();
   }
 
-  /** Sends new candidates to the server, one request at a time; those gathered meanwhile share the next. */
+  /** Tells the server new candidates, one request at a time; what comes meanwhile goes together into the next. */
   private trickle(): void {
     this.requests = this.requests.then(async () => {
       const ready = this.resource && this.etag && this.trickles && this.peer.signalingState === "stable";

@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/depay/av1"
 	"github.com/sluice-live/sluice/depay/vp9"
-	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/timeline"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -58,7 +58,7 @@ func TestAlternativeIsLast(t *testing.T) {
 	offer := func(video depay.Codec, source transcode.Rendition) (ids, reps []string) {
 		o := transcode.Options{Video: video, Audio: depay.Opus, Copy: source, Ladder: l.beside(video, source)}
 		described := l.standIns(renditions(o))
-		require.NoError(t, packager.EpochOptions{Renditions: described}.Validate())
+		require.NoError(t, timeline.EpochOptions{Renditions: described}.Validate())
 		for _, r := range described {
 			require.Equal(t, r.ID == SourceName && source.Name != "", r.Copied)
 			ids, reps = append(ids, r.ID), append(reps, r.Rep)

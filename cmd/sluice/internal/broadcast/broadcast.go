@@ -35,7 +35,7 @@ type Broadcast struct {
 	log      *slog.Logger
 	started  time.Time // when the stream began
 	begun    time.Time // when Run was called
-	timeline *packager.Timeline
+	timeline *packager.Stream
 
 	input      *input                      // nil while nobody publishes
 	videoTrack atomic.Pointer[media.Track] // the publisher's, nil where there is none; for requestKeyFrame

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/timeline"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -30,7 +30,7 @@ type ladder struct {
 }
 
 // newLadder is the ladder of a broadcast that goes on with the renditions that were offered before.
-func newLadder(whole transcode.Ladder, offered ...packager.RenditionInfo) ladder {
+func newLadder(whole transcode.Ladder, offered ...timeline.RenditionInfo) ladder {
 	l := ladder{whole: whole, now: whole, offered: make(map[string]bool)}
 	for _, r := range offered {
 		l.offered[r.ID] = true
@@ -100,17 +100,17 @@ func (l *ladder) gone() transcode.Ladder { return l.whole[:len(l.whole)-len(l.no
 
 // standIns adds a rendition for each that viewers have been offered and that is not made any more, with the files of the best
 // that is. So every URL goes on: HLS players read the multivariant playlist once, and one that plays a rendition has to find it for ever.
-func (l *ladder) standIns(made []packager.Rendition) []packager.Rendition {
+func (l *ladder) standIns(made []timeline.Rendition) []timeline.Rendition {
 	if !made[0].Video {
 		return made
 	}
-	var all []packager.Rendition
+	var all []timeline.Rendition
 	names := append([]string{SourceName}, l.names()...)
-	if slices.IndexFunc(made, func(r packager.Rendition) bool { return r.ID == SourceName }) > 0 {
+	if slices.IndexFunc(made, func(r timeline.Rendition) bool { return r.ID == SourceName }) > 0 {
 		names = append(names[1:], SourceName)
 	}
 	for _, name := range names {
-		i := slices.IndexFunc(made, func(r packager.Rendition) bool { return r.ID == name })
+		i := slices.IndexFunc(made, func(r timeline.Rendition) bool { return r.ID == name })
 		switch {
 		case i >= 0:
 			all = append(all, made[i])

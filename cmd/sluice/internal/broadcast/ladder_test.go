@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/timeline"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -19,7 +19,7 @@ func TestStandIns(t *testing.T) {
 	rungs := func() (names, reps []string) {
 		o := transcode.Options{Video: depay.VP8, Audio: depay.Opus, Ladder: l.now}
 		described := l.standIns(renditions(o))
-		require.NoError(t, packager.EpochOptions{Renditions: described}.Validate())
+		require.NoError(t, timeline.EpochOptions{Renditions: described}.Validate())
 		for _, r := range described {
 			names, reps = append(names, r.ID), append(reps, r.Rep)
 		}
@@ -45,12 +45,12 @@ func TestStandIns(t *testing.T) {
 
 // TestBesidePassthrough encodes only what is smaller than what is passed on, at their rate, and keeps every name that was offered.
 func TestBesidePassthrough(t *testing.T) {
-	l := newLadder(transcode.DefaultLadder(), packager.RenditionInfo{ID: "720p"})
+	l := newLadder(transcode.DefaultLadder(), timeline.RenditionInfo{ID: "720p"})
 	source := transcode.Rendition{Name: SourceName, Width: 1280, Height: 720, FPS: 60, Bitrate: 2_000_000}
 	offer := func() (ids, reps []string) {
 		o := transcode.Options{Video: depay.H264, Audio: depay.Opus, Copy: source, Ladder: l.beside(depay.H264, source)}
 		described := l.standIns(renditions(o))
-		require.NoError(t, packager.EpochOptions{Renditions: described}.Validate())
+		require.NoError(t, timeline.EpochOptions{Renditions: described}.Validate())
 		require.True(t, described[0].Copied)
 		for _, r := range described {
 			ids, reps = append(ids, r.ID), append(reps, r.Rep)

@@ -14,7 +14,7 @@ type Options struct {
 	// Stream is the name under which it is published and watched.
 	Stream string
 	// Timeline takes what ffmpeg writes. The broadcast ends it.
-	Timeline *packager.Timeline
+	Timeline *packager.Stream
 	// Disk reports whether the live streams can be written. It is asked at each tick, and must not block.
 	Disk func() packager.Disk
 	// Wall puts an instant with a monotonic reading on the clock of playlists and manifests.

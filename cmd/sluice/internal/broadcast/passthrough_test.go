@@ -23,6 +23,7 @@ import (
 	"github.com/sluice-live/sluice/depay/ogg"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/packager/conformance"
+	"github.com/sluice-live/sluice/packager/timeline"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -39,7 +40,7 @@ func checkConformance(t *testing.T, codec depay.Codec, layered bool) {
 	t.Parallel()
 	const seconds = 15
 	p, url := startPackager(t)
-	timeline, err := p.Open("cam")
+	stream, err := p.Open("cam")
 	require.NoError(t, err)
 	var viewers []func() []conformance.Visit
 	for _, edge := range []bool{true, false} {
@@ -58,7 +59,7 @@ func checkConformance(t *testing.T, codec depay.Codec, layered bool) {
 		options.Ladder = append(options.Ladder, transcode.Rendition{Name: "72p", Width: 128, Height: 72, FPS: 30, Bitrate: 500_000, Layer: 1})
 		video = layeredWith(video, codedPictures(t, codec, "128x72", seconds, keys))
 	}
-	epoch, err := timeline.BeginEpoch(packager.EpochOptions{
+	epoch, err := stream.BeginEpoch(timeline.EpochOptions{
 		Renditions: renditions(options), KeyFrames: transcode.DefaultKeyFrames, LateKeyFrames: transcode.DefaultSegment / 2,
 	})
 	require.NoError(t, err)
@@ -66,7 +67,7 @@ func checkConformance(t *testing.T, codec depay.Codec, layered bool) {
 	options.Dir = epoch.Dir()
 	runInRealTime(t, options, video, codedSound(t, seconds))
 	require.NoError(t, epoch.End())
-	require.NoError(t, timeline.End())
+	require.NoError(t, stream.End())
 
 	for _, visits := range viewers {
 		all := visits()
@@ -78,7 +79,7 @@ func checkConformance(t *testing.T, codec depay.Codec, layered bool) {
 			}
 		}
 	}
-	require.EqualValues(t, 0, timeline.Info().Gaps)
+	require.EqualValues(t, 0, stream.Info().Gaps)
 }
 
 // layeredWith puts the pictures of a layer behind those of the best one that they belong to.

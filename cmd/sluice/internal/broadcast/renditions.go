@@ -4,19 +4,19 @@ import (
 	"slices"
 
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/timeline"
 	"github.com/sluice-live/sluice/transcode"
 )
 
 // renditions describes to the packager what ffmpeg is going to write, in the order in which viewers are offered it.
-func renditions(o transcode.Options) []packager.Rendition {
-	var renditions []packager.Rendition
+func renditions(o transcode.Options) []timeline.Rendition {
+	var renditions []timeline.Rendition
 	for _, r := range o.Representations() {
 		if r.Audio {
-			renditions = append(renditions, packager.Rendition{ID: "audio", Rep: r.ID, Bitrate: r.Bitrate})
+			renditions = append(renditions, timeline.Rendition{ID: "audio", Rep: r.ID, Bitrate: r.Bitrate})
 			continue
 		}
-		renditions = append(renditions, packager.Rendition{
+		renditions = append(renditions, timeline.Rendition{
 			ID: r.Rendition.Name, Rep: r.ID, Video: true, Bitrate: r.Bitrate,
 			Width: r.Rendition.Width, Height: r.Rendition.Height, FPS: float64(r.Rendition.FPS), Copied: r.Copied,
 		})
@@ -25,7 +25,7 @@ func renditions(o transcode.Options) []packager.Rendition {
 }
 
 // inOrder puts an alternative rendition behind the ladder: what comes first is what players begin with, and what is recorded.
-func inOrder(video depay.Codec, made []packager.Rendition) []packager.Rendition {
+func inOrder(video depay.Codec, made []timeline.Rendition) []timeline.Rendition {
 	if !isAlternative(video) || !made[0].Copied {
 		return made
 	}

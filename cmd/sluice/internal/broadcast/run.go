@@ -10,6 +10,8 @@ import (
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/live"
+	"github.com/sluice-live/sluice/packager/timeline"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -28,7 +30,7 @@ type run struct {
 	began  time.Time
 	depay  *depay.Depacketizer
 	job    *transcode.Job // nil before ffmpeg is started
-	epoch  *packager.Epoch
+	epoch  *live.Epoch
 	exit   chan error // receives what Job.Run returned or why it could not start, once
 	cancel context.CancelFunc
 	zero   time.Time     // instant of PTS 0, once a frame is out
@@ -52,9 +54,9 @@ type runOptions struct {
 	slate, opening  []byte       // key frames, see depay.Options
 	requestKeyFrame func()       // asks the publisher for one
 
-	timeline *packager.Timeline
-	wall     func(time.Time) time.Time          // puts an instant on the clock of playlists
-	logFile  func(epoch *packager.Epoch) string // where ffmpeg's words are kept; "" for nowhere
+	timeline *packager.Stream
+	wall     func(time.Time) time.Time      // puts an instant on the clock of playlists
+	logFile  func(epoch *live.Epoch) string // where ffmpeg's words are kept; "" for nowhere
 	// received gets each frame that the publisher has sent, of the best layer only, and the instant of PTS 0.
 	received func(f depay.Frame, zero time.Time)
 	// plan says what ffmpeg is to make, with the key frames that passthrough can begin with, if there are any.
@@ -68,7 +70,7 @@ type runOptions struct {
 // plan says what one ffmpeg is to make.
 type plan struct {
 	job         transcode.Options // but for Dir and Log
-	epoch       packager.EpochOptions
+	epoch       timeline.EpochOptions
 	passthrough bool // beginning with the entry that the plan was made for
 }
 
@@ -264,7 +266,7 @@ func (r *run) exited() <-chan error {
 }
 
 // incomplete reports whether some of ffmpeg's media was lost on its way to the disk.
-func (r *run) incomplete() bool { return r.works() && r.epoch != nil && r.epoch.Torn() }
+func (r *run) incomplete() bool { return r.works() && r.epoch != nil && r.epoch.Lossy() }
 
 // end closes ffmpeg's inputs, waits for its last segments and closes the epoch. The error is ffmpeg's.
 func (r *run) end() error {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/depay/webm"
-	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/recording"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -23,7 +23,7 @@ func TestWhereFramesGo(t *testing.T) {
 	require.NoError(t, err)
 	zero := time.Now()
 	source := newSource(nil, slog.New(slog.DiscardHandler))
-	source.writer.recording, source.writer.webm = &packager.Recording{}, writer
+	source.writer.recording, source.writer.webm = &recording.Recording{}, writer
 	source.writer.audio, source.writer.zero = depay.Opus, zero
 	source.start()
 	b := &Broadcast{source: source, audio: depay.Opus}

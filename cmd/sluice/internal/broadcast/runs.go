@@ -8,7 +8,8 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/live"
+	"github.com/sluice-live/sluice/packager/timeline"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -79,7 +80,7 @@ func (b *Broadcast) plan(source transcode.Rendition, layers ...transcode.Renditi
 		Logger:          b.log,
 		RequestKeyFrame: b.requestKeyFrame,
 	}}
-	p.epoch = packager.EpochOptions{Renditions: b.ladder.standIns(renditions(p.job)), KeyFrames: transcode.DefaultKeyFrames}
+	p.epoch = timeline.EpochOptions{Renditions: b.ladder.standIns(renditions(p.job)), KeyFrames: transcode.DefaultKeyFrames}
 	if p.passthrough {
 		p.job.LateKeyFrames = o.lateKeyFrames()
 		p.epoch.LateKeyFrames, p.epoch.Lead = o.lateKeyFrames(), entryLead
@@ -96,7 +97,7 @@ func ffmpegWindow(segment time.Duration) time.Duration { return max(time.Minute,
 
 // logFile is where the words of the next ffmpeg are kept: with the recording, or without one as long as the epoch's media; ""
 // for nowhere.
-func (b *Broadcast) logFile(e *packager.Epoch) string {
+func (b *Broadcast) logFile(e *live.Epoch) string {
 	if b.runs++; b.runs > maxLogs {
 		return ""
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest/media"
-	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/timeline"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -44,7 +44,7 @@ func TestLayersTakeRungs(t *testing.T) {
 			o := transcode.Options{Dir: "d", Video: depay.H264, Copy: source, Ladder: rungs}
 			require.NoError(t, o.Validate())
 			described := l.standIns(renditions(o))
-			require.NoError(t, packager.EpochOptions{Renditions: described}.Validate())
+			require.NoError(t, timeline.EpochOptions{Renditions: described}.Validate())
 			for _, r := range described[1:] {
 				require.Equal(t, got[r.ID] > 0, r.Copied, r.ID)
 			}

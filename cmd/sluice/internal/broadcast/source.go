@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/recording"
 )
 
 // Bounds of what waits for the disk: 50 s of video of 2.5 Mbit/s with its audio.
@@ -44,7 +44,7 @@ type sourceFrame struct {
 func (f sourceFrame) begins() bool { return f.Key || f.video == 0 }
 
 // newSource makes the source of whatever recording is the broadcast's current one, nil while there is none.
-func newSource(current func() *packager.Recording, log *slog.Logger) *source {
+func newSource(current func() *recording.Recording, log *slog.Logger) *source {
 	return &source{
 		writer: &sourceWriter{current: current, log: log}, log: log,
 		frames: make(chan sourceFrame, maxSourceFrames), done: make(chan struct{}),

@@ -13,6 +13,7 @@ import (
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/depay/webm"
 	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/recording"
 )
 
 // stuckDisk is a file whose disk takes nothing from stick on until it is let go.
@@ -35,7 +36,7 @@ func stuckSource(t *testing.T) (*source, *stuckDisk) {
 	disk := &stuckDisk{}
 	s := newSource(nil, slog.New(slog.DiscardHandler))
 	w := s.writer
-	w.recording, w.video, w.audio, w.zero = &packager.Recording{}, depay.VP8, depay.Opus, time.Now()
+	w.recording, w.video, w.audio, w.zero = &recording.Recording{}, depay.VP8, depay.Opus, time.Now()
 	var err error
 	w.webm, err = webm.NewWriter(disk, webm.Options{
 		Video: &webm.VideoTrack{Codec: webm.VP8, Width: 16, Height: 16}, Audio: &webm.AudioTrack{Channels: 2},
@@ -110,14 +111,14 @@ func TestSourceClosedOnStuckDisk(t *testing.T) {
 func TestSourceFollowsRecording(t *testing.T) {
 	p, err := packager.New(packager.Options{LiveDir: t.TempDir(), RecordingsDir: t.TempDir(), Record: true, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
-	var recordings []*packager.Recording
+	var recordings []*recording.Recording
 	for _, name := range []string{"first", "second"} {
-		timeline, err := p.Open(name)
+		stream, err := p.Open(name)
 		require.NoError(t, err)
-		recordings = append(recordings, timeline.Recording())
+		recordings = append(recordings, stream.Recording())
 	}
 	current, zero := recordings[0], time.Now()
-	w := &sourceWriter{current: func() *packager.Recording { return current }, log: slog.New(slog.DiscardHandler)}
+	w := &sourceWriter{current: func() *recording.Recording { return current }, log: slog.New(slog.DiscardHandler)}
 	take := func(at time.Duration, codec depay.Codec, key bool) {
 		pts := int64(at) * codec.ClockRate() / int64(time.Second)
 		w.record(sourceFrame{depay.Frame{Codec: codec, PTS: pts, Key: key, Data: []byte("media")}, zero, depay.VP8, depay.Opus, false})
@@ -144,8 +145,8 @@ func TestSourceFollowsRecording(t *testing.T) {
 // BenchmarkSource is what a frame costs the stream's own loop.
 func BenchmarkSource(b *testing.B) {
 	s := newSource(nil, slog.New(slog.DiscardHandler))
-	s.writer.failed, s.writer.recording = true, &packager.Recording{}
-	s.writer.current = func() *packager.Recording { return s.writer.recording }
+	s.writer.failed, s.writer.recording = true, &recording.Recording{}
+	s.writer.current = func() *recording.Recording { return s.writer.recording }
 	s.start()
 	defer s.Close()
 	f, zero := depay.Frame{Codec: depay.Opus, Data: make([]byte, 160)}, time.Now()

@@ -9,7 +9,7 @@ import (
 
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/depay/webm"
-	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/recording"
 )
 
 // videoWait is how long audio waits for the key frame with which its file could begin.
@@ -21,8 +21,8 @@ const videoWait = 2 * time.Second
 // A file of H.264 or AV1 can begin with a key frame only. Audio waits for it, and after videoWait goes on in a file without
 // video, which ends when the key frame comes.
 type sourceWriter struct {
-	current   func() *packager.Recording // nil while nothing is recorded
-	recording *packager.Recording        // of the file, or of the last one
+	current   func() *recording.Recording // nil while nothing is recorded
+	recording *recording.Recording        // of the file, or of the last one
 	log       *slog.Logger
 	file      io.WriteCloser
 	webm      *webm.Writer
@@ -164,7 +164,7 @@ func (s *sourceWriter) flush() {
 // fail gives the file up. That the recording has ended is told by whoever has ended it.
 func (s *sourceWriter) fail(err error) {
 	s.failed, s.waiting = true, nil
-	if !errors.Is(err, packager.ErrEnded) {
+	if !errors.Is(err, recording.ErrEnded) {
 		s.log.Error("source recording has stopped, the stream goes on", "error", err)
 	}
 	s.close()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/recording"
 )
 
 // Key frames that a file can begin with, as short as that goes.
@@ -54,17 +55,17 @@ func TestSourceFilesByCodec(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := packager.New(packager.Options{LiveDir: t.TempDir(), RecordingsDir: t.TempDir(), Record: true, Logger: slog.New(slog.DiscardHandler)})
 			require.NoError(t, err)
-			timeline, err := p.Open("cam")
+			stream, err := p.Open("cam")
 			require.NoError(t, err)
-			recording, zero := timeline.Recording(), time.Now()
-			w := &sourceWriter{current: func() *packager.Recording { return recording }, log: slog.New(slog.DiscardHandler)}
+			kept, zero := stream.Recording(), time.Now()
+			w := &sourceWriter{current: func() *recording.Recording { return kept }, log: slog.New(slog.DiscardHandler)}
 			for _, step := range c.steps {
 				step.f.PTS = step.ms * step.f.Codec.ClockRate() / 1000
 				w.record(sourceFrame{step.f, zero, step.with, depay.Opus, false})
 				require.False(t, w.failed)
 			}
 			w.finish()
-			require.Equal(t, c.want, recording.Info().Sources)
+			require.Equal(t, c.want, kept.Info().Sources)
 			require.Empty(t, w.waiting)
 		})
 	}

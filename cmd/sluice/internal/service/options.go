@@ -8,6 +8,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/recording"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -18,7 +19,7 @@ func (s *Service) packagerOptions() packager.Options {
 }
 
 // remux makes the MP4 of a recording.
-func (s *Service) remux(ctx context.Context, inputs []packager.RemuxInput, out string) error {
+func (s *Service) remux(ctx context.Context, inputs []recording.RemuxInput, out string) error {
 	runs := make([]transcode.RemuxInput, 0, len(inputs))
 	for _, input := range inputs {
 		runs = append(runs, transcode.RemuxInput(input))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/timeline"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -158,7 +159,7 @@ func TestStopWhileOpening(t *testing.T) {
 	got := <-result
 	require.NoError(t, got.err)
 	require.True(t, got.broadcast.Ended())
-	require.Equal(t, packager.StateEnded, got.broadcast.Info().State)
+	require.Equal(t, timeline.StateEnded, got.broadcast.Info().State)
 }
 
 // The API tells of streams that have ended for a while, and not of too many.

@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/timeline"
 )
 
 // Reader makes documents of what a service does. It may be used by many goroutines.
@@ -18,7 +19,7 @@ type Reader struct{ Service *service.Service }
 func (r Reader) Streams() []Stream {
 	streams := []Stream{}
 	for _, info := range r.Service.Packager().Streams() {
-		if stream, ok := r.Stream(info.Stream); ok && info.State != packager.StateEnded {
+		if stream, ok := r.Stream(info.Stream); ok && info.State != timeline.StateEnded {
 			streams = append(streams, stream)
 		}
 	}
@@ -36,7 +37,7 @@ func (r Reader) Stream(name string) (Stream, bool) {
 		return Stream{}, false
 	}
 	info := t.Info()
-	return r.describeCut(info), info.State != packager.StateEnded
+	return r.describeCut(info), info.State != timeline.StateEnded
 }
 
 // Follow is Stream, with a channel that is closed once there is something newer to tell; nil where nobody will say so.

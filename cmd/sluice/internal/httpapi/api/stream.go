@@ -7,7 +7,8 @@ import (
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/ingest/media"
-	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/recording"
+	"github.com/sluice-live/sluice/packager/timeline"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -21,7 +22,7 @@ type Stream struct {
 	PlayableAt   time.Time                `json:"playableAt,omitzero"`
 	Publisher    *Publisher               `json:"publisher"` // null while nobody publishes
 	Viewers      int                      `json:"viewers"`   // over WHEP
-	Renditions   []packager.RenditionInfo `json:"renditions"`
+	Renditions   []timeline.RenditionInfo `json:"renditions"`
 	LadderReason string                   `json:"ladderReason"`
 	Encoder      Encoder                  `json:"encoder"`
 	AVOffset     float64                  `json:"avOffset"` // seconds by which video was moved against audio to be in sync
@@ -147,7 +148,7 @@ func describePublisher(st *broadcast.Status) *Publisher {
 	return p
 }
 
-func describeRecording(r *packager.RecordingInfo) *Recording {
+func describeRecording(r *recording.Info) *Recording {
 	if r == nil {
 		return nil
 	}

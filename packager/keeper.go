@@ -1,0 +1,100 @@
+package packager
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	keepInterval      = time.Second
+	retentionInterval = 30 * time.Second
+)
+
+// runKeeper deletes what is due, syncs the logs and writes the running recordings' playlists, once a second until ctx ends.
+func (p *Packager) runKeeper(ctx context.Context) error {
+	tick := time.NewTicker(keepInterval)
+	defer tick.Stop()
+	var retained time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			p.keep()
+			return nil
+		case <-tick.C:
+			p.timed(p.keep)
+		}
+		if time.Since(retained) >= retentionInterval {
+			p.recordings.Retain()
+			retained = time.Now()
+		}
+	}
+}
+
+// keep does the housekeeping of one second.
+func (p *Packager) keep() {
+	now, streams := p.opts.Wall(), p.all()
+	var state Disk
+	if len(streams) > 0 || p.disk.Load().Fault != "" {
+		state = p.examine()
+	}
+	p.recordings.Spare()
+	for _, s := range streams {
+		err := s.live.Keep(now, state.below(reserve))
+		if s.live.Overdue(now) {
+			p.endUnclaimed(s, now)
+		}
+		if err != nil && state.Fault == "" {
+			p.opts.Logger.Error("old segments could not be tidied away", "stream", s.Name(), "error", err)
+		}
+		p.dropIfGone(s, now)
+		p.recordOn(s, now)
+	}
+	p.recordings.Keep()
+}
+
+// endUnclaimed ends a broadcast whose publisher did not come back, unless it was continued meanwhile.
+func (p *Packager) endUnclaimed(s *Stream, now time.Time) {
+	at := p.lock(s.Name())
+	defer p.unlock(s.Name(), at)
+	if !s.live.Overdue(now) {
+		return
+	}
+	if err := s.End(); err != nil {
+		p.opts.Logger.Error("stream could not be ended", "stream", s.Name(), "error", err)
+	}
+}
+
+// dropIfGone forgets an ended stream when its time has come: everything answers 404 then.
+func (p *Packager) dropIfGone(s *Stream, now time.Time) {
+	if !s.live.Gone(now) {
+		return
+	}
+	at := p.lock(s.Name())
+	defer p.unlock(s.Name(), at)
+	if p.Stream(s.Name()) != s {
+		return // a successor owns the files
+	}
+	p.set(at, nil)
+	if err := s.live.Delete(); err != nil {
+		p.opts.Logger.Error("ended stream could not be deleted", "stream", s.Name(), "error", err)
+	}
+}
+
+// recordOn begins another recording of a live stream whose recording has failed or could not begin, once that was a while ago and
+// the disk has some room to spare.
+func (p *Packager) recordOn(s *Stream, now time.Time) {
+	if !p.opts.Record || !s.lacksRecording(now) || p.recordings.Low(1.25) != nil {
+		return
+	}
+	at := p.lock(s.Name()) // Open sets the recording too
+	defer p.unlock(s.Name(), at)
+	if s.live.Ended() || s.live.Waiting() {
+		return
+	}
+	r, err := p.recordings.Begin(s.Name())
+	if err != nil {
+		return // Open, or the failure of the one before, has told
+	}
+	s.setRecording(r)
+	p.opts.Logger.Info("recording again", "stream", s.Name(), "recording", r.Dir())
+}

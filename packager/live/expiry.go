@@ -1,0 +1,104 @@
+package live
+
+import (
+	"errors"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/sluice-live/sluice/packager/timeline"
+)
+
+// expiry is a queue of files and directories that are deleted at a certain time. Its lock is held for no I/O.
+type expiry struct {
+	mu    sync.Mutex
+	queue []expiring
+}
+
+// expiring is a file or directory that goes at a certain time.
+type expiring struct {
+	path    string
+	encoder string // ffmpeg's name of the same bytes, empty when there is none; ffmpeg itself deletes it in time
+	at      time.Time
+}
+
+func (x *expiry) add(e ...expiring) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.queue = append(x.queue, e...)
+}
+
+func (x *expiry) drain() []expiring {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	all := x.queue
+	x.queue = nil
+	return all
+}
+
+// due takes out what is to go now: what is due, or with need everything.
+func (x *expiry) due(now time.Time, need bool) (due []expiring) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	left := x.queue[:0]
+	for _, e := range x.queue {
+		if need || !now.Before(e.at) {
+			due = append(due, e)
+		} else {
+			left = append(left, e)
+		}
+	}
+	x.queue = left
+	return due
+}
+
+// expiring says where the files are of what has left the playlists.
+func (s *Stream) expiring(e timeline.Expired) expiring {
+	dir := filepath.Join(s.dir, e.Epoch)
+	if e.ID == "" {
+		return expiring{path: dir, at: e.At}
+	}
+	gone := expiring{path: filepath.Join(dir, timeline.PublicDir, timeline.SegmentName(e.ID, e.MSN)), at: e.At}
+	if e.Rep != "" {
+		gone.encoder = filepath.Join(dir, encoderSegment(e.Rep, e.Number))
+	}
+	return gone
+}
+
+// reapAgain is how long after a failure something is tried to be deleted again.
+const reapAgain = 30 * time.Second
+
+// reap deletes what is due; in need of space, all that can go, with ffmpeg's names of the same bytes.
+func (s *Stream) reap(now time.Time, need bool) error {
+	var faults []error
+	for _, e := range s.expiry.due(now, need) {
+		if need && e.encoder != "" {
+			s.cfg.Files.Remove(e.encoder) // an error says that ffmpeg has done it
+		}
+		if err := s.cfg.Files.Remove(e.path); err != nil {
+			faults = append(faults, err)
+			e.at = now.Add(reapAgain)
+			s.expiry.add(e)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Keep does the housekeeping of one second: it deletes what nobody can ask for any more, compacts the log and makes it durable. In
+// need of space everything that has left the playlists goes. It holds no lock while it waits for the disk, but for the rename of a
+// compacted log.
+func (s *Stream) Keep(now time.Time, need bool) error {
+	err := errors.Join(s.reap(now, need), s.compact())
+	s.mu.Lock()
+	log := s.log
+	s.mu.Unlock()
+	return errors.Join(err, log.sync())
+}
+
+// Delete removes the stream's directory, log and all. Nothing else may be called afterwards.
+func (s *Stream) Delete() error {
+	s.mu.Lock()
+	log := s.log
+	s.mu.Unlock()
+	return errors.Join(log.close(), s.cfg.Files.Remove(s.dir))
+}

@@ -1,0 +1,110 @@
+package live
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sluice-live/sluice/packager/cmaf"
+	"github.com/sluice-live/sluice/packager/disk"
+	"github.com/sluice-live/sluice/packager/timeline"
+)
+
+// Recover reads the log of a stream that an earlier process left. It serves the stream as it was, adopts what ffmpeg had written and
+// nobody listed, and goes on from there. Of a stream that ended properly long enough ago the files go, and nil is returned. It runs
+// before anything else does.
+func Recover(cfg *Config, name string, out Output) (*Stream, error) {
+	s := newStream(cfg, name, timeline.New(cfg.Config), out)
+	records, err := s.readLog()
+	if err != nil {
+		return nil, err
+	}
+	files := timeline.Files{Init: s.readInit, Whole: s.isWhole}
+	for _, r := range records {
+		if err := s.state.Apply(r, files); err != nil {
+			cfg.Logger.Warn("record of timeline.log has been left out", "stream", name, "kind", r.Kind, "error", err)
+		}
+	}
+	now := cfg.Wall()
+	if s.state.Ended() && now.After(s.state.Gone()) {
+		return nil, cfg.Files.Remove(s.dir)
+	}
+	if s.log, err = openLog(cfg.Files, filepath.Join(s.dir, LogName)); err != nil {
+		return nil, err
+	}
+	s.log.lines.Store(int64(len(records)))
+	s.resume(now)
+	return s, nil
+}
+
+// resume closes the epoch that the crash has cut and publishes what there is.
+func (s *Stream) resume(now time.Time) {
+	s.order.Lock()
+	defer s.order.Unlock()
+	if s.state.Ended() {
+		close(s.done)
+	} else {
+		s.deadline = now.Add(s.cfg.Linger)
+	}
+	if state := s.state.Newest(); state != nil {
+		s.epoch = s.newEpoch(state)
+		if err := s.epoch.close(); err != nil {
+			s.cfg.Logger.Warn("what ffmpeg had left could not be adopted", "stream", s.name, "error", err)
+		}
+	}
+	s.sweep(now)
+	s.commit(func(t *timeline.Timeline) { t.Resume(now) })
+	s.publish()
+	s.cfg.Logger.Info("stream has been recovered", "stream", s.name, "ended", s.state.Ended(), "next", s.state.Next())
+}
+
+// readLog reads the good part of the log and cuts the rest off, so that the next record begins a line.
+func (s *Stream) readLog() ([]timeline.Record, error) {
+	f, err := os.OpenFile(filepath.Join(s.dir, LogName), os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("no timeline.log")
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	records, good, err := timeline.ReadRecords(f)
+	if err != nil {
+		s.cfg.Logger.Warn("timeline.log is damaged; what follows is left out", "stream", s.name, "error", err)
+	}
+	return records, f.Truncate(good)
+}
+
+// readInit reads the initialization segment that was published.
+func (s *Stream) readInit(epoch, rendition string) (cmaf.Init, error) {
+	b, err := disk.ReadBounded(filepath.Join(s.dir, epoch, timeline.PublicDir, timeline.InitName(rendition)), cmaf.MaxInit)
+	if err != nil {
+		return cmaf.Init{}, err
+	}
+	return cmaf.ParseInit(b)
+}
+
+func (s *Stream) isWhole(epoch, rendition string, msn, size int64) bool {
+	info, err := os.Stat(filepath.Join(s.dir, epoch, timeline.PublicDir, timeline.SegmentName(rendition, msn)))
+	return err == nil && info.Size() == size
+}
+
+// sweep lets go of what the log does not know any more: directories that had left the playlists, and a log that was being rewritten.
+func (s *Stream) sweep(now time.Time) {
+	disk.RemoveTemporary(s.dir)
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return
+	}
+	known := make(map[string]bool)
+	for _, e := range s.state.Epochs() {
+		known[e.Name()] = true
+	}
+	for _, entry := range entries {
+		if entry.IsDir() && !known[entry.Name()] {
+			s.expiry.add(expiring{path: filepath.Join(s.dir, entry.Name()), at: now.Add(s.cfg.Grace())})
+		}
+	}
+}

@@ -1,0 +1,219 @@
+package origin
+
+import (
+	"compress/gzip"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-live/sluice/internal/name"
+	"github.com/sluice-live/sluice/internal/problem"
+	"github.com/sluice-live/sluice/packager/manifest"
+	"github.com/sluice-live/sluice/packager/timeline"
+)
+
+const (
+	// startWait is how long a manifest may wait for its stream to become playable; hls.js gives up after 10 s.
+	startWait = 9 * time.Second
+	// edgeWait is how long a segment just ahead of the live edge may wait: a player's clock is a little ahead, or ffmpeg late.
+	edgeWait = 2 * time.Second
+
+	thumbnail = "thumbnail.jpg"
+	immutable = "public, max-age=31536000, immutable"
+)
+
+// Header values that are the same for all answers; they are never changed.
+var (
+	corsOrigin   = []string{"*"}
+	corsExpose   = []string{"Location, ETag, Link, Accept-Post, Retry-After, Date, Age, Content-Length, Content-Range"}
+	varyCoding   = []string{"Accept-Encoding"}
+	codingGzip   = []string{"gzip"}
+	immutableCC  = []string{immutable}
+	thumbnailCC  = []string{"public, max-age=2"}
+	acceptRanges = []string{"bytes"}
+	mimeSegment  = []string{"video/iso.segment"}
+	mimeMP4      = []string{"video/mp4"}
+	mimeJPEG     = []string{"image/jpeg"}
+)
+
+// Origin is what the streams of a service have in common.
+type Origin struct {
+	timing     timeline.Timing
+	dir        string
+	find       func(name string) *Stream // nil where there is none
+	manifestCC []string                  // Cache-Control of playlists and MPDs
+	blockedCC  []string                  // of playlists that contain what was asked for
+	packers    sync.Pool                 // of *gzip.Writer
+}
+
+// New serves the streams below dir that find knows; it gives nil for another name.
+func New(timing timeline.Timing, dir string, find func(name string) *Stream) *Origin {
+	o := &Origin{timing: timing, dir: dir, find: find, manifestCC: manifestCacheControl(timing), blockedCC: blockedCacheControl(timing)}
+	o.packers.New = func() any { return gzip.NewWriter(nil) }
+	return o
+}
+
+// Stream is a broadcast as viewers get it.
+type Stream struct {
+	origin   *Origin
+	name     string
+	dir      string
+	snapshot atomic.Pointer[snapshot]
+	renders  atomic.Uint64 // playlists and MPDs made
+}
+
+// Stream begins a broadcast of which nothing is published yet.
+func (o *Origin) Stream(name string) *Stream {
+	s := &Stream{origin: o, name: name, dir: filepath.Join(o.dir, name)}
+	s.snapshot.Store(&snapshot{Snapshot: &timeline.Snapshot{}, changed: make(chan struct{})})
+	return s
+}
+
+// Renders counts the playlists and MPDs that were made, each once however many ask for it.
+func (s *Stream) Renders() uint64 { return s.renders.Load() }
+
+// Snapshot is what was published last.
+func (s *Stream) Snapshot() *timeline.Snapshot { return s.snapshot.Load().Snapshot }
+
+// ServeLive answers GET and HEAD on /live/{stream}/{file...}; it reads the path values "stream" and "file".
+func (o *Origin) ServeLive(w http.ResponseWriter, r *http.Request) {
+	cors(w)
+	stream, file := r.PathValue("stream"), r.PathValue("file")
+	if !name.Valid(stream) {
+		problem.Write(w, http.StatusBadRequest, "A stream's name is not "+name.Rule+".")
+		return
+	}
+	s := o.find(stream)
+	if s == nil {
+		notFound(w, "Nobody publishes "+stream+" at the moment.")
+		return
+	}
+	epoch, media, nested := strings.Cut(file, "/")
+	switch {
+	case nested:
+		s.serveMedia(w, r, epoch, media)
+	case file == thumbnail:
+		s.serveThumbnail(w, r)
+	default:
+		s.serveManifest(w, r, file)
+	}
+}
+
+// serveManifest answers with a playlist or the MPD, once there is something to play.
+func (s *Stream) serveManifest(w http.ResponseWriter, r *http.Request, name string) {
+	now := s.await(r, startWait, func(now *snapshot) bool { return now.Ready || now.Ended })
+	if !now.Ready && !now.Ended {
+		unavailable(w, "The stream "+s.name+" is starting; ask again.")
+		return
+	}
+	if id, ok := strings.CutSuffix(name, ".m3u8"); ok && now.playlist(id) != nil {
+		s.servePlaylist(w, r, id)
+		return
+	}
+	var d *document
+	switch name {
+	case manifest.MultivariantName:
+		d = now.multivariant
+	case manifest.MPDName:
+		d = now.mpd
+	}
+	if d == nil {
+		notFound(w, "The stream "+s.name+" has no such file.")
+		return
+	}
+	d.serve(w, r, s.origin.manifestCC)
+}
+
+// await returns the first snapshot that satisfies the condition, or the newest after limit or at the end of the request.
+func (s *Stream) await(r *http.Request, limit time.Duration, condition func(*snapshot) bool) *snapshot {
+	return s.awaitOn(r, limit, func(now *snapshot) <-chan struct{} { return now.changed }, condition)
+}
+
+// awaitPlaylist is await for one rendition: it is woken by nothing else. The playlist is nil while, or when, there is none.
+func (s *Stream) awaitPlaylist(r *http.Request, id string, limit time.Duration, condition func(*snapshot, *playlist) bool) (*snapshot, *playlist) {
+	wake := func(now *snapshot) <-chan struct{} {
+		if p := now.playlist(id); p != nil {
+			return p.changed
+		}
+		return now.changed
+	}
+	now := s.awaitOn(r, limit, wake, func(now *snapshot) bool { return condition(now, now.playlist(id)) })
+	return now, now.playlist(id)
+}
+
+// awaitOn waits without a goroutine of its own: wake is closed when the snapshot is no longer the newest to say so.
+func (s *Stream) awaitOn(r *http.Request, limit time.Duration, wake func(*snapshot) <-chan struct{}, condition func(*snapshot) bool) *snapshot {
+	now := s.snapshot.Load()
+	if condition(now) {
+		return now
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for {
+		select {
+		case <-wake(now):
+		case <-timer.C:
+			return s.snapshot.Load()
+		case <-r.Context().Done():
+			return s.snapshot.Load()
+		}
+		if now = s.snapshot.Load(); condition(now) {
+			return now
+		}
+	}
+}
+
+// serve answers with the document in the coding that the client prefers.
+func (d *document) serve(w http.ResponseWriter, r *http.Request, cacheControl []string) {
+	h := w.Header()
+	v := d.identity()
+	if acceptsGzip(r.Header) {
+		v = d.gzip()
+		h["Content-Encoding"] = codingGzip
+	}
+	h["Cache-Control"], h["Vary"], h["Etag"] = cacheControl, varyCoding, v.etag
+	if matches(r.Header.Get("If-None-Match"), v.etag[0]) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h["Content-Type"], h["Content-Length"] = d.mime, v.length
+	if r.Method != http.MethodHead {
+		w.Write(v.body) // an error means that the client has gone
+	}
+}
+
+// serveThumbnail answers with the newest picture, of the newest epoch that has one.
+func (s *Stream) serveThumbnail(w http.ResponseWriter, r *http.Request) {
+	epochs := s.snapshot.Load().Epochs
+	for i := len(epochs) - 1; i >= 0; i-- {
+		f, err := os.Open(filepath.Join(s.dir, epochs[i], thumbnail))
+		if err != nil {
+			continue
+		}
+		defer f.Close()
+		w.Header()["Cache-Control"], w.Header()["Content-Type"] = thumbnailCC, mimeJPEG
+		http.ServeContent(w, r, thumbnail, modTime(f), f)
+		return
+	}
+	notFound(w, "The stream "+s.name+" has no picture yet.")
+}
+
+// manifestCacheControl lets caches keep a manifest for half a target duration (rfc8216bis appendix B.1), at least a second.
+func manifestCacheControl(timing timeline.Timing) []string {
+	return []string{"public, max-age=" + strconv.Itoa(max(1, timing.TargetDuration(0)/2))}
+}
+
+// blockedCacheControl is for playlists that were asked for by what they contain (rfc8216bis appendix B.1).
+func blockedCacheControl(timing timeline.Timing) []string {
+	return []string{"public, max-age=" + strconv.Itoa(6*timing.TargetDuration(0))}
+}
+
+// blockWait is the most that a blocked request waits: rfc8216bis §6.2.5.2 has three target durations, hls.js gives up after 10 s.
+func (o *Origin) blockWait() time.Duration {
+	return min(3*time.Duration(o.timing.TargetDuration(0))*time.Second, startWait)
+}

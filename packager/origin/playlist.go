@@ -1,0 +1,192 @@
+package origin
+
+import (
+	"time"
+
+	"github.com/sluice-live/sluice/packager/hls"
+	"github.com/sluice-live/sluice/packager/manifest"
+	"github.com/sluice-live/sluice/packager/timeline"
+)
+
+// playlist is the snapshot of one rendition's media playlist, with its documents. It is never changed.
+type playlist struct {
+	*timeline.Playlist
+	made        time.Time // when the newest of it came, with a monotonic reading
+	deep        bool      // it reaches back farther than PART-HOLD-BACK
+	fresh       *freshPart
+	full, delta *document
+	changed     chan struct{} // closed when a newer one is there
+}
+
+// newPlaylist makes the documents of a playlist; they are rendered when somebody asks.
+func (s *Stream) newPlaylist(of *timeline.Playlist) *playlist {
+	p := &playlist{Playlist: of, made: time.Now(), fresh: newFreshPart(of), changed: make(chan struct{})}
+	p.deep = p.reaches(holdBack * of.PartTarget)
+	p.full = s.document(manifest.MIMEHLS, func() []byte { return p.render(0) })
+	if skip := p.skippable(); skip > 0 {
+		p.delta = s.document(manifest.MIMEHLS, func() []byte { return p.render(skip) })
+	}
+	return p
+}
+
+// holdBack is PART-HOLD-BACK in part targets (rfc8216bis §4.4.3.8 asks for two, Apple's authoring specification 14.3 for three).
+const holdBack = 3
+
+// reaches reports whether there is more media than d.
+func (p *playlist) reaches(d time.Duration) bool {
+	if p.Growing != nil {
+		d -= p.Growing.Length()
+	}
+	for i := len(p.Segments) - 1; i >= 0 && d >= 0; i-- {
+		if !p.Segments[i].Gap {
+			d -= p.Segments[i].Length()
+		}
+	}
+	return d < 0
+}
+
+// segment finds a segment, whole or in progress.
+func (p *playlist) segment(epoch string, msn int64) (s timeline.Segment, ok bool) {
+	if p.Growing != nil && p.Growing.MSN == msn {
+		s, ok = *p.Growing, true
+	} else {
+		s, ok = timeline.FindSegment(p.Segments, msn)
+	}
+	return s, ok && s.EpochName() == epoch
+}
+
+func (p *playlist) targetDuration() time.Duration {
+	return time.Duration(p.TargetDuration) * time.Second
+}
+
+// skipUntil is CAN-SKIP-UNTIL, the least that rfc8216bis §4.4.3.8 allows.
+func (p *playlist) skipUntil() time.Duration { return 6 * p.targetDuration() }
+
+// skippable is how many segments a delta update may leave out: those that end before the skip boundary (rfc8216bis §6.2.5.1).
+func (p *playlist) skippable() int {
+	if p.Ended {
+		return 0
+	}
+	boundary, n := p.skipUntil(), len(p.Segments)
+	for n > 0 && boundary > 0 {
+		n--
+		boundary -= p.Segments[n].Length()
+	}
+	return n
+}
+
+// recent is the index of the first segment whose parts are listed: those that begin less than three target durations before the end
+// of the playlist (rfc8216bis §6.2.2).
+func (p *playlist) recent() int {
+	left, n := 3*p.targetDuration(), len(p.Segments)
+	if p.Growing != nil {
+		left -= p.Growing.Length()
+	}
+	for n > 0 && p.Segments[n-1].Length() <= left {
+		n--
+		left -= p.Segments[n].Length()
+	}
+	return n
+}
+
+// render makes the playlist, or with skip a delta update without the first segments.
+func (p *playlist) render(skip int) []byte {
+	m := p.media(skip)
+	return m.Append(make([]byte, 0, 512+len(m.Segments)*192+4*8<<10))
+}
+
+func (p *playlist) media(skip int) hls.MediaPlaylist {
+	first := p.Growing
+	if len(p.Segments) > 0 {
+		first = &p.Segments[0]
+	}
+	m := hls.MediaPlaylist{
+		TargetDuration: p.TargetDuration, MediaSequence: first.MSN,
+		DiscontinuitySequence: first.DiscontinuitySequence(),
+		Segments:              make([]hls.Segment, 0, len(p.Segments)-skip),
+		Ended:                 p.Ended, Skipped: skip,
+	}
+	// rfc8216bis §6.2.2: the sequence counts the discontinuities that have left; one that the first segment carries has not.
+	if first.Discontinuity() {
+		m.DiscontinuitySequence--
+	}
+	initURI, recent := p.firstMap(), p.recent()
+	for i := range p.Segments {
+		s := &p.Segments[i]
+		if i > 0 && !s.SameEpoch(&p.Segments[i-1]) {
+			initURI = mapOf(p.ID, s, initURI)
+		}
+		if i < skip {
+			m.SkippedMap = initURI
+			continue
+		}
+		m.Segments = append(m.Segments, p.entry(s, initURI, i >= recent))
+	}
+	m.LowLatency = p.lowLatency(initURI)
+	return m
+}
+
+// entry describes a segment under its public name.
+func (p *playlist) entry(s *timeline.Segment, initURI string, withParts bool) hls.Segment {
+	e := hls.Segment{
+		URI:      s.EpochName() + "/" + timeline.SegmentName(p.ID, s.MSN),
+		Duration: s.Duration, Timescale: int64(s.Timescale),
+		Map: initURI, Gap: s.Gap,
+		ProgramDateTime: s.Wall(),
+		Discontinuity:   s.Discontinuity(),
+	}
+	if withParts && len(s.Parts) > 0 {
+		e.Parts = make([]hls.Part, len(s.Parts))
+		for i, part := range s.Parts {
+			e.Parts[i] = hls.Part{
+				URI:      s.EpochName() + "/" + timeline.PartName(p.ID, s.MSN, i),
+				Duration: part.Duration, Independent: part.Independent && !part.Gap, Gap: part.Gap,
+			}
+		}
+	}
+	return e
+}
+
+func (p *playlist) lowLatency(initURI string) *hls.LowLatency {
+	l := &hls.LowLatency{
+		PartTarget: p.PartTarget, PartHoldBack: holdBack * p.PartTarget,
+		HoldBack: 3 * p.targetDuration(), SkipUntil: p.skipUntil(),
+		Reports: make([]hls.Report, len(p.Reports)),
+	}
+	for i, r := range p.Reports {
+		l.Reports[i] = hls.Report{URI: r.ID + ".m3u8", MSN: r.MSN, Part: r.Part}
+	}
+	if p.Growing != nil && !p.Ended {
+		initURI = mapOf(p.ID, p.Growing, initURI)
+		growing := p.entry(p.Growing, initURI, true)
+		l.Growing = &growing
+	}
+	if p.Hint.Epoch != "" {
+		l.NextPart = p.Hint.Epoch + "/" + timeline.PartName(p.ID, p.Hint.MSN, p.Hint.Part)
+		if next := p.Hint.Epoch + "/" + timeline.InitName(p.ID); next != initURI {
+			l.NextMap = next
+		}
+	}
+	return l
+}
+
+// firstMap is the initialization segment of the first segment: the first there is, since either all segments name one or none.
+func (p *playlist) firstMap() string {
+	for i := range p.Segments {
+		if uri := mapOf(p.ID, &p.Segments[i], ""); uri != "" {
+			return uri
+		}
+	}
+	if p.Growing != nil {
+		return mapOf(p.ID, p.Growing, "")
+	}
+	return ""
+}
+
+// mapOf is the initialization segment of the segment, or the one before where its epoch lacks the rendition.
+func mapOf(id string, s *timeline.Segment, before string) string {
+	if !s.EpochHas(id) {
+		return before
+	}
+	return s.EpochName() + "/" + timeline.InitName(id)
+}

@@ -1,0 +1,119 @@
+package origin
+
+import (
+	"bytes"
+	"compress/gzip"
+	"strconv"
+	"sync"
+
+	"github.com/sluice-live/sluice/packager/manifest"
+	"github.com/sluice-live/sluice/packager/timeline"
+)
+
+// snapshot is everything that viewers can ask a stream for, at one moment. It is never changed: the next one replaces it.
+type snapshot struct {
+	*timeline.Snapshot
+	playlists         []*playlist
+	multivariant, mpd *document     // nil while nothing can be played
+	changed           chan struct{} // closed when a newer snapshot is there
+}
+
+// playlist is that of the rendition; nil when there is none.
+func (s *snapshot) playlist(id string) *playlist {
+	for _, p := range s.playlists {
+		if p.ID == id {
+			return p
+		}
+	}
+	return nil
+}
+
+// document is one manifest. It is rendered when the first viewer asks for it, and once.
+type document struct {
+	render func() []byte
+	mime   []string   // header values, shared by all answers
+	pool   *sync.Pool // of *gzip.Writer, which are large
+
+	once      sync.Once
+	plain     variant
+	packOnce  sync.Once
+	compacted variant
+}
+
+// variant is the document in one content coding.
+type variant struct {
+	body         []byte
+	etag, length []string
+}
+
+func (d *document) identity() *variant {
+	d.once.Do(func() { d.plain = newVariant(d.render()); d.render = nil })
+	return &d.plain
+}
+
+func (d *document) gzip() *variant {
+	d.packOnce.Do(func() {
+		var b bytes.Buffer
+		w := d.pool.Get().(*gzip.Writer)
+		defer d.pool.Put(w)
+		w.Reset(&b)
+		w.Write(d.identity().body) // a bytes.Buffer takes all
+		w.Close()
+		d.compacted = newVariant(b.Bytes())
+	})
+	return &d.compacted
+}
+
+func newVariant(body []byte) variant {
+	return variant{body: body, etag: []string{etag(body)}, length: []string{strconv.Itoa(len(body))}}
+}
+
+// Publish puts a newer snapshot in the place of the one before, and wakes who waits for it. It is called by one goroutine at a time.
+func (s *Stream) Publish(of *timeline.Snapshot) {
+	old := s.snapshot.Load()
+	next := &snapshot{
+		Snapshot: of, playlists: make([]*playlist, 0, len(of.Playlists)),
+		multivariant: old.multivariant, mpd: old.mpd, changed: make(chan struct{}),
+	}
+	for _, p := range of.Playlists {
+		if before := old.playlist(p.ID); before != nil && before.Playlist == p {
+			next.playlists = append(next.playlists, before)
+		} else {
+			next.playlists = append(next.playlists, s.newPlaylist(p))
+		}
+	}
+	if of.Presentation != old.Presentation {
+		next.multivariant, next.mpd = s.manifests(of.Presentation)
+	}
+	s.snapshot.Store(next)
+	close(old.changed)
+	for _, before := range old.playlists {
+		if next.playlist(before.ID) != before {
+			close(before.changed)
+		}
+	}
+}
+
+// manifests are the two documents that change only with the set of epochs and their rates.
+func (s *Stream) manifests(p *timeline.Presentation) (multivariant, mpd *document) {
+	if p == nil {
+		return nil, nil
+	}
+	multivariant = s.document(manifest.MIMEHLS, func() []byte {
+		list := manifest.Multivariant(named(p.Renditions))
+		return list.Append(nil)
+	})
+	mpd = s.document(manifest.MIMEDASH, func() []byte {
+		m := s.origin.mpd(p)
+		return m.Append(nil)
+	})
+	return multivariant, mpd
+}
+
+func (s *Stream) document(mime string, render func() []byte) *document {
+	counted := func() []byte {
+		s.renders.Add(1)
+		return render()
+	}
+	return &document{mime: []string{mime}, pool: &s.origin.packers, render: counted}
+}

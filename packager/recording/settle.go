@@ -1,0 +1,123 @@
+package recording
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sluice-live/sluice/packager/disk"
+)
+
+// flush brings the playlists up to date. It waits longer the longer the recording is, so that writing them costs the same for ever:
+// a crash leaves at most a five hundredth of it unlisted, and the next start lists that too.
+//
+// It also writes the end of a recording that has stopped, as often as it takes: the disk may be full.
+func (r *Recording) flush() {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	if r.Over() {
+		r.settle()
+		return
+	}
+	files, unsafe := r.outdated()
+	err := r.writeFiles(files, false)
+	if unsafe {
+		err = errors.Join(err, r.store.opts.Files.Sync(filepath.Join(r.dir, infoFile)))
+	}
+	if err != nil {
+		r.Fail(fmt.Errorf("write playlists: %w", err))
+	}
+}
+
+// outdated gives the playlists when it is time to write them, and reports whether recording.json has to be made durable.
+func (r *Recording) outdated() (files []namedFile, unsafe bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	unsafe, r.unsafe = r.unsafe, false
+	now := r.store.opts.Wall()
+	if !r.stale || now.Sub(r.flushed) < r.duration()/500 {
+		return nil, unsafe
+	}
+	r.flushed = now
+	return r.playlists(false), unsafe
+}
+
+// Fail stops the recording because of the disk. It is marked on the disk a second later, or as soon as that is possible; the live
+// stream does not wait for it.
+func (r *Recording) Fail(cause error) {
+	if r.stop(StateFailed, cause) {
+		r.store.opts.Logger.Error("recording has stopped; the live stream goes on", "recording", r.dir, "error", cause)
+	}
+}
+
+// Finish ends the recording for good. video.mp4 follows in the background.
+func (r *Recording) Finish(state string) {
+	if r.stop(state, nil) {
+		r.writing.Lock()
+		defer r.writing.Unlock()
+		r.settle()
+	}
+}
+
+// stop takes nothing more; the first end counts.
+func (r *Recording) stop(state string, cause error) (first bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return false
+	}
+	r.stopped = true
+	r.info.State, r.info.Ended = state, r.store.opts.Wall().UTC().Truncate(time.Millisecond)
+	if cause != nil {
+		r.info.Error = cause.Error()
+	}
+	return true
+}
+
+// settle writes the end of a recording that has stopped, and lets go of it once that is on the disk, or once nothing of it is left
+// there. The caller holds writing.
+func (r *Recording) settle() {
+	if r.settled {
+		return
+	}
+	empty, err := r.writeEnd()
+	if _, gone := os.Stat(r.dir); empty || errors.Is(gone, fs.ErrNotExist) {
+		r.settled = true
+		r.store.forget(r)
+		r.store.opts.Files.Remove(r.dir)
+		return
+	}
+	if err == nil {
+		r.settled = true
+		r.store.forget(r)
+		r.store.jobs.add(r.remux)
+		return
+	}
+	if !r.told {
+		r.told = true
+		r.store.opts.Logger.Error("recording could not be finished; that is tried again every second", "recording", r.dir, "error", err)
+	}
+}
+
+// writeEnd writes the final playlists and recording.json; empty says that nothing was recorded.
+func (r *Recording) writeEnd() (empty bool, err error) {
+	r.order.Lock()   // what is being kept is whole then; nothing more is begun
+	r.order.Unlock() //nolint:staticcheck // nothing is done in between
+	r.mu.Lock()
+	empty = len(r.runs) == 0 && len(r.info.Sources) == 0
+	files := r.playlists(true)
+	r.mu.Unlock()
+	if empty {
+		return true, nil
+	}
+	err = r.writeFiles(files, true)
+	size := disk.Size(r.dir)
+	r.mu.Lock()
+	r.info.Bytes = size
+	text := r.text()
+	r.mu.Unlock()
+	return false, errors.Join(err, r.writeFiles([]namedFile{text}, true), r.store.opts.Files.Sync(r.dir))
+}

@@ -1,0 +1,115 @@
+package packager
+
+import (
+	"sync"
+	"time"
+
+	"github.com/sluice-live/sluice/packager/live"
+	"github.com/sluice-live/sluice/packager/origin"
+	"github.com/sluice-live/sluice/packager/recording"
+	"github.com/sluice-live/sluice/packager/timeline"
+)
+
+// Stream is one broadcast of a stream: its timeline and files, what viewers get of it, and its recording.
+type Stream struct {
+	live    *live.Stream
+	viewers *origin.Stream
+
+	mu        sync.Mutex // held for no I/O
+	recording *recording.Recording
+	recordAt  time.Time // when the next recording is tried; zero while nothing is missing
+}
+
+// newStream makes a stream whose broadcast begin begins, or continues.
+func (p *Packager) newStream(name string, begin func(live.Output) (*live.Stream, error)) (*Stream, error) {
+	s := &Stream{viewers: p.origin.Stream(name)}
+	var err error
+	s.live, err = begin(live.Output{Publish: s.viewers.Publish, Record: s.record})
+	if err != nil || s.live == nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// record keeps a segment that is about to be listed.
+func (s *Stream) record(segment timeline.Recordable) {
+	if r := s.Recording(); r != nil {
+		r.Add(segment)
+	}
+}
+
+// Name is the name under which the stream is served.
+func (s *Stream) Name() string { return s.live.Name() }
+
+// BeginEpoch makes the directory for the next ffmpeg run and watches it. The epoch before it must have ended (timeline.ErrLive), and
+// so must the stream not (timeline.ErrEnded). timeline.ErrNoRoom: see LateKeyFrames.
+func (s *Stream) BeginEpoch(opts timeline.EpochOptions) (*live.Epoch, error) {
+	return s.live.BeginEpoch(opts)
+}
+
+// LateKeyFrames is how late the key frames of an epoch may be, and so how much longer its segments: as much as the first one said.
+// It is not fixed, and 0, before that one.
+func (s *Stream) LateKeyFrames() (late time.Duration, fixed bool) { return s.live.LateKeyFrames() }
+
+// Playable is closed once every rendition has its first part, so that manifests can be answered.
+func (s *Stream) Playable() <-chan struct{} { return s.live.Playable() }
+
+// Recording is where this broadcast is kept now; nil when recording is off or could not begin. Another one follows on one that has
+// failed.
+func (s *Stream) Recording() *recording.Recording {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.recording
+}
+
+func (s *Stream) setRecording(r *recording.Recording) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recording = r
+}
+
+// Info is the state of the stream. It never waits for the disk.
+func (s *Stream) Info() Info {
+	i := Info{Stream: s.live.Name(), Info: s.live.Info(), Renders: s.viewers.Renders()}
+	if r := s.Recording(); r != nil {
+		of := r.Info()
+		i.Recording = &of
+	}
+	return i
+}
+
+// End ends the broadcast: the last epoch is closed, every playlist gets its EXT-X-ENDLIST, the MPD becomes static and the
+// recording is finished; its video.mp4 follows in the background. The manifests answer for another window and grace, and
+// are 404 then. A second call does nothing.
+func (s *Stream) End() error { return s.close(s.live.End) }
+
+// Suspend stops the broadcast without an end: the last epoch is closed and the recording finished, and the playlists stay open
+// for Packager.Open, in this process or the next, to continue them within Options.Linger.
+func (s *Stream) Suspend() error { return s.close(s.live.Suspend) }
+
+func (s *Stream) close(how func() (first bool, err error)) error {
+	first, err := how()
+	if r := s.Recording(); first && r != nil {
+		r.Finish(recording.StateFinished)
+	}
+	return err
+}
+
+// lacksRecording reports whether a recording is missing, and for long enough.
+func (s *Stream) lacksRecording(now time.Time) bool {
+	over := s.live.Ended() || s.live.Waiting()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if over || s.recording != nil && !s.recording.Over() {
+		s.recordAt = time.Time{}
+		return false
+	}
+	if s.recordAt.IsZero() {
+		s.recordAt = now.Add(recordAgain)
+	}
+	if now.Before(s.recordAt) {
+		return false
+	}
+	s.recordAt = time.Time{}
+	return true
+}
