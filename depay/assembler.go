@@ -30,9 +30,9 @@ type assembler interface {
 	// black returns a key frame of a black picture, of blackWidth and blackHeight or whatever size it returns. It counts as passed
 	// on, so that repeat may follow. The data belongs to the caller.
 	black() (data []byte, width, height uint16)
-	// stand counts a key frame that was made elsewhere as passed on, so that repeat may follow, and returns its size. The data
+	// adoptKeyFrame counts a key frame that was made elsewhere as passed on, so that repeat may follow, and returns its size. The data
 	// stays the caller's. The error says that it is no key frame of the codec, or too large.
-	stand(key []byte) (width, height uint16, err error)
+	adoptKeyFrame(key []byte) (width, height uint16, err error)
 	// repeat returns a frame that shows the picture passed on last once more, and leaves a decoder as if it had not been
 	// there. Nil: the stream does not allow that. The data belongs to the caller.
 	repeat() []byte
@@ -40,11 +40,11 @@ type assembler interface {
 	keys() *keyState
 }
 
-// errNoKeyFrame is what a picture meets that was to stand alone.
+// errNoKeyFrame refuses a frame that others cannot decode from.
 var errNoKeyFrame = errors.New("no key frame")
 
-// mayStand refuses what a decoder would not take from a publisher, either.
-func mayStand(key bool, bytes, width, height int) error {
+// mayAdopt refuses a key frame that would not be accepted from a publisher either.
+func mayAdopt(key bool, bytes, width, height int) error {
 	switch {
 	case !key:
 		return errNoKeyFrame
@@ -56,16 +56,16 @@ func mayStand(key bool, bytes, width, height int) error {
 
 // newAssembler returns that of the codec of pictures in the options, whose emit and stats it is given.
 func newAssembler(o Options, emit func(picture), stats *TrackStats) assembler {
-	d := draft{emit: emit, stats: stats, keyState: keyState{waiting: true}}
+	d := partialFrame{emit: emit, stats: stats, keyState: keyState{waiting: true}}
 	switch o.Video {
 	case VP8:
-		return &vp8Assembler{draft: d}
+		return &vp8Assembler{partialFrame: d}
 	case VP9:
-		return &vp9Assembler{draft: d, vp9Losses: vp9Losses{harmed: allLayers}}
+		return &vp9Assembler{partialFrame: d, vp9Losses: vp9Losses{harmed: allLayers}}
 	case AV1:
-		return &av1Assembler{draft: d}
+		return &av1Assembler{partialFrame: d}
 	case H264:
-		return &h264Assembler{draft: d, sets: newH264Sets(o.H264ParameterSets)}
+		return &h264Assembler{partialFrame: d, sets: newH264Sets(o.H264ParameterSets)}
 	}
 	return nil
 }
@@ -87,8 +87,8 @@ type keyState struct {
 
 func (k *keyState) keys() *keyState { return k }
 
-// draft is the picture that is being assembled, with the rules that hold for all codecs.
-type draft struct {
+// partialFrame is the picture that is being assembled, with the rules that hold for all codecs.
+type partialFrame struct {
 	emit  func(picture)
 	stats *TrackStats
 	keyState
@@ -105,68 +105,68 @@ type draft struct {
 }
 
 // miss accounts for what is missing directly before the packet.
-func (d *draft) miss(p packet) {
-	d.lost += p.lost
-	d.lossy = d.lossy || p.lossy || p.lost > 0
+func (f *partialFrame) miss(p packet) {
+	f.lost += p.lost
+	f.lossy = f.lossy || p.lossy || p.lost > 0
 }
 
 // malformed counts a packet that cannot be read, which is as good as lost.
-func (d *draft) malformed() {
-	d.stats.Malformed++
-	d.lost, d.lossy = d.lost+1, true
+func (f *partialFrame) malformed() {
+	f.stats.Malformed++
+	f.lost, f.lossy = f.lost+1, true
 }
 
-// begin opens the picture that the packet belongs to.
-func (d *draft) begin(p packet) {
-	d.open, d.bad, d.buf = true, false, d.buf[:0]
-	d.timestamp, d.instant = p.timestamp, p.instant
+// beginPicture opens the picture that the packet belongs to.
+func (f *partialFrame) beginPicture(p packet) {
+	f.open, f.bad, f.buf = true, false, f.buf[:0]
+	f.timestamp, f.instant = p.timestamp, p.instant
 }
 
 // append adds bytes to the open picture.
-func (d *draft) append(data ...byte) {
-	if !d.bad && len(d.buf)+len(data) > maxFrameSize {
-		d.spoil(DropTooLarge)
+func (f *partialFrame) append(data ...byte) {
+	if !f.bad && len(f.buf)+len(data) > maxFrameSize {
+		f.spoil(DropTooLarge)
 	}
-	if !d.bad {
-		d.buf = append(d.buf, data...)
+	if !f.bad {
+		f.buf = append(f.buf, data...)
 	}
 }
 
 // spoil makes the open picture one that is dropped.
-func (d *draft) spoil(r DropReason) {
-	if !d.bad {
-		d.bad, d.reason = true, r
+func (f *partialFrame) spoil(r DropReason) {
+	if !f.bad {
+		f.bad, f.reason = true, r
 	}
 }
 
 // measure spoils a picture that has too many pixels for a decoder, or comes before the key frame that is waited for.
-func (d *draft) measure(key bool, width, height int) {
+func (f *partialFrame) measure(key bool, width, height int) {
 	switch {
 	case width*height > maxFramePixels:
-		d.spoil(DropTooLarge)
-	case !key && d.waiting:
-		d.spoil(DropAwaitingKey)
+		f.spoil(DropTooLarge)
+	case !key && f.waiting:
+		f.spoil(DropAwaitingKey)
 	}
 }
 
-// close ends the open picture, which is p but for what the draft knows: it is passed on or dropped. Others decode from it if
+// close ends the open picture, which is p but for what the partial frame knows: it is passed on or dropped. Others decode from it if
 // it is a reference. It reports whether it was passed on.
-func (d *draft) close(p picture, reference bool) bool {
-	d.open = false
-	if !d.bad {
-		d.waiting, d.wanted = false, false
-		p.instant, p.timestamp, p.data = d.instant, d.timestamp, d.buf
-		d.emit(p)
+func (f *partialFrame) close(p picture, reference bool) bool {
+	f.open = false
+	if !f.bad {
+		f.waiting, f.wanted = false, false
+		p.instant, p.timestamp, p.data = f.instant, f.timestamp, f.buf
+		f.emit(p)
 		return true
 	}
-	d.stats.drop(d.reason, 1)
-	d.waiting = d.waiting || reference
-	d.wanted = d.waiting
+	f.stats.drop(f.reason, 1)
+	f.waiting = f.waiting || reference
+	f.wanted = f.waiting
 	return false
 }
 
 // forget is what restart does for all codecs, once an open picture is closed.
-func (d *draft) forget() {
-	d.waiting, d.wanted = true, false
-	d.lost, d.lossy = 0, false
+func (f *partialFrame) forget() {
+	f.waiting, f.wanted = true, false
+	f.lost, f.lossy = 0, false
 }

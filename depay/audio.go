@@ -68,7 +68,7 @@ func (a *audioTrack) push(p packet) {
 }
 
 // emitLate drops a packet that is wholly covered by what was emitted. To stamp it forward would only delay all that follow:
-// sound, unlike a picture, cannot be hurried through. What silence covers is still passed on as received.
+// audio, unlike a picture, cannot be hurried through. What silence covers is still passed on as received.
 func (a *audioTrack) emitLate(f Frame) {
 	a.stats.drop(DropTooLate, 1)
 	if f.PTS < max(a.heard-rounding, 0) {

@@ -12,7 +12,7 @@ import (
 //
 // Nothing in a packet tells how many pictures were lost or what decodes from them: after a loss a key frame is waited for.
 type av1Assembler struct {
-	draft
+	partialFrame
 	part    []byte // of an OBU that goes on in the next packet; reused
 	partial bool   // there is one
 	unit    av1.Unit
@@ -33,7 +33,7 @@ func (a *av1Assembler) push(p packet) {
 		return
 	}
 	a.place(p)
-	a.take(&g)
+	a.addElements(&g)
 	if p.marker {
 		a.finish()
 	}
@@ -49,15 +49,15 @@ func (a *av1Assembler) place(p packet) {
 			a.finish() // its marker was lost, or never set: whole if nothing is missing up to here
 		}
 		a.waiting = a.waiting || a.lossy
-		a.begin(p)
+		a.beginPicture(p)
 		a.partial = false
 		a.unit.Reset()
 	}
 	a.lost, a.lossy = 0, false
 }
 
-// take adds the OBU elements of a packet to the open picture.
-func (a *av1Assembler) take(g *av1.Aggregation) {
+// addElements adds the OBU elements of a packet to the open picture.
+func (a *av1Assembler) addElements(g *av1.Aggregation) {
 	for first := true; g.More() && !a.bad; first = false {
 		element, err := g.Next()
 		switch {
@@ -176,14 +176,14 @@ func (a *av1Assembler) black() (data []byte, width, height uint16) {
 	return av1.AppendBlack(nil), av1.BlackWidth, av1.BlackHeight
 }
 
-func (a *av1Assembler) stand(key []byte) (width, height uint16, err error) {
+func (a *av1Assembler) adoptKeyFrame(key []byte) (width, height uint16, err error) {
 	var sequence av1.Sequence
 	var unit av1.Unit
 	if err := unit.Read(key, &sequence); err != nil {
 		return 0, 0, err
 	}
 	w, h := unit.Size(&sequence)
-	if err := mayStand(unit.Key(), len(key), int(w), int(h)); err != nil {
+	if err := mayAdopt(unit.Key(), len(key), int(w), int(h)); err != nil {
 		return 0, 0, err
 	}
 	a.refs.FollowUnit(&sequence, &unit)

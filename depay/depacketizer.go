@@ -152,7 +152,7 @@ func (d *Depacketizer) Detach(now time.Time) {
 	d.detach(&d.video.track)
 	d.detach(&d.audio.track)
 	for _, l := range d.layers {
-		l.begin(0)
+		l.beginSource(0)
 	}
 	d.video.leave(d.elapsed(now))
 }
@@ -210,7 +210,7 @@ func (d *Depacketizer) detach(t *track) {
 func (d *Depacketizer) start(at time.Duration) {
 	d.run(at)
 	if d.opts.Video != 0 {
-		d.video.begin()
+		d.video.emitFirst()
 	}
 }
 

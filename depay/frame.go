@@ -93,7 +93,7 @@ type Frame struct {
 	// Filler is set for a frame that was made here and not received: a repeat frame, a black key frame, silence.
 	Filler bool
 
-	// Late is set for sound that was received after its time had been filled with silence. A recording of what was received
+	// Late is set for audio that was received after its time had been filled with silence. A recording of what was received
 	// has it, at its own time. The output that never goes quiet does not: it has that time already, and counts it as dropped.
 	Late bool
 

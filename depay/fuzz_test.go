@@ -149,4 +149,4 @@ func check(t *testing.T, d *Depacketizer, emitted [kinds]uint64) {
 	}
 }
 
-func (d *draft) held() int { return cap(d.buf) }
+func (d *partialFrame) held() int { return cap(d.buf) }

@@ -17,7 +17,7 @@ import (
 // No other picture is a key frame, a recovery point neither (package h264). B-frames, which do not come in the order that
 // they are shown in, and interlaced pictures are dropped, and counted by that name.
 type h264Assembler struct {
-	draft
+	partialFrame
 	sets h264Sets
 	seen h264.State // of the pictures that came, for what is missing
 	hole int        // packets lost since the last slice header
@@ -58,7 +58,7 @@ func (a *h264Assembler) push(p packet) {
 	units := h264.NewPayload(p.payload)
 	for u, ok := units.Next(); ok; u, ok = units.Next() {
 		a.place(p)
-		a.take(u, p)
+		a.addUnit(u, p)
 	}
 	if units.Err() != nil {
 		a.malformed()
@@ -88,13 +88,13 @@ func (a *h264Assembler) place(p packet) {
 
 // start opens a picture of which nothing is known yet.
 func (a *h264Assembler) start(p packet) {
-	a.begin(p)
+	a.beginPicture(p)
 	a.first, a.begun, a.free, a.sink = h264.Slice{}, false, false, nowhere
 	a.sets.start()
 }
 
-// take adds a NAL unit, or a fragment of one.
-func (a *h264Assembler) take(u h264.Unit, p packet) {
+// addUnit adds a NAL unit, or a fragment of one.
+func (a *h264Assembler) addUnit(u h264.Unit, p packet) {
 	if u.Start {
 		if a.sink != nowhere {
 			a.spoil(DropIncomplete) // the end of the one before is missing
@@ -199,14 +199,14 @@ func (a *h264Assembler) enterPicture(s *h264.Slice) {
 	case a.hole == 0 && a.seen.Reordered(s):
 		a.spoil(DropBFrames)
 	}
-	a.follow(s)
+	a.countMissing(s)
 	if sets := a.sets.before(s); !a.bad {
 		a.buf = slices.Insert(a.buf, 0, sets...)
 	}
 }
 
-// follow accounts for pictures of which nothing came, between the newest and s.
-func (a *h264Assembler) follow(s *h264.Slice) {
+// countMissing accounts for pictures of which nothing came, between the newest and s.
+func (a *h264Assembler) countMissing(s *h264.Slice) {
 	if a.hole > 0 && !s.IDR {
 		gap := int(a.seen.Gap(s))
 		a.stats.drop(DropMissing, uint64(min(gap, a.hole)))
@@ -256,13 +256,13 @@ func (a *h264Assembler) black() (data []byte, width, height uint16) {
 	return data, blackWidth, blackHeight
 }
 
-func (a *h264Assembler) stand(key []byte) (width, height uint16, err error) {
+func (a *h264Assembler) adoptKeyFrame(key []byte) (width, height uint16, err error) {
 	slice, err := readH264(key)
 	if err != nil {
 		return 0, 0, err
 	}
 	width, height = slice.SPS.Width, slice.SPS.Height
-	if err := mayStand(slice.IDR, len(key), int(width), int(height)); err != nil {
+	if err := mayAdopt(slice.IDR, len(key), int(width), int(height)); err != nil {
 		return 0, 0, err
 	}
 	a.shown.Follow(&slice)

@@ -66,8 +66,8 @@ func (l *layerTrack) flush() {
 	l.early = nil
 }
 
-// begin begins a source of packets; 0 is none.
-func (l *layerTrack) begin(ssrc uint32) {
+// beginSource begins a source of packets; 0 is none.
+func (l *layerTrack) beginSource(ssrc uint32) {
 	l.pop(everything)
 	l.buffer.restart()
 	l.assembler.restart()
@@ -85,7 +85,7 @@ func (d *Depacketizer) PushLayer(number int, p *rtp.Packet, arrival time.Time) {
 		return
 	}
 	if !l.live || l.ssrc != p.SSRC {
-		l.begin(p.SSRC)
+		l.beginSource(p.SSRC)
 		l.stats.Sources++
 	}
 	l.stats.Packets++

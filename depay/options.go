@@ -92,7 +92,7 @@ func (o Options) Validate() error {
 	check(o.FillAfter >= 0 && o.FillAfter <= maxFillAfter, "fill after %v: want 0 to %v", o.FillAfter, maxFillAfter)
 	check(len(o.Slate) == 0 || o.Video != 0, "slate of %d bytes: no video is declared", len(o.Slate))
 	if a := newAssembler(o, nil, nil); len(o.Slate) > 0 && a != nil {
-		_, _, err := a.stand(o.Slate)
+		_, _, err := a.adoptKeyFrame(o.Slate)
 		check(err == nil, "slate: %v", err)
 	}
 	check(o.Layers >= 0 && o.Layers <= maxLayers && (o.Layers == 0 || o.Video != 0), "%d layers of video codec %v: want 0 to %d", o.Layers, o.Video, maxLayers)

@@ -130,7 +130,7 @@ const everything = time.Duration(math.MaxInt64)
 func (r *reorder) pop(deadline time.Duration) (packet, bool) {
 	if r.hasDirect {
 		r.hasDirect = false
-		return r.take(r.direct), true
+		return r.release(r.direct), true
 	}
 	if r.held == 0 {
 		return packet{}, false
@@ -141,7 +141,7 @@ func (r *reorder) pop(deadline time.Duration) (packet, bool) {
 	s := &r.slots[r.next&(maxHeld-1)]
 	s.used = false
 	r.held--
-	return r.take(s.packet), true
+	return r.release(s.packet), true
 }
 
 // skipHole gives up the packets before the first that is held, if they were waited for long enough.
@@ -169,7 +169,7 @@ func (r *reorder) giveUp(n int64) {
 	r.lost += int(n)
 }
 
-func (r *reorder) take(p packet) packet {
+func (r *reorder) release(p packet) packet {
 	p.lost, p.lossy = r.lost, r.lossy
 	r.lost, r.lossy, r.hole = 0, false, false
 	r.mark(r.next, true)

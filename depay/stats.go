@@ -13,7 +13,7 @@ const (
 	DropTooLarge                      // more bytes or pixels than a frame may have
 	DropMalformed                     // no decoder would take it
 	DropBeforeZero                    // sound from before the first picture
-	DropTooLate                       // sound whose time was filled with silence (Frame.Late), or taken by other sound, before it came
+	DropTooLate                       // audio whose time was filled with silence (Frame.Late), or taken by other audio, before it came
 	DropBFrames                       // H264 that is not sent in the order that it is shown in: the publisher is to turn B-frames off
 	DropInterlaced                    // H264 of fields: the publisher is to send progressive pictures
 	DropReasons                       // how many reasons there are

@@ -41,16 +41,16 @@ func (v *videoTrack) emitPicture(p picture) {
 	})
 }
 
-// begin emits the key frame that repeat frames can follow until the camera comes: the slate while nobody is there, the opening, or
+// emitFirst emits the key frame that repeat frames can follow until the camera comes: the slate while nobody is there, the opening, or
 // black.
-func (v *videoTrack) begin() {
+func (v *videoTrack) emitFirst() {
 	v.ready = true
 	if len(v.d.opts.Slate) > 0 && !v.live {
 		v.slate(v.last + 1)
 		return
 	}
 	if opening := v.d.opts.Opening; len(opening) > 0 {
-		if width, height, err := v.assembler.stand(opening); err == nil {
+		if width, height, err := v.assembler.adoptKeyFrame(opening); err == nil {
 			v.fillWith(Frame{PTS: v.last + 1, Key: true, Width: width, Height: height, Data: bytes.Clone(opening)})
 			return
 		}
@@ -69,7 +69,7 @@ func (v *videoTrack) leave(at time.Duration) {
 // slate emits the slate. New has made sure that it is a key frame.
 func (v *videoTrack) slate(pts int64) {
 	v.slateDue = false
-	width, height, _ := v.assembler.stand(v.d.opts.Slate)
+	width, height, _ := v.assembler.adoptKeyFrame(v.d.opts.Slate)
 	v.fillWith(Frame{PTS: pts, Key: true, Width: width, Height: height, Data: bytes.Clone(v.d.opts.Slate)})
 }
 

@@ -8,7 +8,7 @@ import (
 
 // vp8Assembler makes pictures of VP8 (RFC 7741 §4).
 type vp8Assembler struct {
-	draft
+	partialFrame
 	begun  vp8.Descriptor // of the open picture's first packet
 	before vp8.Descriptor // of the newest picture seen; PictureIDBits 0: none
 
@@ -46,8 +46,8 @@ func (a *vp8Assembler) place(desc vp8.Descriptor, p packet) {
 		if a.open {
 			a.finish() // its marker was lost, or never set: whole if nothing is missing up to here
 		}
-		a.follow(desc)
-		a.begin(p)
+		a.countMissing(desc)
+		a.beginPicture(p)
 		a.begun = desc
 		if !begins {
 			a.spoil(DropIncomplete)
@@ -60,8 +60,8 @@ func (a *vp8Assembler) otherPicture(desc vp8.Descriptor) bool {
 	return desc.PictureID != a.begun.PictureID && desc.PictureID >= 0 && a.begun.PictureID >= 0
 }
 
-// follow accounts for pictures of which nothing came, between the newest and the one that desc begins.
-func (a *vp8Assembler) follow(desc vp8.Descriptor) {
+// countMissing accounts for pictures of which nothing came, between the newest and the one that desc begins.
+func (a *vp8Assembler) countMissing(desc vp8.Descriptor) {
 	if a.lossy {
 		step := a.pictureStep(desc)
 		if step > 1 {
@@ -119,10 +119,10 @@ func (a *vp8Assembler) black() (data []byte, width, height uint16) {
 	return vp8.AppendBlack(nil, blackWidth, blackHeight), blackWidth, blackHeight
 }
 
-func (a *vp8Assembler) stand(key []byte) (width, height uint16, err error) {
+func (a *vp8Assembler) adoptKeyFrame(key []byte) (width, height uint16, err error) {
 	h, err := vp8.ParseHeader(key)
 	if err == nil {
-		err = mayStand(h.Key, len(key), int(h.Width), int(h.Height))
+		err = mayAdopt(h.Key, len(key), int(h.Width), int(h.Height))
 	}
 	if err != nil {
 		return 0, 0, err

@@ -22,7 +22,7 @@ type assembly struct {
 
 func newAssembly(t *testing.T, s *videoSource) *assembly {
 	a := &assembly{t: t}
-	a.vp8Assembler = vp8Assembler{draft: draft{stats: &a.stats, keyState: keyState{waiting: true}, emit: func(p picture) {
+	a.vp8Assembler = vp8Assembler{partialFrame: partialFrame{stats: &a.stats, keyState: keyState{waiting: true}, emit: func(p picture) {
 		n := frameNumber(Frame{Data: p.data, Key: p.key})
 		require.Equal(t, s.sent[n], p.data, "frame %d is bit-exact", n)
 		a.stats.FramesIn++

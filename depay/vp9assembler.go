@@ -5,7 +5,7 @@ import "github.com/sluice-live/sluice/depay/vp9"
 // vp9Assembler makes pictures of VP9 (RFC 9628 §4). A picture that comes in several spatial layers is passed on as one
 // superframe that shows the highest of them, and all temporal layers are passed on.
 type vp9Assembler struct {
-	draft
+	partialFrame
 	begun  vp9.Descriptor // of the open picture's newest packet that begins a frame
 	before vp9.Descriptor // of the newest picture seen; PictureIDBits 0: none
 	layers vp9Layers
@@ -17,7 +17,7 @@ type vp9Assembler struct {
 
 // vp9Layers are the frames of the open picture, one for each spatial layer.
 type vp9Layers struct {
-	ends  [vp9.MaxFrames]int // in the draft
+	ends  [vp9.MaxFrames]int // in the partial frame
 	count int
 	out   []byte // reused
 }
@@ -54,8 +54,8 @@ func (a *vp9Assembler) place(desc vp9.Descriptor, p packet) {
 			a.finish() // its marker was lost, or never set: whole if nothing is missing up to here
 		}
 		lossy := a.lossy
-		a.follow(desc)
-		a.begin(p)
+		a.countMissing(desc)
+		a.beginPicture(p)
 		a.layers.count, a.lacks = 0, false
 		if !desc.Begin || lossy && desc.SID > 0 {
 			a.spoil(DropIncomplete)
@@ -78,7 +78,7 @@ func (a *vp9Assembler) otherPicture(desc vp9.Descriptor) bool {
 	return desc.Begin && desc.SID <= a.begun.SID
 }
 
-// endLayer ends the frame at the end of the draft, if one has begun there.
+// endLayer ends the frame at the end of the partial frame, if one has begun there.
 func (a *vp9Assembler) endLayer() {
 	l := &a.layers
 	switch {
@@ -99,8 +99,8 @@ func (l *vp9Layers) start() int {
 	return l.ends[l.count-1]
 }
 
-// follow accounts for pictures of which nothing came, between the newest and the one that desc begins.
-func (a *vp9Assembler) follow(desc vp9.Descriptor) {
+// countMissing accounts for pictures of which nothing came, between the newest and the one that desc begins.
+func (a *vp9Assembler) countMissing(desc vp9.Descriptor) {
 	step := a.pictureStep(desc)
 	if a.lossy {
 		if step > 1 {
@@ -186,13 +186,13 @@ func (a *vp9Assembler) black() (data []byte, width, height uint16) {
 	return vp9.AppendBlack(nil), vp9.BlackWidth, vp9.BlackHeight
 }
 
-func (a *vp9Assembler) stand(key []byte) (width, height uint16, err error) {
+func (a *vp9Assembler) adoptKeyFrame(key []byte) (width, height uint16, err error) {
 	h, err := vp9.ParseHeader(key)
 	if err != nil {
 		return 0, 0, err
 	}
 	size, _ := a.refs.Size(h)
-	if err := mayStand(h.Key && h.Show, len(key), int(size.Width), int(size.Height)); err != nil {
+	if err := mayAdopt(h.Key && h.Show, len(key), int(size.Width), int(size.Height)); err != nil {
 		return 0, 0, err
 	}
 	a.refs.Follow(h)

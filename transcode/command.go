@@ -17,7 +17,7 @@ import (
 const firstInputFD = 3
 
 // primingSamples of AAC-LC come out of a decoder before the first real sample (ISO/IEC 14496-3). ffmpeg's dash muxer
-// writes no edit list for them and moves the sound later instead.
+// writes no edit list for them and moves the audio later instead.
 const primingSamples = 1024
 
 // Command returns the command line of a run, argv[0] being the program. It is a pure function of the options: it looks
@@ -54,7 +54,7 @@ var globalArgs = []string{
 }
 
 // output returns the CMAF output. There is only the one: ffmpeg reads whichever input its output furthest behind needs, so
-// that an output of a few pictures a minute would starve the sound.
+// that an output of a few pictures a minute would starve the audio.
 func (o Options) output() *ffmpeg.Stream {
 	var streams []*ffmpeg.Stream
 	if o.Video != 0 {
@@ -79,7 +79,7 @@ func videoInput(c depay.Codec, fd int) *ffmpeg.Stream {
 
 // input returns the node that reads one format from an inherited descriptor and nothing else. The smallest probe starts
 // at once and loses no packet, whatever the codec, because key frames and the IVF header say all that a decoder needs; one
-// decoder thread, because more of them hold pictures back. Sound goes to libopus, because that one conceals lost packets.
+// decoder thread, because more of them hold pictures back. Audio goes to libopus, because that one conceals lost packets.
 func input(format, decoder string, fd int, own ffmpeg.KwArgs) *ffmpeg.Stream {
 	return ffmpeg.Input("pipe:"+strconv.Itoa(fd), own, ffmpeg.KwArgs{
 		"f":                  format,
@@ -234,7 +234,7 @@ func (r Rendition) rateControl() (rate, buffer int) {
 // videoOverhead in bit/s is what the boxes of CMAF add in fragments of 0.2 s.
 const videoOverhead = 12_000
 
-// audioArgs are the encoder's options for the sound, always AAC-LC, 48 kHz, stereo.
+// audioArgs are the encoder's options for the audio, always AAC-LC, 48 kHz, stereo.
 //
 // aresample follows the time stamps: it starts at 0, stretches by at most 1 % (480 samples a second) where clocks drift, and
 // fills or cuts from 40 ms on. The resampler is on from the first sample, because it would forget the time when it is
@@ -278,8 +278,8 @@ func (o Options) muxerArgs() ffmpeg.KwArgs {
 	}
 }
 
-// adaptationSets halves the fragments of sound: frames of AAC fit into no part evenly, and of halves parts can be made that
-// keep pace with those of the pictures. Beside copied pictures, whose segments may be longer, the sound gets no segments of its
+// adaptationSets halves the fragments of audio: frames of AAC fit into no part evenly, and of halves parts can be made that
+// keep pace with those of the pictures. Beside copied pictures, whose segments may be longer, the audio gets no segments of its
 // own: the muxer cuts it whenever it cuts pictures.
 func (o Options) adaptationSets() string {
 	var sets []string

@@ -126,7 +126,7 @@ func (c *copiedFrames) WriteFrame(f depay.Frame) error {
 	case !c.begun && !p.key:
 		return nil
 	case !c.begun:
-		return c.begin(p)
+		return c.writeFirst(p)
 	case p.fault != 0:
 		return fault(p.fault, f.PTS)
 	}
@@ -146,8 +146,8 @@ func (c *copiedFrames) WriteFrame(f depay.Frame) error {
 // off is how far the next place is before a time, in places.
 func (c *copiedFrames) off(pts int64) float64 { return float64(pts-c.last-c.place) / float64(c.place) }
 
-// begin writes the first key frame.
-func (c *copiedFrames) begin(p copiedPicture) error {
+// writeFirst writes the first key frame.
+func (c *copiedFrames) writeFirst(p copiedPicture) error {
 	c.begun, c.lone = true, p.data
 	return c.write(0, p)
 }

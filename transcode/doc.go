@@ -1,4 +1,4 @@
-// Package transcode turns one live picture and its sound into a ladder of CMAF renditions, by one ffmpeg run.
+// Package transcode turns one live video and its audio into a ladder of CMAF renditions, by one ffmpeg run.
 //
 // A [Job] is one such run. Whole frames go in through [Job.WriteFrame]; the job wraps them as IVF and Ogg and writes
 // them to two pipes that ffmpeg inherits. ffmpeg decodes once, scales every picture to the constant canvas of each
@@ -30,7 +30,7 @@
 //     one that shows an existing one, which the decoders of ffmpeg and of Chromium take as a sample of its own. Once in a while a
 //     sender whose clock is fast has a picture too many. It comes an eighth of a place after the one before, and the encoded rungs
 //     leave it out.
-//   - The first key frame is put at media time 0, where the sound begins and the epoch before ended, and repeated from there.
+//   - The first key frame is put at media time 0, where the audio begins and the epoch before ended, and repeated from there.
 //   - A key frame of VP9 that nothing but repeats follows is written once more where a segment may begin: to ffmpeg's decoder
 //     its repeats are key frames, and so they are to the encoders of the rungs.
 //   - A parameter set or a sequence header that changes, or the size, ends the run: the init segment says what holds for all of it.

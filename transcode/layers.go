@@ -70,7 +70,7 @@ func (l *layeredFrames) WriteFrame(f depay.Frame) error {
 				return fault(LayersApart, f.PTS)
 			}
 			o.waiting = append(o.waiting, f)
-			return l.follow(o)
+			return l.writeWaiting(o)
 		}
 	}
 	return nil
@@ -91,7 +91,7 @@ func (l *layeredFrames) lead(f depay.Frame) error {
 		l.count++
 	}
 	for _, o := range l.others {
-		if err := l.follow(o); err != nil {
+		if err := l.writeWaiting(o); err != nil {
 			return err
 		}
 		if err := l.keepUp(o); err != nil {
@@ -101,8 +101,8 @@ func (l *layeredFrames) lead(f depay.Frame) error {
 	return nil
 }
 
-// follow writes the pictures of a layer whose place is known.
-func (l *layeredFrames) follow(o *layerFrames) error {
+// writeWaiting writes the pictures of a layer whose place is known.
+func (l *layeredFrames) writeWaiting(o *layerFrames) error {
 	for len(o.waiting) > 0 && l.count > 0 {
 		f := o.waiting[0]
 		pts, known := l.placeOf(f.RTPTime)

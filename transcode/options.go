@@ -30,7 +30,7 @@ type Options struct {
 	Dir string
 	// Video and Audio are the codecs of the inputs, 0 for an input that is not there. Pictures may be VP8, VP9, H.264
 	// (access units as Annex B of the standard has them, parameter sets with each key frame, no B-frames) and AV1
-	// (temporal units, the sequence header with each key frame); sound is Opus.
+	// (temporal units, the sequence header with each key frame); audio is Opus.
 	Video, Audio depay.Codec
 	// Width and Height go into the IVF header, in pixels. Only a hint: every key frame states its own size. Default
 	// 640x480. With Copy, they are its own.
@@ -39,7 +39,7 @@ type Options struct {
 	// used without Video.
 	Ladder Ladder
 	// Copy, if it has a name, describes pictures of H.264, VP9 or AV1 that are copied as a rendition before those of the ladder, and
-	// cost about as much as the sound; see CopyOf. FPS is the constant rate that they are put on, and must be that of every rung
+	// cost about as much as the audio; see CopyOf. FPS is the constant rate that they are put on, and must be that of every rung
 	// of the ladder; Bitrate is what they may be announced with, though nobody holds them to it. Without Ladder there are no
 	// others. Not used without Video. A run that can copy no longer ends with a CopyError. Rungs of the ladder can be layers of
 	// a simulcast, copied likewise: they show the same pictures, and must have their key frames at the same ones.

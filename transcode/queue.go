@@ -113,7 +113,7 @@ func (q *queue) admit(f depay.Frame) bool {
 		return false
 	}
 	for q.full(f) {
-		q.take()
+		q.removeOldest()
 		q.stats.Dropped++
 		if q.video {
 			q.dropAll()
@@ -132,13 +132,13 @@ func (q *queue) full(f depay.Frame) bool {
 
 func (q *queue) dropAll() {
 	for q.stats.Queued > 0 {
-		q.take()
+		q.removeOldest()
 		q.stats.Dropped++
 	}
 }
 
-// take removes the oldest frame; there must be one.
-func (q *queue) take() depay.Frame {
+// removeOldest removes the oldest frame; there must be one.
+func (q *queue) removeOldest() depay.Frame {
 	f := q.frames[q.first]
 	q.frames[q.first] = depay.Frame{}
 	q.first = (q.first + 1) % len(q.frames)
@@ -157,7 +157,7 @@ func (q *queue) pop() (f depay.Frame, ok bool) {
 	if q.stats.Queued == 0 || q.ended {
 		return depay.Frame{}, false
 	}
-	return q.take(), true
+	return q.removeOldest(), true
 }
 
 // close takes nothing more; what waits is still popped.

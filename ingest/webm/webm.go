@@ -24,7 +24,7 @@ const (
 
 const defaultScale = 1_000_000 // ns, TimestampScale (RFC 9559 §5.1.2.9)
 
-// Track describes a track with sound or pictures.
+// Track describes a track with audio or video.
 type Track struct {
 	Number        uint64
 	Codec         string // CodecID, such as V_VP8, V_VP9, V_AV1, V_MPEG4/ISO/AVC, A_OPUS

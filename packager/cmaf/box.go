@@ -93,7 +93,7 @@ type fields struct {
 	short bool
 }
 
-func (f *fields) take(n int) []byte {
+func (f *fields) next(n int) []byte {
 	if n > len(f.b) {
 		f.b, f.short = nil, true
 		return make([]byte, 8)[:min(n, 8)]
@@ -111,8 +111,8 @@ func (f *fields) skip(n int) {
 	f.b = f.b[n:]
 }
 
-func (f *fields) u32() uint32 { return binary.BigEndian.Uint32(f.take(4)) }
-func (f *fields) u64() uint64 { return binary.BigEndian.Uint64(f.take(8)) }
+func (f *fields) u32() uint32 { return binary.BigEndian.Uint32(f.next(4)) }
+func (f *fields) u64() uint64 { return binary.BigEndian.Uint64(f.next(8)) }
 
 // full reads the version and the flags of a full box.
 func (f *fields) full() (version uint8, flags uint32) {
