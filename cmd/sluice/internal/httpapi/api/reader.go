@@ -32,7 +32,7 @@ func (r Reader) Stream(name string) (Stream, bool) {
 	if b := r.Service.Find(name); b != nil {
 		return r.describe(b), true
 	}
-	t := r.Service.Packager().Timeline(name)
+	t := r.Service.Packager().Stream(name)
 	if t == nil {
 		return Stream{}, false
 	}
