@@ -74,4 +74,5 @@ func (s *session) StatsOf(tracks []*media.Track) media.Stats {
 // CloseError is the Err of a publisher that was ended by Close.
 type CloseError struct{ Reason string }
 
+// Error is the reason that Close was given.
 func (e *CloseError) Error() string { return e.Reason }

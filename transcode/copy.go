@@ -68,6 +68,7 @@ type CopyError struct {
 	At    time.Duration // media time
 }
 
+// Error says why, and since when in media time.
 func (e *CopyError) Error() string {
 	return fmt.Sprintf("pictures can be copied no longer: %v, at %v", e.Cause, e.At.Round(time.Millisecond))
 }

@@ -14,6 +14,7 @@ type SlowError struct {
 	Lag   time.Duration // behind what it was given
 }
 
+// Error says how slow it is.
 func (e *SlowError) Error() string {
 	return fmt.Sprintf("it is too slow: %.2f of real time, %v behind", e.Speed, e.Lag.Round(10*time.Millisecond))
 }

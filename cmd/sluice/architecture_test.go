@@ -89,8 +89,10 @@ var rooms = map[string]struct {
 	others []string
 	reason string
 }{
+	"access":    {[]string{"config"}, "it answers who may do what, of the keys that are configured, whoever asks"},
 	"broadcast": {nil, "a broadcast is made with values and functions, so that it can be understood and tested without a service around it"},
 	"clock":     {nil, "it tells the time, whoever asks"},
+	"httpapi":   {[]string{"access", "broadcast", "config", "service"}, "it serves the service over HTTP; nothing is served over HTTP but by it"},
 	"service":   {[]string{"access", "broadcast", "clock", "config", "exit"}, "it joins the stages, and answers whoever serves them over HTTP without knowing of that"},
 }
 

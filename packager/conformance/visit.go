@@ -67,6 +67,7 @@ type Violation struct {
 	Detail string
 }
 
+// String tells of the violation in one line.
 func (v Violation) String() string {
 	return fmt.Sprintf("%s: %s at %s: %s", v.Rule, v.URL, v.At.Format("15:04:05.000"), v.Detail)
 }

@@ -13,6 +13,7 @@ import (
 // Script yields what each step returns, then the end.
 type Script []any
 
+// Read returns the next step: its bytes, or its error.
 func (s *Script) Read(b []byte) (int, interceptor.Attributes, error) {
 	if len(*s) == 0 {
 		return 0, nil, io.EOF
@@ -25,6 +26,7 @@ func (s *Script) Read(b []byte) (int, interceptor.Attributes, error) {
 	return copy(b, step.([]byte)), nil, nil
 }
 
+// Marshal encodes a packet that can be encoded.
 func Marshal(t testing.TB, p interface{ Marshal() ([]byte, error) }) []byte {
 	t.Helper()
 	b, err := p.Marshal()
@@ -35,6 +37,7 @@ func Marshal(t testing.TB, p interface{ Marshal() ([]byte, error) }) []byte {
 // Patience bounds what a test waits for; nothing is concluded from it but failure.
 const Patience = 20 * time.Second
 
+// Wait returns what comes from c, and fails the test when nothing does within Patience.
 func Wait[T any](t testing.TB, c <-chan T, what string) T {
 	t.Helper()
 	select {
@@ -58,6 +61,7 @@ func VP8Packet(seq uint16, key bool) *rtp.Packet {
 	}
 }
 
+// OpusPacket is 20 ms of silence, of which seq tells sequence number and time stamp.
 func OpusPacket(seq uint16) *rtp.Packet {
 	return &rtp.Packet{
 		Header:  rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: uint32(seq) * 960},

@@ -98,8 +98,10 @@ func parseUnits(s string, units []unit) (int64, bool) {
 	return 0, false
 }
 
+// FormatSize writes a number of bytes as a key takes it, in the largest unit that divides it.
 func FormatSize(n int64) string { return formatUnits(n, sizeUnits()[:4]) }
 
+// FormatRate writes a number of bit/s as a key takes it, in kbit/s where that divides it.
 func FormatRate(n int) string { return formatUnits(int64(n), rateUnits()[1:2]) }
 
 // formatUnits writes n in the first unit that divides it.
