@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
@@ -36,8 +37,7 @@ func BenchmarkScreenshots(b *testing.B) {
 	folder := os.Getenv("SCREENSHOTS")
 	require.NotEmpty(b, folder, "SCREENSHOTS names the folder to write to")
 	require.NoError(b, os.MkdirAll(folder, 0o755))
-	browser := startBrowser(b, chromedp.Flag("hide-scrollbars", true))
-	s := shots{b, folder, startService(b, "--ladder", "480p=854x480@15:800k", "--linger", "1s"), browser, makeScenery(b)}
+	s := shots{b, folder, startService(b, "--ladder", "480p=854x480@15:800k", "--linger", "1s"), startBrowser(b), makeScenery(b)}
 	s.empty()
 	s.record()
 	s.live()
@@ -47,6 +47,8 @@ func BenchmarkScreenshots(b *testing.B) {
 // take keeps a page as it is, whole and in all four ways.
 func (s shots) take(page *tab, name string) {
 	s.Helper()
+	_, err := chromedp.Call(page.ctx, emulation.SetScrollbarsHidden, emulation.SetScrollbarsHiddenParams{Hidden: true})
+	require.NoError(s, err)
 	for _, width := range []int64{1280, 390} {
 		// As high as its content, so that what stands at the bottom of a phone's screen covers nothing.
 		require.NoError(s, chromedp.Do(page.ctx, chromedp.EmulateViewport(width, 800)))
