@@ -21,7 +21,7 @@ type Config struct {
 	TLS    TLS
 	ICE    ICE
 	Data   string           // directory of live segments and recordings
-	Ladder transcode.Ladder // highest rung first; empty: cut to what the machine encodes in real time
+	Ladder transcode.Ladder // the best rendition first; empty: cut to what the machine encodes in real time
 
 	Segment time.Duration // media segment, a multiple of Part
 	Part    time.Duration // CMAF fragment

@@ -227,23 +227,23 @@ func TestValidate(t *testing.T) {
 		"negative linger":        {func(c *Config) { c.Linger = -time.Second }, "linger"},
 		"no data":                {func(c *Config) { c.Data = "" }, "data: must name"},
 		"no ffmpeg":              {func(c *Config) { c.FFmpeg = "" }, "ffmpeg: must name"},
-		"rung":                   {func(c *Config) { c.Ladder = transcode.Ladder{rendition("a", 640, 480, 25, 1e6)} }, ""},
-		"rung twice": {func(c *Config) {
+		"rendition":              {func(c *Config) { c.Ladder = transcode.Ladder{rendition("a", 640, 480, 25, 1e6)} }, ""},
+		"rendition twice": {func(c *Config) {
 			c.Ladder = transcode.Ladder{rendition("a", 640, 480, 25, 1e6), rendition("a", 320, 240, 25, 5e5)}
 		}, "twice"},
-		"rung name": {func(c *Config) { c.Ladder = transcode.Ladder{rendition("-a", 640, 480, 25, 1e6)} }, "the name must be 1 to 64 letters"},
-		"rung fps": {func(c *Config) {
+		"rendition name": {func(c *Config) { c.Ladder = transcode.Ladder{rendition("-a", 640, 480, 25, 1e6)} }, "the name must be 1 to 64 letters"},
+		"rendition fps": {func(c *Config) {
 			c.Segment, c.Part = 1500*time.Millisecond, 100*time.Millisecond
 			c.Ladder = transcode.Ladder{rendition("a", 640, 480, 25, 1e6)}
 		}, "segment: 1.5s does not end at a key frame, of which there is one every 1s: choose 1s or 2s"},
-		"many rungs":    {func(c *Config) { c.Ladder = make(transcode.Ladder, 9) }, "ladder: 9 renditions are not between 1 and 8"},
-		"short key":     {func(c *Config) { c.Auth.Admin = []Secret{"short"} }, "auth.admin: a key of 5 characters"},
-		"key alphabet":  {func(c *Config) { c.Auth.Publish = []StreamKey{{Key: "with a space"}} }, "letters, digits and -._~+/ only"},
-		"key's stream":  {func(c *Config) { c.Auth.Publish = []StreamKey{{"a/b", "0123456789"}} }, `stream "a/b"`},
-		"no requests":   {func(c *Config) { c.Limits.Requests = 0 }, "limits.requests: 0 is not between 1 and 1000000"},
-		"no streams":    {func(c *Config) { c.Limits.Streams = 0 }, "limits.streams: 0 is not between 1 and 10000"},
-		"huge body":     {func(c *Config) { c.Limits.RequestBytes = 1 << 30 }, "limits.request-bytes: 1GiB is not between 4KiB and 1MiB"},
-		"negative keep": {func(c *Config) { c.Record.Keep = -time.Second }, "record.keep: -1s is negative"},
+		"many renditions": {func(c *Config) { c.Ladder = make(transcode.Ladder, 9) }, "ladder: 9 renditions are not between 1 and 8"},
+		"short key":       {func(c *Config) { c.Auth.Admin = []Secret{"short"} }, "auth.admin: a key of 5 characters"},
+		"key alphabet":    {func(c *Config) { c.Auth.Publish = []StreamKey{{Key: "with a space"}} }, "letters, digits and -._~+/ only"},
+		"key's stream":    {func(c *Config) { c.Auth.Publish = []StreamKey{{"a/b", "0123456789"}} }, `stream "a/b"`},
+		"no requests":     {func(c *Config) { c.Limits.Requests = 0 }, "limits.requests: 0 is not between 1 and 1000000"},
+		"no streams":      {func(c *Config) { c.Limits.Streams = 0 }, "limits.streams: 0 is not between 1 and 10000"},
+		"huge body":       {func(c *Config) { c.Limits.RequestBytes = 1 << 30 }, "limits.request-bytes: 1GiB is not between 4KiB and 1MiB"},
+		"negative keep":   {func(c *Config) { c.Record.Keep = -time.Second }, "record.keep: -1s is negative"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := Default()

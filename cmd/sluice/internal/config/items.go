@@ -12,55 +12,55 @@ import (
 	"github.com/sluice-live/sluice/transcode"
 )
 
-// rungs reads a ladder: auto, 720p=1280x720@30:2500k,… or in YAML a list of
+// renditions reads a ladder: auto, 720p=1280x720@30:2500k,… or in YAML a list of
 // {name, width, height, fps, bitrate}.
-func rungs(p *transcode.Ladder) value {
-	return list[transcode.Rendition]{field: (*[]transcode.Rendition)(p), parse: parseRung, format: formatRung, decode: decodeRung, encode: encodeRung, none: "auto"}
+func renditions(p *transcode.Ladder) value {
+	return list[transcode.Rendition]{field: (*[]transcode.Rendition)(p), parse: parseRendition, format: formatRendition, decode: decodeRendition, encode: encodeRendition, none: "auto"}
 }
 
-// parseRung reads 720p=1280x720@30:2500k.
-func parseRung(s string) (transcode.Rendition, error) {
+// parseRendition reads 720p=1280x720@30:2500k.
+func parseRendition(s string) (transcode.Rendition, error) {
 	name, shape, ok := strings.Cut(s, "=")
 	shape, rate, ok2 := strings.Cut(shape, ":")
 	shape, fps, ok3 := strings.Cut(shape, "@")
 	width, height, ok4 := strings.Cut(shape, "x")
 	if !(ok && ok2 && ok3 && ok4) {
-		return transcode.Rendition{}, fmt.Errorf("%q is not a rung such as 720p=1280x720@30:2500k", s)
+		return transcode.Rendition{}, fmt.Errorf("%q is not a rendition such as 720p=1280x720@30:2500k", s)
 	}
-	return newRung(map[string]string{"name": name, "width": width, "height": height, "fps": fps, "bitrate": rate})
+	return newRendition(map[string]string{"name": name, "width": width, "height": height, "fps": fps, "bitrate": rate})
 }
 
-// newRung makes a rung of its five fields as text.
-func newRung(f map[string]string) (transcode.Rendition, error) {
+// newRendition makes a rendition of its five fields as text.
+func newRendition(f map[string]string) (transcode.Rendition, error) {
 	var faults []error
 	whole := func(field string) int {
 		n, err := parseNumber(f[field])
 		if err != nil {
-			faults = append(faults, fmt.Errorf("%s of rung %q: %w", field, f["name"], err))
+			faults = append(faults, fmt.Errorf("%s of rendition %q: %w", field, f["name"], err))
 		}
 		return n
 	}
 	r := transcode.Rendition{Name: f["name"], Width: whole("width"), Height: whole("height"), FPS: whole("fps")}
 	var err error
 	if r.Bitrate, err = ParseRate(f["bitrate"]); err != nil {
-		faults = append(faults, fmt.Errorf("bitrate of rung %q: %w", r.Name, err))
+		faults = append(faults, fmt.Errorf("bitrate of rendition %q: %w", r.Name, err))
 	}
 	return r, errors.Join(faults...)
 }
 
-func formatRung(r transcode.Rendition) string {
+func formatRendition(r transcode.Rendition) string {
 	return fmt.Sprintf("%s=%dx%d@%d:%s", r.Name, r.Width, r.Height, r.FPS, FormatRate(r.Bitrate))
 }
 
-func decodeRung(n *yaml.Node) (transcode.Rendition, error) {
+func decodeRendition(n *yaml.Node) (transcode.Rendition, error) {
 	f, err := object(n, "name", "width", "height", "fps", "bitrate")
 	if err != nil {
 		return transcode.Rendition{}, err
 	}
-	return newRung(f)
+	return newRendition(f)
 }
 
-func encodeRung(r transcode.Rendition) *yaml.Node {
+func encodeRendition(r transcode.Rendition) *yaml.Node {
 	return flowObject("name", r.Name, "width", strconv.Itoa(r.Width), "height", strconv.Itoa(r.Height),
 		"fps", strconv.Itoa(r.FPS), "bitrate", FormatRate(r.Bitrate))
 }
