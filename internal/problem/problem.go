@@ -21,6 +21,13 @@ type Document struct {
 	Detail string `json:"detail"` // a sentence that says what to do
 }
 
+// Header values that are the same for all answers; they are never changed.
+var (
+	contentType = []string{ContentType}
+	noStore     = []string{"no-store"}
+	noSniff     = []string{"nosniff"}
+)
+
 // Write answers with a status and a sentence that says what to do. Nobody may keep such an answer: what is refused now may be
 // served a moment later. Headers that go with a status (Retry-After, Allow, WWW-Authenticate) are set by the caller before.
 func Write(w http.ResponseWriter, status int, detail string) {
@@ -29,10 +36,8 @@ func Write(w http.ResponseWriter, status int, detail string) {
 		body = nil // strings and a number are always JSON
 	}
 	header := w.Header()
-	header.Set("Content-Type", ContentType)
+	header["Content-Type"], header["Cache-Control"], header["X-Content-Type-Options"] = contentType, noStore, noSniff
 	header.Set("Content-Length", strconv.Itoa(len(body)))
-	header.Set("Cache-Control", "no-store")
-	header.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // an error means that the client has gone
 }

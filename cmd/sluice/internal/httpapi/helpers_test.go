@@ -21,14 +21,14 @@ type testService struct {
 }
 
 // newTestService is one that nobody runs: it answers, and has no streams.
-func newTestService(t *testing.T, auth config.Auth) *testService {
+func newTestService(t testing.TB, auth config.Auth) *testService {
 	t.Helper()
 	s := serviceOf(t, testConfig(t, auth), slog.New(slog.DiscardHandler))
 	s.release(t)
 	return s
 }
 
-func testConfig(t *testing.T, auth config.Auth) config.Config {
+func testConfig(t testing.TB, auth config.Auth) config.Config {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Data, cfg.Auth, cfg.ICE.UDP, cfg.ICE.TCP = t.TempDir(), auth, "127.0.0.1:0", config.ICEOff
@@ -37,7 +37,7 @@ func testConfig(t *testing.T, auth config.Auth) config.Config {
 }
 
 // serviceOf is one that the test runs or releases.
-func serviceOf(t *testing.T, cfg config.Config, log *slog.Logger) *testService {
+func serviceOf(t testing.TB, cfg config.Config, log *slog.Logger) *testService {
 	t.Helper()
 	s, err := service.New(t.Context(), cfg, service.Encoding{}, log)
 	require.NoError(t, err)
@@ -45,7 +45,7 @@ func serviceOf(t *testing.T, cfg config.Config, log *slog.Logger) *testService {
 }
 
 // release gives the sockets back at the end of the test.
-func (s *testService) release(t *testing.T) {
+func (s *testService) release(t testing.TB) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
