@@ -1,0 +1,71 @@
+package origin
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/cmaf"
+	"github.com/sluice-live/sluice/packager/timeline"
+)
+
+// window is a minute of one rendition, published.
+func window(t testing.TB) *Stream {
+	now := time.Date(2026, 11, 20, 19, 45, 0, 0, time.UTC)
+	timing := timeline.Timing{Segment: 2 * time.Second, Part: 200 * time.Millisecond, Window: time.Minute}
+	tl := timeline.New(timeline.Config{Timing: timing, Wall: func() time.Time { return now }})
+	e, err := tl.Prepare(timeline.EpochOptions{Renditions: []timeline.Rendition{
+		{ID: "180p", Rep: "0", Video: true, Width: 320, Height: 180, FPS: 30, Bitrate: 600_000},
+	}})
+	require.NoError(t, err)
+	tl.Enter(e)
+	k := e.Tracks()[0]
+	k.SetInit(cmaf.Init{Timescale: 15360, Video: true, Codec: "avc1.42C01E", Width: 320, Height: 180})
+	for n := range int64(40) {
+		var parts []timeline.Part
+		for i := range int64(10) {
+			parts = append(parts, timeline.Part{Offset: i, Size: 1, Start: n*30720 + i*3072, Duration: 3072, Independent: i%5 == 0})
+		}
+		tl.Grow(k, parts, 10, 0)
+		tl.List(k, tl.Whole(k, parts, 10))
+	}
+	s := New(timing, t.TempDir(), func(string) *Stream { return nil }).Stream("cam")
+	s.Publish(tl.Snapshot())
+	return s
+}
+
+// TestDocumentsAreRenderedOnce counts what is made, however many ask for it, and keeps what has not changed.
+func TestDocumentsAreRenderedOnce(t *testing.T) {
+	s := window(t)
+	p := s.snapshot.Load().playlist("180p")
+	for range 3 {
+		require.NotEmpty(t, p.full.identity().body)
+		require.NotEmpty(t, p.full.gzip().body)
+	}
+	require.EqualValues(t, 1, s.Renders())
+	s.Publish(s.Snapshot())
+	require.Same(t, p, s.snapshot.Load().playlist("180p"))
+	again := *p.Playlist
+	s.Publish(&timeline.Snapshot{Playlists: []*timeline.Playlist{&again}})
+	<-p.changed
+	require.NotSame(t, p, s.snapshot.Load().playlist("180p"))
+}
+
+// BenchmarkRender is a media playlist of 60 s, rendered and compressed: once per segment.
+func BenchmarkRender(b *testing.B) {
+	s := window(b)
+	of := s.Snapshot().Playlists[0]
+	for _, packed := range []string{"plain", "gzip"} {
+		b.Run(packed, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				d := s.newPlaylist(of).full
+				d.identity()
+				if packed == "gzip" {
+					d.gzip()
+				}
+			}
+		})
+	}
+}
