@@ -54,7 +54,7 @@ var (
 func (r rendition) init(extra ...[]byte) []byte {
 	fixed := make([]byte, 78)
 	fixed[24], fixed[25], fixed[27] = 1, 64, 180
-	entry := bx("avc1", fixed, bx("avcC", []byte{1, 0x42, 0xc0, 0x0d}))
+	entry := bx("avc1", fixed, bx("avcC", []byte{1, 0x42, 0xc0, 0x0d, 0xff, 0xe0, 0}))
 	if r == audio {
 		fixed = make([]byte, 28)
 		fixed[17] = 2
@@ -64,7 +64,7 @@ func (r rendition) init(extra ...[]byte) []byte {
 	}
 	stsd := bx("stsd", words(0, 1), entry)
 	mdia := bx("mdia", bx("mdhd", words(0, 0, 0, uint32(r.timescale), 0, 0)), bx("minf", bx("stbl", stsd)))
-	trak := bx("trak", bx("tkhd", words(0, 0, 0, 1)), mdia, bytes.Join(extra, nil))
+	trak := bx("trak", bx("tkhd", words(0, 0, 0, 1), make([]byte, 68)), mdia, bytes.Join(extra, nil))
 	return slices.Concat(bx("ftyp", []byte("iso6"), words(512), []byte("iso6cmfc")), bx("moov", trak, bx("mvex", bx("trex", words(0, 1, 1, 0, 0, 0)))))
 }
 
