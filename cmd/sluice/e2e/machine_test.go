@@ -8,15 +8,22 @@ import (
 	"testing"
 )
 
-// What a test costs, in quarters of a core.
-const (
-	light = 1 // a service that encodes a small picture of a clip
-	paged = 3 // a page in a browser besides
-	heavy = 4 // several pages, or one that encodes
+// cost is what a test takes of the machine.
+type cost struct {
+	quarters int  // of a core
+	long     bool // it lasts so long that it has to begin first
+}
+
+var (
+	light = cost{quarters: 1}             // a service that encodes a small picture of a clip
+	paged = cost{quarters: 3}             // a page in a browser besides
+	heavy = cost{quarters: 4}             // several pages, and an encoder that has to keep up with them
+	long  = cost{quarters: 3, long: true} // as paged
 )
 
-// machine is what tests that run beside each other share: each waits until there is room for what it costs. Those that cost
-// most begin first.
+// machine is what tests that run beside each other share: each waits until there is room for what it costs. Those that last
+// long begin first, then those that cost most. A quarter of a core is left to whatever else goes on: encoders that fall behind
+// have their ladder reduced, which most tests do not expect.
 type machine struct {
 	mu      sync.Mutex
 	free    int // quarters of a core
@@ -25,31 +32,43 @@ type machine struct {
 
 // turn is one test's.
 type turn struct {
-	cost  int
+	cost
 	begun chan struct{}
 }
 
-var shared = &machine{free: 4 * runtime.GOMAXPROCS(0)}
+var shared = &machine{free: quarters()}
+
+// quarters is how many of a core there are to share.
+func quarters() int { return 4*runtime.GOMAXPROCS(0) - 1 }
 
 // alongside has the test run beside others as soon as the machine has room for it. A test that waits for parts of its own which
 // run so must not do so itself.
-func alongside(t *testing.T, cost int) {
+func alongside(t *testing.T, c cost) {
 	t.Helper()
-	own := shared.queue(cost) // those that go.test lets begin at the same time are all in the queue before
+	own := shared.queue(c) // those that go.test lets begin at the same time are all in the queue before
 	t.Parallel()
 	shared.next(0)
 	<-own.begun
 	t.Attr("begun", "") // scripts/testreport counts from here on
-	t.Cleanup(func() { shared.next(cost) })
+	t.Cleanup(func() { shared.next(own.quarters) })
 }
 
-func (m *machine) queue(cost int) *turn {
-	own := &turn{min(cost, 4*runtime.GOMAXPROCS(0)), make(chan struct{})}
+func (m *machine) queue(c cost) *turn {
+	c.quarters = min(c.quarters, quarters())
+	own := &turn{c, make(chan struct{})}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.waiting = append(m.waiting, own)
-	slices.SortStableFunc(m.waiting, func(a, b *turn) int { return cmp.Compare(b.cost, a.cost) })
+	slices.SortStableFunc(m.waiting, func(a, b *turn) int { return cmp.Compare(b.rank(), a.rank()) })
 	return own
+}
+
+// rank is greater for those that begin before others.
+func (c cost) rank() int {
+	if c.long {
+		return quarters() + 1
+	}
+	return c.quarters
 }
 
 // next takes back what a test has left and lets begin whom there is room for.
@@ -58,9 +77,9 @@ func (m *machine) next(freed int) {
 	defer m.mu.Unlock()
 	m.free += freed
 	m.waiting = slices.DeleteFunc(m.waiting, func(own *turn) bool {
-		fits := own.cost <= m.free
+		fits := own.quarters <= m.free
 		if fits {
-			m.free -= own.cost
+			m.free -= own.quarters
 			close(own.begun)
 		}
 		return fits
