@@ -53,8 +53,9 @@ func anotherSite(t testing.TB, body string) string {
 
 // The bar at the bottom of a phone's screen has five entries, and each has room for its name.
 func TestBottomBar(t *testing.T) {
+	alongside(t, paged)
 	s := startService(t)
-	page := startBrowser(t).open(s.base + "/")
+	page := cameraBrowser.forTest(t).open(s.base + "/")
 	for _, width := range []int64{360, 390} {
 		require.NoError(t, chromedp.Do(page.ctx, chromedp.EmulateViewport(width, 800)))
 		var bar struct {
