@@ -8,8 +8,11 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/mediatest"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/offer"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/stretchr/testify/require"
 )
 
@@ -39,7 +42,7 @@ func (p *peer) film(mimeType string) {
 // requirePictures checks that so many pictures come whole and in order, beginning with the first packet of a key frame.
 func requirePictures(t *testing.T, packets <-chan *rtp.Packet, mimeType string, pictures int) {
 	t.Helper()
-	starts := videoCodecOf(mimeType).KeyFrameStarts
+	starts := offer.VideoCodecOf(mimeType).KeyFrameStarts
 	var previous *rtp.Packet
 	for range pictures {
 		p := rtptest.Wait(t, packets, "video")
@@ -80,7 +83,7 @@ func TestCodecs(t *testing.T) {
 			p, _ := f.server.Sessions().Publisher("cam")
 			track := p.Track(media.KindVideo)
 			require.Equal(t, mimeType, track.MimeType())
-			require.Equal(t, formatFor(mimeType).Parameters, track.FormatParameters())
+			require.Equal(t, mediatest.Format(mimeType).Parameters, track.FormatParameters())
 			takeFrom(t, track.Tap(64), 10)
 
 			first := newSpectator(t, f, "cam", peerOptions{})
@@ -179,8 +182,8 @@ func TestCodecChanges(t *testing.T) {
 	sess := f.server.sessions.Session(early.location)
 
 	studio(webrtc.MimeTypeH264)
-	rtptest.Wait(t, sess.done, "the end of who watches VP8")
-	require.ErrorIs(t, sess.endReason(), ErrCodecChanged)
+	rtptest.Wait(t, sess.Done(), "the end of who watches VP8")
+	require.ErrorIs(t, sess.Err(), session.ErrCodecChanged)
 	f.requireProblem(f.do("PATCH", early.location, ""), 404, "no such session") // by which clients know to make a new one
 	later := newSpectator(t, f, "cam", peerOptions{})
 	requirePictures(t, later.packets["video"], webrtc.MimeTypeH264, 10)
@@ -190,6 +193,6 @@ func TestCodecChanges(t *testing.T) {
 	for p := rtptest.Wait(t, later.packets["video"], "video"); p.Payload[len(p.Payload)-1] != 3; { // of the new one: the old one is past it
 		p = rtptest.Wait(t, later.packets["video"], "video")
 	}
-	require.NoError(t, sess.endReason())
-	require.NoError(t, f.server.sessions.Session(listener.location).endReason(), "who only listens goes on")
+	require.NoError(t, sess.Err())
+	require.NoError(t, f.server.sessions.Session(listener.location).Err(), "who only listens goes on")
 }

@@ -7,19 +7,22 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/offer"
+	"github.com/sluice-live/sluice/ingest/refusal"
+	"github.com/sluice-live/sluice/ingest/session"
 )
 
 // postEcho sets up a session that gets back what it sends.
-func (s *Server) postEcho(w http.ResponseWriter, r *http.Request) *problem {
-	o, problem := s.readOffer(w, r, echoing())
+func (s *Server) postEcho(w http.ResponseWriter, r *http.Request) *refusal.Refusal {
+	o, problem := s.readOffer(w, r, offer.Echoing())
 	if problem != nil {
 		return problem
 	}
-	return s.open(w, r, o, NewReservation(r, KindEcho, ""), func(sess *session) error { return startEcho(sess, s.packets) })
+	return s.open(w, r, o, session.NewReservation(r, session.KindEcho, ""), func(sess *session.Session) error { return startEcho(sess, s.packets) })
 }
 
 // startEcho sends each track back on the transceiver that it came on: read loop, track, write, in one goroutine.
-func startEcho(s *session, pool *media.PacketPool) error {
+func startEcho(s *session.Session, pool *media.PacketPool) error {
 	s.Receive(pool)
 	for _, t := range s.Tracks() {
 		local, err := webrtc.NewTrackLocalStaticRTP(t.Format().Capability(), string(t.Kind()), "echo")
@@ -34,7 +37,7 @@ func startEcho(s *session, pool *media.PacketPool) error {
 		e := &echoTrack{local: local, sent: media.NewOutbound(t.Kind(), t.ClockRate(), ssrc, s.Started())}
 		s.Sends(e.sent)
 		t.Subscribe(e)
-		s.loop(func() { media.ForwardRequests(sender, e.sent, t.RequestKeyFrame) })
+		s.Go(func() { media.ForwardRequests(sender, e.sent, t.RequestKeyFrame) })
 	}
 	return nil
 }

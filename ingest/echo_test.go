@@ -7,6 +7,7 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/mediatest"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
@@ -71,13 +72,13 @@ func TestEchoForwardsKeyFrameRequests(t *testing.T) {
 	ssrc := rtptest.Wait(t, incoming, "the echo")
 	require.NoError(t, client.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(ssrc)}}))
 	rtptest.Wait(t, asked, "a key-frame request")
-	require.NotZero(t, f.server.sessions.Session(client.location).feedback.plis.Load())
+	require.NotZero(t, f.server.Sessions().Infos()[0].PLIs)
 }
 
 // RFC 5104 §4.3.1: the full intra request counts as well; broken feedback does not stop it.
 func TestForwardRequests(t *testing.T) {
 	for _, request := range []rtcp.Packet{&rtcp.PictureLossIndication{}, &rtcp.FullIntraRequest{FIR: []rtcp.FIREntry{{SSRC: 1}}}} {
-		track := testTrack(media.KindVideo)
+		track := mediatest.Track(media.KindVideo)
 		sent := 0
 		require.True(t, track.Bind(1, func() { sent++ }))
 		media.ForwardRequests(&rtptest.Script{[]byte("junk"), rtptest.Marshal(t, &rtcp.ReceiverReport{}), rtptest.Marshal(t, request)}, media.NewOutbound(media.KindVideo, track.ClockRate(), 1, time.Now()), track.RequestKeyFrame)
@@ -87,7 +88,7 @@ func TestForwardRequests(t *testing.T) {
 
 // The echo leaves out what is about the way here: header extensions and reports.
 func TestEchoLeavesOut(t *testing.T) {
-	local, err := webrtc.NewTrackLocalStaticRTP(formatFor(webrtc.MimeTypeVP8).Capability(), "video", "echo")
+	local, err := webrtc.NewTrackLocalStaticRTP(mediatest.Format(webrtc.MimeTypeVP8).Capability(), "video", "echo")
 	require.NoError(t, err)
 	e := &echoTrack{local: local, sent: media.NewOutbound(media.KindVideo, media.VideoClockRate, 1, time.Now())}
 	var p media.Packet

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/webrtc/v4"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
@@ -92,9 +91,9 @@ func (f *fixture) do(method, path, body string, headers ...string) *http.Respons
 	return resp
 }
 
-func (f *fixture) post(path, offer string) *http.Response {
+func (f *fixture) post(path, offered string) *http.Response {
 	f.Helper()
-	return f.do("POST", path, offer, "Content-Type", "application/sdp")
+	return f.do("POST", path, offered, "Content-Type", "application/sdp")
 }
 
 func (f *fixture) patch(path, body, ifMatch string) *http.Response {
@@ -127,20 +126,8 @@ func (f *fixture) requireProblem(resp *http.Response, status int, detail string)
 
 func (f *fixture) requireNothingLeft() {
 	f.Helper()
-	all := f.server.sessions
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	require.Empty(f, all.sessions)
-	require.Empty(f, all.publishers)
-	require.Empty(f, all.reservations)
-	require.Empty(f, all.perClient)
-	require.Zero(f, all.others)
-	require.Zero(f, all.viewers)
-	viewers := f.server.viewers
-	viewers.mu.Lock()
-	defer viewers.mu.Unlock()
-	require.Empty(f, viewers.streams)
-	require.Empty(f, viewers.live)
+	require.True(f, f.server.Sessions().Empty())
+	require.True(f, f.server.Viewers().Empty())
 }
 
 // keepSending writes both tracks every 20 ms until the test ends.
@@ -180,55 +167,4 @@ func takeFrom(t testing.TB, tap *media.Tap, n int) {
 
 func describe(t *media.Track) string {
 	return fmt.Sprint(t.MimeType(), " ", t.ClockRate(), " ", t.Channels())
-}
-
-// formatFor is one that carries the codec, with the parameters that browsers send.
-func formatFor(mimeType string) media.Format {
-	parameters := map[string]string{
-		webrtc.MimeTypeVP9: "profile-id=0", webrtc.MimeTypeAV1: "level-idx=5;profile=0;tier=0",
-		webrtc.MimeTypeH264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
-	}
-	return media.Format{Payload: "96", Repair: "97", Codec: videoCodecOf(mimeType), Parameters: parameters[mimeType]}
-}
-
-func opusFormat() media.Format {
-	return media.Format{Payload: "111", Parameters: "minptime=10;useinbandfec=1"}
-}
-
-func fuzzPeers(t testing.TB) *peers {
-	t.Helper()
-	log := &slogFactory{slog.New(slog.DiscardHandler)}
-	s, err := listen(Options{UDPListen: "127.0.0.1:0"}, log)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.close()) })
-	return &peers{newSettings(s, defaultTimers(), log)}
-}
-
-// pushTo delivers a packet as the read loop does.
-func pushTo(t *media.Track, seq uint16, key bool) {
-	pushAt(t, seq, key, time.Unix(0, int64(seq)*int64(time.Millisecond)))
-}
-
-// pushAt delivers a packet that arrived then.
-func pushAt(t *media.Track, seq uint16, key bool, arrival time.Time) {
-	p := t.NewPacket()
-	defer p.Release()
-	p.Arrival, p.RTP = arrival, *rtptest.OpusPacket(seq)
-	if t.Kind() == media.KindVideo {
-		p.RTP = *rtptest.VP8Packet(seq, key)
-	}
-	t.Push(p)
-}
-
-// nobody is a subscriber that does nothing.
-type nobody struct{}
-
-func (*nobody) Deliver(*media.Packet) {}
-func (*nobody) End()                  {}
-
-func testTrack(kind media.Kind) *media.Track {
-	if kind == media.KindAudio {
-		return media.NewTrack(kind, opusFormat(), media.NewPacketPool())
-	}
-	return media.NewTrack(kind, formatFor(webrtc.MimeTypeVP8), media.NewPacketPool())
 }

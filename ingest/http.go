@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/refusal"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/internal/name"
 )
 
@@ -23,12 +25,12 @@ const (
 )
 
 // endpoint takes what is posted to an address.
-type endpoint func(http.ResponseWriter, *http.Request) *problem
+type endpoint func(http.ResponseWriter, *http.Request) *refusal.Refusal
 
 // WHIP serves /whip/{stream} and /whip/{stream}/{session}.
 func (s *Server) WHIP() http.Handler {
 	return s.streamHandler("/whip/", func(stream string) endpoint {
-		return func(w http.ResponseWriter, r *http.Request) *problem { return s.postWHIP(w, r, stream) }
+		return func(w http.ResponseWriter, r *http.Request) *refusal.Refusal { return s.postWHIP(w, r, stream) }
 	})
 }
 
@@ -39,11 +41,11 @@ func (s *Server) streamHandler(prefix string, of func(stream string) endpoint) h
 		stream, id, isSession := strings.Cut(strings.TrimPrefix(r.URL.Path, prefix), "/")
 		switch {
 		case !name.Valid(stream) && !isPreflight(r): // pages can read refusals only after a good preflight
-			refuse(http.StatusBadRequest, "A stream's name is "+name.Rule+".").write(w)
+			refusal.New(http.StatusBadRequest, "A stream's name is "+name.Rule+".").Write(w)
 		case isSession && id != "":
 			s.serveSession(w, r, stream)
 		case isSession:
-			refuse(http.StatusNotFound, "There is nothing here: leave out the slash at the end.").write(w)
+			refusal.New(http.StatusNotFound, "There is nothing here: leave out the slash at the end.").Write(w)
 		default:
 			s.serveEndpoint(w, r, of(stream))
 		}
@@ -67,7 +69,7 @@ func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request, post endp
 	switch r.Method {
 	case http.MethodPost:
 		if p := s.limited(r, post, w); p != nil {
-			p.write(w)
+			p.Write(w)
 		}
 	case http.MethodOptions:
 		w.Header().Set("Accept-Post", typeSDP)
@@ -78,7 +80,7 @@ func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request, post endp
 		w.Header().Set("Accept-Post", typeSDP)
 		w.WriteHeader(http.StatusNoContent)
 	default:
-		methodNotAllowed(endpointMethods).write(w)
+		methodNotAllowed(endpointMethods).Write(w)
 	}
 }
 
@@ -92,8 +94,8 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, stream str
 		return
 	}
 	sess := s.sessions.Session(r.URL.Path)
-	if sess == nil || errors.Is(sess.endReason(), ErrTakenOver) {
-		s.ended(stream, r.URL.Path).write(w)
+	if sess == nil || errors.Is(sess.Err(), session.ErrTakenOver) {
+		s.ended(stream, r.URL.Path).Write(w)
 		return
 	}
 	switch r.Method {
@@ -102,35 +104,35 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, stream str
 		if r.Method == http.MethodDelete {
 			act = s.delete
 		}
-		if p := s.limited(r, func(w http.ResponseWriter, r *http.Request) *problem { return act(w, r, sess) }, w); p != nil {
-			p.write(w)
+		if p := s.limited(r, func(w http.ResponseWriter, r *http.Request) *refusal.Refusal { return act(w, r, sess) }, w); p != nil {
+			p.Write(w)
 		}
 	case http.MethodGet, http.MethodHead:
 		w.Header().Set("Accept-Patch", typeFragment)
 		w.WriteHeader(http.StatusNoContent)
 	default:
-		methodNotAllowed(sessionMethods).write(w)
+		methodNotAllowed(sessionMethods).Write(w)
 	}
 }
 
 // ended tells a client that has been taken over from not to come back, which would take over in its turn.
-func (s *Server) ended(stream, path string) *problem {
+func (s *Server) ended(stream, path string) *refusal.Refusal {
 	if s.sessions.TakenOver(stream, path) {
-		return refuse(http.StatusGone, "Somebody else has taken over this stream.")
+		return refusal.New(http.StatusGone, "Somebody else has taken over this stream.")
 	}
-	return refuse(http.StatusNotFound, "There is no such session: it has ended, or never was.")
+	return refusal.New(http.StatusNotFound, "There is no such session: it has ended, or never was.")
 }
 
 // limited runs the handler unless the client asks too often (RFC 9725 §5).
-func (s *Server) limited(r *http.Request, handler endpoint, w http.ResponseWriter) *problem {
+func (s *Server) limited(r *http.Request, handler endpoint, w http.ResponseWriter) *refusal.Refusal {
 	if !s.mayAsk(r) {
-		return refuse(http.StatusTooManyRequests, "Your address asks too often: wait a second.").after(1)
+		return refusal.New(http.StatusTooManyRequests, "Your address asks too often: wait a second.").After(1)
 	}
 	return handler(w, r)
 }
 
 // mayAsk reports whether the client does not ask too often.
-func (s *Server) mayAsk(r *http.Request) bool { return s.rates.allow(ClientOf(r), time.Now()) }
+func (s *Server) mayAsk(r *http.Request) bool { return s.rates.allow(session.ClientOf(r), time.Now()) }
 
 // announceServers lists the ICE servers (RFC 9725 §4.6), except in a preflight, which nobody is authenticated for.
 func (s *Server) announceServers(w http.ResponseWriter, r *http.Request) {
@@ -173,29 +175,29 @@ func (s *Server) limitBody(w http.ResponseWriter) {
 }
 
 // readBody reads a body of the type wanted, in bounded time and size. The time limit ends with a body that is whole.
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request, want string, limit int64) ([]byte, *problem) {
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, want string, limit int64) ([]byte, *refusal.Refusal) {
 	if got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || got != want {
-		return nil, refuse(http.StatusUnsupportedMediaType, "Send the body as Content-Type: %s.", want)
+		return nil, refusal.New(http.StatusUnsupportedMediaType, "Send the body as Content-Type: %s.", want)
 	}
 	if r.ContentLength > limit { // said before it is sent: nobody needs to wait for it
-		return nil, refuse(http.StatusRequestEntityTooLarge, "The body is longer than %d bytes.", limit)
+		return nil, refusal.New(http.StatusRequestEntityTooLarge, "The body is longer than %d bytes.", limit)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLong):
-		return nil, refuse(http.StatusRequestEntityTooLarge, "The body is longer than %d bytes.", limit)
+		return nil, refusal.New(http.StatusRequestEntityTooLarge, "The body is longer than %d bytes.", limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, refuse(http.StatusRequestTimeout, "The body did not come within %v.", s.timers.body)
+		return nil, refusal.New(http.StatusRequestTimeout, "The body did not come within %v.", s.timers.body)
 	case err != nil:
-		return nil, refuse(http.StatusBadRequest, "The body could not be read: %v.", err)
+		return nil, refusal.New(http.StatusBadRequest, "The body could not be read: %v.", err)
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	return body, nil
 }
 
-func methodNotAllowed(methods string) *problem {
-	p := refuse(http.StatusMethodNotAllowed, "Use one of %s.", methods)
-	p.allow = methods
+func methodNotAllowed(methods string) *refusal.Refusal {
+	p := refusal.New(http.StatusMethodNotAllowed, "Use one of %s.", methods)
+	p.Allow = methods
 	return p
 }

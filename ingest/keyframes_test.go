@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/mediatest"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
@@ -41,7 +42,7 @@ func codecsOfVideo() []string {
 func TestKeyFramesOfTrack(t *testing.T) {
 	for _, mimeType := range codecsOfVideo() {
 		t.Run(mimeType, func(t *testing.T) {
-			track := media.NewTrack(media.KindVideo, formatFor(mimeType), media.NewPacketPool())
+			track := media.NewTrack(media.KindVideo, mediatest.Format(mimeType), media.NewPacketPool())
 			tap := track.Tap(64)
 			sequence, begins := uint16(65530), []uint16(nil)
 			for i, key := range []bool{false, true, false, true, false} {
@@ -86,7 +87,7 @@ func pass(t *media.Track, sequence uint16, timestamp uint32, payload []byte) {
 
 // A key frame's first packet may come after others of it: then it is the beginning, and nobody can begin with what is held.
 func TestKeyFrameBeginsLate(t *testing.T) {
-	track := media.NewTrack(media.KindVideo, formatFor(webrtc.MimeTypeH264), media.NewPacketPool())
+	track := media.NewTrack(media.KindVideo, mediatest.Format(webrtc.MimeTypeH264), media.NewPacketPool())
 	tap := track.Tap(8)
 	payloads := picture(webrtc.MimeTypeH264, true)
 	for _, i := range []uint16{2, 1, 3, 0, 2, 4} { // 2 comes twice

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/session"
 	"golang.org/x/time/rate"
 )
 
@@ -15,14 +16,14 @@ type rateLimiter struct {
 	rate rate.Limit
 
 	mu      sync.Mutex
-	buckets map[Client]*rate.Limiter
+	buckets map[session.Client]*rate.Limiter
 }
 
 func newRateLimiter(perSecond float64) *rateLimiter {
-	return &rateLimiter{rate: rate.Limit(perSecond), buckets: map[Client]*rate.Limiter{}}
+	return &rateLimiter{rate: rate.Limit(perSecond), buckets: map[session.Client]*rate.Limiter{}}
 }
 
-func (l *rateLimiter) allow(c Client, now time.Time) bool {
+func (l *rateLimiter) allow(c session.Client, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.buckets[c]

@@ -2,27 +2,14 @@ package ingest
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pion/sdp/v3"
-	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/internal/offertest"
+	"github.com/sluice-live/sluice/ingest/offer"
 	"github.com/stretchr/testify/require"
 )
-
-// offerFile is an offer as a client sends it; edits are pairs of what to replace and what by.
-func offerFile(t testing.TB, name string, edits ...string) string {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", "offers", name+".sdp"))
-	require.NoError(t, err)
-	for i := 0; i < len(edits); i += 2 {
-		require.Contains(t, string(b), edits[i], "the edit has nothing to replace")
-	}
-	return strings.NewReplacer(edits...).Replace(string(b))
-}
 
 func parseSDP(t testing.TB, text string) *sdp.SessionDescription {
 	t.Helper()
@@ -64,7 +51,7 @@ func TestOffersOfClients(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name+tt.path, func(t *testing.T) {
 			f := newFixture(t, Options{})
-			resp := f.post(tt.path, offerFile(t, tt.name))
+			resp := f.post(tt.path, offertest.Offer(t, tt.name))
 			body := text(t, resp)
 			require.Equal(t, 201, resp.StatusCode, body)
 			require.True(t, strings.HasPrefix(body, "v=0\r\n"))
@@ -87,7 +74,7 @@ func requireAnswerSection(t *testing.T, m *sdp.MediaDescription, path, setup str
 	if path == "/echo" {
 		want = "sendrecv"
 	}
-	require.Equal(t, want, directionOf(m.Attributes), "RFC 9725 §4.2")
+	require.Equal(t, want, offer.Direction(m.Attributes), "RFC 9725 §4.2")
 	require.True(t, has(m, "rtcp-mux") && has(m, "rtcp-mux-only"), "RFC 9725 §4.4.1")
 	require.NotZero(t, m.MediaName.Port.Value, "a section was refused: RFC 9725 §4.4.3")
 	got, _ := m.Attribute("setup")
@@ -113,7 +100,7 @@ func TestOfferSetup(t *testing.T) {
 	for offered, answered := range map[string]string{"actpass": "active", "passive": "active", "active": "passive"} {
 		t.Run(offered, func(t *testing.T) {
 			f := newFixture(t, Options{})
-			resp := f.post("/whip/a", offerFile(t, "chromium", "a=setup:actpass", "a=setup:"+offered))
+			resp := f.post("/whip/a", offertest.Offer(t, "chromium", "a=setup:actpass", "a=setup:"+offered))
 			require.Equal(t, 201, resp.StatusCode)
 			require.Contains(t, text(t, resp), "a=setup:"+answered+"\r\n")
 		})
@@ -123,10 +110,10 @@ func TestOfferSetup(t *testing.T) {
 // RFC 9725 §4.2, §4.4: a bad offer is refused as a whole, never by a 5xx, and nothing is left of it.
 func TestOffersRefused(t *testing.T) {
 	var many strings.Builder
-	for i := range maxCandidates + 1 {
+	for i := range offer.MaxCandidates + 1 {
 		fmt.Fprintf(&many, "a=candidate:1 1 udp 2122260223 192.0.2.1 %d typ host\r\n", 1000+i)
 	}
-	chromium := func(edits ...string) string { return offerFile(t, "chromium", edits...) }
+	chromium := func(edits ...string) string { return offertest.Offer(t, "chromium", edits...) }
 	video := chromium()[strings.Index(chromium(), "m=video"):]
 	tests := []struct {
 		name, path, offer string
@@ -143,16 +130,16 @@ func TestOffersRefused(t *testing.T) {
 		{"two videos §4.4.2", "/whip/a", chromium() + strings.ReplaceAll(video, "a=mid:1", "a=mid:2"), 422, "more than one video"},
 		{"two streams §4.4.2", "/whip/a", chromium("a=msid:6fd1b2a4-7f0e-4c33-9d51-1f1f8f0f6d10 0c1d", "a=msid:other 0c1d"), 422, "more than one MediaStream"},
 		{"two tracks in one section §4.4.2", "/whip/a", chromium("a=ssrc-group:FID 3921857394 1740882371\r\n", ""), 422, "more than one track"},
-		{"too many sources", "/whip/a", chromium() + ssrcLines(maxSSRCs+1), 400, "sources"},
+		{"too many sources", "/whip/a", chromium() + ssrcLines(16+1), 400, "sources"},
 		{"data channel", "/whip/a", chromium("m=audio 9 UDP/TLS/RTP/SAVPF", "m=application 9 UDP/DTLS/SCTP"), 422, "application"},
-		{"OBS: HEVC §4.4.3", "/whip/a", offerFile(t, "obs-hevc"), 422, "Sluice takes VP8, VP9, H.264 or AV1 video and Opus audio"},
-		{"H.264, interleaved", "/whip/a", offerFile(t, "obs", "packetization-mode=1", "packetization-mode=2"), 422, "video section"},
-		{"VP9, 10 bits", "/whip/a", offerFile(t, "gstreamer", "VP8/90000\r\n", "VP9/90000\r\na=fmtp:101 profile-id=2\r\n"), 422, "video section"},
-		{"AV1, 4:4:4", "/whip/a", offerFile(t, "obs-av1", "AV1/90000\r\n", "AV1/90000\r\na=fmtp:96 profile=1\r\n"), 422, "video section"},
-		{"another clock rate", "/whip/a", offerFile(t, "gstreamer", "VP8/90000", "VP8/48000"), 422, "video section"},
+		{"OBS: HEVC §4.4.3", "/whip/a", offertest.Offer(t, "obs-hevc"), 422, "Sluice takes VP8, VP9, H.264 or AV1 video and Opus audio"},
+		{"H.264, interleaved", "/whip/a", offertest.Offer(t, "obs", "packetization-mode=1", "packetization-mode=2"), 422, "video section"},
+		{"VP9, 10 bits", "/whip/a", offertest.Offer(t, "gstreamer", "VP8/90000\r\n", "VP9/90000\r\na=fmtp:101 profile-id=2\r\n"), 422, "video section"},
+		{"AV1, 4:4:4", "/whip/a", offertest.Offer(t, "obs-av1", "AV1/90000\r\n", "AV1/90000\r\na=fmtp:96 profile=1\r\n"), 422, "video section"},
+		{"another clock rate", "/whip/a", offertest.Offer(t, "gstreamer", "VP8/90000", "VP8/48000"), 422, "video section"},
 		{"no audio codec §4.4.3", "/whip/a", chromium("opus/48000", "isac/16000"), 422, "audio section"},
-		{"codec without payload type", "/whip/a", offerFile(t, "gstreamer", "m=video 9 UDP/TLS/RTP/SAVPF 101", "m=video 9 UDP/TLS/RTP/SAVPF 102"), 422, "video section"},
-		{"payload type of eight bits", "/whip/a", offerFile(t, "gstreamer", "SAVPF 101", "SAVPF 201", "a=rtpmap:101", "a=rtpmap:201"), 422, "video section"},
+		{"codec without payload type", "/whip/a", offertest.Offer(t, "gstreamer", "m=video 9 UDP/TLS/RTP/SAVPF 101", "m=video 9 UDP/TLS/RTP/SAVPF 102"), 422, "video section"},
+		{"payload type of eight bits", "/whip/a", offertest.Offer(t, "gstreamer", "SAVPF 101", "SAVPF 201", "a=rtpmap:101", "a=rtpmap:201"), 422, "video section"},
 		{"not bundled §4.4.1", "/whip/a", chromium("a=group:BUNDLE 0 1", "a=group:BUNDLE 0"), 400, "BUNDLE"},
 		{"no mid", "/whip/a", chromium("a=mid:1\r\n", ""), 400, "a=mid"},
 		{"same mid", "/whip/a", chromium("a=mid:1\r\n", "a=mid:0\r\n"), 400, "a=mid"},
@@ -187,15 +174,15 @@ func ssrcLines(n int) string {
 // A direction may stand for all sections (RFC 8866 §6.7), and credentials as well.
 func TestOfferSessionLevel(t *testing.T) {
 	f := newFixture(t, Options{})
-	offer := offerFile(t, "chromium", "a=sendonly\r\n", "", "a=setup:actpass\r\n", "", "t=0 0\r\n", "t=0 0\r\na=sendonly\r\na=setup:actpass\r\n")
-	resp := f.post("/whip/a", offer)
+	offered := offertest.Offer(t, "chromium", "a=sendonly\r\n", "", "a=setup:actpass\r\n", "", "t=0 0\r\n", "t=0 0\r\na=sendonly\r\na=setup:actpass\r\n")
+	resp := f.post("/whip/a", offered)
 	require.Equal(t, 201, resp.StatusCode, text(t, resp))
 }
 
 // Bad offers must neither stop the server nor leave anything behind. Some cut ones are whole.
 func TestManyBadOffers(t *testing.T) {
 	f := newFixture(t, Options{})
-	good := offerFile(t, "chromium")
+	good := offertest.Offer(t, "chromium")
 	for i := range 200 {
 		resp := f.post("/whip/a", good[:len(good)*i/200])
 		require.Less(t, resp.StatusCode, 500, text(t, resp))
@@ -204,32 +191,4 @@ func TestManyBadOffers(t *testing.T) {
 		}
 	}
 	f.requireNothingLeft()
-}
-
-func FuzzOffer(f *testing.F) {
-	files, err := filepath.Glob(filepath.Join("testdata", "offers", "*.sdp"))
-	require.NoError(f, err)
-	for _, name := range files {
-		b, err := os.ReadFile(name)
-		require.NoError(f, err)
-		f.Add(b)
-	}
-	f.Add([]byte(offerFile(f, "chromium", "SAVPF 111 63", "SAVPF 63 111")))
-	peers := fuzzPeers(f)
-	f.Fuzz(func(t *testing.T, body []byte) {
-		o, problem := parseOffer(body, publishing(nil))
-		if problem != nil {
-			require.True(t, problem.status >= 400 && problem.status < 500)
-			return
-		}
-		pc, fb, err := peers.Open(o, false)
-		require.NoError(t, err)
-		sess := newSession(&Reservation{}, pc, fb, time.Minute)
-		if sess.accept(o) == nil {
-			sess.Receive(media.NewPacketPool())
-			_, _ = sess.answer(t.Context(), nil)
-		}
-		sess.close(ErrDeleted)
-		sess.run()
-	})
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/offer"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/signal"
 )
 
@@ -26,9 +28,6 @@ const (
 	defaultMaxParticipants         = 16
 	burstSeconds                   = 5 // of requests that an address may save up
 	maxFragment              int64 = 16 << 10
-	maxSections                    = 4  // m-sections in a description or fragment
-	maxCandidates                  = 64 // candidates in a description or fragment
-	maxSSRCs                       = 16 // a=ssrc sources in one m-section
 )
 
 // Options configures a Server. The zero value listens on a free UDP port of the loopback address.
@@ -69,7 +68,7 @@ type Options struct {
 	MaxSDP int64
 	// OnPublish is called for each publisher when its offer has been accepted and before the answer is sent, so that what
 	// follows can start while ICE and DTLS run. An error ends the session: its text goes to the client with 503.
-	OnPublish func(*Publisher) error
+	OnPublish func(*session.Publisher) error
 	// MayEnter reports whether a token is known, and whether it is good for a room, or for the echo, which is "". Default: everybody may
 	// enter every room.
 	MayEnter func(room, token string) (known, allowed bool)
@@ -114,7 +113,7 @@ func (o Options) Validate() error {
 		s.check(&faults)
 	}
 	for i, codec := range o.VideoCodecs {
-		faults.want(slices.Contains(videoCodecNames(), codec), "VideoCodecs", "%q is none of %s", codec, strings.Join(videoCodecNames(), ", "))
+		faults.want(slices.Contains(offer.VideoCodecNames(), codec), "VideoCodecs", "%q is none of %s", codec, strings.Join(offer.VideoCodecNames(), ", "))
 		faults.want(!slices.Contains(o.VideoCodecs[:i], codec), "VideoCodecs", "%s is there twice", codec)
 	}
 	o.checkLimits(&faults)
@@ -160,8 +159,8 @@ func (s ICEServer) check(faults *optionFaults) {
 	want(!strings.ContainsAny(s.Username+s.Credential, ",;\"\\\r\n"), "%q: user name and credential must be free of , ; \" and \\", s.URLs[0])
 }
 
-func (o Options) limits() Limits {
-	return Limits{
+func (o Options) limits() session.Limits {
+	return session.Limits{
 		Streams: o.MaxStreams, Sessions: o.MaxSessions, Viewers: o.MaxViewers, PerAddress: o.MaxSessionsPerAddress, RefuseTakeover: o.RefuseTakeover,
 	}
 }
@@ -190,7 +189,7 @@ func (o Options) withDefaults() Options {
 		o.MayEnter = func(string, string) (known, allowed bool) { return true, true }
 	}
 	if o.OnPublish == nil {
-		o.OnPublish = func(*Publisher) error { return nil }
+		o.OnPublish = func(*session.Publisher) error { return nil }
 	}
 	return o
 }

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/internal/offertest"
+	"github.com/sluice-live/sluice/ingest/offer"
 	"github.com/stretchr/testify/require"
 )
 
@@ -59,12 +60,12 @@ func TestEveryInterface(t *testing.T) {
 		t.Run(host, func(t *testing.T) {
 			f := newFixture(t, Options{UDPListen: host + ":0", TCPListen: host + ":0"})
 			require.NotZero(t, f.server.UDPAddr().(*net.UDPAddr).Port)
-			resp := f.post("/whip/a", offerFile(t, "chromium"))
+			resp := f.post("/whip/a", offertest.Offer(t, "chromium"))
 			ranks := []int{}
 			first := parseSDP(t, text(t, resp)).MediaDescriptions[0]
 			for _, a := range first.Attributes {
 				if a.Key == "candidate" {
-					ranks = append(ranks, candidateRank(a.Value, nil))
+					ranks = append(ranks, offer.CandidateRank(a.Value, nil))
 				}
 			}
 			require.NotEmpty(t, ranks)
@@ -81,7 +82,7 @@ func TestEveryInterface(t *testing.T) {
 // Nothing is announced but what is listened on.
 func TestOneInterface(t *testing.T) {
 	f := newFixture(t, Options{UDPListen: "127.0.0.1:0", TCPListen: "127.0.0.1:0"})
-	answer := parseSDP(t, text(t, f.post("/whip/a", offerFile(t, "chromium"))))
+	answer := parseSDP(t, text(t, f.post("/whip/a", offertest.Offer(t, "chromium"))))
 	var announced []string
 	for _, a := range answer.MediaDescriptions[0].Attributes {
 		if a.Key == "candidate" {
@@ -95,7 +96,7 @@ func TestOneInterface(t *testing.T) {
 // Behind 1:1 NAT the public address comes first, and the own one stays.
 func TestPublicIP(t *testing.T) {
 	f := newFixture(t, Options{PublicIPs: []string{"203.0.113.7"}})
-	resp := f.post("/whip/a", offerFile(t, "chromium"))
+	resp := f.post("/whip/a", offertest.Offer(t, "chromium"))
 	var addresses []string
 	for _, a := range parseSDP(t, text(t, resp)).MediaDescriptions[0].Attributes {
 		if a.Key == "candidate" {
@@ -103,30 +104,6 @@ func TestPublicIP(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{"203.0.113.7", "127.0.0.1"}, addresses)
-}
-
-func TestCandidateRank(t *testing.T) {
-	ordered := []string{
-		"1 1 udp 1 203.0.113.7 1 typ host", "1 1 udp 1 192.0.2.1 1 typ host", "1 1 udp 1 2001:db8::1 1 typ host", "1 1 udp 1 127.0.0.1 1 typ host",
-		"1 1 tcp 1 203.0.113.7 1 typ host tcptype passive", "1 1 tcp 1 192.0.2.1 1 typ host tcptype passive", "1 1 tcp 1 ::1 1 typ host tcptype passive",
-	}
-	for i := 1; i < len(ordered); i++ {
-		public := []string{"203.0.113.7"}
-		require.Less(t, candidateRank(ordered[i-1], public), candidateRank(ordered[i], public), ordered[i])
-	}
-}
-
-func TestClientOf(t *testing.T) {
-	for remote, want := range map[string]string{
-		"192.0.2.1:5":          "192.0.2.1/32",
-		"[::ffff:192.0.2.1]:5": "192.0.2.1/32",
-		"[2001:db8::1:2]:5":    "2001:db8::/64",
-		"[fe80::1%eth0]:5":     "fe80::/64",
-		"@":                    Client{}.String(),
-		"":                     Client{}.String(),
-	} {
-		require.Equal(t, want, ClientOf(&http.Request{RemoteAddr: remote}).String(), remote)
-	}
 }
 
 func TestRateLimiter(t *testing.T) {

@@ -7,18 +7,21 @@ import (
 	"testing"
 
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/offertest"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/offer"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/stretchr/testify/require"
 )
 
 // RFC 9725 §4.3.1, §4.3.2 and RFC 6585 §3: which trickle requests pass.
 func TestTrickle(t *testing.T) {
 	f := newFixture(t, Options{})
-	created := f.post("/whip/a", offerFile(t, "chromium"))
+	created := f.post("/whip/a", offertest.Offer(t, "chromium"))
 	location, etag := created.Header.Get("Location"), created.Header.Get("ETag")
 	fragmentType := "application/trickle-ice-sdpfrag"
-	good := credentials(oldUfrag, oldPwd) + "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=candidate:" + hostCandidate + "\r\n"
+	good := offertest.Credentials(offertest.OldUfrag, offertest.OldPwd) + "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=candidate:" + offertest.HostCandidate + "\r\n"
 	mdns := "a=candidate:1 1 udp 1 3f2a.local 5000 typ host\r\na=candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype active\r\n"
 	tests := []struct {
 		name, body string
@@ -37,7 +40,7 @@ func TestTrickle(t *testing.T) {
 		{"other type §4.3.1", good, []string{"Content-Type", "application/sdp", "If-Match", etag}, 415},
 		{"no type §4.3.1", good, []string{"If-Match", etag}, 415},
 		{"malformed §4.3.1", "nonsense", []string{"Content-Type", fragmentType, "If-Match", etag}, 400},
-		{"other credentials", credentials(newUfrag, newPwd), []string{"Content-Type", fragmentType, "If-Match", etag}, 400},
+		{"other credentials", offertest.Credentials(offertest.NewUfrag, offertest.NewPwd), []string{"Content-Type", fragmentType, "If-Match", etag}, 400},
 		{"too long", strings.Repeat("a=x\r\n", 5000), []string{"Content-Type", fragmentType, "If-Match", etag}, 413},
 	}
 	for _, tt := range tests {
@@ -171,14 +174,14 @@ func (p *peer) applyRestart(body string) {
 	require.Contains(p, body, "a=ice-options:trickle\r\n", "as in the answer: RFC 9725 §4.3.3")
 	require.Contains(p, p.answer, "a=ice-options:trickle\r\n")
 	require.NotContains(p, body, "ice-lite")
-	f, err := parseFragment([]byte(body))
+	f, err := offer.ParseFragment([]byte(body))
 	require.NoError(p, err)
-	require.NotEmpty(p, f.candidates)
-	old := &offer{desc: parseSDP(p, p.answer)}
-	require.NotContains(p, p.answer, f.ufrag)
-	next, err := old.restarted(f)
+	require.NotEmpty(p, f.Candidates)
+	old := &offer.Offer{Description: parseSDP(p, p.answer)}
+	require.NotContains(p, p.answer, f.Ufrag)
+	next, err := old.Restarted(f)
 	require.NoError(p, err)
-	sdp, err := next.text()
+	sdp, err := next.Text()
 	require.NoError(p, err)
 	require.NoError(p, p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: sdp}))
 }
@@ -197,13 +200,13 @@ func TestICERestartRefused(t *testing.T) {
 	client.waitConnected()
 	client.keepSending()
 	current := parseSDP(t, client.pc.LocalDescription().SDP)
-	ufrag := attribute(current, current.MediaDescriptions[0], "ice-ufrag")
-	pwd := attribute(current, current.MediaDescriptions[0], "ice-pwd")
+	ufrag := offer.Attribute(current, current.MediaDescriptions[0], "ice-ufrag")
+	pwd := offer.Attribute(current, current.MediaDescriptions[0], "ice-pwd")
 	for name, body := range map[string]string{
 		"no credentials":   "a=end-of-candidates\r\n",
-		"the same":         credentials(ufrag, pwd),
-		"short":            credentials("abc", pwd),
-		"broken candidate": credentials(newUfrag, newPwd) + "a=candidate:x\r\n",
+		"the same":         offertest.Credentials(ufrag, pwd),
+		"short":            offertest.Credentials("abc", pwd),
+		"broken candidate": offertest.Credentials(offertest.NewUfrag, offertest.NewPwd) + "a=candidate:x\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := *f
@@ -215,19 +218,19 @@ func TestICERestartRefused(t *testing.T) {
 	takeFrom(t, tap, 10)
 	tap.Close()
 	p, _ := f.server.Sessions().Publisher("a")
-	require.Equal(t, StateConnected, p.State())
+	require.Equal(t, session.StateConnected, p.State())
 	require.Equal(t, 204, f.patch(client.location, "a=end-of-candidates\r\n", client.etag).StatusCode, "the ETag holds")
 }
 
 // However many requests they come in, the candidates of one ICE session are bounded, and each counts once.
 func TestTrickleIsBounded(t *testing.T) {
 	f := newFixture(t, Options{})
-	created := f.post("/whip/a", offerFile(t, "eyevinn"))
+	created := f.post("/whip/a", offertest.Offer(t, "eyevinn"))
 	location, etag := created.Header.Get("Location"), created.Header.Get("ETag")
-	for i := range maxCandidates {
-		body := "a=candidate:" + strings.Replace(hostCandidate, "61764", strconv.Itoa(1000+i), 1) + "\r\n"
+	for i := range offer.MaxCandidates {
+		body := "a=candidate:" + strings.Replace(offertest.HostCandidate, "61764", strconv.Itoa(1000+i), 1) + "\r\n"
 		require.Equal(t, 204, f.patch(location, body, etag).StatusCode)
 		require.Equal(t, 204, f.patch(location, body, etag).StatusCode)
 	}
-	f.requireProblem(f.patch(location, "a=candidate:"+hostCandidate+"\r\n", etag), 400, "64 already")
+	f.requireProblem(f.patch(location, "a=candidate:"+offertest.HostCandidate+"\r\n", etag), 400, "64 already")
 }

@@ -13,7 +13,9 @@ import (
 	"github.com/pion/transport/v4"
 	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/mediatest"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/offer"
 	"github.com/stretchr/testify/require"
 )
 
@@ -84,17 +86,19 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	network := &silencer{Net: base, wrap: o.wrap}
 	e.SetNet(network)
 	engine, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
-	video := formatFor(webrtc.MimeTypeVP8)
+	video := mediatest.Format(webrtc.MimeTypeVP8)
 	if o.red {
-		redundant := webrtc.RTPCodecParameters{RTPCodecCapability: redFormat().REDCapability(), PayloadType: 63}
+		preferred := mediatest.Opus()
+		preferred.Red = "63"
+		redundant := webrtc.RTPCodecParameters{RTPCodecCapability: preferred.REDCapability(), PayloadType: 63}
 		require.NoError(t, engine.RegisterCodec(redundant, webrtc.RTPCodecTypeAudio))
 	}
 	if o.codec == "" {
 		require.NoError(t, engine.RegisterDefaultCodecs())
 	} else {
-		video = formatFor(o.codec)
-		require.NoError(t, register(engine, video))
-		require.NoError(t, register(engine, opusFormat()))
+		video = mediatest.Format(o.codec)
+		require.NoError(t, offer.Register(engine, video))
+		require.NoError(t, offer.Register(engine, mediatest.Opus()))
 	}
 	if o.simulcast {
 		require.NoError(t, webrtc.ConfigureSimulcastExtensionHeaders(engine))

@@ -184,9 +184,9 @@ func (g *guest) answer(e signal.Event) {
 
 // offerFirst sends an offer of the guest's own.
 func (g *guest) offerFirst() {
-	offer, err := g.pc.CreateOffer(nil)
-	if err == nil && g.pc.SetLocalDescription(offer) == nil {
-		g.say(signal.Event{Kind: signal.Offer, SDP: offer.SDP})
+	offered, err := g.pc.CreateOffer(nil)
+	if err == nil && g.pc.SetLocalDescription(offered) == nil {
+		g.say(signal.Event{Kind: signal.Offer, SDP: offered.SDP})
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/sluice-live/sluice/ingest/signal"
 )
 
@@ -50,7 +51,7 @@ func TestRoomForwards(t *testing.T) {
 			bob.say(signal.Event{Kind: signal.Leave})
 			left := ann.await(signal.Left)
 			require.Equal(t, bob.self, left.From)
-			require.Equal(t, ErrLeft.Error(), left.Detail)
+			require.Equal(t, room.ErrLeft.Error(), left.Detail)
 			again := enter("Bob again")
 			require.Equal(t, "Bob again", ann.await(signal.Joined).Participant.Name)
 			for _, g := range []*guest{ann, cyd} {
@@ -190,9 +191,9 @@ func TestMesh(t *testing.T) {
 	ann, bob := f.enterMesh(path, "Ann"), f.enterMesh(path, "Bob")
 	require.Equal(t, "mesh", string(f.server.Rooms().List()[0].Mode))
 	bob.say(signal.Event{Kind: signal.Offer, To: ann.self, SDP: "an offer"})
-	offer := ann.await(signal.Offer)
-	require.Equal(t, bob.self, offer.From)
-	require.Equal(t, "an offer", offer.SDP)
+	offered := ann.await(signal.Offer)
+	require.Equal(t, bob.self, offered.From)
+	require.Equal(t, "an offer", offered.SDP)
 	ann.say(signal.Event{Kind: signal.Candidate, To: bob.self, Candidate: &signal.ICECandidate{Candidate: "candidate:1"}})
 	require.Equal(t, "candidate:1", bob.await(signal.Candidate).Candidate.Candidate)
 	ann.say(signal.Event{Kind: signal.Offer, SDP: "to the server"})
@@ -232,7 +233,7 @@ func TestRoomLeavesNothing(t *testing.T) {
 		require.NoError(t, g.pc.GracefulClose())
 	}
 	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 1 }, rtptest.Patience, 10*time.Millisecond)
-	require.Empty(t, host.f.server.rooms.room("den").here[0].watchers)
+	require.Zero(t, host.f.server.Rooms().List()[0].Participants[0].Watchers)
 	require.LessOrEqual(t, len(host.pc.GetTransceivers()), 8, "sections are used again")
 	host.say(signal.Event{Kind: signal.Leave})
 	f.requireNoRooms()

@@ -6,7 +6,11 @@ import (
 	"net"
 	"sync"
 
+	"github.com/sluice-live/sluice/ingest/egress"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/room"
+	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/ingest/upload"
 )
 
 // Server receives WebRTC on its sockets and answers the HTTP requests that set it up.
@@ -14,13 +18,13 @@ type Server struct {
 	opts       Options
 	timers     timers
 	sockets    *sockets
-	peers      *peers
+	peers      *session.Peers
 	packets    *media.PacketPool
-	forwarders *forwarders
-	sessions   *Registry
-	viewers    *Viewers
-	rooms      *Rooms
-	uploads    *Uploads
+	forwarders *egress.Forwarders
+	sessions   *session.Registry
+	viewers    *egress.Viewers
+	rooms      *room.Rooms
+	uploads    *upload.Uploads
 	rates      *rateLimiter
 	links      []string // Link header values
 }
@@ -44,13 +48,13 @@ func newServer(o Options, ts timers) (*Server, error) {
 		return nil, fmt.Errorf("announce public addresses: %w", err)
 	}
 	s := &Server{
-		opts: o, timers: ts, sockets: sockets, peers: NewPeers(settings), packets: media.NewPacketPool(), forwarders: newForwarders(),
+		opts: o, timers: ts, sockets: sockets, peers: session.NewPeers(settings), packets: media.NewPacketPool(), forwarders: egress.NewForwarders(),
 		rates: newRateLimiter(o.RequestsPerSecond), links: iceLinks(o.ICEServers),
 	}
-	s.viewers = NewViewers(s.forwarders, sockets.batches, o.ViewerLinger)
-	s.sessions = NewRegistry(o.limits(), s.viewers)
-	s.rooms = NewRooms(s.roomConfig())
-	s.uploads = NewUploads(s.uploadConfig())
+	s.viewers = egress.NewViewers(s.forwarders, sockets.batches, o.ViewerLinger)
+	s.sessions = session.NewRegistry(o.limits(), s.viewers)
+	s.rooms = room.NewRooms(s.roomConfig())
+	s.uploads = upload.NewUploads(s.uploadConfig())
 	return s, nil
 }
 
@@ -82,24 +86,24 @@ func (s *Server) TCPAddr() net.Addr {
 }
 
 // Sessions are those of publishers, viewers, echoes, uploads and participants.
-func (s *Server) Sessions() *Registry { return s.sessions }
+func (s *Server) Sessions() *session.Registry { return s.sessions }
 
 // Viewers are those of all streams, over WHEP.
-func (s *Server) Viewers() *Viewers { return s.viewers }
+func (s *Server) Viewers() *egress.Viewers { return s.viewers }
 
 // Rooms are those in which somebody is.
-func (s *Server) Rooms() *Rooms { return s.rooms }
+func (s *Server) Rooms() *room.Rooms { return s.rooms }
 
-func (s *Server) roomConfig() RoomConfig {
-	return RoomConfig{
+func (s *Server) roomConfig() room.Config {
+	return room.Config{
 		Sessions: s.sessions, Peers: s.peers, Forwarders: s.forwarders, Packets: s.packets, Timers: s.timers.rooms, Connect: s.timers.connect,
 		Body: s.timers.body, MaxRooms: s.opts.MaxStreams, MaxParticipants: s.opts.MaxParticipants, PublicIPs: s.opts.PublicIPs,
 		ICEServers: s.opts.signalServers(), MayEnter: s.opts.MayEnter, OnPublish: s.opts.OnPublish, MayAsk: s.mayAsk, Logger: s.opts.Logger,
 	}
 }
 
-func (s *Server) uploadConfig() UploadConfig {
-	return UploadConfig{
+func (s *Server) uploadConfig() upload.Config {
+	return upload.Config{
 		Sessions: s.sessions, Packets: s.packets, Timers: s.timers.uploads, Connect: s.timers.connect, Body: s.timers.body,
 		OnPublish: s.opts.OnPublish, Logger: s.opts.Logger,
 	}

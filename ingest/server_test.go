@@ -6,12 +6,13 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/stretchr/testify/require"
 )
 
 func TestPublishDeliversMedia(t *testing.T) {
-	published := make(chan *Publisher, 1)
-	f := newFixture(t, Options{OnPublish: func(p *Publisher) error { published <- p; return nil }})
+	published := make(chan *session.Publisher, 1)
+	f := newFixture(t, Options{OnPublish: func(p *session.Publisher) error { published <- p; return nil }})
 	client := newPeer(t, peerOptions{})
 	client.publish(f, "/whip/cam")
 	p := rtptest.Wait(t, published, "OnPublish")
@@ -25,7 +26,7 @@ func TestPublishDeliversMedia(t *testing.T) {
 	client.keepSending()
 	takeFrom(t, vt, 10)
 	takeFrom(t, at, 10)
-	require.Equal(t, StateConnected, p.State())
+	require.Equal(t, session.StateConnected, p.State())
 	st := p.Stats()
 	require.GreaterOrEqual(t, st.Tracks[1].Packets, uint64(10))
 	require.NotEmpty(t, p.RemoteAddr())
@@ -34,8 +35,8 @@ func TestPublishDeliversMedia(t *testing.T) {
 	resp := f.do("DELETE", client.location, "")
 	require.Equal(t, 200, resp.StatusCode)
 	rtptest.Wait(t, p.Done(), "the end")
-	require.ErrorIs(t, p.Err(), ErrDeleted)
-	require.Equal(t, StateClosed, p.State())
+	require.ErrorIs(t, p.Err(), session.ErrDeleted)
+	require.Equal(t, session.StateClosed, p.State())
 	for !vt.Ended() {
 		if q, ok := vt.Next(); ok {
 			q.Release()

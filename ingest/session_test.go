@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/offertest"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/stretchr/testify/require"
 )
 
@@ -26,7 +28,7 @@ func TestHangUp(t *testing.T) {
 	takeFrom(t, p.Tracks()[0].Tap(64), 1) // so DTLS is up on both sides
 	require.NoError(t, client.pc.Close())
 	rtptest.Wait(t, p.Done(), "the end")
-	require.ErrorIs(t, p.Err(), ErrHungUp)
+	require.ErrorIs(t, p.Err(), session.ErrHungUp)
 	f.requireNothingLeft()
 }
 
@@ -41,22 +43,22 @@ func TestPeerGone(t *testing.T) {
 	takeFrom(t, p.Tracks()[0].Tap(64), 1)
 	client.vanish()
 	rtptest.Wait(t, p.Done(), "the end")
-	require.ErrorIs(t, p.Err(), ErrTimedOut)
+	require.ErrorIs(t, p.Err(), session.ErrTimedOut)
 	f.requireNothingLeft()
-	require.Equal(t, 201, f.post("/whip/a", offerFile(t, "chromium")).StatusCode, "the name is free at once")
+	require.Equal(t, 201, f.post("/whip/a", offertest.Offer(t, "chromium")).StatusCode, "the name is free at once")
 }
 
 // A session that never connects does not stay.
 func TestNeverConnects(t *testing.T) {
 	f := newFixtureWith(t, Options{}, timers{disconnected: time.Minute, failed: time.Minute, keepAlive: time.Second, connect: 300 * time.Millisecond, body: time.Minute})
 	for _, path := range []string{"/whip/a", "/echo"} {
-		resp := f.post(path, offerFile(t, "chromium-sendrecv"))
+		resp := f.post(path, offertest.Offer(t, "chromium-sendrecv"))
 		require.Equal(t, 201, resp.StatusCode)
 	}
 	p, ok := f.server.Sessions().Publisher("a")
 	require.True(t, ok)
 	rtptest.Wait(t, p.Done(), "the end")
-	require.ErrorIs(t, p.Err(), ErrTimedOut)
+	require.ErrorIs(t, p.Err(), session.ErrTimedOut)
 }
 
 func TestDefaultTimersKeepConsent(t *testing.T) {
@@ -72,7 +74,7 @@ func TestRunEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	post := func(stream string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
-		r := httptest.NewRequest("POST", "/whip/"+stream, strings.NewReader(offerFile(t, "chromium")))
+		r := httptest.NewRequest("POST", "/whip/"+stream, strings.NewReader(offertest.Offer(t, "chromium")))
 		r.Header.Set("Content-Type", "application/sdp")
 		s.WHIP().ServeHTTP(w, r)
 		return w
@@ -83,7 +85,7 @@ func TestRunEnds(t *testing.T) {
 	cancel()
 	require.NoError(t, s.Run(ctx))
 	rtptest.Wait(t, p.Done(), "the end")
-	require.ErrorIs(t, p.Err(), ErrStopping)
+	require.ErrorIs(t, p.Err(), session.ErrStopping)
 	<-tap.Ready()
 	require.True(t, tap.Ended())
 	require.Equal(t, 503, post("b").Code)
@@ -98,7 +100,7 @@ func TestCyclesLeaveNothing(t *testing.T) {
 	f := newFixture(t, Options{TCPListen: "127.0.0.1:0"})
 	cycle := func() {
 		for _, path := range []string{"/whip/a", "/echo"} {
-			resp := f.post(path, offerFile(t, "chromium-sendrecv"))
+			resp := f.post(path, offertest.Offer(t, "chromium-sendrecv"))
 			require.Equal(t, 201, resp.StatusCode, text(t, resp))
 			require.Equal(t, 200, f.do("DELETE", resp.Header.Get("Location"), "").StatusCode)
 		}

@@ -5,6 +5,8 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/room"
+	"github.com/sluice-live/sluice/ingest/upload"
 )
 
 // timers of a session. A pair is disconnected when nothing has come for the first, and has failed the second time later:
@@ -13,8 +15,8 @@ type timers struct {
 	disconnected, failed, keepAlive time.Duration
 	connect                         time.Duration // for ICE and DTLS together
 	body                            time.Duration // for a request's body
-	uploads                         UploadTimers
-	rooms                           RoomTimers
+	uploads                         upload.Timers
+	rooms                           room.Timers
 }
 
 func defaultTimers() timers {

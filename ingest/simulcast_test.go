@@ -11,6 +11,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/internal/offertest"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
@@ -19,7 +20,7 @@ import (
 // RFC 8853 §5.3, RFC 9725 §4.8: a simulcast is taken with all its layers, or not at all.
 func TestSimulcastOffers(t *testing.T) {
 	const lines = "a=rid:h send\r\na=rid:m send\r\na=rid:l send\r\na=simulcast:send h;m;l\r\n"
-	simulcast := func(edits ...string) string { return offerFile(t, "chromium-simulcast", edits...) }
+	simulcast := func(edits ...string) string { return offertest.Offer(t, "chromium-simulcast", edits...) }
 	tests := []struct {
 		name, path, offer string
 		want              string // a=simulcast, "" for none
@@ -37,7 +38,7 @@ func TestSimulcastOffers(t *testing.T) {
 		{"sound cannot be told", "/whip/a", simulcast("a=ssrc:2710382016 cname", "a=x:2710382016 cname", "a=ssrc:2710382016 msid", "a=x:2710382016 msid"), ""},
 		{"no name of the track", "/whip/a", simulcast("a=msid:6fd1b2a4-7f0e-4c33-9d51-1f1f8f0f6d10 0c1de5a2-8a21-4b6a-9e0f-6d20cbb2e002\r\n", ""), ""},
 		{"echo", "/echo", simulcast("a=sendonly", "a=sendrecv"), ""},
-		{"none offered", "/whip/a", offerFile(t, "chromium"), ""},
+		{"none offered", "/whip/a", offertest.Offer(t, "chromium"), ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -52,25 +53,6 @@ func TestSimulcastOffers(t *testing.T) {
 			require.Equal(t, tt.want != "", strings.Contains(body, "rtp-stream-id"))
 		})
 	}
-}
-
-func FuzzKeepLayers(f *testing.F) {
-	f.Add("h send", "send ~h,m;l recv x")
-	f.Add("", "send")
-	f.Fuzz(func(t *testing.T, rid, simulcast string) {
-		m := &sdp.MediaDescription{MediaName: sdp.MediaName{Media: "video"}}
-		for _, line := range []string{rid, "m send", "l send"} {
-			m.WithValueAttribute("rid", line)
-		}
-		m.WithValueAttribute("simulcast", simulcast).WithValueAttribute("msid", "a b")
-		m.WithValueAttribute("extmap", "1 "+sdp.SDESMidURI).WithValueAttribute("extmap", "2 "+sdp.SDESRTPStreamIDURI)
-		names := keepLayers(&sdp.SessionDescription{MediaDescriptions: []*sdp.MediaDescription{m}}, true)
-		require.LessOrEqual(t, len(names), maxLayers)
-		require.NotEqual(t, 1, len(names))
-		for _, name := range names {
-			require.Regexp(t, layerName, name)
-		}
-	})
 }
 
 // simulcaster is a peer that sends its picture in layers.
@@ -252,7 +234,7 @@ func TestSimulcast(t *testing.T) {
 	got.until(studio.layers["l"])
 	studio.layers["h"].on.Store(true)
 	got.until(studio.layers["h"])
-	resp := f.patch(studio.location, credentials(newUfrag, newPwd), "*")
+	resp := f.patch(studio.location, offertest.Credentials(offertest.NewUfrag, offertest.NewPwd), "*")
 	require.Equal(t, 200, resp.StatusCode, text(t, resp))
 	require.Zero(t, track.Stats().Malformed)
 	require.GreaterOrEqual(t, track.Stats().LayerSwitches, uint64(3))

@@ -11,6 +11,7 @@ import (
 	"github.com/pion/transport/v4"
 	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/egress"
 )
 
 const (
@@ -27,11 +28,11 @@ type sockets struct {
 	udpAddr  *net.UDPAddr
 	tcpAddr  *net.TCPAddr // nil: off
 	loopback bool         // announce loopback addresses
-	batches  Batches
+	batches  egress.Transports
 }
 
 func listen(o Options, log *slogFactory) (*sockets, error) {
-	s := &sockets{batches: Batches{UDP: newBursts(), TCP: newBursts()}}
+	s := &sockets{batches: egress.Transports{UDP: egress.NewBatches(), TCP: egress.NewBatches()}}
 	if err := s.listenUDP(o.UDPListen, log); err != nil {
 		return nil, listenError("UDP", o.UDPListen, err)
 	}
@@ -61,7 +62,7 @@ func (s *sockets) listenUDP(address string, log *slogFactory) error {
 	_ = conn.SetReadBuffer(udpBuffer)
 	_ = conn.SetWriteBuffer(udpBuffer)
 	s.udpAddr = conn.LocalAddr().(*net.UDPAddr)
-	s.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: &burstConn{conn, s.batches.UDP}, Logger: log.NewLogger("udp")})
+	s.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: egress.NewConn(conn, s.batches.UDP), Logger: log.NewLogger("udp")})
 	return nil
 }
 
@@ -81,7 +82,7 @@ func (s *sockets) listenEverywhere(addr *net.UDPAddr, log *slogFactory) error {
 		opts := []ice.UDPMuxFromPortOption{
 			ice.UDPMuxFromPortWithLoopback(), ice.UDPMuxFromPortWithReadBufferSize(udpBuffer),
 			ice.UDPMuxFromPortWithWriteBufferSize(udpBuffer), ice.UDPMuxFromPortWithLogger(log.NewLogger("udp")),
-			ice.UDPMuxFromPortWithNet(&burstNet{base, s.batches.UDP}),
+			ice.UDPMuxFromPortWithNet(&batchNet{base, s.batches.UDP}),
 		}
 		if addr.IP.To4() != nil {
 			opts = append(opts, ice.UDPMuxFromPortWithNetworks(ice.NetworkTypeUDP4))
@@ -98,18 +99,18 @@ func (s *sockets) listenEverywhere(addr *net.UDPAddr, log *slogFactory) error {
 	return err
 }
 
-// burstNet makes sockets that gather bursts.
-type burstNet struct {
+// batchNet makes sockets that gather packets in batches.
+type batchNet struct {
 	transport.Net
-	bursts *bursts
+	batches *egress.Batches
 }
 
-func (n *burstNet) ListenUDP(network string, address *net.UDPAddr) (transport.UDPConn, error) {
+func (n *batchNet) ListenUDP(network string, address *net.UDPAddr) (transport.UDPConn, error) {
 	conn, err := net.ListenUDP(network, address)
 	if err != nil {
 		return nil, err
 	}
-	return &burstConn{conn, n.bursts}, nil
+	return egress.NewConn(conn, n.batches), nil
 }
 
 func freePort() (int, error) {

@@ -6,13 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/internal/offertest"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
-	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/stretchr/testify/require"
 )
 
 // live makes a publisher whose media flows.
-func live(t *testing.T, f *fixture, stream string) (*peer, *Publisher) {
+func live(t *testing.T, f *fixture, stream string) (*peer, *session.Publisher) {
 	t.Helper()
 	studio := newPeer(t, peerOptions{})
 	studio.publish(f, "/whip/"+stream)
@@ -31,13 +32,13 @@ func TestTakeover(t *testing.T) {
 	viewer := newSpectator(t, f, "cam", peerOptions{})
 	last := rtptest.Wait(t, viewer.packets["video"], "video")
 	var second *peer
-	var now *Publisher
+	var now *session.Publisher
 	for range 3 {
 		second, now = live(t, f, "cam")
 	}
 	rtptest.Wait(t, old.Done(), "the end of the first")
-	require.ErrorIs(t, old.Err(), ErrTakenOver)
-	require.Equal(t, []*Publisher{now}, f.server.Sessions().Publishers())
+	require.ErrorIs(t, old.Err(), session.ErrTakenOver)
+	require.Equal(t, []*session.Publisher{now}, f.server.Sessions().Publishers())
 	for _, method := range []string{"PATCH", "GET", "DELETE"} {
 		f.requireProblem(f.do(method, first.location, ""), 410, "taken over")
 	}
@@ -57,7 +58,7 @@ func TestTakeover(t *testing.T) {
 func TestTakeoverRefused(t *testing.T) {
 	f := newFixture(t, Options{RefuseTakeover: true})
 	first, old := live(t, f, "cam")
-	resp := f.post("/whip/cam", offerFile(t, "chromium"))
+	resp := f.post("/whip/cam", offertest.Offer(t, "chromium"))
 	require.NotEmpty(t, resp.Header.Get("Retry-After"))
 	f.requireProblem(resp, 409, `"cam"`)
 	require.NoError(t, old.Err())
@@ -66,61 +67,30 @@ func TestTakeoverRefused(t *testing.T) {
 	defer again.Stop()
 	status := http.StatusConflict
 	for ; status == http.StatusConflict && time.Now().Before(deadline); <-again.C {
-		status = f.post("/whip/cam", offerFile(t, "chromium")).StatusCode
+		status = f.post("/whip/cam", offertest.Offer(t, "chromium")).StatusCode
 	}
 	require.Equal(t, http.StatusCreated, status)
 	rtptest.Wait(t, old.Done(), "the end of the silent one")
-	require.ErrorIs(t, old.Err(), ErrTakenOver, "long before consent expires")
+	require.ErrorIs(t, old.Err(), session.ErrTakenOver, "long before consent expires")
 }
 
 // A newcomer that cannot be served takes nothing from who is there, and two cannot come at the same time.
 func TestTakeoverFails(t *testing.T) {
 	var f *fixture
 	busy := false
-	f = newFixture(t, Options{OnPublish: func(*Publisher) error {
+	f = newFixture(t, Options{OnPublish: func(*session.Publisher) error {
 		if !busy {
 			return nil
 		}
-		f.requireProblem(f.post("/whip/cam", offerFile(t, "chromium")), 409, "just beginning")
+		f.requireProblem(f.post("/whip/cam", offertest.Offer(t, "chromium")), 409, "just beginning")
 		return errors.New("the disk is full")
 	}})
 	_, old := live(t, f, "cam")
 	busy = true
-	f.requireProblem(f.post("/whip/cam", offerFile(t, "chromium")), 503, "the disk is full")
+	f.requireProblem(f.post("/whip/cam", offertest.Offer(t, "chromium")), 503, "the disk is full")
 	require.NoError(t, old.Err())
-	require.Equal(t, []*Publisher{old}, f.server.Sessions().Publishers())
+	require.Equal(t, []*session.Publisher{old}, f.server.Sessions().Publishers())
 	old.Close("kicked")
 	rtptest.Wait(t, old.Done(), "the end")
 	f.requireNothingLeft()
-}
-
-// Media has stopped when nothing has come for a second, or never did.
-func TestSilent(t *testing.T) {
-	now := time.Unix(100, 0)
-	tests := []struct {
-		name    string
-		state   State
-		started time.Duration // ago, as are the packets
-		packets []time.Duration
-		want    bool
-	}{
-		{"just begun", StateConnecting, time.Second, nil, false},
-		{"never heard of", StateConnecting, beginsWithin + 1, nil, true},
-		{"connected, never heard of", StateConnected, beginsWithin + 1, nil, true},
-		{"flows", StateConnected, time.Hour, []time.Duration{time.Minute, silentAfter}, false},
-		{"stopped", StateConnected, time.Hour, []time.Duration{time.Minute, silentAfter + 1}, true},
-		{"cut off", StateDisconnected, time.Hour, []time.Duration{0, 0}, true},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			p := &Publisher{session: &session{started: now.Add(-tt.started)}}
-			p.session.setState(tt.state)
-			for _, ago := range tt.packets {
-				track := testTrack(media.KindAudio)
-				pushAt(track, 1, false, now.Add(-ago))
-				p.session.tracks = append(p.session.tracks, track)
-			}
-			require.Equal(t, tt.want, p.silent(now))
-		})
-	}
 }

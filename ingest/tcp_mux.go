@@ -6,13 +6,14 @@ import (
 	"net"
 
 	"github.com/pion/ice/v4"
+	"github.com/sluice-live/sluice/ingest/egress"
 )
 
 // tcpMux is pion's, whose connections tell what did not fit into the queue of a client that does not read: pion passes over that.
 // It has all methods of pion's: by those that are not in its interface only addresses are announced that it listens on.
 type tcpMux struct {
 	*ice.TCPMuxDefault
-	bursts *bursts
+	batches *egress.Batches
 }
 
 // GetConnByUfrag implements ice.TCPMux.
@@ -21,20 +22,20 @@ func (m *tcpMux) GetConnByUfrag(ufrag string, isIPv6 bool, local net.IP) (net.Pa
 	if err != nil {
 		return nil, err
 	}
-	return &tcpConn{conn, m.bursts}, nil
+	return &tcpConn{conn, m.batches}, nil
 }
 
 // tcpConn is all connections of one peer.
 type tcpConn struct {
 	net.PacketConn
-	bursts *bursts
+	batches *egress.Batches
 }
 
 // WriteTo implements net.PacketConn.
 func (c *tcpConn) WriteTo(p []byte, to net.Addr) (int, error) {
 	n, err := c.PacketConn.WriteTo(p, to)
 	if address, ok := to.(*net.TCPAddr); ok && err != nil && !errors.Is(err, io.ErrClosedPipe) { // which pion tells
-		c.bursts.fail(address.AddrPort())
+		c.batches.Fail(address.AddrPort())
 	}
 	return n, err
 }

@@ -19,55 +19,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/internal/webmtest"
 	"github.com/sluice-live/sluice/ingest/media"
-	"github.com/sluice-live/sluice/ingest/webm"
+	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/ingest/upload"
 )
-
-// recorder makes WebM as MediaRecorder does: VP8 of 50 pictures a second, a key frame each 10, and Opus. Every picture carries its number.
-type recorder struct {
-	number int
-}
-
-func ebml(id uint32, body ...[]byte) []byte {
-	content := bytes.Join(body, nil)
-	return bytes.Join([][]byte{bytes.TrimLeft(binary.BigEndian.AppendUint32(nil, id), "\x00"), binary.BigEndian.AppendUint64(nil, 1<<56|uint64(len(content))), content}, nil)
-}
-
-// head is all that comes before the first cluster.
-func (r *recorder) head() []byte {
-	track := func(number, kind byte, codec string) []byte {
-		return ebml(0xAE, ebml(0xD7, []byte{number}), ebml(0x83, []byte{kind}), ebml(0x86, []byte(codec)))
-	}
-	endless := []byte{0x18, 0x53, 0x80, 0x67, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
-	return bytes.Join([][]byte{ebml(0x1A45DFA3, ebml(0x4282, []byte("webm"))), endless, ebml(0x1654AE6B, track(1, 1, "V_VP8"), track(2, 2, "A_OPUS"))}, nil)
-}
-
-// cluster is the next ten pictures and their sound: 200 ms.
-func (r *recorder) cluster() []byte {
-	parts := [][]byte{ebml(0xE7, binary.BigEndian.AppendUint32(nil, uint32(r.number*20)))}
-	block := func(track byte, at int, data []byte) []byte {
-		return ebml(0xA3, append([]byte{0x80 | track, byte(at >> 8), byte(at), 0}, data...))
-	}
-	for i := range 10 {
-		picture := append([]byte{0x11, 0, 0, 0x9d, 0x01, 0x2a, 16, 0, 16, 0}, binary.BigEndian.AppendUint32(nil, uint32(r.number))...)
-		if i == 0 {
-			picture[0] = 0x10
-		}
-		parts = append(parts, block(1, i*20, picture), block(2, i*20, []byte{0xf8, 0xff, 0xfe}))
-		r.number++
-	}
-	return ebml(0x1F43B675, parts...)
-}
-
-// recording is one of so many clusters.
-func recording(clusters int) []byte {
-	r := &recorder{}
-	all := r.head()
-	for range clusters {
-		all = append(all, r.cluster()...)
-	}
-	return all
-}
 
 // uploadFixture is a server whose streams are read.
 type uploadFixture struct {
@@ -82,7 +38,7 @@ func newUploadFixture(t testing.TB, change func(*timers)) *uploadFixture {
 	if change != nil {
 		change(&ts)
 	}
-	f.fixture = newFixtureWith(t, Options{OnPublish: func(p *Publisher) error {
+	f.fixture = newFixtureWith(t, Options{OnPublish: func(p *session.Publisher) error {
 		for _, track := range p.Tracks() {
 			track.Subscribe(&uploadReader{f, track})
 		}
@@ -125,7 +81,7 @@ func (f *uploadFixture) upload(body []byte, query string) *http.Response {
 	return f.do("POST", "/upload/cam"+query, string(body), "Content-Type", "video/webm")
 }
 
-func (f *uploadFixture) answer(resp *http.Response, status int) (a uploadAnswer) {
+func (f *uploadFixture) answer(resp *http.Response, status int) (a upload.Answer) {
 	f.Helper()
 	body := text(f, resp)
 	require.Equal(f, status, resp.StatusCode, body)
@@ -137,9 +93,9 @@ func (f *uploadFixture) answer(resp *http.Response, status int) (a uploadAnswer)
 func TestUpload(t *testing.T) {
 	f := newUploadFixture(t, nil)
 	began := time.Now()
-	whole := recording(5)
+	whole := webmtest.Recording(5)
 	a := f.answer(f.upload(whole, ""), 200)
-	require.Equal(t, uploadAnswer{Stream: "cam", Received: int64(len(whole))}, a)
+	require.Equal(t, upload.Answer{Stream: "cam", Received: int64(len(whole))}, a)
 	require.GreaterOrEqual(t, time.Since(began), 900*time.Millisecond, "a second's recording takes a second")
 	f.requirePictures([2]int{0, 50})
 	previous := rtptest.Wait(t, f.sounds, "sound")
@@ -158,9 +114,9 @@ func TestUpload(t *testing.T) {
 // Sound in packets of 60 ms that are too long for the way to a viewer is parted.
 func TestUploadOfLongSound(t *testing.T) {
 	f := newUploadFixture(t, nil)
-	r := &recorder{}
+	r := &webmtest.Recorder{}
 	packet := append([]byte{0xfb, 3}, make([]byte, 3*500)...)
-	body := append(r.head(), ebml(0x1F43B675, ebml(0xE7, []byte{0}), ebml(0xA3, []byte{0x82, 0, 0, 0}, packet), ebml(0xA3, []byte{0x82, 0, 60, 0}, packet))...)
+	body := append(r.Head(), webmtest.EBML(0x1F43B675, webmtest.EBML(0xE7, []byte{0}), webmtest.EBML(0xA3, []byte{0x82, 0, 0, 0}, packet), webmtest.EBML(0xA3, []byte{0x82, 0, 60, 0}, packet))...)
 	f.answer(f.upload(body, ""), 200)
 	first := rtptest.Wait(t, f.sounds, "sound")
 	for n := 1; n < 6; n++ {
@@ -175,7 +131,7 @@ func TestUploadOfForm(t *testing.T) {
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
 	require.NoError(t, form.WriteField("title", "a recording"))
-	for _, piece := range bytes.SplitAfter(recording(2), []byte("A_OPUS")) {
+	for _, piece := range bytes.SplitAfter(webmtest.Recording(2), []byte("A_OPUS")) {
 		part, err := form.CreateFormFile("piece", "piece.webm")
 		require.NoError(t, err)
 		_, _ = part.Write(piece)
@@ -188,7 +144,7 @@ func TestUploadOfForm(t *testing.T) {
 // What is wrong is told, and ends nothing else.
 func TestUploadRefusals(t *testing.T) {
 	f := newUploadFixture(t, func(ts *timers) { ts.uploads.Idle = 300 * time.Millisecond })
-	whole := recording(1)
+	whole := webmtest.Recording(1)
 	for name, c := range map[string]struct {
 		method, path, contentType string
 		body                      []byte
@@ -199,7 +155,7 @@ func TestUploadRefusals(t *testing.T) {
 		"nothing":          {"POST", "/upload/cam", "", nil, 400, "it is cut short"},
 		"cut short":        {"POST", "/upload/cam", "", whole[:len(whole)-1], 400, "it is cut short"},
 		"another codec":    {"POST", "/upload/cam", "", bytes.ReplaceAll(whole, []byte("A_OPUS"), []byte("A_FLAC")), 400, "record VP8, VP9, H.264 or AV1, with Opus"},
-		"no Opus":          {"POST", "/upload/cam", "", append(recording(1), ebml(0xA3, []byte{0x82, 0, 0, 0}, make([]byte, 1275+2))...), 400, "not Opus"},
+		"no Opus":          {"POST", "/upload/cam", "", append(webmtest.Recording(1), webmtest.EBML(0xA3, []byte{0x82, 0, 0, 0}, make([]byte, 1275+2))...), 400, "not Opus"},
 		"no WebSocket":     {"GET", "/upload/cam/ws", "", nil, 426, "as a WebSocket"},
 		"another type":     {"POST", "/upload/cam", "text/plain", whole, 415, "video/webm"},
 		"part of a type":   {"POST", "/upload/cam", "video", whole, 415, "video/webm"},
@@ -210,7 +166,7 @@ func TestUploadRefusals(t *testing.T) {
 		"number":           {"POST", "/upload/cam?chunk=x&upload=a", "", whole, 400, "Number the chunks"},
 		"no upload's name": {"POST", "/upload/cam?chunk=0", "", whole, 400, "name of its own"},
 		"begun late":       {"POST", "/upload/cam?chunk=16&upload=a", "", whole, 404, "begin it with chunk 0"},
-		"chunk too long":   {"POST", "/upload/cam?chunk=0&upload=a", "", make([]byte, chunkBytes+1), 413, "shorter"},
+		"chunk too long":   {"POST", "/upload/cam?chunk=0&upload=a", "", make([]byte, upload.MaxChunk+1), 413, "shorter"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f.fixture.TB = t
@@ -220,7 +176,7 @@ func TestUploadRefusals(t *testing.T) {
 	f.fixture.TB = t
 	require.Zero(t, f.server.Sessions().Count())
 	body, stream := io.Pipe()
-	go func() { _, _ = stream.Write(recording(1)) }()
+	go func() { _, _ = stream.Write(webmtest.Recording(1)) }()
 	response, err := f.client.Post(f.url+"/upload/cam", "video/webm", body)
 	require.NoError(t, err)
 	require.Equal(t, 408, response.StatusCode, "what stops coming is given up")
@@ -239,11 +195,11 @@ func TestUploadIsTakenOver(t *testing.T) {
 			answers <- resp
 		}
 	}()
-	r := &recorder{}
-	_, err := stream.Write(append(r.head(), r.cluster()...))
+	r := &webmtest.Recorder{}
+	_, err := stream.Write(append(r.Head(), r.Cluster()...))
 	require.NoError(t, err)
 	rtptest.Wait(t, f.pictures, "a picture")
-	f.answer(f.upload(recording(1), ""), 200)
+	f.answer(f.upload(webmtest.Recording(1), ""), 200)
 	told := rtptest.Wait(t, answers, "an answer")
 	require.Equal(t, 410, told.StatusCode)
 	told.Body.Close()
@@ -253,10 +209,10 @@ func TestUploadIsTakenOver(t *testing.T) {
 // Chunks come in any order, and twice.
 func TestUploadOfChunks(t *testing.T) {
 	f := newUploadFixture(t, nil)
-	r := &recorder{}
-	chunks := [][]byte{r.head()}
+	r := &webmtest.Recorder{}
+	chunks := [][]byte{r.Head()}
 	for range 5 {
-		chunks = append(chunks, r.cluster())
+		chunks = append(chunks, r.Cluster())
 	}
 	send := func(n int, more string) *http.Response {
 		return f.upload(chunks[n], fmt.Sprintf("?chunk=%d&upload=a%s", n, more))
@@ -282,9 +238,9 @@ func TestUploadOfChunks(t *testing.T) {
 // A chunk that does not come is given up: the stream goes on at the next key frame.
 func TestUploadWithoutAChunk(t *testing.T) {
 	f := newUploadFixture(t, func(ts *timers) { ts.uploads.Chunk = 100 * time.Millisecond })
-	r := &recorder{}
-	f.answer(f.upload(append(r.head(), r.cluster()...), "?chunk=0&upload=a"), 202)
-	second := append(r.cluster(), r.cluster()...)
+	r := &webmtest.Recorder{}
+	f.answer(f.upload(append(r.Head(), r.Cluster()...), "?chunk=0&upload=a"), 202)
+	second := append(r.Cluster(), r.Cluster()...)
 	half := len(second) * 3 / 4
 	f.answer(f.upload(second[half:], "?chunk=2&upload=a"), 202)
 	f.requirePictures([2]int{0, 10})
@@ -292,101 +248,64 @@ func TestUploadWithoutAChunk(t *testing.T) {
 		a := f.answer(f.upload(nil, "?chunk=0&upload=a"), 200)
 		return len(a.Lost) == 1 && a.Lost[0] == 1
 	}, 10*time.Second, 10*time.Millisecond)
-	f.answer(f.upload(r.cluster(), "?chunk=3&upload=a&last"), 202)
+	f.answer(f.upload(r.Cluster(), "?chunk=3&upload=a&last"), 202)
 	f.requirePictures([2]int{30, 40})
 }
 
 // A chunk is not waited for any longer because more come after it, and what is complete is played to its end.
 func TestUploadGivesUpInTime(t *testing.T) {
 	f := newUploadFixture(t, func(ts *timers) { ts.uploads.Chunk, ts.uploads.Idle = 300*time.Millisecond, 600*time.Millisecond })
-	r := &recorder{}
-	f.answer(f.upload(append(r.head(), r.cluster()...), "?chunk=0&upload=a"), 202)
-	r.cluster()
+	r := &webmtest.Recorder{}
+	f.answer(f.upload(append(r.Head(), r.Cluster()...), "?chunk=0&upload=a"), 202)
+	r.Cluster()
 	began, pace := time.Now(), time.NewTicker(100*time.Millisecond)
 	defer pace.Stop()
-	for n := 2; len(f.answer(f.upload(r.cluster(), fmt.Sprintf("?chunk=%d&upload=a", n)), 202).Lost) == 0; n++ {
+	for n := 2; len(f.answer(f.upload(r.Cluster(), fmt.Sprintf("?chunk=%d&upload=a", n)), 202).Lost) == 0; n++ {
 		require.Less(t, time.Since(began), rtptest.Patience)
-		require.Less(t, n, chunkWindow)
+		require.Less(t, n, upload.ChunkWindow)
 		<-pace.C
 	}
-	long := recording(10)
+	long := webmtest.Recording(10)
 	f.answer(f.do("POST", "/upload/other?chunk=0&upload=a&last", string(long)), 202)
-	var p *Publisher
+	var p *session.Publisher
 	require.Eventually(t, func() bool { p, _ = f.server.Sessions().Publisher("other"); return p != nil }, 5*time.Second, time.Millisecond)
 	<-p.Done()
-	require.ErrorIs(t, p.Err(), ErrUploaded)
+	require.ErrorIs(t, p.Err(), upload.ErrUploaded)
 }
 
 // An upload whose client goes away without a word ends, and so does one that is deleted.
 func TestUploadOfChunksEnds(t *testing.T) {
 	f := newUploadFixture(t, func(ts *timers) { ts.uploads.Idle = 200 * time.Millisecond })
-	f.answer(f.upload((&recorder{}).head(), "?chunk=0&upload=a"), 202)
+	f.answer(f.upload((&webmtest.Recorder{}).Head(), "?chunk=0&upload=a"), 202)
 	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond)
 	f.requireProblem(f.upload(nil, "?chunk=1&upload=a"), 408, "stopped coming")
-	resp := f.upload((&recorder{}).head(), "?chunk=0&upload=b")
+	resp := f.upload((&webmtest.Recorder{}).Head(), "?chunk=0&upload=b")
 	require.Equal(t, 405, f.patch(resp.Header.Get("Location"), "", "*").StatusCode)
 	require.Equal(t, 200, f.do("DELETE", resp.Header.Get("Location"), "").StatusCode)
 	require.Zero(t, f.server.Sessions().Count())
 }
 
-// The chunks that are received at once are bounded, and one that does not come is not waited for for long.
-func TestUploadChunksAtOnce(t *testing.T) {
+// A chunk that does not come is not waited for for long.
+func TestUploadChunkThatDoesNotCome(t *testing.T) {
 	f := newUploadFixture(t, func(ts *timers) { ts.body = 200 * time.Millisecond })
 	body, stream := io.Pipe()
 	defer stream.Close()
 	response, err := f.client.Post(f.url+"/upload/cam?chunk=0&upload=a", "video/webm", body)
 	require.NoError(t, err)
 	f.requireProblem(response, 408, "send it again")
-	for range chunkReads {
-		f.server.uploads.reads <- struct{}{}
-	}
-	f.requireProblem(f.upload(nil, "?chunk=0&upload=a"), 429, "all the chunks it can")
-}
-
-// A recording that comes faster than it was recorded has to wait.
-func TestUploadBackPressure(t *testing.T) {
-	small := newUploadPipe()
-	for range uploadPieces {
-		require.NoError(t, small.write([]byte{1}))
-	}
-	require.ErrorIs(t, small.write([]byte{1}), errFull)
-	p := newUploadPipe()
-	require.NoError(t, p.write(make([]byte, uploadBuffer)))
-	require.ErrorIs(t, p.write([]byte{1}), errFull)
-	require.Equal(t, uploadBuffer, p.buffered())
-	written := make(chan error)
-	go func() { written <- p.writeWhenFree([]byte{1, 2}) }()
-	_, err := io.ReadFull(p, make([]byte, uploadBuffer))
-	require.NoError(t, err)
-	require.NoError(t, <-written)
-	p.skip()
-	p.follow([]byte{3})
-	p.close(io.EOF)
-	require.ErrorIs(t, p.write([]byte{4}), io.EOF)
-	b := make([]byte, 10)
-	n, err := p.Read(b)
-	require.NoError(t, err)
-	require.Equal(t, []byte{1, 2}, b[:n])
-	_, err = p.Read(b)
-	require.ErrorIs(t, err, errHole)
-	n, err = p.Read(b)
-	require.NoError(t, err)
-	require.Equal(t, []byte{3}, b[:n])
-	_, err = p.Read(b)
-	require.ErrorIs(t, err, io.EOF)
 }
 
 func (f *uploadFixture) dial() *websocket.Conn {
 	f.Helper()
-	conn, _, err := websocket.Dial(f.Context(), strings.Replace(f.url, "http", "ws", 1)+"/upload/cam/ws", &websocket.DialOptions{HTTPClient: f.client, Subprotocols: []string{uploadProtocol}})
+	conn, _, err := websocket.Dial(f.Context(), strings.Replace(f.url, "http", "ws", 1)+"/upload/cam/ws", &websocket.DialOptions{HTTPClient: f.client, Subprotocols: []string{upload.Protocol}})
 	require.NoError(f, err)
-	require.Equal(f, uploadProtocol, conn.Subprotocol())
+	require.Equal(f, upload.Protocol, conn.Subprotocol())
 	f.Cleanup(func() { _ = conn.CloseNow() })
 	return conn
 }
 
 // until reads messages up to the event.
-func (f *uploadFixture) until(conn *websocket.Conn, event string) (e uploadEvent) {
+func (f *uploadFixture) until(conn *websocket.Conn, event string) (e upload.Event) {
 	f.Helper()
 	ctx, cancel := context.WithTimeout(f.Context(), 10*time.Second)
 	defer cancel()
@@ -400,12 +319,12 @@ func (f *uploadFixture) until(conn *websocket.Conn, event string) (e uploadEvent
 func TestUploadSocket(t *testing.T) {
 	f := newUploadFixture(t, nil)
 	conn := f.dial()
-	r := &recorder{}
+	r := &webmtest.Recorder{}
 	write := func(kind websocket.MessageType, b []byte) { require.NoError(t, conn.Write(t.Context(), kind, b)) }
-	write(websocket.MessageBinary, r.head())
-	write(websocket.MessageText, []byte(base64.StdEncoding.EncodeToString(r.cluster())))
+	write(websocket.MessageBinary, r.Head())
+	write(websocket.MessageText, []byte(base64.StdEncoding.EncodeToString(r.Cluster())))
 	for range 6 {
-		write(websocket.MessageBinary, r.cluster())
+		write(websocket.MessageBinary, r.Cluster())
 	}
 	require.False(t, f.until(conn, "status").SlowDown)
 	write(websocket.MessageText, []byte(`{"event":"end"}`))
@@ -421,7 +340,7 @@ func TestUploadSocketClosedByClient(t *testing.T) {
 	f := newUploadFixture(t, nil)
 	for _, code := range []websocket.StatusCode{websocket.StatusNormalClosure, websocket.StatusNoStatusRcvd} {
 		conn := f.dial()
-		require.NoError(t, conn.Write(t.Context(), websocket.MessageBinary, recording(10)))
+		require.NoError(t, conn.Write(t.Context(), websocket.MessageBinary, webmtest.Recording(10)))
 		require.NoError(t, conn.Close(code, ""), "the handshake is completed")
 		f.requirePictures([2]int{0, 100})
 		require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond)
@@ -440,7 +359,7 @@ func TestUploadSocketErrors(t *testing.T) {
 		"no recording": {websocket.MessageBinary, []byte("hello, hello"), "cannot be played", websocket.StatusUnsupportedData},
 		"no base64":    {websocket.MessageText, []byte("***"), "text must be base64", websocket.StatusUnsupportedData},
 		"no event":     {websocket.MessageText, []byte(`{"event":"begin"}`), "text must be base64", websocket.StatusUnsupportedData},
-		"silence":      {websocket.MessageBinary, (&recorder{}).head(), "stopped coming", websocket.StatusPolicyViolation},
+		"silence":      {websocket.MessageBinary, (&webmtest.Recorder{}).Head(), "stopped coming", websocket.StatusPolicyViolation},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f.fixture.TB = t
@@ -459,63 +378,8 @@ func TestUploadSocketErrors(t *testing.T) {
 func TestUploadSocketCutOff(t *testing.T) {
 	f := newUploadFixture(t, nil)
 	conn := f.dial()
-	_ = conn.Write(t.Context(), websocket.MessageBinary, make([]byte, socketBytes+1))
+	_ = conn.Write(t.Context(), websocket.MessageBinary, make([]byte, upload.MaxChunk*4/3+1))
 	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond)
 	require.NoError(t, f.dial().CloseNow())
 	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond)
-}
-
-func FuzzUploadText(f *testing.F) {
-	for _, seed := range []string{`{"event":"end"}`, "aGVsbG8=", "", "{", `{"event":"x"}`, " \n"} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		piece, end, err := parseUploadText(text)
-		require.False(t, end && (len(piece) > 0 || err != nil))
-		require.LessOrEqual(t, len(piece), len(text))
-	})
-}
-
-// BenchmarkUpload reads, packetizes and delivers recorded pictures of 6 kB, of 1.5 Mbit/s at 30 a second, without their pace.
-func BenchmarkUpload(b *testing.B) {
-	const bytesOfPicture = 6 << 10
-	picture := make([]byte, bytesOfPicture)
-	picture[0] = 0x11
-	r := &recorder{}
-	block := ebml(0xA3, append([]byte{0x81, 0, 0, 0}, picture...))
-	in := webm.NewReader(io.MultiReader(bytes.NewReader(r.head()), bytes.NewReader(r.cluster()), &endless{piece: block}))
-	recorded, err := in.Tracks()
-	require.NoError(b, err)
-	tracks, err := uploadTracks(recorded, media.NewPacketPool())
-	require.NoError(b, err)
-	tracks[0].waiting = false
-	b.SetBytes(bytesOfPicture)
-	b.ReportAllocs()
-	for b.Loop() {
-		block, err := in.Next()
-		if err == nil && block.Track == tracks[0].number {
-			err = tracks[0].send(block.Data, block.Time, time.Now())
-		}
-		require.NoError(b, err)
-	}
-}
-
-// endless repeats what it has.
-type endless struct {
-	piece []byte
-	at    int
-}
-
-func (e *endless) Read(b []byte) (int, error) {
-	n := copy(b, e.piece[e.at:])
-	e.at = (e.at + n) % len(e.piece)
-	return n, nil
-}
-
-// Of a recording nobody can be asked for key frames, of a browser's camera one can.
-func TestUploadIsRecorded(t *testing.T) {
-	tracks, err := uploadTracks([]webm.Track{{Number: 1, Codec: "V_VP8"}}, media.NewPacketPool())
-	require.NoError(t, err)
-	require.True(t, tracks[0].Recorded())
-	require.False(t, media.NewTrack(media.KindVideo, formatFor("video/VP8"), media.NewPacketPool()).Recorded())
 }

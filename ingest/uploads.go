@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/sluice-live/sluice/ingest/refusal"
+	"github.com/sluice-live/sluice/ingest/upload"
 	"github.com/sluice-live/sluice/internal/name"
 )
 
@@ -15,7 +17,7 @@ const (
 // Upload serves /upload/{stream}, /upload/{stream}/ws and /upload/{stream}/{session}: WebM becomes a stream.
 func (s *Server) Upload() http.Handler {
 	sessions := s.streamHandler("/upload/", func(stream string) endpoint {
-		return func(w http.ResponseWriter, r *http.Request) *problem { return s.uploads.Post(w, r, stream) }
+		return func(w http.ResponseWriter, r *http.Request) *refusal.Refusal { return s.uploads.Post(w, r, stream) }
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		stream, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/upload/"), "/")
@@ -23,15 +25,17 @@ func (s *Server) Upload() http.Handler {
 		case !name.Valid(stream):
 			sessions.ServeHTTP(w, r)
 		case rest == "ws" && r.Method == http.MethodGet:
-			if p := s.limited(r, func(w http.ResponseWriter, r *http.Request) *problem { return s.uploads.ServeSocket(w, r, stream) }, w); p != nil {
-				p.write(w)
+			if p := s.limited(r, func(w http.ResponseWriter, r *http.Request) *refusal.Refusal {
+				return s.uploads.ServeSocket(w, r, stream)
+			}, w); p != nil {
+				p.Write(w)
 			}
 		case rest == "" && r.Method == http.MethodOptions:
-			w.Header().Set("Accept-Post", uploadTypes)
+			w.Header().Set("Accept-Post", upload.Types)
 			w.Header().Set("Allow", uploadEndpoint)
 			w.WriteHeader(http.StatusOK)
 		case rest == "" && r.Method != http.MethodPost:
-			methodNotAllowed(uploadEndpoint).write(w)
+			methodNotAllowed(uploadEndpoint).Write(w)
 		default:
 			sessions.ServeHTTP(w, r)
 		}

@@ -2,15 +2,13 @@ package ingest
 
 import (
 	"net/http"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/egress"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
-	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay/vp8"
@@ -105,7 +103,7 @@ func TestViewerOutlivesPublishers(t *testing.T) {
 		}
 	}
 	require.Equal(t, http.StatusOK, f.do("DELETE", viewer.location, "").StatusCode)
-	require.Equal(t, Count{}, f.server.Viewers().Count("cam"))
+	require.Equal(t, egress.Count{}, f.server.Viewers().Count("cam"))
 	f.requireNothingLeft()
 }
 
@@ -181,118 +179,4 @@ func TestViewerOverTCP(t *testing.T) {
 	viewer := newSpectator(t, f, "cam", peerOptions{networks: []webrtc.NetworkType{webrtc.NetworkTypeTCP4}})
 	viewer.waitConnected()
 	rtptest.Wait(t, viewer.packets["audio"], "audio")
-}
-
-// RFC 3550 §6.4.1: both tracks' reports tell what the publisher's do, on one clock.
-func TestViewerReports(t *testing.T) {
-	out := map[media.Kind]*outgoing{}
-	arrived := time.Now()
-	clock := media.ClockMap{}
-	for kind, codec := range map[media.Kind]media.Format{media.KindVideo: formatFor(webrtc.MimeTypeVP8), media.KindAudio: opusFormat()} {
-		o, err := newOutgoing(kind, codec, "cam")
-		require.NoError(t, err)
-		require.Nil(t, o.report(arrived), "nothing to tell yet")
-		track := testTrack(kind)
-		o.rouse = func() {}
-		o.attach(track, arrived)
-		h := rtp.Header{Timestamp: 1000}
-		require.True(t, o.rewriter.Rewrite(&h, arrived))
-		require.Nil(t, o.report(arrived), "the publisher has not reported")
-		require.NotNil(t, o.report(arrived.Add(reportsWithin)), "and never does")
-		o.waiting = false
-		out[kind] = o
-	}
-	// At 5 s of the publisher's clock the tracks were at 1000; the reports come at different times and instants.
-	const second = 1 << 32
-	out[media.KindVideo].reported = reference{clock.Instant(5*second, arrived), 1000}
-	out[media.KindAudio].reported = reference{clock.Instant(7*second, arrived.Add(2300*time.Millisecond)), 1000 + 2*48000}
-	now := arrived.Add(4 * time.Second)
-	for kind, rate := range map[media.Kind]uint32{media.KindVideo: 90000, media.KindAudio: 48000} {
-		o := out[kind]
-		r := o.report(now)
-		require.Equal(t, media.NTPTime(now), r.NTPTime)
-		require.InDelta(t, 4*rate, r.RTPTime-(1000+o.rewriter.TimeShift()), 1, "4 s after that instant on either clock")
-		o.detach()
-		require.Nil(t, o.report(now))
-	}
-}
-
-// A queue that overflows is gone on with at a key frame, and the viewer sees no gap.
-func TestViewerFallsBehind(t *testing.T) {
-	o, err := newOutgoing(media.KindVideo, formatFor(webrtc.MimeTypeVP8), "cam")
-	require.NoError(t, err)
-	track := testTrack(media.KindVideo)
-	o.rouse = func() {}
-	o.attach(track, time.Now())
-	take := func() (sent []uint16) {
-		for p, ok := o.tap.Next(); ok; p, ok = o.tap.Next() {
-			o.out.SequenceNumber = 0
-			before := o.packets
-			require.False(t, o.send(p, p.Arrival))
-			if o.packets > before {
-				sent = append(sent, o.out.SequenceNumber)
-			}
-			p.Release()
-		}
-		return sent
-	}
-	pushTo(track, 1, false)
-	require.Empty(t, take(), "not decodable")
-	pushTo(track, 2, true)
-	pushTo(track, 3, false)
-	first := take()
-	require.Len(t, first, 2)
-	for seq := range uint16(viewerQueue + 10) {
-		pushTo(track, 4+seq, false)
-	}
-	require.Empty(t, take())
-	require.Equal(t, uint64(viewerQueue+10), o.lost())
-	require.Zero(t, o.lost())
-	pushTo(track, 1000, true)
-	require.Equal(t, []uint16{first[1] + 1}, take())
-	o.detach()
-}
-
-// Whose connection cannot take what is sent asks for key frames less and less, until it can.
-func TestSetBack(t *testing.T) {
-	o, err := newOutgoing(media.KindVideo, formatFor(webrtc.MimeTypeVP8), "cam")
-	require.NoError(t, err)
-	now := time.Now()
-	require.False(t, o.patient(now))
-	for _, patience := range []time.Duration{1, 2, 4, 8, 8} {
-		o.setBack(now)
-		require.True(t, o.waiting)
-		require.True(t, o.patient(now.Add(patience*time.Second-1)))
-		now = now.Add(patience * time.Second)
-		require.False(t, o.patient(now))
-	}
-	now = now.Add(2 * mostPatience)
-	o.setBack(now)
-	require.False(t, o.patient(now.Add(leastPatience)), "it has been well meanwhile")
-
-	sound, err := newOutgoing(media.KindAudio, opusFormat(), "cam")
-	require.NoError(t, err)
-	sound.setBack(now)
-	require.False(t, sound.waiting)
-}
-
-// A viewer whose queue holds much lets the others have their turns too.
-func TestTurnEnds(t *testing.T) {
-	o, w := sentTo(t, 0)
-	f := &forwarder{wake: make(chan struct{}, 1)}
-	v := &viewer{session: &session{}, dropped: new(atomic.Uint64), video: o, forwarder: f}
-	o.rouse = v.rouse
-	track := testTrack(media.KindVideo)
-	o.attach(track, time.Now())
-	for seq := range uint16(turnPackets + 10) {
-		pushTo(track, seq, seq == 0)
-	}
-	require.Equal(t, []*viewer{v}, f.due)
-	f.due = nil
-	v.turn()
-	require.Len(t, w.packets, turnPackets)
-	require.Equal(t, []*viewer{v}, f.due, "there is more")
-	v.turn()
-	require.Len(t, w.packets, turnPackets+10)
-	v.locked(v.finish)
 }

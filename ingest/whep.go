@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/offer"
+	"github.com/sluice-live/sluice/ingest/refusal"
+	"github.com/sluice-live/sluice/ingest/session"
 
 	"github.com/sluice-live/sluice/internal/name"
 )
@@ -13,7 +16,7 @@ import (
 // offer of its own: most players take that for an error.
 func (s *Server) WHEP() http.Handler {
 	handler := s.streamHandler("/whep/", func(stream string) endpoint {
-		return func(w http.ResponseWriter, r *http.Request) *problem { return s.postWHEP(w, r, stream) }
+		return func(w http.ResponseWriter, r *http.Request) *refusal.Refusal { return s.postWHEP(w, r, stream) }
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead && name.Valid(strings.TrimPrefix(r.URL.Path, "/whep/")) {
@@ -26,31 +29,31 @@ func (s *Server) WHEP() http.Handler {
 }
 
 // postWHEP sets up a viewer.
-func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string) *problem {
+func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string) *refusal.Refusal {
 	p, live := s.sessions.Publisher(stream)
-	use := watching(nil)
+	use := offer.Watching(nil)
 	if live {
 		if video := p.Track(media.KindVideo); video != nil {
 			f := video.Format()
-			use = watching(&f)
+			use = offer.Watching(&f)
 		}
 	}
 	o, problem := s.readOffer(w, r, use)
 	if problem != nil {
 		return problem
 	}
-	receiveOnly(o.desc)
+	offer.ReceiveOnly(o.Description)
 	if !live {
-		return refuse(http.StatusConflict, "Nobody is publishing %q: try again when somebody is.", stream).after(2)
+		return refusal.New(http.StatusConflict, "Nobody is publishing %q: try again when somebody is.", stream).After(2)
 	}
-	return s.open(w, r, o, NewReservation(r, KindViewer, stream), func(sess *session) error {
+	return s.open(w, r, o, session.NewReservation(r, session.KindViewer, stream), func(sess *session.Session) error {
 		run, err := s.viewers.Add(sess, stream)
 		if err != nil {
 			return err
 		}
-		sess.loop(func() {
+		sess.Go(func() {
 			run()
-			s.opts.Logger.Info("viewer has gone", "stream", stream, "session", sess.ID(), "reason", sess.endReason())
+			s.opts.Logger.Info("viewer has gone", "stream", stream, "session", sess.ID(), "reason", sess.Err())
 		})
 		s.opts.Logger.Info("viewer has come", "stream", stream, "session", sess.ID(), "address", r.RemoteAddr)
 		return nil

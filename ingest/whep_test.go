@@ -5,17 +5,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/internal/offertest"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/offer"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/stretchr/testify/require"
 )
 
 func viewerOffer(t testing.TB) string {
-	return offerFile(t, "chromium-sendrecv", "a=sendrecv", "a=recvonly")
+	return offertest.Offer(t, "chromium-sendrecv", "a=sendrecv", "a=recvonly")
 }
 
 func (f *fixture) publishOffer(stream string) (location string) {
 	f.Helper()
-	resp := f.post("/whip/"+stream, offerFile(f, "chromium"))
+	resp := f.post("/whip/"+stream, offertest.Offer(f, "chromium"))
 	require.Equal(f, 201, resp.StatusCode)
 	return resp.Header.Get("Location")
 }
@@ -24,8 +27,8 @@ func (f *fixture) publishOffer(stream string) (location string) {
 func TestViewerCreated(t *testing.T) {
 	f := newFixture(t, Options{ICEServers: iceServers()})
 	f.publishOffer("cam")
-	for _, offer := range []string{viewerOffer(t), offerFile(t, "chromium-sendrecv")} {
-		resp := f.post("/whep/cam", offer)
+	for _, offered := range []string{viewerOffer(t), offertest.Offer(t, "chromium-sendrecv")} {
+		resp := f.post("/whep/cam", offered)
 		body := text(t, resp)
 		require.Equal(t, 201, resp.StatusCode, body)
 		require.Regexp(t, `^/whep/cam/[A-Z2-7]{26}$`, resp.Header.Get("Location"))
@@ -36,7 +39,7 @@ func TestViewerCreated(t *testing.T) {
 		for i, want := range []string{"audio 111", "video 96 97"} {
 			m := desc.MediaDescriptions[i]
 			require.Equal(t, want, m.MediaName.Media+" "+strings.Join(m.MediaName.Formats, " "))
-			require.Equal(t, "sendonly", directionOf(m.Attributes))
+			require.Equal(t, "sendonly", offer.Direction(m.Attributes))
 			require.True(t, has(m, "rtcp-mux-only"))
 			require.True(t, has(m, "ssrc"), "a viewer tells tracks by their SSRC")
 			msid, _ := m.Attribute("msid")
@@ -55,7 +58,7 @@ func TestViewerRefused(t *testing.T) {
 	f.requireProblem(early, 409, `"cam"`)
 	f.requireNothingLeft()
 	f.publishOffer("cam")
-	f.requireProblem(f.post("/whep/cam", offerFile(t, "chromium")), 400, "a=recvonly")
+	f.requireProblem(f.post("/whep/cam", offertest.Offer(t, "chromium")), 400, "a=recvonly")
 	f.requireProblem(f.post("/whep/cam", viewerOffer(t)[:100]), 400, "offer")
 	f.requireProblem(f.post("/whep/cam", strings.ReplaceAll(viewerOffer(t), "VP8/90000", "VP7/90000")), 422, "video")
 	f.requireProblem(f.do("POST", "/whep/cam", viewerOffer(t)), 415, "application/sdp")
@@ -95,7 +98,7 @@ func TestViewersEndWithTheStream(t *testing.T) {
 	sess := f.server.sessions.Session(location)
 	require.NotNil(t, sess)
 	require.Equal(t, 200, f.do("DELETE", publisher, "").StatusCode)
-	rtptest.Wait(t, sess.done, "the viewer's end")
-	require.ErrorIs(t, sess.endReason(), ErrStreamEnded)
+	rtptest.Wait(t, sess.Done(), "the viewer's end")
+	require.ErrorIs(t, sess.Err(), session.ErrStreamEnded)
 	f.requireNothingLeft()
 }

@@ -4,51 +4,55 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/sluice-live/sluice/ingest/offer"
+	"github.com/sluice-live/sluice/ingest/refusal"
+	"github.com/sluice-live/sluice/ingest/session"
 )
 
 // postWHIP sets up a publisher (RFC 9725 §4.2).
-func (s *Server) postWHIP(w http.ResponseWriter, r *http.Request, stream string) *problem {
-	o, problem := s.readOffer(w, r, publishing(s.opts.VideoCodecs))
+func (s *Server) postWHIP(w http.ResponseWriter, r *http.Request, stream string) *refusal.Refusal {
+	o, problem := s.readOffer(w, r, offer.Publishing(s.opts.VideoCodecs))
 	if problem != nil {
 		return problem
 	}
-	return s.open(w, r, o, NewReservation(r, KindPublisher, stream), func(sess *session) error {
+	return s.open(w, r, o, session.NewReservation(r, session.KindPublisher, stream), func(sess *session.Session) error {
 		sess.Receive(s.packets)
-		p := NewPublisher(sess)
+		p := session.NewPublisher(sess)
 		if err := s.opts.OnPublish(p); err != nil {
-			return Unready(err)
+			return session.Unready(err)
 		}
 		s.sessions.Publish(p)
 		return nil
 	})
 }
 
-func (s *Server) readOffer(w http.ResponseWriter, r *http.Request, use purpose) (*offer, *problem) {
+func (s *Server) readOffer(w http.ResponseWriter, r *http.Request, use offer.Purpose) (*offer.Offer, *refusal.Refusal) {
 	body, problem := s.readBody(w, r, typeSDP, s.opts.MaxSDP)
 	if problem != nil {
 		return nil, problem
 	}
-	return parseOffer(body, use)
+	return offer.Parse(body, use)
 }
 
 // open makes a session of the offer, lets begin set up what it is for, and answers 201. On a refusal nothing is left.
-func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer, at *Reservation, begin func(*session) error) *problem {
+func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer.Offer, at *session.Reservation, begin func(*session.Session) error) *refusal.Refusal {
 	if p := s.sessions.Reserve(at); p != nil {
 		return p
 	}
-	pc, fb, err := s.peers.Open(o, at.kind == KindViewer)
+	pc, fb, err := s.peers.Open(o, at.Kind == session.KindViewer)
 	if err != nil {
 		s.sessions.Release(at)
 		s.opts.Logger.Error("peer connection could not be made", "error", err)
-		return refuse(http.StatusServiceUnavailable, "The server cannot take a connection now: try again later.").after(10)
+		return refusal.New(http.StatusServiceUnavailable, "The server cannot take a connection now: try again later.").After(10)
 	}
-	sess := newSession(at, pc, fb, s.timers.connect)
+	sess := session.New(at, pc, fb, s.timers.connect)
 	s.sessions.Start(sess)
 	body, err := sess.Establish(r.Context(), o, s.opts.PublicIPs, begin)
 	if err != nil {
-		sess.close(err)
+		sess.Close(err)
 		<-sess.Done()
-		return refusalOf(err)
+		return session.Refuse(err)
 	}
 	h := w.Header()
 	h.Set("Content-Type", typeSDP)
@@ -62,7 +66,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer, at *Rese
 }
 
 // patch trickles candidates or restarts ICE (RFC 9725 §4.3).
-func (s *Server) patch(w http.ResponseWriter, r *http.Request, sess *session) *problem {
+func (s *Server) patch(w http.ResponseWriter, r *http.Request, sess *session.Session) *refusal.Refusal {
 	if sess.PeerConnection() == nil {
 		return methodNotAllowed(uploadMethods)
 	}
@@ -72,11 +76,11 @@ func (s *Server) patch(w http.ResponseWriter, r *http.Request, sess *session) *p
 	}
 	tags := r.Header.Values("If-Match")
 	if len(tags) == 0 {
-		return refuse(http.StatusPreconditionRequired, "Send If-Match with the ETag of the session, or * to restart ICE.")
+		return refusal.New(http.StatusPreconditionRequired, "Send If-Match with the ETag of the session, or * to restart ICE.")
 	}
-	f, err := parseFragment(body)
+	f, err := offer.ParseFragment(body)
 	if err != nil {
-		return refuse(http.StatusBadRequest, "The fragment cannot be read: %v.", err)
+		return refusal.New(http.StatusBadRequest, "The fragment cannot be read: %v.", err)
 	}
 	if !anyTag(tags) {
 		p := sess.Trickle(f, func(etag string) bool { return matches(tags, etag) })
@@ -97,8 +101,8 @@ func (s *Server) patch(w http.ResponseWriter, r *http.Request, sess *session) *p
 }
 
 // delete ends the session, whatever If-Match says (RFC 9725 §4.2), and answers once nothing is left of it.
-func (s *Server) delete(w http.ResponseWriter, r *http.Request, sess *session) *problem {
-	sess.close(ErrDeleted)
+func (s *Server) delete(w http.ResponseWriter, r *http.Request, sess *session.Session) *refusal.Refusal {
+	sess.Close(session.ErrDeleted)
 	select {
 	case <-sess.Done():
 	case <-r.Context().Done():

@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/internal/offertest"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/stretchr/testify/require"
 )
 
@@ -28,7 +30,7 @@ func iceServers() []ICEServer {
 // RFC 9725 §4.2, §4.3.1, §4.6: what a 201 carries.
 func TestCreated(t *testing.T) {
 	f := newFixture(t, Options{ICEServers: iceServers()})
-	resp := f.do("POST", "/whip/cam_1-x", offerFile(t, "chromium"), "Content-Type", "application/sdp; charset=utf-8")
+	resp := f.do("POST", "/whip/cam_1-x", offertest.Offer(t, "chromium"), "Content-Type", "application/sdp; charset=utf-8")
 	require.Equal(t, 201, resp.StatusCode)
 	require.Equal(t, "application/sdp", resp.Header.Get("Content-Type"))
 	require.Regexp(t, `^/whip/cam_1-x/[A-Z2-7]{26}$`, resp.Header.Get("Location"))
@@ -41,7 +43,7 @@ func TestCreated(t *testing.T) {
 	}, resp.Header.Values("Link"))
 	require.NotContains(t, strings.Join(resp.Header.Values("Link"), ""), "urn:ietf:params:whip:ext", "no extension is required: §4.9")
 
-	other := f.post("/whip/other", offerFile(t, "chromium"))
+	other := f.post("/whip/other", offertest.Offer(t, "chromium"))
 	require.NotEqual(t, resp.Header.Get("ETag"), other.Header.Get("ETag"))
 	require.NotEqual(t, text(t, resp), text(t, other))
 }
@@ -50,7 +52,7 @@ func TestCreated(t *testing.T) {
 func TestOfferContentType(t *testing.T) {
 	f := newFixture(t, Options{})
 	for _, ct := range []string{"", "text/plain", "application/json", "application/trickle-ice-sdpfrag", ";;"} {
-		f.requireProblem(f.do("POST", "/whip/a", offerFile(t, "chromium"), "Content-Type", ct), 415, "application/sdp")
+		f.requireProblem(f.do("POST", "/whip/a", offertest.Offer(t, "chromium"), "Content-Type", ct), 415, "application/sdp")
 	}
 	f.requireNothingLeft()
 }
@@ -58,11 +60,11 @@ func TestOfferContentType(t *testing.T) {
 func TestStreamNames(t *testing.T) {
 	f := newFixture(t, Options{})
 	for _, name := range []string{"", "-a", "_a", "a.b", "a%20b", "ä", strings.Repeat("a", 65)} {
-		f.requireProblem(f.post("/whip/"+name, offerFile(t, "chromium")), 400, "A stream's name is")
+		f.requireProblem(f.post("/whip/"+name, offertest.Offer(t, "chromium")), 400, "A stream's name is")
 	}
 	require.Equal(t, 200, f.do("OPTIONS", "/whip/-a", "", "Access-Control-Request-Method", "POST").StatusCode)
-	f.requireProblem(f.post("/whip/a/", offerFile(t, "chromium")), 404, "slash")
-	resp := f.post("/whip/"+strings.Repeat("a", 64), offerFile(t, "chromium"))
+	f.requireProblem(f.post("/whip/a/", offertest.Offer(t, "chromium")), 404, "slash")
+	resp := f.post("/whip/"+strings.Repeat("a", 64), offertest.Offer(t, "chromium"))
 	require.Equal(t, 201, resp.StatusCode)
 }
 
@@ -97,7 +99,7 @@ func TestEndpointMethods(t *testing.T) {
 func TestSessionMethods(t *testing.T) {
 	f := newFixture(t, Options{})
 	for _, endpoint := range []string{"/whip/a", "/echo"} {
-		location := f.post(endpoint, offerFile(t, "chromium-sendrecv")).Header.Get("Location")
+		location := f.post(endpoint, offertest.Offer(t, "chromium-sendrecv")).Header.Get("Location")
 		require.True(t, strings.HasPrefix(location, endpoint+"/"))
 		for _, method := range []string{"GET", "HEAD"} {
 			resp := f.do(method, location, "")
@@ -123,13 +125,13 @@ func TestSessionMethods(t *testing.T) {
 
 func TestOnePublisherForAStream(t *testing.T) {
 	f := newFixture(t, Options{RefuseTakeover: true})
-	first := f.post("/whip/a", offerFile(t, "chromium"))
-	second := f.post("/whip/a", offerFile(t, "chromium"))
+	first := f.post("/whip/a", offertest.Offer(t, "chromium"))
+	second := f.post("/whip/a", offertest.Offer(t, "chromium"))
 	require.NotEmpty(t, second.Header.Get("Retry-After"))
 	f.requireProblem(second, 409, `"a"`)
 	require.Len(t, f.server.Sessions().Publishers(), 1)
 	f.do("DELETE", first.Header.Get("Location"), "")
-	require.Equal(t, 201, f.post("/whip/a", offerFile(t, "chromium")).StatusCode)
+	require.Equal(t, 201, f.post("/whip/a", offertest.Offer(t, "chromium")).StatusCode)
 }
 
 // RFC 9725 §4.5: overload is 503 with Retry-After.
@@ -150,10 +152,10 @@ func TestLimits(t *testing.T) {
 			f := newFixture(t, tt.options)
 			last := len(tt.paths) - 1
 			for _, path := range tt.paths[:last] {
-				resp := f.post(path, offerFile(t, "chromium-sendrecv"))
+				resp := f.post(path, offertest.Offer(t, "chromium-sendrecv"))
 				require.Equal(t, 201, resp.StatusCode, text(t, resp))
 			}
-			resp := f.post(tt.paths[last], offerFile(t, "chromium-sendrecv"))
+			resp := f.post(tt.paths[last], offertest.Offer(t, "chromium-sendrecv"))
 			require.NotEmpty(t, resp.Header.Get("Retry-After"))
 			f.requireProblem(resp, tt.status, ".")
 		})
@@ -162,7 +164,7 @@ func TestLimits(t *testing.T) {
 
 func TestOfferTooLong(t *testing.T) {
 	f := newFixture(t, Options{MaxSDP: 4096})
-	tooLong := offerFile(t, "chromium") + strings.Repeat("a=x\r\n", 1000)
+	tooLong := offertest.Offer(t, "chromium") + strings.Repeat("a=x\r\n", 1000)
 	f.requireProblem(f.post("/whip/a", tooLong), 413, "4096 bytes")
 	chunked := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(tooLong), tooLong)
 	head := "POST /whip/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\n"
@@ -211,7 +213,7 @@ func (d *deadlineWriter) SetReadDeadline(t time.Time) error {
 func TestBodyDeadlineIsLifted(t *testing.T) {
 	f := newFixture(t, Options{})
 	w := &deadlineWriter{ResponseRecorder: httptest.NewRecorder()}
-	r := httptest.NewRequest("POST", "/whip/a", strings.NewReader(offerFile(t, "chromium")))
+	r := httptest.NewRequest("POST", "/whip/a", strings.NewReader(offertest.Offer(t, "chromium")))
 	r.Header.Set("Content-Type", "application/sdp")
 	f.server.WHIP().ServeHTTP(w, r)
 	require.Equal(t, 201, w.Code)
@@ -230,12 +232,12 @@ func TestBrokenBody(t *testing.T) {
 
 // What cannot be served is refused before an answer, and freed.
 func TestOnPublishError(t *testing.T) {
-	var seen *Publisher
-	f := newFixture(t, Options{OnPublish: func(p *Publisher) error {
+	var seen *session.Publisher
+	f := newFixture(t, Options{OnPublish: func(p *session.Publisher) error {
 		seen = p
 		return errors.New("ffmpeg is not installed: apt install ffmpeg")
 	}})
-	resp := f.post("/whip/a", offerFile(t, "chromium"))
+	resp := f.post("/whip/a", offertest.Offer(t, "chromium"))
 	require.NotEmpty(t, resp.Header.Get("Retry-After"))
 	f.requireProblem(resp, 503, "ffmpeg is not installed: apt install ffmpeg.")
 	f.requireNothingLeft()
@@ -248,14 +250,14 @@ func TestPublishers(t *testing.T) {
 	_, ok := f.server.Sessions().Publisher("b")
 	require.False(t, ok)
 	for _, name := range []string{"b", "a"} {
-		require.Equal(t, 201, f.post("/whip/"+name, offerFile(t, "chromium")).StatusCode)
+		require.Equal(t, 201, f.post("/whip/"+name, offertest.Offer(t, "chromium")).StatusCode)
 	}
 	all := f.server.Sessions().Publishers()
 	require.Equal(t, "a", all[0].Stream())
 	require.Equal(t, "b", all[1].Stream())
 	p, ok := f.server.Sessions().Publisher("b")
 	require.True(t, ok)
-	require.Equal(t, StateConnecting, p.State())
+	require.Equal(t, session.StateConnecting, p.State())
 	require.NotEmpty(t, p.RemoteAddr())
 	p.Close("kicked")
 	rtptest.Wait(t, p.Done(), "the end")

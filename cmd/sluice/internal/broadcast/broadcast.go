@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/transcode"
 )
@@ -56,7 +56,7 @@ type Broadcast struct {
 	restarts        int       // of ffmpeg
 	runs            int       // of ffmpeg, those that did not start too
 
-	offers     chan *ingest.Publisher
+	offers     chan *session.Publisher
 	transforms chan transcode.Transform
 	done       chan struct{} // closed when Run has returned
 	status     atomic.Pointer[Status]
@@ -70,7 +70,7 @@ func New(o Options) *Broadcast {
 		started:     o.Timeline.Info().Started, // before a restart of the service, when this continues what that has cut
 		ladder:      newLadder(o.Ladder, o.Timeline.Info().Renditions...),
 		passthrough: passthrough{fps: normalFPS},
-		offers:      make(chan *ingest.Publisher),
+		offers:      make(chan *session.Publisher),
 		transforms:  make(chan transcode.Transform),
 		done:        make(chan struct{}),
 	}
@@ -107,7 +107,7 @@ func (b *Broadcast) Ended() bool {
 }
 
 // Offer hands a publisher over. ErrEnded says that the broadcast has ended meanwhile and another must be made.
-func (b *Broadcast) Offer(ctx context.Context, p *ingest.Publisher) error {
+func (b *Broadcast) Offer(ctx context.Context, p *session.Publisher) error {
 	select {
 	case b.offers <- p:
 		return nil

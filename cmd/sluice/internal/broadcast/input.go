@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/session"
 )
 
 // tapPackets is how many packets of a track wait at most: 2 s of video of 2.5 Mbit/s.
@@ -15,7 +15,7 @@ const tapPackets = 512
 // input is whoever publishes to the broadcast now, with the taps of its tracks; a track that it does not send has none.
 // A nil input is nobody; all but dropped and close may be called on it.
 type input struct {
-	*ingest.Publisher
+	*session.Publisher
 	video, audio *media.Tap
 	since        time.Time
 	heard        bool // anything has arrived
@@ -23,7 +23,7 @@ type input struct {
 }
 
 // newInput taps the tracks of a publisher.
-func newInput(p *ingest.Publisher) *input {
+func newInput(p *session.Publisher) *input {
 	in := &input{Publisher: p, since: time.Now()}
 	for _, track := range p.Tracks() {
 		switch track.Kind() {

@@ -4,12 +4,12 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/session"
 )
 
 // attach makes p the publisher. A run goes on with its fillers until something is heard of p.
-func (b *Broadcast) attach(p *ingest.Publisher) {
+func (b *Broadcast) attach(p *session.Publisher) {
 	b.detach(time.Now())
 	b.input = newInput(p)
 	b.videoTrack.Store(b.input.videoTrack())

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -23,8 +23,8 @@ type Status struct {
 	State string // one of the constants
 	Error string // why it failed, else ""
 
-	Publisher *ingest.Publisher // nil while nobody publishes
-	VideoIn   depay.Codec       // that the publisher sends; 0 for no video
+	Publisher *session.Publisher // nil while nobody publishes
+	VideoIn   depay.Codec        // that the publisher sends; 0 for no video
 	AudioIn   depay.Codec
 	Video     Video  // as received
 	Dropped   uint64 // packets of the publisher that this end was too slow for

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
-	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/packager"
 )
 
@@ -98,7 +98,7 @@ func (s *streams) carry(ctx context.Context, r *reservation) {
 }
 
 // publish hands a publisher to its stream's broadcast, and begins one where there is none.
-func (s *streams) publish(p *ingest.Publisher) error {
+func (s *streams) publish(p *session.Publisher) error {
 	ctx, cancel := context.WithTimeout(context.Background(), offerWithin)
 	defer cancel()
 	for {

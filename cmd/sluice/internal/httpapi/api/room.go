@@ -3,7 +3,7 @@ package api
 import (
 	"time"
 
-	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/sluice-live/sluice/ingest/signal"
 )
 
@@ -38,7 +38,7 @@ type Sent struct {
 	Track
 }
 
-func newRoom(info ingest.RoomInfo) Room {
+func newRoom(info room.Info) Room {
 	room := Room{
 		Name: info.Name, Mode: string(info.Mode), Since: info.Since.UTC().Truncate(time.Millisecond), OnAir: info.OnAir, FollowsSpeech: info.FollowsSpeech,
 		Dropped: info.Dropped, Participants: []Participant{},

@@ -3,7 +3,7 @@ package api
 import (
 	"time"
 
-	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/ingest/session"
 )
 
 // Session is a session as /api/v1/sessions tells it, seen from the server: what it receives and what it sends.
@@ -42,7 +42,7 @@ type Received struct {
 	Track
 }
 
-func newSession(info ingest.Info) Session {
+func newSession(info session.Info) Session {
 	session := Session{
 		ID: info.ID, Kind: string(info.Kind), Name: info.Name, Address: info.Address, State: string(info.State), Since: info.Since.UTC().Truncate(time.Millisecond),
 		RTT: info.RTT.Seconds(), Received: Direction{NACKs: info.NACKs, PLIs: info.PLIs}, Media: []Received{},

@@ -5,8 +5,8 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/packager/recording"
 	"github.com/sluice-live/sluice/packager/timeline"
 	"github.com/sluice-live/sluice/transcode"
@@ -131,7 +131,7 @@ func describePublisher(st *broadcast.Status) *Publisher {
 	}
 	stats := st.Publisher.Stats()
 	p := &Publisher{
-		Connected: st.Publisher.State() == ingest.StateConnected, Since: st.Publisher.Started(),
+		Connected: st.Publisher.State() == session.StateConnected, Since: st.Publisher.Started(),
 		Bitrate: stats.Bitrate, RTT: stats.RTT.Seconds(), NACKs: stats.NACKs, PLIs: stats.PLIs, Advice: st.Advice,
 	}
 	tracks := make(map[media.Kind]Track)

@@ -15,7 +15,8 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/ingest/egress"
+	"github.com/sluice-live/sluice/ingest/room"
 )
 
 // Handler serves everything that is counted, in Prometheus' format. Nothing is counted twice: a scrape reads the same status that
@@ -123,7 +124,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-func collectRooms(ch chan<- prometheus.Metric, rooms []ingest.RoomInfo) {
+func collectRooms(ch chan<- prometheus.Metric, rooms []room.Info) {
 	participants := 0
 	for _, room := range rooms {
 		participants += len(room.Participants)
@@ -168,7 +169,7 @@ func (e emitter) publisher(st *broadcast.Status) {
 	e.counter(descRecovered, recovered)
 }
 
-func (e emitter) audience(a ingest.Count) {
+func (e emitter) audience(a egress.Count) {
 	e.gauge(descViewers, float64(a.Viewers))
 	e.counter(descViewerDrops, a.Dropped)
 }

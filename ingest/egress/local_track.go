@@ -1,0 +1,89 @@
+package egress
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"sync/atomic"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/offer"
+)
+
+// localTrack is the way of one medium to one client. It negotiates as pion's track does, and writes by itself: it has one client
+// only, and knows the stream of retransmissions.
+type localTrack struct {
+	*webrtc.TrackLocalStaticRTP
+	bound atomic.Pointer[binding]
+
+	repeated uint16 // sequence number of the last retransmission
+	buf      [media.MaxPacket]byte
+}
+
+// binding is what has been negotiated of a track.
+type binding struct {
+	writer                 webrtc.TrackLocalWriter
+	ssrc, repairSSRC       uint32
+	payload, repairPayload uint8 // repairPayload is 0 when the client takes no stream of retransmissions (RFC 4588)
+}
+
+// newLocalTrack begins retransmissions as newSplice does the medium.
+func newLocalTrack(kind media.Kind, codec webrtc.RTPCodecCapability, stream string) (*localTrack, error) {
+	local, err := webrtc.NewTrackLocalStaticRTP(codec, string(kind)+"-"+stream, stream)
+	return &localTrack{TrackLocalStaticRTP: local, repeated: uint16(rand.N(1 << 15))}, err
+}
+
+// Bind implements webrtc.TrackLocal.
+func (t *localTrack) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	codec, err := t.TrackLocalStaticRTP.Bind(c)
+	if err == nil {
+		t.bound.Store(&binding{
+			writer: c.WriteStream(), ssrc: uint32(c.SSRC()), payload: uint8(codec.PayloadType),
+			repairSSRC: uint32(c.SSRCRetransmission()), repairPayload: repairPayload(codec, c.CodecParameters()),
+		})
+	}
+	return codec, err
+}
+
+// Unbind implements webrtc.TrackLocal.
+func (t *localTrack) Unbind(c webrtc.TrackLocalContext) error {
+	t.bound.Store(nil)
+	return t.TrackLocalStaticRTP.Unbind(c)
+}
+
+// repairPayload is the payload type of a codec's retransmissions (RFC 4588 §8.1), or 0.
+func repairPayload(codec webrtc.RTPCodecParameters, all []webrtc.RTPCodecParameters) uint8 {
+	for _, c := range all {
+		if c.MimeType == webrtc.MimeTypeRTX && media.PayloadType(offer.Parameter(c.SDPFmtpLine, "apt", "")) == codec.PayloadType {
+			return uint8(c.PayloadType)
+		}
+	}
+	return 0
+}
+
+// write sends a packet. It does nothing before the track is negotiated and after it has been taken away.
+func (t *localTrack) write(header *rtp.Header, payload []byte) error {
+	b := t.bound.Load()
+	if b == nil {
+		return nil
+	}
+	header.SSRC, header.PayloadType = b.ssrc, b.payload
+	_, err := b.writer.WriteRTP(header, payload)
+	return err
+}
+
+// repeat sends a packet once more: on the stream of retransmissions with its number before it (RFC 4588 §4), or as it was.
+func (t *localTrack) repeat(header *rtp.Header, payload []byte) error {
+	b := t.bound.Load()
+	if b == nil || b.repairPayload == 0 || b.repairSSRC == 0 {
+		return t.write(header, payload)
+	}
+	binary.BigEndian.PutUint16(t.buf[:], header.SequenceNumber)
+	n := 2 + copy(t.buf[2:], payload)
+	t.repeated++
+	header.SSRC, header.PayloadType, header.SequenceNumber = b.repairSSRC, b.repairPayload, t.repeated
+	header.Padding, header.PaddingSize = false, 0
+	_, err := b.writer.WriteRTP(header, t.buf[:n])
+	return err
+}

@@ -1,0 +1,79 @@
+package egress
+
+import (
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/sluice-live/sluice/ingest/media"
+	"golang.org/x/time/rate"
+)
+
+// historyPackets is how many packets of a picture can be sent to a client once more, 3 s at 1.5 Mbit/s, and how many are in a
+// second at most: nobody makes the server send without end.
+const historyPackets = 512
+
+// retransmissionBuffer holds what was sent to one client last. The packets are those that all clients get, not copies of them. A nil history
+// holds nothing: sound is not sent again.
+type retransmissionBuffer struct {
+	sent [historyPackets]past // by sequence number
+	left *rate.Limiter
+}
+
+// past is a packet and what it was sent as.
+type past struct {
+	packet    *media.Packet // nil: none
+	sequence  uint16
+	timestamp uint32
+}
+
+func newRetransmissionBuffer() *retransmissionBuffer {
+	return &retransmissionBuffer{left: rate.NewLimiter(historyPackets, historyPackets)}
+}
+
+// keep retains a packet that was sent with the header, in the place of an older one.
+func (h *retransmissionBuffer) keep(p *media.Packet, header *rtp.Header) {
+	if h == nil {
+		return
+	}
+	at := &h.sent[header.SequenceNumber%historyPackets]
+	if at.packet != nil {
+		if int16(header.SequenceNumber-at.sequence) <= 0 {
+			return // a straggler
+		}
+		at.packet.Release()
+	}
+	p.Retain()
+	*at = past{p, header.SequenceNumber, header.Timestamp}
+}
+
+// resend sends once more what a client has lost (RFC 4585 §6.2.1), as far as it is here, 17 packets at most. It returns false when no
+// more can be sent now.
+func (h *retransmissionBuffer) resend(lost rtcp.NackPair, to *localTrack) (more bool) {
+	if h == nil {
+		return false
+	}
+	more = true
+	lost.Range(func(sequence uint16) bool {
+		at := &h.sent[sequence%historyPackets]
+		if at.packet == nil || at.sequence != sequence {
+			return true
+		}
+		header := media.Forwarded(&at.packet.RTP.Header)
+		header.SequenceNumber, header.Timestamp = at.sequence, at.timestamp
+		more = h.left.Allow() && to.repeat(&header, at.packet.RTP.Payload) == nil
+		return more
+	})
+	return more
+}
+
+// release gives all packets back.
+func (h *retransmissionBuffer) release() {
+	if h == nil {
+		return
+	}
+	for i := range h.sent {
+		if p := h.sent[i].packet; p != nil {
+			p.Release()
+		}
+		h.sent[i] = past{}
+	}
+}

@@ -1,0 +1,228 @@
+package egress
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/session"
+)
+
+// Viewer sends what somebody publishes over the connection of a session. Packets wait in bounded queues for its turn, so that neither the
+// publisher nor another viewer ever waits for it.
+type Viewer struct {
+	session    *session.Session
+	dropped    *atomic.Uint64 // counts packets that the viewer was too slow for
+	forwarders *Forwarders
+	forwarder  *forwarder
+	due        atomic.Bool // it waits for its turn
+
+	mu           sync.Mutex // of what is sent
+	video, audio *downTrack // nil when not wanted
+
+	next atomic.Pointer[[]*media.Track] // of the newest publisher
+	wake chan struct{}                  // receives when next has changed
+	base media.ClockMap                 // of the present publisher's clock
+
+	batches Transports
+	batch   atomic.Pointer[batch] // to the address in use, if it is known
+
+	stop <-chan struct{} // closed to end it; the session's closing, where it is all that the session does
+}
+
+// NewViewer makes a viewer that Run runs until stop is closed. What it is too slow for is counted in dropped.
+func NewViewer(s *session.Session, f *Forwarders, dropped *atomic.Uint64, stop <-chan struct{}) *Viewer {
+	return &Viewer{session: s, forwarders: f, dropped: dropped, wake: make(chan struct{}, 1), stop: stop}
+}
+
+// Add makes the session a viewer of the stream, by adding what is sent to the transceivers that its offer has made. The caller runs it.
+func (vs *Viewers) Add(s *session.Session, stream string) (run func(), err error) {
+	v := NewViewer(s, vs.forwarders, nil, s.Closing())
+	v.batches = vs.batches
+	offered := s.Offer()
+	for _, tr := range s.PeerConnection().GetTransceivers() {
+		f := offered.Audio
+		if tr.Kind() == webrtc.RTPCodecTypeVideo {
+			f = offered.Video
+		}
+		sender, err := v.Add(media.Kind(tr.Kind().String()), *f, stream, s.PeerConnection().AddTrack)
+		if err != nil {
+			return nil, err
+		}
+		sender.Transport().ICETransport().OnSelectedCandidatePairChange(v.pairSelected)
+	}
+	return func() {
+		vs.join(v, stream)
+		defer vs.leave(v, stream)
+		v.Run()
+	}, nil
+}
+
+// Add adds a medium to what the connection sends, in a MediaStream of that name. send adds it to the connection.
+func (v *Viewer) Add(kind media.Kind, f media.Format, stream string, send func(webrtc.TrackLocal) (*webrtc.RTPSender, error)) (*webrtc.RTPSender, error) {
+	out, err := newDownTrack(kind, f, stream)
+	if err != nil {
+		return nil, err
+	}
+	sender, err := send(out.local)
+	if err != nil {
+		return nil, err
+	}
+	out.ssrc = uint32(sender.GetParameters().Encodings[0].SSRC)
+	out.rouse = v.rouse
+	out.outbound = media.NewOutbound(kind, f.Capability().ClockRate, out.ssrc, v.session.Started())
+	if kind == media.KindVideo {
+		v.video = out
+	} else {
+		v.audio = out
+	}
+	v.session.Sends(out.outbound)
+	v.session.Go(func() { v.hear(sender, out) })
+	return sender, nil
+}
+
+// Follow makes the viewer go on with other tracks. It does not block.
+func (v *Viewer) Follow(tracks []*media.Track) {
+	v.next.Store(&tracks)
+	select {
+	case v.wake <- struct{}{}:
+	default:
+	}
+}
+
+// pairSelected follows ICE to the address that packets go to.
+func (v *Viewer) pairSelected(pair *webrtc.ICECandidatePair) {
+	var to *batch
+	address, err := netip.ParseAddr(pair.Remote.Address)
+	batches := v.batches.UDP
+	if pair.Remote.Protocol == webrtc.ICEProtocolTCP {
+		batches = v.batches.TCP
+	}
+	if err == nil {
+		to = batches.add(netip.AddrPortFrom(address.Unmap(), pair.Remote.Port))
+	}
+	v.batch.Swap(to).remove()
+	v.locked(func() { // what could not be sent for want of a pair can be now
+		for _, o := range v.downTracks() {
+			o.patience = 0
+		}
+	})
+	select {
+	case <-v.session.Closing(): // run may have removed what was there before
+		to.remove()
+	default:
+	}
+}
+
+// Run sends from the moment that media can flow until the viewer ends.
+func (v *Viewer) Run() {
+	defer func() { v.batch.Load().remove() }()
+	select {
+	case <-v.stop:
+		return
+	case <-v.session.Connected():
+	}
+	v.forwarder = v.forwarders.engage()
+	defer v.forwarders.dismiss(v.forwarder)
+	defer v.locked(v.finish)
+	reports := time.NewTicker(media.ReportInterval)
+	defer reports.Stop()
+	for {
+		select {
+		case <-v.stop:
+			return
+		case <-v.wake:
+			v.locked(func() { v.attach(*v.next.Load(), time.Now()) })
+		case now := <-v.backlog():
+			v.locked(func() { v.catchUp(now) })
+		case now := <-reports.C:
+			v.locked(func() { v.report(now) })
+		}
+	}
+}
+
+func (v *Viewer) locked(f func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	f()
+}
+
+// backlog receives when the next of what is older than the queue is to be sent.
+func (v *Viewer) backlog() <-chan time.Time {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.video.due()
+}
+
+func (v *Viewer) downTracks() []*downTrack {
+	var all []*downTrack
+	for _, o := range []*downTrack{v.video, v.audio} {
+		if o != nil {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// attach goes on with other tracks, or ends the viewer when it has not been negotiated what they are.
+func (v *Viewer) attach(tracks []*media.Track, now time.Time) {
+	v.detach()
+	v.base = media.ClockMap{}
+	for _, o := range v.downTracks() {
+		t := media.TrackOf(tracks, o.kind)
+		if t == nil {
+			continue
+		}
+		if !o.takes(t) {
+			v.session.Close(session.ErrCodecChanged)
+			return
+		}
+		o.attach(t, now)
+		if r, at := t.LastReport(); !at.IsZero() {
+			o.reported = reference{v.base.Instant(r.NTP, at), r.RTPTime}
+		}
+	}
+}
+
+func (v *Viewer) detach() {
+	for _, o := range v.downTracks() {
+		o.detach()
+	}
+}
+
+// Withdraw takes the media that the viewer sends out of those that the session is said to send.
+func (v *Viewer) Withdraw() {
+	for _, o := range v.downTracks() {
+		v.session.SendsNoMore(o.outbound)
+	}
+}
+
+// finish gives back what is held.
+func (v *Viewer) finish() {
+	v.detach()
+	for _, o := range v.downTracks() {
+		o.sent.release()
+	}
+}
+
+// report tells how the time stamps of both media relate, on a clock that no step of the wall clock moves. CNAME is that of
+// the answer (RFC 3550 §6.5.1).
+func (v *Viewer) report(now time.Time) {
+	now = v.session.Started().Add(now.Sub(v.session.Started()))
+	var packets []rtcp.Packet
+	for _, o := range v.downTracks() {
+		o.outbound.Count(o.packets, o.octets, now)
+		if r := o.report(now); r != nil {
+			packets = append(packets, r, &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
+				Source: o.ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: o.local.StreamID()}},
+			}}})
+		}
+	}
+	if packets != nil {
+		_ = v.session.PeerConnection().WriteRTCP(packets) // it fails only when the connection is down
+	}
+}

@@ -1,0 +1,2 @@
+// Package webmtest records WebM as a browser does. Only tests import it.
+package webmtest

@@ -1,0 +1,140 @@
+package room
+
+import (
+	"crypto/rand"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/sluice-live/sluice/ingest/refusal"
+	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/ingest/signal"
+	"github.com/sluice-live/sluice/internal/name"
+)
+
+// Signalling serves the addresses at which rooms are entered: /rooms/{room}/ws, events and messages, and /echo/ws, events and messages for
+// a room of one's own in which what is sent comes back. tokenOf finds the token of a request that has one in its header; without it,
+// it is part of the first event.
+func (rs *Rooms) Signalling(tokenOf func(*http.Request) string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		room, what, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/rooms/"), "/")
+		mode := ModeSFU
+		switch path, isEcho := strings.CutPrefix(r.URL.Path, "/echo/"); {
+		case isEcho:
+			room, what, mode = echoPrefix+rand.Text(), path, ModeEcho
+		case !name.Valid(room):
+			refusal.New(http.StatusBadRequest, "A room's name is "+name.Rule+".").Write(w)
+			return
+		case r.URL.Query().Get("mesh") == "1":
+			mode = ModeMesh
+		}
+		done, ok := rs.config.Sessions.Hold()
+		if !ok {
+			session.Refuse(session.ErrStopping).Write(w)
+			return
+		}
+		defer done()
+		rs.serveSignalling(w, r, rs.handler(r, room, mode), what, tokenOf(r))
+	})
+}
+
+// echoPrefix begins the names of rooms for one, and cannot begin that of another.
+const echoPrefix = "-echo-"
+
+func (rs *Rooms) serveSignalling(w http.ResponseWriter, r *http.Request, d *signal.Desk, what, token string) {
+	switch {
+	case what == "ws" && r.Method == http.MethodGet:
+		d.ServeSocket(w, r, token)
+	case what == "events" && r.Method == http.MethodGet:
+		d.ServeEvents(w, r)
+	case what == "messages" && r.Method == http.MethodPost:
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(rs.config.Body)) // not every ResponseWriter has one
+		d.ServeMessages(w, r, token)
+	default:
+		refusal.New(http.StatusNotFound, "There is nothing here: a room has ws, events and messages.").Write(w)
+	}
+}
+
+// handler seats those who come to a room by a request.
+func (rs *Rooms) handler(r *http.Request, room string, mode Mode) *signal.Desk {
+	return &signal.Desk{
+		Enter: func(e signal.Event) (*signal.Seat, *signal.Refusal) {
+			seat, refused := rs.enter(r, room, mode, e)
+			if refused != nil {
+				return nil, &signal.Refusal{Status: refused.Status, Detail: refused.Detail, RetryAfter: refused.RetryAfter}
+			}
+			return seat, nil
+		},
+		Find: func(key string) *signal.Seat {
+			if p := rs.seated(room, mode, key); p != nil {
+				return p.seat
+			}
+			return nil
+		},
+		Return: func(key string, last uint64) { _, _ = rs.comeBack(rs.seated(room, mode, key), last) }, // who is gone has been told so
+		Stop:   rs.config.Sessions.Stopped(),
+		Timers: rs.config.Timers.Signal,
+	}
+}
+
+// seated finds the participant with that key in the room, or, of the echo, in any of its rooms; nil when there is none.
+func (rs *Rooms) seated(room string, mode Mode, key string) *participant {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for called, r := range rs.byName {
+		if called == room || mode == ModeEcho && r.mode == ModeEcho {
+			if p := r.seated(key); p != nil {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// enter lets somebody into a room, or gives a seat back to who has its key.
+func (rs *Rooms) enter(r *http.Request, room string, mode Mode, e signal.Event) (*signal.Seat, *refusal.Refusal) {
+	if !rs.config.MayAsk(r) {
+		return nil, refusal.New(http.StatusTooManyRequests, "Your address asks too often: wait a second.").After(1)
+	}
+	if e.Seat != "" {
+		return rs.comeBack(rs.seated(room, mode, e.Seat), e.Last)
+	}
+	switch known, allowed := rs.mayEnter(room, mode, e.Token); {
+	case !known:
+		return nil, refusal.New(http.StatusUnauthorized, "Send a stream key that this server knows as the token of the authenticate event.")
+	case !allowed:
+		return nil, refusal.New(http.StatusForbidden, "This key is not for this room: use one that is.")
+	}
+	kind, name := session.KindParticipant, room
+	if mode == ModeEcho {
+		kind, name = session.KindEcho, ""
+	}
+	at := session.NewReservation(r, kind, name)
+	if refused := rs.config.Sessions.Reserve(at); refused != nil {
+		return nil, refused
+	}
+	p, err := rs.newParticipant(at, e, mode)
+	if err != nil {
+		rs.config.Sessions.Release(at)
+		rs.config.Logger.Error("peer connection could not be made", "error", err)
+		return nil, refusal.New(http.StatusServiceUnavailable, "The server cannot take a connection now: try again later.").After(10)
+	}
+	rs.config.Sessions.Start(p.session)
+	if refused := rs.admit(p, room, mode); refused != nil {
+		p.session.Close(refused)
+		<-p.session.Done()
+		return nil, refused
+	}
+	rs.config.Logger.Info("participant has come", "room", room, "session", p.session.ID(), "address", r.RemoteAddr)
+	if !p.session.Go(p.run) {
+		p.leave()
+	}
+	return p.seat, nil
+}
+
+func (rs *Rooms) mayEnter(room string, mode Mode, token string) (known, allowed bool) {
+	if mode == ModeEcho {
+		room = ""
+	}
+	return rs.config.MayEnter(room, token)
+}

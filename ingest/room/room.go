@@ -1,0 +1,335 @@
+package room
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-live/sluice/ingest/egress"
+	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/refusal"
+	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/ingest/signal"
+)
+
+// Mode is how the media of a room goes.
+type Mode string
+
+// The modes of a room.
+const (
+	ModeSFU  Mode = "sfu"  // through the server, which forwards what each participant sends to all others
+	ModeMesh Mode = "mesh" // between participants; the server only passes on their events
+	ModeEcho Mode = "echo" // a participant gets back what it sends, and is alone
+)
+
+// maxMesh is how many participants a mesh has room for: each sends to every other one.
+const maxMesh = 3
+
+// roomTick is how often a room looks at who is there.
+const roomTick = 250 * time.Millisecond
+
+// Why participants leave, besides what ends all sessions.
+var (
+	ErrLeft     = errors.New("the participant has left")
+	ErrRemoved  = errors.New("the participant was sent out")
+	ErrSeatLost = errors.New("the connection was lost and did not come back in time")
+)
+
+// Timers are how long things in rooms may take.
+type Timers struct {
+	Seat   time.Duration // for a participant to come back; default 30 s
+	Signal signal.Timers
+}
+
+// Config is what rooms are made of.
+type Config struct {
+	Sessions   *session.Registry
+	Peers      *session.Peers
+	Forwarders *egress.Forwarders
+	Packets    *media.PacketPool
+	Timers     Timers
+	Connect    time.Duration // for ICE and DTLS together
+	Body       time.Duration // for a request's body
+
+	MaxRooms, MaxParticipants int
+	PublicIPs                 []string
+	ICEServers                []signal.ICEServer // that clients are told about
+	// MayEnter reports whether a token is known, and whether it is good for a room, or for the echo, which is "".
+	MayEnter func(room, token string) (known, allowed bool)
+	// OnPublish is called for each stream that is made of a room. An error refuses it.
+	OnPublish func(*session.Publisher) error
+	// MayAsk reports whether the client of a request does not ask too often.
+	MayAsk func(*http.Request) bool
+	Logger *slog.Logger
+}
+
+// room is where participants meet. It is there while it has any. Its one goroutine follows what they send.
+type room struct {
+	rooms   *Rooms
+	name    string
+	mode    Mode
+	since   time.Time
+	dropped atomic.Uint64 // packets that participants were too slow for
+	empty   chan struct{} // closed when the last one has left
+
+	mu         sync.Mutex
+	here       []*participant // in the order in which they came
+	speaker    *participant   // of a room of several the one who speaks, or spoke last
+	speakerFor time.Time      // since when
+	output     *output        // nil: there is none
+}
+
+// Rooms are all of them by name.
+type Rooms struct {
+	config Config
+
+	mu     sync.Mutex
+	byName map[string]*room
+}
+
+// NewRooms makes no room yet.
+func NewRooms(c Config) *Rooms {
+	if c.Timers.Seat == 0 {
+		c.Timers.Seat = 30 * time.Second
+	}
+	return &Rooms{config: c, byName: map[string]*room{}}
+}
+
+// admit seats a participant in the room of that name, which begins with it when it is the first.
+func (rs *Rooms) admit(p *participant, name string, mode Mode) *refusal.Refusal {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	r := rs.byName[name]
+	if r != nil {
+		return r.admit(p)
+	}
+	if mode != ModeEcho && rs.meetings() >= rs.config.MaxRooms { // those of the echo are bounded like all sessions
+		return refusal.New(http.StatusServiceUnavailable, "The server has all the rooms it takes (%d): try again later.", rs.config.MaxRooms).After(10)
+	}
+	done, ok := rs.config.Sessions.Hold()
+	if !ok {
+		return session.Refuse(session.ErrStopping)
+	}
+	r = &room{rooms: rs, name: name, mode: mode, since: time.Now(), empty: make(chan struct{})}
+	if refused := r.admit(p); refused != nil {
+		done()
+		return refused
+	}
+	rs.byName[name] = r
+	go func() {
+		defer done()
+		r.run()
+	}()
+	return nil
+}
+
+// meetings counts the rooms in which others can be met. The caller holds mu.
+func (rs *Rooms) meetings() (n int) {
+	for _, room := range rs.byName {
+		if room.mode != ModeEcho {
+			n++
+		}
+	}
+	return n
+}
+
+// dismiss takes a participant out of its room, which ends with it when it was the last.
+func (rs *Rooms) dismiss(p *participant) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if p.room != nil && p.room.remove(p) {
+		delete(rs.byName, p.room.name)
+		close(p.room.empty)
+	}
+}
+
+// room returns the one of that name, or nil.
+func (rs *Rooms) room(name string) *room {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return rs.byName[name]
+}
+
+func (r *room) admit(p *participant) *refusal.Refusal {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	most := r.rooms.config.MaxParticipants
+	switch {
+	case r.mode != p.mode && r.mode == ModeMesh:
+		return refusal.New(http.StatusConflict, "This room is a mesh, in which participants send to each other: open it with ?mesh=1.")
+	case r.mode != p.mode:
+		return refusal.New(http.StatusConflict, "This room goes through the server: open it without ?mesh=1.")
+	case r.mode == ModeMesh:
+		most = min(most, maxMesh)
+	case r.mode == ModeEcho:
+		most = 1
+	}
+	if len(r.here) >= most {
+		return refusal.New(http.StatusServiceUnavailable, "The room has all the participants it takes (%d): wait until somebody leaves.", most).After(10)
+	}
+	p.room = r
+	r.here = append(r.here, p)
+	p.shown = r.describe(p)
+	r.welcome(p, false)
+	r.tell(p, signal.Event{Kind: signal.Joined, From: p.session.ID(), Participant: &p.shown})
+	r.renegotiate()
+	return nil
+}
+
+// welcome tells a participant all that it has to know, where it is new or comes back. The caller holds mu.
+func (r *room) welcome(p *participant, resumed bool) {
+	e := signal.Event{
+		Kind: signal.Authenticated, Seat: p.seat.Key(), Self: p.session.ID(), Mode: string(r.mode), Resumed: resumed,
+		Grace: r.rooms.config.Timers.Seat.Seconds(), ICEServers: r.rooms.config.ICEServers,
+	}
+	for _, q := range r.here {
+		e.Participants = append(e.Participants, q.shown)
+	}
+	p.seat.Send(e)
+}
+
+// remove reports whether the room is empty now.
+func (r *room) remove(p *participant) (empty bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.Index(r.here, p)
+	if i < 0 {
+		return false
+	}
+	r.here = slices.Delete(r.here, i, i+1)
+	if r.speaker == p {
+		r.speaker = nil
+	}
+	if r.output != nil && r.output.from == p && !r.output.followsSpeaker {
+		r.endOutput(p.session.Err())
+	}
+	r.tell(p, signal.Event{Kind: signal.Left, From: p.session.ID(), Detail: p.session.Err().Error()})
+	r.renegotiate()
+	return len(r.here) == 0
+}
+
+// tell lets all but one know. The caller holds mu.
+func (r *room) tell(but *participant, e signal.Event) {
+	for _, p := range r.here {
+		if p != but {
+			p.seat.Send(e)
+		}
+	}
+}
+
+// renegotiate has all see to whom they get media from. The caller holds mu.
+func (r *room) renegotiate() {
+	for _, p := range r.here {
+		p.look()
+	}
+}
+
+// watchedBy are those whose media a participant gets, in the order in which they came.
+func (r *room) watchedBy(p *participant) []*participant {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch r.mode {
+	case ModeMesh:
+		return nil
+	case ModeEcho:
+		return slices.Clone(r.here)
+	}
+	return slices.DeleteFunc(slices.Clone(r.here), func(q *participant) bool { return q == p })
+}
+
+// pass gives an event to a participant, or to all others.
+func (r *room) pass(from *participant, e signal.Event) {
+	// Nothing of it but what its kind has: the limits of the others have not been looked at.
+	e = signal.Event{Kind: e.Kind, From: from.session.ID(), To: e.To, Text: e.Text, SDP: e.SDP, Candidate: e.Candidate}
+	switch e.Kind {
+	case signal.Message:
+		e.SDP, e.Candidate = "", nil
+	case signal.Candidate:
+		e.SDP, e.Text = "", ""
+	default:
+		e.Text, e.Candidate = "", nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e.To == "" {
+		r.tell(from, e)
+		return
+	}
+	to := r.called(e.To)
+	if to == nil {
+		from.refuse(http.StatusNotFound, "There is nobody called "+e.To+" in this room.")
+		return
+	}
+	to.seat.Send(e)
+}
+
+// called finds a participant by its id; nil when it is not there. The caller holds mu.
+func (r *room) called(id string) *participant {
+	i := slices.IndexFunc(r.here, func(p *participant) bool { return p.session.ID() == id })
+	if i < 0 {
+		return nil
+	}
+	return r.here[i]
+}
+
+// seated finds a participant by the key of its seat; nil when it is not there.
+func (r *room) seated(key string) *participant {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.IndexFunc(r.here, func(p *participant) bool { return p.seat.Key() == key })
+	if i < 0 {
+		return nil
+	}
+	return r.here[i]
+}
+
+// run follows what participants do until the room is empty.
+func (r *room) run() {
+	tick := time.NewTicker(roomTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.empty:
+			r.mu.Lock()
+			r.endOutput(ErrRoomEmpty)
+			r.mu.Unlock()
+			return
+		case now := <-tick.C:
+			r.update(now)
+		}
+	}
+}
+
+// update ends who has been away for too long, and tells all what has changed of the others.
+func (r *room) update(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.chooseSpeaker(now)
+	r.updateOutput()
+	for _, p := range r.here {
+		if lost := p.seat.Lost(); !lost.IsZero() && now.Sub(lost) > r.rooms.config.Timers.Seat && !p.flows() {
+			p.session.Close(ErrSeatLost)
+		}
+		if now := r.describe(p); now != p.shown {
+			p.shown = now
+			r.tell(nil, signal.Event{Kind: signal.Updated, From: p.session.ID(), Participant: &now})
+		}
+	}
+}
+
+// describe tells of a participant. The caller holds mu.
+func (r *room) describe(p *participant) signal.Participant {
+	now := time.Now()
+	described := signal.Participant{
+		ID: p.session.ID(), Name: p.name, Since: p.session.Started().UTC().Truncate(time.Millisecond), Speaking: r.speaker == p, Away: p.seat.Away(),
+		Audio: p.sends(media.KindAudio, now), Video: p.sends(media.KindVideo, now),
+	}
+	if r.output != nil && r.output.from == p {
+		described.OnAir = r.output.publisher.Stream()
+	}
+	return described
+}

@@ -1,0 +1,72 @@
+package session
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"github.com/sluice-live/sluice/ingest/media"
+)
+
+// Info describes a session: what it is for, and what flows in both directions.
+type Info struct {
+	ID      string // says nothing of the session's own name: who knows that can end the session
+	Kind    Kind
+	Name    string // of the stream or the room; "" for an echo
+	Address string // where media comes from, host:port, or where the client was before
+	State   State
+	Since   time.Time
+	RTT     time.Duration // of the ICE pair; 0 while unknown
+
+	Received []media.TrackStats
+	NACKs    uint64 // packets that the server has asked for again
+	PLIs     uint64 // key frames that it has asked for
+	Sent     []media.SentStats
+}
+
+// Kind is what a session is for.
+type Kind string
+
+// The kinds of sessions.
+const (
+	KindPublisher   Kind = "publisher"
+	KindViewer      Kind = "viewer"
+	KindEcho        Kind = "echo"
+	KindUpload      Kind = "upload"
+	KindParticipant Kind = "participant"
+	KindOutput      Kind = "air" // the stream of a room
+)
+
+// path is the address of a session's resource (RFC 9725 §4.2).
+func (k Kind) path(name, id string) string {
+	switch k {
+	case KindPublisher:
+		return "/whip/" + name + "/" + id
+	case KindViewer:
+		return "/whep/" + name + "/" + id
+	case KindParticipant:
+		return "/rooms/" + name + "/" + id
+	case KindEcho:
+		return "/echo/" + id
+	}
+	return "/" + string(k) + "/" + name + "/" + id
+}
+
+func (s *Session) info() Info {
+	digest := sha256.Sum256([]byte(s.id))
+	info := Info{
+		ID: hex.EncodeToString(digest[:6]), Kind: s.at.Kind, Name: s.at.name, Address: s.RemoteAddr(), State: s.State(), Since: s.started,
+		RTT: s.rtt(), NACKs: s.feedback.nacks.Load(), PLIs: s.feedback.plis.Load(),
+	}
+	s.mu.Lock()
+	tracks, outbound := slices.Clone(s.tracks), slices.Clone(s.outbound)
+	s.mu.Unlock()
+	for _, t := range tracks {
+		info.Received = append(info.Received, t.Stats())
+	}
+	for _, o := range outbound {
+		info.Sent = append(info.Sent, o.Stats())
+	}
+	return info
+}

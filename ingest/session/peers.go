@@ -1,0 +1,138 @@
+package session
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/nack"
+	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/rtcp"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/offer"
+)
+
+// Peers makes peer connections, each with the codecs of its offer and no others. Sockets and settings are the same for all.
+type Peers struct{ settings webrtc.SettingEngine }
+
+// NewPeers makes what makes peer connections with these settings.
+func NewPeers(settings webrtc.SettingEngine) *Peers { return &Peers{settings} }
+
+// Open makes a peer connection for the offer, of a viewer or of somebody who sends, and the counters of what it sends back.
+//
+// Two header extensions are left out on purpose. Without orientation (urn:3gpp:video-orientation) the sender turns the picture
+// itself, and recordings stay upright. Without MID, pion tells sources that were not declared in the offer by their payload type;
+// with it, it wants the marks of simulcast too, so it is there for a simulcast alone.
+func (p *Peers) Open(o *offer.Offer, viewer bool) (*webrtc.PeerConnection, *Feedback, error) {
+	engine, registry, sent := &webrtc.MediaEngine{}, &interceptor.Registry{}, &Feedback{}
+	registry.Add(parsedHeaders{}) // before those that read headers
+	registry.Add(sent)            // before those that send feedback
+	err := o.Register(engine)
+	if viewer {
+		takeFeedback(engine)
+	} else {
+		err = errors.Join(err, receiveFeedback(engine, registry))
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	pc, err := p.api(engine, registry).NewPeerConnection(Bundled())
+	return pc, sent, err
+}
+
+func (p *Peers) api(engine *webrtc.MediaEngine, registry *interceptor.Registry) *webrtc.API {
+	return webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(p.settings))
+}
+
+// Bundled is the configuration of all peer connections: one transport for all media (RFC 9143).
+func Bundled() webrtc.Configuration {
+	return webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle}
+}
+
+// Meet returns what makes the peer connection of one participant of a room, who sends and gets these formats, and the counters of what it
+// sends back.
+func (p *Peers) Meet(formats ...media.Format) (*webrtc.API, *Feedback, error) {
+	engine, registry, sent := &webrtc.MediaEngine{}, &interceptor.Registry{}, &Feedback{}
+	registry.Add(parsedHeaders{}) // before those that read headers
+	registry.Add(sent)            // before those that send feedback
+	reports, err := report.NewReceiverInterceptor()
+	if err != nil {
+		return nil, nil, err
+	}
+	registry.Add(reports) // those of what is sent are the viewers' own
+	for _, f := range formats {
+		err = errors.Join(err, offer.Register(engine, f))
+	}
+	err = errors.Join(
+		err,
+		engine.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}, webrtc.RTPCodecTypeAudio),
+		askAgain(registry), webrtc.ConfigureTWCCSender(engine, registry),
+	)
+	takeFeedback(engine)
+	settings := p.settings
+	// Both sides offer in turn, and the roles of DTLS stay what they were at first (RFC 8842 §5.5): the client answers a=setup:active.
+	if err := errors.Join(err, settings.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)); err != nil {
+		return nil, nil, err
+	}
+	return (&Peers{settings}).api(engine, registry), sent, nil
+}
+
+// askAgain asks for packets that are lost.
+func askAgain(registry *interceptor.Registry) error {
+	generator, err := nack.NewGeneratorInterceptor()
+	if err == nil {
+		registry.Add(generator)
+	}
+	return err
+}
+
+// takeFeedback makes viewers tell what they have lost. That is answered from the viewer's buffer, and sender reports are its own
+// too.
+func takeFeedback(engine *webrtc.MediaEngine) {
+	engine.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK}, webrtc.RTPCodecTypeVideo)
+	engine.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"}, webrtc.RTPCodecTypeVideo)
+}
+
+// receiveFeedback asks for what is lost and tells senders what has come.
+func receiveFeedback(engine *webrtc.MediaEngine, registry *interceptor.Registry) error {
+	if err := webrtc.ConfigureNack(engine, registry); err != nil {
+		return err
+	}
+	if err := webrtc.ConfigureRTCPReports(registry); err != nil {
+		return err
+	}
+	return webrtc.ConfigureTWCCSender(engine, registry)
+}
+
+// Feedback counts the RTCP that one connection sends.
+type Feedback struct {
+	interceptor.NoOp
+	nacks, plis atomic.Uint64
+}
+
+// NewInterceptor implements interceptor.Factory: it counts for one connection only.
+func (f *Feedback) NewInterceptor(string) (interceptor.Interceptor, error) { return f, nil }
+
+// BindRTCPWriter implements interceptor.Interceptor.
+func (f *Feedback) BindRTCPWriter(next interceptor.RTCPWriter) interceptor.RTCPWriter {
+	return interceptor.RTCPWriterFunc(func(packets []rtcp.Packet, a interceptor.Attributes) (int, error) {
+		for _, p := range packets {
+			f.count(p)
+		}
+		return next.Write(packets, a)
+	})
+}
+
+func (f *Feedback) count(p rtcp.Packet) {
+	switch p := p.(type) {
+	case *rtcp.TransportLayerNack:
+		for _, pair := range p.Nacks {
+			f.nacks.Add(uint64(len(pair.PacketList())))
+		}
+	case *rtcp.PictureLossIndication:
+		f.plis.Add(1)
+	}
+}

@@ -1,0 +1,78 @@
+package session
+
+import (
+	"time"
+
+	"github.com/sluice-live/sluice/ingest/media"
+)
+
+// State is how a session's connection stands.
+type State string
+
+// The states of a session.
+const (
+	StateConnecting   State = "connecting"   // ICE or DTLS are under way
+	StateConnected    State = "connected"    // media can flow
+	StateDisconnected State = "disconnected" // nothing has been heard for 5 s; it may come back
+	StateClosed       State = "closed"
+)
+
+// Publisher is a session that sends a stream.
+type Publisher struct {
+	session *Session
+	ousted  []string // paths of the sessions that it and those before it have taken over
+}
+
+// NewPublisher makes a publisher of a session that has its tracks.
+func NewPublisher(s *Session) *Publisher { return &Publisher{session: s} }
+
+// ID is the session's random name.
+func (p *Publisher) ID() string { return p.session.id }
+
+// Stream is the name it publishes under.
+func (p *Publisher) Stream() string { return p.session.at.name }
+
+// Tracks are the negotiated media, in the order of the offer. They do not change.
+func (p *Publisher) Tracks() []*media.Track { return p.session.Tracks() }
+
+// Track returns the track of a kind; nil when there is none.
+func (p *Publisher) Track(kind media.Kind) *media.Track { return p.session.Track(kind) }
+
+// Started is when the offer was accepted.
+func (p *Publisher) Started() time.Time { return p.session.started }
+
+// Done is closed when the publisher has ended, all its tracks too, and the name is free again or somebody else's.
+func (p *Publisher) Done() <-chan struct{} { return p.session.done }
+
+// Err is why the publisher ended, or is ending; nil before that.
+func (p *Publisher) Err() error { return p.session.Err() }
+
+// Close ends the publisher for the reason given. It does not wait: Done tells the end.
+func (p *Publisher) Close(reason string) { p.session.Close(&CloseError{Reason: reason}) }
+
+// State is how the connection stands.
+func (p *Publisher) State() State { return p.session.State() }
+
+// RemoteAddr is where media comes from, host:port, or where the offer came from while there is none.
+func (p *Publisher) RemoteAddr() string { return p.session.RemoteAddr() }
+
+// Stats returns the counters of the publisher.
+func (p *Publisher) Stats() media.Stats { return p.session.StatsOf(p.session.Tracks()) }
+
+// StatsOf returns the counters of a session that sends these tracks.
+func (s *Session) StatsOf(tracks []*media.Track) media.Stats {
+	st := media.Stats{RTT: s.rtt(), NACKs: s.feedback.nacks.Load(), PLIs: s.feedback.plis.Load(), LateFrames: s.LateFrames.Load(), LostChunks: s.LostChunks.Load()}
+	for _, t := range tracks {
+		ts := t.Stats()
+		st.Tracks = append(st.Tracks, ts)
+		st.BytesReceived += ts.Bytes
+		st.Bitrate += ts.Bitrate
+	}
+	return st
+}
+
+// CloseError is the Err of a publisher that was ended by Close.
+type CloseError struct{ Reason string }
+
+// Error is the reason that Close was given.
+func (e *CloseError) Error() string { return e.Reason }

@@ -1,0 +1,307 @@
+package session
+
+import (
+	"crypto/rand"
+	"errors"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/media"
+)
+
+// Why sessions end.
+var (
+	ErrDeleted  = errors.New("the client ended its session")
+	ErrHungUp   = errors.New("the client closed the connection")
+	ErrTimedOut = errors.New("the client has not been heard of for too long")
+	ErrStopping = errors.New("the server is stopping")
+	// ErrStreamEnded is why viewers are ended: nobody has published their stream for too long.
+	ErrStreamEnded = errors.New("the stream has ended")
+	// ErrCodecChanged is why viewers are ended whose connection cannot carry what is published now: one with a new offer can.
+	ErrCodecChanged = errors.New("the stream has another video codec now: connect again")
+)
+
+// Session is one peer connection and its HTTP resource, whatever it is for.
+type Session struct {
+	id, path string
+	at       *Reservation
+	started  time.Time
+	tracks   []*media.Track         // incoming media
+	pc       *webrtc.PeerConnection // nil for an upload
+	feedback *Feedback
+	gathered chan struct{} // receives when all local candidates are known
+
+	closing       chan struct{} // closed once, by close
+	connected     chan struct{} // closed when media can flow for the first time
+	connectedOnce sync.Once
+	done          chan struct{} // closed by run
+	state         atomic.Pointer[State]
+	loops         sync.WaitGroup
+	timer         *time.Timer // ends what never connects
+
+	mu       sync.Mutex
+	reason   error
+	outbound []*media.Outbound
+
+	negotiation negotiation
+
+	LateFrames, LostChunks atomic.Uint64 // of an upload: frames that came too late, chunks that did not come
+}
+
+// New makes a session with a peer connection, whose feedback is counted. It ends unless media can flow within the time connect.
+func New(at *Reservation, pc *webrtc.PeerConnection, fb *Feedback, connect time.Duration) *Session {
+	s := NewDetached(at, connect)
+	s.pc, s.feedback = pc, fb
+	pc.OnConnectionStateChange(s.connectionChanged)
+	pc.OnICECandidate(s.candidateGathered)
+	pc.OnTrack(s.trackStarted)
+	return s
+}
+
+// NewDetached makes a session without a peer connection. It ends unless Connect is called within the time connect; 0: it may take forever.
+func NewDetached(at *Reservation, connect time.Duration) *Session {
+	id := rand.Text() // 130 random bits (RFC 9725 §5)
+	s := &Session{
+		id: id, path: at.Kind.path(at.name, id), at: at, started: time.Now(), feedback: &Feedback{},
+		gathered: make(chan struct{}, 1), connected: make(chan struct{}), closing: make(chan struct{}), done: make(chan struct{}),
+	}
+	if connect > 0 {
+		s.timer = time.AfterFunc(connect, func() { s.Close(ErrTimedOut) })
+	}
+	s.setState(StateConnecting)
+	return s
+}
+
+// ID is the session's random name; who knows it can end the session.
+func (s *Session) ID() string { return s.id }
+
+// Path is the address of the session's resource (RFC 9725 §4.2).
+func (s *Session) Path() string { return s.path }
+
+// Kind is what the session is for.
+func (s *Session) Kind() Kind { return s.at.Kind }
+
+// Started is when the session was made. Its clock is monotonic.
+func (s *Session) Started() time.Time { return s.started }
+
+// PeerConnection is what media comes and goes over; nil when it does neither.
+func (s *Session) PeerConnection() *webrtc.PeerConnection { return s.pc }
+
+// Closing is closed when the end of the session has begun.
+func (s *Session) Closing() <-chan struct{} { return s.closing }
+
+// Connected is closed when media can flow for the first time.
+func (s *Session) Connected() <-chan struct{} { return s.connected }
+
+// Done is closed when nothing is left of the session.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Tracks are the incoming media.
+func (s *Session) Tracks() []*media.Track {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.tracks)
+}
+
+// Connect says that media can flow now, of a session without a peer connection.
+func (s *Session) Connect() {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.setState(StateConnected)
+	s.connectedOnce.Do(func() { close(s.connected) })
+}
+
+// run waits for the end and takes everything down.
+func (s *Session) run() {
+	<-s.closing
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	// Sends close_notify and withdraws consent; its errors say that parts were down already.
+	if s.pc != nil {
+		_ = s.pc.GracefulClose()
+	}
+	s.loops.Wait()
+	for _, t := range s.Tracks() {
+		t.End()
+	}
+	s.setState(StateClosed)
+}
+
+// Close begins the end. The first reason counts.
+func (s *Session) Close(reason error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reason == nil {
+		s.reason = reason
+		close(s.closing)
+	}
+}
+
+// Err is why the session has ended or is ending; nil before that.
+func (s *Session) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reason
+}
+
+// Go runs f in a goroutine that run waits for, unless the session is ending.
+func (s *Session) Go(f func()) (runs bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reason == nil {
+		s.loops.Go(f)
+	}
+	return s.reason == nil
+}
+
+// Adopt adds a track that ends with the session, unless that is ending.
+func (s *Session) Adopt(t *media.Track) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reason == nil {
+		s.tracks = append(s.tracks, t)
+	}
+	return s.reason == nil
+}
+
+// Replace puts a track in the place of another one, unless the session is ending.
+func (s *Session) Replace(old, next *media.Track) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.Index(s.tracks, old)
+	if i < 0 || s.reason != nil {
+		return false
+	}
+	s.tracks = slices.Clone(s.tracks)
+	s.tracks[i] = next
+	return true
+}
+
+func (s *Session) setState(state State) { s.state.Store(&state) }
+
+// State is how the connection stands.
+func (s *Session) State() State { return *s.state.Load() }
+
+// connectionChanged follows pion. A dead peer has failed 30 s after its last packet (RFC 7675 §5.1).
+func (s *Session) connectionChanged(state webrtc.PeerConnectionState) {
+	switch state {
+	case webrtc.PeerConnectionStateConnected:
+		s.Connect()
+	case webrtc.PeerConnectionStateDisconnected:
+		s.setState(StateDisconnected)
+	case webrtc.PeerConnectionStateFailed:
+		s.Close(ErrTimedOut)
+	case webrtc.PeerConnectionStateClosed:
+		s.Close(ErrHungUp)
+	}
+}
+
+func (s *Session) candidateGathered(c *webrtc.ICECandidate) {
+	if c != nil {
+		return
+	}
+	select {
+	case s.gathered <- struct{}{}:
+	default:
+	}
+}
+
+// trackStarted reads a medium from its first packet on. There is one track of each kind at most, and pion may not know the
+// section of one whose source was not declared. A source of retransmissions that was not declared is left alone. What comes with
+// redundancy may come without, too, packet by packet.
+func (s *Session) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	t := s.Track(media.Kind(remote.Kind().String()))
+	ssrc := uint32(remote.SSRC())
+	switch {
+	case t == nil || !t.Format().ComesAs(remote.Codec().MimeType):
+	case t.IsSimulcast():
+		s.layerStarted(t, remote, receiver)
+	case t.Bind(ssrc, func() { s.RequestKeyFrame(ssrc) }):
+		s.Go(func() { t.ReadRTP(remote, media.Unwrapped(t)) })
+		s.Go(func() { t.ReadReports(receiver, ssrc, t.PushReport) })
+	}
+}
+
+// layerStarted reads a layer of a simulcast from its first packet on.
+func (s *Session) layerStarted(t *media.Track, remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	name, ssrc := remote.RID(), uint32(remote.SSRC())
+	push, report, added := t.AddLayer(name, ssrc)
+	if !added {
+		return
+	}
+	s.Go(func() { t.ReadRTP(remote, push) })
+	s.Go(func() { t.ReadReports(layerReports{receiver, name}, ssrc, report) })
+}
+
+// layerReports reads the RTCP of one layer.
+type layerReports struct {
+	receiver *webrtc.RTPReceiver
+	name     string
+}
+
+func (l layerReports) Read(b []byte) (int, interceptor.Attributes, error) {
+	return l.receiver.ReadSimulcast(b, l.name)
+}
+
+// Track returns the incoming medium of a kind; nil when there is none.
+func (s *Session) Track(kind media.Kind) *media.Track { return media.TrackOf(s.Tracks(), kind) }
+
+// RequestKeyFrame fails only when the connection is down, and then it is of no use.
+func (s *Session) RequestKeyFrame(sources ...uint32) {
+	var requests []rtcp.Packet
+	for _, ssrc := range sources {
+		requests = append(requests, &rtcp.PictureLossIndication{MediaSSRC: ssrc})
+	}
+	_ = s.pc.WriteRTCP(requests)
+}
+
+func (s *Session) iceTransport() *webrtc.ICETransport {
+	return s.pc.SCTP().Transport().ICETransport()
+}
+
+// RemoteAddr is where media comes from, host:port, or where the request came from while there is none.
+func (s *Session) RemoteAddr() string {
+	if s.pc == nil {
+		return s.at.address
+	}
+	pair, err := s.iceTransport().GetSelectedCandidatePair()
+	if err != nil || pair == nil {
+		return s.at.address
+	}
+	return net.JoinHostPort(pair.Remote.Address, strconv.Itoa(int(pair.Remote.Port)))
+}
+
+// rtt is that of the ICE pair; 0 while unknown.
+func (s *Session) rtt() time.Duration {
+	if s.pc == nil {
+		return 0
+	}
+	st, ok := s.iceTransport().GetSelectedCandidatePairStats()
+	if !ok {
+		return 0
+	}
+	return time.Duration(st.CurrentRoundTripTime * float64(time.Second))
+}
+
+// Sends adds to what the session is said to send.
+func (s *Session) Sends(medium *media.Outbound) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outbound = append(s.outbound, medium)
+}
+
+// SendsNoMore takes it away.
+func (s *Session) SendsNoMore(medium *media.Outbound) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outbound = slices.DeleteFunc(s.outbound, func(other *media.Outbound) bool { return other == medium })
+}

@@ -1,0 +1,169 @@
+package upload
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/sluice-live/sluice/depay/h264"
+	"github.com/sluice-live/sluice/depay/opus"
+	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/offer"
+	"github.com/sluice-live/sluice/ingest/webm"
+)
+
+// uploadPayload is the longest RTP payload in bytes that is made of a recording: what WebRTC's viewers can be sent everywhere.
+const uploadPayload = 1188
+
+// track puts the frames of a recorded track into RTP packets.
+type track struct {
+	*media.Track
+	number     uint64
+	payloader  rtp.Payloader // of pictures
+	parameters *h264.Config  // of H.264 with lengths instead of start codes
+	buffer     []byte        // a picture with start codes; reused
+	sequence   uint16
+	ssrc       uint32
+	offset     uint32
+	next       time.Duration // when the next packet of sound is expected
+	begun      bool
+	waiting    bool // for a key frame
+}
+
+// newTracks makes tracks of the first of each kind that a recording has and we know.
+func newTracks(recorded []webm.Track, pool *media.PacketPool) ([]*track, error) {
+	var tracks []*track
+	for _, r := range recorded {
+		u := &track{number: r.Number, sequence: uint16(rand.Uint32()), ssrc: rand.Uint32(), offset: rand.Uint32()}
+		f, err := u.understand(r)
+		if err != nil {
+			return nil, err
+		}
+		kind := media.KindAudio
+		if f.Codec != nil {
+			kind, u.waiting = media.KindVideo, true
+		}
+		if !slices.ContainsFunc(tracks, func(other *track) bool { return other.Kind() == kind }) {
+			u.Track = media.NewRecordedTrack(kind, f, pool)
+			tracks = append(tracks, u)
+		}
+	}
+	if len(tracks) == 0 {
+		return nil, errors.New("the recording has no tracks")
+	}
+	return tracks, nil
+}
+
+// understand finds out how the frames of a track are sent (RFC 9559 §27.4 has the names).
+func (u *track) understand(r webm.Track) (media.Format, error) {
+	picture := func(mimeType, parameters string) media.Format {
+		return media.Format{Codec: offer.VideoCodecOf(mimeType), Parameters: parameters}
+	}
+	switch r.Codec {
+	case "V_VP8":
+		u.payloader = &codecs.VP8Payloader{EnablePictureID: true}
+		return picture(webrtc.MimeTypeVP8, ""), nil
+	case "V_VP9":
+		u.payloader = &codecs.VP9Payloader{}
+		return picture(webrtc.MimeTypeVP9, "profile-id=0"), nil
+	case "V_AV1":
+		u.payloader = &codecs.AV1Payloader{}
+		return picture(webrtc.MimeTypeAV1, ""), nil
+	case "V_MPEG4/ISO/AVC":
+		u.payloader = &codecs.H264Payloader{}
+		if len(r.Private) == 0 { // as Chromium records H.264 in WebM: start codes, and parameter sets before each key frame
+			return picture(webrtc.MimeTypeH264, "packetization-mode=1"), nil
+		}
+		parameters, err := h264.ParseConfig(r.Private)
+		if err != nil {
+			return media.Format{}, errors.New("the recording's H.264 parameters cannot be read")
+		}
+		u.parameters = &parameters
+		return picture(webrtc.MimeTypeH264, offer.H264Format(&parameters)), nil
+	case "A_OPUS":
+		return media.Format{}, nil
+	}
+	return media.Format{}, fmt.Errorf("the recording has %s: record VP8, VP9, H.264 or AV1, with Opus", r.Codec)
+}
+
+// send passes a frame on as of now. Pictures begin with a key frame.
+func (u *track) send(data []byte, at time.Duration, now time.Time) error {
+	if u.Kind() == media.KindAudio {
+		return u.sendSound(data, u.smooth(data, at), now)
+	}
+	if u.parameters != nil {
+		stream, err := u.parameters.AppendAnnexB(u.buffer[:0], data)
+		if err != nil {
+			return errors.New("a picture of H.264 is cut short")
+		}
+		u.buffer, data = stream, stream
+	}
+	parts := u.payloader.Payload(uploadPayload, data)
+	if u.waiting && !slices.ContainsFunc(parts, u.Format().Codec.KeyFrameStarts) {
+		return nil
+	}
+	u.waiting = false
+	for i, part := range parts {
+		u.pass(i == len(parts)-1, u.timeStamp(at), now, part)
+	}
+	return nil
+}
+
+// sendSound passes a packet of Opus on, as packets of one frame each when it is too long: recorders make packets of 60 ms.
+func (u *track) sendSound(packet []byte, at time.Duration, now time.Time) error {
+	frames, err := opus.Frames(packet)
+	switch {
+	case err != nil:
+		return errors.New("a packet of its sound is not Opus")
+	case len(packet) <= uploadPayload:
+		u.pass(!u.begun, u.timeStamp(at), now, packet)
+		return nil
+	}
+	duration := opusDuration(packet) / time.Duration(len(frames))
+	for i, frame := range frames {
+		u.pass(!u.begun, u.timeStamp(at+time.Duration(i)*duration), now, []byte{opus.SingleTOC(packet)}, frame)
+	}
+	return nil
+}
+
+// pass delivers an RTP packet whose payload is all the parts together.
+func (u *track) pass(marker bool, timeStamp uint32, now time.Time, parts ...[]byte) {
+	u.sequence++
+	u.begun = true
+	p := u.NewPacket()
+	header := rtp.Header{Version: 2, SSRC: u.ssrc, SequenceNumber: u.sequence, Timestamp: timeStamp, Marker: marker}
+	p.Fill(header, now, parts...)
+	u.Push(p)
+	p.Release()
+}
+
+// report relates the track's time stamps to the recording's time.
+func (u *track) report(begun time.Time, at time.Duration) {
+	u.PushReport(media.SenderReport{NTP: media.NTPTime(begun.Add(at)), RTPTime: u.timeStamp(at)})
+}
+
+func (u *track) timeStamp(at time.Duration) uint32 {
+	return u.offset + uint32(int64(at/time.Microsecond)*int64(u.ClockRate())/1e6)
+}
+
+// smooth returns when a packet of sound begins: recorders round to milliseconds, and sound follows on itself.
+func (u *track) smooth(data []byte, at time.Duration) time.Duration {
+	const rounding = 5 * time.Millisecond
+	if u.begun && (at-u.next).Abs() < rounding {
+		at = u.next
+	}
+	u.next = at + opusDuration(data)
+	return at
+}
+
+// opusDuration returns how long a packet plays; 0 for one that is cut short.
+func opusDuration(packet []byte) time.Duration {
+	samples, _ := opus.Duration(packet)
+	return time.Duration(samples) * time.Second / opus.SampleRate
+}
