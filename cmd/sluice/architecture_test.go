@@ -90,11 +90,6 @@ var rooms = map[string]struct {
 	reason string
 }{
 	"access":    {[]string{"config"}, "it answers who may do what, of the keys that are configured, whoever asks"},
-	"client":    {[]string{"command", "config", "doctor", "exit", "golden"}, "it knows of a server what any WHIP or WHEP client knows"},
-	"command":   {[]string{"exit"}, "command lines are read in the same way, whatever the command"},
-	"config":    {[]string{"broadcast", "command", "exit", "golden"}, "the stages are asked for their bounds, and know nothing of the configuration"},
-	"doctor":    {[]string{"command", "config", "exit"}, "it looks at the machine and the configuration, and runs no service"},
-	"exit":      {nil, "anybody may say that the user has something to change"},
 	"broadcast": {nil, "a broadcast is made with values and functions, so that it can be understood and tested without a service around it"},
 	"client":    {[]string{"command", "config", "doctor", "exit", "golden"}, "publish and play reach a service over the network only, as every client does"},
 	"clock":     {nil, "it tells the time, whoever asks"},
