@@ -103,7 +103,7 @@ func (e *edge) playlist(rendition rendition, r *http.Request) []byte {
 func (e *edge) reach(count int64) { e.count = max(e.count, min(count, versions)) }
 
 func TestCollectorFollows(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	e := &edge{start: time.Now().Add(-1900 * time.Millisecond).UTC(), done: cancel, count: 5, ended: map[string]bool{}}
 	server := httptest.NewServer(e)
