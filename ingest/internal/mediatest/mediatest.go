@@ -18,6 +18,7 @@ func Format(mimeType string) media.Format {
 	return media.Format{Payload: "96", Repair: "97", Codec: offer.VideoCodecOf(mimeType), Parameters: parameters[mimeType]}
 }
 
+// Opus is the format that browsers send audio in.
 func Opus() media.Format {
 	return media.Format{Payload: "111", Parameters: "minptime=10;useinbandfec=1"}
 }
@@ -41,9 +42,13 @@ func PushAt(t *media.Track, seq uint16, key bool, arrival time.Time) {
 // Nobody is a subscriber that does nothing.
 type Nobody struct{}
 
+// Deliver implements media.Subscriber.
 func (*Nobody) Deliver(*media.Packet) {}
-func (*Nobody) End()                  {}
 
+// End implements media.Subscriber.
+func (*Nobody) End() {}
+
+// Track is a new track of VP8 or Opus.
 func Track(kind media.Kind) *media.Track {
 	if kind == media.KindAudio {
 		return media.NewTrack(kind, Opus(), media.NewPacketPool())

@@ -35,6 +35,7 @@ func All(t testing.TB) (all []string) {
 	return all
 }
 
+// Parts of fragments.
 const (
 	NewUfrag = "EsAw"
 	NewPwd   = "P2uYro0UCOQ4zxjKXaWCBui1"
@@ -44,6 +45,7 @@ const (
 	HostCandidate = "1 1 udp 2122260223 192.0.2.1 61764 typ host"
 )
 
+// Credentials are the lines of a fragment with ICE credentials.
 func Credentials(ufrag, pwd string) string {
 	return "a=ice-ufrag:" + ufrag + "\r\na=ice-pwd:" + pwd + "\r\n"
 }

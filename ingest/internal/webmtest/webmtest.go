@@ -10,6 +10,7 @@ type Recorder struct {
 	Number int
 }
 
+// EBML is an element with an eight-byte length (RFC 8794 §4).
 func EBML(id uint32, body ...[]byte) []byte {
 	content := bytes.Join(body, nil)
 	return bytes.Join([][]byte{bytes.TrimLeft(binary.BigEndian.AppendUint32(nil, id), "\x00"), binary.BigEndian.AppendUint64(nil, 1<<56|uint64(len(content))), content}, nil)
