@@ -122,19 +122,19 @@ func appendSets(dst []byte, sets [][]byte) []byte {
 // AppendSample appends an access unit in Annex B as a sample is stored (ISO/IEC 14496-15 §5.3.3): each NAL unit behind its length in
 // four bytes. Bytes without a start code are one unit.
 func AppendSample(dst, stream []byte) []byte {
-	if !bytes.Contains(stream, shortStartCode[:]) {
-		return appendLength(dst, bytes.TrimRight(stream, "\x00"))
-	}
+	begin := len(dst)
 	for nal := range Units(stream) {
 		dst = appendLength(dst, nal)
+	}
+	if len(dst) == begin && !bytes.Contains(stream, shortStartCode[:]) {
+		if nal := bytes.TrimRight(stream, "\x00"); len(nal) > 0 {
+			dst = appendLength(dst, nal)
+		}
 	}
 	return dst
 }
 
 func appendLength(dst, nal []byte) []byte {
-	if len(nal) == 0 {
-		return dst
-	}
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(nal)))
 	return append(dst, nal...)
 }
