@@ -103,14 +103,6 @@ func (f *fields) next(n int) []byte {
 	return head
 }
 
-func (f *fields) skip(n int) {
-	if n > len(f.b) {
-		f.b, f.short = nil, true
-		return
-	}
-	f.b = f.b[n:]
-}
-
 func (f *fields) u32() uint32 { return binary.BigEndian.Uint32(f.next(4)) }
 func (f *fields) u64() uint64 { return binary.BigEndian.Uint64(f.next(8)) }
 

@@ -104,8 +104,9 @@ func (r *Recording) settle() {
 
 // writeEnd writes the final playlists and recording.json; empty says that nothing was recorded.
 func (r *Recording) writeEnd() (empty bool, err error) {
-	r.order.Lock()   // what is being kept is whole then; nothing more is begun
-	r.order.Unlock() //nolint:staticcheck // nothing is done in between
+	r.order.Lock() // what is being kept is whole then; nothing more is begun
+	//lint:ignore SA2001 nothing is done in between
+	r.order.Unlock()
 	r.mu.Lock()
 	empty = len(r.runs) == 0 && len(r.info.Sources) == 0
 	files := r.playlists(true)
