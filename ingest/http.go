@@ -11,7 +11,7 @@ import (
 
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
-	"github.com/sluice-live/sluice/internal/name"
+	"github.com/sluice-live/sluice/public/name"
 )
 
 const (

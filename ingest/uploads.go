@@ -6,7 +6,7 @@ import (
 
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/upload"
-	"github.com/sluice-live/sluice/internal/name"
+	"github.com/sluice-live/sluice/public/name"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
 
-	"github.com/sluice-live/sluice/internal/name"
+	"github.com/sluice-live/sluice/public/name"
 )
 
 // WHEP serves /whep/{stream} and /whep/{stream}/{session} (draft-ietf-wish-whep). It always answers with 201, never with an

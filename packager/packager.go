@@ -13,12 +13,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sluice-live/sluice/internal/name"
 	"github.com/sluice-live/sluice/packager/disk"
 	"github.com/sluice-live/sluice/packager/live"
 	"github.com/sluice-live/sluice/packager/origin"
 	"github.com/sluice-live/sluice/packager/recording"
 	"github.com/sluice-live/sluice/packager/timeline"
+	"github.com/sluice-live/sluice/public/name"
 )
 
 // Why a stream cannot be opened.

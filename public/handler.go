@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sluice-live/sluice/internal/name"
-	"github.com/sluice-live/sluice/internal/problem"
+	"github.com/sluice-live/sluice/public/name"
+	"github.com/sluice-live/sluice/public/problem"
 )
 
 // allowed is what the pages do and nothing more: scripts and styles from our files only, and media from object URLs,

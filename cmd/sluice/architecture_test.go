@@ -24,15 +24,14 @@ var mayImport = map[string]struct {
 	others []string
 	reason string
 }{
-	"cmd": {[]string{"ingest", "depay", "transcode", "packager", "public", "internal"}, "the service joins the stages"},
-	"ingest": {[]string{"depay/av1", "depay/h264", "depay/opus", "depay/vp8", "depay/vp9", "internal"},
+	"cmd": {[]string{"ingest", "depay", "transcode", "packager", "public"}, "the service joins the stages"},
+	"ingest": {[]string{"depay/av1", "depay/h264", "depay/opus", "depay/vp8", "depay/vp9", "public/name", "public/problem"},
 		"what the bits of a codec mean is known in one place; but media is received without knowing what becomes of it: hand a function " +
 			"value over from cmd/sluice"},
 	"depay":     {nil, "packets become frames without knowing where they come from or go"},
-	"transcode": {[]string{"depay", "internal"}, "ffmpeg is fed with frames"},
-	"packager":  {[]string{"internal"}, "it reads files, whoever wrote them; what both describe, each describes itself and cmd/sluice maps"},
-	"public":    {[]string{"internal"}, "pages are files"},
-	"internal":  {nil, "what a name may look like and how a request is refused is the same everywhere, and knows nothing of who asks"},
+	"transcode": {[]string{"depay", "public/name"}, "ffmpeg is fed with frames"},
+	"packager":  {[]string{"public/name", "public/problem"}, "it reads files, whoever wrote them; what both describe, each describes itself and cmd/sluice maps"},
+	"public":    {nil, "pages are files; what a public name looks like and how a request is refused knows nothing of who asks"},
 }
 
 func TestImportGraph(t *testing.T) {
@@ -59,15 +58,6 @@ func TestImportGraph(t *testing.T) {
 
 // inTree reports whether a package is another one, or below it.
 func inTree(path, other string) bool { return path == other || strings.HasPrefix(path, other+"/") }
-
-// Only what every answer and every address has in common is shared by all: no room for things that belong to somebody.
-func TestInternal(t *testing.T) {
-	entries, err := os.ReadDir(filepath.Join(root, "internal"))
-	require.NoError(t, err)
-	for _, entry := range entries {
-		require.Contains(t, []string{"name", "problem"}, entry.Name(), "internal/%s: put it into the package whose subject it is", entry.Name())
-	}
-}
 
 func TestPackageComments(t *testing.T) {
 	comments := map[string]bool{}
@@ -144,7 +134,7 @@ func TestMainIsSmall(t *testing.T) {
 }
 
 func TestTopLevel(t *testing.T) {
-	allowed := []string{"cmd", "ingest", "depay", "transcode", "packager", "public", "internal", "scripts", "go.mod", "go.sum", "README.md", "LICENSE",
+	allowed := []string{"cmd", "ingest", "depay", "transcode", "packager", "public", "scripts", "go.mod", "go.sum", "README.md", "LICENSE",
 		"bin", "data", "bench.json"} // the last three are made by scripts/run and ignored by git
 	entries, err := os.ReadDir(root)
 	require.NoError(t, err)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
-	rfc9457 "github.com/sluice-live/sluice/internal/problem"
+	rfc9457 "github.com/sluice-live/sluice/public/problem"
 )
 
 // Refusal is a refusal whose detail says what to do.

@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/signal"
-	"github.com/sluice-live/sluice/internal/name"
+	"github.com/sluice-live/sluice/public/name"
 )
 
 // Signalling serves the addresses at which rooms are entered: /rooms/{room}/ws, events and messages, and /echo/ws, events and messages for

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/sluice-live/sluice/internal/problem"
+	"github.com/sluice-live/sluice/public/problem"
 )
 
 // Codes of WebSocket closes besides those of RFC 6455 §7.4.1. Refusals are 4000 and their HTTP status, such as 4401.

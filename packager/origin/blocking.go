@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/sluice-live/sluice/internal/problem"
 	"github.com/sluice-live/sluice/packager/timeline"
+	"github.com/sluice-live/sluice/public/problem"
 )
 
 // directives are what a client asks of a media playlist (rfc8216bis §6.2.5).

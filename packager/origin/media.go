@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/sluice-live/sluice/internal/name"
 	"github.com/sluice-live/sluice/packager/timeline"
+	"github.com/sluice-live/sluice/public/name"
 )
 
 // unbuffered tells a reverse proxy to pass on what comes as it comes.

@@ -11,10 +11,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sluice-live/sluice/internal/name"
-	"github.com/sluice-live/sluice/internal/problem"
 	"github.com/sluice-live/sluice/packager/manifest"
 	"github.com/sluice-live/sluice/packager/timeline"
+	"github.com/sluice-live/sluice/public/name"
+	"github.com/sluice-live/sluice/public/problem"
 )
 
 const (

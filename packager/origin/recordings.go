@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/sluice-live/sluice/internal/name"
 	"github.com/sluice-live/sluice/packager/manifest"
 	"github.com/sluice-live/sluice/packager/recording"
+	"github.com/sluice-live/sluice/public/name"
 )
 
 // maxFileName bounds a recorded file's name, bytes.

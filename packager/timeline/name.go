@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sluice-live/sluice/internal/name"
+	"github.com/sluice-live/sluice/public/name"
 )
 
 // PublicDir is the directory, within an epoch's, of what is published under our own names.

@@ -8,8 +8,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/sluice-live/sluice/internal/name"
 	"github.com/sluice-live/sluice/packager/cmaf"
+	"github.com/sluice-live/sluice/public/name"
 )
 
 // Kinds of records in timeline.log.

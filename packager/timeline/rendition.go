@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sluice-live/sluice/internal/name"
 	"github.com/sluice-live/sluice/packager/cmaf"
+	"github.com/sluice-live/sluice/public/name"
 )
 
 // Bounds of what an ffmpeg run may be said to write.

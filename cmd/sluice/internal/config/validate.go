@@ -13,7 +13,7 @@ import (
 	"github.com/pion/stun/v4"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
-	"github.com/sluice-live/sluice/internal/name"
+	"github.com/sluice-live/sluice/public/name"
 )
 
 // Bounds of what nobody else bounds.

@@ -6,8 +6,8 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
 	"github.com/sluice-live/sluice/ingest/signal"
-	"github.com/sluice-live/sluice/internal/name"
-	"github.com/sluice-live/sluice/internal/problem"
+	"github.com/sluice-live/sluice/public/name"
+	"github.com/sluice-live/sluice/public/problem"
 )
 
 // withKey lets requests through that carry a key for the stream that streamOf finds in them (RFC 6750 §2.1); without any keys, all.

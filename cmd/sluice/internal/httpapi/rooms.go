@@ -5,8 +5,8 @@ import (
 	"net/http"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
-	"github.com/sluice-live/sluice/internal/name"
-	"github.com/sluice-live/sluice/internal/problem"
+	"github.com/sluice-live/sluice/public/name"
+	"github.com/sluice-live/sluice/public/problem"
 )
 
 const maxOutputBody = 1 << 10 // bytes

@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/metrics"
-	"github.com/sluice-live/sluice/internal/problem"
 	"github.com/sluice-live/sluice/public"
+	"github.com/sluice-live/sluice/public/problem"
 )
 
 // table is the table of everything that is served, as it is filled.

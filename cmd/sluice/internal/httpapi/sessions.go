@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
-	"github.com/sluice-live/sluice/internal/problem"
+	"github.com/sluice-live/sluice/public/problem"
 )
 
 func (h *handlers) serveSessions(w http.ResponseWriter, _ *http.Request) {

@@ -3,7 +3,7 @@ package httpapi
 import (
 	"net/http"
 
-	"github.com/sluice-live/sluice/internal/problem"
+	"github.com/sluice-live/sluice/public/problem"
 )
 
 // serveStreams lists the streams that have not ended.

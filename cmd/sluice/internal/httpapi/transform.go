@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
-	"github.com/sluice-live/sluice/internal/problem"
+	"github.com/sluice-live/sluice/public/problem"
 	"github.com/sluice-live/sluice/transcode"
 )
 

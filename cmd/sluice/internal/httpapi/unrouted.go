@@ -5,7 +5,7 @@ import (
 	"path"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
-	"github.com/sluice-live/sluice/internal/problem"
+	"github.com/sluice-live/sluice/public/problem"
 )
 
 // withProblems answers with a problem document where the table has no route for the path or the method, and answers the preflights
