@@ -11,7 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const maxFunctionLines = 60
+const (
+	maxFileLines     = 320
+	maxFunctionLines = 60
+)
 
 // forEachProductionFile parses the files that are not tests, and not generated.
 func forEachProductionFile(t *testing.T, visit func(path string, files *token.FileSet, file *ast.File)) {
@@ -26,6 +29,14 @@ func forEachProductionFile(t *testing.T, visit func(path string, files *token.Fi
 		if !ast.IsGenerated(file) {
 			visit(path, files, file)
 		}
+	})
+}
+
+// A file is about one type, and is read at one sitting.
+func TestFileLength(t *testing.T) {
+	forEachProductionFile(t, func(path string, files *token.FileSet, file *ast.File) {
+		lines := files.File(file.Pos()).LineCount()
+		assert.Less(t, lines, maxFileLines, "%s: give what it holds besides its main type a file of its own", path)
 	})
 }
 

@@ -24,5 +24,5 @@ type handlers struct {
 // New returns the handler of everything that a service serves. version is told to pages.
 func New(s *service.Service, cfg config.Config, version string) http.Handler {
 	h := &handlers{service: s, cfg: cfg, version: version, state: api.Reader{Service: s}}
-	return h.routes()
+	return h.handler()
 }

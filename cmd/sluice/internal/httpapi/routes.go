@@ -11,19 +11,41 @@ import (
 	"github.com/sluice-live/sluice/public/problem"
 )
 
+// router is a mux that knows what it routes.
+type router struct {
+	http.ServeMux
+	patterns []string
+}
+
+// Handle adds a route.
+func (r *router) Handle(pattern string, handler http.Handler) {
+	r.patterns = append(r.patterns, pattern)
+	r.ServeMux.Handle(pattern, handler)
+}
+
+// HandleFunc adds a route.
+func (r *router) HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request)) {
+	r.Handle(pattern, http.HandlerFunc(handler))
+}
+
 // table is the table of everything that is served, as it is filled.
 type table struct {
-	*http.ServeMux
+	*router
 	*handlers
 	publish access.Keys   // that may publish
 	admin   access.Keys   // that may steer streams and rooms
 	places  chan struct{} // for requests that wait for what comes; see within
 }
 
+// handler serves everything.
+func (h *handlers) handler() http.Handler {
+	return cors.Allow(withDeadline(withProblems(&h.routes().ServeMux)))
+}
+
 // routes makes the table, which is filled once.
-func (h *handlers) routes() http.Handler {
+func (h *handlers) routes() *router {
 	t := table{
-		http.NewServeMux(), h,
+		&router{}, h,
 		access.Publishers(h.cfg.Auth.Publish), access.Admins(h.cfg.Auth),
 		make(chan struct{}, h.cfg.Limits.Requests),
 	}
@@ -33,7 +55,7 @@ func (h *handlers) routes() http.Handler {
 	t.streams()
 	t.operation()
 	t.pages()
-	return cors.Allow(withDeadline(withProblems(t.ServeMux)))
+	return t.router
 }
 
 // Where the stream stands that a request needs a key for.
