@@ -116,7 +116,7 @@ func TestRooms(t *testing.T) {
 			bob.click("#leave")
 			ann.requireSays("Bob has left.")
 			bob.enter()
-			ann.requireSays("Bob has come.")
+			ann.requireSays("Bob has joined.")
 			ann.requireSees(bob)
 			bob.requireSees(ann, cyd)
 			if name == "sfu" {
