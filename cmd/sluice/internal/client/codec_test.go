@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
@@ -40,6 +41,7 @@ func TestPublishCodecs(t *testing.T) {
 			if strings.Contains(c.flag, ",") {
 				require.Contains(t, out, "live: the server has chosen "+c.want)
 			}
+			require.Eventually(t, func() bool { return s.pictures() == 30 }, time.Minute, 10*time.Millisecond, "the last packets are read after the end")
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			var formats []string
@@ -55,6 +57,18 @@ func TestPublishCodecs(t *testing.T) {
 			require.Equal(t, 30, decodedPictures(t, c.want, pictures))
 		})
 	}
+}
+
+// pictures counts those whose last packet has been read.
+func (s *whipServer) pictures() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.video {
+		if p.Marker {
+			n++
+		}
+	}
+	return n
 }
 
 // depacketize returns the pictures in packets, by pion's own depacketizers.
