@@ -56,12 +56,9 @@ func diskReadOnly(during time.Duration) fault {
 	}}
 }
 
-// directoriesDeleted is an rm -rf of all that the service has on disk; the long one begins with what lies deep.
-func directoriesDeleted(long bool) fault {
-	directories := []string{""}
-	if long {
-		directories = []string{"live/" + chaosStream, "live", "recordings", ""}
-	}
+// directoriesDeleted is an rm -rf of what the service has on disk, first of what lies deep, then of all.
+func directoriesDeleted() fault {
+	directories := []string{"live/" + chaosStream, "live", "recordings", ""}
 	return fault{name: "directories deleted", stall: 20 * time.Second, silence: untouched, epoch: true, inject: func(c *chaos) {
 		c.checkLater()
 		for _, directory := range directories {

@@ -42,9 +42,9 @@ type fault struct {
 
 // faults are injected one after the other, once the tracks have changed, which takes players that only listen. Those that end the
 // process come first: what the rest leaves behind is counted.
-// Overload comes last, since the ladder stays reduced; where it is short, TestTooSlowForTheLadder and TestPlayersOutliveTheirRung
-// have it, whose service has a ladder to reduce. Those that tear the stream and those that do not take turns, as far as
-// that goes: an ffmpeg that fails twice in ten seconds is made to wait.
+// Those that tear the stream and those that do not take turns, as far as that goes: an ffmpeg that fails twice in ten seconds is
+// made to wait. The long suite has also what resembles others, and overload, since the ladder stays reduced: the short one leaves it to
+// TestTooSlowForTheLadder and TestPlayersOutliveTheirRung, whose services have a ladder to reduce.
 func faults(long bool) (restarts, others []fault) {
 	length := func(inSuite, inBench time.Duration) time.Duration {
 		if long {
@@ -55,17 +55,17 @@ func faults(long bool) (restarts, others []fault) {
 	publisherAway, networkBad := length(4*time.Second, 10*time.Second), length(2*time.Second, 8*time.Second)
 	restarts = []fault{serviceKilled(), serviceRestarted()}
 	others = slices.Concat(
-		[]fault{viewersCutOff(), encoderKilled(), encoderPaused(), publisherGone(publisherAway), publisherReplaced(), encoderStopped()},
-		[]fault{publisherTakenOver(), publisherCutOff(publisherAway), iceRestart(), soundMuted(publisherAway), cameraQuiet(publisherAway)},
+		[]fault{viewersCutOff(), encoderKilled(), publisherGone(publisherAway), encoderStopped()},
+		[]fault{publisherTakenOver(), iceRestart(), soundMuted(publisherAway), cameraQuiet(publisherAway)},
 		clockSteps(length(3*time.Second, 10*time.Second)),
-		[]fault{diskFull(length(3*time.Second, 10*time.Second)), tracksRemoved(publisherAway)},
+		[]fault{diskFull(length(3*time.Second, 10*time.Second))},
 		networkFaults(long, networkBad, length(6*time.Second, 20*time.Second)),
-		[]fault{codecChanged()},
-		[]fault{diskReadOnly(length(3*time.Second, 10*time.Second)), slowReaders(), directoriesDeleted(long)},
+		[]fault{codecChanged(), slowReaders()},
 		[]fault{farFuture(), sessionFlood(), diskSlow(length(4*time.Second, 12*time.Second)), noInotify(), diskSilent()},
 	)
 	if long {
-		others = append(others, overload())
+		others = append(others, publisherReplaced(), encoderPaused(), publisherCutOff(publisherAway), diskReadOnly(10*time.Second),
+			tracksRemoved(publisherAway), directoriesDeleted(), overload())
 	}
 	return restarts, others
 }
