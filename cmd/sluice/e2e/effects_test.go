@@ -217,7 +217,7 @@ func TestEffectsWithoutModels(t *testing.T) {
 	s := startService(t, "--ladder", clockRung, "--segment", "1s", "--linger", "1s")
 	f := startFront(t, s)
 	f.noModels.Store(true)
-	page := filmBrowser.forTest(t).open(f.url + "/publish?stream=models")
+	page := startBrowser(t, filmCamera(t, t.TempDir())).open(f.url + "/publish?stream=models")
 	page.run(recordPeers, nil)
 	page.set("#resolution", "640x480")
 	page.set("#effect", "faces")
@@ -257,7 +257,7 @@ func TestEffectsOfUploads(t *testing.T) {
 func TestEffectsOnACanvas(t *testing.T) {
 	alongside(t, paged)
 	s := startService(t, "--ladder", clockRung, "--segment", "1s", "--linger", "1s")
-	page := filmBrowser.forTest(t).open(s.base + "/publish?stream=canvas")
+	page := startBrowser(t, filmCamera(t, t.TempDir())).open(s.base + "/publish?stream=canvas")
 	page.run(recordPeers, nil)
 	page.run(`delete window.MediaStreamTrackProcessor`, nil)
 	page.set("#resolution", "640x480")
