@@ -1,9 +1,9 @@
 // Command sluice turns a browser's webcam into HLS and DASH.
 //
-// It is the place where the stages meet: ingest receives, depay makes frames,
-// transcode encodes, packager serves; they know nothing of each other. Here
-// are also the configuration, the routes, the status API, the metrics and the
-// commands around the service (publish, doctor, version).
+// It holds only the commands. What they do is in the packages below internal: config reads the configuration, service joins the
+// stages (ingest receives, depay makes frames, transcode encodes, packager serves; they know nothing of each other), broadcast
+// carries one stream, httpapi serves it all, client publishes and plays, doctor looks at the machine. It starts no goroutine but
+// those of the command that runs, which ends with its context.
 package main
 
 import (
