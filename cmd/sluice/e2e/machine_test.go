@@ -18,12 +18,12 @@ var (
 	light = cost{quarters: 1}             // a service that encodes a small picture of a clip
 	paged = cost{quarters: 3}             // a page in a browser besides
 	heavy = cost{quarters: 4}             // several pages, and an encoder that has to keep up with them
-	long  = cost{quarters: 3, long: true} // as paged
+	long  = cost{quarters: 4, long: true} // as heavy
 )
 
 // machine is what tests that run beside each other share: each waits until there is room for what it costs. Those that last
-// long begin first, then those that cost most. A quarter of a core is left to whatever else goes on: encoders that fall behind
-// have their ladder reduced, which most tests do not expect.
+// long begin first, then those that cost most. A whole core is left to whatever else goes on, and to what the costs leave out:
+// encoders that fall behind have their ladder reduced, and players without time show nothing, which most tests do not expect.
 type machine struct {
 	mu      sync.Mutex
 	free    int // quarters of a core
@@ -39,7 +39,7 @@ type turn struct {
 var shared = &machine{free: quarters()}
 
 // quarters is how many of a core there are to share.
-func quarters() int { return 4*runtime.GOMAXPROCS(0) - 1 }
+func quarters() int { return max(4*runtime.GOMAXPROCS(0)-4, 4) }
 
 // alongside has the test run beside others as soon as the machine has room for it. A test that waits for parts of its own which
 // run so must not do so itself.
