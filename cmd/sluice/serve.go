@@ -68,7 +68,7 @@ func announce(out io.Writer, cfg config.Config, s *service.Service, urls []strin
 	fmt.Fprintf(out, "  Data       %s\n", cfg.Data)
 }
 
-// run runs the service behind its web servers. When ctx ends the streams end first, while viewers can still fetch
+// run runs the service behind its web servers, which serve once streams may begin. When ctx ends the streams end first, while viewers can still fetch
 // their last segments; then the web servers close. If a web server fails, the service ends.
 func run(ctx context.Context, s *service.Service, servers *web.Servers) error {
 	ctx, stop := context.WithCancel(ctx)
@@ -77,6 +77,10 @@ func run(ctx context.Context, s *service.Service, servers *web.Servers) error {
 	defer stopServing()
 	served := make(chan error, 1)
 	go func() {
+		select {
+		case <-s.Started():
+		case <-serving.Done():
+		}
 		err := servers.Run(serving)
 		stop()
 		served <- err

@@ -92,6 +92,9 @@ func (s *Service) letViewersSee(told time.Time) {
 // Viewed notes that a viewer has asked for a stream just now.
 func (s *Service) Viewed() { s.viewedAt.Store(s.clock.Now().UnixNano()) }
 
+// Started is closed once Run lets streams begin: whoever is served before is refused.
+func (s *Service) Started() <-chan struct{} { return s.streams.admitted }
+
 // Ready reports whether streams may begin.
 func (s *Service) Ready() bool {
 	stopping := s.Stopping()

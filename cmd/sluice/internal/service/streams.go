@@ -33,7 +33,8 @@ type streams struct {
 	disk func() packager.Disk
 	open func(stream string) (*broadcast.Broadcast, error)
 
-	running sync.WaitGroup // one for each reservation and its broadcast
+	running  sync.WaitGroup // one for each reservation and its broadcast
+	admitted chan struct{}  // closed once streams may begin
 
 	mu           sync.Mutex
 	start        func(*reservation) // opens and carries a broadcast; nil while none may begin
@@ -51,13 +52,14 @@ type reservation struct {
 }
 
 func newStreams(disk func() packager.Disk, open func(stream string) (*broadcast.Broadcast, error)) *streams {
-	return &streams{disk: disk, open: open, reservations: map[string]*reservation{}, broadcasts: map[string]*broadcast.Broadcast{}}
+	return &streams{disk: disk, open: open, admitted: make(chan struct{}), reservations: map[string]*reservation{}, broadcasts: map[string]*broadcast.Broadcast{}}
 }
 
-// admit lets streams begin, until ctx ends.
+// admit lets streams begin, until ctx ends. It is called once.
 func (s *streams) admit(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer close(s.admitted)
 	s.stop = ctx.Done()
 	s.start = func(r *reservation) {
 		s.running.Go(func() { s.carry(ctx, r) })
