@@ -109,7 +109,7 @@ func TestSightIsRegained(t *testing.T) {
 func TestLiveEncoder(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.Record, o.Wall = true, time.Now })
 	b.start()
-	server := httptest.NewServer(b.mux())
+	server := httptest.NewServer(conformance.CrossOrigin(b.mux()))
 	defer server.Close()
 	tl, err := b.Open("cam")
 	require.NoError(t, err)

@@ -19,13 +19,6 @@ func etag(b []byte) string {
 	return `"` + strconv.FormatUint(maphash.Bytes(etagSeed, b), 36) + `"`
 }
 
-// cors lets pages of any origin read the answer, errors too.
-func cors(w http.ResponseWriter) {
-	h := w.Header()
-	h["Access-Control-Allow-Origin"] = corsOrigin
-	h["Access-Control-Expose-Headers"] = corsExpose
-}
-
 // notFound is for names that may exist a moment later.
 func notFound(w http.ResponseWriter, detail string) {
 	problem.WriteRetry(w, http.StatusNotFound, 2, detail)

@@ -29,8 +29,6 @@ const (
 
 // Header values that are the same for all answers; they are never changed.
 var (
-	corsOrigin   = []string{"*"}
-	corsExpose   = []string{"Location, ETag, Link, Accept-Post, Retry-After, Date, Age, Content-Length, Content-Range"}
 	varyCoding   = []string{"Accept-Encoding"}
 	codingGzip   = []string{"gzip"}
 	immutableCC  = []string{immutable}
@@ -82,7 +80,6 @@ func (s *Stream) Snapshot() *timeline.Snapshot { return s.snapshot.Load().Snapsh
 
 // ServeLive answers GET and HEAD on /live/{stream}/{file...}; it reads the path values "stream" and "file".
 func (o *Origin) ServeLive(w http.ResponseWriter, r *http.Request) {
-	cors(w)
 	stream, file := r.PathValue("stream"), r.PathValue("file")
 	if !name.Valid(stream) {
 		problem.Write(w, http.StatusBadRequest, "A stream's name is not "+name.Rule+".")

@@ -25,7 +25,6 @@ type Recordings struct {
 
 // ServeList answers with JSON: {"recordings": [recording.Info…]}, newest first.
 func (l *Recordings) ServeList(w http.ResponseWriter, r *http.Request) {
-	cors(w)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-cache")
 	if r.Method == http.MethodHead {
@@ -38,7 +37,6 @@ func (l *Recordings) ServeList(w http.ResponseWriter, r *http.Request) {
 
 // ServeFile answers GET and HEAD with a recording's file, and ranges of it; it reads the path values "stream", "recording" and "file".
 func (l *Recordings) ServeFile(w http.ResponseWriter, r *http.Request) {
-	cors(w)
 	stream, recorded, file := r.PathValue("stream"), r.PathValue("recording"), r.PathValue("file")
 	mime := recordedType(file)
 	if l.Dir == "" || !name.Valid(stream) || !name.Valid(recorded) || mime == "" {

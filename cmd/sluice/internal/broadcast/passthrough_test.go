@@ -107,7 +107,7 @@ func startPackager(t *testing.T) (p *packager.Packager, url string) {
 	go func() { ran <- p.Run(ctx) }()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /live/{stream}/{file...}", p.ServeLive)
-	server := httptest.NewServer(mux)
+	server := httptest.NewServer(conformance.CrossOrigin(mux))
 	t.Cleanup(func() {
 		server.Close()
 		cancel()

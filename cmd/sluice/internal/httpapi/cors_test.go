@@ -18,6 +18,8 @@ func TestCORS(t *testing.T) {
 		status                      int
 	}{
 		"served":       {"GET", "/time", "", 200},
+		"recordings":   {"GET", "/recordings", "", 200},
+		"no recording": {"GET", "/recordings/a/b/video.mp4", "", 404},
 		"no content":   {"GET", "/whip/studio", key, 204},
 		"bad name":     {"GET", "/live/a.b/index.m3u8", "", 400},
 		"no key":       {"POST", "/whip/studio", "", 401},
@@ -37,7 +39,7 @@ func TestCORS(t *testing.T) {
 				require.Equal(t, []string{"*"}, answer.Header().Values("Access-Control-Allow-Origin"))
 				require.Empty(t, answer.Header().Get("Access-Control-Allow-Credentials"))
 				require.Empty(t, answer.Header().Get("Set-Cookie"))
-				for _, exposed := range []string{"Location", "ETag", "Link", "Accept-Post", "Retry-After", "Date", "Age", "Content-Length", "Content-Range"} {
+				for _, exposed := range []string{"Location", "ETag", "Link", "Accept-Post", "Retry-After", "Date", "Age", "Content-Length", "Content-Range", "WWW-Authenticate"} {
 					require.Contains(t, strings.Split(answer.Header().Get("Access-Control-Expose-Headers"), ", "), exposed)
 				}
 			}
@@ -84,12 +86,12 @@ func TestPreflight(t *testing.T) {
 	} {
 		t.Run(path, func(t *testing.T) {
 			answer := ask(handler, "OPTIONS", path, "Origin", "https://elsewhere.example",
-				"Access-Control-Request-Method", method, "Access-Control-Request-Headers", "authorization,content-type,if-match")
+				"Access-Control-Request-Method", method, "Access-Control-Request-Headers", "authorization,cmcd-session,if-match,traceparent")
 			require.Contains(t, []int{200, 204}, answer.Code)
 			require.Empty(t, answer.Body.String())
 			require.Equal(t, "*", answer.Header().Get("Access-Control-Allow-Origin"))
 			require.Contains(t, strings.Split(answer.Header().Get("Access-Control-Allow-Methods"), ", "), method)
-			for _, header := range []string{"Authorization", "Content-Type", "If-Match", "If-None-Match", "Range"} {
+			for _, header := range []string{"Authorization", "Content-Type", "If-Match", "If-None-Match", "Range", "cmcd-session", "traceparent"} {
 				require.Contains(t, strings.Split(answer.Header().Get("Access-Control-Allow-Headers"), ", "), header)
 			}
 			require.NotEmpty(t, answer.Header().Get("Access-Control-Max-Age"))
