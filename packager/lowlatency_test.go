@@ -101,7 +101,7 @@ func TestBlockingReload(t *testing.T) {
 	const url = "/live/cam/180p.m3u8?_HLS_"
 	b, tl, e, enc := growing(t, 3)
 	for query, want := range map[string]int{
-		"msn=0": 200, "msn=2": 200, "msn=0&_HLS_part=99": 200, "msn=2&_HLS_part=9": 200, "msn=2&_HLS_part=10": 200, "msn=3&_HLS_part=2": 200,
+		"msn=0": 200, "msn=2": 200, "msn=0&_HLS_part=99": 200, "msn=0&exp=1;hmac=2&cb=100%&sig=%zz": 200, "msn=2&_HLS_part=9": 200, "msn=2&_HLS_part=10": 200, "msn=3&_HLS_part=2": 200,
 		"msn=5": 400, "msn=3&_HLS_part=17": 400, "part=1": 400, "msn=x": 400,
 	} {
 		w := b.get(url + query)

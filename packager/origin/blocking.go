@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sluice-live/sluice/packager/timeline"
@@ -20,30 +21,40 @@ type directives struct {
 	skip bool  // a delta update will do
 }
 
-// parseDirectives reads a query. Parameters that it does not know are for somebody else.
+// parseDirectives reads a query. Parameters that it does not know are for somebody else, who may write them as they like: a signature with
+// semicolons or a broken escape is no fault of a playlist's. Of a directive that is there twice, the first counts.
 func parseDirectives(query string) (d directives, err error) {
 	d = directives{msn: -1, part: -1}
-	if query == "" {
-		return d, nil
-	}
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return d, fmt.Errorf("query: %w", err)
-	}
-	skip := values.Get("_HLS_skip")
-	d.skip = skip == "YES" || skip == "v2"
-	if values.Has("_HLS_part") && !values.Has("_HLS_msn") {
-		return d, errors.New("_HLS_part needs _HLS_msn")
-	}
-	for name, number := range map[string]*int64{"_HLS_msn": &d.msn, "_HLS_part": &d.part} {
-		if !values.Has(name) {
+	skips := false
+	for parameter := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(parameter, "=")
+		if name, err = url.QueryUnescape(name); err != nil {
 			continue
 		}
-		n, err := strconv.ParseUint(values.Get(name), 10, 63)
-		if err != nil {
+		number := &d.msn
+		switch name {
+		case "_HLS_skip":
+			if value, err = url.QueryUnescape(value); err == nil && !skips {
+				d.skip, skips = value == "YES" || value == "v2", true
+			}
+			continue
+		case "_HLS_part":
+			number = &d.part
+		case "_HLS_msn":
+		default:
+			continue
+		}
+		value, err = url.QueryUnescape(value)
+		n, notNumber := strconv.ParseUint(value, 10, 63)
+		if err != nil || notNumber != nil {
 			return d, fmt.Errorf("%s is not a whole number below 2^63", name)
 		}
-		*number = int64(n)
+		if *number < 0 {
+			*number = int64(n)
+		}
+	}
+	if d.part >= 0 && d.msn < 0 {
+		return d, errors.New("_HLS_part needs _HLS_msn")
 	}
 	return d, nil
 }
