@@ -106,7 +106,7 @@ func TestBlockingReload(t *testing.T) {
 	} {
 		w := b.get(url + query)
 		require.Equal(t, want, w.Code, query)
-		require.Equal(t, map[int]string{200: "public, max-age=12", 400: "no-store"}[want], w.Header().Get("Cache-Control"), query)
+		require.Equal(t, map[int]string{200: "public, max-age=0, s-maxage=12", 400: "no-store"}[want], w.Header().Get("Cache-Control"), query)
 	}
 	synctest.Test(t, func(t *testing.T) {
 		tl.republish()

@@ -64,7 +64,7 @@ sub vcl_backend_response {
 	# Chunk by chunk as it comes, to all who read it: the segment in progress of LL-DASH.
 	set beresp.do_stream = true;
 
-	# A playlist older than its max-age is of no use while a new one is fetched, which takes a millisecond.
+	# A playlist older than its s-maxage or max-age is of no use while a new one is fetched, which takes a millisecond.
 	set beresp.grace = 0s;
 	set beresp.keep = 0s;
 

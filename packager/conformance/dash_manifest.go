@@ -136,7 +136,7 @@ func checkManifestAge(m manifest) string {
 	if !m.dynamic() {
 		return ""
 	}
-	return checkMaxAge(m.visit, time.Duration(m.MinimumUpdatePeriod))
+	return checkMaxAge(m.visit, sharedAge(m.visit), time.Duration(m.MinimumUpdatePeriod))
 }
 
 // checkSetCodecs: players switch within a set, which their decoders need not do from one codec to another.

@@ -88,7 +88,8 @@ func lowLatencyExamples() []example {
 		{"rfc8216bis §6.2.5.1 delta updates", within("_HLS_skip", ":14.000Z", ":14.001Z")},
 		{"rfc8216bis §6.2.5.1 delta updates", within("_HLS_skip", "VERSION:9", "VERSION:10")},
 		{"rfc8216bis §6.2.1 listed segments are there", status("180p-3.4.m4s", http.StatusNotFound)},
-		{"RFC 9111 §5.2.2 playlists are cached briefly", header("180p.m3u8", "Cache-Control", "max-age=13")},
+		{"RFC 9111 §5.2.2 playlists are cached briefly", header("180p.m3u8", "Cache-Control", "max-age=2")},
+		{"RFC 9111 §5.2.2 playlists are cached briefly", header("180p.m3u8", "Cache-Control", "max-age=0, s-maxage=13")},
 	}
 }
 

@@ -205,9 +205,11 @@ func manifestCacheControl(timing timeline.Timing) []string {
 	return []string{"public, max-age=" + strconv.Itoa(max(1, timing.TargetDuration(0)/2))}
 }
 
-// blockedCacheControl is for playlists that were asked for by what they contain (rfc8216bis appendix B.1).
+// blockedCacheControl is for playlists that were asked for by what they contain. Shared caches keep them (rfc8216bis appendix B.1): the
+// viewers behind one ask for the same within a moment. A browser asks again, which costs a 304 (RFC 9111 §4.3): video.js repeats its
+// last request at the end of a segment, and from the browser's own cache it would get the playlist that it has until that is stale.
 func blockedCacheControl(timing timeline.Timing) []string {
-	return []string{"public, max-age=" + strconv.Itoa(6*timing.TargetDuration(0))}
+	return []string{"public, max-age=0, s-maxage=" + strconv.Itoa(6*timing.TargetDuration(0))}
 }
 
 // blockWait is the most that a blocked request waits: rfc8216bis §6.2.5.2 has three target durations, hls.js gives up after 10 s.

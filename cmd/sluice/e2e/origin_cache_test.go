@@ -58,7 +58,7 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		lapse(300 * time.Millisecond)
 		fallthrough
 	default:
-		w.Header().Set("Cache-Control", "public, max-age=60")
+		w.Header().Set("Cache-Control", "public, max-age=0, s-maxage=60") // what a shared cache may keep, and a browser may not
 		_, _ = fmt.Fprintf(w, "answer %d", n)
 	}
 }
