@@ -143,7 +143,7 @@ func TestOffersRefused(t *testing.T) {
 		{"not bundled §4.4.1", "/whip/a", chromium("a=group:BUNDLE 0 1", "a=group:BUNDLE 0"), 400, "BUNDLE"},
 		{"no mid", "/whip/a", chromium("a=mid:1\r\n", ""), 400, "a=mid"},
 		{"same mid", "/whip/a", chromium("a=mid:1\r\n", "a=mid:0\r\n"), 400, "a=mid"},
-		{"switched off", "/whip/a", chromium("m=video 9", "m=video 0"), 400, "port 0"},
+		{"switched off", "/whip/a", chromium("m=audio 9", "m=audio 0", "m=video 9", "m=video 0"), 400, "port 0"},
 		{"no credentials", "/whip/a", chromium("a=ice-pwd:2/1muCWoOi3uLifh0NuRHlWi\r\n", ""), 400, "a=ice-pwd"},
 		{"short password", "/whip/a", chromium("a=ice-pwd:2/1muCWoOi3uLifh0NuRHlWi", "a=ice-pwd:short"), 400, "a=ice-pwd"},
 		{"no fingerprint", "/whip/a", chromium("a=fingerprint:sha-256 ", "a=fp:"), 400, "a=fingerprint"},

@@ -73,7 +73,7 @@ func AnswerFragment(desc *sdp.SessionDescription) []byte {
 			fmt.Fprintf(&b, "a=%s:%s\r\n", a.Key, a.Value)
 		}
 	}
-	first := desc.MediaDescriptions[0]
+	first := desc.MediaDescriptions[max(0, slices.IndexFunc(desc.MediaDescriptions, func(m *sdp.MediaDescription) bool { return m.MediaName.Port.Value != 0 }))]
 	fmt.Fprintf(&b, "m=%s\r\n", first.MediaName.String())
 	for _, key := range []string{"mid", "ice-ufrag", "ice-pwd"} {
 		fmt.Fprintf(&b, "a=%s:%s\r\n", key, Attribute(desc, first, key))

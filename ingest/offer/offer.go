@@ -24,28 +24,41 @@ type Offer struct {
 	Ufrag, pwd   string
 	Video, Audio *media.Format // what has been chosen; nil: not offered
 	Layers       []string      // of a simulcast that is taken
+	rejected     []rejected    // sections that the client has switched off, in their order
 }
 
 // Parse checks a client's offer and takes out what we do not use: codecs but one, a simulcast that cannot be taken (RFC 8853
 // §5.3.2), and candidates that cannot be reached from here (RFC 9725 §4.3.2).
 func Parse(body []byte, use Purpose) (*Offer, *refusal.Refusal) {
 	desc := &sdp.SessionDescription{}
-	if err := desc.Unmarshal(body); err != nil {
+	if err := desc.UnmarshalString(TidyLines(string(body))); err != nil {
 		return nil, refusal.New(http.StatusBadRequest, "The offer is not SDP that can be read (%v): send what createOffer made, unchanged.", err)
 	}
 	if n := len(desc.MediaDescriptions); n == 0 || n > maxSections {
 		return nil, refusal.New(http.StatusBadRequest, "The offer has %d media sections: offer one audio, one video or both.", n)
 	}
-	checks := []func(*sdp.SessionDescription) *refusal.Refusal{checkKinds, checkBundle, checkTransport, use.checkDirections, checkStreams, KeepCandidates}
+	switchedOff := takeRejected(desc)
+	if len(desc.MediaDescriptions) == 0 {
+		return nil, refusal.New(http.StatusBadRequest, "All media sections of the offer are switched off (port 0): offer one audio, one video or both.")
+	}
+	if p := checkKinds(desc); p != nil {
+		return nil, p
+	}
+	tagged, p := bundle(desc)
+	if p != nil {
+		return nil, p
+	}
+	ufrag, pwd, p := unifyTransport(desc, tagged)
+	if p != nil {
+		return nil, p
+	}
 	layers := keepLayers(desc, use.simulcast)
-	for _, check := range checks {
+	for _, check := range []func(*sdp.SessionDescription) *refusal.Refusal{use.checkDirections, checkStreams, KeepCandidates} {
 		if p := check(desc); p != nil {
 			return nil, p
 		}
 	}
-	first := desc.MediaDescriptions[0]
-	ufrag, pwd := Attribute(desc, first, "ice-ufrag"), Attribute(desc, first, "ice-pwd")
-	o := &Offer{Description: desc, Ufrag: ufrag, pwd: pwd, Layers: layers}
+	o := &Offer{Description: desc, Ufrag: ufrag, pwd: pwd, Layers: layers, rejected: switchedOff}
 	return o, o.choose(use)
 }
 
@@ -98,50 +111,6 @@ func checkKinds(desc *sdp.SessionDescription) *refusal.Refusal {
 			return refusal.New(http.StatusUnprocessableEntity, "The offer has more than one %s section: offer at most one audio and one video track.", kind)
 		}
 		seen[kind] = true
-		if _, bundled := m.Attribute("bundle-only"); m.MediaName.Port.Value == 0 && !bundled {
-			return refusal.New(http.StatusBadRequest, "The %s section of the offer is switched off (port 0): leave it out instead.", kind)
-		}
-	}
-	return nil
-}
-
-// checkBundle wants all sections on one transport (RFC 9725 §4.4.1).
-func checkBundle(desc *sdp.SessionDescription) *refusal.Refusal {
-	var group []string
-	for _, a := range desc.Attributes {
-		if f := strings.Fields(a.Value); a.Key == "group" && len(f) > 0 && f[0] == "BUNDLE" {
-			group = f[1:]
-			break
-		}
-	}
-	mids := map[string]bool{}
-	for _, m := range desc.MediaDescriptions {
-		mid, _ := m.Attribute("mid")
-		if mid == "" || mids[mid] {
-			return refusal.New(http.StatusBadRequest, "Each media section of the offer needs an a=mid of its own.")
-		}
-		mids[mid] = true
-		if len(desc.MediaDescriptions) > 1 && !slices.Contains(group, mid) {
-			return refusal.New(http.StatusBadRequest, "Put all media sections in one a=group:BUNDLE (RFC 9725 §4.4.1).")
-		}
-	}
-	return nil
-}
-
-// checkTransport wants ICE credentials (RFC 8839 §5.4), a fingerprint and a DTLS role in every section.
-func checkTransport(desc *sdp.SessionDescription) *refusal.Refusal {
-	for _, m := range desc.MediaDescriptions {
-		if !validCredentials(Attribute(desc, m, "ice-ufrag"), Attribute(desc, m, "ice-pwd")) {
-			return refusal.New(http.StatusBadRequest, "The offer needs a=ice-ufrag (4 to 256 characters) and a=ice-pwd (22 to 256).")
-		}
-		if len(strings.Fields(Attribute(desc, m, "fingerprint"))) != 2 {
-			return refusal.New(http.StatusBadRequest, "The offer needs a=fingerprint with a hash function and a hash: Sluice takes encrypted media only.")
-		}
-		switch setup := Attribute(desc, m, "setup"); setup {
-		case "actpass", "active", "passive":
-		default:
-			return refusal.New(http.StatusBadRequest, "The offer has a=setup:%s: offer a=setup:actpass (RFC 9725 §4.4.4).", setup)
-		}
 	}
 	return nil
 }
@@ -271,7 +240,7 @@ func (o *Offer) Restarted(f Fragment) (*Offer, error) {
 	for _, c := range f.Candidates {
 		desc.MediaDescriptions[0].WithValueAttribute("candidate", c)
 	}
-	return &Offer{Description: desc, Ufrag: f.Ufrag, pwd: f.pwd, Video: o.Video, Audio: o.Audio, Layers: o.Layers}, nil
+	return &Offer{Description: desc, Ufrag: f.Ufrag, pwd: f.pwd, Video: o.Video, Audio: o.Audio, Layers: o.Layers, rejected: o.rejected}, nil
 }
 
 func withoutICE(attributes []sdp.Attribute) []sdp.Attribute {

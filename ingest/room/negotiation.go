@@ -100,7 +100,7 @@ func (p *participant) broken(err error) error {
 // checkDescription bounds what pion gets to see, and leaves out candidates that cannot be reached from here.
 func (p *participant) checkDescription(kind webrtc.SDPType, text string) (string, error) {
 	desc := &sdp.SessionDescription{}
-	if err := desc.UnmarshalString(text); err != nil {
+	if err := desc.UnmarshalString(offer.TidyLines(text)); err != nil {
 		return "", fmt.Errorf("it is not SDP that can be read: %w", err)
 	}
 	most := 2*p.room.rooms.config.MaxParticipants + spareSections

@@ -147,6 +147,7 @@ func (s *Session) answer(ctx context.Context, public []string) (*sdp.SessionDesc
 		return nil, fmt.Errorf("read answer: %w", err)
 	}
 	offer.TidyAnswer(desc, public)
+	s.negotiation.offer.Complete(desc)
 	return desc, nil
 }
 
