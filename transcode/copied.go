@@ -83,6 +83,7 @@ type copiedFrames struct {
 	extras        *atomic.Int64 // how many pictures had no place
 
 	lone []byte // the key frame that all pictures since have only repeated, if that may be written again; else nil
+	held []byte // a picture without a place that is written, at newest, before the next one; nil: there is none
 
 	begun    bool
 	last     int64 // the last picture that has a place
@@ -111,7 +112,7 @@ func newCopiedFrames(w frameWriter, j *Job) *copiedFrames {
 	return c
 }
 
-func (c *copiedFrames) Close() error { return nil }
+func (c *copiedFrames) Close() error { return c.release() }
 
 // WriteFrame writes a picture, and before it those that fill the places that were left empty. Pictures before the first key
 // frame are left out. The error is a CopyError, or that of the pipe.
@@ -194,6 +195,9 @@ func (c *copiedFrames) repeat(pts int64, p copiedPicture) error {
 func (c *copiedFrames) closes() bool { return c.last+c.place-c.fragment >= c.part }
 
 // write writes a picture, unless it is too late for a segment to begin, and asks for the next key frame in time.
+//
+// One that has no place waits for the next one, and is left out when that is a key frame: nothing refers to it then. ffmpeg lets the
+// last picture of a segment last for a whole place, so that the key frame would come before its end, and be moved.
 func (c *copiedFrames) write(pts int64, p copiedPicture) error {
 	switch {
 	case pts > c.cut+c.late+slackPlaces*c.place:
@@ -216,13 +220,30 @@ func (c *copiedFrames) write(pts int64, p copiedPicture) error {
 		c.due = pts + c.again
 		c.ask()
 	}
-	if c.extra = pts < c.last+c.place && pts > 0; c.extra {
-		c.extras.Add(1)
-	} else {
-		c.last = pts
+	if p.key {
+		c.held = nil
+	}
+	if err := c.release(); err != nil {
+		return err
 	}
 	c.newest = pts
+	if c.extra = pts < c.last+c.place && pts > 0; c.extra {
+		c.held = p.data
+		return nil
+	}
+	c.last = pts
 	return c.out.WriteFrame(depay.Frame{PTS: pts, Data: p.data})
+}
+
+// release writes the picture that waits for the next one.
+func (c *copiedFrames) release() error {
+	if c.held == nil {
+		return nil
+	}
+	data := c.held
+	c.held = nil
+	c.extras.Add(1)
+	return c.out.WriteFrame(depay.Frame{PTS: c.newest, Data: data})
 }
 
 // blame returns why there is no key frame.

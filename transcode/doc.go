@@ -29,7 +29,7 @@
 //     publisher of 15 pictures a second has as many repeated. With H.264 it is a picture of skipped macroblocks, with VP9 and AV1
 //     one that shows an existing one, which the decoders of ffmpeg and of Chromium take as a sample of its own. Once in a while a
 //     sender whose clock is fast has a picture too many. It comes an eighth of a place after the one before, and the encoded rungs
-//     leave it out.
+//     leave it out. Just before a key frame the copy leaves it out too.
 //   - The first key frame is put at media time 0, where the audio begins and the epoch before ended, and repeated from there.
 //   - A key frame of VP9 that nothing but repeats follows is written once more where a segment may begin: to ffmpeg's decoder
 //     its repeats are key frames, and so they are to the encoders of the rungs.

@@ -166,6 +166,7 @@ func (l *layeredFrames) together(o *layerFrames, err error) error {
 
 // finish has all layers end with the best one, as far as they can. What goes wrong then does not matter any more.
 func (l *layeredFrames) finish() {
+	_ = l.best.release()
 	for _, o := range l.others {
 		until := l.best.last + l.place
 		if o.cuts < l.best.cuts {
@@ -174,6 +175,7 @@ func (l *layeredFrames) finish() {
 		if o.begun {
 			_ = o.fill(until)
 		}
+		_ = o.release()
 	}
 }
 
