@@ -2,10 +2,12 @@ package transcode
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -80,7 +82,7 @@ func remuxRun(ctx context.Context, ffmpeg string, run RemuxInput, soundFirst boo
 	if len(sources) == 0 {
 		return errors.New("no media")
 	}
-	return runTask(ctx, remuxArgs(ffmpeg, append(inputs, maps...), out), sources)
+	return remuxTask(ctx, ffmpeg, append(inputs, maps...), out, sources)
 }
 
 // remuxJoin puts the MP4 files of the runs one after the other; the concat demuxer reads their list from a pipe. That makes of all
@@ -100,7 +102,7 @@ func remuxJoin(ctx context.Context, ffmpeg string, runs []RemuxInput, files []st
 			return err
 		})
 	}
-	return runTask(ctx, remuxArgs(ffmpeg, append(input, maps...), out), sources)
+	return remuxTask(ctx, ffmpeg, append(input, maps...), out, sources)
 }
 
 func hasVideo(r RemuxInput) bool { return len(r.Video) > 0 }
@@ -143,11 +145,57 @@ func newConcatList(runs []RemuxInput, files []string, has func(RemuxInput) bool)
 	return list
 }
 
-// remuxArgs keep the time stamps of audio and video relative to each other. Without xerror a disk that is full at the end, when
-// the index is put at the front, leaves a file that cannot be read and the exit status 0.
-func remuxArgs(ffmpeg string, input []string, out string) []string {
-	argv := append([]string{ffmpeg, "-hide_banner", "-nostdin", "-nostats", "-y", "-loglevel", "level+error", "-xerror", "-copyts"}, input...)
-	return append(argv, "-c", "copy", "-avoid_negative_ts", "make_zero", "-movflags", "+faststart", "-f", "mp4", out)
+// remuxTask runs ffmpeg. What it stops at it is told to pass over in a second run: one bad sample, or segment, does not cost the whole
+// file. Without xerror a disk that is full at the end, when the index is put at the front, leaves a file that cannot be read and the
+// exit status 0, so that one is looked at.
+func remuxTask(ctx context.Context, ffmpeg string, input []string, out string, sources []source) error {
+	err := runTask(ctx, remuxArgs(ffmpeg, []string{"-xerror"}, input, out), sources)
+	if err == nil || ctx.Err() != nil || !errors.As(err, new(*exec.ExitError)) {
+		return err
+	}
+	if again := runTask(ctx, remuxArgs(ffmpeg, nil, input, out), sources); again != nil {
+		return err
+	}
+	return wholeMP4(out)
+}
+
+// growing puts a sample that does not come after the one before it a tick after that.
+const growing = "setts=ts='if(lte(DTS,PREV_OUTDTS),PREV_OUTDTS+1,TS)'"
+
+// remuxArgs keep the time stamps of audio and video relative to each other.
+func remuxArgs(ffmpeg string, own, input []string, out string) []string {
+	argv := append([]string{ffmpeg, "-hide_banner", "-nostdin", "-nostats", "-y", "-loglevel", "level+error", "-copyts"}, own...)
+	return append(append(argv, input...), "-c", "copy", "-bsf", growing, "-avoid_negative_ts", "make_zero", "-movflags", "+faststart", "-f", "mp4", out)
+}
+
+// wholeMP4 requires of an MP4 that its boxes fill it (ISO/IEC 14496-12 §4.2), with the index before the media, of which there is some.
+func wholeMP4(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	var kinds []string
+	for at := int64(0); at < info.Size(); {
+		var header [16]byte
+		n, err := f.ReadAt(header[:], at)
+		size := int64(binary.BigEndian.Uint32(header[:]))
+		if size == 1 {
+			size = int64(binary.BigEndian.Uint64(header[8:]))
+		}
+		if n < 8 || size < 8 || size > info.Size()-at {
+			return errors.Join(errors.New("the MP4 is not whole"), err)
+		}
+		kinds, at = append(kinds, string(header[4:8])), at+size
+	}
+	if index := slices.Index(kinds, "moov"); index < 0 || index > slices.Index(kinds, "mdat") {
+		return errors.New("the MP4 has no index at its front")
+	}
+	return nil
 }
 
 // concatenate writes the files one after the other.

@@ -3,9 +3,11 @@ package transcode
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -156,6 +158,45 @@ func TestRemuxFails(t *testing.T) {
 			require.ErrorContains(t, Remux(c.ctx, c.ffmpeg, c.runs, out), c.want)
 			require.NoFileExists(t, out)
 			requireAlone(t, out)
+		})
+	}
+}
+
+// TestRemuxOfBadMedia loses no more than what is bad.
+func TestRemuxOfBadMedia(t *testing.T) {
+	run := runFiles(t, smallLadder()[0])
+	for _, c := range []struct {
+		name    string
+		damage  func(segment []byte)
+		packets int // at least; of 120
+	}{
+		{"times that go back", func(b []byte) { // by the last picture of the segment before, and some ticks
+			at := bytes.Index(b, []byte("tfdt"))
+			decode := binary.BigEndian.Uint64(b[at+8:])
+			binary.BigEndian.PutUint64(b[at+8:], decode-decode/60-7)
+		}, 120},
+		{"a segment that cannot be read", func(b []byte) {
+			at := bytes.Index(b, []byte("traf"))
+			copy(b[at-4:], bytes.Repeat([]byte{0xff}, 200))
+		}, 60},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bad := RemuxInput{Video: slices.Clone(run.Video), Audio: run.Audio}
+			data, err := os.ReadFile(run.Video[2])
+			require.NoError(t, err)
+			c.damage(data)
+			bad.Video[2] = filepath.Join(t.TempDir(), "bad.m4s")
+			require.NoError(t, os.WriteFile(bad.Video[2], data, 0o600))
+			for _, runs := range [][]RemuxInput{{bad}, {bad, run}} {
+				out := filepath.Join(t.TempDir(), "video.mp4")
+				require.NoError(t, Remux(t.Context(), "", runs, out))
+				requireFastStart(t, out)
+				requireAlone(t, out)
+				times := packetTimes(t, out, "v")
+				require.GreaterOrEqual(t, len(times), c.packets+120*(len(runs)-1))
+				require.True(t, slices.IsSorted(times))
+				require.Len(t, slices.Compact(slices.Clone(times)), len(times), "no time is given twice")
+			}
 		})
 	}
 }
