@@ -1,6 +1,8 @@
 package packager
 
 import (
+	"bytes"
+	"encoding/binary"
 	"net/http"
 	"os"
 	"path"
@@ -343,13 +345,21 @@ func TestBrokenSegmentAtTheEnd(t *testing.T) {
 	require.Empty(t, openIn(t, e.Dir()), "nothing stays open")
 }
 
-// Where fragments were lost on their way to the disk, nothing more of the rendition is taken in, and the epoch says so.
+// Where fragments were lost on their way to the disk, or one is longer than PART-TARGET, nothing more of the rendition is taken in, and
+// the epoch says so.
 func TestHoleTearsEpoch(t *testing.T) {
 	for name, lose := range map[string]func(enc *encoder){
 		"in a segment": func(enc *encoder) {
 			s := clip.reps["0"][1]
 			kept := slices.Concat(s.bytes[:s.fragments[2].Offset+s.fragments[2].Size], s.bytes[s.fragments[4].Offset:])
 			require.NoError(enc.t, os.WriteFile(enc.path("0"), kept, 0o644))
+		},
+		"a fragment above PART-TARGET": func(enc *encoder) {
+			s := clip.reps["0"][1]
+			long := bytes.Clone(s.bytes)
+			duration := long[int(s.fragments[3].Offset)+bytes.Index(long[s.fragments[3].Offset:], []byte("tfhd"))+16:] // default_sample_duration
+			binary.BigEndian.PutUint32(duration, binary.BigEndian.Uint32(duration)*11/10)                              // 0.22 s of six pictures
+			require.NoError(enc.t, os.WriteFile(enc.path("0"), long, 0o644))
 		},
 		"at the end of a segment": func(enc *encoder) {
 			s := clip.reps["0"][1]

@@ -123,14 +123,15 @@ func (f *follower) scan() error {
 	}
 	f.fragments, err = f.scanner.Scan(f.file, min(info.Size(), timeline.MaxSegmentSize), f.fragments[:0])
 	for _, fragment := range f.fragments {
+		f.assembler.Precede(fragment)
 		if len(f.assembler.Parts()) == timeline.MaxParts {
 			err = fmt.Errorf("more than %d fragments", timeline.MaxParts)
 			break
 		}
-		if missing := f.assembler.MissingBefore(fragment); missing > 0 {
+		if fault := f.assembler.Fault(fragment); fault != nil {
 			f.lossy, f.size = true, fragment.Offset
 			f.epoch.stream.commit(func(*timeline.Timeline) { f.track.MarkLossy() })
-			return fmt.Errorf("%s: %v of media are missing", filepath.Base(f.path), missing)
+			return fmt.Errorf("%s: %w", filepath.Base(f.path), fault)
 		}
 		f.assembler.Add(fragment)
 	}

@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/sluice-live/sluice/packager/cmaf"
@@ -14,7 +15,8 @@ import (
 type Assembler struct {
 	timing    Timing
 	timescale uint32
-	late      bool // key frames may be late: only the end of the file says where a segment ends
+	late      bool          // key frames may be late: only the end of the file says where a segment ends
+	longest   time.Duration // PART-TARGET
 
 	number  int64  // the encoder's number of the segment in progress
 	parts   []Part // of that segment
@@ -26,7 +28,7 @@ type Assembler struct {
 // Assembler continues with the segment in progress of the track, whose initialization segment is known.
 func (k *Track) Assembler() *Assembler {
 	return &Assembler{
-		timing: k.epoch.timeline.cfg.Timing, timescale: k.init.Timescale, late: k.epoch.late > 0,
+		timing: k.epoch.timeline.cfg.Timing, timescale: k.init.Timescale, late: k.epoch.late > 0, longest: k.epoch.timeline.partTarget,
 		number: k.number, due: k.due, first: k.first,
 	}
 }
@@ -40,16 +42,28 @@ func (a *Assembler) Number() int64 { return a.number }
 // maxMissing is by how much fragments of one ffmpeg may be apart; a fragment lasts twice as long at least.
 const maxMissing = 50 * time.Millisecond
 
-// MissingBefore is how much media is missing before a fragment; 0 for none. ffmpeg goes on as if nothing were when it could not
-// write one, because the disk was full for a moment for example. Players would wait there for what never comes, so the epoch has
-// to end.
-func (a *Assembler) MissingBefore(f cmaf.Fragment) time.Duration {
-	if missing := int64(f.DecodeTime) - a.due; a.due > 0 && missing > 0 {
-		if d := FromTicks(missing, a.timescale); d > maxMissing {
-			return d
-		}
+// Fault says why the epoch has to end before a fragment; nil for no reason.
+//
+// Media may be missing before it: ffmpeg goes on as if nothing were when it could not write some, because the disk was full for a moment
+// for example, and players would wait there for what never comes. Or it is longer than a part may be (rfc8216bis §4.4.3.7).
+func (a *Assembler) Fault(f cmaf.Fragment) error {
+	if missing := FromTicks(max(int64(f.DecodeTime)-a.due, 0), a.timescale); a.due > 0 && missing > maxMissing {
+		return fmt.Errorf("%v of media are missing", missing)
 	}
-	return 0
+	if a.over(int64(f.Duration)) {
+		return fmt.Errorf("a fragment of %v, and PART-TARGET is %v", FromTicks(int64(f.Duration), a.timescale), a.longest)
+	}
+	return nil
+}
+
+// over reports whether a part of so many ticks would be longer than PART-TARGET.
+func (a *Assembler) over(length int64) bool { return FromTicks(length, a.timescale) > a.longest }
+
+// Precede ends the partial part if it would be too long with the fragment, which comes next.
+func (a *Assembler) Precede(f cmaf.Fragment) {
+	if a.over(a.partial.Duration + int64(f.Duration)) {
+		a.EndPart()
+	}
 }
 
 // Add puts a fragment into the partial part, or begins one with it.
