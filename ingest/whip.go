@@ -8,6 +8,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/offer"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/public/prefix"
 )
 
 // postWHIP sets up a publisher (RFC 9725 §4.2).
@@ -56,7 +57,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer.Offer, at
 	}
 	h := w.Header()
 	h.Set("Content-Type", typeSDP)
-	h.Set("Location", sess.Path())
+	h.Set("Location", prefix.Of(r)+sess.Path())
 	h.Set("ETag", sess.ETag())
 	h.Set("Accept-Patch", typeFragment)
 	s.announceServers(w, r)

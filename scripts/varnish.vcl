@@ -14,6 +14,12 @@ backend default {
 }
 
 sub vcl_recv {
+	# Varnish adds the client to X-Forwarded-For by itself. With Sluice's http.trusted-proxies the others are believed too: what a client
+	# sends under such a name must not pass. (Leave X-Forwarded-Proto out where the TLS proxy in front sets it.)
+	unset req.http.X-Forwarded-Proto;
+	unset req.http.X-Forwarded-Host;
+	unset req.http.X-Forwarded-Prefix;
+	unset req.http.Forwarded;
 	if (req.url !~ "^/live/" || (req.method != "GET" && req.method != "HEAD")) {
 		return (pass);
 	}

@@ -25,7 +25,7 @@ var mayImport = map[string]struct {
 	reason string
 }{
 	"cmd": {[]string{"ingest", "depay", "transcode", "packager", "public"}, "the service joins the stages"},
-	"ingest": {[]string{"depay/av1", "depay/h264", "depay/opus", "depay/vp8", "depay/vp9", "public/name", "public/problem"},
+	"ingest": {[]string{"depay/av1", "depay/h264", "depay/opus", "depay/vp8", "depay/vp9", "public/name", "public/prefix", "public/problem"},
 		"what the bits of a codec mean is known in one place; but media is received without knowing what becomes of it: hand a function " +
 			"value over from cmd/sluice"},
 	"depay":     {nil, "packets become frames without knowing where they come from or go"},

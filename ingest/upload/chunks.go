@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/ingest/refusal"
+	"github.com/sluice-live/sluice/public/prefix"
 )
 
 const (
@@ -95,7 +96,7 @@ func (us *Uploads) postChunk(w http.ResponseWriter, r *http.Request, stream stri
 	if duplicate {
 		status = http.StatusOK
 	}
-	w.Header().Set("Location", u.session.Path())
+	w.Header().Set("Location", prefix.Of(r)+u.session.Path())
 	writeUpload(w, status, u.answer(duplicate))
 	return nil
 }

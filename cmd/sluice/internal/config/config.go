@@ -17,7 +17,7 @@ import (
 // table in keys.go, which says its name, its help and how it is written.
 type Config struct {
 	HTTP   HTTP
-	HTTPS  HTTP // Listen is empty when there is no HTTPS
+	HTTPS  HTTPS
 	TLS    TLS
 	ICE    ICE
 	Data   string           // directory of live segments and recordings
@@ -45,9 +45,17 @@ type Config struct {
 	OnStop   string // OnStopEnd or OnStopKeep: what becomes of the streams when the service is told to stop
 }
 
-// HTTP says where a web server listens.
+// HTTP says where the web server listens, and what is in front of it.
 type HTTP struct {
 	Listen string // host:port; an empty host means every address
+	// TrustedProxies are those whose word on the client is believed: X-Forwarded-For and so on.
+	TrustedProxies []netip.Prefix
+	BasePath       string // path below which a reverse proxy shows the service; empty: at the top
+}
+
+// HTTPS says where the same is served with TLS.
+type HTTPS struct {
+	Listen string // empty when there is no HTTPS
 }
 
 // TLS says where the certificate of HTTPS comes from: a pair of PEM

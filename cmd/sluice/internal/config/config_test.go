@@ -107,6 +107,17 @@ func TestLoadForms(t *testing.T) {
 			want: func(c *Config) {
 				c.ICE.PublicIP = []netip.Addr{netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("2001:db8::1")}
 			}},
+		"proxies": {
+			file: "http: {trusted-proxies: [127.0.0.1, 10.1.2.3/8, '::1'], base-path: /media}",
+			want: func(c *Config) {
+				c.HTTP.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+				c.HTTP.BasePath = "/media"
+			}},
+		"proxies as two flags": {
+			args: []string{"--http-trusted-proxies=127.0.0.1", "--http-trusted-proxies=::1"},
+			want: func(c *Config) {
+				c.HTTP.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")}
+			}},
 		"log": {
 			args: []string{"--log-level", "DEBUG", "--log-format=json"},
 			want: func(c *Config) { c.Log = Log{slog.LevelDebug, "json"} }},
@@ -202,6 +213,7 @@ func TestValidate(t *testing.T) {
 		"open with key":           {func(c *Config) { c.HTTP.Listen = ":8080"; c.Auth.Publish = key }, ""},
 		"open insecure":           {func(c *Config) { c.HTTP.Listen = ":8080"; c.Insecure = true }, ""},
 		"open HTTPS":              {func(c *Config) { c.HTTPS.Listen = ":8443"; c.TLS.SelfSigned = true }, "https.listen: :8443 is reachable"},
+		"base path":               {func(c *Config) { c.HTTP.BasePath = "media" }, `http.base-path: "media" is not a path such as /media`},
 		"no port":                 {func(c *Config) { c.HTTP.Listen = "127.0.0.1" }, `http.listen: "127.0.0.1" is not an address`},
 		"port out of range":       {func(c *Config) { c.HTTP.Listen = "127.0.0.1:65536" }, "is not an address"},
 		"HTTPS without pair":      {func(c *Config) { c.HTTPS.Listen = "127.0.0.1:8443" }, "https.listen: needs a certificate"},
@@ -318,7 +330,7 @@ func TestConfigAddresses(t *testing.T) {
 		"TCP off":              {http: ":80", tcp: "off", wantUDP: ":8189"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := Config{HTTP: HTTP{tc.http}, HTTPS: HTTP{tc.https}, ICE: ICE{UDP: tc.udp, TCP: tc.tcp}}
+			c := Config{HTTP: HTTP{Listen: tc.http}, HTTPS: HTTPS{tc.https}, ICE: ICE{UDP: tc.udp, TCP: tc.tcp}}
 			require.Equal(t, tc.wantUDP, c.ICEUDP())
 			require.Equal(t, tc.wantTCP, c.ICETCP())
 			require.Equal(t, tc.loopback, c.Loopback())

@@ -27,6 +27,7 @@ const (
 	kindLadder   kind = "ladder"
 	kindKeys     kind = "key,…"
 	kindCodecs   kind = "codec,…"
+	kindPrefixes kind = "prefix,…"
 )
 
 // groups is the order of the headings.
@@ -43,6 +44,8 @@ const (
 func (c *Config) keys() []key {
 	return []key{
 		{"http.listen", groupWeb, kindAddress, "where pages, signalling and media are served; beyond loopback it needs auth.publish or insecure", text(&c.HTTP.Listen)},
+		{"http.trusted-proxies", groupWeb, kindPrefixes, "reverse proxies, such as 10.0.0.0/8, whose X-Forwarded-For, -Proto, -Host and -Prefix, or Forwarded, are believed: limits and logs count the client behind them; they have to set or remove each of these headers", prefixes(&c.HTTP.TrustedProxies)},
+		{"http.base-path", groupWeb, kindPath, "path, such as /media, below which a reverse proxy shows the service; X-Forwarded-Prefix of a trusted proxy does too", text(&c.HTTP.BasePath)},
 		{"https.listen", groupWeb, kindAddress, "the same over HTTPS, which browsers want for cameras except on localhost; empty is off", text(&c.HTTPS.Listen)},
 		{"tls.cert", groupWeb, kindPath, "certificate chain of HTTPS, a PEM file", text(&c.TLS.Cert)},
 		{"tls.key", groupWeb, kindPath, "its private key, a PEM file", text(&c.TLS.Key)},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/public/name"
+	"github.com/sluice-live/sluice/public/prefix"
 )
 
 // Bounds of what nobody else bounds.
@@ -76,6 +77,8 @@ func (c Config) checkWeb(check *checker) {
 		check.want(!same, "https.listen", "must differ from http.listen")
 		check.want(c.TLS.Cert != "" || c.TLS.SelfSigned, "https.listen", "needs a certificate: set tls.cert and tls.key, or tls.self-signed")
 	}
+	_, ok := prefix.Clean(c.HTTP.BasePath)
+	check.want(ok, "http.base-path", "%q is not a path such as /media", c.HTTP.BasePath)
 	c.checkExposed(check, "http.listen", c.HTTP.Listen)
 	c.checkExposed(check, "https.listen", c.HTTPS.Listen)
 	used := c.HTTPS.Listen != ""

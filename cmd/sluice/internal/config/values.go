@@ -186,6 +186,10 @@ func ips(p *[]netip.Addr) value {
 	return list[netip.Addr]{field: p, parse: parseIP, format: netip.Addr.String}
 }
 
+func prefixes(p *[]netip.Prefix) value {
+	return list[netip.Prefix]{field: p, parse: parsePrefix, format: netip.Prefix.String}
+}
+
 func parseBool(s string) (bool, error) {
 	switch s {
 	case "true", "on", "yes", "1":
@@ -210,6 +214,19 @@ func parseIP(s string) (netip.Addr, error) {
 		return ip, fmt.Errorf("%q is not an IP address such as 203.0.113.7", s)
 	}
 	return ip, nil
+}
+
+// parsePrefix reads 10.0.0.0/8, or an address, which is the prefix of nothing else.
+func parsePrefix(s string) (netip.Prefix, error) {
+	if ip, err := netip.ParseAddr(s); err == nil && ip.Zone() == "" {
+		ip = ip.Unmap()
+		return netip.PrefixFrom(ip, ip.BitLen()), nil
+	}
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil {
+		return prefix, fmt.Errorf("%q is not a prefix such as 10.0.0.0/8, nor an IP address", s)
+	}
+	return prefix.Masked(), nil
 }
 
 func parseLevel(s string) (slog.Level, error) {

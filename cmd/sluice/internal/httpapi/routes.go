@@ -6,8 +6,10 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/forwarded"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/metrics"
 	"github.com/sluice-live/sluice/public"
+	"github.com/sluice-live/sluice/public/prefix"
 	"github.com/sluice-live/sluice/public/problem"
 )
 
@@ -39,7 +41,9 @@ type table struct {
 
 // handler serves everything.
 func (h *handlers) handler() http.Handler {
-	return cors.Allow(withDeadline(withProblems(&h.routes().ServeMux)))
+	base, _ := prefix.Clean(h.cfg.HTTP.BasePath) // which the configuration has checked
+	proxies := forwarded.Proxies{Trusted: h.cfg.HTTP.TrustedProxies, Base: base}
+	return proxies.Believe(cors.Allow(withDeadline(withProblems(&h.routes().ServeMux))))
 }
 
 // routes makes the table, which is filled once.
