@@ -34,6 +34,7 @@ type Job struct {
 	fed          atomic.Uint64 // frames handed over
 	extras       atomic.Int64  // copied pictures beyond the constant rate
 	reports      atomic.Uint64 // of ffmpeg
+	cpu          atomic.Int64  // CPU time that ffmpeg has used
 	lag          lagDetector   // used where reports are read
 	slow         chan *SlowError
 	ran          atomic.Bool
@@ -48,6 +49,7 @@ type Job struct {
 // Stats is a job's state at one moment.
 type Stats struct {
 	Progress     Progress
+	CPU          time.Duration // that ffmpeg has used, as of the last quarter of a second
 	Video, Audio QueueStats
 }
 
@@ -133,11 +135,16 @@ func (j *Job) Stats() Stats {
 	j.mu.Lock()
 	s := Stats{Progress: j.progress}
 	j.mu.Unlock()
-	if j.video != nil {
-		s.Video = j.video.snapshot()
-	}
+	s.CPU, s.Video = time.Duration(j.cpu.Load()), j.videoStats()
 	if j.audio != nil {
 		s.Audio = j.audio.snapshot()
+	}
+	return s
+}
+
+func (j *Job) videoStats() (s QueueStats) {
+	if j.video != nil {
+		s = j.video.snapshot()
 	}
 	return s
 }
@@ -154,7 +161,7 @@ func (j *Job) onProgress(p Progress) {
 	j.progress = p
 	j.mu.Unlock()
 	j.reports.Add(1)
-	if slow := j.lag.observe(time.Now(), p); slow != nil {
+	if slow := j.lag.observe(lagReport{time.Now(), p.Lag, p.OutTime, j.videoStats()}); slow != nil {
 		select {
 		case j.slow <- slow:
 		default: // told already

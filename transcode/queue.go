@@ -22,6 +22,8 @@ type QueueStats struct {
 	Repeats uint64 // repeat frames put in the place of dropped pictures
 	Queued  int    // waiting now
 	Bytes   int    // waiting now
+
+	Overflows uint64 // times that video was dropped because the queue was full, each up to a keyframe
 }
 
 // queue is the bounded way from WriteFrame to the writer of one pipe: any number of goroutines push, one pops.
@@ -109,8 +111,14 @@ func (q *queue) admit(f depay.Frame) bool {
 		return !q.full(f)
 	}
 	if q.video && !f.Key && (q.skip[f.Layer] || q.full(f)) {
+		if !q.skip[f.Layer] {
+			q.stats.Overflows++
+		}
 		q.skip[f.Layer] = true
 		return false
+	}
+	if q.video && !q.skip[f.Layer] && q.full(f) {
+		q.stats.Overflows++
 	}
 	for q.full(f) {
 		q.removeOldest()

@@ -46,7 +46,7 @@ func TestQueueDropsVideoUpToTheNextKeyFrame(t *testing.T) {
 	skips, _ = q.push(picture(103, true))
 	require.False(t, skips)
 	require.Equal(t, QueueStats{
-		In: MaxVideoFrames + 4, Dropped: MaxVideoFrames + 2, Repeats: 1, Queued: 2, Bytes: 200,
+		In: MaxVideoFrames + 4, Dropped: MaxVideoFrames + 2, Repeats: 1, Queued: 2, Bytes: 200, Overflows: 1,
 	}, q.snapshot())
 	require.Equal(t, []int64{102, 103}, popAll(q))
 }

@@ -46,11 +46,16 @@ func (r *run) checkProgress(w *watchdog) error {
 	now, fed, stats := time.Now(), r.job.fed.Load(), r.job.Stats()
 	idle := fed == w.fed && stats.Video.Queued+stats.Audio.Queued == 0
 	w.fed = fed
-	if !w.observe(now, cpuTicks(r.cmd.Process.Pid), r.job.reports.Load(), idle) {
+	ticks := cpuTicks(r.cmd.Process.Pid)
+	r.job.cpu.Store(int64(ticks) * int64(tick))
+	if !w.observe(now, ticks, r.job.reports.Load(), idle) {
 		return nil
 	}
 	return fmt.Errorf("%w: nothing came of it for %v", ErrStalled, now.Sub(w.reported).Round(100*time.Millisecond))
 }
+
+// tick is the unit of CPU times in /proc: USER_HZ is 100 on every architecture that Go knows (proc(5)).
+const tick = time.Second / 100
 
 // cpuTicks returns the CPU time that a process has used, 0 when that cannot be read.
 func cpuTicks(pid int) uint64 {
