@@ -47,6 +47,7 @@ type Broadcast struct {
 	run             *run        // nil while no ffmpeg runs
 	video, audio    depay.Codec // what the newest run reads, which viewers have had from then on
 	ladder          ladder
+	growth          growth
 	passthrough     passthrough
 	simulcast       simulcast
 	transform       transcode.Transform
@@ -154,7 +155,8 @@ func (b *Broadcast) loop(ctx context.Context) error {
 			if ended, err := b.tick(time.Now()); ended || err != nil {
 				return err
 			}
-		case <-report.C:
+		case now := <-report.C:
+			b.govern(now)
 			b.publishStatus(b.state(), nil)
 		}
 	}

@@ -17,8 +17,7 @@ const maxLag = time.Second
 // layerFits is how many times the pixels of a rendition, or what part of them, a layer may have that takes its place.
 const layerFits = 2.0
 
-// ladder is what a broadcast encodes: all renditions at first, less once the machine has turned out to be too slow for them. It
-// does not go up again: that would cost viewers another discontinuity, and with the same load one more to come back.
+// ladder is what a broadcast encodes: all renditions at first, less while the machine is too slow for them.
 //
 // Beside H.264 that is passed on only smaller renditions are encoded, or none when the machine is too slow for that.
 type ladder struct {
@@ -26,7 +25,9 @@ type ladder struct {
 	alone      bool            // nothing is encoded beside what is passed on
 	offered    map[string]bool // renditions of video that viewers have been offered
 	reductions int
-	reason     string // why less is encoded than the whole ladder; "" while it is not
+	returns    int
+	speed      float64 // of real time, at the newest reduction
+	reason     string  // why less is encoded than the whole ladder; "" while it is not
 }
 
 // newLadder is the ladder of a broadcast that goes on with the renditions that were offered before.
@@ -70,29 +71,38 @@ func (l *ladder) maxLag(video depay.Codec, source transcode.Rendition, beside tr
 // reduce makes the ladder what this machine encodes in real time.
 func (l *ladder) reduce(slow *transcode.SlowError) {
 	l.now, _ = l.now.Reduce(slow.Speed)
-	top := l.now[0]
-	l.explain(slow, fmt.Sprintf("its best picture is %s, %dx%d with the preset %s", top.Name, top.Width, top.Height, top.X264Preset()), l.gone())
+	l.reduced(slow)
 }
 
 // encodeNone leaves nothing to encode beside what is passed on.
 func (l *ladder) encodeNone(slow *transcode.SlowError) {
-	var gone transcode.Ladder
-	for _, r := range l.now {
-		if l.offered[r.Name] {
-			gone = append(gone, r)
-		}
-	}
 	l.alone = true
-	l.explain(slow, "there are the publisher's own pictures only", gone)
+	l.reduced(slow)
 }
 
-func (l *ladder) explain(slow *transcode.SlowError, left string, gone transcode.Ladder) {
+func (l *ladder) reduced(slow *transcode.SlowError) {
 	l.reductions++
-	l.reason = fmt.Sprintf("This server was too slow for its ladder (it encoded at %.2f of real time): until the next broadcast %s", slow.Speed, left)
+	l.speed = slow.Speed
+	l.explain()
+}
+
+// explain says why less is encoded, and what.
+func (l *ladder) explain() {
+	top, gone := l.now[0], l.gone()
+	left := fmt.Sprintf("its best picture is %s, %dx%d with the preset %s", top.Name, top.Width, top.Height, top.X264Preset())
+	if l.alone {
+		left, gone = "there are the publisher's own pictures only", nil
+		for _, r := range l.now {
+			if l.offered[r.Name] {
+				gone = append(gone, r)
+			}
+		}
+	}
+	l.reason = fmt.Sprintf("This server was too slow for its ladder (it encoded at %.2f of real time): for now %s", l.speed, left)
 	if len(gone) > 0 {
 		l.reason += fmt.Sprintf("; %s shows the same", gone)
 	}
-	l.reason += "."
+	l.reason += ". What is missing comes back once there has been room for it for a while."
 }
 
 // gone are the renditions that are not encoded any more.

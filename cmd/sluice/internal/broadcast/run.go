@@ -37,6 +37,7 @@ type run struct {
 	placed bool          // lead is known
 	lead   time.Duration // by how much ffmpeg gets everything later, so that its media begins where the epoch before ended
 
+	made        transcode.Options
 	encoded     int           // renditions
 	passthrough bool          // video is passed on as it is
 	waits       bool          // for the key frames to begin that with
@@ -142,7 +143,7 @@ func (r *run) startPlan(from entry, p plan) (err error) {
 		r.layers.try(from.layers)
 		r.held = from.follows(r.held)
 	}
-	r.encoded = r.layers.keep(p.job.Ladder)
+	r.made, r.encoded = p.job, r.layers.keep(p.job.Ladder)
 	if r.epoch, err = r.timeline.BeginEpoch(p.epoch); err != nil {
 		return fmt.Errorf("begin an epoch: %w", err)
 	}

@@ -23,6 +23,7 @@ const maxLogs = 999
 func (b *Broadcast) startRun() {
 	video, audio := b.input.codecs()
 	b.video, b.audio = cmp.Or(video, b.video), cmp.Or(audio, b.audio)
+	b.growth.changed()
 	r, err := newRun(b.runOptions())
 	switch {
 	case err != nil:
@@ -165,6 +166,7 @@ func (b *Broadcast) relieve(r relief, cause error) {
 	} else {
 		b.ladder.reduce(slow)
 	}
+	b.growth.governor.Reduced(time.Now())
 	b.log.Warn("ladder is reduced", "reason", b.ladder.reason, "lag", slow.Lag, "speed", slow.Speed)
 }
 

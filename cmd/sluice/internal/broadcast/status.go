@@ -39,6 +39,7 @@ type Status struct {
 	Layers      int             // of a simulcast that are passed on beside the best one
 	WhyEncoded  string          // why video is encoded that could be passed on, else ""
 	Reductions  int             // of the ladder
+	Returns     int             // of what a reduction had taken from it
 	WhyReduced  string          // why less is encoded than the whole ladder, else ""
 
 	Transform   transcode.Transform // that is made to the video
@@ -65,7 +66,7 @@ func (b *Broadcast) publishStatus(state string, cause error) {
 	now := time.Now()
 	s := Status{
 		At: now, State: state, Video: b.meter.measure(now), Unkept: b.source.dropped(),
-		Restarts: b.restarts, WhyEncoded: b.passthrough.refusal, Reductions: b.ladder.reductions, WhyReduced: b.ladder.reason,
+		Restarts: b.restarts, WhyEncoded: b.passthrough.refusal, Reductions: b.ladder.reductions, Returns: b.ladder.returns, WhyReduced: b.ladder.reason,
 		Transform: b.transform, WhyNoneMade: b.transformReason, newer: make(chan struct{}),
 	}
 	if cause != nil {

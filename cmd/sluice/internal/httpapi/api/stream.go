@@ -79,6 +79,7 @@ type Encoder struct {
 	Drops    uint64  `json:"drops"` // frames that ffmpeg was too slow for
 	Restarts int     `json:"restarts"`
 	Reduced  string  `json:"reduced"` // why less is encoded than the ladder asks for, else ""
+	Returns  int     `json:"returns"` // times that some of it was encoded again
 	Copies   bool    `json:"copies"`  // the publisher's pictures are passed on as they are
 	Layers   int     `json:"layers"`  // of a simulcast that are passed on beside the best one
 	Encodes  string  `json:"encodes"` // why they are encoded though they could be passed on, else ""
@@ -116,7 +117,7 @@ func newStream(b *broadcast.Broadcast) Stream {
 		Name: b.Stream(), State: st.State, Error: st.Error, StartedAt: b.Started(), PlayableAt: info.Playable,
 		Publisher: describePublisher(st), Renditions: info.Renditions,
 		Encoder: Encoder{
-			st.Job.Progress.Speed, st.Job.Progress.FPS, DroppedFrames(st.Job), st.Restarts, st.WhyReduced, st.Passthrough, st.Layers, st.WhyEncoded,
+			st.Job.Progress.Speed, st.Job.Progress.FPS, DroppedFrames(st.Job), st.Restarts, st.WhyReduced, st.Returns, st.Passthrough, st.Layers, st.WhyEncoded,
 			st.Transform, st.WhyNoneMade,
 		},
 		AVOffset:  AVOffset(st.Depay),
