@@ -177,13 +177,6 @@ func TestDamagedLogs(t *testing.T) {
 	}
 }
 
-func TestDirectoryWithoutLogGoes(t *testing.T) {
-	b := newBench(t, nil)
-	require.NoError(t, os.MkdirAll(filepath.Join(b.opts.LiveDir, "cam", "epoch"), 0o755))
-	b.restart()
-	require.NoDirExists(t, filepath.Join(b.opts.LiveDir, "cam"))
-}
-
 func TestVanishedSegmentIsAGap(t *testing.T) {
 	b := newBench(t, nil)
 	_, e, enc := b.epoch("cam")

@@ -123,11 +123,10 @@ func (p *Packager) recover() error {
 		}
 		s, err := p.newStream(stream, func(out live.Output) (*live.Stream, error) { return live.Recover(p.live, stream, out) })
 		switch {
+		case errors.Is(err, live.ErrForeign):
+			p.opts.Logger.Warn("directory is not a stream's and is left alone; nothing can be published under its name", "stream", stream, "error", err)
 		case err != nil:
-			p.opts.Logger.Error("stream could not be recovered; it begins anew", "stream", stream, "error", err)
-			if err := os.RemoveAll(filepath.Join(p.opts.LiveDir, stream)); err != nil {
-				return err
-			}
+			p.opts.Logger.Error("stream could not be recovered; its directory is left as it is", "stream", stream, "error", err)
 		case s != nil:
 			p.slots[stream] = &slot{stream: s}
 		}
@@ -147,6 +146,9 @@ func (p *Packager) Open(stream string) (*Stream, error) {
 	if path := (*fs.PathError)(nil); errors.As(err, &path) { // a publisher is told less than the operator
 		p.opts.Logger.Error("stream could not be opened", "stream", stream, "error", err)
 		err = errors.New(disk.Fault(path))
+	} else if errors.Is(err, live.ErrForeign) {
+		p.opts.Logger.Error("stream could not be opened: move what is in its directory away", "stream", stream, "error", err)
+		err = live.ErrForeign
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", stream, err)

@@ -1,8 +1,6 @@
 package live
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -13,12 +11,13 @@ import (
 )
 
 // Recover reads the log of a stream that an earlier process left. It serves the stream as it was, adopts what ffmpeg had written and
-// nobody listed, and goes on from there. Of a stream that ended properly long enough ago the files go, and nil is returned. It runs
-// before anything else does.
+// nobody listed, and goes on from there. Of a stream that ended properly long enough ago the files go, and nil is returned; so it is of one
+// whose log cannot be read, whose directory is moved aside. ErrForeign: the directory is not a stream's. It runs before anything else
+// does.
 func Recover(cfg *Config, name string, out Output) (*Stream, error) {
 	s := newStream(cfg, name, timeline.New(cfg.Config), out)
-	records, err := s.readLog()
-	if err != nil {
+	records, found, err := s.recoverLog()
+	if err != nil || !found {
 		return nil, err
 	}
 	files := timeline.Files{Init: s.readInit, Whole: s.isWhole}
@@ -60,23 +59,6 @@ func (s *Stream) resume(now time.Time) {
 	s.cfg.Logger.Info("stream has been recovered", "stream", s.name, "ended", s.state.Ended(), "next", s.state.Next())
 }
 
-// readLog reads the good part of the log and cuts the rest off, so that the next record begins a line.
-func (s *Stream) readLog() ([]timeline.Record, error) {
-	f, err := os.OpenFile(filepath.Join(s.dir, LogName), os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.New("no timeline.log")
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	records, good, err := timeline.ReadRecords(f)
-	if err != nil {
-		s.cfg.Logger.Warn("timeline.log is damaged; what follows is left out", "stream", s.name, "error", err)
-	}
-	return records, f.Truncate(good)
-}
-
 // readInit reads the initialization segment that was published.
 func (s *Stream) readInit(epoch, rendition string) (cmaf.Init, error) {
 	b, err := disk.ReadBounded(filepath.Join(s.dir, epoch, timeline.PublicDir, timeline.InitName(rendition)), cmaf.MaxInit)
@@ -103,7 +85,7 @@ func (s *Stream) sweep(now time.Time) {
 		known[e.Name()] = true
 	}
 	for _, entry := range entries {
-		if entry.IsDir() && !known[entry.Name()] {
+		if entry.IsDir() && isEpochName(entry.Name()) && !known[entry.Name()] {
 			s.expiry.add(expiring{path: filepath.Join(s.dir, entry.Name()), at: now.Add(s.cfg.Grace())})
 		}
 	}

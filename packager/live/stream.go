@@ -65,10 +65,10 @@ func newStream(cfg *Config, name string, state *timeline.Timeline, out Output) *
 	}
 }
 
-// Create begins the first broadcast of a stream of which nothing is known.
+// Create begins the first broadcast of a stream of which nothing is known. ErrForeign: its directory is somebody else's.
 func Create(cfg *Config, name string, out Output) (*Stream, error) {
 	s := newStream(cfg, name, timeline.New(cfg.Config), out)
-	if err := cfg.Files.MkdirAll(s.dir); err != nil {
+	if err := s.occupy(); err != nil {
 		return nil, err
 	}
 	var err error

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,7 +70,13 @@ func (s *Store) Recover(ctx context.Context) {
 	for _, dir := range s.dirs() {
 		info, err := readInfo(dir)
 		unfinished := err == nil && (info.State == StateRecording || !info.MP4 && info.Error == "" && s.opts.Remux != nil)
-		if ctx.Err() != nil || !unfinished || s.IsRunning(dir) {
+		if ctx.Err() != nil || s.IsRunning(dir) {
+			continue
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			s.opts.Logger.Warn("directory is left alone: its "+infoFile+" is none of a recording", "directory", dir, "error", err)
+		}
+		if !unfinished {
 			continue
 		}
 		if err := s.recoverOne(ctx, dir, info); err != nil {
@@ -188,12 +195,29 @@ func scanSegment(scanner *cmaf.Scanner, name string) (kept, error) {
 	return kept{start: start, duration: int64(frags[len(frags)-1].End()) - start, size: info.Size()}, nil
 }
 
+// validate refuses what is not written here: such a directory is somebody else's, and never deleted.
+func (i *Info) validate() error {
+	switch i.State {
+	case StateRecording, StateFinished, StateInterrupted, StateFailed:
+	default:
+		return fmt.Errorf("state %.40q", i.State)
+	}
+	if i.Started.IsZero() || i.Stream == "" || i.Name == "" {
+		return errors.New("stream, name or start is missing")
+	}
+	return nil
+}
+
+// readInfo reads recording.json.
 func readInfo(dir string) (info Info, err error) {
 	b, err := disk.ReadBounded(filepath.Join(dir, infoFile), maxInfo)
 	if err != nil {
 		return info, err
 	}
 	if err := json.Unmarshal(b, &info); err != nil {
+		return info, fmt.Errorf("%s: %w", infoFile, err)
+	}
+	if err := info.validate(); err != nil {
 		return info, fmt.Errorf("%s: %w", infoFile, err)
 	}
 	// The directory decides what the recording is called, whatever its file says.

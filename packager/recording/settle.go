@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/sluice-live/sluice/packager/disk"
@@ -102,6 +103,19 @@ func (r *Recording) settle() {
 	}
 }
 
+// bare reports whether the directory holds nothing but what says how a recording went.
+func (r *Recording) bare() bool {
+	entries, err := os.ReadDir(r.dir)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	return !slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		log, _ := filepath.Match("ffmpeg-*.log", e.Name())
+		temporary, _ := filepath.Match(disk.TemporaryPattern, e.Name())
+		return e.Name() != infoFile && !log && !temporary
+	})
+}
+
 // writeEnd writes the final playlists and recording.json; empty says that nothing was recorded.
 func (r *Recording) writeEnd() (empty bool, err error) {
 	r.order.Lock() // what is being kept is whole then; nothing more is begun
@@ -111,7 +125,7 @@ func (r *Recording) writeEnd() (empty bool, err error) {
 	empty = len(r.runs) == 0 && len(r.info.Sources) == 0
 	files := r.playlists(true)
 	r.mu.Unlock()
-	if empty {
+	if empty && r.bare() {
 		return true, nil
 	}
 	err = r.writeFiles(files, true)

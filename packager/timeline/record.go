@@ -127,6 +127,9 @@ func ReadRecords(r io.Reader) (records []Record, good int64, err error) {
 	return records, good, fmt.Errorf("timeline.log: more than %d lines", maxRecords)
 }
 
+// BeginsLog reports whether a log that this package writes begins with these records.
+func BeginsLog(records []Record) bool { return len(records) > 0 && records[0].Kind == recordOpen }
+
 // AppendRecord appends the record's line to dst.
 func AppendRecord(dst []byte, r *Record) ([]byte, error) {
 	line, err := json.Marshal(r)
