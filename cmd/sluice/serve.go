@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
@@ -23,6 +24,7 @@ const tlsDir = "tls"
 // serve runs the service until ctx ends, and then drains it. What it prints to out are the URLs to open; the log goes there too.
 func serve(ctx context.Context, cfg config.Config, out io.Writer) error {
 	log := newLogger(cfg.Log, out)
+	keepToGroup()
 	encoding, err := service.Prepare(ctx, cfg)
 	if err != nil {
 		return err
@@ -39,6 +41,14 @@ func serve(ctx context.Context, cfg config.Config, out io.Writer) error {
 	announce(out, cfg, s, servers.URLs())
 	return run(ctx, s, servers)
 }
+
+// keepToGroup lets nobody but the service's group read what it makes from now on, and what ffmpeg does, which inherits that.
+func keepToGroup() {
+	syscall.Umask(syscall.Umask(noneForOthers) | noneForOthers)
+}
+
+// noneForOthers is a mask of modes.
+const noneForOthers = 0o027
 
 func newLogger(cfg config.Log, out io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.Level}

@@ -43,6 +43,12 @@ type FS interface {
 	Sync(name string) error
 }
 
+// Modes of what is made here: recordings are nobody's business but the service's and its group's.
+const (
+	FileMode fs.FileMode = 0o640
+	DirMode  fs.FileMode = 0o750
+)
+
 // TemporaryPattern is what the names of Temporary's files match.
 const TemporaryPattern = ".tmp-*"
 
@@ -51,21 +57,21 @@ type OS struct{}
 
 // Append opens a file to be appended to.
 func (OS) Append(name string) (File, error) {
-	return file(os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644))
+	return file(os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, FileMode))
 }
 
 // Create makes a file that must not exist.
 func (OS) Create(name string) (File, error) {
-	return file(os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644))
+	return file(os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, FileMode))
 }
 
-// Temporary makes a file that others may read.
+// Temporary makes a file that its group may read.
 func (OS) Temporary(dir string) (File, error) {
 	f, err := os.CreateTemp(dir, TemporaryPattern)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Chmod(0o644); err != nil {
+	if err := f.Chmod(FileMode); err != nil {
 		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
 	return f, nil
@@ -86,10 +92,10 @@ func (OS) Rename(from, to string) error { return os.Rename(from, to) }
 func (OS) Link(from, to string) error { return os.Link(from, to) }
 
 // MkdirAll makes a directory with its parents.
-func (OS) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o755) }
+func (OS) MkdirAll(dir string) error { return os.MkdirAll(dir, DirMode) }
 
 // Mkdir makes a directory that must not exist.
-func (OS) Mkdir(dir string) error { return os.Mkdir(dir, 0o755) }
+func (OS) Mkdir(dir string) error { return os.Mkdir(dir, DirMode) }
 
 // Remove deletes a file or a directory.
 func (OS) Remove(path string) error { return os.RemoveAll(path) }
@@ -109,6 +115,11 @@ func LinkOrCopy(files FS, from, to string) error {
 	if !errors.Is(err, syscall.EXDEV) {
 		return err
 	}
+	return Copy(files, from, to)
+}
+
+// Copy makes another file of the same bytes, in the place of what is there.
+func Copy(files FS, from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err

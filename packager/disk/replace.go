@@ -83,7 +83,7 @@ const block = 4096
 
 // Prove makes a directory if it is missing, and proves that files can be made in it.
 func Prove(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, DirMode); err != nil {
 		return fmt.Errorf("make directory: %w; choose another with data, or make it writable", err)
 	}
 	f, err := os.CreateTemp(dir, ".write-test-*")

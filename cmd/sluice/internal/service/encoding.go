@@ -69,7 +69,7 @@ func makeLogo(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(logoFile(cfg), logo, 0o644)
+	return os.WriteFile(logoFile(cfg), logo, 0o640)
 }
 
 func logoFile(cfg config.Config) string { return filepath.Join(cfg.Data, "logo.png") }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/disk"
 )
 
 // stopWithin is how long streams are served after the service has been told to stop.
@@ -27,25 +29,40 @@ type Service struct {
 	ingest   *ingest.Server
 	packager *packager.Packager
 	streams  *streams
+	lock     io.Closer    // of the data directory
 	viewedAt atomic.Int64 // when a stream was last asked for by clock, ns since 1970
 }
 
-// New opens the data directory and binds the media sockets. Errors of either are the operator's to mend: they match exit.ErrUsage.
+// New opens the data directory, which no other process may use then, and binds the media sockets. Errors of either are the operator's to mend: they match exit.ErrUsage.
 // What it has bound is given back by Run.
 func New(ctx context.Context, cfg config.Config, encoding Encoding, log *slog.Logger) (*Service, error) {
 	s := &Service{cfg: cfg, log: log, clock: clock.New(), encoding: encoding}
-	var err error
-	if s.packager, err = packager.New(s.packagerOptions()); err != nil {
+	lock, without, err := disk.Lock(cfg.Data)
+	if err != nil {
 		return nil, exit.Usage(fmt.Errorf("open the data directory: %w", err))
 	}
-	if err := makeLogo(ctx, cfg); err != nil {
-		return nil, exit.Usage(fmt.Errorf("logo: %w", err))
+	if s.lock = lock; without != nil {
+		log.Warn("the data directory cannot be locked: see to it that no other service uses it", "data", cfg.Data, "error", without)
+	}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(exit.Usage(err), lock.Close())
+	}
+	return s, nil
+}
+
+// open makes the stages.
+func (s *Service) open(ctx context.Context) (err error) {
+	if s.packager, err = packager.New(s.packagerOptions()); err != nil {
+		return fmt.Errorf("open the data directory: %w", err)
+	}
+	if err := makeLogo(ctx, s.cfg); err != nil {
+		return fmt.Errorf("logo: %w", err)
 	}
 	s.streams = newStreams(s.packager.Disk, s.openBroadcast)
 	if s.ingest, err = ingest.New(s.ingestOptions()); err != nil {
-		return nil, exit.Usage(fmt.Errorf("open the media sockets: %w", err))
+		return fmt.Errorf("open the media sockets: %w", err)
 	}
-	return s, nil
+	return nil
 }
 
 // Run carries the service until ctx ends; then it drains: streams end, playlists get their ending, recordings are closed.
@@ -78,7 +95,7 @@ func (s *Service) Run(ctx context.Context) error {
 	for ; pending > 0; pending-- {
 		errs = append(errs, <-results)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.lock.Close())...)
 }
 
 // letViewersSee waits until players, which ask once per segment, have had the ending of the playlists and what it lists.

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/clock"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
+	"github.com/sluice-live/sluice/packager/disk"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -39,4 +42,16 @@ func TestLetViewersSee(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A second service on the same data directory does not start, and says why.
+func TestOneServicePerDataDirectory(t *testing.T) {
+	dir := t.TempDir()
+	first, _, err := disk.Lock(dir)
+	require.NoError(t, err)
+	defer first.Close()
+	_, err = New(t.Context(), config.Config{Data: dir}, Encoding{}, slog.New(slog.DiscardHandler))
+	require.Equal(t, exit.WrongUsage, exit.Status(err))
+	require.ErrorContains(t, err, "open the data directory: "+dir+" is in use by another sluice")
+	require.ErrorContains(t, err, "stop that one, or choose another directory with data")
 }

@@ -61,7 +61,7 @@ func SelfSigned(directory string) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	if err := errors.Join(os.MkdirAll(directory, 0o700), os.WriteFile(keyFile, keyPEM, 0o600), os.WriteFile(certFile, certPEM, 0o644)); err != nil {
+	if err := errors.Join(os.MkdirAll(directory, 0o700), os.WriteFile(keyFile, keyPEM, 0o600), os.WriteFile(certFile, certPEM, 0o640)); err != nil {
 		return tls.Certificate{}, fmt.Errorf("keep the self-signed certificate: %w", err)
 	}
 	return tls.X509KeyPair(certPEM, keyPEM)
