@@ -34,7 +34,7 @@ func startEcho(s *session.Session, pool *media.PacketPool) error {
 			return err
 		}
 		ssrc := uint32(sender.GetParameters().Encodings[0].SSRC)
-		e := &echoTrack{local: local, sent: media.NewOutbound(t.Kind(), t.ClockRate(), ssrc, s.Started())}
+		e := &echoTrack{local: local, rewriter: media.NewLateRewriter(t.ClockRate()), sent: media.NewOutbound(t.Kind(), t.ClockRate(), ssrc, s.Started())}
 		s.Sends(e.sent)
 		t.Subscribe(e)
 		s.Go(func() { media.ForwardRequests(sender, e.sent, t.RequestKeyFrame) })
@@ -44,8 +44,9 @@ func startEcho(s *session.Session, pool *media.PacketPool) error {
 
 // echoTrack is a Subscriber that writes to the connection the packets came from.
 type echoTrack struct {
-	local *webrtc.TrackLocalStaticRTP
-	out   rtp.Packet // kept so that writing does not allocate
+	local    *webrtc.TrackLocalStaticRTP
+	rewriter media.Rewriter // goes on when the source is another
+	out      rtp.Packet     // kept so that writing does not allocate
 
 	sent            *media.Outbound
 	packets, octets uint32
@@ -59,6 +60,9 @@ func (e *echoTrack) Deliver(p *media.Packet) {
 	}
 	e.out = p.RTP
 	e.out.Header = media.Forwarded(&p.RTP.Header)
+	if !e.rewriter.Rewrite(&e.out.Header, p.Arrival) {
+		return
+	}
 	// It fails only when the connection is down, which ends the session anyway.
 	_ = e.local.WriteRTP(&e.out)
 	e.packets++

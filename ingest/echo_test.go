@@ -80,7 +80,7 @@ func TestForwardRequests(t *testing.T) {
 	for _, request := range []rtcp.Packet{&rtcp.PictureLossIndication{}, &rtcp.FullIntraRequest{FIR: []rtcp.FIREntry{{SSRC: 1}}}} {
 		track := mediatest.Track(media.KindVideo)
 		sent := 0
-		require.True(t, track.Bind(1, func() { sent++ }))
+		require.True(t, track.Bind(func() { sent++ }))
 		media.ForwardRequests(&rtptest.Script{[]byte("junk"), rtptest.Marshal(t, &rtcp.ReceiverReport{}), rtptest.Marshal(t, request)}, media.NewOutbound(media.KindVideo, track.ClockRate(), 1, time.Now()), track.RequestKeyFrame)
 		require.Equal(t, 1, sent)
 	}

@@ -43,7 +43,7 @@ func newFixture(t testing.TB, o Options) *fixture {
 
 func newFixtureWith(t testing.TB, o Options, ts timers) *fixture {
 	t.Helper()
-	o.Logger = slog.New(slog.DiscardHandler)
+	o.Logger = orDefault(o.Logger, slog.New(slog.DiscardHandler))
 	if o.RequestsPerSecond == 0 {
 		o.RequestsPerSecond = 10000
 	}

@@ -161,7 +161,7 @@ func (s ICEServer) check(faults *optionFaults) {
 
 func (o Options) limits() session.Limits {
 	return session.Limits{
-		Streams: o.MaxStreams, Sessions: o.MaxSessions, Viewers: o.MaxViewers, PerAddress: o.MaxSessionsPerAddress, RefuseTakeover: o.RefuseTakeover,
+		Logger: o.Logger, Streams: o.MaxStreams, Sessions: o.MaxSessions, Viewers: o.MaxViewers, PerAddress: o.MaxSessionsPerAddress, RefuseTakeover: o.RefuseTakeover,
 	}
 }
 

@@ -69,6 +69,8 @@ type simulcastLayer struct {
 	name   string
 	size   int // bytes of a packet
 	ssrc   uint32
+	moved  atomic.Uint32 // SSRC that it is sent from instead
+	out    webrtc.TrackLocalWriter
 	on     atomic.Bool
 	asked  atomic.Uint64
 	offset uint32 // of its time stamps
@@ -81,14 +83,15 @@ func newSimulcaster(t *testing.T, f *fixture, stream string) *simulcaster {
 	for i, name := range []string{"l", "m", "h"} {
 		local, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "video", "stream", webrtc.WithRTPStreamID(name))
 		require.NoError(t, err)
-		s.layers[name] = &simulcastLayer{TrackLocalStaticRTP: local, name: name, size: 60 << (2 * i), offset: uint32(i+1) << 30}
+		l := &simulcastLayer{TrackLocalStaticRTP: local, name: name, size: 60 << (2 * i), offset: uint32(i+1) << 30}
+		s.layers[name] = l
 		s.layers[name].on.Store(true)
 		if sender == nil {
-			tr, err := s.pc.AddTransceiverFromTrack(local, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+			tr, err := s.pc.AddTransceiverFromTrack(l, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 			require.NoError(t, err)
 			sender = tr.Sender()
 		} else {
-			require.NoError(t, sender.AddEncoding(local))
+			require.NoError(t, sender.AddEncoding(l))
 		}
 	}
 	s.publish(f, "/whip/"+stream)
@@ -116,6 +119,24 @@ func newSimulcaster(t *testing.T, f *fixture, stream string) *simulcaster {
 	return s
 }
 
+func (l *simulcastLayer) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	l.out = c.WriteStream()
+	return l.TrackLocalStaticRTP.Bind(c)
+}
+
+// write sends a packet from the source of the layer, whose sequence numbers and time stamps have a base of their own.
+func (l *simulcastLayer) write(p *rtp.Packet) {
+	moved := l.moved.Load()
+	if moved == 0 {
+		_ = l.WriteRTP(p)
+		return
+	}
+	p.SSRC, p.PayloadType = moved, 96
+	p.SequenceNumber += uint16(moved)
+	p.Timestamp += moved * 7919
+	_, _ = l.out.WriteRTP(&p.Header, p.Payload)
+}
+
 func (s *simulcaster) listen(sender *webrtc.RTPSender, l *simulcastLayer) {
 	for {
 		packets, _, err := sender.ReadSimulcastRTCP(l.name)
@@ -138,7 +159,7 @@ func (s *simulcaster) film() {
 		defer close(ended)
 		pace := time.NewTicker(10 * time.Millisecond)
 		defer pace.Stop()
-		keyed := map[string]uint64{}
+		keyed, sources := map[string]uint64{}, map[string]uint32{}
 		for number := uint16(0); ctx.Err() == nil; number++ {
 			for _, name := range []string{"l", "m", "h"} {
 				l := s.layers[name]
@@ -146,8 +167,9 @@ func (s *simulcaster) film() {
 					continue
 				}
 				asked := l.asked.Load()
-				_ = l.WriteRTP(s.packet(l, number, number == 0 || asked > keyed[name]))
-				keyed[name] = asked
+				moved := l.moved.Load()
+				l.write(s.packet(l, number, number == 0 || asked > keyed[name] || moved != sources[name]))
+				keyed[name], sources[name] = asked, moved
 				if number%50 == 25 {
 					_ = s.pc.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{SSRC: l.ssrc, NTPTime: uint64(number) << 32 / 100, RTPTime: uint32(number)*900 + l.offset}})
 				}
@@ -241,4 +263,28 @@ func TestSimulcast(t *testing.T) {
 	require.Equal(t, 200, f.do("DELETE", studio.location, "").StatusCode)
 	require.Equal(t, 200, f.do("DELETE", viewer.location, "").StatusCode)
 	f.requireNothingLeft()
+}
+
+// A layer goes on under another SSRC without a new offer, and is taken from there at once, though the others flow on.
+func TestSimulcastSourceChanges(t *testing.T) {
+	f := newFixture(t, Options{})
+	studio := newSimulcaster(t, f, "cam")
+	track := f.server.sessions.Session(studio.location).Track(media.KindVideo)
+	tap := track.Tap(1 << 14)
+	defer tap.Close()
+	studio.film()
+	got := &taken{T: t, tap: tap}
+	got.until(studio.layers["h"])
+	for _, ssrc := range []uint32{1001, 2003} {
+		switches := track.Stats().LayerSwitches
+		studio.layers["h"].moved.Store(ssrc)
+		for track.Stats().LayerSwitches == switches {
+			got.until(studio.layers["h"])
+		}
+		require.Equal(t, switches+1, track.Stats().LayerSwitches, "no other layer was taken in between")
+		for range 10 {
+			got.until(studio.layers["h"])
+		}
+	}
+	require.Zero(t, track.Stats().Malformed)
 }

@@ -47,6 +47,8 @@ type downTrack struct {
 	dropped  uint64    // by the tap, seen so far
 	counted  uint64    // of these, that have been counted
 	rewriter media.Rewriter
+	from     uint32                // SSRC that the newest packet came from
+	known    bool                  // from is set
 	out      rtp.Header            // kept so that writing does not allocate
 	sent     *retransmissionBuffer // nil: what is lost stays lost
 
@@ -102,7 +104,7 @@ func (o *downTrack) attach(t *media.Track, now time.Time) {
 	o.tap, o.backlog = t.Join(viewerQueue, o.rouse)
 	o.since = now
 	o.source.Store(t)
-	o.dropped, o.counted, o.reported = 0, 0, reference{}
+	o.dropped, o.counted, o.reported, o.known = 0, 0, reference{}, false
 	o.waiting = o.kind == media.KindVideo
 	o.rewriter.SwitchSource()
 	if n := len(o.backlog); n > 0 {
@@ -156,6 +158,10 @@ func (o *downTrack) send(p *media.Packet, at time.Time) (failed bool) {
 	if !o.rewriter.Rewrite(&o.out, at) {
 		return false
 	}
+	if o.known && o.from != p.RTP.SSRC { // its time stamps have another base
+		o.reported, o.since = reference{}, at
+	}
+	o.from, o.known = p.RTP.SSRC, true
 	if err := o.local.write(&o.out, p.RTP.Payload); err != nil {
 		o.waiting = o.kind == media.KindVideo
 		return true

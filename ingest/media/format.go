@@ -56,6 +56,11 @@ func (f Format) ComesAs(mimeType string) bool {
 	return strings.EqualFold(mimeType, f.Capability().MimeType) || f.Red != "" && strings.EqualFold(mimeType, mimeTypeRED)
 }
 
+// ComesIn reports whether packets of that payload type are of the format.
+func (f Format) ComesIn(payload uint8) bool {
+	return uint8(PayloadType(f.Payload)) == payload || f.Red != "" && uint8(PayloadType(f.Red)) == payload
+}
+
 // PlaysAs reports whether, and how well, a stream of this format can be sent to a client that has offered other.
 func (f Format) PlaysAs(other Format) (rank int, plays bool) {
 	if other.Codec.Name != f.Codec.Name {

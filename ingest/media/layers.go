@@ -18,7 +18,7 @@ const (
 )
 
 // maxLayerSources bounds how often the sources of layers may begin anew in a session.
-const maxLayerSources = 16
+const maxLayerSources = 128
 
 // layers makes one Track of a simulcast (RFC 8853): of the best layer that flows. It changes over at a key frame only, and
 // sequence numbers and time stamps go on, so that nobody behind it sees more than a picture of another size. All packets of the
@@ -43,7 +43,7 @@ type layers struct {
 
 func newLayers(t *Track, offered int, ask func(sources ...uint32)) *layers {
 	l := &layers{track: t, offered: offered, ask: ask, rewriter: NewRewriter(t.ClockRate())}
-	t.Bind(0, l.requestKeyFrame)
+	t.Bind(l.requestKeyFrame)
 	return l
 }
 
@@ -70,7 +70,7 @@ func (ls *layers) add(name string, ssrc uint32) *layer {
 		ls.all[i] = l
 	} else {
 		l.track = NewTrack(KindVideo, ls.track.format, ls.track.pool)
-		l.track.Bind(0, ls.track.RequestKeyFrame) // one limit for all
+		l.track.Bind(ls.track.RequestKeyFrame) // one limit for all
 		ls.all = append(ls.all, l)
 	}
 	ls.chooseAsked()
@@ -81,6 +81,9 @@ func (ls *layers) add(name string, ssrc uint32) *layer {
 func (ls *layers) deliver(l *layer, p *Packet) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
+	if p.RTP.SSRC != l.ssrc {
+		l = ls.successor(l, p.RTP.SSRC)
+	}
 	l.arrived(p)
 	key := l.keyFrames.begins(&p.RTP)
 	changes := l != ls.active
@@ -95,18 +98,35 @@ func (ls *layers) deliver(l *layer, p *Packet) {
 	case changes:
 		ls.change(l, p)
 	}
+	p.RTP.SSRC = ls.ssrc // whichever layer it is of
 	if !ls.rewriter.Rewrite(&p.RTP.Header, p.Arrival) {
 		return
 	}
-	p.RTP.SSRC = ls.ssrc
 	ls.track.Push(p)
 	if changes && l.report != nil {
 		ls.passOn(*l.report)
 	}
 }
 
-// wanted is the layer to take now: the active one, unless that has stopped while another flows, or another is clearly better.
+// successor is the layer in the place of l that has this source. When a layer gets another source, pion lets those who read it read on
+// from the new one.
+func (ls *layers) successor(l *layer, ssrc uint32) *layer {
+	for _, other := range ls.all {
+		if other.name == l.name && other.ssrc == ssrc {
+			return other
+		}
+	}
+	return l
+}
+
+// wanted is the layer to take now: the active one, or the same from its newer source, unless that has stopped while another flows, or
+// another is clearly better.
 func (ls *layers) wanted(now time.Time) *layer {
+	for _, l := range ls.all {
+		if l != ls.active && l.name == ls.active.name && now.Sub(l.stats.last) <= layerGone {
+			return l
+		}
+	}
 	gone := now.Sub(ls.active.stats.last) > layerGone
 	best, rate := ls.active, ls.active.rate*layerBetter
 	if gone {

@@ -14,8 +14,8 @@ type redundancy struct {
 	payload   redPayload
 }
 
-// Unwrapped delivers what is read of a track's only source, without its redundancy.
-func Unwrapped(t *Track) func(*Packet) {
+// unwrapped delivers what is read of one source of a track, without its redundancy.
+func unwrapped(t *Track) func(*Packet) {
 	f := t.Format()
 	if f.Red == "" {
 		return t.Push

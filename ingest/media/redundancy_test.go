@@ -25,7 +25,7 @@ func redFormat() Format {
 
 func newUnwrapper(t testing.TB) *unwrapper {
 	track := NewTrack(KindAudio, redFormat(), NewPacketPool())
-	return &unwrapper{t, track, track.Tap(256), Unwrapped(track)}
+	return &unwrapper{t, track, track.Tap(256), unwrapped(track)}
 }
 
 // write delivers a packet as the read loop does.
@@ -115,7 +115,7 @@ func BenchmarkRedundancy(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			track := NewTrack(KindAudio, redFormat(), NewPacketPool())
 			track.Subscribe(&discard{})
-			deliver := Unwrapped(track)
+			deliver := unwrapped(track)
 			payload := rtptest.REDPacket(1, 1)
 			raw := rtptest.Marshal(b, &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 63}, Payload: payload})
 			b.ReportAllocs()

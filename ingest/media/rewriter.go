@@ -9,15 +9,17 @@ import (
 
 // Rewriter makes one continuous RTP stream of pieces: what a viewer got before a gap of ours and after it, of one publisher and
 // of the next. Sequence numbers go on by one; time stamps go on by the time that has passed, or as the source's do when it is
-// still the same. Losses within a piece stay holes, since what fills them may still come.
+// still the same. Losses within a piece stay holes, since what fills them may still come. Another SSRC is another source.
 //
 // Pictures of the past that come all at once are told to be just so close together, or a player would take the first one for
 // the present and stay behind by as much as they span.
 type Rewriter struct {
 	clockRate uint32
+	asIs      bool // the first piece is left as it is
 
-	cut       bool // the next packet begins a piece
-	newSource bool // and its time stamps have another base
+	source    uint32 // SSRC of the piece
+	cut       bool   // the next packet begins a piece
+	newSource bool   // and its time stamps have another base
 	sequence  uint16
 	timeShift uint32
 	first     int64 // of the piece; extended sequence numbers of the source
@@ -34,6 +36,11 @@ type Rewriter struct {
 // SRTP (RFC 3711 §3.3.1).
 func NewRewriter(clockRate uint32) Rewriter {
 	return Rewriter{clockRate: clockRate, cut: true, newSource: true, lastSequence: uint16(rand.N(1 << 15)), lastTime: rand.Uint32()}
+}
+
+// NewLateRewriter leaves the first piece as it is.
+func NewLateRewriter(clockRate uint32) Rewriter {
+	return Rewriter{clockRate: clockRate, cut: true, newSource: true, asIs: true}
 }
 
 // SwitchSource makes the next packet begin a piece whose sequence numbers and time stamps have another base.
@@ -56,6 +63,12 @@ func (s *Rewriter) Begun() bool { return !s.lastAt.IsZero() && !s.newSource }
 
 // Rewrite rewrites the header of a packet that arrived at that instant; false is for a straggler from before the piece.
 func (s *Rewriter) Rewrite(h *rtp.Header, at time.Time) bool {
+	if h.SSRC != s.source {
+		if !s.newSource {
+			s.SwitchSource()
+		}
+		s.source = h.SSRC
+	}
 	h.Timestamp = s.hurried(h.Timestamp)
 	if s.cut {
 		s.beginPiece(h, at)
@@ -82,6 +95,9 @@ func (s *Rewriter) beginPiece(h *rtp.Header, at time.Time) {
 			passed = Ticks(max(at.Sub(s.lastAt), 0), s.clockRate)
 		}
 		s.timeShift = s.lastTime + max(passed, 1) - h.Timestamp
+	}
+	if s.asIs {
+		s.sequence, s.timeShift, s.asIs = 0, 0, false
 	}
 	s.cut, s.newSource = false, false
 }

@@ -28,6 +28,8 @@ type TrackStats struct {
 	Malformed        uint64        // packets that could not be read
 	KeyFrames        uint64        // key frames begun; always 0 for audio
 	KeyFrameRequests uint64        // sent to the publisher
+	Sources          uint64        // SSRCs that have been read, one after the other
+	Silent           bool          // nothing has come for a while although the peer sends otherwise
 	GroupsGivenUp    uint64        // key frames that are followed by too much to begin with them later
 	Jitter           time.Duration // of arrival (RFC 3550 §A.8)
 	LastPacket       time.Time     // zero before the first
@@ -45,8 +47,11 @@ type receiverStats struct {
 
 	packets, bytes, keyFrames, malformed, recovered uint64
 
-	base, highest int64 // extended sequence numbers
-	transit       int64 // clock ticks
+	sources       uint64 // that have been read
+	lost          uint64 // packets of sources before the present one
+	before        uint64 // packets that have come of those
+	base, highest int64  // extended sequence numbers
+	transit       int64  // clock ticks
 	jitter        float64
 
 	first, last, windowStart time.Time
@@ -55,6 +60,21 @@ type receiverStats struct {
 	windowPictures           uint64
 	fps                      float64
 	width, height            int
+}
+
+// beginSource begins another source, whose sequence numbers and time stamps say nothing about those before.
+func (s *receiverStats) beginSource() {
+	s.sources++
+	s.lost += s.missing()
+	s.before = s.packets
+}
+
+// missing is how many packets of the present source have not come.
+func (s *receiverStats) missing() uint64 {
+	if s.packets == s.before {
+		return 0
+	}
+	return uint64(max(s.highest-s.base+1-int64(s.packets-s.before), 0))
 }
 
 // add reports whether the packet is the newest in the order that the sender made.
@@ -78,7 +98,7 @@ func (s *receiverStats) add(p *Packet) (newest bool) {
 
 // addSequence extends the sequence number by the shortest way from the highest one, and reports whether it is a higher one.
 func (s *receiverStats) addSequence(seq uint16) bool {
-	if s.packets == 0 {
+	if s.packets == s.before {
 		s.base, s.highest = int64(seq), int64(seq)
 		return true
 	}
@@ -89,12 +109,13 @@ func (s *receiverStats) addSequence(seq uint16) bool {
 
 // addTransit is RFC 3550 §A.8, for packets in order: one that was sent again tells nothing about jitter. Differences wrap in 32 bits, as RTP time does.
 func (s *receiverStats) addTransit(rtpTime uint32, arrival time.Time) {
-	if s.packets == 0 {
+	begins := s.packets == s.before
+	if begins {
 		s.first = arrival
 	}
 	ticks := int64(arrival.Sub(s.first).Seconds() * float64(s.clockRate))
 	transit := ticks - int64(rtpTime)
-	if s.packets > 0 {
+	if !begins {
 		d := int32(transit - s.transit)
 		s.jitter += (abs(float64(d)) - s.jitter) / 16
 	}
@@ -117,13 +138,10 @@ func (s *receiverStats) addBytes(n uint64, arrival time.Time) {
 func (s *receiverStats) snapshot(now time.Time) TrackStats {
 	st := TrackStats{
 		Packets: s.packets, Bytes: s.bytes, Malformed: s.malformed, Recovered: s.recovered, KeyFrames: s.keyFrames, LastPacket: s.last,
-		Width: s.width, Height: s.height, Jitter: time.Duration(s.jitter / float64(max(s.clockRate, 1)) * float64(time.Second)),
+		Sources: s.sources, Lost: s.lost + s.missing(), Width: s.width, Height: s.height, Jitter: time.Duration(s.jitter / float64(max(s.clockRate, 1)) * float64(time.Second)),
 	}
 	if now.Sub(s.last) < 2*bitrateWindow {
 		st.Bitrate, st.FPS = s.bitrate, s.fps
-	}
-	if s.packets > 0 {
-		st.Lost = uint64(max(s.highest-s.base+1-int64(s.packets), 0))
 	}
 	return st
 }

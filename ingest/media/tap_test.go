@@ -70,7 +70,7 @@ func TestTapReport(t *testing.T) {
 func TestTapFullOfVideo(t *testing.T) {
 	track := testTrack(KindVideo)
 	requests := 0
-	require.True(t, track.Bind(1, func() { requests++ }))
+	require.True(t, track.Bind(func() { requests++ }))
 	tap := track.Tap(3)
 	for seq := range uint16(5) {
 		push(track, seq, seq == 0)

@@ -31,14 +31,14 @@ type Track struct {
 	pool      *PacketPool
 	keys      keyRequests
 	keyFrames keyFrames // used by the one read loop
-	layers    *layers   // of a simulcast, or nil
-	recorded  bool      // comes from a recording
+	sources   sources
+	layers    *layers // of a simulcast, or nil
+	recorded  bool    // comes from a recording
 
 	mu    sync.Mutex
 	subs  []Subscriber
 	bound bool
 	ended bool
-	ssrc  uint32
 	stats receiverStats
 	gop   gopCache // stays empty for audio
 
@@ -163,23 +163,17 @@ func (t *Track) counters() TrackStats {
 	return st
 }
 
-// Bind makes send the way to ask for key frames. It returns false when the track has its source already.
-func (t *Track) Bind(ssrc uint32, send func()) bool {
+// Bind makes send the way to ask for key frames, of a track that is read from one source only. It returns false when the track has its
+// source already.
+func (t *Track) Bind(send func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.bound || t.ended {
 		return false
 	}
-	t.bound, t.ssrc = true, ssrc
+	t.bound = true
 	t.keys.setSend(send)
 	return true
-}
-
-// Source returns the SSRC that the track is read from, once it is known.
-func (t *Track) Source() (ssrc uint32, ok bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.ssrc, t.bound
 }
 
 // Push hands an RTP packet to all subscribers.

@@ -43,8 +43,8 @@ func (failing) Read([]byte) (int, interceptor.Attributes, error) {
 // RFC 3550 §6.4.1: only the track's own reports count.
 func TestReadRTCP(t *testing.T) {
 	track := testTrack(KindAudio)
-	require.True(t, track.Bind(7, func() {}))
-	require.False(t, track.Bind(8, func() {}), "one source for a track")
+	require.True(t, track.Bind(func() {}))
+	require.False(t, track.Bind(func() {}), "one source for a track")
 	tap := track.Tap(8)
 	compound, err := rtcp.Marshal([]rtcp.Packet{
 		&rtcp.SenderReport{SSRC: 7, NTPTime: 5 << 32, RTPTime: 960},
@@ -68,7 +68,7 @@ func FuzzTrack(f *testing.F) {
 	f.Add(rtptest.Marshal(f, &rtcp.SenderReport{SSRC: 7}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		track := testTrack(KindVideo)
-		require.True(t, track.Bind(7, func() {}))
+		require.True(t, track.Bind(func() {}))
 		tap := track.Tap(4)
 		b = b[:min(len(b), MaxPacket)]
 		track.ReadRTP(&rtptest.Script{b, b}, track.Push)
@@ -107,7 +107,7 @@ func TestKeyFrameRequestsOfTrack(t *testing.T) {
 	video, audio := testTrack(KindVideo), testTrack(KindAudio)
 	sent := 0
 	for _, track := range []*Track{video, audio} {
-		require.True(t, track.Bind(1, func() { sent++ }))
+		require.True(t, track.Bind(func() { sent++ }))
 		push(track, 1, false)
 		track.RequestKeyFrame()
 	}

@@ -56,7 +56,7 @@ func (c *sourceClock) instant(ntp uint64, arrival time.Time) time.Time {
 func newSwitcher(kind media.Kind, pool *media.PacketPool) *switcher {
 	t := media.NewTrack(kind, roomFormat(kind), pool)
 	r := &switcher{Track: t, ssrc: rand.Uint32(), rewriter: media.NewRewriter(t.ClockRate())}
-	t.Bind(r.ssrc, r.ask)
+	t.Bind(r.ask)
 	return r
 }
 

@@ -194,7 +194,7 @@ func closeCode(reason error) int {
 // trackStarted reads a medium from its first packet on. One that comes in the place of another is a new track.
 func (p *participant) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 	ssrc := uint32(remote.SSRC())
-	t := p.bound(media.Kind(remote.Kind().String()), ssrc)
+	t := p.bound(media.Kind(remote.Kind().String()), func() { p.session.RequestKeyFrame(ssrc) })
 	if t == nil {
 		return
 	}
@@ -206,8 +206,7 @@ func (p *participant) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.
 }
 
 // bound returns the track that a source is read into, after letting all who watch know of a new one.
-func (p *participant) bound(kind media.Kind, ssrc uint32) *media.Track {
-	request := func() { p.session.RequestKeyFrame(ssrc) }
+func (p *participant) bound(kind media.Kind, request func()) *media.Track {
 	r := p.room
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -215,11 +214,11 @@ func (p *participant) bound(kind media.Kind, ssrc uint32) *media.Track {
 		switch {
 		case t.Kind() != kind:
 			continue
-		case t.Bind(ssrc, request):
+		case t.Bind(request):
 			return t
 		}
 		next := media.NewTrack(kind, t.Format(), r.rooms.config.Packets)
-		if !p.session.Replace(t, next) || !next.Bind(ssrc, request) {
+		if !p.session.Replace(t, next) || !next.Bind(request) {
 			return nil
 		}
 		tracks := append([]*media.Track{}, p.tracks...)

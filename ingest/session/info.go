@@ -57,14 +57,12 @@ func (s *Session) info() Info {
 	digest := sha256.Sum256([]byte(s.id))
 	info := Info{
 		ID: hex.EncodeToString(digest[:6]), Kind: s.at.Kind, Name: s.at.name, Address: s.RemoteAddr(), State: s.State(), Since: s.started,
-		RTT: s.rtt(), NACKs: s.feedback.nacks.Load(), PLIs: s.feedback.plis.Load(),
+		RTT: s.rtt(), NACKs: s.link.sent.nacks.Load(), PLIs: s.link.sent.plis.Load(),
 	}
 	s.mu.Lock()
 	tracks, outbound := slices.Clone(s.tracks), slices.Clone(s.outbound)
 	s.mu.Unlock()
-	for _, t := range tracks {
-		info.Received = append(info.Received, t.Stats())
-	}
+	info.Received = s.stats(tracks, time.Now())
 	for _, o := range outbound {
 		info.Sent = append(info.Sent, o.Stats())
 	}

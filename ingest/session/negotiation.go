@@ -2,8 +2,9 @@ package session
 
 import (
 	"context"
-	"crypto/rand"
+	crand "crypto/rand"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
@@ -92,6 +93,9 @@ func (s *Session) Restart(ctx context.Context, f offer.Fragment, public []string
 
 // accept applies the first offer. Media does not flow yet.
 func (s *Session) accept(o *offer.Offer) error {
+	if s.at.Kind != KindViewer {
+		declareSources(o.Description)
+	}
 	text, err := o.Text()
 	if err != nil {
 		return fmt.Errorf("write offer: %w", err)
@@ -122,6 +126,7 @@ func (s *Session) Receive(pool *media.PacketPool) {
 		}
 		s.Adopt(t)
 	}
+	s.link.streams.readUndeclared(s.adopt, o.Description)
 }
 
 // answer starts ICE and DTLS and returns the answer with all candidates (RFC 9725 §4.3.2).
@@ -178,7 +183,6 @@ func (s *Session) restart(ctx context.Context, f offer.Fragment, public []string
 	if err != nil {
 		return nil, fmt.Errorf("renew offer: %w", err)
 	}
-	s.declareSources(next.Description)
 	text, err := next.Text()
 	if err != nil {
 		return nil, fmt.Errorf("write offer: %w", err)
@@ -194,19 +198,14 @@ func (s *Session) restart(ctx context.Context, f offer.Fragment, public []string
 	return desc, nil
 }
 
-// declareSources writes the SSRCs that the client uses without having offered them: pion would take their absence from a
-// second offer as the end of the track.
-func (s *Session) declareSources(desc *sdp.SessionDescription) {
+// declareSources adds a source to each section that declares none. It never comes: pion would make a transceiver of each undeclared source,
+// and end its track at the next offer. Those that come are read beside it, see adopt.
+func declareSources(desc *sdp.SessionDescription) {
 	for _, m := range desc.MediaDescriptions {
-		if _, declared := m.Attribute("ssrc"); declared {
-			continue
-		}
-		t := s.Track(media.Kind(m.MediaName.Media))
-		if t == nil || t.IsSimulcast() {
-			continue // nothing comes from a viewer; layers are known by their names
-		}
-		if ssrc, ok := t.Source(); ok {
-			m.WithValueAttribute("ssrc", strconv.FormatUint(uint64(ssrc), 10)+" cname:sluice")
+		_, declared := m.Attribute("ssrc")
+		_, simulcast := m.Attribute("simulcast") // layers are known by their names
+		if !declared && !simulcast {
+			m.WithValueAttribute("ssrc", strconv.FormatUint(uint64(rand.Uint32()|1), 10)+" cname:sluice")
 		}
 	}
 }
@@ -214,5 +213,5 @@ func (s *Session) declareSources(desc *sdp.SessionDescription) {
 // beginICE begins an ICE session.
 func (n *negotiation) beginICE(o *offer.Offer) {
 	n.offer, n.candidates = o, o.Candidates()
-	n.etag = strconv.Quote(rand.Text())
+	n.etag = strconv.Quote(crand.Text())
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"log/slog"
 	"net"
 
 	"testing"
@@ -27,15 +28,15 @@ func FuzzOffer(f *testing.F) {
 			require.True(t, problem.Status >= 400 && problem.Status < 500)
 			return
 		}
-		pc, fb, err := peers.Open(o, false)
+		pc, link, err := peers.Open(o, false)
 		require.NoError(t, err)
-		sess := New(&Reservation{}, pc, fb, time.Minute)
+		sess := New(&Reservation{}, pc, link, time.Minute)
 		if sess.accept(o) == nil {
 			sess.Receive(media.NewPacketPool())
 			_, _ = sess.answer(t.Context(), nil)
 		}
 		sess.Close(ErrDeleted)
-		sess.run()
+		sess.run(slog.New(slog.DiscardHandler))
 	})
 }
 

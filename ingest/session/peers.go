@@ -2,12 +2,10 @@ package session
 
 import (
 	"errors"
-	"sync/atomic"
 
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/interceptor/pkg/report"
-	"github.com/pion/rtcp"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
@@ -21,15 +19,14 @@ type Peers struct{ settings webrtc.SettingEngine }
 // NewPeers makes what makes peer connections with these settings.
 func NewPeers(settings webrtc.SettingEngine) *Peers { return &Peers{settings} }
 
-// Open makes a peer connection for the offer, of a viewer or of somebody who sends, and the counters of what it sends back.
+// Open makes a peer connection for the offer, of a viewer or of somebody who sends, and its link.
 //
 // Two header extensions are left out on purpose. Without orientation (urn:3gpp:video-orientation) the sender turns the picture
-// itself, and recordings stay upright. Without MID, pion tells sources that were not declared in the offer by their payload type;
-// with it, it wants the marks of simulcast too, so it is there for a simulcast alone.
-func (p *Peers) Open(o *offer.Offer, viewer bool) (*webrtc.PeerConnection, *Feedback, error) {
-	engine, registry, sent := &webrtc.MediaEngine{}, &interceptor.Registry{}, &Feedback{}
+// itself, and recordings stay upright. With MID, pion wants the marks of simulcast too, so it is there for a simulcast alone.
+func (p *Peers) Open(o *offer.Offer, viewer bool) (*webrtc.PeerConnection, *Link, error) {
+	engine, registry, link := &webrtc.MediaEngine{}, &interceptor.Registry{}, &Link{}
 	registry.Add(parsedHeaders{}) // before those that read headers
-	registry.Add(sent)            // before those that send feedback
+	registry.Add(&link.sent)      // before those that send feedback
 	err := o.Register(engine)
 	if viewer {
 		takeFeedback(engine)
@@ -39,12 +36,15 @@ func (p *Peers) Open(o *offer.Offer, viewer bool) (*webrtc.PeerConnection, *Feed
 	if err != nil {
 		return nil, nil, err
 	}
-	pc, err := p.api(engine, registry).NewPeerConnection(Bundled())
-	return pc, sent, err
+	pc, err := p.api(engine, registry, link).NewPeerConnection(Bundled())
+	return pc, link, err
 }
 
-func (p *Peers) api(engine *webrtc.MediaEngine, registry *interceptor.Registry) *webrtc.API {
-	return webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(p.settings))
+func (p *Peers) api(engine *webrtc.MediaEngine, registry *interceptor.Registry, link *Link) *webrtc.API {
+	settings, kept := p.settings, &interceptor.Registry{}
+	settings.BufferFactory = link.streams.open
+	kept.Add(keptChain{registry, link})
+	return webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(kept), webrtc.WithSettingEngine(settings))
 }
 
 // Bundled is the configuration of all peer connections: one transport for all media (RFC 9143).
@@ -52,12 +52,11 @@ func Bundled() webrtc.Configuration {
 	return webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle}
 }
 
-// Meet returns what makes the peer connection of one participant of a room, who sends and gets these formats, and the counters of what it
-// sends back.
-func (p *Peers) Meet(formats ...media.Format) (*webrtc.API, *Feedback, error) {
-	engine, registry, sent := &webrtc.MediaEngine{}, &interceptor.Registry{}, &Feedback{}
+// Meet returns what makes the peer connection of one participant of a room, who sends and gets these formats, and its link.
+func (p *Peers) Meet(formats ...media.Format) (*webrtc.API, *Link, error) {
+	engine, registry, link := &webrtc.MediaEngine{}, &interceptor.Registry{}, &Link{}
 	registry.Add(parsedHeaders{}) // before those that read headers
-	registry.Add(sent)            // before those that send feedback
+	registry.Add(&link.sent)      // before those that send feedback
 	reports, err := report.NewReceiverInterceptor()
 	if err != nil {
 		return nil, nil, err
@@ -77,7 +76,7 @@ func (p *Peers) Meet(formats ...media.Format) (*webrtc.API, *Feedback, error) {
 	if err := errors.Join(err, settings.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)); err != nil {
 		return nil, nil, err
 	}
-	return (&Peers{settings}).api(engine, registry), sent, nil
+	return (&Peers{settings}).api(engine, registry, link), link, nil
 }
 
 // askAgain asks for packets that are lost.
@@ -105,34 +104,4 @@ func receiveFeedback(engine *webrtc.MediaEngine, registry *interceptor.Registry)
 		return err
 	}
 	return webrtc.ConfigureTWCCSender(engine, registry)
-}
-
-// Feedback counts the RTCP that one connection sends.
-type Feedback struct {
-	interceptor.NoOp
-	nacks, plis atomic.Uint64
-}
-
-// NewInterceptor implements interceptor.Factory: it counts for one connection only.
-func (f *Feedback) NewInterceptor(string) (interceptor.Interceptor, error) { return f, nil }
-
-// BindRTCPWriter implements interceptor.Interceptor.
-func (f *Feedback) BindRTCPWriter(next interceptor.RTCPWriter) interceptor.RTCPWriter {
-	return interceptor.RTCPWriterFunc(func(packets []rtcp.Packet, a interceptor.Attributes) (int, error) {
-		for _, p := range packets {
-			f.count(p)
-		}
-		return next.Write(packets, a)
-	})
-}
-
-func (f *Feedback) count(p rtcp.Packet) {
-	switch p := p.(type) {
-	case *rtcp.TransportLayerNack:
-		for _, pair := range p.Nacks {
-			f.nacks.Add(uint64(len(pair.PacketList())))
-		}
-	case *rtcp.PictureLossIndication:
-		f.plis.Add(1)
-	}
 }

@@ -1,12 +1,14 @@
 package session
 
 import (
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-live/sluice/ingest/media"
@@ -21,6 +23,8 @@ type Limits struct {
 	PerAddress int // sessions of one Client
 	// RefuseTakeover keeps others from publishing a stream as long as the media of whoever publishes it flows.
 	RefuseTakeover bool
+	// Logger gets what operators need to know of sessions.
+	Logger *slog.Logger
 }
 
 // Followers are told which tracks a stream has. They are called under the lock of the Registry and must not call it.
@@ -37,6 +41,7 @@ type Registry struct {
 	followers Followers
 	stopped   chan struct{} // closed by Stop
 	running   sync.WaitGroup
+	excesses  atomic.Uint64
 
 	mu           sync.Mutex
 	stopping     bool
@@ -185,7 +190,8 @@ func (r *Registry) Start(sess *Session) {
 		sess.Close(ErrStopping)
 	}
 	go func() {
-		sess.run()
+		sess.run(r.limits.Logger)
+		r.judge(sess)
 		r.release(sess.at, sess)
 		close(sess.done)
 		r.running.Done()

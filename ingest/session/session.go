@@ -3,6 +3,7 @@ package session
 import (
 	"crypto/rand"
 	"errors"
+	"log/slog"
 	"net"
 	"slices"
 	"strconv"
@@ -10,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 	"github.com/sluice-live/sluice/ingest/media"
@@ -35,13 +35,14 @@ type Session struct {
 	started  time.Time
 	tracks   []*media.Track         // incoming media
 	pc       *webrtc.PeerConnection // nil for an upload
-	feedback *Feedback
+	link     *Link
 	gathered chan struct{} // receives when all local candidates are known
 
 	closing       chan struct{} // closed once, by close
 	connected     chan struct{} // closed when media can flow for the first time
 	connectedOnce sync.Once
-	done          chan struct{} // closed by run
+	connectedAt   atomic.Pointer[time.Time] // nil before that
+	done          chan struct{}             // closed by run
 	state         atomic.Pointer[State]
 	loops         sync.WaitGroup
 	timer         *time.Timer // ends what never connects
@@ -55,10 +56,11 @@ type Session struct {
 	LateFrames, LostChunks atomic.Uint64 // of an upload: frames that came too late, chunks that did not come
 }
 
-// New makes a session with a peer connection, whose feedback is counted. It ends unless media can flow within the time connect.
-func New(at *Reservation, pc *webrtc.PeerConnection, fb *Feedback, connect time.Duration) *Session {
+// New makes a session with a peer connection and its link. It ends unless media can flow within the time connect.
+func New(at *Reservation, pc *webrtc.PeerConnection, link *Link, connect time.Duration) *Session {
 	s := NewDetached(at, connect)
-	s.pc, s.feedback = pc, fb
+	s.pc, s.link = pc, link
+	link.streams.onExcess(func() { s.Close(ErrTooManySources) })
 	pc.OnConnectionStateChange(s.connectionChanged)
 	pc.OnICECandidate(s.candidateGathered)
 	pc.OnTrack(s.trackStarted)
@@ -69,7 +71,7 @@ func New(at *Reservation, pc *webrtc.PeerConnection, fb *Feedback, connect time.
 func NewDetached(at *Reservation, connect time.Duration) *Session {
 	id := rand.Text() // 130 random bits (RFC 9725 §5)
 	s := &Session{
-		id: id, path: at.Kind.path(at.name, id), at: at, started: time.Now(), feedback: &Feedback{},
+		id: id, path: at.Kind.path(at.name, id), at: at, started: time.Now(), link: &Link{},
 		gathered: make(chan struct{}, 1), connected: make(chan struct{}), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	if connect > 0 {
@@ -116,11 +118,18 @@ func (s *Session) Connect() {
 		s.timer.Stop()
 	}
 	s.setState(StateConnected)
-	s.connectedOnce.Do(func() { close(s.connected) })
+	s.connectedOnce.Do(func() {
+		now := time.Now()
+		s.connectedAt.Store(&now)
+		close(s.connected)
+	})
 }
 
 // run waits for the end and takes everything down.
-func (s *Session) run() {
+func (s *Session) run(log *slog.Logger) {
+	if s.at.Kind == KindPublisher || s.at.Kind == KindEcho {
+		s.watch(log)
+	}
 	<-s.closing
 	if s.timer != nil {
 		s.timer.Stop()
@@ -129,6 +138,7 @@ func (s *Session) run() {
 	if s.pc != nil {
 		_ = s.pc.GracefulClose()
 	}
+	s.link.streams.close()
 	s.loops.Wait()
 	for _, t := range s.Tracks() {
 		t.End()
@@ -213,43 +223,6 @@ func (s *Session) candidateGathered(c *webrtc.ICECandidate) {
 	case s.gathered <- struct{}{}:
 	default:
 	}
-}
-
-// trackStarted reads a medium from its first packet on. There is one track of each kind at most, and pion may not know the
-// section of one whose source was not declared. A source of retransmissions that was not declared is left alone. What comes with
-// redundancy may come without, too, packet by packet.
-func (s *Session) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	t := s.Track(media.Kind(remote.Kind().String()))
-	ssrc := uint32(remote.SSRC())
-	switch {
-	case t == nil || !t.Format().ComesAs(remote.Codec().MimeType):
-	case t.IsSimulcast():
-		s.layerStarted(t, remote, receiver)
-	case t.Bind(ssrc, func() { s.RequestKeyFrame(ssrc) }):
-		s.Go(func() { t.ReadRTP(remote, media.Unwrapped(t)) })
-		s.Go(func() { t.ReadReports(receiver, ssrc, t.PushReport) })
-	}
-}
-
-// layerStarted reads a layer of a simulcast from its first packet on.
-func (s *Session) layerStarted(t *media.Track, remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	name, ssrc := remote.RID(), uint32(remote.SSRC())
-	push, report, added := t.AddLayer(name, ssrc)
-	if !added {
-		return
-	}
-	s.Go(func() { t.ReadRTP(remote, push) })
-	s.Go(func() { t.ReadReports(layerReports{receiver, name}, ssrc, report) })
-}
-
-// layerReports reads the RTCP of one layer.
-type layerReports struct {
-	receiver *webrtc.RTPReceiver
-	name     string
-}
-
-func (l layerReports) Read(b []byte) (int, interceptor.Attributes, error) {
-	return l.receiver.ReadSimulcast(b, l.name)
 }
 
 // Track returns the incoming medium of a kind; nil when there is none.

@@ -66,10 +66,12 @@ type Track struct {
 	Lost      uint64  `json:"lost"`      // packets
 	Recovered uint64  `json:"recovered"` // packets restored from redundancy (RFC 2198)
 	Jitter    float64 `json:"jitter"`    // seconds (RFC 3550 §A.8)
+	Sources   uint64  `json:"sources"`   // SSRCs that it has been read from, one after the other
+	Silent    bool    `json:"silent"`    // nothing has come for 10 s although the client sends otherwise
 }
 
 func describeTrack(t media.TrackStats) Track {
-	return Track{Bitrate: t.Bitrate, Packets: t.Packets, Lost: t.Lost, Recovered: t.Recovered, Jitter: t.Jitter.Seconds()}
+	return Track{Bitrate: t.Bitrate, Packets: t.Packets, Lost: t.Lost, Recovered: t.Recovered, Jitter: t.Jitter.Seconds(), Sources: t.Sources, Silent: t.Silent}
 }
 
 // Encoder is what ffmpeg does for a stream, and why.

@@ -1,0 +1,98 @@
+package media
+
+import (
+	"sync"
+	"time"
+)
+
+// sourceGone is how long nothing has come of a source when an earlier one may take its place again.
+const sourceGone = time.Second
+
+// sources are the SSRCs that a Track is read from, one after the other: a sender may go on under another one without a new offer
+// (RFC 3550 §8.2). The newest takes the place of the one before, pictures at its first key frame. What comes of the others is dropped.
+type sources struct {
+	mu     sync.Mutex // makes one read loop of those of all sources
+	active *Source    // nil: nothing has come yet
+	newest *Source    // was added last, or has come back last
+}
+
+// Source is one SSRC of a Track.
+type Source struct {
+	track     *Track
+	ssrc      uint32
+	ask       func()        // for a key frame
+	deliver   func(*Packet) // to the track, without redundancy
+	keyFrames keyFrames
+	last      time.Time // when its newest packet came
+	asked     time.Time
+	report    *SenderReport // the last that came while another source was read
+}
+
+// AddSource adds an SSRC that the track is read from as soon as packets come of it. ask asks it for a key frame.
+func (t *Track) AddSource(ssrc uint32, ask func()) *Source {
+	s := &Source{track: t, ssrc: ssrc, ask: ask, deliver: unwrapped(t), keyFrames: keyFrames{starts: t.keyFrames.starts}}
+	t.sources.mu.Lock()
+	defer t.sources.mu.Unlock()
+	t.sources.newest = s
+	return s
+}
+
+// Push hands on a packet, if the track is read from this source or is to be from now on.
+func (s *Source) Push(p *Packet) {
+	ss := &s.track.sources
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	changes := ss.active != s
+	if changes && !ss.replaceable(s, p) {
+		return
+	}
+	if changes {
+		s.track.change(s)
+		ss.active, ss.newest = s, s
+	}
+	s.last = p.Arrival
+	s.deliver(p)
+	if changes && s.report != nil {
+		s.track.PushReport(*s.report)
+	}
+}
+
+// replaceable reports whether a packet of s ends the reading of the active source.
+func (ss *sources) replaceable(s *Source, p *Packet) bool {
+	switch {
+	case ss.active == nil:
+		return true
+	case s != ss.newest && p.Arrival.Sub(ss.active.last) <= sourceGone:
+		return false
+	case s.track.kind == KindAudio || s.keyFrames.begins(&p.RTP):
+		return true
+	}
+	if p.Arrival.Sub(s.asked) >= keyInterval {
+		s.asked = p.Arrival
+		s.ask()
+	}
+	return false
+}
+
+// Report hands on a sender report, in its place among the packets.
+func (s *Source) Report(r SenderReport) {
+	ss := &s.track.sources
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if ss.active == nil || ss.active == s {
+		s.track.PushReport(r)
+		return
+	}
+	s.report = &r
+}
+
+// change makes s what the track is read from. Whatever is known of the order and the time of packets was about the source before.
+func (t *Track) change(s *Source) {
+	t.keyFrames.found = false
+	t.keys.setSend(s.ask)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.bound = true
+	t.stats.beginSource()
+	t.reportedAt = time.Time{}
+}

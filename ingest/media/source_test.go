@@ -1,0 +1,108 @@
+package media
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/stretchr/testify/require"
+)
+
+// sender sends the packets of one source of a track.
+type sender struct {
+	*Source
+	next  uint16
+	asked int
+}
+
+func (s *sender) send(now time.Time, key bool) {
+	p := s.track.pool.Get()
+	defer p.Release()
+	p.Arrival, p.RTP = now, *rtptest.VP8Packet(s.next, key)
+	p.RTP.SSRC = s.ssrc
+	s.next++
+	s.Push(p)
+}
+
+func newSender(t *Track, ssrc uint32, first uint16) *sender {
+	s := &sender{next: first}
+	s.Source = t.AddSource(ssrc, func() { s.asked++ })
+	return s
+}
+
+// Of the sources of a track the newest is taken at its key frame, and an earlier one once nothing comes of the newest.
+func TestSources(t *testing.T) {
+	track := testTrack(KindVideo)
+	tap := track.Tap(64)
+	defer tap.Close()
+	taken := func() (sources []uint32) {
+		for p, ok := tap.Next(); ok; p, ok = tap.Next() {
+			if p.Report != nil {
+				sources = append(sources, p.Report.RTPTime)
+			} else {
+				sources = append(sources, p.RTP.SSRC)
+			}
+			p.Release()
+		}
+		return sources
+	}
+	now := time.Unix(100, 0)
+	first := newSender(track, 1, 100)
+	first.send(now, false) // whoever comes first is taken at once
+	first.send(now, true)
+	second := newSender(track, 2, 60000)
+	second.Report(SenderReport{RTPTime: 222})
+	second.send(now, false)
+	first.send(now, false)
+	require.Equal(t, []uint32{1, 1, 1}, taken())
+	require.Equal(t, 1, second.asked, "the newest is asked for a key frame to go on at")
+	second.send(now, true)
+	first.send(now, true)
+	first.Report(SenderReport{RTPTime: 111})
+	second.send(now, false)
+	require.Equal(t, []uint32{2, 222, 2}, taken(), "the report of a source follows its first packet")
+	require.NotZero(t, track.reportedAt)
+
+	track.RequestKeyFrame()
+	require.Equal(t, [2]int{0, 2}, [2]int{first.asked, second.asked})
+	now = now.Add(sourceGone + 1)
+	first.send(now, true)
+	require.Equal(t, []uint32{1, 111}, taken(), "the first is back")
+	second.send(now, true)
+	require.Empty(t, taken(), "they do not take turns")
+	st := track.Stats()
+	require.Equal(t, uint64(3), st.Sources)
+	require.Equal(t, uint64(6), st.Packets)
+	require.Zero(t, st.Lost, "sequence numbers of one source say nothing about another's")
+}
+
+// Losses of each source count.
+func TestSourcesLose(t *testing.T) {
+	track := testTrack(KindVideo)
+	now := time.Unix(100, 0)
+	for ssrc := range uint32(3) {
+		s := newSender(track, ssrc, uint16(ssrc*20000))
+		s.send(now, true)
+		s.next += 2
+		s.send(now, true)
+	}
+	require.Equal(t, uint64(6), track.Stats().Lost)
+	require.Equal(t, uint64(6), track.Stats().Packets)
+}
+
+// Another SSRC begins a piece, which follows the one before; a Rewriter made late leaves the first as it is.
+func TestRewriterFollowsSources(t *testing.T) {
+	at := time.Unix(100, 0)
+	late := NewLateRewriter(90000)
+	for _, step := range []struct{ in, want rtp.Header }{
+		{rtp.Header{SSRC: 1, SequenceNumber: 7, Timestamp: 1000}, rtp.Header{SSRC: 1, SequenceNumber: 7, Timestamp: 1000}},
+		{rtp.Header{SSRC: 1, SequenceNumber: 9, Timestamp: 4000}, rtp.Header{SSRC: 1, SequenceNumber: 9, Timestamp: 4000}},
+		{rtp.Header{SSRC: 2, SequenceNumber: 60000, Timestamp: 5}, rtp.Header{SSRC: 2, SequenceNumber: 10, Timestamp: 4900}},
+		{rtp.Header{SSRC: 2, SequenceNumber: 60001, Timestamp: 5}, rtp.Header{SSRC: 2, SequenceNumber: 11, Timestamp: 4900}},
+	} {
+		require.True(t, late.Rewrite(&step.in, at))
+		require.Equal(t, step.want, step.in)
+		at = at.Add(10 * time.Millisecond)
+	}
+}

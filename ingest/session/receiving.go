@@ -1,0 +1,119 @@
+package session
+
+import (
+	"github.com/pion/interceptor"
+	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/media"
+)
+
+// trackStarted reads a declared source from its first packet on. There is one track of each kind at most. What comes with redundancy may
+// come without, too, packet by packet.
+func (s *Session) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	t := s.Track(media.Kind(remote.Kind().String()))
+	ssrc := uint32(remote.SSRC())
+	switch {
+	case t == nil || !t.Format().ComesAs(remote.Codec().MimeType):
+	case t.IsSimulcast():
+		s.layerStarted(t, remote, receiver)
+	default:
+		source := s.add(t, ssrc)
+		s.Go(func() { t.ReadRTP(remote, source.Push) })
+		s.Go(func() { t.ReadReports(receiver, ssrc, source.Report) })
+	}
+}
+
+func (s *Session) add(t *media.Track, ssrc uint32) *media.Source {
+	return t.AddSource(ssrc, func() { s.RequestKeyFrame(ssrc) })
+}
+
+// layerStarted reads a layer of a simulcast from its first packet on.
+func (s *Session) layerStarted(t *media.Track, remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	name, ssrc := remote.RID(), uint32(remote.SSRC())
+	push, report, added := t.AddLayer(name, ssrc)
+	if !added {
+		return
+	}
+	s.Go(func() { t.ReadRTP(remote, push) })
+	s.Go(func() { t.ReadReports(layerReports{receiver, name}, ssrc, report) })
+}
+
+// layerReports reads the RTCP of one layer.
+type layerReports struct {
+	receiver *webrtc.RTPReceiver
+	name     string
+}
+
+func (l layerReports) Read(b []byte) (int, interceptor.Attributes, error) {
+	return l.receiver.ReadSimulcast(b, l.name)
+}
+
+// adopt reads a source that was not declared, if its packets are of a track by their payload type: that of a client that declares none, or
+// goes on under another SSRC without a new offer. Its retransmissions are left alone.
+// It is called by pion's only reader, and waits for nobody.
+func (s *Session) adopt(rtp *rtpStream, payload uint8) bool {
+	for _, t := range s.Tracks() {
+		if !t.IsSimulcast() && t.Format().ComesIn(payload) {
+			source := s.add(t, rtp.ssrc)
+			s.Go(func() { t.ReadRTP(s.bind(t, rtp, payload), ofTrack(t, source.Push)) })
+			s.Go(func() { t.ReadReports(s.reports(rtp.ssrc), rtp.ssrc, source.Report) })
+			return true
+		}
+	}
+	return false
+}
+
+// ofTrack leaves out packets whose payload type is not of the track.
+func ofTrack(t *media.Track, push func(*media.Packet)) func(*media.Packet) {
+	return func(p *media.Packet) {
+		if t.Format().ComesIn(p.RTP.PayloadType) {
+			push(p)
+		} else {
+			t.CountMalformed()
+		}
+	}
+}
+
+// bind gives a source what pion gives those that it reads itself: interceptors that ask for what is lost, and tell what has come.
+func (s *Session) bind(t *media.Track, rtp *rtpStream, payload uint8) media.Reader {
+	codec := t.Format().Capability()
+	info := &interceptor.StreamInfo{
+		SSRC: rtp.ssrc, PayloadType: payload, MimeType: codec.MimeType, ClockRate: codec.ClockRate, Channels: codec.Channels,
+		Attributes: interceptor.Attributes{},
+	}
+	for _, tr := range s.pc.GetTransceivers() {
+		if tr.Kind().String() != string(t.Kind()) {
+			continue
+		}
+		parameters := tr.Receiver().GetParameters()
+		for _, e := range parameters.HeaderExtensions {
+			info.RTPHeaderExtensions = append(info.RTPHeaderExtensions, interceptor.RTPHeaderExtension{URI: e.URI, ID: e.ID})
+		}
+		for _, c := range parameters.Codecs[:min(len(parameters.Codecs), 1)] {
+			for _, fb := range c.RTCPFeedback {
+				info.RTCPFeedback = append(info.RTCPFeedback, interceptor.RTCPFeedback{Type: fb.Type, Parameter: fb.Parameter})
+			}
+		}
+		break
+	}
+	return bound{s.link.chain.BindRemoteStream(info, interceptor.RTPReaderFunc(func(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
+		n, err := rtp.take(b)
+		return n, a, err
+	}))}
+}
+
+// reports reads the RTCP of a source beside pion.
+func (s *Session) reports(ssrc uint32) media.Reader {
+	stream := s.link.streams.rtcpOf(ssrc)
+	return bound{s.link.chain.BindRTCPReader(interceptor.RTCPReaderFunc(func(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
+		n, err := stream.Read(b)
+		return n, a, err
+	}))}
+}
+
+// bound reads what interceptors have seen.
+type bound struct{ interceptor.RTPReader }
+
+// Read implements media.Reader.
+func (b bound) Read(buf []byte) (int, interceptor.Attributes, error) {
+	return b.RTPReader.Read(buf, nil)
+}
