@@ -24,6 +24,7 @@ const (
 	defaultViewerLinger            = 30 * time.Second
 	defaultMaxSessions             = 256
 	defaultMaxPerAddress           = 64
+	defaultMaxConnecting           = 16
 	defaultRequestsPerSecond       = 20
 	defaultMaxParticipants         = 16
 	burstSeconds                   = 5 // of requests that an address may save up
@@ -49,7 +50,7 @@ type Options struct {
 	// MaxStreams bounds publishers; one more gets 503. Default: 64.
 	MaxStreams int
 	// RefuseTakeover answers 409 to a publisher whose stream another one publishes, as long as that one's media flows. Otherwise
-	// the newer one takes over at once.
+	// the newer one takes over with its first packet.
 	RefuseTakeover bool
 	// MaxSessions bounds sessions of publishers, echoes and participants; one more gets 503. Default: 256.
 	MaxSessions int
@@ -59,6 +60,8 @@ type Options struct {
 	ViewerLinger time.Duration
 	// MaxSessionsPerAddress bounds sessions of one client address (IPv6: one /64); one more gets 429. Default: 64.
 	MaxSessionsPerAddress int
+	// MaxConnectingPerAddress bounds those of them that have not connected yet; one more gets 429. Default: 16.
+	MaxConnectingPerAddress int
 	// MaxParticipants bounds those of one room; one more gets 503. There are at most MaxStreams rooms. Default: 16.
 	MaxParticipants int
 	// RequestsPerSecond bounds POST, PATCH and DELETE of one client address in the long run; five seconds' worth may come
@@ -67,7 +70,8 @@ type Options struct {
 	// MaxSDP is the longest offer in bytes; a longer one gets 413. Default: 64 KiB.
 	MaxSDP int64
 	// OnPublish is called for each publisher when its offer has been accepted and before the answer is sent, so that what
-	// follows can start while ICE and DTLS run. An error ends the session: its text goes to the client with 503.
+	// follows can prepare itself while ICE and DTLS run. The stream is the publisher's once it has begun. An error ends the session: its
+	// text goes to the client with 503.
 	OnPublish func(*session.Publisher) error
 	// MayEnter reports whether a token is known, and whether it is good for a room, or for the echo, which is "". Default: everybody may
 	// enter every room.
@@ -139,6 +143,7 @@ func (o Options) checkLimits(faults *optionFaults) {
 	limit("MaxViewers", float64(o.MaxViewers))
 	limit("ViewerLinger", o.ViewerLinger.Seconds())
 	limit("MaxSessionsPerAddress", float64(o.MaxSessionsPerAddress))
+	limit("MaxConnectingPerAddress", float64(o.MaxConnectingPerAddress))
 	limit("MaxParticipants", float64(o.MaxParticipants))
 	limit("RequestsPerSecond", o.RequestsPerSecond)
 	limit("MaxSDP", float64(o.MaxSDP))
@@ -161,7 +166,8 @@ func (s ICEServer) check(faults *optionFaults) {
 
 func (o Options) limits() session.Limits {
 	return session.Limits{
-		Logger: o.Logger, Streams: o.MaxStreams, Sessions: o.MaxSessions, Viewers: o.MaxViewers, PerAddress: o.MaxSessionsPerAddress, RefuseTakeover: o.RefuseTakeover,
+		Logger: o.Logger, Streams: o.MaxStreams, Sessions: o.MaxSessions, Viewers: o.MaxViewers, PerAddress: o.MaxSessionsPerAddress, Connecting: o.MaxConnectingPerAddress,
+		RefuseTakeover: o.RefuseTakeover,
 	}
 }
 
@@ -182,6 +188,7 @@ func (o Options) withDefaults() Options {
 	o.ViewerLinger = orDefault(o.ViewerLinger, defaultViewerLinger)
 	o.MaxSessions = orDefault(o.MaxSessions, defaultMaxSessions)
 	o.MaxSessionsPerAddress = orDefault(o.MaxSessionsPerAddress, defaultMaxPerAddress)
+	o.MaxConnectingPerAddress = orDefault(o.MaxConnectingPerAddress, defaultMaxConnecting)
 	o.RequestsPerSecond = orDefault(o.RequestsPerSecond, defaultRequestsPerSecond)
 	o.MaxSDP = orDefault(o.MaxSDP, defaultMaxSDP)
 	o.MaxParticipants = orDefault(o.MaxParticipants, defaultMaxParticipants)

@@ -64,7 +64,7 @@ func TestNeverConnects(t *testing.T) {
 func TestDefaultTimersKeepConsent(t *testing.T) {
 	ts := defaultTimers()
 	require.LessOrEqual(t, ts.disconnected+ts.failed, 30*time.Second, "RFC 7675 §5.1")
-	require.LessOrEqual(t, ts.connect, 30*time.Second)
+	require.LessOrEqual(t, ts.connect, 15*time.Second)
 }
 
 // The end of the server ends sessions, taps and sockets, and new offers are turned away.

@@ -20,7 +20,7 @@ type timers struct {
 }
 
 func defaultTimers() timers {
-	return timers{disconnected: 5 * time.Second, failed: 25 * time.Second, keepAlive: 2 * time.Second, connect: 30 * time.Second, body: 10 * time.Second}
+	return timers{disconnected: 5 * time.Second, failed: 25 * time.Second, keepAlive: 2 * time.Second, connect: 15 * time.Second, body: 10 * time.Second}
 }
 
 // newSettings holds what all connections share. The agent is a full one, not ICE-lite: it notices by its own checks that a

@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"net/http"
+	"path"
 	"testing"
 	"time"
 
@@ -19,13 +20,23 @@ func live(t *testing.T, f *fixture, stream string) (*peer, *session.Publisher) {
 	studio.publish(f, "/whip/"+stream)
 	studio.waitConnected()
 	studio.keepSending()
-	p, ok := f.server.Sessions().Publisher(stream)
-	require.True(t, ok)
+	p := published(t, f, stream, studio.location)
 	takeFrom(t, p.Tracks()[0].Tap(64), 1)
 	return studio, p
 }
 
-// A newer publisher takes over at once: the older one's session ends and its client learns why, the viewer goes on.
+// published waits until the session of a path publishes the stream.
+func published(t *testing.T, f *fixture, stream, location string) (p *session.Publisher) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		p, _ = f.server.Sessions().Publisher(stream)
+		return p != nil && p.ID() == path.Base(location)
+	}, rtptest.Patience, time.Millisecond)
+	rtptest.Wait(t, p.Begun(), "the first packet")
+	return p
+}
+
+// A newer publisher takes over with its first packet: the older one's session ends and its client learns why, the viewer goes on.
 func TestTakeover(t *testing.T) {
 	f := newFixture(t, Options{MaxSessions: 1, MaxStreams: 1})
 	first, old := live(t, f, "cam")
@@ -70,20 +81,74 @@ func TestTakeoverRefused(t *testing.T) {
 		status = f.post("/whip/cam", offertest.Offer(t, "chromium")).StatusCode
 	}
 	require.Equal(t, http.StatusCreated, status)
+	live(t, f, "cam")
 	rtptest.Wait(t, old.Done(), "the end of the silent one")
 	require.ErrorIs(t, old.Err(), session.ErrTakenOver, "long before consent expires")
 }
 
-// A newcomer that cannot be served takes nothing from who is there, and two cannot come at the same time.
+// Of two that begin at the same time where takeovers are refused, one does.
+func TestSecondOfTwoIsRefused(t *testing.T) {
+	f := newFixture(t, Options{RefuseTakeover: true})
+	first, second := newPeer(t, peerOptions{}), newPeer(t, peerOptions{})
+	for _, studio := range []*peer{first, second} {
+		studio.publish(f, "/whip/cam")
+		studio.waitConnected()
+	}
+	late := f.server.Sessions().Session(second.location)
+	first.keepSending()
+	p := published(t, f, "cam", first.location)
+	second.keepSending()
+	rtptest.Wait(t, late.Done(), "the end of the second")
+	require.ErrorIs(t, late.Err(), session.ErrTaken)
+	require.NoError(t, p.Err())
+}
+
+// Offers that never connect take nothing from who is there, keep nobody else away, are few at a time and end soon.
+func TestOffersTakeNothing(t *testing.T) {
+	const few = 3
+	ts := defaultTimers()
+	ts.connect = 2 * time.Second
+	f := newFixtureWith(t, Options{MaxConnectingPerAddress: few}, ts)
+	_, old := live(t, f, "cam")
+	viewer := newSpectator(t, f, "cam", peerOptions{})
+	viewer.waitConnected()
+	watched := func() {
+		rtptest.Wait(t, viewer.packets["video"], "video")
+	}
+	watched()
+	var offered []*session.Session
+	for range few {
+		resp := f.post("/whip/cam", offertest.Offer(t, "chromium"))
+		require.Equal(t, http.StatusCreated, resp.StatusCode, text(t, resp))
+		offered = append(offered, f.server.Sessions().Session(resp.Header.Get("Location")))
+	}
+	for _, path := range []string{"/whip/cam", "/whip/other", "/echo"} {
+		resp := f.post(path, offertest.Offer(t, "chromium-sendrecv"))
+		require.NotEmpty(t, resp.Header.Get("Retry-After"))
+		f.requireProblem(resp, http.StatusTooManyRequests, "do not connect (3)")
+	}
+	p, _ := f.server.Sessions().Publisher("cam")
+	require.Same(t, old, p)
+	for _, s := range offered {
+		rtptest.Wait(t, s.Done(), "the end of an offer")
+		require.ErrorIs(t, s.Err(), session.ErrTimedOut)
+	}
+	require.NoError(t, old.Err())
+	watched()
+	_, now := live(t, f, "cam")
+	require.NotSame(t, old, now)
+	rtptest.Wait(t, old.Done(), "the end of the first")
+	require.ErrorIs(t, old.Err(), session.ErrTakenOver)
+}
+
+// A newcomer that cannot be served takes nothing from who is there.
 func TestTakeoverFails(t *testing.T) {
-	var f *fixture
 	busy := false
-	f = newFixture(t, Options{OnPublish: func(*session.Publisher) error {
-		if !busy {
-			return nil
+	f := newFixture(t, Options{OnPublish: func(*session.Publisher) error {
+		if busy {
+			return errors.New("the disk is full")
 		}
-		f.requireProblem(f.post("/whip/cam", offertest.Offer(t, "chromium")), 409, "just beginning")
-		return errors.New("the disk is full")
+		return nil
 	}})
 	_, old := live(t, f, "cam")
 	busy = true

@@ -23,7 +23,7 @@ func (s *Server) postWHIP(w http.ResponseWriter, r *http.Request, stream string)
 		if err := s.opts.OnPublish(p); err != nil {
 			return session.Unready(err)
 		}
-		s.sessions.Publish(p)
+		s.sessions.Announce(p)
 		return nil
 	})
 }

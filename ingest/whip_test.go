@@ -123,15 +123,34 @@ func TestSessionMethods(t *testing.T) {
 	f.requireProblem(f.do("DELETE", "/whip/a/unknown", ""), 404, "no such session")
 }
 
+// Who publishes a stream keeps others away where takeovers are refused; who has only said that they would does not.
 func TestOnePublisherForAStream(t *testing.T) {
 	f := newFixture(t, Options{RefuseTakeover: true})
-	first := f.post("/whip/a", offertest.Offer(t, "chromium"))
+	require.Equal(t, 201, f.post("/whip/a", offertest.Offer(t, "chromium")).StatusCode)
+	first, _ := live(t, f, "a")
 	second := f.post("/whip/a", offertest.Offer(t, "chromium"))
 	require.NotEmpty(t, second.Header.Get("Retry-After"))
 	f.requireProblem(second, 409, `"a"`)
 	require.Len(t, f.server.Sessions().Publishers(), 1)
-	f.do("DELETE", first.Header.Get("Location"), "")
+	f.do("DELETE", first.location, "")
 	require.Equal(t, 201, f.post("/whip/a", offertest.Offer(t, "chromium")).StatusCode)
+}
+
+// There are as many streams as there may be once their media flows; one more is refused, or ended when it began at the same time.
+func TestStreamLimit(t *testing.T) {
+	f := newFixture(t, Options{MaxStreams: 1})
+	late := newPeer(t, peerOptions{})
+	late.publish(f, "/whip/b")
+	late.waitConnected()
+	s := f.server.Sessions().Session(late.location)
+	live(t, f, "a")
+	resp := f.post("/whip/c", offertest.Offer(t, "chromium"))
+	require.NotEmpty(t, resp.Header.Get("Retry-After"))
+	f.requireProblem(resp, 503, "all the streams")
+	late.keepSending()
+	rtptest.Wait(t, s.Done(), "the end of the second")
+	require.ErrorIs(t, s.Err(), session.ErrNoStream)
+	require.Len(t, f.server.Sessions().Publishers(), 1)
 }
 
 // RFC 9725 §4.5: overload is 503 with Retry-After.
@@ -142,7 +161,6 @@ func TestLimits(t *testing.T) {
 		paths   []string // the last one is refused
 		status  int
 	}{
-		{"streams", Options{MaxStreams: 1}, []string{"/echo", "/whip/a", "/whip/b"}, 503},
 		{"sessions", Options{MaxSessions: 2}, []string{"/whip/a", "/echo", "/echo"}, 503},
 		{"sessions of an address", Options{MaxSessionsPerAddress: 2}, []string{"/whip/a", "/echo", "/whip/b"}, 429},
 		{"requests", Options{RequestsPerSecond: 0.01}, []string{"/whip/a", "/whip/b"}, 429},
@@ -249,19 +267,22 @@ func TestPublishers(t *testing.T) {
 	f := newFixture(t, Options{})
 	_, ok := f.server.Sessions().Publisher("b")
 	require.False(t, ok)
-	for _, name := range []string{"b", "a"} {
-		require.Equal(t, 201, f.post("/whip/"+name, offertest.Offer(t, "chromium")).StatusCode)
-	}
+	require.Equal(t, 201, f.post("/whip/b", offertest.Offer(t, "chromium")).StatusCode)
+	p, ok := f.server.Sessions().Publisher("b")
+	require.True(t, ok, "it is about to publish")
+	require.Empty(t, f.server.Sessions().Publishers(), "it does not yet")
+	require.Equal(t, session.StateConnecting, p.State())
+	live(t, f, "b")
+	live(t, f, "a")
 	all := f.server.Sessions().Publishers()
 	require.Equal(t, "a", all[0].Stream())
 	require.Equal(t, "b", all[1].Stream())
-	p, ok := f.server.Sessions().Publisher("b")
-	require.True(t, ok)
-	require.Equal(t, session.StateConnecting, p.State())
-	require.NotEmpty(t, p.RemoteAddr())
-	p.Close("kicked")
-	rtptest.Wait(t, p.Done(), "the end")
-	require.EqualError(t, p.Err(), "kicked")
+	for _, p := range []*session.Publisher{p, all[1]} {
+		require.NotEmpty(t, p.RemoteAddr())
+		p.Close("kicked")
+		rtptest.Wait(t, p.Done(), "the end")
+		require.EqualError(t, p.Err(), "kicked")
+	}
 	_, ok = f.server.Sessions().Publisher("b")
 	require.False(t, ok)
 }

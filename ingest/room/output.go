@@ -227,7 +227,7 @@ func (r *room) startOutput(a *output, whom string) *refusal.Refusal {
 	r.output = a
 	a.session.Connect()
 	a.switchTo(from)
-	r.rooms.config.Sessions.Publish(a.publisher)
+	r.rooms.config.Sessions.Announce(a.publisher)
 	r.rooms.config.Logger.Info("a room is on air", "room", r.name, "stream", a.publisher.Stream(), "session", a.session.ID(), "speaker", a.followsSpeaker)
 	return nil
 }

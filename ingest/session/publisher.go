@@ -17,14 +17,15 @@ const (
 	StateClosed       State = "closed"
 )
 
-// Publisher is a session that sends a stream.
+// Publisher is a session that sends a stream, or is about to.
 type Publisher struct {
 	session *Session
-	ousted  []string // paths of the sessions that it and those before it have taken over
+	begun   chan struct{} // closed when the stream is its own
+	ousted  []string      // paths of the sessions that it and those before it have taken over
 }
 
 // NewPublisher makes a publisher of a session that has its tracks.
-func NewPublisher(s *Session) *Publisher { return &Publisher{session: s} }
+func NewPublisher(s *Session) *Publisher { return &Publisher{session: s, begun: make(chan struct{})} }
 
 // ID is the session's random name.
 func (p *Publisher) ID() string { return p.session.id }
@@ -40,6 +41,9 @@ func (p *Publisher) Track(kind media.Kind) *media.Track { return p.session.Track
 
 // Started is when the offer was accepted.
 func (p *Publisher) Started() time.Time { return p.session.started }
+
+// Begun is closed when its first packet has come and the stream is its own. It stays open for one that ends before.
+func (p *Publisher) Begun() <-chan struct{} { return p.begun }
 
 // Done is closed when the publisher has ended, all its tracks too, and the name is free again or somebody else's.
 func (p *Publisher) Done() <-chan struct{} { return p.session.done }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/refusal"
@@ -21,6 +20,7 @@ type Limits struct {
 	Sessions   int // but those of viewers
 	Viewers    int
 	PerAddress int // sessions of one Client
+	Connecting int // those of them that have not connected yet
 	// RefuseTakeover keeps others from publishing a stream as long as the media of whoever publishes it flows.
 	RefuseTakeover bool
 	// Logger gets what operators need to know of sessions.
@@ -43,21 +43,22 @@ type Registry struct {
 	running   sync.WaitGroup
 	excesses  atomic.Uint64
 
-	mu           sync.Mutex
-	stopping     bool
-	sessions     map[string]*Session // by path
-	others       int                 // sessions that there are and those being set up, less viewers
-	viewers      int                 // the same of viewers
-	perClient    map[Client]int      // the same for each client
-	publishers   map[string]*Publisher
-	reservations map[string]*Reservation // of those that are about to publish, by stream
+	mu         sync.Mutex
+	stopping   bool
+	sessions   map[string]*Session // by path
+	others     int                 // sessions that there are and those being set up, less viewers
+	viewers    int                 // the same of viewers
+	perClient  map[Client]int      // the same for each client
+	connecting map[Client]int      // those of them that have not connected yet
+	publishers map[string]*Publisher
+	coming     map[string][]*Reservation // of those that are about to publish, by stream, in their order
 }
 
 // NewRegistry makes an empty Registry.
 func NewRegistry(limits Limits, followers Followers) *Registry {
 	return &Registry{
 		limits: limits, followers: followers, stopped: make(chan struct{}), sessions: map[string]*Session{}, perClient: map[Client]int{},
-		publishers: map[string]*Publisher{}, reservations: map[string]*Reservation{},
+		connecting: map[Client]int{}, publishers: map[string]*Publisher{}, coming: map[string][]*Reservation{},
 	}
 }
 
@@ -86,11 +87,14 @@ type Reservation struct {
 	name    string // of the stream or the room; "" for an echo
 	client  Client
 	address string // host:port that the request came from
+
+	connects  bool       // it counts as connecting
+	publisher *Publisher // once it has been announced; under the lock of the Registry
 }
 
 // NewReservation is for a session that a request asks for.
 func NewReservation(r *http.Request, kind Kind, name string) *Reservation {
-	return &Reservation{kind, name, ClientOf(r), r.RemoteAddr}
+	return &Reservation{Kind: kind, name: name, client: ClientOf(r), address: r.RemoteAddr}
 }
 
 // publishes is the stream that the session is to publish, or "".
@@ -102,8 +106,8 @@ func (at *Reservation) publishes() string {
 	return ""
 }
 
-// Reserve makes room for a session, and keeps the name of its stream for it if it publishes. Wait waits until Release, or the end of the
-// session after Start, has given both back. A publisher that takes over from another needs no more room for long.
+// Reserve makes room for a session. Wait waits until Release, or the end of the session after Start, has given it back. A publisher that
+// takes over from another needs no more room for long.
 func (r *Registry) Reserve(at *Reservation) *refusal.Refusal {
 	stream := at.publishes()
 	r.mu.Lock()
@@ -113,37 +117,43 @@ func (r *Registry) Reserve(at *Reservation) *refusal.Refusal {
 		return refusal.New(503, "The server is stopping: try again in a few seconds.").After(5)
 	case at.Kind == KindViewer && r.viewers >= r.limits.Viewers:
 		return refusal.New(503, "The server has all the viewers it takes (%d): try again later, or watch over HLS.", r.limits.Viewers).After(10)
-	case at.Kind != KindViewer && r.publishers[stream] == nil && r.others >= r.limits.Sessions:
+	case at.Kind != KindViewer && !r.replaces(stream) && r.others >= r.limits.Sessions:
 		return refusal.New(503, "The server has all the sessions it takes (%d): try again later.", r.limits.Sessions).After(10)
 	case r.perClient[at.client] >= r.limits.PerAddress:
 		return refusal.New(429, "Your address has all the sessions it may have (%d): end one first.", r.limits.PerAddress).After(10)
+	case r.connecting[at.client] >= r.limits.Connecting:
+		return refusal.New(429, "Your address has all the sessions it may have that do not connect (%d): connect them, or wait until they are given up.", r.limits.Connecting).After(2)
 	}
 	if stream != "" {
-		if p := r.reserveStream(at, stream); p != nil {
+		if p := r.mayPublish(stream); p != nil {
 			return p
 		}
+		r.coming[stream] = append(r.coming[stream], at)
 	}
 	r.running.Add(1)
 	r.count(at, 1)
 	r.perClient[at.client]++
+	r.connecting[at.client]++
+	at.connects = true
 	return nil
 }
 
-// reserveStream keeps everybody else from beginning to publish the stream, until Publish or the end of the session. Whoever publishes it
-// already goes on until then. The caller holds mu.
-func (r *Registry) reserveStream(at *Reservation, stream string) *refusal.Refusal {
-	if r.reservations[stream] != nil {
-		return refusal.New(409, "Somebody else is just beginning to publish %q: try again in a moment.", stream).After(1)
+// connected says that a session does not count as connecting any more.
+func (r *Registry) connected(at *Reservation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hasConnected(at)
+}
+
+// hasConnected is connected for a caller who holds mu.
+func (r *Registry) hasConnected(at *Reservation) {
+	if !at.connects {
+		return
 	}
-	old := r.publishers[stream]
-	switch {
-	case old == nil && len(r.publishers)+len(r.reservations) >= r.limits.Streams:
-		return refusal.New(503, "The server has all the streams it takes (%d): try again later.", r.limits.Streams).After(10)
-	case old != nil && r.limits.RefuseTakeover && !old.silent(time.Now()):
-		return refusal.New(409, "Somebody is publishing %q already: choose another name, or wait until they have stopped.", stream).After(2)
+	at.connects = false
+	if r.connecting[at.client]--; r.connecting[at.client] == 0 {
+		delete(r.connecting, at.client)
 	}
-	r.reservations[stream] = at
-	return nil
 }
 
 // Release gives back what Reserve has taken, for a session that could not be made.
@@ -163,10 +173,9 @@ func (r *Registry) release(at *Reservation, sess *Session) {
 	if r.perClient[at.client]--; r.perClient[at.client] == 0 {
 		delete(r.perClient, at.client)
 	}
+	r.hasConnected(at)
+	r.hasCome(at)
 	stream := at.publishes()
-	if r.reservations[stream] == at {
-		delete(r.reservations, stream)
-	}
 	if p := r.publishers[stream]; p != nil && p.session == sess {
 		delete(r.publishers, stream)
 		r.followers.Unpublished(stream)
@@ -189,7 +198,15 @@ func (r *Registry) Start(sess *Session) {
 	if r.stopping {
 		sess.Close(ErrStopping)
 	}
+	if sess.timer == nil { // it need not connect
+		r.hasConnected(sess.at)
+	}
 	go func() {
+		select {
+		case <-sess.connected:
+		case <-sess.closing:
+		}
+		r.connected(sess.at)
 		sess.run(r.limits.Logger)
 		r.judge(sess)
 		r.release(sess.at, sess)
@@ -226,33 +243,20 @@ func (r *Registry) Stopped() <-chan struct{} { return r.stopped }
 // Wait returns when all sessions have ended and everything that Hold has held is done.
 func (r *Registry) Wait() { r.running.Wait() }
 
-// Publish makes p the publisher of its stream, shows its tracks to the followers, and ends whoever published the stream before. One that
-// has ended meanwhile takes over from nobody: the client of the one before may come back.
-func (r *Registry) Publish(p *Publisher) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	stream := p.Stream()
-	if old := r.publishers[stream]; old != nil {
-		p.ousted = append(slices.Clone(old.ousted), old.session.path)
-		p.ousted = p.ousted[max(len(p.ousted)-rememberOusted, 0):]
-		old.session.Close(ErrTakenOver)
-	}
-	if p.session.Err() == nil {
-		delete(r.reservations, stream)
-		r.publishers[stream] = p
-		r.followers.Published(stream, p.session.Tracks())
-	}
-}
-
-// Publisher returns who publishes the stream.
+// Publisher returns who publishes the stream, or the last one to say that it is about to.
 func (r *Registry) Publisher(stream string) (*Publisher, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.publishers[stream]
+	for _, at := range r.coming[stream] {
+		if r.publishers[stream] == nil && at.publisher != nil {
+			p = at.publisher
+		}
+	}
 	return p, p != nil
 }
 
-// Publishers returns all publishers by the names of their streams.
+// Publishers returns all whose stream has begun, by the names of their streams.
 func (r *Registry) Publishers() []*Publisher {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -272,7 +276,7 @@ func (r *Registry) Count() int {
 func (r *Registry) Empty() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.sessions)+len(r.publishers)+len(r.reservations)+len(r.perClient)+r.others+r.viewers == 0
+	return len(r.sessions)+len(r.publishers)+len(r.coming)+len(r.perClient)+len(r.connecting)+r.others+r.viewers == 0
 }
 
 // Session returns the session of that path; nil when there is none.

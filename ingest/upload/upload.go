@@ -148,7 +148,7 @@ func (c counted) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// carry publishes the recording.
+// carry publishes the recording, from its first frame on.
 func (u *upload) carry(in *webm.Reader) error {
 	recorded, err := in.Tracks()
 	if err != nil {
@@ -164,7 +164,7 @@ func (u *upload) carry(in *webm.Reader) error {
 		return session.Unready(err)
 	}
 	u.session.Connect()
-	u.config.Sessions.Publish(u.publisher)
+	u.config.Sessions.Announce(u.publisher)
 	return u.forward(in)
 }
 

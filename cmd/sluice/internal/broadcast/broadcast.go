@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -18,6 +19,7 @@ const (
 	frameInterval = time.Second / 30 // pace of the fillers
 	drainWithin   = 8 * time.Second  // ffmpeg's time to write its last segments
 	firstWithin   = 10 * time.Second // for the first publisher to be offered; it may have left while the timeline was opened
+	returnWithin  = 15 * time.Second // beyond linger, for the first packet of who is about to publish by then
 
 	// StatusEvery is how old a status may be.
 	StatusEvery = time.Second
@@ -38,6 +40,8 @@ type Broadcast struct {
 	timeline *packager.Stream
 
 	input      *input                      // nil while nobody publishes
+	expected   []*input                    // that are about to publish, in their order
+	offered    bool                        // somebody has been expected
 	videoTrack atomic.Pointer[media.Track] // the publisher's, nil where there is none; for requestKeyFrame
 	away       time.Time                   // since when nobody publishes; zero before the first publisher
 	source     *source                     // nil when nothing is recorded
@@ -58,6 +62,7 @@ type Broadcast struct {
 	runs            int       // of ffmpeg, those that did not start too
 
 	offers     chan *session.Publisher
+	arrivals   chan *input // that have begun, or have gone without
 	transforms chan transcode.Transform
 	done       chan struct{} // closed when Run has returned
 	status     atomic.Pointer[Status]
@@ -72,6 +77,7 @@ func New(o Options) *Broadcast {
 		ladder:      newLadder(o.Ladder, o.Timeline.Info().Renditions...),
 		passthrough: passthrough{fps: normalFPS},
 		offers:      make(chan *session.Publisher),
+		arrivals:    make(chan *input),
 		transforms:  make(chan transcode.Transform),
 		done:        make(chan struct{}),
 	}
@@ -107,7 +113,7 @@ func (b *Broadcast) Ended() bool {
 	}
 }
 
-// Offer hands a publisher over. ErrEnded says that the broadcast has ended meanwhile and another must be made.
+// Offer hands over who is about to publish. ErrEnded says that the broadcast has ended meanwhile and another must be made.
 func (b *Broadcast) Offer(ctx context.Context, p *session.Publisher) error {
 	select {
 	case b.offers <- p:
@@ -140,7 +146,9 @@ func (b *Broadcast) loop(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case p := <-b.offers:
-			b.attach(p)
+			b.expect(p)
+		case in := <-b.arrivals:
+			b.arrived(in)
 		case t := <-b.transforms:
 			b.setTransform(t)
 		case <-b.input.videoReady():
@@ -167,11 +175,7 @@ func (b *Broadcast) tick(now time.Time) (ended bool, err error) {
 	b.readTaps() // what has come is not missing
 	b.run.tick(now, b.input != nil && b.input.heard || b.playable())
 	if b.input.gone() {
-		heard := b.input.heard
 		b.detach(now)
-		if !heard && !b.playable() {
-			return true, nil // it never connected: there is nothing to wait for
-		}
 	}
 	if b.abandoned(now) {
 		return true, nil
@@ -179,15 +183,19 @@ func (b *Broadcast) tick(now time.Time) (ended bool, err error) {
 	return false, b.tickRun(now)
 }
 
-// abandoned reports whether there has been no publisher for too long.
+// abandoned reports whether there has been no publisher for too long. Where nobody has ever published there is nothing to wait for once
+// those who were about to have gone.
 func (b *Broadcast) abandoned(now time.Time) bool {
-	switch {
-	case b.input != nil:
+	waits := b.options.Linger
+	switch expected := len(b.expected) > 0; {
+	case b.input != nil, b.away.IsZero() && expected:
 		return false
 	case b.away.IsZero():
-		return now.Sub(b.begun) > firstWithin
+		return b.offered || now.Sub(b.begun) > firstWithin
+	case expected:
+		waits += returnWithin
 	}
-	return now.Sub(b.away) >= b.options.Linger
+	return now.Sub(b.away) >= waits
 }
 
 // tickRun begins another run where the one that there is no longer fits, or where there is none.
@@ -219,6 +227,7 @@ func (b *Broadcast) finish(cause error, suspend bool) {
 			b.input.Close(cause.Error())
 		}
 	}
+	b.dismiss(cmp.Or(cause, ErrEnded))
 	b.detach(time.Now())
 	b.endRun(nil)
 	b.source.Close()

@@ -12,19 +12,19 @@ import (
 // tapPackets is how many packets of a track wait at most: 2 s of video of 2.5 Mbit/s.
 const tapPackets = 512
 
-// input is whoever publishes to the broadcast now, with the taps of its tracks; a track that it does not send has none.
+// input is whoever publishes to the broadcast now, or is about to, with the taps of its tracks; a track that it does not send has none.
 // A nil input is nobody; all but dropped and close may be called on it.
 type input struct {
 	*session.Publisher
 	video, audio *media.Tap
-	since        time.Time
-	heard        bool // anything has arrived
-	passedOn     bool // its video has been passed on
+	since        time.Time // that its media comes
+	heard        bool      // anything has been read
+	passedOn     bool      // its video has been passed on
 }
 
 // newInput taps the tracks of a publisher.
 func newInput(p *session.Publisher) *input {
-	in := &input{Publisher: p, since: time.Now()}
+	in := &input{Publisher: p}
 	for _, track := range p.Tracks() {
 		switch track.Kind() {
 		case media.KindVideo:
@@ -103,6 +103,16 @@ func (in *input) parameterSets() [][]byte {
 // recorded reports whether what comes was recorded elsewhere.
 func (in *input) recorded() bool {
 	return in != nil && slices.ContainsFunc(in.Tracks(), (*media.Track).Recorded)
+}
+
+// begun reports whether its media has begun to come.
+func (in *input) begun() bool {
+	select {
+	case <-in.Begun():
+		return true
+	default:
+		return false
+	}
 }
 
 // gone reports whether the publisher has left.

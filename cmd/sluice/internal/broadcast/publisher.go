@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
@@ -8,14 +9,50 @@ import (
 	"github.com/sluice-live/sluice/ingest/session"
 )
 
-// attach makes p the publisher. A run goes on with its fillers until something is heard of p.
-func (b *Broadcast) attach(p *session.Publisher) {
+// expect taps the tracks of who is about to publish, so that nothing is missed of what comes. Whoever publishes goes on until then.
+func (b *Broadcast) expect(p *session.Publisher) {
+	in := newInput(p)
+	b.expected, b.offered = append(b.expected, in), true
+	go func() {
+		select {
+		case <-in.Begun():
+		case <-in.Done():
+		}
+		select {
+		case b.arrivals <- in:
+		case <-b.done:
+		}
+	}()
+}
+
+// arrived makes the publisher of one that was expected, or forgets it when it has ended without a packet.
+func (b *Broadcast) arrived(in *input) {
+	b.expected = slices.DeleteFunc(b.expected, func(other *input) bool { return other == in })
+	if in.begun() {
+		b.attach(in)
+		return
+	}
+	b.log.Info("publisher has not come", "session", in.ID(), "reason", in.Err())
+	in.close()
+}
+
+// dismiss ends those that are still expected.
+func (b *Broadcast) dismiss(because error) {
+	for _, in := range b.expected {
+		in.Close(because.Error())
+		in.close()
+	}
+	b.expected = nil
+}
+
+// attach makes in the publisher, whose first packet has come.
+func (b *Broadcast) attach(in *input) {
 	b.detach(time.Now())
-	b.input = newInput(p)
+	b.input, in.since = in, time.Now()
 	b.videoTrack.Store(b.input.videoTrack())
 	b.passthrough.breaks, b.passthrough.quiet, b.simulcast = 0, false, simulcast{}
 	video, audio := b.input.codecs()
-	b.log.Info("publisher has come", "session", p.ID(), "from", p.RemoteAddr(), "video", video, "audio", audio)
+	b.log.Info("publisher has come", "session", in.ID(), "from", in.RemoteAddr(), "video", video, "audio", audio)
 	if b.run == nil {
 		b.retryAt, b.failures = time.Time{}, 0
 		b.startRun()

@@ -23,7 +23,7 @@ type Status struct {
 	State string // one of the constants
 	Error string // why it failed, else ""
 
-	Publisher *session.Publisher // nil while nobody publishes
+	Publisher *session.Publisher // who publishes, or else the last one that is about to; nil for nobody
 	VideoIn   depay.Codec        // that the publisher sends; 0 for no video
 	AudioIn   depay.Codec
 	Video     Video  // as received
@@ -74,6 +74,9 @@ func (b *Broadcast) publishStatus(state string, cause error) {
 	}
 	if r := b.run; r.works() {
 		s.Depay, s.Job, s.Renditions, s.Passthrough, s.Layers = r.depay.Stats(), r.job.Stats(), r.encoded, r.passthrough, len(r.layers.passed)
+	}
+	for _, in := range b.expected {
+		s.Publisher = in.Publisher
 	}
 	if in := b.input; in != nil {
 		s.Publisher = in.Publisher

@@ -104,13 +104,14 @@ type StreamKey struct {
 
 // Limits bounds what others can make the server do.
 type Limits struct {
-	Streams            int
-	Viewers            int // over WHEP
-	Participants       int // of one room
-	SessionsPerAddress int
-	Connections        int   // of each web server
-	Requests           int   // for live media, under way at once
-	RequestBytes       int64 // of a signalling request's body
+	Streams              int
+	Viewers              int // over WHEP
+	Participants         int // of one room
+	SessionsPerAddress   int
+	ConnectingPerAddress int   // of those sessions
+	Connections          int   // of each web server
+	Requests             int   // for live media, under way at once
+	RequestBytes         int64 // of a signalling request's body
 }
 
 // Log is the form of the log.
@@ -154,10 +155,13 @@ func Default() Config {
 		Takeover:    TakeoverAllow,
 		Passthrough: true,
 		Record:      Record{Enabled: true, MinFree: 1 << 30},
-		Limits:      Limits{Streams: 16, Viewers: 200, Participants: 16, SessionsPerAddress: 16, Connections: 20_000, Requests: 10_000, RequestBytes: 64 << 10},
-		Log:         Log{Level: slog.LevelInfo, Format: "text"},
-		FFmpeg:      "ffmpeg",
-		OnStop:      OnStopEnd,
+		Limits: Limits{
+			Streams: 16, Viewers: 200, Participants: 16, SessionsPerAddress: 16, ConnectingPerAddress: 8,
+			Connections: 20_000, Requests: 10_000, RequestBytes: 64 << 10,
+		},
+		Log:    Log{Level: slog.LevelInfo, Format: "text"},
+		FFmpeg: "ffmpeg",
+		OnStop: OnStopEnd,
 	}
 }
 

@@ -82,6 +82,7 @@ func (c *Config) keys() []key {
 		{"limits.viewers", groupAccess, kindNumber, "WHEP viewers at once, of all streams", number(&c.Limits.Viewers)},
 		{"limits.participants", groupAccess, kindNumber, "people in one room", number(&c.Limits.Participants)},
 		{"limits.sessions-per-address", groupAccess, kindNumber, "WebRTC sessions at once from one address", number(&c.Limits.SessionsPerAddress)},
+		{"limits.connecting-per-address", groupAccess, kindNumber, "those of them that have not connected yet; they have 15 s for it", number(&c.Limits.ConnectingPerAddress)},
 		{"limits.connections", groupAccess, kindNumber, "HTTP connections at once, of each address; further ones wait", number(&c.Limits.Connections)},
 		{"limits.requests", groupAccess, kindNumber, "requests for live media under way at once, those that wait for a part too; one more gets 503", number(&c.Limits.Requests)},
 		{"limits.request-bytes", groupAccess, kindSize, "longest body of a signalling request", size(&c.Limits.RequestBytes)},

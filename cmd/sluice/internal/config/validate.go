@@ -172,6 +172,7 @@ func (c Config) checkAccess(check *checker) {
 	checkRange(check, "limits.viewers", c.Limits.Viewers, 1, maxViewers, strconv.Itoa)
 	checkRange(check, "limits.participants", c.Limits.Participants, 1, maxParticipants, strconv.Itoa)
 	checkRange(check, "limits.sessions-per-address", c.Limits.SessionsPerAddress, 1, maxSessionsPerAddress, strconv.Itoa)
+	checkRange(check, "limits.connecting-per-address", c.Limits.ConnectingPerAddress, 1, maxSessionsPerAddress, strconv.Itoa)
 	checkRange(check, "limits.connections", c.Limits.Connections, 1, maxRequests, strconv.Itoa)
 	checkRange(check, "limits.requests", c.Limits.Requests, 1, maxRequests, strconv.Itoa)
 	checkRange(check, "limits.request-bytes", c.Limits.RequestBytes, minRequest, maxRequest, FormatSize)
