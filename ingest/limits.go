@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"container/list"
 	"sync"
 	"time"
 
@@ -8,7 +9,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxClients bounds the clients whose rate is remembered.
+// maxClients bounds the clients whose rate is remembered. Beyond it the one that has asked for nothing for longest is forgotten: many
+// clients at once must not keep others out.
 const maxClients = 8192
 
 // rateLimiter gives each client a token bucket.
@@ -16,37 +18,34 @@ type rateLimiter struct {
 	rate rate.Limit
 
 	mu      sync.Mutex
-	buckets map[session.Client]*rate.Limiter
+	clients map[session.Client]*list.Element
+	recent  list.List // of *bucket, the one that has asked last at the front
+}
+
+// bucket is a client's.
+type bucket struct {
+	*rate.Limiter
+	client session.Client
 }
 
 func newRateLimiter(perSecond float64) *rateLimiter {
-	return &rateLimiter{rate: rate.Limit(perSecond), buckets: map[session.Client]*rate.Limiter{}}
+	return &rateLimiter{rate: rate.Limit(perSecond), clients: map[session.Client]*list.Element{}}
 }
 
 func (l *rateLimiter) allow(c session.Client, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := l.buckets[c]
-	if b == nil {
-		if len(l.buckets) >= maxClients {
-			l.forget(now)
+	e := l.clients[c]
+	if e == nil {
+		if len(l.clients) == maxClients {
+			oldest := l.recent.Remove(l.recent.Back()).(*bucket)
+			delete(l.clients, oldest.client)
 		}
-		if len(l.buckets) >= maxClients {
-			return false
-		}
-		b = rate.NewLimiter(l.rate, l.burst())
-		l.buckets[c] = b
+		e = l.recent.PushFront(&bucket{rate.NewLimiter(l.rate, l.burst()), c})
+		l.clients[c] = e
 	}
-	return b.AllowN(now, 1)
+	l.recent.MoveToFront(e)
+	return e.Value.(*bucket).AllowN(now, 1)
 }
 
 func (l *rateLimiter) burst() int { return max(int(float64(l.rate)*burstSeconds), 1) }
-
-// forget drops the buckets that are full again: a new one would be no different.
-func (l *rateLimiter) forget(now time.Time) {
-	for c, b := range l.buckets {
-		if b.TokensAt(now) >= float64(l.burst()) {
-			delete(l.buckets, c)
-		}
-	}
-}

@@ -118,16 +118,20 @@ func TestRateLimiter(t *testing.T) {
 	require.True(t, l.allow(a, now.Add(time.Second)))
 }
 
-// However many clients there are, memory for them is bounded; those that have been quiet are forgotten first.
+// However many clients there are, memory for them is bounded, and everybody may ask; those that have been quiet are forgotten first.
 func TestRateLimiterIsBounded(t *testing.T) {
 	l := newRateLimiter(1)
 	now := time.Unix(1000, 0)
+	busy := netip.MustParsePrefix("192.0.2.1/32")
+	for range 5 {
+		require.True(t, l.allow(busy, now))
+	}
 	address := netip.MustParseAddr("10.0.0.0")
-	for range maxClients {
+	for range 2 * maxClients {
 		require.True(t, l.allow(netip.PrefixFrom(address, 32), now))
+		require.False(t, l.allow(busy, now), "it is not forgotten while it asks")
 		address = address.Next()
 	}
-	require.False(t, l.allow(netip.PrefixFrom(address, 32), now))
-	require.True(t, l.allow(netip.PrefixFrom(address, 32), now.Add(time.Minute)))
-	require.Len(t, l.buckets, 1)
+	require.Len(t, l.clients, maxClients)
+	require.Equal(t, maxClients, l.recent.Len())
 }
