@@ -42,7 +42,7 @@ func (r *Recording) remux(ctx context.Context) {
 		return // the next start does it
 	}
 	if err == nil {
-		err = os.Rename(out, filepath.Join(r.dir, mp4File))
+		err = r.place(out)
 	}
 	if err != nil {
 		os.Remove(out)
@@ -51,6 +51,18 @@ func (r *Recording) remux(ctx context.Context) {
 	if err := r.writeFiles([]namedFile{r.remuxed(err)}, true); err != nil {
 		r.store.opts.Logger.Error("recording.json could not be written", "recording", r.dir, "error", err)
 	}
+}
+
+// place gives video.mp4 its name. It is on the disk before recording.json says so.
+func (r *Recording) place(out string) error {
+	files := r.store.opts.Files
+	if err := files.Sync(out); err != nil {
+		return err
+	}
+	if err := files.Rename(out, filepath.Join(r.dir, mp4File)); err != nil {
+		return err
+	}
+	return files.Sync(r.dir)
 }
 
 // remuxed is recording.json with the outcome.

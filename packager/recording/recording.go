@@ -17,7 +17,7 @@ import (
 
 // States of a recording.
 const (
-	StateRecording   = "recording"   // running
+	StateRecording   = "recording"   // running, or not yet on the disk
 	StateFinished    = "finished"    // the broadcast ended properly
 	StateInterrupted = "interrupted" // cut by a crash, playable up to there
 	StateFailed      = "failed"      // stopped by the disk (full, or an error), playable up to there
@@ -79,10 +79,20 @@ type Recording struct {
 	late    time.Duration // by which segments may be longer than nominal
 	runs    []*run
 	stopped bool // nothing more is taken
+	outcome outcome
 	stale   bool // playlists do not list everything
 	unsafe  bool // recording.json has been replaced without fsync
 	flushed time.Time
 }
+
+// outcome is how a recording has ended. It is told once that is on the disk.
+type outcome struct {
+	state string
+	at    time.Time
+}
+
+// tell puts the outcome into recording.json.
+func (o outcome) tell(i *Info) { i.State, i.Ended = o.state, o.at }
 
 // Begin makes the directory of a broadcast that begins now; nil when recording is off.
 func (s *Store) Begin(stream string) (*Recording, error) {
@@ -129,8 +139,10 @@ func recordingName(start time.Time, n int) string {
 }
 
 // text is recording.json. The caller holds mu, or nobody else has the recording.
-func (r *Recording) text() namedFile {
-	b, err := json.MarshalIndent(r.info, "", "  ")
+func (r *Recording) text() namedFile { return r.info.text() }
+
+func (i Info) text() namedFile {
+	b, err := json.MarshalIndent(i, "", "  ")
 	if err != nil {
 		panic(err) // an Info can be written
 	}

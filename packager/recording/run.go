@@ -24,6 +24,7 @@ type copied struct {
 	id        string // "video-1": what its files' names begin with
 	rendition manifest.Rendition
 	segments  []kept
+	synced    int // so many of them are durable; guarded by Recording.writing
 }
 
 // kept is one recorded segment.

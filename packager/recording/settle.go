@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/packager/disk"
+	"github.com/sluice-live/sluice/packager/timeline"
 )
 
 // flush brings the playlists up to date. It waits longer the longer the recording is, so that writing them costs the same for ever:
@@ -24,13 +25,65 @@ func (r *Recording) flush() {
 		return
 	}
 	files, unsafe := r.outdated()
-	err := r.writeFiles(files, false)
+	err := errors.Join(r.syncMedia(unsynced), r.writeFiles(files, false))
 	if unsafe {
 		err = errors.Join(err, r.store.opts.Files.Sync(filepath.Join(r.dir, infoFile)))
 	}
 	if err != nil {
 		r.Fail(fmt.Errorf("write playlists: %w", err))
 	}
+}
+
+const (
+	// unsynced is how many segments of a rendition are not made durable while the recording runs: the kernel has written what is half a
+	// minute old, so that waiting for it costs nothing.
+	unsynced = 16
+	// maxSynced bounds the segments that are made durable at once.
+	maxSynced = 64
+)
+
+// syncMedia makes durable what was recorded, but for so many of the newest segments; with all of them, the sources too. The caller
+// holds writing.
+func (r *Recording) syncMedia(but int) error {
+	var faults []error
+	sync := func(name string) {
+		if err := r.store.opts.Files.Sync(filepath.Join(r.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			faults = append(faults, err)
+		}
+	}
+	r.mu.Lock()
+	var all []*copied
+	for _, rn := range r.runs {
+		all = append(all, rn.video, rn.audio)
+	}
+	sources := r.info.Sources
+	r.mu.Unlock()
+	for _, c := range all {
+		if c == nil {
+			continue
+		}
+		r.mu.Lock()
+		segments := c.segments[min(c.synced, len(c.segments)):max(len(c.segments)-but, c.synced)]
+		r.mu.Unlock()
+		if but > 0 {
+			segments = segments[:min(len(segments), maxSynced)]
+		}
+		if c.synced == 0 && len(segments) > 0 {
+			sync(timeline.InitName(c.id))
+		}
+		for _, s := range segments {
+			sync(timeline.SegmentName(c.id, s.number))
+		}
+		if len(faults) == 0 {
+			c.synced += len(segments)
+		}
+	}
+	if but == 0 {
+		for _, name := range sources {
+			sync(name)
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // outdated gives the playlists when it is time to write them, and reports whether recording.json has to be made durable.
@@ -71,9 +124,10 @@ func (r *Recording) stop(state string, cause error) (first bool) {
 		return false
 	}
 	r.stopped = true
-	r.info.State, r.info.Ended = state, r.store.opts.Wall().UTC().Truncate(time.Millisecond)
+	r.outcome = outcome{state, r.store.opts.Wall().UTC().Truncate(time.Millisecond)}
 	if cause != nil {
 		r.info.Error = cause.Error()
+		r.outcome.tell(&r.info)
 	}
 	return true
 }
@@ -128,11 +182,26 @@ func (r *Recording) writeEnd() (empty bool, err error) {
 	if empty && r.bare() {
 		return true, nil
 	}
-	err = r.writeFiles(files, true)
+	// What recording.json says is on the disk, under its names, before it says so.
+	if err := r.syncMedia(0); err != nil { // what could not be made durable once is lost: it is of no use to try again
+		r.mu.Lock()
+		r.outcome.state, r.info.Error = StateFailed, err.Error()
+		r.mu.Unlock()
+	}
+	if err := errors.Join(r.writeFiles(files, true), r.store.opts.Files.Sync(r.dir)); err != nil {
+		return false, err
+	}
 	size := disk.Size(r.dir)
 	r.mu.Lock()
 	r.info.Bytes = size
-	text := r.text()
+	told := r.info
 	r.mu.Unlock()
-	return false, errors.Join(err, r.writeFiles([]namedFile{text}, true), r.store.opts.Files.Sync(r.dir))
+	r.outcome.tell(&told)
+	if err := errors.Join(r.writeFiles([]namedFile{told.text()}, true), r.store.opts.Files.Sync(r.dir)); err != nil {
+		return false, err
+	}
+	r.mu.Lock()
+	r.outcome.tell(&r.info)
+	r.mu.Unlock()
+	return false, nil
 }
