@@ -31,12 +31,13 @@ type Options struct {
 	Linger time.Duration
 	// Record keeps the first video rendition and the audio of every broadcast.
 	Record bool
-	// Keep deletes finished recordings that ended longer ago than this. 0 keeps them.
+	// Keep deletes finished recordings that ended longer ago than this. Of a time during which no process ran a day counts at most,
+	// because the clock may have been wrong. 0 keeps them.
 	Keep time.Duration
-	// MaxBytes deletes the oldest finished recordings while all together hold more bytes. 0 is no limit.
+	// MaxBytes deletes finished recordings while all together hold more bytes: the oldest of the stream that has most. 0 is no limit.
 	MaxBytes int64
-	// MinFree deletes the oldest finished recordings while the disk has fewer free bytes, and stops the running ones (the live
-	// streams go on) when that did not help. 0 is no limit.
+	// MinFree deletes finished recordings, in the same order, while the disk has fewer free bytes, and stops the running ones (the
+	// live streams go on) when that did not help. 0 is no limit.
 	MinFree int64
 	// Remux makes out, one MP4 with an index at its front, without encoding. Each input is one unbroken run of a
 	// recording. It runs in the background, one at a time. Without it recordings get no video.mp4.

@@ -32,9 +32,9 @@ type Options struct {
 	Record bool
 	// Keep deletes finished recordings that ended longer ago than this. 0 keeps them.
 	Keep time.Duration
-	// MaxBytes deletes the oldest finished recordings while all together hold more bytes. 0 is no limit.
+	// MaxBytes deletes finished recordings while all together hold more bytes: the oldest of the stream that has most. 0 is no limit.
 	MaxBytes int64
-	// MinFree deletes the oldest finished recordings while the disk has fewer free bytes. 0 is no limit.
+	// MinFree deletes finished recordings, in the same order, while the disk has fewer free bytes. 0 is no limit.
 	MinFree int64
 	// Remux makes out, one MP4 with an index at its front, without encoding. Without it recordings get no video.mp4.
 	Remux func(ctx context.Context, inputs []RemuxInput, out string) error
@@ -63,6 +63,10 @@ type RemuxInput struct {
 type Store struct {
 	opts Options
 	jobs *jobs // recordings to be finished
+
+	retaining sync.Mutex // one deletes at a time; guards age and unseen
+	age       *age       // nil before the first Retain
+	unseen    bool       // could not be written
 
 	mu      sync.Mutex // held for no I/O
 	running map[string]*Recording
