@@ -140,9 +140,11 @@ func serveFar() error {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/whip/", s.WHIP())
-	mux.Handle("/whep/", s.WHEP())
-	mux.Handle("/rooms/", s.Rooms().Signalling(func(*http.Request) string { return "" }))
+	mux.Handle("/whip/{stream}", s.WHIP())
+	mux.Handle("/whip/{stream}/{session}", s.WHIP())
+	mux.Handle("/whep/{stream}", s.WHEP())
+	mux.Handle("/whep/{stream}/{session}", s.WHEP())
+	mux.Handle("/rooms/{room}/{what}", s.Rooms().Signalling(func(*http.Request) string { return "" }))
 	mux.HandleFunc("/cpu", func(w http.ResponseWriter, _ *http.Request) {
 		var usage syscall.Rusage
 		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage) // it fails for no process but another one

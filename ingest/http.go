@@ -27,25 +27,23 @@ const (
 // endpoint takes what is posted to an address.
 type endpoint func(http.ResponseWriter, *http.Request) *refusal.Refusal
 
-// WHIP serves /whip/{stream} and /whip/{stream}/{session}.
+// WHIP serves /whip/{stream} and /whip/{stream}/{session}; like the other handlers it reads these path values.
 func (s *Server) WHIP() http.Handler {
-	return s.streamHandler("/whip/", func(stream string) endpoint {
+	return s.streamHandler(session.KindPublisher, func(stream string) endpoint {
 		return func(w http.ResponseWriter, r *http.Request) *refusal.Refusal { return s.postWHIP(w, r, stream) }
 	})
 }
 
-// streamHandler serves the endpoints of streams and the sessions beneath them.
-func (s *Server) streamHandler(prefix string, of func(stream string) endpoint) http.Handler {
+// streamHandler serves the endpoints of streams and the sessions of a kind beneath them.
+func (s *Server) streamHandler(kind session.Kind, of func(stream string) endpoint) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.limitBody(w)
-		stream, id, isSession := strings.Cut(strings.TrimPrefix(r.URL.Path, prefix), "/")
+		stream, id := r.PathValue("stream"), r.PathValue("session")
 		switch {
 		case !name.Valid(stream) && !isPreflight(r): // pages can read refusals only after a good preflight
 			refusal.New(http.StatusBadRequest, "A stream's name is "+name.Rule+".").Write(w)
-		case isSession && id != "":
-			s.serveSession(w, r, stream)
-		case isSession:
-			refusal.New(http.StatusNotFound, "There is nothing here: leave out the slash at the end.").Write(w)
+		case id != "":
+			s.serveSession(w, r, stream, kind.Path(stream, id))
 		default:
 			s.serveEndpoint(w, r, of(stream))
 		}
@@ -56,8 +54,8 @@ func (s *Server) streamHandler(prefix string, of func(stream string) endpoint) h
 func (s *Server) Echo() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.limitBody(w)
-		if strings.TrimPrefix(r.URL.Path, "/echo") != "" {
-			s.serveSession(w, r, "")
+		if id := r.PathValue("session"); id != "" {
+			s.serveSession(w, r, "", session.KindEcho.Path("", id))
 			return
 		}
 		s.serveEndpoint(w, r, s.postEcho)
@@ -84,8 +82,8 @@ func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request, post endp
 	}
 }
 
-// serveSession answers at the address of a session, of a stream or (the echo) of none.
-func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, stream string) {
+// serveSession answers at the address of a session, of a stream or (the echo) of none; path is that address.
+func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, stream, path string) {
 	if r.Method == http.MethodOptions {
 		// The same for every address: a preflight must not tell which sessions there are.
 		w.Header().Set("Accept-Patch", typeFragment)
@@ -93,9 +91,9 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, stream str
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	sess := s.sessions.Session(r.URL.Path)
+	sess := s.sessions.Session(path)
 	if sess == nil || errors.Is(sess.Err(), session.ErrTakenOver) {
-		s.ended(stream, r.URL.Path).Write(w)
+		s.ended(stream, path).Write(w)
 		return
 	}
 	switch r.Method {

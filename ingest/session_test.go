@@ -75,6 +75,7 @@ func TestRunEnds(t *testing.T) {
 	post := func(stream string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		r := httptest.NewRequest("POST", "/whip/"+stream, strings.NewReader(offertest.Offer(t, "chromium")))
+		r.SetPathValue("stream", stream)
 		r.Header.Set("Content-Type", "application/sdp")
 		s.WHIP().ServeHTTP(w, r)
 		return w

@@ -2,9 +2,9 @@ package ingest
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/sluice-live/sluice/ingest/refusal"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/upload"
 	"github.com/sluice-live/sluice/public/name"
 )
@@ -16,11 +16,11 @@ const (
 
 // Upload serves /upload/{stream}, /upload/{stream}/ws and /upload/{stream}/{session}: WebM becomes a stream.
 func (s *Server) Upload() http.Handler {
-	sessions := s.streamHandler("/upload/", func(stream string) endpoint {
+	sessions := s.streamHandler(session.KindUpload, func(stream string) endpoint {
 		return func(w http.ResponseWriter, r *http.Request) *refusal.Refusal { return s.uploads.Post(w, r, stream) }
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		stream, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/upload/"), "/")
+		stream, rest := r.PathValue("stream"), r.PathValue("session") // of which ws is none
 		switch {
 		case !name.Valid(stream):
 			sessions.ServeHTTP(w, r)

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/offer"
@@ -15,11 +14,11 @@ import (
 // WHEP serves /whep/{stream} and /whep/{stream}/{session} (draft-ietf-wish-whep). It always answers with 201, never with an
 // offer of its own: most players take that for an error.
 func (s *Server) WHEP() http.Handler {
-	handler := s.streamHandler("/whep/", func(stream string) endpoint {
+	handler := s.streamHandler(session.KindViewer, func(stream string) endpoint {
 		return func(w http.ResponseWriter, r *http.Request) *refusal.Refusal { return s.postWHEP(w, r, stream) }
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodHead && name.Valid(strings.TrimPrefix(r.URL.Path, "/whep/")) {
+		if r.Method == http.MethodHead && r.PathValue("session") == "" && name.Valid(r.PathValue("stream")) {
 			w.Header().Set("Content-Type", typeSDP) // by this clients find out what the address is for (§4.1)
 			w.Header().Set("Accept-Post", typeSDP)
 			return

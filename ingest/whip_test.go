@@ -59,11 +59,10 @@ func TestOfferContentType(t *testing.T) {
 
 func TestStreamNames(t *testing.T) {
 	f := newFixture(t, Options{})
-	for _, name := range []string{"", "-a", "_a", "a.b", "a%20b", "ä", strings.Repeat("a", 65)} {
+	for _, name := range []string{"-a", "_a", "a.b", "a%20b", "a%2Fb", "ä", strings.Repeat("a", 65)} {
 		f.requireProblem(f.post("/whip/"+name, offertest.Offer(t, "chromium")), 400, "A stream's name is")
 	}
 	require.Equal(t, 200, f.do("OPTIONS", "/whip/-a", "", "Access-Control-Request-Method", "POST").StatusCode)
-	f.requireProblem(f.post("/whip/a/", offertest.Offer(t, "chromium")), 404, "slash")
 	resp := f.post("/whip/"+strings.Repeat("a", 64), offertest.Offer(t, "chromium"))
 	require.Equal(t, 201, resp.StatusCode)
 }
@@ -232,6 +231,7 @@ func TestBodyDeadlineIsLifted(t *testing.T) {
 	f := newFixture(t, Options{})
 	w := &deadlineWriter{ResponseRecorder: httptest.NewRecorder()}
 	r := httptest.NewRequest("POST", "/whip/a", strings.NewReader(offertest.Offer(t, "chromium")))
+	r.SetPathValue("stream", "a")
 	r.Header.Set("Content-Type", "application/sdp")
 	f.server.WHIP().ServeHTTP(w, r)
 	require.Equal(t, 201, w.Code)

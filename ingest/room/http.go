@@ -3,7 +3,7 @@ package room
 import (
 	"crypto/rand"
 	"net/http"
-	"strings"
+	"path"
 	"time"
 
 	"github.com/sluice-live/sluice/ingest/refusal"
@@ -14,14 +14,13 @@ import (
 
 // Signalling serves the addresses at which rooms are entered: /rooms/{room}/ws, events and messages, and /echo/ws, events and messages for
 // a room of one's own in which what is sent comes back. tokenOf finds the token of a request that has one in its header; without it,
-// it is part of the first event.
+// it is part of the first event. It reads the path value "room", which the echo has not.
 func (rs *Rooms) Signalling(tokenOf func(*http.Request) string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		room, what, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/rooms/"), "/")
-		mode := ModeSFU
-		switch path, isEcho := strings.CutPrefix(r.URL.Path, "/echo/"); {
-		case isEcho:
-			room, what, mode = echoPrefix+rand.Text(), path, ModeEcho
+		room, mode := r.PathValue("room"), ModeSFU
+		switch {
+		case room == "":
+			room, mode = echoPrefix+rand.Text(), ModeEcho
 		case !name.Valid(room):
 			refusal.New(http.StatusBadRequest, "A room's name is "+name.Rule+".").Write(w)
 			return
@@ -34,7 +33,7 @@ func (rs *Rooms) Signalling(tokenOf func(*http.Request) string) http.Handler {
 			return
 		}
 		defer done()
-		rs.serveSignalling(w, r, rs.handler(r, room, mode), what, tokenOf(r))
+		rs.serveSignalling(w, r, rs.handler(r, room, mode), path.Base(r.URL.Path), tokenOf(r))
 	})
 }
 

@@ -38,8 +38,8 @@ const (
 	KindOutput      Kind = "air" // the stream of a room
 )
 
-// path is the address of a session's resource (RFC 9725 §4.2).
-func (k Kind) path(name, id string) string {
+// Path is the address of a session's resource (RFC 9725 §4.2).
+func (k Kind) Path(name, id string) string {
 	switch k {
 	case KindPublisher:
 		return "/whip/" + name + "/" + id

@@ -30,8 +30,10 @@ func newMediaServer(t *testing.T) (base string, server *ingest.Server) {
 	ended := make(chan error)
 	go func() { ended <- server.Run(ctx) }()
 	mux := http.NewServeMux()
-	mux.Handle("/whip/", server.WHIP())
-	mux.Handle("/whep/", server.WHEP())
+	mux.Handle("/whip/{stream}", server.WHIP())
+	mux.Handle("/whip/{stream}/{session}", server.WHIP())
+	mux.Handle("/whep/{stream}", server.WHEP())
+	mux.Handle("/whep/{stream}/{session}", server.WHEP())
 	web := httptest.NewServer(mux)
 	t.Cleanup(func() {
 		web.Close()
