@@ -79,6 +79,7 @@ func TestMPD(t *testing.T) {
 	require.Equal(t, "dynamic", *m.Type)
 	require.Contains(t, first, `availabilityStartTime="`+zero.Format("2006-01-02T15:04:05"))
 	require.Len(t, m.UTCTimings, 2)
+	require.Equal(t, "../../time", m.UTCTimings[0].Value, "/time, from the MPD, below whatever path a proxy shows both")
 	period := m.Periods[0]
 	require.Len(t, period.AdaptationSets, 2)
 	for _, set := range period.AdaptationSets {

@@ -1,6 +1,7 @@
 package public
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/public/name"
+	"github.com/sluice-live/sluice/public/prefix"
 	"github.com/sluice-live/sluice/public/problem"
 )
 
@@ -100,7 +102,24 @@ func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w = &statusWriter{w, http.StatusBadRequest}
 		r = unconditional(r)
 	}
+	if below := prefix.Of(r); below != "" {
+		p.serveBelow(w, r, below)
+		return
+	}
 	serveFile(w, r, p.root, p.name, p.tag)
+}
+
+// serveBelow answers with the page as it is below a prefix: all addresses in its attributes begin with that.
+func (p page) serveBelow(w http.ResponseWriter, r *http.Request, prefix string) {
+	body, err := fs.ReadFile(p.root, p.name)
+	if err != nil {
+		refuseUnreadable(w, p.name, err)
+		return
+	}
+	body = bytes.ReplaceAll(body, []byte(`="/`), []byte(`="`+prefix+"/"))
+	w.Header().Set("Content-Type", contentType(p.name))
+	w.Header().Set("ETag", `"`+p.tag+prefix+`"`)
+	http.ServeContent(w, r, p.name, time.Time{}, bytes.NewReader(body))
 }
 
 // manuals are the documents of the bundle by the last part of their address.
@@ -155,13 +174,17 @@ func serveFile(w http.ResponseWriter, r *http.Request, root fs.FS, name, tag str
 		w.Header().Set("Content-Encoding", "gzip")
 		tag += "-gzip"
 	} else if file, err = root.Open(name); err != nil {
-		slog.Error("public: open bundled file", "name", name, "error", err)
-		problem.Write(w, http.StatusInternalServerError, "The page could not be read: look into the log of the service.")
+		refuseUnreadable(w, name, err)
 		return
 	}
 	defer file.Close()
 	w.Header().Set("ETag", `"`+tag+`"`)
 	http.ServeContent(w, r, name, time.Time{}, file.(io.ReadSeeker))
+}
+
+func refuseUnreadable(w http.ResponseWriter, name string, err error) {
+	slog.Error("public: open bundled file", "name", name, "error", err)
+	problem.Write(w, http.StatusInternalServerError, "The page could not be read: look into the log of the service.")
 }
 
 // contentType is chosen from what the bundle holds, not from the machine's MIME tables.

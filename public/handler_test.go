@@ -11,6 +11,8 @@ import (
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/public/prefix"
 )
 
 // bundle is a small dist: every page, a script and a style with their gzipped twins, an icon without.
@@ -136,6 +138,31 @@ func TestCaching(t *testing.T) {
 	other := bundle(t)
 	other["pages/home.html"].Data = []byte("<h1>new</h1>")
 	require.NotEqual(t, ask(h, "GET", "/").Header().Get("ETag"), ask(newHandler(other), "GET", "/").Header().Get("ETag"))
+}
+
+// Below a prefix every address of a page begins with it, and the page is another one for caches.
+func TestPagesBelowAPrefix(t *testing.T) {
+	files := bundle(t)
+	files["pages/home.html"].Data = []byte(`<a href="/publish">x="y"</a><script src="/assets/home-ABCD1234.js"></script><a href="https://a.example/">=</a>`)
+	h := newHandler(files)
+	below := func(path string, header ...string) *httptest.ResponseRecorder {
+		r := prefix.With(httptest.NewRequest("GET", path, nil), "/media")
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	w := below("/", "Accept-Encoding", "gzip")
+	require.Equal(t, 200, w.Code)
+	require.Equal(t, `<a href="/media/publish">x="y"</a><script src="/media/assets/home-ABCD1234.js"></script><a href="https://a.example/">=</a>`, w.Body.String())
+	require.Equal(t, "text/html; charset=utf-8", w.Header().Get("Content-Type"))
+	require.NotEqual(t, ask(h, "GET", "/").Header().Get("ETag"), w.Header().Get("ETag"))
+	require.Equal(t, 304, below("/", "If-None-Match", w.Header().Get("ETag")).Code)
+	require.Equal(t, 200, below("/", "If-None-Match", ask(h, "GET", "/").Header().Get("ETag")).Code)
+	require.Equal(t, 400, below("/watch/-demo").Code)
+	require.Equal(t, "let script", below("/assets/home-ABCD1234.js").Body.String())
 }
 
 func TestBadNameIsNeverAnsweredFromTheCache(t *testing.T) {

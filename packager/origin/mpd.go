@@ -9,8 +9,9 @@ import (
 	"github.com/sluice-live/sluice/packager/timeline"
 )
 
-// timePath answers with the time of day in ISO 8601.
-const timePath = "/time"
+// timePath answers with the time of day in ISO 8601: /time, as it is seen from /live/{stream}/manifest.mpd, whatever path a proxy shows
+// both below. Players resolve it like all addresses of an MPD.
+const timePath = "../../time"
 
 // updatePeriod is how long players may go without knowing of the next Period, which is how long their video stands still: who
 // is a second behind has no more than that. An unchanged MPD costs a 304.

@@ -1,6 +1,7 @@
 // The dashboard: the traffic of the server, in both directions of every session.
 
 import { listRooms, listStreams, type Stream } from "./server/api.ts";
+import { at } from "./server/base.ts";
 import { describe, request } from "./server/problem.ts";
 import { splitEvents } from "./server/sse.ts";
 import { LivePlot } from "./ui/chart.ts";
@@ -42,7 +43,7 @@ const pause = 2000;
 /** Follows the statistics until they end; rejects where they are refused. */
 async function follow(): Promise<void> {
   const key = storedKey();
-  const response = await request("/api/v1/sessions/events", { headers: key ? { Authorization: `Bearer ${key}` } : {} });
+  const response = await request(at("/api/v1/sessions/events"), { headers: key ? { Authorization: `Bearer ${key}` } : {} });
   setBadge(byId("badge"), "running", "Live");
   setNotice(byId("fault"), "");
   const reader = (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>).getReader();
@@ -137,7 +138,7 @@ async function ask(): Promise<void> {
   fill("streams", (await listStreams()).map(streamCells), "No live streams.");
   const items = (await listRooms()).map((room) => {
     const people = room.participants.map((p) => `${p.name}${p.speaking ? " (speaking)" : ""}`).join(", ");
-    return el("li", {}, el("a", { href: `/rooms/${room.name}${room.mode === "mesh" ? "?mesh=1" : ""}` }, room.name), el("span", { className: "quiet" }, `${people}${room.onAir ? ` · broadcast as ${room.onAir}` : ""}`));
+    return el("li", {}, el("a", { href: at(`/rooms/${room.name}${room.mode === "mesh" ? "?mesh=1" : ""}`) }, room.name), el("span", { className: "quiet" }, `${people}${room.onAir ? ` · broadcast as ${room.onAir}` : ""}`));
   });
   byId("rooms").replaceChildren(...(items.length ? items : [el("li", { className: "quiet" }, "No room is open.")]));
 }

@@ -2,6 +2,7 @@
 
 import { columns, decodeStamp, drawStamp, elapsed, readBits, rows, samples, stripHeight } from "./echo/stamp.ts";
 import { captureError, openMedia, stopMedia } from "./publish/capture.ts";
+import { at } from "./server/base.ts";
 import { describe } from "./server/problem.ts";
 import { LivePlot } from "./ui/chart.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./ui/dom.ts";
@@ -59,7 +60,7 @@ class EchoTest {
   }
 
   private open(media: MediaStream): Promise<void> {
-    this.client = new WhipClient({ url: "/echo", media, direction: "sendrecv", key: storedKey, onState: showState, onTrack: receive });
+    this.client = new WhipClient({ url: at("/echo"), media, direction: "sendrecv", key: storedKey, onState: showState, onTrack: receive });
     return this.client.start();
   }
 

@@ -1,6 +1,7 @@
 // The first page: who is live, and going live.
 
 import { listStreams, streamUrls, type Stream } from "./server/api.ts";
+import { at } from "./server/base.ts";
 import { byId, el, repeat, setBadge, setText } from "./ui/dom.ts";
 import { bitrate, duration, size } from "./ui/format.ts";
 import { suggestName } from "./ui/names.ts";
@@ -92,5 +93,5 @@ function show(streams: Stream[]): void {
 
 name.value = suggestName();
 byId("suggest").addEventListener("click", () => (name.value = suggestName()));
-byId("whip-url").textContent = `${location.origin}/whip/name`;
+byId("whip-url").textContent = location.origin + at("/whip/name");
 repeat(pause, () => guarded(byId("fault"), async () => show(await listStreams())));

@@ -9,6 +9,7 @@ import { Steps } from "./publish/steps.ts";
 import { followTransform, setUpTransforms } from "./publish/transform.ts";
 import { UploadClient } from "./publish/upload.ts";
 import { findStream, type Stream } from "./server/api.ts";
+import { at } from "./server/base.ts";
 import { describe } from "./server/problem.ts";
 import { LivePlot } from "./ui/chart.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./ui/dom.ts";
@@ -147,7 +148,7 @@ async function publish(tracks: MediaStream): Promise<void> {
       onState: (state: ConnectionState, error?: unknown) => client === attempt && onState(state, error),
     };
     const attempt: WhipClient | UploadClient =
-      picked("way") === "upload" ? new UploadClient({ ...options, stream: name.value }) : new WhipClient({ ...options, url: `/whip/${name.value}` });
+      picked("way") === "upload" ? new UploadClient({ ...options, stream: name.value }) : new WhipClient({ ...options, url: at(`/whip/${name.value}`) });
     client = attempt;
     return attempt.start();
   });

@@ -7,6 +7,7 @@ import { showRooms } from "./rooms/rooms.ts";
 import type { RoomEvent } from "./rooms/signal.ts";
 import { Tile } from "./rooms/tile.ts";
 import type { Participant, Room } from "./server/api.ts";
+import { at } from "./server/base.ts";
 import { describe, request } from "./server/problem.ts";
 import { LivePlot } from "./ui/chart.ts";
 import { byId, el, repeat, setBadge, setNotice, setText } from "./ui/dom.ts";
@@ -30,7 +31,7 @@ let air = "";
 let entering = false;
 let turning = false; // the camera or the microphone on or off
 
-const roomFromPath = () => /^\/rooms\/([^/]+)\/?$/.exec(location.pathname)?.[1] ?? "";
+const roomFromPath = () => /\/rooms\/([^/]+)\/?$/.exec(location.pathname)?.[1] ?? "";
 
 async function openOwn(): Promise<void> {
   const camera = byId<HTMLInputElement>("with-camera").checked;
@@ -74,7 +75,7 @@ async function takeSeat(): Promise<void> {
     ended(error instanceof Error ? error : new Error(describe(error)));
     return;
   }
-  history.replaceState(null, "", `/rooms/${room}${mesh ? "?mesh=1" : ""}`);
+  history.replaceState(null, "", at(`/rooms/${room}${mesh ? "?mesh=1" : ""}`));
   if (!stream.value) stream.value = room;
   setMeeting(true);
 }
@@ -188,7 +189,7 @@ async function act(what: string, init: RequestInit): Promise<void> {
   try {
     await withKey(async () => {
       const key = storedKey();
-      await request(`/api/v1/rooms/${roomInput.value.trim()}/${what}`, { ...init, headers: key ? { Authorization: `Bearer ${key}` } : {} });
+      await request(at(`/api/v1/rooms/${roomInput.value.trim()}/${what}`), { ...init, headers: key ? { Authorization: `Bearer ${key}` } : {} });
     });
   } catch (error) {
     setNotice(fault, describe(error));
@@ -198,7 +199,7 @@ async function act(what: string, init: RequestInit): Promise<void> {
 function showAir(): void {
   setBadge(byId("air-badge"), air ? "live" : "idle", air || "Off");
   byId("air-off").hidden = byId("air-watch").hidden = !air;
-  byId<HTMLAnchorElement>("air-watch").href = `/watch/${air}`;
+  byId<HTMLAnchorElement>("air-watch").href = at(`/watch/${air}`);
   byId("air").hidden = meeting?.mode === "mesh";
 }
 

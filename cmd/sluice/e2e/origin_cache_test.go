@@ -197,6 +197,40 @@ func TestVarnishCollapses(t *testing.T) {
 	require.Len(t, s.take(), 1)
 }
 
+// With the path set and the commented line, Sluice is told where it is shown; what clients say of themselves does not pass.
+func TestNginxBelowAPath(t *testing.T) {
+	alongside(t, light)
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		h := r.Header
+		_, _ = fmt.Fprint(w, r.URL, " ", h["X-Forwarded-Prefix"], h["X-Forwarded-For"], h["X-Forwarded-Host"], h["Forwarded"])
+	}))
+	defer origin.Close()
+	base, _ := startNginx(t, strings.TrimPrefix(origin.URL, "http://"), map[string]string{
+		`$sluice_path { default ""; }`: `$sluice_path { default "/media"; }`, "# rewrite ^/media": "rewrite ^/media",
+	})
+	for path, want := range map[string]string{
+		"/media/":                                "/",
+		"/media/watch/cam?protocol=dash":         "/watch/cam?protocol=dash",
+		"/media/live/cam/low.m3u8?_HLS_msn=7":    "/live/cam/low.m3u8?_HLS_msn=7&",
+		"/media/live/cam/aaaa/low-1.m4s?x=1":     "/live/cam/aaaa/low-1.m4s",
+		"/media/upload/cam/ws":                   "/upload/cam/ws",
+		"/media/rooms/den/events?seat=secret%20": "/rooms/den/events?seat=secret%20",
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), "GET", base+path, nil)
+		require.NoError(t, err)
+		for _, name := range []string{"X-Forwarded-Prefix", "X-Forwarded-For", "X-Forwarded-Host", "Forwarded"} {
+			request.Header.Set(name, "/forged")
+		}
+		response, err := patient().Do(request)
+		require.NoError(t, err)
+		text, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, want+" [/media] [127.0.0.1] [] []", string(text))
+	}
+}
+
 // The commented lines for HTTP/2 with TLS work once they are none.
 func TestNginxHTTP2(t *testing.T) {
 	alongside(t, light)

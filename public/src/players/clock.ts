@@ -1,5 +1,7 @@
 // The server's clock, from GET /time, so that latency does not depend on how this computer's clock is set.
 
+import { at } from "../server/base.ts";
+
 export class ServerClock {
   private offset = 0; // milliseconds to add to this computer's clock
   private trip = Infinity; // of the sample that the offset comes from
@@ -17,7 +19,7 @@ export class ServerClock {
 
   private async sample(): Promise<void> {
     const sent = performance.now();
-    const response = await fetch("/time", { cache: "no-store" });
+    const response = await fetch(at("/time"), { cache: "no-store" });
     const trip = performance.now() - sent;
     const server = Date.parse((await response.text()).trim());
     if (!response.ok || Number.isNaN(server) || trip >= this.trip) return;

@@ -1,6 +1,7 @@
 // Publishing where WebRTC is blocked: what the browser records (MediaRecorder) goes to the server over a WebSocket, which passes wherever
 // pages do. Viewers see it later by as much as a piece of the recording is long.
 
+import { at } from "../server/base.ts";
 import { HttpError, request, sentence } from "../server/problem.ts";
 import type { ConnectionState } from "../whip/connection.ts";
 import { noRates, type Rates } from "../whip/rates.ts";
@@ -80,7 +81,7 @@ export class UploadClient {
   async start(): Promise<void> {
     this.options.onState("connecting");
     // A page is not told why a WebSocket is refused; a request tells whether the key is good.
-    await request(`/upload/${this.options.stream}`, { method: "OPTIONS", headers: authorization(this.options) });
+    await request(at(`/upload/${this.options.stream}`), { method: "OPTIONS", headers: authorization(this.options) });
     await this.open();
   }
 
@@ -114,7 +115,7 @@ export class UploadClient {
   /** Connects and records; resolves without when this is stopped meanwhile. */
   private open(): Promise<void> {
     if (this.stopped) return Promise.resolve();
-    const url = new URL(`/upload/${this.options.stream}/ws`, location.href);
+    const url = new URL(at(`/upload/${this.options.stream}/ws`), location.href);
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url, uploadProtocols(this.options.key?.() ?? ""));
     this.socket = socket;

@@ -1,5 +1,6 @@
 // Being in a room: its events, and the media of all who are in it.
 
+import { at } from "../server/base.ts";
 import { Link } from "./link.ts";
 import { Signalling, type RoomEvent } from "./signal.ts";
 
@@ -63,7 +64,7 @@ export class Meeting {
   constructor(private readonly options: MeetingOptions) {
     const { room, mesh, name, key, sse, onConnected, onEnd } = options;
     this.signalling = new Signalling({
-      path: `/rooms/${room}`, query: mesh ? "mesh=1" : "", name, key, sse, onConnected, onEnd, onEvent: (event) => this.take(event),
+      path: at(`/rooms/${room}`), query: mesh ? "mesh=1" : "", name, key, sse, onConnected, onEnd, onEvent: (event) => this.take(event),
     });
   }
 

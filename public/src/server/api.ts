@@ -1,5 +1,6 @@
 // The server's JSON interface as the pages use it.
 
+import { at } from "./base.ts";
 import { HttpError, request } from "./problem.ts";
 
 export type StreamState = "starting" | "live" | "interrupted" | "ended" | "failed";
@@ -40,10 +41,10 @@ export interface Recording {
 }
 
 /** The directory of a recording, with its slash at the end. */
-export const recordingPath = ({ stream, name }: Recording) => `/recordings/${stream}/${name}/`;
+export const recordingPath = ({ stream, name }: Recording) => at(`/recordings/${stream}/${name}/`);
 
 async function get<T>(url: string): Promise<T> {
-  const response = await request(url, { headers: { Accept: "application/json" }, cache: "no-cache" });
+  const response = await request(at(url), { headers: { Accept: "application/json" }, cache: "no-cache" });
   return (await response.json()) as T;
 }
 
@@ -69,7 +70,7 @@ export async function listTransforms(): Promise<string[]> {
 /** Has the pictures of a stream made into something else; empty: nothing. */
 export async function chooseTransform(name: string, transform: string, key: string): Promise<void> {
   const headers = { "Content-Type": "application/json", ...(key && { Authorization: `Bearer ${key}` }) };
-  await request(`/api/v1/streams/${name}/transform`, { method: "PUT", headers, body: JSON.stringify({ transform }) });
+  await request(at(`/api/v1/streams/${name}/transform`), { method: "PUT", headers, body: JSON.stringify({ transform }) });
 }
 
 export interface Participant {
@@ -99,9 +100,9 @@ export async function listRecordings(): Promise<Recording[]> {
 
 /** Where a stream is played and watched. */
 export const streamUrls = (name: string) => ({
-  hls: `/live/${name}/index.m3u8`,
-  dash: `/live/${name}/manifest.mpd`,
-  webrtc: `/whep/${name}`,
-  thumbnail: `/live/${name}/thumbnail.jpg`,
-  watch: `/watch/${name}`,
+  hls: at(`/live/${name}/index.m3u8`),
+  dash: at(`/live/${name}/manifest.mpd`),
+  webrtc: at(`/whep/${name}`),
+  thumbnail: at(`/live/${name}/thumbnail.jpg`),
+  watch: at(`/watch/${name}`),
 });

@@ -18,5 +18,6 @@ test("the grammar of names", () => {
 test("names from paths", () => {
   assert.equal(nameFromPath("/watch/demo"), "demo");
   assert.equal(nameFromPath("/watch/demo/"), "demo");
+  assert.equal(nameFromPath("/media/watch/demo"), "demo");
   for (const path of ["/", "/watch/", "/watch/-x", "/watch/a/b", "/watch/%3Cscript%3E"]) assert.equal(nameFromPath(path), "");
 });

@@ -15,8 +15,8 @@ export function suggestName(random: () => number = Math.random): string {
   return `${pick(adjectives)}-${pick(nouns)}-${10 + Math.floor(random() * 90)}`;
 }
 
-/** The name in the path of a watch page; empty when there is none or it is no stream's name. */
+/** The name in the path of a watch page, wherever the service stands; empty when there is none or it is no stream's name. */
 export function nameFromPath(path: string): string {
-  const part = /^\/watch\/([^/]+)\/?$/.exec(path)?.[1] ?? "";
+  const part = /\/watch\/([^/]+)\/?$/.exec(path)?.[1] ?? "";
   return isStreamName(part) ? part : "";
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
+	"github.com/sluice-live/sluice/public/prefix"
 )
 
 // Events of GET /api/v1/streams/{stream}/events. The data of each is the stream as GET /api/v1/streams/{stream} tells it.
@@ -34,7 +35,7 @@ func (h *handlers) serveEvents(w http.ResponseWriter, r *http.Request) {
 	events := startEvents(w)
 	err := events.say(fmt.Sprintf("retry: %d\n\n", eventsRetry.Milliseconds()))
 	for before := ""; ok && err == nil; {
-		err = events.tell(before, stream)
+		err = events.tell(before, stream.Below(prefix.Of(r)))
 		if before = stream.State; before == broadcast.StateEnded || before == broadcast.StateFailed {
 			return
 		}

@@ -2,9 +2,13 @@ package httpapi
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -64,5 +68,73 @@ func TestLimitsCountTheClient(t *testing.T) {
 	require.Equal(t, map[int]int{201: 2, 429: 8}, statuses, "who is no proxy has the sessions of one address")
 	for _, session := range s.Ingest().Sessions().Infos() {
 		require.NotContains(t, session.Address, "10.0.0.1")
+	}
+}
+
+// Behind a proxy that shows the service below a path, whether it takes that away or not, all that is answered leads back through the proxy.
+func TestBelowAPath(t *testing.T) {
+	for name, tc := range map[string]struct {
+		strips bool // the proxy takes the path away
+		header string
+		base   string
+	}{
+		"proxy_pass with a slash, base-path":    {true, "", "/media"},
+		"proxy_pass without a slash, base-path": {false, "", "/media/"},
+		"prefix told by the proxy":              {true, "/media", ""},
+		"prefix told and left":                  {false, "/media", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := newTestService(t, config.Auth{})
+			_, err := before.Packager().Open("cut")
+			require.NoError(t, err)
+			cfg := before.cfg
+			cfg.HTTP.BasePath, cfg.HTTP.TrustedProxies = tc.base, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+			s := serviceOf(t, cfg, slog.New(slog.DiscardHandler))
+			s.release(t)
+			origin := httptest.NewServer(s.handler)
+			defer origin.Close()
+			target, err := url.Parse(origin.URL)
+			require.NoError(t, err)
+			front := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
+				if tc.strips {
+					p.Out.URL.Path = strings.TrimPrefix(p.In.URL.Path, "/media")
+				}
+				p.SetURL(target)
+				p.Out.Host = p.In.Host
+				if tc.header != "" {
+					p.Out.Header.Set("X-Forwarded-Prefix", tc.header)
+				}
+				p.SetXForwarded()
+			}})
+			defer front.Close()
+			do := func(method, path, body string) (*http.Response, string) {
+				r, err := http.NewRequestWithContext(t.Context(), method, front.URL+path, strings.NewReader(body))
+				require.NoError(t, err)
+				r.Header.Set("Content-Type", "application/sdp")
+				response, err := front.Client().Do(r)
+				require.NoError(t, err)
+				defer response.Body.Close()
+				text, err := io.ReadAll(response.Body)
+				require.NoError(t, err)
+				return response, string(text)
+			}
+
+			posted, _ := do("POST", "/media/echo", newOffer(t))
+			require.Equal(t, 201, posted.StatusCode)
+			location := posted.Header.Get("Location")
+			require.Regexp(t, `^/media/echo/\w+$`, location, "an absolute path, as OBS wants it")
+			ended, _ := do("DELETE", location, "")
+			require.Equal(t, 200, ended.StatusCode)
+
+			_, streams := do("GET", "/media/api/v1/streams", "")
+			for _, path := range []string{"/media/live/cut/index.m3u8", "/media/live/cut/manifest.mpd", "/media/whep/cut", "/media/watch/cut"} {
+				require.Contains(t, streams, `"`+path+`"`)
+			}
+			page, html := do("GET", "/media/", "")
+			if page.StatusCode == 200 { // the pages have been built
+				require.Contains(t, html, `href="/media/publish"`)
+				require.NotRegexp(t, `(?:href|src|action)="/(?:[^m]|m[^e])`, html)
+			}
+		})
 	}
 }

@@ -3,18 +3,23 @@ package httpapi
 import (
 	"net/http"
 
+	"github.com/sluice-live/sluice/public/prefix"
 	"github.com/sluice-live/sluice/public/problem"
 )
 
 // serveStreams lists the streams that have not ended.
-func (h *handlers) serveStreams(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, map[string]any{"streams": h.state.Streams()})
+func (h *handlers) serveStreams(w http.ResponseWriter, r *http.Request) {
+	streams := h.state.Streams()
+	for i := range streams {
+		streams[i] = streams[i].Below(prefix.Of(r))
+	}
+	writeJSON(w, map[string]any{"streams": streams})
 }
 
 // serveStream tells of one stream; for a while also of one that has ended, so that its page can say why.
 func (h *handlers) serveStream(w http.ResponseWriter, r *http.Request) {
 	if stream, ok := h.state.Stream(r.PathValue("stream")); ok {
-		writeJSON(w, stream)
+		writeJSON(w, stream.Below(prefix.Of(r)))
 		return
 	}
 	refuseUnknown(w, r.PathValue("stream"))

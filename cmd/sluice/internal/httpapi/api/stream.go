@@ -112,6 +112,18 @@ func urlsOf(stream string) URLs {
 	return URLs{live + "index.m3u8", live + "manifest.mpd", "/whep/" + stream, "/watch/" + stream, live + "thumbnail.jpg"}
 }
 
+// Below is the stream as it is told to who reaches the service below a prefix (see package prefix).
+func (s Stream) Below(prefix string) Stream {
+	u := s.URLs
+	s.URLs = URLs{prefix + u.HLS, prefix + u.DASH, prefix + u.WHEP, prefix + u.Watch, prefix + u.Thumbnail}
+	if s.Recording != nil {
+		recording := *s.Recording
+		recording.Path = prefix + recording.Path
+		s.Recording = &recording
+	}
+	return s
+}
+
 // newStream describes what a broadcast knows of its stream.
 func newStream(b *broadcast.Broadcast) Stream {
 	st, info := b.Status(), b.Info()
