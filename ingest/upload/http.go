@@ -2,21 +2,11 @@ package upload
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
-	"mime"
-	"mime/multipart"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/sluice-live/sluice/ingest/refusal"
-)
-
-const (
-	// Types are the media types of recordings.
-	Types = "video/webm, audio/webm, video/x-matroska, application/octet-stream, multipart/form-data"
 )
 
 // Post takes a recording as it is made, in one request or in numbered ones.
@@ -61,48 +51,6 @@ func writeUpload(w http.ResponseWriter, status int, answer Answer) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(answer) // a client that has gone away is no fault of ours
-}
-
-// uploadBody is the recording in a request: the body itself, or the files of a form, one after the other.
-func uploadBody(r *http.Request) (io.Reader, *refusal.Refusal) {
-	given, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	switch {
-	case r.Header.Get("Content-Type") == "":
-		return r.Body, nil
-	case err == nil && given == "multipart/form-data" && parameters["boundary"] != "":
-		return &formReader{form: multipart.NewReader(r.Body, parameters["boundary"])}, nil
-	case err == nil && given != "multipart/form-data" && slices.Contains(strings.Split(Types, ", "), given):
-		return r.Body, nil
-	}
-	return nil, refusal.New(http.StatusUnsupportedMediaType, "Send the recording as one of %s.", Types)
-}
-
-// formReader reads the files of a form as if they were one. Fields that are no files are passed over.
-type formReader struct {
-	form *multipart.Reader
-	part *multipart.Part
-}
-
-func (f *formReader) Read(b []byte) (int, error) {
-	for {
-		if f.part == nil {
-			part, err := f.form.NextPart()
-			if err != nil {
-				return 0, err
-			}
-			if part.FileName() == "" {
-				continue
-			}
-			f.part = part
-		}
-		n, err := f.part.Read(b)
-		if errors.Is(err, io.EOF) {
-			f.part, err = nil, nil
-		}
-		if n > 0 || err != nil {
-			return n, err
-		}
-	}
 }
 
 // patientReader reads a body as long as something comes now and then.

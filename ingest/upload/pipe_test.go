@@ -50,7 +50,7 @@ func TestUploadBackPressure(t *testing.T) {
 }
 
 func FuzzUploadText(f *testing.F) {
-	for _, seed := range []string{`{"event":"end"}`, "aGVsbG8=", "", "{", `{"event":"x"}`, " \n"} {
+	for _, seed := range []string{`{"event":"end"}`, "aGVsbG8=", "", "{", `{"event":"x"}`, " \n", "data:video/webm;codecs=vp8,opus;base64,aGVsbG8=", "data:,x"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

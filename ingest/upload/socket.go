@@ -128,7 +128,7 @@ func (s *socket) readMessage() ([]byte, error) {
 }
 
 // errMessage marks text that says nothing.
-var errMessage = errors.New("text must be base64, or {\"event\":\"end\"}")
+var errMessage = errors.New("text must be base64, a data URL of a recording, or {\"event\":\"end\"}")
 
 // parseText reads a message of text.
 func parseText(text []byte) (piece []byte, end bool, err error) {
@@ -139,6 +139,13 @@ func parseText(text []byte) (piece []byte, end bool, err error) {
 			return nil, false, errMessage
 		}
 		return nil, true, nil
+	}
+	if declared, found := bytes.CutPrefix(text, []byte("data:")); found { // RFC 2397, as FileReader makes it
+		kind, data, ok := bytes.Cut(declared, []byte(";base64,"))
+		if !ok || !isRecording(string(kind)) {
+			return nil, false, errMessage
+		}
+		text = data
 	}
 	piece = make([]byte, base64.StdEncoding.DecodedLen(len(text)))
 	n, err := base64.StdEncoding.Decode(piece, text)
