@@ -14,6 +14,9 @@ const (
 	uploadMethods  = "DELETE, GET, HEAD, OPTIONS" // of a session
 )
 
+// Uploads are all that are under way.
+func (s *Server) Uploads() *upload.Uploads { return s.uploads }
+
 // Upload serves /upload/{stream}, /upload/{stream}/ws and /upload/{stream}/{session}: WebM becomes a stream.
 func (s *Server) Upload() http.Handler {
 	sessions := s.streamHandler(session.KindUpload, func(stream string) endpoint {

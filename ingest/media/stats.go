@@ -14,6 +14,7 @@ type Stats struct {
 	PLIs          uint64        // key-frame requests sent
 	LateFrames    uint64        // of an upload, dropped because they came too late
 	LostChunks    uint64        // of an upload, given up because they did not come
+	DamagedFrames uint64        // of an upload, passed over because they were empty or could not be read
 	Tracks        []TrackStats
 }
 

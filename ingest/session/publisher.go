@@ -65,7 +65,10 @@ func (p *Publisher) Stats() media.Stats { return p.session.StatsOf(p.session.Tra
 
 // StatsOf returns the counters of a session that sends these tracks.
 func (s *Session) StatsOf(tracks []*media.Track) media.Stats {
-	st := media.Stats{RTT: s.rtt(), NACKs: s.link.sent.nacks.Load(), PLIs: s.link.sent.plis.Load(), LateFrames: s.LateFrames.Load(), LostChunks: s.LostChunks.Load()}
+	st := media.Stats{
+		RTT: s.rtt(), NACKs: s.link.sent.nacks.Load(), PLIs: s.link.sent.plis.Load(),
+		LateFrames: s.LateFrames.Load(), LostChunks: s.LostChunks.Load(), DamagedFrames: s.DamagedFrames.Load(),
+	}
 	for _, ts := range s.stats(tracks, time.Now()) {
 		st.Tracks = append(st.Tracks, ts)
 		st.BytesReceived += ts.Bytes

@@ -53,7 +53,8 @@ type Session struct {
 
 	negotiation negotiation
 
-	LateFrames, LostChunks atomic.Uint64 // of an upload: frames that came too late, chunks that did not come
+	// Of an upload: frames that came too late, chunks that did not come, frames that could not be read.
+	LateFrames, LostChunks, DamagedFrames atomic.Uint64
 }
 
 // New makes a session with a peer connection and its link. It ends unless media can flow within the time connect.

@@ -30,7 +30,6 @@ var uploadName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // chunkedUpload is an upload that comes as numbered requests, which may come in any order within the window, and more than once.
 type chunkedUpload struct {
 	*upload
-	pipe *pipe
 
 	mu    sync.Mutex
 	next  int            // the number that is waited for
@@ -40,6 +39,7 @@ type chunkedUpload struct {
 	gone  []int          // those that have been given up
 	idle  *time.Timer
 
+	stopped bool        // nothing is kept any more
 	gap     *time.Timer // ends the waiting for a chunk; nil while no other is there
 	awaited int         // its number
 }
@@ -74,21 +74,22 @@ func (us *Uploads) postChunk(w http.ResponseWriter, r *http.Request, stream stri
 	default:
 		return refusal.New(http.StatusTooManyRequests, "The server receives all the chunks it can at once (%d): send this one again in a second.", chunkReads).After(1)
 	}
-	piece, err := io.ReadAll(io.LimitReader(body, MaxChunk+1))
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return refusal.New(http.StatusRequestTimeout, "The chunk did not come within %v: send it again.", us.config.Body)
-	case err != nil:
-		return refusal.New(http.StatusBadRequest, "The chunk could not be read: %v: send it again.", err)
-	case len(piece) > MaxChunk:
-		return refusal.New(http.StatusRequestEntityTooLarge, "The chunk is longer than %d bytes: send shorter ones.", MaxChunk)
+	held := &budgetReader{Reader: io.LimitReader(body, MaxChunk+1), budget: us.budget}
+	piece, problem := us.readChunk(held)
+	if problem != nil {
+		held.giveBack()
+		return problem
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	u, problem := us.chunkedUpload(r, stream, c)
 	if problem != nil {
+		held.giveBack()
 		return problem
 	}
-	duplicate, problem := u.add(c, piece)
+	kept, duplicate, problem := u.add(c, piece)
+	if !kept {
+		held.giveBack()
+	}
 	if problem != nil {
 		return problem
 	}
@@ -99,6 +100,22 @@ func (us *Uploads) postChunk(w http.ResponseWriter, r *http.Request, stream stri
 	w.Header().Set("Location", prefix.Of(r)+u.session.Path())
 	writeUpload(w, status, u.answer(duplicate))
 	return nil
+}
+
+// readChunk reads a chunk to its end.
+func (us *Uploads) readChunk(body io.Reader) ([]byte, *refusal.Refusal) {
+	piece, err := io.ReadAll(body)
+	switch {
+	case errors.Is(err, errBudget):
+		return nil, us.budget.refuse()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, refusal.New(http.StatusRequestTimeout, "The chunk did not come within %v: send it again.", us.config.Body)
+	case err != nil:
+		return nil, refusal.New(http.StatusBadRequest, "The chunk could not be read: %v: send it again.", err)
+	case len(piece) > MaxChunk:
+		return nil, refusal.New(http.StatusRequestEntityTooLarge, "The chunk is longer than %d bytes: send shorter ones.", MaxChunk)
+	}
+	return piece, nil
 }
 
 // chunkedUpload finds the upload of that name, or begins it with one of its first chunks.
@@ -116,9 +133,9 @@ func (us *Uploads) chunkedUpload(r *http.Request, stream string, c chunkRequest)
 	if problem != nil {
 		return nil, problem
 	}
-	u := &chunkedUpload{upload: base, pipe: newPipe(), last: -1, early: map[int][]byte{}}
+	u := &chunkedUpload{upload: base, last: -1, early: map[int][]byte{}}
 	u.idle = time.AfterFunc(us.config.Timers.Idle, func() { u.session.Close(ErrUploadSilent) })
-	u.play(u.pipe, func() { u.pipe.close(errInterrupted) })
+	u.play()
 	us.chunked[name] = u
 	if done, ok := us.config.Sessions.Hold(); ok {
 		go func() {
@@ -140,35 +157,37 @@ func (us *Uploads) forgetChunked(u *chunkedUpload, name string) {
 	})
 }
 
-// add puts a chunk in its place.
-func (u *chunkedUpload) add(c chunkRequest, piece []byte) (duplicate bool, p *refusal.Refusal) {
+// add puts a chunk, whose bytes are reserved, in its place, and reports whether it is kept.
+func (u *chunkedUpload) add(c chunkRequest, piece []byte) (kept, duplicate bool, p *refusal.Refusal) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if !u.complete() {
+	if !u.complete() && u.session.Err() == nil {
 		u.idle.Reset(u.config.Timers.Idle)
 	}
 	_, early := u.early[c.number]
 	switch {
 	case c.number < u.next || early:
-		return true, nil
+		return false, true, nil
 	case u.session.Err() != nil:
-		return false, u.refusal(u.session.Err())
+		return false, false, u.refusal(u.session.Err())
 	case c.number >= u.next+ChunkWindow || c.number > u.next && u.held+len(piece) > uploadBuffer:
-		return false, refusal.New(http.StatusTooManyRequests, "Chunk %d has not come: send that before others.", u.next).After(1)
+		return false, false, refusal.New(http.StatusTooManyRequests, "Chunk %d has not come: send that before others.", u.next).After(1)
 	case c.number == u.next:
-		if errors.Is(u.pipe.write(piece), errFull) {
+		err := u.pipe.write(piece)
+		if errors.Is(err, errFull) {
 			u.wait() // the chunk has come, if for nothing
-			return false, refusal.New(http.StatusTooManyRequests, "The recording comes faster than it was recorded: wait a second.").After(1)
+			return false, false, refusal.New(http.StatusTooManyRequests, "The recording comes faster than it was recorded: wait a second.").After(1)
 		}
+		kept = err == nil
 		u.next++
 	default:
-		u.early[c.number], u.held = piece, u.held+len(piece)
+		u.early[c.number], u.held, kept = piece, u.held+len(piece), true
 	}
 	if c.last {
 		u.last = c.number
 	}
 	u.advance()
-	return false, nil
+	return kept, false, nil
 }
 
 // advance hands on what is in order, and waits for what is missing. The caller holds mu.
@@ -219,6 +238,7 @@ func (u *chunkedUpload) giveUp(missing int) {
 	u.advance()
 }
 
+// stop forgets what has come, and what was waited for.
 func (u *chunkedUpload) stop() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -226,16 +246,15 @@ func (u *chunkedUpload) stop() {
 	if u.gap != nil {
 		u.gap.Stop()
 	}
-	u.early = nil
+	u.budget.release(u.held)
+	u.early, u.held = nil, 0
 }
 
 func (u *chunkedUpload) answer(duplicate bool) Answer {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	a := Answer{
-		Stream: u.publisher.Stream(), Received: u.received.Load(), Buffered: u.pipe.buffered() + u.held, Late: u.session.LateFrames.Load(),
-		Next: u.next, Lost: slices.Clone(u.gone), Duplicate: duplicate,
-	}
+	a := u.counts()
+	a.Buffered, a.Next, a.Lost, a.Duplicate = u.pipe.buffered()+u.held, u.next, slices.Clone(u.gone), duplicate
 	if len(u.early) > 0 {
 		for n := u.next; n < slices.Max(slices.Collect(maps.Keys(u.early))); n++ {
 			if _, come := u.early[n]; !come {

@@ -1,13 +1,19 @@
 package upload
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-live/sluice/ingest/refusal"
 )
+
+// feedBytes is how much of a body is read at once.
+const feedBytes = 32 << 10
 
 // Post takes a recording as it is made, in one request or in numbered ones.
 func (us *Uploads) Post(w http.ResponseWriter, r *http.Request, stream string) *refusal.Refusal {
@@ -24,14 +30,54 @@ func (us *Uploads) Post(w http.ResponseWriter, r *http.Request, stream string) *
 	}
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Time{}) // the answer comes at the end
-	u.play(patientReader{body, control, us.config.Timers.Idle, u.session.Closing()}, func() { _ = control.SetReadDeadline(time.Now()) })
+	u.play()
+	stop := u.feed(patientReader{body, control, us.config.Timers.Idle, u.session.Closing()})
 	err := u.result()
+	if !stop.complete.Load() {
+		_ = control.SetReadDeadline(time.Now())
+	}
+	<-stop.done
 	_ = control.SetWriteDeadline(time.Now().Add(us.config.Body))
 	if err != nil {
 		return u.refusal(err)
 	}
-	writeUpload(w, http.StatusOK, Answer{Stream: stream, Received: u.received.Load(), Late: u.session.LateFrames.Load()})
+	writeUpload(w, http.StatusOK, u.counts())
 	return nil
+}
+
+// feeding is the reading of a body.
+type feeding struct {
+	complete atomic.Bool // the whole body has come
+	done     chan struct{}
+}
+
+// feed puts a body into the pipe as it comes.
+func (u *upload) feed(body io.Reader) *feeding {
+	f := &feeding{done: make(chan struct{})}
+	go func() {
+		defer close(f.done)
+		buffer := make([]byte, feedBytes)
+		for {
+			n, err := body.Read(buffer)
+			if n > 0 {
+				if u.pipe.writeWhenFree(bytes.Clone(buffer[:n])) != nil {
+					return
+				}
+			}
+			if err != nil {
+				f.complete.Store(errors.Is(err, io.EOF))
+				u.pipe.close(err)
+				return
+			}
+		}
+	}()
+	return f
+}
+
+// counts is what has become of the upload so far.
+func (u *upload) counts() Answer {
+	s := u.session
+	return Answer{Stream: u.publisher.Stream(), Received: u.received.Load(), Late: s.LateFrames.Load(), Damaged: s.DamagedFrames.Load()}
 }
 
 // Answer tells how an upload stands.
@@ -40,6 +86,7 @@ type Answer struct {
 	Received  int64  `json:"received"`            // bytes that have been read
 	Buffered  int    `json:"buffered"`            // bytes that wait for their time
 	Late      uint64 `json:"late"`                // frames that came too late to be passed on
+	Damaged   uint64 `json:"damaged,omitempty"`   // frames that were empty or could not be read, and were passed over
 	Next      int    `json:"next,omitempty"`      // the number of the chunk that is waited for
 	Missing   []int  `json:"missing,omitempty"`   // numbers of chunks that others have come after
 	Lost      []int  `json:"lost,omitempty"`      // those that have been waited for long enough

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 )
 
 // What of a recording waits for its time at most; a writer waits when there is more.
@@ -21,59 +22,105 @@ var (
 	errFull = errors.New("the buffer is full")
 )
 
-// pipe hands the pieces of a recording to its reader, in order.
+// piece is a part of a recording.
+type piece struct {
+	data []byte // nil: a hole
+	size int    // bytes that are reserved for it
+	came time.Time
+}
+
+// pipe hands the pieces of a recording to its reader, in order. It gives back what was reserved for them as they are read.
 type pipe struct {
-	mu     sync.Mutex
-	pieces [][]byte // nil: a hole
-	size   int
-	err    error         // what Read ends with
-	filled chan struct{} // receives when there is something to read
-	freed  chan struct{} // receives when something has been read
+	budget *budget
+
+	mu      sync.Mutex
+	pieces  []piece
+	size    int           // bytes that have not been read
+	err     error         // what Read ends with
+	dropped bool          // nothing is kept any more
+	filled  chan struct{} // receives when there is something to read
+	freed   chan struct{} // receives when something has been read
+	came    time.Time     // when the piece came that was read last
+	starved time.Time     // when the reader last had to wait
 }
 
-func newPipe() *pipe {
-	return &pipe{filled: make(chan struct{}, 1), freed: make(chan struct{}, 1)}
+func newPipe(b *budget) *pipe {
+	return &pipe{budget: b, filled: make(chan struct{}, 1), freed: make(chan struct{}, 1)}
 }
 
-// write appends a piece, which it keeps. Errors: errFull, or what the pipe was closed with.
-func (p *pipe) write(piece []byte) error {
+// write appends a piece whose bytes are reserved, and keeps it, unless there is an error: errFull, or what the pipe was closed with.
+func (p *pipe) write(data []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.err != nil:
 		return p.err
-	case len(piece) == 0:
+	case len(data) == 0:
 		return nil
-	case p.size > 0 && (p.size+len(piece) > uploadBuffer || len(p.pieces) >= uploadPieces):
+	case p.size > 0 && (p.size+len(data) > uploadBuffer || len(p.pieces) >= uploadPieces):
 		return errFull
 	}
-	p.add(piece)
+	p.add(data)
 	return nil
 }
 
 // add appends a piece, however many there are. The caller holds mu.
-func (p *pipe) add(piece []byte) {
-	p.pieces = append(p.pieces, piece)
-	p.size += len(piece)
+func (p *pipe) add(data []byte) {
+	if p.dropped {
+		p.budget.release(len(data))
+		return
+	}
+	p.pieces = append(p.pieces, piece{data, len(data), time.Now()})
+	p.size += len(data)
 	wake(p.filled)
 }
 
-// writeWhenFree is write that waits for its turn. It is called by one goroutine.
-func (p *pipe) writeWhenFree(piece []byte) error {
+// writeWhenFree is write that waits for its turn, and for room among all uploads: it reserves. It is called by one goroutine.
+func (p *pipe) writeWhenFree(data []byte) error {
+	if err := p.reserve(len(data)); err != nil {
+		return err
+	}
 	for {
-		if err := p.write(piece); !errors.Is(err, errFull) {
+		err := p.write(data)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, errFull) {
+			p.budget.release(len(data))
 			return err
 		}
 		<-p.freed
 	}
 }
 
-// append appends what has been waiting for the piece before it, for which there has been room elsewhere.
-func (p *pipe) append(piece []byte) {
+// reserve waits until so many bytes may be held.
+func (p *pipe) reserve(n int) error {
+	if p.budget.reserve(n) {
+		return nil
+	}
+	poll := time.NewTicker(budgetPoll)
+	defer poll.Stop()
+	for !p.budget.reserve(n) {
+		<-poll.C
+		if err := p.closed(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *pipe) closed() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(piece) > 0 {
-		p.add(piece)
+	return p.err
+}
+
+// append appends what has been waiting for the piece before it, for which there has been room elsewhere.
+func (p *pipe) append(data []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(data) > 0 {
+		p.add(data)
 	}
 }
 
@@ -88,6 +135,22 @@ func (p *pipe) skip() {
 func (p *pipe) close(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.end(err)
+}
+
+// drop is close that forgets at once what has not been read.
+func (p *pipe) drop(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, piece := range p.pieces {
+		p.budget.release(piece.size)
+	}
+	p.pieces, p.size, p.dropped = nil, 0, true
+	p.end(err)
+}
+
+// end is close. The caller holds mu.
+func (p *pipe) end(err error) {
 	if p.err == nil {
 		p.err = err
 	}
@@ -108,16 +171,20 @@ func (p *pipe) Read(b []byte) (int, error) {
 func (p *pipe) readPiece(b []byte) (n int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case len(p.pieces) == 0:
+	if len(p.pieces) == 0 {
+		p.starved = time.Now()
 		return 0, p.err
-	case p.pieces[0] == nil:
+	}
+	first := &p.pieces[0]
+	if first.data == nil {
 		p.pieces = p.pieces[1:]
 		return 0, errHole
 	}
-	n = copy(b, p.pieces[0])
-	p.size -= n
-	if p.pieces[0] = p.pieces[0][n:]; len(p.pieces[0]) == 0 {
+	n = copy(b, first.data)
+	p.size, p.came = p.size-n, first.came
+	if first.data = first.data[n:]; len(first.data) == 0 {
+		p.budget.release(first.size)
+		first.data = nil // which the slice beneath keeps
 		p.pieces = p.pieces[1:]
 	}
 	wake(p.freed)
@@ -129,6 +196,13 @@ func (p *pipe) buffered() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.size
+}
+
+// arrival returns when what was read last came, and when the reader last had to wait.
+func (p *pipe) arrival() (came, starved time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.came, p.starved
 }
 
 var _ io.Reader = (*pipe)(nil)

@@ -59,8 +59,8 @@ func (us *Uploads) ServeSocket(w http.ResponseWriter, r *http.Request, stream st
 		return nil
 	}
 	conn.SetReadLimit(socketBytes)
-	socket := &socket{upload: u, conn: conn, pipe: newPipe(), complete: make(chan struct{})}
-	u.play(socket.pipe, func() { socket.pipe.close(errInterrupted) })
+	socket := &socket{upload: u, conn: conn, complete: make(chan struct{})}
+	u.play()
 	u.session.Go(socket.tell)
 	read := make(chan struct{})
 	go func() {
@@ -68,8 +68,7 @@ func (us *Uploads) ServeSocket(w http.ResponseWriter, r *http.Request, stream st
 		socket.read()
 	}()
 	<-u.session.Done()
-	socket.pipe.close(errInterrupted) // for who waits to write
-	socket.finish()                   // which ends the reading
+	socket.finish() // which ends the reading
 	<-read
 	return nil
 }
@@ -78,7 +77,6 @@ func (us *Uploads) ServeSocket(w http.ResponseWriter, r *http.Request, stream st
 type socket struct {
 	*upload
 	conn     *websocket.Conn
-	pipe     *pipe
 	complete chan struct{} // closed when the client has sent all
 }
 

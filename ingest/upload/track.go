@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -33,37 +34,47 @@ type track struct {
 	offset     uint32
 	next       time.Duration // when the next packet of sound is expected
 	begun      bool
-	waiting    bool // for a key frame
+	waiting    bool          // for a key frame
+	newest     time.Duration // time of the newest frame, if there is one
+	placed     bool          // there is one
 }
 
-// newTracks makes tracks of the first of each kind that a recording has and we know.
-func newTracks(recorded []webm.Track, pool *media.PacketPool) ([]*track, error) {
-	var tracks []*track
+// newTracks makes tracks of the first of each kind that a recording has and we know, and tells which ones are ignored.
+func newTracks(recorded []webm.Track, pool *media.PacketPool) (tracks []*track, ignored []string, err error) {
 	for _, r := range recorded {
 		u := &track{number: r.Number, sequence: uint16(rand.Uint32()), ssrc: rand.Uint32(), offset: rand.Uint32()}
-		f, err := u.understand(r)
-		if err != nil {
-			return nil, err
+		f, unknown := u.understand(r)
+		if unknown != nil {
+			ignored, err = append(ignored, r.Codec), cmp.Or(err, unknown)
+			continue
 		}
 		kind := media.KindAudio
 		if f.Codec != nil {
 			kind, u.waiting = media.KindVideo, true
 		}
-		if !slices.ContainsFunc(tracks, func(other *track) bool { return other.Kind() == kind }) {
-			u.Track = media.NewRecordedTrack(kind, f, pool)
-			tracks = append(tracks, u)
+		if slices.ContainsFunc(tracks, func(other *track) bool { return other.Kind() == kind }) {
+			ignored = append(ignored, "another "+r.Codec)
+			continue
 		}
+		u.Track = media.NewRecordedTrack(kind, f, pool)
+		tracks = append(tracks, u)
 	}
-	if len(tracks) == 0 {
-		return nil, errors.New("the recording has no tracks")
+	switch {
+	case len(tracks) > 0:
+		return tracks, ignored, nil
+	case err != nil:
+		return nil, nil, err
 	}
-	return tracks, nil
+	return nil, nil, errors.New("the recording has no tracks")
 }
 
 // understand finds out how the frames of a track are sent (RFC 9559 §27.4 has the names).
 func (u *track) understand(r webm.Track) (media.Format, error) {
 	picture := func(mimeType, parameters string) media.Format {
 		return media.Format{Codec: offer.VideoCodecOf(mimeType), Parameters: parameters}
+	}
+	if r.Encoded {
+		return media.Format{}, fmt.Errorf("the recording's %s is compressed or encrypted by its container", r.Codec)
 	}
 	switch r.Codec {
 	case "V_VP8":
@@ -92,10 +103,11 @@ func (u *track) understand(r webm.Track) (media.Format, error) {
 	return media.Format{}, fmt.Errorf("the recording has %s: record VP8, VP9, H.264 or AV1, with Opus", r.Codec)
 }
 
-// send passes a frame on as of now. Pictures begin with a key frame.
-func (u *track) send(data []byte, at time.Duration, now time.Time) error {
+// send passes a frame on as of now. Pictures begin with a key frame. An error is a frame that is damaged.
+func (u *track) send(block webm.Block, at time.Duration, now time.Time) error {
+	data := block.Data
 	if u.Kind() == media.KindAudio {
-		return u.sendSound(data, u.smooth(data, at), now)
+		return u.sendSound(data, u.smooth(block, at), now)
 	}
 	if u.parameters != nil {
 		stream, err := u.parameters.AppendAnnexB(u.buffer[:0], data)
@@ -152,13 +164,13 @@ func (u *track) timeStamp(at time.Duration) uint32 {
 	return u.offset + uint32(int64(at/time.Microsecond)*int64(u.ClockRate())/1e6)
 }
 
-// smooth returns when a packet of sound begins: recorders round to milliseconds, and sound follows on itself.
-func (u *track) smooth(data []byte, at time.Duration) time.Duration {
+// smooth returns when a packet of sound begins: recorders round to milliseconds, and sound follows on itself, in laced blocks always.
+func (u *track) smooth(block webm.Block, at time.Duration) time.Duration {
 	const rounding = 5 * time.Millisecond
-	if u.begun && (at-u.next).Abs() < rounding {
+	if u.begun && (block.Laced || (at-u.next).Abs() < rounding) {
 		at = u.next
 	}
-	u.next = at + opusDuration(data)
+	u.next = at + opusDuration(block.Data)
 	return at
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,6 +51,7 @@ type Config struct {
 // Uploads are all of them.
 type Uploads struct {
 	config Config
+	budget *budget
 	reads  chan struct{} // a place for each chunk that is being received
 
 	mu      sync.Mutex
@@ -64,7 +66,7 @@ func NewUploads(c Config) *Uploads {
 	if c.Timers.Chunk == 0 {
 		c.Timers.Chunk = 2 * time.Second
 	}
-	return &Uploads{config: c, reads: make(chan struct{}, chunkReads), chunked: map[string]*chunkedUpload{}}
+	return &Uploads{config: c, budget: &budget{limit: heldBytes}, reads: make(chan struct{}, chunkReads), chunked: map[string]*chunkedUpload{}}
 }
 
 // upload is a publisher whose media comes as a recording: WebM, as a browser's MediaRecorder makes it.
@@ -72,45 +74,54 @@ type upload struct {
 	session   *session.Session
 	publisher *session.Publisher
 	config    *Config
+	budget    *budget
+	pipe      *pipe
 	pacer     pacer
+	reported  time.Duration // when it was last told how time stamps relate
 	tracks    []*track
 
 	received atomic.Int64 // bytes
+	damaged  uint64       // frames that could not be sent
 }
 
 // newUpload makes the session of an upload, which is to be played.
 func (us *Uploads) newUpload(r *http.Request, stream string) (*upload, *refusal.Refusal) {
+	if us.budget.full() {
+		return nil, us.budget.refuse()
+	}
 	at := session.NewReservation(r, session.KindUpload, stream)
 	if p := us.config.Sessions.Reserve(at); p != nil {
 		return nil, p
 	}
 	sess := session.NewDetached(at, us.config.Connect)
 	us.config.Sessions.Start(sess)
-	return &upload{session: sess, publisher: session.NewPublisher(sess), config: &us.config}, nil
+	return &upload{reported: -uploadReport, session: sess, publisher: session.NewPublisher(sess), config: &us.config, budget: us.budget, pipe: newPipe(us.budget)}, nil
 }
 
-// play makes a stream of what in has, and ends the session with it. When the session ends first, interrupt makes in return. play
-// does not wait: result does.
-func (u *upload) play(in io.Reader, interrupt func()) {
+// play makes a stream of what comes through the pipe, and ends the session with it; when the session ends first, it stops. What is in the
+// pipe then is forgotten. play does not wait: result does.
+func (u *upload) play() {
 	u.session.Go(func() {
 		carried, interrupted := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(interrupted)
 			select {
 			case <-u.session.Closing():
-				interrupt()
+				u.pipe.drop(errInterrupted)
 			case <-carried:
 			}
 		}()
-		err := u.carry(webm.NewReader(counted{in, &u.received}))
+		err := u.carry(counted{u.pipe, &u.received})
+		u.tracks = nil
 		close(carried)
 		<-interrupted
+		u.pipe.drop(errInterrupted)
 		if err == nil {
 			err = ErrUploaded
 		}
 		u.session.Close(err)
 		u.config.Logger.Info("upload has ended", "stream", u.publisher.Stream(), "session", u.session.ID(), "bytes", u.received.Load(),
-			"late", u.session.LateFrames.Load(), "reason", u.session.Err())
+			"late", u.session.LateFrames.Load(), "damaged", u.session.DamagedFrames.Load(), "reason", u.session.Err())
 	})
 }
 
@@ -149,13 +160,19 @@ func (c counted) Read(b []byte) (int, error) {
 }
 
 // carry publishes the recording, from its first frame on.
-func (u *upload) carry(in *webm.Reader) error {
+func (u *upload) carry(bytes io.Reader) error {
+	in := webm.NewReader(bytes)
 	recorded, err := in.Tracks()
 	if err != nil {
 		return unreadable(err)
 	}
-	if u.tracks, err = newTracks(recorded, u.config.Packets); err != nil {
+	tracks, ignored, err := newTracks(recorded, u.config.Packets)
+	if err != nil {
 		return unreadable(err)
+	}
+	u.tracks = tracks
+	if len(ignored) > 0 {
+		u.config.Logger.Warn("tracks of an upload are ignored", "stream", u.publisher.Stream(), "session", u.session.ID(), "tracks", strings.Join(ignored, ", "))
 	}
 	for _, t := range u.tracks {
 		u.session.Adopt(t.Track)
@@ -170,7 +187,6 @@ func (u *upload) carry(in *webm.Reader) error {
 
 // forward passes on what is recorded when it is due.
 func (u *upload) forward(in *webm.Reader) error {
-	reported := -uploadReport
 	for {
 		block, err := in.Next()
 		switch {
@@ -183,48 +199,74 @@ func (u *upload) forward(in *webm.Reader) error {
 		case err != nil:
 			return unreadable(err)
 		}
-		now, late, err := u.wait(block.Time)
-		if err != nil {
+		if err := u.pass(block); err != nil {
 			return err
 		}
-		if late {
-			u.session.LateFrames.Add(1)
-			u.waitForKeyFrame()
-			continue
-		}
-		if block.Time-reported >= uploadReport {
-			reported = block.Time
-			u.report(block.Time)
-		}
-		if err := u.send(block, now); err != nil {
-			return unreadable(err)
-		}
+		u.session.DamagedFrames.Store(in.Damaged() + u.damaged)
 	}
 }
 
-// wait returns when the frame of an instant is due.
-func (u *upload) wait(at time.Duration) (now time.Time, late bool, err error) {
-	now = time.Now()
-	due, late := u.pacer.due(now, at)
-	if late {
-		return now, true, nil
+// pass passes a frame on when it is due.
+func (u *upload) pass(block webm.Block) error {
+	t := u.trackOf(block.Track)
+	if t == nil {
+		return nil
 	}
+	at, due, late := u.place(block.Time, t)
+	if late {
+		u.session.LateFrames.Add(1)
+		u.waitForKeyFrame()
+		return nil
+	}
+	now, err := u.wait(due)
+	if err != nil {
+		return err
+	}
+	if since := at - u.reported; since.Abs() >= uploadReport {
+		u.reported = at
+		u.report(at)
+	}
+	if err := t.send(block, at, now); err != nil {
+		u.damaged++
+		t.waiting = t.Kind() == media.KindVideo
+	}
+	return nil
+}
+
+// place finds out when a frame is due.
+func (u *upload) place(stamp time.Duration, t *track) (at time.Duration, due time.Time, late bool) {
+	now := time.Now()
+	came, starved := u.pipe.arrival()
+	seen := sighting{now: now, came: came, live: now.Sub(starved) < liveWithin, stamp: stamp}
+	if t.placed {
+		seen.newest = &t.newest
+	}
+	at, due, late = u.pacer.place(seen)
+	if !late {
+		t.newest, t.placed = max(at, t.newest), true
+	}
+	return at, due, late
+}
+
+// wait returns when a frame is due.
+func (u *upload) wait(due time.Time) (now time.Time, err error) {
+	now = time.Now()
 	if pause := due.Sub(now); pause > 0 {
 		timer := time.NewTimer(pause)
 		defer timer.Stop()
 		select {
 		case now = <-timer.C:
 		case <-u.session.Closing():
-			return now, false, u.session.Err()
+			return now, u.session.Err()
 		}
 	}
-	return now, false, nil
+	return now, nil
 }
 
-func (u *upload) send(block webm.Block, now time.Time) error {
+func (u *upload) trackOf(number uint64) *track {
 	for _, t := range u.tracks {
-		if t.number == block.Track {
-			return t.send(block.Data, block.Time, now)
+		if t.number == number {
+			return t
 		}
 	}
 	return nil

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/bits"
 	"time"
 )
 
 const (
-	blockHead   = 3    // bytes between track number and frame: relative timestamp and flags (RFC 9559 §10.1)
-	lacingFlags = 0x06 // RFC 9559 §10.1 and §10.2: no lacing is 0
-	minBuffer   = 16 << 10
+	blockHead = 3 // bytes between track number and frames: relative timestamp and flags (RFC 9559 §10.1)
+	minBuffer = 16 << 10
 )
 
 var errUntimed = errors.New("read block: its cluster has no timestamp before it")
@@ -24,44 +24,82 @@ func (r *Reader) readTimestamp(e element) (err error) {
 	return err
 }
 
-// readBlock reads a SimpleBlock or Block, or passes over it when its track is not known.
-func (r *Reader) readBlock(e element) (b Block, found bool, err error) {
+// readBlock reads a SimpleBlock or Block, or passes over it when its track is not known, or when it is damaged: that is counted. Its frames
+// are then in r.frames.
+func (r *Reader) readBlock(e element) error {
 	if !r.timed {
-		return Block{}, false, errUntimed
+		return errUntimed
 	}
-	raw, n, err := r.readVint(maxSizeLength)
+	n, err := r.peekTrack(e)
 	if err != nil {
-		return Block{}, false, fmt.Errorf("read track of block: %w", noEOF(err))
+		return fmt.Errorf("read track of block: %w", noEOF(err))
 	}
-	if e.size < uint64(n+blockHead) {
-		return Block{}, false, fmt.Errorf("read block of %d bytes: less than %d", e.size, n+blockHead)
+	if n == 0 {
+		r.damaged++
+		return r.skip(e.size)
+	}
+	raw, _, err := r.readVint(maxSizeLength)
+	if err != nil {
+		return fmt.Errorf("read track of block: %w", noEOF(err))
 	}
 	track := value(raw, n)
 	if !r.known(track) {
-		return Block{}, false, r.skip(e.size - uint64(n))
+		return r.skip(e.size - uint64(n))
 	}
 	if e.size > maxBlock {
-		return Block{}, false, fmt.Errorf("read block of %d bytes: more than %d", e.size, maxBlock)
+		return fmt.Errorf("read block of %d bytes: more than %d", e.size, maxBlock)
 	}
-	b, err = r.readFrame(track, int(e.size)-n)
-	return b, err == nil, err
+	return r.readFrames(track, int(e.size)-n)
 }
 
-// readFrame reads the n bytes that follow the track number (RFC 9559 §10.1).
-func (r *Reader) readFrame(track uint64, n int) (Block, error) {
+// peekTrack returns how many bytes the track number of a block takes; 0 when the block is too small for one.
+func (r *Reader) peekTrack(e element) (length int, err error) {
+	if e.size == 0 {
+		return 0, nil
+	}
+	first, err := r.r.Peek(1)
+	if err != nil {
+		return 0, err
+	}
+	length = bits.LeadingZeros8(first[0]) + 1
+	if length > maxSizeLength || e.size < uint64(length+blockHead) {
+		return 0, nil
+	}
+	return length, nil
+}
+
+// readFrames reads the n bytes that follow the track number (RFC 9559 §10.1).
+func (r *Reader) readFrames(track uint64, n int) error {
 	data, err := r.fill(n)
 	if err != nil {
-		return Block{}, fmt.Errorf("read block of track %d: %w", track, err)
-	}
-	if data[2]&lacingFlags != 0 {
-		return Block{}, fmt.Errorf("read block of track %d: it holds several frames (lacing)", track)
+		return fmt.Errorf("read block of track %d: %w", track, err)
 	}
 	at, err := r.timeOf(int16(binary.BigEndian.Uint16(data)))
 	if err != nil {
-		return Block{}, fmt.Errorf("read block of track %d: %w", track, err)
+		return fmt.Errorf("read block of track %d: %w", track, err)
 	}
-	return Block{Track: track, Time: at, Data: data[blockHead:]}, nil
+	frames, err := unlace(r.frames[:0], data[2], data[blockHead:])
+	if err != nil {
+		r.damaged++
+		return nil
+	}
+	r.frames, r.next, r.block = frames, 0, Block{Track: track, Time: at}
+	return nil
 }
+
+// takeFrame returns the next frame of the block at hand.
+func (r *Reader) takeFrame() (b Block, found bool) {
+	if r.next == len(r.frames) {
+		return Block{}, false
+	}
+	b = r.block
+	b.Data, b.Laced = r.frames[r.next], r.next > 0
+	r.next++
+	return b, true
+}
+
+// Damaged counts the blocks that were passed over because they were empty, cut short, or not laced by the rules.
+func (r *Reader) Damaged() uint64 { return r.damaged }
 
 // timeOf adds a block's relative timestamp to that of its Cluster (RFC 9559 §11.2).
 func (r *Reader) timeOf(relative int16) (time.Duration, error) {

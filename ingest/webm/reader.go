@@ -21,6 +21,10 @@ type Reader struct {
 	cluster uint64 // Timestamp of the Cluster at hand, in units of scale
 	timed   bool   // cluster is set
 	buf     []byte // reused for block data; grows up to maxBlock
+	block   Block  // the one at hand, of which frames[next:] are still to be returned
+	frames  [][]byte
+	next    int
+	damaged uint64 // blocks that were passed over
 }
 
 // place is where among the top elements the Reader is.
@@ -48,8 +52,7 @@ func NewReader(r io.Reader) *Reader {
 // types than audio and video are left out, and so are their blocks.
 func (r *Reader) Tracks() ([]Track, error) {
 	for !r.listed && r.err == nil {
-		_, _, err := r.step() // no block comes before the tracks are listed
-		r.err = prefixed(err)
+		r.err = prefixed(r.step()) // no block comes before the tracks are listed
 	}
 	if r.listed {
 		return r.tracks, nil
@@ -57,16 +60,15 @@ func (r *Reader) Tracks() ([]Track, error) {
 	return r.tracks, r.err
 }
 
-// Next returns the next block of a track that Tracks lists. At an end between elements the error is io.EOF, inside one
+// Next returns the next frame of a track that Tracks lists; damaged blocks are passed over. At an end between elements the error is io.EOF, inside one
 // it wraps io.ErrUnexpectedEOF, and it wraps an error of the underlying reader. After any error every call returns the
 // same, until Resume.
 func (r *Reader) Next() (Block, error) {
 	for r.err == nil {
-		b, found, err := r.step()
-		if found {
+		if b, found := r.takeFrame(); found {
 			return b, nil
 		}
-		r.err = prefixed(err)
+		r.err = prefixed(r.step())
 	}
 	return Block{}, r.err
 }
@@ -80,21 +82,21 @@ func prefixed(err error) error {
 }
 
 // step reads one element, or of one with children that are read side by side, its ID and size.
-func (r *Reader) step() (b Block, found bool, err error) {
+func (r *Reader) step() error {
 	if r.lost {
 		if err := r.findCluster(); err != nil {
-			return Block{}, false, err
+			return err
 		}
 		r.lost = false
 	}
 	e, err := r.readElement()
 	if err != nil {
-		return Block{}, false, err
+		return err
 	}
 	if r.place >= beforeCluster && (e.id == idSimple || e.id == idBlock) {
 		return r.readBlock(e)
 	}
-	return Block{}, false, r.enter(e)
+	return r.enter(e)
 }
 
 func (r *Reader) enter(e element) error {

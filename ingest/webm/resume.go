@@ -23,7 +23,8 @@ const (
 //
 // While no Cluster is found, the end of the input is io.EOF, or io.ErrUnexpectedEOF when what may be one is cut off.
 func (r *Reader) Resume() {
-	r.lost, r.timed, r.err = true, false, nil
+	r.lost, r.timed, r.err, r.frames = true, false, nil, r.frames[:0]
+	r.next = 0
 	r.place = beforeCluster
 }
 

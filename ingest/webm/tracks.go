@@ -8,8 +8,7 @@ import (
 // entry is a TrackEntry in the making.
 type entry struct {
 	Track
-	kind    uint64 // TrackType
-	encoded bool   // it has ContentEncodings
+	kind uint64 // TrackType
 }
 
 // readInfo reads the TimestampScale (RFC 9559 §5.1.2.9).
@@ -78,8 +77,6 @@ func (r *Reader) check(t entry) error {
 		return errors.New("read tracks: one has no number")
 	case r.known(t.Number):
 		return fmt.Errorf("read tracks: two have the number %d", t.Number)
-	case t.encoded:
-		return fmt.Errorf("read track %d: it is compressed or encrypted", t.Number)
 	case t.Codec == "":
 		return fmt.Errorf("read track %d: it has no codec", t.Number)
 	}
@@ -111,7 +108,7 @@ func (r *Reader) readField(t *entry, e element) (err error) {
 	case idAudio:
 		err = r.readChildren(e, func(e element) error { return r.readChannels(t, e) })
 	case idEncodings:
-		t.encoded = true
+		t.Encoded = true
 		err = r.skip(e.size)
 	default:
 		err = r.skip(e.size)

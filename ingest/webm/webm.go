@@ -1,6 +1,6 @@
 // Package webm reads WebM and Matroska as it comes: the bytes that a browser's MediaRecorder uploads, without seeking and
 // without knowing where the Segment or a Cluster ends. It keeps one block and the tracks in memory, each within a limit,
-// decodes nothing, starts no goroutine, and does not close the reader that it was given.
+// decodes nothing, parts laced blocks, starts no goroutine, and does not close the reader that it was given.
 //
 // The layout is that of RFC 9559 (Matroska) in RFC 8794 (EBML). Since element IDs are unambiguous, the children of
 // Segment, Cluster and BlockGroup are read as if they stood side by side, whatever the size of their parent.
@@ -32,13 +32,15 @@ type Track struct {
 	Video         bool   // else audio
 	Channels      int    // of audio; 1 when absent (RFC 9559 §5.1.4.1.29.3)
 	Width, Height int    // of video, in pixels; 0 when absent
+	Encoded       bool   // compressed or encrypted (ContentEncodings): Data is not a frame
 }
 
 // Block is one frame of a track.
 type Block struct {
 	Track uint64        // Track.Number
 	Time  time.Duration // of the Cluster and the block together; the first ones may be negative
-	Data  []byte        // valid until the next call of Next
+	Laced bool          // it follows on the frame before, which was in the same block
+	Data  []byte        // valid until the next call of Next; not empty
 }
 
 // Element IDs (RFC 8794 §11.2, RFC 9559 §5.1).

@@ -25,7 +25,10 @@ func socketToken(r *http.Request) string {
 	}
 	for protocol := range strings.SplitSeq(strings.Join(r.Header.Values("Sec-WebSocket-Protocol"), ","), ",") {
 		if encoded, ok := strings.CutPrefix(strings.TrimSpace(protocol), socketTokenPrefix); ok {
-			token, _ := base64.RawURLEncoding.DecodeString(encoded) // what cannot be read is no key
+			token, err := base64.RawURLEncoding.DecodeString(encoded)
+			if err != nil { // what cannot be read is no key, not even in part
+				return ""
+			}
 			return string(token)
 		}
 	}

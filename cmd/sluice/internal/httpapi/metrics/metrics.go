@@ -50,6 +50,9 @@ var (
 	descParticipants = prometheus.NewDesc("sluice_participants", "People in rooms.", nil, nil)
 	descRoomDrops    = prometheus.NewDesc("sluice_room_dropped_packets_total", "Packets that participants were too slow for.", []string{"room"}, nil)
 
+	descHeld    = prometheus.NewDesc("sluice_upload_held_bytes", "Bytes of uploads that wait to be played.", nil, nil)
+	descRefused = prometheus.NewDesc("sluice_upload_refused_total", "Uploads and chunks refused because all uploads together held too much.", nil, nil)
+
 	descDiskFree  = prometheus.NewDesc("sluice_disk_free_bytes", "Free space under the live streams, while there are any.", nil, nil)
 	descDiskFault = prometheus.NewDesc("sluice_disk_fault", "1 while live streams cannot be written.", nil, nil)
 
@@ -61,6 +64,7 @@ var (
 	descRecovered   = describe("publisher_recovered_packets_total", "RTP packets of sound restored from redundancy.")
 	descLate        = describe("upload_late_frames_total", "Frames of an upload that came too late to be passed on.")
 	descLostChunks  = describe("upload_lost_chunks_total", "Chunks of an upload that did not come.")
+	descDamaged     = describe("upload_damaged_frames_total", "Frames of an upload that were empty or could not be read.")
 	descViewers     = describe("viewers", "Viewers over WHEP.")
 	descViewerDrops = describe("viewer_dropped_packets_total", "Packets that viewers over WHEP were too slow for.")
 
@@ -120,6 +124,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(descDiskFree, prometheus.GaugeValue, float64(disk.Free))
 		ch <- prometheus.MustNewConstMetric(descDiskFault, prometheus.GaugeValue, faulty(disk.Fault))
 	}
+	uploads := c.service.Ingest().Uploads()
+	ch <- prometheus.MustNewConstMetric(descHeld, prometheus.GaugeValue, float64(uploads.Held()))
+	ch <- prometheus.MustNewConstMetric(descRefused, prometheus.CounterValue, float64(uploads.Refused()))
 	collectSessions(ch, c.state.Sessions())
 	collectRooms(ch, c.service.Ingest().Rooms().List())
 	for state, n := range states {
@@ -163,6 +170,7 @@ func (e emitter) publisher(st *broadcast.Status) {
 	e.counter(descNACKs, stats.NACKs)
 	e.counter(descLate, stats.LateFrames)
 	e.counter(descLostChunks, stats.LostChunks)
+	e.counter(descDamaged, stats.DamagedFrames)
 	var outgrown, recovered uint64
 	for _, track := range stats.Tracks {
 		outgrown += track.GroupsGivenUp
