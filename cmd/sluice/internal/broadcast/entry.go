@@ -9,22 +9,36 @@ import (
 	"github.com/sluice-live/sluice/transcode"
 )
 
-// samePicture is how far apart, in ticks, the time stamps of one picture may be in two layers.
-const samePicture = 1500
+const (
+	// samePicture is how far apart, in ticks, the time stamps of one picture may be in two layers.
+	samePicture = 1500
+	// rateFrames is of how many frames the rate is seen. A camera's are not exactly apart: one interval says little.
+	rateFrames = 3
+	// fastSpan is the longest time, in ticks, that so many frames of 40 and more a second take from the first to the last.
+	fastSpan = (rateFrames - 1) * 90_000 / 40
+)
 
 // entry is the key frame of the best layer that passthrough begins with, and those of the other layers that show the same picture, by
 // layer. It is empty where there is none.
 type entry struct {
 	key    depay.Frame
 	layers map[int]depay.Frame
+	span   int32 // from the first to the last of rateFrames of the best layer, in ticks; 0 while there are not so many
 }
 
 // entryOf finds the newest key frame of the best layer that is held, with those that belong to it.
 func entryOf(held []depay.Frame) (e entry) {
+	var stamps []uint32
 	for _, f := range held {
-		if f.Codec != depay.Opus && f.Key && !f.Filler && f.Layer == 0 {
+		if f.Codec == depay.Opus || f.Filler || f.Layer != 0 {
+			continue
+		}
+		if stamps = append(stamps, f.RTPTime); f.Key {
 			e.key = f
 		}
+	}
+	if n := len(stamps); n >= rateFrames {
+		e.span = int32(stamps[n-1] - stamps[n-rateFrames])
 	}
 	e.layers = make(map[int]depay.Frame)
 	for _, f := range held {
@@ -37,6 +51,9 @@ func entryOf(held []depay.Frame) (e entry) {
 
 // found reports whether there is an entry.
 func (e entry) found() bool { return e.key.Key }
+
+// fast reports whether the frames come faster than normalFPS.
+func (e entry) fast() bool { return 0 < e.span && e.span <= fastSpan }
 
 // isOf reports whether a frame of another layer shows the picture of the key frame.
 func (e entry) isOf(f depay.Frame) bool {

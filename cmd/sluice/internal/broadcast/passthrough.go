@@ -98,6 +98,9 @@ func (b *Broadcast) passOn(from entry) (transcode.Rendition, error) {
 	if isAlternative(from.key.Codec) {
 		return b.ladder.alternativeOf(from.key)
 	}
+	if from.fast() {
+		b.passthrough.fps = fastFPS
+	}
 	return transcode.CopyOf(from.key, SourceName, b.passthrough.fps)
 }
 

@@ -17,7 +17,8 @@ import (
 
 const (
 	keyFrameWithin = 1500 * time.Millisecond // for the key frame that passthrough begins with
-	maxHeld        = 512                     // frames that wait for it
+	rateWithin     = 200 * time.Millisecond  // for the frames behind it that show the rate
+	maxHeld        = 512                     // frames that wait
 )
 
 // errIncomplete is why an ffmpeg is stopped whose files have a hole.
@@ -42,6 +43,7 @@ type run struct {
 	passthrough bool          // video is passed on as it is
 	waits       bool          // for the key frames to begin that with
 	held        []depay.Frame // meanwhile
+	entryAt     time.Time     // when those had come
 	videoAt     time.Time     // when the newest frame of video was received
 
 	layers layers
@@ -112,9 +114,17 @@ func (r *run) waitForEntry() {
 	r.requestKeyFrame()
 }
 
-// startIfComplete starts ffmpeg once all layers have a key frame of the same picture.
-func (r *run) startIfComplete() {
-	if e := entryOf(r.held); e.found() && len(e.layers) == len(r.layers.taps) {
+// startIfComplete starts ffmpeg once all layers have a key frame of the same picture, and the rate of what comes has been seen or
+// waited for.
+func (r *run) startIfComplete(now time.Time) {
+	e := entryOf(r.held)
+	if !e.found() || len(e.layers) < len(r.layers.taps) {
+		return
+	}
+	if r.entryAt.IsZero() {
+		r.entryAt = now
+	}
+	if e.span != 0 || isAlternative(r.video) || now.Sub(r.entryAt) > rateWithin {
 		r.start(e)
 	}
 }
@@ -186,8 +196,8 @@ func (r *run) emit(f depay.Frame) {
 func (r *run) hold(f depay.Frame) {
 	r.held = append(r.held, f)
 	switch {
-	case f.Key && !f.Filler && f.Codec != depay.Opus:
-		r.startIfComplete()
+	case !f.Filler && f.Codec != depay.Opus && (f.Key || !r.entryAt.IsZero()):
+		r.startIfComplete(time.Now())
 	case len(r.held) >= maxHeld:
 		r.startAnyway()
 	}
@@ -238,7 +248,11 @@ func (r *run) tick(now time.Time, begun bool) {
 		return
 	}
 	r.depay.Tick(now)
-	if r.waits && !r.zero.IsZero() && now.Sub(r.zero) > keyFrameWithin {
+	switch {
+	case !r.waits || r.zero.IsZero():
+	case !r.entryAt.IsZero():
+		r.startIfComplete(now)
+	case now.Sub(r.zero) > keyFrameWithin:
 		r.startAnyway()
 	}
 }
