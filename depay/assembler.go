@@ -22,8 +22,10 @@ const (
 // What lost a packet is never glued: a picture is passed on only if every one of its packets was there and all that it decodes
 // from was passed on, too.
 type assembler interface {
-	// push takes the next packet. It passes a picture on as soon as its last packet is there.
+	// push takes the next packet. It passes a picture on as soon as its last packet is there, as far as markers tell.
 	push(p packet)
+	// settle passes on the open picture if it has ended with a marker before the deadline and nothing has followed.
+	settle(deadline time.Duration)
 	// restart forgets the source: the next picture that is passed on is a key frame. An open picture is dropped, since its
 	// end will not come.
 	restart()
@@ -102,6 +104,63 @@ type partialFrame struct {
 
 	lost  int  // packets lost since the last one with media
 	lossy bool // something is missing since then
+
+	markers  markers
+	marked   bool          // the newest packet of the newest picture has a marker, whether that is still open or not;
+	markedAt time.Duration // it arrived then
+	plain    bool          // a part of the open picture has ended without a marker, and another has followed
+}
+
+// markers is what a sender's markers say. The end of a picture is what they are for, but only time stamps decide (RFC 6184 §5.1): some
+// senders set them on each slice, layer or packet, and some never do. A marker is believed once one picture has shown what it means: by parts
+// without a marker before it, or by what follows. Until then pictures are kept that may go on.
+type markers uint8
+
+const (
+	markersUnknown markers = iota
+	markersEnd             // pictures
+	markersNothing         // they are set within pictures
+)
+
+// mark notes a marker on the newest packet, and reports whether it ends the open picture.
+func (f *partialFrame) mark(p packet) bool {
+	f.marked, f.markedAt = true, p.arrival
+	if f.plain && f.markers == markersUnknown {
+		f.markers = markersEnd
+	}
+	return f.markers == markersEnd || f.bad
+}
+
+// goOn notes that the packet is of the same picture as the one before it. If that had a marker, others say nothing from now on; a picture
+// that was passed on at it has lost its end.
+func (f *partialFrame) goOn() {
+	if !f.marked {
+		f.plain = true
+		return
+	}
+	f.marked, f.markers = false, markersNothing
+	f.waiting = f.waiting || !f.open
+}
+
+// tear spoils the open picture if what is missing may be of it; other tells whether the packet after that is of another one. What has ended
+// with a marker is whole, unless markers say nothing.
+func (f *partialFrame) tear(other bool) {
+	whole := other && f.marked && f.markers != markersNothing
+	if f.open && f.lossy && !whole {
+		f.spoil(DropIncomplete)
+	}
+}
+
+// another notes that the packet is not of the same picture as the one before it.
+func (f *partialFrame) another() {
+	if f.marked && !f.lossy && f.markers == markersUnknown {
+		f.markers = markersEnd
+	}
+}
+
+// overdue reports whether the open picture has ended with a marker before the deadline.
+func (f *partialFrame) overdue(deadline time.Duration) bool {
+	return f.open && f.marked && f.markedAt < deadline
 }
 
 // miss accounts for what is missing directly before the packet.
@@ -118,7 +177,7 @@ func (f *partialFrame) malformed() {
 
 // beginPicture opens the picture that the packet belongs to.
 func (f *partialFrame) beginPicture(p packet) {
-	f.open, f.bad, f.buf = true, false, f.buf[:0]
+	f.open, f.bad, f.marked, f.plain, f.buf = true, false, false, false, f.buf[:0]
 	f.timestamp, f.instant = p.timestamp, p.instant
 }
 
@@ -169,4 +228,5 @@ func (f *partialFrame) close(p picture, reference bool) bool {
 func (f *partialFrame) forget() {
 	f.waiting, f.wanted = true, false
 	f.lost, f.lossy = 0, false
+	f.markers, f.marked = markersUnknown, false
 }

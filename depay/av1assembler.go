@@ -2,6 +2,7 @@ package depay
 
 import (
 	"errors"
+	"time"
 
 	"github.com/sluice-live/sluice/depay/av1"
 )
@@ -34,22 +35,36 @@ func (a *av1Assembler) push(p packet) {
 	}
 	a.place(p)
 	a.addElements(&g)
-	if p.marker {
+	if p.marker && a.mark(p) && (!a.partial || a.bad) {
+		a.finish()
+	}
+}
+
+func (a *av1Assembler) settle(deadline time.Duration) {
+	if a.overdue(deadline) {
 		a.finish()
 	}
 }
 
 // place goes on with the open picture, or closes it and opens the one that the packet belongs to.
 func (a *av1Assembler) place(p packet) {
-	if a.open && a.lossy {
-		a.spoil(DropIncomplete)
+	other := p.timestamp != a.timestamp
+	a.tear(other)
+	torn := !other && !a.lossy && !a.open && a.marked
+	if other {
+		a.another()
+	} else if !a.lossy {
+		a.goOn()
 	}
-	if !a.open || p.timestamp != a.timestamp {
+	if other || !a.open {
 		if a.open {
 			a.finish() // its marker was lost, or never set: whole if nothing is missing up to here
 		}
 		a.waiting = a.waiting || a.lossy
 		a.beginPicture(p)
+		if torn {
+			a.spoil(DropIncomplete)
+		}
 		a.partial = false
 		a.unit.Reset()
 	}

@@ -164,6 +164,7 @@ func TestCodecAssemblers(t *testing.T) {
 
 func (a *codecAssembly) requireCounts(out []int, dropped map[DropReason]uint64, wanted bool) {
 	a.t.Helper()
+	a.settle(everything)
 	require.Equal(a.t, out, a.out)
 	var want [DropReasons]uint64
 	for r, n := range dropped {

@@ -81,7 +81,7 @@ func (d *Depacketizer) Push(k Kind, p *rtp.Packet, arrival time.Time) {
 		return
 	}
 	d.accept(t, packet{
-		seq: p.SequenceNumber, timestamp: p.Timestamp, marker: p.Marker, payload: p.Payload,
+		seq: p.SequenceNumber, timestamp: p.Timestamp, marker: p.Marker, payload: p.Payload, arrival: at,
 		instant: d.clock.observe(k, p.Timestamp, at),
 	}, at)
 }

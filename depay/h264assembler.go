@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/sluice-live/sluice/depay/h264"
 )
@@ -11,7 +12,7 @@ import (
 // h264Assembler makes access units of H.264 in packetization modes 0 and 1 (RFC 6184), in Annex B. Each IDR picture has its
 // parameter sets directly before it, once, wherever they came from; one that changes in between goes before the next picture.
 //
-// An access unit is what has one time stamp, up to the marker; a slice that begins another picture (ITU-T H.264 §7.4.1.2.4)
+// An access unit is what has one time stamp; a slice that begins another picture (ITU-T H.264 §7.4.1.2.4)
 // ends it, too. Nothing tells how many pictures a gap in the sequence numbers takes away, but frame_num reports whether one of
 // them was a reference: if none was, or only padding was lost, pictures go on; otherwise the next IDR picture is waited for.
 // No other picture is a key frame, a recovery point neither (package h264). B-frames, which do not come in the order that
@@ -24,6 +25,8 @@ type h264Assembler struct {
 
 	first  h264.Slice // of the open picture
 	begun  bool       // first is set
+	before h264.Slice // of the picture before
+	torn   bool       // that has the same time stamp, and was passed on at a marker
 	free   bool       // no other picture decodes from it
 	sink   sink       // where the unfinished NAL unit goes, if there is one
 	header byte       // of that
@@ -64,15 +67,22 @@ func (a *h264Assembler) push(p packet) {
 		a.malformed()
 		return
 	}
-	if p.marker {
+	if p.marker && (a.mark(p) || a.begun && a.waiting && !a.first.IDR) && (a.sink == nowhere || a.bad) {
+		a.finish()
+	}
+}
+
+func (a *h264Assembler) settle(deadline time.Duration) {
+	if a.overdue(deadline) {
 		a.finish()
 	}
 }
 
 // place goes on with the open picture, or closes it and opens the one that the packet belongs to.
 func (a *h264Assembler) place(p packet) {
-	if a.open && a.lossy {
-		a.spoil(DropIncomplete)
+	a.tear(p.timestamp != a.timestamp)
+	if p.timestamp != a.timestamp {
+		a.another()
 	}
 	if a.open && p.timestamp != a.timestamp {
 		a.finish() // its marker was lost, or never set: whole if nothing is missing up to here
@@ -80,16 +90,22 @@ func (a *h264Assembler) place(p packet) {
 	if a.lossy {
 		a.hole += a.lost
 	}
+	if a.open && a.begun && a.sink == nowhere && !a.marked {
+		a.plain = true // a slice has ended without one
+	}
+	torn := a.marked && !a.lossy && !a.open && p.timestamp == a.timestamp
 	a.lost, a.lossy = 0, false
 	if !a.open {
 		a.start(p)
+		a.torn = torn
 	}
 }
 
 // start opens a picture of which nothing is known yet.
 func (a *h264Assembler) start(p packet) {
 	a.beginPicture(p)
-	a.first, a.begun, a.free, a.sink = h264.Slice{}, false, false, nowhere
+	a.before = a.first
+	a.first, a.begun, a.free, a.torn, a.sink = h264.Slice{}, false, false, false, nowhere
 	a.sets.start()
 }
 
@@ -104,6 +120,9 @@ func (a *h264Assembler) addUnit(u h264.Unit, p packet) {
 		a.spoil(DropIncomplete) // its start is missing
 		a.guess(u)
 		return
+	}
+	if !u.Start && a.marked {
+		a.goOn()
 	}
 	switch a.sink {
 	case kept:
@@ -158,9 +177,15 @@ func (a *h264Assembler) enterSlice(u h264.Unit, p packet) sink {
 		a.spoil(reasonOf(err))
 		return ignored
 	}
-	if a.begun && (s.FirstMacroblock == 0 && s.RedundantPicture == 0 || !s.SamePicture(&a.first)) {
+	switch begins := s.FirstMacroblock == 0 && s.RedundantPicture == 0; {
+	case a.begun && (begins || !s.SamePicture(&a.first)):
+		a.another()
 		a.finish()
 		a.start(p)
+	case a.begun:
+		a.goOn()
+	case a.torn && !begins && s.SamePicture(&a.before):
+		a.markers, a.waiting = markersNothing, true
 	}
 	if !a.begun {
 		a.enterPicture(&s)
@@ -267,22 +292,6 @@ func (a *h264Assembler) adoptKeyFrame(key []byte) (width, height uint16, err err
 	}
 	a.shown.Follow(&slice)
 	return width, height, nil
-}
-
-// readH264 returns what the first slice of an access unit in Annex B says, which has its parameter sets before it.
-func readH264(unit []byte) (slice h264.Slice, err error) {
-	var sets h264.Sets
-	for nal := range h264.Units(unit) {
-		switch t := h264.Type(nal[0]); {
-		case t.IsSlice():
-			return sets.ParseSlice(nal[0], nal[1:])
-		case t == h264.TypeSPS || t == h264.TypePPS:
-			if _, err := sets.Add(nal); err != nil {
-				return slice, err
-			}
-		}
-	}
-	return slice, errNoKeyFrame
 }
 
 func (a *h264Assembler) repeat() []byte {

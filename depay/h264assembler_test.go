@@ -286,6 +286,7 @@ func TestH264Assembler(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			a := newH264Assembly(t)
 			c.do(a)
+			a.settle(everything)
 			require.Equal(t, c.out, a.out)
 			var want [DropReasons]uint64
 			for r, n := range c.dropped {

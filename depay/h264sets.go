@@ -84,3 +84,19 @@ func (s *h264Sets) forget() {
 	*s = h264Sets{given: s.given, set: s.set[:0], pending: s.pending[:0]}
 	s.describe()
 }
+
+// readH264 returns what the first slice of an access unit in Annex B says, which has its parameter sets before it.
+func readH264(unit []byte) (slice h264.Slice, err error) {
+	var sets h264.Sets
+	for nal := range h264.Units(unit) {
+		switch t := h264.Type(nal[0]); {
+		case t.IsSlice():
+			return sets.ParseSlice(nal[0], nal[1:])
+		case t == h264.TypeSPS || t == h264.TypePPS:
+			if _, err := sets.Add(nal); err != nil {
+				return slice, err
+			}
+		}
+	}
+	return slice, errNoKeyFrame
+}

@@ -184,6 +184,7 @@ func (a *h264Assembly) make(key, nonReference bool) []*rtp.Packet {
 func (a *h264Assembly) sends(payloads ...[]byte) {
 	a.at += 3000
 	a.feed(a.source.payloads(a.at, payloads...)...)
+	a.settle(everything)
 }
 
 // idr and p return a small slice of the next picture; done goes on to the one after.

@@ -35,7 +35,7 @@ func newLayerTrack(d *Depacketizer, number int) *layerTrack {
 	l := &layerTrack{d: d, number: number}
 	l.track = track{kind: Video, codec: d.opts.Video, stats: &d.stats.Layers, emit: d.opts.Emit, last: -1}
 	l.assembler = newAssembler(Options{Video: d.opts.Video}, l.emitPicture, l.stats)
-	l.deliver = l.assembler.push
+	l.deliver, l.track.settle = l.assembler.push, l.assembler.settle
 	return l
 }
 
@@ -94,7 +94,7 @@ func (d *Depacketizer) PushLayer(number int, p *rtp.Packet, arrival time.Time) {
 		return
 	}
 	d.accept(&l.track, packet{
-		seq: p.SequenceNumber, timestamp: p.Timestamp, marker: p.Marker, payload: p.Payload,
+		seq: p.SequenceNumber, timestamp: p.Timestamp, marker: p.Marker, payload: p.Payload, arrival: at,
 		instant: d.clock.maps[Video].instant(p.Timestamp, at),
 	}, at)
 }

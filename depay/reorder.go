@@ -23,9 +23,10 @@ type packet struct {
 	timestamp uint32
 	marker    bool
 	instant   time.Duration // of the media, on the server's clock
-	payload   []byte        // valid until the next push into the reorder buffer
-	lost      int           // packets given up directly before this one
-	lossy     bool          // another sequence begins here: what lies before is not known
+	arrival   time.Duration
+	payload   []byte // valid until the next push into the reorder buffer
+	lost      int    // packets given up directly before this one
+	lossy     bool   // another sequence begins here: what lies before is not known
 }
 
 // verdict is what became of a pushed packet.

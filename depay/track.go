@@ -8,7 +8,8 @@ type track struct {
 	codec   Codec
 	stats   *TrackStats
 	emit    func(Frame)
-	deliver func(packet) // takes the packets in order
+	deliver func(packet)        // takes the packets in order
+	settle  func(time.Duration) // passes on what the assembler has kept since before the deadline; nil for sound
 
 	live   bool // a source feeds it
 	ssrc   uint32
@@ -18,6 +19,9 @@ type track struct {
 
 // pop delivers what is in order, and what waited since before the deadline.
 func (t *track) pop(deadline time.Duration) {
+	if t.settle != nil {
+		t.settle(deadline)
+	}
 	for {
 		p, ok := t.buffer.pop(deadline)
 		if !ok {

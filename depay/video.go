@@ -25,7 +25,7 @@ func (v *videoTrack) init(d *Depacketizer) {
 		return
 	}
 	v.assembler = newAssembler(d.opts, v.emitPicture, v.stats)
-	v.deliver = v.assembler.push
+	v.deliver, v.track.settle = v.assembler.push, v.assembler.settle
 	v.interval = ticks(d.opts.FrameInterval, v.codec)
 }
 

@@ -2,6 +2,7 @@ package depay
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/sluice-live/sluice/depay/vp8"
 )
@@ -31,7 +32,13 @@ func (a *vp8Assembler) push(p packet) {
 	}
 	a.place(desc, p)
 	a.append(p.payload[n:]...)
-	if p.marker {
+	if p.marker && a.mark(p) {
+		a.finish()
+	}
+}
+
+func (a *vp8Assembler) settle(deadline time.Duration) {
+	if a.overdue(deadline) {
 		a.finish()
 	}
 }
@@ -39,10 +46,14 @@ func (a *vp8Assembler) push(p packet) {
 // place goes on with the open picture, or closes it and opens the one that the packet belongs to.
 func (a *vp8Assembler) place(desc vp8.Descriptor, p packet) {
 	begins := desc.Start && desc.PartitionID == 0
-	if a.open && a.lossy {
-		a.spoil(DropIncomplete)
+	other := begins || p.timestamp != a.timestamp || a.otherPicture(desc)
+	a.tear(other)
+	if other {
+		a.another()
+	} else if !a.lossy {
+		a.goOn()
 	}
-	if begins || !a.open || p.timestamp != a.timestamp || a.otherPicture(desc) {
+	if other || !a.open {
 		if a.open {
 			a.finish() // its marker was lost, or never set: whole if nothing is missing up to here
 		}

@@ -199,6 +199,7 @@ func TestVP8Assembler(t *testing.T) {
 			c.do(a, func(key, nonReference bool) []*rtp.Packet {
 				return s.frame(uint32(len(s.sent)*3000), key, nonReference, 3*mtu)
 			}, s)
+			a.settle(everything)
 			require.Equal(t, c.out, a.out)
 			var want [DropReasons]uint64
 			for r, n := range c.dropped {

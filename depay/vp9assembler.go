@@ -1,6 +1,10 @@
 package depay
 
-import "github.com/sluice-live/sluice/depay/vp9"
+import (
+	"time"
+
+	"github.com/sluice-live/sluice/depay/vp9"
+)
 
 // vp9Assembler makes pictures of VP9 (RFC 9628 §4). A picture that comes in several spatial layers is passed on as one
 // superframe that shows the highest of them, and all temporal layers are passed on.
@@ -39,17 +43,28 @@ func (a *vp9Assembler) push(p packet) {
 	if desc.End {
 		a.endLayer()
 	}
-	if p.marker {
+	if p.marker && a.mark(p) {
+		a.finish()
+	}
+}
+
+func (a *vp9Assembler) settle(deadline time.Duration) {
+	if a.overdue(deadline) {
 		a.finish()
 	}
 }
 
 // place goes on with the open picture, or closes it and opens the one that the packet belongs to.
 func (a *vp9Assembler) place(desc vp9.Descriptor, p packet) {
-	if a.open && a.lossy {
-		a.spoil(DropIncomplete)
+	other := p.timestamp != a.timestamp || a.otherPicture(desc)
+	a.tear(other)
+	torn := !other && !a.lossy && !a.open && a.marked
+	if other {
+		a.another()
+	} else if !a.lossy {
+		a.goOn()
 	}
-	if !a.open || p.timestamp != a.timestamp || a.otherPicture(desc) {
+	if other || !a.open {
 		if a.open {
 			a.finish() // its marker was lost, or never set: whole if nothing is missing up to here
 		}
@@ -57,7 +72,7 @@ func (a *vp9Assembler) place(desc vp9.Descriptor, p packet) {
 		a.countMissing(desc)
 		a.beginPicture(p)
 		a.layers.count, a.lacks = 0, false
-		if !desc.Begin || lossy && desc.SID > 0 {
+		if !desc.Begin || torn || lossy && desc.SID > 0 {
 			a.spoil(DropIncomplete)
 		}
 		a.begun = desc

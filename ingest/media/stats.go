@@ -59,6 +59,7 @@ type receiverStats struct {
 	windowBytes              uint64
 	bitrate                  float64
 	windowPictures           uint64
+	picture                  uint32 // time stamp of the newest
 	fps                      float64
 	width, height            int
 }
@@ -91,8 +92,9 @@ func (s *receiverStats) add(p *Packet) (newest bool) {
 	if p.KeyFrame {
 		s.keyFrames++
 	}
-	if p.RTP.Marker { // the last packet of a picture
+	if newest && (s.packets == s.before+1 || p.RTP.Timestamp != s.picture) { // markers do not tell (RFC 6184 §5.1)
 		s.windowPictures++
+		s.picture = p.RTP.Timestamp
 	}
 	return newest
 }

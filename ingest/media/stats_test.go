@@ -58,6 +58,8 @@ func TestReceiverStats(t *testing.T) {
 	st = run(90000, packet{}, packet{seq: 1, ms: 500}, packet{seq: 2, ms: 1000})
 	require.InDelta(t, 2400, st.Bitrate, 0.1)
 	require.Equal(t, uint64(300), st.Bytes)
+	st = run(90000, packet{}, packet{seq: 1}, packet{seq: 3, ts: 3000, ms: 500}, packet{seq: 2, ms: 500}, packet{seq: 4, ts: 6000, ms: 1000}, packet{seq: 5, ts: 6000, ms: 1000})
+	require.InDelta(t, 2, st.FPS, 0.1, "time stamps tell pictures apart, not markers")
 
 	var idle receiverStats
 	require.Zero(t, idle.snapshot(start))
