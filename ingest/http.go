@@ -45,7 +45,7 @@ func (s *Server) streamHandler(kind session.Kind, of func(stream string) endpoin
 		case id != "":
 			s.serveSession(w, r, stream, kind.Path(stream, id))
 		default:
-			s.serveEndpoint(w, r, of(stream))
+			s.serveEndpoint(w, r, of(stream), kind != session.KindViewer)
 		}
 	})
 }
@@ -58,12 +58,13 @@ func (s *Server) Echo() http.Handler {
 			s.serveSession(w, r, "", session.KindEcho.Path("", id))
 			return
 		}
-		s.serveEndpoint(w, r, s.postEcho)
+		s.serveEndpoint(w, r, s.postEcho, true)
 	})
 }
 
-// serveEndpoint answers at the address that offers are posted to (RFC 9725 §4.1, §4.2).
-func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request, post endpoint) {
+// serveEndpoint answers at the address that offers are posted to (RFC 9725 §4.1, §4.2). Where only those come who may post, OPTIONS tells
+// them the ICE servers; viewers are everybody, and are told with the answer to their offers.
+func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request, post endpoint, guarded bool) {
 	switch r.Method {
 	case http.MethodPost:
 		if p := s.limited(r, post, w); p != nil {
@@ -72,7 +73,9 @@ func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request, post endp
 	case http.MethodOptions:
 		w.Header().Set("Accept-Post", typeSDP)
 		w.Header().Set("Allow", endpointMethods)
-		s.announceServers(w, r)
+		if guarded {
+			s.announceServers(w, r)
+		}
 		w.WriteHeader(http.StatusOK)
 	case http.MethodGet, http.MethodHead:
 		w.Header().Set("Accept-Post", typeSDP)

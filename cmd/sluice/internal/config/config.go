@@ -50,7 +50,10 @@ type HTTP struct {
 	Listen string // host:port; an empty host means every address
 	// TrustedProxies are those whose word on the client is believed: X-Forwarded-For and so on.
 	TrustedProxies []netip.Prefix
-	BasePath       string // path below which a reverse proxy shows the service; empty: at the top
+	// Hosts are the names in Host that are answered, beside addresses, those of loopback and those that are listened on. Empty: where keys
+	// are needed to publish, or by TLS, all others too.
+	Hosts    []string
+	BasePath string // path below which a reverse proxy shows the service; empty: at the top
 }
 
 // HTTPS says where the same is served with TLS.

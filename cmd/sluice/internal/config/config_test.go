@@ -108,10 +108,10 @@ func TestLoadForms(t *testing.T) {
 				c.ICE.PublicIP = []netip.Addr{netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("2001:db8::1")}
 			}},
 		"proxies": {
-			file: "http: {trusted-proxies: [127.0.0.1, 10.1.2.3/8, '::1'], base-path: /media}",
+			file: "http: {trusted-proxies: [127.0.0.1, 10.1.2.3/8, '::1'], base-path: /media, hosts: [TV.example.org, '*.example.net']}",
 			want: func(c *Config) {
 				c.HTTP.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
-				c.HTTP.BasePath = "/media"
+				c.HTTP.BasePath, c.HTTP.Hosts = "/media", []string{"tv.example.org", "*.example.net"}
 			}},
 		"proxies as two flags": {
 			args: []string{"--http-trusted-proxies=127.0.0.1", "--http-trusted-proxies=::1"},
@@ -213,6 +213,7 @@ func TestValidate(t *testing.T) {
 		"open with key":           {func(c *Config) { c.HTTP.Listen = ":8080"; c.Auth.Publish = key }, ""},
 		"open insecure":           {func(c *Config) { c.HTTP.Listen = ":8080"; c.Insecure = true }, ""},
 		"open HTTPS":              {func(c *Config) { c.HTTPS.Listen = ":8443"; c.TLS.SelfSigned = true }, "https.listen: :8443 is reachable"},
+		"host with a port":        {func(c *Config) { c.HTTP.Hosts = []string{"a.example:80"} }, `http.hosts: "a.example:80" is not a name`},
 		"base path":               {func(c *Config) { c.HTTP.BasePath = "media" }, `http.base-path: "media" is not a path such as /media`},
 		"no port":                 {func(c *Config) { c.HTTP.Listen = "127.0.0.1" }, `http.listen: "127.0.0.1" is not an address`},
 		"port out of range":       {func(c *Config) { c.HTTP.Listen = "127.0.0.1:65536" }, "is not an address"},

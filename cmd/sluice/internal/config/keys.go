@@ -28,6 +28,7 @@ const (
 	kindKeys     kind = "key,…"
 	kindCodecs   kind = "codec,…"
 	kindPrefixes kind = "prefix,…"
+	kindHosts    kind = "host,…"
 )
 
 // groups is the order of the headings.
@@ -45,6 +46,7 @@ func (c *Config) keys() []key {
 	return []key{
 		{"http.listen", groupWeb, kindAddress, "where pages, signalling and media are served; beyond loopback it needs auth.publish or insecure", text(&c.HTTP.Listen)},
 		{"http.trusted-proxies", groupWeb, kindPrefixes, "reverse proxies, such as 10.0.0.0/8, whose X-Forwarded-For, -Proto, -Host and -Prefix, or Forwarded, are believed: limits and logs count the client behind them; they have to set or remove each of these headers", prefixes(&c.HTTP.TrustedProxies)},
+		{"http.hosts", groupWeb, kindHosts, "names, such as tv.example.org or *.example.org, that Host headers may have beside IP addresses, localhost and what is listened on; others get 421. Empty: others are answered where auth.publish is set, or over HTTPS", words(&c.HTTP.Hosts, "")},
 		{"http.base-path", groupWeb, kindPath, "path, such as /media, below which a reverse proxy shows the service; X-Forwarded-Prefix of a trusted proxy does too", text(&c.HTTP.BasePath)},
 		{"https.listen", groupWeb, kindAddress, "the same over HTTPS, which browsers want for cameras except on localhost; empty is off", text(&c.HTTPS.Listen)},
 		{"tls.cert", groupWeb, kindPath, "certificate chain of HTTPS, a PEM file", text(&c.TLS.Cert)},
@@ -77,7 +79,7 @@ func (c *Config) keys() []key {
 
 		{"auth.publish", groupAccess, kindKeys, "keys that may publish: KEY for every stream, STREAM=KEY for one; none is everybody", streamKeys(&c.Auth.Publish)},
 		{"auth.admin", groupAccess, kindKeys, "keys that may administer; none: a stream is steered with its key of auth.publish", secrets(&c.Auth.Admin)},
-		{"insecure", groupAccess, kindBool, "let everybody who reaches an address beyond loopback publish", boolean(&c.Insecure)},
+		{"insecure", groupAccess, kindBool, "let everybody who reaches an address beyond loopback publish; nobody may administer there (end streams, transform, see sessions) without auth.admin", boolean(&c.Insecure)},
 		{"limits.streams", groupAccess, kindNumber, "live streams at once", number(&c.Limits.Streams)},
 		{"limits.viewers", groupAccess, kindNumber, "WHEP viewers at once, of all streams", number(&c.Limits.Viewers)},
 		{"limits.participants", groupAccess, kindNumber, "people in one room", number(&c.Limits.Participants)},

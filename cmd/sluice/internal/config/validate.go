@@ -77,6 +77,10 @@ func (c Config) checkWeb(check *checker) {
 		check.want(!same, "https.listen", "must differ from http.listen")
 		check.want(c.TLS.Cert != "" || c.TLS.SelfSigned, "https.listen", "needs a certificate: set tls.cert and tls.key, or tls.self-signed")
 	}
+	for _, host := range c.HTTP.Hosts {
+		name := strings.TrimPrefix(host, "*.")
+		check.want(name != "" && !strings.ContainsAny(name, "*/:@ "), "http.hosts", "%q is not a name such as tv.example.org or *.example.org, without a port", host)
+	}
 	_, ok := prefix.Clean(c.HTTP.BasePath)
 	check.want(ok, "http.base-path", "%q is not a path such as /media", c.HTTP.BasePath)
 	c.checkExposed(check, "http.listen", c.HTTP.Listen)

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -47,24 +48,104 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// Where nobody needs a key, pages of other sites may look, and change nothing. Who has a key may come from wherever.
+// Where nobody needs a key, pages of other sites may watch, and change nothing and read nothing private. Who has a key may come from wherever.
 func TestPagesOfOtherSites(t *testing.T) {
 	open := newTestService(t, config.Auth{}).handler
-	locked := newTestService(t, config.Auth{Admin: []config.Secret{"admin-key"}}).handler
-	for method, paths := range map[string][]string{
-		"DELETE": {"/api/v1/streams/studio", "/api/v1/rooms/den/air", "/api/v1/rooms/den/participants/somebody"},
-		"PUT":    {"/api/v1/streams/studio/transform", "/api/v1/rooms/den/air"},
+	locked := newTestService(t, config.Auth{Publish: []config.StreamKey{{Key: "studio-key"}}}).handler
+	for _, tc := range []struct {
+		method  string
+		paths   []string
+		guarded bool
+	}{
+		{"DELETE", []string{"/api/v1/streams/studio", "/api/v1/rooms/den/air", "/api/v1/rooms/den/participants/somebody", "/whip/studio/session", "/upload/studio/session", "/echo/session"}, true},
+		{"PUT", []string{"/api/v1/streams/studio/transform", "/api/v1/rooms/den/air"}, true},
+		{"POST", []string{"/whip/studio", "/upload/studio", "/upload/studio?chunk=0&upload=a", "/echo"}, true},
+		{"PATCH", []string{"/whip/studio/session", "/echo/session"}, true},
+		{"OPTIONS", []string{"/whip/studio", "/echo"}, true},
+		{"GET", []string{"/upload/studio/ws", "/api/v1/sessions", "/api/v1/sessions/events", "/api/v1/rooms", "/api/v1/rooms/den", "/recordings"}, true},
+		{"GET", []string{"/api/v1/streams", "/api/v1/streams/studio", "/api/v1/server", "/live/studio/index.m3u8", "/recordings/a/b/video.mp4", "/time", "/watch/studio"}, false},
+		{"POST", []string{"/whep/studio"}, false},
 	} {
-		for _, path := range paths {
-			t.Run(method+path, func(t *testing.T) {
-				requireProblem(t, ask(open, method, path, "Origin", "https://elsewhere.example"), 403)
-				require.NotEqual(t, 403, ask(open, method, path, "Origin", "http://example.com").Code, "its own page")
-				require.NotEqual(t, 403, ask(open, method, path).Code, "no page")
-				require.NotEqual(t, 403, ask(locked, method, path, "Origin", "https://elsewhere.example", "Authorization", "Bearer admin-key").Code)
+		for _, path := range tc.paths {
+			t.Run(tc.method+path, func(t *testing.T) {
+				for name, headers := range map[string][]string{
+					"another origin": {"Origin", "https://elsewhere.example"}, "no origin": {"Origin", "null"},
+					"the browser says so": {"Sec-Fetch-Site", "cross-site"}, "another port": {"Sec-Fetch-Site", "same-site", "Origin", "http://example.com"},
+				} {
+					answer := ask(open, tc.method, path, headers...)
+					if !tc.guarded {
+						require.NotEqual(t, 403, answer.Code, name)
+						continue
+					}
+					requireProblem(t, answer, 403)
+					require.Contains(t, answer.Body.String(), "another site")
+					require.NotEqual(t, 403, ask(locked, tc.method, path, append(headers, "Authorization", "Bearer studio-key")...).Code, "with a key")
+				}
+				require.NotEqual(t, 403, ask(open, tc.method, path, "Origin", "http://example.com").Code, "its own page")
+				require.NotEqual(t, 403, ask(open, tc.method, path, "Sec-Fetch-Site", "same-origin", "Origin", "https://front.example").Code, "its own page behind a proxy")
+				require.NotEqual(t, 403, ask(open, tc.method, path, "Sec-Fetch-Site", "none").Code, "typed in")
+				require.NotEqual(t, 403, ask(open, tc.method, path).Code, "no page")
 			})
 		}
 	}
-	require.Equal(t, 200, ask(open, "GET", "/api/v1/streams", "Origin", "https://elsewhere.example").Code)
+	require.Contains(t, ask(open, "GET", "/recordings", "Sec-Fetch-Site", "cross-site", "Accept", "text/html").Header().Get("Content-Type"), "text/html", "a link to the page")
+}
+
+// Metrics are for monitors of this machine; from elsewhere, through a proxy too, they take a key.
+func TestWhoReadsMetrics(t *testing.T) {
+	admin := config.Auth{Admin: []config.Secret{"admin-key"}}
+	publishers := config.Auth{Publish: []config.StreamKey{{Key: "every-key"}, {Stream: "studio", Key: "studio-key"}}}
+	beyond := func(c *config.Config) { c.HTTP.Listen, c.Insecure = ":8080", true }
+	local := func(*config.Config) {}
+	for name, tc := range map[string]struct {
+		auth    config.Auth
+		change  func(*config.Config)
+		headers []string
+		status  int
+	}{
+		"on this machine":                {config.Auth{}, local, nil, 200},
+		"on this machine, with keys":     {admin, local, nil, 200},
+		"a page of another site":         {config.Auth{}, local, []string{"Origin", "https://elsewhere.example"}, 403},
+		"the same, with keys":            {admin, local, []string{"Sec-Fetch-Site", "cross-site"}, 403},
+		"through a proxy":                {config.Auth{}, local, []string{"X-Forwarded-For", "127.0.0.1"}, 403},
+		"through a proxy, without a key": {admin, local, []string{"Forwarded", "for=192.0.2.1"}, 401},
+		"through a proxy, with one":      {admin, local, []string{"Forwarded", "for=192.0.2.1", "Authorization", "Bearer admin-key"}, 200},
+		"from elsewhere":                 {config.Auth{}, beyond, nil, 403},
+		"from elsewhere, without a key":  {admin, beyond, nil, 401},
+		"from elsewhere, with one":       {admin, beyond, []string{"Authorization", "Bearer admin-key"}, 200},
+		"key for every stream":           {publishers, beyond, []string{"Authorization", "Bearer every-key"}, 200},
+		"key for one stream":             {publishers, beyond, []string{"Authorization", "Bearer studio-key"}, 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := askAt(handlerOf(t, tc.auth, tc.change), "127.0.0.1:8080", "GET", "/metrics", func(r *http.Request) {
+				for i := 0; i < len(tc.headers); i += 2 {
+					r.Header.Set(tc.headers[i], tc.headers[i+1])
+				}
+			})
+			require.Equal(t, tc.status, answer.Code, answer.Header())
+		})
+	}
+}
+
+// --insecure lets everybody publish, and nobody administer.
+func TestInsecure(t *testing.T) {
+	beyond := func(c *config.Config) { c.HTTP.Listen, c.Insecure = ":8080", true }
+	open := handlerOf(t, config.Auth{}, beyond)
+	locked := handlerOf(t, config.Auth{Admin: []config.Secret{"admin-key"}}, beyond)
+	for path, method := range map[string]string{
+		"/api/v1/streams/studio": "DELETE", "/api/v1/streams/studio/transform": "PUT", "/api/v1/sessions": "GET", "/api/v1/sessions/events": "GET",
+		"/api/v1/rooms/den/air": "PUT", "/api/v1/rooms/den/participants/somebody": "DELETE",
+	} {
+		answer := askAt(open, "203.0.113.7", method, path, func(r *http.Request) { r.RemoteAddr = "127.0.0.1:4000" })
+		requireProblem(t, answer, 403)
+		require.Contains(t, answer.Body.String(), "auth.admin")
+		requireProblem(t, askAt(locked, "203.0.113.7", method, path, func(*http.Request) {}), 401)
+		require.NotContains(t, []int{401, 403}, askAt(locked, "203.0.113.7", method, path, func(r *http.Request) { r.Header.Set("Authorization", "Bearer admin-key") }).Code, path)
+	}
+	for _, handler := range []http.Handler{open, locked} {
+		requireProblem(t, askAt(handler, "203.0.113.7", "POST", "/whip/studio", func(*http.Request) {}), 415)
+		require.Equal(t, 200, askAt(handler, "203.0.113.7", "GET", "/api/v1/streams", func(*http.Request) {}).Code)
+	}
 }
 
 // A preflight carries no key (Fetch §4.8) and gets a good answer everywhere: otherwise a page could not even read a refusal.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/forwarded"
 	"github.com/sluice-live/sluice/ingest/signal"
 	"github.com/sluice-live/sluice/public/name"
 	"github.com/sluice-live/sluice/public/problem"
@@ -35,15 +36,46 @@ func withKey(keys access.Keys, next http.Handler, streamOf func(*http.Request) s
 	})
 }
 
-// ofOwnPages refuses pages of other sites where nobody needs a key: one that the operator of this machine happens to look at could end a
-// stream, or put a meeting on air.
+// ofOwnPages refuses pages of other sites where nobody needs a key: one that the operator of this machine happens to look at could publish, end
+// a stream, put a meeting on air, or read who is in it. Programs and pages of the service pass, and so does whoever has a key. Preflights
+// pass, or the page could not read the refusal.
 func ofOwnPages(keys access.Keys, next http.Handler) http.Handler {
+	if !keys.Open() {
+		return next
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if keys.Open() && !signal.SameOrigin(r) {
-			problem.Write(w, http.StatusForbidden, "This page is from another site and may not do that: use a page of this service, or give auth.admin a key and send it.")
+		if !signal.SameOrigin(r) && !cors.IsPreflight(r) {
+			problem.Write(w, http.StatusForbidden, "This page is from another site and may not do that: use a page of this service, or start it with keys (auth.publish, auth.admin) and send one.")
 			return
 		}
 		next.ServeHTTP(w, r)
+	})
+}
+
+// administration is for who administers: with a key, or without any where only this machine reaches the service. Beyond that nobody may until
+// there are keys: insecure lets everybody publish, and nothing else.
+func (t table) administration(next http.HandlerFunc, streamOf func(*http.Request) string) http.Handler {
+	if t.admin.Open() && !t.cfg.Loopback() {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			problem.Write(w, http.StatusForbidden, "Nobody may administer this server, which others reach and which has no keys: start it with auth.admin (insecure lets everybody publish, and no more).")
+		})
+	}
+	return withKey(t.admin, ofOwnPages(t.admin, next), streamOf)
+}
+
+// monitoring is for what monitors ask: on this machine without a key, unless a proxy has passed the request on, and beyond it with one of those
+// who administer.
+func (t table) monitoring(next http.Handler) http.Handler {
+	local, keyed := ofOwnPages(nil, next), withKey(t.admin, next, everyStream)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case t.cfg.Loopback() && !forwarded.Claims(r):
+			local.ServeHTTP(w, r)
+		case t.admin.Open():
+			problem.Write(w, http.StatusForbidden, "Who asks from elsewhere needs a key for this, and this server has none: start it with auth.admin, or with http.metrics, an address of its own for /metrics.")
+		default:
+			keyed.ServeHTTP(w, r)
+		}
 	})
 }
 

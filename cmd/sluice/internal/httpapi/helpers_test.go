@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
+	"github.com/sluice-live/sluice/packager"
 )
 
 // testService is a service without ffmpeg, with what serves it.
@@ -32,6 +33,7 @@ func testConfig(t testing.TB, auth config.Auth) config.Config {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Data, cfg.Auth, cfg.ICE.UDP, cfg.ICE.TCP = t.TempDir(), auth, "127.0.0.1:0", config.ICEOff
+	cfg.HTTP.Hosts = []string{"example.com"} // what httptest asks for
 	cfg.ICE.Servers = []config.ICEServer{{URL: "turn:turn.example.org", Username: "user", Credential: "turn-secret"}}
 	return cfg
 }
@@ -42,6 +44,18 @@ func serviceOf(t testing.TB, cfg config.Config, log *slog.Logger) *testService {
 	s, err := service.New(t.Context(), cfg, service.Encoding{}, log)
 	require.NoError(t, err)
 	return &testService{s, cfg, New(s, cfg, "of a test")}
+}
+
+// cutStream leaves a stream behind as a service does that has been killed: nobody else holds the data directory.
+func cutStream(t testing.TB, cfg config.Config, name string) *packager.Stream {
+	t.Helper()
+	options := cfg.Packager()
+	options.Logger = slog.New(slog.DiscardHandler)
+	p, err := packager.New(options)
+	require.NoError(t, err)
+	timeline, err := p.Open(name)
+	require.NoError(t, err)
+	return timeline
 }
 
 // release gives the sockets back at the end of the test.

@@ -84,10 +84,8 @@ func TestBelowAPath(t *testing.T) {
 		"prefix told and left":                  {false, "/media", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := newTestService(t, config.Auth{})
-			_, err := before.Packager().Open("cut")
-			require.NoError(t, err)
-			cfg := before.cfg
+			cfg := testConfig(t, config.Auth{})
+			cutStream(t, cfg, "cut")
 			cfg.HTTP.BasePath, cfg.HTTP.TrustedProxies = tc.base, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 			s := serviceOf(t, cfg, slog.New(slog.DiscardHandler))
 			s.release(t)

@@ -43,7 +43,7 @@ type table struct {
 func (h *handlers) handler() http.Handler {
 	base, _ := prefix.Clean(h.cfg.HTTP.BasePath) // which the configuration has checked
 	proxies := forwarded.Proxies{Trusted: h.cfg.HTTP.TrustedProxies, Base: base}
-	return proxies.Believe(cors.Allow(withDeadline(withProblems(&h.routes().ServeMux))))
+	return proxies.Believe(cors.Allow(secured(h.cfg, newHosts(h.cfg).only(withDeadline(withProblems(&h.routes().ServeMux))))))
 }
 
 // routes makes the table, which is filled once.
@@ -68,24 +68,27 @@ func ofRoom(r *http.Request) string    { return r.PathValue("room") } // a key f
 func anyStream(*http.Request) string   { return "" }
 func everyStream(*http.Request) string { return access.EveryStream }
 
-// steer is for what changes something that others see: it takes an administrator's key, or a page of the service's own.
-func (t table) steer(change http.HandlerFunc, streamOf func(*http.Request) string) http.Handler {
-	return withKey(t.admin, ofOwnPages(t.admin, change), streamOf)
+// publisher is for what publishers do: it takes their key, or where there is none no page of another site.
+func (t table) publisher(next http.Handler, streamOf func(*http.Request) string) http.Handler {
+	return withKey(t.publish, ofOwnPages(t.publish, next), streamOf)
 }
+
+// private is for what a page of another site must not read where nobody needs a key.
+func (t table) private(next http.HandlerFunc) http.Handler { return ofOwnPages(t.publish, next) }
 
 // publishing is how media comes in and goes out again over WebRTC, and how recordings of browsers are sent.
 func (t table) publishing() {
 	ingest := t.service.Ingest()
-	whip := named(withKey(t.publish, ingest.WHIP(), ofPath))
+	whip := named(t.publisher(ingest.WHIP(), ofPath))
 	t.Handle("/whip/{stream}", whip)
 	t.Handle("/whip/{stream}/{session}", whip)
 	whep := named(ingest.WHEP())
 	t.Handle("/whep/{stream}", whep)
 	t.Handle("/whep/{stream}/{session}", whep)
-	upload := named(withKey(t.publish, ingest.Upload(), ofPath))
+	upload := named(t.publisher(ingest.Upload(), ofPath))
 	t.Handle("/upload/{stream}", upload)
 	t.Handle("/upload/{stream}/{session}", upload)
-	echo := withKey(t.publish, ingest.Echo(), anyStream)
+	echo := t.publisher(ingest.Echo(), anyStream)
 	t.Handle("POST /echo", echo)
 	t.Handle("OPTIONS /echo", echo)
 	t.Handle("/echo/{session}", echo)
@@ -98,11 +101,11 @@ func (t table) rooms() {
 		t.Handle("/rooms/{room}/"+transport, signalling)
 		t.Handle("/echo/"+transport, signalling)
 	}
-	t.HandleFunc("GET /api/v1/rooms", t.serveRooms)
-	t.HandleFunc("GET /api/v1/rooms/{room}", t.serveRoom)
-	t.Handle("DELETE /api/v1/rooms/{room}/participants/{participant}", t.steer(t.serveRemove, ofRoom))
-	t.Handle("PUT /api/v1/rooms/{room}/air", t.steer(t.serveStartOutput(t.admin), ofRoom))
-	t.Handle("DELETE /api/v1/rooms/{room}/air", t.steer(t.serveStopOutput, ofRoom))
+	t.Handle("GET /api/v1/rooms", t.private(t.serveRooms))
+	t.Handle("GET /api/v1/rooms/{room}", t.private(t.serveRoom))
+	t.Handle("DELETE /api/v1/rooms/{room}/participants/{participant}", t.administration(t.serveRemove, ofRoom))
+	t.Handle("PUT /api/v1/rooms/{room}/air", t.administration(t.serveStartOutput(t.admin), ofRoom))
+	t.Handle("DELETE /api/v1/rooms/{room}/air", t.administration(t.serveStopOutput, ofRoom))
 }
 
 // media is what players read.
@@ -120,16 +123,16 @@ func (t table) streams() {
 	t.HandleFunc("GET /api/v1/streams", t.serveStreams)
 	t.Handle("GET /api/v1/streams/{stream}", named(http.HandlerFunc(t.serveStream)))
 	t.Handle("GET /api/v1/streams/{stream}/events", named(within(t.places, http.HandlerFunc(t.serveEvents))))
-	t.Handle("PUT /api/v1/streams/{stream}/transform", named(t.steer(t.serveTransform, ofPath)))
-	t.Handle("DELETE /api/v1/streams/{stream}", named(t.steer(t.serveKick, ofPath)))
+	t.Handle("PUT /api/v1/streams/{stream}/transform", named(t.administration(t.serveTransform, ofPath)))
+	t.Handle("DELETE /api/v1/streams/{stream}", named(t.administration(t.serveKick, ofPath)))
 
-	t.Handle("GET /api/v1/sessions", withKey(t.admin, http.HandlerFunc(t.serveSessions), everyStream))
-	t.Handle("GET /api/v1/sessions/events", withKey(t.admin, within(t.places, http.HandlerFunc(t.serveSessionEvents)), everyStream))
+	t.Handle("GET /api/v1/sessions", t.administration(t.serveSessions, everyStream))
+	t.Handle("GET /api/v1/sessions/events", t.administration(within(t.places, http.HandlerFunc(t.serveSessionEvents)).ServeHTTP, everyStream))
 }
 
 // operation is what monitors and load balancers ask.
 func (t table) operation() {
-	t.Handle("GET /metrics", metrics.Handler(t.service))
+	t.Handle("GET /metrics", t.monitoring(metrics.Handler(t.service)))
 	t.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]string{"status": "ok"}) })
 	t.HandleFunc("GET /readyz", t.serveReady)
 }
@@ -142,17 +145,18 @@ func (t table) pages() {
 	} {
 		t.Handle("GET "+page, pages)
 	}
-	t.HandleFunc("GET /recordings", func(w http.ResponseWriter, r *http.Request) { t.serveRecordings(w, r, pages) })
+	list := t.private(t.service.Packager().ServeRecordingsList)
+	t.HandleFunc("GET /recordings", func(w http.ResponseWriter, r *http.Request) { serveRecordings(w, r, list, pages) })
 }
 
 // serveRecordings answers with the list or with its page, as the client prefers.
-func (h *handlers) serveRecordings(w http.ResponseWriter, r *http.Request, pages http.Handler) {
+func serveRecordings(w http.ResponseWriter, r *http.Request, list, pages http.Handler) {
 	w.Header().Add("Vary", "Accept")
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
 		pages.ServeHTTP(w, r)
 		return
 	}
-	h.service.Packager().ServeRecordingsList(w, r)
+	list.ServeHTTP(w, r)
 }
 
 func (h *handlers) serveReady(w http.ResponseWriter, _ *http.Request) {

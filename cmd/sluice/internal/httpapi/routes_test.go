@@ -217,10 +217,9 @@ func TestRecordingsAreUnhurried(t *testing.T) {
 
 // A stream that the last stop of the service has cut is there for its viewers, and waits for its publisher.
 func TestCutStream(t *testing.T) {
-	before := newTestService(t, config.Auth{})
-	timeline, err := before.Packager().Open("cut")
-	require.NoError(t, err)
-	s := serviceOf(t, before.cfg, slog.New(slog.DiscardHandler))
+	cfg := testConfig(t, config.Auth{})
+	timeline := cutStream(t, cfg, "cut")
+	s := serviceOf(t, cfg, slog.New(slog.DiscardHandler))
 	s.release(t)
 	handler := s.handler
 	for _, path := range []string{"/api/v1/streams", "/api/v1/streams/cut"} {
