@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime"
 	"time"
+
+	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
 // ChooseLadder returns the rungs of full that this machine encodes in real time while half of its cores stay free for
@@ -66,7 +68,7 @@ func measureUnit(ctx context.Context, ffmpeg string) (float64, error) {
 		ffmpeg, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+error",
 		"-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30,noise=alls=8:allf=t", "-t", "1",
 		"-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency", "-threads", "1", "-b:v", "2500k", "-f", "null", "-",
-	}, func([]byte) {})
+	}, sandbox.Policy{CPU: shortTask}, func([]byte) {})
 	if err := p.run(func() {}); err != nil {
 		return 0, fmt.Errorf("measure encoding: %w", err)
 	}

@@ -24,7 +24,12 @@ const patience = 20 * time.Second
 // script writes a program that stands for ffmpeg. In its body $DIR is a directory of its own.
 func script(t testing.TB, body string) string {
 	t.Helper()
-	dir := t.TempDir()
+	return scriptIn(t, t.TempDir(), body)
+}
+
+// scriptIn writes it to a directory that it may write to.
+func scriptIn(t testing.TB, dir, body string) string {
+	t.Helper()
 	name := filepath.Join(dir, "ffmpeg")
 	require.NoError(t, os.WriteFile(name, []byte("#!/bin/sh\nDIR='"+dir+"'\n"+body+"\n"), 0o700))
 	return name
@@ -49,8 +54,12 @@ func exists(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
 // quickOptions are those of a job that waits for nothing long.
 func quickOptions(t testing.TB, ffmpeg string) Options {
+	dir := t.TempDir()
+	if _, err := os.Stat(ffmpeg); err == nil {
+		dir = filepath.Dir(ffmpeg) // the only one that a script may write to
+	}
 	return Options{
-		FFmpeg: ffmpeg, Dir: t.TempDir(), Video: depay.VP8, Audio: depay.Opus, Ladder: smallLadder(),
+		FFmpeg: ffmpeg, Dir: dir, Video: depay.VP8, Audio: depay.Opus, Ladder: smallLadder(),
 		Stall: 200 * time.Millisecond, Grace: 200 * time.Millisecond,
 	}
 }
@@ -118,7 +127,7 @@ func TestRunTwice(t *testing.T) {
 // start runs a job of real ffmpeg whose process is known, and feeds it over and over until the test ends.
 func start(t *testing.T, ctx context.Context, o Options) (j *Job, pid int, result chan error) {
 	t.Helper()
-	o.FFmpeg = script(t, "echo $$ >$DIR/pid; exec ffmpeg \"$@\"")
+	o.FFmpeg = scriptIn(t, o.Dir, "echo $$ >$DIR/pid; exec ffmpeg \"$@\"")
 	began := make(chan struct{}, 1)
 	o.OnProgress = func(Progress) {
 		select {
@@ -186,7 +195,7 @@ func TestFFmpegStopsReading(t *testing.T) {
 func TestFFmpegIsStopped(t *testing.T) {
 	o := quickOptions(t, "")
 	o.Stall, o.Thumbnail, o.Log = patience/4, -1, filepath.Join(t.TempDir(), "ffmpeg.log")
-	o.FFmpeg = script(t, "echo $$ >$DIR/pid; exec ffmpeg \"$@\"")
+	o.FFmpeg = scriptIn(t, o.Dir, "echo $$ >$DIR/pid; exec ffmpeg \"$@\"")
 	j, err := NewJob(o)
 	require.NoError(t, err)
 	result := make(chan error, 1)

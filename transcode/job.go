@@ -196,7 +196,7 @@ func (j *Job) run(ctx context.Context) error {
 		j.opts.Logger.Warn("ffmpeg's words are not kept", "error", err)
 	}
 	r := &run{
-		process: newProcess(j.argv, j.opts.Logger, parser.line),
+		process: newProcess(j.argv, j.opts.policy(), j.opts.Logger, parser.line),
 		job:     j,
 		fed:     make(chan error, maxLayers+3),
 		exited:  make(chan struct{}),

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
 // Defaults of Options.
@@ -261,6 +262,16 @@ func (o Options) rungs() Ladder {
 		return append(Ladder{o.Copy}, o.Ladder...)
 	}
 	return o.Ladder
+}
+
+// policy lets ffmpeg write where its segments go. It has no bound on CPU time, which it takes as long as the broadcast lasts: the watchdog
+// and the lag say whether it does anything for that.
+func (o Options) policy() sandbox.Policy {
+	p := sandbox.Policy{Write: []string{o.Dir}}
+	if o.Transform == TransformLogo {
+		p.Read = []string{o.Logo}
+	}
+	return p
 }
 
 func inRange[T int | time.Duration](v, least, most T) bool { return v >= least && v <= most }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
 // Feature is one thing that a run needs of ffmpeg's build.
@@ -72,7 +74,7 @@ func (b Build) fault() error {
 // list returns the lines that ffmpeg prints for one option.
 func list(ctx context.Context, ffmpeg, option string) ([]string, error) {
 	var lines []string
-	p := newTask(ctx, []string{ffmpeg, "-hide_banner", option}, func(line []byte) { lines = append(lines, string(line)) })
+	p := newTask(ctx, []string{ffmpeg, "-hide_banner", option}, sandbox.Policy{CPU: shortTask}, func(line []byte) { lines = append(lines, string(line)) })
 	if err := p.run(func() {}); err != nil {
 		return nil, fmt.Errorf("ask ffmpeg for %s: %w", strings.TrimPrefix(option, "-"), err)
 	}

@@ -5,21 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
-	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
 // outputDelay is how long output is still read after ffmpeg itself has exited, in case that a child of it lives on.
 const outputDelay = 2 * time.Second
 
-// process is one child with the habits that all of ours have: no standard input, a process group of its own, killed
-// when this process dies, its last lines of standard error kept.
+// shortTask is the CPU time that is many times what a question, a thumbnail or a still picture takes.
+const shortTask = time.Minute
+
+// process is one child with the habits that all of ours have: confined, without standard input, its last lines of standard error kept.
 type process struct {
 	cmd     *exec.Cmd
+	policy  sandbox.Policy
 	tail    tail
 	journal *journal
 	stdout  lineWriter
@@ -27,15 +32,15 @@ type process struct {
 }
 
 // newProcess prepares argv. Lines of standard output go to onLine; log gets those of standard error.
-func newProcess(argv []string, log *slog.Logger, onLine func([]byte)) *process {
-	p := &process{cmd: exec.Command(argv[0], argv[1:]...)}
+func newProcess(argv []string, may sandbox.Policy, log *slog.Logger, onLine func([]byte)) *process {
+	p := &process{cmd: exec.Command(argv[0], argv[1:]...), policy: may}
 	p.prepare(log, onLine)
 	return p
 }
 
 // newTask prepares argv as newProcess does, to be terminated at the end of ctx and killed a grace later.
-func newTask(ctx context.Context, argv []string, onLine func([]byte)) *process {
-	p := &process{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...)}
+func newTask(ctx context.Context, argv []string, may sandbox.Policy, onLine func([]byte)) *process {
+	p := &process{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...), policy: may}
 	p.prepare(slog.New(slog.DiscardHandler), onLine)
 	p.cmd.Cancel = func() error { return p.signal(syscall.SIGTERM) }
 	return p
@@ -49,20 +54,15 @@ func (p *process) prepare(log *slog.Logger, onLine func([]byte)) {
 		log.Debug("ffmpeg says", "line", string(line))
 	}
 	p.cmd.Stdout, p.cmd.Stderr = io.Writer(&p.stdout), io.Writer(&p.stderr)
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	p.cmd.WaitDelay = outputDelay
 }
 
-// run starts the child, calls started, and waits for the child's end. The kernel sends the parent-death signal when the
-// thread that forked ends (prctl(2), PR_SET_PDEATHSIG), so this goroutine keeps its thread until then.
+// run starts the child, calls started, and waits for the child's end.
 func (p *process) run(started func()) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := p.cmd.Start(); err != nil {
+	err := sandbox.Run(p.cmd, p.policy, started)
+	if p.cmd.Process == nil {
 		return fmt.Errorf("start ffmpeg: %w", notInstalled(err))
 	}
-	started()
-	err := p.cmd.Wait()
 	if !errors.Is(err, exec.ErrWaitDelay) {
 		p.stdout.flush()
 		p.stderr.flush()
@@ -111,7 +111,8 @@ func (p *process) signal(s syscall.Signal) error { return syscall.Kill(-p.cmd.Pr
 
 // notInstalled says what to do when the program is not there.
 func notInstalled(err error) error {
-	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, syscall.ENOENT) {
+	var path *fs.PathError
+	if errors.Is(err, exec.ErrNotFound) || errors.As(err, &path) && path.Op == "fork/exec" && errors.Is(err, syscall.ENOENT) {
 		return fmt.Errorf("%w: ffmpeg is not installed: apt-get install ffmpeg", err)
 	}
 	return err

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
 // RemuxInput is one unbroken run of media. Each list is an init segment and the segments that follow it, in order: their
@@ -48,6 +50,9 @@ func Remux(ctx context.Context, ffmpeg string, runs []RemuxInput, out string) er
 	for i, run := range runs {
 		name := fmt.Sprintf("%s.%d%s", out, i, TempSuffix)
 		temporary = append(temporary, name)
+		if err := createFile(name); err != nil {
+			return fmt.Errorf("remux: %w", err)
+		}
 		if err := remuxRun(ctx, ffmpeg, run, soundFirst, name); err != nil {
 			return fmt.Errorf("remux run %d of %d: %w", i+1, len(runs), err)
 		}
@@ -55,12 +60,36 @@ func Remux(ctx context.Context, ffmpeg string, runs []RemuxInput, out string) er
 	whole := temporary[0]
 	if len(runs) > 1 {
 		whole = out + TempSuffix
-		if err := remuxJoin(ctx, ffmpeg, runs, temporary, whole); err != nil {
+		temporary = append(temporary, whole)
+		if err := createFile(whole); err != nil {
+			return fmt.Errorf("remux: %w", err)
+		}
+		if err := remuxJoin(ctx, ffmpeg, runs, temporary[:len(runs)], whole); err != nil {
 			return fmt.Errorf("remux: join %d runs: %w", len(runs), err)
 		}
-		temporary = append(temporary, whole)
 	}
-	return os.Rename(whole, out)
+	return renameWritten(whole, out)
+}
+
+// createFile makes an empty file for an ffmpeg that may write nothing else.
+func createFile(name string) error {
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// renameWritten gives the name to a file that ffmpeg has written.
+func renameWritten(temporary, name string) error {
+	info, err := os.Stat(temporary)
+	switch {
+	case err != nil:
+		return err
+	case info.Size() == 0:
+		return errors.New("ffmpeg has written nothing")
+	}
+	return os.Rename(temporary, name)
 }
 
 // remuxRun makes one MP4 of one run, read from a pipe for each track.
@@ -82,7 +111,7 @@ func remuxRun(ctx context.Context, ffmpeg string, run RemuxInput, soundFirst boo
 	if len(sources) == 0 {
 		return errors.New("no media")
 	}
-	return remuxTask(ctx, ffmpeg, append(inputs, maps...), out, sources)
+	return remuxTask(ctx, ffmpeg, append(inputs, maps...), nil, out, sources)
 }
 
 // remuxJoin puts the MP4 files of the runs one after the other; the concat demuxer reads their list from a pipe. That makes of all
@@ -102,7 +131,7 @@ func remuxJoin(ctx context.Context, ffmpeg string, runs []RemuxInput, files []st
 			return err
 		})
 	}
-	return remuxTask(ctx, ffmpeg, append(input, maps...), out, sources)
+	return remuxTask(ctx, ffmpeg, append(input, maps...), files, out, sources)
 }
 
 func hasVideo(r RemuxInput) bool { return len(r.Video) > 0 }
@@ -145,15 +174,16 @@ func newConcatList(runs []RemuxInput, files []string, has func(RemuxInput) bool)
 	return list
 }
 
-// remuxTask runs ffmpeg. What it stops at it is told to pass over in a second run: one bad sample, or segment, does not cost the whole
+// remuxTask runs ffmpeg, which reads files besides its pipes. What it stops at it is told to pass over in a second run: one bad sample, or segment, does not cost the whole
 // file. Without xerror a disk that is full at the end, when the index is put at the front, leaves a file that cannot be read and the
 // exit status 0, so that one is looked at.
-func remuxTask(ctx context.Context, ffmpeg string, input []string, out string, sources []source) error {
-	err := runTask(ctx, remuxArgs(ffmpeg, []string{"-xerror"}, input, out), sources)
+func remuxTask(ctx context.Context, ffmpeg string, input, files []string, out string, sources []source) error {
+	may := sandbox.Policy{Read: files, Write: []string{out}} // for as long as a recording takes
+	err := runTask(ctx, remuxArgs(ffmpeg, []string{"-xerror"}, input, out), may, sources)
 	if err == nil || ctx.Err() != nil || !errors.As(err, new(*exec.ExitError)) {
 		return err
 	}
-	if again := runTask(ctx, remuxArgs(ffmpeg, nil, input, out), sources); again != nil {
+	if again := runTask(ctx, remuxArgs(ffmpeg, nil, input, out), may, sources); again != nil {
 		return err
 	}
 	return wholeMP4(out)
@@ -223,10 +253,10 @@ type source func(w io.Writer) error
 
 // runTask runs ffmpeg with a pipe from each source, until it has exited and every source has returned. A source that
 // fails ends the run, and its error is returned.
-func runTask(ctx context.Context, argv []string, sources []source) error {
+func runTask(ctx context.Context, argv []string, may sandbox.Policy, sources []source) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	p := newTask(ctx, argv, func([]byte) {})
+	p := newTask(ctx, argv, may, func([]byte) {})
 	writers, err := p.addPipes(len(sources))
 	if err != nil {
 		return err

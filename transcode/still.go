@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/depay/ivf"
+	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
 // maxImage bounds what is read of an image file, in bytes.
@@ -52,7 +53,7 @@ func (e stillEncoder) encode(ctx context.Context, ffmpeg, what, image string, wi
 		_, err := io.Copy(w, io.LimitReader(file, maxImage))
 		return err
 	}
-	if err := runTask(ctx, stillArgs(orDefault(ffmpeg, DefaultFFmpeg), e, width, height, out), []source{read}); err != nil {
+	if err := runTask(ctx, stillArgs(orDefault(ffmpeg, DefaultFFmpeg), e, width, height, out), sandbox.Policy{Write: []string{dir}, CPU: shortTask}, []source{read}); err != nil {
 		return nil, fmt.Errorf("make %s of %s: %w", what, image, err)
 	}
 	picture, err := e.read(out)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
 // thumbnailRetry is the pause before a picture is looked for again: about one part.
@@ -60,7 +62,11 @@ func (t *thumbnailer) renew(ctx context.Context) error {
 	name := filepath.Join(t.dir, ThumbnailName)
 	temporary := name + TempSuffix
 	defer os.Remove(temporary)
-	err = runTask(ctx, thumbnailArgs(t.ffmpeg, temporary), []source{func(w io.Writer) error {
+	if err := createFile(temporary); err != nil {
+		return err
+	}
+	may := sandbox.Policy{Write: []string{temporary}, CPU: shortTask}
+	err = runTask(ctx, thumbnailArgs(t.ffmpeg, temporary), may, []source{func(w io.Writer) error {
 		if err := copyFile(w, filepath.Join(t.dir, t.rung.Init())); err != nil {
 			return err
 		}
@@ -70,7 +76,7 @@ func (t *thumbnailer) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return os.Rename(temporary, name)
+	return renameWritten(temporary, name)
 }
 
 // newest opens the newest segment that has something in it. Every segment begins with a key frame.

@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/web"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
+	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
 // tlsDir is where the certificate that sluice makes is kept in the data directory.
@@ -29,6 +30,7 @@ func serve(ctx context.Context, cfg config.Config, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	logConfinement(log, sandbox.Check())
 	s, err := service.New(ctx, cfg, encoding, log)
 	if err != nil {
 		return err
@@ -49,6 +51,15 @@ func keepToGroup() {
 
 // noneForOthers is a mask of modes.
 const noneForOthers = 0o027
+
+// logConfinement says what the programs that read what publishers send are held to.
+func logConfinement(log *slog.Logger, support sandbox.Support) {
+	if len(support.Lacks()) > 0 {
+		log.Warn("ffmpeg is not wholly confined; sluice doctor says what to do", "that is", support)
+		return
+	}
+	log.Info("ffmpeg is confined", "that is", support)
+}
 
 func newLogger(cfg config.Log, out io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.Level}

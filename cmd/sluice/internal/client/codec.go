@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/doctor"
 	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
 // videoCodec is one that sluice publish encodes and sends, and that sluice play takes.
@@ -125,7 +126,7 @@ func mapsTo(media *sdp.MediaDescription, format string, c videoCodec) bool {
 
 // checkEncoders tells which of the encoders ffmpeg lacks.
 func checkEncoders(ctx context.Context, wanted []videoCodec) error {
-	out, err := exec.CommandContext(ctx, "ffmpeg", "-hide_banner", "-encoders").Output()
+	out, err := sandbox.Output(exec.CommandContext(ctx, "ffmpeg", "-hide_banner", "-encoders"), sandbox.Policy{})
 	if err != nil {
 		return fmt.Errorf("start ffmpeg: %w", err)
 	}

@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
 // Times at which the test picture flashes and its tone sounds: for a tenth
@@ -39,6 +40,7 @@ type mediaSource struct {
 	Start        time.Time // when its time 0 is to be sent; zero: when it is ready
 	Video, Audio *os.File
 	cmd          *exec.Cmd
+	may          sandbox.Policy
 	kill         context.CancelFunc
 	stderr       tail
 	write        []*os.File // ffmpeg's ends of the pipes
@@ -46,7 +48,7 @@ type mediaSource struct {
 
 // newMediaSource makes the pipes and the command; Run starts it.
 func newMediaSource(ctx context.Context, o Publish, codec videoCodec) (*mediaSource, error) {
-	s := &mediaSource{}
+	s := &mediaSource{may: policyOf(o)}
 	if o.Source == testSource {
 		s.Start = time.Now().Add(startUp)
 	}
@@ -65,7 +67,6 @@ func newMediaSource(ctx context.Context, o Publish, codec videoCodec) (*mediaSou
 	s.cmd = exec.CommandContext(ctx, "ffmpeg", sourceArgs(o, codec, s.Start)...)
 	s.cmd.ExtraFiles = s.write
 	s.cmd.Stderr = &s.stderr
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	s.cmd.Cancel = func() error { return syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) }
 	s.cmd.WaitDelay = time.Second
 	return s, nil
@@ -87,7 +88,7 @@ func (s *mediaSource) Run(feed func() error) error {
 	defer s.kill()
 	var g errgroup.Group
 	started := make(chan error, 1)
-	g.Go(func() error { return s.runLocked(started) })
+	g.Go(func() error { return s.run(started) })
 	if err := <-started; err != nil {
 		return errors.Join(g.Wait(), err)
 	}
@@ -99,24 +100,37 @@ func (s *mediaSource) Run(feed func() error) error {
 	return g.Wait()
 }
 
-// runLocked starts ffmpeg and waits for it on one thread, which the
-// parent-death signal is bound to.
-func (s *mediaSource) runLocked(started chan<- error) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	err := s.cmd.Start()
-	for _, w := range s.write {
-		w.Close()
-	}
-	if err != nil {
+// run starts ffmpeg and waits for it.
+func (s *mediaSource) run(started chan<- error) error {
+	err := sandbox.Run(s.cmd, s.may, func() {
+		s.closeWrite()
+		started <- nil
+	})
+	if s.cmd.Process == nil {
+		s.closeWrite()
 		started <- fmt.Errorf("start ffmpeg: %w", err)
 		return nil
 	}
-	started <- nil
-	if err := s.cmd.Wait(); err != nil {
+	if err != nil {
 		return fmt.Errorf("ffmpeg: %w: %s", err, s.stderr.String())
 	}
 	return nil
+}
+
+// closeWrite closes ffmpeg's ends of the pipes in this process.
+func (s *mediaSource) closeWrite() {
+	for _, w := range s.write {
+		w.Close()
+	}
+}
+
+// policyOf lets ffmpeg read whatever the user names, with the files that a playlist names in turn, and write nothing. Only a source
+// that is a URL takes it to the network.
+func policyOf(o Publish) sandbox.Policy {
+	if o.Source == testSource {
+		return sandbox.Policy{}
+	}
+	return sandbox.Policy{Read: []string{"/"}, Network: strings.Contains(o.Source, "://")}
 }
 
 // close closes our ends of the pipes.
@@ -222,7 +236,7 @@ func probeFile(ctx context.Context, o Publish) (Publish, error) {
 	cmd := exec.CommandContext(ctx, "ffprobe", "-v", "error", "-show_entries", "stream=codec_type", "-of", "csv=p=0", "-i", o.Source)
 	var stderr tail
 	cmd.Stderr = &stderr
-	kinds, err := cmd.Output()
+	kinds, err := sandbox.Output(cmd, policyOf(o))
 	if err != nil {
 		return o, fmt.Errorf("ffprobe cannot read %s: %w: %s", o.Source, err, stderr.String())
 	}

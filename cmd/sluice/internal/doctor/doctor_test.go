@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -12,6 +14,8 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/command"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/transcode"
+	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
 // run runs the doctor and returns what it prints.
@@ -136,6 +140,30 @@ func TestDoctorCandidates(t *testing.T) {
 				got = append(got, f.mark)
 			}
 			require.Equal(t, tc.want, got)
+		})
+	}
+}
+
+// TestJudgeConfinement tells an ffmpeg that works unconfined from one that does not work, and from a kernel that lacks something.
+func TestJudgeConfinement(t *testing.T) {
+	whole := sandbox.Support{Landlock: 7, Descriptors: true}
+	old := sandbox.Support{Descriptors: true, LandlockFault: errors.New("too old")}
+	for name, test := range map[string]struct {
+		support sandbox.Support
+		trial   error
+		mark    string
+		says    string
+	}{
+		"all holds":         {whole, nil, markFine, "makes no sockets (seccomp) (tried)"},
+		"an old kernel":     {old, nil, markLook, "there is no Landlock: too old"},
+		"it is let do more": {whole, fmt.Errorf("%w: it read another file", transcode.ErrNotConfined), markBad, "it read another file"},
+		"it does not work":  {whole, errors.New("ffmpeg does not work when it is confined: no library"), markBad, "no library"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := judgeConfinement(test.support, test.trial)
+			require.Equal(t, test.mark, f.mark)
+			require.Contains(t, f.state, test.says)
+			require.Equal(t, test.mark == markFine, f.mend == "")
 		})
 	}
 }

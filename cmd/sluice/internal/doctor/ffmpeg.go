@@ -2,10 +2,14 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"slices"
 	"strings"
+
+	"github.com/sluice-live/sluice/transcode"
+	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
 // installFFmpeg mends a missing or old ffmpeg.
@@ -20,7 +24,26 @@ func checkFFmpeg(ctx context.Context, program string) []finding {
 	if err != nil {
 		return []finding{bad("ffmpeg", err.Error(), installFFmpeg)}
 	}
-	return append([]finding{judgeVersion(version)}, checkCodecs(ctx, program)...)
+	findings := append([]finding{judgeVersion(version)}, checkCodecs(ctx, program)...)
+	support := sandbox.Check()
+	return append(findings, judgeConfinement(support, transcode.TryConfinement(ctx, program, support)))
+}
+
+// judgeConfinement says what ffmpeg is held to on this machine, by what the kernel supports and by how a trial went.
+func judgeConfinement(support sandbox.Support, trial error) finding {
+	const subject = "ffmpeg's confinement"
+	switch lacks := support.Lacks(); {
+	case errors.Is(trial, transcode.ErrNotConfined):
+		return bad(subject, trial.Error(), "The kernel claims to confine programs, and does not. Run sluice on another kernel, or as a user who owns nothing else.")
+	case trial != nil:
+		return bad(subject, trial.Error(), "It may read what is below /usr, /lib and its own directory's bin and lib. Install it there (Debian, Ubuntu: "+
+			"apt-get install ffmpeg); one of a snap cannot be confined.")
+	case len(lacks) > 0:
+		return look(subject, strings.Join(support.Holds(), ", ")+" (tried); but "+strings.Join(lacks, "; "),
+			"What publishers send is decoded by ffmpeg, so that a fault of a decoder may do what this user may: run a kernel with Landlock and seccomp "+
+				"(in a container: allow them), or sluice as a user who owns nothing else.")
+	}
+	return fine(subject, "%s (tried)", strings.Join(support.Holds(), ", "))
 }
 
 // judgeVersion compares what ffmpegVersion returned with the oldest version.
@@ -54,7 +77,7 @@ func checkCodecs(ctx context.Context, program string) []finding {
 // finding when one is not there.
 func checkList(ctx context.Context, program, list, of string, missing func(subject, state, mend string) finding, names ...string) finding {
 	subject := "ffmpeg " + list + of
-	out, err := exec.CommandContext(ctx, program, "-hide_banner", "-"+list).Output()
+	out, err := sandbox.Output(exec.CommandContext(ctx, program, "-hide_banner", "-"+list), sandbox.Policy{})
 	if err != nil {
 		return bad(subject, err.Error(), installFFmpeg)
 	}
@@ -81,7 +104,7 @@ func Listed(out string) []string {
 // FFmpegVersion returns the first line of what ffmpeg says of itself:
 // "ffmpeg version 5.1.9-0+deb12u1 Copyright …", without the copyright.
 func FFmpegVersion(ctx context.Context, program string) (string, error) {
-	out, err := exec.CommandContext(ctx, program, "-version").Output()
+	out, err := sandbox.Output(exec.CommandContext(ctx, program, "-version"), sandbox.Policy{})
 	if err != nil {
 		return "", err
 	}
