@@ -62,6 +62,8 @@ type Options struct {
 	MaxSessionsPerAddress int
 	// MaxConnectingPerAddress bounds those of them that have not connected yet; one more gets 429. Default: 16.
 	MaxConnectingPerAddress int
+	// MaxBitrate bounds what a client sends, in bit/s over 5 s. More is told, and ends the session after another 5 s. 0: no bound.
+	MaxBitrate int64
 	// MaxParticipants bounds those of one room; one more gets 503. There are at most MaxStreams rooms. Default: 16.
 	MaxParticipants int
 	// RequestsPerSecond bounds POST, PATCH and DELETE of one client address in the long run; five seconds' worth may come
@@ -145,6 +147,7 @@ func (o Options) checkLimits(faults *optionFaults) {
 	limit("MaxSessionsPerAddress", float64(o.MaxSessionsPerAddress))
 	limit("MaxConnectingPerAddress", float64(o.MaxConnectingPerAddress))
 	limit("MaxParticipants", float64(o.MaxParticipants))
+	faults.want(o.MaxBitrate >= 0, "MaxBitrate", "%d: write 0 for none or a positive number of bit/s", o.MaxBitrate)
 	limit("RequestsPerSecond", o.RequestsPerSecond)
 	limit("MaxSDP", float64(o.MaxSDP))
 }
@@ -167,7 +170,7 @@ func (s ICEServer) check(faults *optionFaults) {
 func (o Options) limits() session.Limits {
 	return session.Limits{
 		Logger: o.Logger, Streams: o.MaxStreams, Sessions: o.MaxSessions, Viewers: o.MaxViewers, PerAddress: o.MaxSessionsPerAddress, Connecting: o.MaxConnectingPerAddress,
-		RefuseTakeover: o.RefuseTakeover,
+		Bitrate: o.MaxBitrate, RefuseTakeover: o.RefuseTakeover,
 	}
 }
 

@@ -7,8 +7,11 @@ var ErrTooManySources = errors.New("the client has named more RTP sources than a
 
 // judge counts a session that was ended because of what its client did.
 func (r *Registry) judge(sess *Session) {
-	if errors.Is(sess.Err(), ErrTooManySources) {
+	sources := errors.Is(sess.Err(), ErrTooManySources)
+	if sources {
 		r.excesses.Add(1)
+	}
+	if sources || errors.Is(sess.Err(), ErrTooMuch) {
 		r.limits.Logger.Warn("session is ended", "kind", sess.Kind(), "name", sess.at.name, "session", sess.id, "address", sess.at.address, "reason", sess.Err())
 	}
 }

@@ -36,7 +36,7 @@ func FuzzOffer(f *testing.F) {
 			_, _ = sess.answer(t.Context(), nil)
 		}
 		sess.Close(ErrDeleted)
-		sess.run(slog.New(slog.DiscardHandler))
+		sess.run(0, slog.New(slog.DiscardHandler))
 	})
 }
 

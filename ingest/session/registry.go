@@ -21,6 +21,8 @@ type Limits struct {
 	Viewers    int
 	PerAddress int // sessions of one Client
 	Connecting int // those of them that have not connected yet
+	// Bitrate bounds what a client sends, bit/s; 0: not at all.
+	Bitrate int64
 	// RefuseTakeover keeps others from publishing a stream as long as the media of whoever publishes it flows.
 	RefuseTakeover bool
 	// Logger gets what operators need to know of sessions.
@@ -207,7 +209,7 @@ func (r *Registry) Start(sess *Session) {
 		case <-sess.closing:
 		}
 		r.connected(sess.at)
-		sess.run(r.limits.Logger)
+		sess.run(r.limits.Bitrate, r.limits.Logger)
 		r.judge(sess)
 		r.release(sess.at, sess)
 		close(sess.done)

@@ -53,6 +53,8 @@ type Session struct {
 
 	negotiation negotiation
 
+	excess atomic.Int64 // bit/s that its client has sent in the last window, if that is too much; else 0
+
 	// Of an upload: frames that came too late, chunks that did not come, frames that could not be read.
 	LateFrames, LostChunks, DamagedFrames atomic.Uint64
 }
@@ -126,12 +128,9 @@ func (s *Session) Connect() {
 	})
 }
 
-// run waits for the end and takes everything down.
-func (s *Session) run(log *slog.Logger) {
-	if s.at.Kind == KindPublisher || s.at.Kind == KindEcho {
-		s.watch(log)
-	}
-	<-s.closing
+// run waits for the end, which comes when the client sends more than bitrate in bit/s if that is not 0, and takes everything down.
+func (s *Session) run(bitrate int64, log *slog.Logger) {
+	s.watch(bitrate, log)
 	if s.timer != nil {
 		s.timer.Stop()
 	}

@@ -38,17 +38,21 @@ func (s *Session) silent(tracks []*media.Track, now time.Time) (found []*media.T
 	return found
 }
 
-// watch reports each track that falls silent, once, until the session is to end.
-func (s *Session) watch(log *slog.Logger) {
-	look := time.NewTicker(muteAfter / 2)
+// watch reports each track that falls silent, once, and a client that sends too much, until the session is to end.
+func (s *Session) watch(bitrate int64, log *slog.Logger) {
+	look := time.NewTicker(bitrateWindow)
 	defer look.Stop()
 	var told []*media.Track
+	meter := rateMeter{limit: bitrate, since: time.Now()}
 	for {
 		select {
 		case <-s.closing:
 			return
 		case now := <-look.C:
-			told = s.report(told, now, log)
+			meter.look(s, now, log)
+			if s.at.Kind == KindPublisher || s.at.Kind == KindEcho {
+				told = s.report(told, now, log)
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/sdp/v3"
@@ -26,6 +27,8 @@ const (
 
 // streams are those that the peer of one connection has opened, by naming sources.
 type streams struct {
+	received atomic.Uint64 // bytes of all streams
+
 	mu        sync.Mutex
 	rtp, rtcp map[uint32]io.Closer
 	senders   map[uint32]struct{} // of RTCP
@@ -163,6 +166,7 @@ type rtpStream struct {
 
 // Write takes a packet. Pion calls it, for one packet after the other.
 func (s *rtpStream) Write(packet []byte) (int, error) {
+	s.streams.received.Add(uint64(len(packet)))
 	s.once.Do(func() {
 		s.adopted = s.streams.adopts(s, packet)
 		close(s.begun)
@@ -262,6 +266,7 @@ type rtcpStream struct {
 
 // Write takes a packet. Pion calls it.
 func (s *rtcpStream) Write(packet []byte) (int, error) {
+	s.streams.received.Add(uint64(len(packet)))
 	if len(packet) >= 8 { // with the sender's SSRC (RFC 3550 §6.1)
 		s.streams.sentBy(binary.BigEndian.Uint32(packet[4:]))
 	}

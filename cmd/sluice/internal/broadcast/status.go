@@ -86,12 +86,15 @@ func (b *Broadcast) publishStatus(state string, cause error) {
 		}
 	}
 	s.VideoIn, s.AudioIn = b.input.codecs()
-	s.Advice = advice(s.Depay)
+	taken := advice(s.Depay)
+	if s.Advice = taken; s.Advice == "" && b.input != nil {
+		s.Advice = b.input.Publisher.Advice() // ingest has logged it
+	}
 	before := b.status.Swap(&s)
 	if before != nil {
 		close(before.newer)
 	}
-	if s.Advice != "" && (before == nil || before.Advice != s.Advice) {
+	if taken != "" && (before == nil || before.Advice != taken) {
 		b.log.Warn("video of the publisher cannot be used", "advice", s.Advice)
 	}
 }

@@ -112,6 +112,7 @@ type Limits struct {
 	Participants         int // of one room
 	SessionsPerAddress   int
 	ConnectingPerAddress int   // of those sessions
+	PublishBitrate       int   // bit/s that a client may send; 0: no limit
 	Connections          int   // of each web server
 	Requests             int   // for live media, under way at once
 	RequestBytes         int64 // of a signalling request's body
@@ -159,7 +160,7 @@ func Default() Config {
 		Passthrough: true,
 		Record:      Record{Enabled: true, MinFree: 1 << 30},
 		Limits: Limits{
-			Streams: 16, Viewers: 200, Participants: 16, SessionsPerAddress: 16, ConnectingPerAddress: 8,
+			Streams: 16, Viewers: 200, Participants: 16, SessionsPerAddress: 16, ConnectingPerAddress: 8, PublishBitrate: 20_000_000,
 			Connections: 20_000, Requests: 10_000, RequestBytes: 64 << 10,
 		},
 		Log:    Log{Level: slog.LevelInfo, Format: "text"},

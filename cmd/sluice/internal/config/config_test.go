@@ -122,8 +122,8 @@ func TestLoadForms(t *testing.T) {
 			args: []string{"--log-level", "DEBUG", "--log-format=json"},
 			want: func(c *Config) { c.Log = Log{slog.LevelDebug, "json"} }},
 		"limits": {
-			file: "limits: {streams: 3, viewers: 5, participants: 6, sessions-per-address: 4, connecting-per-address: 2, connections: 60, requests: 50, request-bytes: 32KiB}",
-			want: func(c *Config) { c.Limits = Limits{3, 5, 6, 4, 2, 60, 50, 32 << 10} }},
+			file: "limits: {streams: 3, viewers: 5, participants: 6, sessions-per-address: 4, connecting-per-address: 2, publish-bitrate: 2.5M, connections: 60, requests: 50, request-bytes: 32KiB}",
+			want: func(c *Config) { c.Limits = Limits{3, 5, 6, 4, 2, 2_500_000, 60, 50, 32 << 10} }},
 		"last of two flags": {
 			args: []string{"--data=a", "--data=b"}, want: func(c *Config) { c.Data = "b" }},
 		"alias": {
@@ -299,6 +299,7 @@ func TestValidateAsksTheStages(t *testing.T) {
 		"TURN credential in a header": {func(c *Config) {
 			c.ICE.Servers = []ICEServer{{URL: "turn:a.example", Username: "u", Credential: "one;two"}}
 		}, `ice.servers: "turn:a.example": user name and credential must be free of , ; " and`},
+		"too little to publish":   {func(c *Config) { c.Limits.PublishBitrate = 20 }, "limits.publish-bitrate: 20 is less than 100k, which is sound alone; 0 is no limit"},
 		"negative limits of disk": {func(c *Config) { c.Record.MaxBytes = -1 }, "record.max-bytes: -1 is negative"},
 	} {
 		t.Run(name, func(t *testing.T) {

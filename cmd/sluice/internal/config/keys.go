@@ -20,6 +20,7 @@ const (
 	kindDuration kind = "duration"
 	kindSize     kind = "size"
 	kindNumber   kind = "number"
+	kindRate     kind = "bitrate"
 	kindPath     kind = "path"
 	kindWord     kind = "word"
 	kindIPs      kind = "ip,…"
@@ -74,7 +75,7 @@ func (c *Config) keys() []key {
 
 		{"record", groupRecord, kindBool, "record every broadcast", boolean(&c.Record.Enabled)},
 		{"record.keep", groupRecord, kindDuration, "age at which a recording is deleted; 0 is never", duration(&c.Record.Keep)},
-		{"record.max-bytes", groupRecord, kindSize, "what all recordings may take together, the oldest go first; 0 is no limit", size(&c.Record.MaxBytes)},
+		{"record.max-bytes", groupRecord, kindSize, "what all recordings may take together, the oldest of the stream that takes most go first; 0 is no limit", size(&c.Record.MaxBytes)},
 		{"record.min-free", groupRecord, kindSize, "what stays free on the disk; below it recording stops", size(&c.Record.MinFree)},
 
 		{"auth.publish", groupAccess, kindKeys, "keys that may publish: KEY for every stream, STREAM=KEY for one; none is everybody", streamKeys(&c.Auth.Publish)},
@@ -85,6 +86,7 @@ func (c *Config) keys() []key {
 		{"limits.participants", groupAccess, kindNumber, "people in one room", number(&c.Limits.Participants)},
 		{"limits.sessions-per-address", groupAccess, kindNumber, "WebRTC sessions at once from one address", number(&c.Limits.SessionsPerAddress)},
 		{"limits.connecting-per-address", groupAccess, kindNumber, "those of them that have not connected yet; they have 15 s for it", number(&c.Limits.ConnectingPerAddress)},
+		{"limits.publish-bitrate", groupAccess, kindRate, "what a client may send, over 5 s; more is told in the log and the API, and ends its session after another 5 s; 0 is no limit", bitrate(&c.Limits.PublishBitrate)},
 		{"limits.connections", groupAccess, kindNumber, "HTTP connections at once, of each address; further ones wait", number(&c.Limits.Connections)},
 		{"limits.requests", groupAccess, kindNumber, "requests for live media under way at once, those that wait for a part too; one more gets 503", number(&c.Limits.Requests)},
 		{"limits.request-bytes", groupAccess, kindSize, "longest body of a signalling request", size(&c.Limits.RequestBytes)},

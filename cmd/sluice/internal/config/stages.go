@@ -35,6 +35,7 @@ func (c Config) Ingest() ingest.Options {
 		MaxStreams: c.Limits.Streams, MaxViewers: c.Limits.Viewers, ViewerLinger: c.linger(),
 		MaxSessionsPerAddress: c.Limits.SessionsPerAddress, MaxConnectingPerAddress: c.Limits.ConnectingPerAddress,
 		MaxSDP:          c.Limits.RequestBytes,
+		MaxBitrate:      int64(c.Limits.PublishBitrate),
 		VideoCodecs:     c.Codecs,
 		RefuseTakeover:  c.Takeover == TakeoverRefuse,
 		MaxParticipants: c.Limits.Participants,
@@ -100,6 +101,6 @@ func keyOf(option string) string {
 		"Keep": "record.keep", "MaxBytes": "record.max-bytes", "MinFree": "record.min-free",
 		"UDPListen": "ice.udp", "TCPListen": "ice.tcp", "PublicIPs": "ice.public-ip", "ICEServers": "ice.servers", "VideoCodecs": "codecs",
 		"MaxStreams": "limits.streams", "MaxViewers": "limits.viewers", "MaxParticipants": "limits.participants",
-		"MaxSessionsPerAddress": "limits.sessions-per-address", "MaxConnectingPerAddress": "limits.connecting-per-address", "MaxSDP": "limits.request-bytes",
+		"MaxSessionsPerAddress": "limits.sessions-per-address", "MaxConnectingPerAddress": "limits.connecting-per-address", "MaxSDP": "limits.request-bytes", "MaxBitrate": "limits.publish-bitrate",
 	}[option]
 }

@@ -27,6 +27,7 @@ const (
 	maxSessionsPerAddress        = 10_000
 	maxParticipants              = 100
 	minRequest, maxRequest       = 4 << 10, 1 << 20 // bytes
+	minPublishBitrate            = 100_000          // bit/s
 	maxMinFree             int64 = 1 << 50
 )
 
@@ -177,6 +178,8 @@ func (c Config) checkAccess(check *checker) {
 	checkRange(check, "limits.participants", c.Limits.Participants, 1, maxParticipants, strconv.Itoa)
 	checkRange(check, "limits.sessions-per-address", c.Limits.SessionsPerAddress, 1, maxSessionsPerAddress, strconv.Itoa)
 	checkRange(check, "limits.connecting-per-address", c.Limits.ConnectingPerAddress, 1, maxSessionsPerAddress, strconv.Itoa)
+	check.want(c.Limits.PublishBitrate == 0 || c.Limits.PublishBitrate >= minPublishBitrate, "limits.publish-bitrate", "%s is less than %s, which is sound alone; 0 is no limit",
+		FormatRate(c.Limits.PublishBitrate), FormatRate(minPublishBitrate))
 	checkRange(check, "limits.connections", c.Limits.Connections, 1, maxRequests, strconv.Itoa)
 	checkRange(check, "limits.requests", c.Limits.Requests, 1, maxRequests, strconv.Itoa)
 	checkRange(check, "limits.request-bytes", c.Limits.RequestBytes, minRequest, maxRequest, FormatSize)

@@ -171,6 +171,10 @@ func size(p *int64) value {
 	return scalar[int64]{field: p, parse: parseSize, format: FormatSize}
 }
 
+func bitrate(p *int) value {
+	return scalar[int]{field: p, parse: ParseRate, format: FormatRate}
+}
+
 func level(p *slog.Level) value {
 	format := func(l slog.Level) string { return strings.ToLower(l.String()) }
 	return scalar[slog.Level]{field: p, parse: parseLevel, format: format}
