@@ -217,7 +217,23 @@ func (i *Info) validate() error {
 	if i.Started.IsZero() || i.Stream == "" || i.Name == "" {
 		return errors.New("stream, name or start is missing")
 	}
+	if i.Bytes < 0 || i.Duration < 0 || i.Holes < 0 || len(i.Sources) > maxSources || len(i.Zeros) > maxRuns {
+		return errors.New("a number is out of range")
+	}
+	for n, name := range i.Sources {
+		if name != sourceName(n+1, "webm") && name != sourceName(n+1, "mkv") {
+			return fmt.Errorf("source %d is called %.40q", n+1, name)
+		}
+	}
 	return nil
+}
+
+// parseInfo reads what recording.json holds.
+func parseInfo(b []byte) (info Info, err error) {
+	if err := json.Unmarshal(b, &info); err != nil {
+		return Info{}, err
+	}
+	return info, info.validate()
 }
 
 // readInfo reads recording.json.
@@ -226,11 +242,8 @@ func readInfo(dir string) (info Info, err error) {
 	if err != nil {
 		return info, err
 	}
-	if err := json.Unmarshal(b, &info); err != nil {
-		return info, fmt.Errorf("%s: %w", infoFile, err)
-	}
-	if err := info.validate(); err != nil {
-		return info, fmt.Errorf("%s: %w", infoFile, err)
+	if info, err = parseInfo(b); err != nil {
+		return Info{}, fmt.Errorf("%s: %w", infoFile, err)
 	}
 	// The directory decides what the recording is called, whatever its file says.
 	info.Name, info.Stream = filepath.Base(dir), filepath.Base(filepath.Dir(dir))

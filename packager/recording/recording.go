@@ -28,6 +28,7 @@ const (
 	mp4File      = "video.mp4"
 	maxInfo      = 256 << 10 // bytes of recording.json
 	maxPerSecond = 999       // recordings of a stream that begin in the same second
+	maxRuns      = 4096      // of ffmpeg in a recording; their times have to fit into recording.json
 )
 
 // Info is recording.json.
@@ -186,7 +187,10 @@ func (r *Recording) add(s timeline.Recordable) error {
 	r.order.Lock()
 	defer r.order.Unlock()
 	rn, first := r.runOf(s)
-	if rn == nil {
+	switch {
+	case rn == nil && first:
+		return fmt.Errorf("more than %d runs of ffmpeg", maxRuns)
+	case rn == nil:
 		return nil
 	}
 	if first {
@@ -205,14 +209,17 @@ func (r *Recording) add(s timeline.Recordable) error {
 	return nil
 }
 
-// runOf is the run that the segment belongs to, which it may be the first of; nil when nothing more is taken.
+// runOf is the run that the segment belongs to, which it may be the first of; nil when nothing more is taken, or there are too many.
 func (r *Recording) runOf(s timeline.Recordable) (rn *run, first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stopped {
 		return nil, false
 	}
-	if first = r.epoch != s.EpochName(); first {
+	if first = r.epoch != s.EpochName(); first && len(r.runs) == maxRuns {
+		return nil, true
+	}
+	if first {
 		r.epoch, r.late = s.EpochName(), s.Late
 		r.addRun(s.Zero)
 	}

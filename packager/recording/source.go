@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
 
 	"github.com/sluice-live/sluice/packager/disk"
 )
 
 // maxSources bounds the sources of one recording.
 const maxSources = 999
+
+// sourceName is the name of the source of that number, from 1.
+func sourceName(number int, ext string) string { return "source-" + strconv.Itoa(number) + "." + ext }
 
 // CreateSource opens source-1.EXT, source-2.EXT and so on for the frames as received; ext is "webm" or "mkv". Writes fail
 // with ErrEnded once the recording has stopped, at its end or because of the disk.
@@ -26,7 +30,7 @@ func (r *Recording) CreateSource(ext string) (io.WriteCloser, error) {
 	if stopped || number > maxSources {
 		return nil, fmt.Errorf("create source: recording %w", ErrEnded)
 	}
-	name := fmt.Sprintf("source-%d.%s", number, ext)
+	name := sourceName(number, ext)
 	f, err := r.store.opts.Files.Create(filepath.Join(r.dir, name))
 	if err != nil {
 		return nil, fmt.Errorf("create source: %w", err)
