@@ -232,6 +232,10 @@ func (s *Stream) republish() {
 		again := *p
 		next.Playlists[i] = &again
 	}
+	if p := next.Presentation; p != nil {
+		again := *p
+		next.Presentation = &again
+	}
 	s.viewers.Publish(&next)
 }
 

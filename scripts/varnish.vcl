@@ -24,7 +24,7 @@ sub vcl_recv {
 		return (pass);
 	}
 	# Of a query only these are passed on, in this order and spelling (rfc8216bis §6.2.5: a delivery directive makes another
-	# resource). The token is no part of the key: every viewer has another one.
+	# resource, as does the edition of an MPD). The token is no part of the key: every viewer has another one.
 	set req.http.X-Query = "";
 	if (req.url ~ "\.m3u8\?") {
 		if (req.url ~ "[?&]_HLS_msn=[^&]") {
@@ -36,6 +36,9 @@ sub vcl_recv {
 		if (req.url ~ "[?&]_HLS_skip=[^&]") {
 			set req.http.X-Query = req.http.X-Query + regsub(req.url, "^.*[?&](_HLS_skip=[^&]+).*$", "\1&");
 		}
+	}
+	if (req.url ~ "\.mpd\?(.*&)?_DASH_after=[^&]") {
+		set req.http.X-Query = regsub(req.url, "^.*[?&](_DASH_after=[^&]+).*$", "\1&");
 	}
 	unset req.http.X-Token;
 	if (req.url ~ "\.(m3u8|mpd)\?(.*&)?token=[^&]") {

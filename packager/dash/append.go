@@ -22,6 +22,7 @@ func (m *MPD) Append(dst []byte) []byte {
 	w.duration("suggestedPresentationDelay", m.SuggestedPresentationDelay)
 	w.duration("maxSegmentDuration", m.MaxSegmentDuration)
 	w.raw(">\n")
+	w.location(m.Location)
 	w.service(m.Service)
 	for i := range m.Periods {
 		w.period(&m.Periods[i])
@@ -40,10 +41,37 @@ func (w *writer) period(p *Period) {
 	w.always("start", p.Start)
 	w.duration("duration", p.Duration)
 	w.raw(">\n")
+	for i := range p.EventStreams {
+		w.events(&p.EventStreams[i])
+	}
 	for i := range p.AdaptationSets {
 		w.adaptationSet(&p.AdaptationSets[i])
 	}
 	w.raw("  </Period>\n")
+}
+
+func (w *writer) location(url string) {
+	if url != "" {
+		w.raw("  <Location>")
+		w.b = appendEscaped(w.b, url)
+		w.raw("</Location>\n")
+	}
+}
+
+func (w *writer) events(s *EventStream) {
+	w.raw("    <EventStream")
+	w.text("schemeIdUri", s.Scheme)
+	w.text("value", s.Value)
+	w.number("timescale", uint64(s.Timescale))
+	w.raw(">\n")
+	for _, e := range s.Events {
+		w.raw("      <Event")
+		w.number("presentationTime", e.Time)
+		w.number("duration", e.Duration)
+		w.number("id", e.ID)
+		w.raw("/>\n")
+	}
+	w.raw("    </EventStream>\n")
 }
 
 func (w *writer) adaptationSet(a *AdaptationSet) {
@@ -197,7 +225,7 @@ func (w *writer) text(name, s string) {
 	}
 }
 
-// appendEscaped appends s as the inside of a quoted attribute. What XML cannot hold becomes U+FFFD.
+// appendEscaped appends s as text, or as the inside of a quoted attribute. What XML cannot hold becomes U+FFFD.
 func appendEscaped(dst []byte, s string) []byte {
 	for _, r := range s {
 		switch {
@@ -205,6 +233,8 @@ func appendEscaped(dst []byte, s string) []byte {
 			dst = append(dst, "&amp;"...)
 		case r == '<':
 			dst = append(dst, "&lt;"...)
+		case r == '>':
+			dst = append(dst, "&gt;"...)
 		case r == '"':
 			dst = append(dst, "&#34;"...)
 		case r < ' ', r == 0xfffe, r == 0xffff:

@@ -27,6 +27,7 @@ type MPD struct {
 	SuggestedPresentationDelay Duration  `xml:"suggestedPresentationDelay,attr"`
 	MaxSegmentDuration         Duration  `xml:"maxSegmentDuration,attr"`
 
+	Location   string              `xml:"Location"` // where to ask for the next version (§5.3.1.2); empty: where this one was
 	Service    *ServiceDescription `xml:"ServiceDescription"`
 	Periods    []Period            `xml:"Period"`
 	UTCTimings []Descriptor        `xml:"UTCTiming"`
@@ -37,7 +38,22 @@ type Period struct {
 	ID             string          `xml:"id,attr"`
 	Start          Duration        `xml:"start,attr"` // on the MPD's timeline; always written
 	Duration       Duration        `xml:"duration,attr"`
+	EventStreams   []EventStream   `xml:"EventStream"`
 	AdaptationSets []AdaptationSet `xml:"AdaptationSet"`
+}
+
+// EventStream announces events of one kind (§5.10.2).
+type EventStream struct {
+	Descriptor
+	Timescale uint32  `xml:"timescale,attr"` // ticks a second; always written
+	Events    []Event `xml:"Event"`
+}
+
+// Event is a stretch of the Period that means what its stream's scheme says (§5.10.2.3). All is always written.
+type Event struct {
+	Time     uint64 `xml:"presentationTime,attr"` // ticks from the Period's start
+	Duration uint64 `xml:"duration,attr"`         // ticks
+	ID       uint64 `xml:"id,attr"`               // the same event has the same in every version of the manifest
 }
 
 // AdaptationSet holds the interchangeable encodings of one track (§5.3.3).
@@ -117,6 +133,7 @@ type Descriptor struct {
 
 // Schemes of descriptors.
 const (
+	SchemeEvent    = "urn:mpeg:dash:event:2012"                 // EventStream: with the value 1, the manifest is to be loaded again (§5.10.4)
 	SchemeISO      = "urn:mpeg:dash:utc:http-iso:2014"          // UTCTiming: the value's URL answers with ISO 8601
 	SchemeXSDate   = "urn:mpeg:dash:utc:http-xsdate:2014"       // UTCTiming: the value's URL answers with xs:dateTime
 	SchemeRole     = "urn:mpeg:dash:role:2011"                  // Role: main and others

@@ -114,6 +114,13 @@ func TestMPD(t *testing.T) {
 		codecs.Periods[i].AdaptationSets = append(sets, other)
 	}
 
+	followed := live()
+	followed.Location = "manifest.mpd?_DASH_after=9&a=<1>"
+	followed.Periods[1].EventStreams = []dash.EventStream{{
+		Descriptor: dash.Descriptor{Scheme: dash.SchemeEvent, Value: "1"}, Timescale: 1000,
+		Events: []dash.Event{{Time: 1, Duration: 5700, ID: 18}, {Time: 7900, Duration: 3300, ID: 19}},
+	}}
+
 	for _, tt := range []struct {
 		name     string
 		manifest dash.MPD
@@ -121,6 +128,7 @@ func TestMPD(t *testing.T) {
 	}{
 		{"codecs", codecs, false},
 		{"live", live(), false},
+		{"followed", followed, false},
 		{"ended", ended, false},
 		{"recording", recording(), false},
 		{"escaped", odd, true},
@@ -150,10 +158,22 @@ func sameAsIndependent(t *testing.T, want *dash.MPD, text []byte) {
 	got, err := mpd.MPDFromBytes(text)
 	require.NoError(t, err)
 	require.Equal(t, want.Type, got.GetType())
+	if want.Location != "" {
+		require.EqualValues(t, want.Location, got.Location[0].Value)
+	}
 	require.Len(t, got.Periods, len(want.Periods))
 	for i, p := range want.Periods {
 		require.EqualValues(t, p.ID, got.Periods[i].Id)
 		require.EqualValues(t, p.Start, *got.Periods[i].Start)
+		require.Len(t, got.Periods[i].EventStreams, len(p.EventStreams))
+		for j, stream := range p.EventStreams {
+			other := got.Periods[i].EventStreams[j]
+			require.EqualValues(t, stream.Scheme, other.SchemeIdUri)
+			require.Len(t, other.Events, len(stream.Events))
+			for k, e := range stream.Events {
+				require.EqualValues(t, []uint64{e.Time, e.Duration, e.ID}, []uint64{other.Events[k].PresentationTime, other.Events[k].Duration, *other.Events[k].Id})
+			}
+		}
 		require.Len(t, got.Periods[i].AdaptationSets, len(p.AdaptationSets))
 		for j, set := range p.AdaptationSets {
 			other := got.Periods[i].AdaptationSets[j]

@@ -62,13 +62,14 @@ type Stream struct {
 	name     string
 	dir      string
 	snapshot atomic.Pointer[snapshot]
+	editions editions
 	renders  atomic.Uint64 // playlists and MPDs made
 }
 
 // Stream begins a broadcast of which nothing is published yet.
 func (o *Origin) Stream(name string) *Stream {
 	s := &Stream{origin: o, name: name, dir: filepath.Join(o.dir, name)}
-	s.snapshot.Store(&snapshot{Snapshot: &timeline.Snapshot{}, changed: make(chan struct{})})
+	s.snapshot.Store(&snapshot{Snapshot: &timeline.Snapshot{}, changed: make(chan struct{}), represented: make(chan struct{})})
 	return s
 }
 
@@ -112,18 +113,14 @@ func (s *Stream) serveManifest(w http.ResponseWriter, r *http.Request, name stri
 		s.servePlaylist(w, r, id)
 		return
 	}
-	var d *document
-	switch name {
-	case manifest.MultivariantName:
-		d = now.multivariant
-	case manifest.MPDName:
-		d = now.mpd
-	}
-	if d == nil {
+	switch {
+	case name == manifest.MultivariantName && now.multivariant != nil:
+		now.multivariant.serve(w, r, s.origin.manifestCC)
+	case name == manifest.MPDName:
+		s.serveMPD(w, r, now)
+	default:
 		notFound(w, "The stream "+s.name+" has no such file.")
-		return
 	}
-	d.serve(w, r, s.origin.manifestCC)
 }
 
 // await returns the first snapshot that satisfies the condition, or the newest after limit or at the end of the request.

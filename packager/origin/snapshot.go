@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/sluice-live/sluice/packager/manifest"
 	"github.com/sluice-live/sluice/packager/timeline"
@@ -13,9 +14,12 @@ import (
 // snapshot is everything that viewers can ask a stream for, at one moment. It is never changed: the next one replaces it.
 type snapshot struct {
 	*timeline.Snapshot
-	playlists         []*playlist
-	multivariant, mpd *document     // nil while nothing can be played
-	changed           chan struct{} // closed when a newer snapshot is there
+	playlists    []*playlist
+	multivariant *document     // nil while nothing can be played
+	mpd          *document     // nil before the broadcast has ended: until then there are editions
+	since        time.Time     // when the Presentation came, with a monotonic reading
+	changed      chan struct{} // closed when a newer snapshot is there
+	represented  chan struct{} // closed when one with another Presentation is there
 }
 
 // playlist is that of the rendition; nil when there is none.
@@ -73,7 +77,8 @@ func (s *Stream) Publish(of *timeline.Snapshot) {
 	old := s.snapshot.Load()
 	next := &snapshot{
 		Snapshot: of, playlists: make([]*playlist, 0, len(of.Playlists)),
-		multivariant: old.multivariant, mpd: old.mpd, changed: make(chan struct{}),
+		multivariant: old.multivariant, mpd: old.mpd,
+		since: old.since, changed: make(chan struct{}), represented: old.represented,
 	}
 	for _, p := range of.Playlists {
 		if before := old.playlist(p.ID); before != nil && before.Playlist == p {
@@ -82,11 +87,16 @@ func (s *Stream) Publish(of *timeline.Snapshot) {
 			next.playlists = append(next.playlists, s.newPlaylist(p))
 		}
 	}
-	if of.Presentation != old.Presentation {
+	represented := of.Presentation != old.Presentation
+	if represented {
+		next.since, next.represented = time.Now(), make(chan struct{})
 		next.multivariant, next.mpd = s.manifests(of.Presentation)
 	}
 	s.snapshot.Store(next)
 	close(old.changed)
+	if represented {
+		close(old.represented)
+	}
 	for _, before := range old.playlists {
 		if next.playlist(before.ID) != before {
 			close(before.changed)

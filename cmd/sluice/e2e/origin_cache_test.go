@@ -126,6 +126,11 @@ func TestCacheKey(t *testing.T) {
 			}
 			require.Equal(t, want, s.take(), tt.query)
 		}
+		for _, query := range []string{"?_DASH_after=7&", "?_DASH_after=8&"} {
+			fetch(t, base+"manifest.mpd"+query)
+			fetch(t, base+"manifest.mpd?x=1&"+query[1:])
+			require.Equal(t, []string{"/live/cam/manifest.mpd" + query}, s.take())
+		}
 		for _, name := range []string{"aaaa/low-1.m4s", "aaaa/low-1.0.m4s", "aaaa/low-init.mp4", "manifest.mpd", "thumbnail.jpg"} {
 			fetch(t, base+name)
 			fetch(t, base+name+"?x=1")

@@ -1,0 +1,246 @@
+package origin
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sluice-live/sluice/packager/dash"
+	"github.com/sluice-live/sluice/packager/manifest"
+	"github.com/sluice-live/sluice/packager/timeline"
+)
+
+// dash.js asks for the MPD again at the pace of minimumUpdatePeriod only once it has seen the element's play event, which a page that
+// calls play() before the MPD is there takes away from it: at the end of the Period it would stand still for ever. What it does
+// obey, as the playback time goes on, is the event by which a manifest says that it is no longer valid. So each edition of the MPD
+// carries such events, and a Location that asks for the next one; the answer to that waits, as a blocking playlist reload does, until
+// the Periods have changed or the edition is as old as updatePeriod. Events need a new id in each edition, because each is obeyed
+// once; and since the playback time stands still at the end of a Period, it is the wait that sets the pace there.
+
+const (
+	// directiveAfter names the edition that a client has: it wants the next one.
+	directiveAfter = "_DASH_after"
+	// maxForeignQuery bounds what is repeated in Location of a query that is for somebody else, bytes; a longer one gets no Location.
+	maxForeignQuery = 1024
+
+	// nearEdge is how long before the end of the media there is playback time for the next edition: not earlier than needed, since a
+	// waiting request takes one of the six connections that a browser has.
+	nearEdge = 300 * time.Millisecond
+	// behindEdge is from where on players that are farther behind ask at once: what they load is near the edge, though they do not show it yet.
+	behindEdge = 2500 * time.Millisecond
+	// farBehind is how far behind players may be that ask for an edition at once; who is farther behind has time.
+	farBehind = time.Minute
+	// pastEdge is how long events last beyond the end of the media; then players forget them.
+	pastEdge = 3 * time.Second
+)
+
+// editions are the versions of a live MPD. Between two of the same Periods only the events, the Location and publishTime differ.
+type editions struct {
+	mu     sync.Mutex
+	newest *edition
+}
+
+// edition is one version of the MPD.
+type edition struct {
+	of        *timeline.Presentation
+	number    uint32
+	made      time.Time     // with a monotonic reading
+	published time.Time     // publishTime
+	reached   time.Duration // by the media of the newest Period, from its start
+	first     *document     // for players that begin
+	next      *document     // for those that have an edition
+}
+
+// serveMPD answers with the newest edition of a live MPD, or with the one after that which the client has.
+func (s *Stream) serveMPD(w http.ResponseWriter, r *http.Request, now *snapshot) {
+	q := parseMPDQuery(r.URL.RawQuery)
+	var e *edition
+	if !q.apart {
+		e, now = s.awaitEdition(r, q)
+	}
+	d := now.mpd
+	switch {
+	case e != nil && q.foreign != "":
+		d = s.live(e, q)
+	case e != nil && q.follows:
+		d = e.next
+	case e != nil:
+		d = e.first
+	}
+	if d == nil {
+		notFound(w, "The stream "+s.name+" has no such file.")
+		return
+	}
+	d.serve(w, r, s.origin.manifestCC)
+}
+
+// mpdQuery is what a client asks of the MPD.
+type mpdQuery struct {
+	follows bool
+	after   uint32
+	foreign string // what is for somebody else, and goes into Location: players would lose it
+	apart   bool   // there is a viewer's own key, which caches share answers in spite of, or too much else: then there is no Location
+}
+
+// parseMPDQuery reads a query. What players add themselves with every request (CTA-5004) is left out.
+func parseMPDQuery(query string) (q mpdQuery) {
+	if query == "" {
+		return q
+	}
+	var foreign []string
+	for parameter := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(parameter, "=")
+		switch name {
+		case directiveAfter:
+			if n, err := strconv.ParseUint(value, 10, 32); err == nil {
+				q.after, q.follows = uint32(n), true
+			}
+		case "token":
+			q.apart = true
+		case "CMCD", "":
+		default:
+			foreign = append(foreign, parameter)
+		}
+	}
+	if q.foreign = strings.Join(foreign, "&"); len(q.foreign) > maxForeignQuery {
+		q.apart = true
+	}
+	return q
+}
+
+// awaitEdition returns the newest edition; for who has that, the next one, once it is due. Of an ended stream there is none.
+func (s *Stream) awaitEdition(r *http.Request, q mpdQuery) (*edition, *snapshot) {
+	for {
+		e, now, due := s.editionAfter(q)
+		if due <= 0 {
+			return e, now
+		}
+		timer := time.NewTimer(due)
+		select {
+		case <-now.represented:
+		case <-timer.C:
+		case <-r.Context().Done():
+			timer.Stop()
+			return e, now
+		}
+		timer.Stop()
+	}
+}
+
+// editionAfter returns the newest edition, which is made if there is none that is young enough. Who has that is to come again.
+func (s *Stream) editionAfter(q mpdQuery) (newest *edition, now *snapshot, due time.Duration) {
+	s.editions.mu.Lock()
+	defer s.editions.mu.Unlock()
+	now = s.snapshot.Load()
+	if now.Presentation == nil || now.Presentation.Ended {
+		return nil, now, 0
+	}
+	last := s.editions.newest
+	if last != nil && last.of == now.Presentation {
+		switch left := updatePeriod - time.Since(last.made); {
+		case left <= 0:
+		case q.follows && q.after == last.number:
+			return last, now, left
+		default:
+			return last, now, 0
+		}
+	}
+	s.editions.newest = s.newEdition(now, last)
+	return s.editions.newest, now, 0
+}
+
+// newEdition makes the one that follows last, or the first.
+func (s *Stream) newEdition(now *snapshot, last *edition) *edition {
+	p := now.Presentation
+	e := &edition{of: p, made: time.Now()}
+	e.published = p.Published.Add(e.made.Sub(now.since).Truncate(time.Millisecond))
+	// The numbers go on where those of a process before this one were, and players' knowledge of events with them.
+	e.number = uint32(max(1, e.published.Sub(p.Start)/time.Second))
+	if last != nil {
+		e.number = max(e.number, last.number+1)
+		if !e.published.After(last.published) {
+			e.published = last.published.Add(time.Millisecond)
+		}
+	}
+	if n := len(p.Periods); n > 0 {
+		e.reached = now.reached(&p.Periods[n-1])
+	}
+	e.first, e.next = s.live(e, mpdQuery{}), s.live(e, mpdQuery{follows: true})
+	return e
+}
+
+// live is the document of an edition, with what makes players ask for the one after it.
+func (s *Stream) live(e *edition, q mpdQuery) *document {
+	return s.document(manifest.MIMEDASH, func() []byte {
+		m := s.origin.mpd(e.of)
+		m.PublishTime = e.published
+		m.Location = manifest.MPDName + "?" + directiveAfter + "=" + strconv.FormatUint(uint64(e.number), 10)
+		if q.foreign != "" {
+			m.Location += "&" + q.foreign
+		}
+		if n := len(m.Periods); n > 0 {
+			m.Periods[n-1].EventStreams = []dash.EventStream{{
+				Descriptor: dash.Descriptor{Scheme: dash.SchemeEvent, Value: "1"}, Timescale: 1000, Events: e.events(q.follows),
+			}}
+		}
+		return m.Append(nil)
+	})
+}
+
+// events are one for players near the edge, and one for those farther behind; not for who begins, and has to find its place before it
+// can bear with another edition.
+func (e *edition) events(follows bool) (all []dash.Event) {
+	event := func(from, to time.Duration, id uint64) dash.Event {
+		from = max(time.Millisecond, from) // at 0 is who has not found its place
+		return dash.Event{Time: uint64(from.Milliseconds()), Duration: uint64((to - from).Milliseconds()), ID: id}
+	}
+	id := 2 * uint64(e.number)
+	if follows && e.reached > behindEdge {
+		all = append(all, event(e.reached-farBehind, e.reached-behindEdge, id))
+	}
+	return append(all, event(e.reached-nearEdge, e.reached+pastEdge, id+1))
+}
+
+// reached is how far the media of a Period has come in every rendition, from the Period's start.
+func (s *snapshot) reached(period *timeline.Period) time.Duration {
+	least := time.Duration(-1)
+	for _, d := range period.Renditions {
+		if p := s.playlist(d.ID); p != nil {
+			if end := p.endOf(period.Epoch); least < 0 || end < least {
+				least = end
+			}
+		}
+	}
+	return max(0, least)
+}
+
+// endOf is the end of what is there of an epoch, from its media time 0. Gaps do not count.
+func (p *playlist) endOf(epoch string) time.Duration {
+	of := func(s *timeline.Segment) time.Duration {
+		if s.EpochName() != epoch {
+			return 0
+		}
+		for i := len(s.Parts) - 1; i >= 0; i-- {
+			if part := s.Parts[i]; !part.Gap {
+				return timeline.FromTicks(part.Start+part.Duration, s.Timescale)
+			}
+		}
+		if s.Gap || len(s.Parts) > 0 {
+			return 0
+		}
+		return timeline.FromTicks(s.End(), s.Timescale)
+	}
+	if p.Growing != nil {
+		if end := of(p.Growing); end > 0 {
+			return end
+		}
+	}
+	for i := len(p.Segments) - 1; i >= 0; i-- {
+		if end := of(&p.Segments[i]); end > 0 {
+			return end
+		}
+	}
+	return 0
+}
