@@ -8,7 +8,7 @@ import (
 
 const (
 	maxFrameSize   = 4 << 20     // bytes of one coded picture
-	maxFramePixels = 4096 * 4096 // what a decoder would allocate for
+	maxFramePixels = 4096 * 4096 // that a decoder would make room for
 )
 
 // Size in pixels of the black picture that stands for a camera that does not come.
@@ -45,12 +45,16 @@ type assembler interface {
 // errNoKeyFrame refuses a frame that others cannot decode from.
 var errNoKeyFrame = errors.New("no key frame")
 
+// exceeds reports whether a decoder would have to make room for too many pixels: for the largest frame of a picture, as it is coded. Sizes
+// come in many places, and what is cropped, hidden or of a lower layer is decoded, too.
+func exceeds(width, height int) bool { return width*height > maxFramePixels }
+
 // mayAdopt refuses a key frame that would not be accepted from a publisher either.
 func mayAdopt(key bool, bytes, width, height int) error {
 	switch {
 	case !key:
 		return errNoKeyFrame
-	case bytes > maxFrameSize || width*height > maxFramePixels:
+	case bytes > maxFrameSize || exceeds(width, height):
 		return fmt.Errorf("%d bytes for %dx%d pixels are too much", bytes, width, height)
 	}
 	return nil
@@ -201,7 +205,7 @@ func (f *partialFrame) spoil(r DropReason) {
 // measure spoils a picture that has too many pixels for a decoder, or comes before the key frame that is waited for.
 func (f *partialFrame) measure(key bool, width, height int) {
 	switch {
-	case width*height > maxFramePixels:
+	case exceeds(width, height):
 		f.spoil(DropTooLarge)
 	case !key && f.waiting:
 		f.spoil(DropAwaitingKey)

@@ -163,7 +163,8 @@ func (a *av1Assembler) finish() {
 	}
 	a.partial = false
 	p := a.picture()
-	a.measure(p.key, int(a.sequence.Width), int(a.sequence.Height))
+	size := a.unit.Largest()
+	a.measure(p.key, int(size.Width), int(size.Height))
 	if a.close(p, true) {
 		a.refs.FollowUnit(&a.sequence, &a.unit)
 	}
@@ -198,7 +199,8 @@ func (a *av1Assembler) adoptKeyFrame(key []byte) (width, height uint16, err erro
 		return 0, 0, err
 	}
 	w, h := unit.Size(&sequence)
-	if err := mayAdopt(unit.Key(), len(key), int(w), int(h)); err != nil {
+	size := unit.Largest()
+	if err := mayAdopt(unit.Key(), len(key), int(size.Width), int(size.Height)); err != nil {
 		return 0, 0, err
 	}
 	a.refs.FollowUnit(&sequence, &unit)

@@ -253,7 +253,7 @@ func (a *h264Assembler) finish() {
 	}
 	p := picture{key: a.begun && a.first.IDR}
 	if a.begun {
-		a.measure(p.key, int(a.first.SPS.Width), int(a.first.SPS.Height))
+		a.measure(p.key, 16*int(a.first.SPS.Columns), 16*int(a.first.SPS.Rows))
 	} else if !a.free {
 		a.seen = h264.State{} // its number is not known
 	}
@@ -287,7 +287,7 @@ func (a *h264Assembler) adoptKeyFrame(key []byte) (width, height uint16, err err
 		return 0, 0, err
 	}
 	width, height = slice.SPS.Width, slice.SPS.Height
-	if err := mayAdopt(slice.IDR, len(key), int(width), int(height)); err != nil {
+	if err := mayAdopt(slice.IDR, len(key), 16*int(slice.SPS.Columns), 16*int(slice.SPS.Rows)); err != nil {
 		return 0, 0, err
 	}
 	a.shown.Follow(&slice)

@@ -18,9 +18,10 @@ const (
 )
 
 const (
-	slots    = 8
-	allSlots = 0xff
-	noFrame  = 7 // primary_ref_frame: none
+	slots      = 8
+	references = 7 // of an inter frame
+	allSlots   = 0xff
+	noFrame    = 7 // primary_ref_frame: none
 )
 
 // Header is what a frame header says up to the size of a frame that takes it from no other (AV1 §5.9.2). Of one that shows
@@ -36,6 +37,15 @@ type Header struct {
 	ID             uint32 // current_frame_id; 0 in a sequence without frame identifiers
 	Refresh        uint8  // slots that will hold the frame
 	Width, Height  uint32 // pixels as shown; 0 unless the frame is a key or intra-only frame
+	Told           Size   // what the header itself tells, of any frame; zero: as in the sequence header, or as a reference
+}
+
+// Size is that of a picture in pixels.
+type Size struct{ Width, Height uint32 }
+
+// extend makes the size large enough for another one.
+func (s *Size) extend(width, height uint32) {
+	s.Width, s.Height = max(s.Width, width), max(s.Height, height)
 }
 
 // Key reports whether the frame begins a coded video sequence: a shown key frame (AV1 §7.20: all slots are refreshed).
@@ -79,11 +89,14 @@ func (s *Sequence) parseHeader(r *bitfield.Reader, o OBU) Header {
 	if h.Kind != SwitchFrame && !h.Key() {
 		h.Refresh = uint8(r.Bits(8))
 	}
-	if intra {
-		if h.Refresh != allSlots && h.ErrorResilient {
-			r.Skip(slots * int(s.orderBits)) // ref_order_hint
-		}
+	if h.ErrorResilient && (!intra || h.Refresh != allSlots) {
+		r.Skip(slots * int(s.orderBits)) // ref_order_hint
+	}
+	switch {
+	case intra:
 		s.parseFrameSize(r, &h, override)
+	case override:
+		s.parseInterSize(r, &h)
 	}
 	return h
 }
@@ -124,6 +137,31 @@ func (s *Sequence) parseRemovalTimes(r *bitfield.Reader, o OBU) {
 func (s *Sequence) parseFrameSize(r *bitfield.Reader, h *Header, override bool) {
 	h.Width, h.Height = s.Width, s.Height
 	if override {
-		h.Width, h.Height = r.Bits(s.widthBits)+1, r.Bits(s.heightBits)+1
+		h.Told = s.parseSizeOf(r)
+		h.Width, h.Height = h.Told.Width, h.Told.Height
 	}
+}
+
+func (s *Sequence) parseSizeOf(r *bitfield.Reader) Size {
+	return Size{r.Bits(s.widthBits) + 1, r.Bits(s.heightBits) + 1}
+}
+
+// parseInterSize reads the size of an inter frame that is not that of the sequence header (AV1 §5.9.2, §5.9.7), behind its references.
+func (s *Sequence) parseInterSize(r *bitfield.Reader, h *Header) {
+	short := s.orderBits > 0 && r.Flag() // frame_refs_short_signaling
+	if short {
+		r.Bits(6) // last_frame_idx, gold_frame_idx
+	}
+	for range references {
+		if !short {
+			r.Bits(3) // ref_frame_idx
+		}
+		r.Bits(s.deltaBits) // delta_frame_id_minus_1
+	}
+	for range references {
+		if !h.ErrorResilient && r.Flag() { // found_ref
+			return
+		}
+	}
+	h.Told = s.parseSizeOf(r)
 }

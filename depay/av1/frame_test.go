@@ -68,7 +68,7 @@ func TestParseSequence(t *testing.T) {
 		{"everything", timed(), Sequence{
 			Profile: 2, Level: 8, Tier: true, HighBitDepth: true, TwelveBit: true, SubsamplingX: true, SubsamplingY: true,
 			Width: 640, Height: 360, Operating: 0x303, points: 2, pointIDs: [32]uint16{0x303, 0x101}, pointModel: 1,
-			temporalPoint: 13, removalBits: 12, widthBits: 10, heightBits: 9, idBits: 8, orderBits: 7, forceScreenContent: 1, forceIntegerMV: 1,
+			temporalPoint: 13, removalBits: 12, widthBits: 10, heightBits: 9, idBits: 8, deltaBits: 5, orderBits: 7, forceScreenContent: 1, forceIntegerMV: 1,
 			superblock128: true, interIntra: true, warpedMotion: true, refFrameMVs: true,
 			superres: true, cdef: true, restoration: true, filmGrain: true, separateDelta: true,
 		}, nil},
@@ -104,15 +104,19 @@ func TestParseHeader(t *testing.T) {
 	}{
 		{"key frame of its own size, with a removal time",
 			[]field{{0, 1}, {0, 2}, {1, 1}, point, {0, 1}, id, {1, 1}, order, {1, 1}, {9, 12}, {319, 10}, {179, 9}},
-			OBU{}, Header{Kind: KeyFrame, Show: true, ErrorResilient: true, ID: 77, OrderHint: 5, Refresh: 0xff, Width: 320, Height: 180}},
+			OBU{}, Header{Kind: KeyFrame, Show: true, ErrorResilient: true, ID: 77, OrderHint: 5, Refresh: 0xff, Width: 320, Height: 180, Told: Size{320, 180}}},
 		{"key frame of a layer that only the other point has", []field{{0, 1}, {0, 2}, {1, 1}, point, {0, 1}, id, {0, 1}, order, {1, 1}},
 			OBU{TemporalID: 2}, Header{Kind: KeyFrame, Show: true, ErrorResilient: true, ID: 77, OrderHint: 5, Refresh: 0xff, Width: 640, Height: 360}},
 		{"hidden key frame that may be shown", []field{{0, 1}, {0, 2}, {0, 1}, {1, 1}, {1, 1}, {0, 1}, id, {0, 1}, order, {0, 1}, {2, 8}, {0, 56}},
 			OBU{}, Header{Kind: KeyFrame, Showable: true, ErrorResilient: true, ID: 77, OrderHint: 5, Refresh: 2, Width: 640, Height: 360}},
-		{"inter frame", []field{{0, 1}, {1, 2}, {1, 1}, point, {0, 1}, {0, 1}, id, {1, 1}, order, {7, 3}, {0, 1}, {6, 8}},
+		{"inter frame of the size of a reference",
+			[]field{{0, 1}, {1, 2}, {1, 1}, point, {0, 1}, {0, 1}, id, {1, 1}, order, {7, 3}, {0, 1}, {6, 8}, {0, 1}, {0, 7 * 8}, {1, 2}},
 			OBU{}, Header{Kind: InterFrame, Show: true, Showable: true, ID: 77, OrderHint: 5, Refresh: 6}},
-		{"switch frame", []field{{0, 1}, {3, 2}, {1, 1}, point, {0, 1}, id, order, {0, 1}},
-			OBU{}, Header{Kind: SwitchFrame, Show: true, Showable: true, ErrorResilient: true, ID: 77, OrderHint: 5, Refresh: 0xff}},
+		{"inter frame of its own size",
+			[]field{{0, 1}, {1, 2}, {1, 1}, point, {0, 1}, {0, 1}, id, {1, 1}, order, {7, 3}, {0, 1}, {6, 8}, {0, 1}, {0, 7 * 8}, {0, 7}, {319, 10}, {179, 9}},
+			OBU{}, Header{Kind: InterFrame, Show: true, Showable: true, ID: 77, OrderHint: 5, Refresh: 6, Told: Size{320, 180}}},
+		{"switch frame", []field{{0, 1}, {3, 2}, {1, 1}, point, {0, 1}, id, order, {0, 1}, {0, 8 * 7}, {1, 1}, {9, 6}, {0, 7 * 5}, {319, 10}, {179, 9}},
+			OBU{}, Header{Kind: SwitchFrame, Show: true, Showable: true, ErrorResilient: true, ID: 77, OrderHint: 5, Refresh: 0xff, Told: Size{320, 180}}},
 		{"existing frame", []field{{1, 1}, {5, 3}, point, id}, OBU{}, Header{ShowExisting: true, Show: true, Existing: 5}},
 	}
 	for _, c := range cases {

@@ -38,6 +38,7 @@ type Sequence struct {
 
 	widthBits, heightBits uint8
 	idBits                uint8 // of frame identifiers; 0: absent
+	deltaBits             uint8 // of their differences
 	orderBits             uint8 // of order hints; 0: absent
 	forceScreenContent    uint8
 	forceIntegerMV        uint8
@@ -138,6 +139,7 @@ func (s *Sequence) parseSize(r *bitfield.Reader) {
 	s.Width, s.Height = r.Bits(s.widthBits)+1, r.Bits(s.heightBits)+1
 	if !s.reducedStill && r.Flag() { // frame_id_numbers_present_flag
 		delta := r.Bits(4) + 2
+		s.deltaBits = uint8(delta)
 		s.idBits = uint8(r.Bits(3) + 1 + delta)
 	}
 }

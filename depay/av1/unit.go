@@ -19,6 +19,7 @@ type Unit struct {
 	begins bool // the first of them is a sequence header
 	frames [MaxUnitFrames]Header
 	count  int
+	size   Size // the largest that a header has told
 }
 
 // Reset makes the unit an empty one.
@@ -55,6 +56,7 @@ func (u *Unit) Add(o OBU, s *Sequence) (err error) {
 		u.begins = u.begins || u.obus == 0
 		u.SequenceHeader = o.Payload
 		*s, err = ParseSequence(o.Payload)
+		u.size.extend(s.Width, s.Height)
 	case FrameHeaderType, FrameType:
 		err = u.addFrame(o, s)
 	}
@@ -69,10 +71,16 @@ func (u *Unit) addFrame(o OBU, s *Sequence) (err error) {
 	case u.count == MaxUnitFrames:
 		return fmt.Errorf("read AV1 temporal unit: more than %d frames: %w", MaxUnitFrames, ErrInvalid)
 	}
-	u.frames[u.count], err = s.ParseHeader(o)
+	h, err := s.ParseHeader(o)
+	u.frames[u.count] = h
+	u.size.extend(s.Width, s.Height)
+	u.size.extend(h.Told.Width, h.Told.Height)
 	u.count++
 	return err
 }
+
+// Largest is what a decoder may make room for: no frame of the unit, of whatever layer, is wider or higher, if references are not.
+func (u *Unit) Largest() Size { return u.size }
 
 // Key reports whether decoding can begin with the unit: a sequence header and a key frame that is shown.
 func (u *Unit) Key() bool { return u.count > 0 && u.begins && u.frames[0].Key() }
