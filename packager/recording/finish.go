@@ -72,7 +72,7 @@ func (r *Recording) remuxed(err error) namedFile {
 	defer r.mu.Unlock()
 	r.info.MP4, r.info.Bytes = err == nil, size
 	if err != nil {
-		r.info.Error = strings.TrimPrefix(r.info.Error+"; no "+mp4File+": "+err.Error(), "; ")
+		r.info.Error = strings.TrimPrefix(r.info.Error+"; no "+mp4File+": "+told(err, r.store.opts.Dir), "; ")
 	}
 	return r.text()
 }

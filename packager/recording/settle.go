@@ -126,7 +126,7 @@ func (r *Recording) stop(state string, cause error) (first bool) {
 	r.stopped = true
 	r.outcome = outcome{state, r.store.opts.Wall().UTC().Truncate(time.Millisecond)}
 	if cause != nil {
-		r.info.Error = cause.Error()
+		r.info.Error = told(cause, r.store.opts.Dir)
 		r.outcome.tell(&r.info)
 	}
 	return true
@@ -185,7 +185,7 @@ func (r *Recording) writeEnd() (empty bool, err error) {
 	// What recording.json says is on the disk, under its names, before it says so.
 	if err := r.syncMedia(0); err != nil { // what could not be made durable once is lost: it is of no use to try again
 		r.mu.Lock()
-		r.outcome.state, r.info.Error = StateFailed, err.Error()
+		r.outcome.state, r.info.Error = StateFailed, told(err, r.store.opts.Dir)
 		r.mu.Unlock()
 	}
 	if err := errors.Join(r.writeFiles(files, true), r.store.opts.Files.Sync(r.dir)); err != nil {
