@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -35,12 +36,12 @@ func serve(ctx context.Context, cfg config.Config, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	servers, err := web.Listen(httpapi.New(s, cfg, buildVersion()), webOptions(cfg, log))
+	servers, err := web.Listen(httpapi.New(s, cfg, buildVersion()), webOptions(cfg, httpapi.NewMetrics(s, cfg), log))
 	if err != nil {
 		_ = s.Run(canceled(ctx)) // gives the sockets back
 		return exit.Usage(err)
 	}
-	announce(out, cfg, s, servers.URLs())
+	announce(out, cfg, s, servers)
 	return run(ctx, s, servers)
 }
 
@@ -69,20 +70,23 @@ func newLogger(cfg config.Log, out io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(out, options))
 }
 
-func webOptions(cfg config.Config, log *slog.Logger) web.Options {
+func webOptions(cfg config.Config, metrics http.Handler, log *slog.Logger) web.Options {
 	source := certificate.Source{Cert: cfg.TLS.Cert, Key: cfg.TLS.Key}
 	if cfg.TLS.SelfSigned {
 		source = certificate.Source{Directory: filepath.Join(cfg.Data, tlsDir)}
 	}
 	return web.Options{
-		HTTP: cfg.HTTP.Listen, HTTPS: cfg.HTTPS.Listen, Certificate: source, Connections: cfg.Limits.Connections, Logger: log,
+		HTTP: cfg.HTTP.Listen, HTTPS: cfg.HTTPS.Listen, Metrics: cfg.HTTP.Metrics, MetricsHandler: metrics, Certificate: source, Connections: cfg.Limits.Connections, Logger: log,
 	}
 }
 
-func announce(out io.Writer, cfg config.Config, s *service.Service, urls []string) {
+func announce(out io.Writer, cfg config.Config, s *service.Service, servers *web.Servers) {
 	fmt.Fprintln(out, "Sluice is ready.")
-	for _, url := range urls {
+	for _, url := range servers.URLs() {
 		fmt.Fprintf(out, "  Go live    %s/publish\n  Streams    %s/\n  WHIP       %s/whip/NAME\n", url, url, url)
+	}
+	if url := servers.MetricsURL(); url != "" {
+		fmt.Fprintf(out, "  Metrics    %s/metrics\n", url)
 	}
 	fmt.Fprintf(out, "  Ladder     %s\n", strings.TrimPrefix(s.LadderReason(), "ladder "))
 	fmt.Fprintf(out, "  Media      UDP %s\n", s.Ingest().UDPAddr())

@@ -50,6 +50,7 @@ type HTTP struct {
 	Listen string // host:port; an empty host means every address
 	// TrustedProxies are those whose word on the client is believed: X-Forwarded-For and so on.
 	TrustedProxies []netip.Prefix
+	Metrics        string // host:port of a server for monitors alone; empty: there is none
 	// Hosts are the names in Host that are answered, beside addresses, those of loopback and those that are listened on. Empty: where keys
 	// are needed to publish, or by TLS, all others too.
 	Hosts    []string

@@ -78,6 +78,11 @@ func (c Config) checkWeb(check *checker) {
 		check.want(!same, "https.listen", "must differ from http.listen")
 		check.want(c.TLS.Cert != "" || c.TLS.SelfSigned, "https.listen", "needs a certificate: set tls.cert and tls.key, or tls.self-signed")
 	}
+	if c.HTTP.Metrics != "" {
+		checkAddress(check, "http.metrics", c.HTTP.Metrics)
+		taken := !strings.HasSuffix(c.HTTP.Metrics, ":0") && (c.HTTP.Metrics == c.HTTP.Listen || c.HTTP.Metrics == c.HTTPS.Listen)
+		check.want(!taken, "http.metrics", "must differ from http.listen and https.listen")
+	}
 	for _, host := range c.HTTP.Hosts {
 		name := strings.TrimPrefix(host, "*.")
 		check.want(name != "" && !strings.ContainsAny(name, "*/:@ "), "http.hosts", "%q is not a name such as tv.example.org or *.example.org, without a port", host)

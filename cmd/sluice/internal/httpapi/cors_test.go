@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -124,6 +125,28 @@ func TestWhoReadsMetrics(t *testing.T) {
 			})
 			require.Equal(t, tc.status, answer.Code, answer.Header())
 		})
+	}
+}
+
+// The address for monitors asks nobody for a key, and pages of other sites are nobody.
+func TestAddressOfMonitors(t *testing.T) {
+	for name, listen := range map[string]string{"loopback": "127.0.0.1:0", "beyond": ":0"} {
+		cfg := testConfig(t, config.Auth{Publish: []config.StreamKey{{Key: "studio-key"}}})
+		cfg.HTTP.Hosts, cfg.HTTP.Metrics = nil, listen
+		s := serviceOf(t, cfg, slog.New(slog.DiscardHandler))
+		s.release(t)
+		handler := NewMetrics(s.Service, cfg)
+		nothing := func(*http.Request) {}
+		require.Contains(t, askAt(handler, "127.0.0.1:9090", "GET", "/metrics", nothing).Body.String(), "sluice_sessions 0")
+		require.Equal(t, 200, askAt(handler, "127.0.0.1:9090", "GET", "/debug/pprof/goroutine?debug=1", nothing).Code)
+		require.Equal(t, 200, askAt(handler, "127.0.0.1:9090", "GET", "/debug/pprof/", nothing).Code)
+		requireProblem(t, askAt(handler, "127.0.0.1:9090", "GET", "/api/v1/sessions", nothing), 404)
+		requireProblem(t, askAt(handler, "127.0.0.1:9090", "POST", "/metrics", nothing), 405)
+		require.Empty(t, askAt(handler, "127.0.0.1:9090", "GET", "/metrics", nothing).Header().Get("Access-Control-Allow-Origin"))
+		requireProblem(t, askAt(handler, "127.0.0.1:9090", "GET", "/metrics", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }), 403)
+		byName := askAt(handler, "sluice.monitoring.example", "GET", "/metrics", nothing)
+		require.Equal(t, map[string]int{"loopback": 421, "beyond": 200}[name], byName.Code)
+		requireProblem(t, askAt(s.handler, "127.0.0.1", "GET", "/debug/pprof/", nothing), 404)
 	}
 }
 

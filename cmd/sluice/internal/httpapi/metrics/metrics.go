@@ -1,5 +1,5 @@
-// Package metrics serves what Prometheus scrapes: of the process, of the service, and of each stream, session and room by its name.
-// It counts nothing itself.
+// Package metrics serves what Prometheus scrapes: of the process, of the service, of each stream by its name, and of sessions and rooms
+// together. It counts nothing itself, and keeps the sums of what has ended.
 //
 // It starts no goroutine. The format is Prometheus' text exposition format, version 0.0.4.
 package metrics
@@ -16,7 +16,6 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest/egress"
-	"github.com/sluice-live/sluice/ingest/room"
 )
 
 // Handler serves everything that is counted, in Prometheus' format. Nothing is counted twice: a scrape reads the same status that
@@ -26,7 +25,7 @@ func Handler(s *service.Service) http.Handler {
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		collector{s, api.Reader{Service: s}},
+		collector{s, api.Reader{Service: s}, &sums{}},
 	)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
@@ -35,6 +34,7 @@ func Handler(s *service.Service) http.Handler {
 type collector struct {
 	service *service.Service
 	state   api.Reader
+	sums    *sums
 }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -48,7 +48,7 @@ var (
 
 	descRooms        = prometheus.NewDesc("sluice_rooms", "Rooms that somebody is in.", nil, nil)
 	descParticipants = prometheus.NewDesc("sluice_participants", "People in rooms.", nil, nil)
-	descRoomDrops    = prometheus.NewDesc("sluice_room_dropped_packets_total", "Packets that participants were too slow for.", []string{"room"}, nil)
+	descRoomDrops    = prometheus.NewDesc("sluice_room_dropped_packets_total", "Packets that participants were too slow for.", nil, nil)
 
 	descHeld    = prometheus.NewDesc("sluice_upload_held_bytes", "Bytes of uploads that wait to be played.", nil, nil)
 	descRefused = prometheus.NewDesc("sluice_upload_refused_total", "Uploads and chunks refused because all uploads together held too much.", nil, nil)
@@ -127,21 +127,11 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	uploads := c.service.Ingest().Uploads()
 	ch <- prometheus.MustNewConstMetric(descHeld, prometheus.GaugeValue, float64(uploads.Held()))
 	ch <- prometheus.MustNewConstMetric(descRefused, prometheus.CounterValue, float64(uploads.Refused()))
-	collectSessions(ch, c.state.Sessions())
-	collectRooms(ch, c.service.Ingest().Rooms().List())
+	c.sums.collectSessions(ch, c.state.Sessions())
+	c.sums.collectRooms(ch, c.service.Ingest().Rooms().List())
 	for state, n := range states {
 		ch <- prometheus.MustNewConstMetric(descStreams, prometheus.GaugeValue, float64(n), state)
 	}
-}
-
-func collectRooms(ch chan<- prometheus.Metric, rooms []room.Info) {
-	participants := 0
-	for _, room := range rooms {
-		participants += len(room.Participants)
-		ch <- prometheus.MustNewConstMetric(descRoomDrops, prometheus.CounterValue, float64(room.Dropped), room.Name)
-	}
-	ch <- prometheus.MustNewConstMetric(descRooms, prometheus.GaugeValue, float64(len(rooms)))
-	ch <- prometheus.MustNewConstMetric(descParticipants, prometheus.GaugeValue, float64(participants))
 }
 
 // emitter sends the metrics of one stream.

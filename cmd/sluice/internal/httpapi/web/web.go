@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,12 +29,16 @@ const (
 	idleFor      = 2 * time.Minute  // for which a connection may wait for its next request
 	maxHeader    = 32 << 10         // bytes
 	closeWithin  = time.Second      // for running requests, once their context has ended
+	monitors     = 64               // connections of the server for monitors
 )
 
 // Options says where to listen.
 type Options struct {
 	// HTTP and HTTPS are host:port; an empty host means every address, port 0 a free one. An empty HTTPS means that there is none.
 	HTTP, HTTPS string
+	// Metrics is host:port of a server for monitors alone, which MetricsHandler serves; empty: there is none.
+	Metrics        string
+	MetricsHandler http.Handler
 	// Certificate is that of HTTPS.
 	Certificate certificate.Source
 	// Connections bounds those of each server that are open at once; further ones wait to be accepted. At least 1.
@@ -43,7 +48,18 @@ type Options struct {
 }
 
 // Servers are the web servers. Their sockets are bound from the beginning; Run or Close gives them back.
-type Servers struct{ servers []*server }
+type Servers struct {
+	servers []*server
+	metrics *server // nil where there is none
+}
+
+// all are the servers, those that people open first.
+func (s *Servers) all() []*server {
+	if s.metrics == nil {
+		return s.servers
+	}
+	return append(slices.Clone(s.servers), s.metrics)
+}
 
 // server is one socket with its server.
 type server struct {
@@ -69,6 +85,13 @@ func (s *Servers) listen(handler http.Handler, o Options) error {
 		return err
 	}
 	s.servers = append(s.servers, newServer(plain, "http", handler, o.Logger))
+	if o.Metrics != "" {
+		monitored, err := listenTCP("http.metrics", o.Metrics, monitors)
+		if err != nil {
+			return err
+		}
+		s.metrics = newServer(monitored, "http", o.MetricsHandler, o.Logger)
+	}
 	if o.HTTPS == "" {
 		return nil
 	}
@@ -118,6 +141,14 @@ func (l errorLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
+// MetricsURL is the address of the server for monitors, or "".
+func (s *Servers) MetricsURL() string {
+	if s.metrics == nil {
+		return ""
+	}
+	return s.metrics.url()
+}
+
 // URLs are the addresses to open in a browser, HTTP first.
 func (s *Servers) URLs() []string {
 	var urls []string
@@ -152,7 +183,7 @@ func (s *Servers) Run(ctx context.Context) error {
 	requests, release := context.WithCancel(context.WithoutCancel(ctx))
 	defer release()
 	group, ctx := errgroup.WithContext(ctx)
-	for _, server := range s.servers {
+	for _, server := range s.all() {
 		server.BaseContext = func(net.Listener) context.Context { return requests }
 		group.Go(server.serve)
 	}
@@ -160,7 +191,7 @@ func (s *Servers) Run(ctx context.Context) error {
 	release()
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()
-	for _, server := range s.servers {
+	for _, server := range s.all() {
 		if server.Shutdown(deadline) != nil {
 			_ = server.Server.Close()
 		}
@@ -170,7 +201,7 @@ func (s *Servers) Run(ctx context.Context) error {
 
 // Close gives back the sockets of servers that are not run.
 func (s *Servers) Close() {
-	for _, server := range s.servers {
+	for _, server := range s.all() {
 		_ = server.listener.Close()
 	}
 }

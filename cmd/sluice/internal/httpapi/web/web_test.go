@@ -44,6 +44,18 @@ func run(t *testing.T, handler http.Handler, o Options) (s *Servers, stop func()
 	return s, stop
 }
 
+// The server for monitors serves its own handler, and is none of the addresses to open.
+func TestMetricsAddress(t *testing.T) {
+	s, _ := run(t, http.NotFoundHandler(), Options{Metrics: "127.0.0.1:0", MetricsHandler: http.HandlerFunc(serveOK)})
+	require.Len(t, s.URLs(), 1)
+	response, err := client(t).Get(s.MetricsURL())
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	none, _ := run(t, http.NotFoundHandler(), Options{})
+	require.Empty(t, none.MetricsURL())
+}
+
 // client keeps nothing open when the test ends.
 func client(t *testing.T) *http.Client {
 	t.Helper()
