@@ -13,7 +13,7 @@ const (
 	reserve = recording.Reserve
 	// recordAgain is how long after a recording has failed the next one is tried.
 	recordAgain = 10 * time.Second
-	// slowDisk is how long the housekeeping of a second may take before that is the disk's fault.
+	// slowDisk is how long the housekeeping of a second may take, without deletions, before that is the disk's fault.
 	slowDisk = 3 * time.Second
 )
 

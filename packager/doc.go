@@ -14,10 +14,10 @@
 // The package does not run ffmpeg, knows no WebRTC and decodes nothing.
 //
 // Packager.Run owns all goroutines: one hands file events on, one for each stream follows its files and lists gaps for parts that do
-// not come, one keeps house, one finishes recordings. Every other method may be called from any goroutine.
+// not come, one keeps house, one deletes, one finishes recordings. Every other method may be called from any goroutine.
 //
-// A disk that stalls holds up the stream that waits for it and the housekeeping, and nothing else. No lock is held for I/O that
-// viewers, the API or another stream take: Packager.mu, those of a Stream and of a recording's state guard memory only. What is
+// A disk that stalls holds up the stream that waits for it and the housekeeping, or the deletions alone, and nothing else. No lock is
+// held for I/O that viewers, the API or another stream take: Packager.mu, those of a Stream and of a recording's state guard memory only. What is
 // ordered by a lock that is held meanwhile is ordered per stream: what is written (live.Stream's order), and the opening and the end of
 // a name.
 //

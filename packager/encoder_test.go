@@ -244,8 +244,14 @@ func (b *bench) compact(s *Stream) {
 	b.t.Helper()
 	log := filepath.Join(s.live.Dir(), live.LogName)
 	require.NoError(b.t, os.Remove(log))
-	require.NoError(b.t, s.live.Keep(b.clock.Now(), false))
+	require.NoError(b.t, s.live.Keep())
 	require.FileExists(b.t, log)
+}
+
+// keep does the housekeeping and the deletions of one second.
+func (b *bench) keep() {
+	b.Packager.keep()
+	b.sweep()
 }
 
 func newBench(t testing.TB, edit func(*Options)) *bench {

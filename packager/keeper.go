@@ -10,11 +10,10 @@ const (
 	retentionInterval = 30 * time.Second
 )
 
-// runKeeper deletes what is due, syncs the logs and writes the running recordings' playlists, once a second until ctx ends.
+// runKeeper syncs the logs, ends what nobody continues and writes the running recordings' playlists, once a second until ctx ends.
 func (p *Packager) runKeeper(ctx context.Context) error {
 	tick := time.NewTicker(keepInterval)
 	defer tick.Stop()
-	var retained time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -23,10 +22,41 @@ func (p *Packager) runKeeper(ctx context.Context) error {
 		case <-tick.C:
 			p.timed(p.keep)
 		}
+	}
+}
+
+// runSweeper deletes what is due, once a second until ctx ends. That may take long, and nothing else waits for it.
+func (p *Packager) runSweeper(ctx context.Context) error {
+	tick := time.NewTicker(keepInterval)
+	defer tick.Stop()
+	var retained time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		began := time.Now()
+		p.sweep()
 		if time.Since(retained) >= retentionInterval {
 			p.recordings.Retain()
 			retained = time.Now()
 		}
+		if took := time.Since(began); took > slowDisk {
+			p.opts.Logger.Warn("deleting has taken long; nothing has waited for it", "took", took)
+		}
+	}
+}
+
+// sweep does the deletions of one second.
+func (p *Packager) sweep() {
+	now, state := p.opts.Wall(), p.disk.Load()
+	p.recordings.Spare()
+	for _, s := range p.all() {
+		if err := s.live.Reap(now, state.below(reserve)); err != nil && state.Fault == "" {
+			p.opts.Logger.Error("old segments could not be deleted", "stream", s.Name(), "error", err)
+		}
+		p.dropIfGone(s, now)
 	}
 }
 
@@ -37,16 +67,14 @@ func (p *Packager) keep() {
 	if len(streams) > 0 || p.disk.Load().Fault != "" {
 		state = p.examine()
 	}
-	p.recordings.Spare()
 	for _, s := range streams {
-		err := s.live.Keep(now, state.below(reserve))
+		err := s.live.Keep()
 		if s.live.Overdue(now) {
 			p.endUnclaimed(s, now)
 		}
 		if err != nil && state.Fault == "" {
-			p.opts.Logger.Error("old segments could not be tidied away", "stream", s.Name(), "error", err)
+			p.opts.Logger.Error("timeline.log could not be kept", "stream", s.Name(), "error", err)
 		}
-		p.dropIfGone(s, now)
 		p.recordOn(s, now)
 	}
 	p.recordings.Keep()

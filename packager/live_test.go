@@ -111,11 +111,11 @@ func TestWindowAndDeletion(t *testing.T) {
 	}
 	left := b.clock.Now().Add(-10 * time.Second) // listed until the seventh segment came
 	for b.clock.Now().Before(left.Add(b.Packager.opts.timing().Grace() + 2*time.Second)) {
-		require.NoError(t, tl.live.Keep(b.clock.Now(), false))
+		require.NoError(t, tl.live.Reap(b.clock.Now(), false))
 		require.Equal(t, http.StatusOK, b.get(first).Code)
 		b.clock.Advance(time.Second)
 	}
-	require.NoError(t, tl.live.Keep(b.clock.Now(), false))
+	require.NoError(t, tl.live.Reap(b.clock.Now(), false))
 	require.Equal(t, http.StatusNotFound, b.get(first).Code)
 }
 

@@ -16,6 +16,7 @@ func (p *Packager) Run(ctx context.Context) error {
 	group.Go(func() error { return p.watcher.run(ctx) })
 	group.Go(func() error { return p.runStreams(ctx) })
 	group.Go(func() error { return p.runKeeper(ctx) })
+	group.Go(func() error { return p.runSweeper(ctx) })
 	group.Go(func() error { return p.recordings.Run(ctx) })
 	return group.Wait()
 }

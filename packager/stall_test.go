@@ -200,6 +200,16 @@ func TestDiskThatStalls(t *testing.T) {
 				require.EqualValues(t, 8, slow.snapshot().NewestOf(e.Name(), "180p"), "nothing is listed before it is in the log")
 			}
 
+			if test.operation == "remove" {
+				soon(t, "the housekeeping", func() {
+					kept := filepath.Join(b.Stream("other").Recording().Dir(), "video.m3u8")
+					for text := []byte(nil); strings.Count(string(text), "#EXTINF") < 3; text, _ = os.ReadFile(kept) {
+						<-time.After(time.Millisecond)
+					}
+				})
+				require.Empty(t, b.Disk().Fault, "slow deletions are no fault of the disk")
+			}
+
 			goOn()
 			soon(t, "the stream after the stall", func() {
 				listed("slow", "audio", e, 9)

@@ -8,8 +8,8 @@
 // log: nothing is published that is not in the log (in the page cache: it survives kill -9), and nothing is logged out of order. A
 // disk that stalls stops this one stream there. Its mutex guards the memory and is held for no I/O: who asks for the state never
 // waits for the disk. Readers of playlists take neither: they have the published snapshot. What takes really long, fsync,
-// compaction of the log and deletion, happens in Keep with neither of them held.
+// compaction of the log and deletion, happens in Keep and Reap with neither of them held.
 //
-// The package starts no goroutine: its owner calls Follow when Woken says so, Bridge at the pace of parts and Keep once a second.
+// The package starts no goroutine: its owner calls Follow when Woken says so, Bridge at the pace of parts, and Keep and Reap once a second.
 // It knows neither playlists nor recordings.
 package live

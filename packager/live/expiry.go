@@ -68,8 +68,9 @@ func (s *Stream) expiring(e timeline.Expired) expiring {
 // reapAgain is how long after a failure something is tried to be deleted again.
 const reapAgain = 30 * time.Second
 
-// reap deletes what is due; in need of space, all that can go, with ffmpeg's names of the same bytes.
-func (s *Stream) reap(now time.Time, need bool) error {
+// Reap deletes what nobody can ask for any more. In need of space everything that has left the playlists goes, with ffmpeg's names of the
+// same bytes. It holds no lock while it waits for the disk.
+func (s *Stream) Reap(now time.Time, need bool) error {
 	var faults []error
 	for _, e := range s.expiry.due(now, need) {
 		if need && e.encoder != "" {
@@ -84,19 +85,23 @@ func (s *Stream) reap(now time.Time, need bool) error {
 	return errors.Join(faults...)
 }
 
-// Keep does the housekeeping of one second: it deletes what nobody can ask for any more, compacts the log and makes it durable. In
-// need of space everything that has left the playlists goes. It holds no lock while it waits for the disk, but for the rename of a
-// compacted log.
-func (s *Stream) Keep(now time.Time, need bool) error {
-	err := errors.Join(s.reap(now, need), s.compact())
+// Keep does the rest of the housekeeping of one second: it compacts the log and makes it durable. While it waits for the disk it holds
+// no lock that anybody else takes but Delete, and the order for the rename of a compacted log.
+func (s *Stream) Keep() error {
+	if !s.keeping.TryLock() {
+		return nil // it is being deleted
+	}
+	defer s.keeping.Unlock()
+	err := s.compact()
 	s.mu.Lock()
 	log := s.log
 	s.mu.Unlock()
 	return errors.Join(err, log.sync())
 }
 
-// Delete removes the stream's directory, log and all. Nothing else may be called afterwards.
+// Delete removes the stream's directory, log and all. Nothing but Keep, which does nothing then, may be called afterwards.
 func (s *Stream) Delete() error {
+	s.keeping.Lock() // for good: a compaction would make the directory again
 	s.mu.Lock()
 	log := s.log
 	s.mu.Unlock()

@@ -91,7 +91,8 @@ func FuzzRecover(f *testing.F) {
 // endAndDelete is what becomes of a stream that nobody continues.
 func endAndDelete(t *testing.T, s *Stream, now time.Time) {
 	t.Helper()
-	require.NoError(t, s.Keep(now, true))
+	require.NoError(t, s.Reap(now, true))
+	require.NoError(t, s.Keep())
 	_, err := s.End()
 	require.NoError(t, err)
 	require.NoError(t, s.Delete())

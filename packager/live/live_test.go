@@ -32,11 +32,11 @@ func TestReapAgain(t *testing.T) {
 	require.NoError(t, err)
 	now := time.Now()
 	s.expiry.add(expiring{path: filepath.Join(s.dir, "cam\x00"), at: now})
-	require.Error(t, s.reap(now, false))
+	require.Error(t, s.Reap(now, false))
 	require.Len(t, s.expiry.queue, 1)
-	require.NoError(t, s.reap(now, false), "not at once")
-	require.Error(t, s.reap(now.Add(reapAgain), false))
-	require.Error(t, s.reap(now, true), "at once in need of space")
+	require.NoError(t, s.Reap(now, false), "not at once")
+	require.Error(t, s.Reap(now.Add(reapAgain), false))
+	require.Error(t, s.Reap(now, true), "at once in need of space")
 	require.NoError(t, s.Delete())
 	require.NoDirExists(t, s.dir)
 }
@@ -48,13 +48,13 @@ func TestCompaction(t *testing.T) {
 	name := filepath.Join(s.dir, LogName)
 	before, err := os.ReadFile(name)
 	require.NoError(t, err)
-	require.NoError(t, s.Keep(time.Now(), false))
+	require.NoError(t, s.Keep())
 	after, err := os.ReadFile(name)
 	require.NoError(t, err)
 	require.Equal(t, before, after, "there is nothing to gain")
 
 	s.log.lines.Store(1 << 20)
-	require.NoError(t, s.Keep(time.Now(), false))
+	require.NoError(t, s.Keep())
 	require.EqualValues(t, 1, s.log.lines.Load())
 
 	s.order.Lock()
@@ -99,4 +99,13 @@ func TestEncoderNames(t *testing.T) {
 	}
 	require.Equal(t, "seg-0-00012.m4s", encoderSegment("0", 12))
 	require.Equal(t, "seg-0-123456.m4s", encoderSegment("0", 123456))
+}
+
+// Housekeeping beside the deletion of a stream, and after it, does not make its directory again.
+func TestKeepDoesNotRevive(t *testing.T) {
+	s, err := Create(newConfig(t), "cam", nowhere())
+	require.NoError(t, err)
+	require.NoError(t, s.Delete())
+	require.NoError(t, s.Keep())
+	require.NoDirExists(t, s.dir)
 }

@@ -44,6 +44,7 @@ type Stream struct {
 	woken    chan struct{} // capacity 1
 	done     chan struct{}
 	expiry   expiry
+	keeping  sync.Mutex // held by Keep, and from Delete on
 
 	// order is taken by everything that changes the stream, and held while that is written down. It is taken before mu.
 	order   sync.Mutex

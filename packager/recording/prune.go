@@ -87,7 +87,7 @@ func (s *Store) dropOld(shares map[string]*share) {
 
 // drop deletes a recording.
 func (s *Store) drop(mine *share, f finished, why string) {
-	if err := removeRecording(f.dir); err != nil {
+	if err := s.remove(f.dir); err != nil {
 		s.opts.Logger.Error("recording could not be deleted", "recording", f.dir, "error", err)
 		return
 	}
@@ -128,9 +128,10 @@ func (s *Store) dropWhile(shares map[string]*share, why string, tooMuch func(tot
 	}
 }
 
-// removeRecording takes recording.json away first: what a crash leaves of the rest is no recording any more.
-func removeRecording(dir string) error {
-	err := errors.Join(os.Remove(filepath.Join(dir, infoFile)), os.RemoveAll(dir))
+// remove takes recording.json away first: what a crash leaves of the rest is no recording any more.
+func (s *Store) remove(dir string) error {
+	files := s.opts.Files
+	err := errors.Join(files.Remove(filepath.Join(dir, infoFile)), files.Remove(dir))
 	os.Remove(filepath.Dir(dir)) // the stream's directory, if this was its last
 	return err
 }
