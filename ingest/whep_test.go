@@ -92,7 +92,7 @@ func TestViewerMethods(t *testing.T) {
 
 // Viewers wait for a publisher to return, and no longer than they were told to.
 func TestViewersEndWithTheStream(t *testing.T) {
-	f := newFixture(t, Options{ViewerLinger: time.Millisecond})
+	f := newFixture(t, Options{ViewerLinger: 2 * time.Second})
 	publisher := f.publishOffer("cam")
 	location := f.post("/whep/cam", viewerOffer(t)).Header.Get("Location")
 	sess := f.server.sessions.Session(location)

@@ -48,6 +48,7 @@ test("the start bit rate goes to the first video payload only", () => {
   assert.equal(got.replace("a=fmtp:96 x-google-start-bitrate=1500\r\n", ""), answer);
   const h264 = lines("v=0", "m=video 9 UDP/TLS/RTP/SAVPF 96", "a=rtpmap:96 H264/90000", "a=fmtp:96 packetization-mode=1");
   assert.match(withStartBitrate(h264, 900), /a=fmtp:96 packetization-mode=1;x-google-start-bitrate=900\r\n$/);
+  assert.equal(withStartBitrate(got, 700), got.replace("1500", "700"), "what the server has asked for gives way");
 });
 
 test("an answer without video stays as it is", () => {

@@ -25,8 +25,8 @@ export function iceFragment(localSdp: string, candidates: Candidate[], last: boo
 }
 
 /**
- * Has Chromium begin at so many kbit/s, not at 300: without it the first seconds of every stream are blurred. Others
- * ignore the parameter, and congestion control goes on from there as ever.
+ * Has Chromium begin at so many kbit/s, not at 300, nor at what the server has asked for: without it the first seconds of
+ * every stream are blurred. Others ignore the parameter, and congestion control goes on from there as ever.
  */
 export function withStartBitrate(answer: string, kbps: number): string {
   const [session = "", ...sections] = answer.split(/^(?=m=)/m);
@@ -36,8 +36,12 @@ export function withStartBitrate(answer: string, kbps: number): string {
 function startAt(section: string, kbps: number): string {
   const payload = /^m=video \d+ \S+ (\d+)/.exec(section)?.[1];
   const parameter = `x-google-start-bitrate=${kbps}`;
-  const fmtp = new RegExp(`^(a=fmtp:${payload} .*?)(\r?)$`, "m");
-  if (fmtp.test(section)) return section.replace(fmtp, `$1;${parameter}$2`);
+  const fmtp = new RegExp(`^a=fmtp:${payload} (.*?)(\r?)$`, "m");
+  const [, present, end] = fmtp.exec(section) ?? [];
+  if (present !== undefined) {
+    const others = present.split(";").filter((each) => !each.startsWith("x-google-start-bitrate="));
+    return section.replace(fmtp, `a=fmtp:${payload} ${[...others, parameter].join(";")}${end}`);
+  }
   return section.replace(new RegExp(`^(a=rtpmap:${payload} .*?)(\r?)$`, "m"), `$1$2\na=fmtp:${payload} ${parameter}$2`);
 }
 

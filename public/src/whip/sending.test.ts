@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { automaticBitrate, codecLabel, encodings, preferring, sendable, shareOf, startBitrate } from "./sending.ts";
+import { automaticBitrate, codecLabel, encodings, keepsSize, preferring, sendable, shareOf, startBitrate } from "./sending.ts";
 
 const formats = ["video/rtx", "video/AV1", "video/VP8", "video/H264", "video/H264", "video/red"].map((mimeType, id) => ({ mimeType, id }));
 
@@ -35,6 +35,15 @@ test("several sizes share the bit rate, the smallest first", () => {
   assert.deepEqual(sizes.map(({ scaleResolutionDownBy }) => scaleResolutionDownBy), [4, 2, 1]);
   assert.deepEqual(sizes.map(({ rid }) => shareOf(rid) * 1_000_000), sizes.map(({ maxBitrate }) => maxBitrate));
   assert.equal(sizes.reduce((sum, { maxBitrate }) => sum + maxBitrate, 0), 1_000_000);
+});
+
+test("what may be passed on keeps its size", () => {
+  const sending = { codec: "H264", maxBitrate: 1_000_000, sizes: 1, redundancy: false };
+  assert.ok(keepsSize(sending));
+  assert.ok(!keepsSize({ ...sending, codec: "VP8" }));
+  assert.ok(!keepsSize({ ...sending, codec: "" }), "VP8 is the default");
+  assert.ok(!keepsSize({ ...sending, sizes: 3 }), "layers stop and start anyway");
+  assert.ok(!keepsSize(undefined));
 });
 
 test("sending begins with all that it may take, unless that is much for an uplink", () => {

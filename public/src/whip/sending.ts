@@ -25,6 +25,12 @@ export function encodings({ maxBitrate, sizes }: Sending): { rid?: string; scale
   return layers.map(({ share, ...layer }) => ({ ...layer, maxBitrate: Math.round(maxBitrate * share) }));
 }
 
+/**
+ * Whether the picture keeps its size where bits or CPU are few, and comes less often instead. Codecs but VP8 may be passed on to
+ * viewers as they are, who notice each change of size as a short break.
+ */
+export const keepsSize = (sending: Sending | undefined) => sending !== undefined && sending.sizes === 1 && sending.codec !== "" && sending.codec !== "VP8";
+
 /** What of the bit rate of a picture the layer of that name gets. */
 export const shareOf = (rid: string | undefined) => layers.find((layer) => layer.rid === rid)?.share ?? 1;
 

@@ -2,7 +2,7 @@
 
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { withStartBitrate } from "./sdp.ts";
-import { encodings, preferring, shareOf, startBitrate, type Sending } from "./sending.ts";
+import { encodings, keepsSize, preferring, shareOf, startBitrate, type Sending } from "./sending.ts";
 
 export interface WhipOptions extends ConnectionOptions {
   /** What to send: at most one video and one audio track. */
@@ -68,5 +68,10 @@ export class WhipClient extends Connection {
     const preferred = track.kind === "video" ? `video/${this.sending?.codec || "VP8"}` : sound;
     const codecs = RTCRtpReceiver.getCapabilities(track.kind)?.codecs ?? [];
     if (codecs.length > 0) transceiver.setCodecPreferences?.(preferring(codecs, preferred));
+    if (track.kind === "video" && keepsSize(this.sending)) {
+      const parameters: RTCRtpSendParameters & { degradationPreference?: string } = transceiver.sender.getParameters();
+      parameters.degradationPreference = "maintain-resolution";
+      transceiver.sender.setParameters(parameters).catch(() => {}); // a browser that knows no such thing sends as it likes
+    }
   }
 }
