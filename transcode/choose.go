@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
-// ChooseLadder returns the rungs of full that this machine encodes in real time while half of its cores stay free for
+// ChooseLadder returns the renditions of full that this machine encodes in real time while half of its cores stay free for
 // browsers, other streams and the rest, and a sentence that says why. It measures the CPU time that ffmpeg ("" for the
 // default) needs for one second of 720p, which takes about a quarter of a second.
 func ChooseLadder(ctx context.Context, ffmpeg string, full Ladder) (Ladder, string) {
@@ -29,22 +29,22 @@ const unitUnmeasured = 0.5
 
 // The cost model, in units: the CPU time of measureUnit. Fitted to measured runs, and some above them.
 const (
-	unitPixelRate = 1280 * 720 * 30
-	pixelUnits    = 0.65 // encoding that many pixels a second with the preset superfast
-	sourceUnits   = 0.5  // decoding VP8 of that size, Opus to AAC, the thumbnail
-	rungUnits     = 0.1  // each rung whatever its size: scaling from the source, muxing
+	unitPixelRate  = 1280 * 720 * 30
+	pixelUnits     = 0.65 // encoding that many pixels a second with the preset superfast
+	sourceUnits    = 0.5  // decoding VP8 of that size, Opus to AAC, the thumbnail
+	renditionUnits = 0.1  // each rendition whatever its size: scaling from the source, muxing
 )
 
 // presetUnits is what the presets, in their order, take relative to superfast.
 var presetUnits = [len(presets)]float64{0.6, 1, 1.4, 2.2, 2.7, 3.1}
 
-// units is the cost of one rung.
+// units is the cost of one rendition.
 func (r Rendition) units() float64 {
-	return rungUnits + pixelUnits*float64(r.Width*r.Height*r.FPS)/unitPixelRate*presetUnits[max(presetWork(r.X264Preset()), 0)]
+	return renditionUnits + pixelUnits*float64(r.Width*r.Height*r.FPS)/unitPixelRate*presetUnits[max(presetWork(r.X264Preset()), 0)]
 }
 
-// within drops rungs from the top until the rest costs at most the budget in cores; the last rung stays in any case.
-// A ladder without its best rung serves everybody a little worse; without its worst it fails those on slow networks.
+// within drops renditions from the top until the rest costs at most the budget in cores; the last rendition stays in any case.
+// A ladder without its best rendition serves everybody a little worse; without its worst it fails those on slow networks.
 func (l Ladder) within(budget, unit float64, facts string) (Ladder, string) {
 	units := l.units()
 	first := 0

@@ -34,7 +34,7 @@ func Command(o Options) (argv []string, err error) {
 	return append(argv, o.output().GetArgs()...), nil
 }
 
-// The constant rate of the rungs puts each picture on a grid. ffmpeg lets one stand up to 1.1 places off before it repeats
+// The constant rate of the renditions puts each picture on a grid. ffmpeg lets one stand up to 1.1 places off before it repeats
 // or leaves one out, which at 30 a second is all that lip-sync may be off. Leaving out from 0.3 on, and moving all by the
 // 0.4 that make it even again, keeps pictures within 0.7 places; the 1.4 between keep jitter from doing both in turn.
 const (
@@ -66,7 +66,7 @@ func (o Options) output() *ffmpeg.Stream {
 	return ffmpeg.Output(streams, filepath.Join(o.Dir, ManifestName), o.muxerArgs(), o.videoArgs(), o.audioArgs())
 }
 
-// videoInput returns the node that reads and decodes pictures. low_delay keeps dav1d from working on several pictures at
+// videoInput returns the node that reads and decodes video. low_delay keeps dav1d from working on several pictures at
 // once, and lets out those of H.264 when they are decoded and not when their order is certain; the others ignore it.
 func videoInput(c depay.Codec, fd int) *ffmpeg.Stream {
 	var own ffmpeg.KwArgs
@@ -92,21 +92,21 @@ func input(format, decoder string, fd int, own ffmpeg.KwArgs) *ffmpeg.Stream {
 	})
 }
 
-// videoStreams are the pictures as they came, if they are copied, and for each rung of the ladder a layer as it came, or a canvas.
-func (o Options) videoStreams(source *ffmpeg.Stream) (rungs []*ffmpeg.Stream) {
-	if o.copies() {
-		rungs = append(rungs, source)
+// videoStreams are the video as it came, if it is passed through, and for each rendition of the ladder a layer as it came, or a canvas.
+func (o Options) videoStreams(source *ffmpeg.Stream) (renditions []*ffmpeg.Stream) {
+	if o.passesThrough() {
+		renditions = append(renditions, source)
 	}
-	sources := o.forEachRung(source)
+	sources := o.forEachRendition(source)
 	var logos []*ffmpeg.Stream
 	if o.Transform == TransformLogo {
-		logos = o.forEachRung(o.logoInput())
+		logos = o.forEachRendition(o.logoInput())
 	}
 	layers, encoded := 0, 0
 	for _, r := range o.Ladder {
 		if r.Layer != 0 {
 			layers++
-			rungs = append(rungs, videoInput(o.Video, firstInputFD+layers).Video())
+			renditions = append(renditions, videoInput(o.Video, firstInputFD+layers).Video())
 			continue
 		}
 		canvas := r.canvas(sources[encoded], o.matrix())
@@ -114,19 +114,19 @@ func (o Options) videoStreams(source *ffmpeg.Stream) (rungs []*ffmpeg.Stream) {
 			canvas = r.branded(canvas, logos[encoded])
 		}
 		encoded++
-		rungs = append(rungs, canvas)
+		renditions = append(renditions, canvas)
 	}
-	return rungs
+	return renditions
 }
 
-// forEachRung gives a stream to every rung of the ladder that is encoded.
-func (o Options) forEachRung(s *ffmpeg.Stream) (each []*ffmpeg.Stream) {
-	rungs := o.encoded()
-	if len(rungs) == 1 {
+// forEachRendition gives a stream to every rendition of the ladder that is encoded.
+func (o Options) forEachRendition(s *ffmpeg.Stream) (each []*ffmpeg.Stream) {
+	renditions := o.encoded()
+	if len(renditions) == 1 {
 		return []*ffmpeg.Stream{s}
 	}
 	split := s.Split()
-	for i := range rungs {
+	for i := range renditions {
 		each = append(each, split.Get(strconv.Itoa(i)))
 	}
 	return each
@@ -144,7 +144,7 @@ func (o Options) matrix() ffmpeg.KwArgs {
 }
 
 // canvas fits pictures of whatever size and shape into one constant size, centred, black around them, and puts them on the
-// grid of the rung's rate. A side that is less than two pixels short is made full: 16:9 is 853.3 wide at 480 lines, and no
+// grid of the rendition's rate. A side that is less than two pixels short is made full: 16:9 is 853.3 wide at 480 lines, and no
 // line of black should show it.
 func (r Rendition) canvas(s *ffmpeg.Stream, matrix ffmpeg.KwArgs) *ffmpeg.Stream {
 	fitWidth := fmt.Sprintf("min(%d,2*ceil(%d*dar/2-0.01))", r.Width, r.Height)
@@ -155,13 +155,13 @@ func (r Rendition) canvas(s *ffmpeg.Stream, matrix ffmpeg.KwArgs) *ffmpeg.Stream
 		Filter("setpts", ffmpeg.Args{fmt.Sprintf("PTS+%s/%d/TB", gridShift, r.FPS)})
 }
 
-// videoArgs are the encoder's options for all rungs and for each.
+// videoArgs are the encoder's options for all renditions and for each.
 func (o Options) videoArgs() ffmpeg.KwArgs {
 	args := ffmpeg.KwArgs{}
 	switch {
 	case o.Video == 0:
-	case o.copies():
-		o.addCopyArgs(args)
+	case o.passesThrough():
+		o.addPassthroughArgs(args)
 	default:
 		addEncoderArgs(args, ":v")
 		for i, r := range o.Ladder {
@@ -174,13 +174,13 @@ func (o Options) videoArgs() ffmpeg.KwArgs {
 // noGroup is the distance in pictures of key frames that are asked for one by one: beyond the end of any run.
 const noGroup = 1 << 30
 
-// addCopyArgs adds the options of copied pictures, which is the first stream, of rungs that are copied too, and of those that have
-// their key frames where the copied ones have them.
-func (o Options) addCopyArgs(args ffmpeg.KwArgs) {
-	for i, r := range o.rungs() {
+// addPassthroughArgs adds the options of the video that is passed through, which is the first stream, of renditions that are so too, and of
+// those that have their key frames where that has them.
+func (o Options) addPassthroughArgs(args ffmpeg.KwArgs) {
+	for i, r := range o.renditions() {
 		suffix := ":v:" + strconv.Itoa(i)
 		if i == 0 || r.Layer != 0 {
-			maps.Copy(args, copyArgs(o.Video, o.Copy.FPS, suffix))
+			maps.Copy(args, passthroughArgs(o.Video, o.Passthrough.FPS, suffix))
 			args["b"+suffix] = r.Bitrate // for ffmpeg's own manifests
 			continue
 		}
@@ -190,7 +190,7 @@ func (o Options) addCopyArgs(args ffmpeg.KwArgs) {
 	}
 }
 
-// addEncoderArgs adds what is the same for all encoded rungs.
+// addEncoderArgs adds what is the same for all encoded renditions.
 func addEncoderArgs(args ffmpeg.KwArgs, suffix string) {
 	for name, value := range (ffmpeg.KwArgs{
 		"c":            "libx264",
@@ -212,7 +212,7 @@ func (r Rendition) group(keyFrames time.Duration) int {
 	return int(time.Duration(r.FPS) * keyFrames / time.Second)
 }
 
-// addArgs adds what differs between rungs, each option with the suffix that selects the rung's stream.
+// addArgs adds what differs between renditions, each option with the suffix that selects the rendition's stream.
 func (r Rendition) addArgs(args ffmpeg.KwArgs, suffix string, group int) {
 	rate, buffer := r.rateControl()
 	own := ffmpeg.KwArgs{
@@ -279,8 +279,8 @@ func (o Options) muxerArgs() ffmpeg.KwArgs {
 }
 
 // adaptationSets halves the fragments of audio: frames of AAC fit into no part evenly, and of halves parts can be made that
-// keep pace with those of the pictures. Beside copied pictures, whose segments may be longer, the audio gets no segments of its
-// own: the muxer cuts it whenever it cuts pictures.
+// keep pace with those of the video. Beside video that is passed through, whose segments may be longer, the audio gets no segments of its
+// own: the muxer cuts it whenever it cuts video.
 func (o Options) adaptationSets() string {
 	var sets []string
 	for i, r := range o.Representations() {
@@ -289,7 +289,7 @@ func (o Options) adaptationSets() string {
 			fragment /= 2
 		}
 		own := ""
-		if r.Audio && o.copies() {
+		if r.Audio && o.passesThrough() {
 			own = "seg_duration=" + seconds(o.Segment+o.LateKeyFrames+time.Second) + ","
 		}
 		sets = append(sets, fmt.Sprintf("id=%d,%sfrag_duration=%s,streams=%d", i, own, seconds(fragment), i))

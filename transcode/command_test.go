@@ -26,10 +26,10 @@ func TestCommand(t *testing.T) {
 		{"vp9", Options{Video: depay.VP9, Ladder: smallLadder()}},
 		{"h264", Options{Video: depay.H264, Ladder: smallLadder()[:1]}},
 		{"av1", Options{Video: depay.AV1, Ladder: smallLadder()[:1]}},
-		{"copy", Options{Video: depay.H264, Audio: depay.Opus, Copy: copied(), Ladder: smallLadder()}},
-		{"copy-only", Options{Video: depay.H264, Audio: depay.Opus, Copy: copied(), LateKeyFrames: 400 * time.Millisecond}},
-		{"copy-vp9", Options{Video: depay.VP9, Copy: copied(), Ladder: smallLadder()[:1]}},
-		{"copy-av1", Options{Video: depay.AV1, Copy: copied(), Ladder: smallLadder()[:1]}},
+		{"passthrough", Options{Video: depay.H264, Audio: depay.Opus, Passthrough: passedThrough(), Ladder: smallLadder()}},
+		{"passthrough-only", Options{Video: depay.H264, Audio: depay.Opus, Passthrough: passedThrough(), LateKeyFrames: 400 * time.Millisecond}},
+		{"passthrough-vp9", Options{Video: depay.VP9, Passthrough: passedThrough(), Ladder: smallLadder()[:1]}},
+		{"passthrough-av1", Options{Video: depay.AV1, Passthrough: passedThrough(), Ladder: smallLadder()[:1]}},
 		{"clock", Options{Video: depay.VP8, Ladder: smallLadder(), Transform: TransformClock, Title: "studio-1"}},
 		{"logo", Options{Video: depay.VP8, Audio: depay.Opus, Ladder: smallLadder(), Transform: TransformLogo, Logo: "/data/logo.png"}},
 		{"blur", Options{Video: depay.VP8, Ladder: smallLadder()[:1], Transform: TransformBlur}},
@@ -76,27 +76,27 @@ func TestOptionsValidate(t *testing.T) {
 		{"durations out of range", func(o *Options) { o.Segment, o.Part = time.Minute, time.Millisecond }, []string{"Segment: 1m0s", "Part: 1ms"}},
 		{"window too short", func(o *Options) { o.Window = time.Second }, []string{"Window: 1s"}},
 		{"negative times", func(o *Options) { o.Stall, o.Grace = -1, -1 }, []string{"must be more than 0"}},
-		{"no rungs", func(o *Options) { o.Ladder = Ladder{} }, []string{"0 renditions"}},
+		{"no renditions", func(o *Options) { o.Ladder = Ladder{} }, []string{"0 renditions"}},
 		{"odd and unknown", func(o *Options) {
 			o.Ladder = Ladder{{Name: "A b", Width: 321, Height: 8, FPS: 0, Bitrate: 1, Preset: "placebo"}}
 		}, []string{"name must be", "321x8", "0 fps", "a bitrate of 1", `preset "placebo"`}},
 		{"same name twice", func(o *Options) { o.Ladder = append(DefaultLadder(), DefaultLadder()...) }, []string{"there twice"}},
-		{"copy of VP8", func(o *Options) { o.Copy = copied() }, []string{"video codec VP8: only H264, VP9 and AV1 are copied"}},
-		{"copy at a rate of its own", func(o *Options) {
-			o.Video, o.Copy = depay.H264, copied()
-			o.Copy.FPS, o.Ladder = 7, smallLadder()
-		}, []string{"7 fps is not a whole number of ticks", `"180p": 30 fps beside a copy of 7 fps`}},
-		{"copy with late key frames", func(o *Options) {
-			o.Video, o.Copy, o.LateKeyFrames = depay.H264, copied(), 1500*time.Millisecond
+		{"passthrough of VP8", func(o *Options) { o.Passthrough = passedThrough() }, []string{"video codec VP8: only H264, VP9 and AV1 are passed through"}},
+		{"passthrough at a rate of its own", func(o *Options) {
+			o.Video, o.Passthrough = depay.H264, passedThrough()
+			o.Passthrough.FPS, o.Ladder = 7, smallLadder()
+		}, []string{"7 fps is not a whole number of ticks", `"180p": 30 fps beside a source of 7 fps`}},
+		{"passthrough with late key frames", func(o *Options) {
+			o.Video, o.Passthrough, o.LateKeyFrames = depay.H264, passedThrough(), 1500*time.Millisecond
 		}, []string{"key frames up to 1.5s late"}},
-		{"copy named as a rung", func(o *Options) {
-			o.Video, o.Copy, o.Ladder = depay.H264, copied(), smallLadder()
-			o.Copy.Name = "180p"
+		{"passthrough named as a rendition", func(o *Options) {
+			o.Video, o.Passthrough, o.Ladder = depay.H264, passedThrough(), smallLadder()
+			o.Passthrough.Name = "180p"
 		}, []string{"there twice"}},
 		{"transform", func(o *Options) { o.Transform, o.Title = "movie=x", "a:b'" }, []string{`transform "movie=x": there are ["monochrome"`, `title "a:b'"`}},
-		{"transform of copied pictures", func(o *Options) {
-			o.Video, o.Copy, o.Ladder, o.Transform = depay.H264, copied(), smallLadder(), TransformBlur
-		}, []string{"copied cannot be changed"}},
+		{"transform of video that is passed through", func(o *Options) {
+			o.Video, o.Passthrough, o.Ladder, o.Transform = depay.H264, passedThrough(), smallLadder(), TransformBlur
+		}, []string{"passed through cannot be changed"}},
 		{"sound and hint", func(o *Options) { o.AudioBitrate, o.Width = 1, 70000 }, []string{"AudioBitrate: 1 is", "Width: 70000x480"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -124,20 +124,20 @@ func TestLevel(t *testing.T) {
 	}
 }
 
-// copied is the rendition that is copied in tests.
-func copied() Rendition {
+// passedThrough is the rendition that video is passed through as in tests.
+func passedThrough() Rendition {
 	return Rendition{Name: "source", Width: 640, Height: 360, FPS: 30, Bitrate: 2_000_000}
 }
 
-func TestRepresentationsWithCopy(t *testing.T) {
-	reps := Options{Video: depay.H264, Audio: depay.Opus, Copy: copied(), Ladder: smallLadder()}.Representations()
+func TestRepresentationsWithPassthrough(t *testing.T) {
+	reps := Options{Video: depay.H264, Audio: depay.Opus, Passthrough: passedThrough(), Ladder: smallLadder()}.Representations()
 	require.Len(t, reps, 4)
-	require.True(t, reps[0].Copied)
-	require.Equal(t, copied(), reps[0].Rendition)
-	require.False(t, reps[1].Copied)
+	require.True(t, reps[0].PassedThrough)
+	require.Equal(t, passedThrough(), reps[0].Rendition)
+	require.False(t, reps[1].PassedThrough)
 	require.Equal(t, "180p", reps[1].Rendition.Name)
-	require.Len(t, Options{Video: depay.H264, Copy: copied()}.Representations(), 1, "no ladder unless one is given")
-	require.Len(t, Options{Audio: depay.Opus, Copy: copied()}.Representations(), 1, "nothing to copy without video")
+	require.Len(t, Options{Video: depay.H264, Passthrough: passedThrough()}.Representations(), 1, "no ladder unless one is given")
+	require.Len(t, Options{Audio: depay.Opus, Passthrough: passedThrough()}.Representations(), 1, "nothing to pass through without video")
 }
 
 func TestRepresentations(t *testing.T) {

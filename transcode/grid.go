@@ -20,7 +20,7 @@ func (o Options) validateGrid(faults *optionFaults) {
 	}
 }
 
-// wholePictures says which rungs cannot be cut at segment, part and key frame boundaries, and what fits them.
+// wholePictures says which renditions cannot be cut at segment, part and key frame boundaries, and what fits them.
 func (o Options) wholePictures() error {
 	var faults []error
 	seen := map[int]bool{}

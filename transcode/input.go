@@ -58,7 +58,7 @@ func (p *pipe) within(stall time.Duration, write func() error) error {
 	return err
 }
 
-// videoDecoder is how ffmpeg is given the pictures of one codec.
+// videoDecoder is how ffmpeg is given video of one codec.
 type videoDecoder struct {
 	name   string // of its decoder
 	fourCC string // of IVF
@@ -72,7 +72,7 @@ var videoDecoders = [...]videoDecoder{
 	depay.AV1:  {"libdav1d", ivf.AV1},
 }
 
-// decoderOf returns how pictures of c are decoded; ok is false for a codec that is none of pictures.
+// decoderOf returns how video of c is decoded; ok is false for a codec of something else.
 func decoderOf(c depay.Codec) (d videoDecoder, ok bool) {
 	if int(c) < len(videoDecoders) {
 		d = videoDecoders[c]
@@ -80,7 +80,7 @@ func decoderOf(c depay.Codec) (d videoDecoder, ok bool) {
 	return d, d.name != ""
 }
 
-// ivfFrames writes pictures.
+// ivfFrames writes video.
 type ivfFrames struct{ w *ivf.Writer }
 
 func (v ivfFrames) WriteFrame(f depay.Frame) error { return v.w.WriteFrame(f.PTS, f.Data) }

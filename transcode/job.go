@@ -29,10 +29,10 @@ type Job struct {
 	opts         Options
 	argv         []string
 	video, audio *queue // nil without that input
-	layers       int    // that are rungs
+	layers       int    // that are renditions
 	newest       atomic.Int64
 	fed          atomic.Uint64 // frames handed over
-	extras       atomic.Int64  // copied pictures beyond the constant rate
+	extras       atomic.Int64  // frames passed through beyond the constant rate
 	reports      atomic.Uint64 // of ffmpeg
 	cpu          atomic.Int64  // CPU time that ffmpeg has used
 	lag          lagDetector   // used where reports are read
@@ -154,7 +154,7 @@ func (j *Job) onProgress(p Progress) {
 	if j.video != nil {
 		// With -copyts ffmpeg counts its own figure from where it was at its first report, wherever that is; pictures are
 		// counted from media time 0 on.
-		p.OutTime = time.Duration(p.Frame-j.extras.Load()) * time.Second / time.Duration(j.opts.rungs()[0].FPS)
+		p.OutTime = time.Duration(p.Frame-j.extras.Load()) * time.Second / time.Duration(j.opts.renditions()[0].FPS)
 	}
 	p.Lag = max(time.Duration(j.newest.Load())-p.OutTime, 0)
 	j.mu.Lock()
@@ -174,7 +174,7 @@ func (j *Job) onProgress(p Progress) {
 
 // Run starts ffmpeg and returns when it has exited and every goroutine of the job has ended: nil after CloseInput or the
 // end of ctx when ffmpeg finished its files; else an error that carries the exit status and ffmpeg's last words, and
-// wraps ErrStalled if it stood still, a SlowError if it was too slow, a CopyError if pictures could be copied no longer;
+// wraps ErrStalled if it stood still, a SlowError if it was too slow, a PassthroughError if video could be passed through no longer;
 // ErrHole. The end of ctx closes the input, after Options.Grace terminates ffmpeg, and kills it after another one.
 func (j *Job) Run(ctx context.Context) error {
 	if j.ran.Swap(true) {
@@ -233,14 +233,14 @@ func (j *Job) wrap(q *queue, w io.Writer) frameWriter {
 	switch {
 	case !q.video:
 		return &oggFrames{w: ogg.NewWriter(w, ogg.Header{Channels: 2, SerialNumber: 1})}
-	case j.opts.copies():
-		return newCopiedFrames(j.pictures(w), j)
+	case j.opts.passesThrough():
+		return newPassthroughFrames(j.videoWriter(w), j)
 	}
-	return j.pictures(w)
+	return j.videoWriter(w)
 }
 
-// pictures lays IVF over a pipe.
-func (j *Job) pictures(w io.Writer) ivfFrames {
+// videoWriter lays IVF over a pipe.
+func (j *Job) videoWriter(w io.Writer) ivfFrames {
 	decoder, _ := decoderOf(j.opts.Video)
 	return ivfFrames{ivf.NewWriter(w, ivf.Header{FourCC: decoder.fourCC, Width: uint16(j.opts.Width), Height: uint16(j.opts.Height)})}
 }

@@ -18,11 +18,11 @@ func DefaultLadder() Ladder {
 	}
 }
 
-// Validate returns every fault of the rungs, and of two rungs with one name, joined.
+// Validate returns every fault of the renditions, and of two renditions with one name, joined.
 func (l Ladder) Validate() error {
 	var faults []error
-	if len(l) == 0 || len(l) > MaxRungs {
-		faults = append(faults, fmt.Errorf("%d renditions are not between 1 and %d", len(l), MaxRungs))
+	if len(l) == 0 || len(l) > MaxRenditions {
+		faults = append(faults, fmt.Errorf("%d renditions are not between 1 and %d", len(l), MaxRenditions))
 	}
 	seen := make(map[string]bool, len(l))
 	for _, r := range l {

@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-live/sluice/depay"
 )
 
-// BenchmarkLatency feeds one 640x480 rung in real time and measures how long it takes from WriteFrame to the growing
+// BenchmarkLatency feeds one 640x480 rendition in real time and measures how long it takes from WriteFrame to the growing
 // file: for the last picture of a part (the newest in it) and for the first (the oldest).
 func BenchmarkLatency(b *testing.B) {
 	for _, codec := range []depay.Codec{depay.VP8, depay.VP9, depay.H264, depay.AV1} {

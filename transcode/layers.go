@@ -28,7 +28,7 @@ const (
 type layeredFrames struct {
 	place  int64 // ticks from one picture to the next
 	behind int64 // maxBehind in ticks
-	best   *copiedFrames
+	best   *passthroughFrames
 	others []*layerFrames
 	shown  [memory]shownPicture // of the best layer, the newest ones
 	count  int                  // how many there were
@@ -36,7 +36,7 @@ type layeredFrames struct {
 
 // layerFrames is a layer beside the best one.
 type layerFrames struct {
-	*copiedFrames
+	*passthroughFrames
 	number  int           // Frame.Layer
 	waiting []depay.Frame // for the best layer's picture
 }
@@ -47,19 +47,19 @@ type shownPicture struct {
 	pts       int64
 }
 
-// newLayeredFrames writes to queues: those of the best layer, and of the rungs that are layers.
+// newLayeredFrames writes to queues: those of the best layer, and of the renditions that are layers.
 func newLayeredFrames(j *Job, queues []*layerQueue) *layeredFrames {
-	l := &layeredFrames{best: newCopiedFrames(queues[0], j)}
+	l := &layeredFrames{best: newPassthroughFrames(queues[0], j)}
 	l.place, l.behind = l.best.place, int64(maxBehind)*depay.H264.ClockRate()/int64(time.Second)
-	for i, rung := range j.opts.layers() {
-		other := &layerFrames{copiedFrames: newCopiedFrames(queues[1+i], j), number: rung.Layer}
+	for i, rendition := range j.opts.layers() {
+		other := &layerFrames{passthroughFrames: newPassthroughFrames(queues[1+i], j), number: rendition.Layer}
 		other.ask, other.extras = func() {}, new(atomic.Int64) // the best one asks for all, and counts for ffmpeg's progress
 		l.others = append(l.others, other)
 	}
 	return l
 }
 
-// WriteFrame writes a picture, or keeps it until the best layer's is there. One of a layer that is no rung is left out.
+// WriteFrame writes a picture, or keeps it until the best layer's is there. One of a layer that is no rendition is left out.
 func (l *layeredFrames) WriteFrame(f depay.Frame) error {
 	if f.Layer == 0 {
 		return l.lead(f)
@@ -156,9 +156,9 @@ func (l *layeredFrames) keepUp(o *layerFrames) error {
 	return l.together(o, o.fill(until))
 }
 
-// together returns why a layer cannot be a rung any more, if it cannot: the best one alone might do well.
+// together returns why a layer cannot be a rendition any more, if it cannot: the best one alone might do well.
 func (l *layeredFrames) together(o *layerFrames, err error) error {
-	if errors.As(err, new(*CopyError)) || err == nil && o.begun && l.apart(o) {
+	if errors.As(err, new(*PassthroughError)) || err == nil && o.begun && l.apart(o) {
 		return fault(LayersApart, o.last)
 	}
 	return err

@@ -35,9 +35,9 @@ func layersOf(t testing.TB, seconds int, at string, sizes ...string) (all []depa
 	return all
 }
 
-// layeredOptions are those of a run that copies two layers.
+// layeredOptions are those of a run that passes two layers through.
 func layeredOptions() Options {
-	return Options{Dir: "d", Video: depay.H264, Copy: copied(), Ladder: Ladder{half(1)}, Thumbnail: -1}
+	return Options{Dir: "d", Video: depay.H264, Passthrough: passedThrough(), Ladder: Ladder{half(1)}, Thumbnail: -1}
 }
 
 // half is the smaller layer of simulcast.
@@ -107,12 +107,12 @@ func TestLayersKeepTogether(t *testing.T) {
 		late[i], late[i+1] = late[i+1], late[i]
 	}
 	for name, frames := range map[string][]depay.Frame{
-		"as they should":                      clip,
-		"with jitter":                         moved,
-		"the smaller one last":                late,
-		"a picture is missing in the layer":   without(clip, 1, second, second+9000),
-		"a picture is missing in the best":    without(clip, 0, second, second+9000),
-		"pictures of a layer that is no rung": append(slices.Clone(clip), depay.Frame{Codec: depay.H264, Layer: 2}),
+		"as they should":                           clip,
+		"with jitter":                              moved,
+		"the smaller one last":                     late,
+		"a picture is missing in the layer":        without(clip, 1, second, second+9000),
+		"a picture is missing in the best":         without(clip, 0, second, second+9000),
+		"pictures of a layer that is no rendition": append(slices.Clone(clip), depay.Frame{Codec: depay.H264, Layer: 2}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLayered(t)
@@ -145,7 +145,7 @@ func TestLayersApart(t *testing.T) {
 		"the best layer has stopped without a filler": without(clip, 0, second, 4*second),
 	} {
 		t.Run(name, func(t *testing.T) {
-			var ended *CopyError
+			var ended *PassthroughError
 			err := newLayered(t).write(frames)
 			require.True(t, errors.As(err, &ended), "%v", err)
 			require.Equal(t, LayersApart, ended.Cause)
@@ -164,16 +164,16 @@ func TestLaneThatIsLeft(t *testing.T) {
 	require.ErrorIs(t, l.WriteFrame(depay.Frame{}), syscall.EPIPE)
 }
 
-// TestLayersBecomeRungs has ffmpeg copy two layers, with a third rung that is encoded, and sound: all segments begin at the same instant,
-// what is copied is what came, and nothing plays with a fault.
-func TestLayersBecomeRungs(t *testing.T) {
+// TestLayersBecomeRenditions has ffmpeg pass two layers through, with a third rendition that is encoded, and audio: all segments begin at the same instant,
+// what is passed through is what came, and nothing plays with a fault.
+func TestLayersBecomeRenditions(t *testing.T) {
 	o := layeredOptions()
 	o.Dir, o.Audio = t.TempDir(), depay.Opus
 	o.Ladder = Ladder{half(1), {Name: "90p", Width: 160, Height: 90, FPS: 30, Bitrate: 100_000}}
 	clip := simulcast(t, 8, "0,1.2,2.3,3.1,4.4,6.5")
 	play(t, o, interleave(clip, opusClip(t, "sine", 8)))
 	reps := o.Representations()
-	require.Equal(t, []bool{true, true, false, false}, []bool{reps[0].Copied, reps[1].Copied, reps[2].Copied, reps[3].Copied})
+	require.Equal(t, []bool{true, true, false, false}, []bool{reps[0].PassedThrough, reps[1].PassedThrough, reps[2].PassedThrough, reps[3].PassedThrough})
 	begins := segmentBegins(t, o.Dir, reps[0])
 	require.Equal(t, []float64{0, 2.3 * second, 4.4 * second, 6.5 * second}, floats(begins))
 	for _, r := range reps[:3] {

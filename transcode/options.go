@@ -34,23 +34,23 @@ type Options struct {
 	// (temporal units, the sequence header with each key frame); audio is Opus.
 	Video, Audio depay.Codec
 	// Width and Height go into the IVF header, in pixels. Only a hint: every key frame states its own size. Default
-	// 640x480. With Copy, they are its own.
+	// 640x480. With Passthrough, they are its own.
 	Width, Height int
-	// Ladder is the renditions, the best first; each costs an encode. Default DefaultLadder, or none with Copy. Not
+	// Ladder is the renditions, the best first; each costs an encode. Default DefaultLadder, or none with Passthrough. Not
 	// used without Video.
 	Ladder Ladder
-	// Copy, if it has a name, describes pictures of H.264, VP9 or AV1 that are copied as a rendition before those of the ladder, and
-	// cost about as much as the audio; see CopyOf. FPS is the constant rate that they are put on, and must be that of every rung
+	// Passthrough, if it has a name, describes video of H.264, VP9 or AV1 that becomes a rendition as it is, before those of the ladder, and
+	// cost about as much as the audio; see PassthroughOf. FPS is the constant rate that they are put on, and must be that of every rendition
 	// of the ladder; Bitrate is what they may be announced with, though nobody holds them to it. Without Ladder there are no
-	// others. Not used without Video. A run that can copy no longer ends with a CopyError. Rungs of the ladder can be layers of
-	// a simulcast, copied likewise: they show the same pictures, and must have their key frames at the same ones.
-	Copy Rendition
+	// others. Not used without Video. A run that can pass video through no longer ends with a PassthroughError. Renditions of the ladder can be layers of
+	// a simulcast, passed through likewise: they show the same pictures, and must have their key frames at the same ones.
+	Passthrough Rendition
 	// LateKeyFrames is how long after the end of a segment the publisher's key frame may come with which the next one begins. It
 	// makes segments up to so much longer, which the playlists must have room for. Default, and most, is half a segment: that is
-	// how far segments may be from their time in an MPD that has no timeline of them (DASH-IF timing model). Only with Copy.
+	// how far segments may be from their time in an MPD that has no timeline of them (DASH-IF timing model). Only with Passthrough.
 	LateKeyFrames time.Duration
-	// Transform is made to all pictures before they are encoded; Title is what TransformClock shows before the time, of the grammar
-	// of streams' names. Logo is the path of a PNG that TransformLogo shows. Default none. Not with Copy.
+	// Transform is made to the video before it is encoded; Title is what TransformClock shows before the time, of the grammar
+	// of streams' names. Logo is the path of a PNG that TransformLogo shows. Default none. Not with Passthrough.
 	Transform   Transform
 	Title, Logo string
 	// AudioBitrate of the AAC in bit/s. Default 128,000.
@@ -84,7 +84,7 @@ type Options struct {
 	// OnProgress, if set, is called about twice a second from one goroutine of Run. It must not block.
 	OnProgress func(Progress)
 	// RequestKeyFrame, if set, is called by WriteFrame while video is dropped: pictures flow again at the next key frame, and
-	// the last one is repeated until then. With Copy it is also called from a goroutine of Run, once in each interval of KeyFrames
+	// the last one is repeated until then. With Passthrough it is also called from a goroutine of Run, once in each interval of KeyFrames
 	// that no key frame has begun, and twice a second until one comes. It must not block.
 	RequestKeyFrame func()
 }
@@ -92,8 +92,8 @@ type Options struct {
 // withDefaults returns o with every zero field that has a default filled in.
 func (o Options) withDefaults() Options {
 	o.FFmpeg = orDefault(o.FFmpeg, DefaultFFmpeg)
-	if o.copies() {
-		o.Width, o.Height = o.Copy.Width, o.Copy.Height
+	if o.passesThrough() {
+		o.Width, o.Height = o.Passthrough.Width, o.Passthrough.Height
 	}
 	o.Width = orDefault(o.Width, 640)
 	o.Height = orDefault(o.Height, 480)
@@ -106,10 +106,10 @@ func (o Options) withDefaults() Options {
 	o.Stall = orDefault(o.Stall, DefaultStall)
 	o.Grace = orDefault(o.Grace, DefaultGrace)
 	o.Logger = orDefault(o.Logger, slog.New(slog.DiscardHandler))
-	if o.Ladder == nil && !o.copies() {
+	if o.Ladder == nil && !o.passesThrough() {
 		o.Ladder = DefaultLadder()
 	}
-	if o.copies() {
+	if o.passesThrough() {
 		o.LateKeyFrames = orDefault(o.LateKeyFrames, o.Segment/2)
 	}
 	return o
@@ -153,13 +153,13 @@ func (o Options) Validate() error {
 	o.validateGrid(&faults)
 	faults.add("Transform", o.validateTransform())
 	switch {
-	case o.copies():
-		faults.add("Copy", o.validateCopy())
+	case o.passesThrough():
+		faults.add("Passthrough", o.validatePassthrough())
 		faults.add("Ladder", o.validateLayers())
 	case o.Video != 0:
 		faults.add("Ladder", o.Ladder.Validate())
 		faults.add(ladder, o.wholePictures())
-		faults.want(len(o.encoded()) == len(o.Ladder), "Ladder", "a rendition is a layer, and the video is not copied")
+		faults.want(len(o.encoded()) == len(o.Ladder), "Ladder", "a rendition is a layer, and the video is not passed through")
 	}
 	return errors.Join(faults...)
 }
@@ -185,27 +185,27 @@ func (f *optionFaults) add(option string, err error) {
 	f.want(err == nil, option, "%v", err)
 }
 
-// copies reports whether pictures are copied.
-func (o Options) copies() bool { return o.Video != 0 && o.Copy.Name != "" }
+// passesThrough reports whether video is passed through.
+func (o Options) passesThrough() bool { return o.Video != 0 && o.Passthrough.Name != "" }
 
-// validateCopy says what is wrong with a run that copies. Segments are cut at whole pictures there, whatever the rate.
-func (o Options) validateCopy() error {
-	faults := []error{append(Ladder{o.Copy}, o.Ladder...).Validate(), o.Copy.wholeTicks()}
-	if newCopiedCodec(o.Video, 0) == nil {
-		faults = append(faults, fmt.Errorf("video codec %v: only H264, VP9 and AV1 are copied", o.Video))
+// validatePassthrough says what is wrong with a run that passes video through. Segments are cut at whole pictures there, whatever the rate.
+func (o Options) validatePassthrough() error {
+	faults := []error{append(Ladder{o.Passthrough}, o.Ladder...).Validate(), o.Passthrough.wholeTicks()}
+	if newPassthroughCodec(o.Video, 0) == nil {
+		faults = append(faults, fmt.Errorf("video codec %v: only H264, VP9 and AV1 are passed through", o.Video))
 	}
 	if !inRange(o.LateKeyFrames, 1, o.Segment/2) {
 		faults = append(faults, fmt.Errorf("key frames up to %v late: must be up to half a segment, %v", o.LateKeyFrames, o.Segment/2))
 	}
 	for _, r := range o.Ladder {
-		if r.FPS != o.Copy.FPS {
-			faults = append(faults, fmt.Errorf("rendition %q: %d fps beside a copy of %d fps", r.Name, r.FPS, o.Copy.FPS))
+		if r.FPS != o.Passthrough.FPS {
+			faults = append(faults, fmt.Errorf("rendition %q: %d fps beside a source of %d fps", r.Name, r.FPS, o.Passthrough.FPS))
 		}
 	}
 	return errors.Join(faults...)
 }
 
-// validateLayers says what is wrong with the rungs that are layers.
+// validateLayers says what is wrong with the renditions that are layers.
 func (o Options) validateLayers() error {
 	var faults []error
 	layers := o.layers()
@@ -215,16 +215,16 @@ func (o Options) validateLayers() error {
 	taken := map[int]bool{}
 	for _, r := range layers {
 		if r.Layer < 0 || taken[r.Layer] || o.Video != depay.H264 {
-			faults = append(faults, fmt.Errorf("rendition %q: layer %d of %v: must be one of H264, counted from 1, that no other rung is", r.Name, r.Layer, o.Video))
+			faults = append(faults, fmt.Errorf("rendition %q: layer %d of %v: must be one of H264, counted from 1, that no other rendition is", r.Name, r.Layer, o.Video))
 		}
 		taken[r.Layer] = true
 	}
 	return errors.Join(faults...)
 }
 
-// layers are the rungs that are copied from layers of their own.
+// layers are the renditions that are layers of their own, passed through.
 func (o Options) layers() (layers Ladder) {
-	if !o.copies() {
+	if !o.passesThrough() {
 		return nil
 	}
 	for _, r := range o.Ladder {
@@ -235,17 +235,17 @@ func (o Options) layers() (layers Ladder) {
 	return layers
 }
 
-// encoded are the rungs that are encoded.
-func (o Options) encoded() (rungs Ladder) {
+// encoded are the renditions that are encoded.
+func (o Options) encoded() (renditions Ladder) {
 	for _, r := range o.Ladder {
 		if r.Layer == 0 {
-			rungs = append(rungs, r)
+			renditions = append(renditions, r)
 		}
 	}
-	return rungs
+	return renditions
 }
 
-// videoInputs is how many inputs pictures have.
+// videoInputs is how many inputs the video has.
 func (o Options) videoInputs() int {
 	if o.Video == 0 {
 		return 0
@@ -253,13 +253,13 @@ func (o Options) videoInputs() int {
 	return 1 + len(o.layers())
 }
 
-// rungs are the renditions of the pictures, the copied one before the encoded ones.
-func (o Options) rungs() Ladder {
+// renditions are those of the video, the one that is passed through before the encoded ones.
+func (o Options) renditions() Ladder {
 	switch {
 	case o.Video == 0:
 		return nil
-	case o.copies():
-		return append(Ladder{o.Copy}, o.Ladder...)
+	case o.passesThrough():
+		return append(Ladder{o.Passthrough}, o.Ladder...)
 	}
 	return o.Ladder
 }

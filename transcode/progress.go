@@ -8,10 +8,10 @@ import (
 
 // Progress is what ffmpeg reports of itself, about twice a second.
 type Progress struct {
-	Frame   int64         // pictures encoded for the first rung
+	Frame   int64         // pictures encoded for the first rendition
 	FPS     float64       // of them per second, over the whole run
 	Speed   float64       // seconds of media per second, over the whole run; a live run is at 1
-	Drop    int64         // pictures left out because the input's rate was above the rung's
+	Drop    int64         // pictures left out because the input's rate was above the rendition's
 	Dup     int64         // pictures repeated because it was below
 	OutTime time.Duration // media time up to which something was written
 	Lag     time.Duration // newest media time handed to WriteFrame, less OutTime

@@ -42,7 +42,7 @@ type queue struct {
 	ended  bool   // nothing more is taken or popped
 }
 
-// newQueue returns a queue for one input, or for all layers of the pictures.
+// newQueue returns a queue for one input, or for all layers of the video.
 func newQueue(video bool, inputs int) *queue {
 	q := &queue{frames: make([]depay.Frame, MaxAudioFrames), limit: MaxAudioBytes, video: video}
 	if video {

@@ -8,10 +8,10 @@ const Headroom = 0.9
 const minHalved = 180
 
 // Reduce returns a ladder that a machine encodes in real time on which ffmpeg did speed seconds of l per second, as far as
-// there is one; ok is false when nothing is left to take away. In steps: the best rung gets the fastest preset, then
-// it goes, and the next one is the best. The last rung stays, and has its sides halved as long as a picture is left of it.
+// there is one; ok is false when nothing is left to take away. In steps: the best rendition gets the fastest preset, then
+// it goes, and the next one is the best. The last rendition stays, and has its sides halved as long as a picture is left of it.
 //
-// From the top, because that is where the work is, and because a ladder without its best rung serves some viewers a
+// From the top, because that is where the work is, and because a ladder without its best rendition serves some viewers a
 // little worse, while one without its worst fails those on slow networks.
 func (l Ladder) Reduce(speed float64) (cheaper Ladder, ok bool) {
 	target := l.units() * Headroom * min(speed, 1)
@@ -43,7 +43,7 @@ func (l Ladder) step() Ladder {
 
 func even(n int) int { return n - n%2 }
 
-// units is the cost of the ladder with what all rungs share.
+// units is the cost of the ladder with what all renditions share.
 func (l Ladder) units() float64 {
 	units := sourceUnits
 	for _, r := range l {

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReduceSteps goes down one step at a time: preset, rung, preset … and at last the size.
+// TestReduceSteps goes down one step at a time: preset, rendition, preset … and at last the size.
 func TestReduceSteps(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -19,7 +19,7 @@ func TestReduceSteps(t *testing.T) {
 			"480p 240p, best 854x480 veryfast", "480p 240p, best 854x480 ultrafast",
 			"240p, best 426x240 veryfast", "240p, best 426x240 ultrafast",
 		}},
-		{"one rung", DefaultLadder()[:1], []string{
+		{"one rendition", DefaultLadder()[:1], []string{
 			"720p, best 1280x720 ultrafast", "720p, best 640x360 ultrafast", "720p, best 320x180 ultrafast",
 		}},
 		{"fastest already", Ladder{{Name: "240p", Width: 426, Height: 240, FPS: 30, Bitrate: 400_000, Preset: "ultrafast"}}, nil},

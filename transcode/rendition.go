@@ -9,18 +9,18 @@ import (
 
 // Bounds of a ladder. They keep a typing error from becoming a command that no machine carries.
 const (
-	MaxRungs   = 8          // rungs of one ladder
-	MinSide    = 16         // width or height in pixels
-	MaxSide    = 4096       // the same
-	MaxFPS     = 120        // pictures per second
-	MinBitrate = 50_000     // bit/s
-	MaxBitrate = 60_000_000 // bit/s
+	MaxRenditions = 8          // renditions of one ladder
+	MinSide       = 16         // width or height in pixels
+	MaxSide       = 4096       // the same
+	MaxFPS        = 120        // pictures per second
+	MinBitrate    = 50_000     // bit/s
+	MaxBitrate    = 60_000_000 // bit/s
 )
 
 // Presets of x264 that a rendition may name, from least to most work for each picture.
 var presets = [...]string{"ultrafast", "superfast", "veryfast", "faster", "fast", "medium"}
 
-// Rendition is one rung of a ladder: one HLS variant, one DASH Representation.
+// Rendition is one rendition of a ladder: one HLS variant, one DASH Representation.
 type Rendition struct {
 	// Name is how people and URLs call it, of the grammar of package name.
 	Name string
@@ -30,8 +30,8 @@ type Rendition struct {
 	FPS int
 	// Bitrate in bit/s is what the rendition may be announced with: no segment is more than a tenth above it.
 	Bitrate int
-	// Layer, from 1, is that of the pictures' layers (depay.Frame) which is copied as this rung; Width and Height are its own, see CopyOf.
-	// Only beside Options.Copy, and of H.264. 0: the rung is encoded.
+	// Layer, from 1, is that of the video's layers (depay.Frame) which becomes this rendition as it is; Width and Height are its own, see PassthroughOf.
+	// Only beside Options.Passthrough, and of H.264. 0: the rendition is encoded.
 	Layer int
 	// Preset of x264, "" for the one that the size asks for: superfast from 720 lines up, veryfast below.
 	Preset string

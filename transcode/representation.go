@@ -21,13 +21,13 @@ const (
 
 // Representation is one set of files that a run writes: an init segment and media segments numbered from 1.
 type Representation struct {
-	// ID is ffmpeg's name for it: "0" for the first rung, counting up, a copied one before the others; the audio comes after the last rung.
+	// ID is ffmpeg's name for it: "0" for the first rendition, counting up, one that is passed through before the others; the audio comes after the last rendition.
 	ID string
-	// Audio is true for the sound; Rendition is then the zero value.
+	// Audio is true for the audio; Rendition is then the zero value.
 	Audio bool
-	// Copied is true for the pictures as they came.
-	Copied bool
-	// Rendition is the rung that it carries.
+	// PassedThrough is true for the video as it came.
+	PassedThrough bool
+	// Rendition is the rendition that it carries.
 	Rendition Rendition
 	// Bitrate in bit/s is what it may be announced with.
 	Bitrate int
@@ -44,12 +44,12 @@ func (r Representation) Segment(number int) string {
 // Playlist returns the name of ffmpeg's own media playlist.
 func (r Representation) Playlist() string { return "media_" + r.ID + ".m3u8" }
 
-// Representations returns what the run writes: the rungs in ladder order, then the audio.
+// Representations returns what the run writes: the renditions in ladder order, then the audio.
 func (o Options) Representations() []Representation {
 	o = o.withDefaults()
 	var reps []Representation
-	for i, r := range o.rungs() {
-		reps = append(reps, Representation{ID: strconv.Itoa(i), Copied: i == 0 && o.copies() || r.Layer != 0, Rendition: r, Bitrate: r.Bitrate})
+	for i, r := range o.renditions() {
+		reps = append(reps, Representation{ID: strconv.Itoa(i), PassedThrough: i == 0 && o.passesThrough() || r.Layer != 0, Rendition: r, Bitrate: r.Bitrate})
 	}
 	if o.Audio != 0 {
 		reps = append(reps, Representation{ID: strconv.Itoa(len(reps)), Audio: true, Bitrate: o.AudioBitrate + audioOverhead})

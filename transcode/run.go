@@ -39,7 +39,7 @@ func (r *run) openPipes() error {
 		if q, ok := p.frames.(*queue); ok {
 			p.writer = r.job.wrap(q, f)
 		} else {
-			p.writer = r.job.pictures(f)
+			p.writer = r.job.videoWriter(f)
 		}
 	}
 	return err
@@ -95,8 +95,8 @@ func (r *run) closeFiles() {
 	}
 }
 
-// supervise carries out the end of the run, whatever begins it: all that was fed is written, a pipe failed, pictures can be
-// copied no longer, or ctx ended. It returns why it had to kill or to end, nil if it had not.
+// supervise carries out the end of the run, whatever begins it: all that was fed is written, a pipe failed, video can be
+// passed through no longer, or ctx ended. It returns why it had to kill or to end, nil if it had not.
 func (r *run) supervise(ctx context.Context) error {
 	ending := ctx.Done()
 	var overdue <-chan time.Time
@@ -115,7 +115,7 @@ func (r *run) supervise(ctx context.Context) error {
 		case <-r.exited:
 			return ended
 		case err := <-r.fed:
-			if errors.As(err, new(*CopyError)) {
+			if errors.As(err, new(*PassthroughError)) {
 				ended, err = err, nil
 				r.job.CloseInput()
 				finish()

@@ -22,11 +22,11 @@ const maxThumbnailInput = 4 << 20
 // errNoPicture reports whether no segment has its first part yet.
 var errNoPicture = errors.New("no picture yet")
 
-// thumbnailer makes the picture from the newest segment of the smallest rung, in an ffmpeg run of its own that can
+// thumbnailer makes the picture from the newest segment of the smallest rendition, in an ffmpeg run of its own that can
 // delay nothing.
 type thumbnailer struct {
 	ffmpeg, dir string
-	rung        Representation
+	rendition   Representation
 	number      int // of the newest segment that was seen
 }
 
@@ -35,8 +35,8 @@ func (j *Job) thumbnails(ctx context.Context) {
 	if j.video == nil || j.opts.Thumbnail < 0 {
 		return
 	}
-	rung := j.opts.Representations()[len(j.opts.rungs())-1]
-	t := &thumbnailer{ffmpeg: j.opts.FFmpeg, dir: j.opts.Dir, rung: rung, number: 1}
+	rendition := j.opts.Representations()[len(j.opts.renditions())-1]
+	t := &thumbnailer{ffmpeg: j.opts.FFmpeg, dir: j.opts.Dir, rendition: rendition, number: 1}
 	for pause := thumbnailRetry; ; {
 		select {
 		case <-ctx.Done():
@@ -67,7 +67,7 @@ func (t *thumbnailer) renew(ctx context.Context) error {
 	}
 	may := sandbox.Policy{Write: []string{temporary}, CPU: shortTask}
 	err = runTask(ctx, thumbnailArgs(t.ffmpeg, temporary), may, []source{func(w io.Writer) error {
-		if err := copyFile(w, filepath.Join(t.dir, t.rung.Init())); err != nil {
+		if err := copyFile(w, filepath.Join(t.dir, t.rendition.Init())); err != nil {
 			return err
 		}
 		_, err := io.Copy(w, io.LimitReader(segment, maxThumbnailInput))
@@ -84,7 +84,7 @@ func (t *thumbnailer) newest() (*os.File, error) {
 	for t.exists(t.number + 1) {
 		t.number++
 	}
-	name := filepath.Join(t.dir, t.rung.Segment(t.number))
+	name := filepath.Join(t.dir, t.rendition.Segment(t.number))
 	f, err := os.Open(name + TempSuffix)
 	if errors.Is(err, fs.ErrNotExist) {
 		f, err = os.Open(name)
@@ -106,7 +106,7 @@ func (t *thumbnailer) newest() (*os.File, error) {
 const minPart = 64
 
 func (t *thumbnailer) exists(number int) bool {
-	name := filepath.Join(t.dir, t.rung.Segment(number))
+	name := filepath.Join(t.dir, t.rendition.Segment(number))
 	_, errGrowing := os.Stat(name + TempSuffix)
 	_, errWhole := os.Stat(name)
 	return errGrowing == nil || errWhole == nil

@@ -9,12 +9,12 @@ import (
 	ffmpeg "github.com/u2takey/ffmpeg-go"
 )
 
-// Transform is a change to the pictures of a publisher, made once for all renditions. The names are the only choice that there is:
+// Transform is a change to the video of a publisher, made once for all renditions. The names are the only choice that there is:
 // nothing of a request becomes part of a filter.
 type Transform string
 
 // The transforms. In milliseconds of a core for each picture of 1280x720: monochrome and mirror below 0.1, clock 0.4, edges 6,
-// blur 7; a rung of that size takes 7 to encode.
+// blur 7; a rendition of that size takes 7 to encode.
 const (
 	TransformNone       Transform = ""
 	TransformMonochrome Transform = "monochrome" // without colours
@@ -59,7 +59,7 @@ func (t Transform) apply(s *ffmpeg.Stream, title string) *ffmpeg.Stream {
 // logoPart is the part of a picture's height that a logo takes at most; of its width it takes at most twice that.
 const logoPart = 8
 
-// branded puts the logo, which is read from in, on the canvas of a rung.
+// branded puts the logo, which is read from in, on the canvas of a rendition.
 func (r Rendition) branded(canvas, in *ffmpeg.Stream) *ffmpeg.Stream {
 	side := r.Height / logoPart
 	logo := in.Filter("scale", nil, ffmpeg.KwArgs{"w": 2 * r.Width / logoPart, "h": side, "force_original_aspect_ratio": "decrease"})
@@ -76,8 +76,8 @@ func (o Options) validateTransform() error {
 	if !o.Transform.Known() {
 		faults = append(faults, fmt.Errorf("transform %q: there are %q", o.Transform, Transforms()))
 	}
-	if o.Transform != TransformNone && o.copies() {
-		faults = append(faults, fmt.Errorf("transform %q: pictures that are copied cannot be changed", o.Transform))
+	if o.Transform != TransformNone && o.passesThrough() {
+		faults = append(faults, fmt.Errorf("transform %q: video that is passed through cannot be changed", o.Transform))
 	}
 	if o.Transform == TransformLogo && o.Logo == "" {
 		faults = append(faults, errors.New("transform \"logo\": there is no logo"))

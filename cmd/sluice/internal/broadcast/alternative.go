@@ -14,18 +14,18 @@ import (
 func isAlternative(video depay.Codec) bool { return video == depay.VP9 || video == depay.AV1 }
 
 // errSmall is why video is not passed on for now as an alternative rendition.
-var errSmall = errors.New("they are smaller than the smallest rung")
+var errSmall = errors.New("they are smaller than the smallest rendition")
 
 // alternativeOf describes the rendition that passing video on adds to the ladder. It is put on the ladder's rate.
 func (l *ladder) alternativeOf(key depay.Frame) (transcode.Rendition, error) {
 	encoded := l.now
 	switch {
-	case len(encoded) >= transcode.MaxRungs:
-		return transcode.Rendition{}, fmt.Errorf("the ladder has %d rungs already", len(encoded))
+	case len(encoded) >= transcode.MaxRenditions:
+		return transcode.Rendition{}, fmt.Errorf("the ladder has %d renditions already", len(encoded))
 	case slices.ContainsFunc(encoded, func(r transcode.Rendition) bool { return r.FPS != encoded[0].FPS }):
-		return transcode.Rendition{}, errors.New("the rungs of the ladder are of several rates")
+		return transcode.Rendition{}, errors.New("the renditions of the ladder are of several rates")
 	}
-	source, err := transcode.CopyOf(key, SourceName, encoded[0].FPS)
+	source, err := transcode.PassthroughOf(key, SourceName, encoded[0].FPS)
 	if err == nil && !l.reachesDownTo(source.Height) {
 		err = errSmall
 	}

@@ -22,7 +22,7 @@ func blackKeys() []depay.Frame {
 
 // TestAlternativeOf lets VP9 and AV1 be an alternative rendition where that changes nothing for those who play H.264.
 func TestAlternativeOf(t *testing.T) {
-	rungs := func(height, fps int) transcode.Rendition {
+	renditions := func(height, fps int) transcode.Rendition {
 		return transcode.Rendition{Width: 2 * height, Height: height, FPS: fps}
 	}
 	for _, key := range blackKeys() {
@@ -32,12 +32,12 @@ func TestAlternativeOf(t *testing.T) {
 			fps    int
 			fault  string
 		}{
-			{"one rung, larger and smaller ones", transcode.DefaultLadder(), 30, ""},
-			{"of the same size", transcode.Ladder{rungs(360, 30)}, 30, ""},
-			{"at the ladder's rate", transcode.Ladder{rungs(360, 60), rungs(240, 60)}, 60, ""},
-			{"larger rungs only", transcode.Ladder{rungs(720, 30), rungs(480, 30)}, 30, "smaller than the smallest rung"},
-			{"rungs of several rates", transcode.Ladder{rungs(720, 60), rungs(240, 30)}, 0, "several rates"},
-			{"as many rungs as there may be", make(transcode.Ladder, transcode.MaxRungs), 0, "8 rungs already"},
+			{"one rendition, larger and smaller ones", transcode.DefaultLadder(), 30, ""},
+			{"of the same size", transcode.Ladder{renditions(360, 30)}, 30, ""},
+			{"at the ladder's rate", transcode.Ladder{renditions(360, 60), renditions(240, 60)}, 60, ""},
+			{"larger renditions only", transcode.Ladder{renditions(720, 30), renditions(480, 30)}, 30, "smaller than the smallest rendition"},
+			{"renditions of several rates", transcode.Ladder{renditions(720, 60), renditions(240, 30)}, 0, "several rates"},
+			{"as many renditions as there may be", make(transcode.Ladder, transcode.MaxRenditions), 0, "8 renditions already"},
 		} {
 			l := newLadder(test.ladder)
 			source, err := l.alternativeOf(key)
@@ -52,11 +52,11 @@ func TestAlternativeOf(t *testing.T) {
 	}
 }
 
-// TestAlternativeIsLast offers the rungs before the publisher's own pictures of VP9, and keeps the name when those are encoded.
+// TestAlternativeIsLast offers the renditions before the publisher's own pictures of VP9, and keeps the name when those are encoded.
 func TestAlternativeIsLast(t *testing.T) {
 	l := newLadder(transcode.DefaultLadder())
 	offer := func(video depay.Codec, source transcode.Rendition) (ids, reps []string) {
-		o := transcode.Options{Video: video, Audio: depay.Opus, Copy: source, Ladder: l.beside(video, source)}
+		o := transcode.Options{Video: video, Audio: depay.Opus, Passthrough: source, Ladder: l.beside(video, source)}
 		described := l.standIns(renditions(o))
 		require.NoError(t, timeline.EpochOptions{Renditions: described}.Validate())
 		for _, r := range described {
@@ -74,6 +74,6 @@ func TestAlternativeIsLast(t *testing.T) {
 	ids, reps = offer(depay.VP9, transcode.Rendition{})
 	require.Equal(t, []string{"source", "720p", "480p", "240p", "audio"}, ids)
 	require.Equal(t, []string{"0", "0", "1", "2", "3"}, reps)
-	o := transcode.Options{Video: depay.VP9, Copy: source, Ladder: l.now}
+	o := transcode.Options{Video: depay.VP9, Passthrough: source, Ladder: l.now}
 	require.Equal(t, "source", renditions(o)[3].ID, "without sound")
 }

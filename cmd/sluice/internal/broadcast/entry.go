@@ -83,7 +83,7 @@ func (e entry) follows(held []depay.Frame) (frames []depay.Frame) {
 // renditions describes what passing the layers on makes, at a rate; what cannot be passed on is left out.
 func (e entry) renditions(fps int) (layers []transcode.Rendition) {
 	for number, key := range e.layers {
-		if r, err := transcode.CopyOf(key, "layer", fps); err == nil {
+		if r, err := transcode.PassthroughOf(key, "layer", fps); err == nil {
 			r.Layer = number
 			layers = append(layers, r)
 		}

@@ -30,7 +30,7 @@ func TestRateOfEntry(t *testing.T) {
 			}
 			require.False(t, r.waits)
 			require.True(t, r.passthrough)
-			require.Equal(t, want, r.made.Copy.FPS)
+			require.Equal(t, want, r.made.Passthrough.FPS)
 			b.finish(nil, false)
 		})
 	}
@@ -49,6 +49,6 @@ func TestRateUnseen(t *testing.T) {
 	r.tick(time.Now().Add(rateWithin+time.Millisecond), true)
 	require.False(t, r.waits)
 	require.True(t, r.passthrough)
-	require.Equal(t, normalFPS, r.made.Copy.FPS)
+	require.Equal(t, normalFPS, r.made.Passthrough.FPS)
 	b.finish(nil, false)
 }

@@ -30,7 +30,7 @@ type candidate struct {
 
 // candidates are what the ladder may become while a run makes of its video what its job says, the best first.
 func (l *ladder) candidates(video depay.Codec, made transcode.Options) (all []candidate) {
-	passedOn := made.Copy.Name != "" && !isAlternative(video)
+	passedOn := made.Passthrough.Name != "" && !isAlternative(video)
 	states := []candidate{{now: l.now}} // the same, beside what is passed on
 	if !l.alone || !passedOn {
 		states = states[:0]
@@ -41,7 +41,7 @@ func (l *ladder) candidates(video depay.Codec, made transcode.Options) (all []ca
 	for _, c := range states {
 		then := *l
 		then.now, then.alone = c.now, c.alone
-		c.encoded = encodedOf(then.beside(video, made.Copy, layersOf(made.Ladder)...))
+		c.encoded = encodedOf(then.beside(video, made.Passthrough, layersOf(made.Ladder)...))
 		if !slices.Equal(c.encoded, encodedOf(made.Ladder)) {
 			all = append(all, c)
 		}

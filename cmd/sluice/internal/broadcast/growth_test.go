@@ -64,7 +64,7 @@ func TestLadderGrowsBesidePassthrough(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			l := newLadder(transcode.DefaultLadder())
 			test.before(&l)
-			made := transcode.Options{Video: test.video, Copy: source, Ladder: l.beside(test.video, source, test.layers...)}
+			made := transcode.Options{Video: test.video, Passthrough: source, Ladder: l.beside(test.video, source, test.layers...)}
 			var encoded []string
 			for _, c := range l.candidates(test.video, made) {
 				encoded = append(encoded, c.encoded.String())

@@ -52,7 +52,7 @@ func (l *ladder) beside(video depay.Codec, source transcode.Rendition, layers ..
 			smaller = append(smaller, r)
 		}
 	}
-	smaller = withLayers(smaller[max(0, len(smaller)+1-transcode.MaxRungs):], layers)
+	smaller = withLayers(smaller[max(0, len(smaller)+1-transcode.MaxRenditions):], layers)
 	return slices.DeleteFunc(smaller, func(r transcode.Rendition) bool { return l.alone && r.Layer == 0 })
 }
 

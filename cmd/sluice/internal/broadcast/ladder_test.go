@@ -13,10 +13,10 @@ import (
 	"github.com/sluice-live/sluice/transcode"
 )
 
-// TestStandIns keeps the name of every rung, whatever is still encoded, until there is nothing left to take away.
+// TestStandIns keeps the name of every rendition, whatever is still encoded, until there is nothing left to take away.
 func TestStandIns(t *testing.T) {
 	l := newLadder(transcode.DefaultLadder())
-	rungs := func() (names, reps []string) {
+	renditions := func() (names, reps []string) {
 		o := transcode.Options{Video: depay.VP8, Audio: depay.Opus, Ladder: l.now}
 		described := l.standIns(renditions(o))
 		require.NoError(t, timeline.EpochOptions{Renditions: described}.Validate())
@@ -25,18 +25,18 @@ func TestStandIns(t *testing.T) {
 		}
 		return names, reps
 	}
-	_, reps := rungs()
+	_, reps := renditions()
 	require.Equal(t, []string{"0", "1", "2", "3"}, reps)
 	require.Empty(t, l.reason)
 	for l.maxLag(depay.VP8, transcode.Rendition{}, l.now) > 0 {
 		before := l.now
 		l.reduce(&transcode.SlowError{Speed: 0.99})
 		require.NotEqual(t, before, l.now)
-		names, _ := rungs()
+		names, _ := renditions()
 		require.Equal(t, []string{"720p", "480p", "240p", "audio"}, names)
 		t.Log(l.reason)
 	}
-	_, reps = rungs()
+	_, reps = renditions()
 	require.Equal(t, []string{"0", "0", "0", "1"}, reps)
 	require.Contains(t, l.reason, "240p, 426x240 with the preset ultrafast; 720p 480p shows the same.")
 	whole := newLadder(transcode.DefaultLadder())
@@ -48,7 +48,7 @@ func TestBesidePassthrough(t *testing.T) {
 	l := newLadder(transcode.DefaultLadder(), timeline.RenditionInfo{ID: "720p"})
 	source := transcode.Rendition{Name: SourceName, Width: 1280, Height: 720, FPS: 60, Bitrate: 2_000_000}
 	offer := func() (ids, reps []string) {
-		o := transcode.Options{Video: depay.H264, Audio: depay.Opus, Copy: source, Ladder: l.beside(depay.H264, source)}
+		o := transcode.Options{Video: depay.H264, Audio: depay.Opus, Passthrough: source, Ladder: l.beside(depay.H264, source)}
 		described := l.standIns(renditions(o))
 		require.NoError(t, timeline.EpochOptions{Renditions: described}.Validate())
 		require.True(t, described[0].Copied)

@@ -90,7 +90,7 @@ func next(cause error, h history) decision {
 func (d *decision) change(cause error, h history) bool {
 	var (
 		slow  *transcode.SlowError
-		ended *transcode.CopyError
+		ended *transcode.PassthroughError
 	)
 	switch {
 	case h.transformFailed():
@@ -147,7 +147,7 @@ func pauseAfter(failures int) time.Duration {
 }
 
 // ended returns how the next run passes video of a codec on after one that could do so no longer.
-func (p passthrough) ended(cause *transcode.CopyError, video depay.Codec) passthrough {
+func (p passthrough) ended(cause *transcode.PassthroughError, video depay.Codec) passthrough {
 	p.breaks++
 	p.quiet = cause.Cause == transcode.KeyFrameMissing
 	switch tooMany := cause.Cause == transcode.PicturesTooMany; {

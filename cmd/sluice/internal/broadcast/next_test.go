@@ -17,8 +17,8 @@ func TestNext(t *testing.T) {
 	var (
 		killed = errors.New("signal: killed")
 		slow   = fmt.Errorf("ffmpeg: %w", &transcode.SlowError{Speed: 0.2})
-		ended  = func(cause transcode.CopyCause) error {
-			return fmt.Errorf("ffmpeg: %w", &transcode.CopyError{Cause: cause})
+		ended  = func(cause transcode.PassthroughCause) error {
+			return fmt.Errorf("ffmpeg: %w", &transcode.PassthroughError{Cause: cause})
 		}
 		fresh   = passthrough{fps: normalFPS}
 		broken  = passthrough{fps: normalFPS, breaks: maxBreaks + 1, refusal: "for the 5th time"}

@@ -101,7 +101,7 @@ func (b *Broadcast) passOn(from entry) (transcode.Rendition, error) {
 	if from.fast() {
 		b.passthrough.fps = fastFPS
 	}
-	return transcode.CopyOf(from.key, SourceName, b.passthrough.fps)
+	return transcode.PassthroughOf(from.key, SourceName, b.passthrough.fps)
 }
 
 // planFrom says what ffmpeg is to make of the publisher's video from an entry on; what players do not take is encoded.

@@ -27,7 +27,7 @@ import (
 	"github.com/sluice-live/sluice/transcode"
 )
 
-// TestPassthroughIsConformant passes a publisher's video on, whose key frames come when they like, beside a rung that is encoded, and
+// TestPassthroughIsConformant passes a publisher's video on, whose key frames come when they like, beside a rendition that is encoded, and
 // lets two viewers that take everything watch: one at the live edge, one that takes whole segments.
 func TestPassthroughIsConformant(t *testing.T) {
 	for _, video := range []depay.Codec{depay.H264, depay.VP9, depay.AV1} {
@@ -49,10 +49,10 @@ func checkConformance(t *testing.T, codec depay.Codec, layered bool) {
 
 	const keys = "0,1.2,2.3,3.1,3.9,4.35,6.5,8.4,9,10,12.6,14"
 	video := codedPictures(t, codec, "320x180", seconds, keys)
-	source, err := transcode.CopyOf(video[0], "source", 30)
+	source, err := transcode.PassthroughOf(video[0], "source", 30)
 	require.NoError(t, err)
 	options := transcode.Options{
-		Video: codec, Audio: depay.Opus, Copy: source, Thumbnail: -1,
+		Video: codec, Audio: depay.Opus, Passthrough: source, Thumbnail: -1,
 		Ladder: transcode.Ladder{{Name: "90p", Width: 160, Height: 90, FPS: 30, Bitrate: 200_000}},
 	}
 	if layered {

@@ -74,7 +74,7 @@ func (b *Broadcast) plan(source transcode.Rendition, layers ...transcode.Renditi
 	p := plan{passthrough: source.Name != "", job: transcode.Options{
 		FFmpeg: o.FFmpeg,
 		Video:  b.video, Audio: b.audio,
-		Copy: source, Ladder: encoded,
+		Passthrough: source, Ladder: encoded,
 		Transform: b.transform, Title: o.Stream, Logo: o.Logo,
 		MaxLag:  b.ladder.maxLag(b.video, source, encoded),
 		Segment: o.Segment, Part: o.Part, Window: ffmpegWindow(o.Segment),
@@ -147,7 +147,7 @@ func (b *Broadcast) apply(d decision, cause error) error {
 	switch {
 	case d.action == waitForDisk:
 		b.log.Warn("ffmpeg is stopped until the disk can be written", "error", cause, "because", b.options.Disk().Fault)
-	case errors.As(cause, new(*transcode.CopyError)):
+	case errors.As(cause, new(*transcode.PassthroughError)):
 		b.log.Info("starting ffmpeg anew", "because", cause)
 	default:
 		b.log.Warn("ffmpeg has failed, starting it again", "error", cause, "in", d.pause)

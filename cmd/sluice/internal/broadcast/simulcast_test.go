@@ -16,32 +16,32 @@ func layerOf(number, width, height int) transcode.Rendition {
 	return transcode.Rendition{Name: "layer", Width: width, Height: height, FPS: 30, Bitrate: 500_000, Layer: number}
 }
 
-// TestLayersTakeRungs puts layers where they fit, under the names of the rungs that they stand for, and encodes the rest.
-func TestLayersTakeRungs(t *testing.T) {
+// TestLayersTakeRenditions puts layers where they fit, under the names of the renditions that they stand for, and encodes the rest.
+func TestLayersTakeRenditions(t *testing.T) {
 	source := transcode.Rendition{Name: SourceName, Width: 1280, Height: 720, FPS: 30, Bitrate: 2_000_000}
 	for name, test := range map[string]struct {
 		layers []transcode.Rendition
-		want   map[string]int // layers by rung; 0: encoded
+		want   map[string]int // layers by rendition; 0: encoded
 	}{
-		"half and a quarter":          {[]transcode.Rendition{layerOf(1, 640, 360), layerOf(2, 320, 180)}, map[string]int{"480p": 1, "240p": 2}},
-		"in another order":            {[]transcode.Rendition{layerOf(1, 320, 180), layerOf(2, 640, 360)}, map[string]int{"480p": 2, "240p": 1}},
-		"one has not come":            {[]transcode.Rendition{layerOf(1, 320, 180)}, map[string]int{"480p": 0, "240p": 1}},
-		"one is too small":            {[]transcode.Rendition{layerOf(1, 640, 360), layerOf(2, 160, 90)}, map[string]int{"480p": 1, "240p": 0}},
-		"one is as large as the best": {[]transcode.Rendition{layerOf(1, 1280, 720)}, map[string]int{"480p": 0, "240p": 0}},
-		"two that fit the same rung":  {[]transcode.Rendition{layerOf(1, 960, 540), layerOf(2, 854, 480)}, map[string]int{"480p": 2, "240p": 0}},
-		"a portrait phone's":          {[]transcode.Rendition{layerOf(1, 360, 640)}, map[string]int{"480p": 1, "240p": 0}},
-		"the nearest pair first":      {[]transcode.Rendition{layerOf(1, 640, 480), layerOf(2, 480, 270)}, map[string]int{"480p": 1, "240p": 2}},
-		"none":                        {nil, map[string]int{"480p": 0, "240p": 0}},
+		"half and a quarter":              {[]transcode.Rendition{layerOf(1, 640, 360), layerOf(2, 320, 180)}, map[string]int{"480p": 1, "240p": 2}},
+		"in another order":                {[]transcode.Rendition{layerOf(1, 320, 180), layerOf(2, 640, 360)}, map[string]int{"480p": 2, "240p": 1}},
+		"one has not come":                {[]transcode.Rendition{layerOf(1, 320, 180)}, map[string]int{"480p": 0, "240p": 1}},
+		"one is too small":                {[]transcode.Rendition{layerOf(1, 640, 360), layerOf(2, 160, 90)}, map[string]int{"480p": 1, "240p": 0}},
+		"one is as large as the best":     {[]transcode.Rendition{layerOf(1, 1280, 720)}, map[string]int{"480p": 0, "240p": 0}},
+		"two that fit the same rendition": {[]transcode.Rendition{layerOf(1, 960, 540), layerOf(2, 854, 480)}, map[string]int{"480p": 2, "240p": 0}},
+		"a portrait phone's":              {[]transcode.Rendition{layerOf(1, 360, 640)}, map[string]int{"480p": 1, "240p": 0}},
+		"the nearest pair first":          {[]transcode.Rendition{layerOf(1, 640, 480), layerOf(2, 480, 270)}, map[string]int{"480p": 1, "240p": 2}},
+		"none":                            {nil, map[string]int{"480p": 0, "240p": 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLadder(transcode.DefaultLadder())
-			rungs := l.beside(depay.H264, source, test.layers...)
+			beside := l.beside(depay.H264, source, test.layers...)
 			got := map[string]int{}
-			for _, r := range rungs {
+			for _, r := range beside {
 				got[r.Name] = r.Layer
 			}
 			require.Equal(t, test.want, got)
-			o := transcode.Options{Dir: "d", Video: depay.H264, Copy: source, Ladder: rungs}
+			o := transcode.Options{Dir: "d", Video: depay.H264, Passthrough: source, Ladder: beside}
 			require.NoError(t, o.Validate())
 			described := l.standIns(renditions(o))
 			require.NoError(t, timeline.EpochOptions{Renditions: described}.Validate())

@@ -85,9 +85,9 @@ var (
 	descRestarts = describe("encoder_restarts_total", "ffmpeg runs before this one.")
 	descReduced  = describe("encoder_reductions_total", "Times that the ladder was reduced because the machine was too slow for it.")
 	descReturns  = describe("encoder_returns_total", "Times that some of what a reduction had taken from the ladder was encoded again.")
-	descRungs    = describe("encoder_rungs", "Rungs that are encoded.")
+	descEncoded  = describe("encoder_rungs", "Renditions that are encoded.")
 	descCopies   = describe("encoder_copies", "1 while the publisher's pictures are passed on as they are, without an encoder, else 0.")
-	descLayers   = describe("encoder_layers", "Layers of a simulcast that are passed on as rungs, beside the best one.")
+	descLayers   = describe("encoder_layers", "Layers of a simulcast that are passed on as renditions, beside the best one.")
 
 	descUnkept = describe("source_dropped_frames_total", "Frames that the disk was too slow for; the source recording has a hole.")
 
@@ -197,7 +197,7 @@ func (e emitter) encoder(st *broadcast.Status) {
 	e.counter(descRestarts, uint64(st.Restarts))
 	e.counter(descReduced, uint64(st.Reductions))
 	e.counter(descReturns, uint64(st.Returns))
-	e.gauge(descRungs, float64(st.Renditions))
+	e.gauge(descEncoded, float64(st.Renditions))
 	e.gauge(descCopies, oneIf(st.Passthrough))
 	e.gauge(descLayers, float64(st.Layers))
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/sluice-live/sluice/depay"
 )
 
-// CopyCause is why pictures can be copied no longer.
-type CopyCause uint8
+// PassthroughCause is why video can be passed through no longer.
+type PassthroughCause uint8
 
 // The causes.
 const (
 	// KeyFrameLate: no key frame came in time to begin a segment, though pictures did. Whoever ignores what is asked of it will
 	// do so again.
-	KeyFrameLate CopyCause = iota + 1
+	KeyFrameLate PassthroughCause = iota + 1
 	// KeyFrameMisplaced: key frames come often enough, but not in the time in which a segment may begin. A next run begins with one.
 	KeyFrameMisplaced
 	// KeyFrameMissing: no key frame could come, because no pictures did.
@@ -37,7 +37,7 @@ const (
 )
 
 // String returns the cause as a clause.
-func (c CopyCause) String() string {
+func (c PassthroughCause) String() string {
 	switch c {
 	case KeyFrameLate:
 		return "no key frame came in time"
@@ -61,21 +61,21 @@ func (c CopyCause) String() string {
 	return fmt.Sprintf("cause %d", uint8(c))
 }
 
-// CopyError reports that the pictures can be copied no longer, and that the run therefore ended: ffmpeg has finished its files, of
+// PassthroughError reports that the video can be passed through no longer, and that the run therefore ended: ffmpeg has finished its files, of
 // which the last segment is no longer than Options.Segment and Options.LateKeyFrames allow.
-type CopyError struct {
-	Cause CopyCause
+type PassthroughError struct {
+	Cause PassthroughCause
 	At    time.Duration // media time
 }
 
 // Error says why, and since when in media time.
-func (e *CopyError) Error() string {
-	return fmt.Sprintf("pictures can be copied no longer: %v, at %v", e.Cause, e.At.Round(time.Millisecond))
+func (e *PassthroughError) Error() string {
+	return fmt.Sprintf("video can be passed through no longer: %v, at %v", e.Cause, e.At.Round(time.Millisecond))
 }
 
-// Again reports whether a next run may copy again, from its first key frame on: after PicturesTooMany with a higher rate. Otherwise the
+// Again reports whether a next run may pass video through again, from its first key frame on: after PicturesTooMany with a higher rate. Otherwise the
 // publisher is one whose pictures have to be encoded.
-func (e *CopyError) Again() bool {
+func (e *PassthroughError) Again() bool {
 	return e.Cause == KeyFrameMissing || e.Cause == KeyFrameMisplaced || e.Cause == ParametersChanged || e.Cause == PicturesTooMany || e.Cause == LayersApart
 }
 
@@ -84,13 +84,13 @@ var errNoKeyFrame = errors.New("not a key frame")
 // notPlain is why pictures are encoded that have more samples, or deeper ones, than the decoders of most players take.
 const notPlain = "samples are not 8 bit 4:2:0"
 
-// CopyOf returns the rendition that copying makes of pictures that begin with a key frame, or says in words why they are to be
+// PassthroughOf returns the rendition that copying makes of pictures that begin with a key frame, or says in words why they are to be
 // encoded. The rate, in pictures per second, is that of the publisher as far as it is known, else what it is asked for. The
 // bitrate is a guess for pictures of that size; a publisher that was allowed another one is better described by that.
-func CopyOf(key depay.Frame, name string, fps int) (Rendition, error) {
-	codec := newCopiedCodec(key.Codec, key.Codec.ClockRate()/max(int64(fps), 1))
+func PassthroughOf(key depay.Frame, name string, fps int) (Rendition, error) {
+	codec := newPassthroughCodec(key.Codec, key.Codec.ClockRate()/max(int64(fps), 1))
 	if codec == nil {
-		return Rendition{}, fmt.Errorf("%v is not copied", key.Codec)
+		return Rendition{}, fmt.Errorf("%v is not passed through", key.Codec)
 	}
 	width, height, err := codec.describe(key.Data)
 	if width == 0 {
@@ -102,7 +102,7 @@ func CopyOf(key depay.Frame, name string, fps int) (Rendition, error) {
 }
 
 // repeatable says whether the last picture can be repeated, to fill the places that stay empty.
-func repeatable(codec copiedCodec) error {
+func repeatable(codec passthroughCodec) error {
 	if len(codec.repeat().data) == 0 {
 		return errors.New("its pictures cannot be repeated")
 	}
@@ -117,12 +117,12 @@ func (r Rendition) wholeTicks() error {
 	return nil
 }
 
-// copyArgs are the options of a stream of pictures that is copied at a rate; suffix selects it.
+// passthroughArgs are the options of video that is passed through at a rate; suffix selects it.
 //
 // The sample entry avc1 says that the parameter sets are in it and nowhere else (ISO/IEC 14496-15 §5.3.3): they are taken out of the
 // samples, and with them the delimiters, which say nothing there. VP9 and AV1 do not say how long pictures last: ffmpeg 5.1 would take
 // the last of a segment for one of 1/90000 s. VP9 would be put into WebM.
-func copyArgs(c depay.Codec, fps int, suffix string) ffmpeg.KwArgs {
+func passthroughArgs(c depay.Codec, fps int, suffix string) ffmpeg.KwArgs {
 	lasting := fmt.Sprintf("setts=duration=%d", c.ClockRate()/int64(fps))
 	args := ffmpeg.KwArgs{"c" + suffix: "copy"}
 	switch c {

@@ -16,34 +16,34 @@ import (
 
 const second = 90000 // ticks
 
-// eachCopiedCodec runs a test for every codec that is copied.
-func eachCopiedCodec(t *testing.T, test func(t *testing.T, c depay.Codec)) {
+// eachPassthroughCodec runs a test for every codec that is passed through.
+func eachPassthroughCodec(t *testing.T, test func(t *testing.T, c depay.Codec)) {
 	for _, c := range []depay.Codec{depay.H264, depay.VP9, depay.AV1} {
 		t.Run(c.String(), func(t *testing.T) { test(t, c) })
 	}
 }
 
-// copyOptions are those of a run that copies pictures of 30 a second.
-func copyOptions(c depay.Codec) Options {
-	return Options{Video: c, Copy: copied(), Ladder: Ladder{}}.withDefaults()
+// passthroughOptions are those of a run that passes through pictures of 30 a second.
+func passthroughOptions(c depay.Codec) Options {
+	return Options{Video: c, Passthrough: passedThrough(), Ladder: Ladder{}}.withDefaults()
 }
 
-// copier is a copiedFrames that writes to memory.
-type copier struct {
-	*copiedFrames
+// memoryFrames is a passthroughFrames that writes to memory.
+type memoryFrames struct {
+	*passthroughFrames
 	video depay.Codec
 	file  bytes.Buffer
 	asked int
 }
 
-func newCopier(t testing.TB, video depay.Codec) *copier {
+func newMemoryFrames(t testing.TB, video depay.Codec) *memoryFrames {
 	t.Helper()
-	c := &copier{video: video}
-	o := copyOptions(video)
+	c := &memoryFrames{video: video}
+	o := passthroughOptions(video)
 	o.Dir, o.RequestKeyFrame = "d", func() { c.asked++ }
 	j, err := NewJob(o)
 	require.NoError(t, err)
-	c.copiedFrames = newCopiedFrames(ivfFrames{ivf.NewWriter(&c.file, ivf.Header{FourCC: ivf.H264})}, j)
+	c.passthroughFrames = newPassthroughFrames(ivfFrames{ivf.NewWriter(&c.file, ivf.Header{FourCC: ivf.H264})}, j)
 	return c
 }
 
@@ -54,7 +54,7 @@ type writtenPicture struct {
 	data []byte
 }
 
-func (c *copier) pictures(t testing.TB) (all []writtenPicture) {
+func (c *memoryFrames) pictures(t testing.TB) (all []writtenPicture) {
 	t.Helper()
 	r, err := ivf.NewReader(&c.file)
 	require.NoError(t, err)
@@ -74,8 +74,8 @@ func keyed(t testing.TB, c depay.Codec, size string, seconds int, at string) []d
 	return videoClip(t, c, "testsrc2=r=30:s="+size, seconds, "-force_key_frames", at, "-g", "9999")
 }
 
-// TestCopyPutsPicturesOnTheGrid moves pictures about as networks do: what is written has a place each, and no place is empty.
-func TestCopyPutsPicturesOnTheGrid(t *testing.T) { eachCopiedCodec(t, checkGrid) }
+// TestPassthroughPutsPicturesOnTheGrid moves pictures about as networks do: what is written has a place each, and no place is empty.
+func TestPassthroughPutsPicturesOnTheGrid(t *testing.T) { eachPassthroughCodec(t, checkGrid) }
 
 func checkGrid(t *testing.T, video depay.Codec) {
 	clip := keyed(t, video, "64x64", 4, "0,1,2,3")
@@ -94,7 +94,7 @@ func checkGrid(t *testing.T, video depay.Codec) {
 		{"a clock that is fast", clip, func(i int) int64 { return int64(i) * 2950 }, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := newCopier(t, video)
+			c := newMemoryFrames(t, video)
 			off := int64(0)
 			for i, f := range test.clip {
 				f.PTS, f.Key = test.pts(i), false
@@ -116,16 +116,16 @@ func checkGrid(t *testing.T, video depay.Codec) {
 				require.Equal(t, at, p.pts)
 				at += 3000
 			}
-			require.Equal(t, test.extras, c.copiedFrames.extras.Load() > 0)
+			require.Equal(t, test.extras, c.passthroughFrames.extras.Load() > 0)
 			require.GreaterOrEqual(t, len(written), len(test.clip), "nothing is left out")
 		})
 	}
 }
 
-// TestCopyBeginsAtZero begins late, as after another run: the key frame is repeated up to when it came, where segments begin too.
-func TestCopyBeginsAtZero(t *testing.T) {
-	eachCopiedCodec(t, func(t *testing.T, video depay.Codec) {
-		c := newCopier(t, video)
+// TestPassthroughBeginsAtZero begins late, as after another run: the key frame is repeated up to when it came, where segments begin too.
+func TestPassthroughBeginsAtZero(t *testing.T) {
+	eachPassthroughCodec(t, func(t *testing.T, video depay.Codec) {
+		c := newMemoryFrames(t, video)
 		clip := keyed(t, video, "64x64", 1, "0")
 		for _, f := range clip {
 			f.PTS += 5 * second
@@ -142,9 +142,9 @@ func TestCopyBeginsAtZero(t *testing.T) {
 	})
 }
 
-func TestCopyWaitsForTheFirstKeyFrame(t *testing.T) {
-	eachCopiedCodec(t, func(t *testing.T, video depay.Codec) {
-		c := newCopier(t, video)
+func TestPassthroughWaitsForTheFirstKeyFrame(t *testing.T) {
+	eachPassthroughCodec(t, func(t *testing.T, video depay.Codec) {
+		c := newMemoryFrames(t, video)
 		clip := keyed(t, video, "64x64", 2, "0,1")
 		for _, f := range clip[1:] {
 			require.NoError(t, c.WriteFrame(f))
@@ -155,14 +155,14 @@ func TestCopyWaitsForTheFirstKeyFrame(t *testing.T) {
 	})
 }
 
-// TestCopyRepeatsLoneKeyFrame leaves the places behind a key frame empty that came just before a segment may begin. What repeats a
-// key frame of VP9 is one as well to ffmpeg's decoder, and so to the encoder of the rungs beside it: the segment has to begin in the
-// copy too. With the other codecs it waits for the publisher.
-func TestCopyRepeatsLoneKeyFrame(t *testing.T) {
-	eachCopiedCodec(t, func(t *testing.T, video depay.Codec) {
+// TestPassthroughRepeatsLoneKeyFrame leaves the places behind a key frame empty that came just before a segment may begin. What repeats a
+// key frame of VP9 is one as well to ffmpeg's decoder, and so to the encoder of the renditions beside it: the segment has to begin in the
+// passthrough too. With the other codecs it waits for the publisher.
+func TestPassthroughRepeatsLoneKeyFrame(t *testing.T) {
+	eachPassthroughCodec(t, func(t *testing.T, video depay.Codec) {
 		clip := keyed(t, video, "64x64", 3, "0,1.9")
 		for _, fillers := range []bool{false, true} {
-			c := newCopier(t, video)
+			c := newMemoryFrames(t, video)
 			for i, f := range clip {
 				if i > 57 && i < 70 {
 					if !fillers {
@@ -187,8 +187,8 @@ func TestCopyRepeatsLoneKeyFrame(t *testing.T) {
 	})
 }
 
-// TestCopyAsksForKeyFrames counts the requests: one in each interval that has no key frame, and again while none comes.
-func TestCopyAsksForKeyFrames(t *testing.T) {
+// TestPassthroughAsksForKeyFrames counts the requests: one in each interval that has no key frame, and again while none comes.
+func TestPassthroughAsksForKeyFrames(t *testing.T) {
 	for _, test := range []struct {
 		name, keys string
 		asked      int
@@ -198,7 +198,7 @@ func TestCopyAsksForKeyFrames(t *testing.T) {
 		{"one is late twice", "0,1.7,2,3", 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := newCopier(t, depay.H264)
+			c := newMemoryFrames(t, depay.H264)
 			for _, f := range keyed(t, depay.H264, "64x64", 4, test.keys) {
 				require.NoError(t, c.WriteFrame(f))
 			}
@@ -208,15 +208,15 @@ func TestCopyAsksForKeyFrames(t *testing.T) {
 }
 
 // A key frame each second is enough, though one is a picture too early and the next one a picture too late.
-func TestCopyWithKeyFramesEachSecond(t *testing.T) {
-	c := newCopier(t, depay.H264)
+func TestPassthroughWithKeyFramesEachSecond(t *testing.T) {
+	c := newMemoryFrames(t, depay.H264)
 	for _, f := range keyed(t, depay.H264, "64x64", 5, "0,0.967,1.967,3.034,4.034") {
 		require.NoError(t, c.WriteFrame(f))
 	}
 	require.EqualValues(t, 121*second/30, c.key, "the last key frame, in ticks")
 }
 
-func FuzzCopiedFrames(f *testing.F) {
+func FuzzPassthroughFrames(f *testing.F) {
 	codecs := []depay.Codec{depay.H264, depay.VP9, depay.AV1}
 	var clips [][]depay.Frame
 	for number, c := range codecs {
@@ -227,11 +227,11 @@ func FuzzCopiedFrames(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, number uint8, data []byte, pts int64) {
 		number %= uint8(len(codecs))
-		c := newCopier(t, codecs[number])
+		c := newMemoryFrames(t, codecs[number])
 		require.NoError(t, c.WriteFrame(clips[number][0]))
 		pts %= 20 * second // beyond a hole of half a minute no frame comes here
 		if err := c.WriteFrame(depay.Frame{Codec: codecs[number], PTS: pts, Data: data}); err != nil {
-			require.ErrorAs(t, err, new(*CopyError))
+			require.ErrorAs(t, err, new(*PassthroughError))
 		}
 		last := int64(-1)
 		for _, p := range c.pictures(t) {
@@ -241,19 +241,19 @@ func FuzzCopiedFrames(f *testing.F) {
 	})
 }
 
-func BenchmarkCopiedFrames(b *testing.B) {
+func BenchmarkPassthroughFrames(b *testing.B) {
 	for _, video := range []depay.Codec{depay.H264, depay.VP9, depay.AV1} {
-		b.Run(video.String(), func(b *testing.B) { benchmarkCopied(b, video) })
+		b.Run(video.String(), func(b *testing.B) { benchmarkPassthrough(b, video) })
 	}
 }
 
-func benchmarkCopied(b *testing.B, video depay.Codec) {
+func benchmarkPassthrough(b *testing.B, video depay.Codec) {
 	clip := keyed(b, video, "1280x720", 2, "0,1")
 	size := 0
 	for _, f := range clip {
 		size += len(f.Data)
 	}
-	c := newCopier(b, video)
+	c := newMemoryFrames(b, video)
 	c.out = ivfFrames{ivf.NewWriter(io.Discard, ivf.Header{FourCC: ivf.H264})}
 	b.SetBytes(int64(size / len(clip)))
 	b.ReportAllocs()

@@ -25,17 +25,17 @@ func jittered(clip []depay.Frame, from int64) []depay.Frame {
 	return moved
 }
 
-// TestCopyAlignsRungs copies pictures with key frames at odd times, and encodes two rungs beside them: all three begin each
+// TestPassthroughAlignsRenditions passes pictures through with key frames at odd times, and encodes two renditions beside them: all three begin each
 // segment at the same instant, with a key frame, play without a fault, and have no hole.
-func TestCopyAlignsRungs(t *testing.T) { eachCopiedCodec(t, checkAlignedRungs) }
+func TestPassthroughAlignsRenditions(t *testing.T) { eachPassthroughCodec(t, checkAlignedRenditions) }
 
-// TestCopyAlignsRungsAtAnotherRate has a publisher whose parameter sets speak of another rate than that of the grid: ffmpeg would put
-// what is copied where that has it, a picture later than the rungs.
-func TestCopyAlignsRungsAtAnotherRate(t *testing.T) {
+// TestPassthroughAlignsRenditionsAtAnotherRate has a publisher whose parameter sets speak of another rate than that of the grid: ffmpeg would put
+// what is passed through where that has it, a picture later than the renditions.
+func TestPassthroughAlignsRenditionsAtAnotherRate(t *testing.T) {
 	const stated = 15
-	o := Options{Dir: t.TempDir(), Video: depay.H264, Copy: copied(), Ladder: smallLadder()[:1], Thumbnail: -1}
+	o := Options{Dir: t.TempDir(), Video: depay.H264, Passthrough: passedThrough(), Ladder: smallLadder()[:1], Thumbnail: -1}
 	clip := keyed(t, depay.H264, "640x360", 6, "0,2,4")
-	teller := &copiedH264{place: depay.H264.ClockRate() / stated}
+	teller := &passthroughH264{place: depay.H264.ClockRate() / stated}
 	var half []depay.Frame
 	for _, f := range clip {
 		if f.Key {
@@ -44,29 +44,29 @@ func TestCopyAlignsRungsAtAnotherRate(t *testing.T) {
 		half = append(half, f)
 	}
 	play(t, o, half)
-	copied := segmentBegins(t, o.Dir, o.Representations()[0])
-	require.Equal(t, []float64{0, 2 * second, 4 * second}, floats(copied))
-	require.Equal(t, copied, segmentBegins(t, o.Dir, o.Representations()[1]))
+	passed := segmentBegins(t, o.Dir, o.Representations()[0])
+	require.Equal(t, []float64{0, 2 * second, 4 * second}, floats(passed))
+	require.Equal(t, passed, segmentBegins(t, o.Dir, o.Representations()[1]))
 }
 
-func checkAlignedRungs(t *testing.T, video depay.Codec) {
+func checkAlignedRenditions(t *testing.T, video depay.Codec) {
 	const begin = second / 3
-	o := Options{Dir: t.TempDir(), Video: video, Audio: depay.Opus, Copy: copied(), Ladder: smallLadder(), Thumbnail: -1}
+	o := Options{Dir: t.TempDir(), Video: video, Audio: depay.Opus, Passthrough: passedThrough(), Ladder: smallLadder(), Thumbnail: -1}
 	clip := keyed(t, video, "640x360", 12, "0,1.2,2.3,3.1,3.9,4.35,6.5,8.4,9,10")
 	play(t, o, interleave(jittered(clip, begin), opusClip(t, "sine", 12)))
 	// What comes a third of a second later than in the clip is off its time by a picture at most.
-	copied := segmentBegins(t, o.Dir, o.Representations()[0])
+	passed := segmentBegins(t, o.Dir, o.Representations()[0])
 	require.InDeltaSlice(t, []float64{0, 2.3*second + begin, 3.9*second + begin, 6.5*second + begin, 8.4*second + begin, 10*second + begin},
-		floats(copied), 3000)
+		floats(passed), 3000)
 	for _, r := range o.Representations()[:3] {
-		checkAligned(t, o.Dir, r, copied)
+		checkAligned(t, o.Dir, r, passed)
 	}
 	sound := segmentBegins(t, o.Dir, o.Representations()[3])
-	require.InDeltaSlice(t, floats(copied), floats(sound), 1024*second/48000+3000, "the sound is cut with the pictures")
+	require.InDeltaSlice(t, floats(passed), floats(sound), 1024*second/48000+3000, "the audio is cut with the video")
 	checkSampleEntry(t, o)
 }
 
-// checkAligned requires that a rung begins its segments at those times, plays without a fault, and has no hole.
+// checkAligned requires that a rendition begins its segments at those times, plays without a fault, and has no hole.
 func checkAligned(t *testing.T, dir string, r Representation, begins []uint64) {
 	t.Helper()
 	name := joined(t, dir, r)
@@ -125,7 +125,7 @@ func sampleEntry(file *mp4.File) *mp4.VisualSampleEntryBox {
 	return table.Av01
 }
 
-// checkSampleEntry requires that the one of copied pictures says what decoders need to know, and that parameter sets of H.264 are
+// checkSampleEntry requires that the one of video that is passed through says what decoders need to know, and that parameter sets of H.264 are
 // nowhere else.
 func checkSampleEntry(t *testing.T, o Options) {
 	t.Helper()
@@ -171,11 +171,11 @@ func checkNoParameterSets(t *testing.T, data []byte) {
 	}
 }
 
-// TestCopyKeepsPictures copies, with sound and without a ladder, and gets back each coded picture as it was.
-func TestCopyKeepsPictures(t *testing.T) { eachCopiedCodec(t, checkKeptPictures) }
+// TestPassthroughKeepsPictures passes pictures through, with audio and without a ladder, and gets back each coded picture as it was.
+func TestPassthroughKeepsPictures(t *testing.T) { eachPassthroughCodec(t, checkKeptPictures) }
 
 func checkKeptPictures(t *testing.T, video depay.Codec) {
-	o := Options{Dir: t.TempDir(), Video: video, Audio: depay.Opus, Copy: copied(), Thumbnail: -1}
+	o := Options{Dir: t.TempDir(), Video: video, Audio: depay.Opus, Passthrough: passedThrough(), Thumbnail: -1}
 	clip := keyed(t, video, "640x360", 6, "0,1,2,3,4,5")
 	stats := play(t, o, interleave(clip, opusClip(t, "sine", 6))).Stats()
 	require.EqualValues(t, 180, stats.Progress.Frame)
@@ -199,23 +199,23 @@ func checkKeptPictures(t *testing.T, video depay.Codec) {
 	}
 }
 
-// TestCopyFillsPlaces sends half as many pictures as there are places, and none for a while behind a key frame: the copy has a repeat
-// in the place of each, which decodes to the picture before, and the rung beside it begins its segments with the copy.
-func TestCopyFillsPlaces(t *testing.T) { eachCopiedCodec(t, checkFilledPlaces) }
+// TestPassthroughFillsPlaces sends half as many pictures as there are places, and none for a while behind a key frame: passthrough has a repeat
+// in the place of each, which decodes to the picture before, and the rendition beside it begins its segments with that.
+func TestPassthroughFillsPlaces(t *testing.T) { eachPassthroughCodec(t, checkFilledPlaces) }
 
 func checkFilledPlaces(t *testing.T, video depay.Codec) {
-	o := Options{Dir: t.TempDir(), Video: video, Copy: copied(), Ladder: smallLadder()[:1], Thumbnail: -1}
+	o := Options{Dir: t.TempDir(), Video: video, Passthrough: passedThrough(), Ladder: smallLadder()[:1], Thumbnail: -1}
 	clip := keyed(t, video, "640x360", 3, "0,0.5,1,1.5,2,2.5")
 	for i := range clip {
 		clip[i].PTS *= 2
 	}
 	clip = append(clip[:31:31], shift(clip[31:], 10*3000)...)
 	play(t, o, clip)
-	copied := pictureHashes(t, joined(t, o.Dir, o.Representations()[0]))
-	require.Len(t, copied, 189)
-	require.Equal(t, pictureHashes(t, coding(t, clip)), slices.Compact(slices.Clone(copied)), "repeats show what was there before")
+	passed := pictureHashes(t, joined(t, o.Dir, o.Representations()[0]))
+	require.Len(t, passed, 189)
+	require.Equal(t, pictureHashes(t, coding(t, clip)), slices.Compact(slices.Clone(passed)), "repeats show what was there before")
 	for i := 62; i < 72; i++ {
-		require.Equal(t, copied[61], copied[i], "picture %d", i)
+		require.Equal(t, passed[61], passed[i], "picture %d", i)
 	}
 	require.Equal(t, segmentBegins(t, o.Dir, o.Representations()[0]), segmentBegins(t, o.Dir, o.Representations()[1]))
 	require.Len(t, pictureHashes(t, joined(t, o.Dir, o.Representations()[1])), 189)
@@ -248,12 +248,12 @@ func pictureHashes(t *testing.T, name string) (hashes []string) {
 	return hashes
 }
 
-// TestCopyEndsProperly lets the publisher send no more key frames: the run ends with the reason, and what was copied up to then is
+// TestPassthroughEndsProperly lets the publisher send no more key frames: the run ends with the reason, and what was passed through up to then is
 // whole, in segments that are no longer than they may be.
-func TestCopyEndsProperly(t *testing.T) {
+func TestPassthroughEndsProperly(t *testing.T) {
 	o := quickOptions(t, "")
 	o.Stall, o.Grace, o.Thumbnail = patience, patience, -1
-	o.Video, o.Copy, o.Ladder = depay.H264, copied(), smallLadder()[:1]
+	o.Video, o.Passthrough, o.Ladder = depay.H264, passedThrough(), smallLadder()[:1]
 	job, err := NewJob(o)
 	require.NoError(t, err)
 	go func() {
@@ -262,7 +262,7 @@ func TestCopyEndsProperly(t *testing.T) {
 		}
 	}()
 	err = job.Run(t.Context())
-	var ended *CopyError
+	var ended *PassthroughError
 	require.ErrorAs(t, err, &ended)
 	require.Equal(t, KeyFrameLate, ended.Cause)
 	require.ErrorIs(t, job.WriteFrame(depay.Frame{Codec: depay.H264, PTS: 9 * second}), ErrEnded)
@@ -284,9 +284,9 @@ func floats(ticks []uint64) (all []float64) {
 	return all
 }
 
-// BenchmarkCopy compares the CPU time that a second of media takes: copied, copied beside the default ladder's lower rungs, and
-// encoded into what is like it, and three layers that are copied; and of VP9 and AV1 the ladder without the copy and with it.
-func BenchmarkCopy(b *testing.B) {
+// BenchmarkPassthrough compares the CPU time that a second of media takes: passed through, passed through beside the default ladder's lower renditions, and
+// encoded into what is like it, and three layers that are passed through; and of VP9 and AV1 the ladder without that and with it.
+func BenchmarkPassthrough(b *testing.B) {
 	const seconds = 30
 	source := Rendition{Name: "source", Width: 1280, Height: 720, FPS: 30, Bitrate: 2_500_000}
 	sound := opusClip(b, "sine", seconds)
@@ -294,18 +294,18 @@ func BenchmarkCopy(b *testing.B) {
 		name string
 		o    Options
 	}{
-		{"copy-without-sound", Options{Video: depay.H264, Copy: source}},
-		{"copy", Options{Video: depay.H264, Copy: source, Audio: depay.Opus}},
-		{"copy-and-two", Options{Video: depay.H264, Copy: source, Ladder: DefaultLadder()[1:], Audio: depay.Opus}},
-		{"copy-three-layers", Options{Video: depay.H264, Copy: source, Ladder: Ladder{
+		{"passthrough-without-audio", Options{Video: depay.H264, Passthrough: source}},
+		{"passthrough", Options{Video: depay.H264, Passthrough: source, Audio: depay.Opus}},
+		{"passthrough-and-two", Options{Video: depay.H264, Passthrough: source, Ladder: DefaultLadder()[1:], Audio: depay.Opus}},
+		{"passthrough-three-layers", Options{Video: depay.H264, Passthrough: source, Ladder: Ladder{
 			{Name: "360p", Width: 640, Height: 360, FPS: 30, Bitrate: 800_000, Layer: 1}, {Name: "180p", Width: 320, Height: 180, FPS: 30, Bitrate: 500_000, Layer: 2},
 		}, Audio: depay.Opus}},
 		{"encode-720p", Options{Video: depay.H264, Ladder: DefaultLadder()[:1], Audio: depay.Opus}},
 		{"encode-ladder", Options{Video: depay.H264, Audio: depay.Opus}},
 		{"vp9-ladder", Options{Video: depay.VP9, Audio: depay.Opus}},
-		{"vp9-copy-and-ladder", Options{Video: depay.VP9, Copy: source, Ladder: DefaultLadder(), Audio: depay.Opus}},
+		{"vp9-passthrough-and-ladder", Options{Video: depay.VP9, Passthrough: source, Ladder: DefaultLadder(), Audio: depay.Opus}},
 		{"av1-ladder", Options{Video: depay.AV1, Audio: depay.Opus}},
-		{"av1-copy-and-ladder", Options{Video: depay.AV1, Copy: source, Ladder: DefaultLadder(), Audio: depay.Opus}},
+		{"av1-passthrough-and-ladder", Options{Video: depay.AV1, Passthrough: source, Ladder: DefaultLadder(), Audio: depay.Opus}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			c.o.Thumbnail, c.o.Stall = -1, patience

@@ -6,16 +6,16 @@ import (
 	"github.com/sluice-live/sluice/depay/vp9"
 )
 
-// copiedVP9 reads pictures of one frame, or of several in a superframe. Its repeat frame is show_existing_frame of the slot that holds
+// passthroughVP9 reads pictures of one frame, or of several in a superframe. Its repeat frame is show_existing_frame of the slot that holds
 // the last picture (VP9 bitstream specification §7.2).
-type copiedVP9 struct {
+type passthroughVP9 struct {
 	refs    vp9.References
 	profile uint8
 	size    vp9.Size // of all pictures; that of the first key frame
 }
 
-func (c *copiedVP9) next(picture []byte) copiedPicture {
-	p := copiedPicture{data: picture, fault: PicturesUnreadable}
+func (c *passthroughVP9) next(picture []byte) passthroughPicture {
+	p := passthroughPicture{data: picture, fault: PicturesUnreadable}
 	unit, err := vp9.Split(picture)
 	if err != nil {
 		return p
@@ -45,7 +45,7 @@ func (c *copiedVP9) next(picture []byte) copiedPicture {
 }
 
 // judge compares a picture with the first key frame. One that shows nothing is there for a later one.
-func (c *copiedVP9) judge(first vp9.Header, size vp9.Size, shown int) CopyCause {
+func (c *passthroughVP9) judge(first vp9.Header, size vp9.Size, shown int) PassthroughCause {
 	if first.Key && c.size == (vp9.Size{}) {
 		c.profile, c.size = first.Profile, size
 	}
@@ -58,12 +58,12 @@ func (c *copiedVP9) judge(first vp9.Header, size vp9.Size, shown int) CopyCause 
 	return 0
 }
 
-func (c *copiedVP9) repeat() copiedPicture {
+func (c *passthroughVP9) repeat() passthroughPicture {
 	picture, _ := c.refs.AppendRepeat(nil)
-	return copiedPicture{data: picture, echoes: c.refs.ShowsKey()}
+	return passthroughPicture{data: picture, echoes: c.refs.ShowsKey()}
 }
 
-func (c *copiedVP9) describe(key []byte) (width, height int, err error) {
+func (c *passthroughVP9) describe(key []byte) (width, height int, err error) {
 	if err := c.next(key).beginning(vp9.ErrInvalid); err != nil {
 		return 0, 0, err
 	}

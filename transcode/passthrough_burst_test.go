@@ -41,14 +41,14 @@ func bursts(t *testing.T, clip []depay.Frame, hold time.Duration) (frames []depa
 	return frames
 }
 
-// TestCopyOfBursts lets pictures come in bursts, the last of which is a key frame, so that one that has no place comes just before
+// TestPassthroughOfBursts lets pictures come in bursts, the last of which is a key frame, so that one that has no place comes just before
 // a segment begins. ffmpeg would let it last for a whole place, beyond the key frame, and move that.
-func TestCopyOfBursts(t *testing.T) {
+func TestPassthroughOfBursts(t *testing.T) {
 	clip := keyed(t, depay.H264, "320x180", 12, "0,1,2,3,4,5,6,7,8,9,10,11")
 	for _, hold := range []time.Duration{20 * time.Millisecond, 40 * time.Millisecond, 75 * time.Millisecond, 110 * time.Millisecond} {
 		t.Run(hold.String(), func(t *testing.T) {
 			t.Parallel()
-			o := Options{Dir: t.TempDir(), Video: depay.H264, Copy: copied(), Ladder: smallLadder()[1:], Thumbnail: -1}
+			o := Options{Dir: t.TempDir(), Video: depay.H264, Passthrough: passedThrough(), Ladder: smallLadder()[1:], Thumbnail: -1}
 			job := play(t, o, bursts(t, clip, hold))
 			require.NotZero(t, job.extras.Load(), "pictures without a place are what this is about")
 			for _, r := range o.Representations() {
@@ -61,8 +61,8 @@ func TestCopyOfBursts(t *testing.T) {
 				checkGrowingTimes(t, name)
 				ffmpegOutput(t, "-xerror", "-err_detect", "explode", "-i", name, "-enc_time_base", "-1", "-f", "null", "-")
 			}
-			copied := o.Representations()[0]
-			require.NoError(t, Remux(t.Context(), "", []RemuxInput{{Video: append([]string{filepath.Join(o.Dir, copied.Init())}, segments(t, o.Dir, copied)...)}}, filepath.Join(t.TempDir(), "video.mp4")))
+			passed := o.Representations()[0]
+			require.NoError(t, Remux(t.Context(), "", []RemuxInput{{Video: append([]string{filepath.Join(o.Dir, passed.Init())}, segments(t, o.Dir, passed)...)}}, filepath.Join(t.TempDir(), "video.mp4")))
 		})
 	}
 }

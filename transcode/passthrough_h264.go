@@ -8,16 +8,16 @@ import (
 	"github.com/sluice-live/sluice/depay/h264"
 )
 
-// copiedH264 reads access units in Annex B. Its repeat frame is a picture of skipped macroblocks that nothing refers to.
-type copiedH264 struct {
+// passthroughH264 reads access units in Annex B. Its repeat frame is a picture of skipped macroblocks that nothing refers to.
+type passthroughH264 struct {
 	place int64 // ticks from one picture to the next
 	begun bool  // a key frame has come
 	sets  h264.Sets
 	state h264.State
 }
 
-func (c *copiedH264) next(picture []byte) copiedPicture {
-	p := copiedPicture{data: picture}
+func (c *passthroughH264) next(picture []byte) passthroughPicture {
+	p := passthroughPicture{data: picture}
 	slice, changed, err := firstSlice(&c.sets, picture)
 	switch {
 	case err != nil:
@@ -37,11 +37,13 @@ func (c *copiedH264) next(picture []byte) copiedPicture {
 	return p
 }
 
-func (c *copiedH264) repeat() copiedPicture { return copiedPicture{data: c.state.AppendRepeat(nil)} }
+func (c *passthroughH264) repeat() passthroughPicture {
+	return passthroughPicture{data: c.state.AppendRepeat(nil)}
+}
 
 // timed returns a key frame whose parameter sets say how long pictures last: of others ffmpeg takes the last of a segment for one of
 // 1/90000 s, and aborts on the first where it decodes pictures too (5.1).
-func (c *copiedH264) timed(picture []byte) []byte {
+func (c *passthroughH264) timed(picture []byte) []byte {
 	timed := make([]byte, 0, len(picture)+32)
 	for nal := range h264.Units(picture) {
 		if h264.Type(nal[0]) == h264.TypeSPS {
@@ -55,7 +57,7 @@ func (c *copiedH264) timed(picture []byte) []byte {
 	return timed
 }
 
-func (c *copiedH264) describe(key []byte) (width, height int, err error) {
+func (c *passthroughH264) describe(key []byte) (width, height int, err error) {
 	slice, _, err := firstSlice(&c.sets, key)
 	switch {
 	case err != nil:
@@ -64,16 +66,16 @@ func (c *copiedH264) describe(key []byte) (width, height int, err error) {
 		return 0, 0, errNoKeyFrame
 	}
 	c.state.Follow(&slice)
-	return int(slice.SPS.Width), int(slice.SPS.Height), copyable(slice.SPS)
+	return int(slice.SPS.Width), int(slice.SPS.Height), passable(slice.SPS)
 }
 
 // Bounds of what players take, by Apple's authoring specification (1.3) and the decoders of browsers.
 const (
-	maxCopiedLevel = 52 // ten times the level
+	maxPassthroughLevel = 52 // ten times the level
 )
 
-// copyable says in words what of a stream players do not take, or cannot be repeated.
-func copyable(sps *h264.SPS) error {
+// passable says in words what of a stream players do not take, or cannot be repeated.
+func passable(sps *h264.SPS) error {
 	var faults []error
 	refuse := func(bad bool, format string, args ...any) {
 		if bad {
@@ -81,7 +83,7 @@ func copyable(sps *h264.SPS) error {
 		}
 	}
 	refuse(sps.Profile != h264.ProfileBaseline && sps.Profile != h264.ProfileMain && sps.Profile != h264.ProfileHigh, "profile %d is none of baseline, main and high", sps.Profile)
-	refuse(sps.Level > maxCopiedLevel, "level %d.%d is above 5.2", sps.Level/10, sps.Level%10)
+	refuse(sps.Level > maxPassthroughLevel, "level %d.%d is above 5.2", sps.Level/10, sps.Level%10)
 	refuse(sps.ChromaFormat != 1 || sps.BitDepthLuma != 8 || sps.BitDepthChroma != 8, notPlain)
 	refuse(!sps.Progressive, "it may be interlaced")
 	refuse(sps.MaxReorderFrames > 0, "pictures may not be in the order in which they are shown")

@@ -10,9 +10,9 @@ import (
 	"github.com/sluice-live/sluice/depay/vp9"
 )
 
-func TestCopyEnds(t *testing.T) { eachCopiedCodec(t, checkCopyEnds) }
+func TestPassthroughEnds(t *testing.T) { eachPassthroughCodec(t, checkPassthroughEnds) }
 
-func checkCopyEnds(t *testing.T, video depay.Codec) {
+func checkPassthroughEnds(t *testing.T, video depay.Codec) {
 	clip := keyed(t, video, "64x64", 4, "0,2")
 	without := func(frames []depay.Frame, from, to int) []depay.Frame {
 		return append(append([]depay.Frame(nil), frames[:from]...), frames[to:]...)
@@ -22,7 +22,7 @@ func checkCopyEnds(t *testing.T, video depay.Codec) {
 		name   string
 		frames []depay.Frame
 		scale  float64 // of the times
-		cause  CopyCause
+		cause  PassthroughCause
 		at     time.Duration
 		again  bool
 	}{
@@ -36,7 +36,7 @@ func checkCopyEnds(t *testing.T, video depay.Codec) {
 		{"something else", append(without(clip, 2, len(clip)), depay.Frame{Codec: video, PTS: 6000, Data: []byte("hello")}), 1, PicturesUnreadable, 67 * time.Millisecond, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := newCopier(t, video)
+			c := newMemoryFrames(t, video)
 			var err error
 			for _, f := range test.frames {
 				f.PTS = int64(float64(f.PTS) * test.scale)
@@ -44,7 +44,7 @@ func checkCopyEnds(t *testing.T, video depay.Codec) {
 					break
 				}
 			}
-			var ended *CopyError
+			var ended *PassthroughError
 			require.ErrorAs(t, err, &ended)
 			require.Equal(t, test.cause, ended.Cause, "%v", err)
 			require.Equal(t, test.again, ended.Again())

@@ -7,10 +7,10 @@ import (
 	"github.com/sluice-live/sluice/depay/av1"
 )
 
-// copiedAV1 reads temporal units in the low-overhead bitstream format. Its repeat frame is show_existing_frame of the slot that holds
+// passthroughAV1 reads temporal units in the low-overhead bitstream format. Its repeat frame is show_existing_frame of the slot that holds
 // the last picture, or after a key frame, which cannot be shown again, a picture that copies it and that nothing refers to (AV1
 // bitstream specification §6.8.2).
-type copiedAV1 struct {
+type passthroughAV1 struct {
 	refs          av1.References
 	header        []byte // payload of the sequence header, which all key frames share; nil before the first
 	sequence      av1.Sequence
@@ -18,8 +18,8 @@ type copiedAV1 struct {
 	unit          av1.Unit
 }
 
-func (c *copiedAV1) next(picture []byte) copiedPicture {
-	p := copiedPicture{data: picture}
+func (c *passthroughAV1) next(picture []byte) passthroughPicture {
+	p := passthroughPicture{data: picture}
 	c.unit.Reset()
 	if c.unit.Read(picture, &c.sequence) != nil || c.unit.Frames() == 0 {
 		p.fault = PicturesUnreadable
@@ -40,12 +40,12 @@ func (c *copiedAV1) next(picture []byte) copiedPicture {
 	return p
 }
 
-func (c *copiedAV1) repeat() copiedPicture {
+func (c *passthroughAV1) repeat() passthroughPicture {
 	picture, _ := c.refs.AppendRepeat(nil)
-	return copiedPicture{data: picture}
+	return passthroughPicture{data: picture}
 }
 
-func (c *copiedAV1) describe(key []byte) (width, height int, err error) {
+func (c *passthroughAV1) describe(key []byte) (width, height int, err error) {
 	if err := c.next(key).beginning(av1.ErrInvalid); err != nil {
 		return 0, 0, err
 	}

@@ -8,11 +8,11 @@ import (
 	"github.com/sluice-live/sluice/depay"
 )
 
-func TestCopyOf(t *testing.T) {
+func TestPassthroughOf(t *testing.T) {
 	clip := func(more ...string) []depay.Frame {
 		return videoClip(t, depay.H264, "testsrc2=r=30:s=322x180", 1, more...)
 	}
-	r, err := CopyOf(clip()[0], "source", 30)
+	r, err := PassthroughOf(clip()[0], "source", 30)
 	require.NoError(t, err)
 	require.Equal(t, Rendition{Name: "source", Width: 322, Height: 180, FPS: 30, Bitrate: 500_000}, r)
 	for _, test := range []struct {
@@ -23,7 +23,7 @@ func TestCopyOf(t *testing.T) {
 	}{
 		{"not a key frame", clip()[1], 30, "unknown parameter set"},
 		{"not H.264", depay.Frame{Codec: depay.H264, Data: []byte{1, 2, 3}}, 30, "no slice"},
-		{"a codec that is not copied", vp8Clip(t, "testsrc2=r=30:s=322x180", 1)[0], 30, "VP8 is not copied"},
+		{"a codec that is not passed through", vp8Clip(t, "testsrc2=r=30:s=322x180", 1)[0], 30, "VP8 is not passed through"},
 		{"a rate of odd ticks", clip()[0], 7, "not a whole number of ticks"},
 		{"4:4:4", clip("-pix_fmt", "yuv444p", "-profile:v", "high444")[0], 30, "profile 244"},
 		{"interlaced", clip("-profile:v", "high", "-flags", "+ildct+ilme")[0], 30, "interlaced"},
@@ -31,19 +31,19 @@ func TestCopyOf(t *testing.T) {
 		{"samples that are not square", clip("-vf", "setsar=4/3")[0], 30, "not square"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := CopyOf(test.key, "source", test.fps)
+			_, err := PassthroughOf(test.key, "source", test.fps)
 			require.ErrorContains(t, err, test.want)
 		})
 	}
 }
 
-func TestCopyOfVP9AndAV1(t *testing.T) {
+func TestPassthroughOfVP9AndAV1(t *testing.T) {
 	for _, video := range []depay.Codec{depay.VP9, depay.AV1} {
 		t.Run(video.String(), func(t *testing.T) {
 			clip := func(size string, more ...string) []depay.Frame {
 				return videoClip(t, video, "testsrc2=r=30:s="+size, 1, more...)
 			}
-			r, err := CopyOf(clip("322x180")[0], "source", 30)
+			r, err := PassthroughOf(clip("322x180")[0], "source", 30)
 			require.NoError(t, err)
 			require.Equal(t, Rendition{Name: "source", Width: 322, Height: 180, FPS: 30, Bitrate: 500_000}, r)
 			for _, test := range []struct {
@@ -56,7 +56,7 @@ func TestCopyOfVP9AndAV1(t *testing.T) {
 				{"odd sides", clip("64x64", "-s", "65x65")[0], "65x65: both sides must be even"},
 				{"4:4:4", clip("64x64", "-pix_fmt", "yuv444p")[0], "not 8 bit 4:2:0"},
 			} {
-				_, err := CopyOf(test.key, "source", 30)
+				_, err := PassthroughOf(test.key, "source", 30)
 				require.ErrorContains(t, err, test.want, test.name)
 			}
 		})

@@ -15,7 +15,7 @@ const (
 	// maxAhead is how far ahead of their time, in places, pictures may get that are too many.
 	maxAhead = 8
 	// extraParts: a picture for which there is no place comes that part of a place after the one before, so close to it that the
-	// encoded rungs leave it out.
+	// encoded renditions leave it out.
 	extraParts = 8
 	// askEvery is how long a key frame may take before it is asked for again, or pictures may be missing before nobody can be
 	// blamed for one that does not come.
@@ -25,27 +25,27 @@ const (
 	slackPlaces = 3
 )
 
-// copiedCodec is what of copying depends on the codec. It knows what a decoder has been given.
-type copiedCodec interface {
+// passthroughCodec is what of copying depends on the codec. It knows what a decoder has been given.
+type passthroughCodec interface {
 	// next reads the picture that comes next, and takes it for decoded.
-	next(picture []byte) copiedPicture
+	next(picture []byte) passthroughPicture
 	// repeat makes a picture that shows the last one again, and leaves the decoder as it was; one without data where there is none.
-	repeat() copiedPicture
+	repeat() passthroughPicture
 	// describe reads the key frame that a run is to begin with: its size in pixels, and in words what players do not take of it.
 	describe(key []byte) (width, height int, err error)
 }
 
-// copiedPicture is what is to be known of a picture.
-type copiedPicture struct {
-	data   []byte    // to be written
-	key    bool      // it needs no other
-	twice  bool      // it is a key frame, and may be written again as long as it was only repeated
-	echoes bool      // it repeats a key frame, and ffmpeg's decoder takes it for one
-	fault  CopyCause // why it cannot be copied; 0: it can
+// passthroughPicture is what is to be known of a picture.
+type passthroughPicture struct {
+	data   []byte           // to be written
+	key    bool             // it needs no other
+	twice  bool             // it is a key frame, and may be written again as long as it was only repeated
+	echoes bool             // it repeats a key frame, and ffmpeg's decoder takes it for one
+	fault  PassthroughCause // why it cannot be passed through; 0: it can
 }
 
-// beginning tells why a copy cannot begin with the picture; of one that cannot be read, that is invalid.
-func (p copiedPicture) beginning(invalid error) error {
+// beginning tells why passthrough cannot begin with the picture; of one that cannot be read, that is invalid.
+func (p passthroughPicture) beginning(invalid error) error {
 	switch {
 	case p.fault == PicturesUnreadable:
 		return fmt.Errorf("read key frame: %w", invalid)
@@ -57,25 +57,25 @@ func (p copiedPicture) beginning(invalid error) error {
 	return nil
 }
 
-// newCopiedCodec returns what copies pictures of c that are so many ticks apart; nil where that is not done.
-func newCopiedCodec(c depay.Codec, place int64) copiedCodec {
+// newPassthroughCodec returns what passes pictures of c through that are so many ticks apart; nil where that is not done.
+func newPassthroughCodec(c depay.Codec, place int64) passthroughCodec {
 	switch c {
 	case depay.H264:
-		return &copiedH264{place: place}
+		return &passthroughH264{place: place}
 	case depay.VP9:
-		return &copiedVP9{}
+		return &passthroughVP9{}
 	case depay.AV1:
-		return &copiedAV1{}
+		return &passthroughAV1{}
 	}
 	return nil
 }
 
-// copiedFrames writes pictures that ffmpeg copies. It makes of pictures that come when they like a stream of constant rate that
+// passthroughFrames writes pictures that ffmpeg does not decode. It makes of pictures that come when they like a stream of constant rate that
 // begins at media time 0 and can be cut into segments, or says why it cannot: see the package comment. All times are in ticks of
 // 1/90000 s.
-type copiedFrames struct {
+type passthroughFrames struct {
 	out           frameWriter
-	codec         copiedCodec
+	codec         passthroughCodec
 	place, part   int64
 	segment, late int64
 	keys, again   int64 // between key frames, and between requests for one
@@ -98,25 +98,25 @@ type copiedFrames struct {
 	key      int64 // the last key frame
 }
 
-func newCopiedFrames(w frameWriter, j *Job) *copiedFrames {
+func newPassthroughFrames(w frameWriter, j *Job) *passthroughFrames {
 	o, rate := j.opts, j.opts.Video.ClockRate()
 	ticks := func(d time.Duration) int64 { return int64(d) * rate / int64(time.Second) }
-	c := &copiedFrames{
-		out: w, place: rate / int64(o.Copy.FPS), part: ticks(o.Part), segment: ticks(o.Segment), late: ticks(o.LateKeyFrames),
+	c := &passthroughFrames{
+		out: w, place: rate / int64(o.Passthrough.FPS), part: ticks(o.Part), segment: ticks(o.Segment), late: ticks(o.LateKeyFrames),
 		keys: ticks(o.KeyFrames), again: ticks(askEvery), ask: o.RequestKeyFrame, extras: &j.extras,
 	}
-	c.codec = newCopiedCodec(o.Video, c.place)
+	c.codec = newPassthroughCodec(o.Video, c.place)
 	if c.ask == nil {
 		c.ask = func() {}
 	}
 	return c
 }
 
-func (c *copiedFrames) Close() error { return c.release() }
+func (c *passthroughFrames) Close() error { return c.release() }
 
 // WriteFrame writes a picture, and before it those that fill the places that were left empty. Pictures before the first key
-// frame are left out. The error is a CopyError, or that of the pipe.
-func (c *copiedFrames) WriteFrame(f depay.Frame) error {
+// frame are left out. The error is a PassthroughError, or that of the pipe.
+func (c *passthroughFrames) WriteFrame(f depay.Frame) error {
 	if c.begun {
 		if err := c.fill(f.PTS); err != nil {
 			return err
@@ -145,16 +145,18 @@ func (c *copiedFrames) WriteFrame(f depay.Frame) error {
 }
 
 // off is how far the next place is before a time, in places.
-func (c *copiedFrames) off(pts int64) float64 { return float64(pts-c.last-c.place) / float64(c.place) }
+func (c *passthroughFrames) off(pts int64) float64 {
+	return float64(pts-c.last-c.place) / float64(c.place)
+}
 
 // writeFirst writes the first key frame.
-func (c *copiedFrames) writeFirst(p copiedPicture) error {
+func (c *passthroughFrames) writeFirst(p passthroughPicture) error {
 	c.begun, c.lone = true, p.data
 	return c.write(0, p)
 }
 
 // add writes a picture that shows something new.
-func (c *copiedFrames) add(pts int64, p copiedPicture, filler bool) error {
+func (c *passthroughFrames) add(pts int64, p passthroughPicture, filler bool) error {
 	if !filler {
 		c.heard = pts
 	}
@@ -165,7 +167,7 @@ func (c *copiedFrames) add(pts int64, p copiedPicture, filler bool) error {
 }
 
 // fill repeats the last picture in all places before the one that is nearest to a time, if that is too far for the next one.
-func (c *copiedFrames) fill(until int64) error {
+func (c *passthroughFrames) fill(until int64) error {
 	if c.off(until) <= offPlace {
 		return nil
 	}
@@ -178,12 +180,12 @@ func (c *copiedFrames) fill(until int64) error {
 }
 
 // repeat writes a picture that shows the last one again. As long as that is the only one, or a key frame whose repeats are taken for key
-// frames, it is written again itself where a segment may begin: so media that begin late begin at 0 as well, and all rungs begin
+// frames, it is written again itself where a segment may begin: so media that begin late begin at 0 as well, and all renditions begin
 // their segments together.
-func (c *copiedFrames) repeat(pts int64, p copiedPicture) error {
+func (c *passthroughFrames) repeat(pts int64, p passthroughPicture) error {
 	switch {
 	case c.lone != nil && pts >= c.cut:
-		p = copiedPicture{data: c.lone, key: true}
+		p = passthroughPicture{data: c.lone, key: true}
 	case len(p.data) == 0:
 		return fault(PicturesUnrepeatable, pts)
 	}
@@ -192,13 +194,13 @@ func (c *copiedFrames) repeat(pts int64, p copiedPicture) error {
 
 // closes reports whether the last picture is the last of its fragment. The next one must not be close to it: the muxer has said
 // by then that the last one lasts as long as the one before.
-func (c *copiedFrames) closes() bool { return c.last+c.place-c.fragment >= c.part }
+func (c *passthroughFrames) closes() bool { return c.last+c.place-c.fragment >= c.part }
 
 // write writes a picture, unless it is too late for a segment to begin, and asks for the next key frame in time.
 //
 // One that has no place waits for the next one, and is left out when that is a key frame: nothing refers to it then. ffmpeg lets the
 // last picture of a segment last for a whole place, so that the key frame would come before its end, and be moved.
-func (c *copiedFrames) write(pts int64, p copiedPicture) error {
+func (c *passthroughFrames) write(pts int64, p passthroughPicture) error {
 	switch {
 	case pts > c.cut+c.late+slackPlaces*c.place:
 		return fault(c.blame(pts), pts)
@@ -236,7 +238,7 @@ func (c *copiedFrames) write(pts int64, p copiedPicture) error {
 }
 
 // release writes the picture that waits for the next one.
-func (c *copiedFrames) release() error {
+func (c *passthroughFrames) release() error {
 	if c.held == nil {
 		return nil
 	}
@@ -247,7 +249,7 @@ func (c *copiedFrames) release() error {
 }
 
 // blame returns why there is no key frame.
-func (c *copiedFrames) blame(pts int64) CopyCause {
+func (c *passthroughFrames) blame(pts int64) PassthroughCause {
 	switch {
 	case pts-c.heard > c.again:
 		return KeyFrameMissing
@@ -257,6 +259,6 @@ func (c *copiedFrames) blame(pts int64) CopyCause {
 	return KeyFrameLate
 }
 
-func fault(cause CopyCause, pts int64) error {
-	return &CopyError{Cause: cause, At: depay.Frame{Codec: depay.H264, PTS: pts}.Time()}
+func fault(cause PassthroughCause, pts int64) error {
+	return &PassthroughError{Cause: cause, At: depay.Frame{Codec: depay.H264, PTS: pts}.Time()}
 }
