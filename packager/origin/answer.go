@@ -30,7 +30,8 @@ func acceptsGzip(h http.Header) bool {
 	for part := range strings.SplitSeq(h.Get("Accept-Encoding"), ",") {
 		coding, params, _ := strings.Cut(part, ";")
 		coding = strings.TrimSpace(coding)
-		zero := strings.HasPrefix(strings.ReplaceAll(params, " ", ""), "q=0") && !strings.ContainsAny(params, "123456789")
+		weight, weighted := strings.CutPrefix(strings.ToLower(strings.Trim(params, " \t")), "q=")
+		zero := weighted && strings.HasPrefix(weight, "0") && !strings.ContainsAny(weight, "123456789")
 		switch {
 		case strings.EqualFold(coding, "gzip"):
 			return !zero
