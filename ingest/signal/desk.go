@@ -102,13 +102,14 @@ func (s *Seat) hear(text []byte) {
 // SameOrigin reports whether a request comes from a page of this server, or from no page at all. A browser says so itself where it trusts
 // the connection (Sec-Fetch-Site); else it tells the page's origin with all but the plainest requests. Programs send neither.
 func SameOrigin(r *http.Request) bool {
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "same-origin", "none": // the latter: typed in, or a bookmark
+	origin := r.Header.Get("Origin")
+	isSocket := origin != "" && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") // whose ws: may count as another origin than http:
+	switch site := r.Header.Get("Sec-Fetch-Site"); {
+	case site == "same-origin", site == "none": // the latter: typed in, or a bookmark
 		return true
-	case "cross-site", "same-site":
+	case !isSocket && (site == "cross-site" || site == "same-site"):
 		return false
 	}
-	origin := r.Header.Get("Origin")
 	if origin == "" {
 		return true
 	}

@@ -89,6 +89,27 @@ func (h *hall) dial(t *testing.T, first string, origin string) *websocket.Conn {
 	return conn
 }
 
+// Whether a page is ours is what the browser says of it, or else its origin.
+func TestSameOrigin(t *testing.T) {
+	for _, tc := range []struct {
+		site, origin, upgrade string
+		want                  bool
+	}{
+		{"", "", "", true}, {"none", "", "", true}, {"same-origin", "https://front.example", "", true}, {"", "http://example.com", "", true}, {"", "https://EXAMPLE.com:8443", "", true},
+		{"cross-site", "", "", false}, {"same-site", "http://example.com", "", false}, {"", "https://elsewhere.example", "", false}, {"", "null", "", false}, {"", "http://", "", false},
+		{"", "http://example.com.evil.example", "", false}, {"", "http://example.com@evil.example", "", false},
+		{"cross-site", "http://example.com", "websocket", true}, {"cross-site", "http://elsewhere.example", "websocket", false}, {"cross-site", "", "websocket", false},
+	} {
+		r := httptest.NewRequest("POST", "/", nil) // to example.com
+		for name, value := range map[string]string{"Sec-Fetch-Site": tc.site, "Origin": tc.origin, "Upgrade": tc.upgrade} {
+			if value != "" {
+				r.Header.Set(name, value)
+			}
+		}
+		require.Equal(t, tc.want, SameOrigin(r), tc)
+	}
+}
+
 func read(t *testing.T, conn *websocket.Conn) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
