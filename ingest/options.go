@@ -25,6 +25,8 @@ const (
 	defaultMaxSessions             = 256
 	defaultMaxPerAddress           = 64
 	defaultMaxConnecting           = 16
+	defaultMaxTCP                  = 1024
+	defaultMaxTCPPerAddress        = 64
 	defaultRequestsPerSecond       = 20
 	defaultMaxParticipants         = 16
 	burstSeconds                   = 5 // of requests that an address may save up
@@ -38,6 +40,10 @@ type Options struct {
 	UDPListen string
 	// TCPListen is the host:port of the fallback for networks that block UDP (RFC 6544, passive). Default: off.
 	TCPListen string
+	// MaxTCPConnections bounds the TCP connections of all peers; further ones wait to be accepted. Default: 1024.
+	MaxTCPConnections int
+	// MaxTCPConnectionsPerAddress bounds those of one client address; further ones are closed. Default: 64.
+	MaxTCPConnectionsPerAddress int
 	// PublicIPs are announced besides the sockets' own addresses, for a server behind 1:1 NAT.
 	PublicIPs []string
 	// ICEServers are announced to clients by Link (RFC 9725 §4.6). The server itself does not use them.
@@ -146,6 +152,8 @@ func (o Options) checkLimits(faults *optionFaults) {
 	limit("ViewerLinger", o.ViewerLinger.Seconds())
 	limit("MaxSessionsPerAddress", float64(o.MaxSessionsPerAddress))
 	limit("MaxConnectingPerAddress", float64(o.MaxConnectingPerAddress))
+	limit("MaxTCPConnections", float64(o.MaxTCPConnections))
+	limit("MaxTCPConnectionsPerAddress", float64(o.MaxTCPConnectionsPerAddress))
 	limit("MaxParticipants", float64(o.MaxParticipants))
 	faults.want(o.MaxBitrate >= 0, "MaxBitrate", "%d: write 0 for none or a positive number of bit/s", o.MaxBitrate)
 	limit("RequestsPerSecond", o.RequestsPerSecond)
@@ -192,6 +200,8 @@ func (o Options) withDefaults() Options {
 	o.MaxSessions = orDefault(o.MaxSessions, defaultMaxSessions)
 	o.MaxSessionsPerAddress = orDefault(o.MaxSessionsPerAddress, defaultMaxPerAddress)
 	o.MaxConnectingPerAddress = orDefault(o.MaxConnectingPerAddress, defaultMaxConnecting)
+	o.MaxTCPConnections = orDefault(o.MaxTCPConnections, defaultMaxTCP)
+	o.MaxTCPConnectionsPerAddress = orDefault(o.MaxTCPConnectionsPerAddress, defaultMaxTCPPerAddress)
 	o.RequestsPerSecond = orDefault(o.RequestsPerSecond, defaultRequestsPerSecond)
 	o.MaxSDP = orDefault(o.MaxSDP, defaultMaxSDP)
 	o.MaxParticipants = orDefault(o.MaxParticipants, defaultMaxParticipants)

@@ -38,7 +38,7 @@ func newServer(o Options, ts timers) (*Server, error) {
 	}
 	o = o.withDefaults()
 	pionLog := &slogFactory{o.Logger}
-	sockets, err := listen(o, pionLog)
+	sockets, err := listen(o, ts, pionLog)
 	if err != nil {
 		return nil, err
 	}

@@ -2,14 +2,18 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
 	"github.com/sluice-live/sluice/ingest/internal/offertest"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
@@ -114,6 +118,65 @@ func TestCyclesLeaveNothing(t *testing.T) {
 	const slack = 10 // HTTP connections come and go; a leak would be a hundred; and there is the one that looks
 	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+slack }, rtptest.Patience, time.Millisecond)
 	f.requireNothingLeft()
+}
+
+// Whoever opens TCP connections and says nothing, or names a session that there is not, takes few of them for a short time: who publishes
+// over TCP goes on, others come, and nothing stays. 127.0.0.2 is another client than 127.0.0.1.
+func TestSilentTCP(t *testing.T) {
+	const share = 20
+	ts := defaultTimers()
+	ts.firstSTUN = time.Second
+	f := newFixtureWith(t, Options{TCPListen: "127.0.0.1:0", MaxTCPConnections: 3 * share, MaxTCPConnectionsPerAddress: share}, ts)
+	publish := func(stream string) *session.Publisher {
+		client := newPeer(t, peerOptions{networks: []webrtc.NetworkType{webrtc.NetworkTypeTCP4}})
+		client.publish(f, "/whip/"+stream)
+		client.waitConnected()
+		client.keepSending()
+		return published(t, f, stream, client.location)
+	}
+	plays := publish("a").Tracks()[1].Tap(64)
+	takeFrom(t, plays, 1)
+	open := f.server.sockets.tcp.listener.Open()
+
+	attacker := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.2")}}
+	stranger, err := stun.Build(stun.BindingRequest, stun.TransactionID, stun.NewUsername("nobody:else"))
+	require.NoError(t, err)
+	descriptors := openFiles(t)
+	var conns []net.Conn
+	for n := range 5 * share {
+		conn, err := attacker.Dial("tcp", f.server.TCPAddr().String())
+		if errors.Is(err, syscall.ECONNRESET) { // so soon is it refused
+			continue
+		}
+		require.NoError(t, err)
+		defer conn.Close()
+		conns = append(conns, conn)
+		if n%2 == 0 {
+			_, _ = conn.Write(append([]byte{0, byte(len(stranger.Raw))}, stranger.Raw...)) // those beyond the share are reset
+		}
+	}
+	require.LessOrEqual(t, openFiles(t)-descriptors, len(conns)+share)
+	takeFrom(t, publish("b").Tracks()[1].Tap(64), 1)
+	for _, conn := range conns { // the server closes each
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(rtptest.Patience)))
+		_, err := conn.Read(make([]byte, 1))
+		require.Error(t, err)
+		require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
+		require.NoError(t, conn.Close())
+	}
+	const second = share / 2 // what the second publisher has opened, at most
+	require.Eventually(t, func() bool {
+		return f.server.sockets.tcp.listener.Open() <= open+second && openFiles(t) <= descriptors+2*second
+	}, rtptest.Patience, 10*time.Millisecond)
+	takeFrom(t, plays, 1)
+}
+
+// openFiles is how many descriptors this process has.
+func openFiles(t *testing.T) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	return len(all)
 }
 
 // RFC 6544: where UDP is blocked, media comes over TCP, and UDP candidates stay first.

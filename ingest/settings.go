@@ -14,13 +14,17 @@ import (
 type timers struct {
 	disconnected, failed, keepAlive time.Duration
 	connect                         time.Duration // for ICE and DTLS together
+	firstSTUN                       time.Duration // for the first message of a TCP connection
 	body                            time.Duration // for a request's body
 	uploads                         upload.Timers
 	rooms                           room.Timers
 }
 
 func defaultTimers() timers {
-	return timers{disconnected: 5 * time.Second, failed: 25 * time.Second, keepAlive: 2 * time.Second, connect: 15 * time.Second, body: 10 * time.Second}
+	return timers{
+		disconnected: 5 * time.Second, failed: 25 * time.Second, keepAlive: 2 * time.Second, connect: 15 * time.Second, firstSTUN: 5 * time.Second,
+		body: 10 * time.Second,
+	}
 }
 
 // newSettings holds what all connections share. The agent is a full one, not ICE-lite: it notices by its own checks that a

@@ -6,32 +6,35 @@ import (
 	"net"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/transport/v4"
 	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/guard/quota"
 	"github.com/sluice-live/sluice/ingest/egress"
 )
 
 const (
-	udpBuffer     = 4 << 20 // bytes, each way: bursts of key frames from many publishers, while this process waits for a core
-	tcpReadQueue  = 64      // packets
-	tcpWriteQueue = 1 << 20 // bytes; a peer that does not read loses packets instead of stopping others
+	udpBuffer     = 4 << 20     // bytes, each way: bursts of key frames from many publishers, while this process waits for a core
+	tcpReadQueue  = 64          // packets
+	tcpWriteQueue = 1 << 20     // bytes; a peer that does not read loses packets instead of stopping others
+	unknownWithin = time.Second // that a TCP connection is kept whose STUN message names no session: one that is answered is known before its client is
 	portAttempts  = 10
 )
 
 // sockets are the ports that all peers share.
 type sockets struct {
 	udp      ice.UDPMux
-	tcp      ice.TCPMux // nil: off
+	tcp      *tcpMux // nil: off
 	udpAddr  *net.UDPAddr
 	tcpAddr  *net.TCPAddr // nil: off
 	loopback bool         // announce loopback addresses
 	batches  egress.Transports
 }
 
-func listen(o Options, log *slogFactory) (*sockets, error) {
+func listen(o Options, ts timers, log *slogFactory) (*sockets, error) {
 	s := &sockets{batches: egress.Transports{UDP: egress.NewBatches(), TCP: egress.NewBatches()}}
 	if err := s.listenUDP(o.UDPListen, log); err != nil {
 		return nil, listenError("UDP", o.UDPListen, err)
@@ -39,7 +42,7 @@ func listen(o Options, log *slogFactory) (*sockets, error) {
 	if o.TCPListen == "" {
 		return s, nil
 	}
-	if err := s.listenTCP(o.TCPListen, log); err != nil {
+	if err := s.listenTCP(o, ts.firstSTUN, log); err != nil {
 		return nil, errors.Join(listenError("TCP", o.TCPListen, err), s.close())
 	}
 	return s, nil
@@ -122,16 +125,18 @@ func freePort() (int, error) {
 	return port, conn.Close()
 }
 
-func (s *sockets) listenTCP(address string, log *slogFactory) error {
-	l, err := net.Listen("tcp", address)
+func (s *sockets) listenTCP(o Options, firstSTUN time.Duration, log *slogFactory) error {
+	bound, err := net.Listen("tcp", o.TCPListen)
 	if err != nil {
 		return err
 	}
+	l := quota.NewConnections(o.MaxTCPConnections, o.MaxTCPConnectionsPerAddress, nil, o.Logger).Listen(bound.(*net.TCPListener))
 	s.tcpAddr = l.Addr().(*net.TCPAddr)
 	s.loopback = s.loopback || anyInterface(s.tcpAddr.IP) || s.tcpAddr.IP.IsLoopback()
 	s.tcp = &tcpMux{ice.NewTCPMuxDefault(ice.TCPMuxParams{
 		Listener: l, Logger: log.NewLogger("tcp"), ReadBufferSize: tcpReadQueue, WriteBufferSize: tcpWriteQueue,
-	}), s.batches.TCP}
+		FirstStunBindTimeout: firstSTUN, AliveDurationForConnFromStun: unknownWithin,
+	}), l, s.batches.TCP}
 	return nil
 }
 

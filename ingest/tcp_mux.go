@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/pion/ice/v4"
+	"github.com/sluice-live/sluice/guard/quota"
 	"github.com/sluice-live/sluice/ingest/egress"
 )
 
@@ -13,7 +14,17 @@ import (
 // It has all methods of pion's: by those that are not in its interface only addresses are announced that it listens on.
 type tcpMux struct {
 	*ice.TCPMuxDefault
-	batches *egress.Batches
+	listener *quota.Listener
+	batches  *egress.Batches
+}
+
+// Close implements ice.TCPMux. Pion would wait for those that have said nothing yet.
+func (m *tcpMux) Close() error {
+	m.listener.CloseAll()
+	if err := m.TCPMuxDefault.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 // GetConnByUfrag implements ice.TCPMux.

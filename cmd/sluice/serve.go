@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/web"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
+	"github.com/sluice-live/sluice/guard/quota"
 	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
@@ -36,7 +37,7 @@ func serve(ctx context.Context, cfg config.Config, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	servers, err := web.Listen(httpapi.New(s, cfg, buildVersion()), webOptions(cfg, httpapi.NewMetrics(s, cfg), log))
+	servers, err := web.Listen(httpapi.New(s, cfg, buildVersion()), webOptions(cfg, httpapi.NewMetrics(s, cfg), s.Connections(), log))
 	if err != nil {
 		_ = s.Run(canceled(ctx)) // gives the sockets back
 		return exit.Usage(err)
@@ -70,13 +71,14 @@ func newLogger(cfg config.Log, out io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(out, options))
 }
 
-func webOptions(cfg config.Config, metrics http.Handler, log *slog.Logger) web.Options {
+func webOptions(cfg config.Config, metrics http.Handler, most config.Connections, log *slog.Logger) web.Options {
 	source := certificate.Source{Cert: cfg.TLS.Cert, Key: cfg.TLS.Key}
 	if cfg.TLS.SelfSigned {
 		source = certificate.Source{Directory: filepath.Join(cfg.Data, tlsDir)}
 	}
 	return web.Options{
-		HTTP: cfg.HTTP.Listen, HTTPS: cfg.HTTPS.Listen, Metrics: cfg.HTTP.Metrics, MetricsHandler: metrics, Certificate: source, Connections: cfg.Limits.Connections, Logger: log,
+		HTTP: cfg.HTTP.Listen, HTTPS: cfg.HTTPS.Listen, Metrics: cfg.HTTP.Metrics, MetricsHandler: metrics, Certificate: source, Logger: log,
+		Connections: quota.NewConnections(most.HTTP, most.HTTPPerAddress, cfg.HTTP.TrustedProxies, log),
 	}
 }
 

@@ -4,12 +4,12 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
+	"github.com/sluice-live/sluice/guard/quota"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/refusal"
 )
@@ -64,24 +64,11 @@ func NewRegistry(limits Limits, followers Followers) *Registry {
 	}
 }
 
-// Client is whose sessions and requests are counted together: an IPv4 address, or the /64 of an IPv6 one. The zero value stands for
-// all whose address is not known.
-type Client = netip.Prefix
+// Client is whose sessions and requests are counted together.
+type Client = quota.Client
 
 // ClientOf is the client that a request comes from.
-func ClientOf(r *http.Request) Client {
-	ap, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return Client{}
-	}
-	addr := ap.Addr().Unmap().WithZone("")
-	bits := 64
-	if addr.Is4() {
-		bits = 32
-	}
-	prefix, _ := addr.Prefix(bits) // bits fit by construction
-	return prefix
-}
+func ClientOf(r *http.Request) Client { return quota.ClientOf(r.RemoteAddr) }
 
 // Reservation is what a session takes up, and what it is.
 type Reservation struct {

@@ -112,11 +112,13 @@ type Limits struct {
 	Viewers              int // over WHEP
 	Participants         int // of one room
 	SessionsPerAddress   int
-	ConnectingPerAddress int   // of those sessions
-	PublishBitrate       int   // bit/s that a client may send; 0: no limit
-	Connections          int   // of each web server
-	Requests             int   // for live media, under way at once
-	RequestBytes         int64 // of a signalling request's body
+	ConnectingPerAddress int // of those sessions
+	PublishBitrate       int // bit/s that a client may send; 0: no limit
+	// Connections are those of the web servers; 0: as many as open files allow.
+	Connections, ConnectionsPerAddress int
+	// Requests are those of each kind that are under way at once.
+	Requests, RequestsPerAddress int
+	RequestBytes                 int64 // of a signalling request's body
 }
 
 // Log is the form of the log.
@@ -162,7 +164,7 @@ func Default() Config {
 		Record:      Record{Enabled: true, MinFree: 1 << 30},
 		Limits: Limits{
 			Streams: 16, Viewers: 200, Participants: 16, SessionsPerAddress: 16, ConnectingPerAddress: 8, PublishBitrate: 20_000_000,
-			Connections: 20_000, Requests: 10_000, RequestBytes: 64 << 10,
+			ConnectionsPerAddress: 2_000, Requests: 10_000, RequestsPerAddress: 2_000, RequestBytes: 64 << 10,
 		},
 		Log:    Log{Level: slog.LevelInfo, Format: "text"},
 		FFmpeg: "ffmpeg",

@@ -88,8 +88,10 @@ func (c *Config) keys() []key {
 		{"limits.sessions-per-address", groupAccess, kindNumber, "WebRTC sessions at once from one address", number(&c.Limits.SessionsPerAddress)},
 		{"limits.connecting-per-address", groupAccess, kindNumber, "those of them that have not connected yet; they have 15 s for it", number(&c.Limits.ConnectingPerAddress)},
 		{"limits.publish-bitrate", groupAccess, kindRate, "what a client may send, over 5 s; more is told in the log and the API, and ends its session after another 5 s; 0 is no limit", bitrate(&c.Limits.PublishBitrate)},
-		{"limits.connections", groupAccess, kindNumber, "HTTP connections at once, of each address; further ones wait", number(&c.Limits.Connections)},
-		{"limits.requests", groupAccess, kindNumber, "requests for live media under way at once, those that wait for a part too; one more gets 503", number(&c.Limits.Requests)},
+		{"limits.connections", groupAccess, kindNumber, "HTTP connections at once; further ones wait; 0 is as many as the limit of open files allows, at most 20000", number(&c.Limits.Connections)},
+		{"limits.connections-per-address", groupAccess, kindNumber, "those of one client address, or half of them if that is less; further ones are closed; http.trusted-proxies may have all", number(&c.Limits.ConnectionsPerAddress)},
+		{"limits.requests", groupAccess, kindNumber, "requests under way at once, of each kind: playlists that are waited for, other live media, events, signalling of rooms, downloads of recordings; one more gets 503", number(&c.Limits.Requests)},
+		{"limits.requests-per-address", groupAccess, kindNumber, "those of one client address, or half of them if that is less; one more gets 429, or 503 where players ask", number(&c.Limits.RequestsPerAddress)},
 		{"limits.request-bytes", groupAccess, kindSize, "longest body of a signalling request", size(&c.Limits.RequestBytes)},
 
 		{"log.level", groupOther, kindWord, "debug, info, warn or error", level(&c.Log.Level)},

@@ -185,8 +185,10 @@ func (c Config) checkAccess(check *checker) {
 	checkRange(check, "limits.connecting-per-address", c.Limits.ConnectingPerAddress, 1, maxSessionsPerAddress, strconv.Itoa)
 	check.want(c.Limits.PublishBitrate == 0 || c.Limits.PublishBitrate >= minPublishBitrate, "limits.publish-bitrate", "%s is less than %s, which is sound alone; 0 is no limit",
 		FormatRate(c.Limits.PublishBitrate), FormatRate(minPublishBitrate))
-	checkRange(check, "limits.connections", c.Limits.Connections, 1, maxRequests, strconv.Itoa)
+	checkRange(check, "limits.connections", c.Limits.Connections, 0, maxRequests, strconv.Itoa)
+	checkRange(check, "limits.connections-per-address", c.Limits.ConnectionsPerAddress, 1, maxRequests, strconv.Itoa)
 	checkRange(check, "limits.requests", c.Limits.Requests, 1, maxRequests, strconv.Itoa)
+	checkRange(check, "limits.requests-per-address", c.Limits.RequestsPerAddress, 1, maxRequests, strconv.Itoa)
 	checkRange(check, "limits.request-bytes", c.Limits.RequestBytes, minRequest, maxRequest, FormatSize)
 }
 

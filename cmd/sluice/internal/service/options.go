@@ -29,6 +29,7 @@ func (s *Service) remux(ctx context.Context, inputs []recording.RemuxInput, out 
 
 func (s *Service) ingestOptions() ingest.Options {
 	options := s.cfg.Ingest()
+	options.MaxTCPConnections, options.MaxTCPConnectionsPerAddress = s.connections.ICE, s.connections.ICEPerAddress
 	options.Logger, options.OnPublish, options.MayEnter = s.log, s.streams.publish, access.Publishers(s.cfg.Auth.Publish).Admit
 	return options
 }

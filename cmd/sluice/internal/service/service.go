@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/clock"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
+	"github.com/sluice-live/sluice/guard/quota"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/packager/disk"
@@ -22,21 +23,30 @@ const stopWithin = 9 * time.Second
 
 // Service is the service without its web servers.
 type Service struct {
-	cfg      config.Config
-	log      *slog.Logger
-	clock    clock.Clock
-	encoding Encoding
-	ingest   *ingest.Server
-	packager *packager.Packager
-	streams  *streams
-	lock     io.Closer    // of the data directory
-	viewedAt atomic.Int64 // when a stream was last asked for by clock, ns since 1970
+	cfg   config.Config
+	log   *slog.Logger
+	clock clock.Clock
+
+	connections config.Connections
+	encoding    Encoding
+	ingest      *ingest.Server
+	packager    *packager.Packager
+	streams     *streams
+	lock        io.Closer    // of the data directory
+	viewedAt    atomic.Int64 // when a stream was last asked for by clock, ns since 1970
 }
 
 // New opens the data directory, which no other process may use then, and binds the media sockets. Errors of either are the operator's to mend: they match exit.ErrUsage.
 // What it has bound is given back by Run.
 func New(ctx context.Context, cfg config.Config, encoding Encoding, log *slog.Logger) (*Service, error) {
 	s := &Service{cfg: cfg, log: log, clock: clock.New(), encoding: encoding}
+	files, err := quota.Descriptors()
+	if err != nil {
+		return nil, err
+	}
+	if s.connections, err = cfg.Connections(files); err != nil {
+		return nil, exit.Usage(err)
+	}
 	lock, without, err := disk.Lock(cfg.Data)
 	if err != nil {
 		return nil, exit.Usage(fmt.Errorf("open the data directory: %w", err))
@@ -137,6 +147,9 @@ func (s *Service) Packager() *packager.Packager { return s.packager }
 
 // Clock is the clock of playlists and manifests.
 func (s *Service) Clock() clock.Clock { return s.clock }
+
+// Connections is how many there may be at once, of each kind.
+func (s *Service) Connections() config.Connections { return s.connections }
 
 // LadderReason says which ladder is encoded, and why.
 func (s *Service) LadderReason() string { return s.encoding.LadderReason }

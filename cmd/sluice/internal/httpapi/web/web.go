@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
+	"github.com/sluice-live/sluice/guard/quota"
 )
 
 const (
@@ -30,6 +31,10 @@ const (
 	maxHeader    = 32 << 10         // bytes
 	closeWithin  = time.Second      // for running requests, once their context has ended
 	monitors     = 64               // connections of the server for monitors
+
+	streamsOfConnection = 100              // of HTTP/2, under way at once
+	aliveEach           = 15 * time.Second // an HTTP/2 client that is silent is asked whether it is there
+	takesWithin         = 30 * time.Second // for an HTTP/2 client to take anything, while there is something for it
 )
 
 // Options says where to listen.
@@ -41,8 +46,8 @@ type Options struct {
 	MetricsHandler http.Handler
 	// Certificate is that of HTTPS.
 	Certificate certificate.Source
-	// Connections bounds those of each server that are open at once; further ones wait to be accepted. At least 1.
-	Connections int
+	// Connections bounds those of all servers together but the one for monitors.
+	Connections *quota.Connections
 	// Logger gets panics of the handler as errors, and what else net/http has to say at level debug.
 	Logger *slog.Logger
 }
@@ -86,7 +91,7 @@ func (s *Servers) listen(handler http.Handler, o Options) error {
 	}
 	s.servers = append(s.servers, newServer(plain, "http", handler, o.Logger))
 	if o.Metrics != "" {
-		monitored, err := listenTCP("http.metrics", o.Metrics, monitors)
+		monitored, err := listenTCP("http.metrics", o.Metrics, quota.NewConnections(monitors, monitors, nil, o.Logger))
 		if err != nil {
 			return err
 		}
@@ -110,12 +115,12 @@ func (s *Servers) listen(handler http.Handler, o Options) error {
 }
 
 // listenTCP listens on the address of a configuration key.
-func listenTCP(key, address string, connections int) (net.Listener, error) {
+func listenTCP(key, address string, connections *quota.Connections) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: stop what uses this address, or choose another with --%s", key, err, strings.ReplaceAll(key, ".", "-"))
 	}
-	return newBoundedListener(listener.(*net.TCPListener), connections), nil
+	return connections.Listen(listener.(*net.TCPListener)), nil
 }
 
 func newServer(listener net.Listener, scheme string, handler http.Handler, logger *slog.Logger) *server {
@@ -124,6 +129,7 @@ func newServer(listener net.Listener, scheme string, handler http.Handler, logge
 		ReadHeaderTimeout: headerWithin,
 		IdleTimeout:       idleFor,
 		MaxHeaderBytes:    maxHeader,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streamsOfConnection, SendPingTimeout: aliveEach, WriteByteTimeout: takesWithin},
 		ErrorLog:          log.New(errorLog{logger}, "", 0),
 	}, listener, scheme}
 }

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
+	"github.com/sluice-live/sluice/guard/quota"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,11 +25,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // run serves until the test ends, or until what it returns is called, which returns what Run returned.
 func run(t *testing.T, handler http.Handler, o Options) (s *Servers, stop func() error) {
 	t.Helper()
-	if o.Connections == 0 {
-		o.Connections = 100
-	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Connections == nil {
+		o.Connections = connections(100)
 	}
 	o.HTTP = "127.0.0.1:0"
 	s, err := Listen(handler, o)
@@ -54,6 +55,10 @@ func TestMetricsAddress(t *testing.T) {
 	require.Equal(t, http.StatusOK, response.StatusCode)
 	none, _ := run(t, http.NotFoundHandler(), Options{})
 	require.Empty(t, none.MetricsURL())
+}
+
+func connections(most int) *quota.Connections {
+	return quota.NewConnections(most, most, nil, slog.New(slog.DiscardHandler))
 }
 
 // client keeps nothing open when the test ends.
@@ -82,7 +87,7 @@ func TestErrorLog(t *testing.T) {
 
 // A connection beyond the limit is not served while another takes its place, however long that is, and is once it has gone.
 func TestConnectionLimit(t *testing.T) {
-	s, _ := run(t, http.HandlerFunc(serveOK), Options{Connections: 1})
+	s, _ := run(t, http.HandlerFunc(serveOK), Options{Connections: connections(1)})
 	address := strings.TrimPrefix(s.URLs()[0], "http://")
 	ask := func(conn net.Conn) {
 		_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: "+address+"\r\n\r\n")
@@ -178,7 +183,7 @@ func TestListenRefused(t *testing.T) {
 		"certificate": {Options{HTTP: "127.0.0.1:0", HTTPS: "127.0.0.1:0", Certificate: certificate.Source{Cert: "none", Key: "none"}}, "read tls.cert and tls.key"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tc.options.Connections, tc.options.Logger = 1, slog.New(slog.DiscardHandler)
+			tc.options.Connections, tc.options.Logger = connections(1), slog.New(slog.DiscardHandler)
 			_, err := Listen(http.HandlerFunc(serveOK), tc.options)
 			require.ErrorContains(t, err, tc.want)
 		})
