@@ -13,13 +13,16 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sluice-live/sluice/guard/quota"
 	"github.com/sluice-live/sluice/ingest/refusal"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/public/prefix"
 )
 
 const (
 	MaxChunk    = 4 << 20 // of the longest chunk
 	ChunkWindow = 16      // chunks that may be under way at once
+	chunkShare  = 16      // of them those of one client
 	chunkReads  = 64      // chunks of all uploads that are being received
 	chunkMost   = 1 << 30 // the highest number
 )
@@ -68,12 +71,14 @@ func (us *Uploads) postChunk(w http.ResponseWriter, r *http.Request, stream stri
 	if problem != nil {
 		return problem
 	}
-	select {
-	case us.reads <- struct{}{}:
-		defer func() { <-us.reads }()
-	default:
+	client := session.ClientOf(r)
+	switch err := us.reads.Take(client); {
+	case errors.Is(err, quota.ErrShare):
+		return refusal.New(http.StatusTooManyRequests, "Your address sends all the chunks it may at once (%d): send this one again in a second.", chunkShare).After(1)
+	case err != nil:
 		return refusal.New(http.StatusTooManyRequests, "The server receives all the chunks it can at once (%d): send this one again in a second.", chunkReads).After(1)
 	}
+	defer us.reads.Release(client)
 	held := &budgetReader{Reader: io.LimitReader(body, MaxChunk+1), budget: us.budget}
 	piece, problem := us.readChunk(held)
 	if problem != nil {

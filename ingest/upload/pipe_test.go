@@ -2,6 +2,7 @@ package upload
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/guard/quota"
 	"github.com/sluice-live/sluice/ingest/internal/mediatest"
 	"github.com/sluice-live/sluice/ingest/internal/webmtest"
 	"github.com/sluice-live/sluice/ingest/media"
@@ -155,13 +157,22 @@ func TestUploadIsRecorded(t *testing.T) {
 	require.False(t, media.NewTrack(media.KindVideo, mediatest.Format("video/VP8"), media.NewPacketPool()).Recorded())
 }
 
-// The chunks that are received at once are bounded.
+// The chunks that are received at once are bounded, and those of one client.
 func TestChunksAtOnce(t *testing.T) {
 	us := NewUploads(Config{})
-	for range chunkReads {
-		us.reads <- struct{}{}
+	for n := range chunkReads {
+		require.NoError(t, us.reads.Take(quota.ClientOf(fmt.Sprintf("192.0.2.%d:1", n))))
 	}
 	refused := us.Post(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/upload/cam?chunk=0&upload=a", nil), "cam")
 	require.Equal(t, http.StatusTooManyRequests, refused.Status)
 	require.Contains(t, refused.Detail, "all the chunks it can")
+
+	us = NewUploads(Config{})
+	greedy := httptest.NewRequest(http.MethodPost, "/upload/cam?chunk=0&upload=a", nil)
+	for range chunkShare {
+		require.NoError(t, us.reads.Take(quota.ClientOf(greedy.RemoteAddr)))
+	}
+	refused = us.Post(httptest.NewRecorder(), greedy, "cam")
+	require.Equal(t, http.StatusTooManyRequests, refused.Status)
+	require.Contains(t, refused.Detail, "all the chunks it may")
 }

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluice-live/sluice/guard/quota"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
@@ -52,7 +53,7 @@ type Config struct {
 type Uploads struct {
 	config Config
 	budget *budget
-	reads  chan struct{} // a place for each chunk that is being received
+	reads  *quota.Pool // a place for each chunk that is being received
 
 	mu      sync.Mutex
 	chunked map[string]*chunkedUpload // by stream and the client's name for it
@@ -66,7 +67,7 @@ func NewUploads(c Config) *Uploads {
 	if c.Timers.Chunk == 0 {
 		c.Timers.Chunk = 2 * time.Second
 	}
-	return &Uploads{config: c, budget: &budget{limit: heldBytes}, reads: make(chan struct{}, chunkReads), chunked: map[string]*chunkedUpload{}}
+	return &Uploads{config: c, budget: &budget{limit: heldBytes}, reads: quota.NewPool(chunkReads, chunkShare), chunked: map[string]*chunkedUpload{}}
 }
 
 // upload is a publisher whose media comes as a recording: WebM, as a browser's MediaRecorder makes it.

@@ -1,11 +1,13 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/forwarded"
+	"github.com/sluice-live/sluice/guard/quota"
 	"github.com/sluice-live/sluice/ingest/signal"
 	"github.com/sluice-live/sluice/public/name"
 	"github.com/sluice-live/sluice/public/problem"
@@ -98,16 +100,20 @@ func (h *handlers) viewed(next http.Handler) http.Handler {
 	})
 }
 
-// within has each request take one of the places, which bound the requests that are under way at once. Many wait for what comes, or
-// for clients that do not read; without a bound they could take all memory.
-func within(places chan struct{}, next http.Handler) http.Handler {
+// within has each request take one of the places, which bound the requests that are under way at once, and those of one client. Many wait
+// for what comes, or for clients that do not read; without a bound they could take all memory, and without a share one client could take
+// all places. Who has its share is refused with the status.
+func within(places *quota.Pool, status int, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case places <- struct{}{}:
-			defer func() { <-places }()
-			next.ServeHTTP(w, r)
+		client := quota.ClientOf(r.RemoteAddr)
+		switch err := places.Take(client); {
+		case errors.Is(err, quota.ErrShare):
+			problem.WriteRetry(w, status, 1, "Your address has all the requests of this kind under way that it may have (limits.requests-per-address): ask again when one of them has ended.")
+		case err != nil:
+			problem.WriteRetry(w, http.StatusServiceUnavailable, 1, "The server has all the requests of this kind that it takes (limits.requests): ask again in a second.")
 		default:
-			problem.WriteRetry(w, http.StatusServiceUnavailable, 1, "The server has all the requests of this kind that it takes (limits.requests, limits.connections): ask again in a second.")
+			defer places.Release(client)
+			next.ServeHTTP(w, r)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/forwarded"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/metrics"
+	"github.com/sluice-live/sluice/guard/quota"
 	"github.com/sluice-live/sluice/public"
 	"github.com/sluice-live/sluice/public/prefix"
 	"github.com/sluice-live/sluice/public/problem"
@@ -34,9 +35,14 @@ func (r *router) HandleFunc(pattern string, handler func(http.ResponseWriter, *h
 type table struct {
 	*router
 	*handlers
-	publish access.Keys   // that may publish
-	admin   access.Keys   // that may steer streams and rooms
-	places  chan struct{} // for requests that wait for what comes; see within
+	publish access.Keys // that may publish
+	admin   access.Keys // that may steer streams and rooms
+}
+
+// pool is the places for requests of one kind, so that none of the others can take them; see within.
+func (t table) pool() *quota.Pool {
+	limits := t.cfg.Limits
+	return quota.NewPool(limits.Requests, min(limits.RequestsPerAddress, max(limits.Requests/2, 1)))
 }
 
 // handler serves everything.
@@ -51,7 +57,6 @@ func (h *handlers) routes() *router {
 	t := table{
 		&router{}, h,
 		access.Publishers(h.cfg.Auth.Publish), access.Admins(h.cfg.Auth),
-		make(chan struct{}, h.cfg.Limits.Requests),
 	}
 	t.publishing()
 	t.rooms()
@@ -96,7 +101,7 @@ func (t table) publishing() {
 
 // rooms is the signalling of rooms, and how they are told of and steered.
 func (t table) rooms() {
-	signalling := within(make(chan struct{}, t.cfg.Limits.Connections), t.service.Ingest().Rooms().Signalling(access.Token))
+	signalling := within(t.pool(), http.StatusTooManyRequests, t.service.Ingest().Rooms().Signalling(access.Token))
 	for _, transport := range []string{"ws", "events", "messages"} {
 		t.Handle("/rooms/{room}/"+transport, signalling)
 		t.Handle("/echo/"+transport, signalling)
@@ -111,10 +116,23 @@ func (t table) rooms() {
 // media is what players read.
 func (t table) media() {
 	packager := t.service.Packager()
-	t.Handle("GET /live/{stream}/{file...}", named(t.viewed(within(t.places, http.HandlerFunc(packager.ServeLive)))))
+	t.Handle("GET /live/{stream}/{file...}", named(t.viewed(t.live(http.HandlerFunc(packager.ServeLive)))))
 	t.Handle("GET /live/{stream}", named(http.HandlerFunc(serveNothing))) // or the mux would redirect
-	t.Handle("GET /recordings/{stream}/{recording}/{file}", named(unhurried(http.HandlerFunc(packager.ServeRecordings))))
+	t.Handle("GET /recordings/{stream}/{recording}/{file}", named(within(t.pool(), http.StatusTooManyRequests, unhurried(http.HandlerFunc(packager.ServeRecordings)))))
 	t.HandleFunc("GET /time", t.serveTime)
+}
+
+// live bounds the requests for live media: those for playlists that wait, and the others, which may be held up by clients that do not read.
+// Players give up after a 4xx, and ask again after a 503.
+func (t table) live(next http.Handler) http.Handler {
+	waiting, other := within(t.pool(), http.StatusServiceUnavailable, next), within(t.pool(), http.StatusServiceUnavailable, next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.RawQuery, "_HLS_msn=") {
+			waiting.ServeHTTP(w, r)
+		} else {
+			other.ServeHTTP(w, r)
+		}
+	})
 }
 
 // streams is how streams and sessions are told of and steered.
@@ -122,12 +140,13 @@ func (t table) streams() {
 	t.HandleFunc("GET /api/v1/server", t.serveServer)
 	t.HandleFunc("GET /api/v1/streams", t.serveStreams)
 	t.Handle("GET /api/v1/streams/{stream}", named(http.HandlerFunc(t.serveStream)))
-	t.Handle("GET /api/v1/streams/{stream}/events", named(within(t.places, http.HandlerFunc(t.serveEvents))))
+	events := t.pool()
+	t.Handle("GET /api/v1/streams/{stream}/events", named(within(events, http.StatusTooManyRequests, http.HandlerFunc(t.serveEvents))))
 	t.Handle("PUT /api/v1/streams/{stream}/transform", named(t.administration(t.serveTransform, ofPath)))
 	t.Handle("DELETE /api/v1/streams/{stream}", named(t.administration(t.serveKick, ofPath)))
 
 	t.Handle("GET /api/v1/sessions", t.administration(t.serveSessions, everyStream))
-	t.Handle("GET /api/v1/sessions/events", t.administration(within(t.places, http.HandlerFunc(t.serveSessionEvents)).ServeHTTP, everyStream))
+	t.Handle("GET /api/v1/sessions/events", t.administration(within(events, http.StatusTooManyRequests, http.HandlerFunc(t.serveSessionEvents)).ServeHTTP, everyStream))
 }
 
 // operation is what monitors and load balancers ask.

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/guard/quota"
 	"github.com/sluice-live/sluice/public/problem"
 )
 
@@ -235,26 +236,34 @@ func TestCutStream(t *testing.T) {
 	requireProblem(t, ask(handler, "GET", "/api/v1/streams/cut"), http.StatusNotFound)
 }
 
-// One request more than may be under way is asked to come again; a place is free when one has ended.
+// One request more than may be under way is asked to come again, and so is one more than its client's share; a place is free when one has
+// ended.
 func TestAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		entered, leave := 0, make(chan struct{})
-		handler := within(make(chan struct{}, 2), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		handler := within(quota.NewPool(2, 1), http.StatusTooManyRequests, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 			entered++
 			<-leave
 		}))
-		enter := func() {
-			go ask(handler, "GET", "/")
+		askFrom := func(address string) *httptest.ResponseRecorder {
+			request, answer := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
+			request.RemoteAddr = address + ":5"
+			handler.ServeHTTP(answer, request)
+			return answer
+		}
+		enter := func(address string) {
+			go askFrom(address)
 			synctest.Wait()
 		}
-		enter()
-		enter()
-		refused := ask(handler, "GET", "/")
+		enter("192.0.2.1")
+		requireProblem(t, askFrom("192.0.2.1"), http.StatusTooManyRequests)
+		enter("192.0.2.2")
+		refused := askFrom("192.0.2.3")
 		requireProblem(t, refused, http.StatusServiceUnavailable)
 		require.Equal(t, "1", refused.Header().Get("Retry-After"))
 		leave <- struct{}{}
 		synctest.Wait()
-		enter()
+		enter("192.0.2.3")
 		require.Equal(t, 3, entered)
 		close(leave)
 	})
