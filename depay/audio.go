@@ -30,9 +30,8 @@ type audioTrack struct {
 
 func (a *audioTrack) init(d *Depacketizer) {
 	a.d = d
-	a.track = track{
-		kind: Audio, codec: d.opts.Audio, stats: &d.stats.Audio, emit: d.opts.Emit, deliver: a.push, last: -1,
-	}
+	a.track.init(Audio, d.opts.Audio, &d.stats.Audio, d.opts.Emit)
+	a.deliver = a.push
 	d.clock.maps[Audio].rate = Opus.ClockRate()
 }
 

@@ -33,7 +33,7 @@ type earlyPicture struct {
 // newLayerTrack returns the layer of that number. Parameter sets of the session description are those of the video track.
 func newLayerTrack(d *Depacketizer, number int) *layerTrack {
 	l := &layerTrack{d: d, number: number}
-	l.track = track{kind: Video, codec: d.opts.Video, stats: &d.stats.Layers, emit: d.opts.Emit, last: -1}
+	l.track.init(Video, d.opts.Video, &d.stats.Layers, d.opts.Emit)
 	l.assembler = newAssembler(Options{Video: d.opts.Video}, l.emitPicture, l.stats)
 	l.deliver, l.track.settle = l.assembler.push, l.assembler.settle
 	return l

@@ -17,6 +17,11 @@ type track struct {
 	last   int64 // PTS of the newest frame; -1: none yet
 }
 
+// init sets what is not zero at the beginning: the buffer is large, and is not copied.
+func (t *track) init(k Kind, c Codec, stats *TrackStats, emit func(Frame)) {
+	t.kind, t.codec, t.stats, t.emit, t.last = k, c, stats, emit, -1
+}
+
 // pop delivers what is in order, and what waited since before the deadline.
 func (t *track) pop(deadline time.Duration) {
 	if t.settle != nil {

@@ -19,7 +19,7 @@ type videoTrack struct {
 
 func (v *videoTrack) init(d *Depacketizer) {
 	v.d = d
-	v.track = track{kind: Video, codec: d.opts.Video, stats: &d.stats.Video, emit: d.opts.Emit, last: -1}
+	v.track.init(Video, d.opts.Video, &d.stats.Video, d.opts.Emit)
 	d.clock.maps[Video].rate = VP8.ClockRate() // that of all codecs of pictures
 	if v.codec == 0 {
 		return

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -39,4 +40,29 @@ func TestSending(t *testing.T) {
 	report.SSRC, report.TotalLost = 6, 9
 	s.Hear([]rtcp.Packet{&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{report}}}, now)
 	require.Zero(t, s.Stats().Lost, "of another medium")
+}
+
+// FuzzReports feeds arbitrary bytes as the RTCP of a client that watches. Whatever it claims, what is told of it stays in range.
+func FuzzReports(f *testing.F) {
+	report := rtcp.ReceptionReport{SSRC: 7, FractionLost: 255, TotalLost: 1<<24 - 1, Jitter: 1<<32 - 1, LastSenderReport: 1, Delay: 1<<32 - 1}
+	for _, p := range []rtcp.Packet{
+		&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{report}}, &rtcp.SenderReport{Reports: []rtcp.ReceptionReport{report}},
+		&rtcp.TransportLayerNack{MediaSSRC: 7, Nacks: []rtcp.NackPair{{PacketID: 1, LostPackets: 0xffff}}},
+		&rtcp.PictureLossIndication{MediaSSRC: 7}, &rtcp.FullIntraRequest{FIR: []rtcp.FIREntry{{SSRC: 7}}},
+	} {
+		f.Add(rtptest.Marshal(f, p))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		raw = raw[:min(len(raw), MaxPacket)]
+		began := time.Now()
+		o := NewOutbound(KindVideo, 90000, 7, began)
+		asked := uint64(0)
+		ForwardRequests(&rtptest.Script{raw, raw}, o, func() { asked++ })
+		st := o.Stats()
+		require.LessOrEqual(t, asked, st.PLIs)
+		require.LessOrEqual(t, st.Lost, uint64(1<<23))
+		require.True(t, st.LossRate >= 0 && st.LossRate < 1, st.LossRate)
+		require.True(t, st.Jitter >= 0 && st.RTT >= 0, "%v %v", st.Jitter, st.RTT)
+		require.LessOrEqual(t, st.NACKs, uint64(17*2*MaxPacket/4))
+	})
 }

@@ -106,3 +106,48 @@ func TestRewriterFollowsSources(t *testing.T) {
 		at = at.Add(10 * time.Millisecond)
 	}
 }
+
+// FuzzSources sends packets of three sources in any order, with and without key frames. Whoever reads sees each change begin with a key
+// frame, and every packet is counted once.
+func FuzzSources(f *testing.F) {
+	f.Add([]byte{0x04, 0, 0x05, 0x01, 0x06, 0xf2, 0x04})
+	f.Add([]byte{0xf0, 0xf5, 0x02, 0xf6, 0xf4})
+	f.Fuzz(func(t *testing.T, script []byte) {
+		script = script[:min(len(script), 256)]
+		track := testTrack(KindVideo)
+		tap := track.Tap(len(script) + 1)
+		defer tap.Close()
+		senders := map[byte]*sender{}
+		now := time.Unix(100, 0)
+		for _, op := range script {
+			ssrc := op & 3
+			if senders[ssrc] == nil {
+				senders[ssrc] = newSender(track, uint32(ssrc), uint16(ssrc)<<14)
+			}
+			now = now.Add(time.Duration(op>>4) * 100 * time.Millisecond)
+			if op&8 != 0 {
+				senders[ssrc].Report(SenderReport{RTPTime: uint32(ssrc)})
+			} else {
+				senders[ssrc].send(now, op&4 != 0)
+			}
+		}
+		var before *uint32
+		packets, changes := uint64(0), uint64(0)
+		for p, ok := tap.Next(); ok; p, ok = tap.Next() {
+			if p.Report == nil {
+				packets++
+				if ssrc := p.RTP.SSRC; before == nil || *before != ssrc {
+					require.True(t, before == nil || p.KeyFrame, "a source begins with a key frame")
+					before = &ssrc
+					changes++
+				}
+			} else if before != nil {
+				require.Equal(t, *before, p.Report.RTPTime, "a report is of the source that is read")
+			}
+			p.Release()
+		}
+		st := track.Stats()
+		require.Equal(t, [2]uint64{packets, changes}, [2]uint64{st.Packets, st.Sources})
+		require.Zero(t, st.Lost)
+	})
+}

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,4 +106,21 @@ func TestLoudnessMeter(t *testing.T) {
 	require.InDelta(t, 100, p.loudness.Load(), 1, "nothing is said")
 	m.End()
 	require.Zero(t, p.loudness.Load())
+}
+
+// FuzzLoudness feeds arbitrary bytes as a packet of sound, with whatever header extensions. Loudness stays in range (RFC 6464).
+func FuzzLoudness(f *testing.F) {
+	p := rtptest.OpusPacket(1)
+	require.NoError(f, p.SetExtension(1, []byte{0x80 | 27}))
+	f.Add(rtptest.Marshal(f, p), uint8(1))
+	f.Add(rtptest.Marshal(f, rtptest.OpusPacket(1)), uint8(200))
+	f.Fuzz(func(t *testing.T, raw []byte, extension uint8) {
+		track := mediatest.Track(media.KindAudio)
+		var loudness atomic.Int32
+		track.Subscribe(&loudnessMeter{extension: extension, out: &loudness})
+		track.ReadRTP(&rtptest.Script{raw, raw}, track.Push)
+		require.True(t, loudness.Load() >= 0 && loudness.Load() <= 127, loudness.Load())
+		track.End()
+		require.Zero(t, loudness.Load())
+	})
 }
