@@ -10,7 +10,7 @@ import (
 )
 
 // Types are the media types of recordings. What a recording is made of, its bytes tell.
-const Types = "video/webm, audio/webm, video/x-matroska, audio/x-matroska, video/matroska, audio/matroska, application/octet-stream, multipart/form-data"
+const Types = "video/webm, audio/webm, video/x-matroska, audio/x-matroska, video/matroska, audio/matroska, video/mp4, audio/mp4, application/octet-stream, multipart/form-data"
 
 const (
 	formType    = "multipart/form-data"

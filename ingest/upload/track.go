@@ -96,9 +96,14 @@ func (u *track) understand(r webm.Track) (media.Format, error) {
 			return media.Format{}, errors.New("the recording's H.264 parameters cannot be read")
 		}
 		u.parameters = &parameters
+		if len(parameters.SPS) == 0 { // they stand before each key frame, as in avc3
+			return picture(webrtc.MimeTypeH264, "packetization-mode=1"), nil
+		}
 		return picture(webrtc.MimeTypeH264, offer.H264Format(&parameters)), nil
 	case "A_OPUS":
 		return media.Format{}, nil
+	case "A_AAC":
+		return media.Format{}, errors.New("the recording has AAC: record Opus, such as video/mp4;codecs=avc1,opus or video/webm")
 	}
 	return media.Format{}, fmt.Errorf("the recording has %s: record VP8, VP9, H.264 or AV1, with Opus", r.Codec)
 }

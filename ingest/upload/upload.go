@@ -70,7 +70,7 @@ func NewUploads(c Config) *Uploads {
 	return &Uploads{config: c, budget: &budget{limit: heldBytes}, reads: quota.NewPool(chunkReads, chunkShare), chunked: map[string]*chunkedUpload{}}
 }
 
-// upload is a publisher whose media comes as a recording: WebM, as a browser's MediaRecorder makes it.
+// upload is a publisher whose media comes as a recording: WebM or MP4, as a browser's MediaRecorder makes it.
 type upload struct {
 	session   *session.Session
 	publisher *session.Publisher
@@ -83,6 +83,7 @@ type upload struct {
 
 	received atomic.Int64 // bytes
 	damaged  uint64       // frames that could not be sent
+	reading  int          // bytes that the reader of the recording holds
 }
 
 // newUpload makes the session of an upload, which is to be played.
@@ -162,7 +163,8 @@ func (c counted) Read(b []byte) (int, error) {
 
 // carry publishes the recording, from its first frame on.
 func (u *upload) carry(bytes io.Reader) error {
-	in := webm.NewReader(bytes)
+	in := openContainer(bytes)
+	defer u.account(0)
 	recorded, err := in.Tracks()
 	if err != nil {
 		return unreadable(err)
@@ -187,9 +189,10 @@ func (u *upload) carry(bytes io.Reader) error {
 }
 
 // forward passes on what is recorded when it is due.
-func (u *upload) forward(in *webm.Reader) error {
+func (u *upload) forward(in container) error {
 	for {
 		block, err := in.Next()
+		u.account(in.Held())
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
@@ -205,6 +208,12 @@ func (u *upload) forward(in *webm.Reader) error {
 		}
 		u.session.DamagedFrames.Store(in.Damaged() + u.damaged)
 	}
+}
+
+// account counts the bytes that the reader of the recording holds among those of all uploads.
+func (u *upload) account(held int) {
+	u.budget.held.Add(int64(held - u.reading))
+	u.reading = held
 }
 
 // pass passes a frame on when it is due.

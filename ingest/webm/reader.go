@@ -73,6 +73,9 @@ func (r *Reader) Next() (Block, error) {
 	return Block{}, r.err
 }
 
+// Held is how many bytes the Reader keeps.
+func (r *Reader) Held() int { return cap(r.buf) }
+
 // prefixed is the border of the package: inside it errors have no prefix.
 func prefixed(err error) error {
 	if err == nil || err == io.EOF {
