@@ -51,6 +51,8 @@ type Options struct {
 	// VideoCodecs are those that publishers may send: vp8, vp9, h264 and av1, in order of preference. Of an offer the first of
 	// them that it has is taken. Default: all of them, and of each offer the one that the publisher has put first.
 	VideoCodecs []string
+	// FFmpeg is the program that makes Opus of the AAC of uploads. Default: ffmpeg.
+	FFmpeg string
 	// Logger gets what operators need to know. Default: slog.Default().
 	Logger *slog.Logger
 	// MaxStreams bounds publishers; one more gets 503. Default: 64.

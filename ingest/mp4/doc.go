@@ -23,7 +23,7 @@ const (
 type Track struct {
 	ID            uint32
 	Codec         string // of the sample entry, such as avc1, avc3, vp09, av01, mp4a, Opus
-	Private       []byte // of avc1 and avc3 the AVCDecoderConfigurationRecord, of av01 and vp09 their own; nil when absent
+	Private       []byte // of avc1 and avc3 the AVCDecoderConfigurationRecord, of mp4a the AudioSpecificConfig; nil when absent
 	Video         bool   // else audio
 	Channels      int    // of audio
 	Width, Height int    // of video, in pixels

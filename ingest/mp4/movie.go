@@ -153,7 +153,15 @@ func (t *entry) readEntry(kind string, data []byte) error {
 
 func (t *entry) readCodec(kind string, data []byte) error {
 	switch kind {
-	case "avcC", "av1C", "vpcC", "dOps", "esds":
+	case "esds":
+		box, err := decode[*mp4.EsdsBox](kind, data, mp4.DecodeEsdsSR)
+		if err != nil {
+			return err
+		}
+		if d := box.DecConfigDescriptor; d != nil && d.DecSpecificInfo != nil && len(d.DecSpecificInfo.DecConfig) <= maxPrivate {
+			t.Private = bytes.Clone(d.DecSpecificInfo.DecConfig)
+		}
+	case "avcC", "av1C", "vpcC", "dOps":
 		if len(data) > maxPrivate {
 			return fmt.Errorf("read box %q of %d bytes: more than %d", kind, len(data), maxPrivate)
 		}

@@ -23,6 +23,7 @@ type Info struct {
 	NACKs    uint64 // packets that the server has asked for again
 	PLIs     uint64 // key frames that it has asked for
 	Sent     []media.SentStats
+	Ignored  []string // tracks of an upload that are not passed on, and why
 }
 
 // Kind is what a session is for.
@@ -56,7 +57,7 @@ func (k Kind) Path(name, id string) string {
 func (s *Session) info() Info {
 	digest := sha256.Sum256([]byte(s.id))
 	info := Info{
-		ID: hex.EncodeToString(digest[:6]), Kind: s.at.Kind, Name: s.at.name, Address: s.RemoteAddr(), State: s.State(), Since: s.started,
+		ID: hex.EncodeToString(digest[:6]), Kind: s.at.Kind, Name: s.at.name, Address: s.RemoteAddr(), State: s.State(), Since: s.started, Ignored: s.Ignored(),
 		RTT: s.rtt(), NACKs: s.link.sent.nacks.Load(), PLIs: s.link.sent.plis.Load(),
 	}
 	s.mu.Lock()

@@ -57,6 +57,8 @@ type Session struct {
 
 	// Of an upload: frames that came too late, chunks that did not come, frames that could not be read.
 	LateFrames, LostChunks, DamagedFrames atomic.Uint64
+
+	ignored atomic.Pointer[[]string]
 }
 
 // New makes a session with a peer connection and its link. It ends unless media can flow within the time connect.
@@ -194,6 +196,17 @@ func (s *Session) Replace(old, next *media.Track) bool {
 	s.tracks = slices.Clone(s.tracks)
 	s.tracks[i] = next
 	return true
+}
+
+// Ignore notes which tracks of an upload are not passed on, and why, in sentences.
+func (s *Session) Ignore(tracks []string) { s.ignored.Store(&tracks) }
+
+// Ignored are the tracks that are not passed on.
+func (s *Session) Ignored() []string {
+	if tracks := s.ignored.Load(); tracks != nil {
+		return *tracks
+	}
+	return nil
 }
 
 func (s *Session) setState(state State) { s.state.Store(&state) }

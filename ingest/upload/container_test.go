@@ -34,7 +34,7 @@ func TestUploadOfMP4(t *testing.T) {
 	for name, c := range map[string]struct {
 		options string
 		sounds  int
-	}{"Opus": {"-c:a libopus" + fragments, 101}, "AAC": {"-c:a aac" + fragments, 0}, "no sound": {"-an" + fragments, 0}} {
+	}{"Opus": {"-c:a libopus" + fragments, 101}, "FLAC": {"-c:a flac -strict -2" + fragments, 0}, "no sound": {"-an" + fragments, 0}} {
 		t.Run(name, func(t *testing.T) {
 			recording := record(t, c.options)
 			synctest.Test(t, func(t *testing.T) {

@@ -77,20 +77,21 @@ func (u *upload) feed(body io.Reader) *feeding {
 // counts is what has become of the upload so far.
 func (u *upload) counts() Answer {
 	s := u.session
-	return Answer{Stream: u.publisher.Stream(), Received: u.received.Load(), Late: s.LateFrames.Load(), Damaged: s.DamagedFrames.Load()}
+	return Answer{Stream: u.publisher.Stream(), Received: u.received.Load(), Late: s.LateFrames.Load(), Damaged: s.DamagedFrames.Load(), Ignored: s.Ignored()}
 }
 
 // Answer tells how an upload stands.
 type Answer struct {
-	Stream    string `json:"stream"`
-	Received  int64  `json:"received"`            // bytes that have been read
-	Buffered  int    `json:"buffered"`            // bytes that wait for their time
-	Late      uint64 `json:"late"`                // frames that came too late to be passed on
-	Damaged   uint64 `json:"damaged,omitempty"`   // frames that were empty or could not be read, and were passed over
-	Next      int    `json:"next,omitempty"`      // the number of the chunk that is waited for
-	Missing   []int  `json:"missing,omitempty"`   // numbers of chunks that others have come after
-	Lost      []int  `json:"lost,omitempty"`      // those that have been waited for long enough
-	Duplicate bool   `json:"duplicate,omitempty"` // this one had come
+	Stream    string   `json:"stream"`
+	Received  int64    `json:"received"`            // bytes that have been read
+	Buffered  int      `json:"buffered"`            // bytes that wait for their time
+	Late      uint64   `json:"late"`                // frames that came too late to be passed on
+	Damaged   uint64   `json:"damaged,omitempty"`   // frames that were empty or could not be read, and were passed over
+	Ignored   []string `json:"ignored,omitempty"`   // tracks that are not passed on, and why
+	Next      int      `json:"next,omitempty"`      // the number of the chunk that is waited for
+	Missing   []int    `json:"missing,omitempty"`   // numbers of chunks that others have come after
+	Lost      []int    `json:"lost,omitempty"`      // those that have been waited for long enough
+	Duplicate bool     `json:"duplicate,omitempty"` // this one had come
 }
 
 func writeUpload(w http.ResponseWriter, status int, answer Answer) {

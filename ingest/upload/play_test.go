@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,7 +31,9 @@ type passed struct {
 type stage struct {
 	*upload
 	began time.Time
-	got   map[media.Kind][]passed
+
+	mu  sync.Mutex
+	got map[media.Kind][]passed
 }
 
 type listener struct {
@@ -39,6 +42,8 @@ type listener struct {
 }
 
 func (l listener) Deliver(p *media.Packet) {
+	l.stage.mu.Lock()
+	defer l.stage.mu.Unlock()
 	if p.Report == nil {
 		l.stage.got[l.kind] = append(l.stage.got[l.kind], passed{time.Since(l.stage.began), p.RTP.Timestamp, bytes.Clone(p.RTP.Payload)})
 	}
@@ -216,6 +221,7 @@ func TestUploadOfManyTracks(t *testing.T) {
 					return
 				}
 				require.NoError(t, err)
+				require.Equal(t, name != "subtitles", len(s.session.Ignored()) > 0)
 				require.Len(t, s.got[media.KindVideo], c.pictures)
 				require.Len(t, s.got[media.KindAudio], c.sound)
 			})

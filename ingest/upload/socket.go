@@ -29,12 +29,13 @@ const (
 
 // Event is a message of text, in JSON: "end" from the client, which has sent all; "status", "ended" and "error" to it.
 type Event struct {
-	Event    string `json:"event"`
-	Detail   string `json:"detail,omitempty"` // of an error: what to do
-	Received int64  `json:"received"`         // bytes that have been read
-	Buffered int    `json:"buffered"`         // bytes that wait for their time
-	Late     uint64 `json:"late"`             // frames that came too late to be passed on
-	SlowDown bool   `json:"slowDown"`         // the recording comes faster than it was recorded: the next messages will wait
+	Event    string   `json:"event"`
+	Detail   string   `json:"detail,omitempty"`  // of an error: what to do
+	Received int64    `json:"received"`          // bytes that have been read
+	Buffered int      `json:"buffered"`          // bytes that wait for their time
+	Late     uint64   `json:"late"`              // frames that came too late to be passed on
+	Ignored  []string `json:"ignored,omitempty"` // tracks that are not passed on, and why
+	SlowDown bool     `json:"slowDown"`          // the recording comes faster than it was recorded: the next messages will wait
 }
 
 // ServeSocket takes a recording as messages: its bytes, or the same in base64 as text.
@@ -184,7 +185,8 @@ func (s *socket) write(event, detail string) error {
 	defer cancel()
 	buffered := s.pipe.buffered()
 	return wsjson.Write(ctx, s.conn, Event{
-		Event: event, Detail: detail, Received: s.received.Load(), Buffered: buffered, Late: s.session.LateFrames.Load(), SlowDown: buffered > uploadBuffer/2,
+		Event: event, Detail: detail, Received: s.received.Load(), Buffered: buffered, Late: s.session.LateFrames.Load(),
+		Ignored: s.session.Ignored(), SlowDown: buffered > uploadBuffer/2,
 	})
 }
 

@@ -29,6 +29,8 @@ type track struct {
 	payloader  rtp.Payloader // of pictures
 	parameters *h264.Config  // of H.264 with lengths instead of start codes
 	buffer     []byte        // a picture with start codes; reused
+	aac        *aac          // sound that is made Opus of; nil: it is Opus
+	transcoder *transcoder   // does that
 	sequence   uint16
 	ssrc       uint32
 	offset     uint32
@@ -45,7 +47,7 @@ func newTracks(recorded []webm.Track, pool *media.PacketPool) (tracks []*track, 
 		u := &track{number: r.Number, sequence: uint16(rand.Uint32()), ssrc: rand.Uint32(), offset: rand.Uint32()}
 		f, unknown := u.understand(r)
 		if unknown != nil {
-			ignored, err = append(ignored, r.Codec), cmp.Or(err, unknown)
+			ignored, err = append(ignored, unknown.Error()), cmp.Or(err, unknown)
 			continue
 		}
 		kind := media.KindAudio
@@ -53,7 +55,7 @@ func newTracks(recorded []webm.Track, pool *media.PacketPool) (tracks []*track, 
 			kind, u.waiting = media.KindVideo, true
 		}
 		if slices.ContainsFunc(tracks, func(other *track) bool { return other.Kind() == kind }) {
-			ignored = append(ignored, "another "+r.Codec)
+			ignored = append(ignored, "the recording has another track of "+r.Codec)
 			continue
 		}
 		u.Track = media.NewRecordedTrack(kind, f, pool)
@@ -103,15 +105,41 @@ func (u *track) understand(r webm.Track) (media.Format, error) {
 	case "A_OPUS":
 		return media.Format{}, nil
 	case "A_AAC":
-		return media.Format{}, errors.New("the recording has AAC: record Opus, such as video/mp4;codecs=avc1,opus or video/webm")
+		config, err := parseAAC(r.Private)
+		if err != nil {
+			return media.Format{}, err
+		}
+		u.aac = &config
+		return media.Format{}, nil
 	}
-	return media.Format{}, fmt.Errorf("the recording has %s: record VP8, VP9, H.264 or AV1, with Opus", r.Codec)
+	return media.Format{}, fmt.Errorf("the recording has %s: record VP8, VP9, H.264 or AV1, with Opus or AAC", r.Codec)
+}
+
+// open starts what makes Opus of the track, if it needs that.
+func (u *track) open(ffmpeg string) (err error) {
+	if u.aac == nil {
+		return nil
+	}
+	u.transcoder, err = startTranscoder(ffmpeg, *u.aac, func(made webm.Block) {
+		_ = u.sendSound(made.Data, u.smooth(made, made.Time), time.Now()) // ffmpeg makes no packets that are damaged
+	})
+	return err
+}
+
+// close ends it, at once or when all is made.
+func (u *track) close(atOnce bool) {
+	if u.transcoder != nil {
+		u.transcoder.close(atOnce)
+	}
 }
 
 // send passes a frame on as of now. Pictures begin with a key frame. An error is a frame that is damaged.
 func (u *track) send(block webm.Block, at time.Duration, now time.Time) error {
 	data := block.Data
-	if u.Kind() == media.KindAudio {
+	switch {
+	case u.transcoder != nil:
+		return u.transcoder.write(data, at)
+	case u.Kind() == media.KindAudio:
 		return u.sendSound(data, u.smooth(block, at), now)
 	}
 	if u.parameters != nil {

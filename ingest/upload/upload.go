@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -44,6 +45,7 @@ type Config struct {
 	Timers   Timers
 	Connect  time.Duration // until the recording tells its tracks
 	Body     time.Duration // for the body of a chunk, and for an answer
+	FFmpeg   string        // the program that makes Opus of AAC; default ffmpeg
 	// OnPublish is called for each upload when its tracks are known. An error refuses it.
 	OnPublish func(*session.Publisher) error
 	Logger    *slog.Logger
@@ -67,6 +69,7 @@ func NewUploads(c Config) *Uploads {
 	if c.Timers.Chunk == 0 {
 		c.Timers.Chunk = 2 * time.Second
 	}
+	c.FFmpeg = cmp.Or(c.FFmpeg, "ffmpeg")
 	return &Uploads{config: c, budget: &budget{limit: heldBytes}, reads: quota.NewPool(chunkReads, chunkShare), chunked: map[string]*chunkedUpload{}}
 }
 
@@ -175,9 +178,14 @@ func (u *upload) carry(bytes io.Reader) error {
 	}
 	u.tracks = tracks
 	if len(ignored) > 0 {
+		u.session.Ignore(ignored)
 		u.config.Logger.Warn("tracks of an upload are ignored", "stream", u.publisher.Stream(), "session", u.session.ID(), "tracks", strings.Join(ignored, ", "))
 	}
 	for _, t := range u.tracks {
+		if err := t.open(u.config.FFmpeg); err != nil {
+			return session.Unready(err)
+		}
+		defer func() { t.close(u.session.Err() != nil) }()
 		u.session.Adopt(t.Track)
 	}
 	if err := u.config.OnPublish(u.publisher); err != nil {

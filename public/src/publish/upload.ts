@@ -35,11 +35,17 @@ const formats: readonly (readonly [codec: string, mimeType: string])[] = [
   ["H264", "video/x-matroska;codecs=avc1,opus"],
   ["VP9", "video/webm;codecs=vp9,opus"],
   ["AV1", "video/webm;codecs=av1,opus"],
+  ["H264", "video/mp4;codecs=avc1.42E028,opus"],
+  ["H264", "video/mp4;codecs=avc1.42E028,mp4a.40.2"], // Safari before 18.4 makes nothing else
+  ["H264", "video/mp4"],
 ];
+
+/** Those of sound alone. */
+const soundFormats = ["audio/webm;codecs=opus", "audio/mp4;codecs=opus", "audio/mp4;codecs=mp4a.40.2", "audio/mp4"];
 
 /** The format to record in: the preferred codec if the browser can, else the first that it can; empty when there is none. */
 export function recordingFormat(codec: string, hasPicture: boolean, supported: (mimeType: string) => boolean): string {
-  if (!hasPicture) return ["audio/webm;codecs=opus"].find(supported) ?? "";
+  if (!hasPicture) return soundFormats.find(supported) ?? "";
   const preferred = [...formats.filter(([name]) => name === codec), ...formats];
   return preferred.find(([, mimeType]) => supported(mimeType))?.[1] ?? "";
 }
@@ -142,7 +148,7 @@ export class UploadClient {
 
   private record(socket: WebSocket): void {
     const mimeType = recordingFormat(this.sending.codec, this.media.getVideoTracks().length > 0, MediaRecorder.isTypeSupported);
-    if (!mimeType) throw new Unrecordable("This browser does not record WebM: publish over WebRTC, or use another browser.");
+    if (!mimeType) throw new Unrecordable("This browser records neither WebM nor MP4: publish over WebRTC, or use another browser.");
     const recorder = new MediaRecorder(this.media, {
       mimeType,
       videoBitsPerSecond: this.sending.maxBitrate,
@@ -224,7 +230,7 @@ export class UploadClient {
 /** The MIME type of a recording's picture, from that of the recording; empty where there is none. */
 export function codecOf(mimeType: string): string {
   const [, codecs = ""] = /codecs="?([^"]*)/.exec(mimeType) ?? [];
-  const picture = codecs.split(",").find((codec) => !/opus|pcm/.test(codec)) ?? "";
-  if (picture === "") return "";
+  const picture = codecs.split(",").find((codec) => !/opus|pcm|mp4a/.test(codec)) ?? "";
+  if (picture === "") return /^video\/mp4/.test(mimeType) ? "video/H264" : "";
   return `video/${/^avc|^h264/i.test(picture) ? "H264" : /^vp0?9/i.test(picture) ? "VP9" : /^av0?1/i.test(picture) ? "AV1" : "VP8"}`;
 }

@@ -37,6 +37,7 @@ func (c Config) Ingest() ingest.Options {
 		MaxSDP:          c.Limits.RequestBytes,
 		MaxBitrate:      int64(c.Limits.PublishBitrate),
 		VideoCodecs:     c.Codecs,
+		FFmpeg:          c.FFmpeg,
 		RefuseTakeover:  c.Takeover == TakeoverRefuse,
 		MaxParticipants: c.Limits.Participants,
 	}

@@ -17,7 +17,8 @@ type Session struct {
 	RTT      float64    `json:"rtt"` // seconds, 0 while unknown
 	Received Direction  `json:"received"`
 	Sent     Direction  `json:"sent"`
-	Media    []Received `json:"media"` // received
+	Media    []Received `json:"media"`             // received
+	Ignored  []string   `json:"ignored,omitempty"` // tracks of an upload that are not passed on, and why
 }
 
 // Direction sums up the media of one direction.
@@ -45,7 +46,7 @@ type Received struct {
 func newSession(info session.Info) Session {
 	session := Session{
 		ID: info.ID, Kind: string(info.Kind), Name: info.Name, Address: info.Address, State: string(info.State), Since: info.Since.UTC().Truncate(time.Millisecond),
-		RTT: info.RTT.Seconds(), Received: Direction{NACKs: info.NACKs, PLIs: info.PLIs}, Media: []Received{},
+		RTT: info.RTT.Seconds(), Received: Direction{NACKs: info.NACKs, PLIs: info.PLIs}, Media: []Received{}, Ignored: info.Ignored,
 	}
 	for _, t := range info.Received {
 		in := &session.Received
