@@ -104,6 +104,7 @@ func TestWrongStart(t *testing.T) {
 	}{
 		"port taken":        {[]string{"--http-listen", taken}, "http.listen"},
 		"data not writable": {[]string{"--data", filepath.Join(readOnly, "data")}, "data"},
+		"data in use":       {[]string{"--data", s.data}, "is in use by another sluice (process "},
 		"open to the world": {[]string{"--http-listen", "0.0.0.0:0"}, "auth.publish"},
 		"unknown flag":      {[]string{"--frobnicate"}, "frobnicate"},
 		"slate not there":   {[]string{"--slate", "/nowhere/slate.png"}, "slate: open /nowhere/slate.png: no such file"},
