@@ -230,6 +230,7 @@ func TestMediaThatIsLost(t *testing.T) {
 	require.Equal(t, StateFailed, info.State)
 	require.Contains(t, info.Error, "input/output error")
 	require.Equal(t, StateFailed, r.Info().State)
+	require.Contains(t, s.log.String(), "recording has lost media")
 }
 
 // TestFailedAtOnce tells of a disk that has failed before that is written down.
