@@ -35,6 +35,16 @@ func opusEntry() []byte {
 	return box("Opus", zeros(16), u16(2), u16(16), zeros(8), box("dOps", zeros(11)))
 }
 
+// mp4a is AAC with an ES descriptor (ISO/IEC 14496-1 §7.2.6.5).
+func mp4a(config []byte) []byte {
+	descriptor := func(tag byte, parts ...[]byte) []byte {
+		data := join(parts...)
+		return join([]byte{tag, byte(len(data))}, data)
+	}
+	return box("mp4a", zeros(16), u16(2), u16(16), zeros(8), box("esds", u32(0),
+		descriptor(3, u16(1), []byte{0}, descriptor(4, []byte{0x40, 0x15}, zeros(11), descriptor(5, config)), descriptor(6, []byte{2}))))
+}
+
 func trex(id uint32, duration, size uint32) []byte {
 	return box("trex", u32(0), u32(id), u32(1), u32(duration), u32(size), u32(0))
 }

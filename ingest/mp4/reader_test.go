@@ -49,6 +49,22 @@ func TestReader(t *testing.T) {
 	}
 }
 
+// Of AAC the configuration is taken out of its descriptors, which may be damaged.
+func TestConfigurationOfAAC(t *testing.T) {
+	movie := func(entry []byte) *Reader {
+		return NewReader(bytes.NewReader(box("moov", trak(2, "soun", 48000, entry), box("mvex", trex(2, 1024, 0)))))
+	}
+	tracks, err := movie(mp4a([]byte{0x11, 0x88})).Tracks()
+	require.NoError(t, err)
+	require.Equal(t, []Track{{ID: 2, Codec: "mp4a", Private: []byte{0x11, 0x88}, Channels: 2}}, tracks)
+	entry := mp4a([]byte{0x11, 0x88})
+	for n := len(entry) - 30; n < len(entry); n++ {
+		damaged := bytes.Clone(entry)
+		damaged[n] ^= 0xff
+		_, _ = movie(damaged).Tracks() // which may be an error
+	}
+}
+
 // Where the samples of a track begin may be told in several ways (ISO/IEC 14496-12 §8.8.7.1).
 func TestOffsets(t *testing.T) {
 	moof := func(tfhd, trun []byte) []byte {
@@ -276,6 +292,7 @@ func FuzzReader(f *testing.F) {
 	f.Add(seed(), uint16(len(start())+20))
 	f.Add(join(start(), fragment(run{1, 1 << 40, []string{"a"}})), uint16(9))
 	f.Add(join(start(), u32(1), []byte("free"), u64(1<<50)), uint16(3))
+	f.Add(join(box("moov", trak(2, "soun", 48000, mp4a([]byte{0x11, 0x88})), box("mvex", trex(2, 1024, 0))), fragment(run{2, 0, []string{"aac"}})), uint16(0))
 	f.Fuzz(func(t *testing.T, file []byte, cut uint16) {
 		at := min(int(cut), len(file))
 		r := NewReader(io.MultiReader(bytes.NewReader(file[:at]), &hole{}, bytes.NewReader(file[at:])))
