@@ -6,8 +6,8 @@ import (
 )
 
 // networkFaults are bad networks between the publisher and the service. The publisher repairs nothing. What they do to picture,
-// lip-sync and latency is seen in TestBadNetwork, which is why the suite has but one of them here, and no network at all.
-func networkFaults(long bool, bad, nothing time.Duration) []fault {
+// lip-sync and latency is seen in TestBadNetwork.
+func networkFaults(bad, nothing time.Duration) []fault {
 	through := func(name string, fate func() fate) fault {
 		return fault{name: name, stall: still, frozen: bad + returnIn, inject: func(c *chaos) {
 			c.network.suffer(fate(), false)
@@ -22,9 +22,6 @@ func networkFaults(long bool, bad, nothing time.Duration) []fault {
 		c.network.suffer(nil, false)
 		lapse(2 * time.Second)
 	}}
-	if !long {
-		return []fault{through("20 % of packets lost", func() fate { return losing(0.2) }), cut}
-	}
 	return []fault{
 		through("1 % of packets lost", func() fate { return losing(0.01) }),
 		through("5 % of packets lost", func() fate { return losing(0.05) }),

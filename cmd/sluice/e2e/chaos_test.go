@@ -43,8 +43,9 @@ type fault struct {
 // faults are injected one after the other, once the tracks have changed, which takes players that only listen. Those that end the
 // process come first: what the rest leaves behind is counted.
 // Those that tear the stream and those that do not take turns, as far as that goes: an ffmpeg that fails twice in ten seconds is
-// made to wait. The long suite has also what resembles others, and overload, since the ladder stays reduced for a while: the short one leaves it to
-// TestTooSlowForTheLadder and TestPlayersOutliveTheirRung, whose services have a ladder to reduce.
+// made to wait. The long suite has also what resembles others, and overload, since the ladder stays reduced. The short one leaves
+// to other tests what they show at less cost: the network to TestBadNetwork, takeover and ICE restart, muted sound, floods of
+// sessions and stuck disks to the tests of their packages.
 func faults(long bool) (restarts, others []fault) {
 	length := func(inSuite, inBench time.Duration) time.Duration {
 		if long {
@@ -52,20 +53,19 @@ func faults(long bool) (restarts, others []fault) {
 		}
 		return inSuite
 	}
-	publisherAway, networkBad := length(4*time.Second, 10*time.Second), length(2*time.Second, 8*time.Second)
+	publisherAway := length(4*time.Second, 10*time.Second)
 	restarts = []fault{serviceKilled(), serviceRestarted()}
 	others = slices.Concat(
-		[]fault{viewersCutOff(), encoderKilled(), publisherGone(publisherAway), encoderStopped()},
-		[]fault{publisherTakenOver(), iceRestart(), soundMuted(publisherAway), cameraQuiet(publisherAway)},
+		[]fault{viewersCutOff(), encoderKilled(), publisherGone(publisherAway), encoderStopped(), cameraQuiet(publisherAway)},
 		clockSteps(length(3*time.Second, 10*time.Second)),
-		[]fault{diskFull(length(3*time.Second, 10*time.Second))},
-		networkFaults(long, networkBad, length(6*time.Second, 20*time.Second)),
-		[]fault{codecChanged(), slowReaders()},
-		[]fault{farFuture(), sessionFlood(), diskSlow(length(4*time.Second, 12*time.Second)), noInotify(), diskSilent()},
+		[]fault{diskFull(length(3*time.Second, 10*time.Second)), slowReaders(), codecChanged(), farFuture(), noInotify()},
 	)
 	if long {
-		others = append(others, publisherReplaced(), encoderPaused(), publisherCutOff(publisherAway), diskReadOnly(10*time.Second),
-			tracksRemoved(publisherAway), directoriesDeleted(), overload())
+		others = slices.Concat(others, networkFaults(8*time.Second, 20*time.Second), []fault{
+			publisherTakenOver(), iceRestart(), soundMuted(publisherAway), sessionFlood(), diskSlow(12 * time.Second), diskSilent(),
+			publisherReplaced(), encoderPaused(), publisherCutOff(publisherAway), diskReadOnly(10 * time.Second),
+			tracksRemoved(publisherAway), directoriesDeleted(), overload(),
+		})
 	}
 	return restarts, others
 }

@@ -24,7 +24,7 @@ func (p *tab) unfold() {
 // What is chosen on the publish page is how picture and sound are offered and sent, can be changed while live, and is there again at the
 // next visit.
 func TestPublishPageChoices(t *testing.T) {
-	alongside(t, paged)
+	alongside(t, heavy)
 	s := startService(t, "--ladder", smallRung, "--linger", "0s")
 	page := cameraBrowser.forTest(t).open(s.base + "/publish?stream=choices")
 	var codecs []string

@@ -221,7 +221,7 @@ func (c *crowd) requireSound(t testing.TB) {
 
 // However many wait for a playlist, it is rendered once for all of them; all get the same parts, and none is forgotten.
 func TestCrowd(t *testing.T) {
-	alongside(t, paged)
+	alongside(t, light)
 	const viewers = 200
 	s := startService(t, "--ladder", smallRung, "--linger", "1s")
 	p := newPublisher(t, s, "crowd")

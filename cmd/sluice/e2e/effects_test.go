@@ -135,7 +135,7 @@ func (p *frame) describe(plain *frame) string {
 
 // Each effect is seen by viewers, is changed while live in the same session, and costs nothing when it is off.
 func TestEffects(t *testing.T) {
-	alongside(t, paged)
+	alongside(t, heavy)
 	s := startService(t, "--ladder", clockRung, "--segment", "1s", "--linger", "1s")
 	f := startFront(t, s)
 	browser := filmBrowser.forTest(t)
@@ -213,7 +213,7 @@ func (p *tab) requireSeen(t *testing.T, s *service, name string, plain *frame, l
 
 // Without a model the page says so, and the camera's picture goes on; what is laid over it stays.
 func TestEffectsWithoutModels(t *testing.T) {
-	alongside(t, paged)
+	alongside(t, heavy)
 	s := startService(t, "--ladder", clockRung, "--segment", "1s", "--linger", "1s")
 	f := startFront(t, s)
 	f.noModels.Store(true)
@@ -235,7 +235,7 @@ func TestEffectsWithoutModels(t *testing.T) {
 
 // What is recorded and sent over a WebSocket is the painted picture, too; only its beginning and its end are other recordings.
 func TestEffectsOfUploads(t *testing.T) {
-	alongside(t, paged)
+	alongside(t, heavy)
 	s := startService(t, "--ladder", clockRung, "--segment", "1s", "--linger", "5s")
 	page := filmBrowser.forTest(t).open(s.base + "/publish?stream=upload")
 	page.set("#resolution", "640x480")
@@ -277,7 +277,7 @@ func TestEffectsOnACanvas(t *testing.T) {
 
 // A worker paints on while the window is minimised.
 func TestEffectsWhileHidden(t *testing.T) {
-	alongside(t, paged)
+	alongside(t, light)
 	s := startService(t, "--ladder", clockRung, "--segment", "1s", "--linger", "1s")
 	page := startBrowser(t, filmCamera(t, t.TempDir())).open(s.base + "/publish?stream=hidden") // of its own, since its window is minimised
 	page.run(recordPeers, nil)

@@ -115,7 +115,8 @@ func requireChoice(t *testing.T, browser *browser, url, protocol, label string) 
 	page.run(`window.shown = document.querySelector("#video")`, nil)
 	page.wait("H.264 by itself", "shown.videoHeight === 240 && shown.getVideoPlaybackQuality().totalVideoFrames > 30")
 	page.run("observe(shown)", nil)
-	for _, step := range []struct{ option, height string }{{label, "480"}, {"Auto", "240"}, {label, "480"}, {"240p", "240"}} {
+	back := map[string]string{"hls": "Auto", "dash": "240p"}[protocol]
+	for _, step := range []struct{ option, height string }{{label, "480"}, {back, "240"}} {
 		page.chooseQuality(step.option)
 		page.wait(protocol+" shows "+step.option, "shown.videoHeight === "+step.height)
 		page.run("window.before = observed.clocks.length", nil)
@@ -192,7 +193,7 @@ func (p *tab) chooseQuality(name string) {
 
 // What a browser's encoder makes of VP9 and AV1 is passed on, with the key frames that it is asked for.
 func TestExtraRenditionFromBrowser(t *testing.T) {
-	alongside(t, heavy)
+	alongside(t, paged)
 	s := startService(t, "--ladder", smallRung)
 	stage, browser := newStage(t), cameraBrowser.forTest(t)
 	for _, codec := range extraCodecs {

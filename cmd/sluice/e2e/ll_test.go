@@ -25,7 +25,7 @@ const probed = 15 * time.Second
 // Requests of every kind, in any order and many at once, are answered as the rules of LL-HLS say, while a player that takes
 // everything at the live edge finds every rule on playlists, parts, MPDs and growing segments kept.
 func TestLowLatency(t *testing.T) {
-	alongside(t, paged)
+	alongside(t, light)
 	s := startService(t, "--ladder", smallRung, "--linger", "1s", "--window", "24s")
 	p := newPublisher(t, s, "probed")
 	p.rounds = 3

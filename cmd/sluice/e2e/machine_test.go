@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// cost is what a test takes of the machine.
+// cost is what a test takes of the machine, as measured: its CPU seconds, with those of its services, their encoders and the
+// browser, by those that it lasts when it has the machine to itself.
 type cost struct {
 	quarters int  // of a core
 	long     bool // it lasts so long that it has to begin first
@@ -16,13 +17,14 @@ type cost struct {
 
 var (
 	light = cost{quarters: 1}             // a service that encodes a small picture of a clip
-	paged = cost{quarters: 3}             // a page in a browser besides
-	heavy = cost{quarters: 4}             // several pages, and an encoder that has to keep up with them
-	long  = cost{quarters: 4, long: true} // as heavy
+	paged = cost{quarters: 2}             // a page in a browser, or a service that has more to do
+	heavy = cost{quarters: 4}             // pages that play and publish, and an encoder that has to keep up with them
+	whole = cost{quarters: 6}             // as many pages as the machine bears
+	long  = cost{quarters: 3, long: true} // TestChaos
 )
 
 // machine is what tests that run beside each other share: each waits until there is room for what it costs. Those that last
-// long begin first, then those that cost most. A whole core is left to whatever else goes on, and to what the costs leave out:
+// long begin first, then those that cost most. Half a core is left to whatever else goes on, and to what the costs leave out:
 // encoders that fall behind have their ladder reduced, and players without time show nothing, which most tests do not expect.
 type machine struct {
 	mu      sync.Mutex
@@ -39,7 +41,7 @@ type turn struct {
 var shared = &machine{free: quarters()}
 
 // quarters is how many of a core there are to share.
-func quarters() int { return max(4*runtime.GOMAXPROCS(0)-4, 4) }
+func quarters() int { return max(4*runtime.GOMAXPROCS(0)-2, 4) }
 
 // alongside has the test run beside others as soon as the machine has room for it. A test that waits for parts of its own which
 // run so must not do so itself.

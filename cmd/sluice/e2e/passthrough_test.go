@@ -189,7 +189,7 @@ func TestPassthroughOfLongGroups(t *testing.T) {
 
 // An ffmpeg that cannot copy what comes encodes it, in the same broadcast.
 func TestPassthroughFails(t *testing.T) {
-	alongside(t, light)
+	alongside(t, paged)
 	program := filepath.Join(t.TempDir(), "ffmpeg")
 	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\ncase \"$*\" in *'-c:v:0 copy'*) exit 1;; esac\nexec ffmpeg \"$@\"\n"), 0o755))
 	s := startService(t, "--ladder", smallRung, "--ffmpeg", program)

@@ -31,7 +31,7 @@ func newGuest(b *browser, url, name string) *guest {
 	require.NoError(b.t, err)
 	g := &guest{tab: b.open(url), name: name}
 	g.run(`(() => {
-		document.body.append(Object.assign(document.createElement("canvas"), {id: "stage", width: 640, height: 480, hidden: true}));
+		document.body.append(Object.assign(document.createElement("canvas"), {id: "stage", width: 320, height: 240, hidden: true}));
 		`+string(script[1])+`
 		navigator.mediaDevices.getUserMedia = async ({video}) => {
 			setInterval(draw, 1000 / 15);
@@ -92,7 +92,7 @@ func (g *guest) requireSays(text string) {
 // Three Chromiums in a room decode each other's clocks, through the server or as a mesh, over WebSockets or server-sent events; they talk,
 // one leaves and comes back, and one goes on air.
 func TestRooms(t *testing.T) {
-	alongside(t, heavy)
+	alongside(t, whole)
 	s := startService(t, "--ladder", smallRung, "--linger", "1s", "--record=false")
 	b := cameraBrowser.forTest(t)
 	for name, query := range map[string]string{"sfu": "", "sse": "?signal=sse", "mesh": "?mesh=1"} {

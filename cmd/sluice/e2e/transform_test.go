@@ -19,7 +19,7 @@ import (
 // What the server makes of a picture that is red on the left and blue on the right, one transform after the other in one
 // broadcast, is what its viewers get.
 func TestTransforms(t *testing.T) {
-	alongside(t, light)
+	alongside(t, paged)
 	logo := filepath.Join(t.TempDir(), "logo.png")
 	out, err := patiently("ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "color=white:s=300x300", "-frames:v", "1", logo).CombinedOutput()
 	require.NoError(t, err, "%s", out)

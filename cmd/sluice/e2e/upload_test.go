@@ -15,7 +15,7 @@ import (
 // What Chromium records is played by hls.js and dash.js, whichever way it is uploaded, behind nginx: the clock in the picture goes
 // on, and beeps are heard.
 func TestUploadsPlay(t *testing.T) {
-	alongside(t, heavy)
+	alongside(t, whole)
 	s := startService(t, "--ladder", clockRung, "--linger", "1s")
 	stage := newStage(t)
 	browser := cameraBrowser.forTest(t)
@@ -27,7 +27,7 @@ func TestUploadsPlay(t *testing.T) {
 		{"base64", "video/webm;codecs=vp8,opus", "VP8"},
 	} {
 		t.Run(c.way, func(t *testing.T) {
-			studio := browser.forTest(t).open(stage + "/stage.html")
+			studio := browser.forTest(t).open(stage + "/stage.html?width=320")
 			studio.run(fmt.Sprintf("upload(%q, %q, %q)", proxy+"/upload/"+c.way, c.way, c.mimeType), nil)
 			s.waitState(c.way, "live")
 			require.Equal(t, c.codec, s.stream(c.way).Publisher.Video.Codec)

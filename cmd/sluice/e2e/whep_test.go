@@ -28,12 +28,12 @@ func (p *tab) received() (tracks map[string]received) {
 // A browser watches over WHEP: the clock in the picture is read, the viewer is counted, and it goes on when the publisher has
 // left and another has come.
 func TestWatchOverWHEP(t *testing.T) {
-	alongside(t, heavy)
+	alongside(t, paged)
 	s := startService(t, "--ladder", smallRung, "--linger", "20s", "--record=false")
 	pages := httptest.NewServer(http.FileServer(http.Dir("testdata")))
 	defer pages.Close()
 	browser := cameraBrowser.forTest(t)
-	studio := browser.open(pages.URL + "/stage.html")
+	studio := browser.open(pages.URL + "/stage.html?width=320")
 	var session string
 	studio.run(`publish("`+s.base+`/whip/clock")`, &session)
 	studio.wait("connected", `connection.connectionState === "connected"`)
