@@ -6,7 +6,12 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/sluice-live/sluice/guard/panics"
 )
+
+// againAfter is the pause after a fault in the packaging of a stream.
+const againAfter = time.Second
 
 // Run follows the files of all epochs, keeps house and finishes recordings, those too that an earlier process left
 // unfinished, until ctx ends. It returns when everything that it started has ended. Streams that are still open then stay
@@ -30,7 +35,7 @@ func (p *Packager) runStreams(ctx context.Context) error {
 		current := make(map[*Stream]bool)
 		for _, s := range p.all() {
 			if current[s] = true; !running[s] {
-				streams.Go(func() { p.runStream(ctx, s) })
+				streams.Go(func() { p.keepStream(ctx, s) })
 			}
 		}
 		running = current
@@ -38,6 +43,17 @@ func (p *Packager) runStreams(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-p.changed:
+		}
+	}
+}
+
+// keepStream runs one stream, and again after a fault of ours: nobody else would follow its files.
+func (p *Packager) keepStream(ctx context.Context, s *Stream) {
+	for panics.Contain(p.opts.Logger, "the packaging of a stream", func() { p.runStream(ctx, s) }) != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(againAfter):
 		}
 	}
 }

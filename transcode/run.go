@@ -7,6 +7,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/sluice-live/sluice/guard/panics"
 )
 
 // run is what exists while ffmpeg does.
@@ -56,6 +58,15 @@ func (r *run) feeds() (feeds []func() error) {
 	return feeds
 }
 
+// contained calls f; its panic ends ffmpeg, which nothing feeds or watches any more.
+func (r *run) contained(where string, f func() error) (err error) {
+	if fault := panics.Contain(r.job.opts.Logger, where, func() { err = f() }); fault != nil {
+		_ = r.cmd.Process.Kill()
+		return fault
+	}
+	return err
+}
+
 // run starts the process and the goroutines beside it, and returns when all have ended. What the supervisor found comes
 // before the exit status, which is only its consequence.
 func (r *run) run(ctx context.Context) error {
@@ -66,10 +77,12 @@ func (r *run) run(ctx context.Context) error {
 	err := r.process.run(func() {
 		r.closeChildFiles()
 		for _, feed := range r.feeds() {
-			group.Go(func() { r.fed <- feed() })
+			group.Go(func() { r.fed <- r.contained("what feeds ffmpeg", feed) })
 		}
-		group.Go(func() { cause = r.supervise(ctx) })
-		group.Go(func() { r.job.thumbnails(living) })
+		group.Go(func() { cause = r.contained("what supervises ffmpeg", func() error { return r.supervise(ctx) }) })
+		group.Go(func() {
+			_ = panics.Contain(r.job.opts.Logger, "what makes thumbnails", func() { r.job.thumbnails(living) })
+		})
 	})
 	close(r.exited)
 	exit()

@@ -70,10 +70,16 @@ func (f *forwarder) run(stopped <-chan struct{}) {
 		now, f.due = f.due, now[:0]
 		f.mu.Unlock()
 		for i, v := range now {
-			v.turn()
+			f.turn(v)
 			now[i] = nil
 		}
 	}
+}
+
+// turn gives one viewer its turn. Others do not fail with it.
+func (f *forwarder) turn(v *Viewer) {
+	defer v.session.Contain()
+	v.turn()
 }
 
 // add gives a viewer a turn.

@@ -86,7 +86,10 @@ func (p *participant) connect(rs *Rooms, at *session.Reservation) error {
 	}
 	p.api = api
 	p.session = session.New(at, pc, sent, rs.config.Connect)
-	pc.OnTrack(p.trackStarted)
+	pc.OnTrack(func(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+		defer p.session.Contain()
+		p.trackStarted(remote, receiver)
+	})
 	for _, kind := range []media.Kind{media.KindAudio, media.KindVideo} {
 		p.session.Adopt(media.NewTrack(kind, roomFormat(kind), rs.config.Packets))
 		init := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}

@@ -167,6 +167,15 @@ func (r *room) seated(key string) *participant {
 	return r.here[i]
 }
 
+// fail ends the stay of all who are in a room that does not run any more.
+func (r *room) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.here {
+		p.session.Close(err)
+	}
+}
+
 // run follows what participants do until the room is empty.
 func (r *room) run() {
 	tick := time.NewTicker(roomTick)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/ingest/egress"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/refusal"
@@ -98,7 +99,9 @@ func (rs *Rooms) admit(p *participant, name string, mode Mode) *refusal.Refusal 
 	rs.byName[name] = r
 	go func() {
 		defer done()
-		r.run()
+		if err := panics.Contain(rs.config.Logger, "the room", r.run); err != nil {
+			r.fail(err)
+		}
 	}()
 	return nil
 }

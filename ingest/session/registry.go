@@ -183,7 +183,7 @@ func (r *Registry) count(at *Reservation, n int) {
 func (r *Registry) Start(sess *Session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sessions[sess.path] = sess
+	r.sessions[sess.path], sess.log = sess, r.limits.Logger
 	if r.stopping {
 		sess.Close(ErrStopping)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/ingest/media"
 )
 
@@ -33,6 +34,7 @@ type Session struct {
 	id, path string
 	at       *Reservation
 	started  time.Time
+	log      *slog.Logger           // set when it is started
 	tracks   []*media.Track         // incoming media
 	pc       *webrtc.PeerConnection // nil for an upload
 	link     *Link
@@ -66,9 +68,15 @@ func New(at *Reservation, pc *webrtc.PeerConnection, link *Link, connect time.Du
 	s := NewDetached(at, connect)
 	s.pc, s.link = pc, link
 	link.streams.onExcess(func() { s.Close(ErrTooManySources) })
-	pc.OnConnectionStateChange(s.connectionChanged)
+	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
+		defer s.Contain()
+		s.connectionChanged(state)
+	})
 	pc.OnICECandidate(s.candidateGathered)
-	pc.OnTrack(s.trackStarted)
+	pc.OnTrack(func(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+		defer s.Contain()
+		s.trackStarted(remote, receiver)
+	})
 	return s
 }
 
@@ -170,9 +178,19 @@ func (s *Session) Go(f func()) (runs bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.reason == nil {
-		s.loops.Go(f)
+		s.loops.Go(func() {
+			defer s.Contain()
+			f()
+		})
 	}
 	return s.reason == nil
+}
+
+// Contain is deferred by what runs for this session alone: a panic ends the session, and nothing else.
+func (s *Session) Contain() {
+	if value := recover(); value != nil {
+		s.Close(panics.Caught(s.log, "the session", value))
+	}
 }
 
 // Adopt adds a track that ends with the session, unless that is ending.

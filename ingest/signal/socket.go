@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/sluice-live/sluice/guard/panics"
 )
 
 // Protocol is the WebSocket subprotocol of rooms.
@@ -122,12 +124,14 @@ func (s *socket) carry(ctx context.Context, cancel func(), seat *Seat, last uint
 	go func() {
 		defer close(written)
 		defer cancel()
-		s.write(ctx, view)
+		_ = panics.Contain(nil, "the connection", func() { s.write(ctx, view) }) // which is closed then
 	}()
 	pinged := make(chan struct{})
 	go func() {
 		defer close(pinged)
-		s.ping(ctx, cancel)
+		if panics.Contain(nil, "the connection", func() { s.ping(ctx, cancel) }) != nil {
+			cancel()
+		}
 	}()
 	s.read(ctx, view)
 	cancel()

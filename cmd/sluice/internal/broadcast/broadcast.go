@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/packager"
@@ -132,9 +133,37 @@ func (b *Broadcast) Run(ctx context.Context) error {
 	b.begun = time.Now()
 	b.log.Info("stream has begun")
 	b.source.start()
-	err := b.loop(ctx)
-	b.finish(err, ctx.Err() != nil && b.options.KeepOnStop)
+	var err error
+	if fault := panics.Contain(b.log, "the stream", func() { err = b.loop(ctx) }); fault != nil {
+		err = fault
+		b.drop(err)
+	}
+	if fault := panics.Contain(b.log, "the stream", func() { b.finish(err, ctx.Err() != nil && b.options.KeepOnStop) }); fault != nil {
+		err = fault
+		b.abandon(fault)
+	}
 	return err
+}
+
+// drop parts from the publisher without reading what it has sent, which may be what the loop has failed of.
+func (b *Broadcast) drop(cause error) {
+	if in := b.input; in != nil {
+		in.Close(cause.Error())
+		in.close()
+		b.input = nil
+	}
+}
+
+// abandon leaves what cannot be finished: no ffmpeg stays, and nobody waits for the stream.
+func (b *Broadcast) abandon(cause error) {
+	if b.run.works() {
+		b.run.cancel()
+	}
+	b.drop(cause)
+	_ = panics.Contain(b.log, "the end of the stream", func() {
+		_ = b.timeline.End() // what it says is less than what has been logged
+		b.publishStatus(StateFailed, cause)
+	})
 }
 
 func (b *Broadcast) loop(ctx context.Context) error {

@@ -9,8 +9,10 @@ import (
 	"github.com/pion/rtp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/packager"
 )
 
 // follower is told who publishes, and does nothing.
@@ -87,4 +89,33 @@ func TestFirstPacketStarts(t *testing.T) {
 	<-silent.Done()
 	require.ErrorContains(t, silent.Err(), "/nowhere/ffmpeg")
 	require.True(t, r.Empty())
+}
+
+// A panic ends the stream that it happens in, with an error, and its publisher hears of it.
+func TestPanicEndsTheStream(t *testing.T) {
+	r := newTestRegistry()
+	b := newTestBroadcast(t)
+	fails := make(chan struct{})
+	b.options.Disk = func() packager.Disk {
+		select {
+		case <-fails:
+			panic("no such disk")
+		default:
+			return packager.Disk{}
+		}
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(t.Context()) }()
+	p, _ := newPublisher(t, r)
+	require.NoError(t, b.Offer(t.Context(), p))
+	r.Announce(p)
+	before := panics.Count()
+	close(fails)
+	fault := &panics.Error{}
+	require.ErrorAs(t, <-ended, &fault)
+	require.Equal(t, before+1, panics.Count())
+	require.True(t, b.Ended())
+	require.Equal(t, StateFailed, b.Status().State)
+	<-p.Done()
+	require.ErrorContains(t, p.Err(), "a fault of this server")
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/packager/live"
@@ -164,7 +165,13 @@ func (r *run) startPlan(from entry, p plan) (err error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
-	go func() { r.exit <- r.job.Run(ctx) }()
+	go func() {
+		var err error
+		if fault := panics.Contain(r.log, "the run of ffmpeg", func() { err = r.job.Run(ctx) }); fault != nil {
+			err = fault
+		}
+		r.exit <- err
+	}()
 	for _, f := range r.held {
 		r.write(f)
 	}

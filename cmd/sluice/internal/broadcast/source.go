@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/packager/recording"
 )
 
@@ -60,11 +61,19 @@ func (s *source) start() {
 
 func (s *source) run() {
 	defer close(s.done)
-	for f := range s.frames {
-		s.bytes.Add(-int64(len(f.Data)))
-		s.writer.record(f)
+	fault := panics.Contain(nil, "the source recording", func() {
+		for f := range s.frames {
+			s.bytes.Add(-int64(len(f.Data)))
+			s.writer.record(f)
+		}
+		s.writer.finish()
+	})
+	if fault == nil {
+		return
 	}
-	s.writer.finish()
+	for f := range s.frames { // the stream goes on without it
+		s.bytes.Add(-int64(len(f.Data)))
+	}
 }
 
 // write adds a frame whose PTS counts from an instant; video and audio are the tracks of its run.

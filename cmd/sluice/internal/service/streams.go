@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
+	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/packager"
 )
@@ -86,7 +87,9 @@ func (s *streams) stopping() <-chan struct{} {
 
 // carry opens the broadcast of a reserved stream and carries it to its end.
 func (s *streams) carry(ctx context.Context, r *reservation) {
-	r.broadcast, r.err = s.open(r.stream)
+	if fault := panics.Contain(nil, "the opening of the stream", func() { r.broadcast, r.err = s.open(r.stream) }); fault != nil {
+		r.err = fault
+	}
 	s.mu.Lock()
 	delete(s.reservations, r.stream)
 	if r.err == nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/ingest/egress"
 )
 
@@ -44,6 +45,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 var (
 	descSessions = prometheus.NewDesc("sluice_sessions", "Sessions of publishers, uploads, viewers, participants and echoes.", nil, nil)
 	descExcesses = prometheus.NewDesc("sluice_sessions_ended_for_sources_total", "Sessions ended because their clients named more RTP sources than a connection may have.", nil, nil)
+	descPanics   = prometheus.NewDesc("sluice_panics_total", "Panics that have ended one session, stream or request.", nil, nil)
 	descStreams  = prometheus.NewDesc("sluice_streams", "Streams by state.", []string{"state"}, nil)
 
 	descRooms        = prometheus.NewDesc("sluice_rooms", "Rooms that somebody is in.", nil, nil)
@@ -120,6 +122,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	ch <- prometheus.MustNewConstMetric(descSessions, prometheus.GaugeValue, float64(c.service.Ingest().Sessions().Count()))
 	ch <- prometheus.MustNewConstMetric(descExcesses, prometheus.CounterValue, float64(c.service.Ingest().Sessions().Excesses()))
+	ch <- prometheus.MustNewConstMetric(descPanics, prometheus.CounterValue, float64(panics.Count()))
 	if disk := c.service.Packager().Disk(); disk.Free > 0 || disk.Fault != "" {
 		ch <- prometheus.MustNewConstMetric(descDiskFree, prometheus.GaugeValue, float64(disk.Free))
 		ch <- prometheus.MustNewConstMetric(descDiskFault, prometheus.GaugeValue, faulty(disk.Fault))

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
+	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/guard/quota"
 )
 
@@ -125,13 +126,30 @@ func listenTCP(key, address string, connections *quota.Connections) (net.Listene
 
 func newServer(listener net.Listener, scheme string, handler http.Handler, logger *slog.Logger) *server {
 	return &server{&http.Server{
-		Handler:           handler,
+		Handler:           contained(handler, logger),
 		ReadHeaderTimeout: headerWithin,
 		IdleTimeout:       idleFor,
 		MaxHeaderBytes:    maxHeader,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streamsOfConnection, SendPingTimeout: aliveEach, WriteByteTimeout: takesWithin},
 		ErrorLog:          log.New(errorLog{logger}, "", 0),
 	}, listener, scheme}
+}
+
+// contained logs and counts what a handler panics of, and has net/http cut the connection.
+func contained(next http.Handler, logger *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			value := recover()
+			if value == nil {
+				return
+			}
+			if value != http.ErrAbortHandler {
+				_ = panics.Caught(logger, r.Method+" "+r.URL.Path, value)
+			}
+			panic(http.ErrAbortHandler)
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // errorLog passes on what net/http has to say: a panic of a handler as an error, and broken handshakes of clients only to those

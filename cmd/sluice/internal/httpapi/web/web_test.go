@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
+	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/guard/quota"
 )
 
@@ -76,12 +77,14 @@ func TestErrorLog(t *testing.T) {
 	var logged bytes.Buffer
 	s, stop := run(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("lost") }),
 		Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
-	_, err := client(t).Get(s.URLs()[0])
+	before := panics.Count()
+	_, err := client(t).Post(s.URLs()[0], "", nil) // which is not repeated
 	require.ErrorIs(t, err, io.EOF)
 	s.servers[0].ErrorLog.Print("http: TLS handshake error from 192.0.2.1:1: EOF")
 	require.NoError(t, stop())
 	require.Contains(t, logged.String(), "level=ERROR")
 	require.Contains(t, logged.String(), "lost")
+	require.Equal(t, before+1, panics.Count())
 	require.NotContains(t, logged.String(), "handshake")
 }
 
