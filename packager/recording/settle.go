@@ -183,7 +183,8 @@ func (r *Recording) writeEnd() (empty bool, err error) {
 		return true, nil
 	}
 	// What recording.json says is on the disk, under its names, before it says so.
-	if err := r.syncMedia(0); err != nil { // what could not be made durable once is lost: it is of no use to try again
+	// What could not be made durable once is lost: it is of no use to try again.
+	if err := r.syncMedia(0); err != nil && r.outcome.state != StateFailed {
 		r.store.opts.Logger.Error("recording has lost media", "recording", r.dir, "error", err)
 		r.mu.Lock()
 		r.outcome.state, r.info.Error = StateFailed, told(err, r.store.opts.Dir)
