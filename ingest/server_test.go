@@ -45,8 +45,13 @@ func TestPublishDeliversMedia(t *testing.T) {
 	f.requireNothingLeft()
 }
 
-// RFC 4585 §6.2.1: a packet that has not come is asked for; transport-wide feedback goes out as well.
+// RFC 4585 §6.2.1: a packet that has not come is asked for, whether its source was declared or not; transport-wide feedback goes out as well.
 func TestFeedback(t *testing.T) {
+	t.Run("declared", func(t *testing.T) { requireFeedbackOf(t, false) })
+	t.Run("bare", func(t *testing.T) { requireFeedbackOf(t, true) })
+}
+
+func requireFeedbackOf(t *testing.T, bare bool) {
 	f := newFixture(t, Options{})
 	client := newPeer(t, peerOptions{})
 	nacks, twcc := make(chan *rtcp.TransportLayerNack, 64), make(chan struct{}, 64)
@@ -64,8 +69,7 @@ func TestFeedback(t *testing.T) {
 			}
 		}
 	}
-	client.publish(f, "/whip/a")
-	client.waitConnected()
+	client.publishBare(f, "/whip/a", bare)
 	p, _ := f.server.Sessions().Publisher("a")
 	tap := p.Tracks()[1].Tap(64)
 	for _, seq := range []uint16{1, 2, 4, 5} {
@@ -84,10 +88,14 @@ func TestFeedback(t *testing.T) {
 
 // RFC 3550 §6.4.1: sender reports come through the same tap, between the packets.
 func TestSenderReports(t *testing.T) {
+	t.Run("declared", func(t *testing.T) { requireSenderReports(t, false) })
+	t.Run("bare", func(t *testing.T) { requireSenderReports(t, true) })
+}
+
+func requireSenderReports(t *testing.T, bare bool) {
 	f := newFixture(t, Options{})
 	client := newPeer(t, peerOptions{})
-	client.publish(f, "/whip/a")
-	client.waitConnected()
+	client.publishBare(f, "/whip/a", bare)
 	client.keepSending()
 	for _, track := range f.server.sessions.Session(client.location).Tracks() {
 		tap := track.Tap(256)
