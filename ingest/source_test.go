@@ -168,3 +168,37 @@ func drainPackets(c <-chan *rtp.Packet) {
 		<-c
 	}
 }
+
+// Retransmissions that were not declared fill the holes of the source that is read (RFC 4588), and are left alone where they are of another.
+func TestUndeclaredRetransmissions(t *testing.T) {
+	f := newFixture(t, Options{})
+	studio := newPeer(t, peerOptions{})
+	video := roam(studio, studio.video)
+	studio.publishBare(f, "/whip/cam", true)
+	tap := tapOf(t, f, studio, media.KindVideo)
+	video.ssrc.Store(1001)
+	repairs := uint16(0)
+	repair := func(seq uint16) {
+		p := rtptest.VP8Packet(seq, false)
+		repairs++
+		p.SequenceNumber = repairs
+		p.SSRC, p.PayloadType, p.Timestamp = 5005, 97, p.Timestamp+1001*7919
+		original := seq + 1001
+		p.Payload = append([]byte{byte(original >> 8), byte(original)}, p.Payload...)
+		_, err := video.out.WriteRTP(&p.Header, p.Payload)
+		require.NoError(t, err)
+	}
+	for _, seq := range []uint16{1, 2, 4} {
+		video.send(rtptest.VP8Packet(seq, seq == 1))
+	}
+	takeFrom(t, tap, 3)
+	repair(30000)
+	repair(3)
+	rtptest.Wait(t, tap.Ready(), "the retransmission")
+	p, ok := tap.Next()
+	require.True(t, ok)
+	defer p.Release()
+	require.Equal(t, [4]uint32{1001, 96, 1004, 9000 + 1001*7919}, [4]uint32{p.RTP.SSRC, uint32(p.RTP.PayloadType), uint32(p.RTP.SequenceNumber), p.RTP.Timestamp})
+	require.Equal(t, rtptest.VP8Packet(3, false).Payload, p.RTP.Payload)
+	require.Zero(t, f.server.sessions.Session(studio.location).Track(media.KindVideo).Stats().Lost)
+}

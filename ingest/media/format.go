@@ -61,6 +61,11 @@ func (f Format) ComesIn(payload uint8) bool {
 	return uint8(PayloadType(f.Payload)) == payload || f.Red != "" && uint8(PayloadType(f.Red)) == payload
 }
 
+// RepairedBy reports whether packets of that payload type are retransmissions of the format.
+func (f Format) RepairedBy(payload uint8) bool {
+	return f.Repair != "" && uint8(PayloadType(f.Repair)) == payload
+}
+
 // PlaysAs reports whether, and how well, a stream of this format can be sent to a client that has offered other.
 func (f Format) PlaysAs(other Format) (rank int, plays bool) {
 	if other.Codec.Name != f.Codec.Name {

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"encoding/binary"
 	"sync"
 	"time"
 )
@@ -55,6 +56,38 @@ func (s *Source) Push(p *Packet) {
 	if changes && s.report != nil {
 		s.track.PushReport(*s.report)
 	}
+}
+
+// How far a retransmission may be from the newest packet: beyond, it is of another source.
+const (
+	repairPackets = 1 << 10
+	repairTime    = 5 * VideoClockRate
+)
+
+// PushRepair hands on a packet of a stream of retransmissions (RFC 4588 §4) that was not declared. It is taken for one of the source that the
+// track is read from, if its number and its time stamp are near the newest.
+func (t *Track) PushRepair(p *Packet) {
+	ss := &t.sources
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if ss.active == nil || len(p.RTP.Payload) < 2 { // without an original it is padding
+		return
+	}
+	sequence := binary.BigEndian.Uint16(p.RTP.Payload)
+	if !t.near(sequence, p.RTP.Timestamp) {
+		return
+	}
+	p.RTP.SSRC, p.RTP.PayloadType = ss.active.ssrc, uint8(PayloadType(t.format.Payload))
+	p.RTP.SequenceNumber, p.RTP.Payload = sequence, p.RTP.Payload[2:]
+	ss.active.deliver(p)
+}
+
+// near reports whether a packet is near the newest one.
+func (t *Track) near(sequence uint16, timestamp uint32) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	packets, ticks := int(int16(sequence-uint16(t.stats.highest))), int(int32(timestamp-t.stats.picture))
+	return max(packets, -packets) < repairPackets && max(ticks, -ticks) < repairTime
 }
 
 // replaceable reports whether a packet of s ends the reading of the active source.

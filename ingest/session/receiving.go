@@ -48,11 +48,16 @@ func (l layerReports) Read(b []byte) (int, interceptor.Attributes, error) {
 }
 
 // adopt reads a source that was not declared, if its packets are of a track by their payload type: that of a client that declares none, or
-// goes on under another SSRC without a new offer. Its retransmissions are left alone.
+// goes on under another SSRC without a new offer, and its retransmissions.
 // It is called by pion's only reader, and waits for nobody.
 func (s *Session) adopt(rtp *rtpStream, payload uint8) bool {
 	for _, t := range s.Tracks() {
-		if !t.IsSimulcast() && t.Format().ComesIn(payload) {
+		switch {
+		case t.IsSimulcast():
+		case t.Format().RepairedBy(payload):
+			s.Go(func() { t.ReadRTP(s.bind(t, rtp, payload), t.PushRepair) })
+			return true
+		case t.Format().ComesIn(payload):
 			source := s.add(t, rtp.ssrc)
 			s.Go(func() { t.ReadRTP(s.bind(t, rtp, payload), ofTrack(t, source.Push)) })
 			s.Go(func() { t.ReadReports(s.reports(rtp.ssrc), rtp.ssrc, source.Report) })
@@ -87,6 +92,9 @@ func (s *Session) bind(t *media.Track, rtp *rtpStream, payload uint8) media.Read
 		parameters := tr.Receiver().GetParameters()
 		for _, e := range parameters.HeaderExtensions {
 			info.RTPHeaderExtensions = append(info.RTPHeaderExtensions, interceptor.RTPHeaderExtension{URI: e.URI, ID: e.ID})
+		}
+		if t.Format().RepairedBy(payload) {
+			break // NACKs are about what it repairs (RFC 4588 §6.3)
 		}
 		for _, c := range parameters.Codecs[:min(len(parameters.Codecs), 1)] {
 			for _, fb := range c.RTCPFeedback {
