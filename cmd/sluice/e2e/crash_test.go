@@ -84,6 +84,7 @@ func TestBrokenFFmpeg(t *testing.T) {
 		require.NoError(t, os.WriteFile(broken, []byte(brokenFFmpeg), 0o755))
 		s := startService(t, "--ladder", smallRung, "--ffmpeg", broken)
 		p := newPublisher(t, s, "broken")
+		p.send()
 		s.waitState("broken", "failed")
 		require.Contains(t, s.stream("broken").Error, "no space in this test")
 		eventually(t, func() bool { return s.stream("broken").Publisher == nil })
