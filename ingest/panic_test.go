@@ -5,9 +5,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // faulty is a subscriber that fails of the first packet.

@@ -12,8 +12,8 @@ import (
 	"github.com/pion/transport/v4"
 	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
-	"github.com/sluice-live/sluice/guard/quota"
 	"github.com/sluice-live/sluice/ingest/egress"
+	"github.com/sluice-live/sluice/ingest/quota"
 )
 
 const (

@@ -6,8 +6,8 @@ import (
 	"net"
 
 	"github.com/pion/ice/v4"
-	"github.com/sluice-live/sluice/guard/quota"
 	"github.com/sluice-live/sluice/ingest/egress"
+	"github.com/sluice-live/sluice/ingest/quota"
 )
 
 // tcpMux is pion's, whose connections tell what did not fit into the queue of a client that does not read: pion passes over that.

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/sluice-live/sluice/guard/panics"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // againAfter is the pause after a fault in the packaging of a stream.

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/sluice-live/sluice/guard/panics"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // run is what exists while ffmpeg does.

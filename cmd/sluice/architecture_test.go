@@ -24,15 +24,14 @@ var mayImport = map[string]struct {
 	others []string
 	reason string
 }{
-	"cmd": {[]string{"guard", "ingest", "depay", "transcode", "packager", "public"}, "the service joins the stages"},
-	"ingest": {[]string{"depay/av1", "depay/h264", "depay/opus", "depay/vp8", "depay/vp9", "guard", "public/name", "public/prefix", "public/problem"},
+	"cmd": {[]string{"ingest", "depay", "transcode", "packager", "public"}, "the service joins the stages"},
+	"ingest": {[]string{"depay/av1", "depay/h264", "depay/opus", "depay/vp8", "depay/vp9", "public/name", "public/panics", "public/prefix", "public/problem"},
 		"what the bits of a codec mean is known in one place; but media is received without knowing what becomes of it: hand a function " +
 			"value over from cmd/sluice"},
-	"guard":     {nil, "it bounds what others take, and contains what fails, whatever that is"},
 	"depay":     {nil, "packets become frames without knowing where they come from or go"},
-	"transcode": {[]string{"depay", "guard", "public/name"}, "ffmpeg is fed with frames"},
-	"packager":  {[]string{"guard", "public/name", "public/problem"}, "it reads files, whoever wrote them; what both describe, each describes itself and cmd/sluice maps"},
-	"public":    {nil, "pages are files; what a public name looks like and how a request is refused knows nothing of who asks"},
+	"transcode": {[]string{"depay", "public/name", "public/panics"}, "ffmpeg is fed with frames"},
+	"packager":  {[]string{"public/name", "public/panics", "public/problem"}, "it reads files, whoever wrote them; what both describe, each describes itself and cmd/sluice maps"},
+	"public":    {nil, "pages are files; what a public name looks like, how a request is refused and a panic contained knows nothing of who asks"},
 }
 
 func TestImportGraph(t *testing.T) {
@@ -135,7 +134,7 @@ func TestMainIsSmall(t *testing.T) {
 }
 
 func TestTopLevel(t *testing.T) {
-	allowed := []string{"cmd", "guard", "ingest", "depay", "transcode", "packager", "public", "scripts", "go.mod", "go.sum", "README.md", "LICENSE",
+	allowed := []string{"cmd", "ingest", "depay", "transcode", "packager", "public", "scripts", "go.mod", "go.sum", "README.md", "LICENSE",
 		"bin", "data", "bench.json"} // the last three are made by scripts/run and ignored by git
 	entries, err := os.ReadDir(root)
 	require.NoError(t, err)

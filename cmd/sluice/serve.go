@@ -17,7 +17,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/web"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
-	"github.com/sluice-live/sluice/guard/quota"
+	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 

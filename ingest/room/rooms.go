@@ -7,12 +7,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/ingest/egress"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/signal"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // Mode is how the media of a room goes.

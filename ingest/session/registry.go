@@ -9,8 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/sluice-live/sluice/guard/quota"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/ingest/refusal"
 )
 

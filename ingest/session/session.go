@@ -13,8 +13,8 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
-	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // Why sessions end.

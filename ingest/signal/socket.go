@@ -10,7 +10,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/sluice-live/sluice/guard/panics"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // Protocol is the WebSocket subprotocol of rooms.

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sluice-live/sluice/guard/quota"
+	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/public/prefix"

@@ -12,10 +12,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sluice-live/sluice/guard/quota"
 	"github.com/sluice-live/sluice/ingest/internal/mediatest"
 	"github.com/sluice-live/sluice/ingest/internal/webmtest"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/ingest/webm"
 )
 

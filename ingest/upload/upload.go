@@ -13,8 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sluice-live/sluice/guard/quota"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/webm"

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/public/panics"
 	"github.com/sluice-live/sluice/transcode"
 )
 

@@ -9,10 +9,10 @@ import (
 	"github.com/pion/rtp"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // follower is told who publishes, and does nothing.

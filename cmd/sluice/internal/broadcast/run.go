@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/packager/live"
 	"github.com/sluice-live/sluice/packager/timeline"
+	"github.com/sluice-live/sluice/public/panics"
 	"github.com/sluice-live/sluice/transcode"
 )
 

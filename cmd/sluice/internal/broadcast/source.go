@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/packager/recording"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // Bounds of what waits for the disk: 50 s of video of 2.5 Mbit/s with its audio.

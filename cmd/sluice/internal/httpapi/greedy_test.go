@@ -18,7 +18,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/web"
-	"github.com/sluice-live/sluice/guard/quota"
+	"github.com/sluice-live/sluice/ingest/quota"
 )
 
 // serveSecure serves over HTTPS, and returns where.

@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/forwarded"
-	"github.com/sluice-live/sluice/guard/quota"
+	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/ingest/signal"
 	"github.com/sluice-live/sluice/public/name"
 	"github.com/sluice-live/sluice/public/problem"

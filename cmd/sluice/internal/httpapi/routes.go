@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/forwarded"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/metrics"
-	"github.com/sluice-live/sluice/guard/quota"
+	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/public"
 	"github.com/sluice-live/sluice/public/prefix"
 	"github.com/sluice-live/sluice/public/problem"

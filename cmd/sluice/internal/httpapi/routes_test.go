@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
-	"github.com/sluice-live/sluice/guard/quota"
+	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/public/problem"
 )
 

@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/clock"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
-	"github.com/sluice-live/sluice/guard/quota"
 	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/packager/disk"
 )

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
-	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 const (

@@ -15,8 +15,8 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 	"github.com/sluice-live/sluice/depay"
-	"github.com/sluice-live/sluice/guard/panics"
 	"github.com/sluice-live/sluice/ingest/egress"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // Handler serves everything that is counted, in Prometheus' format. Nothing is counted twice: a scrape reads the same status that

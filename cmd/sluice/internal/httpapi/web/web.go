@@ -22,8 +22,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
-	"github.com/sluice-live/sluice/guard/panics"
-	"github.com/sluice-live/sluice/guard/quota"
+	"github.com/sluice-live/sluice/ingest/quota"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 const (

@@ -17,8 +17,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
-	"github.com/sluice-live/sluice/guard/panics"
-	"github.com/sluice-live/sluice/guard/quota"
+	"github.com/sluice-live/sluice/ingest/quota"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
