@@ -103,6 +103,11 @@ func TestGapsWithinAnEpoch(t *testing.T) {
 	}
 	b.take(e, "")
 	require.Equal(t, 17, len(gaps(b.body("/live/cam/180p.m3u8"))))
+
+	require.NoError(t, e.End())
+	next, enc := b.next(tl)
+	b.run(next, enc, 1)
+	require.Equal(t, string(clip.reps["0"][2].bytes), b.body("/live/cam/"+e.Name()+"/180p-3.m4s"), "what was given up, and came")
 }
 
 // What was given up before a crash stays given up.

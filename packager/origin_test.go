@@ -157,17 +157,16 @@ func TestSegmentAtTheEdgeIsWaitedFor(t *testing.T) {
 	})
 }
 
-// A player that has read an MPD without the next Period asks for one more segment of the last: refused at once, again and again,
-// dash.js gives the whole Period up.
+// A player that has not read yet that the MPD begins anew after a hole asks for one more segment of the Period before: refused at once,
+// again and again, dash.js gives the whole Period up.
 func TestSegmentBeyondAnEpochIsHeld(t *testing.T) {
 	b := newBench(t, nil)
 	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 2)
 	require.NoError(t, e.End())
-	next, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: ladder})
-	require.NoError(t, err)
-	next.SetZero(b.clock.Now())
-	b.run(next, newEncoder(t, next), 2)
+	b.clock.Advance(time.Minute)
+	next, enc := b.next(tl)
+	b.run(next, enc, 2)
 	for _, c := range []struct {
 		name, path string
 		held       time.Duration

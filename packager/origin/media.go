@@ -27,6 +27,8 @@ func (s *Stream) serveMedia(w http.ResponseWriter, r *http.Request, epoch, file 
 	case m.MSN < 0:
 		s.awaitInit(r, epoch, m)
 		s.serveFile(w, r, epoch, file, mimeMP4)
+	case now.lacks(epoch, m, s.origin.timing.Segment):
+		s.serveAbsent(w, r, now, epoch, m)
 	case m.MSN > now.NewestOf(epoch, m.Rendition):
 		s.serveGrowing(w, r, epoch, m)
 	case now.playlist(m.Rendition).endsBefore(epoch, m.MSN):
@@ -34,29 +36,6 @@ func (s *Stream) serveMedia(w http.ResponseWriter, r *http.Request, epoch, file 
 	default:
 		s.serveFile(w, r, epoch, file, mimeSegment)
 	}
-}
-
-// endsBefore reports whether the segment would be the next one of an epoch that has ended with the one before it.
-func (p *playlist) endsBefore(epoch string, msn int64) bool {
-	if p == nil {
-		return false
-	}
-	last, ok := timeline.FindSegment(p.Segments, msn-1)
-	next, follows := timeline.FindSegment(p.Segments, msn)
-	return ok && last.EpochName() == epoch && !(follows && next.EpochName() == epoch)
-}
-
-// holdBeyondEnd answers to who asks for one more segment than an epoch has, because the MPD that it has read does not know of the
-// next Period: not before it has had the time to read another. dash.js gives the request up then. Where it is refused as
-// often as it asks again (16 times in 1.5 s), it drops the whole Period, asks for nothing any more and stands still.
-func (s *Stream) holdBeyondEnd(w http.ResponseWriter, r *http.Request) {
-	timer := time.NewTimer(edgeWait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-r.Context().Done():
-	}
-	notFound(w, "There is no such segment: the media goes on in the next Period.")
 }
 
 func (s *Stream) open(epoch, name string) (*os.File, error) {

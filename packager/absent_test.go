@@ -1,0 +1,120 @@
+package packager
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/live"
+	"github.com/sluice-live/sluice/packager/timeline"
+)
+
+// emptySegment has a segment type box and no fragment.
+const emptySegment = "\x00\x00\x00\x18stypmsdh\x00\x00\x00\x00msdhmsix"
+
+// listOf are the segments that Shaka Player has of an epoch that began so long ago when the MPD tells the end of its Period: by the
+// clock, one ahead.
+func (b *bench) listOf(e *live.Epoch, ago time.Duration) (paths []string) {
+	for _, r := range ladder {
+		for n := range int64(ago/(2*time.Second)) + 2 {
+			paths = append(paths, "/live/cam/"+e.Name()+"/"+timeline.SegmentName(r.ID, n+1))
+		}
+	}
+	return paths
+}
+
+// A player that has listed more segments of a Period than it came to have gets empty ones: refused, it would ask for the first of
+// them again and again, and never for the next Period. What was published stays what it was.
+func TestPeriodLacksNothingThatPlayersAskFor(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		video, audio int // fragments of the third segment when ffmpeg is killed
+		empty        int // of the segments listed
+	}{
+		{"killed within a segment", 3, 6, 3 * 2},
+		{"killed at the end of one", 0, 0, 3 * 3},
+		{"with a sliver of sound", 0, 1, 3*3 - 1},
+		{"with a picture and no sound", 1, 0, 3*3 - 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, nil)
+			tl, e, enc := b.epoch("cam")
+			b.run(e, enc, 2)
+			enc.fragments("0", c.video)
+			enc.fragments("1", c.video)
+			enc.fragments("2", c.audio)
+			b.take(e, "")
+			published := map[string]string{}
+			for _, id := range []string{"180p", "audio"} {
+				for n := range 2 {
+					path := "/live/cam/" + e.Name() + "/" + timeline.SegmentName(id, int64(n+1))
+					published[path] = b.body(path)
+				}
+			}
+			synctest.Test(t, func(t *testing.T) {
+				require.NoError(t, e.End())
+				b.clock.Advance(3 * time.Second)
+				asked := b.listOf(e, 7*time.Second)
+				require.Len(t, asked, 3*5)
+				next, enc := b.next(tl)
+				b.run(next, enc, 1)
+				begin := time.Now()
+				empty := 0
+				for _, path := range asked {
+					w := b.get(path)
+					require.Equal(t, http.StatusOK, w.Code, path)
+					require.Equal(t, "video/iso.segment", w.Header().Get("Content-Type"))
+					if w.Body.String() != emptySegment {
+						require.NotEmpty(t, w.Body, path)
+						continue
+					}
+					empty++
+					require.Equal(t, "public, max-age=1", w.Header().Get("Cache-Control"))
+					require.Equal(t, edgeWait, time.Since(begin), "not before all have read that there is a next Period, and then at once")
+				}
+				require.Equal(t, c.empty, empty)
+				for path, body := range published {
+					require.Equal(t, body, b.body(path))
+				}
+				running := next.Name() + "/" + timeline.SegmentName("180p", tl.period(next).First+2)
+				for _, path := range []string{
+					e.Name() + "/180p-90.m4s", e.Name() + "/1080p-4.m4s", e.Name() + "/180p-4.0.m4s", e.Name() + "/180p-0.m4s",
+					next.Name() + "/180p-2.m4s", running, "X/180p-4.m4s",
+				} {
+					require.Equal(t, http.StatusNotFound, b.get("/live/cam/"+path).Code, path)
+				}
+				require.Equal(t, edgeWait, time.Since(begin))
+			})
+		})
+	}
+}
+
+// What has left the window is gone, and what belongs to another Period is not there; the last Period of an ended broadcast is one like others.
+func TestEndedPeriodsLackNothing(t *testing.T) {
+	b := newBench(t, nil)
+	tl, err := b.Open("cam")
+	require.NoError(t, err)
+	e, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: []timeline.Rendition{ladder[0], ladder[2]}})
+	require.NoError(t, err)
+	e.SetZero(b.clock.Now())
+	b.run(e, newEncoder(t, e), 10)
+	synctest.Test(t, func(t *testing.T) {
+		require.NoError(t, e.End())
+		next, enc := b.next(tl)
+		b.run(next, enc, 1)
+		b.clock.Advance(time.Minute)
+		b.keep()
+		require.Equal(t, emptySegment, b.body("/live/cam/"+e.Name()+"/180p-11.m4s"))
+		require.Equal(t, http.StatusNotFound, b.get("/live/cam/"+e.Name()+"/180p-1.m4s").Code, "it was there")
+		require.Equal(t, http.StatusNotFound, b.get("/live/cam/"+e.Name()+"/90p-11.m4s").Code, "a rendition that the Period has not")
+
+		require.NoError(t, next.End())
+		require.NoError(t, tl.End())
+		beyond := "/live/cam/" + next.Name() + "/180p-12.m4s"
+		require.Equal(t, emptySegment, b.body(beyond))
+		require.Equal(t, "24", b.request(http.MethodHead, beyond).Header().Get("Content-Length"))
+	})
+}
