@@ -42,21 +42,34 @@ func checkPace(h *observation, fault func(*Visit, string)) {
 }
 
 func checkListedExist(h *observation, fault func(*Visit, string)) {
-	listed := make(map[string]bool)
+	since := make(map[string]time.Time) // it was listed; one that is asked for before is only guessed, or hinted at
+	list := func(uri string, gap bool, at time.Time) {
+		if old, listed := since[uri]; !gap && (!listed || at.Before(old)) {
+			since[uri] = at
+		}
+	}
+	gaps := make(map[string]bool)
 	for _, url := range h.urls {
 		for _, p := range h.playlists[url] {
 			for _, s := range p.segments {
-				listed[s.uri] = !s.gap
-				listed[s.init] = listed[s.init] || !s.gap
+				gaps[s.uri] = s.gap
+				list(s.uri, s.gap, p.visit.At)
+				list(s.init, s.gap, p.visit.At)
 			}
 			p.eachPart(func(s segment, _ place, part part) {
-				listed[part.uri] = !part.gap
-				listed[s.init] = listed[s.init] || !part.gap
+				gaps[part.uri] = part.gap
+				list(part.uri, part.gap, p.visit.At)
+				list(s.init, part.gap, p.visit.At)
 			})
 		}
 	}
 	for _, v := range h.all {
-		if listed[v.path()] && v.Status != http.StatusOK && v.Status != http.StatusPartialContent && v.Status != http.StatusNotModified {
+		at, listed := since[v.path()]
+		asked := v.Asked
+		if asked.IsZero() {
+			asked = v.At
+		}
+		if listed && !gaps[v.path()] && !asked.Before(at) && v.Status != http.StatusOK && v.Status != http.StatusPartialContent && v.Status != http.StatusNotModified {
 			fault(v, fmt.Sprintf("status %d", v.Status))
 		}
 	}
