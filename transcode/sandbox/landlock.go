@@ -19,10 +19,10 @@ const (
 	execute   = unix.LANDLOCK_ACCESS_FS_EXECUTE
 	writeFile = unix.LANDLOCK_ACCESS_FS_WRITE_FILE
 	makeFile  = unix.LANDLOCK_ACCESS_FS_MAKE_REG
-	remove    = unix.LANDLOCK_ACCESS_FS_REMOVE_FILE
-	truncate  = unix.LANDLOCK_ACCESS_FS_TRUNCATE // 3
+	remove    = unix.LANDLOCK_ACCESS_FS_REMOVE_FILE | unix.LANDLOCK_ACCESS_FS_REMOVE_DIR // ffmpeg tries rmdir(2) first on what it deletes
+	truncate  = unix.LANDLOCK_ACCESS_FS_TRUNCATE                                         // 3
 
-	sinceFirst = readFile | readDir | execute | writeFile | makeFile | remove | unix.LANDLOCK_ACCESS_FS_REMOVE_DIR |
+	sinceFirst = readFile | readDir | execute | writeFile | makeFile | remove |
 		unix.LANDLOCK_ACCESS_FS_MAKE_CHAR | unix.LANDLOCK_ACCESS_FS_MAKE_DIR | unix.LANDLOCK_ACCESS_FS_MAKE_SOCK |
 		unix.LANDLOCK_ACCESS_FS_MAKE_FIFO | unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK | unix.LANDLOCK_ACCESS_FS_MAKE_SYM
 	sinceSecond = sinceFirst | unix.LANDLOCK_ACCESS_FS_REFER
