@@ -71,6 +71,9 @@ func (t *Track) AddLayer(name string, ssrc uint32) (push func(*Packet), report f
 	return func(p *Packet) { t.layers.deliver(l, p) }, func(r SenderReport) { t.layers.reported(l, r) }, true
 }
 
+// HasLayer reports whether a layer of that name has been added.
+func (t *Track) HasLayer(name string) bool { return t.layers.has(name) }
+
 // LayersOffered is how many layers the publisher may send; 0: it is no simulcast.
 func (t *Track) LayersOffered() int {
 	if t.layers == nil {

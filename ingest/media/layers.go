@@ -77,6 +77,12 @@ func (ls *layers) add(name string, ssrc uint32) *layer {
 	return l
 }
 
+func (ls *layers) has(name string) bool {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	return slices.ContainsFunc(ls.all, func(l *layer) bool { return l.name == name })
+}
+
 // deliver passes a packet on if it is of the layer that is taken, and changes layers when it is time to.
 func (ls *layers) deliver(l *layer, p *Packet) {
 	ls.mu.Lock()

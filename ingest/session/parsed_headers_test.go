@@ -59,7 +59,7 @@ func FuzzStreams(f *testing.F) {
 	f.Add([]byte{0x11, 0x21, 0x31, 0x01, 0x81}, []byte{})
 	f.Fuzz(func(t *testing.T, script, packet []byte) {
 		var l streams
-		l.adopt = func(s *rtpStream, payload uint8) bool { return payload == 96 }
+		l.adopt = func(_ *rtpStream, packet []byte) bool { return packet[1]&0x7f == 96 }
 		packet = packet[:min(len(packet), 1500)]
 		buf := make([]byte, 1500)
 		for _, op := range script[:min(len(script), 64)] {

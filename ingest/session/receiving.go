@@ -2,6 +2,8 @@ package session
 
 import (
 	"github.com/pion/interceptor"
+	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 	"github.com/sluice-live/sluice/ingest/media"
 )
@@ -50,21 +52,59 @@ func (l layerReports) Read(b []byte) (int, interceptor.Attributes, error) {
 // adopt reads a source that was not declared, if its packets are of a track by their payload type: that of a client that declares none, or
 // goes on under another SSRC without a new offer, and its retransmissions.
 // It is called by pion's only reader, and waits for nobody.
-func (s *Session) adopt(rtp *rtpStream, payload uint8) bool {
+func (s *Session) adopt(stream *rtpStream, packet []byte) bool {
+	payload := packet[1] & 0x7f
 	for _, t := range s.Tracks() {
 		switch {
 		case t.IsSimulcast():
+			if t.Format().ComesIn(payload) && s.adoptLayer(t, stream, packet) {
+				return true
+			}
 		case t.Format().RepairedBy(payload):
-			s.Go(func() { t.ReadRTP(s.bind(t, rtp, payload), t.PushRepair) })
+			s.Go(func() { t.ReadRTP(s.bind(t, stream, payload), t.PushRepair) })
 			return true
 		case t.Format().ComesIn(payload):
-			source := s.add(t, rtp.ssrc)
-			s.Go(func() { t.ReadRTP(s.bind(t, rtp, payload), ofTrack(t, source.Push)) })
-			s.Go(func() { t.ReadReports(s.reports(rtp.ssrc), rtp.ssrc, source.Report) })
+			source := s.add(t, stream.ssrc)
+			s.Go(func() { t.ReadRTP(s.bind(t, stream, payload), ofTrack(t, source.Push)) })
+			s.Go(func() { t.ReadReports(s.reports(stream.ssrc), stream.ssrc, source.Report) })
 			return true
 		}
 	}
 	return false
+}
+
+// adoptLayer reads the new source of a layer that has had another: pion would exchange what is read while somebody reads it. The first of
+// each layer is pion's.
+func (s *Session) adoptLayer(t *media.Track, stream *rtpStream, packet []byte) bool {
+	var header rtp.Header
+	if _, err := header.Unmarshal(packet); err != nil {
+		return false
+	}
+	name := string(header.GetExtension(s.extension(t, sdp.SDESRTPStreamIDURI)))
+	if name == "" || !t.HasLayer(name) {
+		return false
+	}
+	push, report, added := t.AddLayer(name, stream.ssrc)
+	if added {
+		s.Go(func() { t.ReadRTP(s.bind(t, stream, header.PayloadType), ofTrack(t, push)) })
+		s.Go(func() { t.ReadReports(s.reports(stream.ssrc), stream.ssrc, report) })
+	}
+	return added
+}
+
+// extension is the number of a header extension in the packets of a track; 0 if it has not been agreed.
+func (s *Session) extension(t *media.Track, uri string) uint8 {
+	for _, tr := range s.pc.GetTransceivers() {
+		if tr.Kind().String() != string(t.Kind()) {
+			continue
+		}
+		for _, e := range tr.Receiver().GetParameters().HeaderExtensions {
+			if e.URI == uri {
+				return uint8(e.ID)
+			}
+		}
+	}
+	return 0
 }
 
 // ofTrack leaves out packets whose payload type is not of the track.

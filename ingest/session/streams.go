@@ -39,7 +39,7 @@ type streams struct {
 	onExceed  func()
 
 	declared map[uint32]bool                             // sources, which pion reads
-	adopt    func(stream *rtpStream, payload uint8) bool // reads another one; nil: it is left to pion
+	adopt    func(stream *rtpStream, packet []byte) bool // reads another one, whose first packet this is; nil: it is left to pion
 }
 
 // onExcess has f called, once, when the peer has opened too many. It must not wait.
@@ -50,7 +50,7 @@ func (l *streams) onExcess(f func()) {
 }
 
 // readUndeclared has adopt called for each stream that the description does not declare. It must not wait.
-func (l *streams) readUndeclared(adopt func(*rtpStream, uint8) bool, desc *sdp.SessionDescription) {
+func (l *streams) readUndeclared(adopt func(*rtpStream, []byte) bool, desc *sdp.SessionDescription) {
 	declared := map[uint32]bool{}
 	for _, m := range desc.MediaDescriptions {
 		for _, a := range m.Attributes {
@@ -182,7 +182,7 @@ func (l *streams) adopts(s *rtpStream, packet []byte) bool {
 	l.mu.Lock()
 	adopt, declared := l.adopt, l.declared[s.ssrc]
 	l.mu.Unlock()
-	return adopt != nil && !declared && len(packet) > 1 && adopt(s, packet[1]&0x7f)
+	return adopt != nil && !declared && len(packet) > 1 && adopt(s, packet)
 }
 
 // strayed is when the newest packet came that is of no track; the zero time if none has.

@@ -78,11 +78,12 @@ func TestUndeclaredStreams(t *testing.T) {
 	section := &sdp.MediaDescription{Attributes: []sdp.Attribute{{Key: "ssrc", Value: "1 cname:a"}, {Key: "ssrc", Value: "2"}}}
 	var l streams
 	var adopted []uint32
-	l.readUndeclared(func(s *rtpStream, payload uint8) bool {
-		if payload == 96 {
+	l.readUndeclared(func(s *rtpStream, packet []byte) bool {
+		taken := packet[1]&0x7f == 96
+		if taken {
 			adopted = append(adopted, s.ssrc)
 		}
-		return payload == 96
+		return taken
 	}, &sdp.SessionDescription{MediaDescriptions: []*sdp.MediaDescription{section}})
 	buf := make([]byte, 100)
 	for _, tt := range []struct {
