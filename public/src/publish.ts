@@ -70,7 +70,7 @@ async function open(): Promise<boolean> {
   await sendSource();
   await limit();
   await listDevices(camera, microphone);
-  return true;
+  return differs(options) ? open() : true; // or after it was shown
 }
 
 /** Whether another source than this one is chosen by now. */

@@ -19,18 +19,20 @@ import (
 // one and that of the program by the other: the clock in the picture goes on in each, and beeps are heard.
 func TestCodecsPlay(t *testing.T) {
 	alongside(t, whole)
-	s := startService(t, "--ladder", clockRung, "--linger", "1s")
+	s := startService(t, "--ladder", clockRung, "--linger", "1s", "--auth-publish", stageKey)
 	stage := newStage(t)
 	browser := cameraBrowser.forTest(t)
 	film := makeFilm(t, 15, outlasting)
 	for _, codec := range []coding{vp8, vp9, h264, av1} {
 		for from, publish := range map[string]func(t *testing.T, endpoint string){
 			"chromium": func(t *testing.T, endpoint string) {
-				studio := browser.forTest(t).open(stage + "/stage.html?width=320")
+				studio := browser.forTest(t).open(stage + "/stage.html?width=320&key=" + stageKey)
 				studio.run(fmt.Sprintf("publish(%q, %q)", endpoint, codec.mime), nil)
 				t.Cleanup(studio.close)
 			},
-			"film": func(t *testing.T, endpoint string) { startPublish(t, film, endpoint, "--codec", codec.name) },
+			"film": func(t *testing.T, endpoint string) {
+				startPublish(t, film, endpoint, "--codec", codec.name, "--token", stageKey)
+			},
 		} {
 			t.Run(codec.name+" from "+from, func(t *testing.T) {
 				name := codec.name + "-" + from

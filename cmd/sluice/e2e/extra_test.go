@@ -194,11 +194,11 @@ func (p *tab) chooseQuality(name string) {
 // What a browser's encoder makes of VP9 and AV1 is passed on, with the key frames that it is asked for.
 func TestExtraRenditionFromBrowser(t *testing.T) {
 	alongside(t, paged)
-	s := startService(t, "--ladder", smallRung)
+	s := startService(t, "--ladder", smallRung, "--auth-publish", stageKey)
 	stage, browser := newStage(t), cameraBrowser.forTest(t)
 	for _, codec := range extraCodecs {
 		t.Run(codec.name, func(t *testing.T) {
-			studio := browser.forTest(t).open(stage + "/stage.html")
+			studio := browser.forTest(t).open(stage + "/stage.html?key=" + stageKey)
 			defer studio.close()
 			studio.run(fmt.Sprintf("publish(%q, %q)", s.base+"/whip/"+codec.name, codec.mime), nil)
 			s.waitFor(codec.name, func(st stream) bool { return st.State == "live" && st.Encoder.Copies && len(st.Renditions) == 3 })

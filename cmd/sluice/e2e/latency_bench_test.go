@@ -27,10 +27,10 @@ type spectator struct {
 // back from what other pages of it show, over all protocols at once: in the watch page, and in hls.js and dash.js as they
 // come. It takes about two and a half minutes, so run it with -benchtime 1x.
 func BenchmarkLatency(b *testing.B) {
-	s := startService(b, "--ladder", oneRung)
+	s := startService(b, "--ladder", oneRung, "--auth-publish", stageKey)
 	stage := newStage(b)
 	browser := startBrowser(b)
-	studio := browser.open(stage + "/stage.html")
+	studio := browser.open(stage + "/stage.html?key=" + stageKey)
 	studio.run(`publish("`+s.base+`/whip/clock")`, nil)
 	s.waitState("clock", "live")
 	lapse(10 * time.Second) // the publisher's browser settles on its bit rate
@@ -50,14 +50,14 @@ func BenchmarkLatency(b *testing.B) {
 // BenchmarkFirstPicture measures from the WHIP POST to the first picture in hls.js with its default settings, in a page that
 // asks for the stream as soon as the POST has been answered. Run it with -benchtime 5x.
 func BenchmarkFirstPicture(b *testing.B) {
-	s := startService(b, "--ladder", oneRung)
+	s := startService(b, "--ladder", oneRung, "--auth-publish", stageKey)
 	stage := newStage(b)
 	browser := startBrowser(b)
 	viewer := browser.open(stage + "/players.html")
 	var times []float64
 	for b.Loop() {
 		name := fmt.Sprintf("first-%d", len(times))
-		studio := browser.forTest(b).open(stage + "/stage.html")
+		studio := browser.forTest(b).open(stage + "/stage.html?key=" + stageKey)
 		studio.run(`publish("`+s.base+`/whip/`+name+`")`, nil)
 		var posted, shown float64
 		viewer.run(`playHls("`+s.base+`/live/`+name+`/index.m3u8")`, &shown)

@@ -49,8 +49,8 @@ func TestPassthrough(t *testing.T) {
 // A browser that offers all codecs sends H.264 where that is asked for, and that is passed on, with a rung beside it.
 func TestPassthroughFromBrowser(t *testing.T) {
 	alongside(t, paged)
-	s := startService(t, "--ladder", smallRung, "--codecs", "h264,vp8")
-	studio := cameraBrowser.forTest(t).open(newStage(t) + "/stage.html")
+	s := startService(t, "--ladder", smallRung, "--codecs", "h264,vp8", "--auth-publish", stageKey)
+	studio := cameraBrowser.forTest(t).open(newStage(t) + "/stage.html?key=" + stageKey)
 	studio.run(fmt.Sprintf("publish(%q)", s.base+"/whip/browser"), nil)
 	s.waitFor("browser", func(st stream) bool { return st.State == "live" && st.Encoder.Copies && len(st.Renditions) == 3 })
 	require.Equal(t, "H264", s.stream("browser").Publisher.Video.Codec)

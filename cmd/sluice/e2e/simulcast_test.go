@@ -16,9 +16,9 @@ const layeredLadder = "480p=640x480@30:900k,240p=426x240@30:400k,120p=160x120@30
 // has come; when it goes, its rung is encoded, and when it is back that is passed on again. Viewers go on throughout.
 func TestSimulcastBecomesRungs(t *testing.T) {
 	alongside(t, heavy)
-	s := startService(t, "--ladder", layeredLadder, "--codecs", "h264,vp8", "--linger", "1s")
+	s := startService(t, "--ladder", layeredLadder, "--codecs", "h264,vp8", "--linger", "1s", "--auth-publish", stageKey)
 	browser, stage := cameraBrowser.forTest(t), newStage(t)
-	studio := browser.open(stage + "/stage.html")
+	studio := browser.open(stage + "/stage.html?key=" + stageKey)
 	studio.run(fmt.Sprintf("publish(%q, 'video/H264', ['half', 'full'])", s.base+"/whip/layers"), nil)
 	layered := func(layers int) {
 		t.Helper()

@@ -16,7 +16,7 @@ import (
 // on, and beeps are heard.
 func TestUploadsPlay(t *testing.T) {
 	alongside(t, whole)
-	s := startService(t, "--ladder", clockRung, "--linger", "1s")
+	s := startService(t, "--ladder", clockRung, "--linger", "1s", "--auth-publish", stageKey)
 	stage := newStage(t)
 	browser := cameraBrowser.forTest(t)
 	proxy, _ := startNginx(t, strings.TrimPrefix(s.base, "http://"), nil)
@@ -27,7 +27,7 @@ func TestUploadsPlay(t *testing.T) {
 		{"base64", "video/webm;codecs=vp8,opus", "VP8"},
 	} {
 		t.Run(c.way, func(t *testing.T) {
-			studio := browser.forTest(t).open(stage + "/stage.html?width=320")
+			studio := browser.forTest(t).open(stage + "/stage.html?width=320&key=" + stageKey)
 			studio.run(fmt.Sprintf("upload(%q, %q, %q)", proxy+"/upload/"+c.way, c.way, c.mimeType), nil)
 			s.waitState(c.way, "live")
 			require.Equal(t, c.codec, s.stream(c.way).Publisher.Video.Codec)

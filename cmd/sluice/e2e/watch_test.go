@@ -207,11 +207,11 @@ type shownFrame struct {
 // The clock that a page paints into its picture is read back from what the players show.
 func TestClockInThePicture(t *testing.T) {
 	alongside(t, heavy)
-	s := startService(t, "--ladder", clockRung, "--linger", "2s")
+	s := startService(t, "--ladder", clockRung, "--linger", "2s", "--auth-publish", stageKey)
 	stage := httptest.NewServer(http.FileServer(http.Dir("testdata")))
 	defer stage.Close()
 	browser := cameraBrowser.forTest(t)
-	studio := browser.open(stage.URL + "/stage.html")
+	studio := browser.open(stage.URL + "/stage.html?key=" + stageKey)
 	studio.run(`publish("`+s.base+`/whip/clock")`, nil)
 	s.waitState("clock", "live")
 	observe, err := os.ReadFile("testdata/observe.js")

@@ -29,11 +29,11 @@ func (p *tab) received() (tracks map[string]received) {
 // left and another has come.
 func TestWatchOverWHEP(t *testing.T) {
 	alongside(t, paged)
-	s := startService(t, "--ladder", smallRung, "--linger", "20s", "--record=false")
+	s := startService(t, "--ladder", smallRung, "--linger", "20s", "--record=false", "--auth-publish", stageKey)
 	pages := httptest.NewServer(http.FileServer(http.Dir("testdata")))
 	defer pages.Close()
 	browser := cameraBrowser.forTest(t)
-	studio := browser.open(pages.URL + "/stage.html?width=320")
+	studio := browser.open(pages.URL + "/stage.html?width=320&key=" + stageKey)
 	var session string
 	studio.run(`publish("`+s.base+`/whip/clock")`, &session)
 	studio.wait("connected", `connection.connectionState === "connected"`)
@@ -57,7 +57,7 @@ func TestWatchOverWHEP(t *testing.T) {
 	require.Positive(t, seen.Latencies[0], "a picture cannot be seen before it was painted")
 
 	before := viewer.received()
-	studio.run(fmt.Sprintf(`fetch(%q, {method: "DELETE"}).then(() => connection.close())`, session), nil)
+	studio.run(fmt.Sprintf(`fetch(%q, {method: "DELETE", headers: authorized}).then(() => connection.close())`, session), nil)
 	s.waitState("clock", "interrupted")
 	studio.run(`publish("`+s.base+`/whip/clock")`, nil)
 	left := viewer.received()
