@@ -12,7 +12,7 @@ import (
 // browser, by those that it lasts when it has the machine to itself.
 type cost struct {
 	quarters int  // of a core
-	long     bool // it lasts so long that it has to begin first
+	long     bool // it begins before others that cost as much
 }
 
 var (
@@ -20,11 +20,11 @@ var (
 	paged = cost{quarters: 2}             // a page in a browser, or a service that has more to do
 	heavy = cost{quarters: 4}             // pages that play and publish, and an encoder that has to keep up with them
 	whole = cost{quarters: 6}             // as many pages as the machine bears
-	long  = cost{quarters: 3, long: true} // TestChaos
+	long  = cost{quarters: 2, long: true} // TestChaos
 )
 
-// machine is what tests that run beside each other share: each waits until there is room for what it costs. Those that last
-// long begin first, then those that cost most. Half a core is left to whatever else goes on, and to what the costs leave out:
+// machine is what tests that run beside each other share: each waits until there is room for what it costs. Those that cost most
+// begin first, so that cheap ones fill what is left beside them. Half a core is left to whatever else goes on, and to what the costs leave out:
 // encoders that fall behind have their ladder reduced, and players without time show nothing, which most tests do not expect.
 type machine struct {
 	mu      sync.Mutex
@@ -68,9 +68,9 @@ func (m *machine) queue(c cost) *turn {
 // rank is greater for those that begin before others.
 func (c cost) rank() int {
 	if c.long {
-		return quarters() + 1
+		return 2*c.quarters + 1
 	}
-	return c.quarters
+	return 2 * c.quarters
 }
 
 // next takes back what a test has left and lets begin whom there is room for.
