@@ -21,6 +21,7 @@ const (
 type Publisher struct {
 	session *Session
 	begun   chan struct{} // closed when the stream is its own
+	came    time.Time     // when its first packet did
 	ousted  []string      // paths of the sessions that it and those before it have taken over
 }
 

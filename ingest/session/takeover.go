@@ -51,7 +51,7 @@ func (r *Registry) Announce(p *Publisher) {
 	runs := p.session.Go(func() {
 		select {
 		case <-first.come:
-			r.publish(p)
+			r.publish(p, first.at)
 		case <-p.session.Closing():
 		}
 		for _, t := range tracks {
@@ -73,27 +73,35 @@ func (r *Registry) Announce(p *Publisher) {
 type firstPacket struct {
 	once sync.Once
 	come chan struct{} // closed with it
+	at   time.Time     // when it came; written before come is closed
 }
 
 // Deliver implements media.Subscriber.
 func (f *firstPacket) Deliver(p *media.Packet) {
 	if p.Report == nil {
-		f.once.Do(func() { close(f.come) })
+		f.once.Do(func() {
+			f.at = time.Now()
+			close(f.come)
+		})
 	}
 }
 
 // End implements media.Subscriber.
 func (f *firstPacket) End() {}
 
-// publish makes p the publisher of its stream, shows its tracks to the followers, and ends whoever published the stream before. One that
-// has ended meanwhile takes over from nobody: the client of the one before may come back.
-func (r *Registry) publish(p *Publisher) {
+// publish makes p, whose first packet has come at an instant, the publisher of its stream, shows its tracks to the followers, and ends
+// whoever published the stream before. One that has ended meanwhile takes over from nobody: the client of the one before may come back.
+// Nor does one whose first packet came before that of the other.
+func (r *Registry) publish(p *Publisher, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	stream := p.Stream()
 	old := r.publishers[stream]
 	switch {
 	case p.session.Err() != nil:
+		return
+	case old != nil && old.came.After(at):
+		p.session.Close(ErrTakenOver)
 		return
 	case old == nil && len(r.publishers) >= r.limits.Streams:
 		p.session.Close(ErrNoStream)
@@ -107,6 +115,7 @@ func (r *Registry) publish(p *Publisher) {
 		old.session.Close(ErrTakenOver)
 	}
 	r.hasCome(p.session.at)
+	p.came = at
 	r.publishers[stream] = p
 	r.followers.Published(stream, p.session.Tracks())
 	close(p.begun)
