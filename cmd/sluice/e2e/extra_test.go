@@ -144,7 +144,7 @@ func requireForward(t *testing.T, page *tab, what string) {
 // A publisher of VP9 that goes and comes back is passed on, encoded so that its picture stands, and passed on again, in players that
 // have chosen its own pictures: where those are not passed on, their rendition shows the ladder's best.
 func TestExtraRenditionComesBack(t *testing.T) {
-	alongside(t, heavy)
+	alongside(t, busy)
 	clip, err := makeClip(vp9)
 	require.NoError(t, err)
 	s := startService(t, "--ladder", smallRung, "--linger", "60s")

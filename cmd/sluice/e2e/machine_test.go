@@ -18,9 +18,10 @@ type cost struct {
 var (
 	light = cost{quarters: 1}             // a service that encodes a small picture of a clip
 	paged = cost{quarters: 2}             // a page in a browser, or a service that has more to do
+	busy  = cost{quarters: 3}             // pages that play what a clip's encoder makes
 	heavy = cost{quarters: 4}             // pages that play and publish, and an encoder that has to keep up with them
 	whole = cost{quarters: 6}             // as many pages as the machine bears
-	long  = cost{quarters: 2, long: true} // TestChaos
+	long  = cost{quarters: 4, long: true} // TestChaos, which needs less, and that in time
 )
 
 // machine is what tests that run beside each other share: each waits until there is room for what it costs. Those that cost most

@@ -96,7 +96,7 @@ func requireKept(t *testing.T, directory string) {
 
 // Players that have chosen the rung that is not encoded any more play on, and their page says why the picture is smaller.
 func TestPlayersOutliveTheirRung(t *testing.T) {
-	alongside(t, heavy)
+	alongside(t, busy)
 	const rungs = "360p=640x360@20:600k,240p=426x240@20:300k" // so little that the machine is fast enough until it is slowed down
 	s := startService(t, "--ladder", rungs, "--linger", "2s")
 	p := newPublisher(t, s, "heavy")

@@ -90,7 +90,7 @@ func requirePicturesOf(t *testing.T, c *clip, file string) {
 // A publisher of H.264 that goes and comes back is passed on, encoded so that its picture stands, and passed on again, in players
 // that go on by themselves.
 func TestPassthroughComesBack(t *testing.T) {
-	alongside(t, heavy)
+	alongside(t, busy)
 	clip, err := makeClip(h264)
 	require.NoError(t, err)
 	s := startService(t, "--ladder", smallRung, "--linger", "60s")

@@ -88,7 +88,7 @@ const (
 
 // hls.js that forgets to load pictures or sound, as it does after one of twenty faults, is made to go on before its buffer is empty.
 func TestPlayerForgetsToLoad(t *testing.T) {
-	alongside(t, paged)
+	alongside(t, busy)
 	s := startService(t, "--ladder", smallRung)
 	p := newPublisher(t, s, "clip")
 	p.rounds = 10
