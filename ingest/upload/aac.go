@@ -39,16 +39,14 @@ func parseAAC(config []byte) (aac, error) {
 	if kind == 5 || kind == 29 {
 		kind = 2
 	}
-	if kind < 1 || kind > 4 || int(rate) >= len(aacRates()) || channels < 1 || channels > 7 {
+	if kind < 1 || kind > 4 || int(rate) >= len(aacRates) || channels < 1 || channels > 7 {
 		return aac{}, errAAC
 	}
 	return aac{kind - 1, rate, channels}, nil
 }
 
-// aacRates are sampling rates by their index, in Hz.
-func aacRates() [13]int64 {
-	return [13]int64{96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350}
-}
+// aacRates are sampling rates by their index, in Hz. Nothing writes to them.
+var aacRates = [...]int64{96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350}
 
 // appendFrame appends a frame with its head; ok is false when it is too long for one.
 func (a aac) appendFrame(dst, frame []byte) (_ []byte, ok bool) {
@@ -146,14 +144,14 @@ func (t *transcoder) note(at time.Duration) {
 
 // after is the time of a sample that follows on an anchor.
 func (t *transcoder) after(a anchor, sample int64) time.Duration {
-	return a.at + time.Duration(sample-a.sample)*time.Second/time.Duration(aacRates()[t.rate])
+	return a.at + time.Duration(sample-a.sample)*time.Second/time.Duration(aacRates[t.rate])
 }
 
 // timeOf returns when a sample is played that ffmpeg has after this time.
 func (t *transcoder) timeOf(made time.Duration) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	sample := int64(made.Microseconds()) * aacRates()[t.rate] / 1e6
+	sample := int64(made.Microseconds()) * aacRates[t.rate] / 1e6
 	for len(t.anchors) > 1 && t.anchors[1].sample <= sample {
 		t.anchors = t.anchors[1:]
 	}

@@ -42,7 +42,6 @@ type chunkedUpload struct {
 	gone  []int          // those that have been given up
 	idle  *time.Timer
 
-	stopped bool        // nothing is kept any more
 	gap     *time.Timer // ends the waiting for a chunk; nil while no other is there
 	awaited int         // its number
 }

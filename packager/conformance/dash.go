@@ -124,8 +124,8 @@ type slot struct {
 	nominal    uint64 // duration, ticks; 0 when the times are exact
 }
 
-// maxSlots bounds how many segments of a representation are looked at.
-const maxSlots = 1 << 17
+// maxSlots bounds how many segments of a representation are looked at: nine hours of them.
+const maxSlots = 1 << 14
 
 // slots are the segments of the stream that begin before the given time on the MPD's timeline.
 func (s stream) slots(until time.Duration) []slot {
