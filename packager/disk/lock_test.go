@@ -1,11 +1,13 @@
 package disk
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -28,11 +30,14 @@ func TestLockGoesWithItsProcess(t *testing.T) {
 	require.ErrorIs(t, err, ErrLocked)
 	require.NoError(t, child.Process.Kill())
 	require.NoError(t, in.Close())
-	_, _ = out.Read(make([]byte, 1)) // until cat, which has inherited the lock, has ended too
 	require.Error(t, child.Wait())
-	lock, without, err := Lock(dir)
-	require.NoError(t, err)
-	require.NoError(t, without)
+	var lock io.Closer
+	require.Eventually(t, func() bool { // once cat, which has inherited the lock, has ended too
+		var without error
+		lock, without, err = Lock(dir)
+		require.NoError(t, without)
+		return err == nil
+	}, 2*time.Minute, time.Millisecond)
 
 	_, _, err = Lock(dir)
 	require.ErrorIs(t, err, ErrLocked)
