@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,9 +117,7 @@ func TestPlayersOutliveTheirRung(t *testing.T) {
 	stop()
 	for protocol, viewer := range viewers { // soon, because the rung comes back when the machine has room for it
 		viewer.wait("the smaller picture", `document.querySelector("#video").videoWidth === 426`)
-		var told string
-		viewer.run(`document.querySelector("#reduced").innerText`, &told)
-		require.Equal(t, reason, told)
+		viewer.wait("why it is smaller", fmt.Sprintf(`document.querySelector("#reduced").innerText === %q`, reason))
 		viewer.screenshot("reduced-" + protocol)
 	}
 	for protocol, viewer := range viewers {
