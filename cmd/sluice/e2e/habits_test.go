@@ -36,8 +36,6 @@ func withHls(settings, more string) string {
 	return `const p = new Hls(` + settings + `); p.on(Hls.Events.ERROR, (_, data) => { if (data.fatal) failed(data.details); }); p.loadSource(url); p.attachMedia(video);` + more
 }
 
-const withVideoJS = `const p = videojs(video); p.on("error", () => failed(p.error())); p.src({ src: url, type: "application/x-mpegURL" });`
-
 // habits of pages: play() at once and on a click; each player's own ways.
 func habits() []habit {
 	return []habit{
@@ -45,7 +43,6 @@ func habits() []habit {
 		{"dash.js, autoplay off, a click", mpd, `{"muted": true, "preload": "none"}`, withDash("video, url, false", clicked)},
 		{"hls.js, with sound, play() at once", index, `{}`, withHls(`{}`, atOnce)},
 		{"hls.js, no low latency", index, starting, withHls(`{lowLatencyMode: false}`, "")},
-		{"video.js", index, starting, withVideoJS},
 	}
 }
 
