@@ -162,6 +162,19 @@ func (f *partialFrame) another() {
 	}
 }
 
+// enter accounts for what a packet says of the pictures, before it is put into one: other tells whether it is of another one than the packet
+// before. It reports whether the packet opens a picture, and whether that is torn: its beginning was passed on by itself, at a marker.
+func (f *partialFrame) enter(other bool) (opens, torn bool) {
+	f.tear(other)
+	torn = !other && !f.lossy && !f.open && f.marked
+	if other {
+		f.another()
+	} else if !f.lossy {
+		f.goOn()
+	}
+	return other || !f.open, torn
+}
+
 // overdue reports whether the open picture has ended with a marker before the deadline.
 func (f *partialFrame) overdue(deadline time.Duration) bool {
 	return f.open && f.marked && f.markedAt < deadline

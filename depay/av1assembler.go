@@ -48,15 +48,8 @@ func (a *av1Assembler) settle(deadline time.Duration) {
 
 // place goes on with the open picture, or closes it and opens the one that the packet belongs to.
 func (a *av1Assembler) place(p packet) {
-	other := p.timestamp != a.timestamp
-	a.tear(other)
-	torn := !other && !a.lossy && !a.open && a.marked
-	if other {
-		a.another()
-	} else if !a.lossy {
-		a.goOn()
-	}
-	if other || !a.open {
+	opens, torn := a.enter(p.timestamp != a.timestamp)
+	if opens {
 		if a.open {
 			a.finish() // its marker was lost, or never set: whole if nothing is missing up to here
 		}

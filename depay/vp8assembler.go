@@ -47,13 +47,7 @@ func (a *vp8Assembler) settle(deadline time.Duration) {
 func (a *vp8Assembler) place(desc vp8.Descriptor, p packet) {
 	begins := desc.Start && desc.PartitionID == 0
 	other := begins || p.timestamp != a.timestamp || a.otherPicture(desc)
-	a.tear(other)
-	if other {
-		a.another()
-	} else if !a.lossy {
-		a.goOn()
-	}
-	if other || !a.open {
+	if opens, _ := a.enter(other); opens { // what is torn does not begin a picture, and is spoiled for that
 		if a.open {
 			a.finish() // its marker was lost, or never set: whole if nothing is missing up to here
 		}

@@ -57,14 +57,8 @@ func (a *vp9Assembler) settle(deadline time.Duration) {
 // place goes on with the open picture, or closes it and opens the one that the packet belongs to.
 func (a *vp9Assembler) place(desc vp9.Descriptor, p packet) {
 	other := p.timestamp != a.timestamp || a.otherPicture(desc)
-	a.tear(other)
-	torn := !other && !a.lossy && !a.open && a.marked
-	if other {
-		a.another()
-	} else if !a.lossy {
-		a.goOn()
-	}
-	if other || !a.open {
+	opens, torn := a.enter(other)
+	if opens {
 		if a.open {
 			a.finish() // its marker was lost, or never set: whole if nothing is missing up to here
 		}
