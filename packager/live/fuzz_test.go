@@ -5,13 +5,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sluice-live/sluice/packager/disk"
+	"github.com/sluice-live/sluice/packager/internal/disktest"
 	"github.com/sluice-live/sluice/packager/timeline"
 )
 
@@ -41,13 +40,13 @@ func FuzzRecover(f *testing.F) {
 	f.Add(append(bytes.Clone(log), "garbage\n"...), true, "ZZZZZZZZZZZZZZZZZZZZZZZZZZ/x\n.tmp-1", []byte{0, 0, 0, 8})
 	f.Add([]byte("hello\n"), true, "a/b/c\n../outside\ntimeline.log/x", []byte{1})
 	f.Add([]byte{}, true, "", []byte{})
-	root := shortLived(f)
+	root := disktest.ShortLived(f)
 	now := time.Date(2026, 11, 20, 19, 46, 0, 0, time.UTC)
 	cfg := &Config{
 		Config: timeline.Config{
 			Timing: timeline.Timing{Segment: 2 * time.Second, Part: 200 * time.Millisecond, Window: 12 * time.Second}, Wall: func() time.Time { return now },
 		},
-		Dir: filepath.Join(root, "live"), Linger: time.Minute, Files: noSync{}, Logger: slog.New(slog.DiscardHandler),
+		Dir: filepath.Join(root, "live"), Linger: time.Minute, Files: disktest.NoSync{}, Logger: slog.New(slog.DiscardHandler),
 		Watch: func(*Epoch) {}, Unwatch: func(*Epoch) {},
 	}
 	dir, outside := filepath.Join(cfg.Dir, "cam"), filepath.Join(root, "outside")
@@ -55,11 +54,11 @@ func FuzzRecover(f *testing.F) {
 		require.NoError(t, os.RemoveAll(cfg.Dir))
 		require.NoError(t, os.MkdirAll(dir, 0o750))
 		require.NoError(t, os.WriteFile(outside, []byte("outside"), 0o600))
-		made := putFiles(t, dir, names, content)
+		made := disktest.PutFiles(t, dir, names, content)
 		if marked {
-			made = append(made, putFiles(t, dir, markName, []byte(markText))...)
+			made = append(made, disktest.PutFiles(t, dir, markName, []byte(markText))...)
 		}
-		made = append(made, putFiles(t, dir, LogName, log)...)
+		made = append(made, disktest.PutFiles(t, dir, LogName, log)...)
 		s, err := Recover(cfg, "cam", nowhere())
 		switch {
 		case err != nil:
@@ -98,36 +97,3 @@ func endAndDelete(t *testing.T, s *Stream, now time.Time) {
 	require.NoError(t, s.Delete())
 	require.NoDirExists(t, s.dir)
 }
-
-// putFiles makes files of those names, one a line, below a directory as far as they are local, and returns them.
-func putFiles(t *testing.T, dir, names string, content []byte) (made []string) {
-	t.Helper()
-	for name := range strings.SplitSeq(names, "\n") {
-		if len(made) == 8 || !filepath.IsLocal(name) || name == "." {
-			continue
-		}
-		path := filepath.Join(dir, name)
-		if os.MkdirAll(filepath.Dir(path), 0o750) == nil && os.WriteFile(path, content, 0o600) == nil {
-			made = append(made, name)
-		}
-	}
-	return made
-}
-
-// shortLived is a directory in memory, where there is one: an input takes less than a millisecond there.
-func shortLived(f *testing.F) string {
-	f.Helper()
-	base := "/dev/shm"
-	if _, err := os.Stat(base); err != nil {
-		base = ""
-	}
-	root, err := os.MkdirTemp(base, "fuzz-*")
-	require.NoError(f, err)
-	f.Cleanup(func() { os.RemoveAll(root) })
-	return root
-}
-
-// noSync does not wait for the disk.
-type noSync struct{ disk.OS }
-
-func (noSync) Sync(string) error { return nil }

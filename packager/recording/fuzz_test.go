@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/packager/disk"
+	"github.com/sluice-live/sluice/packager/internal/disktest"
 	"github.com/sluice-live/sluice/packager/timeline"
 )
 
@@ -53,18 +54,18 @@ func FuzzRecover(f *testing.F) {
 	f.Add(cut.text().bytes, "source-1.webm\nvideo-1-init.mp4\nvideo-1-1.m4s", []byte("moof"))
 	f.Add([]byte(`{"state":"recording","stream":"cam","name":"x","started":"2020-01-01T00:00:00Z"}`), "the only copy.mp4", []byte{})
 	f.Add([]byte(`{}`), "a/b\n../c\nvideo-1-999999999999.m4s\nvideo.mp4\n.tmp-x", []byte{1})
-	root := shortLived(f)
+	root := disktest.ShortLived(f)
 	f.Fuzz(func(t *testing.T, recordingJSON []byte, names string, content []byte) {
 		dir := filepath.Join(root, "recordings", "cam", "20261120T194500Z")
 		require.NoError(t, os.RemoveAll(filepath.Join(root, "recordings")))
 		require.NoError(t, os.MkdirAll(dir, 0o750))
-		kept := putFiles(t, dir, names, content)
+		kept := disktest.PutFiles(t, dir, names, content)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, infoFile), recordingJSON, 0o600))
 		_, unreadable := parseInfo(recordingJSON)
 		s := NewStore(Options{
 			Dir: filepath.Join(root, "recordings"), Record: true, Keep: time.Hour, MaxBytes: 1 << 30, Wall: func() time.Time { return at.Add(time.Minute) },
 			Timing: timeline.Timing{Segment: 2 * time.Second, Part: 200 * time.Millisecond, Window: time.Minute},
-			Logger: slog.New(slog.DiscardHandler), Files: noSync{}, Free: func(string) int64 { return -1 },
+			Logger: slog.New(slog.DiscardHandler), Files: disktest.NoSync{}, Free: func(string) int64 { return -1 },
 			Listed: func(string) []timeline.Recordable { return nil },
 		})
 		s.Recover(t.Context())
@@ -81,36 +82,3 @@ func FuzzRecover(f *testing.F) {
 		require.LessOrEqual(t, len(s.List()), 1)
 	})
 }
-
-// putFiles makes files of those names, one a line, below a directory as far as they are local, and returns them.
-func putFiles(t *testing.T, dir, names string, content []byte) (made []string) {
-	t.Helper()
-	for name := range strings.SplitSeq(names, "\n") {
-		if len(made) == 8 || !filepath.IsLocal(name) || name == "." {
-			continue
-		}
-		path := filepath.Join(dir, name)
-		if os.MkdirAll(filepath.Dir(path), 0o750) == nil && os.WriteFile(path, content, 0o600) == nil {
-			made = append(made, name)
-		}
-	}
-	return made
-}
-
-// shortLived is a directory in memory, where there is one: an input takes less than a millisecond there.
-func shortLived(f *testing.F) string {
-	f.Helper()
-	base := "/dev/shm"
-	if _, err := os.Stat(base); err != nil {
-		base = ""
-	}
-	root, err := os.MkdirTemp(base, "fuzz-*")
-	require.NoError(f, err)
-	f.Cleanup(func() { os.RemoveAll(root) })
-	return root
-}
-
-// noSync does not wait for the disk.
-type noSync struct{ disk.OS }
-
-func (noSync) Sync(string) error { return nil }
