@@ -1,9 +1,7 @@
 package ingest
 
 import (
-	"context"
 	"testing"
-	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
@@ -19,24 +17,15 @@ import (
 // film sends a picture of the peer's codec every 10 ms until the test ends, every 50th a key frame, the number of the picture in
 // each packet's last byte.
 func (p *peer) film(mimeType string) {
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		pace := time.NewTicker(10 * time.Millisecond)
-		defer pace.Stop()
-		sequence := uint16(0)
-		for number := 0; ctx.Err() == nil; number++ {
-			payloads := picture(mimeType, number%50 == 0)
-			for i, payload := range payloads {
-				header := rtp.Header{Version: 2, SequenceNumber: sequence, Timestamp: uint32(number) * 900, Marker: i == len(payloads)-1}
-				_ = p.video.WriteRTP(&rtp.Packet{Header: header, Payload: append(payload, byte(number))})
-				sequence++
-			}
-			<-pace.C
+	sequence := uint16(0)
+	atPace(p, func(number int) {
+		payloads := picture(mimeType, number%50 == 0)
+		for i, payload := range payloads {
+			header := rtp.Header{Version: 2, SequenceNumber: sequence, Timestamp: uint32(number) * 900, Marker: i == len(payloads)-1}
+			_ = p.video.WriteRTP(&rtp.Packet{Header: header, Payload: append(payload, byte(number))})
+			sequence++
 		}
-	}()
-	p.Cleanup(func() { cancel(); <-ended })
+	})
 }
 
 // requirePictures checks that so many pictures come whole and in order, beginning with the first packet of a key frame.

@@ -171,3 +171,19 @@ func takeFrom(t testing.TB, tap *media.Tap, n int) {
 func describe(t *media.Track) string {
 	return fmt.Sprint(t.MimeType(), " ", t.ClockRate(), " ", t.Channels())
 }
+
+// atPace calls send every 10 ms until the test ends, with the number of the call.
+func atPace(t testing.TB, send func(number int)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		pace := time.NewTicker(10 * time.Millisecond)
+		defer pace.Stop()
+		for number := 0; ctx.Err() == nil; number++ {
+			send(number)
+			<-pace.C
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+}

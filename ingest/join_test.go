@@ -1,11 +1,9 @@
 package ingest
 
 import (
-	"context"
 	"encoding/binary"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
@@ -32,18 +30,7 @@ func newEncoder(t *testing.T, f *fixture, stream string) *encoder {
 	}
 	e.publish(f, "/whip/"+stream)
 	e.waitConnected()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		pace := time.NewTicker(10 * time.Millisecond)
-		defer pace.Stop()
-		for picture := uint16(1); ctx.Err() == nil; picture++ {
-			e.encode(picture)
-			<-pace.C
-		}
-	}()
-	t.Cleanup(func() { cancel(); <-ended })
+	atPace(t, func(number int) { e.encode(uint16(number + 1)) })
 	return e
 }
 

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"context"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -153,31 +152,23 @@ func (s *simulcaster) listen(sender *webrtc.RTPSender, l *simulcastLayer) {
 
 // film sends a picture of all layers that are on every 10 ms, a key frame of one that has been asked for it, and reports.
 func (s *simulcaster) film() {
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		pace := time.NewTicker(10 * time.Millisecond)
-		defer pace.Stop()
-		keyed, sources := map[string]uint64{}, map[string]uint32{}
-		for number := uint16(0); ctx.Err() == nil; number++ {
-			for _, name := range []string{"l", "m", "h"} {
-				l := s.layers[name]
-				if !l.on.Load() {
-					continue
-				}
-				asked := l.asked.Load()
-				moved := l.moved.Load()
-				l.write(s.packet(l, number, number == 0 || asked > keyed[name] || moved != sources[name]))
-				keyed[name], sources[name] = asked, moved
-				if number%50 == 25 {
-					_ = s.pc.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{SSRC: l.ssrc, NTPTime: uint64(number) << 32 / 100, RTPTime: uint32(number)*900 + l.offset}})
-				}
+	keyed, sources := map[string]uint64{}, map[string]uint32{}
+	atPace(s, func(n int) {
+		number := uint16(n)
+		for _, name := range []string{"l", "m", "h"} {
+			l := s.layers[name]
+			if !l.on.Load() {
+				continue
 			}
-			<-pace.C
+			asked := l.asked.Load()
+			moved := l.moved.Load()
+			l.write(s.packet(l, number, number == 0 || asked > keyed[name] || moved != sources[name]))
+			keyed[name], sources[name] = asked, moved
+			if number%50 == 25 {
+				_ = s.pc.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{SSRC: l.ssrc, NTPTime: uint64(number) << 32 / 100, RTPTime: uint32(number)*900 + l.offset}})
+			}
 		}
-	}()
-	s.Cleanup(func() { cancel(); <-ended })
+	})
 }
 
 // packet is a whole picture; its number is in the last two bytes.

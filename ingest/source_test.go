@@ -1,12 +1,10 @@
 package ingest
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -55,22 +53,14 @@ func (r *roamer) send(p *rtp.Packet) {
 
 // roaming sends pictures, of which each tenth is a key frame, and sound until the test ends. A source begins with a key frame.
 func (p *peer) roaming(video, audio *roamer) {
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		pace := time.NewTicker(10 * time.Millisecond)
-		defer pace.Stop()
-		before := uint32(0)
-		for n := uint16(0); ctx.Err() == nil; n++ {
-			ssrc := video.ssrc.Load()
-			video.send(rtptest.VP8Packet(n, n%10 == 0 || ssrc != before))
-			audio.send(rtptest.OpusPacket(n))
-			before = ssrc
-			<-pace.C
-		}
-	}()
-	p.Cleanup(func() { cancel(); <-ended })
+	before := uint32(0)
+	atPace(p, func(number int) {
+		n := uint16(number)
+		ssrc := video.ssrc.Load()
+		video.send(rtptest.VP8Packet(n, n%10 == 0 || ssrc != before))
+		audio.send(rtptest.OpusPacket(n))
+		before = ssrc
+	})
 }
 
 // publishBare publishes without declaring sources, if bare is set.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/ingest/internal/mediatest"
 )
 
 var errHole = errors.New("a piece is lost")
@@ -319,7 +321,7 @@ func FuzzReader(f *testing.F) {
 func BenchmarkNext(b *testing.B) {
 	const picture = 6 << 10
 	one := fragment(run{1, 0, []string{strings.Repeat("x", picture)}})
-	r := NewReader(io.MultiReader(bytes.NewReader(start()), &endless{piece: one}))
+	r := NewReader(io.MultiReader(bytes.NewReader(start()), &mediatest.Endless{Piece: one}))
 	b.ReportAllocs()
 	b.SetBytes(picture)
 	for b.Loop() {
@@ -327,16 +329,4 @@ func BenchmarkNext(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-}
-
-// endless is one piece over and over.
-type endless struct {
-	piece []byte
-	at    int
-}
-
-func (e *endless) Read(b []byte) (int, error) {
-	n := copy(b, e.piece[e.at:])
-	e.at = (e.at + n) % len(e.piece)
-	return n, nil
 }

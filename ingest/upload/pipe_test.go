@@ -120,7 +120,7 @@ func BenchmarkUpload(b *testing.B) {
 	picture[0] = 0x11
 	r := &webmtest.Recorder{}
 	block := webmtest.EBML(0xA3, append([]byte{0x81, 0, 0, 0}, picture...))
-	in := webm.NewReader(io.MultiReader(bytes.NewReader(r.Head()), bytes.NewReader(r.Cluster()), &endless{piece: block}))
+	in := webm.NewReader(io.MultiReader(bytes.NewReader(r.Head()), bytes.NewReader(r.Cluster()), &mediatest.Endless{Piece: block}))
 	recorded, err := in.Tracks()
 	require.NoError(b, err)
 	tracks, _, err := newTracks(recorded, media.NewPacketPool())
@@ -135,18 +135,6 @@ func BenchmarkUpload(b *testing.B) {
 		}
 		require.NoError(b, err)
 	}
-}
-
-// endless repeats what it has.
-type endless struct {
-	piece []byte
-	at    int
-}
-
-func (e *endless) Read(b []byte) (int, error) {
-	n := copy(b, e.piece[e.at:])
-	e.at = (e.at + n) % len(e.piece)
-	return n, nil
 }
 
 // Of a recording nobody can be asked for key frames, of a browser's camera one can.

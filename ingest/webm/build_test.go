@@ -121,18 +121,6 @@ func readAll(t *testing.T, data []byte) ([]got, error) {
 	return drain(t, NewReader(bytes.NewReader(data)))
 }
 
-// endless is one piece over and over.
-type endless struct {
-	piece []byte
-	at    int
-}
-
-func (e *endless) Read(b []byte) (int, error) {
-	n := copy(b, e.piece[e.at:])
-	e.at = (e.at + n) % len(e.piece)
-	return n, nil
-}
-
 // pieces gives each piece in one Read, and an error, if it is not nil, between them.
 type pieces struct {
 	data [][]byte

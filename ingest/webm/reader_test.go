@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/ingest/internal/mediatest"
 )
 
 var wantTracks = []Track{
@@ -178,7 +180,7 @@ func TestReaderMemory(t *testing.T) {
 
 func TestNextDoesNotAllocate(t *testing.T) {
 	piece := cluster(1000, simple(1, 0, string(make([]byte, 9000))), group(2, 5, string(make([]byte, 90))))
-	r := NewReader(io.MultiReader(bytes.NewReader(start()), &endless{piece: piece}))
+	r := NewReader(io.MultiReader(bytes.NewReader(start()), &mediatest.Endless{Piece: piece}))
 	_, err := r.Next()
 	require.NoError(t, err)
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
@@ -193,7 +195,7 @@ func BenchmarkNext(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			block := simple(1, 0, string(make([]byte, size)))
 			piece := cluster(1000, bytes.Repeat(block, 50))
-			r := NewReader(io.MultiReader(bytes.NewReader(start()), &endless{piece: piece}))
+			r := NewReader(io.MultiReader(bytes.NewReader(start()), &mediatest.Endless{Piece: piece}))
 			b.ReportAllocs()
 			b.SetBytes(int64(len(block)))
 			for b.Loop() {
@@ -212,7 +214,7 @@ func BenchmarkResume(b *testing.B) {
 		noise[i] = byte(i * i >> 3)
 	}
 	piece := append(noise, cluster(0, simple(1, 0, "a"))...)
-	r := NewReader(io.MultiReader(bytes.NewReader(start()), &endless{piece: piece}))
+	r := NewReader(io.MultiReader(bytes.NewReader(start()), &mediatest.Endless{Piece: piece}))
 	if _, err := r.Tracks(); err != nil {
 		b.Fatal(err)
 	}
