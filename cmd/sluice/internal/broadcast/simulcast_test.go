@@ -94,13 +94,8 @@ func TestLayersStopped(t *testing.T) {
 
 // TestPassOnForNobody has a publisher leave while a layer's key frame is waited for: what has come is shown, and nobody is missed.
 func TestPassOnForNobody(t *testing.T) {
-	b := newTestBroadcast(t)
-	b.video = depay.H264
-	r, err := newRun(b.runOptions())
-	require.NoError(t, err)
-	r.waits, r.zero = true, time.Now()
+	b, r := waitingRun(t)
 	r.held = codedPictures(t, depay.H264, "320x180", 1, "0")
-	b.run = r
 	r.startAnyway()
 	require.True(t, r.works())
 	require.True(t, r.passthrough)
