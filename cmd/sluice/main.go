@@ -2,8 +2,8 @@
 //
 // It holds only the commands. What they do is in the packages below internal: config reads the configuration, service joins the
 // stages (ingest receives, depay makes frames, transcode encodes, packager serves; they know nothing of each other), broadcast
-// carries one stream, httpapi serves it all, client publishes and plays, doctor looks at the machine. It starts no goroutine but
-// those of the command that runs, which ends with its context.
+// carries one stream, httpapi serves it all, client publishes and plays, doctor looks at the machine. It starts the goroutine
+// that waits for a signal, and those of the command that runs, which ends with its context.
 package main
 
 import (
@@ -14,8 +14,13 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once, as if nobody listened
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		signal.Stop(signals) // before anybody hears of the first: a second one ends the program at once, as if nobody listened
+		cancel()
+	}()
 	os.Exit(Main(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 }
