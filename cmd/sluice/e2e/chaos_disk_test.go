@@ -103,7 +103,7 @@ func noInotify() fault {
 		c.world.limitInotify(0)
 		require.NoError(c.t, syscall.Kill(encoderOf(c.t, c.s), syscall.SIGKILL))
 		waitEpoch()
-		require.Contains(c.t, c.s.output.String(), "fs.inotify.max_user_watches")
+		eventually(c.t, func() bool { return strings.Contains(c.s.output.String(), "fs.inotify.max_user_watches") }) // the epoch may be told before its ffmpeg
 		c.waitGoesOn()
 		c.world.limitInotify(1 << 16)
 		c.later = append(c.later, func() {
