@@ -57,7 +57,7 @@ func TestTooSlowForTheLadder(t *testing.T) {
 	reason := s.waitReduced("heavy")
 	require.Contains(t, reason, "240p, 426x240")
 	require.Contains(t, reason, "360p shows the same")
-	require.Contains(t, s.output.String(), "ladder is reduced")
+	eventually(t, func() bool { return strings.Contains(s.output.String(), "ladder is reduced") })
 	s.waitState("heavy", "live")
 	s.waitMoreListed("/live/heavy/240p.m3u8", 2)
 	eventually(t, func() bool { return s.metric(`sluice_encoder_lag_seconds{stream="heavy"}`) < 1 }, "it keeps up again")
