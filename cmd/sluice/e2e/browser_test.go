@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
@@ -178,11 +179,19 @@ func (p *tab) wait(what, condition string) {
 	}, "%s: %s", what, condition)
 }
 
+// click presses what a selector finds, once it is in sight, enabled and not covered. It does so in the page: a mouse event of the
+// browser waits for a picture of the page, which on a busy machine may never be painted.
 func (p *tab) click(selector string) {
 	p.t.Helper()
-	ctx, stop := context.WithTimeout(p.ctx, patience)
-	defer stop()
-	require.NoError(p.t, chromedp.Do(ctx, chromedp.Click(chromedp.CSS(selector))), "click %s", selector)
+	p.wait("click "+selector, fmt.Sprintf(`(() => {
+		const target = document.querySelector(%q);
+		if (!target || target.disabled) return false;
+		target.scrollIntoView({ block: "center" });
+		const box = target.getClientRects()[0], top = box && document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+		if (!top || !(target.contains(top) || top.closest("label")?.control === target)) return false;
+		target.click();
+		return true;
+	})()`, selector))
 }
 
 // screenshot keeps a picture of the page in E2E_SCREENSHOTS, if that is set.

@@ -18,10 +18,9 @@ func diskFull(during time.Duration) fault {
 	return fault{name: fmt.Sprintf("disk full for %v", during), stall: during + 20*time.Second, silence: untouched, epoch: true, inject: func(c *chaos) {
 		waitEpoch, empty := c.nextEpoch(), c.world.fillUp()
 		c.waitFault("the disk is full")
-		failed := c.s.stream(chaosStream).Recording
-		require.Equal(c.t, "failed", failed.State)
-		require.Regexp(c.t, "no space left|0 bytes free", failed.Error)
-		require.EqualValues(c.t, 1, c.s.metric("sluice_disk_fault"))
+		failed := c.s.waitFor(chaosStream, func(st stream) bool { return st.Recording.State == "failed" }).Recording
+		require.Regexp(c.t, "no space left|bytes free, and", failed.Error)
+		c.s.waitMetric("sluice_disk_fault", 1)
 		lapse(during)
 		empty()
 		c.waitFault("")

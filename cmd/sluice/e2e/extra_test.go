@@ -32,7 +32,7 @@ func TestExtraRendition(t *testing.T) {
 			told := s.stream("extra")
 			require.True(t, told.Encoder.Copies, told.Encoder.Encodes)
 			require.Zero(t, told.Encoder.Restarts)
-			require.EqualValues(t, 1, s.metric(`sluice_encoder_rungs{stream="extra"}`))
+			s.waitMetric(`sluice_encoder_rungs{stream="extra"}`, 1)
 			require.Equal(t, []string{"240p", "source", "audio"}, renditionsOf(told))
 			p.stop()
 			s.waitState("extra", "ended")

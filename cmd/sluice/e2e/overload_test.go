@@ -61,8 +61,8 @@ func TestTooSlowForTheLadder(t *testing.T) {
 	s.waitState("heavy", "live")
 	s.waitMoreListed("/live/heavy/240p.m3u8", 2)
 	eventually(t, func() bool { return s.metric(`sluice_encoder_lag_seconds{stream="heavy"}`) < 1 }, "it keeps up again")
-	require.EqualValues(t, 1, s.metric(`sluice_encoder_reductions_total{stream="heavy"}`))
-	require.EqualValues(t, 1, s.metric(`sluice_encoder_rungs{stream="heavy"}`))
+	s.waitMetric(`sluice_encoder_reductions_total{stream="heavy"}`, 1)
+	s.waitMetric(`sluice_encoder_rungs{stream="heavy"}`, 1)
 	described := s.stream("heavy").Renditions
 	require.Len(t, described, 3)
 	for i, id := range []string{"360p", "240p"} {

@@ -177,10 +177,10 @@ func (s *service) waitState(name, state string) {
 }
 
 // waitFor polls the API until the stream is as wanted.
-func (s *service) waitFor(name string, wanted func(stream) bool) {
+func (s *service) waitFor(name string, wanted func(stream) bool) (now stream) {
 	s.t.Helper()
-	var now stream
 	eventually(s.t, func() bool { now = s.stream(name); return wanted(now) }, "%s is not as wanted: %s", name, func() string { return fmt.Sprintf("%+v", now) })
+	return now
 }
 
 // metric reads one sample of /metrics; name is the whole line up to the value.
@@ -195,6 +195,12 @@ func (s *service) metric(name string) float64 {
 		}
 	}
 	return 0
+}
+
+// waitMetric waits until a metric has a value: the gauges of a stream follow its state.
+func (s *service) waitMetric(name string, value float64) {
+	s.t.Helper()
+	eventually(s.t, func() bool { return s.metric(name) == value }, "%s is never %v", name, value)
 }
 
 // frames sums up, from one scrape, the frames of a stream that came in, went out and were dropped.

@@ -259,7 +259,7 @@ func TestEchoPage(t *testing.T) {
 	page.run(`document.querySelector("#trip").innerText + ", median " + document.querySelector("#median").innerText`, &trip)
 	t.Log("round trip", trip)
 	page.screenshot("echo")
-	require.EqualValues(t, 1, s.metric("sluice_sessions"))
+	s.waitMetric("sluice_sessions", 1)
 	page.click("#stop")
 	eventually(t, func() bool { return s.metric("sluice_sessions") == 0 })
 }

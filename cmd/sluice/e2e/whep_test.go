@@ -42,7 +42,7 @@ func TestWatchOverWHEP(t *testing.T) {
 	viewer.run(`play("`+s.base+`/whep/clock")`, nil)
 	viewer.wait("a picture", `document.querySelector("#video").videoWidth > 0`)
 	t.Logf("first picture %v after the page asked", time.Since(asked).Round(10*time.Millisecond))
-	require.EqualValues(t, 1, s.metric(`sluice_viewers{stream="clock"}`))
+	s.waitMetric(`sluice_viewers{stream="clock"}`, 1)
 
 	observe, err := os.ReadFile("testdata/observe.js")
 	require.NoError(t, err)
