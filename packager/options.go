@@ -42,6 +42,8 @@ type Options struct {
 	// Remux makes out, one MP4 with an index at its front, without encoding. Each input is one unbroken run of a
 	// recording. It runs in the background, one at a time. Without it recordings get no video.mp4.
 	Remux func(ctx context.Context, inputs []recording.RemuxInput, out string) error
+	// MendSource makes whole a source recording that a crash has cut, once, after the next start. Without it those stay as they are.
+	MendSource func(name string) error
 	// Wall is the clock of the service: wall time at the start plus what the monotonic clock has counted since (time.Now).
 	Wall func() time.Time
 	// Logger gets what an operator should know (slog.Default).

@@ -89,7 +89,7 @@ func (p *Packager) join(files disk.FS) {
 		Dir:    o.LiveDir, Linger: o.Linger, Files: files, Logger: o.Logger, Watch: p.watcher.watch, Unwatch: p.watcher.unwatch,
 	}
 	p.recordings = recording.NewStore(recording.Options{
-		Dir: o.RecordingsDir, Record: o.Record, Keep: o.Keep, MaxBytes: o.MaxBytes, MinFree: o.MinFree, Remux: o.Remux,
+		Dir: o.RecordingsDir, Record: o.Record, Keep: o.Keep, MaxBytes: o.MaxBytes, MinFree: o.MinFree, Remux: o.Remux, MendSource: o.MendSource,
 		Timing: timing, Wall: o.Wall, Logger: o.Logger, Files: files,
 		Free: func(dir string) int64 { return p.free(dir) }, Listed: p.listed,
 	})

@@ -75,6 +75,10 @@ func TestRecordingOfABroadcast(t *testing.T) {
 	rec := tl.Recording()
 	src, err := rec.CreateSource("webm")
 	require.NoError(t, err)
+	for ext, mime := range map[string]string{"ivf": "video/x-ivf", "ogg": "audio/ogg"} {
+		require.NoError(t, os.WriteFile(filepath.Join(rec.Dir(), "source-2."+ext), []byte("frames"), 0o600))
+		require.Equal(t, mime, b.get("/recordings/cam/20261120T194500Z/source-2."+ext).Header().Get("Content-Type"))
+	}
 	_, err = src.Write([]byte("source"))
 	require.NoError(t, err)
 	_, err = rec.CreateSource("exe")
@@ -113,7 +117,7 @@ func TestRecordingOfABroadcast(t *testing.T) {
 	require.Contains(t, b.body(base+"video.m3u8"), "#EXT-X-PLAYLIST-TYPE:VOD\n")
 	require.Equal(t, "so", b.get(base+"source-1.webm", "Range", "bytes=0-1").Body.String())
 	require.Equal(t, "gzip", b.get(base+"video.m3u8", "Accept-Encoding", "gzip").Header().Get("Content-Encoding"))
-	for _, name := range []string{"..%2frecording.json", ".hidden", "x.exe", "source-2.webm", "%2e%2e"} {
+	for _, name := range []string{"..%2frecording.json", ".hidden", "x.exe", "source-3.webm", "%2e%2e"} {
 		require.NotEqual(t, 200, b.get(base+name).Code, name)
 	}
 	for _, name := range []string{manifest.MultivariantName, manifest.MPDName} {

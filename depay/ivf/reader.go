@@ -12,6 +12,7 @@ type Reader struct {
 	Header Header
 
 	r     io.Reader
+	size  uint16 // of the file header, bytes
 	frame [frameHeaderSize]byte
 	buf   []byte // reused
 }
@@ -39,7 +40,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 	if _, err := io.CopyN(io.Discard, r, int64(size-fileHeaderSize)); err != nil {
 		return nil, fmt.Errorf("read IVF header: %w", err)
 	}
-	return &Reader{Header: h, r: r}, nil
+	return &Reader{Header: h, r: r, size: size}, nil
 }
 
 // Next returns the next frame, valid until the next call, and its PTS in units of Header.Scale/Header.Rate seconds.

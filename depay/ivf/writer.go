@@ -14,6 +14,9 @@ type Writer struct {
 	header Header
 	buf    []byte // reused; begins with the file header until that is written
 	err    error  // the first failed write: what follows an incomplete frame could not be read
+
+	begun      bool  // a frame has been written
+	last, step int64 // PTS of the last frame, and by how much it is later than the one before
 }
 
 // NewWriter returns a Writer of which nothing reaches w before the first frame.
@@ -37,7 +40,16 @@ func (w *Writer) WriteFrame(pts int64, data []byte) error {
 		w.err = fmt.Errorf("write IVF frame: %w", err)
 	}
 	w.buf = w.buf[:0]
+	w.note(pts)
 	return w.err
+}
+
+// note remembers when frames are, for WriteDuration.
+func (w *Writer) note(pts int64) {
+	if w.begun {
+		w.step = max(pts-w.last, 0)
+	}
+	w.begun, w.last = true, pts
 }
 
 func appendFileHeader(b []byte, h Header) []byte {
@@ -50,5 +62,5 @@ func appendFileHeader(b []byte, h Header) []byte {
 	b = le.AppendUint16(b, h.Height)
 	b = le.AppendUint32(b, cmp.Or(h.Rate, defaultRate))
 	b = le.AppendUint32(b, cmp.Or(h.Scale, 1))
-	return le.AppendUint64(b, 0) // number of frames, unknown; unused
+	return le.AppendUint64(b, 0) // length, unknown yet; unused
 }

@@ -11,6 +11,7 @@ import (
 // File is a file that is being written.
 type File interface {
 	io.Writer
+	io.WriterAt
 	// Name is the path under which the file was opened.
 	Name() string
 	// Stat describes the file, whatever its name is by now.

@@ -78,6 +78,10 @@ func recordedType(file string) string {
 		return "video/webm"
 	case "mkv":
 		return "video/matroska"
+	case "ivf":
+		return "video/x-ivf"
+	case "ogg":
+		return "audio/ogg"
 	case "json":
 		return "application/json"
 	}

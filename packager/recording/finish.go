@@ -114,6 +114,7 @@ func (s *Store) recoverOne(ctx context.Context, dir string, info Info) error {
 		return nil
 	}
 	r.info.Duration = r.duration().Seconds()
+	r.mendSources()
 	s.opts.Logger.Info("recording has been recovered", "recording", dir, "duration", r.duration())
 	r.Finish(StateInterrupted)
 	return nil
@@ -217,13 +218,17 @@ func (i *Info) validate() error {
 	if i.Started.IsZero() || i.Stream == "" || i.Name == "" {
 		return errors.New("stream, name or start is missing")
 	}
-	if i.Bytes < 0 || i.Duration < 0 || i.Holes < 0 || len(i.Sources) > maxSources || len(i.Zeros) > maxRuns {
+	if i.Bytes < 0 || i.Duration < 0 || i.Holes < 0 || len(i.Sources) > 2*maxSources || len(i.Zeros) > maxRuns {
 		return errors.New("a number is out of range")
 	}
+	last := 0
 	for n, name := range i.Sources {
-		if name != sourceName(n+1, "webm") && name != sourceName(n+1, "mkv") {
+		number := sourceNumber(name)
+		follows := number > 0 && (number == last || number == last+1) // there may be two of a number, of different endings
+		if !follows || slices.Contains(i.Sources[:n], name) {
 			return fmt.Errorf("source %d is called %.40q", n+1, name)
 		}
+		last = number
 	}
 	return nil
 }

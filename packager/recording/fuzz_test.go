@@ -21,7 +21,7 @@ func FuzzInfo(f *testing.F) {
 	at := time.Date(2026, 11, 20, 19, 45, 0, 0, time.UTC)
 	whole := Info{
 		Stream: "cam", Name: "20261120T194500Z", State: StateFinished, Started: at, Ended: at.Add(time.Hour), Duration: 3600, Bytes: 1 << 30,
-		Sources: []string{"source-1.webm", "source-2.mkv"}, MP4: true, Video: &Video{"avc1.4D401F", 1280, 720, 30}, Audio: &Audio{"mp4a.40.2", 48000, 2},
+		Sources: []string{"source-1.webm", "source-2.mkv", "source-3.ivf", "source-3.ogg"}, MP4: true, Video: &Video{"avc1.4D401F", 1280, 720, 30}, Audio: &Audio{"mp4a.40.2", 48000, 2},
 		Holes: 1, Zeros: []time.Time{at, at.Add(time.Minute)},
 	}
 	f.Add(whole.text().bytes)

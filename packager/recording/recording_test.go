@@ -255,6 +255,61 @@ func TestFailedAtOnce(t *testing.T) {
 	require.False(t, s.IsRunning(r.Dir()))
 }
 
+// Two sources may have one number, and a crash's next start mends each once.
+func TestSourcesBesideEachOther(t *testing.T) {
+	var mended []string
+	s := newShelf(t, func(o *Options) {
+		o.MendSource = func(name string) error {
+			mended = append(mended, filepath.Base(name))
+			return errors.New("it is hopeless")
+		}
+	})
+	r, err := s.Begin("cam")
+	require.NoError(t, err)
+	for _, c := range []struct {
+		create func(string) (Source, error)
+		ext    string
+	}{{r.CreateSource, "ivf"}, {r.CreateSourceBeside, "ogg"}, {r.CreateSource, "mkv"}, {r.CreateSource, "ogg"}, {r.CreateSourceBeside, "ivf"}} {
+		file, err := c.create(c.ext)
+		require.NoError(t, err)
+		_, err = io.WriteString(file, "0123")
+		require.NoError(t, err)
+		_, err = file.WriteAt([]byte("ab"), 1)
+		require.NoError(t, err)
+		require.NoError(t, file.Close())
+	}
+	_, err = r.CreateSourceBeside("ogg")
+	require.ErrorIs(t, err, os.ErrExist)
+	want := []string{"source-1.ivf", "source-1.ogg", "source-2.mkv", "source-3.ogg", "source-3.ivf"}
+	require.Equal(t, want, r.Info().Sources)
+	require.EqualValues(t, 20, r.Info().Bytes)
+	written, err := os.ReadFile(filepath.Join(r.Dir(), "source-3.ivf"))
+	require.NoError(t, err)
+	require.Equal(t, "0ab3", string(written))
+
+	s.restart()
+	s.Recover(t.Context())
+	s.Recover(t.Context())
+	require.Equal(t, want, mended, "once")
+	require.Contains(t, s.log.String(), "it is hopeless")
+	info, err := readInfo(r.Dir())
+	require.NoError(t, err)
+	require.Equal(t, StateInterrupted, info.State)
+	require.Equal(t, want, info.Sources)
+}
+
+func TestSourceNames(t *testing.T) {
+	valid := Info{Stream: "cam", Name: "20261120T194500Z", State: StateFinished, Started: time.Now()}
+	for names, ok := range map[string]bool{
+		"": true, "source-1.webm": true, "source-1.ivf source-1.ogg source-2.mkv": true,
+		"source-2.webm": false, "source-1.ivf source-1.ivf": false, "source-1.exe": false, "source-01.ivf": false, "source-1.ivf source-3.ivf": false,
+		"source-0.ivf": false, "source-1.ivf.ogg": false, "../source-1.ivf": false, "source-2.ivf source-1.ivf": false,
+	} {
+		valid.Sources = strings.Fields(names)
+		require.Equal(t, ok, valid.validate() == nil, names)
+	}
+}
+
 func TestNothingRecorded(t *testing.T) {
 	s := newShelf(t, nil)
 	r, err := s.Begin("cam")

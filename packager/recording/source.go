@@ -5,27 +5,56 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/sluice-live/sluice/packager/disk"
 )
 
-// maxSources bounds the sources of one recording.
+// maxSources bounds the numbers of one recording's sources.
 const maxSources = 999
+
+// sourceTypes are the endings of sources' names.
+var sourceTypes = [...]string{"webm", "mkv", "ivf", "ogg"}
 
 // sourceName is the name of the source of that number, from 1.
 func sourceName(number int, ext string) string { return "source-" + strconv.Itoa(number) + "." + ext }
 
-// CreateSource opens source-1.EXT, source-2.EXT and so on for the frames as received; ext is "webm" or "mkv". Writes fail
-// with ErrEnded once the recording has stopped, at its end or because of the disk.
-func (r *Recording) CreateSource(ext string) (io.WriteCloser, error) {
-	if ext != "webm" && ext != "mkv" {
-		return nil, fmt.Errorf("create source: extension %q is not webm or mkv", ext)
+// sourceNumber is the number of a source of that name, 0 for a name that none has.
+func sourceNumber(name string) int {
+	stem, ext, _ := strings.Cut(name, ".")
+	number, err := strconv.Atoi(strings.TrimPrefix(stem, "source-"))
+	if err != nil || number < 1 || number > maxSources || !slices.Contains(sourceTypes[:], ext) || sourceName(number, ext) != name {
+		return 0
+	}
+	return number
+}
+
+// Source is a source that is being written. Writes fail with ErrEnded once the recording has stopped, at its end or because of the disk.
+type Source interface {
+	io.Writer
+	io.WriterAt // for what is known at the end only
+	io.Closer
+}
+
+// CreateSource opens source-1.EXT, source-2.EXT and so on for the frames as received; ext is "webm", "mkv", "ivf" or "ogg".
+func (r *Recording) CreateSource(ext string) (Source, error) { return r.createSource(ext, 1) }
+
+// CreateSourceBeside opens another file under the number of the last one: what one file cannot hold.
+func (r *Recording) CreateSourceBeside(ext string) (Source, error) { return r.createSource(ext, 0) }
+
+func (r *Recording) createSource(ext string, step int) (Source, error) {
+	if !slices.Contains(sourceTypes[:], ext) {
+		return nil, fmt.Errorf("create source: extension %q is none of %s", ext, strings.Join(sourceTypes[:], ", "))
 	}
 	r.order.Lock()
 	defer r.order.Unlock()
 	r.mu.Lock()
-	stopped, number := r.stopped, len(r.info.Sources)+1
+	stopped, number := r.stopped, step
+	if n := len(r.info.Sources); n > 0 {
+		number += sourceNumber(r.info.Sources[n-1])
+	}
 	r.mu.Unlock()
 	if stopped || number > maxSources {
 		return nil, fmt.Errorf("create source: recording %w", ErrEnded)
@@ -51,21 +80,41 @@ type sourceFile struct {
 }
 
 func (s *sourceFile) Write(b []byte) (int, error) {
-	r := s.recording
-	r.mu.Lock()
-	stopped := r.stopped
-	r.info.Bytes += int64(len(b))
-	r.mu.Unlock()
-	if stopped {
-		return 0, fmt.Errorf("write source: recording %w", ErrEnded)
+	if err := s.admit(len(b)); err != nil {
+		return 0, err
 	}
 	n, err := s.file.Write(b)
-	if err != nil {
-		err = fmt.Errorf("write source: %w", err)
-		r.Fail(err)
-		return n, fmt.Errorf("recording %w: %w", ErrEnded, err)
+	return n, s.check(err)
+}
+
+func (s *sourceFile) WriteAt(b []byte, at int64) (int, error) {
+	if err := s.admit(0); err != nil {
+		return 0, err
 	}
-	return n, nil
+	n, err := s.file.WriteAt(b, at)
+	return n, s.check(err)
+}
+
+// admit counts bytes that the file gets.
+func (s *sourceFile) admit(bytes int) error {
+	r := s.recording
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.info.Bytes += int64(bytes)
+	if r.stopped {
+		return fmt.Errorf("write source: recording %w", ErrEnded)
+	}
+	return nil
+}
+
+// check fails the recording for what the disk says of a write.
+func (s *sourceFile) check(err error) error {
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("write source: %w", err)
+	s.recording.Fail(err)
+	return fmt.Errorf("recording %w: %w", ErrEnded, err)
 }
 
 func (s *sourceFile) Close() error { return s.file.Close() }
@@ -75,4 +124,16 @@ func (r *Recording) NoteHole() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.info.Holes++
+}
+
+// mendSources makes whole the sources that a crash has cut.
+func (r *Recording) mendSources() {
+	for _, name := range r.info.Sources {
+		if r.store.opts.MendSource == nil {
+			return
+		}
+		if err := r.store.opts.MendSource(filepath.Join(r.dir, name)); err != nil {
+			r.store.opts.Logger.Warn("source has been cut and stays so", "recording", r.dir, "source", name, "error", err)
+		}
+	}
 }

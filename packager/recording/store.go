@@ -38,6 +38,9 @@ type Options struct {
 	MinFree int64
 	// Remux makes out, one MP4 with an index at its front, without encoding. Without it recordings get no video.mp4.
 	Remux func(ctx context.Context, inputs []RemuxInput, out string) error
+	// MendSource makes whole the source of that name, of which a crash may have left the beginning of a frame. Without it sources stay as
+	// they are.
+	MendSource func(name string) error
 	// Timing is that of the live streams.
 	Timing timeline.Timing
 	// Wall is the clock of the service.

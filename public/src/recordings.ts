@@ -66,14 +66,22 @@ function row(recording: Recording): HTMLElement {
   }
   if (mp4) actions.append(download(`${path}video.mp4`, "MP4", `${stream}-${recording.name}.mp4`));
   const sources = recording.sources ?? [];
-  sources.forEach((name, i) => {
-    const label = sources.length > 1 ? `Source ${i + 1}` : "Source";
+  sources.forEach((name) => {
+    const label = sourceLabel(name, sources);
     actions.append(download(path + name, label, `${stream}-${recording.name}-${name}`));
   });
   const text = el("div", { className: "recording-text" }, el("strong", {}, when), el("p", { className: "quiet" }, facts(recording)));
   const node = el("div", { className: "recording" }, text, badge, actions);
   if (path === playing) node.setAttribute("aria-current", "true");
   return node;
+}
+
+/** Of "source-2.ivf" beside other sources "Source 2 IVF". */
+function sourceLabel(name: string, sources: string[]): string {
+  const [, number = "1", ending = ""] = /^source-(\d+)\.(\w+)$/.exec(name) ?? [];
+  const label = sources.every((other) => other.startsWith("source-1.")) ? "Source" : `Source ${number}`;
+  const container = { ivf: "IVF", ogg: "Ogg" }[ending];
+  return container ? `${label} ${container}` : label;
 }
 
 function facts({ duration: length, bytes: total, video: picture, error }: Recording): string {

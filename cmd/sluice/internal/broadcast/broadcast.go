@@ -83,7 +83,7 @@ func New(o Options) *Broadcast {
 		done:        make(chan struct{}),
 	}
 	if o.Record {
-		b.source = newSource(o.Timeline.Recording, b.log)
+		b.source = newSource(o.Timeline.Recording, o.RecordIVF, b.log)
 	}
 	b.publishStatus(StateStarting, nil)
 	return b

@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -22,8 +23,8 @@ func TestWhereFramesGo(t *testing.T) {
 	writer, err := webm.NewWriter(&file, webm.Options{Audio: &webm.AudioTrack{Channels: 2}})
 	require.NoError(t, err)
 	zero := time.Now()
-	source := newSource(nil, slog.New(slog.DiscardHandler))
-	source.writer.recording, source.writer.webm = &recording.Recording{}, writer
+	source := newSource(nil, false, slog.New(slog.DiscardHandler))
+	source.writer.recording, source.writer.files = &recording.Recording{}, &webmSource{io.NopCloser(&file), writer}
 	source.writer.audio, source.writer.zero = depay.Opus, zero
 	source.start()
 	b := &Broadcast{source: source, audio: depay.Opus}

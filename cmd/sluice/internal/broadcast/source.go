@@ -44,10 +44,11 @@ type sourceFrame struct {
 // begins reports whether a file, or what follows a hole, may begin with the frame.
 func (f sourceFrame) begins() bool { return f.Key || f.video == 0 }
 
-// newSource makes the source of whatever recording is the broadcast's current one, nil while there is none.
-func newSource(current func() *recording.Recording, log *slog.Logger) *source {
+// newSource makes the source of whatever recording is the broadcast's current one, nil while there is none. With ivf it keeps VP8, VP9
+// and AV1 as IVF.
+func newSource(current func() *recording.Recording, ivf bool, log *slog.Logger) *source {
 	return &source{
-		writer: &sourceWriter{current: current, log: log}, log: log,
+		writer: &sourceWriter{current: current, ivf: ivf, log: log}, log: log,
 		frames: make(chan sourceFrame, maxSourceFrames), done: make(chan struct{}),
 	}
 }

@@ -34,14 +34,14 @@ func (d *stuckDisk) Write(b []byte) (int, error) {
 // stuckSource is a source that has begun its file, on a disk that is stuck then.
 func stuckSource(t *testing.T) (*source, *stuckDisk) {
 	disk := &stuckDisk{}
-	s := newSource(nil, slog.New(slog.DiscardHandler))
+	s := newSource(nil, false, slog.New(slog.DiscardHandler))
 	w := s.writer
 	w.recording, w.video, w.audio, w.zero = &recording.Recording{}, depay.VP8, depay.Opus, time.Now()
-	var err error
-	w.webm, err = webm.NewWriter(disk, webm.Options{
+	file, err := webm.NewWriter(disk, webm.Options{
 		Video: &webm.VideoTrack{Codec: webm.VP8, Width: 16, Height: 16}, Audio: &webm.AudioTrack{Channels: 2},
 	})
 	require.NoError(t, err)
+	w.files = &webmSource{io.NopCloser(disk), file}
 	disk.stick()
 	s.start()
 	return s, disk
@@ -127,7 +127,7 @@ func TestSourceFollowsRecording(t *testing.T) {
 	require.Equal(t, []string{"source-1.webm"}, recordings[0].Info().Sources, "whatever comes first begins the first file")
 	w.fail(io.ErrShortWrite)
 	take(time.Second, depay.VP8, true)
-	require.Nil(t, w.webm, "the same recording is not begun again")
+	require.Nil(t, w.files, "the same recording is not begun again")
 
 	current = recordings[1]
 	take(10*time.Second, depay.Opus, false)
@@ -144,7 +144,7 @@ func TestSourceFollowsRecording(t *testing.T) {
 
 // BenchmarkSource is what a frame costs the stream's own loop.
 func BenchmarkSource(b *testing.B) {
-	s := newSource(nil, slog.New(slog.DiscardHandler))
+	s := newSource(nil, false, slog.New(slog.DiscardHandler))
 	s.writer.failed, s.writer.recording = true, &recording.Recording{}
 	s.writer.current = func() *recording.Recording { return s.writer.recording }
 	s.start()

@@ -2,8 +2,6 @@ package broadcast
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
@@ -15,17 +13,28 @@ import (
 // videoWait is how long audio waits for the key frame with which its file could begin.
 const videoWait = 2 * time.Second
 
+// sourceFiles are what is kept under one number: one file, or one for each track.
+type sourceFiles interface {
+	// write adds a frame; offset is what its PTS has to be moved by to count from the time 0 of the files.
+	write(f depay.Frame, offset time.Duration) error
+	// flush brings everything to the disk's cache.
+	flush() error
+	// close finishes the files; those that have failed are left as they are.
+	close(failed bool) error
+}
+
 // sourceWriter keeps the frames of a broadcast as they were received, without fillers, in source-1.webm of its recording, .mkv
-// for H.264; a new file begins when the tracks change. After an error it waits for the recording that follows on the failed one.
+// for H.264, or with ivf in source-1.ivf and source-1.ogg; the next number begins when the tracks change. After an error it waits for
+// the recording that follows on the failed one.
 //
 // A file of H.264 or AV1 can begin with a key frame only. Audio waits for it, and after videoWait goes on in a file without
 // video, which ends when the key frame comes.
 type sourceWriter struct {
 	current   func() *recording.Recording // nil while nothing is recorded
 	recording *recording.Recording        // of the file, or of the last one
+	ivf       bool                        // VP8, VP9 and AV1 are kept as IVF, and their audio as Ogg
 	log       *slog.Logger
-	file      io.WriteCloser
-	webm      *webm.Writer
+	files     sourceFiles // nil before the first frame
 	video     depay.Codec
 	audio     depay.Codec
 	zero      time.Time     // instant of time 0 in the file
@@ -65,11 +74,15 @@ func (s *sourceWriter) write(f sourceFrame) error {
 	}
 	if !s.fits(f) {
 		s.close()
-		if !f.opens() {
+		switch {
+		case s.ivf && f.video != depay.H264:
+			s.begin(f, f, &ivfSource{recording: s.recording})
+		case !f.opens():
 			return s.wait(f)
-		}
-		if err := s.open(f, webm.TrackOf(f.video, f.Frame)); err != nil {
-			return err
+		default:
+			if err := s.open(f, webm.TrackOf(f.video, f.Frame)); err != nil {
+				return err
+			}
 		}
 	}
 	return s.add(f)
@@ -77,7 +90,7 @@ func (s *sourceWriter) write(f sourceFrame) error {
 
 // fits reports whether the frame is for the file that is open.
 func (s *sourceWriter) fits(f sourceFrame) bool {
-	if s.webm == nil || s.video != f.video || s.audio != f.audio {
+	if s.files == nil || s.video != f.video || s.audio != f.audio {
 		return false
 	}
 	return !s.blind || !f.opens()
@@ -104,15 +117,11 @@ func (s *sourceWriter) wait(f sourceFrame) error {
 }
 
 func (s *sourceWriter) add(f sourceFrame) error {
-	track := webm.Audio
-	if f.Codec == f.video {
-		track = webm.Video
-	}
-	at := f.zero.Sub(s.zero) + f.Time()
-	if at < 0 || track == webm.Video && s.blind {
+	offset := f.zero.Sub(s.zero)
+	if offset+f.Time() < 0 || f.Codec == f.video && s.blind {
 		return nil // audio that is older than the key frame that the file has begun with
 	}
-	return s.webm.WriteFrame(track, at, f.Key, f.Data)
+	return s.files.write(f.Frame, offset)
 }
 
 // open begins the next file with the first frame of either track, after what has waited. A file that begins in mid-run has
@@ -125,20 +134,23 @@ func (s *sourceWriter) open(f sourceFrame, video *webm.VideoTrack) error {
 	if f.audio != 0 {
 		options.Audio = &webm.AudioTrack{Channels: 2}
 	}
-	file, err := s.recording.CreateSource(options.Extension())
-	if err != nil {
-		return fmt.Errorf("create the source recording: %w", err)
-	}
 	first := f
 	if len(s.waiting) > 0 {
 		first = s.waiting[0]
 	}
-	s.file, s.video, s.audio, s.blind = file, f.video, f.audio, f.video != 0 && video == nil
-	s.zero = first.zero.Add(max(0, first.Time()-time.Second))
-	if s.webm, err = webm.NewWriter(file, options); err != nil {
+	files, err := createWebM(s.recording, options)
+	if err != nil {
 		return err
 	}
+	s.begin(f, first, files)
+	s.blind = f.video != 0 && video == nil
 	return s.addWaiting()
+}
+
+// begin goes on with files whose first frame is first, and that have the tracks of f.
+func (s *sourceWriter) begin(f, first sourceFrame, files sourceFiles) {
+	s.files, s.video, s.audio, s.blind = files, f.video, f.audio, false
+	s.zero = first.zero.Add(max(0, first.Time()-time.Second))
 }
 
 func (s *sourceWriter) addWaiting() error {
@@ -153,10 +165,10 @@ func (s *sourceWriter) addWaiting() error {
 }
 
 func (s *sourceWriter) flush() {
-	if s.webm == nil || s.failed {
+	if s.files == nil || s.failed {
 		return
 	}
-	if err := s.webm.Flush(); err != nil {
+	if err := s.files.flush(); err != nil {
 		s.fail(err)
 	}
 }
@@ -172,7 +184,7 @@ func (s *sourceWriter) fail(err error) {
 
 // finish is the end: audio that still waits for its key frame goes without.
 func (s *sourceWriter) finish() {
-	if n := len(s.waiting); n > 0 && s.webm == nil && !s.failed {
+	if n := len(s.waiting); n > 0 && s.files == nil && !s.failed {
 		if err := s.open(s.waiting[n-1], nil); err != nil {
 			s.fail(err)
 		}
@@ -180,17 +192,13 @@ func (s *sourceWriter) finish() {
 	s.close()
 }
 
-// close finishes the file.
+// close finishes the files.
 func (s *sourceWriter) close() {
-	if s.webm != nil && !s.failed {
-		if err := s.webm.Close(); err != nil {
-			s.log.Error("source recording could not be finished", "error", err)
-		}
+	if s.files == nil {
+		return
 	}
-	if s.file != nil {
-		if err := s.file.Close(); err != nil {
-			s.log.Error("source recording could not be closed", "error", err)
-		}
+	if err := s.files.close(s.failed); err != nil {
+		s.log.Error("source recording could not be finished", "error", err)
 	}
-	s.webm, s.file = nil, nil
+	s.files = nil
 }

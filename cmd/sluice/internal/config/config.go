@@ -91,6 +91,7 @@ type Record struct {
 	Keep     time.Duration // age at which a recording goes; 0: never
 	MaxBytes int64         // all recordings together; 0: no limit
 	MinFree  int64         // bytes that stay free on the disk
+	Source   string        // SourceWebM or SourceIVF: what the frames as received are kept in
 }
 
 // Auth holds the static keys. No key means that everybody may.
@@ -161,7 +162,7 @@ func Default() Config {
 		Linger:      30 * time.Second,
 		Takeover:    TakeoverAllow,
 		Passthrough: true,
-		Record:      Record{Enabled: true, MinFree: 1 << 30},
+		Record:      Record{Enabled: true, MinFree: 1 << 30, Source: SourceWebM},
 		Limits: Limits{
 			Streams: 16, Viewers: 200, Participants: 16, SessionsPerAddress: 16, ConnectingPerAddress: 8, PublishBitrate: 20_000_000,
 			ConnectionsPerAddress: 2_000, Requests: 10_000, RequestsPerAddress: 2_000, RequestBytes: 64 << 10,
@@ -182,6 +183,12 @@ const (
 const (
 	OnStopEnd  = "end"
 	OnStopKeep = "keep"
+)
+
+// What Record.Source may be.
+const (
+	SourceWebM = "webm"
+	SourceIVF  = "ivf"
 )
 
 // icePort is the port of WebRTC media when none is configured.

@@ -87,8 +87,8 @@ func TestLoadForms(t *testing.T) {
 		"record off as one value": {
 			file: "record: false", want: func(c *Config) { c.Record.Enabled = false }},
 		"record as mapping": {
-			file: "record: {enabled: no, keep: 7d, max-bytes: 20GB, min-free: 0}",
-			want: func(c *Config) { c.Record = Record{false, 7 * day, 20e9, 0} }},
+			file: "record: {enabled: no, keep: 7d, max-bytes: 20GB, min-free: 0, source: ivf}",
+			want: func(c *Config) { c.Record = Record{false, 7 * day, 20e9, 0, SourceIVF} }},
 		"record flags": {
 			args: []string{"--record=false", "--record-keep", "1h"},
 			want: func(c *Config) { c.Record.Enabled, c.Record.Keep = false, time.Hour }},

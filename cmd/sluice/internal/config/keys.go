@@ -78,6 +78,7 @@ func (c *Config) keys() []key {
 		{"record.keep", groupRecord, kindDuration, "age at which a recording is deleted; 0 is never", duration(&c.Record.Keep)},
 		{"record.max-bytes", groupRecord, kindSize, "what all recordings may take together, the oldest of the stream that takes most go first; 0 is no limit", size(&c.Record.MaxBytes)},
 		{"record.min-free", groupRecord, kindSize, "what stays free on the disk; below it recording stops", size(&c.Record.MinFree)},
+		{"record.source", groupRecord, kindWord, "what the frames as received are kept in: webm, or ivf for VP8, VP9 and AV1 with the audio in Ogg beside it; H.264 is always in Matroska", text(&c.Record.Source)},
 
 		{"auth.publish", groupAccess, kindKeys, "keys that may publish: KEY for every stream, STREAM=KEY for one; none is everybody", streamKeys(&c.Auth.Publish)},
 		{"auth.admin", groupAccess, kindKeys, "keys that may administer; none: a stream is steered with its key of auth.publish", secrets(&c.Auth.Admin)},

@@ -168,6 +168,7 @@ func checkRange[T int | int64 | time.Duration](check *checker, key string, v, lo
 
 func (c Config) checkRecord(check *checker) {
 	check.want(c.Record.MinFree <= maxMinFree, "record.min-free", "%s is more than %s", FormatSize(c.Record.MinFree), FormatSize(maxMinFree))
+	check.want(c.Record.Source == SourceWebM || c.Record.Source == SourceIVF, "record.source", "%q is neither webm nor ivf", c.Record.Source)
 }
 
 func (c Config) checkAccess(check *checker) {

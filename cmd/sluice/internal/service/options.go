@@ -14,7 +14,7 @@ import (
 
 func (s *Service) packagerOptions() packager.Options {
 	options := s.cfg.Packager()
-	options.Remux, options.Wall, options.Logger = s.remux, s.clock.Now, s.log
+	options.Remux, options.MendSource, options.Wall, options.Logger = s.remux, broadcast.MendSource, s.clock.Now, s.log
 	return options
 }
 
@@ -44,7 +44,7 @@ func (s *Service) openBroadcast(stream string) (*broadcast.Broadcast, error) {
 		Stream: stream, Timeline: timeline, Disk: s.packager.Disk, Wall: s.clock.At,
 		FFmpeg: s.cfg.FFmpeg, Ladder: s.encoding.Ladder, Segment: s.cfg.Segment, Part: s.cfg.Part, Passthrough: s.cfg.Passthrough,
 		Slates: s.encoding.Slates, Logo: logoFile(s.cfg),
-		Linger: s.cfg.Linger, Record: s.cfg.Record.Enabled, KeepOnStop: s.cfg.OnStop == config.OnStopKeep,
+		Linger: s.cfg.Linger, Record: s.cfg.Record.Enabled, RecordIVF: s.cfg.Record.Source == config.SourceIVF, KeepOnStop: s.cfg.OnStop == config.OnStopKeep,
 		Logger: s.log,
 	}), nil
 }
