@@ -48,7 +48,7 @@ func newServer(o Options, ts timers) (*Server, error) {
 		return nil, fmt.Errorf("announce public addresses: %w", err)
 	}
 	s := &Server{
-		opts: o, timers: ts, sockets: sockets, peers: session.NewPeers(settings), packets: media.NewPacketPool(), forwarders: egress.NewForwarders(),
+		opts: o, timers: ts, sockets: sockets, peers: session.NewPeers(settings, sockets.shared()), packets: media.NewPacketPool(), forwarders: egress.NewForwarders(),
 		rates: newRateLimiter(o.RequestsPerSecond), links: iceLinks(o.ICEServers),
 	}
 	s.viewers = egress.NewViewers(s.forwarders, sockets.batches, o.ViewerLinger)

@@ -27,7 +27,7 @@ func defaultTimers() timers {
 	}
 }
 
-// newSettings holds what all connections share. The agent is a full one, not ICE-lite: it notices by its own checks that a
+// newSettings holds what all connections share besides the sockets. The agent is a full one, not ICE-lite: it notices by its own checks that a
 // peer has gone, and reaches peers that are behind a NAT while the server is too.
 func newSettings(s *sockets, ts timers, log *slogFactory) webrtc.SettingEngine {
 	var e webrtc.SettingEngine
@@ -35,10 +35,8 @@ func newSettings(s *sockets, ts timers, log *slogFactory) webrtc.SettingEngine {
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	e.SetIncludeLoopbackCandidate(s.loopback)
 	e.SetICETimeouts(ts.disconnected, ts.failed, ts.keepAlive)
-	e.SetICEUDPMux(s.udp)
 	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
 	if s.tcp != nil {
-		e.SetICETCPMux(s.tcp)
 		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
 	}
 	e.SetNetworkTypes(networks)

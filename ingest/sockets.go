@@ -14,6 +14,7 @@ import (
 	"github.com/pion/webrtc/v4"
 	"github.com/sluice-live/sluice/ingest/egress"
 	"github.com/sluice-live/sluice/ingest/quota"
+	"github.com/sluice-live/sluice/ingest/session"
 )
 
 const (
@@ -138,6 +139,14 @@ func (s *sockets) listenTCP(o Options, firstSTUN time.Duration, log *slogFactory
 		FirstStunBindTimeout: firstSTUN, AliveDurationForConnFromStun: unknownWithin,
 	}), l, s.batches.TCP}
 	return nil
+}
+
+// shared are the sockets of peer connections.
+func (s *sockets) shared() session.Sockets {
+	if s.tcp == nil {
+		return session.Sockets{UDP: s.udp}
+	}
+	return session.Sockets{UDP: s.udp, TCP: s.tcp}
 }
 
 func (s *sockets) close() error {

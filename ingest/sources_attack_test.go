@@ -1,15 +1,19 @@
 package ingest
 
 import (
+	"encoding/binary"
 	"log/slog"
+	"net"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/pion/ice/v4"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
@@ -20,38 +24,71 @@ import (
 // maxAttack is how much an attack may make the heap grow, in bytes: it would be hundreds of MiB without a bound.
 const maxAttack = 48 << 20
 
-// A client that names ever new sources is ended, with little memory spent, while others play on.
-func TestSourcesAreBounded(t *testing.T) {
+// attacker is an echo's client.
+type attacker struct {
+	*peer
+	out    *roamer
+	server *net.UDPAddr
+	second *net.UDPConn // another socket; nil until it is used
+}
+
+// attack is one step of an attack, and why the session is ended by it. It fails once the end has come.
+type attack struct {
+	step   func(a *attacker, next uint32) error
+	reason error
+}
+
+func attacks() map[string]attack {
 	const opus, vp8, retransmission, unknown = 111, 96, 97, 35
-	rtpOf := func(payload uint8) func(*peer, *roamer, uint32) error {
-		return func(p *peer, out *roamer, next uint32) error {
+	rtpOf := func(payload uint8) attack {
+		return attack{func(a *attacker, next uint32) error {
 			packet := &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: payload, SSRC: next}, Payload: make([]byte, 1000)}
-			_, err := out.out.WriteRTP(&packet.Header, packet.Payload)
+			_, err := a.out.out.WriteRTP(&packet.Header, packet.Payload)
 			return err
-		}
+		}, session.ErrTooManySources}
 	}
-	for name, attack := range map[string]func(p *peer, out *roamer, next uint32) error{
+	rtcpOf := func(packet func(next uint32) rtcp.Packet) attack {
+		return attack{func(a *attacker, next uint32) error { return a.pc.WriteRTCP([]rtcp.Packet{packet(next)}) }, session.ErrTooManySources}
+	}
+	return map[string]attack{
 		"RTP of sound":             rtpOf(opus),
 		"RTP of pictures":          rtpOf(vp8),
 		"RTP of retransmissions":   rtpOf(retransmission),
 		"RTP that is not expected": rtpOf(unknown),
-		"REMB": func(p *peer, _ *roamer, next uint32) error {
+		"REMB": rtcpOf(func(next uint32) rtcp.Packet {
 			var sources []uint32
 			for i := range uint32(255) {
 				sources = append(sources, next<<8+i)
 			}
-			return p.pc.WriteRTCP([]rtcp.Packet{&rtcp.ReceiverEstimatedMaximumBitrate{Bitrate: 1e6, SSRCs: sources}})
-		},
-		"sender reports": func(p *peer, _ *roamer, next uint32) error {
-			return p.pc.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{SSRC: next}})
-		},
-		"ever new senders": func(p *peer, _ *roamer, next uint32) error {
-			return p.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{SenderSSRC: next, MediaSSRC: 1}})
-		},
-		"requests": func(p *peer, _ *roamer, next uint32) error {
-			return p.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: next}})
-		},
-	} {
+			return &rtcp.ReceiverEstimatedMaximumBitrate{Bitrate: 1e6, SSRCs: sources}
+		}),
+		"sender reports":   rtcpOf(func(next uint32) rtcp.Packet { return &rtcp.SenderReport{SSRC: next} }),
+		"ever new senders": rtcpOf(func(next uint32) rtcp.Packet { return &rtcp.PictureLossIndication{SenderSSRC: next, MediaSSRC: 1} }),
+		"requests":         rtcpOf(func(next uint32) rtcp.Packet { return &rtcp.PictureLossIndication{MediaSSRC: next} }),
+		"receiver reports about nothing": rtcpOf(func(next uint32) rtcp.Packet {
+			return &rtcp.ReceiverReport{SSRC: next}
+		}),
+		"RTCP of an unknown type": rtcpOf(func(next uint32) rtcp.Packet { return rawRTCP(0x80, 210, next) }),
+		"RTCP that cannot be read": rtcpOf(func(next uint32) rtcp.Packet {
+			return rawRTCP(0x81, uint8(rtcp.TypeReceiverReport), next) // without the block that it announces
+		}),
+		"addresses": {func(a *attacker, _ uint32) error {
+			a.closeSecond()
+			return a.check()
+		}, session.ErrTooManyAddresses},
+		"DTLS": {func(a *attacker, next uint32) error {
+			if a.second == nil {
+				return a.check()
+			}
+			_, err := a.second.Write(append([]byte{22}, make([]byte, 1199)...))
+			return err
+		}, session.ErrTooMuchDTLS},
+	}
+}
+
+// A client that makes the server remember ever more of it is ended, with little memory spent, while others play on.
+func TestSourcesAreBounded(t *testing.T) {
+	for name, attack := range attacks() {
 		t.Run(name, func(t *testing.T) {
 			var logged logBuffer
 			f := newFixture(t, Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
@@ -61,11 +98,11 @@ func TestSourcesAreBounded(t *testing.T) {
 			studio.keepSending()
 			takeFrom(t, tapOf(t, f, studio, media.KindVideo), 5)
 
-			attacker := newPeer(t, peerOptions{direction: webrtc.RTPTransceiverDirectionSendrecv})
-			out := roam(attacker, attacker.video)
-			attacker.publish(f, "/echo")
-			attacker.waitConnected()
-			ended := f.server.sessions.Session(attacker.location)
+			a := &attacker{peer: newPeer(t, peerOptions{direction: webrtc.RTPTransceiverDirectionSendrecv}), server: f.server.UDPAddr().(*net.UDPAddr)}
+			a.out = roam(a.peer, a.video)
+			a.publish(f, "/echo")
+			a.waitConnected()
+			ended := f.server.sessions.Session(a.location)
 			before := heap()
 			deadline := time.Now().Add(2 * time.Minute)
 			for next := uint32(1000); ; next++ {
@@ -73,20 +110,59 @@ func TestSourcesAreBounded(t *testing.T) {
 				case <-ended.Closing():
 				default:
 					require.True(t, time.Now().Before(deadline), "the session goes on")
-					_ = attack(attacker, out, next) // fails once the end has come
+					_ = attack.step(a, next)
 					runtime.Gosched()
 					continue
 				}
 				break
 			}
+			a.closeSecond()
 			require.Less(t, heap(), before+maxAttack)
 			rtptest.Wait(t, ended.Done(), "the end")
-			require.ErrorIs(t, ended.Err(), session.ErrTooManySources)
+			require.ErrorIs(t, ended.Err(), attack.reason)
 			require.Equal(t, uint64(1), f.server.Sessions().Excesses())
-			require.Contains(t, logged.String(), session.ErrTooManySources.Error())
+			require.Contains(t, logged.String(), attack.reason.Error())
 			takeFrom(t, tapOf(t, f, studio, media.KindVideo), 5)
 		})
 	}
+}
+
+// check sends a connectivity check from a socket of its own.
+func (a *attacker) check() error {
+	own, theirs := a.pc.LocalDescription().SDP, a.answer
+	check, err := stun.Build(
+		stun.BindingRequest, stun.TransactionID, stun.NewUsername(lineOf(theirs, "ice-ufrag")+":"+lineOf(own, "ice-ufrag")), ice.PriorityAttr(1),
+		stun.NewShortTermIntegrity(lineOf(theirs, "ice-pwd")), stun.Fingerprint,
+	)
+	if err != nil {
+		return err
+	}
+	conn, err := net.DialUDP("udp", nil, a.server)
+	if err != nil {
+		return err
+	}
+	a.second = conn
+	_, err = conn.Write(check.Raw)
+	return err
+}
+
+func (a *attacker) closeSecond() {
+	if a.second != nil {
+		_ = a.second.Close()
+		a.second = nil
+	}
+}
+
+// lineOf returns the value of an attribute.
+func lineOf(sdp, key string) string {
+	_, after, _ := strings.Cut(sdp, "a="+key+":")
+	value, _, _ := strings.Cut(after, "\r\n")
+	return value
+}
+
+func rawRTCP(first, kind uint8, sender uint32) rtcp.Packet {
+	raw := rtcp.RawPacket(binary.BigEndian.AppendUint32([]byte{first, kind, 0, 1}, sender))
+	return &raw
 }
 
 func heap() uint64 {

@@ -50,6 +50,5 @@ func loopbackPeers(t testing.TB) *Peers {
 	var settings webrtc.SettingEngine
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetIncludeLoopbackCandidate(true)
-	settings.SetICEUDPMux(mux)
-	return NewPeers(settings)
+	return NewPeers(settings, Sockets{UDP: mux})
 }

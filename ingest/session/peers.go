@@ -14,10 +14,15 @@ import (
 )
 
 // Peers makes peer connections, each with the codecs of its offer and no others. Sockets and settings are the same for all.
-type Peers struct{ settings webrtc.SettingEngine }
+type Peers struct {
+	settings webrtc.SettingEngine
+	sockets  Sockets
+}
 
-// NewPeers makes what makes peer connections with these settings.
-func NewPeers(settings webrtc.SettingEngine) *Peers { return &Peers{settings} }
+// NewPeers makes what makes peer connections with these settings and sockets.
+func NewPeers(settings webrtc.SettingEngine, sockets Sockets) *Peers {
+	return &Peers{settings, sockets}
+}
 
 // Open makes a peer connection for the offer, of a viewer or of somebody who sends, and its link.
 //
@@ -43,6 +48,10 @@ func (p *Peers) Open(o *offer.Offer, viewer bool) (*webrtc.PeerConnection, *Link
 func (p *Peers) api(engine *webrtc.MediaEngine, registry *interceptor.Registry, link *Link) *webrtc.API {
 	settings, kept := p.settings, &interceptor.Registry{}
 	settings.BufferFactory = link.streams.open
+	settings.SetICEUDPMux(boundedUDP{p.sockets.UDP, &link.streams})
+	if p.sockets.TCP != nil {
+		settings.SetICETCPMux(boundedTCP{p.sockets.TCP, &link.streams})
+	}
 	kept.Add(keptChain{registry, link})
 	return webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(kept), webrtc.WithSettingEngine(settings))
 }
@@ -76,7 +85,7 @@ func (p *Peers) Meet(formats ...media.Format) (*webrtc.API, *Link, error) {
 	if err := errors.Join(err, settings.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)); err != nil {
 		return nil, nil, err
 	}
-	return (&Peers{settings}).api(engine, registry, link), link, nil
+	return (&Peers{settings, p.sockets}).api(engine, registry, link), link, nil
 }
 
 // askAgain asks for packets that are lost.

@@ -67,7 +67,7 @@ type Session struct {
 func New(at *Reservation, pc *webrtc.PeerConnection, link *Link, connect time.Duration) *Session {
 	s := NewDetached(at, connect)
 	s.pc, s.link = pc, link
-	link.streams.onExcess(func() { s.Close(ErrTooManySources) })
+	link.streams.onExcess(s.Close)
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		defer s.Contain()
 		s.connectionChanged(state)

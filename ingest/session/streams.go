@@ -1,8 +1,8 @@
 package session
 
 import (
-	"encoding/binary"
 	"io"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,7 +18,6 @@ import (
 const (
 	maxRTPStreams  = 256
 	maxRTCPStreams = 2048
-	maxSenders     = 1024    // SSRCs that RTCP comes from: SRTP remembers each (RFC 3711 §3.2.3)
 	maxUnread      = 1 << 20 // bytes that wait in streams which have hardly been read yet, together: as a rule nobody will
 	fewReads       = 32      // is hardly: more than pion takes to find out that a stream is none of its own
 	rtpBuffer      = 1000 * 1000
@@ -31,19 +30,22 @@ type streams struct {
 
 	mu        sync.Mutex
 	rtp, rtcp map[uint32]io.Closer
-	senders   map[uint32]struct{} // of RTCP
 	unread    int
 	strayedAt time.Time // when the newest packet came that is of no track
 	closed    bool
 	exceeded  bool
-	onExceed  func()
+	onExceed  func(reason error)
+
+	addresses map[netip.AddrPort]struct{} // where STUN messages came from
+	senders   map[uint32]struct{}         // of RTCP
+	dtls      int                         // bytes that have come
 
 	declared map[uint32]bool                             // sources, which pion reads
 	adopt    func(stream *rtpStream, packet []byte) bool // reads another one, whose first packet this is; nil: it is left to pion
 }
 
 // onExcess has f called, once, when the peer has opened too many. It must not wait.
-func (l *streams) onExcess(f func()) {
+func (l *streams) onExcess(f func(reason error)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.onExceed = f
@@ -72,7 +74,7 @@ func (l *streams) open(kind packetio.BufferPacketType, ssrc uint32) io.ReadWrite
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.refuses(len(l.rtp), maxRTPStreams) {
+	if l.refuses(len(l.rtp), maxRTPStreams, ErrTooManySources) {
 		return refused{}
 	}
 	s := &rtpStream{Buffer: newBuffer(rtpBuffer), streams: l, ssrc: ssrc, begun: make(chan struct{})}
@@ -87,7 +89,7 @@ func (l *streams) rtcpOf(ssrc uint32) io.ReadWriteCloser {
 	if s, ok := l.rtcp[ssrc].(*rtcpStream); ok {
 		return s
 	}
-	if l.refuses(len(l.rtcp), maxRTCPStreams) {
+	if l.refuses(len(l.rtcp), maxRTCPStreams, ErrTooManySources) {
 		return refused{}
 	}
 	s := &rtcpStream{newBuffer(rtcpBuffer), l, ssrc}
@@ -96,27 +98,14 @@ func (l *streams) rtcpOf(ssrc uint32) io.ReadWriteCloser {
 }
 
 // refuses reports whether there may be no more of a kind. The caller holds mu.
-func (l *streams) refuses(there, most int) bool {
+func (l *streams) refuses(there, most int, excess error) bool {
 	if there >= most && !l.exceeded {
 		l.exceeded = true
 		if l.onExceed != nil {
-			l.onExceed()
+			l.onExceed(excess)
 		}
 	}
 	return l.exceeded || l.closed
-}
-
-// sentBy notes whom RTCP comes from.
-func (l *streams) sentBy(ssrc uint32) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, known := l.senders[ssrc]; known || l.refuses(len(l.senders), maxSenders) {
-		return
-	}
-	if l.senders == nil {
-		l.senders = map[uint32]struct{}{}
-	}
-	l.senders[ssrc] = struct{}{}
 }
 
 func with(m map[uint32]io.Closer, ssrc uint32, s io.Closer) map[uint32]io.Closer {
@@ -267,9 +256,6 @@ type rtcpStream struct {
 // Write takes a packet. Pion calls it.
 func (s *rtcpStream) Write(packet []byte) (int, error) {
 	s.streams.received.Add(uint64(len(packet)))
-	if len(packet) >= 8 { // with the sender's SSRC (RFC 3550 §6.1)
-		s.streams.sentBy(binary.BigEndian.Uint32(packet[4:]))
-	}
 	return s.Buffer.Write(packet)
 }
 

@@ -14,7 +14,10 @@ func TestStreamsAreBounded(t *testing.T) {
 	for kind, most := range map[packetio.BufferPacketType]uint32{packetio.RTPBufferPacket: maxRTPStreams, packetio.RTCPBufferPacket: maxRTCPStreams} {
 		told := 0
 		var l streams
-		l.onExcess(func() { told++ })
+		l.onExcess(func(reason error) {
+			require.Equal(t, ErrTooManySources, reason)
+			told++
+		})
 		for ssrc := range most {
 			require.NotEqual(t, refused{}, l.open(kind, ssrc))
 		}

@@ -44,7 +44,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	descSessions = prometheus.NewDesc("sluice_sessions", "Sessions of publishers, uploads, viewers, participants and echoes.", nil, nil)
-	descExcesses = prometheus.NewDesc("sluice_sessions_ended_for_sources_total", "Sessions ended because their clients named more RTP sources than a connection may have.", nil, nil)
+	descExcesses = prometheus.NewDesc("sluice_sessions_ended_for_sources_total", "Sessions ended because their clients named more RTP sources, came from more addresses or sent more DTLS than a connection may have.", nil, nil)
 	descPanics   = prometheus.NewDesc("sluice_panics_total", "Panics that have ended one session, stream or request.", nil, nil)
 	descStreams  = prometheus.NewDesc("sluice_streams", "Streams by state.", []string{"state"}, nil)
 
