@@ -154,24 +154,24 @@ func TestExtraRenditionComesBack(t *testing.T) {
 	browser, viewers := cameraBrowser.forTest(t), map[string]*tab{}
 	for _, protocol := range protocols() {
 		viewers[protocol] = browser.open(s.base + "/watch/back?protocol=" + protocol)
+	}
+	each(t, protocols(), func(protocol string) {
 		viewers[protocol].wait("playing", `document.querySelector("#video").getVideoPlaybackQuality().totalVideoFrames > 30`)
 		viewers[protocol].chooseQuality("480p VP9")
 		viewers[protocol].wait("VP9", `document.querySelector("#video").videoHeight === 480`)
-	}
+	})
 	s.waitFor("back", func(st stream) bool { return !st.Encoder.Copies && st.Encoder.Restarts > 0 })
 	p.stop()
-	for protocol, viewer := range viewers {
-		viewer.requireShows()
-		viewer.wait("the ladder's best", `document.querySelector("#video").videoHeight === 240`)
-		viewer.screenshot("away-" + protocol)
-	}
+	each(t, protocols(), func(protocol string) {
+		viewers[protocol].requireShows()
+		viewers[protocol].wait("the ladder's best", `document.querySelector("#video").videoHeight === 240`)
+		viewers[protocol].screenshot("away-" + protocol)
+	})
 	p = publishClip(t, s, "back", clip)
 	p.rounds = 3
 	p.send()
 	s.waitFor("back", func(st stream) bool { return st.Encoder.Copies })
-	for _, viewer := range viewers {
-		viewer.requireRecovers()
-	}
+	each(t, protocols(), func(protocol string) { viewers[protocol].requireRecovers() })
 	require.Equal(t, []string{"240p", "source", "audio"}, renditionsOf(s.stream("back")))
 	require.Empty(t, s.stream("back").Encoder.Encodes)
 	p.stop()

@@ -106,24 +106,24 @@ func TestPlayersOutliveTheirRung(t *testing.T) {
 	s.waitState("heavy", "live")
 	browser, viewers := cameraBrowser.forTest(t), map[string]*tab{}
 	for _, protocol := range protocols() {
-		viewer := browser.open(s.base + "/watch/heavy?protocol=" + protocol)
-		viewer.requirePlaying(3 * time.Second)
-		viewer.run(chooseBest, nil)
-		viewer.wait("the better rung", `document.querySelector("#video").videoWidth === 640`)
-		viewers[protocol] = viewer
+		viewers[protocol] = browser.open(s.base + "/watch/heavy?protocol=" + protocol)
 	}
+	each(t, protocols(), func(protocol string) {
+		viewers[protocol].requirePlaying(3 * time.Second)
+		viewers[protocol].run(chooseBest, nil)
+		viewers[protocol].wait("the better rung", `document.querySelector("#video").videoWidth === 640`)
+	})
 	stop := slowDown(t, s)
 	reason := s.waitReduced("heavy")
 	stop()
-	for protocol, viewer := range viewers { // soon, because the rung comes back when the machine has room for it
+	each(t, protocols(), func(protocol string) { // soon, because the rung comes back when the machine has room for it
+		viewer := viewers[protocol]
 		viewer.wait("the smaller picture", `document.querySelector("#video").videoWidth === 426`)
 		viewer.wait("why it is smaller", fmt.Sprintf(`document.querySelector("#reduced").innerText === %q`, reason))
 		viewer.screenshot("reduced-" + protocol)
-	}
-	for protocol, viewer := range viewers {
 		viewer.requireRecovers()
 		require.True(t, protocol == "dash" || !strings.Contains(viewer.log.String(), "player failed"))
-	}
+	})
 	p.stop()
 }
 

@@ -100,22 +100,20 @@ func TestPassthroughComesBack(t *testing.T) {
 	browser, viewers := cameraBrowser.forTest(t), map[string]*tab{}
 	for _, protocol := range protocols() {
 		viewers[protocol] = browser.open(s.base + "/watch/back?protocol=" + protocol)
-		viewers[protocol].requirePlaying(3 * time.Second)
 	}
+	each(t, protocols(), func(protocol string) { viewers[protocol].requirePlaying(3 * time.Second) })
 	require.True(t, s.stream("back").Encoder.Copies)
 	p.stop()
 	s.waitFor("back", func(st stream) bool { return !st.Encoder.Copies && st.Encoder.Restarts > 0 })
-	for protocol, viewer := range viewers {
-		viewer.requireShows()
-		viewer.screenshot("away-" + protocol)
-	}
+	each(t, protocols(), func(protocol string) {
+		viewers[protocol].requireShows()
+		viewers[protocol].screenshot("away-" + protocol)
+	})
 	p = publishClip(t, s, "back", clip)
 	p.rounds = 3
 	p.send()
 	s.waitFor("back", func(st stream) bool { return st.Encoder.Copies })
-	for _, viewer := range viewers {
-		viewer.requireRecovers()
-	}
+	each(t, protocols(), func(protocol string) { viewers[protocol].requireRecovers() })
 	require.Empty(t, s.stream("back").Encoder.Encodes)
 	p.stop()
 }

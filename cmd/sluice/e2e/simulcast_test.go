@@ -36,8 +36,8 @@ func TestSimulcastBecomesRungs(t *testing.T) {
 	viewers := map[string]*tab{}
 	for _, protocol := range protocols() {
 		viewers[protocol] = browser.open(s.base + "/watch/layers?protocol=" + protocol)
-		viewers[protocol].requirePlaying(3 * time.Second)
 	}
+	each(t, protocols(), func(protocol string) { viewers[protocol].requirePlaying(3 * time.Second) })
 	for play, file := range map[string]string{"playHls": "index.m3u8", "playDash": "manifest.mpd"} {
 		requireClock(t, playClock(t, browser, stage, play, s.base+"/live/layers/"+file), play)
 	}
@@ -47,10 +47,10 @@ func TestSimulcastBecomesRungs(t *testing.T) {
 	s.waitMetric(`sluice_encoder_rungs{stream="layers"}`, 2)
 	studio.run("activate('half', true)", nil)
 	layered(1)
-	for protocol, viewer := range viewers {
-		viewer.requireRecovers()
-		viewer.screenshot("layers-" + protocol)
-	}
+	each(t, protocols(), func(protocol string) {
+		viewers[protocol].requireRecovers()
+		viewers[protocol].screenshot("layers-" + protocol)
+	})
 	s.waitFor("layers", func(st stream) bool { return st.Encoder.Encodes == "" })
 }
 

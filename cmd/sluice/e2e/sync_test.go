@@ -35,7 +35,7 @@ func TestLipSync(t *testing.T) {
 		{"video 10 s late", vp8, 10 * time.Second, func(p *publisher) { p.video.quiet = late }},
 		{"burst of loss", vp8, settled, func(p *publisher) { p.video.lose, p.audio.lose = burst, burst }},
 	}
-	s := startService(t, "--ladder", smallRung, "--linger", "0s")
+	s := startService(t, "--ladder", smallRung, "--linger", "0s", "--window", "120s") // what has ended stays for so long
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			alongside(t, light)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -33,3 +34,16 @@ func eventually(t testing.TB, met func() bool, message ...any) {
 // lapse lets time pass: a fault lasts so long, a publisher is away so long, or what is measured goes on so long. What can be
 // waited for is waited for with eventually.
 func lapse(d time.Duration) { <-time.After(d) }
+
+// each checks several at the same time.
+func each[T any](t *testing.T, all []T, check func(T)) {
+	t.Helper()
+	var checks sync.WaitGroup
+	for _, one := range all {
+		checks.Go(func() { check(one) })
+	}
+	checks.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+}
