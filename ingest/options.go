@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/frames"
 	"github.com/sluice-live/sluice/ingest/offer"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/signal"
@@ -53,6 +54,8 @@ type Options struct {
 	VideoCodecs []string
 	// FFmpeg is the program that makes Opus of the AAC of uploads. Default: ffmpeg.
 	FFmpeg string
+	// Frames is what is done with still pictures that come one by one. Default: none are taken.
+	Frames frames.Tools
 	// Logger gets what operators need to know. Default: slog.Default().
 	Logger *slog.Logger
 	// MaxStreams bounds publishers; one more gets 503. Default: 64.

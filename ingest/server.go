@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"runtime"
 	"sync"
 
 	"github.com/sluice-live/sluice/ingest/egress"
+	"github.com/sluice-live/sluice/ingest/frames"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/sluice-live/sluice/ingest/session"
@@ -15,18 +17,20 @@ import (
 
 // Server receives WebRTC on its sockets and answers the HTTP requests that set it up.
 type Server struct {
-	opts       Options
-	timers     timers
-	sockets    *sockets
-	peers      *session.Peers
-	packets    *media.PacketPool
-	forwarders *egress.Forwarders
-	sessions   *session.Registry
-	viewers    *egress.Viewers
-	rooms      *room.Rooms
-	uploads    *upload.Uploads
-	rates      *rateLimiter
-	links      []string // Link header values
+	opts         Options
+	timers       timers
+	sockets      *sockets
+	peers        *session.Peers
+	packets      *media.PacketPool
+	forwarders   *egress.Forwarders
+	sessions     *session.Registry
+	viewers      *egress.Viewers
+	rooms        *room.Rooms
+	uploads      *upload.Uploads
+	pictures     *frames.Frames
+	rates        *rateLimiter
+	pictureRates *rateLimiter
+	links        []string // Link header values
 }
 
 // New binds the sockets. Run gives them back.
@@ -49,12 +53,13 @@ func newServer(o Options, ts timers) (*Server, error) {
 	}
 	s := &Server{
 		opts: o, timers: ts, sockets: sockets, peers: session.NewPeers(settings, sockets.shared()), packets: media.NewPacketPool(), forwarders: egress.NewForwarders(),
-		rates: newRateLimiter(o.RequestsPerSecond), links: iceLinks(o.ICEServers),
+		rates: newRateLimiter(o.RequestsPerSecond), pictureRates: newRateLimiter(frames.Rate), links: iceLinks(o.ICEServers),
 	}
 	s.viewers = egress.NewViewers(s.forwarders, sockets.batches, o.ViewerLinger)
 	s.sessions = session.NewRegistry(o.limits(), s.viewers)
 	s.rooms = room.NewRooms(s.roomConfig())
 	s.uploads = upload.NewUploads(s.uploadConfig())
+	s.pictures = frames.New(s.pictureConfig(), runtime.GOMAXPROCS(0))
 	return s, nil
 }
 
@@ -106,5 +111,12 @@ func (s *Server) uploadConfig() upload.Config {
 	return upload.Config{
 		Sessions: s.sessions, Packets: s.packets, Timers: s.timers.uploads, Connect: s.timers.connect, Body: s.timers.body,
 		OnPublish: s.opts.OnPublish, Logger: s.opts.Logger, FFmpeg: s.opts.FFmpeg,
+	}
+}
+
+func (s *Server) pictureConfig() frames.Config {
+	return frames.Config{
+		Tools: s.opts.Frames, Sessions: s.sessions, Packets: s.packets, Connect: s.timers.connect, Body: s.timers.body,
+		OnPublish: s.opts.OnPublish, Logger: s.opts.Logger,
 	}
 }

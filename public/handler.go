@@ -49,6 +49,7 @@ func newHandler(root fs.FS) http.Handler {
 		"GET /publish":        "pages/publish.html",
 		"GET /watch/{stream}": watchPage,
 		"GET /echo":           "pages/echo.html",
+		"GET /frames":         "pages/frames.html",
 		"GET /rooms":          "pages/room.html",
 		"GET /rooms/{room}":   "pages/room.html",
 		"GET /dashboard":      "pages/dashboard.html",

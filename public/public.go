@@ -22,6 +22,7 @@ var dist embed.FS
 //	GET /publish         publish a camera or a screen
 //	GET /watch/{stream}  the player; 400 (and a page that says so) when the name is not a stream's name
 //	GET /echo            the echo test
+//	GET /frames          pictures that are sent one by one
 //	GET /rooms           rooms
 //	GET /rooms/{room}    a room; 400 (and the page) when the name is none
 //	GET /dashboard       traffic, streams, rooms and sessions

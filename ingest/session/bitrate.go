@@ -14,9 +14,13 @@ var ErrTooMuch = errors.New("the client has sent more bit/s than it may: lower i
 const bitrateWindow = 5 * time.Second
 
 // received is what has come from the client, bytes: of a connection all RTP and RTCP, whether anybody reads it or not; of an upload the
-// payload of its media.
+// payload of its media, and of pictures the bytes that they came in.
 func (s *Session) received() uint64 {
-	if s.at.Kind != KindUpload {
+	switch s.at.Kind {
+	case KindUpload:
+	case KindFrames:
+		return s.PictureBytes.Load()
+	default:
 		return s.link.streams.received.Load()
 	}
 	var sum uint64

@@ -35,6 +35,7 @@ const (
 	KindViewer      Kind = "viewer"
 	KindEcho        Kind = "echo"
 	KindUpload      Kind = "upload"
+	KindFrames      Kind = "frames" // still pictures that come one by one
 	KindParticipant Kind = "participant"
 	KindOutput      Kind = "air" // the stream of a room
 )

@@ -89,7 +89,7 @@ func NewReservation(r *http.Request, kind Kind, name string) *Reservation {
 // publishes is the stream that the session is to publish, or "".
 func (at *Reservation) publishes() string {
 	switch at.Kind {
-	case KindPublisher, KindUpload, KindOutput:
+	case KindPublisher, KindUpload, KindFrames, KindOutput:
 		return at.name
 	}
 	return ""

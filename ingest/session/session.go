@@ -60,6 +60,9 @@ type Session struct {
 	// Of an upload: frames that came too late, chunks that did not come, frames that could not be read.
 	LateFrames, LostChunks, DamagedFrames atomic.Uint64
 
+	// PictureBytes are those of the pictures that a stream is made of.
+	PictureBytes atomic.Uint64
+
 	ignored atomic.Pointer[[]string]
 }
 

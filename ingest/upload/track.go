@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -19,21 +18,15 @@ import (
 	"github.com/sluice-live/sluice/ingest/webm"
 )
 
-// uploadPayload is the longest RTP payload in bytes that is made of a recording: what WebRTC's viewers can be sent everywhere.
-const uploadPayload = 1188
-
 // track puts the frames of a recorded track into RTP packets.
 type track struct {
-	*media.Track
+	media.Packetizer
 	number     uint64
 	payloader  rtp.Payloader // of pictures
 	parameters *h264.Config  // of H.264 with lengths instead of start codes
 	buffer     []byte        // a picture with start codes; reused
 	aac        *aac          // sound that is made Opus of; nil: it is Opus
 	transcoder *transcoder   // does that
-	sequence   uint16
-	ssrc       uint32
-	offset     uint32
 	next       time.Duration // when the next packet of sound is expected
 	begun      bool
 	waiting    bool          // for a key frame
@@ -44,7 +37,7 @@ type track struct {
 // newTracks makes tracks of the first of each kind that a recording has and we know, and tells which ones are ignored.
 func newTracks(recorded []webm.Track, pool *media.PacketPool) (tracks []*track, ignored []string, err error) {
 	for _, r := range recorded {
-		u := &track{number: r.Number, sequence: uint16(rand.Uint32()), ssrc: rand.Uint32(), offset: rand.Uint32()}
+		u := &track{number: r.Number, Packetizer: media.NewPacketizer(nil)}
 		f, unknown := u.understand(r)
 		if unknown != nil {
 			ignored, err = append(ignored, unknown.Error()), cmp.Or(err, unknown)
@@ -149,13 +142,13 @@ func (u *track) send(block webm.Block, at time.Duration, now time.Time) error {
 		}
 		u.buffer, data = stream, stream
 	}
-	parts := u.payloader.Payload(uploadPayload, data)
+	parts := u.payloader.Payload(media.MaxPayload, data)
 	if u.waiting && !slices.ContainsFunc(parts, u.Format().Codec.KeyFrameStarts) {
 		return nil
 	}
 	u.waiting = false
 	for i, part := range parts {
-		u.pass(i == len(parts)-1, u.timeStamp(at), now, part)
+		u.pass(i == len(parts)-1, at, now, part)
 	}
 	return nil
 }
@@ -166,35 +159,21 @@ func (u *track) sendSound(packet []byte, at time.Duration, now time.Time) error 
 	switch {
 	case err != nil:
 		return errors.New("a packet of its sound is not Opus")
-	case len(packet) <= uploadPayload:
-		u.pass(!u.begun, u.timeStamp(at), now, packet)
+	case len(packet) <= media.MaxPayload:
+		u.pass(!u.begun, at, now, packet)
 		return nil
 	}
 	duration := opusDuration(packet) / time.Duration(len(frames))
 	for i, frame := range frames {
-		u.pass(!u.begun, u.timeStamp(at+time.Duration(i)*duration), now, []byte{opus.SingleTOC(packet)}, frame)
+		u.pass(!u.begun, at+time.Duration(i)*duration, now, []byte{opus.SingleTOC(packet)}, frame)
 	}
 	return nil
 }
 
 // pass delivers an RTP packet whose payload is all the parts together.
-func (u *track) pass(marker bool, timeStamp uint32, now time.Time, parts ...[]byte) {
-	u.sequence++
+func (u *track) pass(marker bool, at time.Duration, now time.Time, parts ...[]byte) {
 	u.begun = true
-	p := u.NewPacket()
-	header := rtp.Header{Version: 2, SSRC: u.ssrc, SequenceNumber: u.sequence, Timestamp: timeStamp, Marker: marker}
-	p.Fill(header, now, parts...)
-	u.Push(p)
-	p.Release()
-}
-
-// report relates the track's time stamps to the recording's time.
-func (u *track) report(begun time.Time, at time.Duration) {
-	u.PushReport(media.SenderReport{NTP: media.NTPTime(begun.Add(at)), RTPTime: u.timeStamp(at)})
-}
-
-func (u *track) timeStamp(at time.Duration) uint32 {
-	return u.offset + uint32(int64(at/time.Microsecond)*int64(u.ClockRate())/1e6)
+	u.Send(marker, at, now, parts...)
 }
 
 // smooth returns when a packet of sound begins: recorders round to milliseconds, and sound follows on itself, in laced blocks always.

@@ -292,7 +292,7 @@ func (u *upload) trackOf(number uint64) *track {
 
 func (u *upload) report(at time.Duration) {
 	for _, t := range u.tracks {
-		t.report(u.pacer.begun, at)
+		t.Report(u.pacer.begun, at)
 	}
 }
 

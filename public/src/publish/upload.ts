@@ -50,12 +50,15 @@ export function recordingFormat(codec: string, hasPicture: boolean, supported: (
   return preferred.find(([, mimeType]) => supported(mimeType))?.[1] ?? "";
 }
 
-/** The WebSocket subprotocols of an upload; a page can send no other header, so one of them is the key. */
-export function uploadProtocols(key: string): string[] {
-  if (!key) return ["sluice-upload"];
+/** The WebSocket subprotocols of an upload. */
+export const uploadProtocols = (key: string) => socketProtocols("sluice-upload", key);
+
+/** WebSocket subprotocols with the key; a page can send no other header, so one of them is the key. */
+export function socketProtocols(protocol: string, key: string): string[] {
+  if (!key) return [protocol];
   const bytes = new TextEncoder().encode(key);
   const base64 = btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-  return ["sluice-upload", `bearer.${base64}`];
+  return [protocol, `bearer.${base64}`];
 }
 
 interface ServerEvent {

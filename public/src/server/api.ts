@@ -67,6 +67,11 @@ export async function listTransforms(): Promise<string[]> {
   return (await get<{ transforms?: string[] }>("/api/v1/server")).transforms ?? [];
 }
 
+/** The names of what the server can make of still pictures. */
+export async function listProcessors(): Promise<string[]> {
+  return (await get<{ processors?: string[] }>("/api/v1/server")).processors ?? [];
+}
+
 /** Has the pictures of a stream made into something else; empty: nothing. */
 export async function chooseTransform(name: string, transform: string, key: string): Promise<void> {
   const headers = { "Content-Type": "application/json", ...(key && { Authorization: `Bearer ${key}` }) };

@@ -93,6 +93,9 @@ func (t table) publishing() {
 	upload := named(t.publisher(ingest.Upload(), ofPath))
 	t.Handle("/upload/{stream}", upload)
 	t.Handle("/upload/{stream}/{session}", upload)
+	frames := named(t.publisher(ingest.Frames(), ofPath))
+	t.Handle("/frames/{stream}", frames)
+	t.Handle("/frames/{stream}/{session}", frames)
 	echo := t.publisher(ingest.Echo(), anyStream)
 	t.Handle("POST /echo", echo)
 	t.Handle("OPTIONS /echo", echo)
@@ -160,7 +163,7 @@ func (t table) operation() {
 func (t table) pages() {
 	pages := public.Handler()
 	for _, page := range []string{
-		"/{$}", "/publish", "/watch/{stream}", "/echo", "/rooms", "/rooms/{room}", "/dashboard", "/docs", "/docs/{page}", "/licenses", "/assets/{name}",
+		"/{$}", "/publish", "/frames", "/watch/{stream}", "/echo", "/rooms", "/rooms/{room}", "/dashboard", "/docs", "/docs/{page}", "/licenses", "/assets/{name}",
 	} {
 		t.Handle("GET "+page, pages)
 	}

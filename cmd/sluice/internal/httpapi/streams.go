@@ -50,6 +50,6 @@ func (h *handlers) serveServer(w http.ResponseWriter, _ *http.Request) {
 	}
 	writeJSON(w, map[string]any{
 		"version": h.version, "authPublish": len(h.cfg.Auth.Publish) > 0, "iceServers": urls,
-		"transforms": h.service.Transforms(), "ladderReason": h.service.LadderReason(), "linger": h.cfg.Linger.Seconds(),
+		"transforms": h.service.Transforms(), "processors": h.service.Processors(), "ladderReason": h.service.LadderReason(), "linger": h.cfg.Linger.Seconds(),
 	})
 }

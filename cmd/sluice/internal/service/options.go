@@ -31,6 +31,7 @@ func (s *Service) ingestOptions() ingest.Options {
 	options := s.cfg.Ingest()
 	options.MaxTCPConnections, options.MaxTCPConnectionsPerAddress = s.connections.ICE, s.connections.ICEPerAddress
 	options.Logger, options.OnPublish, options.MayEnter = s.log, s.streams.publish, access.Publishers(s.cfg.Auth.Publish).Admit
+	options.Frames = s.pictureTools()
 	return options
 }
 

@@ -43,7 +43,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	descSessions = prometheus.NewDesc("sluice_sessions", "Sessions of publishers, uploads, viewers, participants and echoes.", nil, nil)
+	descSessions = prometheus.NewDesc("sluice_sessions", "Sessions of publishers, uploads, streams of pictures, viewers, participants and echoes.", nil, nil)
 	descExcesses = prometheus.NewDesc("sluice_sessions_ended_for_sources_total", "Sessions ended because their clients named more RTP sources, came from more addresses or sent more DTLS than a connection may have.", nil, nil)
 	descPanics   = prometheus.NewDesc("sluice_panics_total", "Panics that have ended one session, stream or request.", nil, nil)
 	descStreams  = prometheus.NewDesc("sluice_streams", "Streams by state.", []string{"state"}, nil)
@@ -54,6 +54,11 @@ var (
 
 	descHeld    = prometheus.NewDesc("sluice_upload_held_bytes", "Bytes of uploads that wait to be played.", nil, nil)
 	descRefused = prometheus.NewDesc("sluice_upload_refused_total", "Uploads and chunks refused because all uploads together held too much.", nil, nil)
+
+	descPictures        = prometheus.NewDesc("sluice_frames_total", "Still pictures that have become part of a stream.", nil, nil)
+	descPicturesBack    = prometheus.NewDesc("sluice_frames_processed_total", "Still pictures that came back processed.", nil, nil)
+	descPicturesRefused = prometheus.NewDesc("sluice_frames_refused_total", "Still pictures that were refused, or for which there was no place.", nil, nil)
+	descPicturesHeld    = prometheus.NewDesc("sluice_frames_held_bytes", "Bytes of still pictures that are not answered yet.", nil, nil)
 
 	descDiskFree  = prometheus.NewDesc("sluice_disk_free_bytes", "Free space under the live streams, while there are any.", nil, nil)
 	descDiskFault = prometheus.NewDesc("sluice_disk_fault", "1 while live streams cannot be written.", nil, nil)
@@ -130,6 +135,11 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	uploads := c.service.Ingest().Uploads()
 	ch <- prometheus.MustNewConstMetric(descHeld, prometheus.GaugeValue, float64(uploads.Held()))
 	ch <- prometheus.MustNewConstMetric(descRefused, prometheus.CounterValue, float64(uploads.Refused()))
+	pictures := c.service.Ingest().Pictures().Stats()
+	ch <- prometheus.MustNewConstMetric(descPictures, prometheus.CounterValue, float64(pictures.Taken))
+	ch <- prometheus.MustNewConstMetric(descPicturesBack, prometheus.CounterValue, float64(pictures.Processed))
+	ch <- prometheus.MustNewConstMetric(descPicturesRefused, prometheus.CounterValue, float64(pictures.Refused))
+	ch <- prometheus.MustNewConstMetric(descPicturesHeld, prometheus.GaugeValue, float64(pictures.Held))
 	c.sums.collectSessions(ch, c.state.Sessions())
 	c.sums.collectRooms(ch, c.service.Ingest().Rooms().List())
 	for state, n := range states {

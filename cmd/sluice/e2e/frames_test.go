@@ -1,0 +1,48 @@
+package e2e
+
+import (
+	"bytes"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A still picture becomes a stream in which it stands, as a processor has changed it, and ends when its client says so.
+func TestFramesBecomeAStream(t *testing.T) {
+	alongside(t, light)
+	s := startService(t, "--ladder", clockRung, "--segment", "1s", "--linger", "1s", "--auth-publish", "open-sesame")
+	var still bytes.Buffer
+	require.NoError(t, png.Encode(&still, halfRed{}))
+	send := func(method, path, key string, body []byte) (*http.Response, []byte) {
+		request, err := http.NewRequest(method, s.base+path, bytes.NewReader(body))
+		require.NoError(t, err)
+		request.Header.Set("Authorization", "Bearer "+key)
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		defer response.Body.Close()
+		answer, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		return response, answer
+	}
+	refused, _ := send(http.MethodPost, "/frames/still", "wrong-key", still.Bytes())
+	require.Equal(t, http.StatusUnauthorized, refused.StatusCode)
+
+	response, answer := send(http.MethodPost, "/frames/still?process=mirror&hold=10m", "open-sesame", still.Bytes())
+	require.Equal(t, http.StatusOK, response.StatusCode, "%s", answer)
+	back, err := jpeg.Decode(bytes.NewReader(answer))
+	require.NoError(t, err)
+	red, blue := func(c colour) bool { return c.r > 2*c.b+60 }, func(c colour) bool { return c.b > 2*c.r+60 }
+	left, right := area{10, 30, 60, 90}, area{100, 30, 150, 90}
+	mirrored := func(p *frame) bool { return p != nil && blue(p.mean(left)) && red(p.mean(right)) }
+	require.True(t, mirrored(frameOf(back)))
+	s.waitState("still", "live")
+	eventually(t, func() bool { return mirrored(newestPicture(t, s, "still")) }, "viewers do not see the picture")
+
+	response, _ = send(http.MethodDelete, response.Header.Get("Location"), "open-sesame", nil)
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	s.waitState("still", "ended")
+}
