@@ -53,6 +53,9 @@ func (p *Packager) sweep() {
 	now, state := p.opts.Wall(), p.disk.Load()
 	p.recordings.Spare()
 	for _, s := range p.all() {
+		if state.below(reserve) {
+			s.live.Shorten()
+		}
 		if err := s.live.Reap(now, state.below(reserve)); err != nil && state.Fault == "" {
 			p.opts.Logger.Error("old segments could not be deleted", "stream", s.Name(), "error", err)
 		}

@@ -27,6 +27,9 @@ type Options struct {
 	// Window is how much of a live stream is listed (60 s), and never less than six segments of it. The disk holds about twice as much
 	// per stream, as segments stay for a while after they have left the playlists.
 	Window time.Duration
+	// Event lists every broadcast from its beginning on, up to a day, and its disk holds all of that for as long again after its end.
+	// Window is then what stays listed where the disk is full.
+	Event bool
 	// Linger is how long a stream that a crash has cut waits for its publisher after the restart before it ends (30 s).
 	Linger time.Duration
 	// Record keeps the first video rendition and the audio of every broadcast.
@@ -129,5 +132,5 @@ func (o Options) withDefaults() Options {
 
 // timing is what the rooms need to know of it. A window below six segments is listed as six.
 func (o Options) timing() timeline.Timing {
-	return timeline.Timing{Segment: o.Segment, Part: o.Part, Window: max(o.Window, minSegments*o.Segment)}
+	return timeline.Timing{Segment: o.Segment, Part: o.Part, Event: o.Event, Window: max(o.Window, minSegments*o.Segment)}
 }

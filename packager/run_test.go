@@ -105,9 +105,9 @@ func TestSightIsRegained(t *testing.T) {
 	}
 }
 
-// TestLiveEncoder lets a viewer that takes everything watch two runs of a real encoder and the end of the stream.
+// TestLiveEncoder lets a viewer that takes everything watch two runs of a real encoder and the end of the stream, of which all is listed.
 func TestLiveEncoder(t *testing.T) {
-	b := newBench(t, func(o *Options) { o.Record, o.Wall = true, time.Now })
+	b := newBench(t, func(o *Options) { o.Record, o.Event, o.Wall = true, true, time.Now })
 	b.start()
 	server := httptest.NewServer(conformance.CrossOrigin(b.mux()))
 	defer server.Close()

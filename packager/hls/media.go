@@ -48,6 +48,11 @@ type Segment struct {
 // Append appends the playlist's text to dst and returns the extended buffer, which it does not allocate when dst has
 // room. The playlist must be valid (see [MediaPlaylist.Validate]).
 func (p *MediaPlaylist) Append(dst []byte) []byte {
+	return p.AppendRest(p.AppendHead(dst), p.SkippedMap)
+}
+
+// AppendHead appends what comes before the first segment.
+func (p *MediaPlaylist) AppendHead(dst []byte) []byte {
 	dst = append(dst, "#EXTM3U\n#EXT-X-VERSION:"...)
 	dst = strconv.AppendInt(dst, p.version(), 10)
 	dst = append(dst, "\n#EXT-X-TARGETDURATION:"...)
@@ -64,26 +69,34 @@ func (p *MediaPlaylist) Append(dst []byte) []byte {
 	if p.LowLatency != nil {
 		dst = p.LowLatency.appendControl(dst)
 	}
-	dst = p.appendSegments(dst)
+	if p.Skipped > 0 {
+		dst = append(dst, "#EXT-X-SKIP:SKIPPED-SEGMENTS="...)
+		dst = append(strconv.AppendInt(dst, int64(p.Skipped), 10), '\n')
+	}
+	return dst
+}
+
+// AppendRest appends the segments, of which the one before has that init segment, and what comes after them.
+func (p *MediaPlaylist) AppendRest(dst []byte, initSegment string) []byte {
+	dst = AppendSegments(dst, p.Segments, initSegment)
+	if n := len(p.Segments); n > 0 {
+		initSegment = p.Segments[n-1].Map
+	}
+	if p.LowLatency != nil {
+		dst = p.LowLatency.appendEdge(dst, initSegment)
+	}
 	if p.Ended {
 		dst = append(dst, "#EXT-X-ENDLIST\n"...)
 	}
 	return dst
 }
 
-func (p *MediaPlaylist) appendSegments(dst []byte) []byte {
-	if p.Skipped > 0 {
-		dst = append(dst, "#EXT-X-SKIP:SKIPPED-SEGMENTS="...)
-		dst = append(strconv.AppendInt(dst, int64(p.Skipped), 10), '\n')
-	}
-	initSegment := p.SkippedMap
-	for i := range p.Segments {
-		s := &p.Segments[i]
+// AppendSegments appends the lines of segments that follow on one with that init segment, "" for none.
+func AppendSegments(dst []byte, segments []Segment, initSegment string) []byte {
+	for i := range segments {
+		s := &segments[i]
 		dst = s.append(dst, s.Map != initSegment)
 		initSegment = s.Map
-	}
-	if p.LowLatency != nil {
-		dst = p.LowLatency.appendEdge(dst, initSegment)
 	}
 	return dst
 }

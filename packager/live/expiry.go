@@ -85,6 +85,21 @@ func (s *Stream) Reap(now time.Time, need bool) error {
 	return errors.Join(faults...)
 }
 
+// Shorten lets the older half leave the playlists of a stream that lists everything, for want of space. What has left goes with the next
+// Reap.
+func (s *Stream) Shorten() {
+	if !s.order.TryLock() {
+		return // the disk is busy; the next second tries again
+	}
+	defer s.order.Unlock()
+	stale, shorter := s.stale, false
+	s.commit(func(t *timeline.Timeline) { shorter = t.Shorten() })
+	if s.stale = stale || shorter; shorter {
+		s.publish()
+		s.cfg.Logger.Warn("the disk is full: the older half of the stream has left its playlists", "stream", s.name)
+	}
+}
+
 // Keep does the rest of the housekeeping of one second: it compacts the log and makes it durable. While it waits for the disk it holds
 // no lock that anybody else takes but Delete, and the order for the rename of a compacted log.
 func (s *Stream) Keep() error {

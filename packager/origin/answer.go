@@ -14,9 +14,13 @@ import (
 // etagSeed makes the tags of one process; another one's need not be the same.
 var etagSeed = maphash.MakeSeed()
 
-// etag is a strong entity tag of the bytes.
-func etag(b []byte) string {
-	return `"` + strconv.FormatUint(maphash.Bytes(etagSeed, b), 36) + `"`
+// etag is a strong entity tag of the bytes after a head of that length and checksum.
+func etag(head int, sum uint32, b []byte) string {
+	tag := strconv.FormatUint(maphash.Bytes(etagSeed, b), 36)
+	if head > 0 {
+		tag += "-" + strconv.Itoa(head) + "-" + strconv.FormatUint(uint64(sum), 36)
+	}
+	return `"` + tag + `"`
 }
 
 // notFound is for names that may exist a moment later.

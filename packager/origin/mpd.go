@@ -40,7 +40,7 @@ func (o *Origin) mpd(p *timeline.Presentation) dash.MPD {
 	}
 	m.Profiles, m.Service = dash.ProfileLowLatency, o.service()
 	m.MinimumUpdatePeriod = dash.Duration(min(updatePeriod, o.timing.Segment))
-	m.TimeShiftBufferDepth = dash.Duration(o.timing.Window)
+	m.TimeShiftBufferDepth = dash.Duration(p.Depth)
 	m.SuggestedPresentationDelay = dash.Duration(o.timing.Segment * 5 / 2)
 	return m
 }

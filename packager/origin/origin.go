@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"compress/flate"
 	"compress/gzip"
 	"net/http"
 	"os"
@@ -47,12 +48,17 @@ type Origin struct {
 	manifestCC []string                  // Cache-Control of playlists and MPDs
 	blockedCC  []string                  // of playlists that contain what was asked for
 	packers    sync.Pool                 // of *gzip.Writer
+	deflaters  sync.Pool                 // of *flate.Writer
 }
 
 // New serves the streams below dir that find knows; it gives nil for another name.
 func New(timing timeline.Timing, dir string, find func(name string) *Stream) *Origin {
 	o := &Origin{timing: timing, dir: dir, find: find, manifestCC: manifestCacheControl(timing), blockedCC: blockedCacheControl(timing)}
 	o.packers.New = func() any { return gzip.NewWriter(nil) }
+	o.deflaters.New = func() any {
+		w, _ := flate.NewWriter(nil, flate.DefaultCompression) // the level is valid
+		return w
+	}
 	return o
 }
 
@@ -64,6 +70,8 @@ type Stream struct {
 	snapshot atomic.Pointer[snapshot]
 	editions editions
 	renders  atomic.Uint64 // playlists and MPDs made
+
+	histories sync.Map // of *history by rendition
 }
 
 // Stream begins a broadcast of which nothing is published yet.
@@ -177,6 +185,9 @@ func (d *document) serve(w http.ResponseWriter, r *http.Request, cacheControl []
 	}
 	h["Content-Type"], h["Content-Length"] = d.mime, v.length
 	if r.Method != http.MethodHead {
+		if len(v.head) > 0 {
+			w.Write(v.head) // an error means that the client has gone; the next one says the same
+		}
 		w.Write(v.body) // an error means that the client has gone
 	}
 }

@@ -23,6 +23,10 @@ func (s *Stream) newPlaylist(of *timeline.Playlist) *playlist {
 	p := &playlist{Playlist: of, made: time.Now(), fresh: newFreshPart(of), changed: make(chan struct{})}
 	p.deep = p.reaches(holdBack * of.PartTarget)
 	p.full = s.document(manifest.MIMEHLS, func() []byte { return p.render(0) })
+	if frozen := p.recent() / chunkSegments * chunkSegments; s.origin.timing.Event && frozen > 0 {
+		p.full = s.document(manifest.MIMEHLS, func() []byte { return p.renderAfter(frozen) })
+		p.full.before = func() prefix { return s.history(p.ID).before(p, frozen) }
+	}
 	if skip := p.skippable(); skip > 0 {
 		p.delta = s.document(manifest.MIMEHLS, func() []byte { return p.render(skip) })
 	}
@@ -92,10 +96,18 @@ func (p *playlist) recent() int {
 // render makes the playlist, or with skip a delta update without the first segments.
 func (p *playlist) render(skip int) []byte {
 	m := p.media(skip)
+	m.Skipped = skip
 	return m.Append(make([]byte, 0, 512+len(m.Segments)*192+4*8<<10))
 }
 
-func (p *playlist) media(skip int) hls.MediaPlaylist {
+// renderAfter makes the rest of the playlist after so many segments.
+func (p *playlist) renderAfter(segments int) []byte {
+	m := p.media(segments)
+	return m.AppendRest(make([]byte, 0, 512+len(m.Segments)*192+4*8<<10), m.SkippedMap)
+}
+
+// media is the playlist without the first segments.
+func (p *playlist) media(without int) hls.MediaPlaylist {
 	first := p.Growing
 	if len(p.Segments) > 0 {
 		first = &p.Segments[0]
@@ -103,27 +115,32 @@ func (p *playlist) media(skip int) hls.MediaPlaylist {
 	m := hls.MediaPlaylist{
 		TargetDuration: p.TargetDuration, MediaSequence: first.MSN,
 		DiscontinuitySequence: first.DiscontinuitySequence(),
-		Segments:              make([]hls.Segment, 0, len(p.Segments)-skip),
-		Ended:                 p.Ended, Skipped: skip,
+		Ended:                 p.Ended,
+	}
+	if p.Event {
+		m.Type = hls.Event
 	}
 	// rfc8216bis §6.2.2: the sequence counts the discontinuities that have left; one that the first segment carries has not.
 	if first.Discontinuity() {
 		m.DiscontinuitySequence--
 	}
-	initURI, recent := p.firstMap(), p.recent()
-	for i := range p.Segments {
-		s := &p.Segments[i]
-		if i > 0 && !s.SameEpoch(&p.Segments[i-1]) {
-			initURI = mapOf(p.ID, s, initURI)
-		}
-		if i < skip {
-			m.SkippedMap = initURI
-			continue
-		}
-		m.Segments = append(m.Segments, p.entry(s, initURI, i >= recent))
+	names := initNames{playlist: p}
+	if without > 0 {
+		m.SkippedMap = names.of(&p.Segments[without-1])
 	}
-	m.LowLatency = p.lowLatency(initURI)
+	m.Segments = p.entries(without, len(p.Segments), p.recent(), &names)
+	m.LowLatency = p.lowLatency(&names)
 	return m
+}
+
+// entries describes segments, with their parts from the one at recent on.
+func (p *playlist) entries(from, to, recent int, names *initNames) []hls.Segment {
+	all := make([]hls.Segment, 0, to-from)
+	for i := from; i < to; i++ {
+		s := &p.Segments[i]
+		all = append(all, p.entry(s, names.of(s), i >= recent))
+	}
+	return all
 }
 
 // entry describes a segment under its public name.
@@ -147,7 +164,7 @@ func (p *playlist) entry(s *timeline.Segment, initURI string, withParts bool) hl
 	return e
 }
 
-func (p *playlist) lowLatency(initURI string) *hls.LowLatency {
+func (p *playlist) lowLatency(names *initNames) *hls.LowLatency {
 	l := &hls.LowLatency{
 		PartTarget: p.PartTarget, PartHoldBack: holdBack * p.PartTarget,
 		HoldBack: 3 * p.targetDuration(), SkipUntil: p.skipUntil(),
@@ -156,8 +173,9 @@ func (p *playlist) lowLatency(initURI string) *hls.LowLatency {
 	for i, r := range p.Reports {
 		l.Reports[i] = hls.Report{URI: r.ID + ".m3u8", MSN: r.MSN, Part: r.Part}
 	}
+	initURI := names.newest
 	if p.Growing != nil && !p.Ended {
-		initURI = mapOf(p.ID, p.Growing, initURI)
+		initURI = names.of(p.Growing)
 		growing := p.entry(p.Growing, initURI, true)
 		l.Growing = &growing
 	}
@@ -170,23 +188,37 @@ func (p *playlist) lowLatency(initURI string) *hls.LowLatency {
 	return l
 }
 
-// firstMap is the initialization segment of the first segment: the first there is, since either all segments name one or none.
-func (p *playlist) firstMap() string {
+// initNames are the URIs of initialization segments, of which the newest is kept: it is that of most segments in a row.
+type initNames struct {
+	playlist *playlist
+	epoch    string
+	newest   string
+}
+
+// of is the initialization segment of the segment. Before the first there is it is that, since either all segments name one or none.
+func (n *initNames) of(s *timeline.Segment) string {
+	epoch := s.InitEpoch()
+	if epoch == "" {
+		epoch = n.playlist.firstInit()
+	}
+	if epoch != n.epoch {
+		n.epoch, n.newest = epoch, ""
+		if epoch != "" {
+			n.newest = epoch + "/" + timeline.InitName(n.playlist.ID)
+		}
+	}
+	return n.newest
+}
+
+// firstInit is the epoch of the first initialization segment, empty where there is none.
+func (p *playlist) firstInit() string {
 	for i := range p.Segments {
-		if uri := mapOf(p.ID, &p.Segments[i], ""); uri != "" {
-			return uri
+		if epoch := p.Segments[i].InitEpoch(); epoch != "" {
+			return epoch
 		}
 	}
 	if p.Growing != nil {
-		return mapOf(p.ID, p.Growing, "")
+		return p.Growing.InitEpoch()
 	}
 	return ""
-}
-
-// mapOf is the initialization segment of the segment, or the one before where its epoch lacks the rendition.
-func mapOf(id string, s *timeline.Segment, before string) string {
-	if !s.EpochHas(id) {
-		return before
-	}
-	return s.EpochName() + "/" + timeline.InitName(id)
 }

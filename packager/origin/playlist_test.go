@@ -12,8 +12,35 @@ import (
 
 // window is a minute of one rendition, published.
 func window(t testing.TB) *Stream {
+	return broadcast(t, timeline.Timing{Segment: 2 * time.Second, Part: 200 * time.Millisecond, Window: time.Minute}, 40).Stream
+}
+
+// published is a stream of one rendition that goes on.
+type published struct {
+	*Stream
+	timeline *timeline.Timeline
+	track    *timeline.Track
+	count    int64 // of segments
+}
+
+// add lists so many segments more, and publishes them.
+func (p *published) add(segments int) {
+	for range segments {
+		var parts []timeline.Part
+		for i := range int64(10) {
+			parts = append(parts, timeline.Part{Offset: i, Size: 1, Start: p.count*30720 + i*3072, Duration: 3072, Independent: i%5 == 0})
+		}
+		p.timeline.Grow(p.track, parts, 10, 0)
+		p.timeline.List(p.track, p.timeline.Whole(p.track, parts, 10))
+		p.timeline.TakeRecords()
+		p.count++
+	}
+	p.Publish(p.timeline.Snapshot())
+}
+
+// broadcast has so many segments.
+func broadcast(t testing.TB, timing timeline.Timing, segments int) *published {
 	now := time.Date(2026, 11, 20, 19, 45, 0, 0, time.UTC)
-	timing := timeline.Timing{Segment: 2 * time.Second, Part: 200 * time.Millisecond, Window: time.Minute}
 	tl := timeline.New(timeline.Config{Timing: timing, Wall: func() time.Time { return now }})
 	e, err := tl.Prepare(timeline.EpochOptions{Renditions: []timeline.Rendition{
 		{ID: "180p", Rep: "0", Video: true, Width: 320, Height: 180, FPS: 30, Bitrate: 600_000},
@@ -22,17 +49,9 @@ func window(t testing.TB) *Stream {
 	tl.Enter(e)
 	k := e.Tracks()[0]
 	k.SetInit(cmaf.Init{Timescale: 15360, Video: true, Codec: "avc1.42C01E", Width: 320, Height: 180})
-	for n := range int64(40) {
-		var parts []timeline.Part
-		for i := range int64(10) {
-			parts = append(parts, timeline.Part{Offset: i, Size: 1, Start: n*30720 + i*3072, Duration: 3072, Independent: i%5 == 0})
-		}
-		tl.Grow(k, parts, 10, 0)
-		tl.List(k, tl.Whole(k, parts, 10))
-	}
-	s := New(timing, t.TempDir(), func(string) *Stream { return nil }).Stream("cam")
-	s.Publish(tl.Snapshot())
-	return s
+	p := &published{Stream: New(timing, t.TempDir(), func(string) *Stream { return nil }).Stream("cam"), timeline: tl, track: k}
+	p.add(segments)
+	return p
 }
 
 // TestDocumentsAreRenderedOnce counts what is made, however many ask for it, and keeps what has not changed.

@@ -35,10 +35,12 @@ func (s *snapshot) playlist(id string) *playlist {
 // document is one manifest. It is rendered when the first viewer asks for it, and once.
 type document struct {
 	render func() []byte
-	mime   []string   // header values, shared by all answers
-	pool   *sync.Pool // of *gzip.Writer, which are large
+	before func() prefix // what precedes what render makes; nil for nothing
+	mime   []string      // header values, shared by all answers
+	origin *Origin       // whose packers are large
 
 	once      sync.Once
+	head      prefix
 	plain     variant
 	packOnce  sync.Once
 	compacted variant
@@ -46,30 +48,42 @@ type document struct {
 
 // variant is the document in one content coding.
 type variant struct {
-	body         []byte
+	head, body   []byte // the one after the other
 	etag, length []string
 }
 
 func (d *document) identity() *variant {
-	d.once.Do(func() { d.plain = newVariant(d.render()); d.render = nil })
+	d.once.Do(func() {
+		if d.before != nil {
+			d.head = d.before()
+		}
+		d.plain = newVariant(d.head.text, d.render(), d.head.crc)
+		d.render, d.before = nil, nil
+	})
 	return &d.plain
 }
 
 func (d *document) gzip() *variant {
 	d.packOnce.Do(func() {
+		plain := d.identity()
+		if len(plain.head) > 0 {
+			d.compacted = newVariant(d.head.packed, d.head.pack(&d.origin.deflaters, plain.body), d.head.crc)
+			return
+		}
 		var b bytes.Buffer
-		w := d.pool.Get().(*gzip.Writer)
-		defer d.pool.Put(w)
+		w := d.origin.packers.Get().(*gzip.Writer)
+		defer d.origin.packers.Put(w)
 		w.Reset(&b)
-		w.Write(d.identity().body) // a bytes.Buffer takes all
+		w.Write(plain.body) // a bytes.Buffer takes all
 		w.Close()
-		d.compacted = newVariant(b.Bytes())
+		d.compacted = newVariant(nil, b.Bytes(), 0)
 	})
 	return &d.compacted
 }
 
-func newVariant(body []byte) variant {
-	return variant{body: body, etag: []string{etag(body)}, length: []string{strconv.Itoa(len(body))}}
+// newVariant is for a head of that checksum and a body.
+func newVariant(head, body []byte, sum uint32) variant {
+	return variant{head: head, body: body, etag: []string{etag(len(head), sum, body)}, length: []string{strconv.Itoa(len(head) + len(body))}}
 }
 
 // Publish puts a newer snapshot in the place of the one before, and wakes who waits for it. It is called by one goroutine at a time.
@@ -125,5 +139,5 @@ func (s *Stream) document(mime string, render func() []byte) *document {
 		s.renders.Add(1)
 		return render()
 	}
-	return &document{mime: []string{mime}, pool: &s.origin.packers, render: counted}
+	return &document{mime: []string{mime}, origin: s.origin, render: counted}
 }

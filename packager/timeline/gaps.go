@@ -86,7 +86,7 @@ func (l *listing) next(e *Epoch) Segment {
 		return *l.growing
 	}
 	last := l.segments[len(l.segments)-1]
-	s := Segment{MSN: last.MSN + 1, Timescale: last.Timescale, First: last.epoch != e, epoch: e}
+	s := Segment{MSN: last.MSN + 1, Timescale: last.Timescale, First: last.epoch != e, epoch: e, init: l.initOf(e)}
 	if last.epoch == e {
 		s.Start = last.End()
 	}

@@ -10,6 +10,7 @@ import (
 type listing struct {
 	id       string
 	segments []Segment
+	parts    int       // of the segments
 	growing  *Segment  // the segment in progress, with its parts so far; nil between two. Replaced, never changed
 	playlist *Playlist // as of the last snapshot
 	stale    bool      // changed since then
@@ -46,9 +47,45 @@ func (l *listing) dropBefore(msn int64) []Segment {
 		n++
 	}
 	gone := l.segments[:n]
+	for i := range gone {
+		l.parts -= len(gone[i].Parts)
+	}
 	l.segments = l.segments[n:]
 	l.stale = l.stale || n > 0
 	return gone
+}
+
+// keptParts is how many of the newest segments keep their parts at least; nobody can ask for those of the others.
+const keptParts = 128
+
+// add appends a segment. Where the slice has to grow, which nobody shares yet then, older segments lose their parts, so that a broadcast
+// that lists everything takes little memory.
+func (l *listing) add(s Segment) {
+	s.init = l.initOf(s.epoch)
+	n := len(l.segments)
+	if n == cap(l.segments) {
+		grown := make([]Segment, n, n+max(n/4, keptParts))
+		copy(grown, l.segments)
+		for i := range grown[:max(0, n-keptParts)] {
+			l.parts -= len(grown[i].Parts)
+			grown[i].Parts = nil
+		}
+		l.segments = grown
+	}
+	l.segments = append(l.segments, s)
+	l.parts += len(s.Parts)
+}
+
+// initOf is the epoch whose initialization segment the next segment has, which is of that epoch.
+func (l *listing) initOf(e *Epoch) *Epoch {
+	n := len(l.segments)
+	switch {
+	case e.has(l.id):
+		return e
+	case n == 0:
+		return nil
+	}
+	return l.segments[n-1].init
 }
 
 // known is the rendition's listing, nil while there is none.
@@ -87,7 +124,8 @@ func (t *Timeline) Listed(k *Track) (segments []Segment) {
 func (t *Timeline) push(l *listing, s Segment) {
 	l.stale = true
 	if s.MSN > l.last() {
-		l.segments = append(l.segments, t.fit(l, s))
+		s = t.fit(l, s)
+		l.add(s)
 		l.growing = nil
 	}
 }
@@ -106,13 +144,14 @@ func (t *Timeline) fit(l *listing, s Segment) Segment {
 	t.fill(l, s)
 	s = l.withGaps(s)
 	s.First = l.begins(s.epoch, s.MSN)
+	s.init = l.initOf(s.epoch)
 	return s
 }
 
 // fill lists gaps for what the rendition has missed before s.
 func (t *Timeline) fill(l *listing, s Segment) {
 	if len(l.segments) == 0 && s.epoch.fresh && s.MSN == s.epoch.base && s.MSN > 0 {
-		l.segments = append(l.segments, t.leader(s))
+		l.add(t.leader(s))
 	}
 	t.fillTo(l, s.epoch, s.MSN)
 }
@@ -139,7 +178,7 @@ func (t *Timeline) fillTo(l *listing, e *Epoch, msn int64) {
 		if gap.First = before.epoch != e; !gap.First {
 			t.joinGap(&gap, before)
 		}
-		l.segments = append(l.segments, gap)
+		l.add(gap)
 		l.stale = true
 		t.stats.gaps++
 	}
@@ -169,20 +208,27 @@ func (t *Timeline) gap(e *Epoch, msn int64) Segment {
 // maxLag is how many segments a rendition may be behind before the window no longer waits for it.
 const maxLag = 3
 
-// trim lets segments leave the playlists at the same number in all renditions: what remains is at least the window and six
-// segments, counted back from the newest segment that all have, and something to play.
+// trim lets what is beyond the window leave the playlists.
 func (t *Timeline) trim() {
-	ref := t.reference()
-	if ref == nil {
-		return
+	switch ref := t.reference(); {
+	case ref == nil:
+	case !t.cfg.Event:
+		t.trimTo(ref, t.cfg.Window)
+	case ref.span() > maxEvent+eventSlack:
+		t.trimTo(ref, maxEvent)
 	}
+}
+
+// trimTo lets segments leave the playlists at the same number in all renditions: what remains is at least the window and six
+// segments, counted back from the newest segment that all have, and something to play.
+func (t *Timeline) trimTo(ref *listing, window time.Duration) {
 	newest := ref.last()
 	for _, l := range t.listings {
 		newest = min(newest, max(l.last(), ref.last()-maxLag))
 	}
 	count := int(newest-ref.segments[0].MSN) + 1
 	first, total, playable := count, time.Duration(0), false
-	for first > 0 && (total < t.cfg.Window || count-first < minSegments || !playable) {
+	for first > 0 && (total < window || count-first < minSegments || !playable) {
 		first--
 		total += ref.segments[first].Length()
 		playable = playable || !ref.segments[first].Gap
@@ -201,6 +247,10 @@ func (t *Timeline) dropBefore(msn int64) {
 	}
 	t.listings = slices.DeleteFunc(t.listings, (*listing).empty)
 	t.dropEpochs(now)
+	if t.cfg.Event {
+		t.touch() // the playlists have lost their type
+		t.depth, t.presentationStale = t.reference().span(), true
+	}
 }
 
 // reference is the listing that is ahead; of several, the one that reaches farthest back.

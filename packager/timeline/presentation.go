@@ -13,6 +13,7 @@ type Presentation struct {
 	Published  time.Time     // publishTime: later than that of the one before
 	PartTarget time.Duration // PART-TARGET
 	Late       time.Duration // by which segments may be longer than nominal
+	Depth      time.Duration // timeShiftBufferDepth; 0 for no limit
 	Periods    []Period
 	Renditions []Description // of the newest epoch that can be played
 }
@@ -33,7 +34,7 @@ type Period struct {
 
 func (t *Timeline) presentation() *Presentation {
 	return &Presentation{
-		Start: t.start, End: t.end, Ended: t.ended, Published: t.nextPublish(), PartTarget: t.partTarget, Late: t.late,
+		Start: t.start, End: t.end, Ended: t.ended, Published: t.nextPublish(), PartTarget: t.partTarget, Late: t.late, Depth: t.shiftDepth(),
 		Periods: t.periods(), Renditions: t.newestRenditions(),
 	}
 }

@@ -2,10 +2,12 @@ package timeline
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/sluice-live/sluice/packager/cmaf"
@@ -20,6 +22,7 @@ const (
 	recordPart     = "part"      // a part of the segment in progress is about to be listed
 	recordGap      = "gap"       // a part is about to be given up
 	recordSegment  = "segment"   // a segment is about to be listed
+	recordCut      = "cut"       // what is before a segment has left, for want of space
 	recordEpochEnd = "epoch-end" // the ffmpeg run has ended
 	recordEnd      = "end"       // the broadcast has ended
 )
@@ -143,9 +146,7 @@ func AppendRecord(dst []byte, r *Record) ([]byte, error) {
 func (t *Timeline) LeastRecords() int {
 	records := 2
 	for _, l := range t.listings {
-		for _, s := range l.segments {
-			records += 1 + len(s.Parts)
-		}
+		records += len(l.segments) + l.parts
 	}
 	return records
 }
@@ -187,9 +188,10 @@ func (l *listing) records(e *Epoch, all []Record) []Record {
 			}
 		}
 	}
-	for _, s := range l.segments {
-		if s.epoch != e || s.MSN < e.base {
-			continue
+	begin, _ := slices.BinarySearchFunc(l.segments, e.base, func(s Segment, base int64) int { return cmp.Compare(s.MSN, base) })
+	for _, s := range l.segments[begin:] {
+		if s.epoch != e {
+			break
 		}
 		parts(s)
 		if !s.Gap {

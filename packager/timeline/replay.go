@@ -32,6 +32,10 @@ func (t *Timeline) Apply(r Record, files Files) error {
 		return t.applyEpoch(e, r)
 	case recordEnd:
 		t.ended, t.endedAt = true, r.At
+	case recordCut:
+		if ref := t.reference(); ref != nil && r.MSN <= ref.last() {
+			t.dropBefore(r.MSN)
+		}
 	case recordZero, recordPart, recordGap, recordSegment, recordEpochEnd:
 		if e == nil || e.ended {
 			return errors.New("outside of an epoch")

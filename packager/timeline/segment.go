@@ -29,7 +29,8 @@ type Segment struct {
 	Gap             bool   // this rendition has nothing for that time (EXT-X-GAP)
 	First           bool   // the first of its epoch: a discontinuity, unless the broadcast begins here
 	epoch           *Epoch
-	unended         bool // listed without knowing where it ends
+	init            *Epoch // whose initialization segment it has: its own, or where that lacks the rendition the newest before; nil for none
+	unended         bool   // listed without knowing where it ends
 }
 
 // End is where the segment ends, ticks from the epoch's media time 0.
@@ -44,11 +45,14 @@ func (s *Segment) Wall() time.Time { return s.epoch.zero.Add(FromTicks(s.Start, 
 // EpochName is the name of the segment's epoch.
 func (s *Segment) EpochName() string { return s.epoch.name }
 
-// SameEpoch reports whether both segments are of one epoch.
-func (s *Segment) SameEpoch(o *Segment) bool { return s.epoch == o.epoch }
-
-// EpochHas reports whether the segment's epoch has the rendition.
-func (s *Segment) EpochHas(rendition string) bool { return s.epoch.has(rendition) }
+// InitEpoch is the name of the epoch whose initialization segment the segment has: its own, or where that lacks the rendition the newest
+// before it; empty where none had it.
+func (s *Segment) InitEpoch() string {
+	if s.init == nil {
+		return ""
+	}
+	return s.init.name
+}
 
 // Discontinuity reports whether EXT-X-DISCONTINUITY precedes the segment.
 func (s *Segment) Discontinuity() bool { return s.First && !s.epoch.fresh }

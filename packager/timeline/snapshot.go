@@ -33,6 +33,7 @@ type Playlist struct {
 	Hint           PartID        // the part that comes next; zero when nothing follows
 	PartTarget     time.Duration // PART-TARGET
 	TargetDuration int           // EXT-X-TARGETDURATION, seconds
+	Event          bool          // nothing of the broadcast has left
 	Ended          bool
 	Reports        []Report // of the other renditions
 }
@@ -173,7 +174,7 @@ func (t *Timeline) becomeReady() bool {
 func (t *Timeline) playlist(l *listing) *Playlist {
 	return &Playlist{
 		ID: l.id, Segments: l.segments, Growing: l.growing, Written: t.written(l.id), Hint: t.hint(l),
-		PartTarget: t.partTarget, TargetDuration: t.cfg.TargetDuration(t.late), Ended: t.ended, Reports: t.reports(l),
+		PartTarget: t.partTarget, TargetDuration: t.cfg.TargetDuration(t.late), Event: t.event(), Ended: t.ended, Reports: t.reports(l),
 	}
 }
 

@@ -38,7 +38,8 @@ type Timeline struct {
 	replaying         bool     // the records come from the log
 	records           []Record // noted, not yet in the log
 	expired           []Expired
-	presentationStale bool // the MPD and the multivariant playlist do not say what is so any more
+	depth             time.Duration // what was listed when the oldest segments of an event left last
+	presentationStale bool          // the MPD and the multivariant playlist do not say what is so any more
 	snapshot          *Snapshot
 }
 
@@ -79,8 +80,14 @@ func (t *Timeline) Epochs() []*Epoch { return t.epochs }
 // Ended reports whether the broadcast has ended.
 func (t *Timeline) Ended() bool { return t.ended }
 
-// Gone is when the manifests and files of a broadcast that has ended may go.
-func (t *Timeline) Gone() time.Time { return t.endedAt.Add(t.cfg.Window + t.cfg.Grace()) }
+// Gone is when the manifests and files of a broadcast that has ended may go: who is at the beginning of what is listed can see all of it.
+func (t *Timeline) Gone() time.Time {
+	window := t.cfg.Window
+	if t.cfg.Event {
+		window = max(window, t.reference().span())
+	}
+	return t.endedAt.Add(window + t.cfg.Grace())
+}
 
 // Finish ends the broadcast at that time. Its last epoch has been closed.
 func (t *Timeline) Finish(at time.Time) {

@@ -32,7 +32,7 @@ type stage struct {
 
 func newStage() *stage {
 	s := &stage{now: time.Date(2026, 11, 20, 19, 45, 0, 0, time.UTC)}
-	s.Timeline = New(Config{Timing{2 * time.Second, 200 * time.Millisecond, 12 * time.Second}, func() time.Time { return s.now }})
+	s.Timeline = New(Config{Timing{Segment: 2 * time.Second, Part: 200 * time.Millisecond, Window: 12 * time.Second}, func() time.Time { return s.now }})
 	return s
 }
 
@@ -42,7 +42,7 @@ func (s *stage) publish() *Snapshot {
 	return s.Snapshot()
 }
 
-func (s *stage) begin(t *testing.T) *Epoch {
+func (s *stage) begin(t testing.TB) *Epoch {
 	e, err := s.Prepare(EpochOptions{Renditions: ladder})
 	require.NoError(t, err)
 	s.Enter(e)

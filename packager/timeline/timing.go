@@ -10,6 +10,8 @@ type Timing struct {
 	Segment time.Duration // nominal duration of a segment
 	Part    time.Duration // nominal duration of a part: one fragment of video, two of audio
 	Window  time.Duration // how much of a live stream is listed
+	// Event lists everything from the beginning of the broadcast on, up to a day; Window is then what stays listed when the disk is full.
+	Event bool
 }
 
 // minSegments are listed even where the window is shorter (Apple's authoring specification 8.11).

@@ -6,6 +6,7 @@ package config
 
 import (
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"time"
@@ -25,7 +26,7 @@ type Config struct {
 
 	Segment time.Duration // media segment, a multiple of Part
 	Part    time.Duration // CMAF fragment
-	Window  time.Duration // length of the live playlists
+	Window  time.Duration // length of the live playlists; WindowAll: from the beginning of the broadcast on
 	Linger  time.Duration // how long a stream waits for its publisher to return
 	// Passthrough lets pictures go to viewers as they come, without an encoder, where players take them.
 	Passthrough bool
@@ -178,6 +179,9 @@ const (
 	TakeoverAllow  = "allow"
 	TakeoverRefuse = "refuse"
 )
+
+// WindowAll as Config.Window lists broadcasts from their beginning on.
+const WindowAll time.Duration = math.MaxInt64
 
 // What Config.OnStop may be.
 const (

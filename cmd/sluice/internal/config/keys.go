@@ -64,7 +64,7 @@ func (c *Config) keys() []key {
 		{"ladder", groupMedia, kindLadder, "renditions to encode, the best first; auto is 720p 480p 240p cut to what the machine encodes in real time", renditions(&c.Ladder)},
 		{"segment", groupMedia, kindDuration, "length of a media segment, a multiple of part", duration(&c.Segment)},
 		{"part", groupMedia, kindDuration, "length of a fragment", duration(&c.Part)},
-		{"window", groupMedia, kindDuration, "how far back the live playlists reach", duration(&c.Window)},
+		{"window", groupMedia, kindDuration, "how far back the live playlists reach; all: to the beginning of the broadcast, a day at most", window(&c.Window)},
 		{"linger", groupMedia, kindDuration, "how long a stream waits for its publisher to return before it ends; 0s: not at all", duration(&c.Linger)},
 		{"passthrough", groupMedia, kindBool, "pass on as they come: H.264, as the best rendition, with the smaller renditions encoded beside it; VP9 and AV1, as one more beside the whole ladder", boolean(&c.Passthrough)},
 		{"codecs", groupMedia, kindCodecs, "video codecs that publishers may send, of vp8, vp9, h264 and av1, the preferred first; any is all of them, in the order that the publisher prefers", words(&c.Codecs, "any")},

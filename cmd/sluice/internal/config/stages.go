@@ -21,9 +21,13 @@ const (
 
 // Packager returns the options of the packager that are configured.
 func (c Config) Packager() packager.Options {
+	window, event := c.Window, c.Window == WindowAll
+	if event {
+		window = 0
+	}
 	return packager.Options{
 		LiveDir: filepath.Join(c.Data, liveDir), RecordingsDir: filepath.Join(c.Data, recordingsDir),
-		Segment: c.Segment, Part: c.Part, Window: c.Window, Linger: c.linger(),
+		Segment: c.Segment, Part: c.Part, Window: window, Event: event, Linger: c.linger(),
 		Record: c.Record.Enabled, Keep: c.Record.Keep, MaxBytes: c.Record.MaxBytes, MinFree: c.Record.MinFree,
 	}
 }

@@ -167,6 +167,23 @@ func duration(p *time.Duration) value {
 	return scalar[time.Duration]{field: p, parse: ParseDuration, format: FormatDuration}
 }
 
+// window is a duration, or all.
+func window(p *time.Duration) value {
+	parse := func(s string) (time.Duration, error) {
+		if strings.EqualFold(s, "all") {
+			return WindowAll, nil
+		}
+		return ParseDuration(s)
+	}
+	format := func(d time.Duration) string {
+		if d == WindowAll {
+			return "all"
+		}
+		return FormatDuration(d)
+	}
+	return scalar[time.Duration]{field: p, parse: parse, format: format}
+}
+
 func size(p *int64) value {
 	return scalar[int64]{field: p, parse: parseSize, format: FormatSize}
 }
