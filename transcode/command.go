@@ -58,7 +58,7 @@ var globalArgs = []string{
 func (o Options) output() *ffmpeg.Stream {
 	var streams []*ffmpeg.Stream
 	if o.Video != 0 {
-		streams = o.videoStreams(o.Transform.apply(videoInput(o.Video, firstInputFD).Video(), o.Title))
+		streams = o.videoStreams(o.Transform.apply(o.withoutEarlier(videoInput(o.Video, firstInputFD).Video()), o.Title))
 	}
 	if o.Audio != 0 {
 		streams = append(streams, input("ogg", "libopus", firstInputFD+o.videoInputs(), nil).Audio())

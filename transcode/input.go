@@ -26,7 +26,8 @@ type pipe struct {
 		// pop waits for the next frame; ok is false when there is none any more.
 		pop() (f depay.Frame, ok bool)
 	}
-	leave  func() // tells where frames come from that no more are taken
+	leave  func()        // tells where frames come from that no more are taken
+	before []depay.Frame // are written before those
 	file   *os.File
 	writer frameWriter
 }
@@ -35,6 +36,12 @@ type pipe struct {
 func (p *pipe) feed(stall time.Duration) error {
 	defer p.file.Close()
 	defer p.leave()
+	for _, f := range p.before {
+		if err := p.within(stall, func() error { return p.writer.WriteFrame(f) }); err != nil {
+			return err
+		}
+	}
+	p.before = nil
 	for {
 		f, ok := p.frames.pop()
 		if !ok {

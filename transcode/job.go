@@ -28,8 +28,9 @@ const MaxHole = 30 * time.Second
 type Job struct {
 	opts         Options
 	argv         []string
-	video, audio *queue // nil without that input
-	layers       int    // that are renditions
+	video, audio *queue        // nil without that input
+	layers       int           // that are renditions
+	earlier      []depay.Frame // until the pipe has them
 	newest       atomic.Int64
 	fed          atomic.Uint64 // frames handed over
 	extras       atomic.Int64  // frames passed through beyond the constant rate
@@ -61,8 +62,10 @@ func NewJob(o Options) (*Job, error) {
 	}
 	j := &Job{opts: o.withDefaults(), argv: argv, done: make(chan struct{}), slow: make(chan *SlowError, 1), layers: len(o.layers())}
 	j.lag.limit = o.MaxLag
+	j.earlier, j.opts.Earlier = stampEarlier(o.Earlier), nil
 	if o.Video != 0 {
 		j.video = newQueue(true, o.videoInputs())
+		j.video.follow(j.earlier)
 	}
 	if o.Audio != 0 {
 		j.audio = newQueue(false, 1)

@@ -49,6 +49,10 @@ type Options struct {
 	// makes segments up to so much longer, which the playlists must have room for. Default, and most, is half a segment: that is
 	// how far segments may be from their time in an MPD that has no timeline of them (DASH-IF timing model). Only with Passthrough.
 	LateKeyFrames time.Duration
+	// Earlier are the pictures that the first one written needs, from a key frame on, where the run begins in the middle of a group: up to
+	// MaxEarlier of layer 0. They are decoded at once, and only the last is shown, from media time 0 on; their own time stamps do not count,
+	// and those of what is written must be greater than their number. Default none. Not with Passthrough.
+	Earlier []depay.Frame
 	// Transform is made to the video before it is encoded; Title is what TransformClock shows before the time, of the grammar
 	// of streams' names. Logo is the path of a PNG that TransformLogo shows. Default none. Not with Passthrough.
 	Transform   Transform
@@ -152,6 +156,7 @@ func (o Options) Validate() error {
 	faults.want(o.MaxLag >= 0, "MaxLag", "%v must not be negative", o.MaxLag)
 	o.validateGrid(&faults)
 	faults.add("Transform", o.validateTransform())
+	faults.add("Earlier", o.validateEarlier())
 	switch {
 	case o.passesThrough():
 		faults.add("Passthrough", o.validatePassthrough())

@@ -40,6 +40,9 @@ func (r *run) openPipes() error {
 		p.file = f
 		if q, ok := p.frames.(*queue); ok {
 			p.writer = r.job.wrap(q, f)
+			if q == r.job.video {
+				p.before, r.job.earlier = r.job.earlier, nil
+			}
 		} else {
 			p.writer = r.job.videoWriter(f)
 		}
