@@ -156,6 +156,7 @@ func TestPassthroughRefused(t *testing.T) {
 	require.Contains(t, told.Encoder.Encodes, "no key frame came in time")
 	require.Equal(t, []string{"source", "240p", "audio"}, renditionsOf(told), "every URL goes on")
 	s.waitMoreListed("/live/seldom/240p.m3u8", 3)
+	require.Zero(t, s.metric(`sluice_depay_frames_dropped_total{kind="video",reason="awaiting_key",stream="seldom"}`), "all pictures are shown")
 	p.stop()
 	s.waitState("seldom", "ended")
 	seen := visits()

@@ -50,6 +50,7 @@ type Broadcast struct {
 	meter      meter                       // of the video as received
 
 	run             *run        // nil while no ffmpeg runs
+	intake          *intake     // of the newest run
 	video, audio    depay.Codec // what the newest run reads, which viewers have had from then on
 	ladder          ladder
 	growth          growth
@@ -202,7 +203,8 @@ func (b *Broadcast) loop(ctx context.Context) error {
 // tick fills the pipes, and sees what has changed: a publisher that left, a stream that nobody came back to, an ffmpeg to restart.
 func (b *Broadcast) tick(now time.Time) (ended bool, err error) {
 	b.readTaps() // what has come is not missing
-	b.run.tick(now, b.input != nil && b.input.heard || b.playable())
+	b.intake.tick(now, b.input != nil && b.input.heard || b.playable())
+	b.run.tick(now)
 	if b.input.gone() {
 		b.detach(now)
 	}

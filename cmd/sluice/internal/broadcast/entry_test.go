@@ -48,7 +48,7 @@ func TestRateUnseen(t *testing.T) {
 	b, r := waitingRun(t)
 	r.hold(codedPictures(t, depay.H264, "320x180", 1, "0")[0])
 	require.True(t, r.waits)
-	r.tick(time.Now().Add(rateWithin+time.Millisecond), true)
+	r.tick(time.Now().Add(rateWithin + time.Millisecond))
 	require.False(t, r.waits)
 	require.True(t, r.passthrough)
 	require.Equal(t, normalFPS, r.made.Passthrough.FPS)

@@ -141,7 +141,8 @@ func waitFor(t *testing.T, b *Broadcast, is func() bool) {
 	for frames := 0; ; frames++ {
 		now := <-fill.C
 		require.Less(t, now, deadline)
-		b.run.tick(now, true)
+		b.intake.tick(now, true)
+		b.run.tick(now)
 		require.NoError(t, b.tickRun(now))
 		if frames%10 == 0 && is() {
 			return

@@ -9,8 +9,9 @@ import (
 	"github.com/sluice-live/sluice/ingest/session"
 )
 
-// tapPackets is how many packets of a track wait at most: 2 s of video of 2.5 Mbit/s.
-const tapPackets = 512
+// tapPackets is how many packets of a track wait at most, as they do while an ffmpeg ends: 2 s of video of 10 Mbit/s. A tap that is full
+// goes on at the next key frame, which may be far.
+const tapPackets = 2048
 
 // input is whoever publishes to the broadcast now, or is about to, with the taps of its tracks; a track that it does not send has none.
 // A nil input is nobody; all but dropped and close may be called on it.

@@ -90,7 +90,20 @@ func (b *Broadcast) canPassOnNow(now time.Time) bool {
 	if !r.works() || r.passthrough || now.Sub(r.began) <= after || now.Sub(r.videoAt) >= videoWithin || !b.mayPassOn() {
 		return false
 	}
-	return !isAlternative(r.video) || b.newest.Codec != r.video || b.ladder.reachesDownTo(int(b.newest.Height))
+	if isAlternative(r.video) && b.newest.Codec == r.video && !b.ladder.reachesDownTo(int(b.newest.Height)) {
+		return false
+	}
+	return b.entryHasCome()
+}
+
+// entryHasCome reports whether a run that goes on with the intake can pass video on from a key frame that has just come, so that none has to
+// be waited for in between. Until then the publisher is asked for one.
+func (b *Broadcast) entryHasCome() bool {
+	if !b.carriesOn(b.runOptions()) || b.intake.gop.fresh() {
+		return true
+	}
+	b.requestKeyFrame()
+	return false
 }
 
 // passOn describes the rendition that is the publisher's video from the entry on, or says in words why that is to be encoded.

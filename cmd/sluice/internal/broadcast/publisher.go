@@ -71,7 +71,7 @@ func (b *Broadcast) detach(now time.Time) {
 	b.input.close()
 	b.input, b.away = nil, now
 	b.videoTrack.Store(nil)
-	b.run.detach(now)
+	b.intake.detach(now)
 	b.source.flush()
 }
 
@@ -96,7 +96,7 @@ func (b *Broadcast) readTap(kind depay.Kind, tap *media.Tap) {
 		if !b.input.heard {
 			b.firstPacket()
 		}
-		b.run.push(kind, p)
+		b.intake.push(kind, p)
 		p.Release()
 	}
 }

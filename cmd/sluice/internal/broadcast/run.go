@@ -11,31 +11,22 @@ import (
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/packager/live"
-	"github.com/sluice-live/sluice/packager/timeline"
-	"github.com/sluice-live/sluice/public/panics"
 	"github.com/sluice-live/sluice/transcode"
-)
-
-const (
-	keyFrameWithin = 1500 * time.Millisecond // for the key frame that passthrough begins with
-	rateWithin     = 200 * time.Millisecond  // for the frames behind it that show the rate
-	maxHeld        = 512                     // frames that wait
 )
 
 // errIncomplete is why an ffmpeg is stopped whose files have a hole.
 var errIncomplete = errors.New("some of what ffmpeg has written is missing on the disk")
 
-// run is one unbroken ffmpeg run with what feeds it and what it writes: a Depacketizer, a Job, an Epoch. It knows of its broadcast
+// run is one unbroken ffmpeg run with what feeds it and what it writes: an intake, a Job, an Epoch. It knows of its broadcast
 // what runOptions say. Its methods do nothing on a nil run, so that a broadcast between two runs need not ask.
 type run struct {
 	runOptions
 	began  time.Time
-	depay  *depay.Depacketizer
 	job    *transcode.Job // nil before ffmpeg is started
 	epoch  *live.Epoch
 	exit   chan error // receives what Job.Run returned or why it could not start, once
 	cancel context.CancelFunc
-	zero   time.Time     // instant of PTS 0, once a frame is out
+	zero   time.Time     // instant of PTS 0 of the intake, once a frame is out
 	placed bool          // lead is known
 	lead   time.Duration // by how much ffmpeg gets everything later, so that its media begins where the epoch before ended
 
@@ -45,6 +36,9 @@ type run struct {
 	waits       bool          // for the key frames to begin that with
 	held        []depay.Frame // meanwhile
 	entryAt     time.Time     // when those had come
+	earlier     []depay.Frame // pictures from before the run, which goes on with an intake, until ffmpeg is started
+	shown       int64         // PTS of the newest of all those
+	since       int64         // time of the intake at which that of the run begins, in ms
 	videoAt     time.Time     // when the newest frame of video was received
 
 	layers layers
@@ -57,6 +51,7 @@ type runOptions struct {
 	simulcast       *media.Track // whose layers are read beside the best one; nil for none
 	slate, opening  []byte       // key frames, see depay.Options
 	requestKeyFrame func()       // asks the publisher for one
+	intake          *intake      // of the run before, to go on with; nil for a new one
 
 	timeline *packager.Stream
 	wall     func(time.Time) time.Time      // puts an instant on the clock of playlists
@@ -71,34 +66,22 @@ type runOptions struct {
 	log *slog.Logger
 }
 
-// plan says what one ffmpeg is to make.
-type plan struct {
-	job         transcode.Options // but for Dir and Log
-	epoch       timeline.EpochOptions
-	passthrough bool // beginning with the entry that the plan was made for
-}
-
 // newRun makes what reads the tracks. ffmpeg is to be started for it.
 func newRun(o runOptions) (*run, error) {
 	r := &run{runOptions: o, began: time.Now(), exit: make(chan error, 1)}
-	if o.simulcast != nil {
-		r.layers.tap(o.simulcast)
+	if r.intake == nil {
+		if o.simulcast != nil {
+			r.layers.tap(o.simulcast)
+		}
+		var err error
+		if r.intake, err = newIntake(o, len(r.layers.taps)); err != nil {
+			r.layers.close()
+			return nil, fmt.Errorf("set up the depacketizer: %w", err)
+		}
+	} else {
+		r.carryOn()
 	}
-	var err error
-	r.depay, err = depay.New(depay.Options{
-		Video: o.video, Audio: o.audio, Layers: len(r.layers.taps),
-		H264ParameterSets: o.parameterSets,
-
-		FrameInterval:   frameInterval,
-		Slate:           o.slate,
-		Opening:         o.opening,
-		Emit:            r.emit,
-		RequestKeyFrame: o.requestKeyFrame,
-	})
-	if err != nil {
-		r.layers.close()
-		return nil, fmt.Errorf("set up the depacketizer: %w", err)
-	}
+	r.intake.to = r.emit
 	return r, nil
 }
 
@@ -109,86 +92,13 @@ func failedRun(video, audio depay.Codec, cause error) *run {
 	return r
 }
 
-// waitForEntry has the run hold its frames until there are key frames that passthrough can begin with.
-func (r *run) waitForEntry() {
-	r.waits = true
-	r.requestKeyFrame()
-}
-
-// startIfComplete starts ffmpeg once all layers have a key frame of the same picture, and the rate of what comes has been seen or
-// waited for.
-func (r *run) startIfComplete(now time.Time) {
-	e := entryOf(r.held)
-	if !e.found() || len(e.layers) < len(r.layers.taps) {
-		return
-	}
-	if r.entryAt.IsZero() {
-		r.entryAt = now
-	}
-	if e.span != 0 || isAlternative(r.video) || now.Sub(r.entryAt) > rateWithin {
-		r.start(e)
-	}
-}
-
-// startAnyway starts ffmpeg without the layers that have no key frame or, without any key frame, with black until one comes.
-func (r *run) startAnyway() {
-	e := entryOf(r.held)
-	if e.found() || !r.videoAt.IsZero() {
-		r.missed(e.found())
-	}
-	r.start(e)
-}
-
-// start starts ffmpeg, to pass on the video that begins with an entry or, without one, to encode it. A failure is told through exited.
-func (r *run) start(from entry) {
-	r.waits = false
-	if err := r.startPlan(from, r.plan(from)); err != nil {
-		r.job = nil
-		r.exit <- err
-	}
-}
-
-// startPlan opens an epoch and starts ffmpeg on it.
-func (r *run) startPlan(from entry, p plan) (err error) {
-	if r.passthrough = p.passthrough; p.passthrough {
-		r.layers.try(from.layers)
-		r.held = from.follows(r.held)
-	}
-	r.made, r.encoded = p.job, r.layers.keep(p.job.Ladder)
-	if r.epoch, err = r.timeline.BeginEpoch(p.epoch); err != nil {
-		return fmt.Errorf("begin an epoch: %w", err)
-	}
-	p.job.Dir, p.job.Log = r.epoch.Dir(), r.logFile(r.epoch)
-	if r.job, err = transcode.NewJob(p.job); err != nil {
-		_ = r.epoch.End()
-		return fmt.Errorf("set up ffmpeg: %w", err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	r.cancel = cancel
-	go func() {
-		var err error
-		if fault := panics.Contain(r.log, "the run of ffmpeg", func() { err = r.job.Run(ctx) }); fault != nil {
-			err = fault
-		}
-		r.exit <- err
-	}()
-	for _, f := range r.held {
-		r.write(f)
-	}
-	r.held = nil
-	return nil
-}
-
-// emit gets each frame from the depacketizer: all but late ones go to ffmpeg, the received ones to the broadcast.
+// emit gets each frame of the intake: all but late ones go to ffmpeg.
 func (r *run) emit(f depay.Frame) {
 	if r.zero.IsZero() {
-		r.zero, _ = r.depay.Zero()
+		r.zero, _ = r.intake.Zero()
 	}
-	if !f.Filler && f.Layer == 0 {
-		if f.Codec == r.video {
-			r.videoAt = time.Now()
-		}
-		r.received(f, r.zero)
+	if !f.Filler && f.Layer == 0 && f.Codec == r.video {
+		r.videoAt = time.Now()
 	}
 	switch {
 	case f.Late:
@@ -199,17 +109,6 @@ func (r *run) emit(f depay.Frame) {
 	}
 }
 
-// hold keeps a frame until ffmpeg is started, and starts it when there is what to begin with, or too much is held.
-func (r *run) hold(f depay.Frame) {
-	r.held = append(r.held, f)
-	switch {
-	case !f.Filler && f.Codec != depay.Opus && (f.Key || !r.entryAt.IsZero()):
-		r.startIfComplete(time.Now())
-	case len(r.held) >= maxHeld:
-		r.startAnyway()
-	}
-}
-
 // write hands a frame to ffmpeg; one of a layer that is no rendition is left out.
 func (r *run) write(f depay.Frame) {
 	if !r.layers.passes(f) {
@@ -217,22 +116,14 @@ func (r *run) write(f depay.Frame) {
 	}
 	if !r.placed {
 		r.placed = true
-		r.lead = r.epoch.SetZero(r.wall(r.zero))
+		r.lead = r.epoch.SetZero(r.wall(r.zero.Add(time.Duration(r.since) * time.Millisecond)))
 	}
-	f.PTS += int64(r.lead) * f.Codec.ClockRate() / int64(time.Second)
+	f.PTS += int64(r.lead)*f.Codec.ClockRate()/int64(time.Second) - r.since*f.Codec.ClockRate()/1000
+	if f.PTS < 0 {
+		return // audio from before
+	}
 	// An error here means that ffmpeg has gone, which exited tells with the reason.
 	_ = r.job.WriteFrame(f)
-}
-
-// push hands one packet of a tap to the depacketizer.
-func (r *run) push(kind depay.Kind, p *media.Packet) {
-	switch {
-	case !r.reads():
-	case p.Report != nil:
-		r.depay.SenderReport(kind, p.Report.NTP, p.Report.RTPTime, p.Arrival)
-	default:
-		r.depay.Push(kind, &p.RTP, p.Arrival)
-	}
 }
 
 // readLayers reads all that has come of the layers.
@@ -240,34 +131,23 @@ func (r *run) readLayers() {
 	switch {
 	case r == nil:
 	case r.reads():
-		r.layers.read(r.depay)
+		r.layers.read(r.intake.Depacketizer)
 	default:
 		r.layers.read(nil)
 	}
 }
 
-// reads reports whether frames are wanted: they are not once ffmpeg could not be started.
+// reads reports whether layers are wanted: they are not once ffmpeg could not be started.
 func (r *run) reads() bool { return r != nil && (r.job != nil || r.waits) }
 
-// tick fills what is missing, once the broadcast has begun. A key frame that was waited for too long is waited for no more.
-func (r *run) tick(now time.Time, begun bool) {
-	if !r.reads() || !begun && r.zero.IsZero() {
-		return
-	}
-	r.depay.Tick(now)
+// tick waits no more for a key frame that was waited for too long.
+func (r *run) tick(now time.Time) {
 	switch {
-	case !r.waits || r.zero.IsZero():
+	case r == nil || !r.waits || r.zero.IsZero():
 	case !r.entryAt.IsZero():
 		r.startIfComplete(now)
-	case now.Sub(r.zero) > keyFrameWithin:
+	case r.earlier == nil && now.Sub(r.zero) > keyFrameWithin, r.earlier != nil && now.Sub(r.began) > answerWithin:
 		r.startAnyway()
-	}
-}
-
-// detach has the fillers stand for a publisher that has left.
-func (r *run) detach(now time.Time) {
-	if r.reads() {
-		r.depay.Detach(now)
 	}
 }
 
@@ -293,6 +173,9 @@ func (r *run) incomplete() bool { return r.works() && r.epoch != nil && r.epoch.
 // end closes ffmpeg's inputs, waits for its last segments and closes the epoch. The error is ffmpeg's.
 func (r *run) end() error {
 	r.layers.close()
+	if r.intake != nil {
+		r.intake.to = nil
+	}
 	if r.waits = false; r.job == nil {
 		return nil
 	}

@@ -28,11 +28,14 @@ func TestWhereFramesGo(t *testing.T) {
 	source.writer.audio, source.writer.zero = depay.Opus, zero
 	source.start()
 	b := &Broadcast{source: source, audio: depay.Opus}
-	r := &run{runOptions: runOptions{audio: depay.Opus, received: b.received}, job: job, zero: zero, placed: true}
+	in, err := newIntake(runOptions{audio: depay.Opus, received: func(f depay.Frame, _ time.Time) { b.received(f, zero) }}, 0)
+	require.NoError(t, err)
+	r := &run{runOptions: runOptions{audio: depay.Opus, intake: in}, job: job, zero: zero, placed: true}
+	in.to = r.emit
 
-	r.emit(depay.Frame{Codec: depay.Opus, Duration: 960, Data: []byte("received")})
-	r.emit(depay.Frame{Codec: depay.Opus, Duration: 960, PTS: 960, Data: []byte("silence"), Filler: true})
-	r.emit(depay.Frame{Codec: depay.Opus, Duration: 960, PTS: 960, Data: []byte("too late"), Late: true})
+	in.emit(depay.Frame{Codec: depay.Opus, Duration: 960, Data: []byte("received")})
+	in.emit(depay.Frame{Codec: depay.Opus, Duration: 960, PTS: 960, Data: []byte("silence"), Filler: true})
+	in.emit(depay.Frame{Codec: depay.Opus, Duration: 960, PTS: 960, Data: []byte("too late"), Late: true})
 	source.Close()
 
 	require.EqualValues(t, 2, job.Stats().Audio.In)

@@ -33,8 +33,12 @@ func (b *Broadcast) startRun() {
 	default:
 		r.start(entry{})
 	}
-	b.run = r
+	b.run, b.intake = r, r.intake
 }
+
+// carriesOn reports whether the next run can go on with the intake of the last one. After a second failure in a row it does not: ffmpeg
+// may have failed of the pictures that it would be given again.
+func (b *Broadcast) carriesOn(o runOptions) bool { return b.failures < 2 && b.intake.carriesOn(o) }
 
 func (b *Broadcast) runOptions() runOptions {
 	o := runOptions{
@@ -45,6 +49,9 @@ func (b *Broadcast) runOptions() runOptions {
 	}
 	if b.mayPassLayersOn() {
 		o.simulcast = b.input.videoTrack()
+	}
+	if b.carriesOn(o) {
+		o.intake = b.intake
 	}
 	return o
 }

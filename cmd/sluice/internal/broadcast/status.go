@@ -29,8 +29,10 @@ type Status struct {
 	Video     Video  // as received
 	Dropped   uint64 // packets of the publisher that this end was too slow for
 	Depay     depay.Stats
-	Advice    string // what to change in the encoder of a publisher whose video cannot be taken as it is, else ""
-	Unkept    uint64 // frames that the disk was too slow for; they are missing in the source recording
+	// GroupsGivenUp counts groups of pictures that were too long to begin an ffmpeg in their middle.
+	GroupsGivenUp uint64
+	Advice        string // what to change in the encoder of a publisher whose video cannot be taken as it is, else ""
+	Unkept        uint64 // frames that the disk was too slow for; they are missing in the source recording
 
 	Job         transcode.Stats // of the ffmpeg that runs
 	Restarts    int             // of ffmpeg
@@ -73,7 +75,10 @@ func (b *Broadcast) publishStatus(state string, cause error) {
 		s.Error = cause.Error()
 	}
 	if r := b.run; r.works() {
-		s.Depay, s.Job, s.Renditions, s.Passthrough, s.Layers = r.depay.Stats(), r.job.Stats(), r.encoded, r.passthrough, len(r.layers.passed)
+		s.Job, s.Renditions, s.Passthrough, s.Layers = r.job.Stats(), r.encoded, r.passthrough, len(r.layers.passed)
+	}
+	if b.intake != nil {
+		s.Depay, s.GroupsGivenUp = b.intake.Stats(), b.intake.gop.givenUp
 	}
 	for _, in := range b.expected {
 		s.Publisher = in.Publisher

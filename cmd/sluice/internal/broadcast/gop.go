@@ -1,0 +1,50 @@
+package broadcast
+
+import (
+	"time"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/transcode"
+)
+
+const (
+	// maxGOPBytes bounds a group of pictures: 30 s of 4 Mbit/s.
+	maxGOPBytes = 16 << 20
+	// freshWithin is how long after a key frame passing video on may begin with it.
+	freshWithin = 250 * time.Millisecond
+)
+
+// gop holds the pictures from the newest key frame on, which a decoder that comes later needs. A group that grows beyond its bounds is given
+// up, and the next key frame begins another. The pictures are those that others have, not copies.
+type gop struct {
+	frames  []depay.Frame
+	bytes   int
+	givenUp uint64 // groups
+}
+
+// add takes the next picture. Key frames that were made here count, since they are what is shown; repeat frames change nothing.
+func (g *gop) add(f depay.Frame) {
+	switch {
+	case f.Key:
+		g.clear()
+	case f.Filler || len(g.frames) == 0:
+		return
+	case len(g.frames) == transcode.MaxEarlier, g.bytes+len(f.Data) > maxGOPBytes:
+		g.givenUp++
+		g.clear()
+		return
+	}
+	g.frames = append(g.frames, f)
+	g.bytes += len(f.Data)
+}
+
+func (g *gop) clear() {
+	clear(g.frames)
+	g.frames, g.bytes = g.frames[:0], 0
+}
+
+// fresh reports whether the group has only just begun, with a key frame that was received.
+func (g *gop) fresh() bool {
+	n := len(g.frames)
+	return n > 0 && !g.frames[0].Filler && g.frames[n-1].Time()-g.frames[0].Time() < freshWithin
+}
