@@ -27,6 +27,28 @@ func trak(id uint32, handler string, scale uint32, entry []byte) []byte {
 			box("minf", box("stbl", box("stsd", u32(0), u32(1), entry), box("stts", zeros(8))))))
 }
 
+// edit is an entry of an edit list: ticks of the movie, and of the media.
+type edit struct {
+	duration uint32
+	begin    int32 // -1: nothing is shown
+	rate     uint16
+}
+
+// edited is a trak with an edit list.
+func edited(trak []byte, edits ...edit) []byte {
+	list := join(u32(0), u32(uint32(len(edits))))
+	for _, e := range edits {
+		list = join(list, u32(e.duration), u32(uint32(e.begin)), u16(e.rate), u16(0))
+	}
+	return box("trak", trak[8:], box("edts", box("elst", list)))
+}
+
+// editedSound is a recording of one piece of sound with an edit list; the movie has 1000 ticks in a second, the sound 48000.
+func editedSound(edits ...edit) []byte {
+	return join(box("moov", box("mvhd", zeros(12), u32(1000), zeros(84)), edited(trak(2, "soun", 48000, mp4a([]byte{0x11, 0x88})), edits...),
+		box("mvex", trex(2, 1024, 0))), fragment(run{2, 0, []string{"s0", "s1"}}))
+}
+
 func avc1(more ...[]byte) []byte {
 	return box("avc1", zeros(24), u16(640), u16(360), zeros(50), box("avcC", []byte("avcC's data")), join(more...))
 }

@@ -100,11 +100,11 @@ func (r *Reader) readRun(t *trackFragment, data []byte) error {
 	run.AddSampleDefaultValues(t.header, defaults)
 	for _, s := range run.Samples {
 		if t.entry != nil {
-			at, err := timeOf(int64(t.decode)+int64(s.CompositionTimeOffset), t.scale)
+			at, err := timeOf(int64(t.decode)+int64(s.CompositionTimeOffset)-t.skipped, t.scale)
 			if err != nil {
 				return err
 			}
-			r.places = append(r.places, place{t.ID, at, t.at, t.at + uint64(s.Size)})
+			r.places = append(r.places, place{t.ID, at + t.delay, t.at, t.at + uint64(s.Size)})
 		}
 		t.decode, t.at = t.decode+uint64(s.Dur), t.at+uint64(s.Size)
 	}

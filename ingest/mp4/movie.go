@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/Eyevinn/mp4ff/mp4"
 )
@@ -16,6 +17,9 @@ type entry struct {
 	scale    uint32 // ticks in a second
 	defaults *mp4.TrexBox
 	next     uint64 // ticks, when the next fragment begins unless it says so
+	edits    []mp4.ElstEntry
+	skipped  int64         // ticks of the media that come before its beginning
+	delay    time.Duration // of its beginning
 }
 
 var errWhole = errors.New("the MP4 is not in fragments: record with MediaRecorder, or with ffmpeg's -movflags +frag_keyframe+empty_moov+default_base_moof")
@@ -24,7 +28,7 @@ var errWhole = errors.New("the MP4 is not in fragments: record with MediaRecorde
 func (r *Reader) readMovie(data []byte) error {
 	var all []*entry
 	defaults := map[uint32]*mp4.TrexBox{}
-	fragmented := false
+	fragmented, scale := false, uint32(0)
 	err := walk("moov", data, func(kind string, data []byte) error {
 		switch kind {
 		case "trak":
@@ -34,6 +38,8 @@ func (r *Reader) readMovie(data []byte) error {
 			t := &entry{}
 			all = append(all, t)
 			return walk(kind, data, t.readBox)
+		case "mvhd":
+			scale = movieScale(data)
 		case "mvex":
 			fragmented = true
 			return walk(kind, data, func(kind string, data []byte) error {
@@ -59,6 +65,7 @@ func (r *Reader) readMovie(data []byte) error {
 		if err := r.addTrack(t, defaults[t.ID]); err != nil {
 			return err
 		}
+		t.applyEdits(scale)
 	}
 	if len(r.tracks) == 0 {
 		return errors.New("read tracks: none has audio or video")
@@ -99,6 +106,8 @@ func (t *entry) readBox(kind string, data []byte) error {
 	switch kind {
 	case "mdia", "minf", "stbl":
 		return walk(kind, data, t.readBox)
+	case "edts":
+		return walk(kind, data, t.readEdits)
 	case "tkhd":
 		box, err := decode[*mp4.TkhdBox](kind, data, mp4.DecodeTkhdSR)
 		if err == nil {

@@ -51,6 +51,42 @@ func TestReader(t *testing.T) {
 	}
 }
 
+// An edit list moves a track by what its encoder has put before it, or by what it begins later, but not by any time.
+func TestEditLists(t *testing.T) {
+	const aac = 21333 // µs of 1024 samples
+	for name, test := range map[string]struct {
+		edits []edit
+		begin int // µs of the first sample
+	}{
+		"none":                          {nil, 0},
+		"delay of the encoder":          {[]edit{{0, 1024, 1}}, -aac},
+		"with its duration":             {[]edit{{60_000, 2048, 1}}, -2 * aac},
+		"begins later":                  {[]edit{{500, -1, 1}, {0, 0, 1}}, 500_000},
+		"later twice, and a delay":      {[]edit{{500, -1, 1}, {250, -1, 0}, {0, 1024, 1}}, 750_000 - aac},
+		"only empty":                    {[]edit{{500, -1, 1}}, 0},
+		"the first counts":              {[]edit{{10, 1024, 1}, {10, 4096, 1}}, -aac},
+		"most that may be":              {[]edit{{10_000, -1, 1}, {0, 480_000, 1}}, 0},
+		"too far into the media":        {[]edit{{0, 480_001, 1}}, 0},
+		"too late":                      {[]edit{{10_001, -1, 1}, {0, 0, 1}}, 0},
+		"too late together":             {[]edit{{6_000, -1, 1}, {6_000, -1, 1}, {0, 0, 1}}, 0},
+		"at another rate":               {[]edit{{0, 1024, 2}}, 0},
+		"a time that there is not":      {[]edit{{0, -2, 1}}, 0},
+		"more than one can count, late": {[]edit{{1<<32 - 1, -1, 1}, {1<<32 - 1, -1, 1}, {0, 0, 1}}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			samples, err := readAll(t, editedSound(test.edits...))
+			require.Equal(t, io.EOF, err)
+			require.Len(t, samples, 2)
+			require.InDelta(t, test.begin, samples[0].at, 1)
+			require.InDelta(t, test.begin+aac, samples[1].at, 1)
+		})
+	}
+	damaged := bytes.Replace(editedSound(edit{0, 1024, 1}), []byte("elst\x00\x00\x00\x00\x00\x00\x00\x01"), []byte("elst\x00\x00\x00\x00\x7f\x00\x00\x01"), 1)
+	samples, err := readAll(t, damaged)
+	require.Equal(t, io.EOF, err)
+	require.Zero(t, samples[0].at, "it is ignored")
+}
+
 // Of AAC the configuration is taken out of its descriptors, which may be damaged.
 func TestConfigurationOfAAC(t *testing.T) {
 	movie := func(entry []byte) *Reader {
@@ -294,6 +330,7 @@ func FuzzReader(f *testing.F) {
 	f.Add(seed(), uint16(len(start())+20))
 	f.Add(join(start(), fragment(run{1, 1 << 40, []string{"a"}})), uint16(9))
 	f.Add(join(start(), u32(1), []byte("free"), u64(1<<50)), uint16(3))
+	f.Add(editedSound(edit{500, -1, 1}, edit{0, 1024, 1}), uint16(0))
 	f.Add(join(box("moov", trak(2, "soun", 48000, mp4a([]byte{0x11, 0x88})), box("mvex", trex(2, 1024, 0))), fragment(run{2, 0, []string{"aac"}})), uint16(0))
 	f.Fuzz(func(t *testing.T, file []byte, cut uint16) {
 		at := min(int(cut), len(file))
