@@ -10,8 +10,10 @@ import (
 const (
 	// maxGOPBytes bounds a group of pictures: 30 s of 4 Mbit/s.
 	maxGOPBytes = 16 << 20
-	// freshWithin is how long after a key frame passing video on may begin with it.
+	// freshWithin is how long after a key frame passing video on may begin with it, since what has been shown after it is shown again.
 	freshWithin = 250 * time.Millisecond
+	// unseenWithin is the same for one that has not been shown.
+	unseenWithin = 2 * time.Second
 )
 
 // gop holds the pictures from the newest key frame on, which a decoder that comes later needs. A group that grows beyond its bounds is given
@@ -43,8 +45,8 @@ func (g *gop) clear() {
 	g.frames, g.bytes = g.frames[:0], 0
 }
 
-// fresh reports whether the group has only just begun, with a key frame that was received.
-func (g *gop) fresh() bool {
+// begunWithin reports whether the group has begun so lately, with a key frame that was received.
+func (g *gop) begunWithin(within time.Duration) bool {
 	n := len(g.frames)
-	return n > 0 && !g.frames[0].Filler && g.frames[n-1].Time()-g.frames[0].Time() < freshWithin
+	return n > 0 && !g.frames[0].Filler && g.frames[n-1].Time()-g.frames[0].Time() < within
 }

@@ -83,9 +83,14 @@ func TestRunBeginsInTheMiddle(t *testing.T) {
 func TestPassOnFromTheMiddle(t *testing.T) {
 	for name, test := range map[string]struct {
 		pictures  int
+		within    time.Duration
 		passesOn  bool
 		waitsLong bool
-	}{"just begun": {pictures: 4, passesOn: true}, "long ago": {pictures: 30, waitsLong: true}} {
+	}{
+		"just begun":         {pictures: 4, within: freshWithin, passesOn: true},
+		"long ago":           {pictures: 30, within: freshWithin, waitsLong: true},
+		"and not been shown": {pictures: 30, within: unseenWithin, passesOn: true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			b, publisher := encoding(t)
 			publisher.send(b, test.pictures)
@@ -93,7 +98,7 @@ func TestPassOnFromTheMiddle(t *testing.T) {
 			r, err := newRun(b.runOptions())
 			require.NoError(t, err)
 			b.run = r
-			r.waitForEntry()
+			r.waitForEntry(test.within)
 			require.Equal(t, test.waitsLong, r.waits)
 			publisher.send(b, 10)
 			r.tick(r.began.Add(answerWithin + 1))
@@ -173,7 +178,7 @@ func TestGOP(t *testing.T) {
 			}
 			require.Len(t, g.frames, test.want)
 			require.Equal(t, test.givenUp, g.givenUp)
-			require.Equal(t, test.fresh, g.fresh())
+			require.Equal(t, test.fresh, g.begunWithin(freshWithin))
 		})
 	}
 }

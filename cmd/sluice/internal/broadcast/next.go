@@ -149,7 +149,7 @@ func pauseAfter(failures int) time.Duration {
 // ended returns how the next run passes video of a codec on after one that could do so no longer.
 func (p passthrough) ended(cause *transcode.PassthroughError, video depay.Codec) passthrough {
 	p.breaks++
-	p.quiet = cause.Cause == transcode.KeyFrameMissing
+	p.quiet, p.changed = cause.Cause == transcode.KeyFrameMissing, cause.Cause == transcode.ParametersChanged
 	switch tooMany := cause.Cause == transcode.PicturesTooMany; {
 	case tooMany && p.fps < fastFPS && !isAlternative(video):
 		p.fps = fastFPS

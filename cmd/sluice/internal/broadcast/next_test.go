@@ -84,7 +84,7 @@ func TestNext(t *testing.T) {
 			decision{failures: 1, relief: reduceLadder, passthrough: passthrough{breaks: 1, refusal: "of B-frames"}}},
 
 		"another size": {ended(transcode.ParametersChanged), history{video: depay.H264, passedOn: true, failures: 3},
-			decision{failures: 1, passthrough: passthrough{fps: normalFPS, breaks: 1}}},
+			decision{failures: 1, passthrough: passthrough{fps: normalFPS, breaks: 1, changed: true}}},
 		"no video comes": {ended(transcode.KeyFrameMissing), history{video: depay.H264, passedOn: true},
 			decision{failures: 1, passthrough: passthrough{fps: normalFPS, breaks: 1, quiet: true}}},
 		"for the last time": {ended(transcode.KeyFrameMisplaced), history{video: depay.H264, passedOn: true, passthrough: passthrough{fps: normalFPS, breaks: maxBreaks}},

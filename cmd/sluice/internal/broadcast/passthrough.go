@@ -30,6 +30,7 @@ type passthrough struct {
 	fps     int
 	breaks  int    // that this publisher has caused, by another size for example
 	quiet   bool   // no video came, so that the next run does not wait for it
+	changed bool   // it has another size, or another parameter, which the next run begins with
 	refusal string // why video that could be passed on is encoded until the broadcast ends, else ""
 	retried bool   // it was passed on again because encoding was too slow
 }
@@ -99,7 +100,7 @@ func (b *Broadcast) canPassOnNow(now time.Time) bool {
 // entryHasCome reports whether a run that goes on with the intake can pass video on from a key frame that has just come, so that none has to
 // be waited for in between. Until then the publisher is asked for one.
 func (b *Broadcast) entryHasCome() bool {
-	if !b.carriesOn(b.runOptions()) || b.intake.gop.fresh() {
+	if !b.carriesOn(b.runOptions()) || b.intake.gop.begunWithin(freshWithin) {
 		return true
 	}
 	b.requestKeyFrame()

@@ -29,11 +29,15 @@ func (b *Broadcast) startRun() {
 	case err != nil:
 		r = failedRun(b.video, b.audio, err)
 	case b.mayPassOn() && !b.passthrough.quiet:
-		r.waitForEntry()
+		within := freshWithin
+		if b.passthrough.changed {
+			within = unseenWithin
+		}
+		r.waitForEntry(within)
 	default:
 		r.start(entry{})
 	}
-	b.run, b.intake = r, r.intake
+	b.run, b.intake, b.passthrough.changed = r, r.intake, false
 }
 
 // carriesOn reports whether the next run can go on with the intake of the last one. After a second failure in a row it does not: ffmpeg

@@ -49,10 +49,11 @@ func (r *run) place(key depay.Frame) {
 // ticksPerMS is the clock rate of video.
 const ticksPerMS = 90
 
-// waitForEntry has the run hold its frames until there are key frames that passthrough can begin with.
-func (r *run) waitForEntry() {
+// waitForEntry has the run hold its frames until there are key frames that passthrough can begin with: one from before the run if it came
+// so lately.
+func (r *run) waitForEntry(within time.Duration) {
 	r.waits = true
-	if r.earlier == nil || !r.intake.gop.fresh() {
+	if r.earlier == nil || !r.intake.gop.begunWithin(within) {
 		r.requestKeyFrame()
 		return
 	}
