@@ -15,14 +15,12 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/footprint"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/stretchr/testify/require"
 )
-
-// maxAttack is how much an attack may make the heap grow, in bytes: it would be hundreds of MiB without a bound.
-const maxAttack = 48 << 20
 
 // attacker is an echo's client.
 type attacker struct {
@@ -103,7 +101,7 @@ func TestSourcesAreBounded(t *testing.T) {
 			a.publish(f, "/echo")
 			a.waitConnected()
 			ended := f.server.sessions.Session(a.location)
-			before := heap()
+			before := footprint.Take(t)
 			deadline := time.Now().Add(2 * time.Minute)
 			for next := uint32(1000); ; next++ {
 				select {
@@ -117,8 +115,8 @@ func TestSourcesAreBounded(t *testing.T) {
 				break
 			}
 			a.closeSecond()
-			require.Less(t, heap(), before+maxAttack)
 			rtptest.Wait(t, ended.Done(), "the end")
+			before.RequireBack(t, 0)
 			require.ErrorIs(t, ended.Err(), attack.reason)
 			require.Equal(t, uint64(1), f.server.Sessions().Excesses())
 			require.Contains(t, logged.String(), attack.reason.Error())
@@ -163,13 +161,6 @@ func lineOf(sdp, key string) string {
 func rawRTCP(first, kind uint8, sender uint32) rtcp.Packet {
 	raw := rtcp.RawPacket(binary.BigEndian.AppendUint32([]byte{first, kind, 0, 1}, sender))
 	return &raw
-}
-
-func heap() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }
 
 // logBuffer is a log that may be read while it is written.

@@ -20,6 +20,7 @@ import (
 	"github.com/coder/websocket/wsjson"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/ingest/footprint"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/internal/webmtest"
 	"github.com/sluice-live/sluice/ingest/media"
@@ -396,6 +397,7 @@ func TestUploadJunkIsForgotten(t *testing.T) {
 	others := f.server.Uploads().Held() // what the reader of the one that goes on keeps
 	require.Less(t, others, int64(1<<20))
 	junk := make([]byte, upload.MaxChunk)
+	before := footprint.Take(t)
 	for i := range 60 {
 		stream := fmt.Sprintf("/upload/junk%d?upload=a&chunk=", i)
 		f.answer(f.do("POST", stream+"3", string(junk[:1<<20])), 202)
@@ -405,6 +407,7 @@ func TestUploadJunkIsForgotten(t *testing.T) {
 	require.Eventually(t, func() bool { return f.server.Uploads().Held() == others }, rtptest.Patience, time.Millisecond)
 	f.requireProblem(f.do("POST", "/upload/junk0?upload=a&chunk=4", string(junk)), 400, "cannot be played")
 	require.Equal(t, others, f.server.Uploads().Held(), "what comes after it either")
+	before.RequireBack(t, 4) // kept connections of the client
 	require.NoError(t, conn.Write(t.Context(), websocket.MessageBinary, r.Cluster()))
 	f.requirePictures([2]int{10, 20})
 	require.Zero(t, f.server.Uploads().Refused())

@@ -19,11 +19,14 @@ const (
 	root   = "../.."
 )
 
-// mayImport lists, for each top-level package, the others of ours that it may import, with what is below them, and why no more.
-var mayImport = map[string]struct {
+// rule is what a package may import, and why no more.
+type rule struct {
 	others []string
 	reason string
-}{
+}
+
+// mayImport lists, for each top-level package, the others of ours that it may import, with what is below them, and why no more.
+var mayImport = map[string]rule{
 	"cmd": {[]string{"ingest", "depay", "transcode", "packager", "public"}, "the service joins the stages"},
 	"ingest": {[]string{"depay/av1", "depay/h264", "depay/opus", "depay/vp8", "depay/vp9", "public/name", "public/panics", "public/prefix", "public/problem"},
 		"what the bits of a codec mean is known in one place; but media is received without knowing what becomes of it: hand a function " +
@@ -75,10 +78,7 @@ func TestPackageComments(t *testing.T) {
 }
 
 // rooms lists, for packages below cmd/sluice/internal, the other rooms that each may import and why no more.
-var rooms = map[string]struct {
-	others []string
-	reason string
-}{
+var rooms = map[string]rule{
 	"access":    {[]string{"config"}, "it answers who may do what, of the keys that are configured, whoever asks"},
 	"broadcast": {nil, "a broadcast is made with values and functions, so that it can be understood and tested without a service around it"},
 	"client":    {[]string{"command", "config", "doctor", "exit", "golden"}, "publish and play reach a service over the network only, as every client does"},
@@ -92,27 +92,48 @@ var rooms = map[string]struct {
 	"service":   {[]string{"access", "broadcast", "clock", "config", "exit"}, "it joins the stages, and answers whoever serves them over HTTP without knowing of that"},
 }
 
+// ingestRooms lists the same of ingest. Tests may import what is below ingest/internal besides.
+var ingestRooms = map[string]rule{
+	"egress":    {[]string{"media", "offer", "session"}, "what is sent knows whom it goes to, and not how they came"},
+	"footprint": {nil, "it measures this process, whatever it does"},
+	"frames":    {[]string{"media", "offer", "quota", "refusal", "session"}, "a stream of still pictures is a session without a connection"},
+	"internal":  {[]string{"media", "offer"}, "tests make media and offers, whatever they test"},
+	"media":     {nil, "packets, tracks and clocks know nothing of connections"},
+	"mp4":       {nil, "a format is read the same, whoever sends it"},
+	"offer":     {[]string{"media", "refusal"}, "an offer is judged without a connection"},
+	"quota":     {nil, "places are counted, whoever takes them"},
+	"refusal":   {nil, "a refusal is a status and a sentence"},
+	"room":      {[]string{"egress", "media", "offer", "refusal", "session", "signal"}, "a room joins sessions by what they send and signal; what is on air is published like anything else"},
+	"session":   {[]string{"media", "offer", "quota", "refusal"}, "a session is the same for publishers, viewers, rooms and uploads, and knows none of them"},
+	"signal":    {nil, "events come and go, whatever they are about"},
+	"upload":    {[]string{"media", "mp4", "offer", "quota", "refusal", "session", "webm"}, "an upload is a session without a connection"},
+	"webm":      {nil, "a format is read the same, whoever sends it"},
+}
+
 func TestImportGraphOfRooms(t *testing.T) {
-	const internal = "cmd/sluice/internal/"
-	forEachGoFile(t, func(path string) {
-		relative, _ := filepath.Rel(root, path)
-		inside, isRoom := strings.CutPrefix(filepath.ToSlash(relative), internal)
-		if !isRoom {
-			return
-		}
-		room, _, _ := strings.Cut(inside, "/")
-		rule, known := rooms[room]
-		require.True(t, known, "%s: say what the room %q may import, and why no more", path, room)
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
-		require.NoError(t, err)
-		for _, spec := range file.Imports {
-			imported, _ := strconv.Unquote(spec.Path.Value)
-			rest, ours := strings.CutPrefix(imported, module+internal)
-			if other, _, _ := strings.Cut(rest, "/"); ours && other != room {
+	for tree, rooms := range map[string]map[string]rule{"cmd/sluice/internal/": rooms, "ingest/": ingestRooms} {
+		forEachGoFile(t, func(path string) {
+			relative, _ := filepath.Rel(root, path)
+			inside, below := strings.CutPrefix(filepath.ToSlash(relative), tree)
+			room, _, isRoom := strings.Cut(inside, "/")
+			if !below || !isRoom {
+				return
+			}
+			rule, known := rooms[room]
+			require.True(t, known, "%s: say what the room %q may import, and why no more", path, room)
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+			require.NoError(t, err)
+			for _, spec := range file.Imports {
+				imported, _ := strconv.Unquote(spec.Path.Value)
+				rest, ours := strings.CutPrefix(imported, module+tree)
+				other, _, _ := strings.Cut(rest, "/")
+				if !ours || other == room || other == "internal" && strings.HasSuffix(path, "_test.go") {
+					continue
+				}
 				require.Contains(t, rule.others, other, "%s imports %s, but %s may not: %s", path, imported, room, rule.reason)
 			}
-		}
-	})
+		})
+	}
 }
 
 // What the commands join lives in rooms of its own: package main is only the commands.

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/web"
+	"github.com/sluice-live/sluice/ingest/footprint"
 	"github.com/sluice-live/sluice/ingest/quota"
 )
 
@@ -79,7 +79,7 @@ func TestGreedyClient(t *testing.T) {
 		}
 	}
 	watch()
-	before := descriptors(t)
+	before := footprint.Take(t)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	var (
@@ -132,14 +132,6 @@ func TestGreedyClient(t *testing.T) {
 		client.CloseIdleConnections()
 	}
 	watch()
-	require.Eventually(t, func() bool { return descriptors(t) <= before }, 2*time.Minute, 10*time.Millisecond)
+	before.RequireBack(t, 0)
 	require.NoError(t, stream.End())
-}
-
-// descriptors is how many this process has open.
-func descriptors(t *testing.T) int {
-	t.Helper()
-	all, err := os.ReadDir("/proc/self/fd")
-	require.NoError(t, err)
-	return len(all)
 }
