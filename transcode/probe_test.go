@@ -1,6 +1,8 @@
 package transcode
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,10 +18,14 @@ func TestProbe(t *testing.T) {
 }
 
 func TestProbeSaysWhatIsMissing(t *testing.T) {
+	ofSnap := filepath.Join(t.TempDir(), "ffmpeg")
+	require.NoError(t, os.Symlink("snap", ofSnap)) // as snapd does
+	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(ofSnap), "snap"), []byte("#!/bin/sh\nexit 1\n"), 0o700))
 	for _, c := range []struct {
 		name, ffmpeg string
 		want         []string
 	}{
+		{"of a snap", ofSnap, []string{"it comes from a snap", "apt-get install ffmpeg", "--ffmpeg /usr/bin/ffmpeg"}},
 		{"not installed", "/nowhere/ffmpeg", []string{"ffmpeg is not installed: apt-get install ffmpeg"}},
 		{"not in PATH", "no-such-ffmpeg", []string{"apt-get install ffmpeg"}},
 		{"not a program", t.TempDir(), []string{"permission denied"}},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -61,7 +60,7 @@ func (p *process) prepare(log *slog.Logger, onLine func([]byte)) {
 func (p *process) run(started func()) error {
 	err := sandbox.Run(p.cmd, p.policy, started)
 	if p.cmd.Process == nil {
-		return fmt.Errorf("start ffmpeg: %w", notInstalled(err))
+		return fmt.Errorf("start ffmpeg: %w", err)
 	}
 	if !errors.Is(err, exec.ErrWaitDelay) {
 		p.stdout.flush()
@@ -108,12 +107,3 @@ func closeFiles(files []*os.File) {
 
 // signal goes to the whole group. It must not be called after run has returned.
 func (p *process) signal(s syscall.Signal) error { return syscall.Kill(-p.cmd.Process.Pid, s) }
-
-// notInstalled says what to do when the program is not there.
-func notInstalled(err error) error {
-	var path *fs.PathError
-	if errors.Is(err, exec.ErrNotFound) || errors.As(err, &path) && path.Op == "fork/exec" && errors.Is(err, syscall.ENOENT) {
-		return fmt.Errorf("%w: ffmpeg is not installed: apt-get install ffmpeg", err)
-	}
-	return err
-}

@@ -15,10 +15,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -38,7 +41,7 @@ type Policy struct {
 }
 
 // Run starts a program, calls started, and waits for its end. Stdin is not inherited, ExtraFiles are; Env and SysProcAttr are set here.
-// The error is that of [exec.Cmd.Start], before which started is not called, or of [exec.Cmd.Wait].
+// The error is that of [exec.Cmd.Start], before which started is not called, or of [exec.Cmd.Wait], and says what to do where that is known.
 func Run(cmd *exec.Cmd, p Policy, started func()) error {
 	cmd.Env = p.environment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -55,11 +58,34 @@ func Run(cmd *exec.Cmd, p Policy, started func()) error {
 		}
 	})
 	if err := <-start; err != nil {
-		return err
+		return notInstalled(err)
 	}
 	limit(cmd.Process.Pid, p)
 	started()
-	return <-ended
+	err := <-ended
+	if err != nil && ofSnap(program) {
+		return fmt.Errorf("%w: %w", err, ErrSnap)
+	}
+	return err
+}
+
+// ErrSnap is why a program of a snap ends at once: what starts it needs privileges, and its confinement takes the place of ours.
+var ErrSnap = errors.New("it comes from a snap, which cannot run without privileges (no_new_privs): install another (Debian, Ubuntu: " +
+	"apt-get install ffmpeg), and name it, such as --ffmpeg /usr/bin/ffmpeg")
+
+// ofSnap reports whether a program is one of snapd's: all that are in its directory are links to one that starts them.
+func ofSnap(program string) bool {
+	file, err := filepath.EvalSymlinks(program)
+	return err == nil && (filepath.Base(file) == "snap" || strings.HasPrefix(file, "/snap/") || strings.HasPrefix(file, "/var/lib/snapd/"))
+}
+
+// notInstalled says what to do when the program is not there.
+func notInstalled(err error) error {
+	var path *fs.PathError
+	if errors.Is(err, exec.ErrNotFound) || errors.As(err, &path) && path.Op == "fork/exec" && errors.Is(err, syscall.ENOENT) {
+		return fmt.Errorf("%w: ffmpeg is not installed: apt-get install ffmpeg", err)
+	}
+	return err
 }
 
 // Output runs a program as Run does, and returns what it prints.

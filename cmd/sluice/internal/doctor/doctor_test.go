@@ -97,6 +97,19 @@ func TestDoctorFFmpegVersion(t *testing.T) {
 	}
 }
 
+// What a snap installs is a link to a program that starts what it is called by, with privileges.
+func TestDoctorFFmpegOfSnap(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "snap"), []byte("#!/bin/sh\necho snap-confine has elevated permissions >&2; exit 1\n"), 0o700))
+	ffmpeg := filepath.Join(dir, "ffmpeg")
+	require.NoError(t, os.Symlink("snap", ffmpeg))
+	findings := checkFFmpeg(t.Context(), ffmpeg)
+	require.Len(t, findings, 1)
+	require.Equal(t, markBad, findings[0].mark)
+	require.Contains(t, findings[0].state, "comes from a snap")
+	require.Contains(t, findings[0].mend, "--ffmpeg /usr/bin/ffmpeg")
+}
+
 func TestDoctorFFmpegWithoutCodecs(t *testing.T) {
 	findings := checkCodecs(t.Context(), "true") // a program that lists nothing
 	require.Equal(t, "without libx264, aac", findings[0].state)

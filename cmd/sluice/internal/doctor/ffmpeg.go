@@ -21,7 +21,11 @@ const minFFmpegMajor, minFFmpegMinor = 5, 1
 // checkFFmpeg looks at the program, its version and what it can do.
 func checkFFmpeg(ctx context.Context, program string) []finding {
 	version, err := FFmpegVersion(ctx, program)
-	if err != nil {
+	switch {
+	case errors.Is(err, sandbox.ErrSnap):
+		return []finding{bad("ffmpeg", program+" does not run: it comes from a snap, which cannot be confined", "Install an ffmpeg that is none (Debian, Ubuntu: "+
+			"apt-get install ffmpeg), and name it, such as --ffmpeg /usr/bin/ffmpeg.")}
+	case err != nil:
 		return []finding{bad("ffmpeg", err.Error(), installFFmpeg)}
 	}
 	findings := append([]finding{judgeVersion(version)}, checkCodecs(ctx, program)...)
@@ -37,7 +41,7 @@ func judgeConfinement(support sandbox.Support, trial error) finding {
 		return bad(subject, trial.Error(), "The kernel claims to confine programs, and does not. Run sluice on another kernel, or as a user who owns nothing else.")
 	case trial != nil:
 		return bad(subject, trial.Error(), "It may read what is below /usr, /lib and its own directory's bin and lib. Install it there (Debian, Ubuntu: "+
-			"apt-get install ffmpeg); one of a snap cannot be confined.")
+			"apt-get install ffmpeg).")
 	case len(lacks) > 0:
 		return look(subject, strings.Join(support.Holds(), ", ")+" (tried); but "+strings.Join(lacks, "; "),
 			"What publishers send is decoded by ffmpeg, so that a fault of a decoder may do what this user may: run a kernel with Landlock and seccomp "+
