@@ -51,7 +51,8 @@ func (h hosts) only(next http.Handler) http.Handler {
 			return
 		}
 		problem.Write(w, http.StatusMisdirectedRequest, fmt.Sprintf(
-			"This server is not known as %.100q: open it by its address, or start it with that name in http.hosts. Without keys it answers to names that it knows only, so that no page of another site can pass for one of its own.", r.Host))
+			"This server is not known as %.100q: open it by its address, or start it with that name in http.hosts (--http-hosts), as behind a proxy "+
+				"that passes the name on. Without keys it answers to names that it knows only, so that no page of another site can pass for one of its own.", r.Host))
 	})
 }
 

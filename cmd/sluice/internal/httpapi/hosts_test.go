@@ -77,7 +77,7 @@ func TestHosts(t *testing.T) {
 				for path, method := range map[string]string{"/api/v1/streams": "GET", "/whip/a": "POST", "/live/a/index.m3u8": "GET", "/nothing": "GET", "/": "GET", "/metrics": "GET", "/upload/a/ws": "GET"} {
 					answer := askAt(handler, host, method, path, secure)
 					requireProblem(t, answer, 421)
-					require.Contains(t, answer.Body.String(), "http.hosts")
+					require.Contains(t, answer.Body.String(), "http.hosts (--http-hosts)")
 				}
 				require.Equal(t, 200, askAt(handler, host, "GET", "/healthz", secure).Code, host)
 			}
