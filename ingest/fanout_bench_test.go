@@ -28,6 +28,7 @@ import (
 	"github.com/pion/webrtc/v4"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/stretchr/testify/require"
 )
 
@@ -144,7 +145,9 @@ func serveFar() error {
 	mux.Handle("/whip/{stream}/{session}", s.WHIP())
 	mux.Handle("/whep/{stream}", s.WHEP())
 	mux.Handle("/whep/{stream}/{session}", s.WHEP())
-	mux.Handle("/rooms/{room}/{what}", s.Rooms().Signalling(func(*http.Request) string { return "" }))
+	for _, transport := range room.Transports {
+		mux.Handle("/rooms/{room}/"+transport, s.Rooms().Signalling(transport, func(*http.Request) string { return "" }))
+	}
 	mux.HandleFunc("/cpu", func(w http.ResponseWriter, _ *http.Request) {
 		var usage syscall.Rusage
 		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage) // it fails for no process but another one

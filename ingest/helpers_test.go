@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
@@ -61,10 +62,10 @@ func newFixtureWith(t testing.TB, o Options, ts timers) *fixture {
 	mux.Handle("/upload/{stream}/{session}", s.Upload())
 	mux.Handle("/echo", s.Echo())
 	mux.Handle("/echo/{session}", s.Echo())
-	rooms := s.Rooms().Signalling(func(*http.Request) string { return "" })
-	mux.Handle("/rooms/{room}/{what}", rooms)
-	for _, what := range []string{"ws", "events", "messages"} {
-		mux.Handle("/echo/"+what, rooms)
+	for _, transport := range room.Transports {
+		rooms := s.Rooms().Signalling(transport, func(*http.Request) string { return "" })
+		mux.Handle("/rooms/{room}/"+transport, rooms)
+		mux.Handle("/echo/"+transport, rooms)
 	}
 	web := httptest.NewServer(mux)
 	f := &fixture{TB: t, server: s, url: web.URL, client: web.Client()}

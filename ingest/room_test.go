@@ -159,7 +159,7 @@ func TestRoomRefuses(t *testing.T) {
 	f.requireProblem(enter("/rooms/net", good), 409, "with ?mesh=1")
 	f.requireProblem(enter("/rooms/third", good), 503, "rooms")
 	f.requireProblem(f.do("GET", "/rooms/den/ws", ""), 426, "WebSocket")
-	f.requireProblem(f.do("GET", "/rooms/den/other", ""), 404, "nothing here")
+	f.requireProblem(f.do("POST", "/rooms/den/ws", ""), 404, "nothing here")
 }
 
 // What a client sends that is of no use is told, and hurts nobody.

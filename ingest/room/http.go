@@ -3,7 +3,6 @@ package room
 import (
 	"crypto/rand"
 	"net/http"
-	"path"
 	"time"
 
 	"github.com/sluice-live/sluice/ingest/refusal"
@@ -12,10 +11,13 @@ import (
 	"github.com/sluice-live/sluice/public/name"
 )
 
-// Signalling serves the addresses at which rooms are entered: /rooms/{room}/ws, events and messages, and /echo/ws, events and messages for
-// a room of one's own in which what is sent comes back. tokenOf finds the token of a request that has one in its header; without it,
-// it is part of the first event. It reads the path value "room", which the echo has not.
-func (rs *Rooms) Signalling(tokenOf func(*http.Request) string) http.Handler {
+// Transports are the last parts of the addresses at which rooms are entered.
+var Transports = []string{"ws", "events", "messages"}
+
+// Signalling serves the address of one of the Transports: /rooms/{room}/ws, or /echo/ws for a room of one's own in which what is sent comes
+// back. tokenOf finds the token of a request that has one in its header; without it, it is part of the first event. It reads the path value
+// "room", which the echo has not.
+func (rs *Rooms) Signalling(transport string, tokenOf func(*http.Request) string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		room, mode := r.PathValue("room"), ModeSFU
 		switch {
@@ -33,20 +35,20 @@ func (rs *Rooms) Signalling(tokenOf func(*http.Request) string) http.Handler {
 			return
 		}
 		defer done()
-		rs.serveSignalling(w, r, rs.handler(r, room, mode), path.Base(r.URL.Path), tokenOf(r))
+		rs.serveSignalling(w, r, rs.handler(r, room, mode), transport, tokenOf(r))
 	})
 }
 
 // echoPrefix begins the names of rooms for one, and cannot begin that of another.
 const echoPrefix = "-echo-"
 
-func (rs *Rooms) serveSignalling(w http.ResponseWriter, r *http.Request, d *signal.Desk, what, token string) {
+func (rs *Rooms) serveSignalling(w http.ResponseWriter, r *http.Request, d *signal.Desk, transport, token string) {
 	switch {
-	case what == "ws" && r.Method == http.MethodGet:
+	case transport == "ws" && r.Method == http.MethodGet:
 		d.ServeSocket(w, r, token)
-	case what == "events" && r.Method == http.MethodGet:
+	case transport == "events" && r.Method == http.MethodGet:
 		d.ServeEvents(w, r)
-	case what == "messages" && r.Method == http.MethodPost:
+	case transport == "messages" && r.Method == http.MethodPost:
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(rs.config.Body)) // not every ResponseWriter has one
 		d.ServeMessages(w, r, token)
 	default:

@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/forwarded"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/metrics"
 	"github.com/sluice-live/sluice/ingest/quota"
+	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/sluice-live/sluice/public"
 	"github.com/sluice-live/sluice/public/prefix"
 	"github.com/sluice-live/sluice/public/problem"
@@ -104,8 +105,9 @@ func (t table) publishing() {
 
 // rooms is the signalling of rooms, and how they are told of and steered.
 func (t table) rooms() {
-	signalling := within(t.pool(), http.StatusTooManyRequests, t.service.Ingest().Rooms().Signalling(access.Token))
-	for _, transport := range []string{"ws", "events", "messages"} {
+	pool := t.pool()
+	for _, transport := range room.Transports {
+		signalling := within(pool, http.StatusTooManyRequests, t.service.Ingest().Rooms().Signalling(transport, access.Token))
 		t.Handle("/rooms/{room}/"+transport, signalling)
 		t.Handle("/echo/"+transport, signalling)
 	}
