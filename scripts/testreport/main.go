@@ -57,7 +57,15 @@ type test struct {
 	begun     time.Time
 	took      time.Duration
 	output    strings.Builder
+
+	waited   bool      // for its turn
+	parts    []span    // when tests below it ran
+	queued   bool      // some of them have waited, and it for them
+	launched time.Time // when it went on to the next of them, or to wait
 }
+
+// span is a time in which something ran.
+type span struct{ from, to time.Time }
 
 func newReport(out io.Writer) *report { return &report{out: out, running: map[string]*test{}} }
 
@@ -93,14 +101,23 @@ func (r *report) take(e event) {
 	switch e.Action {
 	case "output":
 		t.output.WriteString(e.Output)
+	case "pause":
+		if above := r.above(t); above != nil {
+			above.launched = e.Time
+		}
 	case "cont":
-		t.begun = e.Time
+		t.begun, t.waited = e.Time, true
 	case "attr":
-		if e.Key == "begun" { // it had waited for its turn
-			t.begun = e.Time
+		if e.Key == "begun" {
+			t.begun, t.waited = e.Time, true
 		}
 	case "pass", "fail", "skip":
-		t.took = e.Time.Sub(t.begun)
+		ran := t.ran(e.Time)
+		t.took = total(ran)
+		if above := r.above(t); above != nil {
+			above.parts = append(above.parts, ran...)
+			above.queued = above.queued || t.waited || t.queued
+		}
 		r.end(t, e.Action)
 	}
 }
@@ -114,6 +131,42 @@ func (r *report) of(e event) *test {
 		r.running[key] = t
 	}
 	return t
+}
+
+// above is the test that has begun this one; nil if none has.
+func (r *report) above(t *test) *test {
+	i := strings.LastIndex(t.name, "/")
+	if i < 0 {
+		return nil
+	}
+	return r.running[t.pkg+" "+t.name[:i]]
+}
+
+// ran is when something of the test ran until it ended: not while all that it waited for waited for a turn.
+func (t *test) ran(ended time.Time) []span {
+	if !t.queued {
+		return []span{{t.begun, ended}}
+	}
+	if t.launched.After(t.begun) {
+		return append(t.parts, span{t.begun, t.launched})
+	}
+	return t.parts
+}
+
+// total is how long any of the spans lasted.
+func total(spans []span) (sum time.Duration) {
+	slices.SortFunc(spans, func(a, b span) int { return a.from.Compare(b.from) })
+	var until time.Time
+	for _, s := range spans {
+		if s.from.Before(until) {
+			s.from = until
+		}
+		if s.to.After(s.from) {
+			sum += s.to.Sub(s.from)
+			until = s.to
+		}
+	}
+	return sum
 }
 
 func (r *report) end(t *test, action string) {

@@ -29,6 +29,28 @@ func TestReport(t *testing.T) {
 			not:    "secret",
 			well:   true,
 		},
+		"parts wait for their turns": {
+			events: []string{
+				`{"Time":"2026-01-01T10:00:00Z","Action":"run","Package":"a","Test":"TestMany"}`,
+				`{"Time":"2026-01-01T10:00:01Z","Action":"run","Package":"a","Test":"TestMany/one"}`,
+				`{"Time":"2026-01-01T10:00:01Z","Action":"pause","Package":"a","Test":"TestMany/one"}`,
+				`{"Time":"2026-01-01T10:00:01Z","Action":"run","Package":"a","Test":"TestMany/two"}`,
+				`{"Time":"2026-01-01T10:00:02Z","Action":"pause","Package":"a","Test":"TestMany/two"}`,
+				`{"Time":"2026-01-01T10:00:02Z","Action":"cont","Package":"a","Test":"TestMany/one"}`,
+				`{"Time":"2026-01-01T10:00:02Z","Action":"cont","Package":"a","Test":"TestMany/two"}`,
+				`{"Time":"2026-01-01T10:01:00Z","Action":"attr","Package":"a","Test":"TestMany/one","Key":"begun","Value":""}`,
+				`{"Time":"2026-01-01T10:01:02Z","Action":"attr","Package":"a","Test":"TestMany/two","Key":"begun","Value":""}`,
+				`{"Time":"2026-01-01T10:01:03Z","Action":"pass","Package":"a","Test":"TestMany/one"}`,
+				`{"Time":"2026-01-01T10:01:05Z","Action":"pass","Package":"a","Test":"TestMany/two"}`,
+				`{"Time":"2026-01-01T10:01:05Z","Action":"pass","Package":"a","Test":"TestMany"}`,
+				`{"Time":"2026-01-01T10:01:05Z","Action":"run","Package":"a","Test":"TestInTurn"}`,
+				`{"Time":"2026-01-01T10:01:05Z","Action":"run","Package":"a","Test":"TestInTurn/part"}`,
+				`{"Time":"2026-01-01T10:01:06Z","Action":"pass","Package":"a","Test":"TestInTurn/part"}`,
+				`{"Time":"2026-01-01T10:01:09Z","Action":"pass","Package":"a","Test":"TestInTurn"}`,
+			},
+			prints: []string{"    7.0 s  a TestMany\n", "    4.0 s  a TestInTurn\n"},
+			well:   true,
+		},
 		"a part fails": {
 			events: []string{
 				`== a word of a script`,
