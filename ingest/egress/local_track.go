@@ -2,6 +2,7 @@ package egress
 
 import (
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"sync/atomic"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/offer"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // localTrack is the way of one medium to one client. It negotiates as pion's track does, and writes by itself: it has one client
@@ -35,7 +37,12 @@ func newLocalTrack(kind media.Kind, codec webrtc.RTPCodecCapability, stream stri
 }
 
 // Bind implements webrtc.TrackLocal.
-func (t *localTrack) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+func (t *localTrack) Bind(c webrtc.TrackLocalContext) (codec webrtc.RTPCodecParameters, err error) {
+	fault := panics.Contain(nil, "the negotiation of what is sent", func() { codec, err = t.bind(c) })
+	return codec, errors.Join(fault, err)
+}
+
+func (t *localTrack) bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	codec, err := t.TrackLocalStaticRTP.Bind(c)
 	if err == nil {
 		t.bound.Store(&binding{

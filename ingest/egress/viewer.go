@@ -53,7 +53,10 @@ func (vs *Viewers) Add(s *session.Session, stream string) (run func(), err error
 		if err != nil {
 			return nil, err
 		}
-		sender.Transport().ICETransport().OnSelectedCandidatePairChange(v.pairSelected)
+		sender.Transport().ICETransport().OnSelectedCandidatePairChange(func(pair *webrtc.ICECandidatePair) {
+			defer s.Contain()
+			v.pairSelected(pair)
+		})
 	}
 	return func() {
 		vs.join(v, stream)

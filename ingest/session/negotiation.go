@@ -126,7 +126,10 @@ func (s *Session) Receive(pool *media.PacketPool) {
 		}
 		s.Adopt(t)
 	}
-	s.link.streams.readUndeclared(s.adopt, o.Description)
+	s.link.streams.readUndeclared(func(stream *rtpStream, packet []byte) bool {
+		defer s.Contain()
+		return s.adopt(stream, packet)
+	}, o.Description)
 }
 
 // answer starts ICE and DTLS and returns the answer with all candidates (RFC 9725 §4.3.2).

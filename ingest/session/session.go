@@ -75,7 +75,10 @@ func New(at *Reservation, pc *webrtc.PeerConnection, link *Link, connect time.Du
 		defer s.Contain()
 		s.connectionChanged(state)
 	})
-	pc.OnICECandidate(s.candidateGathered)
+	pc.OnICECandidate(func(c *webrtc.ICECandidate) {
+		defer s.Contain()
+		s.candidateGathered(c)
+	})
 	pc.OnTrack(func(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		defer s.Contain()
 		s.trackStarted(remote, receiver)

@@ -40,6 +40,7 @@ func (s *Session) silent(tracks []*media.Track, now time.Time) (found []*media.T
 
 // watch reports each track that falls silent, once, and a client that sends too much, until the session is to end.
 func (s *Session) watch(bitrate int64, log *slog.Logger) {
+	defer s.Contain()
 	look := time.NewTicker(bitrateWindow)
 	defer look.Stop()
 	var told []*media.Track

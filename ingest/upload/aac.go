@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/ingest/webm"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // aac is what a file says of its AAC (AudioSpecificConfig, ISO/IEC 14496-3 §1.6.2.1), as ADTS has it.
@@ -108,7 +109,9 @@ func startTranscoder(program string, a aac, pass func(webm.Block)) (*transcoder,
 	}
 	go func() {
 		defer close(t.read)
-		t.collect(out, pass)
+		if panics.Contain(nil, "the decoding of AAC", func() { t.collect(out, pass) }) != nil {
+			_ = t.command.Process.Kill() // so that the next frame cannot be written
+		}
 		_, _ = io.Copy(io.Discard, out)
 	}()
 	return t, nil

@@ -229,6 +229,7 @@ func (u *chunkedUpload) wait() {
 
 // giveUp goes on behind chunks that have not come in time.
 func (u *chunkedUpload) giveUp(missing int) {
+	defer u.session.Contain()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.next != missing || len(u.early) == 0 {

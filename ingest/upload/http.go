@@ -56,6 +56,7 @@ func (u *upload) feed(body io.Reader) *feeding {
 	f := &feeding{done: make(chan struct{})}
 	go func() {
 		defer close(f.done)
+		defer u.session.Contain()
 		buffer := make([]byte, feedBytes)
 		for {
 			n, err := body.Read(buffer)

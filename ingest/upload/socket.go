@@ -66,6 +66,7 @@ func (us *Uploads) ServeSocket(w http.ResponseWriter, r *http.Request, stream st
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
+		defer u.session.Contain()
 		socket.read()
 	}()
 	<-u.session.Done()

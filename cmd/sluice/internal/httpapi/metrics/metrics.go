@@ -110,7 +110,12 @@ var (
 // Describe sends nothing: what there is depends on the streams.
 func (collector) Describe(chan<- *prometheus.Desc) {}
 
+// Collect implements prometheus.Collector. It is called in a goroutine of Prometheus' own.
 func (c collector) Collect(ch chan<- prometheus.Metric) {
+	_ = panics.Contain(nil, "the collecting of metrics", func() { c.collect(ch) })
+}
+
+func (c collector) collect(ch chan<- prometheus.Metric) {
 	states := map[string]int{broadcast.StateStarting: 0, broadcast.StateLive: 0, broadcast.StateInterrupted: 0}
 	for _, b := range c.service.All() {
 		if b.Ended() {

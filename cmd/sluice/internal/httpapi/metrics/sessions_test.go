@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 	"github.com/sluice-live/sluice/ingest/room"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // scrape returns the samples by their labels and description.
@@ -37,6 +38,13 @@ func scrape(t *testing.T, collect func(chan<- prometheus.Metric)) map[string]flo
 		samples[name] = out.GetCounter().GetValue() + out.GetGauge().GetValue()
 	}
 	return samples
+}
+
+// Prometheus collects in a goroutine of its own, whose panic nobody else could contain.
+func TestCollectorContainsPanics(t *testing.T) {
+	before := panics.Count()
+	collector{}.Collect(nil) // of no service
+	require.Equal(t, before+1, panics.Count())
 }
 
 // However many sessions come and go there is one sample for each kind and direction, and no counter goes backwards.
