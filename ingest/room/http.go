@@ -42,49 +42,49 @@ func (rs *Rooms) Signalling(transport string, tokenOf func(*http.Request) string
 // echoPrefix begins the names of rooms for one, and cannot begin that of another.
 const echoPrefix = "-echo-"
 
-func (rs *Rooms) serveSignalling(w http.ResponseWriter, r *http.Request, d *signal.Desk, transport, token string) {
+func (rs *Rooms) serveSignalling(w http.ResponseWriter, r *http.Request, h *signal.Handler, transport, token string) {
 	switch {
 	case transport == "ws" && r.Method == http.MethodGet:
-		d.ServeSocket(w, r, token)
+		h.ServeSocket(w, r, token)
 	case transport == "events" && r.Method == http.MethodGet:
-		d.ServeEvents(w, r)
+		h.ServeEvents(w, r)
 	case transport == "messages" && r.Method == http.MethodPost:
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(rs.config.Body)) // not every ResponseWriter has one
-		d.ServeMessages(w, r, token)
+		h.ServeMessages(w, r, token)
 	default:
 		refusal.New(http.StatusNotFound, "There is nothing here: a room has ws, events and messages.").Write(w)
 	}
 }
 
-// handler seats those who come to a room by a request.
-func (rs *Rooms) handler(r *http.Request, room string, mode Mode) *signal.Desk {
-	return &signal.Desk{
-		Enter: func(e signal.Event) (*signal.Seat, *signal.Refusal) {
-			seat, refused := rs.enter(r, room, mode, e)
+// handler admits those who come to a room by a request.
+func (rs *Rooms) handler(r *http.Request, room string, mode Mode) *signal.Handler {
+	return &signal.Handler{
+		Enter: func(e signal.Event) (*signal.Session, *signal.Refusal) {
+			signalling, refused := rs.enter(r, room, mode, e)
 			if refused != nil {
 				return nil, &signal.Refusal{Status: refused.Status, Detail: refused.Detail, RetryAfter: refused.RetryAfter}
 			}
-			return seat, nil
+			return signalling, nil
 		},
-		Find: func(key string) *signal.Seat {
-			if p := rs.seated(room, mode, key); p != nil {
-				return p.seat
+		Find: func(key string) *signal.Session {
+			if p := rs.withKey(room, mode, key); p != nil {
+				return p.signalling
 			}
 			return nil
 		},
-		Return: func(key string, last uint64) { _, _ = rs.comeBack(rs.seated(room, mode, key), last) }, // who is gone has been told so
+		Return: func(key string, last uint64) { _, _ = rs.comeBack(rs.withKey(room, mode, key), last) }, // who is gone has been told so
 		Stop:   rs.config.Sessions.Stopped(),
 		Timers: rs.config.Timers.Signal,
 	}
 }
 
-// seated finds the participant with that key in the room, or, of the echo, in any of its rooms; nil when there is none.
-func (rs *Rooms) seated(room string, mode Mode, key string) *participant {
+// withKey finds the participant with that key in the room, or, of the echo, in any of its rooms; nil when there is none.
+func (rs *Rooms) withKey(room string, mode Mode, key string) *participant {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	for called, r := range rs.byName {
 		if called == room || mode == ModeEcho && r.mode == ModeEcho {
-			if p := r.seated(key); p != nil {
+			if p := r.withKey(key); p != nil {
 				return p
 			}
 		}
@@ -92,13 +92,13 @@ func (rs *Rooms) seated(room string, mode Mode, key string) *participant {
 	return nil
 }
 
-// enter lets somebody into a room, or gives a seat back to who has its key.
-func (rs *Rooms) enter(r *http.Request, room string, mode Mode, e signal.Event) (*signal.Seat, *refusal.Refusal) {
+// enter lets somebody into a room, or gives a signalling session back to who has its key.
+func (rs *Rooms) enter(r *http.Request, room string, mode Mode, e signal.Event) (*signal.Session, *refusal.Refusal) {
 	if !rs.config.MayAsk(r) {
 		return nil, refusal.New(http.StatusTooManyRequests, "Your address asks too often: wait a second.").After(1)
 	}
 	if e.Seat != "" {
-		return rs.comeBack(rs.seated(room, mode, e.Seat), e.Last)
+		return rs.comeBack(rs.withKey(room, mode, e.Seat), e.Last)
 	}
 	switch known, allowed := rs.mayEnter(room, mode, e.Token); {
 	case !known:
@@ -130,7 +130,7 @@ func (rs *Rooms) enter(r *http.Request, room string, mode Mode, e signal.Event) 
 	if !p.session.Go(p.run) {
 		p.leave()
 	}
-	return p.seat, nil
+	return p.signalling, nil
 }
 
 func (rs *Rooms) mayEnter(room string, mode Mode, token string) (known, allowed bool) {

@@ -58,7 +58,7 @@ func (p *participant) hearOffer(text string) error {
 	if err != nil {
 		return p.broken(err)
 	}
-	p.seat.Send(signal.Event{Kind: signal.Answer, To: p.session.ID(), SDP: text})
+	p.signalling.Send(signal.Event{Kind: signal.Answer, To: p.session.ID(), SDP: text})
 	return nil
 }
 
@@ -189,7 +189,7 @@ func (p *participant) offer() error {
 	if err != nil {
 		return err
 	}
-	p.offered.id, p.offered.repeated = p.seat.Send(signal.Event{Kind: signal.Offer, To: p.session.ID(), SDP: text}), 0
+	p.offered.id, p.offered.repeated = p.signalling.Send(signal.Event{Kind: signal.Offer, To: p.session.ID(), SDP: text}), 0
 	return nil
 }
 
@@ -199,7 +199,7 @@ func (p *participant) offerAgain() error {
 	}
 	text, err := tidyDescription(p.session.PeerConnection().PendingLocalDescription().SDP, p.room.rooms.config.PublicIPs)
 	if err == nil {
-		p.offered.repeated = p.seat.Send(signal.Event{Kind: signal.Offer, To: p.session.ID(), SDP: text})
+		p.offered.repeated = p.signalling.Send(signal.Event{Kind: signal.Offer, To: p.session.ID(), SDP: text})
 	}
 	return err
 }
@@ -243,8 +243,8 @@ func tidyDescription(text string, public []string) (string, error) {
 	return string(out), err
 }
 
-// comeBack gives a participant's seat to a client that has its key.
-func (rs *Rooms) comeBack(p *participant, last uint64) (*signal.Seat, *refusal.Refusal) {
+// comeBack gives a participant's signalling session to a client that has its key.
+func (rs *Rooms) comeBack(p *participant, last uint64) (*signal.Session, *refusal.Refusal) {
 	if p == nil {
 		return nil, refusal.New(http.StatusGone, "There is no such seat: it has been given up. Authenticate anew.")
 	}
@@ -254,5 +254,5 @@ func (rs *Rooms) comeBack(p *participant, last uint64) (*signal.Seat, *refusal.R
 	r.welcome(p, true)
 	p.returned.Store(last)
 	p.look()
-	return p.seat, nil
+	return p.signalling, nil
 }

@@ -24,7 +24,7 @@ const (
 	sendsWithin      = 2 * time.Second // a medium that flows has had a packet so lately
 )
 
-// participant is somebody in a room: a seat for its events and, unless the room is a mesh, a connection for its media. It sends
+// participant is somebody in a room: a signalling session for its events and, unless the room is a mesh, a connection for its media. It sends
 // at most one picture and one sound, VP8 and Opus: what every browser can send and play, so that nobody is left out.
 //
 // One goroutine negotiates, the server being the impolite peer of perfect negotiation (WebRTC §10.7): where both have offered, the
@@ -34,7 +34,7 @@ type participant struct {
 	mode        Mode
 	name        string
 	offersFirst bool // the client does, so that the server has to wait
-	seat        *signal.Seat
+	signalling  *signal.Session
 	room        *room // set once, when it is admitted
 	log         *slog.Logger
 
@@ -66,7 +66,7 @@ func (rs *Rooms) newParticipant(at *session.Reservation, e signal.Event, mode Mo
 		mode: mode, log: rs.config.Logger, name: e.Name, offersFirst: e.Offers, inbox: make(chan signal.Event, participantInbox), wake: make(chan struct{}, 1),
 		offers: rate.NewLimiter(offersPerSecond, offersAtOnce), watches: map[*participant]*watch{}, watchers: map[*egress.Viewer]struct{}{},
 	}
-	p.seat = signal.NewSeat(p.receive)
+	p.signalling = signal.NewSession(p.receive)
 	if mode == ModeMesh {
 		p.session = session.NewDetached(at, 0) // its media is none of ours
 		return p, nil
@@ -128,7 +128,7 @@ func (p *participant) receive(e signal.Event) {
 
 // refuse tells the client that something it has sent is of no use.
 func (p *participant) refuse(status int, detail string) {
-	p.seat.Send(signal.Event{Kind: signal.Error, Code: status, Detail: detail})
+	p.signalling.Send(signal.Event{Kind: signal.Error, Code: status, Detail: detail})
 }
 
 // look has the participant see whom it gets media from.
@@ -161,7 +161,7 @@ func (p *participant) run() {
 	}
 }
 
-// leave gives up the seat and the place in the room.
+// leave gives up the signalling session and the place in the room.
 func (p *participant) leave() {
 	for _, w := range p.watches {
 		w.end()
@@ -171,7 +171,7 @@ func (p *participant) leave() {
 	}
 	reason := p.session.Err()
 	p.log.Info("participant has left", "room", p.roomName(), "session", p.session.ID(), "reason", reason)
-	p.seat.End(closeCode(reason), reason.Error())
+	p.signalling.End(closeCode(reason), reason.Error())
 }
 
 func (p *participant) roomName() string {

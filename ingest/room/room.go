@@ -63,13 +63,13 @@ func (r *room) admit(p *participant) *refusal.Refusal {
 // welcome tells a participant all that it has to know, where it is new or comes back. The caller holds mu.
 func (r *room) welcome(p *participant, resumed bool) {
 	e := signal.Event{
-		Kind: signal.Authenticated, Seat: p.seat.Key(), Self: p.session.ID(), Mode: string(r.mode), Resumed: resumed,
+		Kind: signal.Authenticated, Seat: p.signalling.Key(), Self: p.session.ID(), Mode: string(r.mode), Resumed: resumed,
 		Grace: r.rooms.config.Timers.Seat.Seconds(), ICEServers: r.rooms.config.ICEServers,
 	}
 	for _, q := range r.here {
 		e.Participants = append(e.Participants, q.shown)
 	}
-	p.seat.Send(e)
+	p.signalling.Send(e)
 }
 
 // remove reports whether the room is empty now.
@@ -96,7 +96,7 @@ func (r *room) remove(p *participant) (empty bool) {
 func (r *room) tell(but *participant, e signal.Event) {
 	for _, p := range r.here {
 		if p != but {
-			p.seat.Send(e)
+			p.signalling.Send(e)
 		}
 	}
 }
@@ -144,7 +144,7 @@ func (r *room) pass(from *participant, e signal.Event) {
 		from.refuse(http.StatusNotFound, "There is nobody called "+e.To+" in this room.")
 		return
 	}
-	to.seat.Send(e)
+	to.signalling.Send(e)
 }
 
 // called finds a participant by its id; nil when it is not there. The caller holds mu.
@@ -156,11 +156,11 @@ func (r *room) called(id string) *participant {
 	return r.here[i]
 }
 
-// seated finds a participant by the key of its seat; nil when it is not there.
-func (r *room) seated(key string) *participant {
+// withKey finds a participant by the key of its signalling session; nil when it is not there.
+func (r *room) withKey(key string) *participant {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	i := slices.IndexFunc(r.here, func(p *participant) bool { return p.seat.Key() == key })
+	i := slices.IndexFunc(r.here, func(p *participant) bool { return p.signalling.Key() == key })
 	if i < 0 {
 		return nil
 	}
@@ -200,7 +200,7 @@ func (r *room) update(now time.Time) {
 	r.chooseSpeaker(now)
 	r.updateOutput()
 	for _, p := range r.here {
-		if lost := p.seat.Lost(); !lost.IsZero() && now.Sub(lost) > r.rooms.config.Timers.Seat && !p.flows() {
+		if lost := p.signalling.Lost(); !lost.IsZero() && now.Sub(lost) > r.rooms.config.Timers.Seat && !p.flows() {
 			p.session.Close(ErrSeatLost)
 		}
 		if now := r.describe(p); now != p.shown {
@@ -214,7 +214,7 @@ func (r *room) update(now time.Time) {
 func (r *room) describe(p *participant) signal.Participant {
 	now := time.Now()
 	described := signal.Participant{
-		ID: p.session.ID(), Name: p.name, Since: p.session.Started().UTC().Truncate(time.Millisecond), Speaking: r.speaker == p, Away: p.seat.Away(),
+		ID: p.session.ID(), Name: p.name, Since: p.session.Started().UTC().Truncate(time.Millisecond), Speaking: r.speaker == p, Away: p.signalling.Away(),
 		Audio: p.sends(media.KindAudio, now), Video: p.sends(media.KindVideo, now),
 	}
 	if r.output != nil && r.output.from == p {

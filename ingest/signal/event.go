@@ -49,7 +49,7 @@ type Event struct {
 
 	Token string `json:"token,omitempty"`
 	Name  string `json:"name,omitempty"` // 1 to 64 characters, to be shown
-	Seat  string `json:"seat,omitempty"` // key of the client's seat: a secret
+	Seat  string `json:"seat,omitempty"` // key of the client's session: a secret
 	Last  uint64 `json:"last,omitempty"` // the newest event that the client has seen
 	// Offers says that the client makes the first offer; otherwise the server does.
 	Offers bool `json:"offers,omitempty"`
@@ -57,7 +57,7 @@ type Event struct {
 	Mode         string        `json:"mode,omitempty"`
 	Self         string        `json:"self,omitempty"` // the client's own name among the participants
 	Resumed      bool          `json:"resumed,omitempty"`
-	Grace        float64       `json:"grace,omitempty"` // seconds for which a seat is kept without a connection
+	Grace        float64       `json:"grace,omitempty"` // seconds for which a session is kept without a connection
 	Participants []Participant `json:"participants,omitempty"`
 	Participant  *Participant  `json:"participant,omitempty"`
 	ICEServers   []ICEServer   `json:"iceServers,omitempty"`

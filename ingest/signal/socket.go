@@ -44,8 +44,8 @@ func hurry(stop <-chan struct{}, end func()) (done func()) {
 // closeReason is the most that a close frame can carry as a reason (RFC 6455 §5.5), in bytes.
 const closeReason = 123
 
-// ServeSocket seats a client that comes over a WebSocket, and carries its events until either side closes it.
-func (d *Desk) ServeSocket(w http.ResponseWriter, r *http.Request, token string) {
+// ServeSocket admits a client that comes over a WebSocket, and carries its events until either side closes it.
+func (h *Handler) ServeSocket(w http.ResponseWriter, r *http.Request, token string) {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		refuse(http.StatusUpgradeRequired, "Open this address as a WebSocket.").write(w)
 		return
@@ -61,16 +61,16 @@ func (d *Desk) ServeSocket(w http.ResponseWriter, r *http.Request, token string)
 	conn.SetReadLimit(maxEntry)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s := &socket{conn: conn, timers: d.timers()}
-	seat, last, refusal := s.enter(ctx, d, token)
+	s := &socket{conn: conn, timers: h.timers()}
+	session, last, refusal := s.enter(ctx, h, token)
 	if refusal != nil {
 		s.refuse(refusal)
 		return
 	}
 	conn.SetReadLimit(MaxEvent)
-	hurried := hurry(d.Stop, func() { _ = conn.CloseNow() })
+	hurried := hurry(h.Stop, func() { _ = conn.CloseNow() })
 	defer hurried()
-	s.carry(ctx, cancel, seat, last)
+	s.carry(ctx, cancel, session, last)
 }
 
 // socket is one connection.
@@ -80,16 +80,16 @@ type socket struct {
 }
 
 // enter waits for the first event.
-func (s *socket) enter(ctx context.Context, d *Desk, token string) (*Seat, uint64, *Refusal) {
+func (s *socket) enter(ctx context.Context, h *Handler, token string) (*Session, uint64, *Refusal) {
 	late := time.AfterFunc(s.timers.Entry, func() { s.close(refusalBase+http.StatusRequestTimeout, "send an authenticate event first") })
 	defer late.Stop()
-	seated := make(chan struct{})
-	defer close(seated)
+	entered := make(chan struct{})
+	defer close(entered)
 	go func() {
 		select {
-		case <-d.Stop:
+		case <-h.Stop:
 			s.close(websocket.StatusGoingAway, "the server is stopping")
-		case <-seated:
+		case <-entered:
 		}
 	}()
 	_, text, err := s.conn.Read(ctx)
@@ -105,8 +105,8 @@ func (s *socket) enter(ctx context.Context, d *Desk, token string) (*Seat, uint6
 	case e.Token == "":
 		e.Token = token
 	}
-	seat, refusal := d.Enter(e)
-	return seat, e.Last, refusal
+	session, refusal := h.Enter(e)
+	return session, e.Last, refusal
 }
 
 // refuse says why not, and closes.
@@ -117,8 +117,8 @@ func (s *socket) refuse(f *Refusal) {
 }
 
 // carry reads and writes until one of the two ends.
-func (s *socket) carry(ctx context.Context, cancel func(), seat *Seat, last uint64) {
-	view := seat.attach(last)
+func (s *socket) carry(ctx context.Context, cancel func(), session *Session, last uint64) {
+	view := session.attach(last)
 	defer view.detach()
 	written := make(chan struct{})
 	go func() {
@@ -142,23 +142,23 @@ func (s *socket) carry(ctx context.Context, cancel func(), seat *Seat, last uint
 
 // read takes events until the connection ends.
 func (s *socket) read(ctx context.Context, view *reader) {
-	seat := view.seat
+	session := view.session
 	for {
 		kind, text, err := s.conn.Read(ctx)
 		switch {
 		case websocket.CloseStatus(err) == websocket.StatusNormalClosure && view.current():
-			seat.take(Event{Kind: Leave}) // and not one that may come back
+			session.take(Event{Kind: Leave}) // and not one that may come back
 			return
 		case err != nil, !view.current():
 			return
 		case kind != websocket.MessageText:
 			s.close(websocket.StatusUnsupportedData, "events are text")
 			return
-		case !seat.heard.Allow():
+		case !session.heard.Allow():
 			s.close(websocket.StatusPolicyViolation, "too many events at once: come back with the seat, and send fewer")
 			return
 		}
-		seat.hear(text)
+		session.hear(text)
 	}
 }
 

@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// ServeEvents carries the events of a seat as server-sent events until either side ends. The key of the seat is the parameter
+// ServeEvents carries the events of a session as server-sent events until either side ends. The key of the session is the parameter
 // seat; a client that comes back says what it has seen by Last-Event-ID (HTML §9.2.4), or by the parameter last where it begins anew. A status other than 200 tells an
 // EventSource not to come back.
-func (d *Desk) ServeEvents(w http.ResponseWriter, r *http.Request) {
-	seat := d.seat(w, r)
-	if seat == nil {
+func (h *Handler) ServeEvents(w http.ResponseWriter, r *http.Request) {
+	session := h.session(w, r)
+	if session == nil {
 		return
 	}
 	last, err := strconv.ParseUint(cmp.Or(r.Header.Get("Last-Event-ID"), r.URL.Query().Get("last")), 10, 63)
@@ -25,33 +25,33 @@ func (d *Desk) ServeEvents(w http.ResponseWriter, r *http.Request) {
 		last = 0 // from the start of what is kept
 	}
 	if last > 0 {
-		d.Return(seat.key, last)
+		h.Return(session.key, last)
 	}
-	view := seat.attach(last)
+	view := session.attach(last)
 	defer view.detach()
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // for nginx
-	s := stream{w, http.NewResponseController(w), d.timers()}
-	hurried := hurry(d.Stop, func() { _ = s.control.SetWriteDeadline(time.Now()) })
+	header := w.Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Accel-Buffering", "no") // for nginx
+	s := stream{w, http.NewResponseController(w), h.timers()}
+	hurried := hurry(h.Stop, func() { _ = s.control.SetWriteDeadline(time.Now()) })
 	defer hurried()
 	if s.say("retry: 1000\n\n") == nil {
-		s.carry(r, view, d.Stop)
+		s.carry(r, view, h.Stop)
 	}
 }
 
-// seat finds who asks, or refuses.
-func (d *Desk) seat(w http.ResponseWriter, r *http.Request) *Seat {
+// session finds who asks, or refuses.
+func (h *Handler) session(w http.ResponseWriter, r *http.Request) *Session {
 	if f := checkOrigin(r); f != nil {
 		f.write(w)
 		return nil
 	}
-	seat := d.Find(r.URL.Query().Get("seat"))
-	if seat == nil {
+	session := h.Find(r.URL.Query().Get("seat"))
+	if session == nil {
 		refuse(http.StatusGone, "There is no such seat: it has been given up. Post an authenticate event to enter anew.").write(w)
 	}
-	return seat
+	return session
 }
 
 // stream is a response that goes on.
@@ -98,18 +98,18 @@ func (s stream) say(text string) error {
 	return s.control.Flush()
 }
 
-// ServeMessages takes an event by POST: of a seat, or an authenticate event, which is answered with 201 and the key of the seat.
-func (d *Desk) ServeMessages(w http.ResponseWriter, r *http.Request, token string) {
+// ServeMessages takes an event by POST: of a session, or an authenticate event, which is answered with 201 and the key of the session.
+func (h *Handler) ServeMessages(w http.ResponseWriter, r *http.Request, token string) {
 	text, refusal := readEvent(w, r)
 	if refusal != nil {
 		refusal.write(w)
 		return
 	}
 	if r.URL.Query().Has("seat") {
-		d.hear(w, r, text)
+		h.hear(w, r, text)
 		return
 	}
-	if f := d.enter(w, r, text, token); f != nil {
+	if f := h.enter(w, r, text, token); f != nil {
 		f.write(w)
 	}
 }
@@ -126,22 +126,22 @@ func readEvent(w http.ResponseWriter, r *http.Request) ([]byte, *Refusal) {
 	return bytes.TrimSpace(text), nil
 }
 
-func (d *Desk) hear(w http.ResponseWriter, r *http.Request, text []byte) {
-	seat := d.seat(w, r)
+func (h *Handler) hear(w http.ResponseWriter, r *http.Request, text []byte) {
+	session := h.session(w, r)
 	switch {
-	case seat == nil:
+	case session == nil:
 		return
-	case !seat.heard.Allow():
+	case !session.heard.Allow():
 		f := refuse(http.StatusTooManyRequests, "You send too many events: wait a second.")
 		f.RetryAfter = 1
 		f.write(w)
 		return
 	}
-	seat.hear(text)
+	session.hear(text)
 	w.WriteHeader(http.StatusAccepted) // what comes of it is told by events
 }
 
-func (d *Desk) enter(w http.ResponseWriter, r *http.Request, text []byte, token string) *Refusal {
+func (h *Handler) enter(w http.ResponseWriter, r *http.Request, text []byte, token string) *Refusal {
 	if f := checkOrigin(r); f != nil {
 		return f
 	}
@@ -154,13 +154,13 @@ func (d *Desk) enter(w http.ResponseWriter, r *http.Request, text []byte, token 
 	case e.Token == "":
 		e.Token = token
 	}
-	seat, refusal := d.Enter(e)
+	session, refusal := h.Enter(e)
 	if refusal != nil {
 		return refusal
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusCreated)
-	_ = json.NewEncoder(w).Encode(map[string]string{"seat": seat.key}) // a client that has gone away gives the seat up by that
+	_ = json.NewEncoder(w).Encode(map[string]string{"seat": session.key}) // a client that has gone away gives the session up by that
 	return nil
 }

@@ -15,8 +15,8 @@ const (
 	keptBytes  = 4 << 20
 )
 
-// Seat is a client's place. It outlives the client's connections.
-type Seat struct {
+// Session is what a client can resume by its key: it outlives the client's connections.
+type Session struct {
 	key   string
 	take  func(Event)
 	heard *rate.Limiter // events that the client sends, over all its connections
@@ -31,22 +31,22 @@ type Seat struct {
 	end    *End
 }
 
-// End is why a seat, or one of its connections, has come to its end.
+// End is why a session, or one of its connections, has come to its end.
 type End struct {
 	Code   int // of the WebSocket's close frame (RFC 6455 §7.4)
 	Reason string
 }
 
-// NewSeat makes a seat whose client's events are taken by take, which may wait, so that the client has to.
-func NewSeat(take func(Event)) *Seat {
-	return &Seat{key: rand.Text(), take: take, heard: newLimiter(), first: 1, lostAt: time.Now(), newer: make(chan struct{})}
+// NewSession makes a session whose client's events are taken by take, which may wait, so that the client has to.
+func NewSession(take func(Event)) *Session {
+	return &Session{key: rand.Text(), take: take, heard: newLimiter(), first: 1, lostAt: time.Now(), newer: make(chan struct{})}
 }
 
 // Key is what the client comes back with; a secret.
-func (s *Seat) Key() string { return s.key }
+func (s *Session) Key() string { return s.key }
 
 // Send lets the client have an event, and returns its id. It never waits: of a client that does not read the oldest are dropped.
-func (s *Seat) Send(e Event) (id uint64) {
+func (s *Session) Send(e Event) (id uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.end != nil {
@@ -69,8 +69,8 @@ func (s *Seat) Send(e Event) (id uint64) {
 	return e.ID
 }
 
-// End ends the seat once its client has had what was sent. The first end counts.
-func (s *Seat) End(code int, reason string) {
+// End ends the session once its client has had what was sent. The first end counts.
+func (s *Session) End(code int, reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.end == nil {
@@ -80,34 +80,34 @@ func (s *Seat) End(code int, reason string) {
 }
 
 // Lost tells since when the client has no connection; the zero time says that it has one.
-func (s *Seat) Lost() time.Time {
+func (s *Session) Lost() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lostAt
 }
 
 // Away reports whether the client had a connection and has lost it.
-func (s *Seat) Away() bool {
+func (s *Session) Away() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.reader > 0 && !s.lostAt.IsZero()
 }
 
 // tell wakes who reads. The caller holds mu.
-func (s *Seat) tell() {
+func (s *Session) tell() {
 	close(s.newer)
 	s.newer = make(chan struct{})
 }
 
-// reader is one connection's view of what is sent to a seat.
+// reader is one connection's view of what is sent to a session.
 type reader struct {
-	seat   *Seat
-	number int
-	next   uint64
+	session *Session
+	number  int
+	next    uint64
 }
 
 // attach makes a connection the one that reads, from the event after the last one that its client has seen. The one before ends.
-func (s *Seat) attach(last uint64) *reader {
+func (s *Session) attach(last uint64) *reader {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reader++
@@ -116,25 +116,25 @@ func (s *Seat) attach(last uint64) *reader {
 	return &reader{s, s.reader, max(last+1, s.first)}
 }
 
-// current reports whether no other connection has taken the seat.
+// current reports whether no other connection has taken the session.
 func (r *reader) current() bool {
-	r.seat.mu.Lock()
-	defer r.seat.mu.Unlock()
-	return r.seat.reader == r.number
+	r.session.mu.Lock()
+	defer r.session.mu.Unlock()
+	return r.session.reader == r.number
 }
 
 // detach is called when the connection has gone.
 func (r *reader) detach() {
-	r.seat.mu.Lock()
-	defer r.seat.mu.Unlock()
-	if r.seat.reader == r.number {
-		r.seat.lostAt = time.Now()
+	r.session.mu.Lock()
+	defer r.session.mu.Unlock()
+	if r.session.reader == r.number {
+		r.session.lostAt = time.Now()
 	}
 }
 
 // read returns what there is to send, what is closed when there is more, and why that will never be.
 func (r *reader) read() (events [][]byte, first uint64, newer <-chan struct{}, end *End) {
-	s := r.seat
+	s := r.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {

@@ -21,7 +21,7 @@ const (
 	refusalBase    = 4000
 )
 
-// Refusal is why somebody is not seated.
+// Refusal is why somebody is not admitted.
 type Refusal struct {
 	Status     int // of HTTP
 	Detail     string
@@ -41,13 +41,13 @@ func (f *Refusal) write(w http.ResponseWriter) {
 	problem.Write(w, f.Status, f.Detail)
 }
 
-// Desk seats clients.
-type Desk struct {
-	// Enter seats who comes with an authenticate event: anew, or on the seat whose key it has.
-	Enter func(Event) (*Seat, *Refusal)
-	// Find gives the seat of a key; nil when there is none.
-	Find func(key string) *Seat
-	// Return is told that the client of a seat has come back over server-sent events, with that as the last event that it has seen.
+// Handler admits clients.
+type Handler struct {
+	// Enter admits who comes with an authenticate event: anew, or on the session whose key it has.
+	Enter func(Event) (*Session, *Refusal)
+	// Find gives the session of a key; nil when there is none.
+	Find func(key string) *Session
+	// Return is told that the client of a session has come back over server-sent events, with that as the last event that it has seen.
 	Return func(key string, last uint64)
 	// Stop is closed when the server stops.
 	Stop <-chan struct{}
@@ -62,8 +62,8 @@ type Timers struct {
 	Pong      time.Duration // until the answer to one, and for each write; default 10 s
 }
 
-func (d *Desk) timers() Timers {
-	t := d.Timers
+func (h *Handler) timers() Timers {
+	t := h.Timers
 	for _, v := range []struct {
 		field *time.Duration
 		value time.Duration
@@ -83,8 +83,8 @@ const (
 
 func newLimiter() *rate.Limiter { return rate.NewLimiter(eventsPerSecond, eventsAtOnce) }
 
-// hear takes an event of a seated client. What is answered at once is no matter of the room's.
-func (s *Seat) hear(text []byte) {
+// hear takes an event of a client that has been admitted. What is answered at once is no matter of the room's.
+func (s *Session) hear(text []byte) {
 	e, err := Parse(text)
 	switch {
 	case err != nil:

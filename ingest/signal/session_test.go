@@ -20,8 +20,8 @@ func texts(t *testing.T, r *reader) (all []string) {
 }
 
 // Who comes back gets what it has missed, and nothing twice; the connection before it ends.
-func TestSeatComesBack(t *testing.T) {
-	s := NewSeat(nil)
+func TestSessionComesBack(t *testing.T) {
+	s := NewSession(nil)
 	require.False(t, s.Lost().IsZero(), "nobody has come yet")
 	s.Send(Event{Kind: Message, Text: "1"})
 	first := s.attach(0)
@@ -50,8 +50,8 @@ func TestSeatComesBack(t *testing.T) {
 }
 
 // A client that does not read costs a bounded amount of memory, and finds out.
-func TestSeatIsBounded(t *testing.T) {
-	s := NewSeat(nil)
+func TestSessionIsBounded(t *testing.T) {
+	s := NewSession(nil)
 	slow := s.attach(0)
 	for range keptEvents + 1 {
 		s.Send(Event{Kind: Message, Text: "x"})

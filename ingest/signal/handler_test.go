@@ -20,55 +20,55 @@ const patience = 10 * time.Second
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// hall is a desk with one seat for each who comes, behind HTTP.
+// hall is a handler with one session for each who comes, behind HTTP.
 type hall struct {
 	*httptest.Server
-	desk  *Desk
-	stop  chan struct{}
-	taken chan Event
+	handler *Handler
+	stop    chan struct{}
+	taken   chan Event
 
-	mu    sync.Mutex
-	seats map[string]*Seat
+	mu       sync.Mutex
+	sessions map[string]*Session
 }
 
 func newHall(t *testing.T, timers Timers) *hall {
-	h := &hall{stop: make(chan struct{}), taken: make(chan Event, 1024), seats: map[string]*Seat{}}
-	h.desk = &Desk{Enter: h.enter, Find: h.find, Return: func(string, uint64) {}, Stop: h.stop, Timers: timers}
+	h := &hall{stop: make(chan struct{}), taken: make(chan Event, 1024), sessions: map[string]*Session{}}
+	h.handler = &Handler{Enter: h.enter, Find: h.find, Return: func(string, uint64) {}, Stop: h.stop, Timers: timers}
 	mux := http.NewServeMux()
-	mux.HandleFunc("/ws", func(w http.ResponseWriter, r *http.Request) { h.desk.ServeSocket(w, r, "") })
-	mux.HandleFunc("/events", h.desk.ServeEvents)
-	mux.HandleFunc("/messages", func(w http.ResponseWriter, r *http.Request) { h.desk.ServeMessages(w, r, "") })
+	mux.HandleFunc("/ws", func(w http.ResponseWriter, r *http.Request) { h.handler.ServeSocket(w, r, "") })
+	mux.HandleFunc("/events", h.handler.ServeEvents)
+	mux.HandleFunc("/messages", func(w http.ResponseWriter, r *http.Request) { h.handler.ServeMessages(w, r, "") })
 	h.Server = httptest.NewServer(mux)
 	t.Cleanup(h.Close)
 	return h
 }
 
-func (h *hall) enter(e Event) (*Seat, *Refusal) {
+func (h *hall) enter(e Event) (*Session, *Refusal) {
 	if e.Token == "bad" {
 		return nil, refuse(http.StatusUnauthorized, "No.")
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if s := h.seats[e.Seat]; s != nil {
+	if s := h.sessions[e.Seat]; s != nil {
 		return s, nil
 	}
-	s := NewSeat(func(e Event) { h.taken <- e })
-	h.seats[s.Key()] = s
+	s := NewSession(func(e Event) { h.taken <- e })
+	h.sessions[s.Key()] = s
 	s.Send(Event{Kind: Authenticated, Seat: s.Key()})
 	return s, nil
 }
 
-func (h *hall) find(key string) *Seat {
+func (h *hall) find(key string) *Session {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.seats[key]
+	return h.sessions[key]
 }
 
-func (h *hall) only(t *testing.T) *Seat {
+func (h *hall) only(t *testing.T) *Session {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	require.Len(t, h.seats, 1)
-	for _, s := range h.seats {
+	require.Len(t, h.sessions, 1)
+	for _, s := range h.sessions {
 		return s
 	}
 	return nil
@@ -145,7 +145,7 @@ func TestSocketEntry(t *testing.T) {
 	} {
 		h := newHall(t, Timers{Entry: 100 * time.Millisecond})
 		requireClosed(t, h.dial(t, first, ""), code)
-		require.Empty(t, h.seats)
+		require.Empty(t, h.sessions)
 	}
 	h := newHall(t, Timers{})
 	_, response, err := websocket.Dial(t.Context(), h.URL+"/ws", &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {"https://elsewhere.example"}}, HTTPClient: h.Client()})
@@ -184,7 +184,7 @@ func TestSocketHalfOpen(t *testing.T) {
 	require.Eventually(t, func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		for _, s := range h.seats {
+		for _, s := range h.sessions {
 			s.mu.Lock()
 			lost := s.reader == 1 && !s.lostAt.IsZero()
 			s.mu.Unlock()
