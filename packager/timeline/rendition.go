@@ -15,7 +15,7 @@ const (
 	maxLate       = 5 * time.Second // half of the longest segment
 )
 
-// Rendition is one rung of the ladder, or the audio. It becomes one HLS variant (or audio rendition) and one DASH Representation.
+// Rendition is one of the ladder, or the audio. It becomes one HLS variant (or audio rendition) and one DASH Representation.
 type Rendition struct {
 	ID      string  `json:"id"`  // public name, such as "720p" or "audio": [A-Za-z0-9][A-Za-z0-9_-]{0,63}, not index or manifest
 	Rep     string  `json:"rep"` // ffmpeg's representation id, which names its files: init-REP.mp4, seg-REP-NUMBER.m4s, numbers from 1; two may share one

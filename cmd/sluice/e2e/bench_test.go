@@ -50,7 +50,7 @@ func BenchmarkStream(b *testing.B) {
 }
 
 // BenchmarkPassthrough measures, of publishers of H.264 in 720p30, what each way to serve them takes for each: passed on as they
-// come, with smaller rungs beside, or encoded. One iteration of each takes about 25 s, so run it with -benchtime 1x.
+// come, with smaller renditions beside, or encoded. One iteration of each takes about 25 s, so run it with -benchtime 1x.
 func BenchmarkPassthrough(b *testing.B) {
 	clip, err := newClip(h264, "1280x720", "2500k")
 	require.NoError(b, err)

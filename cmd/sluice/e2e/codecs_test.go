@@ -39,7 +39,7 @@ func TestCodecsPlay(t *testing.T) {
 				publish(t, s.base+"/whip/"+name)
 				s.waitState(name, "live")
 				require.Equal(t, strings.ToUpper(codec.name), strings.ToUpper(s.stream(name).Publisher.Video.Codec))
-				if from == "film" || codec.name == h264.name { // of VP9 and AV1 Chromium may begin with a picture smaller than the rung
+				if from == "film" || codec.name == h264.name { // of VP9 and AV1 Chromium may begin with a picture smaller than the rendition
 					require.Equal(t, codec.name != vp8.name, s.stream(name).Encoder.Copies)
 				}
 				live := s.base + "/live/" + name + "/"

@@ -31,7 +31,7 @@ exec ffmpeg "$@"
 `
 )
 
-// startSlowService is a service on a machine that is too slow for the better of two rungs.
+// startSlowService is a service on a machine that is too slow for the better of two renditions.
 func startSlowService(t *testing.T, args ...string) *service {
 	t.Helper()
 	slow := filepath.Join(t.TempDir(), "ffmpeg")
@@ -74,9 +74,9 @@ func TestTooSlowForTheLadder(t *testing.T) {
 	seen := visits()
 	requireConformantWithin(t, seen, 20*time.Second) // so long it may take to be sure
 	multivariant := newest(t, seen, "index.m3u8")
-	for _, rung := range []string{"360p", "240p"} {
-		require.Contains(t, multivariant, rung+".m3u8")
-		require.Contains(t, newest(t, seen, rung+".m3u8"), "#EXT-X-MAP")
+	for _, rendition := range []string{"360p", "240p"} {
+		require.Contains(t, multivariant, rendition+".m3u8")
+		require.Contains(t, newest(t, seen, rendition+".m3u8"), "#EXT-X-MAP")
 	}
 	mpd, err := dash.Parse([]byte(newest(t, seen, "manifest.mpd")))
 	require.NoError(t, err)
@@ -95,11 +95,11 @@ func requireKept(t *testing.T, directory string) {
 	}
 }
 
-// Players that have chosen the rung that is not encoded any more play on, and their page says why the picture is smaller.
+// Players that have chosen the rendition that is not encoded any more play on, and their page says why the picture is smaller.
 func TestPlayersOutliveTheirRung(t *testing.T) {
 	alongside(t, busy)
-	const rungs = "360p=640x360@20:600k,240p=426x240@20:300k" // so little that the machine is fast enough until it is slowed down
-	s := startService(t, "--ladder", rungs, "--linger", "2s")
+	const renditions = "360p=640x360@20:600k,240p=426x240@20:300k" // so little that the machine is fast enough until it is slowed down
+	s := startService(t, "--ladder", renditions, "--linger", "2s")
 	p := newPublisher(t, s, "heavy")
 	p.rounds = 5
 	p.send()
@@ -111,12 +111,12 @@ func TestPlayersOutliveTheirRung(t *testing.T) {
 	each(t, protocols(), func(protocol string) {
 		viewers[protocol].requirePlaying(3 * time.Second)
 		viewers[protocol].run(chooseBest, nil)
-		viewers[protocol].wait("the better rung", `document.querySelector("#video").videoWidth === 640`)
+		viewers[protocol].wait("the better rendition", `document.querySelector("#video").videoWidth === 640`)
 	})
 	stop := slowDown(t, s)
 	reason := s.waitReduced("heavy")
 	stop()
-	each(t, protocols(), func(protocol string) { // soon, because the rung comes back when the machine has room for it
+	each(t, protocols(), func(protocol string) { // soon, because the rendition comes back when the machine has room for it
 		viewer := viewers[protocol]
 		viewer.wait("the smaller picture", `document.querySelector("#video").videoWidth === 426`)
 		viewer.wait("why it is smaller", fmt.Sprintf(`document.querySelector("#reduced").innerText === %q`, reason))

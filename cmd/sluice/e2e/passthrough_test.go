@@ -15,7 +15,7 @@ import (
 	"github.com/sluice-live/sluice/packager/conformance"
 )
 
-// H.264 reaches viewers picture by picture as it was sent, with a smaller rung that is encoded beside it, and by the rules.
+// H.264 reaches viewers picture by picture as it was sent, with a smaller rendition that is encoded beside it, and by the rules.
 func TestPassthrough(t *testing.T) {
 	alongside(t, light)
 	s := startService(t, "--ladder", smallRung, "--linger", "0s", "--window", "60s")
@@ -46,7 +46,7 @@ func TestPassthrough(t *testing.T) {
 	}
 }
 
-// A browser that offers all codecs sends H.264 where that is asked for, and that is passed on, with a rung beside it.
+// A browser that offers all codecs sends H.264 where that is asked for, and that is passed on, with a rendition beside it.
 func TestPassthroughFromBrowser(t *testing.T) {
 	alongside(t, paged)
 	s := startService(t, "--ladder", smallRung, "--codecs", "h264,vp8", "--auth-publish", stageKey)

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// layeredLadder has a rung that half of 640x480 is near enough to, and one that it is not. Of a picture of that size Chromium sends two
+// layeredLadder has a rendition that half of 640x480 is near enough to, and one that it is not. Of a picture of that size Chromium sends two
 // layers at most.
 const layeredLadder = "480p=640x480@30:900k,240p=426x240@30:400k,120p=160x120@30:100k"
 
-// A layer of a browser's simulcast becomes a rung without an encoder, cut with the best one and what is encoded beside them, once it
-// has come; when it goes, its rung is encoded, and when it is back that is passed on again. Viewers go on throughout.
+// A layer of a browser's simulcast becomes a rendition without an encoder, cut with the best one and what is encoded beside them, once it
+// has come; when it goes, its rendition is encoded, and when it is back that is passed on again. Viewers go on throughout.
 func TestSimulcastBecomesRungs(t *testing.T) {
 	alongside(t, busy)
 	s := startService(t, "--ladder", layeredLadder, "--codecs", "h264,vp8", "--linger", "1s", "--auth-publish", stageKey)

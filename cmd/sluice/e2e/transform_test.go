@@ -173,8 +173,8 @@ var (
 // newestPicture is the first of the newest segment, or nil while there is none.
 func newestPicture(t *testing.T, s *service, name string) *frame {
 	t.Helper()
-	rung := s.stream(name).Renditions[0].ID
-	_, _, playlist := s.get("/live/" + name + "/" + rung + ".m3u8")
+	rendition := s.stream(name).Renditions[0].ID
+	_, _, playlist := s.get("/live/" + name + "/" + rendition + ".m3u8")
 	maps, segments := mapURI.FindAllSubmatch(playlist, -1), wholeSegment.FindAll(playlist, -1)
 	if len(maps) == 0 || len(segments) == 0 {
 		return nil
