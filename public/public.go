@@ -16,6 +16,16 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
+// FaceCascade is what a detector finds faces with; nil in a program that was built without its bundle.
+func FaceCascade() []byte {
+	names, err := fs.Glob(dist, "dist/assets/facefinder-*.bin")
+	if err != nil || len(names) == 0 {
+		return nil
+	}
+	cascade, _ := dist.ReadFile(names[0]) // which is there
+	return cascade
+}
+
 // Handler serves the pages and their assets. Mount it at these patterns, which it routes itself:
 //
 //	GET /{$}             live streams

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -63,7 +64,27 @@ func Build(dir string) (map[string][]byte, error) {
 		return nil, err
 	}
 	maps.Copy(files, licenses)
+	cascade, err := faceCascade(filepath.Dir(root))
+	if err != nil {
+		return nil, err
+	}
+	files[assetName("facefinder.bin", cascade)] = cascade
 	return files, nil
+}
+
+// faceCascade is what the service finds faces with: a file of the detector's module, which is part of the program only by way of the bundle.
+func faceCascade(repository string) ([]byte, error) {
+	command := exec.Command("go", "mod", "download", "-json", "github.com/esimov/pigo")
+	command.Dir = repository
+	printed, err := command.Output()
+	if err != nil {
+		return nil, fmt.Errorf("find the module of the face detector: %w: %s", err, printed)
+	}
+	var module struct{ Dir string }
+	if err := json.Unmarshal(printed, &module); err != nil {
+		return nil, fmt.Errorf("find the module of the face detector: %w", err)
+	}
+	return os.ReadFile(filepath.Join(module.Dir, "cascade", "facefinder"))
 }
 
 func options(root string) api.BuildOptions {

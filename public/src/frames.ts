@@ -33,6 +33,8 @@ interface ServerEvent {
   frame?: number;
   took?: number; // ms
   bytes?: number;
+  process?: string;
+  faces?: unknown[];
   detail?: string;
 }
 
@@ -116,7 +118,7 @@ class Run {
     this.socket.send(picture);
   }
 
-  private hear({ event, frame, took, bytes, detail }: ServerEvent): void {
+  private hear({ event, frame, took, bytes, process, faces, detail }: ServerEvent): void {
     if (frame === undefined) {
       if (event === "error") end(detail ?? "");
       return;
@@ -131,6 +133,8 @@ class Run {
     setNotice(fault, "");
     this.count.answered++;
     this.count.took.push(took ?? NaN);
+    byId("faces-figure").hidden = process !== "faces";
+    setText(byId("faces"), String(faces?.length ?? 0));
     if (sentAt !== undefined) this.count.trips.push(performance.now() - sentAt);
     if (bytes) byId("idle").hidden = true;
   }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"image/jpeg"
 	"image/png"
 	"io"
@@ -41,6 +42,16 @@ func TestFramesBecomeAStream(t *testing.T) {
 	require.True(t, mirrored(frameOf(back)))
 	s.waitState("still", "live")
 	eventually(t, func() bool { return mirrored(newestPicture(t, s, "still")) }, "viewers do not see the picture")
+
+	still.Reset()
+	require.NoError(t, png.Encode(&still, cameraPicture()))
+	response, answer = send(http.MethodPost, "/frames/still?process=faces", "open-sesame", still.Bytes())
+	require.Equal(t, http.StatusOK, response.StatusCode, "%s", answer)
+	var boxes []struct{ X, Y, Width, Height float64 }
+	require.NoError(t, json.Unmarshal([]byte(response.Header.Get("Sluice-Faces")), &boxes))
+	require.Len(t, boxes, 1)
+	require.InDelta(t, faceX, boxes[0].X+boxes[0].Width/2, faceScale/2)
+	require.InDelta(t, faceY, boxes[0].Y+boxes[0].Height/2, faceScale/2)
 
 	response, _ = send(http.MethodDelete, response.Header.Get("Location"), "open-sesame", nil)
 	require.Equal(t, http.StatusOK, response.StatusCode)

@@ -4,7 +4,9 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/ingest/frames"
+	"github.com/sluice-live/sluice/public"
 	"github.com/sluice-live/sluice/transcode"
+	"github.com/sluice-live/sluice/transcode/faces"
 )
 
 // pictureTools are what is done with still pictures: an ffmpeg for each stream encodes them, and another one processes them.
@@ -24,10 +26,19 @@ func (s *Service) Processors() []string {
 	for _, t := range s.Transforms() {
 		names = append(names, string(t))
 	}
+	if s.detector != nil {
+		names = append(names, processFaces)
+	}
 	return names
 }
 
+// processFaces draws boxes around faces.
+const processFaces = "faces"
+
 func (s *Service) newProcessor(name, stream string, width, height int) (frames.Processor, error) {
+	if name == processFaces {
+		return faceFinder{s.detector}, nil
+	}
 	filter, err := transcode.StartPictureFilter(transcode.PictureOptions{
 		FFmpeg: s.cfg.FFmpeg, Width: width, Height: height, Transform: transcode.Transform(name), Title: stream, Logo: logoFile(s.cfg),
 	})
@@ -36,6 +47,31 @@ func (s *Service) newProcessor(name, stream string, width, height int) (frames.P
 	}
 	return transformer{filter}, nil
 }
+
+// openDetector reads what faces are found with. A program that was built without the pages has none, and finds no faces.
+func (s *Service) openDetector() (err error) {
+	if cascade := public.FaceCascade(); cascade != nil {
+		s.detector, err = faces.New(cascade)
+	}
+	return err
+}
+
+// faceFinder finds faces as a processor.
+type faceFinder struct{ *faces.Detector }
+
+// Process implements frames.Processor.
+func (f faceFinder) Process(p *frames.Picture, _ time.Duration) ([]frames.Box, error) {
+	found := f.Find(p.Data[:p.Width*p.Height], p.Width, p.Height)
+	faces.Draw(p.Data, p.Width, p.Height, found)
+	var boxes []frames.Box
+	for _, b := range found {
+		boxes = append(boxes, frames.Box(b))
+	}
+	return boxes, nil
+}
+
+// Close implements frames.Processor.
+func (faceFinder) Close() {}
 
 // transformer is a transform as a processor.
 type transformer struct{ *transcode.PictureFilter }

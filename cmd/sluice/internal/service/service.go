@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/packager/disk"
+	"github.com/sluice-live/sluice/transcode/faces"
 )
 
 // stopWithin is how long streams are served after the service has been told to stop.
@@ -32,8 +33,9 @@ type Service struct {
 	ingest      *ingest.Server
 	packager    *packager.Packager
 	streams     *streams
-	lock        io.Closer    // of the data directory
-	viewedAt    atomic.Int64 // when a stream was last asked for by clock, ns since 1970
+	detector    *faces.Detector // nil: faces are not found
+	lock        io.Closer       // of the data directory
+	viewedAt    atomic.Int64    // when a stream was last asked for by clock, ns since 1970
 }
 
 // New opens the data directory, which no other process may use then, and binds the media sockets. Errors of either are the operator's to mend: they match exit.ErrUsage.
@@ -67,6 +69,9 @@ func (s *Service) open(ctx context.Context) (err error) {
 	}
 	if err := makeLogo(ctx, s.cfg); err != nil {
 		return fmt.Errorf("logo: %w", err)
+	}
+	if err := s.openDetector(); err != nil {
+		return err
 	}
 	s.streams = newStreams(s.packager.Disk, s.openBroadcast)
 	if s.ingest, err = ingest.New(s.ingestOptions()); err != nil {
