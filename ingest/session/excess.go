@@ -15,10 +15,17 @@ func (r *Registry) judge(sess *Session) {
 	if held {
 		r.excesses.Add(1)
 	}
-	if held || errors.Is(sess.Err(), ErrTooMuch) {
+	overrun := errors.Is(sess.Err(), ErrTooMuch)
+	if overrun {
+		r.overruns.Add(1)
+	}
+	if held || overrun {
 		r.limits.Logger.Warn("session is ended", "kind", sess.Kind(), "name", sess.at.name, "session", sess.id, "address", sess.at.address, "reason", sess.Err())
 	}
 }
 
 // Excesses is how many sessions were ended whose clients had named too many sources, came from too many addresses, or sent too much DTLS.
 func (r *Registry) Excesses() uint64 { return r.excesses.Load() }
+
+// Overruns is how many sessions were ended whose clients had sent more bit/s than they may.
+func (r *Registry) Overruns() uint64 { return r.overruns.Load() }

@@ -44,6 +44,7 @@ type Registry struct {
 	stopped   chan struct{} // closed by Stop
 	running   sync.WaitGroup
 	excesses  atomic.Uint64
+	overruns  atomic.Uint64
 
 	mu         sync.Mutex
 	stopping   bool

@@ -45,6 +45,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 var (
 	descSessions = prometheus.NewDesc("sluice_sessions", "Sessions of publishers, uploads, streams of pictures, viewers, participants and echoes.", nil, nil)
 	descExcesses = prometheus.NewDesc("sluice_sessions_ended_for_sources_total", "Sessions ended because their clients named more RTP sources, came from more addresses or sent more DTLS than a connection may have.", nil, nil)
+	descOverruns = prometheus.NewDesc("sluice_sessions_ended_for_bitrate_total", "Sessions ended because their clients sent more than limits.publish-bitrate.", nil, nil)
 	descPanics   = prometheus.NewDesc("sluice_panics_total", "Panics that have ended one session, stream or request.", nil, nil)
 	descStreams  = prometheus.NewDesc("sluice_streams", "Streams by state.", []string{"state"}, nil)
 
@@ -133,6 +134,7 @@ func (c collector) collect(ch chan<- prometheus.Metric) {
 	}
 	ch <- prometheus.MustNewConstMetric(descSessions, prometheus.GaugeValue, float64(c.service.Ingest().Sessions().Count()))
 	ch <- prometheus.MustNewConstMetric(descExcesses, prometheus.CounterValue, float64(c.service.Ingest().Sessions().Excesses()))
+	ch <- prometheus.MustNewConstMetric(descOverruns, prometheus.CounterValue, float64(c.service.Ingest().Sessions().Overruns()))
 	ch <- prometheus.MustNewConstMetric(descPanics, prometheus.CounterValue, float64(panics.Count()))
 	if disk := c.service.Packager().Disk(); disk.Free > 0 || disk.Fault != "" {
 		ch <- prometheus.MustNewConstMetric(descDiskFree, prometheus.GaugeValue, float64(disk.Free))
