@@ -14,6 +14,8 @@ const (
 	freshWithin = 250 * time.Millisecond
 	// unseenWithin is the same for one that has not been shown.
 	unseenWithin = 2 * time.Second
+	// often is how far apart key frames may be of a publisher whose next one is waited for, whether it answers requests or not.
+	often = 2500 * time.Millisecond
 )
 
 // gop holds the pictures from the newest key frame on, which a decoder that comes later needs. A group that grows beyond its bounds is given
@@ -21,13 +23,17 @@ const (
 type gop struct {
 	frames  []depay.Frame
 	bytes   int
-	givenUp uint64 // groups
+	length  time.Duration // of the group before, 0 where there was none
+	givenUp uint64        // groups
 }
 
 // add takes the next picture. Key frames that were made here count, since they are what is shown; repeat frames change nothing.
 func (g *gop) add(f depay.Frame) {
 	switch {
 	case f.Key:
+		if g.length = 0; len(g.frames) > 0 && !g.frames[0].Filler && !f.Filler {
+			g.length = f.Time() - g.frames[0].Time()
+		}
 		g.clear()
 	case f.Filler || len(g.frames) == 0:
 		return
@@ -43,6 +49,14 @@ func (g *gop) add(f depay.Frame) {
 func (g *gop) clear() {
 	clear(g.frames)
 	g.frames, g.bytes = g.frames[:0], 0
+}
+
+// nextWithin is how long the next key frame, once asked for, is worth waiting for.
+func (g *gop) nextWithin() time.Duration {
+	if 0 < g.length && g.length <= often {
+		return keyFrameWithin
+	}
+	return answerWithin
 }
 
 // begunWithin reports whether the group has begun so lately, with a key frame that was received.

@@ -183,10 +183,37 @@ func TestGOP(t *testing.T) {
 	}
 }
 
+// TestNextKeyFrame waits longer for the next key frame of a publisher that has them often.
+func TestNextKeyFrame(t *testing.T) {
+	key := func(at time.Duration, filler bool) depay.Frame {
+		return depay.Frame{Codec: depay.H264, Key: true, Filler: filler, PTS: at.Milliseconds() * ticksPerMS}
+	}
+	for name, test := range map[string]struct {
+		keys []depay.Frame
+		want time.Duration
+	}{
+		"none":               {nil, answerWithin},
+		"one":                {[]depay.Frame{key(0, false)}, answerWithin},
+		"often":              {[]depay.Frame{key(0, false), key(9*time.Second, false), key(11*time.Second, false)}, keyFrameWithin},
+		"seldom":             {[]depay.Frame{key(0, false), key(time.Second, false), key(9*time.Second, false)}, answerWithin},
+		"after a slate":      {[]depay.Frame{key(0, true), key(time.Second, false)}, answerWithin},
+		"a slate after that": {[]depay.Frame{key(0, false), key(time.Second, true)}, answerWithin},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var g gop
+			for _, f := range test.keys {
+				g.add(f)
+			}
+			require.Equal(t, test.want, g.nextWithin())
+		})
+	}
+}
+
 func BenchmarkGOP(b *testing.B) {
 	var g gop
+	data := []byte{1}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		g.add(depay.Frame{Codec: depay.H264, Key: i%250 == 0, Data: []byte{1}})
+		g.add(depay.Frame{Codec: depay.H264, Key: i%250 == 0, Data: data})
 	}
 }

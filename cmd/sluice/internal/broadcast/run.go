@@ -38,6 +38,7 @@ type run struct {
 	entryAt     time.Time     // when those had come
 	earlier     []depay.Frame // pictures from before the run, which goes on with an intake, until ffmpeg is started
 	shown       int64         // PTS of the newest of all those
+	patience    time.Duration // with the next key frame
 	since       int64         // time of the intake at which that of the run begins, in ms
 	videoAt     time.Time     // when the newest frame of video was received
 
@@ -146,7 +147,7 @@ func (r *run) tick(now time.Time) {
 	case r == nil || !r.waits || r.zero.IsZero():
 	case !r.entryAt.IsZero():
 		r.startIfComplete(now)
-	case r.earlier == nil && now.Sub(r.zero) > keyFrameWithin, r.earlier != nil && now.Sub(r.began) > answerWithin:
+	case r.earlier == nil && now.Sub(r.zero) > keyFrameWithin, r.earlier != nil && now.Sub(r.began) > r.patience:
 		r.startAnyway()
 	}
 }

@@ -30,7 +30,7 @@ type plan struct {
 func (r *run) carryOn() {
 	r.earlier = slices.Clone(r.intake.gop.frames)
 	r.zero, _ = r.intake.Zero()
-	r.shown = r.intake.shown
+	r.shown, r.patience = r.intake.shown, r.intake.gop.nextWithin()
 }
 
 // place sets when the time of a run begins that goes on with an intake: with the key frame that it passes on, or such that there is room for
