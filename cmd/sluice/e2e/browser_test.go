@@ -159,15 +159,29 @@ func (p *tab) listen(console iter.Seq2[chromedp.ConsoleMessage, error]) {
 // run evaluates JavaScript, waits for its promise, and decodes the result into value (nil for none).
 func (p *tab) run(script string, value any) {
 	p.t.Helper()
+	require.NoError(p.t, p.evaluate(script, value))
+}
+
+func (p *tab) evaluate(script string, value any) error {
 	ctx, stop := context.WithTimeout(p.ctx, patience)
 	defer stop()
 	asUser := func(parameters *runtime.EvaluateParams) { parameters.UserGesture = new(true) }
-	script = "(async () => JSON.stringify(await (" + script + ") ?? null))()"
-	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](script, chromedp.EvalAwaitPromise, asUser))
-	require.NoError(p.t, err, "%s", script)
-	if value != nil {
-		require.NoError(p.t, json.Unmarshal([]byte(text), value), "%s gave %s", script, text)
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](asJSON(script), chromedp.EvalAwaitPromise, asUser))
+	if err != nil {
+		return fmt.Errorf("%s: %w", script, err)
 	}
+	if value == nil {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(text), value); err != nil {
+		return fmt.Errorf("%s gave %s: %w", script, text, err)
+	}
+	return nil
+}
+
+// asJSON is a promise of the JSON of what JavaScript gives.
+func asJSON(script string) string {
+	return "(async () => JSON.stringify(await (" + script + ") ?? null))()"
 }
 
 // wait evaluates JavaScript until it is true.

@@ -108,7 +108,7 @@ func BenchmarkChaos(b *testing.B) {
 }
 
 func endureAll(t testing.TB, long bool) {
-	c := newChaos(t)
+	c := newChaos(t, smallRung)
 	defer c.table.print(t)
 	visits := collect(t, &conformance.Collector{Base: c.s.base + "/live/" + chaosStream + "/", LowLatency: true})
 	c.listen()
@@ -140,12 +140,11 @@ func (c *chaos) checkLater() {
 }
 
 // newChaos starts the service, a publisher of sound, and an echo.
-func newChaos(t testing.TB) *chaos {
+func newChaos(t testing.TB, ladder string) *chaos {
 	c := &chaos{t: t, world: newWorld(t), archive: archive{}, table: &table{}}
-	c.args = []string{"--ladder", smallRung, "--linger", "60s", "--window", "30s", "--on-stop", "keep"}
+	c.args = []string{"--ladder", ladder, "--linger", "60s", "--window", "30s", "--on-stop", "keep"}
 	c.s = c.world.start(c.args...)
 	c.args = append(c.args, c.s.addresses()...)
-	c.browser = startBrowser(t)
 	clip, err := makeClip(vp8)
 	require.NoError(t, err)
 	c.publishClip(clip.sound())
@@ -185,6 +184,7 @@ func (c *chaos) restart() { c.s = c.world.start(c.args...) }
 
 // listen shows the watch page of a stream without pictures once with each player.
 func (c *chaos) listen() {
+	c.browser = startBrowser(c.t)
 	for _, protocol := range protocols() {
 		p := newPlayer(c.browser, c.page(protocol), protocol)
 		p.blind = true

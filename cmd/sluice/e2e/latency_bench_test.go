@@ -72,14 +72,18 @@ func BenchmarkFirstPicture(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
+const (
+	modules     = "../../../public/node_modules/"
+	shakaPlayer = "shaka-player/dist/shaka-player.compiled.js" // which only scripts/bench installs
+)
+
 // newStage serves the test pages with hls.js, dash.js and video.js as they are published.
 func newStage(t testing.TB) string {
-	const modules = "../../../public/node_modules/"
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServer(http.Dir("testdata")))
 	for path, file := range map[string]string{
 		"/hls.js": "hls.js/dist/hls.min.js", "/dash.js": "dashjs/dist/modern/umd/dash.all.min.js",
-		"/video.js": "video.js/dist/video.min.js",
+		"/video.js": "video.js/dist/video.min.js", "/shaka.js": shakaPlayer,
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, modules+file) })
 	}
