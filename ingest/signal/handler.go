@@ -62,8 +62,9 @@ type Timers struct {
 	Pong      time.Duration // until the answer to one, and for each write; default 10 s
 }
 
-func (h *Handler) timers() Timers {
-	t := h.Timers
+func (h *Handler) timers() Timers { return h.Timers.orDefault() }
+
+func (t Timers) orDefault() Timers {
 	for _, v := range []struct {
 		field *time.Duration
 		value time.Duration
@@ -81,7 +82,8 @@ const (
 	eventsAtOnce    = 200
 )
 
-func newLimiter() *rate.Limiter { return rate.NewLimiter(eventsPerSecond, eventsAtOnce) }
+// NewLimiter is what a client's events are measured by.
+func NewLimiter() *rate.Limiter { return rate.NewLimiter(eventsPerSecond, eventsAtOnce) }
 
 // hear takes an event of a client that has been admitted. What is answered at once is no matter of the room's.
 func (s *Session) hear(text []byte) {

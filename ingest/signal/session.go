@@ -39,7 +39,7 @@ type End struct {
 
 // NewSession makes a session whose client's events are taken by take, which may wait, so that the client has to.
 func NewSession(take func(Event)) *Session {
-	return &Session{key: rand.Text(), take: take, heard: newLimiter(), first: 1, lostAt: time.Now(), newer: make(chan struct{})}
+	return &Session{key: rand.Text(), take: take, heard: NewLimiter(), first: 1, lostAt: time.Now(), newer: make(chan struct{})}
 }
 
 // Key is what the client comes back with; a secret.

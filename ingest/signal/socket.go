@@ -3,7 +3,6 @@ package signal
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -18,31 +17,6 @@ const Protocol = "sluice-room"
 
 // maxEntry is the longest authenticate event in bytes: nobody is known before it.
 const maxEntry = 16 << 10
-
-// stopsWithin is how long clients may take to hear that the server stops.
-const stopsWithin = 2 * time.Second
-
-// hurry ends what a client may hold up, a while after the server has begun to stop. What it returns calls that off, and waits for it.
-func hurry(stop <-chan struct{}, end func()) (done func()) {
-	over, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		select {
-		case <-over:
-			return
-		case <-stop:
-		}
-		select {
-		case <-over:
-		case <-time.After(stopsWithin):
-			end()
-		}
-	}()
-	return func() { close(over); <-ended }
-}
-
-// closeReason is the most that a close frame can carry as a reason (RFC 6455 §5.5), in bytes.
-const closeReason = 123
 
 // ServeSocket admits a client that comes over a WebSocket, and carries its events until either side closes it.
 func (h *Handler) ServeSocket(w http.ResponseWriter, r *http.Request, token string) {
@@ -61,34 +35,31 @@ func (h *Handler) ServeSocket(w http.ResponseWriter, r *http.Request, token stri
 	conn.SetReadLimit(maxEntry)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s := &socket{conn: conn, timers: h.timers()}
+	s := &socket{NewConnection(conn, h.Timers)}
 	session, last, refusal := s.enter(ctx, h, token)
 	if refusal != nil {
 		s.refuse(refusal)
 		return
 	}
 	conn.SetReadLimit(MaxEvent)
-	hurried := hurry(h.Stop, func() { _ = conn.CloseNow() })
+	hurried := Hurry(h.Stop, func() { _ = conn.CloseNow() })
 	defer hurried()
 	s.carry(ctx, cancel, session, last)
 }
 
-// socket is one connection.
-type socket struct {
-	conn   *websocket.Conn
-	timers Timers
-}
+// socket is one connection of rooms.
+type socket struct{ *Connection }
 
 // enter waits for the first event.
 func (s *socket) enter(ctx context.Context, h *Handler, token string) (*Session, uint64, *Refusal) {
-	late := time.AfterFunc(s.timers.Entry, func() { s.close(refusalBase+http.StatusRequestTimeout, "send an authenticate event first") })
+	late := time.AfterFunc(s.timers.Entry, func() { s.Close(refusalBase+http.StatusRequestTimeout, "send an authenticate event first") })
 	defer late.Stop()
 	entered := make(chan struct{})
 	defer close(entered)
 	go func() {
 		select {
 		case <-h.Stop:
-			s.close(websocket.StatusGoingAway, "the server is stopping")
+			s.Close(websocket.StatusGoingAway, "the server is stopping")
 		case <-entered:
 		}
 	}()
@@ -112,8 +83,8 @@ func (s *socket) enter(ctx context.Context, h *Handler, token string) (*Session,
 // refuse says why not, and closes.
 func (s *socket) refuse(f *Refusal) {
 	text, _ := json.Marshal(Event{Kind: Error, Code: f.Status, Detail: f.Detail}) // of plain strings
-	_ = s.send(context.Background(), text)                                        // a client that has gone away needs no answer
-	s.close(websocket.StatusCode(refusalBase+f.Status), f.Detail)
+	_ = s.Send(context.Background(), text)                                        // a client that has gone away needs no answer
+	s.Close(websocket.StatusCode(refusalBase+f.Status), f.Detail)
 }
 
 // carry reads and writes until one of the two ends.
@@ -126,13 +97,7 @@ func (s *socket) carry(ctx context.Context, cancel func(), session *Session, las
 		defer cancel()
 		_ = panics.Contain(nil, "the connection", func() { s.write(ctx, view) }) // which is closed then
 	}()
-	pinged := make(chan struct{})
-	go func() {
-		defer close(pinged)
-		if panics.Contain(nil, "the connection", func() { s.ping(ctx, cancel) }) != nil {
-			cancel()
-		}
-	}()
+	pinged := s.KeepAlive(ctx, cancel)
 	s.read(ctx, view)
 	cancel()
 	<-written
@@ -152,10 +117,10 @@ func (s *socket) read(ctx context.Context, view *reader) {
 		case err != nil, !view.current():
 			return
 		case kind != websocket.MessageText:
-			s.close(websocket.StatusUnsupportedData, "events are text")
+			s.Close(websocket.StatusUnsupportedData, "events are text")
 			return
 		case !session.heard.Allow():
-			s.close(websocket.StatusPolicyViolation, "too many events at once: come back with the seat, and send fewer")
+			s.Close(websocket.StatusPolicyViolation, "too many events at once: come back with the seat, and send fewer")
 			return
 		}
 		session.hear(text)
@@ -167,51 +132,17 @@ func (s *socket) write(ctx context.Context, view *reader) {
 	for {
 		events, _, newer, end := view.read()
 		for _, e := range events {
-			if s.send(ctx, e) != nil {
+			if s.Send(ctx, e) != nil {
 				return
 			}
 		}
 		if end != nil {
-			s.close(websocket.StatusCode(end.Code), end.Reason)
+			s.Close(websocket.StatusCode(end.Code), end.Reason)
 			return
 		}
 		select {
 		case <-newer:
 		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (s *socket) send(ctx context.Context, text []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timers.Pong)
-	defer cancel()
-	return s.conn.Write(ctx, websocket.MessageText, text)
-}
-
-// close sends a close frame and waits for the client's (RFC 6455 §7.1.2).
-func (s *socket) close(code websocket.StatusCode, reason string) {
-	if len(reason) > closeReason {
-		reason = strings.ToValidUTF8(reason[:closeReason], "")
-	}
-	_ = s.conn.Close(code, reason)
-}
-
-// ping finds a client that is there no more: TCP may not tell for hours.
-func (s *socket) ping(ctx context.Context, cancel func()) {
-	each := time.NewTicker(s.timers.KeepAlive)
-	defer each.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-each.C:
-		}
-		waited, done := context.WithTimeout(ctx, s.timers.Pong)
-		err := s.conn.Ping(waited)
-		done()
-		if err != nil && !errors.Is(err, context.Canceled) {
-			cancel()
 			return
 		}
 	}

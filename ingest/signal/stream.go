@@ -34,7 +34,7 @@ func (h *Handler) ServeEvents(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Accel-Buffering", "no") // for nginx
 	s := stream{w, http.NewResponseController(w), h.timers()}
-	hurried := hurry(h.Stop, func() { _ = s.control.SetWriteDeadline(time.Now()) })
+	hurried := Hurry(h.Stop, func() { _ = s.control.SetWriteDeadline(time.Now()) })
 	defer hurried()
 	if s.say("retry: 1000\n\n") == nil {
 		s.carry(r, view, h.Stop)
