@@ -32,10 +32,7 @@ func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string)
 	p, live := s.sessions.Publisher(stream)
 	use := offer.Watching(nil)
 	if live {
-		if video := p.Track(media.KindVideo); video != nil {
-			f := video.Format()
-			use = offer.Watching(&f)
-		}
+		use = offer.Watching(formatOf(p, media.KindVideo))
 	}
 	o, problem := s.readOffer(w, r, use)
 	if problem != nil {
@@ -43,9 +40,29 @@ func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string)
 	}
 	offer.ReceiveOnly(o.Description)
 	if !live {
-		return refusal.New(http.StatusConflict, "Nobody is publishing %q: try again when somebody is.", stream).After(2)
+		return notLive(stream)
 	}
-	return s.open(w, r, o, session.NewReservation(r, session.KindViewer, stream), func(sess *session.Session) error {
+	at := session.NewReservation(r, session.KindViewer, stream)
+	return s.open(w, r, o, at, s.watching(stream, at))
+}
+
+func notLive(stream string) *refusal.Refusal {
+	return refusal.New(http.StatusConflict, "Nobody is publishing %q: try again when somebody is.", stream).After(2)
+}
+
+// formatOf is in what a medium comes; nil when there is none.
+func formatOf(p *session.Publisher, kind media.Kind) *media.Format {
+	t := p.Track(kind)
+	if t == nil {
+		return nil
+	}
+	f := t.Format()
+	return &f
+}
+
+// watching has a session be a viewer of the stream.
+func (s *Server) watching(stream string, at *session.Reservation) func(*session.Session) error {
+	return func(sess *session.Session) error {
 		run, err := s.viewers.Add(sess, stream)
 		if err != nil {
 			return err
@@ -54,7 +71,7 @@ func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string)
 			run()
 			s.opts.Logger.Info("viewer has gone", "stream", stream, "session", sess.ID(), "reason", sess.Err())
 		})
-		s.opts.Logger.Info("viewer has come", "stream", stream, "session", sess.ID(), "address", r.RemoteAddr)
+		s.opts.Logger.Info("viewer has come", "stream", stream, "session", sess.ID(), "address", at.Address())
 		return nil
-	})
+	}
 }

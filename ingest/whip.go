@@ -18,14 +18,19 @@ func (s *Server) postWHIP(w http.ResponseWriter, r *http.Request, stream string)
 		return problem
 	}
 	return s.open(w, r, o, session.NewReservation(r, session.KindPublisher, stream), func(sess *session.Session) error {
-		sess.Receive(s.packets)
-		p := session.NewPublisher(sess)
-		if err := s.opts.OnPublish(p); err != nil {
-			return session.Unready(err)
-		}
-		s.sessions.Announce(p)
-		return nil
+		return s.publishing(session.NewPublisher(sess), sess, func() {})
 	})
+}
+
+// publishing has a session be the publisher that it is. begin is called when it has its tracks.
+func (s *Server) publishing(p *session.Publisher, sess *session.Session, begin func()) error {
+	sess.Receive(s.packets)
+	begin()
+	if err := s.opts.OnPublish(p); err != nil {
+		return session.Unready(err)
+	}
+	s.sessions.Announce(p)
+	return nil
 }
 
 func (s *Server) readOffer(w http.ResponseWriter, r *http.Request, use offer.Purpose) (*offer.Offer, *refusal.Refusal) {
@@ -41,19 +46,11 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer.Offer, at
 	if p := s.sessions.Reserve(at); p != nil {
 		return p
 	}
-	pc, fb, err := s.peers.Open(o, at.Kind == session.KindViewer)
-	if err != nil {
-		s.sessions.Release(at)
-		s.opts.Logger.Error("peer connection could not be made", "error", err)
-		return refusal.New(http.StatusServiceUnavailable, "The server cannot take a connection now: try again later.").After(10)
-	}
-	sess := session.New(at, pc, fb, s.timers.connect)
-	s.sessions.Start(sess)
-	body, err := sess.Establish(r.Context(), o, s.opts.PublicIPs, begin)
-	if err != nil {
-		sess.Close(err)
-		<-sess.Done()
-		return session.Refuse(err)
+	sess, body, p := s.connect(at, o, func(sess *session.Session) ([]byte, error) {
+		return sess.Establish(r.Context(), o, s.opts.PublicIPs, begin)
+	})
+	if p != nil {
+		return p
 	}
 	h := w.Header()
 	h.Set("Content-Type", typeSDP)
@@ -64,6 +61,25 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer.Offer, at
 	w.WriteHeader(http.StatusCreated)
 	_, _ = w.Write(body) // a client that has gone away is found by ICE
 	return nil
+}
+
+// connect makes the session that is reserved, and has describe make our description. On a refusal nothing is left of it.
+func (s *Server) connect(at *session.Reservation, o *offer.Offer, describe func(*session.Session) ([]byte, error)) (*session.Session, []byte, *refusal.Refusal) {
+	pc, fb, err := s.peers.Open(o, at.Kind.Watches())
+	if err != nil {
+		s.sessions.Release(at)
+		s.opts.Logger.Error("peer connection could not be made", "error", err)
+		return nil, nil, refusal.New(http.StatusServiceUnavailable, "The server cannot take a connection now: try again later.").After(10)
+	}
+	sess := session.New(at, pc, fb, s.timers.connect)
+	s.sessions.Start(sess)
+	body, err := describe(sess)
+	if err != nil {
+		sess.Close(err)
+		<-sess.Done()
+		return nil, nil, session.Refuse(err)
+	}
+	return sess, body, nil
 }
 
 // patch trickles candidates or restarts ICE (RFC 9725 §4.3).

@@ -39,17 +39,20 @@ func NewViewer(s *session.Session, f *Forwarders, dropped *atomic.Uint64, stop <
 	return &Viewer{session: s, forwarders: f, dropped: dropped, wake: make(chan struct{}, 1), stop: stop}
 }
 
-// Add makes the session a viewer of the stream, by adding what is sent to the transceivers that its offer has made. The caller runs it.
+// Add makes the session a viewer of the stream, by adding what is sent in the places that its offer has for it. The caller runs it.
 func (vs *Viewers) Add(s *session.Session, stream string) (run func(), err error) {
 	v := NewViewer(s, vs.forwarders, nil, s.Closing())
 	v.batches = vs.batches
 	offered := s.Offer()
-	for _, tr := range s.PeerConnection().GetTransceivers() {
-		f := offered.Audio
-		if tr.Kind() == webrtc.RTPCodecTypeVideo {
-			f = offered.Video
+	for _, f := range []*media.Format{offered.Audio, offered.Video} {
+		if f == nil {
+			continue
 		}
-		sender, err := v.Add(media.Kind(tr.Kind().String()), *f, stream, s.PeerConnection().AddTrack)
+		kind := media.KindAudio
+		if f.Codec != nil {
+			kind = media.KindVideo
+		}
+		sender, err := v.Add(kind, *f, stream, s.Send)
 		if err != nil {
 			return nil, err
 		}

@@ -37,8 +37,22 @@ const (
 	KindUpload      Kind = "upload"
 	KindFrames      Kind = "frames" // still pictures that come one by one
 	KindParticipant Kind = "participant"
-	KindOutput      Kind = "air" // the stream of a room
+	KindOutput      Kind = "air"      // the stream of a room
+	KindProducer    Kind = "producer" // a publisher over GStreamer's signalling
+	KindConsumer    Kind = "consumer" // a viewer over GStreamer's signalling
 )
+
+// Watches reports whether such a session only gets what others publish.
+func (k Kind) Watches() bool { return k == KindViewer || k == KindConsumer }
+
+// publishes reports whether such a session makes a stream.
+func (k Kind) publishes() bool {
+	switch k {
+	case KindPublisher, KindUpload, KindFrames, KindOutput, KindProducer:
+		return true
+	}
+	return false
+}
 
 // Path is the address of a session's resource (RFC 9725 §4.2).
 func (k Kind) Path(name, id string) string {

@@ -46,6 +46,52 @@ func (s *Session) Establish(ctx context.Context, o *offer.Offer, public []string
 	return desc.Marshal()
 }
 
+// Propose makes the first offer of a session whose client waits for one: begin adds what is sent. Conclude takes the answer.
+func (s *Session) Propose(ctx context.Context, o *offer.Offer, public []string, begin func(*Session) error) ([]byte, error) {
+	s.negotiation.exchange.Lock()
+	defer s.negotiation.exchange.Unlock()
+	s.negotiation.offer = o
+	if err := begin(s); err != nil {
+		return nil, err
+	}
+	offered, err := s.pc.CreateOffer(nil)
+	if err != nil {
+		return nil, fmt.Errorf("create offer: %w", err)
+	}
+	desc, err := s.describe(ctx, offered, public)
+	if err != nil {
+		return nil, err
+	}
+	return desc.Marshal()
+}
+
+// Conclude applies the answer to what Propose has offered, once it has been checked.
+func (s *Session) Conclude(answer *offer.Offer) error {
+	s.negotiation.exchange.Lock()
+	defer s.negotiation.exchange.Unlock()
+	text, err := answer.Text()
+	if err != nil {
+		return fmt.Errorf("write answer: %w", err)
+	}
+	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: text}); err != nil {
+		return fmt.Errorf("apply answer: %w", err)
+	}
+	s.negotiation.beginICE(answer)
+	return nil
+}
+
+// Send adds a track to what the connection sends: in the place that the client's offer has for it, or in one of the server's own offer.
+func (s *Session) Send(local webrtc.TrackLocal) (*webrtc.RTPSender, error) {
+	if s.pc.RemoteDescription() != nil {
+		return s.pc.AddTrack(local)
+	}
+	tr, err := s.pc.AddTransceiverFromTrack(local, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	if err != nil {
+		return nil, err
+	}
+	return tr.Sender(), nil
+}
+
 // Offer is the newest offer that has been accepted. It is for what Establish calls.
 func (s *Session) Offer() *offer.Offer { return s.negotiation.offer }
 
@@ -93,7 +139,7 @@ func (s *Session) Restart(ctx context.Context, f offer.Fragment, public []string
 
 // accept applies the first offer. Media does not flow yet.
 func (s *Session) accept(o *offer.Offer) error {
-	if s.at.Kind != KindViewer {
+	if !s.at.Kind.Watches() {
 		declareSources(o.Description)
 	}
 	text, err := o.Text()
@@ -138,8 +184,18 @@ func (s *Session) answer(ctx context.Context, public []string) (*sdp.SessionDesc
 	if err != nil {
 		return nil, fmt.Errorf("create answer: %w", err)
 	}
-	if err := s.pc.SetLocalDescription(answer); err != nil {
-		return nil, fmt.Errorf("apply answer: %w", err)
+	desc, err := s.describe(ctx, answer, public)
+	if err != nil {
+		return nil, err
+	}
+	s.negotiation.offer.Complete(desc)
+	return desc, nil
+}
+
+// describe applies our own description, and returns it with all candidates.
+func (s *Session) describe(ctx context.Context, own webrtc.SessionDescription, public []string) (*sdp.SessionDescription, error) {
+	if err := s.pc.SetLocalDescription(own); err != nil {
+		return nil, fmt.Errorf("apply %s: %w", own.Type, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, GatherTimeout)
 	defer cancel()
@@ -152,10 +208,9 @@ func (s *Session) answer(ctx context.Context, public []string) (*sdp.SessionDesc
 	}
 	desc := &sdp.SessionDescription{}
 	if err := desc.UnmarshalString(s.pc.LocalDescription().SDP); err != nil {
-		return nil, fmt.Errorf("read answer: %w", err)
+		return nil, fmt.Errorf("read %s: %w", own.Type, err)
 	}
 	offer.TidyAnswer(desc, public)
-	s.negotiation.offer.Complete(desc)
 	return desc, nil
 }
 

@@ -87,10 +87,12 @@ func NewReservation(r *http.Request, kind Kind, name string) *Reservation {
 	return &Reservation{Kind: kind, name: name, client: ClientOf(r), address: r.RemoteAddr}
 }
 
+// Address is host:port that the request came from.
+func (at *Reservation) Address() string { return at.address }
+
 // publishes is the stream that the session is to publish, or "".
 func (at *Reservation) publishes() string {
-	switch at.Kind {
-	case KindPublisher, KindUpload, KindFrames, KindOutput:
+	if at.Kind.publishes() {
 		return at.name
 	}
 	return ""
@@ -105,9 +107,9 @@ func (r *Registry) Reserve(at *Reservation) *refusal.Refusal {
 	switch {
 	case r.stopping:
 		return refusal.New(503, "The server is stopping: try again in a few seconds.").After(5)
-	case at.Kind == KindViewer && r.viewers >= r.limits.Viewers:
+	case at.Kind.Watches() && r.viewers >= r.limits.Viewers:
 		return refusal.New(503, "The server has all the viewers it takes (%d): try again later, or watch over HLS.", r.limits.Viewers).After(10)
-	case at.Kind != KindViewer && !r.replaces(stream) && r.others >= r.limits.Sessions:
+	case !at.Kind.Watches() && !r.replaces(stream) && r.others >= r.limits.Sessions:
 		return refusal.New(503, "The server has all the sessions it takes (%d): try again later.", r.limits.Sessions).After(10)
 	case r.perClient[at.client] >= r.limits.PerAddress:
 		return refusal.New(429, "Your address has all the sessions it may have (%d): end one first.", r.limits.PerAddress).After(10)
@@ -173,7 +175,7 @@ func (r *Registry) release(at *Reservation, sess *Session) {
 }
 
 func (r *Registry) count(at *Reservation, n int) {
-	if at.Kind == KindViewer {
+	if at.Kind.Watches() {
 		r.viewers += n
 	} else {
 		r.others += n

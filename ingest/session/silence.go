@@ -51,7 +51,7 @@ func (s *Session) watch(bitrate int64, log *slog.Logger) {
 			return
 		case now := <-look.C:
 			meter.look(s, now, log)
-			if s.at.Kind == KindPublisher || s.at.Kind == KindEcho {
+			if s.at.Kind == KindPublisher || s.at.Kind == KindProducer || s.at.Kind == KindEcho {
 				told = s.report(told, now, log)
 			}
 		}
