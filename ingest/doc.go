@@ -10,6 +10,7 @@
 //	egress   viewers: down tracks, retransmission, batched sending
 //	room     participants who see each other, and the streams that rooms make
 //	upload   recordings that become streams
+//	gst      the signalling of GStreamer's webrtcsink and webrtcsrc
 //	signal   events of rooms over WebSocket or server-sent events
 //	webm     reading recordings
 //	refusal  why a request is not served

@@ -35,6 +35,7 @@ type fixture struct {
 	server *Server
 	url    string
 	client *http.Client
+	stop   func() // of the server; called at the end of the test
 }
 
 func newFixture(t testing.TB, o Options) *fixture {
@@ -67,8 +68,9 @@ func newFixtureWith(t testing.TB, o Options, ts timers) *fixture {
 		mux.Handle("/rooms/{room}/"+transport, rooms)
 		mux.Handle("/echo/"+transport, rooms)
 	}
+	mux.Handle("/gst/ws", s.GStreamer(func(r *http.Request) string { return r.URL.Query().Get("token") }))
 	web := httptest.NewServer(mux)
-	f := &fixture{TB: t, server: s, url: web.URL, client: web.Client()}
+	f := &fixture{TB: t, server: s, url: web.URL, client: web.Client(), stop: cancel}
 	f.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t.Cleanup(func() {
 		web.Close()

@@ -35,6 +35,7 @@ type peer struct {
 type peerOptions struct {
 	direction webrtc.RTPTransceiverDirection
 	audioOnly bool
+	answers   bool   // it waits for an offer, and has nothing to send
 	simulcast bool   // its packets tell their layer
 	red       bool   // it prefers to send sound with redundancy
 	codec     string // MIME type of the only one it has; all, when empty, and VP8 is sent
@@ -117,11 +118,14 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	if o.direction == 0 {
 		o.direction = webrtc.RTPTransceiverDirectionSendonly
 	}
+	t.Cleanup(func() { _ = pc.GracefulClose() })
+	if o.answers {
+		return p
+	}
 	p.audio = p.add(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, o.direction)
 	if !o.audioOnly {
 		p.video = p.add(webrtc.RTPCodecCapability{MimeType: video.Codec.MimeType, ClockRate: 90000, SDPFmtpLine: video.Parameters}, o.direction)
 	}
-	t.Cleanup(func() { _ = pc.GracefulClose() })
 	return p
 }
 

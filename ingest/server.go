@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-live/sluice/ingest/egress"
 	"github.com/sluice-live/sluice/ingest/frames"
+	"github.com/sluice-live/sluice/ingest/gst"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/sluice-live/sluice/ingest/session"
@@ -28,6 +29,7 @@ type Server struct {
 	rooms        *room.Rooms
 	uploads      *upload.Uploads
 	pictures     *frames.Frames
+	gst          *gst.Hub
 	rates        *rateLimiter
 	pictureRates *rateLimiter
 	links        []string // Link header values
@@ -56,7 +58,8 @@ func newServer(o Options, ts timers) (*Server, error) {
 		rates: newRateLimiter(o.RequestsPerSecond), pictureRates: newRateLimiter(frames.Rate), links: iceLinks(o.ICEServers),
 	}
 	s.viewers = egress.NewViewers(s.forwarders, sockets.batches, o.ViewerLinger)
-	s.sessions = session.NewRegistry(o.limits(), s.viewers)
+	s.gst = gst.NewHub()
+	s.sessions = session.NewRegistry(o.limits(), followers{s.viewers, s.gst})
 	s.rooms = room.NewRooms(s.roomConfig())
 	s.uploads = upload.NewUploads(s.uploadConfig())
 	s.pictures = frames.New(s.pictureConfig(), runtime.GOMAXPROCS(0))
