@@ -19,6 +19,15 @@ func Token(r *http.Request) string {
 	return socketToken(r)
 }
 
+// TokenOfSocket is Token for clients that connect by an address alone, where the token may be its parameter “token”: of a WebSocket only, whose
+// address is kept in no history and told to no other site.
+func TokenOfSocket(r *http.Request) string {
+	if token := Token(r); token != "" || !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		return token
+	}
+	return r.URL.Query().Get("token")
+}
+
 func socketToken(r *http.Request) string {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return ""

@@ -8,6 +8,21 @@ import (
 	"testing"
 )
 
+func TestTokenOfSocket(t *testing.T) {
+	r := httptest.NewRequest(http.MethodGet, "/gst/ws?token=in-address", nil)
+	if token := TokenOfSocket(r); token != "" {
+		t.Fatalf("it is no socket, and has the token %q", token)
+	}
+	r.Header.Set("Upgrade", "WebSocket")
+	if token := TokenOfSocket(r); token != "in-address" {
+		t.Fatalf("the token is %q", token)
+	}
+	r.Header.Set("Authorization", "Bearer in-header")
+	if token := TokenOfSocket(r); token != "in-header" {
+		t.Fatalf("the token is %q", token)
+	}
+}
+
 // A key among subprotocols is one that is encoded to its end.
 func FuzzSocketToken(f *testing.F) {
 	for _, seed := range []string{"sluice-upload, bearer.Z2VoZWlt", "bearer.Z2Vo!", "bearer.", "bearer.Zg==", ",,bearer.Zg", "sluice-room"} {

@@ -97,6 +97,7 @@ func (t table) publishing() {
 	frames := named(t.publisher(ingest.Frames(), ofPath))
 	t.Handle("/frames/{stream}", frames)
 	t.Handle("/frames/{stream}/{session}", frames)
+	t.Handle("GET /gst/ws", within(t.pool(), http.StatusTooManyRequests, ingest.GStreamer(access.TokenOfSocket))) // which asks for keys by itself
 	echo := t.publisher(ingest.Echo(), anyStream)
 	t.Handle("POST /echo", echo)
 	t.Handle("OPTIONS /echo", echo)

@@ -53,6 +53,8 @@ var (
 	descParticipants = prometheus.NewDesc("sluice_participants", "People in rooms.", nil, nil)
 	descRoomDrops    = prometheus.NewDesc("sluice_room_dropped_packets_total", "Packets that participants were too slow for.", nil, nil)
 
+	descGstClients = prometheus.NewDesc("sluice_gst_clients", "Clients that are connected to GStreamer's signalling.", nil, nil)
+
 	descHeld    = prometheus.NewDesc("sluice_upload_held_bytes", "Bytes of uploads that wait to be played.", nil, nil)
 	descRefused = prometheus.NewDesc("sluice_upload_refused_total", "Uploads and chunks refused because all uploads together held too much.", nil, nil)
 
@@ -150,6 +152,7 @@ func (c collector) collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(descPicturesHeld, prometheus.GaugeValue, float64(pictures.Held))
 	c.sums.collectSessions(ch, c.state.Sessions())
 	c.sums.collectRooms(ch, c.service.Ingest().Rooms().List())
+	ch <- prometheus.MustNewConstMetric(descGstClients, prometheus.GaugeValue, float64(c.service.Ingest().GStreamerClients()))
 	for state, n := range states {
 		ch <- prometheus.MustNewConstMetric(descStreams, prometheus.GaugeValue, float64(n), state)
 	}
