@@ -97,6 +97,7 @@ var ingestRooms = map[string]rule{
 	"egress":    {[]string{"media", "offer", "session"}, "what is sent knows whom it goes to, and not how they came"},
 	"footprint": {nil, "it measures this process, whatever it does"},
 	"frames":    {[]string{"media", "offer", "quota", "refusal", "session"}, "a stream of still pictures is a session without a connection"},
+	"gst":       {[]string{"media", "offer", "refusal", "session", "signal"}, "a protocol is spoken without knowing how the sessions that it is about are made"},
 	"internal":  {[]string{"media", "offer"}, "tests make media and offers, whatever they test"},
 	"media":     {nil, "packets, tracks and clocks know nothing of connections"},
 	"mp4":       {nil, "a format is read the same, whoever sends it"},

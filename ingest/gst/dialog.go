@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/offer"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // dialog is a session as the protocol knows it: a producer's, which begins before there is one of ours, or a consumer's.
@@ -33,7 +34,9 @@ func (c *client) add(d *dialog) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if d.at != nil {
-		d.late = time.AfterFunc(c.config.Connect, func() { c.giveUp(d) })
+		d.late = time.AfterFunc(c.config.Connect, func() {
+			_ = panics.Contain(c.config.Logger, "the session", func() { c.giveUp(d) })
+		})
 	}
 	if !c.gone {
 		c.dialogs[d.id] = d
