@@ -33,8 +33,8 @@ func TestRestartGoesOnWhereItWasCut(t *testing.T) {
 
 	p, body := b.playlist("/live/cam/180p.m3u8")
 	require.EqualValues(t, 3, p.SeqNo)
-	require.Len(t, listed(p), 7, "the stray .tmp is a segment now")
-	segments := listed(p)
+	require.Len(t, p.GetAllSegments(), 7, "the stray .tmp is a segment now")
+	segments := p.GetAllSegments()
 	require.InDelta(t, 0.6, segments[len(segments)-1].Duration, 0.001)
 	require.True(t, strings.HasPrefix(withoutParts(body), withoutParts(before)), "what was published stays")
 	for _, s := range segments {
@@ -46,7 +46,7 @@ func TestRestartGoesOnWhereItWasCut(t *testing.T) {
 	require.NotEqual(t, e.Name(), second.Name())
 	b.run(second, enc, 1)
 	p, _ = b.playlist("/live/cam/180p.m3u8")
-	last := listed(p)[len(listed(p))-1]
+	last := p.GetAllSegments()[len(p.GetAllSegments())-1]
 	require.True(t, last.Discontinuity)
 	require.Equal(t, second.Name()+"/180p-10.m4s", last.URI)
 	m, _ := b.manifest("/live/cam/manifest.mpd")
@@ -97,7 +97,7 @@ func TestSuspend(t *testing.T) {
 			b.run(e, enc, 1)
 			require.Equal(t, began, tl.Info().Started)
 			p, _ := b.playlist("/live/cam/180p.m3u8")
-			last := listed(p)[len(listed(p))-1]
+			last := p.GetAllSegments()[len(p.GetAllSegments())-1]
 			require.True(t, last.Discontinuity)
 			require.Equal(t, e.Name()+"/180p-4.m4s", last.URI)
 			require.NoError(t, tl.Suspend())
@@ -167,12 +167,12 @@ func TestDamagedLogs(t *testing.T) {
 			require.NoError(t, os.WriteFile(name, test.damage(log), 0o644))
 			b.restart()
 			p, _ := b.playlist("/live/cam/audio.m3u8")
-			require.Len(t, listed(p), test.listed, "what is not in the log is adopted from the disk")
+			require.Len(t, p.GetAllSegments(), test.listed, "what is not in the log is adopted from the disk")
 			_, second, enc := b.epoch("cam")
 			b.run(second, enc, 1)
 			b.restart()
 			p, _ = b.playlist("/live/cam/audio.m3u8")
-			require.Len(t, listed(p), test.listed+1)
+			require.Len(t, p.GetAllSegments(), test.listed+1)
 		})
 	}
 }
@@ -184,7 +184,7 @@ func TestVanishedSegmentIsAGap(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(e.Dir(), timeline.PublicDir, "180p-2.m4s")))
 	b.restart()
 	p, _ := b.playlist("/live/cam/180p.m3u8")
-	require.True(t, listed(p)[1].Gap)
+	require.True(t, p.GetAllSegments()[1].Gap)
 }
 
 func TestLogIsCompacted(t *testing.T) {

@@ -19,7 +19,7 @@ func TestEventStream(t *testing.T) {
 	everything := func(segments int) {
 		p, text := b.playlist("/live/cam/180p.m3u8")
 		require.Contains(t, text, "#EXT-X-PLAYLIST-TYPE:EVENT\n")
-		require.Len(t, listed(p), segments)
+		require.Len(t, p.GetAllSegments(), segments)
 		require.FileExists(t, first)
 	}
 	everything(12)
@@ -40,7 +40,7 @@ func TestEventStream(t *testing.T) {
 	require.NoFileExists(t, first)
 	p, text := b.playlist("/live/cam/180p.m3u8")
 	require.NotContains(t, text, "EVENT")
-	require.Less(t, len(listed(p)), 24)
+	require.Less(t, len(p.GetAllSegments()), 24)
 	for _, s := range p.GetAllSegments() {
 		require.Equal(t, 200, b.get("/live/cam/"+s.URI).Code, "what is listed stays")
 	}

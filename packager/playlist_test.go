@@ -19,15 +19,6 @@ func (b *bench) playlist(path string) (*m3u8.MediaPlaylist, string) {
 	return p.(*m3u8.MediaPlaylist), body
 }
 
-// listed are the segments of a playlist without the gap that a broadcast begins with.
-func listed(p *m3u8.MediaPlaylist) []*m3u8.MediaSegment {
-	segments := p.GetAllSegments()
-	if segments[0].Gap && segments[0].SeqId == 0 {
-		return segments[1:]
-	}
-	return segments
-}
-
 // withoutParts leaves out the tags for which the reader would forget those before them.
 func withoutParts(playlist string) string {
 	return regexp.MustCompile(`(?m)^#EXT-X-(PART|PRELOAD-HINT|RENDITION-REPORT|PART-INF|SERVER-CONTROL):.*\n`).ReplaceAllString(playlist, "")

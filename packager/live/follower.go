@@ -221,14 +221,15 @@ func (f *follower) next() {
 func (f *follower) list(parts []timeline.Part, size int64) {
 	s := f.epoch.stream
 	var recordable timeline.Recordable
+	var recorded bool
 	s.commit(func(t *timeline.Timeline) {
 		segment := t.Whole(f.track, parts, size)
-		if f.track.Recorded() {
+		if recorded = f.track.Recorded(segment); recorded {
 			recordable = s.recordable(f.track, segment)
 		}
 		t.List(f.track, segment)
 	})
-	if f.track.Recorded() {
+	if recorded {
 		s.out.Record(recordable)
 	}
 	s.publish()

@@ -181,11 +181,10 @@ func (s *Stream) Listed() (all []timeline.Recordable) {
 	defer s.mu.Unlock()
 	for _, e := range s.state.Epochs() {
 		for _, k := range e.Tracks() {
-			if !k.Recorded() || !k.HasInit() {
-				continue
-			}
 			for _, segment := range s.state.Listed(k) {
-				all = append(all, s.recordable(k, segment))
+				if k.HasInit() && k.Recorded(segment) {
+					all = append(all, s.recordable(k, segment))
+				}
 			}
 		}
 	}

@@ -124,8 +124,8 @@ func (s *Stream) servePlaylist(w http.ResponseWriter, r *http.Request, id string
 	}
 }
 
-// awaitStart returns the rendition's playlist once a player finds in it the place to start at, PART-HOLD-BACK before its end: hls.js
-// that has to start in the gap before a broadcast waits for the first whole segment.
+// awaitStart returns the rendition's playlist once a player finds in it the place to start at, PART-HOLD-BACK before its end, and a whole
+// segment: without one hls.js takes it for empty, and asks again only a target duration later.
 func (s *Stream) awaitStart(r *http.Request, p *playlist) *playlist {
 	if p.deep {
 		return p

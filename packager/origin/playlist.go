@@ -12,7 +12,7 @@ import (
 type playlist struct {
 	*timeline.Playlist
 	made        time.Time // when the newest of it came, with a monotonic reading
-	deep        bool      // it reaches back farther than PART-HOLD-BACK
+	deep        bool      // players find a place in it to start at: see awaitStart
 	fresh       *freshPart
 	full, delta *document
 	changed     chan struct{} // closed when a newer one is there
@@ -21,7 +21,7 @@ type playlist struct {
 // newPlaylist makes the documents of a playlist; they are rendered when somebody asks.
 func (s *Stream) newPlaylist(of *timeline.Playlist) *playlist {
 	p := &playlist{Playlist: of, made: time.Now(), fresh: newFreshPart(of), changed: make(chan struct{})}
-	p.deep = p.reaches(holdBack * of.PartTarget)
+	p.deep = len(p.Segments) > 0 && p.reaches(holdBack*of.PartTarget)
 	p.full = s.document(manifest.MIMEHLS, func() []byte { return p.render(0) })
 	if frozen := p.recent() / chunkSegments * chunkSegments; s.origin.timing.Event && frozen > 0 {
 		p.full = s.document(manifest.MIMEHLS, func() []byte { return p.renderAfter(frozen) })

@@ -15,6 +15,7 @@ type Epoch struct {
 	keys     time.Duration // between key frames
 	late     time.Duration // how long after their time segments may begin
 	lead     time.Duration // EpochOptions.Lead
+	led      int64         // so many segments have nothing but the lead: they are listed, and left out of recordings
 	zero     time.Time     // wall time of media time 0; never moved once something is listed
 	end      time.Duration // of its longest rendition, from zero; fixed once ended
 	whole    bool          // was complete
@@ -55,6 +56,7 @@ func (e *Epoch) SetZero(wall time.Time) (lead time.Duration) {
 	edge := e.timeline.edge()
 	switch {
 	case edge.IsZero(), wall.Sub(edge) > maxLead:
+		e.led = int64(e.lead / e.timeline.cfg.Segment)
 		e.setZero(wall.Add(-e.lead))
 		return e.lead
 	case wall.After(edge):
@@ -82,7 +84,7 @@ func (e *Epoch) setZero(wall time.Time) {
 	} else if e.zero.Before(edge) {
 		e.zero = edge
 	}
-	t.note(Record{Kind: recordZero, At: e.zero, Start: t.start})
+	t.note(zeroRecord(e))
 }
 
 // begin is where the epoch's Period begins, from availabilityStartTime.

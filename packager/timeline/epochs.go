@@ -71,9 +71,7 @@ func (t *Timeline) Newest() *Epoch { return t.newest() }
 // nextEpoch makes the epoch that will have the name that is hinted at.
 func (t *Timeline) nextEpoch(renditions []Rendition) *Epoch {
 	e := t.newEpoch(cmp.Or(t.nextName, newEpochName()), renditions)
-	if e.fresh = len(t.listings) == 0; e.fresh {
-		e.base++ // a number for the gap before it
-	}
+	e.fresh = len(t.listings) == 0
 	return e
 }
 

@@ -28,13 +28,13 @@ func TestEvent(t *testing.T) {
 	for _, r := range ladder {
 		p := now.Playlist(r.ID)
 		require.True(t, p.Event)
-		require.Len(t, p.Segments, 601, "with the gap before the first")
-		require.Zero(t, p.Segments[0].MSN)
+		require.Len(t, p.Segments, 600)
+		require.EqualValues(t, 1, p.Segments[0].MSN)
 		require.Empty(t, p.Segments[200].Parts)
-		require.Len(t, p.Segments[601-keptParts].Parts, 10)
+		require.Len(t, p.Segments[600-keptParts].Parts, 10)
 		require.Equal(t, p.Segments[300].EpochName(), p.Segments[300].InitEpoch())
 	}
-	require.Less(t, s.LeastRecords(), 2+len(ladder)*(601+10*(keptParts+601/4+keptParts)))
+	require.Less(t, s.LeastRecords(), 2+len(ladder)*(600+10*(keptParts+600/4+keptParts)))
 	require.Empty(t, s.TakeExpired())
 
 	got := newEventStage(2 * time.Second)
@@ -66,15 +66,15 @@ func TestEventOfMoreThanADay(t *testing.T) {
 			s.TakeRecords()
 		}
 	}
-	list(25*60 - 1)
+	list(25 * 60)
 	require.True(t, s.Snapshot().Playlist("180p").Event)
 	require.Empty(t, s.TakeExpired())
 	list(1)
 	now := s.Snapshot()
 	require.False(t, now.Playlist("180p").Event)
-	require.EqualValues(t, 60, now.Playlist("180p").Segments[0].MSN)
+	require.EqualValues(t, 61, now.Playlist("180p").Segments[0].MSN)
 	require.Equal(t, maxEvent+time.Minute, now.Presentation.Depth, "one rendition was a segment behind")
-	require.Len(t, s.TakeExpired(), 2*60, "of both renditions, with the gap before the first")
+	require.Len(t, s.TakeExpired(), 2*60, "of both renditions")
 	list(59)
 	require.Empty(t, s.TakeExpired(), "not before another hour")
 }
@@ -88,8 +88,8 @@ func TestShorten(t *testing.T) {
 	now := s.publish()
 	p := now.Playlist("180p")
 	require.False(t, p.Event)
-	require.EqualValues(t, 20, p.Segments[0].MSN)
-	require.Equal(t, 42*time.Second, now.Presentation.Depth)
+	require.EqualValues(t, 21, p.Segments[0].MSN)
+	require.Equal(t, 40*time.Second, now.Presentation.Depth)
 	require.NotEmpty(t, s.TakeExpired())
 	again := newEventStage(2 * time.Second)
 	for _, r := range s.log {

@@ -139,33 +139,13 @@ func (t *Timeline) progress(l *listing, s Segment) {
 	}
 }
 
-// fit makes the segment follow on what is listed.
+// fit makes the segment follow on what is listed, after gaps for what the rendition has missed before it.
 func (t *Timeline) fit(l *listing, s Segment) Segment {
-	t.fill(l, s)
+	t.fillTo(l, s.epoch, s.MSN)
 	s = l.withGaps(s)
 	s.First = l.begins(s.epoch, s.MSN)
 	s.init = l.initOf(s.epoch)
 	return s
-}
-
-// fill lists gaps for what the rendition has missed before s.
-func (t *Timeline) fill(l *listing, s Segment) {
-	if len(l.segments) == 0 && s.epoch.fresh && s.MSN == s.epoch.base && s.MSN > 0 {
-		l.add(t.leader(s))
-	}
-	t.fillTo(l, s.epoch, s.MSN)
-}
-
-// leader is the gap of two parts before the first segment of a broadcast. hls.js takes a playlist for empty that has no whole
-// segment, and takes no parts before some of the segment before are listed: it would show nothing until the first segment
-// has grown to its end.
-func (t *Timeline) leader(s Segment) Segment {
-	length := int64(t.cfg.Part.Seconds() * float64(s.Timescale))
-	gap := Segment{MSN: s.MSN - 1, Start: s.Start - 2*length, Duration: 2 * length, Timescale: s.Timescale, Gap: true, First: true, epoch: s.epoch}
-	for i := range int64(2) {
-		gap.Parts = append(gap.Parts, Part{Start: gap.Start + i*length, Duration: length, Gap: true})
-	}
-	return gap
 }
 
 // fillTo lists gaps up to the media sequence number before msn, with the times of another rendition's segments.

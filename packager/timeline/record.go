@@ -47,6 +47,7 @@ type Record struct {
 	Keys       time.Duration `json:"keys,omitempty"` // epoch: ns between key frames
 	Late       time.Duration `json:"late,omitempty"` // epoch: ns by which its segments may be longer than nominal
 	Room       time.Duration `json:"room,omitempty"` // epoch: ns by which segments of the broadcast may be longer than nominal
+	Led        int64         `json:"led,omitempty"`  // zero: how many segments recordings leave out
 
 	ID       string `json:"id,omitempty"` // of the rendition, and so on for a segment or a part
 	MSN      int64  `json:"msn,omitempty"`
@@ -63,6 +64,10 @@ func epochRecord(e *Epoch) Record {
 		r.Renditions = append(r.Renditions, k.Rendition)
 	}
 	return r
+}
+
+func zeroRecord(e *Epoch) Record {
+	return Record{Kind: recordZero, At: e.zero, Start: e.timeline.start, Led: e.led}
 }
 
 // openRecord says where the numbers of the broadcast go on.
@@ -89,7 +94,7 @@ func (r Record) validate() error {
 	case bad(r.Disc, cmaf.MaxTime), bad(r.Base, cmaf.MaxTime), bad(r.MSN, cmaf.MaxTime):
 		return errors.New("number out of range")
 	case bad(r.Time, cmaf.MaxTime), bad(r.Duration, cmaf.MaxTime), bad(r.Size, MaxSegmentSize), bad(int64(r.Keys), cmaf.MaxTime),
-		bad(int64(r.Late), int64(maxLate)), bad(int64(r.Room), int64(maxLate)):
+		bad(int64(r.Late), int64(maxLate)), bad(int64(r.Room), int64(maxLate)), bad(r.Led, cmaf.MaxTime):
 		return errors.New("time or size out of range")
 	case r.Kind == recordEpoch && !name.Valid(r.Epoch), r.Kind == recordEpochEnd && r.Epoch != "" && !name.Valid(r.Epoch):
 		return fmt.Errorf("epoch name %q", r.Epoch)
@@ -161,7 +166,7 @@ func (t *Timeline) Records() []Record {
 	for _, e := range t.epochs {
 		all = append(all, epochRecord(e))
 		if !e.zero.IsZero() {
-			all = append(all, Record{Kind: recordZero, At: e.zero, Start: t.start})
+			all = append(all, zeroRecord(e))
 		}
 		for _, l := range t.listings {
 			all = l.records(e, all)

@@ -72,7 +72,8 @@ type EpochOptions struct {
 	// Room is what TARGETDURATION has room for, if that is more than LateKeyFrames, because a later epoch may need it. It counts
 	// in the first epoch of a broadcast.
 	Room time.Duration
-	// Lead is how long before its first sample an epoch begins that follows on no other.
+	// Lead is how long before its first sample an epoch begins that follows on no other. ffmpeg fills it at once, so that a lead of a
+	// segment is one that players can begin with, as some cannot without a whole one.
 	Lead time.Duration
 }
 

@@ -94,7 +94,7 @@ func (t *Timeline) applyWithin(e *Epoch, r Record, files Files) error {
 		if !r.Start.Equal(t.start) {
 			t.end = 0 // begun anew
 		}
-		e.zero, t.start = r.At, r.Start
+		e.zero, t.start, e.led = r.At, r.Start, r.Led
 		return nil
 	case recordEpochEnd:
 		e.ended, t.nextName = true, r.Epoch

@@ -54,9 +54,9 @@ type Expired struct {
 	At      time.Time // when nobody can ask for it any more
 }
 
-// New begins a Timeline of which nothing is known.
+// New begins a Timeline of which nothing is known. Its numbers begin with 1, as they do in an MPD that says nothing else.
 func New(cfg Config) *Timeline {
-	return &Timeline{cfg: cfg, started: cfg.Wall(), snapshot: &Snapshot{}}
+	return &Timeline{cfg: cfg, started: cfg.Wall(), nextMSN: 1, snapshot: &Snapshot{}}
 }
 
 // Open notes that the broadcast begins, or is continued, and where its numbers go on.

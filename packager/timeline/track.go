@@ -40,8 +40,12 @@ func (k *Track) Lossy() bool { return k.lossy }
 // MarkLossy says that media is missing: nothing more of the rendition is taken in.
 func (k *Track) MarkLossy() { k.lossy = true }
 
-// Recorded reports whether the track is the first of its kind, video or audio, in its epoch: the one that recordings keep.
-func (k *Track) Recorded() bool {
+// Recorded reports whether recordings keep the segment: the track has to be the first of its kind, video or audio, in its epoch, and
+// something of the publisher to be in the segment.
+func (k *Track) Recorded(s Segment) bool {
+	if s.MSN < k.epoch.base+k.epoch.led {
+		return false
+	}
 	for _, o := range k.epoch.tracks {
 		if o.Video == k.Video {
 			return o == k

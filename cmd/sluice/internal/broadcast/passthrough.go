@@ -16,7 +16,7 @@ const (
 	normalFPS = 30 // rate that video is put on when it is passed on, as long as it does not come faster
 	fastFPS   = 60
 
-	// entryLead is how long before the publisher's first key frame passthrough begins. Where key frames are as far apart as segments are
+	// entryLead is how much longer before the publisher's first key frame passthrough begins. Where key frames are as far apart as segments are
 	// long, and cannot be asked for, the next ones may so come a little early and begin a segment all the same.
 	entryLead = 200 * time.Millisecond
 

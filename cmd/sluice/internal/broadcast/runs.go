@@ -92,10 +92,11 @@ func (b *Broadcast) plan(source transcode.Rendition, layers ...transcode.Renditi
 		Logger:          b.log,
 		RequestKeyFrame: b.requestKeyFrame,
 	}}
-	p.epoch = timeline.EpochOptions{Renditions: b.ladder.standIns(renditions(p.job)), KeyFrames: transcode.DefaultKeyFrames}
+	p.epoch = timeline.EpochOptions{Renditions: b.ladder.standIns(renditions(p.job)), KeyFrames: transcode.DefaultKeyFrames, Lead: o.Segment}
 	if p.passthrough {
 		p.job.LateKeyFrames = o.lateKeyFrames()
-		p.epoch.LateKeyFrames, p.epoch.Lead = o.lateKeyFrames(), entryLead
+		p.epoch.LateKeyFrames = o.lateKeyFrames()
+		p.epoch.Lead += entryLead
 	}
 	if o.Passthrough && passable(b.video) {
 		p.epoch.Room = o.lateKeyFrames()
