@@ -9,59 +9,90 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sluice-live/sluice/packager/cmaf"
 	"github.com/sluice-live/sluice/packager/timeline"
 )
 
 // Players ask for segments that a Period turned out not to have. All do so until they have read an MPD that says that it has ended. Shaka
 // Player lists segments by the clock, one ahead where there is an availabilityTimeOffset, and takes none back when the Period gets its
 // end: refused, it asks for the first of them again until that would have left the window, and stands still so long. A segment with
-// nothing in it lets it go on.
+// nothing in it lets it go on. video.js does not know of gaps in playlists: refused, it asks for the same again, and a segment without a
+// fragment makes it give up the rendition for good.
 
-// emptySegment is a segment type box (ISO/IEC 23009-1 §6.3.4.2) with no fragment after it.
-var emptySegment = []byte("\x00\x00\x00\x18stypmsdh\x00\x00\x00\x00msdhmsix")
-
-// lacks reports whether a Period whose end the MPD tells has nothing under the number, never had and never will have: it is beyond
-// the end, though not of what the clock would have made available by now, or was listed as a gap.
-func (s *snapshot) lacks(epoch string, m timeline.MediaFile, segment time.Duration) bool {
-	period, p := s.endedPeriod(epoch), s.playlist(m.Rendition)
-	if period == nil || p == nil || len(p.Segments) == 0 || m.MSN < max(period.First, p.Segments[0].MSN) {
-		return false
-	}
-	if listed, ok := timeline.FindSegment(p.Segments, m.MSN); ok && listed.EpochName() == epoch {
-		return listed.Gap
-	}
-	if !slices.ContainsFunc(period.Renditions, func(d timeline.Description) bool { return d.ID == m.Rendition }) {
-		return false
-	}
-	edge := s.Presentation.Published.Add(time.Since(s.since)).Sub(s.Presentation.Start.Add(period.Start))
-	return m.MSN-period.First <= int64(edge/segment)+1
+// absent is a segment, or a part of one, that there is not and never will be.
+type absent struct {
+	rendition string
+	start     time.Duration // from the epoch's media time 0
 }
 
-// endedPeriod is the Period of the epoch when the MPD tells its end; nil otherwise.
-func (s *snapshot) endedPeriod(epoch string) *timeline.Period {
+// lacks finds a segment that an epoch has not, never had and never will have: it was listed as a gap, and the epoch has ended or never
+// had the rendition; or the MPD tells the end of the Period and it is beyond that, though not of what the clock would have made available
+// by now. Of a Period of which players do not know that it has ended, nothing is lacking yet.
+func (s *snapshot) lacks(epoch string, m timeline.MediaFile, segment time.Duration) (a absent, ok bool) {
+	p := s.playlist(m.Rendition)
+	if p == nil || len(p.Segments) == 0 || m.MSN < p.Segments[0].MSN {
+		return a, false
+	}
+	period := s.period(epoch, m.Rendition)
+	if listed, ok := timeline.FindSegment(p.Segments, m.MSN); ok && listed.EpochName() == epoch {
+		over := p.Hint.Epoch != epoch && (period == nil || period.Duration > 0)
+		return absent{m.Rendition, timeline.FromTicks(listed.Start, listed.Timescale)}, listed.Gap && over
+	}
+	if period == nil || period.Duration == 0 || m.MSN < period.First {
+		return a, false
+	}
+	edge := s.Presentation.Published.Add(time.Since(s.since)).Sub(s.Presentation.Start.Add(period.Start))
+	number := m.MSN - period.First
+	return absent{m.Rendition, time.Duration(number) * segment}, number <= int64(edge/segment)+1
+}
+
+// period is the Period of the epoch where it has the rendition; nil otherwise.
+func (s *snapshot) period(epoch, rendition string) *timeline.Period {
 	if s.Presentation == nil {
 		return nil
 	}
 	for i := range s.Presentation.Periods {
-		if p := &s.Presentation.Periods[i]; p.Epoch == epoch && p.Duration > 0 {
+		p := &s.Presentation.Periods[i]
+		if p.Epoch == epoch && slices.ContainsFunc(p.Renditions, func(d timeline.Description) bool { return d.ID == rendition }) {
 			return p
 		}
 	}
 	return nil
 }
 
+// empty is the segment with nothing in it that stands for an absent one. Of a rendition that no Period has begun to have, it is of the
+// track that ffmpeg would make.
+func (s *snapshot) empty(a absent) []byte {
+	init := cmaf.Init{TrackID: 1, Timescale: 1000}
+	if s.Presentation != nil {
+		for _, period := range s.Presentation.Periods {
+			for _, d := range period.Renditions {
+				if d.ID == a.rendition {
+					init = d.Init
+				}
+			}
+		}
+	}
+	return cmaf.EmptySegment(init.TrackID, timeline.ToTicks(max(a.start, 0), init.Timescale))
+}
+
 // serveAbsent answers with an empty segment where there is no file: not before all have had the time to read the MPD with the
 // Period's end. dash.js gives the request up then.
-func (s *Stream) serveAbsent(w http.ResponseWriter, r *http.Request, now *snapshot, epoch string, m timeline.MediaFile) {
+func (s *Stream) serveAbsent(w http.ResponseWriter, r *http.Request, now *snapshot, epoch string, m timeline.MediaFile, a absent) {
 	name := timeline.SegmentName(m.Rendition, m.MSN)
 	if _, err := os.Stat(filepath.Join(s.dir, epoch, timeline.PublicDir, name)); !errors.Is(err, fs.ErrNotExist) {
 		s.serveFile(w, r, epoch, name, mimeSegment)
 		return
 	}
 	hold(r, edgeWait-time.Since(now.since))
+	s.serveEmpty(w, r, now.empty(a))
+}
+
+// serveEmpty answers with a segment with nothing in it.
+func (s *Stream) serveEmpty(w http.ResponseWriter, r *http.Request, segment []byte) {
 	h := w.Header()
 	h["Cache-Control"], h["Content-Type"] = s.origin.manifestCC, mimeSegment
-	serveBytes(w, r, emptySegment)
+	serveBytes(w, r, segment)
 }
 
 // endsBefore reports whether the segment would be the next one of an epoch that has ended with the one before it.

@@ -21,20 +21,30 @@ func (s *Stream) serveMedia(w http.ResponseWriter, r *http.Request, epoch, file 
 		notFound(w, "There is no such segment.")
 		return
 	}
-	switch now := s.snapshot.Load(); {
+	switch {
 	case m.Part >= 0:
 		s.servePart(w, r, epoch, m)
 	case m.MSN < 0:
 		s.awaitInit(r, epoch, m)
 		s.serveFile(w, r, epoch, file, mimeMP4)
-	case now.lacks(epoch, m, s.origin.timing.Segment):
-		s.serveAbsent(w, r, now, epoch, m)
+	default:
+		s.serveSegment(w, r, epoch, m)
+	}
+}
+
+// serveSegment answers with a whole segment, or with one in progress.
+func (s *Stream) serveSegment(w http.ResponseWriter, r *http.Request, epoch string, m timeline.MediaFile) {
+	now := s.snapshot.Load()
+	lacked, lacks := now.lacks(epoch, m, s.origin.timing.Segment)
+	switch {
+	case lacks:
+		s.serveAbsent(w, r, now, epoch, m, lacked)
 	case m.MSN > now.NewestOf(epoch, m.Rendition):
 		s.serveGrowing(w, r, epoch, m)
 	case now.playlist(m.Rendition).endsBefore(epoch, m.MSN):
 		s.holdBeyondEnd(w, r)
 	default:
-		s.serveFile(w, r, epoch, file, mimeSegment)
+		s.serveFile(w, r, epoch, timeline.SegmentName(m.Rendition, m.MSN), mimeSegment)
 	}
 }
 
@@ -68,10 +78,12 @@ func (s *Stream) awaitInit(r *http.Request, epoch string, m timeline.MediaFile) 
 }
 
 // servePart answers with a part: at once when it is there, as soon as it is whole when it is the one that the playlist hints at
-// (rfc8216bis §6.2.6).
+// (rfc8216bis §6.2.6). One that is listed as a gap stays one, whatever ffmpeg writes late: who asks for it all the same gets a part with
+// nothing in it. One that was given up while it was waited for is refused, as the specification asks.
 func (s *Stream) servePart(w http.ResponseWriter, r *http.Request, epoch string, m timeline.MediaFile) {
 	asked := timeline.PartID{Epoch: epoch, MSN: m.MSN, Part: m.Part}
-	_, p := s.awaitPlaylist(r, m.Rendition, s.origin.blockWait(), func(_ *snapshot, p *playlist) bool { return p == nil || p.Hint != asked })
+	before := s.snapshot.Load().playlist(m.Rendition)
+	now, p := s.awaitPlaylist(r, m.Rendition, s.origin.blockWait(), func(_ *snapshot, p *playlist) bool { return p == nil || p.Hint != asked })
 	if p == nil {
 		notFound(w, "There is no such part.")
 		return
@@ -81,8 +93,11 @@ func (s *Stream) servePart(w http.ResponseWriter, r *http.Request, epoch string,
 	case p.Hint == asked:
 		unavailable(w, "The part did not come in time; ask again.")
 		return
-	case !ok || m.Part >= len(segment.Parts) || segment.Parts[m.Part].Gap:
+	case !ok || m.Part >= len(segment.Parts) || segment.Parts[m.Part].Gap && before != nil && before.Hint == asked:
 		notFound(w, "There is no such part, or not any more.")
+		return
+	case segment.Parts[m.Part].Gap:
+		s.serveEmpty(w, r, now.empty(absent{m.Rendition, timeline.FromTicks(segment.Parts[m.Part].Start, segment.Timescale)}))
 		return
 	}
 	name, open := timeline.PartName(m.Rendition, m.MSN, m.Part), func() (*os.File, error) { return s.open(epoch, timeline.SegmentName(m.Rendition, m.MSN)) }
