@@ -122,7 +122,7 @@ func TestMPDIsFollowed(t *testing.T) {
 	})
 }
 
-// What is in a query for somebody else is in Location too; a viewer's own key is not, since caches share what is answered to it.
+// What is in a query for somebody else is in Location too; a viewer's own key as well, and no shared cache may keep that.
 func TestMPDKeepsQueries(t *testing.T) {
 	b := newBench(t, nil)
 	_, e, enc := b.epoch("cam")
@@ -134,9 +134,15 @@ func TestMPDKeepsQueries(t *testing.T) {
 		location := b.mpd(query).Location
 		require.Regexp(t, `^manifest\.mpd\?_DASH_after=\d+$`, strings.TrimSuffix(location, kept), query)
 	}
-	for _, query := range []string{"?token=secret", "?a=1&token=secret&_DASH_after=1", "?a=" + strings.Repeat("b", 1<<10)} {
-		m := b.mpd(query)
-		require.Empty(t, m.Location, query)
-		require.Empty(t, m.Periods[0].EventStreams)
+	for _, query := range []string{"?token=secret", "?_DASH_after=1&token=secret", "?token=secret&_DASH_after=99999"} {
+		w := b.get("/live/cam/manifest.mpd" + query)
+		require.Equal(t, "private, max-age=1", w.Header().Get("Cache-Control"), query)
+		require.Regexp(t, `<Location>manifest\.mpd\?_DASH_after=\d+&amp;token=secret</Location>`, w.Body.String(), query)
 	}
+	w := b.get("/live/cam/manifest.mpd")
+	require.Equal(t, "public, max-age=1", w.Header().Get("Cache-Control"))
+	require.NotContains(t, w.Body.String(), "secret", "it is nobody else's")
+	m := b.mpd("?a=" + strings.Repeat("b", 2<<10))
+	require.Empty(t, m.Location)
+	require.Empty(t, m.Periods[0].EventStreams)
 }

@@ -44,12 +44,22 @@ sub vcl_recv {
 	if (req.url ~ "\.(m3u8|mpd)\?(.*&)?token=[^&]") {
 		set req.http.X-Token = regsub(req.url, "^.*[?&](token=[^&]+).*$", "\1");
 	}
+	# An MPD names the token that it was asked for with: it is one viewer's.
+	set req.http.X-Private = "";
+	if (req.http.X-Token && req.url ~ "\.mpd\?") {
+		set req.http.X-Private = "yes";
+	}
 	set req.url = regsub(req.url, "\?.*$", "");
 	if (req.http.X-Query != "") {
 		set req.url = req.url + "?" + req.http.X-Query;
 	}
 	unset req.http.X-Query;
 	unset req.http.Cookie;
+	if (req.http.X-Private == "yes") {
+		unset req.http.X-Private;
+		return (pass);
+	}
+	unset req.http.X-Private;
 	return (hash);
 }
 

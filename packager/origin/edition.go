@@ -23,7 +23,7 @@ const (
 	// directiveAfter names the edition that a client has: it wants the next one.
 	directiveAfter = "_DASH_after"
 	// maxForeignQuery bounds what is repeated in Location of a query that is for somebody else, bytes; a longer one gets no Location.
-	maxForeignQuery = 1024
+	maxForeignQuery = 2 << 10
 
 	// nearEdge is how long before the end of the media there is playback time for the next edition: not earlier than needed, since a
 	// waiting request takes one of the six connections that a browser has.
@@ -60,7 +60,10 @@ func (s *Stream) serveMPD(w http.ResponseWriter, r *http.Request, now *snapshot)
 	if !q.apart {
 		e, now = s.awaitEdition(r, q)
 	}
-	d := now.mpd
+	d, cacheControl := now.mpd, s.origin.manifestCC
+	if q.private {
+		cacheControl = s.origin.privateCC
+	}
 	switch {
 	case e != nil && q.foreign != "":
 		d = s.live(e, q)
@@ -73,7 +76,7 @@ func (s *Stream) serveMPD(w http.ResponseWriter, r *http.Request, now *snapshot)
 		notFound(w, "The stream "+s.name+" has no such file.")
 		return
 	}
-	d.serve(w, r, s.origin.manifestCC)
+	d.serve(w, r, cacheControl)
 }
 
 // mpdQuery is what a client asks of the MPD.
@@ -81,7 +84,8 @@ type mpdQuery struct {
 	follows bool
 	after   uint32
 	foreign string // what is for somebody else, and goes into Location: players would lose it
-	apart   bool   // there is a viewer's own key, which caches share answers in spite of, or too much else: then there is no Location
+	private bool   // a viewer's own key is in it, and so in the answer: shared caches, which may leave it out of theirs, must not keep that
+	apart   bool   // there is too much in it: then there is no Location
 }
 
 // parseMPDQuery reads a query. What players add themselves with every request (CTA-5004) is left out.
@@ -97,10 +101,9 @@ func parseMPDQuery(query string) (q mpdQuery) {
 			if n, err := strconv.ParseUint(value, 10, 32); err == nil {
 				q.after, q.follows = uint32(n), true
 			}
-		case "token":
-			q.apart = true
 		case "CMCD", "":
 		default:
+			q.private = q.private || name == "token"
 			foreign = append(foreign, parameter)
 		}
 	}

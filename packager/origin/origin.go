@@ -46,6 +46,7 @@ type Origin struct {
 	dir        string
 	find       func(name string) *Stream // nil where there is none
 	manifestCC []string                  // Cache-Control of playlists and MPDs
+	privateCC  []string                  // of MPDs that name a viewer's own key
 	blockedCC  []string                  // of playlists that contain what was asked for
 	packers    sync.Pool                 // of *gzip.Writer
 	deflaters  sync.Pool                 // of *flate.Writer
@@ -53,7 +54,10 @@ type Origin struct {
 
 // New serves the streams below dir that find knows; it gives nil for another name.
 func New(timing timeline.Timing, dir string, find func(name string) *Stream) *Origin {
-	o := &Origin{timing: timing, dir: dir, find: find, manifestCC: manifestCacheControl(timing), blockedCC: blockedCacheControl(timing)}
+	o := &Origin{
+		timing: timing, dir: dir, find: find,
+		manifestCC: manifestCacheControl("public", timing), privateCC: manifestCacheControl("private", timing), blockedCC: blockedCacheControl(timing),
+	}
 	o.packers.New = func() any { return gzip.NewWriter(nil) }
 	o.deflaters.New = func() any {
 		w, _ := flate.NewWriter(nil, flate.DefaultCompression) // the level is valid
@@ -208,9 +212,10 @@ func (s *Stream) serveThumbnail(w http.ResponseWriter, r *http.Request) {
 	notFound(w, "The stream "+s.name+" has no picture yet.")
 }
 
-// manifestCacheControl lets caches keep a manifest for half a target duration (rfc8216bis appendix B.1), at least a second.
-func manifestCacheControl(timing timeline.Timing) []string {
-	return []string{"public, max-age=" + strconv.Itoa(max(1, timing.TargetDuration(0)/2))}
+// manifestCacheControl lets caches, or with "private" browsers alone, keep a manifest for half a target duration (rfc8216bis appendix
+// B.1), at least a second.
+func manifestCacheControl(who string, timing timeline.Timing) []string {
+	return []string{who + ", max-age=" + strconv.Itoa(max(1, timing.TargetDuration(0)/2))}
 }
 
 // blockedCacheControl is for playlists that were asked for by what they contain. Shared caches keep them (rfc8216bis appendix B.1): the

@@ -131,6 +131,10 @@ func TestCacheKey(t *testing.T) {
 			fetch(t, base+"manifest.mpd?x=1&"+query[1:])
 			require.Equal(t, []string{"/live/cam/manifest.mpd" + query}, s.take())
 		}
+		for _, query := range []string{"?_DASH_after=7&token=one", "?_DASH_after=7&token=two", "?token=one", "?token=two"} {
+			fetch(t, base+"manifest.mpd"+query)
+			require.Equal(t, []string{"/live/cam/manifest.mpd" + query}, s.take(), "it names the token")
+		}
 		for _, name := range []string{"aaaa/low-1.m4s", "aaaa/low-1.0.m4s", "aaaa/low-init.mp4", "manifest.mpd", "thumbnail.jpg"} {
 			fetch(t, base+name)
 			fetch(t, base+name+"?x=1")
