@@ -32,7 +32,8 @@ const (
 	behindEdge = 2500 * time.Millisecond
 	// farBehind is how far behind players may be that ask for an edition at once; who is farther behind has time.
 	farBehind = time.Minute
-	// pastEdge is how long events last beyond the end of the media; then players forget them.
+	// pastEdge is how long events last beyond the end of the media, and beyond what the clock says that there is: players that begin while
+	// ffmpeg is late are ahead of the media, and forget events that they have missed.
 	pastEdge = 3 * time.Second
 )
 
@@ -49,6 +50,8 @@ type edition struct {
 	made      time.Time     // with a monotonic reading
 	published time.Time     // publishTime
 	reached   time.Duration // by the media of the newest Period, from its start
+	due       time.Duration // by the clock
+	begins    time.Duration // less than that is how far behind the clock players begin
 	first     *document     // for players that begin
 	next      *document     // for those that have an edition
 }
@@ -167,8 +170,10 @@ func (s *Stream) newEdition(now *snapshot, last *edition) *edition {
 			e.published = last.published.Add(time.Millisecond)
 		}
 	}
+	e.begins = (targetLatency - 1) * s.origin.timing.Part
 	if n := len(p.Periods); n > 0 {
-		e.reached = now.reached(&p.Periods[n-1])
+		newest := &p.Periods[n-1]
+		e.reached, e.due = now.reached(newest), e.published.Sub(p.Start.Add(newest.Start))
 	}
 	e.first, e.next = s.live(e, mpdQuery{}), s.live(e, mpdQuery{follows: true})
 	return e
@@ -199,11 +204,14 @@ func (e *edition) events(follows bool) (all []dash.Event) {
 		from = max(time.Millisecond, from) // at 0 is who has not found its place
 		return dash.Event{Time: uint64(from.Milliseconds()), Duration: uint64((to - from).Milliseconds()), ID: id}
 	}
-	id := 2 * uint64(e.number)
-	if follows && e.reached > behindEdge {
+	id, edge := 2*uint64(e.number), e.reached-nearEdge
+	switch {
+	case !follows:
+		edge = max(edge, e.due-e.begins)
+	case e.reached > behindEdge:
 		all = append(all, event(e.reached-farBehind, e.reached-behindEdge, id))
 	}
-	return append(all, event(e.reached-nearEdge, e.reached+pastEdge, id+1))
+	return append(all, event(edge, max(e.reached, e.due)+pastEdge, id+1))
 }
 
 // reached is how far the media of a Period has come in every rendition, from the Period's start.

@@ -3,6 +3,7 @@ package origin
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -16,6 +17,26 @@ func TestMPDQuery(t *testing.T) {
 		"_DASH_after=7&token=x&y=1": {follows: true, after: 7, foreign: "token=x&y=1", private: true},
 	} {
 		require.Equal(t, want, parseMPDQuery(query), query)
+	}
+}
+
+// Players at the edge by the clock are told of the next edition, however late the media is; those that begin there not before they play.
+func TestEventsFollowTheClock(t *testing.T) {
+	for _, late := range []time.Duration{200 * time.Millisecond, 5 * time.Second, 20 * time.Second} {
+		e := edition{number: 7, due: 30 * time.Second, reached: 30*time.Second - late, begins: 800 * time.Millisecond}
+		told := func(follows bool, at time.Duration) (told bool) {
+			for _, event := range e.events(follows) {
+				from := time.Duration(event.Time) * time.Millisecond
+				told = told || from <= at && at <= from+time.Duration(event.Duration)*time.Millisecond
+			}
+			return told
+		}
+		begin := e.due - time.Second
+		require.False(t, told(false, begin), late)
+		require.True(t, told(false, max(begin, e.reached)+200*time.Millisecond), late)
+		for at := e.reached; at < e.due+2*time.Second; at += 100 * time.Millisecond {
+			require.True(t, told(true, at), "%v late, at %v", late, at)
+		}
 	}
 }
 
