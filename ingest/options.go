@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/offer"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/signal"
+	"github.com/sluice-live/sluice/ingest/upload"
 )
 
 // Limits that hold unless Options says otherwise, and those that nobody needs to change.
@@ -54,6 +55,8 @@ type Options struct {
 	VideoCodecs []string
 	// FFmpeg is the program that makes Opus of the AAC of uploads. Default: ffmpeg.
 	FFmpeg string
+	// RunFFmpeg runs that, and keeps it from all else. Default: it may do what this process may.
+	RunFFmpeg upload.Run
 	// Frames is what is done with still pictures that come one by one. Default: none are taken.
 	Frames frames.Tools
 	// Logger gets what operators need to know. Default: slog.Default().

@@ -113,7 +113,7 @@ func (s *Server) roomConfig() room.Config {
 func (s *Server) uploadConfig() upload.Config {
 	return upload.Config{
 		Sessions: s.sessions, Packets: s.packets, Timers: s.timers.uploads, Connect: s.timers.connect, Body: s.timers.body,
-		OnPublish: s.opts.OnPublish, Logger: s.opts.Logger, FFmpeg: s.opts.FFmpeg,
+		OnPublish: s.opts.OnPublish, Logger: s.opts.Logger, FFmpeg: s.opts.FFmpeg, Run: s.opts.RunFFmpeg,
 	}
 }
 

@@ -71,6 +71,7 @@ const (
 type transcoder struct {
 	aac
 	command *exec.Cmd
+	ended   chan struct{} // closed when ffmpeg has
 	in      *os.File
 	read    chan struct{} // closed when all that ffmpeg has made is read
 	buffer  []byte
@@ -87,8 +88,21 @@ type anchor struct {
 	at     time.Duration
 }
 
-// startTranscoder starts ffmpeg. pass gets what it makes, with its time, from another goroutine, until close returns.
-func startTranscoder(program string, a aac, pass func(webm.Block)) (*transcoder, error) {
+// Run starts a program, calls started, and waits for its end; started is not called when it does not start.
+type Run func(program *exec.Cmd, started func()) error
+
+// unconfined runs a program that may do what this process may.
+func unconfined(program *exec.Cmd, started func()) error {
+	program.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := program.Start(); err != nil {
+		return err
+	}
+	started()
+	return program.Wait()
+}
+
+// startTranscoder has run start ffmpeg. pass gets what it makes, with its time, from another goroutine, until close returns.
+func startTranscoder(run Run, program string, a aac, pass func(webm.Block)) (*transcoder, error) {
 	const arguments = "-hide_banner -nostdin -loglevel quiet -protocol_whitelist pipe -probesize 32 -analyzeduration 0 -f aac -i pipe:0 -map 0:a:0 " +
 		"-c:a libopus -frame_duration 20 -b:a 128k -ar 48000 -ac 2 -cluster_time_limit 1 -flush_packets 1 -f webm -live 1 pipe:1"
 	in, ours, err := os.Pipe()
@@ -96,19 +110,32 @@ func startTranscoder(program string, a aac, pass func(webm.Block)) (*transcoder,
 		return nil, fmt.Errorf("make pipe: %w", err)
 	}
 	defer func() { _ = in.Close() }()
-	t := &transcoder{aac: a, command: exec.Command(program, strings.Fields(arguments)...), in: ours, read: make(chan struct{})}
-	t.command.Stdin = in
-	t.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out, err := t.command.StdoutPipe()
-	if err == nil {
-		err = t.command.Start()
-	}
+	out, theirs, err := os.Pipe()
 	if err != nil {
 		_ = ours.Close()
-		return nil, fmt.Errorf("start ffmpeg: %w", err)
+		return nil, fmt.Errorf("make pipe: %w", err)
+	}
+	defer func() { _ = theirs.Close() }()
+	t := &transcoder{aac: a, command: exec.Command(program, strings.Fields(arguments)...), in: ours, read: make(chan struct{}), ended: make(chan struct{})}
+	t.command.Stdin, t.command.Stdout = in, theirs
+	started := make(chan struct{})
+	go func() {
+		defer close(t.ended)
+		err = run(t.command, func() { close(started) })
+	}()
+	select {
+	case <-started:
+	case <-t.ended:
+		select {
+		case <-started: // and has ended since
+		default:
+			_, _ = ours.Close(), out.Close()
+			return nil, fmt.Errorf("start ffmpeg: %w", err)
+		}
 	}
 	go func() {
 		defer close(t.read)
+		defer func() { _ = out.Close() }()
 		if panics.Contain(nil, "the decoding of AAC", func() { t.collect(out, pass) }) != nil {
 			_ = t.command.Process.Kill() // so that the next frame cannot be written
 		}
@@ -187,5 +214,5 @@ func (t *transcoder) close(atOnce bool) {
 	hurry := time.AfterFunc(aacDrain, func() { _ = t.command.Process.Kill() })
 	defer hurry.Stop()
 	<-t.read
-	_ = t.command.Wait()
+	<-t.ended
 }

@@ -90,9 +90,9 @@ func TestUploadOfBadAAC(t *testing.T) {
 
 // Without an ffmpeg, or with one that ends at once, nothing hangs.
 func TestTranscoderThatFails(t *testing.T) {
-	_, err := startTranscoder("/nonexistent/ffmpeg", aac{1, 4, 2}, nil)
+	_, err := startTranscoder(unconfined, "/nonexistent/ffmpeg", aac{1, 4, 2}, nil)
 	require.ErrorContains(t, err, "start ffmpeg")
-	made, err := startTranscoder("true", aac{1, 4, 2}, nil)
+	made, err := startTranscoder(unconfined, "true", aac{1, 4, 2}, nil)
 	require.NoError(t, err)
 	<-made.read
 	require.Eventually(t, func() bool { return made.write([]byte("frame"), 0) != nil }, 2*time.Minute, time.Millisecond)

@@ -109,11 +109,11 @@ func (u *track) understand(r webm.Track) (media.Format, error) {
 }
 
 // open starts what makes Opus of the track, if it needs that.
-func (u *track) open(ffmpeg string) (err error) {
+func (u *track) open(run Run, ffmpeg string) (err error) {
 	if u.aac == nil {
 		return nil
 	}
-	u.transcoder, err = startTranscoder(ffmpeg, *u.aac, func(made webm.Block) {
+	u.transcoder, err = startTranscoder(run, ffmpeg, *u.aac, func(made webm.Block) {
 		_ = u.sendSound(made.Data, u.smooth(made, made.Time), time.Now()) // ffmpeg makes no packets that are damaged
 	})
 	return err

@@ -46,6 +46,7 @@ type Config struct {
 	Connect  time.Duration // until the recording tells its tracks
 	Body     time.Duration // for the body of a chunk, and for an answer
 	FFmpeg   string        // the program that makes Opus of AAC; default ffmpeg
+	Run      Run           // runs that, and keeps it from all else; default: it may do what this process may
 	// OnPublish is called for each upload when its tracks are known. An error refuses it.
 	OnPublish func(*session.Publisher) error
 	Logger    *slog.Logger
@@ -70,6 +71,9 @@ func NewUploads(c Config) *Uploads {
 		c.Timers.Chunk = 2 * time.Second
 	}
 	c.FFmpeg = cmp.Or(c.FFmpeg, "ffmpeg")
+	if c.Run == nil {
+		c.Run = unconfined
+	}
 	return &Uploads{config: c, budget: &budget{limit: heldBytes}, reads: quota.NewPool(chunkReads, chunkShare), chunked: map[string]*chunkedUpload{}}
 }
 
@@ -182,7 +186,7 @@ func (u *upload) carry(bytes io.Reader) error {
 		u.config.Logger.Warn("tracks of an upload are ignored", "stream", u.publisher.Stream(), "session", u.session.ID(), "tracks", strings.Join(ignored, ", "))
 	}
 	for _, t := range u.tracks {
-		if err := t.open(u.config.FFmpeg); err != nil {
+		if err := t.open(u.config.Run, u.config.FFmpeg); err != nil {
 			return session.Unready(err)
 		}
 		defer func() { t.close(u.session.Err() != nil) }()

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"os/exec"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
@@ -10,6 +11,7 @@ import (
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/packager/recording"
 	"github.com/sluice-live/sluice/transcode"
+	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
 func (s *Service) packagerOptions() packager.Options {
@@ -32,7 +34,13 @@ func (s *Service) ingestOptions() ingest.Options {
 	options.MaxTCPConnections, options.MaxTCPConnectionsPerAddress = s.connections.ICE, s.connections.ICEPerAddress
 	options.Logger, options.OnPublish, options.MayEnter = s.log, s.streams.publish, access.Publishers(s.cfg.Auth.Publish).Admit
 	options.Frames = s.pictureTools()
+	options.RunFFmpeg = runConfined
 	return options
+}
+
+// runConfined runs a program that reads what strangers send, and writes to its pipes alone.
+func runConfined(program *exec.Cmd, started func()) error {
+	return sandbox.Run(program, sandbox.Policy{}, started)
 }
 
 // openBroadcast opens the timeline of a stream, which may take as long as the disk does, and makes its broadcast.
