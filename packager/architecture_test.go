@@ -18,6 +18,7 @@ var mayImport = map[string][]string{
 	"live":      {"cmaf", "disk", "timeline"},
 	"manifest":  {"cmaf", "dash", "hls", "timeline"},
 	"origin":    {"cmaf", "dash", "hls", "manifest", "recording", "timeline"},
+	"push":      {"timeline"},
 	"recording": {"cmaf", "dash", "disk", "hls", "manifest", "timeline"},
 	"disk":      nil, "cmaf": nil, "hls": nil, "dash": nil, "conformance": {"cmaf", "dash", "hls"},
 }

@@ -1,6 +1,7 @@
 package packager
 
 import (
+	"github.com/sluice-live/sluice/packager/push"
 	"github.com/sluice-live/sluice/packager/recording"
 	"github.com/sluice-live/sluice/packager/timeline"
 )
@@ -11,4 +12,5 @@ type Info struct {
 	timeline.Info                 // of its timeline
 	Renders       uint64          // playlists and MPDs made, each once however many ask for it
 	Recording     *recording.Info // nil when nothing is recorded
+	Push          *push.State     // nil where it is put nowhere
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluice-live/sluice/packager/push"
 	"github.com/sluice-live/sluice/packager/recording"
 	"github.com/sluice-live/sluice/packager/timeline"
 )
@@ -42,6 +43,8 @@ type Options struct {
 	// MinFree deletes finished recordings, in the same order, while the disk has fewer free bytes, and stops the running ones (the
 	// live streams go on) when that did not help. 0 is no limit.
 	MinFree int64
+	// Push is where streams are put as they are made, without parts.
+	Push push.Target
 	// Remux makes out, one MP4 with an index at its front, without encoding. Each input is one unbroken run of a
 	// recording. It runs in the background, one at a time. Without it recordings get no video.mp4.
 	Remux func(ctx context.Context, inputs []recording.RemuxInput, out string) error
@@ -90,6 +93,9 @@ func (o Options) Validate() error {
 	want(o.Keep >= 0, "Keep", "%s is negative", short(o.Keep))
 	want(o.MaxBytes >= 0, "MaxBytes", "%d is negative", o.MaxBytes)
 	want(o.MinFree >= 0, "MinFree", "%d is negative", o.MinFree)
+	for option, fault := range map[string]error{"Push.URL": o.Push.ValidateURL(), "Push.Header": o.Push.ValidateHeader(), "Push.Timeout": o.Push.ValidateTimeout()} {
+		want(fault == nil, option, "%v", fault)
+	}
 	o = o.withDefaults()
 	between("Segment", o.Segment, minSegment, maxSegment)
 	between("Part", o.Part, minPart, maxPart)

@@ -36,6 +36,9 @@ func (p *Packager) runStreams(ctx context.Context) error {
 		for _, s := range p.all() {
 			if current[s] = true; !running[s] {
 				streams.Go(func() { p.keepStream(ctx, s) })
+				if s.push != nil {
+					streams.Go(func() { _ = panics.Contain(p.opts.Logger, "the push of a stream", func() { s.push.Run(ctx) }) })
+				}
 			}
 		}
 		running = current

@@ -1,11 +1,14 @@
 package packager
 
 import (
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/sluice-live/sluice/packager/live"
 	"github.com/sluice-live/sluice/packager/origin"
+	"github.com/sluice-live/sluice/packager/push"
 	"github.com/sluice-live/sluice/packager/recording"
 	"github.com/sluice-live/sluice/packager/timeline"
 )
@@ -14,6 +17,7 @@ import (
 type Stream struct {
 	live    *live.Stream
 	viewers *origin.Stream
+	push    *push.Stream // nil where it is put nowhere
 
 	mu        sync.Mutex // held for no I/O
 	recording *recording.Recording
@@ -23,8 +27,16 @@ type Stream struct {
 // newStream makes a stream whose broadcast begin begins, or continues.
 func (p *Packager) newStream(name string, begin func(live.Output) (*live.Stream, error)) (*Stream, error) {
 	s := &Stream{viewers: p.origin.Stream(name)}
+	publish := s.viewers.Publish
+	if p.opts.Push.URL != "" {
+		s.push = push.New(p.opts.Push, p.pushSource(name), name, p.opts.Logger)
+		publish = func(of *timeline.Snapshot) {
+			s.viewers.Publish(of)
+			s.push.Publish(of)
+		}
+	}
 	var err error
-	s.live, err = begin(live.Output{Publish: s.viewers.Publish, Record: s.record})
+	s.live, err = begin(live.Output{Publish: publish, Record: s.record})
 	if err != nil || s.live == nil {
 		return nil, err
 	}
@@ -75,7 +87,27 @@ func (s *Stream) Info() Info {
 		of := r.Info()
 		i.Recording = &of
 	}
+	if s.push != nil {
+		state := s.push.State()
+		i.Push = &state
+	}
 	return i
+}
+
+// pushSource is what is pushed of a stream.
+func (p *Packager) pushSource(name string) push.Source {
+	return push.Source{
+		Open: func(epoch, file string) (*os.File, error) {
+			return os.Open(filepath.Join(p.opts.LiveDir, name, epoch, timeline.PublicDir, file))
+		},
+		Manifests: func(of *timeline.Snapshot) (all []push.Manifest) {
+			for _, f := range p.origin.Plain(of) {
+				all = append(all, push.Manifest(f))
+			}
+			return all
+		},
+		Wall: p.opts.Wall, Grace: p.opts.timing().Grace(),
+	}
 }
 
 // End ends the broadcast: the last epoch is closed, every playlist gets its EXT-X-ENDLIST, the MPD becomes static and the

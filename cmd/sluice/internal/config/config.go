@@ -37,6 +37,7 @@ type Config struct {
 	Slate    string // path of the image that viewers see while the publisher is away; empty: its newest picture
 
 	Record Record
+	Push   Push
 	Auth   Auth
 	// Insecure allows an address beyond loopback without Auth.Publish.
 	Insecure bool
@@ -93,6 +94,14 @@ type Record struct {
 	MaxBytes int64         // all recordings together; 0: no limit
 	MinFree  int64         // bytes that stay free on the disk
 	Source   string        // SourceWebM or SourceIVF: what the frames as received are kept in
+}
+
+// Push is where streams are put as they are made.
+type Push struct {
+	URL     string // directory that they are put into; empty: nowhere
+	Header  Secret // of each request
+	Timeout time.Duration
+	Delete  bool // what nobody can ask for any more
 }
 
 // Auth holds the static keys. No key means that everybody may.
@@ -164,6 +173,7 @@ func Default() Config {
 		Takeover:    TakeoverAllow,
 		Passthrough: true,
 		Record:      Record{Enabled: true, MinFree: 1 << 30, Source: SourceWebM},
+		Push:        Push{Timeout: 10 * time.Second},
 		Limits: Limits{
 			Streams: 16, Viewers: 200, Participants: 16, SessionsPerAddress: 16, ConnectingPerAddress: 8, PublishBitrate: 20_000_000,
 			ConnectionsPerAddress: 2_000, Requests: 10_000, RequestsPerAddress: 2_000, RequestBytes: 64 << 10,

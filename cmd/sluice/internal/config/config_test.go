@@ -124,6 +124,11 @@ func TestLoadForms(t *testing.T) {
 		"limits": {
 			file: "limits: {streams: 3, viewers: 5, participants: 6, sessions-per-address: 4, connecting-per-address: 2, publish-bitrate: 2.5M, connections: 60, connections-per-address: 30, requests: 50, requests-per-address: 20, request-bytes: 32KiB}",
 			want: func(c *Config) { c.Limits = Limits{3, 5, 6, 4, 2, 2_500_000, 60, 30, 50, 20, 32 << 10} }},
+		"push": {
+			file: "push: {url: 'https://ingest.example.org/live', header: 'Authorization: Bearer k', timeout: 5s, delete: true}",
+			want: func(c *Config) {
+				c.Push = Push{"https://ingest.example.org/live", "Authorization: Bearer k", 5 * time.Second, true}
+			}},
 		"everything is listed": {
 			file: "window: all\n", want: func(c *Config) { c.Window = WindowAll }},
 		"last of two flags": {

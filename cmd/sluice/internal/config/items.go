@@ -117,6 +117,10 @@ func secrets(p *[]Secret) value {
 	return list[Secret]{field: p, parse: parseSecret, format: Secret.String}
 }
 
+func secret(p *Secret) value {
+	return scalar[Secret]{field: p, parse: parseSecret, format: Secret.String}
+}
+
 // parseSecret refuses the mask that --print-config puts for a secret, so
 // that its output, fed back as it is, cannot make the mask the key.
 func parseSecret(s string) (Secret, error) {

@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // key is one row of the configuration table. Flags, environment variables,
 // the YAML file, --print-config, --help, README's table and the sample file
 // all come from these rows.
@@ -30,6 +32,7 @@ const (
 	kindCodecs   kind = "codec,…"
 	kindPrefixes kind = "prefix,…"
 	kindHosts    kind = "host,…"
+	kindHeader   kind = "header"
 )
 
 // groups is the order of the headings.
@@ -38,13 +41,14 @@ const (
 	groupWebRTC = "WebRTC"
 	groupMedia  = "Media"
 	groupRecord = "Recording"
+	groupPush   = "Pushing"
 	groupAccess = "Access"
 	groupOther  = "Other"
 )
 
 // keys returns the table bound to the fields of c.
 func (c *Config) keys() []key {
-	return []key{
+	return slices.Concat([]key{
 		{"http.listen", groupWeb, kindAddress, "where pages, signalling and media are served; beyond loopback it needs auth.publish or insecure", text(&c.HTTP.Listen)},
 		{"http.trusted-proxies", groupWeb, kindPrefixes, "reverse proxies, such as 10.0.0.0/8, whose X-Forwarded-For, -Proto, -Host and -Prefix, or Forwarded, are believed: limits and logs count the client behind them; they have to set or remove each of these headers", prefixes(&c.HTTP.TrustedProxies)},
 		{"http.hosts", groupWeb, kindHosts, "names, such as tv.example.org or *.example.org, that Host headers may have beside IP addresses, localhost and what is listened on; others get 421. Empty: others are answered where auth.publish is set, or over HTTPS", words(&c.HTTP.Hosts, "")},
@@ -73,13 +77,7 @@ func (c *Config) keys() []key {
 		{"slate", groupMedia, kindPath, "an image that viewers of HLS and DASH see while the publisher is away; empty: its newest picture stands still", text(&c.Slate)},
 		{"on-stop", groupMedia, kindWord, "what SIGTERM does to live streams: end, or keep for the service's next start to go on with them", text(&c.OnStop)},
 		{"ffmpeg", groupMedia, kindPath, "the ffmpeg program, version 5.1 or later", text(&c.FFmpeg)},
-
-		{"record", groupRecord, kindBool, "record every broadcast", boolean(&c.Record.Enabled)},
-		{"record.keep", groupRecord, kindDuration, "age at which a recording is deleted; 0 is never", duration(&c.Record.Keep)},
-		{"record.max-bytes", groupRecord, kindSize, "what all recordings may take together, the oldest of the stream that takes most go first; 0 is no limit", size(&c.Record.MaxBytes)},
-		{"record.min-free", groupRecord, kindSize, "what stays free on the disk; below it recording stops", size(&c.Record.MinFree)},
-		{"record.source", groupRecord, kindWord, "what the frames as received are kept in: webm, or ivf for VP8, VP9 and AV1 with the audio in Ogg beside it; H.264 is always in Matroska", text(&c.Record.Source)},
-
+	}, c.outputKeys(), []key{
 		{"auth.publish", groupAccess, kindKeys, "keys that may publish: KEY for every stream, STREAM=KEY for one; none is everybody", streamKeys(&c.Auth.Publish)},
 		{"auth.admin", groupAccess, kindKeys, "keys that may administer; none: a stream is steered with its key of auth.publish", secrets(&c.Auth.Admin)},
 		{"insecure", groupAccess, kindBool, "let everybody who reaches an address beyond loopback publish; nobody may administer there (end streams, transform, see sessions) without auth.admin", boolean(&c.Insecure)},
@@ -97,5 +95,21 @@ func (c *Config) keys() []key {
 
 		{"log.level", groupOther, kindWord, "debug, info, warn or error", level(&c.Log.Level)},
 		{"log.format", groupOther, kindWord, "text or json", text(&c.Log.Format)},
+	})
+}
+
+// outputKeys are those of what becomes of streams beside being watched.
+func (c *Config) outputKeys() []key {
+	return []key{
+		{"record", groupRecord, kindBool, "record every broadcast", boolean(&c.Record.Enabled)},
+		{"record.keep", groupRecord, kindDuration, "age at which a recording is deleted; 0 is never", duration(&c.Record.Keep)},
+		{"record.max-bytes", groupRecord, kindSize, "what all recordings may take together, the oldest of the stream that takes most go first; 0 is no limit", size(&c.Record.MaxBytes)},
+		{"record.min-free", groupRecord, kindSize, "what stays free on the disk; below it recording stops", size(&c.Record.MinFree)},
+		{"record.source", groupRecord, kindWord, "what the frames as received are kept in: webm, or ivf for VP8, VP9 and AV1 with the audio in Ogg beside it; H.264 is always in Matroska", text(&c.Record.Source)},
+
+		{"push.url", groupPush, kindPath, "directory of a server, such as a CDN's ingest at https://ingest.example.org/live, that each stream is put into as it is made, by HTTP PUT: segments, then the playlists and the MPD that name them; empty: nowhere", text(&c.Push.URL)},
+		{"push.header", groupPush, kindHeader, "header of each request, such as Authorization: Bearer KEY", secret(&c.Push.Header)},
+		{"push.timeout", groupPush, kindDuration, "what a request may take before it is tried again", duration(&c.Push.Timeout)},
+		{"push.delete", groupPush, kindBool, "delete segments there once nobody can ask for them any more", boolean(&c.Push.Delete)},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/push"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -29,6 +30,7 @@ func (c Config) Packager() packager.Options {
 		LiveDir: filepath.Join(c.Data, liveDir), RecordingsDir: filepath.Join(c.Data, recordingsDir),
 		Segment: c.Segment, Part: c.Part, Window: window, Event: event, Linger: c.linger(),
 		Record: c.Record.Enabled, Keep: c.Record.Keep, MaxBytes: c.Record.MaxBytes, MinFree: c.Record.MinFree,
+		Push: push.Target{URL: c.Push.URL, Header: string(c.Push.Header), Timeout: c.Push.Timeout, Delete: c.Push.Delete},
 	}
 }
 
@@ -104,6 +106,7 @@ func keyOf(option string) string {
 		"LiveDir": "data", "Dir": "data", "RecordingsDir": "data",
 		"Segment": "segment", "Part": "part", "Window": "window", "Linger": "linger", "ViewerLinger": "linger", "Ladder": "ladder",
 		"Keep": "record.keep", "MaxBytes": "record.max-bytes", "MinFree": "record.min-free",
+		"Push.URL": "push.url", "Push.Header": "push.header", "Push.Timeout": "push.timeout",
 		"UDPListen": "ice.udp", "TCPListen": "ice.tcp", "PublicIPs": "ice.public-ip", "ICEServers": "ice.servers", "VideoCodecs": "codecs",
 		"MaxStreams": "limits.streams", "MaxViewers": "limits.viewers", "MaxParticipants": "limits.participants",
 		"MaxSessionsPerAddress": "limits.sessions-per-address", "MaxConnectingPerAddress": "limits.connecting-per-address", "MaxSDP": "limits.request-bytes", "MaxBitrate": "limits.publish-bitrate",

@@ -7,6 +7,7 @@ import (
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/packager/push"
 	"github.com/sluice-live/sluice/packager/recording"
 	"github.com/sluice-live/sluice/packager/timeline"
 	"github.com/sluice-live/sluice/transcode"
@@ -27,6 +28,7 @@ type Stream struct {
 	Encoder      Encoder                  `json:"encoder"`
 	AVOffset     float64                  `json:"avOffset"` // seconds by which video was moved against audio to be in sync
 	Recording    *Recording               `json:"recording"`
+	Push         *Push                    `json:"push,omitempty"` // absent where streams are not pushed
 	URLs         URLs                     `json:"urls"`
 }
 
@@ -98,6 +100,23 @@ type Recording struct {
 	Bytes int64  `json:"bytes"`
 }
 
+// Push is how far a stream is on the server that it is put on (push.url).
+type Push struct {
+	Files    uint64 `json:"files"`    // that were put there
+	Bytes    uint64 `json:"bytes"`    // of them
+	Failures uint64 `json:"failures"` // requests that failed and were tried again
+	Dropped  uint64 `json:"dropped"`  // segments that left the playlists before they were there
+	Behind   int    `json:"behind"`   // segments that are not there yet
+	Error    string `json:"error"`    // why it does not go on, else ""
+}
+
+func describePush(p *push.State) *Push {
+	if p == nil {
+		return nil
+	}
+	return &Push{p.Files, p.Bytes, p.Failures, p.Dropped, p.Behind, p.Error}
+}
+
 // URLs are the paths at which a stream is watched.
 type URLs struct {
 	HLS       string `json:"hls"`
@@ -136,6 +155,7 @@ func newStream(b *broadcast.Broadcast) Stream {
 		},
 		AVOffset:  AVOffset(st.Depay),
 		Recording: describeRecording(info.Recording),
+		Push:      describePush(info.Push),
 		URLs:      urlsOf(b.Stream()),
 	}
 }

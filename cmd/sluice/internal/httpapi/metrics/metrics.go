@@ -108,6 +108,12 @@ var (
 	descBytes    = describe("segment_bytes_total", "Bytes of the segments listed.")
 	descRenders  = describe("playlist_renders_total", "Playlists and MPDs made, each once however many ask for it.")
 	descLatency  = describe("segment_latency_seconds", "From the end of the newest segment's media to its listing.")
+
+	descPushFiles    = describe("push_files_total", "Files put on the server that streams are pushed to.")
+	descPushBytes    = describe("push_bytes_total", "Bytes of them.")
+	descPushFailures = describe("push_failures_total", "Requests to that server that failed and were tried again.")
+	descPushDropped  = describe("push_dropped_segments_total", "Segments that left the playlists before they were put on that server.")
+	descPushBehind   = describe("push_behind_segments", "Segments that are not on that server yet.")
 )
 
 // Describe sends nothing: what there is depends on the streams.
@@ -235,6 +241,13 @@ func (e emitter) packager(b *broadcast.Broadcast) {
 	e.counter(descBytes, info.Bytes)
 	e.counter(descRenders, info.Renders)
 	e.gauge(descLatency, info.Latency.Seconds())
+	if p := info.Push; p != nil {
+		e.counter(descPushFiles, p.Files)
+		e.counter(descPushBytes, p.Bytes)
+		e.counter(descPushFailures, p.Failures)
+		e.counter(descPushDropped, p.Dropped)
+		e.gauge(descPushBehind, float64(p.Behind))
+	}
 }
 
 func faulty(fault string) float64 {
