@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,13 +30,17 @@ type stage struct {
 	track    *timeline.Track
 	count    int64
 
-	answer func(*http.Request) int // the status
+	mu     sync.Mutex
+	answer func(*http.Request) int // the status; see respond
 	there  map[string]string       // by path
 	log    []string                // of what was put there, in order
 }
 
 func (s *stage) RoundTrip(r *http.Request) (*http.Response, error) {
-	status := s.answer(r)
+	s.mu.Lock()
+	answer := s.answer
+	s.mu.Unlock()
+	status := answer(r)
 	if r.Context().Err() != nil {
 		return nil, r.Context().Err()
 	}
@@ -44,6 +49,8 @@ func (s *stage) RoundTrip(r *http.Request) (*http.Response, error) {
 		body, _ = io.ReadAll(r.Body)
 		r.Body.Close()
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if status < 300 && r.Method == http.MethodPut {
 		s.there[r.URL.Path] = string(body)
 		s.log = append(s.log, r.URL.Path)
@@ -55,6 +62,13 @@ func (s *stage) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	w.WriteHeader(status)
 	return w.Result(), nil
+}
+
+// respond changes the answers.
+func (s *stage) respond(answer func(*http.Request) int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
 }
 
 // requireNamed wants everything that a manifest names to be there before it.
@@ -122,7 +136,7 @@ func (s *stage) end() {
 func TestPush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, Target{Header: "Authorization: Bearer key", Delete: true})
-		s.answer = func(r *http.Request) int {
+		s.answer = func(r *http.Request) int { // before Run
 			require.Equal(t, "Bearer key", r.Header.Get("Authorization"))
 			if r.Method == http.MethodDelete {
 				return http.StatusNoContent
@@ -170,10 +184,10 @@ func TestPushToFaultyServer(t *testing.T) {
 				done := make(chan struct{})
 				go func() { s.Run(t.Context()); close(done) }()
 				s.add(2)
-				s.answer = answer
+				s.respond(answer)
 				s.add(30)
 				require.NotZero(t, s.State().Behind)
-				s.answer = well
+				s.respond(well)
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				state := s.State()
@@ -198,12 +212,12 @@ func TestPushOfTheEnd(t *testing.T) {
 		done := make(chan struct{})
 		go func() { s.Run(ctx); close(done) }()
 		s.add(3)
-		s.answer = func(*http.Request) int { return http.StatusForbidden }
+		s.respond(func(*http.Request) int { return http.StatusForbidden })
 		s.add(1)
 		require.ErrorContains(t, fmt.Errorf("%s", s.State().Error), "m4s: the server answered 403")
 		require.NotContains(t, s.State().Error, "ingest.example.org")
 		s.end()
-		s.answer = well
+		s.respond(well)
 		stop()
 		<-done
 		require.Zero(t, s.State().Behind)
@@ -212,7 +226,7 @@ func TestPushOfTheEnd(t *testing.T) {
 		ctx, stop = context.WithCancel(t.Context())
 		done = make(chan struct{})
 		go func() { s.Run(ctx); close(done) }()
-		s.answer = func(r *http.Request) int { <-r.Context().Done(); return 0 }
+		s.respond(func(r *http.Request) int { <-r.Context().Done(); return 0 })
 		s.add(1)
 		stop()
 		began := time.Now()
@@ -225,13 +239,13 @@ func TestPushOfTheEnd(t *testing.T) {
 func TestPushOfTheEndMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, Target{})
-		s.answer = func(*http.Request) int { <-time.After(time.Second); return http.StatusCreated }
-		done := make(chan struct{})
-		go func() { s.Run(t.Context()); close(done) }()
-		s.add(1)
+		s.respond(func(*http.Request) int { <-time.After(time.Second); return http.StatusCreated })
 		s.source.Manifests = func(now *timeline.Snapshot) []Manifest {
 			return []Manifest{{"index.m3u8", "application/vnd.apple.mpegurl", fmt.Append(nil, "ended ", now.Ended)}}
 		}
+		done := make(chan struct{})
+		go func() { s.Run(t.Context()); close(done) }()
+		s.add(1)
 		s.end()
 		<-done
 		require.Equal(t, "ended true", s.there["/live/cam/index.m3u8"])
