@@ -192,6 +192,9 @@ func checkHintKept(before, after *playlist) string {
 		oldest = earlier(oldest, at)
 		cancelled = cancelled || part.gap || s.fresh && !at.before(before.next())
 	})
+	for _, hint := range after.hints { // a full segment may be listed as ended later than its last part
+		came[after.visit.resolve(hint["URI"])] = true
+	}
 	for _, hint := range before.hints {
 		if hint["TYPE"] == "PART" && !came[before.visit.resolve(hint["URI"])] && !cancelled && !before.next().before(oldest) {
 			return fmt.Sprintf("%q did not come: next was %v, is %v, and parts are listed from %v on", hint["URI"], before.next(), after.next(), oldest)
