@@ -12,7 +12,7 @@ import (
 // A stream that lists everything does so after a restart and its end, and gives the older half up where the disk is full.
 func TestEventStream(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.Event = true })
-	tl, e, enc := b.epoch("cam")
+	_, e, enc := b.epoch("cam")
 	b.run(e, enc, 12) // twice what the window has
 	b.keep()
 	first := filepath.Join(e.Dir(), "out", "180p-1.m4s")
@@ -30,7 +30,7 @@ func TestEventStream(t *testing.T) {
 
 	b.restart()
 	everything(12)
-	tl, e, enc = b.epoch("cam")
+	tl, e, enc := b.epoch("cam")
 	b.run(e, enc, 12)
 	everything(24)
 
