@@ -8,6 +8,7 @@
 //	offer    SDP: what clients describe, checked and cut down to what is used
 //	session  sessions, their peer connections and negotiation; who publishes which stream
 //	egress   viewers: down tracks, retransmission, batched sending
+//	channel  messages over data channels: between publishers and viewers, in rooms, and back
 //	room     participants who see each other, and the streams that rooms make
 //	upload   recordings that become streams
 //	gst      the signalling of GStreamer's webrtcsink and webrtcsrc

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/channel"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/offer"
 	"github.com/sluice-live/sluice/ingest/refusal"
@@ -18,7 +19,10 @@ func (s *Server) postEcho(w http.ResponseWriter, r *http.Request) *refusal.Refus
 	if problem != nil {
 		return problem
 	}
-	return s.open(w, r, o, session.NewReservation(r, session.KindEcho, ""), func(sess *session.Session) error { return startEcho(sess, s.packets) })
+	return s.open(w, r, o, session.NewReservation(r, session.KindEcho, ""), func(sess *session.Session) error {
+		channel.Echo(sess, &s.messages)
+		return startEcho(sess, s.packets)
+	})
 }
 
 // startEcho sends each track back on the transceiver that it came on: read loop, track, write, in one goroutine.

@@ -131,7 +131,11 @@ func TestOffersRefused(t *testing.T) {
 		{"two streams §4.4.2", "/whip/a", chromium("a=msid:6fd1b2a4-7f0e-4c33-9d51-1f1f8f0f6d10 0c1d", "a=msid:other 0c1d"), 422, "more than one MediaStream"},
 		{"two tracks in one section §4.4.2", "/whip/a", chromium("a=ssrc-group:FID 3921857394 1740882371\r\n", ""), 422, "more than one track"},
 		{"too many sources", "/whip/a", chromium() + ssrcLines(16+1), 400, "sources"},
-		{"data channel", "/whip/a", chromium("m=audio 9 UDP/TLS/RTP/SAVPF", "m=application 9 UDP/DTLS/SCTP"), 422, "application"},
+		{"data channel", "/whip/a", chromium("m=audio 9 UDP/TLS/RTP/SAVPF", "m=application 9 UDP/DTLS/SCTP"), 422, "none of data channels"},
+		{"data channel alone", "/whip/a", dataSection(), 422, "one audio, one video or both"},
+		{"another protocol", "/echo", dataSection("UDP/DTLS/SCTP webrtc-datachannel", "DTLS/SCTP 5000"), 422, "none of data channels"},
+		{"two sections of data channels", "/echo", dataSection() + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:1\r\n", 422, "more than one application"},
+		{"section of text", "/whip/a", chromium("m=audio 9 UDP/TLS/RTP/SAVPF", "m=text 9 UDP/TLS/RTP/SAVPF"), 422, "audio, video and data channels only"},
 		{"OBS: HEVC §4.4.3", "/whip/a", offertest.Offer(t, "obs-hevc"), 422, "Sluice takes VP8, VP9, H.264 or AV1 video and Opus audio"},
 		{"H.264, interleaved", "/whip/a", offertest.Offer(t, "obs", "packetization-mode=1", "packetization-mode=2"), 422, "video section"},
 		{"VP9, 10 bits", "/whip/a", offertest.Offer(t, "gstreamer", "VP8/90000\r\n", "VP9/90000\r\na=fmtp:101 profile-id=2\r\n"), 422, "video section"},
@@ -191,4 +195,11 @@ func TestManyBadOffers(t *testing.T) {
 		}
 	}
 	f.requireNothingLeft()
+}
+
+// dataSection is an offer of data channels alone; edits are pairs of what to replace and what by.
+func dataSection(edits ...string) string {
+	return strings.NewReplacer(edits...).Replace("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n" +
+		"m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=sctp-port:5000\r\na=setup:actpass\r\n" +
+		"a=ice-ufrag:abcd\r\na=ice-pwd:" + strings.Repeat("p", 22) + "\r\na=fingerprint:sha-256 " + strings.Repeat("AB:", 31) + "AB\r\n")
 }

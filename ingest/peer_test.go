@@ -36,6 +36,7 @@ type peerOptions struct {
 	direction webrtc.RTPTransceiverDirection
 	audioOnly bool
 	answers   bool   // it waits for an offer, and has nothing to send
+	dataOnly  bool
 	simulcast bool   // its packets tell their layer
 	red       bool   // it prefers to send sound with redundancy
 	codec     string // MIME type of the only one it has; all, when empty, and VP8 is sent
@@ -119,7 +120,7 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 		o.direction = webrtc.RTPTransceiverDirectionSendonly
 	}
 	t.Cleanup(func() { _ = pc.GracefulClose() })
-	if o.answers {
+	if o.answers || o.dataOnly {
 		return p
 	}
 	p.audio = p.add(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, o.direction)

@@ -173,7 +173,7 @@ func TestRoomHearsNonsense(t *testing.T) {
 	for _, e := range []signal.Event{
 		{Kind: signal.Offer, SDP: "v=0"}, {Kind: signal.Candidate, Candidate: &signal.ICECandidate{Candidate: "candidate:x"}},
 		{Kind: signal.Offer, To: bob.self, SDP: "v=0"}, {Kind: signal.Message, To: "nobody", Text: "hello"}, {Kind: signal.Joined},
-		{Kind: signal.Offer, SDP: "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\n"},
+		{Kind: signal.Offer, SDP: "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=application 5000 DTLS/SCTP 5000\r\nc=IN IP4 0.0.0.0\r\n"},
 		{Kind: signal.Authenticate, Name: "Ann"},
 	} {
 		ann.say(e)

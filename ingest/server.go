@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/sluice-live/sluice/ingest/channel"
 	"github.com/sluice-live/sluice/ingest/egress"
 	"github.com/sluice-live/sluice/ingest/frames"
 	"github.com/sluice-live/sluice/ingest/gst"
@@ -32,6 +33,8 @@ type Server struct {
 	gst          *gst.Hub
 	rates        *rateLimiter
 	pictureRates *rateLimiter
+	messages     channel.Counters
+	channels     *channel.Streams
 	links        []string // Link header values
 }
 
@@ -59,7 +62,8 @@ func newServer(o Options, ts timers) (*Server, error) {
 	}
 	s.viewers = egress.NewViewers(s.forwarders, sockets.batches, o.ViewerLinger)
 	s.gst = gst.NewHub()
-	s.sessions = session.NewRegistry(o.limits(), followers{s.viewers, s.gst})
+	s.channels = channel.NewStreams(&s.messages, s.publisherOf)
+	s.sessions = session.NewRegistry(o.limits(), session.Several{followers{s.viewers, s.gst}, s.channels})
 	s.rooms = room.NewRooms(s.roomConfig())
 	s.uploads = upload.NewUploads(s.uploadConfig())
 	s.pictures = frames.New(s.pictureConfig(), runtime.GOMAXPROCS(0))
@@ -99,12 +103,26 @@ func (s *Server) Sessions() *session.Registry { return s.sessions }
 // Viewers are those of all streams, over WHEP.
 func (s *Server) Viewers() *egress.Viewers { return s.viewers }
 
+// Channels are the data channels of streams: of who publishes them, and of their viewers.
+func (s *Server) Channels() *channel.Streams { return s.channels }
+
+// Messages counts those of all data channels.
+func (s *Server) Messages() *channel.Counters { return &s.messages }
+
+// publisherOf is the session that publishes a stream; "" when nobody does.
+func (s *Server) publisherOf(stream string) string {
+	if p, ok := s.sessions.Publisher(stream); ok {
+		return p.ID()
+	}
+	return ""
+}
+
 // Rooms are those in which somebody is.
 func (s *Server) Rooms() *room.Rooms { return s.rooms }
 
 func (s *Server) roomConfig() room.Config {
 	return room.Config{
-		Sessions: s.sessions, Peers: s.peers, Forwarders: s.forwarders, Packets: s.packets, Timers: s.timers.rooms, Connect: s.timers.connect,
+		Sessions: s.sessions, Peers: s.peers, Messages: &s.messages, Forwarders: s.forwarders, Packets: s.packets, Timers: s.timers.rooms, Connect: s.timers.connect,
 		Body: s.timers.body, MaxRooms: s.opts.MaxStreams, MaxParticipants: s.opts.MaxParticipants, PublicIPs: s.opts.PublicIPs,
 		ICEServers: s.opts.signalServers(), MayEnter: s.opts.MayEnter, OnPublish: s.opts.OnPublish, MayAsk: s.mayAsk, Logger: s.opts.Logger,
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/channel"
 	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/sluice-live/sluice/ingest/upload"
 )
@@ -41,5 +42,7 @@ func newSettings(s *sockets, ts timers, log *slogFactory) webrtc.SettingEngine {
 	}
 	e.SetNetworkTypes(networks)
 	e.DisableActiveTCP(true)
+	e.SetSCTPMaxMessageSize(channel.MaxMessage)
+	e.SetSCTPMaxReceiveBufferSize(channel.ReceiveBuffer)
 	return e
 }

@@ -1,8 +1,10 @@
 package ingest
 
 import (
+	"mime"
 	"net/http"
 
+	"github.com/sluice-live/sluice/ingest/offer"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/upload"
@@ -20,7 +22,12 @@ func (s *Server) Uploads() *upload.Uploads { return s.uploads }
 // Upload serves /upload/{stream}, /upload/{stream}/ws and /upload/{stream}/{session}: WebM becomes a stream.
 func (s *Server) Upload() http.Handler {
 	sessions := s.streamHandler(session.KindUpload, func(stream string) endpoint {
-		return func(w http.ResponseWriter, r *http.Request) *refusal.Refusal { return s.uploads.Post(w, r, stream) }
+		return func(w http.ResponseWriter, r *http.Request) *refusal.Refusal {
+			if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && kind == typeSDP {
+				return s.postUploadOffer(w, r, stream)
+			}
+			return s.uploads.Post(w, r, stream)
+		}
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		stream, rest := r.PathValue("stream"), r.PathValue("session") // of which ws is none
@@ -34,7 +41,7 @@ func (s *Server) Upload() http.Handler {
 				p.Write(w)
 			}
 		case rest == "" && r.Method == http.MethodOptions:
-			w.Header().Set("Accept-Post", upload.Types)
+			w.Header().Set("Accept-Post", upload.Types+", "+typeSDP)
 			w.Header().Set("Allow", uploadEndpoint)
 			w.WriteHeader(http.StatusOK)
 		case rest == "" && r.Method != http.MethodPost:
@@ -42,5 +49,16 @@ func (s *Server) Upload() http.Handler {
 		default:
 			sessions.ServeHTTP(w, r)
 		}
+	})
+}
+
+// postUploadOffer sets up a connection over whose data channel a recording comes.
+func (s *Server) postUploadOffer(w http.ResponseWriter, r *http.Request, stream string) *refusal.Refusal {
+	o, problem := s.readOffer(w, r, offer.Carrying())
+	if problem != nil {
+		return problem
+	}
+	return s.open(w, r, o, session.NewReservation(r, session.KindUpload, stream), func(sess *session.Session) error {
+		return s.uploads.Accept(sess, &s.messages)
 	})
 }

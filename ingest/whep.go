@@ -63,6 +63,9 @@ func formatOf(p *session.Publisher, kind media.Kind) *media.Format {
 // watching has a session be a viewer of the stream.
 func (s *Server) watching(stream string, at *session.Reservation) func(*session.Session) error {
 	return func(sess *session.Session) error {
+		if o := sess.Offer(); o != nil && o.Data {
+			s.channels.Watch(sess, stream)
+		}
 		run, err := s.viewers.Add(sess, stream)
 		if err != nil {
 			return err

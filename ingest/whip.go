@@ -25,6 +25,9 @@ func (s *Server) postWHIP(w http.ResponseWriter, r *http.Request, stream string)
 // publishing has a session be the publisher that it is. begin is called when it has its tracks.
 func (s *Server) publishing(p *session.Publisher, sess *session.Session, begin func()) error {
 	sess.Receive(s.packets)
+	if o := sess.Offer(); o != nil && o.Data {
+		s.channels.Publish(sess, p.Stream())
+	}
 	begin()
 	if err := s.opts.OnPublish(p); err != nil {
 		return session.Unready(err)

@@ -94,6 +94,7 @@ var rooms = map[string]rule{
 
 // ingestRooms lists the same of ingest. Tests may import what is below ingest/internal besides.
 var ingestRooms = map[string]rule{
+	"channel":   {[]string{"media", "session", "signal"}, "messages go between sessions, whatever media they have"},
 	"egress":    {[]string{"media", "offer", "session"}, "what is sent knows whom it goes to, and not how they came"},
 	"footprint": {nil, "it measures this process, whatever it does"},
 	"frames":    {[]string{"media", "offer", "quota", "refusal", "session"}, "a stream of still pictures is a session without a connection"},
@@ -104,10 +105,10 @@ var ingestRooms = map[string]rule{
 	"offer":     {[]string{"media", "refusal"}, "an offer is judged without a connection"},
 	"quota":     {nil, "places are counted, whoever takes them"},
 	"refusal":   {nil, "a refusal is a status and a sentence"},
-	"room":      {[]string{"egress", "media", "offer", "refusal", "session", "signal"}, "a room joins sessions by what they send and signal; what is on air is published like anything else"},
+	"room":      {[]string{"channel", "egress", "media", "offer", "refusal", "session", "signal"}, "a room joins sessions by what they send and signal; what is on air is published like anything else"},
 	"session":   {[]string{"media", "offer", "quota", "refusal"}, "a session is the same for publishers, viewers, rooms and uploads, and knows none of them"},
 	"signal":    {nil, "events come and go, whatever they are about"},
-	"upload":    {[]string{"media", "mp4", "offer", "quota", "refusal", "session", "webm"}, "an upload is a session without a connection"},
+	"upload":    {[]string{"channel", "media", "mp4", "offer", "quota", "refusal", "session", "webm"}, "an upload is a session without a connection"},
 	"webm":      {nil, "a format is read the same, whoever sends it"},
 }
 

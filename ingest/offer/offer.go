@@ -24,6 +24,7 @@ type Offer struct {
 	Ufrag, pwd   string
 	Video, Audio *media.Format // what has been chosen; nil: not offered
 	Layers       []string      // of a simulcast that is taken
+	Data         bool          // data channels are offered
 	rejected     []rejected    // sections that the client has switched off, in their order
 }
 
@@ -44,7 +45,7 @@ func Parse(body []byte, use Purpose) (*Offer, *refusal.Refusal) {
 	if len(desc.MediaDescriptions) == 0 {
 		return nil, refusal.New(http.StatusBadRequest, "All media sections of the offer are switched off (port 0): offer one audio, one video or both.")
 	}
-	if p := checkKinds(desc); p != nil {
+	if p := use.checkKinds(desc); p != nil {
 		return nil, p
 	}
 	tagged, p := bundle(desc)
@@ -69,6 +70,10 @@ func Parse(body []byte, use Purpose) (*Offer, *refusal.Refusal) {
 // it (RFC 9725 §4.4.3).
 func (o *Offer) choose(use Purpose) *refusal.Refusal {
 	for _, m := range o.Description.MediaDescriptions {
+		if IsData(m) {
+			o.Data = true
+			continue
+		}
 		offered := formatsOf(m)
 		var chosen *media.Format
 		if m.MediaName.Media == "video" {
@@ -98,22 +103,6 @@ func (o *Offer) Register(engine *webrtc.MediaEngine) error {
 	}
 	if o.Layers != nil { // packets tell which they are of (RFC 8852)
 		return webrtc.ConfigureSimulcastExtensionHeaders(engine)
-	}
-	return nil
-}
-
-// checkKinds refuses more than one section of a kind, and kinds that are no media (RFC 9725 §4.4.2).
-func checkKinds(desc *sdp.SessionDescription) *refusal.Refusal {
-	seen := map[string]bool{}
-	for _, m := range desc.MediaDescriptions {
-		kind := m.MediaName.Media
-		if kind != "audio" && kind != "video" {
-			return refusal.New(http.StatusUnprocessableEntity, "The offer has a section of kind %q: offer audio and video only.", kind)
-		}
-		if seen[kind] {
-			return refusal.New(http.StatusUnprocessableEntity, "The offer has more than one %s section: offer at most one audio and one video track.", kind)
-		}
-		seen[kind] = true
 	}
 	return nil
 }
@@ -243,7 +232,7 @@ func (o *Offer) Restarted(f Fragment) (*Offer, error) {
 	for _, c := range f.Candidates {
 		desc.MediaDescriptions[0].WithValueAttribute("candidate", c)
 	}
-	return &Offer{Description: desc, Ufrag: f.Ufrag, pwd: f.pwd, Video: o.Video, Audio: o.Audio, Layers: o.Layers, rejected: o.rejected}, nil
+	return &Offer{Description: desc, Ufrag: f.Ufrag, pwd: f.pwd, Video: o.Video, Audio: o.Audio, Layers: o.Layers, Data: o.Data, rejected: o.rejected}, nil
 }
 
 func withoutICE(attributes []sdp.Attribute) []sdp.Attribute {

@@ -15,6 +15,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(offered))
 	}
 	f.Add([]byte(offertest.Offer(f, "chromium", "m=video 9", "m=video 0", "a=mid:1\r\n", "a=mid:1\r\na=bundle-only\r\n")))
+	f.Add([]byte(offertest.Offer(f, "chromium") + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:2\r\na=sctp-port:5000\r\n"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		o, problem := Parse(body, Publishing(nil))
 		if problem != nil {

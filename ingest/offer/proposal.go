@@ -88,7 +88,7 @@ func checkAnswered(desc *sdp.SessionDescription, proposed *Offer) *refusal.Refus
 		}
 		return refusal.New(http.StatusUnprocessableEntity, "The answer refuses the %s, which is %s: offer what you can take, or play the stream over HLS or DASH.", m.MediaName.Media, is)
 	}
-	if p := checkKinds(desc); p != nil {
+	if p := (Purpose{}).checkKinds(desc); p != nil {
 		return ofAnswer(p)
 	}
 	offered := 0

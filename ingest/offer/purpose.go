@@ -18,6 +18,7 @@ type Purpose struct {
 	simulcast  bool   // is taken
 	redundancy bool   // of sound is taken (RFC 2198)
 	data       bool   // channels may be offered, and are switched off
+	needs      string // what an offer has to have, in a sentence; "": anything will do
 }
 
 // RefusingData takes an offer with a data channel, which the answer switches off.
@@ -30,7 +31,7 @@ func (use Purpose) RefusingData() Purpose {
 func Publishing(names []string) Purpose {
 	return Purpose{
 		[]string{"sendonly", "sendrecv"}, "offer a=sendonly: this address only takes media in (RFC 9725 §4.2)",
-		func(offered []media.Format) *media.Format { return preferred(offered, names) }, TakenCodecs(names), true, true, false,
+		func(offered []media.Format) *media.Format { return preferred(offered, names) }, TakenCodecs(names), true, true, false, needsMedia,
 	}
 }
 
@@ -38,7 +39,7 @@ func Publishing(names []string) Purpose {
 func Echoing() Purpose {
 	return Purpose{
 		[]string{"sendrecv"}, "offer a=sendrecv: the echo sends back what it gets",
-		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, TakenCodecs(nil), false, true, false,
+		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, TakenCodecs(nil), false, true, false, "",
 	}
 }
 
@@ -46,7 +47,7 @@ func Echoing() Purpose {
 func Watching(video *media.Format) Purpose {
 	use := Purpose{
 		[]string{"recvonly", "sendrecv"}, "offer a=recvonly: this address only gives media out (WHEP)",
-		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, "the stream is Opus audio; HLS and DASH play it everywhere", false, false, false,
+		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, "the stream is Opus audio; HLS and DASH play it everywhere", false, false, false, "",
 	}
 	if video != nil {
 		use.video = func(offered []media.Format) *media.Format { return best(offered, video.PlaysAs) }
@@ -54,6 +55,9 @@ func Watching(video *media.Format) Purpose {
 	}
 	return use
 }
+
+// Carrying takes data channels, and no media.
+func Carrying() Purpose { return Purpose{needs: needsData} }
 
 // preferred chooses the codec that stands first in names, or among what is offered when there are no names.
 func preferred(offered []media.Format, names []string) *media.Format {
@@ -84,6 +88,9 @@ func (use Purpose) sound(offered []media.Format) *media.Format {
 // checkDirections writes the direction into each section: it may stand for all (RFC 8866 §6.7), and sendrecv for none.
 func (use Purpose) checkDirections(desc *sdp.SessionDescription) *refusal.Refusal {
 	for _, m := range desc.MediaDescriptions {
+		if IsData(m) {
+			continue
+		}
 		direction := Direction(m.Attributes)
 		if direction == "" {
 			if direction = Direction(desc.Attributes); direction == "" {
@@ -101,6 +108,9 @@ func (use Purpose) checkDirections(desc *sdp.SessionDescription) *refusal.Refusa
 // ReceiveOnly takes from a viewer's offer whatever it might send: the answer is a=sendonly.
 func ReceiveOnly(desc *sdp.SessionDescription) {
 	for _, m := range desc.MediaDescriptions {
+		if IsData(m) {
+			continue
+		}
 		m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
 			return a.Key == "sendrecv" || a.Key == "recvonly" || a.Key == "ssrc" || a.Key == "ssrc-group" || a.Key == "msid"
 		})

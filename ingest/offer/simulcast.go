@@ -51,7 +51,7 @@ func layersTold(desc *sdp.SessionDescription, picture *sdp.MediaDescription) boo
 		}
 	}
 	for _, m := range desc.MediaDescriptions {
-		if _, declared := m.Attribute("ssrc"); m != picture && !declared {
+		if _, declared := m.Attribute("ssrc"); m != picture && !declared && !IsData(m) {
 			return false
 		}
 	}

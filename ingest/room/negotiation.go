@@ -108,8 +108,13 @@ func (p *participant) checkDescription(kind webrtc.SDPType, text string) (string
 		return "", fmt.Errorf("it has %d media sections: send 1 to %d", n, most)
 	}
 	for _, m := range desc.MediaDescriptions {
-		if kind := m.MediaName.Media; kind != string(media.KindAudio) && kind != string(media.KindVideo) {
-			return "", fmt.Errorf("it has a section of kind %q: send audio and video only", kind)
+		switch kind := m.MediaName.Media; {
+		case offer.IsData(m):
+			if problem := offer.CheckData(m); problem != nil {
+				return "", problem
+			}
+		case kind != string(media.KindAudio) && kind != string(media.KindVideo):
+			return "", fmt.Errorf("it has a section of kind %q: send audio, video and data channels only", kind)
 		}
 		if _, problem := offer.PrimarySources(m); problem != nil {
 			return "", problem

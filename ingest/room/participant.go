@@ -12,6 +12,7 @@ import (
 	"github.com/pion/webrtc/v4"
 	"golang.org/x/time/rate"
 
+	"github.com/sluice-live/sluice/ingest/channel"
 	"github.com/sluice-live/sluice/ingest/egress"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/offer"
@@ -56,8 +57,9 @@ type participant struct {
 	tracks   []*media.Track     // that it sends now, one of each kind
 	watchers map[*egress.Viewer]struct{}
 
-	returned atomic.Uint64 // its client has come back, with that as the last event that it has seen
-	loudness atomic.Int32  // of its sound lately, in dB above the lowest
+	channel  atomic.Pointer[channel.Line] // the newest for events; nil: it has none
+	returned atomic.Uint64                // its client has come back, with that as the last event that it has seen
+	loudness atomic.Int32                 // of its sound lately, in dB above the lowest
 }
 
 // newParticipant makes somebody who is in no room yet.
@@ -86,6 +88,7 @@ func (p *participant) connect(rs *Rooms, at *session.Reservation) error {
 	}
 	p.api = api
 	p.session = session.New(at, pc, sent, rs.config.Connect)
+	p.acceptChannels(rs.config.Messages)
 	pc.OnTrack(func(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		defer p.session.Contain()
 		p.trackStarted(remote, receiver)

@@ -96,7 +96,7 @@ func (r *room) remove(p *participant) (empty bool) {
 func (r *room) tell(but *participant, e signal.Event) {
 	for _, p := range r.here {
 		if p != but {
-			p.signalling.Send(e)
+			p.tell(e)
 		}
 	}
 }
@@ -144,7 +144,7 @@ func (r *room) pass(from *participant, e signal.Event) {
 		from.refuse(http.StatusNotFound, "There is nobody called "+e.To+" in this room.")
 		return
 	}
-	to.signalling.Send(e)
+	to.tell(e)
 }
 
 // called finds a participant by its id; nil when it is not there. The caller holds mu.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/channel"
 	"github.com/sluice-live/sluice/ingest/egress"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/refusal"
@@ -42,6 +43,7 @@ type Timers struct {
 type Config struct {
 	Sessions   *session.Registry
 	Peers      *session.Peers
+	Messages   *channel.Counters // of data channels
 	Forwarders *egress.Forwarders
 	Packets    *media.PacketPool
 	Timers     Timers

@@ -69,10 +69,15 @@ func (k Kind) Path(name, id string) string {
 	return "/" + string(k) + "/" + name + "/" + id
 }
 
-func (s *Session) info() Info {
+// PublicID names the session to others. It says nothing of the session's own name.
+func (s *Session) PublicID() string {
 	digest := sha256.Sum256([]byte(s.id))
+	return hex.EncodeToString(digest[:6])
+}
+
+func (s *Session) info() Info {
 	info := Info{
-		ID: hex.EncodeToString(digest[:6]), Kind: s.at.Kind, Name: s.at.name, Address: s.RemoteAddr(), State: s.State(), Since: s.started, Ignored: s.Ignored(),
+		ID: s.PublicID(), Kind: s.at.Kind, Name: s.at.name, Address: s.RemoteAddr(), State: s.State(), Since: s.started, Ignored: s.Ignored(),
 		RTT: s.rtt(), NACKs: s.link.sent.nacks.Load(), PLIs: s.link.sent.plis.Load(),
 	}
 	s.mu.Lock()

@@ -162,6 +162,9 @@ func (s *Session) accept(o *offer.Offer) error {
 func (s *Session) Receive(pool *media.PacketPool) {
 	o := s.negotiation.offer
 	for _, m := range o.Description.MediaDescriptions {
+		if offer.IsData(m) {
+			continue
+		}
 		kind, f := media.KindAudio, o.Audio
 		if m.MediaName.Media == string(media.KindVideo) {
 			kind, f = media.KindVideo, o.Video
@@ -262,7 +265,7 @@ func declareSources(desc *sdp.SessionDescription) {
 	for _, m := range desc.MediaDescriptions {
 		_, declared := m.Attribute("ssrc")
 		_, simulcast := m.Attribute("simulcast") // layers are known by their names
-		if !declared && !simulcast {
+		if !declared && !simulcast && !offer.IsData(m) {
 			m.WithValueAttribute("ssrc", strconv.FormatUint(uint64(rand.Uint32()|1), 10)+" cname:sluice")
 		}
 	}

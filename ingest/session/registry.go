@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/ingest/refusal"
 )
@@ -27,14 +26,6 @@ type Limits struct {
 	RefuseTakeover bool
 	// Logger gets what operators need to know of sessions.
 	Logger *slog.Logger
-}
-
-// Followers are told which tracks a stream has. They are called under the lock of the Registry and must not call it.
-type Followers interface {
-	// Published says that the stream has these tracks from now on.
-	Published(stream string, tracks []*media.Track)
-	// Unpublished says that nobody publishes the stream any more.
-	Unpublished(stream string)
 }
 
 // Registry holds all sessions, reserves what they take up, and decides who publishes a stream.

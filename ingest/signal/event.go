@@ -23,6 +23,7 @@ const (
 	Answer        = "answer"        // sdp, answers
 	Candidate     = "candidate"     // candidate; null says that there are no more
 	Message       = "message"       // text; to somebody, or to all without to
+	Stream        = "stream"        // of a data channel: stream, state, self
 	Ping          = "ping"          // answered by pong, from either side
 	Pong          = "pong"
 	Leave         = "leave"
@@ -61,6 +62,9 @@ type Event struct {
 	Participants []Participant `json:"participants,omitempty"`
 	Participant  *Participant  `json:"participant,omitempty"`
 	ICEServers   []ICEServer   `json:"iceServers,omitempty"`
+
+	Stream string `json:"stream,omitempty"`
+	State  string `json:"state,omitempty"`
 
 	SDP       string        `json:"sdp,omitempty"`
 	Answers   uint64        `json:"answers,omitempty"` // the id of the offer that is answered; absent: the newest

@@ -91,6 +91,7 @@ type upload struct {
 	received atomic.Int64 // bytes
 	damaged  uint64       // frames that could not be sent
 	reading  int          // bytes that the reader of the recording holds
+	finally  func(error)  // called with why it ends, before its session does
 }
 
 // newUpload makes the session of an upload, which is to be played.
@@ -104,7 +105,7 @@ func (us *Uploads) newUpload(r *http.Request, stream string) (*upload, *refusal.
 	}
 	sess := session.NewDetached(at, us.config.Connect)
 	us.config.Sessions.Start(sess)
-	return &upload{reported: -uploadReport, session: sess, publisher: session.NewPublisher(sess), config: &us.config, budget: us.budget, pipe: newPipe(us.budget)}, nil
+	return us.newUploadOf(sess), nil
 }
 
 // play makes a stream of what comes through the pipe, and ends the session with it; when the session ends first, it stops. What is in the
@@ -128,6 +129,7 @@ func (u *upload) play() {
 		if err == nil {
 			err = ErrUploaded
 		}
+		u.finally(err)
 		u.session.Close(err)
 		u.config.Logger.Info("upload has ended", "stream", u.publisher.Stream(), "session", u.session.ID(), "bytes", u.received.Load(),
 			"late", u.session.LateFrames.Load(), "damaged", u.session.DamagedFrames.Load(), "reason", u.session.Err())
@@ -154,18 +156,6 @@ func (u *upload) refusal(err error) *refusal.Refusal {
 		return refusal.New(http.StatusBadRequest, "The recording cannot be played: %v.", err)
 	}
 	return refusal.New(http.StatusGone, "The upload has been ended: %v.", err)
-}
-
-// counted counts what is read.
-type counted struct {
-	io.Reader
-	n *atomic.Int64
-}
-
-func (c counted) Read(b []byte) (int, error) {
-	n, err := c.Reader.Read(b)
-	c.n.Add(int64(n))
-	return n, err
 }
 
 // carry publishes the recording, from its first frame on.

@@ -63,6 +63,9 @@ var (
 	descPicturesRefused = prometheus.NewDesc("sluice_frames_refused_total", "Still pictures that were refused, or for which there was no place.", nil, nil)
 	descPicturesHeld    = prometheus.NewDesc("sluice_frames_held_bytes", "Bytes of still pictures that are not answered yet.", nil, nil)
 
+	descMessages     = prometheus.NewDesc("sluice_channel_messages_total", "Messages handed to the data channels of clients.", nil, nil)
+	descMessageDrops = prometheus.NewDesc("sluice_channel_dropped_messages_total", "Messages that clients were too slow for, or whose data channels were closed.", nil, nil)
+
 	descDiskFree  = prometheus.NewDesc("sluice_disk_free_bytes", "Free space under the live streams, while there are any.", nil, nil)
 	descDiskFault = prometheus.NewDesc("sluice_disk_fault", "1 while live streams cannot be written.", nil, nil)
 
@@ -156,6 +159,9 @@ func (c collector) collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(descPicturesBack, prometheus.CounterValue, float64(pictures.Processed))
 	ch <- prometheus.MustNewConstMetric(descPicturesRefused, prometheus.CounterValue, float64(pictures.Refused))
 	ch <- prometheus.MustNewConstMetric(descPicturesHeld, prometheus.GaugeValue, float64(pictures.Held))
+	messages := c.service.Ingest().Messages()
+	ch <- prometheus.MustNewConstMetric(descMessages, prometheus.CounterValue, float64(messages.Passed.Load()))
+	ch <- prometheus.MustNewConstMetric(descMessageDrops, prometheus.CounterValue, float64(messages.Dropped.Load()))
 	c.sums.collectSessions(ch, c.state.Sessions())
 	c.sums.collectRooms(ch, c.service.Ingest().Rooms().List())
 	ch <- prometheus.MustNewConstMetric(descGstClients, prometheus.GaugeValue, float64(c.service.Ingest().GStreamerClients()))
