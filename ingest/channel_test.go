@@ -192,8 +192,12 @@ func TestChannelsOfRoom(t *testing.T) {
 	require.Equal(t, []byte{1, 2, 3}, ben.awaitBytes())
 	ben.say(signal.Event{Kind: signal.Offer, SDP: "v=0"})
 	require.Equal(t, 400, ben.await(signal.Error).Code, "negotiation is none of a channel's")
+	guests[0].say(signal.Event{Kind: signal.List})
+	list := guests[0].await(signal.List)
+	require.Equal(t, []signal.Room{{Name: "den", Mode: "sfu", Participants: []string{"Ann", "Ben"}}}, list.Rooms)
 	guests[1].say(signal.Event{Kind: signal.Leave})
 	require.Equal(t, guests[1].self, ann.await(signal.Left).From)
+	require.Equal(t, []string{"Ann"}, guests[0].await(signal.List).Rooms[0].Participants)
 	guests[0].say(signal.Event{Kind: signal.Leave})
 	f.requireNoRooms()
 }

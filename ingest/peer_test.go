@@ -35,7 +35,7 @@ type peer struct {
 type peerOptions struct {
 	direction webrtc.RTPTransceiverDirection
 	audioOnly bool
-	answers   bool   // it waits for an offer, and has nothing to send
+	answers   bool // it waits for an offer, and has nothing to send
 	dataOnly  bool
 	simulcast bool   // its packets tell their layer
 	red       bool   // it prefers to send sound with redundancy

@@ -215,10 +215,10 @@ func (m *Member) hear(l *Line, msg Message) {
 	case e.Kind == signal.Ping:
 		l.Tell(signal.Event{Kind: signal.Pong})
 	case e.Kind == signal.Pong:
-	case e.Kind != signal.Message:
+	case !e.IsMessage():
 		l.refuse(http.StatusBadRequest, "Here only message and ping are taken.")
 	default:
-		text, err := json.Marshal(signal.Event{Kind: signal.Message, From: m.name, Text: e.Text})
+		text, err := json.Marshal(signal.Event{Kind: e.Kind, From: m.name, Text: e.Text, Data: e.Data})
 		if err != nil { // which no text can be the cause of
 			return
 		}

@@ -39,7 +39,7 @@ func (p *participant) hearChannel(l *channel.Line, m channel.Message) {
 	case e.Kind == signal.Ping:
 		l.Tell(signal.Event{Kind: signal.Pong})
 	case e.Kind == signal.Pong:
-	case e.Kind != signal.Message:
+	case !e.IsMessage():
 		l.Tell(signal.Event{Kind: signal.Error, Code: http.StatusBadRequest, Detail: "Over a data channel only message and ping are taken: negotiate over the room's signalling."})
 	default:
 		p.receive(e)
@@ -49,8 +49,8 @@ func (p *participant) hearChannel(l *channel.Line, m channel.Message) {
 // tell lets the client have an event, over its channel too if it has one. It does not wait.
 func (p *participant) tell(e signal.Event) {
 	e.ID = p.signalling.Send(e)
-	told := []string{signal.Joined, signal.Updated, signal.Left, signal.Message}
-	if l := p.channel.Load(); l != nil && e.ID > 0 && slices.Contains(told, e.Kind) {
+	told := []string{signal.Joined, signal.Updated, signal.Left}
+	if l := p.channel.Load(); l != nil && e.ID > 0 && (e.IsMessage() || slices.Contains(told, e.Kind)) {
 		l.Tell(e)
 	}
 }

@@ -3,6 +3,7 @@ package room
 import (
 	"crypto/rand"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/sluice-live/sluice/ingest/refusal"
@@ -26,7 +27,7 @@ func (rs *Rooms) Signalling(transport string, tokenOf func(*http.Request) string
 		case !name.Valid(room):
 			refusal.New(http.StatusBadRequest, "A room's name is "+name.Rule+".").Write(w)
 			return
-		case r.URL.Query().Get("mesh") == "1":
+		case r.URL.Query().Get("mesh") == "1" || saysWhoItIs(r):
 			mode = ModeMesh
 		}
 		done, ok := rs.config.Sessions.Hold()
@@ -37,6 +38,12 @@ func (rs *Rooms) Signalling(transport string, tokenOf func(*http.Request) string
 		defer done()
 		rs.serveSignalling(w, r, rs.handler(r, room, mode), transport, tokenOf(r))
 	})
+}
+
+// saysWhoItIs reports whether the client is one that says so with its request: then it negotiates with the others itself.
+func saysWhoItIs(r *http.Request) bool {
+	_, ok := signal.Credentials(r)
+	return ok && strings.HasSuffix(r.URL.Path, "/ws")
 }
 
 // echoPrefix begins the names of rooms for one, and cannot begin that of another.

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,7 +35,8 @@ type participant struct {
 	session     *session.Session
 	mode        Mode
 	name        string
-	offersFirst bool // the client does, so that the server has to wait
+	metadata    json.RawMessage // that others are told with all that it says
+	offersFirst bool            // the client does, so that the server has to wait
 	signalling  *signal.Session
 	room        *room // set once, when it is admitted
 	log         *slog.Logger
@@ -58,6 +60,8 @@ type participant struct {
 	watchers map[*egress.Viewer]struct{}
 
 	channel  atomic.Pointer[channel.Line] // the newest for events; nil: it has none
+	follows  atomic.Bool                  // it wants the list of streams and rooms
+	list     string                       // that it has got; of the room's goroutine
 	returned atomic.Uint64                // its client has come back, with that as the last event that it has seen
 	loudness atomic.Int32                 // of its sound lately, in dB above the lowest
 }
@@ -65,10 +69,13 @@ type participant struct {
 // newParticipant makes somebody who is in no room yet.
 func (rs *Rooms) newParticipant(at *session.Reservation, e signal.Event, mode Mode) (*participant, error) {
 	p := &participant{
-		mode: mode, log: rs.config.Logger, name: e.Name, offersFirst: e.Offers, inbox: make(chan signal.Event, participantInbox), wake: make(chan struct{}, 1),
+		mode: mode, log: rs.config.Logger, name: e.Name, metadata: e.Metadata, offersFirst: e.Offers, inbox: make(chan signal.Event, participantInbox), wake: make(chan struct{}, 1),
 		offers: rate.NewLimiter(offersPerSecond, offersAtOnce), watches: map[*participant]*watch{}, watchers: map[*egress.Viewer]struct{}{},
 	}
 	p.signalling = signal.NewSession(p.receive)
+	if e.InData {
+		p.signalling.TellInData()
+	}
 	if mode == ModeMesh {
 		p.session = session.NewDetached(at, 0) // its media is none of ours
 		return p, nil
@@ -117,9 +124,11 @@ func (p *participant) receive(e signal.Event) {
 	switch {
 	case e.Kind == signal.Leave:
 		p.session.Close(ErrLeft)
-	case e.Kind == signal.Message, p.mode == ModeMesh && e.To != "":
+	case e.Kind == signal.List:
+		p.follows.Store(true)
+	case e.IsMessage(), p.mode == ModeMesh && (e.To != "" || e.Recipients != nil):
 		p.room.pass(p, e)
-	case p.mode == ModeMesh, e.To != "":
+	case p.mode == ModeMesh, e.To != "", e.Recipients != nil:
 		p.refuse(http.StatusBadRequest, "In a mesh offers, answers and candidates are for a participant, and elsewhere for the server: set “to” so.")
 	default:
 		select {

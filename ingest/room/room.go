@@ -55,7 +55,7 @@ func (r *room) admit(p *participant) *refusal.Refusal {
 	r.here = append(r.here, p)
 	p.shown = r.describe(p)
 	r.welcome(p, false)
-	r.tell(p, signal.Event{Kind: signal.Joined, From: p.session.ID(), Participant: &p.shown})
+	r.tell(p, signal.Event{Kind: signal.Joined, From: p.session.ID(), FromMetadata: p.metadata, Participant: &p.shown})
 	r.renegotiate()
 	return nil
 }
@@ -124,27 +124,33 @@ func (r *room) watchedBy(p *participant) []*participant {
 // pass gives an event to a participant, or to all others.
 func (r *room) pass(from *participant, e signal.Event) {
 	// Nothing of it but what its kind has: the limits of the others have not been looked at.
-	e = signal.Event{Kind: e.Kind, From: from.session.ID(), To: e.To, Text: e.Text, SDP: e.SDP, Candidate: e.Candidate}
-	switch e.Kind {
-	case signal.Message:
-		e.SDP, e.Candidate = "", nil
-	case signal.Candidate:
-		e.SDP, e.Text = "", ""
+	passed := signal.Event{Kind: e.Kind, From: from.session.ID(), To: e.To, FromMetadata: from.metadata}
+	switch {
+	case e.IsMessage():
+		passed.Text, passed.Data = e.Text, e.Data
+	case e.Kind == signal.Candidate:
+		passed.Candidate = e.Candidate
 	default:
-		e.Text, e.Candidate = "", nil
+		passed.SDP = e.SDP
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e.To == "" {
-		r.tell(from, e)
+	if e.To == "" && e.Recipients == nil {
+		r.tell(from, passed)
 		return
 	}
-	to := r.called(e.To)
-	if to == nil {
-		from.refuse(http.StatusNotFound, "There is nobody called "+e.To+" in this room.")
-		return
+	if e.To != "" {
+		e.Recipients = []string{e.To}
 	}
-	to.tell(e)
+	for _, id := range e.Recipients {
+		to := r.called(id)
+		if to == nil {
+			from.refuse(http.StatusNotFound, "There is nobody called "+id+" in this room.")
+			continue
+		}
+		passed.To = id
+		to.tell(passed)
+	}
 }
 
 // called finds a participant by its id; nil when it is not there. The caller holds mu.
@@ -189,6 +195,7 @@ func (r *room) run() {
 			return
 		case now := <-tick.C:
 			r.update(now)
+			r.tellPresence()
 		}
 	}
 }

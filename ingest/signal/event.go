@@ -27,6 +27,7 @@ const (
 	Ping          = "ping"          // answered by pong, from either side
 	Pong          = "pong"
 	Leave         = "leave"
+	List          = "list"  // asked for once; streams, rooms, again when they have changed
 	Error         = "error" // code, detail: what to do
 )
 
@@ -48,12 +49,21 @@ type Event struct {
 	From string `json:"from,omitempty"` // a participant; absent: the server
 	To   string `json:"to,omitempty"`   // a participant; absent: the server, or all of a message
 
+	// Recipients are those of an event for several; To is empty then.
+	Recipients []string `json:"-"`
+
 	Token string `json:"token,omitempty"`
 	Name  string `json:"name,omitempty"` // 1 to 64 characters, to be shown
 	Seat  string `json:"seat,omitempty"` // key of the client's session: a secret
 	Last  uint64 `json:"last,omitempty"` // the newest event that the client has seen
 	// Offers says that the client makes the first offer; otherwise the server does.
 	Offers bool `json:"offers,omitempty"`
+	// Metadata is what a client lets others know of it, as from_metadata of all that it says.
+	Metadata     json.RawMessage `json:"metadata,omitempty"`
+	FromMetadata json.RawMessage `json:"from_metadata,omitempty"`
+	// Data is what a message carries; it may stand for sdp and candidate.
+	Data   json.RawMessage `json:"data,omitempty"`
+	InData bool            `json:"-"` // the client reads nothing but data
 
 	Mode         string        `json:"mode,omitempty"`
 	Self         string        `json:"self,omitempty"` // the client's own name among the participants
@@ -62,6 +72,9 @@ type Event struct {
 	Participants []Participant `json:"participants,omitempty"`
 	Participant  *Participant  `json:"participant,omitempty"`
 	ICEServers   []ICEServer   `json:"iceServers,omitempty"`
+
+	Streams []string `json:"streams,omitempty"` // that are published
+	Rooms   []Room   `json:"rooms,omitempty"`
 
 	Stream string `json:"stream,omitempty"`
 	State  string `json:"state,omitempty"`
@@ -86,6 +99,13 @@ type Participant struct {
 	Away     bool      `json:"away,omitempty"`     // its connection is lost; it may come back
 }
 
+// Room is a room in a list, and who is in it.
+type Room struct {
+	Name         string   `json:"name"`
+	Mode         string   `json:"mode"`
+	Participants []string `json:"participants"` // their names
+}
+
 // ICEServer is a STUN or TURN server, as RTCConfiguration has it.
 type ICEServer struct {
 	URLs       []string `json:"urls"`
@@ -103,24 +123,31 @@ type ICECandidate struct {
 
 // Parse reads and checks what a client has sent. The error is a sentence for it.
 func Parse(text []byte) (Event, error) {
-	var e Event
 	if len(text) > MaxEvent {
-		return e, fmt.Errorf("an event has at most %d bytes", MaxEvent)
+		return Event{}, fmt.Errorf("an event has at most %d bytes", MaxEvent)
 	}
-	if err := json.Unmarshal(text, &e); err != nil {
+	var w written
+	if err := json.Unmarshal(text, &w); err != nil {
 		return Event{}, errors.New(`an event is a JSON object such as {"event":"message","text":"Hello"}`)
+	}
+	e, err := w.event()
+	if err != nil {
+		return Event{}, err
 	}
 	return e, e.check()
 }
 
+var kindsFromClients = []string{Authenticate, Offer, Answer, Candidate, Message, Ping, Pong, Leave, List}
+
 // check refuses what no client has to say.
 func (e *Event) check() error {
-	kinds := []string{Authenticate, Offer, Answer, Candidate, Message, Ping, Pong, Leave}
 	switch {
-	case !slices.Contains(kinds, e.Kind):
-		return fmt.Errorf("there is no event of the kind %.40q: send one of %s", e.Kind, strings.Join(kinds, ", "))
 	case len(e.To) > maxKey:
 		return errors.New("to is the id of a participant")
+	case e.IsMessage():
+		return e.checkMessage()
+	case !slices.Contains(kindsFromClients, e.Kind):
+		return fmt.Errorf("there is no event of the kind %.40q: send one of %s, or one of your own with data", e.Kind, strings.Join(kindsFromClients, ", "))
 	}
 	switch e.Kind {
 	case Authenticate:
@@ -131,10 +158,6 @@ func (e *Event) check() error {
 		}
 	case Candidate:
 		return e.checkCandidate()
-	case Message:
-		if e.Text == "" || len(e.Text) > MaxText || !utf8.ValidString(e.Text) {
-			return fmt.Errorf("message needs text, of at most %d bytes", MaxText)
-		}
 	}
 	return nil
 }
@@ -144,6 +167,8 @@ func (e *Event) checkEntry() error {
 	switch {
 	case len(e.Token) > maxToken, len(e.Seat) > maxKey:
 		return errors.New("the token or the key of the seat is too long")
+	case len(e.Metadata) > MaxMetadata:
+		return fmt.Errorf("metadata has at most %d bytes", MaxMetadata)
 	case e.Seat != "":
 		return nil
 	case e.Name == "", utf8.RuneCountInString(e.Name) > MaxName, strings.ContainsFunc(e.Name, unicode.IsControl):

@@ -20,6 +20,7 @@ type Session struct {
 	key   string
 	take  func(Event)
 	heard *rate.Limiter // events that the client sends, over all its connections
+	data  bool          // the client reads nothing but data
 
 	mu     sync.Mutex
 	kept   [][]byte      // events as JSON
@@ -45,12 +46,18 @@ func NewSession(take func(Event)) *Session {
 // Key is what the client comes back with; a secret.
 func (s *Session) Key() string { return s.key }
 
+// TellInData has events tell all in data, for a client that reads nothing else. It is called before the first one.
+func (s *Session) TellInData() { s.data = true }
+
 // Send lets the client have an event, and returns its id. It never waits: of a client that does not read the oldest are dropped.
 func (s *Session) Send(e Event) (id uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.end != nil {
+	if s.end != nil || s.data && e.Kind == Updated { // of which such a client knows nothing
 		return 0
+	}
+	if s.data {
+		e = e.inData()
 	}
 	e.ID = s.first + uint64(len(s.kept))
 	text, err := json.Marshal(e)

@@ -71,6 +71,8 @@ func FuzzParse(f *testing.F) {
 		`{"event":"authenticate","name":"Ann","token":"key"}`, `{"event":"authenticate","seat":"X","last":3}`, `{"event":"offer","sdp":"v=0"}`,
 		`{"event":"candidate","candidate":{"candidate":"candidate:1 1 udp 1 127.0.0.1 1 typ host","sdpMid":"0","sdpMLineIndex":0}}`,
 		`{"event":"candidate","candidate":null}`, `{"event":"message","to":"x","text":"hello"}`, `{"event":"leave"}`, `[]`, `{"event":1}`,
+		`{"event":"button","to":["x","y"],"data":{"pressed":"<red>"}}`, `{"event":"offer","to":"all","data":{"type":"offer","sdp":"v=0"}}`,
+		`{"event":"candidate","to":["x"],"data":{"candidate":"candidate:1"}}`, `{"event":"authenticate","name":"Ann","metadata":{"a":1}}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -79,7 +81,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(e.SDP) > MaxSDP || len(e.Text) > MaxText || len(e.Token) > maxToken || len(e.To) > maxKey {
+		if len(e.SDP) > MaxSDP || len(e.Text) > MaxText || len(e.Token) > maxToken || len(e.To) > maxKey || len(e.Data) > MaxData || len(e.Recipients) > maxRecipients {
 			t.Fatalf("%d bytes pass: %+v", len(text), e)
 		}
 		again, err := json.Marshal(e)
@@ -94,9 +96,17 @@ func FuzzParse(f *testing.F) {
 
 func TestParseRefuses(t *testing.T) {
 	for text, advice := range map[string]string{
-		`{"event":"dance"}`:                    "no event of the kind",
-		`{"event":"joined"}`:                   "no event of the kind",
-		`{"event":"offer"}`:                    "needs sdp",
+		`{"event":"dance"}`:                                           "no event of the kind",
+		`{"event":"joined"}`:                                          "no event of the kind",
+		`{"event":"offer"}`:                                           "needs sdp",
+		`{"event":"joined","data":1}`:                                 "no event of the kind",
+		`{"event":"a b","data":1}`:                                    "no event of the kind",
+		`{"event":"offer","data":1}`:                                  "data of offer",
+		`{"event":"candidate","data":1}`:                              "RTCIceCandidateInit",
+		`{"event":"message","text":"a","to":1}`:                       "a list of them",
+		`{"event":"message","text":"a","to":["a",""]}`:                "ids of participants at most",
+		`{"event":"x","data":"` + strings.Repeat("a", MaxData) + `"}`: "at most 16384 bytes",
+		`{"event":"authenticate","name":"A","metadata":"` + strings.Repeat("a", MaxMetadata) + `"}`: "metadata",
 		`{"event":"message"}`:                  "needs text",
 		`{"event":"authenticate"}`:             "needs a name",
 		`{"event":"authenticate","name":"\n"}`: "needs a name",

@@ -1,6 +1,7 @@
 package signal
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -35,8 +36,8 @@ func (h *Handler) ServeSocket(w http.ResponseWriter, r *http.Request, token stri
 	conn.SetReadLimit(maxEntry)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s := &socket{NewConnection(conn, h.Timers)}
-	session, last, refusal := s.enter(ctx, h, token)
+	s := &socket{Connection: NewConnection(conn, h.Timers)}
+	session, last, refusal := s.enter(ctx, h, token, r)
 	if refusal != nil {
 		s.refuse(refusal)
 		return
@@ -48,10 +49,27 @@ func (h *Handler) ServeSocket(w http.ResponseWriter, r *http.Request, token stri
 }
 
 // socket is one connection of rooms.
-type socket struct{ *Connection }
+type socket struct {
+	*Connection
+	data bool // the client reads nothing but data
+}
 
-// enter waits for the first event.
-func (s *socket) enter(ctx context.Context, h *Handler, token string) (*Session, uint64, *Refusal) {
+// enterAtOnce seats who has said with the request who comes.
+func (h *Handler) enterAtOnce(e Event, token string) (*Session, uint64, *Refusal) {
+	e.Token = cmp.Or(e.Token, token)
+	if err := e.check(); err != nil {
+		return nil, 0, refuse(http.StatusBadRequest, "The user name cannot be taken: %v.", err)
+	}
+	session, refusal := h.Enter(e)
+	return session, 0, refusal
+}
+
+// enter waits for the first event, unless the request has said who comes.
+func (s *socket) enter(ctx context.Context, h *Handler, token string, r *http.Request) (*Session, uint64, *Refusal) {
+	if e, ok := Credentials(r); ok {
+		s.data = true
+		return h.enterAtOnce(e, token)
+	}
 	late := time.AfterFunc(s.timers.Entry, func() { s.Close(refusalBase+http.StatusRequestTimeout, "send an authenticate event first") })
 	defer late.Stop()
 	entered := make(chan struct{})
@@ -82,8 +100,12 @@ func (s *socket) enter(ctx context.Context, h *Handler, token string) (*Session,
 
 // refuse says why not, and closes.
 func (s *socket) refuse(f *Refusal) {
-	text, _ := json.Marshal(Event{Kind: Error, Code: f.Status, Detail: f.Detail}) // of plain strings
-	_ = s.Send(context.Background(), text)                                        // a client that has gone away needs no answer
+	e := Event{Kind: Error, Code: f.Status, Detail: f.Detail}
+	if s.data {
+		e = e.inData()
+	}
+	text, _ := json.Marshal(e)             // of plain strings
+	_ = s.Send(context.Background(), text) // a client that has gone away needs no answer
 	s.Close(websocket.StatusCode(refusalBase+f.Status), f.Detail)
 }
 
@@ -122,6 +144,12 @@ func (s *socket) read(ctx context.Context, view *reader) {
 		case !session.heard.Allow():
 			s.Close(websocket.StatusPolicyViolation, "too many events at once: come back with the seat, and send fewer")
 			return
+		}
+		if string(text) == Ping { // as some clients have it who keep connections alive
+			if s.Send(ctx, []byte(Pong)) != nil {
+				return
+			}
+			continue
 		}
 		session.hear(text)
 	}
