@@ -1,17 +1,16 @@
 // The first page: who is live, and going live.
 
-import { listStreams, streamUrls, type Stream } from "./server/api.ts";
+import { streamUrls, type Stream } from "./server/api.ts";
 import { at } from "./server/base.ts";
-import { byId, el, repeat, setBadge, setText } from "./ui/dom.ts";
+import { followPresence } from "./server/presence.ts";
+import { byId, el, setBadge, setNotice, setText } from "./ui/dom.ts";
 import { bitrate, duration, size } from "./ui/format.ts";
 import { suggestName } from "./ui/names.ts";
-import { guarded } from "./ui/poll.ts";
 
 const list = byId("streams");
 const name = byId<HTMLInputElement>("name");
 
-/** How often the list is asked for, and how often a card's picture is fetched anew, in milliseconds. */
-const pause = 2000;
+/** How often a card's picture is fetched anew, in milliseconds. */
 const thumbnailAge = 6000;
 
 const stateWords: Record<Stream["state"], string> = {
@@ -94,4 +93,4 @@ function show(streams: Stream[]): void {
 name.value = suggestName();
 byId("suggest").addEventListener("click", () => (name.value = suggestName()));
 byId("whip-url").textContent = location.origin + at("/whip/name");
-repeat(pause, () => guarded(byId("fault"), async () => show(await listStreams())));
+followPresence(({ streams }) => show(streams), (text) => setNotice(byId("fault"), text));

@@ -8,6 +8,7 @@ import type { RoomEvent } from "./rooms/signal.ts";
 import { Tile } from "./rooms/tile.ts";
 import type { Participant, Room } from "./server/api.ts";
 import { at } from "./server/base.ts";
+import { followPresence } from "./server/presence.ts";
 import { describe, request } from "./server/problem.ts";
 import { LivePlot } from "./ui/chart.ts";
 import { byId, el, repeat, setBadge, setNotice, setText } from "./ui/dom.ts";
@@ -246,7 +247,7 @@ async function turn(kind: "audio" | "video"): Promise<void> {
 
 async function measure(): Promise<void> {
   const now = meeting;
-  if (!now) return showRooms(choose);
+  if (!now) return;
   const flow = await now.measure();
   setText(byId("sent"), bitrate(flow.sent));
   setText(byId("received"), bitrate(flow.received));
@@ -295,4 +296,5 @@ addEventListener("pageshow", ({ persisted }) => {
   if (persisted) ended(); // the browser has kept the page, which has left the room
 });
 repeat(1000, measure);
+followPresence(({ rooms }) => showRooms(rooms, choose), () => {}); // without the list one may still enter
 Object.assign(window, { sluice: { room: () => meeting, here } });

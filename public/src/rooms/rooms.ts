@@ -1,11 +1,10 @@
 // The rooms that can be entered.
 
-import { listRooms, type Room } from "../server/api.ts";
+import type { Room } from "../server/api.ts";
 import { byId, el, setText } from "../ui/dom.ts";
 
-/** Lists all rooms; choose is called with the one that is chosen. */
-export async function showRooms(choose: (room: Room) => void): Promise<void> {
-  const rooms = await listRooms().catch(() => []);
+/** Lists these rooms; choose is called with the one that is chosen. */
+export function showRooms(rooms: Room[], choose: (room: Room) => void): void {
   setText(byId("rooms-summary"), rooms.length ? "" : "No room is open.");
   byId("rooms").replaceChildren(
     ...rooms.map((room) => {

@@ -48,10 +48,6 @@ async function get<T>(url: string): Promise<T> {
   return (await response.json()) as T;
 }
 
-export async function listStreams(): Promise<Stream[]> {
-  return (await get<{ streams?: Stream[] | null }>("/api/v1/streams")).streams ?? [];
-}
-
 /** Returns undefined for a stream that does not exist. */
 export async function findStream(name: string): Promise<Stream | undefined> {
   try {
@@ -96,8 +92,6 @@ export interface Room {
   onAir: string; // the stream that it makes, or ""
   participants: Participant[];
 }
-
-export const listRooms = () => get<Room[]>("/api/v1/rooms");
 
 export async function listRecordings(): Promise<Recording[]> {
   return (await get<{ recordings?: Recording[] | null }>("/recordings")).recordings ?? [];

@@ -1,5 +1,21 @@
 // Server-sent events (HTML §9.2) read by fetch, which can send a key where EventSource cannot.
 
+import { request } from "./problem.ts";
+
+/** Hears the events at url until they end, with a key or "" for none; rejects where they are refused. begun is called when they come. */
+export async function followEvents(url: string, key: string, begun: () => void, hear: (data: string[]) => void): Promise<void> {
+  const response = await request(url, { headers: key ? { Authorization: `Bearer ${key}` } : {} });
+  begun();
+  const reader = (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>).getReader();
+  for (let rest = ""; ; ) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const found = splitEvents(rest + value);
+    rest = found.rest;
+    if (found.data.length > 0) hear(found.data);
+  }
+}
+
 /** The data of all events that are whole in text, and what is left of it. Only what this server sends is understood: one line of data each. */
 export function splitEvents(text: string): { data: string[]; rest: string } {
   const blocks = text.split("\n\n");
