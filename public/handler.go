@@ -53,6 +53,7 @@ func newHandler(root fs.FS) http.Handler {
 		"GET /rooms":          "pages/room.html",
 		"GET /rooms/{room}":   "pages/room.html",
 		"GET /dashboard":      "pages/dashboard.html",
+		"GET /logs":           "pages/logs.html",
 		"GET /recordings":     "pages/recordings.html",
 		"GET /docs":           "pages/docs.html",
 		"GET /licenses":       "pages/licenses.html",

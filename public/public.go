@@ -36,6 +36,7 @@ func FaceCascade() []byte {
 //	GET /rooms           rooms
 //	GET /rooms/{room}    a room; 400 (and the page) when the name is none
 //	GET /dashboard       traffic, streams, rooms and sessions
+//	GET /logs            the last lines of the log and of each ffmpeg
 //	GET /recordings      recordings
 //	GET /docs            the documents: README.md and those beneath it
 //	GET /docs/{page}     one of them; 404 when there is none of that name

@@ -17,6 +17,9 @@ import (
 // outputDelay is how long output is still read after ffmpeg itself has exited, in case that a child of it lives on.
 const outputDelay = 2 * time.Second
 
+// Says is the message of the log under which all that an ffmpeg writes stands, at debug, with its line.
+const Says = "ffmpeg says"
+
 // shortTask is the CPU time that is many times what a question, a thumbnail or a still picture takes.
 const shortTask = time.Minute
 
@@ -50,7 +53,7 @@ func (p *process) prepare(log *slog.Logger, onLine func([]byte)) {
 	p.stderr.line = func(line []byte) {
 		p.tail.add(line)
 		p.journal.add(line)
-		log.Debug("ffmpeg says", "line", string(line))
+		log.Debug(Says, "line", string(line))
 	}
 	p.cmd.Stdout, p.cmd.Stderr = io.Writer(&p.stdout), io.Writer(&p.stderr)
 	p.cmd.WaitDelay = outputDelay

@@ -88,7 +88,8 @@ var rooms = map[string]rule{
 	"doctor":    {[]string{"command", "config", "exit"}, "it looks at what a service would meet, and starts none"},
 	"exit":      {nil, "statuses are the same for every command"},
 	"golden":    {nil, "tests compare with files, whatever they test"},
-	"httpapi":   {[]string{"access", "broadcast", "config", "service"}, "it serves the service over HTTP; nothing is served over HTTP but by it"},
+	"httpapi":   {[]string{"access", "broadcast", "config", "logs", "service"}, "it serves the service over HTTP; nothing is served over HTTP but by it"},
+	"logs":      {nil, "lines are kept, whoever writes and reads them"},
 	"service":   {[]string{"access", "broadcast", "clock", "config", "exit"}, "it joins the stages, and answers whoever serves them over HTTP without knowing of that"},
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/web"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/logs"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/transcode/sandbox"
@@ -26,7 +27,8 @@ const tlsDir = "tls"
 
 // serve runs the service until ctx ends, and then drains it. What it prints to out are the URLs to open; the log goes there too.
 func serve(ctx context.Context, cfg config.Config, out io.Writer) error {
-	log := newLogger(cfg.Log, out)
+	book := logs.New(cfg.Secrets())
+	log := newLogger(cfg.Log, out, book)
 	keepToGroup()
 	encoding, err := service.Prepare(ctx, cfg)
 	if err != nil {
@@ -37,7 +39,7 @@ func serve(ctx context.Context, cfg config.Config, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	servers, err := web.Listen(httpapi.New(s, cfg, buildVersion()), webOptions(cfg, httpapi.NewMetrics(s, cfg), s.Connections(), log))
+	servers, err := web.Listen(httpapi.New(s, cfg, buildVersion(), book), webOptions(cfg, httpapi.NewMetrics(s, cfg), s.Connections(), log))
 	if err != nil {
 		_ = s.Run(canceled(ctx)) // gives the sockets back
 		return exit.Usage(err)
@@ -63,12 +65,13 @@ func logConfinement(log *slog.Logger, support sandbox.Support) {
 	log.Info("ffmpeg is confined", "that is", support)
 }
 
-func newLogger(cfg config.Log, out io.Writer) *slog.Logger {
+// newLogger logs to out, and into the book.
+func newLogger(cfg config.Log, out io.Writer, book *logs.Book) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.Level}
 	if cfg.Format == "json" {
-		return slog.New(slog.NewJSONHandler(out, options))
+		return slog.New(book.Beside(slog.NewJSONHandler(out, options)))
 	}
-	return slog.New(slog.NewTextHandler(out, options))
+	return slog.New(book.Beside(slog.NewTextHandler(out, options)))
 }
 
 func webOptions(cfg config.Config, metrics http.Handler, most config.Connections, log *slog.Logger) web.Options {

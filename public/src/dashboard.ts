@@ -1,14 +1,14 @@
 // The dashboard: the traffic of the server, in both directions of every session.
 
-import { listRooms, listStreams, type Stream } from "./server/api.ts";
+import type { Room, Stream } from "./server/api.ts";
 import { at } from "./server/base.ts";
-import { describe, request } from "./server/problem.ts";
-import { splitEvents } from "./server/sse.ts";
+import { followPresence } from "./server/presence.ts";
+import { describe } from "./server/problem.ts";
+import { followEvents } from "./server/sse.ts";
 import { LivePlot } from "./ui/chart.ts";
-import { byId, el, repeat, setBadge, setNotice, setText, sleep } from "./ui/dom.ts";
+import { byId, el, setBadge, setNotice, setText, sleep } from "./ui/dom.ts";
 import { bitrate, duration, milliseconds, size } from "./ui/format.ts";
 import { NoKeyError, storedKey, withKey } from "./ui/key.ts";
-import { guarded } from "./ui/poll.ts";
 
 interface Direction {
   bitrate: number;
@@ -42,19 +42,10 @@ const pause = 2000;
 
 /** Follows the statistics until they end; rejects where they are refused. */
 async function follow(): Promise<void> {
-  const key = storedKey();
-  const response = await request(at("/api/v1/sessions/events"), { headers: key ? { Authorization: `Bearer ${key}` } : {} });
-  setBadge(byId("badge"), "running", "Live");
-  setNotice(byId("fault"), "");
-  const reader = (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>).getReader();
-  for (let rest = ""; ; ) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    const found = splitEvents(rest + value);
-    rest = found.rest;
-    const newest = found.data.at(-1);
-    if (newest) show(JSON.parse(newest) as Session[]);
-  }
+  await followEvents(at("/api/v1/sessions/events"), storedKey(), () => {
+    setBadge(byId("badge"), "running", "Live");
+    setNotice(byId("fault"), "");
+  }, (data) => show(JSON.parse(data.at(-1) ?? "[]") as Session[]));
 }
 
 async function stayConnected(): Promise<void> {
@@ -134,14 +125,19 @@ function fill(id: string, rows: string[][], none: string): void {
   });
 }
 
-async function ask(): Promise<void> {
-  fill("streams", (await listStreams()).map(streamCells), "No live streams.");
-  const items = (await listRooms()).map((room) => {
+function showRooms(rooms: Room[]): void {
+  const items = rooms.map((room) => {
     const people = room.participants.map((p) => `${p.name}${p.speaking ? " (speaking)" : ""}`).join(", ");
     return el("li", {}, el("a", { href: at(`/rooms/${room.name}${room.mode === "mesh" ? "?mesh=1" : ""}`) }, room.name), el("span", { className: "quiet" }, `${people}${room.onAir ? ` · broadcast as ${room.onAir}` : ""}`));
   });
   byId("rooms").replaceChildren(...(items.length ? items : [el("li", { className: "quiet" }, "No room is open.")]));
 }
 
-repeat(2000, () => guarded(byId("fault"), ask));
+followPresence(
+  ({ streams, rooms }) => {
+    fill("streams", streams.map(streamCells), "No live streams.");
+    showRooms(rooms);
+  },
+  (text) => setNotice(byId("fault"), text),
+);
 void stayConnected();

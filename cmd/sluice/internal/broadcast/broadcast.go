@@ -83,6 +83,7 @@ func New(o Options) *Broadcast {
 		transforms:  make(chan transcode.Transform),
 		done:        make(chan struct{}),
 	}
+	b.meter.log = b.log
 	if o.Record {
 		b.source = newSource(o.Timeline.Recording, o.RecordIVF, b.log)
 	}

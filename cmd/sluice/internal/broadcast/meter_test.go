@@ -1,7 +1,10 @@
 package broadcast
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -36,4 +39,20 @@ func TestMeter(t *testing.T) {
 			require.Equal(t, tc.want, m.measure(now.Add(2*time.Second)), "no time has passed: the rate stays")
 		})
 	}
+}
+
+// Each 30 frames are told of, at debug.
+func TestMeterTells(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said strings.Builder
+		m := meter{log: slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+		for n := range 2*loggedFrames + 1 {
+			m.count(depay.Frame{Codec: depay.VP8, Key: n == 0, Width: 640, Height: 480, Data: make([]byte, 100+n)})
+			m.count(depay.Frame{Codec: depay.Opus, Data: make([]byte, 1)})
+			time.Sleep(time.Second / 25)
+		}
+		require.Equal(t, 2, strings.Count(said.String(), "\n"))
+		require.Contains(t, said.String(), "msg=frames fps=25 width=640 height=480 bytes=114 smallest=100 largest=129\n")
+		require.Contains(t, said.String(), "smallest=130 largest=159\n")
+	})
 }

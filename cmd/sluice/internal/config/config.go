@@ -144,6 +144,21 @@ const masked = "***"
 // Secret is a string that shows itself masked; string(s) is the value.
 type Secret string
 
+// Secrets are the values of all keys and credentials.
+func (c Config) Secrets() []string {
+	var all []string
+	for _, k := range c.Auth.Publish {
+		all = append(all, string(k.Key))
+	}
+	for _, k := range c.Auth.Admin {
+		all = append(all, string(k))
+	}
+	for _, s := range c.ICE.Servers {
+		all = append(all, string(s.Credential))
+	}
+	return all
+}
+
 // String returns the mask.
 func (s Secret) String() string {
 	if s == "" {

@@ -63,8 +63,8 @@ func TestPagesOfOtherSites(t *testing.T) {
 		{"POST", []string{"/whip/studio", "/upload/studio", "/upload/studio?chunk=0&upload=a", "/echo"}, true},
 		{"PATCH", []string{"/whip/studio/session", "/echo/session"}, true},
 		{"OPTIONS", []string{"/whip/studio", "/echo"}, true},
-		{"GET", []string{"/upload/studio/ws", "/api/v1/sessions", "/api/v1/sessions/events", "/api/v1/rooms", "/api/v1/rooms/den", "/recordings"}, true},
-		{"GET", []string{"/api/v1/streams", "/api/v1/streams/studio", "/api/v1/server", "/live/studio/index.m3u8", "/recordings/a/b/video.mp4", "/time", "/watch/studio"}, false},
+		{"GET", []string{"/upload/studio/ws", "/api/v1/sessions", "/api/v1/sessions/events", "/api/v1/logs", "/api/v1/logs/events", "/api/v1/rooms", "/api/v1/rooms/den", "/recordings"}, true},
+		{"GET", []string{"/api/v1/events", "/api/v1/streams", "/api/v1/streams/studio", "/api/v1/server", "/live/studio/index.m3u8", "/recordings/a/b/video.mp4", "/time", "/watch/studio"}, false},
 		{"POST", []string{"/whep/studio"}, false},
 	} {
 		for _, path := range tc.paths {
@@ -156,7 +156,7 @@ func TestInsecure(t *testing.T) {
 	open := handlerOf(t, config.Auth{}, beyond)
 	locked := handlerOf(t, config.Auth{Admin: []config.Secret{"admin-key"}}, beyond)
 	for path, method := range map[string]string{
-		"/api/v1/streams/studio": "DELETE", "/api/v1/streams/studio/transform": "PUT", "/api/v1/sessions": "GET", "/api/v1/sessions/events": "GET",
+		"/api/v1/streams/studio": "DELETE", "/api/v1/streams/studio/transform": "PUT", "/api/v1/sessions": "GET", "/api/v1/sessions/events": "GET", "/api/v1/logs": "GET", "/api/v1/logs/events": "GET",
 		"/api/v1/rooms/den/air": "PUT", "/api/v1/rooms/den/participants/somebody": "DELETE",
 	} {
 		answer := askAt(open, "203.0.113.7", method, path, func(r *http.Request) { r.RemoteAddr = "127.0.0.1:4000" })

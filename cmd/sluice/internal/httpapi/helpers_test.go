@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/logs"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 	"github.com/sluice-live/sluice/packager"
 )
@@ -43,7 +44,7 @@ func serviceOf(t testing.TB, cfg config.Config, log *slog.Logger) *testService {
 	t.Helper()
 	s, err := service.New(t.Context(), cfg, service.Encoding{}, log)
 	require.NoError(t, err)
-	return &testService{s, cfg, New(s, cfg, "of a test")}
+	return &testService{s, cfg, New(s, cfg, "of a test", logs.New(nil))}
 }
 
 // cutStream leaves a stream behind as a service does that has been killed: nobody else holds the data directory.

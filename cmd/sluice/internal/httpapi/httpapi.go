@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/logs"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 )
 
@@ -19,10 +20,13 @@ type handlers struct {
 	cfg     config.Config
 	version string
 	state   api.Reader
+
+	presences presences
+	book      *logs.Book
 }
 
-// New returns the handler of everything that a service serves. version is told to pages.
-func New(s *service.Service, cfg config.Config, version string) http.Handler {
-	h := &handlers{service: s, cfg: cfg, version: version, state: api.Reader{Service: s}}
+// New returns the handler of everything that a service serves. version is told to pages, and the book of its log to who administers.
+func New(s *service.Service, cfg config.Config, version string, book *logs.Book) http.Handler {
+	h := &handlers{service: s, cfg: cfg, version: version, book: book, state: api.Reader{Service: s}}
 	return h.handler()
 }

@@ -147,6 +147,7 @@ func (t table) streams() {
 	t.HandleFunc("GET /api/v1/streams", t.serveStreams)
 	t.Handle("GET /api/v1/streams/{stream}", named(http.HandlerFunc(t.serveStream)))
 	events := t.pool()
+	t.Handle("GET /api/v1/events", within(events, http.StatusTooManyRequests, http.HandlerFunc(t.servePresence)))
 	t.Handle("GET /api/v1/streams/{stream}/events", named(within(events, http.StatusTooManyRequests, http.HandlerFunc(t.serveEvents))))
 	t.Handle("PUT /api/v1/streams/{stream}/transform", named(t.administration(t.serveTransform, ofPath)))
 	t.Handle("DELETE /api/v1/streams/{stream}", named(t.administration(t.serveKick, ofPath)))
@@ -158,6 +159,8 @@ func (t table) streams() {
 // operation is what monitors and load balancers ask.
 func (t table) operation() {
 	t.Handle("GET /metrics", t.monitoring(metrics.Handler(t.service)))
+	t.Handle("GET /api/v1/logs", t.administration(t.serveLogs, everyStream))
+	t.Handle("GET /api/v1/logs/events", t.administration(within(t.pool(), http.StatusTooManyRequests, http.HandlerFunc(t.serveLogEvents)).ServeHTTP, everyStream))
 	t.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]string{"status": "ok"}) })
 	t.HandleFunc("GET /readyz", t.serveReady)
 }
@@ -166,7 +169,7 @@ func (t table) operation() {
 func (t table) pages() {
 	pages := public.Handler()
 	for _, page := range []string{
-		"/{$}", "/publish", "/frames", "/watch/{stream}", "/echo", "/rooms", "/rooms/{room}", "/dashboard", "/docs", "/docs/{page}", "/licenses", "/assets/{name}",
+		"/{$}", "/publish", "/frames", "/watch/{stream}", "/echo", "/rooms", "/rooms/{room}", "/dashboard", "/logs", "/docs", "/docs/{page}", "/licenses", "/assets/{name}",
 	} {
 		t.Handle("GET "+page, pages)
 	}
