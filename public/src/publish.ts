@@ -19,6 +19,7 @@ import { isStreamName, suggestName } from "./ui/names.ts";
 import type { ConnectionState } from "./whip/connection.ts";
 import { limitText, noRates, RateMeter, type Rates, type Stat } from "./whip/rates.ts";
 import { codecLabel } from "./whip/sending.ts";
+import { Talk } from "./whip/talk.ts";
 import { WhipClient } from "./whip/whip.ts";
 
 const preview = byId<HTMLVideoElement>("preview");
@@ -148,7 +149,7 @@ async function publish(tracks: MediaStream): Promise<void> {
       onState: (state: ConnectionState, error?: unknown) => client === attempt && onState(state, error),
     };
     const attempt: WhipClient | UploadClient =
-      picked("way") === "upload" ? new UploadClient({ ...options, stream: name.value }) : new WhipClient({ ...options, url: at(`/whip/${name.value}`) });
+      picked("way") === "upload" ? new UploadClient({ ...options, stream: name.value }) : new WhipClient({ ...options, url: at(`/whip/${name.value}`), talk: new Talk("Viewer") });
     client = attempt;
     return attempt.start();
   });

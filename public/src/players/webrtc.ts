@@ -3,6 +3,7 @@
 import { describe, HttpError } from "../server/problem.ts";
 import { repeat } from "../ui/dom.ts";
 import type { ConnectionState } from "../whip/connection.ts";
+import { Talk } from "../whip/talk.ts";
 import { WhepClient } from "../whip/whep.ts";
 import { tryPlay } from "./element.ts";
 import type { Player, PlayerOptions } from "./player.ts";
@@ -26,7 +27,7 @@ export function openWebRtc({ video, url, onFatal }: PlayerOptions): Player {
     video.srcObject = media;
     if (wanted) tryPlay(video);
   };
-  const client = new WhepClient({ url, onState, onMedia });
+  const client = new WhepClient({ url, onState, onMedia, talk: new Talk("Publisher") });
   let meter = new ReceptionMeter();
   let metered: RTCPeerConnection | undefined;
   let reception = noReception;

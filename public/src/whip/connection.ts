@@ -4,12 +4,15 @@ import { HttpError, request } from "../server/problem.ts";
 import { sleep } from "../ui/dom.ts";
 import { iceServers } from "./sdp.ts";
 import { authorization, Session, type SessionOptions } from "./session.ts";
+import type { Talk } from "./talk.ts";
 
 export type ConnectionState = "connecting" | "connected" | "reconnecting" | "failed" | "closed";
 
 export interface ConnectionOptions extends Pick<SessionOptions, "url" | "key" | "onTrack"> {
   /** Called at each change after start; error says why a state is failed, or what keeps it from being connected. */
   onState?(state: ConnectionState, error?: unknown): void;
+  /** What is written beside the media; without it there is no channel for that. */
+  talk?: Talk;
 }
 
 /** How long a connection may be interrupted before it is mended, and how long mending may take, in milliseconds. */
@@ -65,6 +68,7 @@ export abstract class Connection {
   /** Ends the session here and on the server. */
   async stop(): Promise<void> {
     this.stopped = true;
+    this.options.talk?.close();
     await this.session?.close();
     this.setState("closed");
   }
@@ -73,7 +77,10 @@ export abstract class Connection {
     const servers = await this.servers();
     if (this.stopped) return;
     const { url, key, onTrack } = this.options;
-    const prepare = (peer: RTCPeerConnection) => this.prepare(peer);
+    const prepare = (peer: RTCPeerConnection) => {
+      this.prepare(peer);
+      this.options.talk?.attach(peer);
+    };
     const amend = (answer: string) => this.amend(answer);
     const session = new Session({ url, servers, key, onTrack, prepare, amend }, () => this.connectionChanged(session));
     this.session = session;
