@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,18 +16,34 @@ import (
 
 // wire is a channel whose client does not read.
 type wire struct {
+	mu       sync.Mutex // of what follows, where a line is not the test's alone
 	buffered uint64
 	broken   bool
 	sent     []Message
 }
 
-func (w *wire) BufferedAmount() uint64 { return w.buffered }
+func (w *wire) BufferedAmount() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.buffered
+}
+
+// fill sets what waits in the wire, and returns what was sent before.
+func (w *wire) fill(buffered uint64) []Message {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.buffered = buffered
+	return w.sent
+}
+
 func (w *wire) SendText(s string) error {
 	return w.take(Message{Text: true, Data: []byte(s)})
 }
 func (w *wire) Send(b []byte) error { return w.take(Message{Data: b}) }
 
 func (w *wire) take(m Message) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.broken {
 		return errors.New("closed")
 	}
@@ -135,12 +152,12 @@ func TestToldAgain(t *testing.T) {
 		go of["ann"].run(closing)
 		ss.Published("show", nil)
 		synctest.Wait()
-		require.Empty(t, w.sent)
-		w.buffered = 0
+		require.Empty(t, w.fill(0))
 		time.Sleep(toldAgain)
 		synctest.Wait()
-		require.Len(t, w.sent, 1)
-		require.Contains(t, string(w.sent[0].Data), `"state":"live"`)
+		sent := w.fill(0)
+		require.Len(t, sent, 1)
+		require.Contains(t, string(sent[0].Data), `"state":"live"`)
 		close(closing)
 	})
 }
