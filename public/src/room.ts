@@ -63,6 +63,7 @@ async function takeSeat(): Promise<void> {
   const mesh = byId<HTMLInputElement>("mesh").checked;
   localStorage.setItem("sluice.name", nameInput.value.trim());
   setBadge(byId("badge"), "connecting", "Entering");
+  wantRooms(false);
   await openOwn();
   try {
     await withKey(async () => {
@@ -81,10 +82,14 @@ async function takeSeat(): Promise<void> {
   setMeeting(true);
 }
 
+// Without the list one may still enter.
+const wantRooms = followPresence(({ rooms }) => showRooms(rooms, choose), () => {});
+
 function setMeeting(on: boolean): void {
   byId("entry").hidden = on;
   byId("rooms-section").hidden = on;
   byId("meeting").hidden = !on;
+  wantRooms(!on);
   setText(byId("room-title"), on ? roomInput.value.trim() : "Rooms");
   if (on) plot ??= new LivePlot(byId("flow-chart"), [
     { label: "Sent", color: "--second", format: bitrate },
@@ -296,5 +301,4 @@ addEventListener("pageshow", ({ persisted }) => {
   if (persisted) ended(); // the browser has kept the page, which has left the room
 });
 repeat(1000, measure);
-followPresence(({ rooms }) => showRooms(rooms, choose), () => {}); // without the list one may still enter
 Object.assign(window, { sluice: { room: () => meeting, here } });

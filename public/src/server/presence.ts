@@ -16,11 +16,13 @@ const pause = 2000;
 const tolerated = 1;
 
 /**
- * Calls show with what is there, for as long as the page is seen: a hidden one holds no connection. fail is called with a sentence when
- * the server cannot be reached, and with "" when it can again.
+ * Calls show with what is there, for as long as the page is seen: a hidden one holds no connection, of which browsers make six for all
+ * pages of a server that speaks HTTP/1.1. fail is called with a sentence when the server cannot be reached, and with "" when it can
+ * again. What it returns says whether the page wants to know at all.
  */
-export function followPresence(show: (presence: Presence) => void, fail: (text: string) => void): void {
+export function followPresence(show: (presence: Presence) => void, fail: (text: string) => void): (wanted: boolean) => void {
   let source: EventSource | undefined;
+  let wanted = true;
   let failures = 0;
   let timer = 0;
 
@@ -31,7 +33,7 @@ export function followPresence(show: (presence: Presence) => void, fail: (text: 
   };
   const open = () => {
     close();
-    if (document.hidden) return;
+    if (document.hidden || !wanted) return;
     const opened = new EventSource(at("/api/v1/events"));
     source = opened;
     opened.addEventListener("presence", ({ data }) => {
@@ -51,4 +53,9 @@ export function followPresence(show: (presence: Presence) => void, fail: (text: 
   addEventListener("pagehide", close);
   addEventListener("pageshow", open);
   open();
+  return (now) => {
+    if (now === wanted) return;
+    wanted = now;
+    open();
+  };
 }

@@ -41,7 +41,7 @@ func TestPublishCodecs(t *testing.T) {
 			if strings.Contains(c.flag, ",") {
 				require.Contains(t, out, "live: the server has chosen "+c.want)
 			}
-			require.Eventually(t, func() bool { return s.pictures() == 30 }, time.Minute, 10*time.Millisecond, "the last packets are read after the end")
+			s.waitPictures(30)
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			var formats []string
@@ -57,6 +57,12 @@ func TestPublishCodecs(t *testing.T) {
 			require.Equal(t, 30, decodedPictures(t, c.want, pictures))
 		})
 	}
+}
+
+// waitPictures waits until that many are there: the last packets are read after the publisher has ended its session.
+func (s *whipServer) waitPictures(wanted int) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool { return s.pictures() == wanted }, time.Minute, 10*time.Millisecond)
 }
 
 // pictures counts those whose last packet has been read.

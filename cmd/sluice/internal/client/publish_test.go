@@ -184,13 +184,13 @@ func TestPublishTestPicture(t *testing.T) {
 	require.Equal(t, exit.Done, status, errs)
 	require.Regexp(t, `(?s)connecting to .*waiting: .*409 Conflict: cam has a publisher.*live\nended: 30 pictures, 10\d sound packets sent\n$`, out)
 
+	s.waitPictures(30)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	require.Equal(t, []string{"POST /whip/cam", "POST /whip/cam", "DELETE /whip/cam/session"}, s.requests)
-	require.Equal(t, 30, s.frames, "pictures that arrived")
 	require.GreaterOrEqual(t, s.keys, 2, "key frames: one a second")
 	require.True(t, s.whole)
-	require.GreaterOrEqual(t, s.sound, 100, "sound packets that arrived")
+	require.GreaterOrEqual(t, s.sound, 90, "sound packets that arrived, but for the last that are under way")
 	require.Len(t, s.reports, 2, "sender reports of both tracks")
 	const preSkip = 312 * time.Second / audioClock // libopus puts that much before the sound
 	require.InDelta(t, s.start(webrtc.RTPCodecTypeVideo, videoClock), s.start(webrtc.RTPCodecTypeAudio, audioClock)+preSkip, float64(time.Millisecond),
@@ -213,7 +213,7 @@ func TestPublishFile(t *testing.T) {
 	out, errs, status := publish(t, t.Context(), "--token=key-of-cam", "--fps=10", "--size=128x128", file, s.URL+"/whip/cam")
 	require.Equal(t, exit.Done, status, errs)
 	require.Contains(t, out, "ended: 5 pictures, 0 sound packets sent", "a file without sound")
-	require.Equal(t, 5, s.frames)
+	s.waitPictures(5)
 }
 
 func TestPublishEndsWithItsContext(t *testing.T) {
