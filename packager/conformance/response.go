@@ -125,7 +125,7 @@ func checkImmutable(v *Visit) string {
 	if !v.media() || (v.Status != http.StatusOK && v.Status != http.StatusPartialContent) {
 		return ""
 	}
-	if v.is(".m4s") && !bytes.Contains(v.Body, []byte("moof")) {
+	if v.is(".m4s") && !bytes.Contains(v.Body, []byte("trun")) {
 		return "" // it stands for a segment that an ended Period has not
 	}
 	d := directives(v)
