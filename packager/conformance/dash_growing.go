@@ -49,8 +49,11 @@ func checkProducerBoxes(d *presentation, fault func(*Visit, string)) {
 			found = true
 			wall, _ := time.Parse(time.RFC3339Nano, p.Wall)
 			apart := float64(int64(box.media)-p.Time) / float64(s.template.Timescale)
-			off := box.wall.Sub(wall.Add(time.Duration(apart * float64(time.Second))))
-			if off.Abs() > max(producerTolerance, d.options.Tolerance) {
+			off, bound := box.wall.Sub(wall.Add(time.Duration(apart*float64(time.Second)))), max(producerTolerance, d.options.Tolerance)
+			if segment := float64(s.template.Duration) / float64(s.template.Timescale); off > 0 && apart < segment {
+				bound += time.Duration(segment * float64(time.Second)) // what a broadcast begins with before its first picture is made at once
+			}
+			if off.Abs() > bound {
 				fault(d.byPath[url][0], fmt.Sprintf("%v off ProducerReferenceTime %s", off.Round(time.Millisecond), p.ID))
 				return
 			}

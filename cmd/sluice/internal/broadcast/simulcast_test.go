@@ -103,3 +103,20 @@ func TestPassOnForNobody(t *testing.T) {
 	b.finish(nil, false)
 	require.Equal(t, StateEnded, b.Status().State)
 }
+
+// Layers that came apart too often are tried again, later each time.
+func TestLayersRest(t *testing.T) {
+	var s simulcast
+	now := time.Now()
+	for _, rest := range []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute, 16 * time.Minute} {
+		for range maxLayersApart {
+			require.Empty(t, s.off)
+			s = s.apart(time.Second, "they came apart")
+		}
+		s = s.resting(now)
+		now = now.Add(rest)
+		require.NotEmpty(t, s.rested(now.Add(-1)).off)
+		s = s.rested(now)
+	}
+	require.Empty(t, s.off)
+}
