@@ -3,12 +3,10 @@
 import type { Room, Stream } from "./server/api.ts";
 import { at } from "./server/base.ts";
 import { followPresence } from "./server/presence.ts";
-import { describe } from "./server/problem.ts";
-import { followEvents } from "./server/sse.ts";
 import { LivePlot } from "./ui/chart.ts";
-import { byId, el, setBadge, setNotice, setText, sleep } from "./ui/dom.ts";
+import { stayConnected } from "./ui/connection.ts";
+import { byId, el, setNotice, setText } from "./ui/dom.ts";
 import { bitrate, duration, milliseconds, size } from "./ui/format.ts";
-import { NoKeyError, storedKey, withKey } from "./ui/key.ts";
 
 interface Direction {
   bitrate: number;
@@ -36,31 +34,6 @@ const plot = new LivePlot(byId("flow-chart"), [
   { label: "Received", color: "--accent", format: bitrate },
   { label: "Sent over WebRTC", color: "--second", format: bitrate },
 ]);
-
-/** A lost connection is made again after so many milliseconds. */
-const pause = 2000;
-
-/** Follows the statistics until they end; rejects where they are refused. */
-async function follow(): Promise<void> {
-  await followEvents(at("/api/v1/sessions/events"), storedKey(), () => {
-    setBadge(byId("badge"), "running", "Live");
-    setNotice(byId("fault"), "");
-  }, (data) => show(JSON.parse(data.at(-1) ?? "[]") as Session[]));
-}
-
-async function stayConnected(): Promise<void> {
-  for (;;) {
-    try {
-      await withKey(follow);
-    } catch (error) {
-      setBadge(byId("badge"), "failed", "Not connected");
-      setNotice(byId("fault"), describe(error));
-      if (error instanceof NoKeyError) return;
-    }
-    setBadge(byId("badge"), "interrupted", "Reconnecting");
-    await sleep(pause);
-  }
-}
 
 const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
 
@@ -140,4 +113,4 @@ followPresence(
   },
   (text) => setNotice(byId("fault"), text),
 );
-void stayConnected();
+void stayConnected("/api/v1/sessions/events", (data) => show(JSON.parse(data.at(-1) ?? "[]") as Session[]));

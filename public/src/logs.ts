@@ -1,10 +1,7 @@
 // The log of the service and what each ffmpeg says, as they come.
 
-import { at } from "./server/base.ts";
-import { describe } from "./server/problem.ts";
-import { followEvents } from "./server/sse.ts";
-import { byId, el, setBadge, setNotice, setText, sleep } from "./ui/dom.ts";
-import { NoKeyError, storedKey, withKey } from "./ui/key.ts";
+import { stayConnected } from "./ui/connection.ts";
+import { byId, el, setText } from "./ui/dom.ts";
 
 interface Line {
   id: number;
@@ -16,10 +13,8 @@ interface Line {
 
 const levels = ["debug", "info", "warn", "error"];
 
-/** Lines that stay on the page, and a lost connection is made again after so many milliseconds. */
+/** Lines that stay on the page. */
 const kept = 2000;
-const pause = 2000;
-
 const list = byId("lines");
 const source = byId<HTMLSelectElement>("source");
 const level = byId<HTMLSelectElement>("level");
@@ -81,27 +76,6 @@ function offer(stream: string): void {
   if (![...source.options].some(({ value }) => value === stream)) source.add(new Option(`ffmpeg ${stream}`, stream));
 }
 
-async function follow(): Promise<void> {
-  await followEvents(at("/api/v1/logs/events"), storedKey(), () => {
-    setBadge(byId("badge"), "running", "Live");
-    setNotice(byId("fault"), "");
-  }, (data) => data.forEach((text) => take(JSON.parse(text) as Line[])));
-}
-
-async function stayConnected(): Promise<void> {
-  for (;;) {
-    try {
-      await withKey(follow);
-    } catch (error) {
-      setBadge(byId("badge"), "failed", "Not connected");
-      setNotice(byId("fault"), describe(error));
-      if (error instanceof NoKeyError) return;
-    }
-    setBadge(byId("badge"), "interrupted", "Reconnecting");
-    await sleep(pause);
-  }
-}
-
 for (const choice of [source, level]) choice.addEventListener("change", showAll);
 find.addEventListener("input", showAll);
 pauseButton.addEventListener("click", () => {
@@ -110,4 +84,4 @@ pauseButton.addEventListener("click", () => {
   setText(pauseButton, paused ? "Go on" : "Pause");
   if (!paused) showAll();
 });
-void stayConnected();
+void stayConnected("/api/v1/logs/events", (data) => data.forEach((text) => take(JSON.parse(text) as Line[])));
