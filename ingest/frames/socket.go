@@ -86,14 +86,10 @@ func (f *Frames) ServeSocket(w http.ResponseWriter, r *http.Request, name string
 	if p != nil {
 		return p
 	}
-	// Any page may that has come so far: there are no cookies, and who publishes has to show a key, or be a page of ours.
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{Protocol}})
-	if err != nil { // which has been answered
-		s.session.Close(err)
-		<-s.session.Done()
+	conn := s.session.AcceptSocket(w, r, Protocol, textBytes)
+	if conn == nil {
 		return nil
 	}
-	conn.SetReadLimit(textBytes)
 	socket := &socket{stream: s, conn: conn, format: wanted(r), process: q.process, pending: make(chan incoming, unanswered)}
 	read := make(chan struct{})
 	go func() {

@@ -52,14 +52,10 @@ func (us *Uploads) ServeSocket(w http.ResponseWriter, r *http.Request, stream st
 	if problem != nil {
 		return problem
 	}
-	// Any page may: there are no cookies, and who publishes has to show a key.
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{Protocol}})
-	if err != nil { // which has been answered
-		u.session.Close(err)
-		<-u.session.Done()
+	conn := u.session.AcceptSocket(w, r, Protocol, socketBytes)
+	if conn == nil {
 		return nil
 	}
-	conn.SetReadLimit(socketBytes)
 	socket := &socket{upload: u, conn: conn, complete: make(chan struct{})}
 	u.play()
 	u.session.Go(socket.tell)
