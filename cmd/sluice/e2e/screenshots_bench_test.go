@@ -87,6 +87,7 @@ func (s shots) empty() {
 	s.visit("watch-waiting", "/watch/nobody", `document.querySelector("#badge").textContent === "Waiting"`)
 	s.visit("echo", "/echo", `true`)
 	s.visit("frames", "/frames", `document.querySelector("#process").length > 1`)
+	s.visit("logs", "/logs", `document.querySelector("#lines").children.length > 0`)
 	s.visit("docs", "/docs", `true`)
 	s.visit("licenses", "/licenses", `true`)
 	s.visit("publish", "/publish?stream=harbor-cam", `document.querySelector("#preview").videoWidth > 0`)
