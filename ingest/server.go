@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/upload"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // Server receives WebRTC on its sockets and answers the HTTP requests that set it up.
@@ -74,7 +75,9 @@ func newServer(o Options, ts timers) (*Server, error) {
 func (s *Server) Run(ctx context.Context) error {
 	var forwarding sync.WaitGroup
 	forward, stop := context.WithCancel(context.WithoutCancel(ctx))
-	forwarding.Go(func() { s.forwarders.Run(forward) })
+	forwarding.Go(func() {
+		panics.Keep(forward, s.opts.Logger, "the forwarding to viewers", func() { s.forwarders.Run(forward) })
+	})
 	<-ctx.Done()
 	s.sessions.Stop()
 	s.sessions.Wait()

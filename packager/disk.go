@@ -38,8 +38,8 @@ func (p *Packager) Disk() Disk {
 func (p *Packager) timed(housekeeping func()) {
 	began := time.Now()
 	p.keeping.Store(&began)
+	defer p.keeping.Store(nil)
 	housekeeping()
-	p.keeping.Store(nil)
 	if took := time.Since(began); took > slowDisk {
 		p.opts.Logger.Warn("the disk has been very slow", "took", took)
 	}

@@ -3,22 +3,43 @@ package packager
 import (
 	"context"
 	"time"
+
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 const (
 	keepInterval      = time.Second
 	retentionInterval = 30 * time.Second
+	// restsFor is how long a stream goes without the part of the housekeeping that has failed of it.
+	restsFor = time.Minute
 )
 
+// resting is until when a stream goes without a part of the housekeeping, which has failed of it. The others go on meanwhile.
+type resting map[*Stream]time.Time
+
+// each does something for each stream.
+func (rs resting) each(p *Packager, streams []*Stream, where string, do func(*Stream)) {
+	for s, until := range rs {
+		if !time.Now().Before(until) {
+			delete(rs, s)
+		}
+	}
+	for _, s := range streams {
+		if _, rests := rs[s]; !rests && panics.Contain(p.logOf(s), where, func() { do(s) }) != nil {
+			rs[s] = time.Now().Add(restsFor)
+		}
+	}
+}
+
 // runKeeper syncs the logs, ends what nobody continues and writes the running recordings' playlists, once a second until ctx ends.
-func (p *Packager) runKeeper(ctx context.Context) error {
+func (p *Packager) runKeeper(ctx context.Context) {
 	tick := time.NewTicker(keepInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			p.keep()
-			return nil
+			return
 		case <-tick.C:
 			p.timed(p.keep)
 		}
@@ -26,14 +47,14 @@ func (p *Packager) runKeeper(ctx context.Context) error {
 }
 
 // runSweeper deletes what is due, once a second until ctx ends. That may take long, and nothing else waits for it.
-func (p *Packager) runSweeper(ctx context.Context) error {
+func (p *Packager) runSweeper(ctx context.Context) {
 	tick := time.NewTicker(keepInterval)
 	defer tick.Stop()
 	var retained time.Time
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		}
 		began := time.Now()
@@ -52,7 +73,7 @@ func (p *Packager) runSweeper(ctx context.Context) error {
 func (p *Packager) sweep() {
 	now, state := p.opts.Wall(), p.disk.Load()
 	p.recordings.Spare()
-	for _, s := range p.all() {
+	p.unswept.each(p, p.all(), "the deleting of old segments", func(s *Stream) {
 		if state.below(reserve) {
 			s.live.Shorten()
 		}
@@ -60,7 +81,7 @@ func (p *Packager) sweep() {
 			p.opts.Logger.Error("old segments could not be deleted", "stream", s.Name(), "error", err)
 		}
 		p.dropIfGone(s, now)
-	}
+	})
 }
 
 // keep does the housekeeping of one second.
@@ -70,7 +91,7 @@ func (p *Packager) keep() {
 	if len(streams) > 0 || p.disk.Load().Fault != "" {
 		state = p.examine()
 	}
-	for _, s := range streams {
+	p.unkept.each(p, streams, "the housekeeping of a stream", func(s *Stream) {
 		err := s.live.Keep()
 		if s.live.Overdue(now) {
 			p.endUnclaimed(s, now)
@@ -79,7 +100,7 @@ func (p *Packager) keep() {
 			p.opts.Logger.Error("timeline.log could not be kept", "stream", s.Name(), "error", err)
 		}
 		p.recordOn(s, now)
-	}
+	})
 	p.recordings.Keep()
 }
 

@@ -42,6 +42,8 @@ type Packager struct {
 	keeping    atomic.Pointer[time.Time] // since when the housekeeping goes on; nil between two
 	look       func() Disk               // lookAtDisk
 	free       func(dir string) int64    // disk.Free
+	unkept     resting                   // of the keeper
+	unswept    resting                   // of the sweeper
 
 	// Locks are taken in this order: a slot's opening, mu.
 	mu    sync.Mutex // held for no I/O
@@ -57,7 +59,7 @@ func newPackager(opts Options, files disk.FS) (*Packager, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, fmt.Errorf("packager: %w", err)
 	}
-	p := &Packager{opts: opts.withDefaults(), changed: make(chan struct{}, 1), slots: make(map[string]*slot), free: disk.Free}
+	p := &Packager{opts: opts.withDefaults(), changed: make(chan struct{}, 1), slots: make(map[string]*slot), free: disk.Free, unkept: resting{}, unswept: resting{}}
 	p.look = p.lookAtDisk
 	p.disk.Store(&Disk{})
 	for _, dir := range []*string{&p.opts.LiveDir, &p.opts.RecordingsDir} {

@@ -78,8 +78,8 @@ func (w *watcher) goBlind(err error) {
 	}
 }
 
-// run follows the files of all epochs until ctx ends.
-func (w *watcher) run(ctx context.Context) error {
+// run follows the files of all epochs until ctx ends. It begins by looking at everything, so that it may be called again after a panic.
+func (w *watcher) run(ctx context.Context) {
 	events, faults := w.start()
 	defer w.stop()
 	poll, sight := time.NewTimer(0), time.NewTicker(sightAgain)
@@ -88,7 +88,7 @@ func (w *watcher) run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case ev := <-events:
 			w.dispatch(ev)
 		case err := <-faults:

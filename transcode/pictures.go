@@ -13,6 +13,7 @@ import (
 	ffmpeg "github.com/u2takey/ffmpeg-go"
 
 	"github.com/sluice-live/sluice/depay/ivf"
+	"github.com/sluice-live/sluice/public/panics"
 	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
@@ -80,11 +81,14 @@ func startPictures(o PictureOptions, output []string, may sandbox.Policy) (*pict
 	started := make(chan struct{})
 	go func() {
 		defer close(run.ended)
-		run.err = p.run(func() {
-			p.closeChildFiles()
-			_ = child.Close()
-			close(started)
+		fault := panics.Contain(nil, "the ffmpeg of pictures", func() {
+			run.err = p.run(func() {
+				p.closeChildFiles()
+				_ = child.Close()
+				close(started)
+			})
 		})
+		run.err = errors.Join(fault, run.err)
 	}()
 	select {
 	case <-started:

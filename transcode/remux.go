@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sluice-live/sluice/public/panics"
 	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
@@ -267,7 +268,9 @@ func runTask(ctx context.Context, argv []string, may sandbox.Policy, sources []s
 		for i, w := range writers {
 			group.Go(func() {
 				defer w.Close()
-				if err := sources[i](w); err != nil && !errors.Is(err, syscall.EPIPE) {
+				var err error
+				fault := panics.Contain(nil, "what feeds ffmpeg", func() { err = sources[i](w) })
+				if err = errors.Join(fault, err); err != nil && !errors.Is(err, syscall.EPIPE) {
 					cancel(err)
 				}
 			})

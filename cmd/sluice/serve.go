@@ -19,6 +19,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/logs"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 	"github.com/sluice-live/sluice/ingest/quota"
+	"github.com/sluice-live/sluice/public/panics"
 	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
@@ -111,9 +112,10 @@ func run(ctx context.Context, s *service.Service, servers *web.Servers) error {
 		case <-s.Started():
 		case <-serving.Done():
 		}
-		err := servers.Run(serving)
+		var err error
+		fault := panics.Contain(nil, "the web server", func() { err = servers.Run(serving) })
 		stop()
-		served <- err
+		served <- errors.Join(fault, err)
 	}()
 	err := s.Run(ctx)
 	stopServing()

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // Forwarders send to all viewers, one for each core: a packet that a hundred viewers get wakes no more goroutines than can run.
@@ -38,7 +40,7 @@ func NewForwarders() *Forwarders {
 func (fs *Forwarders) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, f := range fs.all {
-		running.Go(func() { f.run(ctx.Done()) })
+		running.Go(func() { panics.Keep(ctx, nil, "the forwarding to viewers", func() { f.run(ctx.Done()) }) })
 	}
 	running.Wait()
 }

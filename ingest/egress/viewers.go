@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // Viewers are those of all streams. A viewer belongs to the name of a stream: publishers come and go.
@@ -130,7 +131,7 @@ func (vs *Viewers) endUnlessPublished(stream string, of *streamViewers) {
 	if of.away != nil {
 		return
 	}
-	of.away = time.AfterFunc(vs.linger, func() {
+	of.away = panics.AfterFunc(vs.linger, nil, "the end of the viewers", func() {
 		vs.mu.Lock()
 		defer vs.mu.Unlock()
 		if _, live := vs.live[stream]; live {

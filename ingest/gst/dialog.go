@@ -34,9 +34,7 @@ func (c *client) add(d *dialog) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if d.at != nil {
-		d.late = time.AfterFunc(c.config.Connect, func() {
-			_ = panics.Contain(c.config.Logger, "the session", func() { c.giveUp(d) })
-		})
+		d.late = panics.AfterFunc(c.config.Connect, c.config.Logger, "the session", func() { c.giveUp(d) })
 	}
 	if !c.gone {
 		c.dialogs[d.id] = d

@@ -185,16 +185,16 @@ func (r *Registry) Start(sess *Session) {
 		r.hasConnected(sess.at)
 	}
 	go func() {
+		defer r.running.Done()
+		defer close(sess.done)
 		select {
 		case <-sess.connected:
 		case <-sess.closing:
 		}
-		r.connected(sess.at)
+		sess.contained(func() { r.connected(sess.at) })
 		sess.run(r.limits.Bitrate, r.limits.Logger)
-		r.judge(sess)
-		r.release(sess.at, sess)
-		close(sess.done)
-		r.running.Done()
+		sess.contained(func() { r.judge(sess) })
+		sess.contained(func() { r.release(sess.at, sess) })
 	}()
 }
 

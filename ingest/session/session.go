@@ -94,7 +94,7 @@ func NewDetached(at *Reservation, connect time.Duration) *Session {
 		gathered: make(chan struct{}, 1), connected: make(chan struct{}), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	if connect > 0 {
-		s.timer = time.AfterFunc(connect, func() { s.Close(ErrTimedOut) })
+		s.timer = panics.AfterFunc(connect, nil, "the session", func() { s.Close(ErrTimedOut) })
 	}
 	s.setState(StateConnecting)
 	return s
@@ -146,18 +146,18 @@ func (s *Session) Connect() {
 
 // run waits for the end, which comes when the client sends more than bitrate in bit/s if that is not 0, and takes everything down.
 func (s *Session) run(bitrate int64, log *slog.Logger) {
-	s.watch(bitrate, log)
+	s.contained(func() { s.watch(bitrate, log) })
 	if s.timer != nil {
 		s.timer.Stop()
 	}
 	// Sends close_notify and withdraws consent; its errors say that parts were down already.
 	if s.pc != nil {
-		_ = s.pc.GracefulClose()
+		s.contained(func() { _ = s.pc.GracefulClose() })
 	}
 	s.link.streams.close()
 	s.loops.Wait()
 	for _, t := range s.Tracks() {
-		t.End()
+		s.contained(t.End)
 	}
 	s.setState(StateClosed)
 }
@@ -184,10 +184,7 @@ func (s *Session) Go(f func()) (runs bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.reason == nil {
-		s.loops.Go(func() {
-			defer s.Contain()
-			f()
-		})
+		s.loops.Go(func() { s.contained(f) })
 	}
 	return s.reason == nil
 }
@@ -197,6 +194,11 @@ func (s *Session) Contain() {
 	if value := recover(); value != nil {
 		s.Close(panics.Caught(s.log, "the session", value))
 	}
+}
+
+func (s *Session) contained(f func()) {
+	defer s.Contain()
+	f()
 }
 
 // Adopt adds a track that ends with the session, unless that is ending.

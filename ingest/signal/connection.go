@@ -17,7 +17,7 @@ const stopsWithin = 2 * time.Second
 // Hurry ends what a client may hold up, a while after the server has begun to stop. What it returns calls that off, and waits for it.
 func Hurry(stop <-chan struct{}, end func()) (done func()) {
 	over, ended := make(chan struct{}), make(chan struct{})
-	go func() {
+	panics.Go(nil, "the connection", func() {
 		defer close(ended)
 		select {
 		case <-over:
@@ -29,7 +29,7 @@ func Hurry(stop <-chan struct{}, end func()) (done func()) {
 		case <-time.After(stopsWithin):
 			end()
 		}
-	}()
+	})
 	return func() { close(over); <-ended }
 }
 

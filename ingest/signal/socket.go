@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/coder/websocket"
 
@@ -70,17 +69,17 @@ func (s *socket) enter(ctx context.Context, h *Handler, token string, r *http.Re
 		s.data = true
 		return h.enterAtOnce(e, token)
 	}
-	late := time.AfterFunc(s.timers.Entry, func() { s.Close(refusalBase+http.StatusRequestTimeout, "send an authenticate event first") })
+	late := panics.AfterFunc(s.timers.Entry, nil, "the connection", func() { s.Close(refusalBase+http.StatusRequestTimeout, "send an authenticate event first") })
 	defer late.Stop()
 	entered := make(chan struct{})
 	defer close(entered)
-	go func() {
+	panics.Go(nil, "the connection", func() {
 		select {
 		case <-h.Stop:
 			s.Close(websocket.StatusGoingAway, "the server is stopping")
 		case <-entered:
 		}
-	}()
+	})
 	_, text, err := s.conn.Read(ctx)
 	if err != nil {
 		return nil, 0, refuse(http.StatusRequestTimeout, "Send an authenticate event first.")

@@ -121,7 +121,9 @@ func startTranscoder(run Run, program string, a aac, pass func(webm.Block)) (*tr
 	started := make(chan struct{})
 	go func() {
 		defer close(t.ended)
-		err = run(t.command, func() { close(started) })
+		if fault := panics.Contain(nil, "the decoding of AAC", func() { err = run(t.command, func() { close(started) }) }); fault != nil {
+			err = fault
+		}
 	}()
 	select {
 	case <-started:
@@ -211,7 +213,7 @@ func (t *transcoder) close(atOnce bool) {
 	if atOnce {
 		_ = t.command.Process.Kill()
 	}
-	hurry := time.AfterFunc(aacDrain, func() { _ = t.command.Process.Kill() })
+	hurry := panics.AfterFunc(aacDrain, nil, "the decoding of AAC", func() { _ = t.command.Process.Kill() })
 	defer hurry.Stop()
 	<-t.read
 	<-t.ended

@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/public/panics"
 	"github.com/sluice-live/sluice/public/prefix"
 )
 
@@ -138,14 +139,14 @@ func (us *Uploads) chunkedUpload(r *http.Request, stream string, c chunkRequest)
 		return nil, problem
 	}
 	u := &chunkedUpload{upload: base, last: -1, early: map[int][]byte{}}
-	u.idle = time.AfterFunc(us.config.Timers.Idle, func() { u.session.Close(ErrUploadSilent) })
+	u.idle = panics.AfterFunc(us.config.Timers.Idle, nil, "the upload", func() { u.session.Close(ErrUploadSilent) })
 	u.play()
 	us.chunked[name] = u
 	if done, ok := us.config.Sessions.Hold(); ok {
-		go func() {
+		panics.Go(us.config.Logger, "the upload", func() {
 			defer done()
 			us.forgetChunked(u, name)
-		}()
+		})
 	}
 	return u, nil
 }
@@ -154,7 +155,7 @@ func (us *Uploads) chunkedUpload(r *http.Request, stream string, c chunkRequest)
 func (us *Uploads) forgetChunked(u *chunkedUpload, name string) {
 	<-u.session.Done()
 	u.stop()
-	time.AfterFunc(us.config.Timers.Idle, func() {
+	panics.AfterFunc(us.config.Timers.Idle, nil, "the upload", func() {
 		us.mu.Lock()
 		defer us.mu.Unlock()
 		delete(us.chunked, name)
@@ -223,7 +224,7 @@ func (u *chunkedUpload) wait() {
 	if len(u.early) > 0 {
 		missing := u.next
 		u.awaited = missing
-		u.gap = time.AfterFunc(u.config.Timers.Chunk, func() { u.giveUp(missing) })
+		u.gap = panics.AfterFunc(u.config.Timers.Chunk, nil, "the upload", func() { u.giveUp(missing) })
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/coder/websocket/wsjson"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // Protocol is the WebSocket subprotocol of uploads.
@@ -80,7 +81,7 @@ type socket struct {
 
 // read takes messages until the client, the connection or the upload ends.
 func (s *socket) read() {
-	idle := time.AfterFunc(s.config.Timers.Idle, func() { s.session.Close(ErrUploadSilent) })
+	idle := panics.AfterFunc(s.config.Timers.Idle, nil, "the upload", func() { s.session.Close(ErrUploadSilent) })
 	defer idle.Stop()
 	for {
 		message, err := s.readMessage()

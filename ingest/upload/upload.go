@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/webm"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // Why uploads end, besides what ends all sessions.
@@ -113,14 +114,14 @@ func (us *Uploads) newUpload(r *http.Request, stream string) (*upload, *refusal.
 func (u *upload) play() {
 	u.session.Go(func() {
 		carried, interrupted := make(chan struct{}), make(chan struct{})
-		go func() {
+		panics.Go(u.config.Logger, "the upload", func() {
 			defer close(interrupted)
 			select {
 			case <-u.session.Closing():
 				u.pipe.drop(errInterrupted)
 			case <-carried:
 			}
-		}()
+		})
 		err := u.carry(counted{u.pipe, &u.received})
 		u.tracks = nil
 		close(carried)

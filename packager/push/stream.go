@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-live/sluice/packager/timeline"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 const (
@@ -113,13 +114,13 @@ func (s *Stream) Run(ctx context.Context) {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWithin)
 			defer cancel()
-			_, err := s.catchUp(last)
+			_, err := s.round(last)
 			s.note(err)
 			return
 		case <-wake:
 		case <-again:
 		}
-		ended, err := s.catchUp(ctx)
+		ended, err := s.round(ctx)
 		s.note(err)
 		switch {
 		case err == nil && ended:
@@ -130,6 +131,14 @@ func (s *Stream) Run(ctx context.Context) {
 			pause = min(max(leastPause, 2*pause), mostPause)
 		}
 	}
+}
+
+// round catches up; what panics is tried again like what the server refuses.
+func (s *Stream) round(ctx context.Context) (ended bool, err error) {
+	if fault := panics.Contain(s.log, "the push of a stream", func() { ended, err = s.catchUp(ctx) }); fault != nil {
+		return false, fault
+	}
+	return ended, err
 }
 
 // note keeps and tells what has become of a round.
@@ -207,7 +216,10 @@ func (s *Stream) putMedia(ctx context.Context, now *timeline.Snapshot) error {
 	group.SetLimit(atOnce)
 	for _, p := range now.Playlists {
 		missing := s.missing(p)
-		group.Go(func() error { return s.putSegments(ctx, p.ID, missing) })
+		group.Go(func() (err error) {
+			fault := panics.Contain(s.log, "the push of a stream", func() { err = s.putSegments(ctx, p.ID, missing) })
+			return errors.Join(fault, err)
+		})
 	}
 	return group.Wait()
 }

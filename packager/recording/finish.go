@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-live/sluice/packager/disk"
 	"github.com/sluice-live/sluice/packager/manifest"
 	"github.com/sluice-live/sluice/packager/timeline"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // remuxSpace is how often a recording's bytes have to be free for its video.mp4, with the temporary files of several runs.
@@ -91,7 +92,8 @@ func (s *Store) Recover(ctx context.Context) {
 		if !unfinished {
 			continue
 		}
-		if err := s.recoverOne(ctx, dir, info); err != nil {
+		fault := panics.Contain(s.opts.Logger, "the recovery of a recording", func() { err = s.recoverOne(ctx, dir, info) })
+		if err := errors.Join(fault, err); err != nil {
 			s.opts.Logger.Error("recording could not be recovered", "recording", dir, "error", err)
 		}
 	}

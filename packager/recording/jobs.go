@@ -2,21 +2,27 @@ package recording
 
 import (
 	"context"
+	"log/slog"
 	"sync"
+
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // maxJobs bounds what may wait. A recording whose job finds no room is finished by the next start.
 const maxJobs = 1024
 
-// jobs does slow work on recordings, one after the other.
+// jobs does slow work on recordings, one after the other. What panics is left to the next start.
 type jobs struct {
 	queue chan func(context.Context)
+	log   *slog.Logger
 
 	mu        sync.Mutex
 	postponed []func(context.Context) // for want of space
 }
 
-func newJobs() *jobs { return &jobs{queue: make(chan func(context.Context), maxJobs)} }
+func newJobs(log *slog.Logger) *jobs {
+	return &jobs{queue: make(chan func(context.Context), maxJobs), log: log}
+}
 
 func (j *jobs) add(job func(context.Context)) {
 	select {
@@ -25,13 +31,13 @@ func (j *jobs) add(job func(context.Context)) {
 	}
 }
 
-func (j *jobs) run(ctx context.Context) error {
+func (j *jobs) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case job := <-j.queue:
-			job(ctx)
+			j.do(ctx, job)
 		}
 	}
 }
@@ -39,8 +45,12 @@ func (j *jobs) run(ctx context.Context) error {
 // drain does what waits now.
 func (j *jobs) drain(ctx context.Context) {
 	for n := len(j.queue); n > 0; n-- {
-		(<-j.queue)(ctx)
+		j.do(ctx, <-j.queue)
 	}
+}
+
+func (j *jobs) do(ctx context.Context, job func(context.Context)) {
+	_ = panics.Contain(j.log, "the finishing of a recording", func() { job(ctx) })
 }
 
 // postpone keeps a job until again is called.

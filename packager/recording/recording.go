@@ -13,6 +13,7 @@ import (
 	"github.com/sluice-live/sluice/packager/disk"
 	"github.com/sluice-live/sluice/packager/manifest"
 	"github.com/sluice-live/sluice/packager/timeline"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // States of a recording.
@@ -176,10 +177,19 @@ func (r *Recording) Over() bool {
 	return r.stopped
 }
 
-// Add keeps a segment that is about to be listed. A disk that fails the recording does not fail the live stream.
+// Add keeps a segment that is about to be listed. A disk that fails the recording does not fail the live stream, nor does a panic.
 func (r *Recording) Add(s timeline.Recordable) {
-	if err := r.add(s); err != nil {
-		r.Fail(fmt.Errorf("record segment: %w", err))
+	r.contained(func() {
+		if err := r.add(s); err != nil {
+			r.Fail(fmt.Errorf("record segment: %w", err))
+		}
+	})
+}
+
+// contained stops the recording when f panics.
+func (r *Recording) contained(f func()) {
+	if fault := panics.Contain(r.store.opts.Logger.With("recording", r.dir), "the recording", f); fault != nil {
+		r.Fail(fault)
 	}
 }
 

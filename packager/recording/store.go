@@ -77,13 +77,13 @@ type Store struct {
 
 // NewStore looks after the recordings below Options.Dir.
 func NewStore(opts Options) *Store {
-	return &Store{opts: opts, jobs: newJobs(), running: make(map[string]*Recording)}
+	return &Store{opts: opts, jobs: newJobs(opts.Logger), running: make(map[string]*Recording)}
 }
 
 // Run finishes recordings in the background, first those that an earlier process left unfinished, until ctx ends.
-func (s *Store) Run(ctx context.Context) error {
+func (s *Store) Run(ctx context.Context) {
 	s.Recover(ctx)
-	return s.jobs.run(ctx)
+	s.jobs.run(ctx)
 }
 
 // Work does what Run would do next, without waiting for more.
@@ -94,7 +94,7 @@ func (s *Store) Work(ctx context.Context) { s.jobs.drain(ctx) }
 func (s *Store) Keep() {
 	s.jobs.again()
 	for _, r := range s.all() {
-		r.flush()
+		r.contained(r.flush)
 	}
 }
 

@@ -26,6 +26,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // Policy is what one program may do.
@@ -48,14 +50,18 @@ func Run(cmd *exec.Cmd, p Policy, started func()) error {
 	program := cmd.Path
 	start, ended := make(chan error), make(chan error, 1)
 	onOwnThread(func() {
-		err := errors.Join(keepDescriptors(), restrictThread(p, program))
-		if err == nil {
-			err = cmd.Start()
+		var err error
+		fault := panics.Contain(nil, "the start of "+filepath.Base(program), func() {
+			if err = errors.Join(keepDescriptors(), restrictThread(p, program)); err == nil {
+				err = cmd.Start()
+			}
+		})
+		if err = errors.Join(fault, err); err != nil {
+			start <- err
+			return
 		}
-		start <- err
-		if err == nil {
-			ended <- cmd.Wait()
-		}
+		start <- nil
+		ended <- cmd.Wait()
 	})
 	if err := <-start; err != nil {
 		return notInstalled(err)

@@ -7,13 +7,14 @@ import (
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // expect taps the tracks of who is about to publish, so that nothing is missed of what comes. Whoever publishes goes on until then.
 func (b *Broadcast) expect(p *session.Publisher) {
 	in := newInput(p)
 	b.expected, b.offered = append(b.expected, in), true
-	go func() {
+	panics.Go(b.log, "the stream", func() {
 		select {
 		case <-in.Begun():
 		case <-in.Done():
@@ -22,7 +23,7 @@ func (b *Broadcast) expect(p *session.Publisher) {
 		case b.arrivals <- in:
 		case <-b.done:
 		}
-	}()
+	})
 }
 
 // arrived makes the publisher of one that was expected, or forgets it when it has ended without a packet.

@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/packager/live"
+	"github.com/sluice-live/sluice/public/panics"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -181,7 +182,7 @@ func (r *run) end() error {
 		return nil
 	}
 	r.job.CloseInput()
-	deadline := time.AfterFunc(drainWithin, r.cancel)
+	deadline := panics.AfterFunc(drainWithin, r.log, "the stream", r.cancel)
 	defer deadline.Stop()
 	failure := r.job.Wait()
 	r.cancel()

@@ -56,25 +56,23 @@ func newSource(current func() *recording.Recording, ivf bool, log *slog.Logger) 
 // start starts the goroutine that Close waits for.
 func (s *source) start() {
 	if s != nil {
-		go s.run()
+		go func() {
+			defer close(s.done)
+			if panics.Contain(s.log, "the source recording", s.run) != nil {
+				for f := range s.frames { // the stream goes on without it
+					s.bytes.Add(-int64(len(f.Data)))
+				}
+			}
+		}()
 	}
 }
 
 func (s *source) run() {
-	defer close(s.done)
-	fault := panics.Contain(nil, "the source recording", func() {
-		for f := range s.frames {
-			s.bytes.Add(-int64(len(f.Data)))
-			s.writer.record(f)
-		}
-		s.writer.finish()
-	})
-	if fault == nil {
-		return
-	}
-	for f := range s.frames { // the stream goes on without it
+	for f := range s.frames {
 		s.bytes.Add(-int64(len(f.Data)))
+		s.writer.record(f)
 	}
+	s.writer.finish()
 }
 
 // write adds a frame whose PTS counts from an instant; video and audio are the tracks of its run.

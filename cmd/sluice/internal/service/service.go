@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/packager/disk"
+	"github.com/sluice-live/sluice/public/panics"
 	"github.com/sluice-live/sluice/transcode/faces"
 )
 
@@ -89,8 +90,9 @@ func (s *Service) Run(ctx context.Context) error {
 	defer end()
 	s.streams.admit(ctx)
 	results := make(chan error, 2)
-	go func() { results <- s.packager.Run(stages) }()
-	go func() { results <- s.ingest.Run(stages) }()
+	for _, stage := range []func(context.Context) error{s.packager.Run, s.ingest.Run} {
+		go func() { results <- s.contained(func() error { return stage(stages) }) }()
+	}
 	var errs []error
 	pending := 2
 	select {
@@ -111,6 +113,14 @@ func (s *Service) Run(ctx context.Context) error {
 		errs = append(errs, <-results)
 	}
 	return errors.Join(append(errs, s.lock.Close())...)
+}
+
+// contained makes a panic of a whole stage the error with which the service stops: streams end, recordings are closed.
+func (s *Service) contained(stage func() error) (err error) {
+	if fault := panics.Contain(s.log, "a stage of the service", func() { err = stage() }); fault != nil {
+		return fault
+	}
+	return err
 }
 
 // letViewersSee waits until players, which ask once per segment, have had the ending of the playlists and what it lists.

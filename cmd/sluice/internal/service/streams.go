@@ -63,7 +63,7 @@ func (s *streams) admit(ctx context.Context) {
 	defer close(s.admitted)
 	s.stop = ctx.Done()
 	s.start = func(r *reservation) {
-		s.running.Go(func() { s.carry(ctx, r) })
+		s.running.Go(func() { _ = panics.Contain(nil, "the stream", func() { s.carry(ctx, r) }) })
 	}
 }
 

@@ -209,7 +209,10 @@ func (s *Servers) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, server := range s.all() {
 		server.BaseContext = func(net.Listener) context.Context { return requests }
-		group.Go(server.serve)
+		group.Go(func() (err error) {
+			fault := panics.Contain(nil, "the web server", func() { err = server.serve() })
+			return errors.Join(fault, err)
+		})
 	}
 	<-ctx.Done()
 	release()
