@@ -13,6 +13,10 @@ import (
 var program string
 
 func TestMain(m *testing.M) {
+	if role := roles[os.Getenv(roleKey)]; role != nil {
+		role()
+		return
+	}
 	flag.Parse()
 	_ = flag.Set("test.parallel", "1000") // all tests are there at once, and each waits for its turn: see machine
 	os.Exit(run(m))
@@ -31,6 +35,10 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(directory)
+	if err := startGuard(); err != nil {
+		fmt.Println(err)
+		return 1
+	}
 	program = filepath.Join(directory, "sluice")
 	if out, err := exec.Command("go", "build", "-o", program, "..").CombinedOutput(); err != nil {
 		fmt.Printf("build: %v\n%s", err, out)
