@@ -35,6 +35,8 @@ var manuals = []manual{
 	{"scripts", "Deployment, benchmarks, figures", "scripts/README.md"},
 	{"nginx.conf", "nginx.conf", "scripts/nginx.conf"},
 	{"varnish.vcl", "varnish.vcl", "scripts/varnish.vcl"},
+	{"Caddyfile", "Caddyfile", "scripts/Caddyfile"},
+	{"apache.conf", "apache.conf", "scripts/apache.conf"},
 	{"sluice.sample.yaml", "sluice.sample.yaml", "scripts/sluice.sample.yaml"},
 	{"LICENSE", "Licence", "LICENSE"},
 }
