@@ -29,19 +29,46 @@ func (s *Stream) putFile(ctx context.Context, epoch, name, mime string) error {
 
 // send puts bytes there under a name below the stream's.
 func (s *Stream) send(ctx context.Context, name, mime string, body io.ReaderAt, size int64) error {
-	again := func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(body, 0, size)), nil } // a file is closed by who has opened it
-	first, _ := again()
-	r, err := s.request(ctx, http.MethodPut, name, first)
+	put := func(statuses ...int) (status int, err error) {
+		again := func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(body, 0, size)), nil } // a file is closed by who has opened it
+		first, _ := again()
+		r, err := s.request(ctx, http.MethodPut, name, first)
+		if err != nil {
+			return 0, err
+		}
+		r.Header.Set("Content-Type", mime)
+		r.ContentLength = size
+		r.GetBody = again
+		return s.do(r, append(statuses, http.StatusOK, http.StatusCreated, http.StatusNoContent)...)
+	}
+	status, err := put(http.StatusConflict)
+	if err == nil && status == http.StatusConflict {
+		if err = s.makeCollections(ctx, path.Dir(name)); err == nil {
+			_, err = put()
+		}
+	}
 	if err != nil {
 		return err
 	}
-	r.Header.Set("Content-Type", mime)
-	r.ContentLength = size
-	r.GetBody = again
-	if err := s.do(r, http.StatusOK, http.StatusCreated, http.StatusNoContent); err != nil {
-		return err
-	}
 	s.count(func(state *State) { state.Files++; state.Bytes += uint64(size) })
+	return nil
+}
+
+// makeCollections makes the stream's directory and the one below it, if that is another one: WebDAV creates none by a PUT, and answers
+// 409 where one is missing (RFC 4918 §9.7.1). Those that are there answer 405 (§9.3.1).
+func (s *Stream) makeCollections(ctx context.Context, below string) error {
+	for _, directory := range []string{"", below + "/"} {
+		if directory == "./" {
+			continue
+		}
+		r, err := s.request(ctx, "MKCOL", directory, nil)
+		if err != nil {
+			return err
+		}
+		if _, err := s.do(r, http.StatusOK, http.StatusCreated, http.StatusMethodNotAllowed); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -56,15 +83,15 @@ func (s *Stream) request(ctx context.Context, method, name string, body io.Reade
 	return r, nil
 }
 
-// do sends a request that is to be answered by one of the statuses. Failures are counted.
-func (s *Stream) do(r *http.Request, statuses ...int) error {
+// do sends a request that is to be answered by one of the statuses, and returns which. Failures are counted.
+func (s *Stream) do(r *http.Request, statuses ...int) (status int, err error) {
 	answer, err := s.client.Do(r)
 	if err == nil {
 		io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the connection is used again
 		answer.Body.Close()
 		for _, status := range statuses {
 			if answer.StatusCode == status {
-				return nil
+				return status, nil
 			}
 		}
 		err = fmt.Errorf("the server answered %s", answer.Status)
@@ -74,7 +101,7 @@ func (s *Stream) do(r *http.Request, statuses ...int) error {
 	}
 	err = fmt.Errorf("%s %s: %w", r.Method, path.Base(r.URL.Path), err)
 	s.count(func(state *State) { state.Failures++ })
-	return err
+	return 0, err
 }
 
 // leave notes what has left the playlists, and forgets the epochs of which nothing is listed.
@@ -120,7 +147,7 @@ func (s *Stream) deleteExpired(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if err := s.do(r, http.StatusOK, http.StatusAccepted, http.StatusNoContent, http.StatusNotFound, http.StatusGone); err != nil {
+			if _, err := s.do(r, http.StatusOK, http.StatusAccepted, http.StatusNoContent, http.StatusNotFound, http.StatusGone); err != nil {
 				return err
 			}
 		}

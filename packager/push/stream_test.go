@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -201,6 +202,33 @@ func TestPushToFaultyServer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A WebDAV server takes nothing into a directory that is not there (RFC 4918 §9.7.1).
+func TestPushToWebDAV(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, Target{})
+		made := map[string]bool{"/live/": true}
+		s.answer = func(r *http.Request) int {
+			parent := path.Dir(strings.TrimSuffix(r.URL.Path, "/")) + "/"
+			switch {
+			case !made[parent]:
+				return http.StatusConflict
+			case r.Method == "MKCOL" && made[r.URL.Path]:
+				return http.StatusMethodNotAllowed
+			case r.Method == "MKCOL":
+				made[r.URL.Path] = true
+			}
+			return http.StatusCreated
+		}
+		done := make(chan struct{})
+		go func() { s.Run(t.Context()); close(done) }()
+		s.add(3)
+		require.Equal(t, State{Files: 7, Bytes: s.State().Bytes}, s.State())
+		require.Len(t, made, 3)
+		s.end()
+		<-done
+	})
 }
 
 // A stream that ends while the server is away is completed when it is back; a service that stops tries for three seconds.
