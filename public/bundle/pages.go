@@ -15,6 +15,7 @@ const (
 	layout = "layout.html"
 	icons  = "icons.html"
 	dialog = "dialog.html"
+	fields = "effects.html"
 )
 
 // The templates of pages that show more than a document; the other files of src/pages are one page each.
@@ -24,7 +25,7 @@ const (
 )
 
 // notPages are the files of src/pages that renderPages leaves to others.
-var notPages = []string{layout, icons, dialog, manualPage, licensesPage}
+var notPages = []string{layout, icons, dialog, fields, manualPage, licensesPage}
 
 // document is what layout.html is rendered with.
 type document struct {
@@ -65,7 +66,7 @@ func renderPages(src fs.FS, assets map[string]asset) (map[string][]byte, error) 
 
 // renderPage returns the page in file inside the frame of all pages: head, navigation and footer. The data is a document, or embeds one.
 func renderPage(src fs.FS, file string, data any) ([]byte, error) {
-	tmpl, err := template.ParseFS(src, layout, icons, dialog, file)
+	tmpl, err := template.ParseFS(src, layout, icons, dialog, fields, file)
 	if err != nil {
 		return nil, fmt.Errorf("parse page %s: %w", file, err)
 	}

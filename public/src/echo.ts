@@ -2,6 +2,7 @@
 
 import { columns, decodeStamp, drawStamp, elapsed, readBits, rows, samples, stripHeight } from "./echo/stamp.ts";
 import { captureError, openMedia, stopMedia } from "./publish/capture.ts";
+import { paintedTrack, setUpEffects, withEffects } from "./publish/effects.ts";
 import { at } from "./server/base.ts";
 import { describe } from "./server/problem.ts";
 import { LivePlot } from "./ui/chart.ts";
@@ -45,9 +46,8 @@ class EchoTest {
 
   async start(): Promise<void> {
     this.camera = await openMedia({ source: "camera", camera: "", microphone: "", width: 640, height: 480, fps });
-    this.source.srcObject = this.camera;
     this.source.muted = true;
-    await this.source.play();
+    await this.paint();
     canvas.width = this.source.videoWidth;
     canvas.height = this.source.videoHeight;
     this.draw();
@@ -59,6 +59,15 @@ class EchoTest {
     });
   }
 
+  /** Takes the camera's picture as the effects make it, which the time is drawn into. */
+  async paint(): Promise<void> {
+    if (!this.camera || this.stopped) return;
+    const made = withEffects(this.camera);
+    if (this.source.srcObject === made) return;
+    this.source.srcObject = made;
+    await this.source.play();
+  }
+
   private open(media: MediaStream): Promise<void> {
     this.client = new WhipClient({ url: at("/echo"), media, direction: "sendrecv", key: storedKey, onState: showState, onTrack: receive });
     return this.client.start();
@@ -66,6 +75,7 @@ class EchoTest {
 
   async stop(): Promise<void> {
     this.stopped = true;
+    paintedTrack(undefined);
     stopMedia(this.camera);
     await this.client?.stop();
   }
@@ -165,6 +175,7 @@ async function stop(): Promise<void> {
   remote.srcObject = null;
 }
 
+setUpEffects(() => void test?.paint());
 byId("start").addEventListener("click", start);
 byId("stop").addEventListener("click", stop);
 byId("sound").addEventListener("change", (event) => (remote.muted = !(event.target as HTMLInputElement).checked));

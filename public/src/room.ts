@@ -1,6 +1,7 @@
 // The page of a room: those who are in it, messages, and who is on air.
 
 import { captureError, openMedia, stopMedia } from "./publish/capture.ts";
+import { paintedTrack, setUpEffects } from "./publish/effects.ts";
 import { Meeting } from "./rooms/meeting.ts";
 import { note, say } from "./rooms/messages.ts";
 import { showRooms } from "./rooms/rooms.ts";
@@ -26,7 +27,8 @@ const query = new URLSearchParams(location.search);
 const here = new Map<string, Participant>();
 const tiles = new Map<string, Tile>();
 let meeting: Meeting | undefined;
-let media = new MediaStream();
+let media = new MediaStream(); // what is sent: the microphone, and the camera as the effects make it
+let camera: MediaStreamTrack | undefined;
 let plot: LivePlot | undefined;
 let air = "";
 let entering = false;
@@ -35,16 +37,28 @@ let turning = false; // the camera or the microphone on or off
 const roomFromPath = () => /\/rooms\/([^/]+)\/?$/.exec(location.pathname)?.[1] ?? "";
 
 async function openOwn(): Promise<void> {
-  const camera = byId<HTMLInputElement>("with-camera").checked;
+  const withCamera = byId<HTMLInputElement>("with-camera").checked;
   const microphone = byId<HTMLInputElement>("with-microphone").checked;
   media = new MediaStream();
-  if (!camera && !microphone) return;
-  const source = camera ? "camera" : "audio";
+  if (!withCamera && !microphone) return;
+  const source = withCamera ? "camera" : "audio";
   try {
     media = await openMedia({ source, camera: "", microphone: microphone ? "" : "none", width: 640, height: 480, fps: 30 });
   } catch (error) {
     setNotice(fault, `${captureError(error, source)} Until then the others cannot see or hear you.`);
   }
+  camera = media.getVideoTracks()[0];
+  await sendVideo();
+}
+
+/** Sends the camera's picture as the effects make it, or none. */
+async function sendVideo(): Promise<void> {
+  const before = media.getVideoTracks()[0];
+  const now = paintedTrack(camera);
+  if (now === before) return;
+  if (before) media.removeTrack(before);
+  if (now) media.addTrack(now);
+  await meeting?.replace("video", now ?? null);
 }
 
 async function enter(): Promise<void> {
@@ -89,6 +103,7 @@ function setMeeting(on: boolean): void {
   byId("entry").hidden = on;
   byId("rooms-section").hidden = on;
   byId("meeting").hidden = !on;
+  byId(on ? "own" : "entry").after(byId("effects-panel"));
   wantRooms(!on);
   setText(byId("room-title"), on ? roomInput.value.trim() : "Rooms");
   if (on) plot ??= new LivePlot(byId("flow-chart"), [
@@ -105,7 +120,7 @@ function showConnected(connected: boolean): void {
 function ended(error?: Error): void {
   meeting?.close();
   meeting = undefined;
-  stopMedia(media);
+  stopOwn();
   for (const tile of tiles.values()) tile.remove();
   tiles.clear();
   here.clear();
@@ -113,6 +128,12 @@ function ended(error?: Error): void {
   setBadge(byId("badge"), error ? "failed" : "idle", error ? "Not in a room" : "Left");
   setNotice(fault, error ? describe(error) : "");
   setMeeting(false);
+}
+
+function stopOwn(): void {
+  camera?.stop();
+  camera = paintedTrack(undefined);
+  stopMedia(media);
 }
 
 /** Follows what happens in the room. */
@@ -227,27 +248,34 @@ async function toggle(kind: "audio" | "video"): Promise<void> {
 
 async function turn(kind: "audio" | "video"): Promise<void> {
   const of = meeting;
-  const track = media.getTracks().find((t) => t.kind === kind);
+  const track = kind === "video" ? camera : media.getAudioTracks()[0];
   if (track) {
-    media.removeTrack(track);
     track.stop();
-    await meeting?.replace(kind, null);
+    await sendTrack(kind, undefined);
   } else {
     const source = kind === "audio" ? "audio" : "camera";
     try {
       const opened = await openMedia({ source, camera: "", microphone: kind === "audio" ? "" : "none", width: 640, height: 480, fps: 30 });
       const next = opened.getTracks().find((t) => t.kind === kind);
       if (of !== meeting) stopMedia(opened); // left meanwhile
-      else if (next) {
-        media.addTrack(next);
-        await meeting?.replace(kind, next);
-      }
+      else if (next) await sendTrack(kind, next);
     } catch (error) {
       setNotice(fault, captureError(error, source));
     }
   }
   show(meeting?.self ?? "", media);
   showOwn();
+}
+
+/** Sends another track of the microphone's or the camera's, or none. */
+async function sendTrack(kind: "audio" | "video", track: MediaStreamTrack | undefined): Promise<void> {
+  if (kind === "video") {
+    camera = track;
+    return sendVideo();
+  }
+  for (const old of media.getAudioTracks()) media.removeTrack(old);
+  if (track) media.addTrack(track);
+  await meeting?.replace(kind, track ?? null);
 }
 
 async function measure(): Promise<void> {
@@ -290,6 +318,7 @@ byId("air-form").addEventListener("submit", (event) => {
   void act("air", { method: "PUT", body: JSON.stringify({ stream: stream.value.trim(), participant: whom.value }) });
 });
 byId("air-off").onclick = () => void act("air", { method: "DELETE" });
+setUpEffects(() => void sendVideo());
 byId("microphone").onclick = () => void toggle("audio");
 byId("camera").onclick = () => void toggle("video");
 byId("leave").onclick = () => {

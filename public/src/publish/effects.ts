@@ -1,4 +1,4 @@
-// The part of the publish page that changes the picture in this browser, before it is sent.
+// The part of a page that changes the camera's picture in this browser, before it is sent: the controls of pages/effects.html.
 
 import { byId, setNotice, setText } from "../ui/dom.ts";
 import { readLogo } from "./logo.ts";
@@ -23,10 +23,10 @@ const hints: Record<Effect, string> = {
 let logo: ImageBitmap | undefined;
 let changed: () => void = () => undefined;
 
-/** The stream that is painted, and what comes of it; neither while the picture is plain. */
-let source: MediaStream | undefined;
-let sent: MediaStream | undefined;
+/** The track that is painted, and what comes of it; neither while the picture is plain. */
+let source: MediaStreamTrack | undefined;
 let painted: Painted | undefined;
+let sent: MediaStream | undefined; // with the painted track
 
 const look = (): Look => ({ effect: effect.value as Effect, text: text.value.trim(), logo, place: place.value as Place });
 
@@ -48,19 +48,26 @@ export function setUpEffects(onChange: () => void): void {
 
 /** What to send of a stream: it itself, with no canvas in between, or one with the painted picture. */
 export function withEffects(media: MediaStream): MediaStream {
-  const track = media.getVideoTracks()[0];
-  if (source === media && painted && track && !isPlain(look())) {
+  const own = media.getVideoTracks()[0];
+  const track = paintedTrack(own);
+  if (!track || track === own) return media;
+  if (sent?.getVideoTracks()[0] !== track) sent = new MediaStream([track, ...media.getAudioTracks()]);
+  return sent;
+}
+
+/** What to send of a camera's track, in the same way. Without a track nothing is painted any more. */
+export function paintedTrack(track: MediaStreamTrack | undefined): MediaStreamTrack | undefined {
+  if (track && source === track && painted && !isPlain(look())) {
     painted.track.contentHint = track.contentHint;
-    return sent ?? media;
+    return painted.track;
   }
   stopPainting();
-  if (track?.readyState !== "live" || isPlain(look())) return media;
+  if (track?.readyState !== "live" || isPlain(look())) return track;
   const { painting: paintingUrl = "", finding: findingUrl = "" } = byId("effects").dataset;
   const now: Painted = paintTrack({ track, look: look(), paintingUrl, findingUrl, tell: (told) => now === painted && follow(told) });
   painted = now;
-  source = media;
-  sent = new MediaStream([painted.track, ...media.getAudioTracks()]);
-  return sent;
+  source = track;
+  return now.track;
 }
 
 function stopPainting(): void {
