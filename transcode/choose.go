@@ -21,6 +21,29 @@ func ChooseLadder(ctx context.Context, ffmpeg string, full Ladder) (Ladder, stri
 	return full.within(budget(cores), unit, fmt.Sprintf("%d cores, one second of 720p30 took %.2f s of CPU to encode", cores, unit))
 }
 
+// JudgeLadder says what a ladder that was chosen by somebody else is estimated to take, and whether that is more than this machine has. It
+// measures as ChooseLadder does.
+func JudgeLadder(ctx context.Context, ffmpeg string, l Ladder) (reason string, slow bool) {
+	unit, err := measureUnit(ctx, orDefault(ffmpeg, DefaultFFmpeg))
+	if err != nil {
+		return fmt.Sprintf("ladder %s: as configured; what it takes was not measured (%v)", l, err), false
+	}
+	return l.judge(runtime.GOMAXPROCS(0), unit)
+}
+
+func (l Ladder) judge(cores int, unit float64) (reason string, slow bool) {
+	need := l.units() * unit
+	reason = fmt.Sprintf("ladder %s: as configured; estimated at %.2f of %d cores", l, need, cores)
+	if need <= float64(cores) {
+		return reason, false
+	}
+	reason += ", which is too much to encode in real time: "
+	if dear := l.Alternates(); len(dear) > 0 {
+		return reason + fmt.Sprintf("%s will be the first to go; make it smaller or leave it out", dear), true
+	}
+	return reason + "the best renditions will go; make them smaller or leave them out", true
+}
+
 // budget is the cores that one stream may use: half of them.
 func budget(cores int) float64 { return float64(cores) / 2 }
 
@@ -40,7 +63,7 @@ var presetUnits = [len(presets)]float64{0.6, 1, 1.4, 2.2, 2.7, 3.1}
 
 // units is the cost of one rendition.
 func (r Rendition) units() float64 {
-	return renditionUnits + pixelUnits*float64(r.Width*r.Height*r.FPS)/unitPixelRate*presetUnits[max(presetWork(r.X264Preset()), 0)]
+	return renditionUnits + pixelUnits*float64(r.Width*r.Height*r.FPS)/unitPixelRate*r.work()
 }
 
 // within drops renditions from the top until the rest costs at most the budget in cores; the last rendition stays in any case.

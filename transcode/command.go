@@ -163,12 +163,24 @@ func (o Options) videoArgs() ffmpeg.KwArgs {
 	case o.passesThrough():
 		o.addPassthroughArgs(args)
 	default:
-		addEncoderArgs(args, ":v")
-		for i, r := range o.Ladder {
-			r.addArgs(args, ":v:"+strconv.Itoa(i), r.group(o.KeyFrames))
-		}
+		o.addLadderArgs(args)
 	}
 	return args
+}
+
+// addLadderArgs adds the options of a ladder that is encoded as a whole.
+func (o Options) addLadderArgs(args ffmpeg.KwArgs) {
+	one := len(o.Ladder.Alternates()) == 0
+	if one {
+		addCodecArgs(args, H264, ":v")
+	}
+	for i, r := range o.Ladder {
+		suffix := ":v:" + strconv.Itoa(i)
+		if !one {
+			addCodecArgs(args, r.Codec, suffix)
+		}
+		r.addArgs(args, suffix, r.group(o.KeyFrames))
+	}
 }
 
 // noGroup is the distance in pictures of key frames that are asked for one by one: beyond the end of any run.
@@ -184,25 +196,15 @@ func (o Options) addPassthroughArgs(args ffmpeg.KwArgs) {
 			args["b"+suffix] = r.Bitrate // for ffmpeg's own manifests
 			continue
 		}
-		addEncoderArgs(args, suffix)
+		addCodecArgs(args, r.Codec, suffix)
 		r.addArgs(args, suffix, noGroup)
 		args["force_key_frames"+suffix] = "source"
 	}
 }
 
-// addEncoderArgs adds what is the same for all encoded renditions.
-func addEncoderArgs(args ffmpeg.KwArgs, suffix string) {
-	for name, value := range (ffmpeg.KwArgs{
-		"c":            "libx264",
-		"tune":         "zerolatency",
-		"profile":      "high",
-		"pix_fmt":      "yuv420p",
-		"sc_threshold": 0, // key frames at the interval and nowhere else
-		"fps_mode":     "cfr",
-
-		// The matrix is what matrix makes it. Saying so is right and free, converting all to BT.709 is not.
-		"colorspace": "smpte170m", "color_primaries": "bt709", "color_trc": "bt709", "color_range": "tv",
-	}) {
+// addCodecArgs adds what is the same for all encoded renditions of a codec.
+func addCodecArgs(args ffmpeg.KwArgs, c Codec, suffix string) {
+	for name, value := range c.args() {
 		args[name+suffix] = value
 	}
 }
@@ -215,10 +217,12 @@ func (r Rendition) group(keyFrames time.Duration) int {
 // addArgs adds what differs between renditions, each option with the suffix that selects the rendition's stream.
 func (r Rendition) addArgs(args ffmpeg.KwArgs, suffix string, group int) {
 	rate, buffer := r.rateControl()
-	own := ffmpeg.KwArgs{
-		"preset": r.X264Preset(), "level": r.level(), "r": r.FPS,
-		"g": group, "keyint_min": group,
-		"b": rate, "maxrate": rate, "bufsize": buffer,
+	own := ffmpeg.KwArgs{"r": r.FPS, "g": group, "keyint_min": group, "b": rate, "maxrate": rate, "bufsize": buffer}
+	switch r.Codec {
+	case H264:
+		own["preset"], own["level"] = r.X264Preset(), r.level()
+	case AV1:
+		delete(own, "maxrate") // it must be more than the rate, or none
 	}
 	for name, value := range own {
 		args[name+suffix] = value

@@ -33,6 +33,7 @@ func TestCommand(t *testing.T) {
 		{"clock", Options{Video: depay.VP8, Ladder: smallLadder(), Transform: TransformClock, Title: "studio-1"}},
 		{"logo", Options{Video: depay.VP8, Audio: depay.Opus, Ladder: smallLadder(), Transform: TransformLogo, Logo: "/data/logo.png"}},
 		{"blur", Options{Video: depay.VP8, Ladder: smallLadder()[:1], Transform: TransformBlur}},
+		{"codecs", Options{Video: depay.VP8, Audio: depay.Opus, Ladder: codecLadder()}},
 		{"low-latency", Options{Video: depay.VP8, Audio: depay.Opus, Segment: time.Second, Part: 100 * time.Millisecond, KeyFrames: 500 * time.Millisecond}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -80,6 +81,16 @@ func TestOptionsValidate(t *testing.T) {
 		{"odd and unknown", func(o *Options) {
 			o.Ladder = Ladder{{Name: "A b", Width: 321, Height: 8, FPS: 0, Bitrate: 1, Preset: "placebo"}}
 		}, []string{"name must be", "321x8", "0 fps", "a bitrate of 1", `preset "placebo"`}},
+		{"codecs", func(o *Options) {
+			o.Ladder = Ladder{
+				{Name: "a", Width: 320, Height: 180, FPS: 30, Bitrate: 100_000, Codec: "vp9"},
+				{Name: "b", Width: 320, Height: 180, FPS: 30, Bitrate: 100_000, Codec: H265, Preset: "fast"},
+				{Name: "c", Width: 640, Height: 360, FPS: 30, Bitrate: 100_000},
+			}
+		}, []string{`"a": codec "vp9" is none of h264, h265 and av1`, `"b": preset "fast" is one of x264`, `"c": put those of H.264`, `"b": not every player takes H.265`}},
+		{"AV1 beside passthrough", func(o *Options) {
+			o.Video, o.Passthrough, o.Ladder = depay.H264, passedThrough(), codecLadder()
+		}, []string{`"90p-av1": AV1 cannot have its key frames where the source has them`}},
 		{"same name twice", func(o *Options) { o.Ladder = append(DefaultLadder(), DefaultLadder()...) }, []string{"there twice"}},
 		{"passthrough of VP8", func(o *Options) { o.Passthrough = passedThrough() }, []string{"video codec VP8: only H264, VP9 and AV1 are passed through"}},
 		{"passthrough at a rate of its own", func(o *Options) {

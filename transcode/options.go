@@ -163,6 +163,7 @@ func (o Options) Validate() error {
 		faults.add("Ladder", o.validateLayers())
 	case o.Video != 0:
 		faults.add("Ladder", o.Ladder.Validate())
+		faults.add("Ladder", o.Ladder.validateCodecs())
 		faults.add(ladder, o.wholePictures())
 		faults.want(len(o.encoded()) == len(o.Ladder), "Ladder", "a rendition is a layer, and the video is not passed through")
 	}
@@ -203,6 +204,9 @@ func (o Options) validatePassthrough() error {
 		faults = append(faults, fmt.Errorf("key frames up to %v late: must be up to half a segment, %v", o.LateKeyFrames, o.Segment/2))
 	}
 	for _, r := range o.Ladder {
+		if !r.Codec.Beside() {
+			faults = append(faults, fmt.Errorf("rendition %q: %s cannot have its key frames where the source has them", r.Name, r.Codec))
+		}
 		if r.FPS != o.Passthrough.FPS {
 			faults = append(faults, fmt.Errorf("rendition %q: %d fps beside a source of %d fps", r.Name, r.FPS, o.Passthrough.FPS))
 		}

@@ -25,7 +25,8 @@ type Build struct {
 
 // needed is what a run uses.
 var needed = [...]Feature{
-	{Name: "libx264", Kind: "encoder"}, {Name: "aac", Kind: "encoder"}, {Name: "mjpeg", Kind: "encoder"},
+	{Name: "libx264", Kind: "encoder"}, {Name: "libx265", Kind: "encoder", Only: "H.265 in the ladder"}, {Name: "libsvtav1", Kind: "encoder", Only: "AV1 in the ladder"},
+	{Name: "aac", Kind: "encoder"}, {Name: "mjpeg", Kind: "encoder"},
 	{Name: "vp8", Kind: "decoder"}, {Name: "vp9", Kind: "decoder"}, {Name: "h264", Kind: "decoder"},
 	{Name: "libdav1d", Kind: "decoder", Only: "AV1"}, {Name: "libopus", Kind: "decoder"},
 	{Name: "dash", Kind: "muxer"}, {Name: "mp4", Kind: "muxer"}, {Name: "image2", Kind: "muxer"},

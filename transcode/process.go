@@ -1,6 +1,7 @@
 package transcode
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -51,12 +52,20 @@ func newTask(ctx context.Context, argv []string, may sandbox.Policy, onLine func
 func (p *process) prepare(log *slog.Logger, onLine func([]byte)) {
 	p.stdout.line = onLine
 	p.stderr.line = func(line []byte) {
-		p.tail.add(line)
+		if !chatter(line) {
+			p.tail.add(line)
+		}
 		p.journal.add(line)
 		log.Debug(Says, "line", string(line))
 	}
 	p.cmd.Stdout, p.cmd.Stderr = io.Writer(&p.stdout), io.Writer(&p.stderr)
 	p.cmd.WaitDelay = outputDelay
+}
+
+// chatter reports whether a line is what SVT-AV1 says of itself at each start, at whatever level, or what x265's libnuma says of nodes that
+// it may not look at: it is no reason why a run failed.
+func chatter(line []byte) bool {
+	return bytes.HasPrefix(line, []byte("Svt[info]")) || bytes.HasPrefix(line, []byte("Svt[warn]")) || bytes.HasPrefix(line, []byte("numa_"))
 }
 
 // run starts the child, calls started, and waits for the child's end.

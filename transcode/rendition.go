@@ -3,6 +3,7 @@ package transcode
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sluice-live/sluice/public/name"
 )
@@ -33,7 +34,9 @@ type Rendition struct {
 	// Layer, from 1, is that of the video's layers (depay.Frame) which becomes this rendition as it is; Width and Height are its own, see PassthroughOf.
 	// Only beside Options.Passthrough, and of H.264. 0: the rendition is encoded.
 	Layer int
-	// Preset of x264, "" for the one that the size asks for: superfast from 720 lines up, veryfast below.
+	// Codec is what it is encoded as, H264 if it is passed through, whatever it is.
+	Codec Codec
+	// Preset of x264, of which only H264 has a choice; "" for the one that the size asks for: superfast from 720 lines up, veryfast below.
 	Preset string
 }
 
@@ -49,6 +52,8 @@ func (r Rendition) Validate() error {
 	check(validSide(r.Width) && validSide(r.Height), "%dx%d: both sides must be even and between %d and %d", r.Width, r.Height, MinSide, MaxSide)
 	check(r.FPS >= 1 && r.FPS <= MaxFPS, "%d fps is not between 1 and %d", r.FPS, MaxFPS)
 	check(r.Bitrate >= MinBitrate && r.Bitrate <= MaxBitrate, "a bitrate of %s is not between %s and %s", rate(r.Bitrate), rate(MinBitrate), rate(MaxBitrate))
+	check(r.Codec == H264 || slices.Contains(Codecs(), r.Codec), "%v is none of h264, h265 and av1", r.Codec)
+	check(r.Preset == "" || r.Codec == H264, "preset %q is one of x264", r.Preset)
 	check(r.Preset == "" || presetWork(r.Preset) >= 0, "preset %q is none of %v", r.Preset, presets)
 	return errors.Join(faults...)
 }

@@ -5,10 +5,11 @@ import (
 	"fmt"
 
 	"github.com/Eyevinn/mp4ff/avc"
+	"github.com/Eyevinn/mp4ff/hevc"
 	"github.com/Eyevinn/mp4ff/mp4"
 )
 
-// videoCodec returns the RFC 6381 codec string of a sample entry: of AVC by ISO/IEC 14496-15 §E.3, of AV1 and VP9 in the short form
+// videoCodec returns the RFC 6381 codec string of a sample entry: of AVC and HEVC by ISO/IEC 14496-15 §E.3, of AV1 and VP9 in the short form
 // of their ISO Media File Format Bindings; "" when it is of another codec.
 func videoCodec(entry *mp4.VisualSampleEntryBox) string {
 	name := entry.Type()
@@ -18,6 +19,13 @@ func videoCodec(entry *mp4.VisualSampleEntryBox) string {
 		return avc.CodecString(name, &avc.SPS{
 			Profile: uint32(config.AVCProfileIndication), ProfileCompatibility: uint32(config.ProfileCompatibility), Level: uint32(config.AVCLevelIndication),
 		})
+	case (name == "hvc1" || name == "hev1") && entry.HvcC != nil:
+		config := entry.HvcC.DecConfRec
+		return hevc.CodecString(name, &hevc.SPS{ProfileTierLevel: hevc.ProfileTierLevel{
+			GeneralProfileSpace: config.GeneralProfileSpace, GeneralTierFlag: config.GeneralTierFlag, GeneralProfileIDC: config.GeneralProfileIDC,
+			GeneralProfileCompatibilityFlags: config.GeneralProfileCompatibilityFlags,
+			GeneralConstraintIndicatorFlags:  config.GeneralConstraintIndicatorFlags, GeneralLevelIDC: config.GeneralLevelIDC,
+		}})
 	case name == "vp09" && entry.VppC != nil:
 		return fmt.Sprintf("vp09.%02d.%02d.%02d", entry.VppC.Profile, entry.VppC.Level, entry.VppC.BitDepth)
 	case name == "av01" && entry.Av1C != nil:

@@ -13,7 +13,7 @@ import (
 type Init struct {
 	TrackID    uint32
 	Timescale  uint32   // ticks a second (mdhd)
-	Codec      string   // RFC 6381, such as avc1.4D401F, vp09.00.31.08, av01.0.05M.08 and mp4a.40.2
+	Codec      string   // RFC 6381, such as avc1.4D401F, hvc1.1.6.L93.90, vp09.00.31.08, av01.0.05M.08 and mp4a.40.2
 	Video      bool     // or audio
 	Width      int      // pixels; 0 for audio
 	Height     int      // pixels; 0 for audio
@@ -35,7 +35,7 @@ var (
 	errCodec     = errors.New("no sample entry of a known codec")
 )
 
-// ParseInit reads a whole init segment of at most MaxInit bytes: ftyp and a moov with one track. It takes AVC, VP9 and AV1 video and
+// ParseInit reads a whole init segment of at most MaxInit bytes: ftyp and a moov with one track. It takes AVC, HEVC, VP9 and AV1 video and
 // MPEG-4 audio.
 func ParseInit(b []byte) (Init, error) {
 	if len(b) > MaxInit {

@@ -99,6 +99,9 @@ func TestParseInit(t *testing.T) {
 	}{
 		{"AVC", [][]byte{avc1("avc1", 1, 0x4d, 0x40, 0x1f)}, "avc1.4D401F"},
 		{"AVC with parameter sets in the stream", [][]byte{avc1("avc3", 1, 100, 0, 40)}, "avc3.640028"},
+		{"HEVC", [][]byte{visual("hvc1", "hvcC", hvcC(0x01, 0x60, 0x90, 93)...)}, "hvc1.1.6.L93.90"},
+		{"HEVC of 10 bits, high tier, without constraints", [][]byte{visual("hvc1", "hvcC", hvcC(0x22, 0x20, 0, 123)...)}, "hvc1.2.4.H123.0"},
+		{"HEVC with parameter sets in the stream", [][]byte{visual("hev1", "hvcC", hvcC(0x01, 0x60, 0xb0, 63)...)}, "hev1.1.6.L63.B0"},
 		{"VP9", [][]byte{visual("vp09", "vpcC", 1, 0, 0, 0, 0, 31, 0x82, 2, 2, 2, 0, 0)}, "vp09.00.31.08"},
 		{"VP9 of 10 bits", [][]byte{visual("vp09", "vpcC", 1, 0, 0, 0, 2, 41, 0xa3, 9, 16, 9, 0, 0)}, "vp09.02.41.10"},
 		{"AV1", [][]byte{visual("av01", "av1C", 0x81, 0x05, 0x0c, 0)}, "av01.0.05M.08"},
@@ -124,6 +127,12 @@ func TestParseInit(t *testing.T) {
 			}
 		})
 	}
+}
+
+// hvcC is a decoder configuration of HEVC without parameter sets (ISO/IEC 14496-15 §8.3.3.1.2): profile space, tier and profile, the first
+// byte of the compatibility flags, that of the constraints, and the level.
+func hvcC(profile, compatible, constraints, level byte) []byte {
+	return []byte{1, profile, compatible, 0, 0, 0, constraints, 0, 0, 0, 0, 0, level, 0xf0, 0, 0xfc, 0xfd, 0xf8, 0xf8, 0, 0, 0x0f, 0}
 }
 
 func TestParseInitRefuses(t *testing.T) {
@@ -166,6 +175,7 @@ func FuzzParseInit(f *testing.F) {
 	f.Add(read(f, dir, "init-1.mp4"))
 	f.Add(initSegment(mp4a(esds(0x40, 0xf9, 0x40)...)))
 	f.Add(initSegment(visual("vp09", "vpcC", 1, 0, 0, 0, 0, 31, 0x82, 2, 2, 2, 0, 0)))
+	f.Add(initSegment(visual("hvc1", "hvcC", hvcC(0x01, 0x60, 0x90, 93)...)))
 	f.Add(initSegment(visual("av01", "av1C", 0x81, 0x05, 0x0c, 0)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := cmaf.ParseInit(b)

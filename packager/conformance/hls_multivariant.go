@@ -25,7 +25,7 @@ func multivariantRules() []rule[*playlist] {
 }
 
 // codecFamilies are the first elements of the names of pictures' codecs (RFC 6381 §3.3).
-func codecFamilies() []string { return []string{"avc1", "avc3", "vp09", "av01"} }
+func codecFamilies() []string { return []string{"avc1", "avc3", "vp09", "av01", "hvc1", "hev1"} }
 
 // video reports whether the variant has pictures.
 func (v variant) video() bool {

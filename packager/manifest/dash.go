@@ -39,7 +39,8 @@ const (
 	setAudio
 	setVP9
 	setAV1
-	sets = setAV1
+	setH265
+	sets = setH265
 )
 
 // set is the adaptation set of the rendition.
@@ -51,6 +52,8 @@ func (r Rendition) set() int {
 		return setVP9
 	case r.family() == "av01":
 		return setAV1
+	case r.family() == "hvc1":
+		return setH265
 	}
 	return setVideo
 }
@@ -70,7 +73,7 @@ func AdaptationSets(renditions []Rendition, template func(Rendition) dash.Segmen
 		set.Representations = append(set.Representations, r.representation(template(r)))
 		set.MaxWidth, set.MaxHeight = max(set.MaxWidth, r.Init.Width), max(set.MaxHeight, r.Init.Height)
 	}
-	several := len(all[setVP9].Representations)+len(all[setAV1].Representations) > 0
+	several := len(all[setVP9].Representations)+len(all[setAV1].Representations)+len(all[setH265].Representations) > 0
 	for id, set := range all {
 		if len(set.Representations) == 0 {
 			continue

@@ -55,7 +55,7 @@ func Multivariant(renditions []Rendition) hls.MultivariantPlaylist {
 	return p
 }
 
-// score says, where video has several codecs, that earlier variants are to be preferred: hls.js would begin with VP9 or AV1 otherwise,
+// score says, where video has several codecs, that earlier variants are to be preferred: hls.js would begin with another than H.264 otherwise,
 // adapt to nothing from there, as it switches within a codec only, and fail where the browser decodes it badly.
 func score(renditions []Rendition, variants []hls.Variant) {
 	if !slices.ContainsFunc(renditions, func(r Rendition) bool { return r.Video && r.set() != renditions[0].set() }) {

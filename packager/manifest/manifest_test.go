@@ -40,6 +40,7 @@ func TestSetsOfCodecs(t *testing.T) {
 		{"avc1.42C01E", []int{1, 2}, []int{0, 0}, []string{"main", "main"}},
 		{"vp09.00.31.08", []int{1, 2, 3}, []int{2, 0, 0}, []string{"main", "main", "alternate"}},
 		{"av01.0.05M.08", []int{1, 2, 4}, []int{2, 0, 0}, []string{"main", "main", "alternate"}},
+		{"hvc1.1.6.L93.90", []int{1, 2, 5}, []int{2, 0, 0}, []string{"main", "main", "alternate"}},
 	} {
 		sets := AdaptationSets(renditionsOf(c.codec), func(Rendition) dash.SegmentTemplate { return dash.SegmentTemplate{} })
 		var ids, priorities []int
@@ -60,7 +61,7 @@ func TestSetsOfCodecs(t *testing.T) {
 
 // TestScores says which variants are to be preferred where there are several codecs, and nothing where there are not.
 func TestScores(t *testing.T) {
-	for codec, scores := range map[string][]int{"avc1.42C01E": {0, 0}, "vp09.00.31.08": {2, 1}, "av01.0.05M.08": {2, 1}} {
+	for codec, scores := range map[string][]int{"avc1.42C01E": {0, 0}, "vp09.00.31.08": {2, 1}, "av01.0.05M.08": {2, 1}, "hvc1.1.6.L93.90": {2, 1}} {
 		list := Multivariant(renditionsOf(codec))
 		require.NoError(t, list.Validate())
 		require.Len(t, list.Variants, 2)

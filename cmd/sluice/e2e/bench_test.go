@@ -66,6 +66,8 @@ func BenchmarkPassthrough(b *testing.B) {
 		{"as it comes and 480p 240p", smaller, "true", false, 1},
 		{"encoded 720p", benchRung, "false", false, 1},
 		{"encoded 720p 480p 240p", benchRung + "," + smaller, "false", false, 1},
+		{"encoded 720p and 720p of H.265", benchRung + ",h265=1280x720@30:2000k:h265", "false", false, 1},
+		{"encoded 720p and 720p of AV1", benchRung + ",av1=1280x720@30:1800k:av1", "false", false, 1},
 	} {
 		b.Run(way.name, func(b *testing.B) {
 			for b.Loop() {

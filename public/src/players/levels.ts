@@ -9,7 +9,7 @@ export interface Rung {
 }
 
 /** Codecs that not every browser decodes, by the first element of their names: the others are H.264. */
-const codings: Record<string, string> = { vp09: "VP9", av01: "AV1" };
+const codings: Record<string, string> = { vp09: "VP9", av01: "AV1", hvc1: "H.265" };
 
 const coding = ({ codec = "" }: Rung) => codings[codec.split(".")[0] ?? ""] ?? "";
 

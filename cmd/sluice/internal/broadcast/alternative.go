@@ -22,6 +22,8 @@ func (l *ladder) alternativeOf(key depay.Frame) (transcode.Rendition, error) {
 	switch {
 	case len(encoded) >= transcode.MaxRenditions:
 		return transcode.Rendition{}, fmt.Errorf("the ladder has %d renditions already", len(encoded))
+	case slices.ContainsFunc(l.whole, func(r transcode.Rendition) bool { return !r.Codec.Beside() }):
+		return transcode.Rendition{}, errors.New("the ladder has renditions of AV1, whose encoder sets its own key frames")
 	case slices.ContainsFunc(encoded, func(r transcode.Rendition) bool { return r.FPS != encoded[0].FPS }):
 		return transcode.Rendition{}, errors.New("the renditions of the ladder are of several rates")
 	}

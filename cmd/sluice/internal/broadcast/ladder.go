@@ -40,20 +40,30 @@ func newLadder(whole transcode.Ladder, offered ...timeline.RenditionInfo) ladder
 }
 
 // beside returns the renditions beside a source that is passed on, at its rate: its layers that fit, and what is to be encoded for the
-// rest. They are the whole ladder where nothing is passed on, or where that is an alternative rendition.
+// rest. They are the whole ladder where nothing is passed on, or where that is an alternative rendition. Renditions of other codecs than
+// H.264 stay if they are not larger and can have their key frames where the source has them.
 func (l *ladder) beside(video depay.Codec, source transcode.Rendition, layers ...transcode.Rendition) transcode.Ladder {
 	if source.Name == "" || isAlternative(video) {
 		return l.now
 	}
 	var smaller transcode.Ladder
 	for _, r := range l.now {
-		if r.Width*r.Height*5 < source.Width*source.Height*4 {
+		if r.Codec.Beside() && r.Width*r.Height*5 < source.Width*source.Height*shareBeside(r.Codec) {
 			r.FPS = source.FPS
 			smaller = append(smaller, r)
 		}
 	}
 	smaller = withLayers(smaller[max(0, len(smaller)+1-transcode.MaxRenditions):], layers)
 	return slices.DeleteFunc(smaller, func(r transcode.Rendition) bool { return l.alone && r.Layer == 0 })
+}
+
+// shareBeside is how many fifths of a source's pixels a rendition beside it has less than: one of H.264 is clearly smaller, one of
+// another codec, which takes fewer bits for the same, is not larger.
+func shareBeside(c transcode.Codec) int {
+	if c == transcode.H264 {
+		return 4
+	}
+	return 6
 }
 
 // maxLag is none where there is nothing to take away of these renditions: then frames are dropped.
@@ -106,7 +116,14 @@ func (l *ladder) explain() {
 }
 
 // gone are the renditions that are not encoded any more.
-func (l *ladder) gone() transcode.Ladder { return l.whole[:len(l.whole)-len(l.now)] }
+func (l *ladder) gone() (gone transcode.Ladder) {
+	for _, r := range l.whole {
+		if !slices.ContainsFunc(l.now, func(made transcode.Rendition) bool { return made.Name == r.Name }) {
+			gone = append(gone, r)
+		}
+	}
+	return gone
+}
 
 // standIns adds a rendition for each that viewers have been offered and that is not made any more, with the files of the best
 // that is. So every URL goes on: HLS players read the multivariant playlist once, and one that plays a rendition has to find it for ever.
@@ -154,7 +171,7 @@ func withLayers(ladder transcode.Ladder, layers []transcode.Rendition) transcode
 		taken, layer, off := -1, -1, math.Log(layerFits)
 		for i, r := range all {
 			for j, l := range left {
-				if between := sizesApart(l, r); r.Layer == 0 && between <= off {
+				if between := sizesApart(l, r); r.Layer == 0 && r.Codec == transcode.H264 && between <= off {
 					taken, layer, off = i, j, between
 				}
 			}

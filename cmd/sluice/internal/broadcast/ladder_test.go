@@ -78,6 +78,60 @@ func TestBesidePassthrough(t *testing.T) {
 	require.Equal(t, []string{"source", "audio"}, ids, "nobody is offered what is not made")
 }
 
+// codecLadder has H.265 and AV1 behind H.264.
+func codecLadder() transcode.Ladder {
+	return append(transcode.DefaultLadder(),
+		transcode.Rendition{Name: "720p-h265", Width: 1280, Height: 720, FPS: 30, Bitrate: 2_000_000, Codec: transcode.H265},
+		transcode.Rendition{Name: "480p-av1", Width: 854, Height: 480, FPS: 30, Bitrate: 700_000, Codec: transcode.AV1})
+}
+
+// TestOtherCodecsBesidePassthrough encodes H.265 that is not larger than what is passed on, and no AV1, whose encoder has key frames of its own.
+func TestOtherCodecsBesidePassthrough(t *testing.T) {
+	l := newLadder(codecLadder())
+	for _, test := range []struct {
+		video         depay.Codec
+		width, height int
+		want          string
+	}{
+		{depay.H264, 1280, 720, "480p 240p 720p-h265"},
+		{depay.H264, 854, 480, "240p"},
+		{depay.VP8, 0, 0, "720p 480p 240p 720p-h265 480p-av1"},
+	} {
+		var source transcode.Rendition
+		if test.width > 0 {
+			source = transcode.Rendition{Name: SourceName, Width: test.width, Height: test.height, FPS: 30, Bitrate: 2_000_000}
+		}
+		beside := l.beside(test.video, source)
+		require.Equal(t, test.want, beside.String())
+		o := transcode.Options{Dir: "d", Video: test.video, Passthrough: source, Ladder: beside}
+		require.NoError(t, o.Validate())
+	}
+	layer := transcode.Rendition{Name: "layer", Width: 1280, Height: 720, FPS: 30, Bitrate: 900_000, Layer: 1}
+	require.Equal(t, "720p 480p 240p 720p-h265 480p-av1", withLayers(codecLadder(), []transcode.Rendition{layer}).String())
+	require.Equal(t, 1, withLayers(codecLadder(), []transcode.Rendition{layer})[0].Layer, "in the place of one of H.264")
+	_, err := l.alternativeOf(blackKeys()[0])
+	require.ErrorContains(t, err, "renditions of AV1")
+}
+
+// TestOtherCodecsGoFirst says what is gone, and has it back.
+func TestOtherCodecsGoFirst(t *testing.T) {
+	l := newLadder(codecLadder())
+	l.standIns(renditions(transcode.Options{Video: depay.VP8, Ladder: l.now}))
+	l.reduce(&transcode.SlowError{Speed: 0.95})
+	require.Equal(t, "720p 480p 240p 480p-av1", l.now.String())
+	require.Contains(t, l.reason, "720p-h265 shows the same")
+	var offered []string
+	for _, r := range l.standIns(renditions(transcode.Options{Video: depay.VP8, Ladder: l.now})) {
+		offered = append(offered, r.ID+" "+r.Rep)
+	}
+	require.Equal(t, []string{"720p 0", "480p 1", "240p 2", "720p-h265 0", "480p-av1 3"}, offered)
+	more := l.candidates(depay.VP8, transcode.Options{Video: depay.VP8, Ladder: l.now})
+	require.Len(t, more, 1)
+	l.grow(more[0])
+	require.Equal(t, codecLadder(), l.now)
+	require.Empty(t, l.reason)
+}
+
 // TestRelieve does to the ladder what has been decided, and nothing when it has not.
 func TestRelieve(t *testing.T) {
 	b := &Broadcast{ladder: newLadder(transcode.DefaultLadder()), log: slog.New(slog.DiscardHandler)}

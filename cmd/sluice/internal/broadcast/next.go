@@ -31,6 +31,7 @@ type history struct {
 	video       depay.Codec         // that it read
 	transform   transcode.Transform // that it made
 	passedOn    bool                // it passed video on as it was
+	alternates  bool                // it encoded renditions of other codecs than H.264
 	layers      int                 // of a simulcast that it passed on beside the best one
 	passthrough passthrough
 	simulcast   simulcast
@@ -123,7 +124,7 @@ func (h history) passthroughFailed() bool {
 	return h.passedOn && h.passthrough.refusal == "" && h.lasted <= steadyAfter && !worked && !h.diskFault
 }
 
-// relieve leaves a machine that is too slow less to do. What is passed on is the last to go.
+// relieve leaves a machine that is too slow less to do. Renditions of other codecs than H.264 are the first to go, and what is passed on is the last.
 func (d *decision) relieve(h history) {
 	p := h.passthrough
 	switch alternative := isAlternative(h.video); {
@@ -131,7 +132,7 @@ func (d *decision) relieve(h history) {
 		// It is encoded only because passing it on broke off too often, maybe since the machine was too slow to receive it as it came.
 		p.breaks, p.refusal, p.retried = 0, "", true
 		d.passthrough = p
-	case h.passedOn && !alternative:
+	case h.passedOn && !alternative && !h.alternates:
 		d.relief = encodeNone
 	default:
 		d.relief = reduceLadder

@@ -71,6 +71,8 @@ func TestNext(t *testing.T) {
 			decision{action: waitForDisk, relief: reduceLadder}},
 		"too slow beside passthrough": {slow, history{video: depay.H264, passedOn: true},
 			decision{failures: 1, relief: encodeNone}},
+		"too slow for other codecs beside passthrough": {slow, history{video: depay.H264, passedOn: true, alternates: true},
+			decision{failures: 1, relief: reduceLadder}},
 		"too slow beside an alternative rendition": {slow, history{video: depay.VP9, passedOn: true},
 			decision{failures: 1, relief: reduceLadder}},
 		"too slow since passthrough broke off too often": {slow, history{video: depay.H264, passthrough: broken},

@@ -135,7 +135,7 @@ func (b *Broadcast) runEnded(cause error) error {
 func (b *Broadcast) history() history {
 	return history{
 		lasted: time.Since(b.run.began), failures: b.failures, wasPlayable: b.playable(),
-		video: b.run.video, transform: b.transform, passedOn: b.run.passthrough, layers: len(b.run.layers.passed),
+		video: b.run.video, transform: b.transform, passedOn: b.run.passthrough, alternates: len(b.run.made.Ladder.Alternates()) > 0, layers: len(b.run.layers.passed),
 		passthrough: b.passthrough, simulcast: b.simulcast,
 	}
 }

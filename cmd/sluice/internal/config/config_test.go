@@ -65,6 +65,9 @@ func TestLoadPrecedence(t *testing.T) {
 }
 
 func TestLoadForms(t *testing.T) {
+	av1 := rendition("720p-av1", 1280, 720, 30, 1_200_000)
+	av1.Codec = transcode.AV1
+	codecs := transcode.Ladder{rendition("720p", 1280, 720, 30, 2_500_000), av1}
 	ladder := transcode.Ladder{rendition("720p", 1280, 720, 30, 2_500_000), rendition("480p", 854, 480, 30, 1_200_000)}
 	turn := ICEServer{URL: "turn:example.org:3478?transport=udp", Username: "u", Credential: "secret"}
 	for name, tc := range map[string]struct {
@@ -81,6 +84,12 @@ func TestLoadForms(t *testing.T) {
 		"ladder in file": {
 			file: "ladder:\n- {name: 720p, width: 1280, height: 720, fps: 30, bitrate: 2500k}\n- 480p=854x480@30:1200000\n",
 			want: func(c *Config) { c.Ladder = ladder }},
+		"codecs in ladder": {
+			args: []string{"--ladder", "720p=1280x720@30:2500k:h264,720p-av1=1280x720@30:1.2M:av1"},
+			want: func(c *Config) { c.Ladder = codecs }},
+		"codecs in ladder in file": {
+			file: "ladder:\n- 720p=1280x720@30:2500k\n- {name: 720p-av1, width: 1280, height: 720, fps: 30, bitrate: 1200k, codec: av1}\n",
+			want: func(c *Config) { c.Ladder = codecs }},
 		"ladder auto in environment over file": {
 			file: "ladder: [720p=1280x720@30:2500k]", environ: []string{"SLUICE_LADDER=auto"},
 			want: func(*Config) {}},
@@ -174,7 +183,7 @@ func TestLoadReportsAllFaults(t *testing.T) {
 		f + `line 3: part: given twice`,
 		f + `line 4: record: takes one value, not a list or a mapping`,
 		f + `line 5: limits: takes a mapping of keys`,
-		f + `line 6: ladder: "size" does not belong here: the fields are name, width, height, fps, bitrate, each a single value`,
+		f + `line 6: ladder: "size" does not belong here: the fields are name, width, height, fps, bitrate, codec, each a single value`,
 		f + `line 7: auth.publish: *** is how a key is shown: write the key itself`,
 		`environment SLUICE_DATAA: there is no such key, --help lists them`,
 		`environment SLUICE_LIMITS_STREAMS: "many" is not a whole number`,

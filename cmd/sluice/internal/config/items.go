@@ -13,24 +13,25 @@ import (
 )
 
 // renditions reads a ladder: auto, 720p=1280x720@30:2500k,… or in YAML a list of
-// {name, width, height, fps, bitrate}.
+// {name, width, height, fps, bitrate, codec}.
 func renditions(p *transcode.Ladder) value {
 	return list[transcode.Rendition]{field: (*[]transcode.Rendition)(p), parse: parseRendition, format: formatRendition, decode: decodeRendition, encode: encodeRendition, none: "auto"}
 }
 
-// parseRendition reads 720p=1280x720@30:2500k.
+// parseRendition reads 720p=1280x720@30:2500k, and 720p-av1=1280x720@30:1500k:av1.
 func parseRendition(s string) (transcode.Rendition, error) {
 	name, shape, ok := strings.Cut(s, "=")
 	shape, rate, ok2 := strings.Cut(shape, ":")
+	rate, codec, _ := strings.Cut(rate, ":")
 	shape, fps, ok3 := strings.Cut(shape, "@")
 	width, height, ok4 := strings.Cut(shape, "x")
 	if !(ok && ok2 && ok3 && ok4) {
-		return transcode.Rendition{}, fmt.Errorf("%q is not a rendition such as 720p=1280x720@30:2500k", s)
+		return transcode.Rendition{}, fmt.Errorf("%q is not a rendition such as 720p=1280x720@30:2500k or 720p-av1=1280x720@30:1500k:av1", s)
 	}
-	return newRendition(map[string]string{"name": name, "width": width, "height": height, "fps": fps, "bitrate": rate})
+	return newRendition(map[string]string{"name": name, "width": width, "height": height, "fps": fps, "bitrate": rate, "codec": codec})
 }
 
-// newRendition makes a rendition of its five fields as text.
+// newRendition makes a rendition of its fields as text, of which the codec may be left out.
 func newRendition(f map[string]string) (transcode.Rendition, error) {
 	var faults []error
 	whole := func(field string) int {
@@ -45,15 +46,25 @@ func newRendition(f map[string]string) (transcode.Rendition, error) {
 	if r.Bitrate, err = ParseRate(f["bitrate"]); err != nil {
 		faults = append(faults, fmt.Errorf("bitrate of rendition %q: %w", r.Name, err))
 	}
+	if f["codec"] != h264 {
+		r.Codec = transcode.Codec(f["codec"])
+	}
 	return r, errors.Join(faults...)
 }
 
+// h264 is how the codec that renditions have as a rule may be written.
+const h264 = "h264"
+
 func formatRendition(r transcode.Rendition) string {
-	return fmt.Sprintf("%s=%dx%d@%d:%s", r.Name, r.Width, r.Height, r.FPS, FormatRate(r.Bitrate))
+	s := fmt.Sprintf("%s=%dx%d@%d:%s", r.Name, r.Width, r.Height, r.FPS, FormatRate(r.Bitrate))
+	if r.Codec != transcode.H264 {
+		s += ":" + string(r.Codec)
+	}
+	return s
 }
 
 func decodeRendition(n *yaml.Node) (transcode.Rendition, error) {
-	f, err := object(n, "name", "width", "height", "fps", "bitrate")
+	f, err := object(n, "name", "width", "height", "fps", "bitrate", "codec")
 	if err != nil {
 		return transcode.Rendition{}, err
 	}
@@ -61,8 +72,12 @@ func decodeRendition(n *yaml.Node) (transcode.Rendition, error) {
 }
 
 func encodeRendition(r transcode.Rendition) *yaml.Node {
-	return flowObject("name", r.Name, "width", strconv.Itoa(r.Width), "height", strconv.Itoa(r.Height),
-		"fps", strconv.Itoa(r.FPS), "bitrate", FormatRate(r.Bitrate))
+	fields := []string{"name", r.Name, "width", strconv.Itoa(r.Width), "height", strconv.Itoa(r.Height),
+		"fps", strconv.Itoa(r.FPS), "bitrate", FormatRate(r.Bitrate)}
+	if r.Codec != transcode.H264 {
+		fields = append(fields, "codec", string(r.Codec))
+	}
+	return flowObject(fields...)
 }
 
 // iceServers reads URLs; in YAML an item may be {url, username, credential}.

@@ -70,6 +70,7 @@ func checkCodecs(ctx context.Context, program string) []finding {
 	return []finding{
 		checkList(ctx, program, "encoders", "", bad, "libx264", "aac"),
 		checkList(ctx, program, "decoders", "", bad, "vp8", "vp9", "h264", "libopus"),
+		checkList(ctx, program, "encoders", " for renditions of H.265 and AV1", look, "libx265", "libsvtav1"),
 		checkList(ctx, program, "decoders", " for AV1", look, "libdav1d"),
 		checkList(ctx, program, "muxers", "", bad, "dash"),
 		checkList(ctx, program, "demuxers", "", bad, "ivf", "ogg"),

@@ -18,27 +18,38 @@ import (
 type Encoding struct {
 	Ladder       transcode.Ladder
 	LadderReason string                 // which it is, and why
+	TooSlow      bool                   // this machine is estimated not to encode it in real time
 	Slates       map[depay.Codec][]byte // key frames for while the publisher is away; empty: none is shown
 }
 
-// Prepare asks ffmpeg what it can encode, and has it encode the slates. An error of a slate matches exit.ErrUsage.
+// Prepare asks ffmpeg what it can encode, and has it encode the slates. An error of the ladder or of a slate matches exit.ErrUsage.
 func Prepare(ctx context.Context, cfg config.Config) (e Encoding, err error) {
-	if _, err := transcode.Probe(ctx, cfg.FFmpeg); err != nil {
+	build, err := transcode.Probe(ctx, cfg.FFmpeg)
+	if err != nil {
 		return e, err
 	}
-	e.Ladder, e.LadderReason = chooseLadder(ctx, cfg)
+	if err := build.Missing(cfg.Ladder); err != nil {
+		return e, exit.Usage(fmt.Errorf("ladder: %w", err))
+	}
+	e.Ladder, e.LadderReason, e.TooSlow = chooseLadder(ctx, cfg)
 	if e.Slates, err = makeSlates(ctx, cfg, e.Ladder[0]); err != nil {
 		return e, exit.Usage(fmt.Errorf("slate: %w", err))
 	}
 	return e, nil
 }
 
-// chooseLadder takes the configured ladder, or cuts the default one to this machine, and says so.
-func chooseLadder(ctx context.Context, cfg config.Config) (ladder transcode.Ladder, reason string) {
-	if len(cfg.Ladder) == 0 {
-		return transcode.ChooseLadder(ctx, cfg.FFmpeg, transcode.DefaultLadder())
+// chooseLadder takes the configured ladder, or cuts the default one to this machine, and says so. One of H.264 alone is taken at its word;
+// the other codecs take several times as much, which is measured.
+func chooseLadder(ctx context.Context, cfg config.Config) (ladder transcode.Ladder, reason string, tooSlow bool) {
+	switch {
+	case len(cfg.Ladder) == 0:
+		ladder, reason = transcode.ChooseLadder(ctx, cfg.FFmpeg, transcode.DefaultLadder())
+		return ladder, reason, false
+	case len(cfg.Ladder.Alternates()) > 0:
+		reason, tooSlow = transcode.JudgeLadder(ctx, cfg.FFmpeg, cfg.Ladder)
+		return cfg.Ladder, reason, tooSlow
 	}
-	return cfg.Ladder, fmt.Sprintf("ladder %s: as configured", cfg.Ladder)
+	return cfg.Ladder, fmt.Sprintf("ladder %s: as configured", cfg.Ladder), false
 }
 
 // makeSlates encodes the slate for each video codec that publishers may send, as large as the best rendition at most.

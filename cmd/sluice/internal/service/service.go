@@ -43,6 +43,9 @@ type Service struct {
 // What it has bound is given back by Run.
 func New(ctx context.Context, cfg config.Config, encoding Encoding, log *slog.Logger) (*Service, error) {
 	s := &Service{cfg: cfg, log: log, clock: clock.New(), encoding: encoding}
+	if encoding.TooSlow {
+		log.Warn("the ladder is too much for this machine", "reason", encoding.LadderReason)
+	}
 	files, err := quota.Descriptors()
 	if err != nil {
 		return nil, err
