@@ -95,8 +95,9 @@ var rooms = map[string]rule{
 
 // ingestRooms lists the same of ingest. Tests may import what is below ingest/internal besides.
 var ingestRooms = map[string]rule{
+	"bandwidth": {nil, "what a connection carries is found out, and used, whatever it carries"},
 	"channel":   {[]string{"media", "session", "signal"}, "messages go between sessions, whatever media they have"},
-	"egress":    {[]string{"media", "offer", "session"}, "what is sent knows whom it goes to, and not how they came"},
+	"egress":    {[]string{"bandwidth", "media", "offer", "session"}, "what is sent knows whom it goes to, and not how they came"},
 	"footprint": {nil, "it measures this process, whatever it does"},
 	"frames":    {[]string{"media", "offer", "quota", "refusal", "session"}, "a stream of still pictures is a session without a connection"},
 	"gst":       {[]string{"media", "offer", "refusal", "session", "signal"}, "a protocol is spoken without knowing how the sessions that it is about are made"},
@@ -107,7 +108,7 @@ var ingestRooms = map[string]rule{
 	"quota":     {nil, "places are counted, whoever takes them"},
 	"refusal":   {nil, "a refusal is a status and a sentence"},
 	"room":      {[]string{"channel", "egress", "media", "offer", "refusal", "session", "signal"}, "a room joins sessions by what they send and signal; what is on air is published like anything else"},
-	"session":   {[]string{"media", "offer", "quota", "refusal"}, "a session is the same for publishers, viewers, rooms and uploads, and knows none of them"},
+	"session":   {[]string{"bandwidth", "media", "offer", "quota", "refusal"}, "a session is the same for publishers, viewers, rooms and uploads, and knows none of them"},
 	"signal":    {nil, "events come and go, whatever they are about"},
 	"upload":    {[]string{"channel", "media", "mp4", "offer", "quota", "refusal", "session", "webm"}, "an upload is a session without a connection"},
 	"webm":      {nil, "a format is read the same, whoever sends it"},

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/bandwidth"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/offer"
 	"github.com/sluice-live/sluice/public/panics"
@@ -17,7 +20,8 @@ import (
 // only, and knows the stream of retransmissions.
 type localTrack struct {
 	*webrtc.TrackLocalStaticRTP
-	bound atomic.Pointer[binding]
+	bound   atomic.Pointer[binding]
+	control *bandwidth.Controller // of the connection, which numbers packets; nil: nobody does
 
 	repeated uint16 // sequence number of the last retransmission
 	buf      [media.MaxPacket]byte
@@ -28,7 +32,13 @@ type binding struct {
 	writer                 webrtc.TrackLocalWriter
 	ssrc, repairSSRC       uint32
 	payload, repairPayload uint8 // repairPayload is 0 when the client takes no stream of retransmissions (RFC 4588)
+
+	numbered rtp.Header // with the extension that number is in; without any when the client does not tell of packets
+	number   [2]byte    // transport-wide, of the newest packet
 }
+
+// packetOverhead is how many bytes a packet has beside its payload: headers of RTP, and the tag of SRTP.
+const packetOverhead = 12 + 8 + 10
 
 // newLocalTrack begins retransmissions as newSplice does the medium.
 func newLocalTrack(kind media.Kind, codec webrtc.RTPCodecCapability, stream string) (*localTrack, error) {
@@ -45,12 +55,48 @@ func (t *localTrack) Bind(c webrtc.TrackLocalContext) (codec webrtc.RTPCodecPara
 func (t *localTrack) bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	codec, err := t.TrackLocalStaticRTP.Bind(c)
 	if err == nil {
-		t.bound.Store(&binding{
+		b := &binding{
 			writer: c.WriteStream(), ssrc: uint32(c.SSRC()), payload: uint8(codec.PayloadType),
 			repairSSRC: uint32(c.SSRCRetransmission()), repairPayload: repairPayload(codec, c.CodecParameters()),
-		})
+		}
+		if t.control != nil {
+			b.numberIn(c.HeaderExtensions())
+		}
+		t.bound.Store(b)
 	}
 	return codec, err
+}
+
+// numberIn has packets numbered in the extension for that (draft-holmer-rmcat-transport-wide-cc-extensions-01 §2), if it is one of those.
+func (b *binding) numberIn(negotiated []webrtc.RTPHeaderExtensionParameter) {
+	for _, e := range negotiated {
+		if e.URI != sdp.TransportCCURI || b.numbered.Extension {
+			continue
+		}
+		b.numbered = rtp.Header{Extension: true, ExtensionProfile: rtp.ExtensionProfileOneByte}
+		if e.ID > 14 {
+			b.numbered.ExtensionProfile = rtp.ExtensionProfileTwoByte
+		}
+		if b.numbered.SetExtension(uint8(e.ID), b.number[:]) != nil {
+			b.numbered = rtp.Header{}
+		}
+	}
+}
+
+// emit sends a packet, under its number.
+func (t *localTrack) emit(b *binding, header *rtp.Header, payload []byte) error {
+	if b.numbered.Extension {
+		binary.BigEndian.PutUint16(b.number[:], t.control.Sent(packetOverhead+len(payload), time.Now()))
+		header.Extension, header.ExtensionProfile, header.Extensions = true, b.numbered.ExtensionProfile, b.numbered.Extensions
+	}
+	_, err := b.writer.WriteRTP(header, payload)
+	return err
+}
+
+// repairs reports whether the client takes a stream of retransmissions.
+func (t *localTrack) repairs() bool {
+	b := t.bound.Load()
+	return b != nil && b.repairPayload != 0 && b.repairSSRC != 0
 }
 
 // Unbind implements webrtc.TrackLocal.
@@ -76,14 +122,13 @@ func (t *localTrack) write(header *rtp.Header, payload []byte) error {
 		return nil
 	}
 	header.SSRC, header.PayloadType = b.ssrc, b.payload
-	_, err := b.writer.WriteRTP(header, payload)
-	return err
+	return t.emit(b, header, payload)
 }
 
 // repeat sends a packet once more: on the stream of retransmissions with its number before it (RFC 4588 §4), or as it was.
 func (t *localTrack) repeat(header *rtp.Header, payload []byte) error {
 	b := t.bound.Load()
-	if b == nil || b.repairPayload == 0 || b.repairSSRC == 0 {
+	if !t.repairs() {
 		return t.write(header, payload)
 	}
 	binary.BigEndian.PutUint16(t.buf[:], header.SequenceNumber)
@@ -91,6 +136,5 @@ func (t *localTrack) repeat(header *rtp.Header, payload []byte) error {
 	t.repeated++
 	header.SSRC, header.PayloadType, header.SequenceNumber = b.repairSSRC, b.repairPayload, t.repeated
 	header.Padding, header.PaddingSize = false, 0
-	_, err := b.writer.WriteRTP(header, t.buf[:n])
-	return err
+	return t.emit(b, header, t.buf[:n])
 }

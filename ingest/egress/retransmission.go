@@ -14,8 +14,9 @@ const historyPackets = 512
 // retransmissionBuffer holds what was sent to one client last. The packets are those that all clients get, not copies of them. A nil history
 // holds nothing: sound is not sent again.
 type retransmissionBuffer struct {
-	sent [historyPackets]past // by sequence number
-	left *rate.Limiter
+	sent   [historyPackets]past // by sequence number
+	newest uint16
+	left   *rate.Limiter
 }
 
 // past is a packet and what it was sent as.
@@ -43,6 +44,29 @@ func (h *retransmissionBuffer) keep(p *media.Packet, header *rtp.Header) {
 	}
 	p.Retain()
 	*at = past{p, header.SequenceNumber, header.Timestamp}
+	h.newest = header.SequenceNumber
+}
+
+// paddingPackets is how many packets a probe sends at once at most.
+const paddingPackets = 16
+
+// pad sends the newest packets once more, as much as that many bytes: padding that repairs what has been lost of it.
+func (h *retransmissionBuffer) pad(bytes int, to *localTrack) {
+	if h == nil || !to.repairs() {
+		return
+	}
+	for i := uint16(0); bytes > 0 && i < paddingPackets; i++ {
+		at := &h.sent[(h.newest-i)%historyPackets]
+		if at.packet == nil || at.sequence != h.newest-i {
+			return
+		}
+		header := media.Forwarded(&at.packet.RTP.Header)
+		header.SequenceNumber, header.Timestamp = at.sequence, at.timestamp
+		if to.repeat(&header, at.packet.RTP.Payload) != nil {
+			return
+		}
+		bytes -= packetOverhead + len(at.packet.RTP.Payload)
+	}
 }
 
 // resend sends once more what a client has lost (RFC 4585 §6.2.1), as far as it is here, 17 packets at most. It returns false when no

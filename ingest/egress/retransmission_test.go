@@ -9,7 +9,9 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/bandwidth"
 	"github.com/sluice-live/sluice/ingest/internal/mediatest"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
@@ -21,11 +23,12 @@ import (
 // written is the far end of a track: it holds what has been written to it.
 type written struct {
 	webrtc.TrackLocalWriter
-	packets  []rtp.Packet
-	codecs   []webrtc.RTPCodecParameters
-	repair   webrtc.SSRC
-	err      error
-	discards bool
+	packets    []rtp.Packet
+	codecs     []webrtc.RTPCodecParameters
+	repair     webrtc.SSRC
+	extensions []webrtc.RTPHeaderExtensionParameter
+	err        error
+	discards   bool
 }
 
 func (w *written) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
@@ -41,12 +44,13 @@ type negotiated struct {
 	*written
 }
 
-func (n *negotiated) ID() string                                   { return "id" }
-func (n *negotiated) CodecParameters() []webrtc.RTPCodecParameters { return n.codecs }
-func (n *negotiated) SSRC() webrtc.SSRC                            { return 7 }
-func (n *negotiated) SSRCRetransmission() webrtc.SSRC              { return n.repair }
-func (n *negotiated) SSRCForwardErrorCorrection() webrtc.SSRC      { return 0 }
-func (n *negotiated) WriteStream() webrtc.TrackLocalWriter         { return n.written }
+func (n *negotiated) ID() string                                             { return "id" }
+func (n *negotiated) CodecParameters() []webrtc.RTPCodecParameters           { return n.codecs }
+func (n *negotiated) SSRC() webrtc.SSRC                                      { return 7 }
+func (n *negotiated) HeaderExtensions() []webrtc.RTPHeaderExtensionParameter { return n.extensions }
+func (n *negotiated) SSRCRetransmission() webrtc.SSRC                        { return n.repair }
+func (n *negotiated) SSRCForwardErrorCorrection() webrtc.SSRC                { return 0 }
+func (n *negotiated) WriteStream() webrtc.TrackLocalWriter                   { return n.written }
 
 // sentTo makes a picture on its way to a client, who takes retransmissions on a stream of their own if repair is not 0.
 func sentTo(t testing.TB, repair webrtc.SSRC) (*downTrack, *written) {
@@ -216,4 +220,59 @@ func FuzzFeedback(f *testing.F) {
 		}
 		v.locked(v.finish)
 	})
+}
+
+// Where the client tells of packets each has the connection's next number, those that are sent again and padding too, and nothing is allocated.
+func TestNumbers(t *testing.T) {
+	o, w := sentTo(t, 8)
+	o.local.control = bandwidth.NewController(time.Now())
+	w.extensions = []webrtc.RTPHeaderExtensionParameter{{URI: "urn:other", ID: 1}, {URI: sdp.TransportCCURI, ID: 3}}
+	_, err := o.local.Bind(&negotiated{written: w})
+	require.NoError(t, err)
+	track := mediatest.Track(media.KindVideo)
+	o.attach(track, time.Now())
+	number := func() uint16 {
+		b := o.local.bound.Load()
+		last := w.packets[len(w.packets)-1]
+		require.Equal(t, b.number[:], last.GetExtension(3))
+		return binary.BigEndian.Uint16(b.number[:])
+	}
+	for i := range uint16(3) {
+		mediatest.Push(track, i, i == 0)
+		o.sendAll()
+		require.Equal(t, i, number())
+	}
+	require.True(t, o.sent.resend(lose(w.packets[0].SequenceNumber).Nacks[0], o.local))
+	require.Equal(t, uint16(3), number())
+	o.sent.pad(1, o.local)
+	require.Equal(t, uint16(4), number())
+	newest := w.packets[2].SequenceNumber
+	require.Equal(t, newest, binary.BigEndian.Uint16(w.packets[4].Payload), "the newest")
+	o.sent.pad(1<<20, o.local)
+	require.Equal(t, uint16(7), number(), "no more than there are")
+	o.detach()
+	o.sent.release()
+}
+
+// BenchmarkSend sends a packet to a client that tells of it.
+func BenchmarkSend(b *testing.B) {
+	o, w := sentTo(b, 8)
+	o.local.control = bandwidth.NewController(time.Now())
+	w.extensions, w.discards = []webrtc.RTPHeaderExtensionParameter{{URI: sdp.TransportCCURI, ID: 3}}, true
+	_, err := o.local.Bind(&negotiated{written: w})
+	require.NoError(b, err)
+	track := mediatest.Track(media.KindVideo)
+	o.attach(track, time.Now())
+	mediatest.Push(track, 0, true)
+	o.sendAll()
+	p := track.NewPacket()
+	p.RTP, p.Arrival = *rtptest.VP8Packet(1, false), time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		p.RTP.SequenceNumber++
+		o.send(p, p.Arrival)
+	}
+	p.Release()
+	o.detach()
+	o.sent.release()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
+	"github.com/sluice-live/sluice/ingest/bandwidth"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/session"
 )
@@ -28,6 +29,10 @@ type Viewer struct {
 	wake chan struct{}                  // receives when next has changed
 	base media.ClockMap                 // of the present publisher's clock
 
+	control *bandwidth.Controller // of the connection; nil: nothing is known of it
+	adapts  chan struct{}         // receives when its estimate is to be followed
+	held    *time.Timer           // gives the viewer a turn when the pacer lets pictures pass again
+
 	batches Transports
 	batch   atomic.Pointer[batch] // to the address in use, if it is known
 
@@ -43,6 +48,7 @@ func NewViewer(s *session.Session, f *Forwarders, dropped *atomic.Uint64, stop <
 func (vs *Viewers) Add(s *session.Session, stream string) (run func(), err error) {
 	v := NewViewer(s, vs.forwarders, nil, s.Closing())
 	v.batches = vs.batches
+	v.control, v.adapts = s.Bandwidth(), make(chan struct{}, 1)
 	offered := s.Offer()
 	for _, f := range []*media.Format{offered.Audio, offered.Video} {
 		if f == nil {
@@ -79,7 +85,7 @@ func (v *Viewer) Add(kind media.Kind, f media.Format, stream string, send func(w
 		return nil, err
 	}
 	out.ssrc = uint32(sender.GetParameters().Encodings[0].SSRC)
-	out.rouse = v.rouse
+	out.rouse, out.local.control = v.rouse, v.control
 	out.outbound = media.NewOutbound(kind, f.Capability().ClockRate, out.ssrc, v.session.Started())
 	if kind == media.KindVideo {
 		v.video = out
@@ -137,6 +143,11 @@ func (v *Viewer) Run() {
 	defer v.locked(v.finish)
 	reports := time.NewTicker(media.ReportInterval)
 	defer reports.Stop()
+	if v.control != nil {
+		v.control.OnEstimate(v.estimated)
+	}
+	p := &padder{}
+	defer p.stop()
 	for {
 		select {
 		case <-v.stop:
@@ -145,8 +156,15 @@ func (v *Viewer) Run() {
 			v.locked(func() { v.attach(*v.next.Load(), time.Now()) })
 		case now := <-v.backlog():
 			v.locked(func() { v.catchUp(now) })
+		case <-v.adapts:
+			v.adapt(p, time.Now())
+		case now := <-p.due():
+			v.pad(p, now)
 		case now := <-reports.C:
 			v.locked(func() { v.report(now) })
+			if v.control != nil {
+				v.control.Look(now)
+			}
 		}
 	}
 }
@@ -210,6 +228,9 @@ func (v *Viewer) Withdraw() {
 // finish gives back what is held.
 func (v *Viewer) finish() {
 	v.detach()
+	if v.held != nil {
+		v.held.Stop()
+	}
 	for _, o := range v.downTracks() {
 		o.sent.release()
 	}

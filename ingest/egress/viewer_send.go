@@ -73,6 +73,9 @@ func (v *Viewer) forward(o *downTrack) {
 	var failed uint64
 	lost := v.atOnce(func() {
 		for range turnPackets {
+			if v.holds(o) {
+				return
+			}
 			p, ok := o.tap.Next()
 			if !ok {
 				return

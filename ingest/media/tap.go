@@ -1,6 +1,9 @@
 package media
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // Tap is a bounded queue between a Track and one reader that may be slow. When it is full, a video tap drops all it holds
 // and everything up to the next key frame, which it asks for; an audio tap drops its oldest packet.
@@ -45,6 +48,16 @@ func (t *Tap) Next() (*Packet, bool) {
 		return nil, false
 	}
 	return t.pop(), true
+}
+
+// Oldest is when the oldest packet that the tap holds came; the zero time when it holds none.
+func (t *Tap) Oldest() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.n == 0 {
+		return time.Time{}
+	}
+	return t.ring[t.head].Arrival
 }
 
 // Ended reports whether the track has ended (or the tap was closed) and every packet has been taken.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/bandwidth"
 	"github.com/sluice-live/sluice/ingest/media"
 )
 
@@ -18,6 +19,8 @@ type Info struct {
 	State   State
 	Since   time.Time
 	RTT     time.Duration // of the ICE pair; 0 while unknown
+
+	Bandwidth *bandwidth.Stats // of what is sent; nil: its client does not tell of it
 
 	Received []media.TrackStats
 	NACKs    uint64 // packets that the server has asked for again
@@ -79,6 +82,11 @@ func (s *Session) info() Info {
 	info := Info{
 		ID: s.PublicID(), Kind: s.at.Kind, Name: s.at.name, Address: s.RemoteAddr(), State: s.State(), Since: s.started, Ignored: s.Ignored(),
 		RTT: s.rtt(), NACKs: s.link.sent.nacks.Load(), PLIs: s.link.sent.plis.Load(),
+	}
+	if c := s.Bandwidth(); c != nil {
+		if st := c.Stats(time.Now()); st.Active {
+			info.Bandwidth = &st
+		}
 	}
 	s.mu.Lock()
 	tracks, outbound := slices.Clone(s.tracks), slices.Clone(s.outbound)

@@ -2,15 +2,19 @@ package session
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
+
+	"github.com/sluice-live/sluice/ingest/bandwidth"
 )
 
 // Link is what a session knows of its connection beside pion: the feedback that it sends, and the streams that its peer opens.
 type Link struct {
 	sent    feedback
 	streams streams
+	control *bandwidth.Controller   // of what is sent; nil: its client does not tell of it
 	chain   interceptor.Interceptor // all of the connection's
 }
 
@@ -55,4 +59,19 @@ func (f *feedback) count(p rtcp.Packet) {
 	case *rtcp.PictureLossIndication:
 		f.plis.Add(1)
 	}
+}
+
+// Bandwidth follows what the connection carries of what is sent; nil when that is not asked of its client.
+func (s *Session) Bandwidth() *bandwidth.Controller { return s.link.control }
+
+// heedFeedback has the client's feedback about all packets followed.
+func (s *Session) heedFeedback() {
+	control := s.link.control
+	if control == nil {
+		return
+	}
+	s.link.streams.onFeedback(func(packet []byte) {
+		defer s.Contain()
+		control.Feedback(packet, time.Now())
+	})
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"time"
 
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/nack"
@@ -9,6 +10,7 @@ import (
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/sluice-live/sluice/ingest/bandwidth"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/offer"
 )
@@ -35,6 +37,8 @@ func (p *Peers) Open(o *offer.Offer, viewer bool) (*webrtc.PeerConnection, *Link
 	err := o.Register(engine)
 	if viewer {
 		takeFeedback(engine)
+		err = errors.Join(err, takeArrivals(engine))
+		link.control = bandwidth.NewController(time.Now())
 	} else {
 		err = errors.Join(err, receiveFeedback(engine, registry))
 	}
@@ -102,6 +106,15 @@ func askAgain(registry *interceptor.Registry) error {
 func takeFeedback(engine *webrtc.MediaEngine) {
 	engine.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK}, webrtc.RTPCodecTypeVideo)
 	engine.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"}, webrtc.RTPCodecTypeVideo)
+}
+
+// takeArrivals makes viewers tell when each packet has come (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+func takeArrivals(engine *webrtc.MediaEngine) (err error) {
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
+		engine.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBTransportCC}, kind)
+		err = errors.Join(err, engine.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.TransportCCURI}, kind))
+	}
+	return err
 }
 
 // receiveFeedback asks for what is lost and tells senders what has come.

@@ -71,6 +71,7 @@ func New(at *Reservation, pc *webrtc.PeerConnection, link *Link, connect time.Du
 	s := NewDetached(at, connect)
 	s.pc, s.link = pc, link
 	link.streams.onExcess(s.Close)
+	s.heedFeedback()
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		defer s.Contain()
 		s.connectionChanged(state)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pion/sdp/v3"
 	"github.com/pion/transport/v4/packetio"
+	"github.com/sluice-live/sluice/ingest/bandwidth"
 )
 
 // What the peer of one connection may make it hold. A stream is one SSRC of RTP, or one that RTCP is about; each costs about 3 KiB until the
@@ -35,6 +36,7 @@ type streams struct {
 	closed    bool
 	exceeded  bool
 	onExceed  func(reason error)
+	feedback  func(packet []byte) // takes transport-wide feedback; nil: it is left to pion. Set before anything comes
 
 	addresses map[netip.AddrPort]struct{} // where STUN messages came from
 	senders   map[uint32]struct{}         // of RTCP
@@ -50,6 +52,9 @@ func (l *streams) onExcess(f func(reason error)) {
 	defer l.mu.Unlock()
 	l.onExceed = f
 }
+
+// onFeedback has f called for each packet of transport-wide feedback, whichever source it is about: it is about all. It must not wait.
+func (l *streams) onFeedback(f func(packet []byte)) { l.feedback = f }
 
 // readUndeclared has adopt called for each stream that the description does not declare. It must not wait.
 func (l *streams) readUndeclared(adopt func(*rtpStream, []byte) bool, desc *sdp.SessionDescription) {
@@ -256,6 +261,10 @@ type rtcpStream struct {
 // Write takes a packet. Pion calls it.
 func (s *rtcpStream) Write(packet []byte) (int, error) {
 	s.streams.received.Add(uint64(len(packet)))
+	if s.streams.feedback != nil && bandwidth.IsFeedback(packet) {
+		s.streams.feedback(packet)
+		return len(packet), nil
+	}
 	return s.Buffer.Write(packet)
 }
 

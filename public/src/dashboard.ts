@@ -27,12 +27,15 @@ interface Session {
   rtt: number;
   received: Direction;
   sent: Direction;
+  /** Of viewers: what their network carries, in bit/s; 0 while it has never been too slow. */
+  bandwidth?: { estimate: number; wanted: number };
   media: { kind: string; fps: number; width: number; height: number }[];
 }
 
 const plot = new LivePlot(byId("flow-chart"), [
   { label: "Received", color: "--accent", format: bitrate },
   { label: "Sent over WebRTC", color: "--second", format: bitrate },
+  { label: "Slowest viewer’s bandwidth", color: "--live", format: bitrate },
 ]);
 
 const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
@@ -45,7 +48,8 @@ function show(sessions: Session[]): void {
   setText(byId("session-count"), String(sessions.length));
   setText(byId("nacks"), String(sum(sessions.map((s) => s.received.nacks + s.sent.nacks))));
   setText(byId("plis"), String(sum(sessions.map((s) => s.received.plis + s.sent.plis))));
-  plot.add(received, sent);
+  const estimates = sessions.map((s) => s.bandwidth?.estimate ?? 0).filter((estimate) => estimate > 0);
+  plot.add(received, sent, estimates.length ? Math.min(...estimates) : NaN);
   fill("sessions", sessions.map(sessionCells), "No sessions.");
 }
 
@@ -60,7 +64,7 @@ function sessionCells(s: Session): string[] {
     duration(Math.max(0, seconds)),
     s.media.length ? bitrate(s.received.bitrate) : "–",
     picture?.fps ? `${picture.width ? `${size(picture.width, picture.height)}, ` : ""}${Math.round(picture.fps)} fps` : "–",
-    s.sent.packets ? bitrate(s.sent.bitrate) : "–",
+    s.sent.packets ? bitrate(s.sent.bitrate) + (s.bandwidth?.estimate ? ` of ${bitrate(s.bandwidth.estimate)}` : "") : "–",
     s.sent.packets ? share(s.sent.lost, s.sent.packets) : share(s.received.lost, s.received.packets + s.received.lost),
     milliseconds(s.sent.rtt || s.rtt || NaN),
   ];

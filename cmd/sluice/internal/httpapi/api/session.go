@@ -3,6 +3,7 @@ package api
 import (
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/bandwidth"
 	"github.com/sluice-live/sluice/ingest/session"
 )
 
@@ -19,6 +20,31 @@ type Session struct {
 	Sent     Direction  `json:"sent"`
 	Media    []Received `json:"media"`             // received
 	Ignored  []string   `json:"ignored,omitempty"` // tracks of an upload that are not passed on, and why
+
+	Bandwidth *Bandwidth `json:"bandwidth,omitempty"` // of a viewer whose client tells when each packet has come
+}
+
+// Bandwidth is what is known of a viewer's network. All that is sent counts: headers, retransmissions and padding too.
+type Bandwidth struct {
+	Estimate  float64 `json:"estimate"` // bit/s; 0 until the network has once been too slow
+	Wanted    float64 `json:"wanted"`   // bit/s that would be of use; 0 while there is no estimate
+	Sent      float64 `json:"sent"`     // bit/s
+	Arrived   float64 `json:"arrived"`  // bit/s
+	Loss      float64 `json:"loss"`     // the share lost lately, 0 to 1
+	Lost      uint64  `json:"lost"`     // packets
+	RTT       float64 `json:"rtt"`      // seconds, with the time that the client gathers feedback for
+	Decreases uint64  `json:"decreases"`
+	Probes    uint64  `json:"probes"`
+}
+
+func newBandwidth(st *bandwidth.Stats) *Bandwidth {
+	if st == nil {
+		return nil
+	}
+	return &Bandwidth{
+		Estimate: st.Estimate, Wanted: st.Wanted, Sent: st.Sent, Arrived: st.Arrived, Loss: st.Loss, Lost: st.Lost, RTT: st.RTT.Seconds(),
+		Decreases: st.Decreases, Probes: st.Probes,
+	}
 }
 
 // Direction sums up the media of one direction.
@@ -47,6 +73,7 @@ func newSession(info session.Info) Session {
 	session := Session{
 		ID: info.ID, Kind: string(info.Kind), Name: info.Name, Address: info.Address, State: string(info.State), Since: info.Since.UTC().Truncate(time.Millisecond),
 		RTT: info.RTT.Seconds(), Received: Direction{NACKs: info.NACKs, PLIs: info.PLIs}, Media: []Received{}, Ignored: info.Ignored,
+		Bandwidth: newBandwidth(info.Bandwidth),
 	}
 	for _, t := range info.Received {
 		in := &session.Received

@@ -162,7 +162,9 @@ func (c collector) collect(ch chan<- prometheus.Metric) {
 	messages := c.service.Ingest().Messages()
 	ch <- prometheus.MustNewConstMetric(descMessages, prometheus.CounterValue, float64(messages.Passed.Load()))
 	ch <- prometheus.MustNewConstMetric(descMessageDrops, prometheus.CounterValue, float64(messages.Dropped.Load()))
-	c.sums.collectSessions(ch, c.state.Sessions())
+	sessions := c.state.Sessions()
+	c.sums.collectSessions(ch, sessions)
+	collectBandwidth(ch, sessions)
 	c.sums.collectRooms(ch, c.service.Ingest().Rooms().List())
 	ch <- prometheus.MustNewConstMetric(descGstClients, prometheus.GaugeValue, float64(c.service.Ingest().GStreamerClients()))
 	for state, n := range states {

@@ -24,6 +24,14 @@ var (
 	descSessionRTT     = prometheus.NewDesc("sluice_session_rtt_seconds", "Round trip of the connection, the longest; 0 while unknown.", []string{"kind"}, nil)
 )
 
+// Of viewers whose networks have once been too slow for what they are sent.
+var (
+	descEstimates     = prometheus.NewDesc("sluice_viewer_estimates", "Viewers whose networks have been too slow at some time, so that their bandwidth is estimated.", nil, nil)
+	descEstimateSum   = prometheus.NewDesc("sluice_viewer_estimate_bitrate", "Bandwidth of these viewers together, in bit/s.", nil, nil)
+	descEstimateLeast = prometheus.NewDesc("sluice_viewer_estimate_least_bitrate", "Bandwidth of the slowest of them, in bit/s; 0 while there is none.", nil, nil)
+	descShort         = prometheus.NewDesc("sluice_viewers_short_of_bandwidth", "Viewers whose networks carry less than would be of use.", nil, nil)
+)
+
 // flow is the sessions of a kind in one direction.
 type flow struct{ kind, direction string }
 
@@ -88,6 +96,31 @@ func (s *sums) collectSessions(ch chan<- prometheus.Metric, sessions []api.Sessi
 	}
 	for kind, trip := range trips {
 		ch <- prometheus.MustNewConstMetric(descSessionRTT, prometheus.GaugeValue, trip, kind)
+	}
+}
+
+// collectBandwidth tells of the viewers' networks.
+func collectBandwidth(ch chan<- prometheus.Metric, sessions []api.Session) {
+	var sum, least float64
+	estimates, short := 0, 0
+	for _, session := range sessions {
+		b := session.Bandwidth
+		if b == nil || b.Estimate == 0 {
+			continue
+		}
+		estimates++
+		sum += b.Estimate
+		if least == 0 || b.Estimate < least {
+			least = b.Estimate
+		}
+		if b.Estimate < b.Wanted {
+			short++
+		}
+	}
+	for desc, n := range map[*prometheus.Desc]float64{
+		descEstimates: float64(estimates), descEstimateSum: sum, descEstimateLeast: least, descShort: float64(short),
+	} {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, n)
 	}
 }
 

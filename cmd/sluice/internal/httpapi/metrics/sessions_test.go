@@ -24,7 +24,8 @@ func scrape(t *testing.T, collect func(chan<- prometheus.Metric)) map[string]flo
 		var out dto.Metric
 		require.NoError(t, m.Write(&out))
 		name := ""
-		for desc, short := range map[*prometheus.Desc]string{descSessionPackets: "packets", descSessionBitrate: "bitrate", descRoomDrops: "drops", descRooms: "rooms"} {
+		for desc, short := range map[*prometheus.Desc]string{descSessionPackets: "packets", descSessionBitrate: "bitrate", descRoomDrops: "drops", descRooms: "rooms",
+			descEstimates: "estimates", descEstimateSum: "sum", descEstimateLeast: "least", descShort: "short"} {
 			if m.Desc() == desc {
 				name = short
 			}
@@ -45,6 +46,18 @@ func TestCollectorContainsPanics(t *testing.T) {
 	before := panics.Count()
 	collector{}.Collect(nil) // of no service
 	require.Equal(t, before+1, panics.Count())
+}
+
+// Of viewers whose bandwidth is known there are sums, and no sample for each.
+func TestBandwidthOfViewers(t *testing.T) {
+	viewer := func(estimate, wanted float64) api.Session {
+		return api.Session{Kind: "viewer", Bandwidth: &api.Bandwidth{Estimate: estimate, Wanted: wanted}}
+	}
+	got := scrape(t, func(ch chan<- prometheus.Metric) {
+		collectBandwidth(ch, []api.Session{{Kind: "publisher"}, viewer(0, 0), viewer(3e6, 1e6), viewer(3e5, 1e6)})
+	})
+	require.Equal(t, map[string]float64{"estimates": 2, "sum": 3.3e6, "least": 3e5, "short": 1}, got)
+	require.Equal(t, map[string]float64{"estimates": 0, "sum": 0, "least": 0, "short": 0}, scrape(t, func(ch chan<- prometheus.Metric) { collectBandwidth(ch, nil) }))
 }
 
 // However many sessions come and go there is one sample for each kind and direction, and no counter goes backwards.

@@ -1,0 +1,96 @@
+package bandwidth
+
+import "time"
+
+// Option is a way of sending a picture: a layer of a simulcast, and of that the temporal layers up to one.
+type Option struct {
+	Layer    string
+	Temporal uint8
+	Rate     float64 // bit/s
+}
+
+// When another option is chosen.
+const (
+	overBy     = 0.97 // of the rate that the target falls short of for overAfter, or
+	farOverBy  = 0.8  // of it, and then at once
+	overAfter  = 3 * time.Second
+	fitsIn     = 0.95 // of the target
+	worthProbe = 1.1  // times the rate of the next option is what a probe looks for
+	upAfter    = 4 * time.Second
+	upLast     = time.Minute
+	upHasHeld  = 10 * time.Second
+)
+
+// Chooser chooses among options by what the network carries. It goes down soon, and up only when there is room and some time after it went
+// down: the longer, the more often that was of no use.
+type Chooser struct {
+	short    time.Duration // since when the target has been short; 0: it is not
+	down, up time.Duration // when it last went there
+	hold     time.Duration
+}
+
+// Choose returns the index of the option to take. The options are in the order of their rates, and current is the one that is taken now, or
+// -1. The target is in bit/s; while it is unknown the best option is taken.
+func (c *Chooser) Choose(options []Option, current int, target float64, known bool, now time.Duration) int {
+	best := len(options) - 1
+	switch {
+	case best < 0:
+		return -1
+	case !known:
+		return best
+	case current < 0:
+		return fitting(options, target*fitsIn)
+	}
+	rate := options[current].Rate
+	if target >= overBy*rate {
+		c.short = 0
+	} else if c.short == 0 {
+		c.short = now
+	}
+	if target < farOverBy*rate || c.short != 0 && now-c.short >= overAfter {
+		return c.goDown(options, current, target, now)
+	}
+	return c.goUp(options, current, target, now)
+}
+
+func (c *Chooser) goDown(options []Option, current int, target float64, now time.Duration) int {
+	to := min(fitting(options, target*fitsIn), current)
+	c.short = 0
+	if to == current {
+		return current
+	}
+	if c.up > 0 && now-c.up < upHasHeld {
+		c.hold = min(2*max(c.hold, upAfter), upLast)
+	} else {
+		c.hold = upAfter
+	}
+	c.down = now
+	return to
+}
+
+func (c *Chooser) goUp(options []Option, current int, target float64, now time.Duration) int {
+	to := fitting(options, target)
+	if to <= current || c.down > 0 && now-c.down < c.hold {
+		return current
+	}
+	c.up = now
+	return to
+}
+
+// fitting is the best option whose rate is not above the target, or the first.
+func fitting(options []Option, target float64) int {
+	for i := len(options) - 1; i > 0; i-- {
+		if options[i].Rate <= target {
+			return i
+		}
+	}
+	return 0
+}
+
+// Next is the rate of the option above the current one, in bit/s: what is worth a probe. It is that of the best when there is none above.
+func Next(options []Option, current int) float64 {
+	if len(options) == 0 {
+		return 0
+	}
+	return worthProbe * options[min(current+1, len(options)-1)].Rate
+}

@@ -1,0 +1,211 @@
+package bandwidth
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pion/interceptor/pkg/twcc"
+	"github.com/stretchr/testify/require"
+)
+
+// network is a link of which a schedule tells the bit rate, with a queue that drops what does not fit.
+type network struct {
+	bitrate func(at time.Duration) float64
+	delay   time.Duration // one way
+	queue   time.Duration // at the bit rate, at most
+	loss    float64
+}
+
+// viewer is somebody who is sent one of the options over a simulated network, in steps of a millisecond. It is what egress does, without
+// packets: frames are cut in packets, wait for the pacer, and padding is sent when a probe wants it.
+type viewer struct {
+	testing.TB
+	*Controller
+	chooser  Chooser
+	network  network
+	options  []Option
+	recorder *twcc.Recorder
+	start    time.Time
+	at       time.Duration
+
+	current  int
+	pending  int // option whose key frame is waited for; -1: none
+	keyAt    time.Duration
+	waiting  []int           // bytes of packets that the pacer holds back
+	enqueued []time.Duration // when they came
+	busy     time.Duration   // until then the link sends
+	flying   []flight
+	random   uint32
+	switches []time.Duration
+	arrived  []int           // bytes in each 100 ms
+	delayed  []time.Duration // longest delay of media in each 100 ms
+	sound    []time.Duration // of sound
+	padding  int
+	probing  bool
+}
+
+const soundBytes = 160 // every 20 ms
+
+type flight struct {
+	sequence uint16
+	arrives  time.Duration
+	bytes    int
+}
+
+func newViewer(t testing.TB, n network, rates ...float64) *viewer {
+	start := time.Unix(1e9, 0)
+	v := &viewer{
+		TB: t, Controller: NewController(start), network: n, start: start, recorder: twcc.NewRecorder(1), current: len(rates) - 1, pending: -1, random: 1,
+	}
+	for _, r := range rates {
+		v.options = append(v.options, Option{Rate: 1.05 * r})
+	}
+	return v
+}
+
+func (v *viewer) now() time.Time { return v.start.Add(v.at) }
+
+// run goes on until that time.
+func (v *viewer) run(until time.Duration) {
+	for ; v.at < until; v.at += time.Millisecond {
+		v.film()
+		v.forward()
+		v.probe()
+		v.receive()
+		if v.at%(100*time.Millisecond) == 0 {
+			v.adapt()
+		}
+		if v.at%time.Second == 0 {
+			v.Look(v.now())
+		}
+	}
+}
+
+// film makes a frame of the current option 30 times a second, a key frame of eight times the size when it has been waited for.
+func (v *viewer) film() {
+	if v.at%(33*time.Millisecond) != 0 {
+		return
+	}
+	size := int(v.options[v.current].Rate / 1.05 / 8 * 0.033)
+	if v.pending >= 0 && v.at >= v.keyAt {
+		v.current, v.pending = v.pending, -1
+		v.switches = append(v.switches, v.at)
+		size = int(v.options[v.current].Rate / 1.05 / 8 * 0.033 * 6)
+	}
+	for ; size > 0; size -= 1200 {
+		v.waiting, v.enqueued = append(v.waiting, min(size, 1200)+50), append(v.enqueued, v.at)
+	}
+}
+
+func (v *viewer) forward() {
+	if v.at%(20*time.Millisecond) == 0 {
+		v.send(soundBytes, v.at)
+	}
+	for len(v.waiting) > 0 && v.Wait(v.now()) == 0 {
+		v.send(v.waiting[0], v.enqueued[0])
+		v.waiting, v.enqueued = v.waiting[1:], v.enqueued[1:]
+	}
+	if len(v.enqueued) > 0 && v.at-v.enqueued[0] > time.Second {
+		v.waiting, v.enqueued = nil, nil // goes on at the next key frame
+	}
+}
+
+func (v *viewer) probe() {
+	if !v.probing && v.at%(100*time.Millisecond) == 0 {
+		v.probing = v.Probe(v.now())
+	}
+	if v.probing && v.at%ProbeEvery == 0 {
+		var bytes int
+		bytes, v.probing = v.Padding(v.now())
+		for range min(bytes/1200, probeBurst) {
+			v.send(1200, v.at)
+			v.padding += 1200
+		}
+	}
+}
+
+// send puts a packet of something that came at an instant on the link.
+func (v *viewer) send(bytes int, came time.Duration) {
+	sequence := v.Sent(bytes, v.now())
+	v.random = v.random*1664525 + 1013904223
+	begins := max(v.busy, v.at)
+	if begins-v.at > v.network.queue || float64(v.random>>8)/(1<<24) < v.network.loss {
+		return
+	}
+	v.busy = begins + time.Duration(float64(bytes*8)/v.network.bitrate(v.at)*float64(time.Second))
+	arrives := v.busy + v.network.delay
+	v.flying = append(v.flying, flight{sequence, arrives, bytes})
+	slot := int(v.at / (100 * time.Millisecond))
+	for len(v.delayed) <= slot {
+		v.delayed, v.sound = append(v.delayed, 0), append(v.sound, 0)
+	}
+	v.delayed[slot] = max(v.delayed[slot], arrives-came)
+	if bytes == soundBytes {
+		v.sound[slot] = max(v.sound[slot], arrives-came)
+	}
+}
+
+// receive is the client, which sends feedback every 50 ms.
+func (v *viewer) receive() {
+	slot := int(v.at / (100 * time.Millisecond))
+	for len(v.arrived) <= slot {
+		v.arrived = append(v.arrived, 0)
+	}
+	for len(v.flying) > 0 && v.flying[0].arrives <= v.at {
+		f := v.flying[0]
+		v.flying = v.flying[1:]
+		v.arrived[slot] += f.bytes
+		v.recorder.Record(2, f.sequence, f.arrives.Microseconds())
+	}
+	if v.at%(50*time.Millisecond) != 0 || v.recorder.PacketsHeld() == 0 {
+		return
+	}
+	for _, p := range v.recorder.BuildFeedbackPacket() {
+		b, err := p.Marshal()
+		require.NoError(v, err)
+		v.Feedback(b, v.now())
+	}
+}
+
+func (v *viewer) adapt() {
+	target, known := v.Estimate()
+	target -= soundBytes * 8 * 50
+	wanted := v.chooser.Choose(v.options, v.current, target, known, v.at)
+	v.Want(v.options[v.current].Rate+soundBytes*8*50, Next(v.options, v.current)+soundBytes*8*50, v.now())
+	switch {
+	case wanted == v.current:
+		v.pending = -1
+	case wanted != v.pending:
+		v.pending, v.keyAt = wanted, v.at+100*time.Millisecond
+	}
+}
+
+// bitrate is what has come between two instants, in bit/s.
+func (v *viewer) bitrate(from, to time.Duration) float64 {
+	sum := 0
+	for i := from / (100 * time.Millisecond); i < to/(100*time.Millisecond); i++ {
+		sum += v.arrived[i]
+	}
+	return float64(sum*8) / (to - from).Seconds()
+}
+
+// longest is the longest delay of what was sent between two instants.
+func longest(delays []time.Duration, from, to time.Duration) (d time.Duration) {
+	for i := from / (100 * time.Millisecond); i < to/(100*time.Millisecond); i++ {
+		d = max(d, delays[i])
+	}
+	return d
+}
+
+func (v *viewer) switchesBetween(from, to time.Duration) (n int) {
+	for _, at := range v.switches {
+		if at >= from && at < to {
+			n++
+		}
+	}
+	return n
+}
+
+func steady(bitrate float64) func(time.Duration) float64 {
+	return func(time.Duration) float64 { return bitrate }
+}

@@ -1,0 +1,122 @@
+package bandwidth
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const kilo, mega = 1e3, 1e6
+
+// layers are those of a usual simulcast, in bit/s.
+var layers = []float64{150 * kilo, 500 * kilo, 2500 * kilo}
+
+func link(bitrate func(time.Duration) float64) network {
+	return network{bitrate: bitrate, delay: 20 * time.Millisecond, queue: 500 * time.Millisecond}
+}
+
+// While all that is sent arrives there is no estimate, nothing waits and nothing is padded.
+func TestRoomForAll(t *testing.T) {
+	v := newViewer(t, link(steady(5*mega)), layers...)
+	v.run(20 * time.Second)
+	_, known := v.Estimate()
+	require.False(t, known)
+	require.Empty(t, v.switches)
+	require.Zero(t, v.padding)
+	require.Zero(t, v.Wait(v.now()))
+}
+
+// A network that carries a tenth for half a minute gets a lower layer within two seconds, in which sound comes soon, and the best layer again
+// within ten.
+func TestBandwidthFallsAndReturns(t *testing.T) {
+	v := newViewer(t, link(func(at time.Duration) float64 {
+		if at < 10*time.Second || at >= 40*time.Second {
+			return 3 * mega
+		}
+		return 300 * kilo
+	}), layers...)
+	v.run(12 * time.Second)
+	require.Zero(t, v.current)
+	v.run(40 * time.Second)
+	require.Zero(t, v.current)
+	require.Equal(t, 1, len(v.switches), "it has settled")
+	require.Less(t, longest(v.sound, 16*time.Second, 40*time.Second), 300*time.Millisecond)
+	require.Greater(t, v.bitrate(20*time.Second, 40*time.Second), 0.7*300*kilo)
+	v.run(50 * time.Second)
+	require.Equal(t, 2, v.current)
+	switches := len(v.switches)
+	v.run(60 * time.Second)
+	require.Len(t, v.switches, switches, "it has settled")
+	require.Greater(t, v.bitrate(50*time.Second, 60*time.Second), 2500*kilo)
+}
+
+// Each of ten networks gets the best layer that it carries, without going up and down.
+func TestTenNetworks(t *testing.T) {
+	for _, tt := range []struct {
+		bitrate float64
+		layer   int
+	}{
+		{100 * kilo, 0}, {200 * kilo, 0}, {300 * kilo, 0}, {450 * kilo, 0}, {800 * kilo, 1}, {mega, 1}, {1.5 * mega, 1}, {2 * mega, 1}, {3.2 * mega, 2}, {10 * mega, 2},
+	} {
+		v := newViewer(t, link(steady(tt.bitrate)), layers...)
+		v.run(40 * time.Second)
+		require.Equal(t, tt.layer, v.current, "%v bit/s", tt.bitrate)
+		require.LessOrEqual(t, v.switchesBetween(15*time.Second, 25*time.Second), 1, "%v bit/s", tt.bitrate)
+		require.LessOrEqual(t, v.switchesBetween(25*time.Second, 40*time.Second), 1, "%v bit/s", tt.bitrate)
+	}
+}
+
+// Losses that have nothing to do with how much is sent take a viewer's picture away for a while at most.
+func TestRandomLoss(t *testing.T) {
+	n := link(steady(10 * mega))
+	n.loss = 0.12
+	v := newViewer(t, n, layers...)
+	v.run(40 * time.Second)
+	require.Equal(t, 2, v.current)
+	require.LessOrEqual(t, v.switchesBetween(20*time.Second, 40*time.Second), 1)
+}
+
+// A publisher with one layer that is too much for the network: pictures are skipped, and sound is not held up by them.
+func TestOneLayerTooMuch(t *testing.T) {
+	v := newViewer(t, link(steady(600*kilo)), 2500*kilo)
+	v.run(30 * time.Second)
+	require.Less(t, longest(v.sound, 10*time.Second, 30*time.Second), 400*time.Millisecond)
+	require.Greater(t, v.bitrate(10*time.Second, 30*time.Second), 0.7*600*kilo)
+}
+
+// A client that tells nothing any more gets less and less.
+func TestFeedbackStops(t *testing.T) {
+	v := newViewer(t, link(steady(5*mega)), layers...)
+	v.run(5 * time.Second)
+	v.network.loss = 1
+	v.run(12 * time.Second)
+	estimate, known := v.Estimate()
+	require.True(t, known)
+	require.Less(t, estimate, 100*kilo)
+}
+
+// Where there is no stream for padding the estimate grows by itself, as long as all is well.
+func TestUnbounded(t *testing.T) {
+	v := newViewer(t, link(func(at time.Duration) float64 {
+		if at < 5*time.Second {
+			return 300 * kilo
+		}
+		return 5 * mega
+	}), layers...)
+	v.Unbounded()
+	v.run(time.Minute)
+	require.Zero(t, v.padding)
+	require.Equal(t, 2, v.current)
+}
+
+// A network that drops what is too much at once, and lets nothing wait.
+func TestPolicedNetwork(t *testing.T) {
+	n := link(steady(mega))
+	n.queue = 30 * time.Millisecond
+	v := newViewer(t, n, layers...)
+	v.run(40 * time.Second)
+	require.Equal(t, 1, v.current)
+	require.LessOrEqual(t, v.switchesBetween(20*time.Second, 40*time.Second), 2)
+	require.Greater(t, v.bitrate(20*time.Second, 40*time.Second), 500*kilo)
+}
