@@ -97,3 +97,15 @@ func (s *Session) info() Info {
 	}
 	return info
 }
+
+// rtt is that of the ICE pair; 0 while unknown.
+func (s *Session) rtt() time.Duration {
+	if s.pc == nil {
+		return 0
+	}
+	st, ok := s.iceTransport().GetSelectedCandidatePairStats()
+	if !ok {
+		return 0
+	}
+	return time.Duration(st.CurrentRoundTripTime * float64(time.Second))
+}

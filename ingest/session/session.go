@@ -293,18 +293,6 @@ func (s *Session) RemoteAddr() string {
 	return net.JoinHostPort(pair.Remote.Address, strconv.Itoa(int(pair.Remote.Port)))
 }
 
-// rtt is that of the ICE pair; 0 while unknown.
-func (s *Session) rtt() time.Duration {
-	if s.pc == nil {
-		return 0
-	}
-	st, ok := s.iceTransport().GetSelectedCandidatePairStats()
-	if !ok {
-		return 0
-	}
-	return time.Duration(st.CurrentRoundTripTime * float64(time.Second))
-}
-
 // Sends adds to what the session is said to send.
 func (s *Session) Sends(medium *media.Outbound) {
 	s.mu.Lock()
