@@ -33,7 +33,10 @@ func (v *Viewer) holds(o *downTrack) bool {
 		v.skip(o)
 	}
 	if v.held == nil {
-		v.held = time.AfterFunc(wait, v.rouse)
+		v.held = time.AfterFunc(wait, func() {
+			defer v.session.Contain()
+			v.rouse()
+		})
 	} else {
 		v.held.Reset(wait)
 	}
