@@ -108,7 +108,7 @@ func (o *downTrack) attach(t *media.Track, now time.Time) {
 	o.waiting = o.kind == media.KindVideo
 	o.rewriter.SwitchSource()
 	if n := len(o.backlog); n > 0 {
-		o.rewriter.HurryTo(o.backlog[n-1].RTP.Timestamp)
+		o.rewriter.HurryTo(o.backlog[0].RTP.Timestamp, o.backlog[n-1].RTP.Timestamp)
 		o.pacer = time.After(0)
 	}
 }

@@ -45,6 +45,39 @@ func TestBacklog(t *testing.T) {
 	require.True(t, later.Ended())
 }
 
+// Who joins a recording long after its key frame begins at once, and is not behind: the past seems short, and the present is what it is.
+func TestBacklogOfRecording(t *testing.T) {
+	track := media.NewRecordedTrack(media.KindVideo, mediatest.Format(webrtc.MimeTypeVP8), media.NewPacketPool())
+	const pictures = 200
+	now := time.Now()
+	began := now.Add(-8 * time.Second)
+	for n := range uint16(pictures) {
+		p := track.NewPacket()
+		p.Arrival, p.RTP = began.Add(time.Duration(n)*40*time.Millisecond), *rtptest.VP8Packet(n, n == 0)
+		p.RTP.Timestamp = uint32(n) * 3600
+		track.Push(p)
+		p.Release()
+	}
+	o, err := newDownTrack(media.KindVideo, mediatest.Format(webrtc.MimeTypeVP8), "cam")
+	require.NoError(t, err)
+	o.rouse = func() {}
+	o.attach(track, now)
+	require.Len(t, o.backlog, pictures)
+	o.catchUp(now)
+	first, _ := o.rewriter.Last()
+	for len(o.backlog) > 0 {
+		o.catchUp(now)
+	}
+	last, _ := o.rewriter.Last()
+	require.EqualValues(t, pictures, o.packets)
+	require.Less(t, last-first, uint32(7200))
+	mediatest.Push(track, pictures, false)
+	p, ok := o.tap.Next()
+	require.True(t, ok, "it goes on with the present")
+	p.Release()
+	o.detach()
+}
+
 // RFC 3550 §6.4.1: both tracks' reports tell what the publisher's do, on one clock.
 func TestViewerReports(t *testing.T) {
 	out := map[media.Kind]*downTrack{}

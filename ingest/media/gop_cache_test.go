@@ -25,6 +25,7 @@ func TestGroup(t *testing.T) {
 		now     time.Duration
 		want    []uint16
 		givenUp uint64
+		unasked bool
 	}{
 		{name: "nothing has come"},
 		{name: "no key frame yet", packets: []packet{{1, false}}, now: time.Millisecond},
@@ -34,15 +35,20 @@ func TestGroup(t *testing.T) {
 		{name: "too old for who joins", packets: []packet{{1, true}}, now: gopAge + 2*time.Millisecond},
 		{name: "too old", packets: []packet{{1, true}, {2602, false}, {2603, false}}, now: 2603 * time.Millisecond, givenUp: 1},
 		{name: "too many", packets: append([]packet{{1, true}}, run(2, gopPackets+2)...), now: 600 * time.Millisecond, givenUp: 1},
+		{name: "of a recording", unasked: true, packets: []packet{{1, true}, {29000, false}}, now: 30 * time.Second, want: []uint16{1, 29000}},
+		{name: "too old of a recording", unasked: true, packets: []packet{{1, true}, {29000, false}}, now: 30*time.Second + 2*time.Millisecond},
+		{name: "too much to catch up with", unasked: true, packets: append([]packet{{1, true}}, run(2, 1200)...), now: 1200 * time.Millisecond},
+		{name: "too many of a recording", unasked: true, packets: append([]packet{{1, true}}, run(2, unaskedPackets+2)...), now: 20 * time.Second, givenUp: 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			track := testTrack(KindVideo)
+			track.recorded = tt.unasked
 			for _, p := range tt.packets {
 				push(track, p.sequence, p.key)
 			}
 			var got []uint16
-			for _, p := range track.gop.retained(time.Unix(0, 0).Add(tt.now)) {
+			for _, p := range track.gop.retained(time.Unix(0, 0).Add(tt.now), tt.unasked) {
 				got = append(got, p.RTP.SequenceNumber)
 				p.Release()
 			}
@@ -50,4 +56,19 @@ func TestGroup(t *testing.T) {
 			require.Equal(t, tt.givenUp, track.Stats().GroupsGivenUp)
 		})
 	}
+}
+
+// A group that its publisher did not end when it was asked to is kept longer, from the next key frame on.
+func TestGroupOfWhoIsSilent(t *testing.T) {
+	track := testTrack(KindVideo)
+	require.True(t, track.Bind(func() {}))
+	push(track, 1, true)
+	track.keys.request(time.Unix(0, 0))
+	for _, ms := range []uint16{600, 1200, 1800} {
+		push(track, ms, false)
+	}
+	require.True(t, track.unasked())
+	push(track, 5000, true)
+	push(track, 20000, false)
+	require.Len(t, track.gop.retained(time.Unix(20, 0), track.unasked()), 2)
 }

@@ -6,18 +6,24 @@ import (
 	"time"
 )
 
-// keyInterval is the shortest time between two key-frame requests to one track.
-const keyInterval = 500 * time.Millisecond
+const (
+	// keyInterval is the shortest time between two key-frame requests to one track.
+	keyInterval = 500 * time.Millisecond
+	// keyAnswer is how long a publisher may take to answer one: by then it has been asked three times.
+	keyAnswer = 1400 * time.Millisecond
+)
 
 // keyRequests merges everybody's wishes for a key frame into few requests: a wish stands until a key frame begins, and is
 // repeated with the packets that come meanwhile. It needs no timer: without packets there is nobody to ask.
 type keyRequests struct {
 	wanted atomic.Bool
+	silent atomic.Bool // the publisher has answered no request lately
 
-	mu   sync.Mutex
-	send func()
-	last time.Time
-	sent uint64
+	mu    sync.Mutex
+	send  func()
+	last  time.Time
+	sent  uint64
+	since time.Time // when the first request was sent that has no answer; zero: all have
 }
 
 func (k *keyRequests) setSend(send func()) {
@@ -31,10 +37,18 @@ func (k *keyRequests) request(now time.Time) {
 	k.flush(now)
 }
 
-func (k *keyRequests) satisfy() {
-	if k.wanted.Load() {
-		k.wanted.Store(false)
+// satisfy notes a key frame, whether it is an answer or not.
+func (k *keyRequests) satisfy(now time.Time) {
+	if !k.wanted.Load() {
+		return
 	}
+	k.wanted.Store(false)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.since.IsZero() && now.Sub(k.since) < keyAnswer {
+		k.silent.Store(false)
+	}
+	k.since = time.Time{}
 }
 
 func (k *keyRequests) flush(now time.Time) {
@@ -51,6 +65,12 @@ func (k *keyRequests) due(now time.Time) func() {
 	defer k.mu.Unlock()
 	if k.send == nil || (k.sent > 0 && now.Sub(k.last) < keyInterval) {
 		return nil
+	}
+	switch {
+	case k.since.IsZero():
+		k.since = now
+	case now.Sub(k.since) >= keyAnswer:
+		k.silent.Store(true)
 	}
 	k.last = now
 	k.sent++

@@ -24,7 +24,7 @@ type Rewriter struct {
 	timeShift uint32
 	first     int64 // of the piece; extended sequence numbers of the source
 	highest   int64
-	hurry     bool   // time stamps before the present are drawn together
+	hurry     uint32 // by how much time stamps before the present are drawn together; 0: not at all
 	present   uint32 // of the source, when the piece began
 
 	lastSequence uint16 // of the packet sent with the highest position
@@ -44,7 +44,7 @@ func NewLateRewriter(clockRate uint32) Rewriter {
 }
 
 // SwitchSource makes the next packet begin a piece whose sequence numbers and time stamps have another base.
-func (s *Rewriter) SwitchSource() { s.cut, s.newSource, s.hurry = true, true, false }
+func (s *Rewriter) SwitchSource() { s.cut, s.newSource, s.hurry = true, true, 0 }
 
 // Cut makes the next packet begin a piece of the same source.
 func (s *Rewriter) Cut() { s.cut = true }
@@ -102,20 +102,26 @@ func (s *Rewriter) beginPiece(h *rtp.Header, at time.Time) {
 	s.cut, s.newSource = false, false
 }
 
-// hurriedBy makes a millisecond of the time between two pictures.
-const hurriedBy = 32
+const (
+	// hurriedBy makes a millisecond of the time between two pictures.
+	hurriedBy = 32
+	// hurriedWithin is the longest that a past may seem.
+	hurriedWithin = 80 * time.Millisecond
+)
 
-// HurryTo draws the past of the next piece together before its present.
-func (s *Rewriter) HurryTo(present uint32) { s.hurry, s.present = true, present }
+// HurryTo draws the past of the next piece together before its present. first is when it begins.
+func (s *Rewriter) HurryTo(first, present uint32) {
+	s.hurry, s.present = max(hurriedBy, (present-first)/max(Ticks(hurriedWithin, s.clockRate), 1)+1), present
+}
 
 // hurried keeps the order of time stamps. Long after the beginning no straggler comes any more, and numbers are used again.
 func (s *Rewriter) hurried(timestamp uint32) uint32 {
 	behind := int32(s.present - timestamp)
 	switch {
-	case !s.hurry || behind < -int32(10*s.clockRate):
-		s.hurry = false
+	case s.hurry == 0 || behind < -int32(10*s.clockRate):
+		s.hurry = 0
 	case behind > 0:
-		return s.present - uint32(behind)/hurriedBy
+		return s.present - uint32(behind)/s.hurry
 	}
 	return timestamp
 }

@@ -68,7 +68,8 @@ func TestSplice(t *testing.T) {
 func TestSpliceHurries(t *testing.T) {
 	s := NewRewriter(90000)
 	const present = 1000 // the past is on the other side of 2^32
-	s.HurryTo(present)
+	var first uint32 = 1<<32 - 64000 + present
+	s.HurryTo(first, present)
 	for _, step := range []struct{ timeStamp, want uint32 }{
 		{1<<32 - 64000 + present, 1<<32 - 2000 + present}, {1<<32 - 61000 + present, 1<<32 - 1906 + present},
 		{present - 33, present - 1}, {present, present}, {present + 3000, present + 3000}, {present - 320, present - 10},
@@ -76,6 +77,16 @@ func TestSpliceHurries(t *testing.T) {
 	} {
 		require.Equal(t, step.want, s.hurried(step.timeStamp))
 	}
+}
+
+// However long the past is, it seems as short, and each of its pictures keeps a time of its own.
+func TestSpliceHurriesMore(t *testing.T) {
+	s := NewRewriter(90000)
+	const long = 30 * 90000
+	s.HurryTo(0, long)
+	require.Greater(t, s.hurried(0), uint32(long-7200))
+	require.Greater(t, s.hurried(1500), s.hurried(0), "60 fps")
+	require.EqualValues(t, long, s.hurried(long))
 }
 
 // A piece may be longer than the numbers reach.

@@ -87,12 +87,12 @@ func (t *Track) Tap(capacity int) *Tap {
 
 // Join attaches a queue as Tap does, which calls rouse instead of making Ready receive, and returns what somebody who joins now
 // needs to begin with: the packets since the newest key frame, which the caller releases. There are none when that is too long
-// ago; then a key frame is asked for.
+// ago; then a key frame is asked for. It may be longer ago of a publisher that makes none when it is asked.
 func (t *Track) Join(capacity int, rouse func()) (tap *Tap, backlog []*Packet) {
 	tap = newTap(t, capacity)
 	tap.signal = rouse
 	t.mu.Lock()
-	if backlog = t.gop.retained(time.Now()); backlog != nil {
+	if backlog = t.gop.retained(time.Now(), t.unasked()); backlog != nil {
 		t.subs = append(t.subs, tap)
 	}
 	t.mu.Unlock()
@@ -140,6 +140,9 @@ func NewRecordedTrack(kind Kind, f Format, pool *PacketPool) *Track {
 	return t
 }
 
+// unasked reports whether the publisher makes key frames when it likes only, as far as that is known.
+func (t *Track) unasked() bool { return t.recorded || t.keys.silent.Load() }
+
 // Recorded reports whether the track comes from a recording, whose maker cannot be asked for a key frame.
 func (t *Track) Recorded() bool { return t.recorded }
 
@@ -180,7 +183,7 @@ func (t *Track) Bind(send func()) bool {
 func (t *Track) Push(p *Packet) {
 	p.KeyFrame = t.kind == KindAudio || t.keyFrames.begins(&p.RTP)
 	if p.KeyFrame {
-		t.keys.satisfy()
+		t.keys.satisfy(p.Arrival)
 	} else {
 		t.keys.flush(p.Arrival)
 	}
@@ -191,7 +194,7 @@ func (t *Track) Push(p *Packet) {
 		if size := t.format.Codec.Size; p.KeyFrame && size != nil {
 			t.stats.width, t.stats.height = size(p.RTP.Payload)
 		}
-		t.gop.add(p, newest)
+		t.gop.add(p, newest, t.unasked())
 	}
 	for _, s := range t.subs {
 		s.Deliver(p)

@@ -95,12 +95,23 @@ func TestKeyFrameRequests(t *testing.T) {
 	require.Equal(t, 1, sent)
 	k.flush(at(501))
 	require.Equal(t, 2, sent, "no key frame has come: asked again")
-	k.satisfy()
+	require.False(t, k.silent.Load())
+	k.satisfy(at(1200))
 	k.flush(at(2000))
 	require.Equal(t, 2, sent)
 	k.request(at(2001))
 	require.Equal(t, 3, sent)
 	require.Equal(t, uint64(3), k.count())
+	for _, ms := range []int{2600, 3200, 3800} {
+		require.False(t, k.silent.Load())
+		k.flush(at(ms))
+	}
+	require.True(t, k.silent.Load(), "it has been asked long enough")
+	k.satisfy(at(4000))
+	require.True(t, k.silent.Load(), "that was no answer")
+	k.request(at(5000))
+	k.satisfy(at(5200))
+	require.False(t, k.silent.Load())
 }
 
 func TestKeyFrameRequestsOfTrack(t *testing.T) {
