@@ -20,6 +20,7 @@ var mayImport = map[string][]string{
 	"origin":    {"cmaf", "dash", "hls", "manifest", "recording", "timeline"},
 	"push":      {"timeline"},
 	"recording": {"cmaf", "dash", "disk", "hls", "manifest", "timeline"},
+	"stills":    {"cmaf", "timeline"},
 	"disk":      nil, "cmaf": nil, "hls": nil, "dash": nil, "conformance": {"cmaf", "dash", "hls"},
 }
 

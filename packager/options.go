@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -48,6 +49,9 @@ type Options struct {
 	// Remux makes out, one MP4 with an index at its front, without encoding. Each input is one unbroken run of a
 	// recording. It runs in the background, one at a time. Without it recordings get no video.mp4.
 	Remux func(ctx context.Context, inputs []recording.RemuxInput, out string) error
+	// Snapshot makes an image file (jpg, png or webp) of the frame of that number, from 0, of a segment, which media is up to the frame, with
+	// its initialization segment before. Without it there are no snapshots.
+	Snapshot func(ctx context.Context, media io.Reader, number int, format string) ([]byte, error)
 	// MendSource makes whole a source recording that a crash has cut, once, after the next start. Without it those stay as they are.
 	MendSource func(name string) error
 	// Wall is the clock of the service: wall time at the start plus what the monotonic clock has counted since (time.Now).

@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-live/sluice/packager/live"
 	"github.com/sluice-live/sluice/packager/origin"
 	"github.com/sluice-live/sluice/packager/recording"
+	"github.com/sluice-live/sluice/packager/stills"
 	"github.com/sluice-live/sluice/packager/timeline"
 	"github.com/sluice-live/sluice/public/name"
 )
@@ -35,6 +36,7 @@ type Packager struct {
 	live       *live.Config
 	watcher    *watcher
 	origin     *origin.Origin
+	stills     *stills.Maker
 	shelf      *origin.Recordings
 	recordings *recording.Store
 	changed    chan struct{} // capacity 1: the set of streams is another
@@ -101,7 +103,22 @@ func (p *Packager) join(files disk.FS) {
 		}
 		return nil
 	})
+	p.stills = stills.New(stills.Options{
+		Find: func(stream string) *timeline.Snapshot {
+			if s := p.Stream(stream); s != nil {
+				return s.viewers.Snapshot()
+			}
+			return nil
+		},
+		Open:   p.openPublished,
+		Decode: o.Snapshot, Wall: o.Wall, Logger: o.Logger,
+	})
 	p.shelf = &origin.Recordings{Dir: o.RecordingsDir, List: p.recordings.List}
+}
+
+// openPublished opens a published file of an epoch.
+func (p *Packager) openPublished(stream, epoch, file string) (*os.File, error) {
+	return os.Open(filepath.Join(p.opts.LiveDir, stream, epoch, timeline.PublicDir, file))
 }
 
 // listed are the segments that the stream still lists.
@@ -193,6 +210,9 @@ func (p *Packager) Recordings() []recording.Info { return p.recordings.List() }
 
 // ServeLive answers GET and HEAD on /live/{stream}/{file...}; it reads the path values "stream" and "file".
 func (p *Packager) ServeLive(w http.ResponseWriter, r *http.Request) { p.origin.ServeLive(w, r) }
+
+// ServeSnapshot answers GET and HEAD on /live/{stream}/snapshot.{jpg,png,webp}; it reads the path value "stream".
+func (p *Packager) ServeSnapshot(w http.ResponseWriter, r *http.Request) { p.stills.ServeHTTP(w, r) }
 
 // ServeRecordingsList answers /recordings with JSON: {"recordings": [recording.Info…]}, newest first.
 func (p *Packager) ServeRecordingsList(w http.ResponseWriter, r *http.Request) {

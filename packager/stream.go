@@ -2,7 +2,6 @@ package packager
 
 import (
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -98,7 +97,7 @@ func (s *Stream) Info() Info {
 func (p *Packager) pushSource(name string) push.Source {
 	return push.Source{
 		Open: func(epoch, file string) (*os.File, error) {
-			return os.Open(filepath.Join(p.opts.LiveDir, name, epoch, timeline.PublicDir, file))
+			return p.openPublished(name, epoch, file)
 		},
 		Manifests: func(of *timeline.Snapshot) (all []push.Manifest) {
 			for _, f := range p.origin.Plain(of) {

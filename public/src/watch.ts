@@ -5,6 +5,8 @@ import { setUpControls, showControls } from "./players/controls.ts";
 import { playable } from "./players/open.ts";
 import { Playback, type State } from "./players/playback.ts";
 import type { Protocol } from "./players/player.ts";
+import { save, snapshotAddress } from "./players/snapshot.ts";
+import { describe } from "./server/problem.ts";
 import { LivePlot } from "./ui/chart.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./ui/dom.ts";
 import { bitrate, lag, size } from "./ui/format.ts";
@@ -59,6 +61,7 @@ function showState(): void {
   overlay.classList.toggle("clear", video.readyState > 1);
   overlay.classList.toggle("still", state === "ended" || state === "failed");
   setText(byId("overlay-title"), title);
+  byId("snapshot").hidden = ["waiting", "starting", "failed"].includes(state);
   setText(byId("overlay-text"), state === "failed" ? watch.stream?.error || text : text);
   byId("away").hidden = state !== "interrupted";
   setNotice(byId("fault"), watch.fault());
@@ -85,6 +88,15 @@ function showLevels(): void {
   const same = options.map(({ text }) => text).join() === [...quality.options].map(({ text }) => text).join();
   if (!same) quality.replaceChildren(...options);
   quality.hidden = levels.length === 0;
+}
+
+/** Saves the picture that is seen; over WebRTC, where nobody knows which one that is, the newest. */
+async function saveSnapshot(): Promise<void> {
+  const seen = watch.player?.estimates ? NaN : clock.now() - watch.stats().latency * 1000;
+  await save(snapshotAddress(name, seen)).then(
+    () => setNotice(byId("snapshot-fault"), ""),
+    (error: unknown) => setNotice(byId("snapshot-fault"), describe(error)),
+  );
 }
 
 /** Keeps everything on the page going once a second. */
@@ -117,6 +129,13 @@ function setUp(): void {
   quality.addEventListener("change", () => watch.player?.choose(quality.value));
   for (const type of ["playing", "waiting", "pause", "ended"]) video.addEventListener(type, showState);
   setUpControls(watch);
+  const snapshot = byId<HTMLAnchorElement>("snapshot");
+  snapshot.href = snapshotAddress(name, NaN);
+  snapshot.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // the newest, in another tab
+    event.preventDefault();
+    void saveSnapshot();
+  });
   repeat(60000, () => clock.sync());
   repeat(askPause, () => watch.ask());
   repeat(1000, tick);

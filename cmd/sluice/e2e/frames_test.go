@@ -3,10 +3,12 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"image"
 	"image/jpeg"
 	"image/png"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -42,6 +44,14 @@ func TestFramesBecomeAStream(t *testing.T) {
 	require.True(t, mirrored(frameOf(back)))
 	s.waitState("still", "live")
 	eventually(t, func() bool { return mirrored(newestPicture(t, s, "still")) }, "viewers do not see the picture")
+	for _, format := range []string{"jpg", "png"} {
+		_, header, file := s.get("/live/still/snapshot." + format)
+		picture, as, err := image.Decode(bytes.NewReader(file))
+		require.NoError(t, err, "%s", file)
+		require.Equal(t, strings.TrimPrefix(header.Get("Content-Type"), "image/"), as)
+		require.Equal(t, image.Pt(320, 240), picture.Bounds().Size())
+		require.True(t, blue(colourAt(picture, 80, 120)) && red(colourAt(picture, 240, 120)))
+	}
 
 	still.Reset()
 	require.NoError(t, png.Encode(&still, cameraPicture()))
@@ -56,4 +66,10 @@ func TestFramesBecomeAStream(t *testing.T) {
 	response, _ = send(http.MethodDelete, response.Header.Get("Location"), "open-sesame", nil)
 	require.Equal(t, http.StatusOK, response.StatusCode)
 	s.waitState("still", "ended")
+}
+
+// colourAt is that of one point of a picture.
+func colourAt(picture image.Image, x, y int) colour {
+	r, g, b, _ := picture.At(x, y).RGBA()
+	return colour{int(r >> 8), int(g >> 8), int(b >> 8)}
 }

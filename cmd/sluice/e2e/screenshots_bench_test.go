@@ -136,6 +136,7 @@ func (s shots) live() {
 	guests := []*tab{s.enter("Ann"), s.enter("Bob")}
 	guests[0].wait("both are seen", `[...document.querySelectorAll("#tiles video")].filter((video) => video.videoWidth > 0).length === 2`)
 	guests[0].run(`(() => { document.querySelector("#text").value = "Hello, everybody"; document.querySelector("#say").requestSubmit(); })()`, nil)
+	guests[0].click("#effects-panel summary")
 	s.take(guests[0], "room")
 	s.visit("rooms", "/rooms", `document.querySelector("#rooms button")`)
 	s.visit("dashboard", "/dashboard", `/bit/.test(document.querySelector("#received").textContent) && document.querySelector("#rooms a")`)
@@ -144,6 +145,7 @@ func (s shots) live() {
 	}
 	echo := s.browser.open(s.service.base + "/echo")
 	echo.click("#start")
+	echo.click("#effects-panel summary")
 	echo.wait("round trips", `/[0-9]/.test(document.querySelector("#median").textContent)`)
 	s.take(echo, "echo-running")
 }

@@ -123,6 +123,10 @@ func (t table) rooms() {
 func (t table) media() {
 	packager := t.service.Packager()
 	t.Handle("GET /live/{stream}/{file...}", named(t.viewed(t.live(http.HandlerFunc(packager.ServeLive)))))
+	snapshot := named(t.viewed(within(t.pool(), http.StatusTooManyRequests, http.HandlerFunc(packager.ServeSnapshot))))
+	for _, format := range []string{"jpg", "png", "webp"} {
+		t.Handle("GET /live/{stream}/snapshot."+format, snapshot)
+	}
 	t.Handle("GET /live/{stream}", named(http.HandlerFunc(serveNothing))) // or the mux would redirect
 	t.Handle("GET /recordings/{stream}/{recording}/{file}", named(within(t.pool(), http.StatusTooManyRequests, unhurried(http.HandlerFunc(packager.ServeRecordings)))))
 	t.HandleFunc("GET /time", t.serveTime)

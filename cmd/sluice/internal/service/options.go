@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"io"
 	"os/exec"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
@@ -17,6 +18,9 @@ import (
 func (s *Service) packagerOptions() packager.Options {
 	options := s.cfg.Packager()
 	options.Remux, options.MendSource, options.Wall, options.Logger = s.remux, broadcast.MendSource, s.clock.Now, s.log
+	options.Snapshot = func(ctx context.Context, media io.Reader, number int, format string) ([]byte, error) {
+		return transcode.Snapshot(ctx, s.cfg.FFmpeg, media, number, format)
+	}
 	return options
 }
 

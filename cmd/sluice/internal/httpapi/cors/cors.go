@@ -24,7 +24,7 @@ const (
 // Header values that are the same for all answers; they are never changed.
 var (
 	anyOrigin = []string{"*"}
-	exposed   = []string{"Location, ETag, Link, Accept-Post, Retry-After, Date, Age, Content-Length, Content-Range, Server-Timing, Sluice-Frame, Sluice-Faces, WWW-Authenticate, Access-Control-Allow-Methods"}
+	exposed   = []string{"Location, ETag, Link, Accept-Post, Retry-After, Date, Age, Content-Length, Content-Range, Server-Timing, Sluice-Frame, Sluice-Faces, Sluice-Time, WWW-Authenticate, Access-Control-Allow-Methods"}
 )
 
 // Allow adds the headers to every answer, errors too, whether or not the request names its origin: so a shared cache holds one
