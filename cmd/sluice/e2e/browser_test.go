@@ -16,6 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// cameraFPS are the pictures that the fake cameras make a second: enough for what tests see, as each costs in every page that shows it.
+const cameraFPS = 10
+
 // browser is a headless Chromium with a fake camera.
 type browser struct {
 	t   testing.TB
@@ -83,7 +86,7 @@ func launchBrowser(more ...chromedp.ExecAllocatorOption) (ctx context.Context, s
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox,
 		chromedp.ExecPath("/usr/bin/chromium"),
-		chromedp.Flag("use-fake-device-for-media-stream", true),
+		chromedp.Flag("use-fake-device-for-media-stream", fmt.Sprint("fps=", cameraFPS)),
 		chromedp.Flag("use-fake-ui-for-media-stream", true),
 		chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
 		chromedp.Flag("disable-background-networking", true),

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -87,12 +88,12 @@ func mix(a, b int, share float64) int { return a + int(math.Round(float64(b-a)*s
 // filmCamera has Chromium's fake camera show that picture, from a film in the directory.
 func filmCamera(t testing.TB, directory string) chromedp.ExecAllocatorOption {
 	t.Helper()
-	still, film := filepath.Join(directory, "camera.png"), filepath.Join(directory, "camera.mjpeg")
+	still, film := filepath.Join(directory, "camera.png"), filepath.Join(directory, "camera.y4m")
 	f, err := os.Create(still)
 	require.NoError(t, err)
 	require.NoError(t, png.Encode(f, cameraPicture()))
 	require.NoError(t, f.Close())
-	out, err := patiently("ffmpeg", "-loglevel", "error", "-y", "-loop", "1", "-i", still, "-r", "30", "-t", "1", "-q:v", "2", "-pix_fmt", "yuvj420p", film).CombinedOutput()
+	out, err := patiently("ffmpeg", "-loglevel", "error", "-y", "-loop", "1", "-i", still, "-r", strconv.Itoa(cameraFPS), "-t", "1", "-pix_fmt", "yuv420p", film).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return chromedp.Flag("use-file-for-fake-video-capture", film)
 }

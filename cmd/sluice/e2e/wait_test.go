@@ -12,7 +12,7 @@ const (
 	// patience is how long anything may take, also beside a program that keeps a core busy: only a defect meets it.
 	patience = 2 * time.Minute
 	// lookEvery is the pause between two looks at what is waited for.
-	lookEvery = 50 * time.Millisecond
+	lookEvery = 100 * time.Millisecond
 )
 
 // eventually waits until a condition is met. It is looked at in the test's own goroutine, so that it may fail the test, and may
