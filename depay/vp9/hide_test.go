@@ -46,8 +46,8 @@ func TestHiddenFrames(t *testing.T) {
 		args               []string
 	}{
 		{"one tile", "322x178", "yuv420p", nil},
-		{"two columns of tiles, two rows", "640x360", "yuv420p", []string{"-tile-columns", "1", "-tile-rows", "1"}},
-		{"large", "1920x1080", "yuv420p", []string{"-frames:v", "12", "-tile-columns", "2"}},
+		{"two columns of tiles, two rows", "528x160", "yuv420p", []string{"-tile-columns", "1", "-tile-rows", "1"}},
+		{"large", "1040x96", "yuv420p", []string{"-frames:v", "12", "-tile-columns", "2"}},
 		{"profile 1", "322x178", "yuv444p", nil},
 		{"profile 3", "322x178", "yuv444p10le", nil},
 		{"many key frames", "322x178", "yuv420p", []string{"-g", "4"}},

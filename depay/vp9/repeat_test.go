@@ -77,8 +77,8 @@ func TestRepeatLeavesTheDecoderAsItWas(t *testing.T) {
 		args []string
 		has  func(vp9.Header) bool
 	}{
-		{"as Chrome sends", "640x360", chrome, func(h vp9.Header) bool { return !h.ErrorResilient }},
-		{"error resilient", "640x360", append(slices.Clone(chrome), "-error-resilient", "1"), func(h vp9.Header) bool { return h.ErrorResilient }},
+		{"as Chrome sends", "368x208", chrome, func(h vp9.Header) bool { return !h.ErrorResilient }},
+		{"error resilient", "368x208", append(slices.Clone(chrome), "-error-resilient", "1"), func(h vp9.Header) bool { return h.ErrorResilient }},
 		{"temporal layers, of which the highest is not kept", "322x178", layers, func(h vp9.Header) bool { return h.Refresh == 0 }},
 		{"portrait, several key frames", "180x320", append(slices.Clone(chrome), "-g", "9"), inter},
 		{"smaller than a block", "6x4", chrome, inter},
