@@ -20,7 +20,6 @@ func TestBadNetwork(t *testing.T) {
 		length time.Duration
 	}{
 		{"1 % lost", func() fate { return losing(0.01) }, 6 * time.Second},
-		{"5 % lost", func() fate { return losing(0.05) }, 6 * time.Second},
 		{"20 % lost", func() fate { return losing(0.2) }, 6 * time.Second},
 		{"all doubled and a tenth reordered", func() fate { return doublingAndReordering }, 6 * time.Second},
 		{"jitter of 100 ms", func() fate { return jittering }, 6 * time.Second},

@@ -34,12 +34,12 @@ func TestPicturesAsTheyCome(t *testing.T) {
 	const half = scenesLast / 2
 	s := startService(t, "--ladder", smallRung, "--linger", "1s")
 	for name, scenes := range map[string][]scene{
-		"size adapts":     {{"1280x720", 30, 3 * time.Second}, {"320x180", 30, 3 * time.Second}, {"640x360", 30, 2 * time.Second}},
-		"phone is turned": {{"640x360", 30, half}, {"360x640", 30, half}},
-		"odd sides":       {{"427x241", 30, half}, {"241x427", 30, half}},
-		"five a second":   {{"640x480", 5, scenesLast}},
-		"film":            {{"640x480", 24, scenesLast}},
-		"sixty a second":  {{"640x480", 60, scenesLast}},
+		"size adapts":     {{"640x360", 30, 3 * time.Second}, {"160x90", 30, 3 * time.Second}, {"320x180", 30, 2 * time.Second}},
+		"phone is turned": {{"320x180", 30, half}, {"180x320", 30, half}},
+		"odd sides":       {{"321x181", 30, half}, {"181x321", 30, half}},
+		"five a second":   {{"320x240", 5, scenesLast}},
+		"film":            {{"320x240", 24, scenesLast}},
+		"sixty a second":  {{"320x240", 60, scenesLast}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			alongside(t, light)
@@ -49,7 +49,7 @@ func TestPicturesAsTheyCome(t *testing.T) {
 	t.Run("screen that hardly changes", func(t *testing.T) {
 		alongside(t, light)
 		// A key frame, and then a picture every three seconds.
-		playScenes(t, s, "screen", []scene{{"640x480", 30, scenesLast}}, func(at time.Duration) bool { return at > 0 && at%(3*time.Second) >= time.Second/30 })
+		playScenes(t, s, "screen", []scene{{"320x240", 30, scenesLast}}, func(at time.Duration) bool { return at > 0 && at%(3*time.Second) >= time.Second/30 })
 	})
 }
 
