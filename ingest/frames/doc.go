@@ -8,7 +8,9 @@
 // Every picture has its place in a queue of a few for each stream; what comes when that is full is refused. All pictures together that have come
 // and are not answered yet have a bound in bytes.
 //
-// Goroutines: for each stream one that works, which its session waits for; over a WebSocket one more that reads, which the handler waits for.
+// A stream may have the audio of another one, whose packets of Opus are put on its own time.
+//
+// Goroutines: for each stream one that works, and one that follows its audio if it has some, which its session waits for; over a WebSocket one more that reads, which the handler waits for.
 //
 // ITU-T T.81 (JPEG), ISO/IEC 15948 (PNG), RFC 9649 (WebP), RFC 2397 (data URLs), RFC 7578 (forms).
 package frames

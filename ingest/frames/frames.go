@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/public/name"
 )
 
 const (
@@ -121,11 +122,16 @@ func (f *Frames) Stats() Stats {
 type query struct {
 	process string
 	hold    time.Duration
+	sound   string // name of the stream whose audio it gets; "": none
 }
 
-func (f *Frames) parseQuery(r *http.Request) (q query, p *refusal.Refusal) {
+// parseQuery reads what is asked for of a stream.
+func (f *Frames) parseQuery(r *http.Request, stream string) (q query, p *refusal.Refusal) {
 	values := r.URL.Query()
-	q = query{process: values.Get("process"), hold: defaultHold}
+	q = query{process: values.Get("process"), hold: defaultHold, sound: values.Get("audio")}
+	if q.sound != "" && (!name.Valid(q.sound) || q.sound == stream) {
+		return q, refusal.New(http.StatusBadRequest, "audio is the name of another stream, whose sound this one gets: %s.", name.Rule)
+	}
 	if p := f.checkProcess(q.process); p != nil {
 		return q, p
 	}
@@ -147,7 +153,7 @@ func (f *Frames) checkProcess(name string) *refusal.Refusal {
 }
 
 // newStream begins a stream, which is the client's own with its first picture.
-func (f *Frames) newStream(r *http.Request, name string, hold time.Duration) (*stream, *refusal.Refusal) {
+func (f *Frames) newStream(r *http.Request, name string, q query) (*stream, *refusal.Refusal) {
 	if f.config.NewEncoder == nil {
 		return nil, refusal.New(http.StatusNotImplemented, "This server takes no still pictures: publish to /whip/%s.", name)
 	}
@@ -159,20 +165,21 @@ func (f *Frames) newStream(r *http.Request, name string, hold time.Duration) (*s
 	f.config.Sessions.Start(sess)
 	s := &stream{
 		frames: f, session: sess, publisher: session.NewPublisher(sess), jobs: make(chan *job, queueLength), limit: rate.NewLimiter(Rate, Rate),
+		soundOf: q.sound,
 	}
-	s.hold.Store(int64(hold))
+	s.hold.Store(int64(q.hold))
 	sess.Go(s.run)
 	return s, nil
 }
 
 // posted finds the stream that pictures of this name are posted to, or begins it.
-func (f *Frames) posted(r *http.Request, name string, hold time.Duration) (*stream, *refusal.Refusal) {
+func (f *Frames) posted(r *http.Request, name string, q query) (*stream, *refusal.Refusal) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if s := f.streams[name]; s != nil {
 		switch err := s.session.Err(); {
 		case err == nil:
-			s.hold.Store(int64(hold))
+			s.hold.Store(int64(q.hold))
 			return s, nil
 		case f.config.Sessions.TakenOver(name, s.session.Path()):
 			return nil, refusal.New(http.StatusGone, "Somebody else has taken over this stream: stop, or wait until they have ended.").After(10)
@@ -181,7 +188,7 @@ func (f *Frames) posted(r *http.Request, name string, hold time.Duration) (*stre
 	maps.DeleteFunc(f.streams, func(other string, s *stream) bool {
 		return s.session.Err() != nil && !f.config.Sessions.TakenOver(other, s.session.Path())
 	})
-	s, p := f.newStream(r, name, hold)
+	s, p := f.newStream(r, name, q)
 	if p == nil {
 		f.streams[name] = s
 	}

@@ -32,7 +32,7 @@ func (f *Frames) Post(w http.ResponseWriter, r *http.Request, name string) *refu
 }
 
 func (f *Frames) post(w http.ResponseWriter, r *http.Request, name string) *refusal.Refusal {
-	q, p := f.parseQuery(r)
+	q, p := f.parseQuery(r, name)
 	if p != nil {
 		return p
 	}
@@ -57,7 +57,7 @@ func (f *Frames) post(w http.ResponseWriter, r *http.Request, name string) *refu
 	if _, p := inspect(data); p != nil { // before anything is begun
 		return p
 	}
-	s, p := f.posted(r, name, q.hold)
+	s, p := f.posted(r, name, q)
 	if p != nil {
 		return p
 	}

@@ -73,7 +73,7 @@ func (f *Frames) ServeSocket(w http.ResponseWriter, r *http.Request, name string
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return refusal.New(http.StatusUpgradeRequired, "Open this address as a WebSocket.")
 	}
-	q, p := f.parseQuery(r)
+	q, p := f.parseQuery(r, name)
 	if p != nil {
 		return p
 	}
@@ -82,7 +82,7 @@ func (f *Frames) ServeSocket(w http.ResponseWriter, r *http.Request, name string
 		return session.Refuse(session.ErrStopping)
 	}
 	defer done()
-	s, p := f.newStream(r, name, q.hold)
+	s, p := f.newStream(r, name, q)
 	if p != nil {
 		return p
 	}

@@ -50,6 +50,7 @@ type stream struct {
 	limit     *rate.Limiter
 	hold      atomic.Int64  // how long the newest picture stands, ns
 	dropped   atomic.Uint64 // pictures for which there was no place
+	soundOf   string        // the stream whose audio it gets, if any
 
 	// Of the goroutine that runs it.
 	taken         uint64
@@ -60,6 +61,7 @@ type stream struct {
 	width, height int // of the encoder
 	payloader     codecs.VP8Payloader
 	out           media.Packetizer
+	sound         *sound // nil: there is none
 	processing
 }
 
@@ -194,12 +196,19 @@ func (s *stream) begin() error {
 	track := media.NewRecordedTrack(media.KindVideo, media.Format{Codec: offer.VideoCodecOf(webrtc.MimeTypeVP8)}, c.Packets)
 	s.out, s.payloader.EnablePictureID = media.NewPacketizer(track), true
 	s.session.Adopt(track)
+	if s.soundOf != "" {
+		s.addSound()
+	}
 	if err := c.OnPublish(s.publisher); err != nil {
 		return session.Unready(err)
 	}
 	s.session.Connect()
 	c.Sessions.Announce(s.publisher)
 	s.begun, s.reported = time.Now(), -reportEvery
+	if s.sound != nil {
+		s.sound.begun = s.begun
+		s.session.Go(s.sound.run)
+	}
 	return nil
 }
 
