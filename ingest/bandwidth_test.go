@@ -7,9 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/rtp"
 	"github.com/pion/transport/v4"
+	"github.com/sluice-live/sluice/depay/vp8"
 	"github.com/sluice-live/sluice/ingest/bandwidth"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/stretchr/testify/require"
 )
@@ -118,6 +121,50 @@ func TestViewersBandwidth(t *testing.T) {
 		return b.Estimate > 1_500_000 && b.RTT > 0
 	})
 	require.Equal(t, 200, f.do("DELETE", viewer.location, "").StatusCode)
+}
+
+// Of a simulcast each viewer gets the layer that its network carries, from a key frame of that layer on, as one stream: the best one goes on to
+// who has room for it.
+func TestViewersLayers(t *testing.T) {
+	f := newFixture(t, Options{})
+	studio := newSimulcaster(t, f, "cam")
+	studio.film()
+	track := f.server.sessions.Session(studio.location).Track(media.KindVideo)
+	eventually(t, func() bool {
+		encodings := track.Encodings()
+		return len(encodings) == 3 && encodings[0].Rate > 0 && encodings[2].Name == "h"
+	})
+	slow := &slowLink{packets: 60}
+	viewer := newSpectator(t, f, "cam", peerOptions{wrap: slow.wrap})
+	viewer.waitConnected()
+	var previous *rtp.Packet
+	until := func(layer string) {
+		for {
+			p := rtptest.Wait(t, viewer.packets["video"], "layer "+layer)
+			if previous != nil && int16(p.SequenceNumber-previous.SequenceNumber) > 0 {
+				require.Positive(t, int32(p.Timestamp-previous.Timestamp), "time goes on")
+			}
+			size := len(p.Payload)
+			changed := previous != nil && size != len(previous.Payload) && p.SequenceNumber == previous.SequenceNumber+1
+			require.False(t, changed && !vp8.KeyFrameStarts(p.Payload), "another layer begins with a key frame")
+			previous = p
+			if map[int]string{73: "l", 253: "m", 973: "h"}[size] == layer {
+				return
+			}
+		}
+	}
+	until("h")
+	slow.bitrate.Store(150_000)
+	until("l")
+	other := newSpectator(t, f, "cam", peerOptions{})
+	require.Len(t, rtptest.Wait(t, other.packets["video"], "the best layer").Payload, 973)
+	slow.bitrate.Store(0)
+	until("h")
+	require.Equal(t, "h", track.Stats().Layer)
+	require.Equal(t, 200, f.do("DELETE", viewer.location, "").StatusCode)
+	require.Equal(t, 200, f.do("DELETE", other.location, "").StatusCode)
+	require.Equal(t, 200, f.do("DELETE", studio.location, "").StatusCode)
+	f.requireNothingLeft()
 }
 
 // eventually waits for what only a defect prevents.

@@ -22,6 +22,8 @@ type Controller struct {
 	received  uint64
 	missed    uint64
 	wanted    float64
+	layer     string
+	switches  uint64
 	notify    func()
 	notified  time.Duration
 }
@@ -138,12 +140,15 @@ func (c *Controller) Estimate() (bitrate float64, known bool) {
 	return c.estimator.bitrate, c.estimator.known
 }
 
-// Want says how much is sent of media now, in bit/s, and how much would be if the connection carried it. What is more than it carries is sent
+// Want says how much is sent of media now, in bit/s, how much would be if the connection carried it, and what has been chosen. What is more than it carries is sent
 // no faster than that.
-func (c *Controller) Want(present, wanted float64, now time.Time) {
+func (c *Controller) Want(present, wanted float64, layer string, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.wanted, c.pacer.needed = wanted, present
+	if c.layer != layer && c.layer != "" {
+		c.switches++
+	}
+	c.wanted, c.pacer.needed, c.layer = wanted, present, layer
 	c.pacer.set(&c.estimator, now.Sub(c.began))
 }
 
@@ -191,6 +196,8 @@ type Stats struct {
 	Lost      uint64
 	Loss      float64       // share of the packets lost lately, 0 to 1
 	RTT       time.Duration // with the time that feedback waits for
+	Layer     string        // that has been chosen; "" while there is no estimate, or nothing to choose
+	Switches  uint64        // from one to another
 	Decreases uint64        // of the estimate
 	Probes    uint64
 }
@@ -200,7 +207,7 @@ func (c *Controller) Stats(now time.Time) Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	st := Stats{
-		Active: c.estimator.fed, Wanted: c.wanted, Bytes: c.sentBytes, Packets: c.received, Lost: c.missed, Loss: c.estimator.loss, RTT: c.rtt,
+		Active: c.estimator.fed, Wanted: c.wanted, Layer: c.layer, Switches: c.switches, Bytes: c.sentBytes, Packets: c.received, Lost: c.missed, Loss: c.estimator.loss, RTT: c.rtt,
 		Decreases: c.estimator.decreases, Probes: c.prober.count,
 	}
 	if c.estimator.known {

@@ -171,7 +171,7 @@ func (v *viewer) adapt() {
 	target, known := v.Estimate()
 	target -= soundBytes * 8 * 50
 	wanted := v.chooser.Choose(v.options, v.current, target, known, v.at)
-	v.Want(v.options[v.current].Rate+soundBytes*8*50, Next(v.options, v.current)+soundBytes*8*50, v.now())
+	v.Want(v.options[v.current].Rate+soundBytes*8*50, Next(v.options, v.current)+soundBytes*8*50, "", v.now())
 	switch {
 	case wanted == v.current:
 		v.pending = -1

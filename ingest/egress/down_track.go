@@ -40,6 +40,7 @@ type downTrack struct {
 	rouse  func()                      // is called when there is something to forward
 
 	tap      *media.Tap      // nil while nobody publishes
+	next     *switchOver     // to another encoding, once its key frame comes; nil: none
 	backlog  []*media.Packet // to be sent before what the tap holds
 	pacer    <-chan time.Time
 	since    time.Time // when the tap was attached
@@ -114,6 +115,7 @@ func (o *downTrack) attach(t *media.Track, now time.Time) {
 }
 
 func (o *downTrack) detach() {
+	o.stay()
 	if o.tap != nil {
 		o.tap.Close()
 		o.tap = nil

@@ -29,6 +29,10 @@ type Viewer struct {
 	wake chan struct{}                  // receives when next has changed
 	base media.ClockMap                 // of the present publisher's clock
 
+	picture *media.Track      // of the present publisher, whose encodings there are to choose among; nil: there is none
+	chooser bandwidth.Chooser // of these
+	chosen  string            // name of the encoding
+
 	control *bandwidth.Controller // of the connection; nil: nothing is known of it
 	adapts  chan struct{}         // receives when its estimate is to be followed
 	held    *time.Timer           // gives the viewer a turn when the pacer lets pictures pass again
@@ -162,9 +166,7 @@ func (v *Viewer) Run() {
 			v.pad(p, now)
 		case now := <-reports.C:
 			v.locked(func() { v.report(now) })
-			if v.control != nil {
-				v.control.Look(now)
-			}
+			v.look(now)
 		}
 	}
 }
@@ -196,6 +198,7 @@ func (v *Viewer) downTracks() []*downTrack {
 func (v *Viewer) attach(tracks []*media.Track, now time.Time) {
 	v.detach()
 	v.base = media.ClockMap{}
+	v.picture, v.chooser, v.chosen = media.TrackOf(tracks, media.KindVideo), bandwidth.Chooser{}, ""
 	for _, o := range v.downTracks() {
 		t := media.TrackOf(tracks, o.kind)
 		if t == nil {

@@ -61,26 +61,61 @@ func (v *Viewer) adapt(p *padder, now time.Time) {
 	}
 }
 
-// follow tells the controller what is sent. The caller holds mu.
-func (v *Viewer) follow(now time.Time) {
-	needed := 0.0
-	for _, o := range v.downTracks() {
-		if t := o.source.Load(); t != nil {
-			needed += o.cost(t.Stats().Bitrate)
-		}
+// look follows the time, when nothing else comes.
+func (v *Viewer) look(now time.Time) {
+	if v.control == nil {
+		return
 	}
-	v.control.Want(needed, needed, now)
-	if v.video != nil && !v.video.local.repairs() {
-		v.control.Unbounded()
+	v.control.Look(now)
+	if _, known := v.control.Estimate(); known {
+		v.estimated()
 	}
 }
 
-// cost is what a bit rate of payload takes of the connection.
-func (o *downTrack) cost(bitrate float64) float64 {
-	if o.kind == media.KindAudio {
-		return bitrate + 50*8*packetOverhead // packets in a second
+// follow chooses the encoding that the estimate has room for, beside sound, and tells the controller what is sent. The caller holds mu.
+func (v *Viewer) follow(now time.Time) {
+	sound := 0.0
+	if o := v.audio; o != nil {
+		if t := o.source.Load(); t != nil {
+			sound = t.Stats().Bitrate + 50*8*packetOverhead // packets in a second
+		}
 	}
-	return bitrate * 1.03
+	o := v.video
+	if o == nil || o.tap == nil || v.picture == nil {
+		v.control.Want(sound, sound, "", now)
+		return
+	}
+	if !o.local.repairs() {
+		v.control.Unbounded()
+	}
+	encodings := v.picture.Encodings()
+	options, current := make([]bandwidth.Option, 0, len(encodings)), -1
+	for i, e := range encodings {
+		if e.Name == v.chosen || v.chosen == "" && e.Track == v.picture {
+			current = i
+		}
+		options = append(options, bandwidth.Option{Layer: e.Name, Rate: e.Rate * pictureOverhead})
+	}
+	target, known := v.control.Estimate()
+	if i := v.chooser.Choose(options, current, target-sound, known, now.Sub(v.session.Started())); i >= 0 {
+		current, v.chosen = i, encodings[i].Name
+		o.goOn(encodings[i].Track)
+	}
+	v.control.Want(sound+o.present(encodings), sound+bandwidth.Next(options, current), v.chosen, now)
+}
+
+// pictureOverhead is how much more than the payload of pictures is sent.
+const pictureOverhead = 1.03
+
+// present is the bit rate of the encoding that is sent, which may be another than the one that has been chosen.
+func (o *downTrack) present(encodings []media.Encoding) float64 {
+	source := o.source.Load()
+	for _, e := range encodings {
+		if e.Track == source {
+			return e.Rate * pictureOverhead
+		}
+	}
+	return 0
 }
 
 // pad sends what a probe wants now.

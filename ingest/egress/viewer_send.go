@@ -76,7 +76,10 @@ func (v *Viewer) forward(o *downTrack) {
 			if v.holds(o) {
 				return
 			}
-			p, ok := o.tap.Next()
+			p, ok := o.switches()
+			if !ok {
+				p, ok = o.tap.Next()
+			}
 			if !ok {
 				return
 			}

@@ -1,6 +1,9 @@
 package media
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // layer is one of a simulcast, from its first packet on.
 type layer struct {
@@ -13,8 +16,9 @@ type layer struct {
 	asked     time.Time // for a key frame to change over at
 	report    *SenderReport
 
-	track  *Track // for those who read it beside the active one
-	placed bool   // its time stamps can be put on the clock of the active one:
+	track  *Track         // for those who read it beside the active one
+	source *atomic.Uint32 // ssrc of the newest layer of the name, which key frames are asked of
+	placed bool           // its time stamps can be put on the clock of the active one:
 	shift  uint32
 }
 
@@ -167,7 +171,7 @@ func (ls *layers) chooseAsked() {
 
 // beside hands a packet of a layer that is not taken to those who read that one.
 func (ls *layers) beside(l *layer, p *Packet) {
-	if !ls.tapped || !ls.place(l, p.RTP.Timestamp) {
+	if !ls.tapped && !l.track.isRead() || !ls.place(l, p.RTP.Timestamp) {
 		return
 	}
 	p.RTP.Timestamp += l.shift

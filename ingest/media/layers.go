@@ -55,6 +55,16 @@ func (ls *layers) requestKeyFrame() {
 	}
 }
 
+// requestBeside asks a layer that is read beside the active one: together with that one where all are read, so that there is one limit for
+// them.
+func (ls *layers) requestBeside(source uint32) {
+	if asked := ls.asked.Load(); asked != nil && slices.Contains(*asked, source) {
+		ls.track.RequestKeyFrame()
+	} else {
+		ls.ask(source)
+	}
+}
+
 // add makes room for a layer, or for its new source; nil when it is there already.
 func (ls *layers) add(name string, ssrc uint32) *layer {
 	ls.mu.Lock()
@@ -66,13 +76,15 @@ func (ls *layers) add(name string, ssrc uint32) *layer {
 	ls.sources++
 	l := &layer{name: name, ssrc: ssrc, keyFrames: keyFrames{starts: ls.track.keyFrames.starts}}
 	if i >= 0 {
-		l.track = ls.all[i].track
+		l.track, l.source = ls.all[i].track, ls.all[i].source
 		ls.all[i] = l
 	} else {
-		l.track = NewTrack(KindVideo, ls.track.format, ls.track.pool)
-		l.track.Bind(ls.track.RequestKeyFrame) // one limit for all
+		source := &atomic.Uint32{}
+		l.track, l.source = NewTrack(KindVideo, ls.track.format, ls.track.pool), source
+		l.track.Bind(func() { ls.requestBeside(source.Load()) })
 		ls.all = append(ls.all, l)
 	}
+	l.source.Store(ssrc)
 	ls.chooseAsked()
 	return l
 }

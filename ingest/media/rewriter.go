@@ -20,6 +20,7 @@ type Rewriter struct {
 	source    uint32 // SSRC of the piece
 	cut       bool   // the next packet begins a piece
 	newSource bool   // and its time stamps have another base
+	advance   bool   // it is of another encoding
 	sequence  uint16
 	timeShift uint32
 	first     int64 // of the piece; extended sequence numbers of the source
@@ -48,6 +49,15 @@ func (s *Rewriter) SwitchSource() { s.cut, s.newSource, s.hurry = true, true, 0 
 
 // Cut makes the next packet begin a piece of the same source.
 func (s *Rewriter) Cut() { s.cut = true }
+
+// SwitchEncoding makes the next packet, of that SSRC, begin a piece whose sequence numbers have another base, and whose time stamps are on the
+// same clock. They go on even where the same pictures have been sent already.
+func (s *Rewriter) SwitchEncoding(source uint32) {
+	if s.newSource {
+		return // nothing has been sent of the old one
+	}
+	s.cut, s.advance, s.source = true, true, source
+}
 
 // ClockRate is the rate of time stamps in Hz.
 func (s *Rewriter) ClockRate() uint32 { return s.clockRate }
@@ -96,10 +106,13 @@ func (s *Rewriter) beginPiece(h *rtp.Header, at time.Time) {
 		}
 		s.timeShift = s.lastTime + max(passed, 1) - h.Timestamp
 	}
+	if ahead := int32(h.Timestamp + s.timeShift - s.lastTime); s.advance && ahead <= 0 {
+		s.timeShift += uint32(1 - ahead)
+	}
 	if s.asIs {
 		s.sequence, s.timeShift, s.asIs = 0, 0, false
 	}
-	s.cut, s.newSource = false, false
+	s.cut, s.newSource, s.advance = false, false, false
 }
 
 const (

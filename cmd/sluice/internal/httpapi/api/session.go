@@ -26,14 +26,16 @@ type Session struct {
 
 // Bandwidth is what is known of a viewer's network. All that is sent counts: headers, retransmissions and padding too.
 type Bandwidth struct {
-	Estimate  float64 `json:"estimate"` // bit/s; 0 until the network has once been too slow
-	Wanted    float64 `json:"wanted"`   // bit/s that would be of use; 0 while there is no estimate
-	Sent      float64 `json:"sent"`     // bit/s
-	Arrived   float64 `json:"arrived"`  // bit/s
-	Loss      float64 `json:"loss"`     // the share lost lately, 0 to 1
-	Lost      uint64  `json:"lost"`     // packets
-	RTT       float64 `json:"rtt"`      // seconds, with the time that the client gathers feedback for
-	Decreases uint64  `json:"decreases"`
+	Estimate  float64 `json:"estimate"`        // bit/s; 0 until the network has once been too slow
+	Wanted    float64 `json:"wanted"`          // bit/s that would be of use; 0 while there is no estimate
+	Sent      float64 `json:"sent"`            // bit/s
+	Arrived   float64 `json:"arrived"`         // bit/s
+	Loss      float64 `json:"loss"`            // the share lost lately, 0 to 1
+	Lost      uint64  `json:"lost"`            // packets
+	RTT       float64 `json:"rtt"`             // seconds, with the time that the client gathers feedback for
+	Layer     string  `json:"layer,omitempty"` // of a simulcast that has been chosen, once there is an estimate
+	Switches  uint64  `json:"switches"`        // from one layer to another
+	Decreases uint64  `json:"decreases"`       // of the estimate
 	Probes    uint64  `json:"probes"`
 }
 
@@ -43,7 +45,7 @@ func newBandwidth(st *bandwidth.Stats) *Bandwidth {
 	}
 	return &Bandwidth{
 		Estimate: st.Estimate, Wanted: st.Wanted, Sent: st.Sent, Arrived: st.Arrived, Loss: st.Loss, Lost: st.Lost, RTT: st.RTT.Seconds(),
-		Decreases: st.Decreases, Probes: st.Probes,
+		Layer: st.Layer, Switches: st.Switches, Decreases: st.Decreases, Probes: st.Probes,
 	}
 }
 

@@ -1,0 +1,50 @@
+package egress
+
+import "github.com/sluice-live/sluice/ingest/media"
+
+// switchOver is an encoding that a picture goes on with at its next key frame.
+type switchOver struct {
+	track *media.Track
+	tap   *media.Tap
+}
+
+// goOn has the picture go on with an encoding as soon as a key frame of it comes, which is asked for: those who wait for the same share it. Until
+// then the present one flows.
+func (o *downTrack) goOn(with *media.Track) {
+	switch {
+	case with == o.source.Load():
+		o.stay()
+	case o.next == nil || o.next.track != with:
+		o.stay()
+		o.next = &switchOver{with, with.JoinNext(viewerQueue, o.rouse)}
+	}
+}
+
+// stay gives up what goOn has begun.
+func (o *downTrack) stay() {
+	if o.next != nil {
+		o.next.tap.Close()
+		o.next = nil
+	}
+}
+
+// switches goes over to the next encoding if its key frame has come, and returns that. The caller releases it.
+func (o *downTrack) switches() (first *media.Packet, switched bool) {
+	if o.next == nil {
+		return nil, false
+	}
+	for p, ok := o.next.tap.Next(); ok; p, ok = o.next.tap.Next() {
+		if p.Report == nil && p.KeyFrame {
+			o.tap.Close()
+			o.tap = o.next.tap
+			o.source.Store(o.next.track)
+			o.next = nil
+			o.dropped = o.tap.Dropped()
+			o.counted, o.waiting, o.from, o.known = o.dropped, false, p.RTP.SSRC, true
+			o.rewriter.SwitchEncoding(p.RTP.SSRC)
+			return p, true
+		}
+		p.Release() // a report: time goes on as the present encoding tells
+	}
+	return nil, false
+}

@@ -1,0 +1,53 @@
+package media
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Encoding is a track by which the same pictures can be had at another bit rate. Time stamps of all encodings are on one clock.
+type Encoding struct {
+	Name  string  // of the layer, as the publisher calls it; "" where there is one only
+	Rate  float64 // bit/s of payload; 0 while unknown
+	Track *Track
+}
+
+// Encodings lists those that can be read now, the lowest bit rate first: of a simulcast the layers that flow, else the track itself. The best one
+// is read by the track.
+func (t *Track) Encodings() []Encoding {
+	if t.layers == nil {
+		return []Encoding{{Rate: t.counters().Bitrate, Track: t}}
+	}
+	return t.layers.encodings(time.Now())
+}
+
+func (ls *layers) encodings(now time.Time) (all []Encoding) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if ls.active == nil {
+		return nil
+	}
+	all = append(all, Encoding{ls.active.name, ls.active.rate, ls.track})
+	for _, l := range ls.readable(now) {
+		all = append(all, Encoding{l.name, l.rate, l.track})
+	}
+	slices.SortStableFunc(all, func(a, b Encoding) int { return cmp.Compare(a.Rate, b.Rate) })
+	return all
+}
+
+// JoinNext attaches a queue that holds nothing before the next key frame, which is asked for. It calls rouse instead of making Ready receive.
+func (t *Track) JoinNext(capacity int, rouse func()) *Tap {
+	tap := newTap(t, capacity)
+	tap.signal, tap.waiting = rouse, true
+	t.Subscribe(tap)
+	t.RequestKeyFrame()
+	return tap
+}
+
+// isRead reports whether anybody reads the track.
+func (t *Track) isRead() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.subs) > 0
+}
