@@ -1,13 +1,15 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
+	"regexp"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -21,8 +23,8 @@ import (
 	"github.com/sluice-live/sluice/ingest/quota"
 )
 
-// serveSecure serves over HTTPS, and returns where.
-func (s *testService) serveSecure(t *testing.T, connections, share int) (base string) {
+// serve serves over HTTP and HTTPS, and returns where.
+func (s *testService) serve(t *testing.T, connections, share int) (plain, secure string) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	servers, err := web.Listen(s.handler, web.Options{
@@ -34,10 +36,10 @@ func (s *testService) serveSecure(t *testing.T, connections, share int) (base st
 	ended := make(chan error)
 	go func() { ended <- servers.Run(ctx) }()
 	t.Cleanup(func() { cancel(); require.NoError(t, <-ended) })
-	return servers.URLs()[1]
+	return servers.URLs()[0], servers.URLs()[1]
 }
 
-// clientFrom speaks HTTP/2 from an address of the loopback network, over a connection of its own.
+// clientFrom comes from an address of the loopback network, over connections of its own: one of HTTP/2 where it may speak that.
 func clientFrom(t *testing.T, address string) *http.Client {
 	t.Helper()
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
@@ -46,92 +48,164 @@ func clientFrom(t *testing.T, address string) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// One client takes all that it can over many connections of HTTP/2: others get playlists and events all the same, and when it has gone
-// nothing of it stays.
+// attack is what one client asks for all that it can get at once, and what becomes of that.
+type attack struct {
+	base  string
+	paths []string // each is asked for until it is refused
+	under sync.WaitGroup
+
+	mu  sync.Mutex
+	got map[string][]string // statuses by path, or noRoom
+}
+
+const (
+	noRoom  = "no room" // the request is refused for want of places; what is waited for in vain has the same status
+	granted = "granted" // the answer has begun
+)
+
+// outcome reads what a request is answered.
+func outcome(answer *http.Response) string {
+	defer answer.Body.Close()
+	if answer.StatusCode < 400 {
+		_, _ = io.Copy(io.Discard, answer.Body)
+		return strconv.Itoa(answer.StatusCode)
+	}
+	text, _ := io.ReadAll(answer.Body) // of a connection that breaks there is nothing to say
+	if bytes.Contains(text, []byte("limits.requests")) {
+		return noRoom
+	}
+	return strconv.Itoa(answer.StatusCode)
+}
+
+// begin asks over a connection of the client, or several, so often at once, and keeps what it gets until ctx ends.
+func (a *attack) begin(ctx context.Context, client *http.Client, atOnce int) {
+	for range atOnce {
+		a.under.Go(func() {
+			for _, path := range a.paths {
+				answer, err := askFor(ctx, client, a.base+path)
+				if err != nil {
+					return // the attack is over, or it may have no more connections
+				}
+				if answer.StatusCode == http.StatusOK {
+					a.note(path, granted)
+				}
+				a.note(path, outcome(answer))
+			}
+		})
+	}
+}
+
+func (a *attack) note(path, what string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.got[path] = append(a.got[path], what)
+}
+
+// count is how often that has become of a path so far.
+func (a *attack) count(path, what string) (n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, got := range a.got[path] {
+		if got == what {
+			n++
+		}
+	}
+	return n
+}
+
+func askFor(ctx context.Context, client *http.Client, url string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, "GET", url, nil)
+	if err != nil {
+		return nil, err
+	}
+	return client.Do(request)
+}
+
+// One client takes all that it can of a live stream, events and playlists that are waited for: others get those, media and manifests all the
+// same, and when it has gone nothing of it stays.
 func TestGreedyClient(t *testing.T) {
+	for name, test := range map[string]struct{ protocol, clients, atOnce int }{
+		"HTTP/1.1": {1, 30, 1}, // each has a connection
+		"HTTP/2":   {2, 10, 15},
+	} {
+		t.Run(name, func(t *testing.T) { testGreedyClient(t, test.protocol, test.clients, test.atOnce) })
+	}
+}
+
+func testGreedyClient(t *testing.T, protocol, clients, atOnce int) {
 	const (
-		connections, share, requests, requestShare = 40, 10, 60, 6
-		events, playlists, waiting                 = "/api/v1/streams/cut/events", "/live/cut/index.m3u8", "/live/cut/240p.m3u8?_HLS_msn=1"
+		connections, share, requests, requestShare = 80, 20, 60, 6
+		events, next                               = "/api/v1/streams/cut/events", "/live/cut/audio.m3u8?_HLS_msn=4&_HLS_part=0"
 	)
 	cfg := testConfig(t, config.Auth{})
 	cfg.Limits.Requests, cfg.Limits.RequestsPerAddress = requests, requestShare
+	cutLiveStream(t, cfg, "cut", 3)
 	s := serviceOf(t, cfg, slog.New(slog.DiscardHandler))
 	s.release(t)
-	stream, err := s.Packager().Open("cut")
-	require.NoError(t, err)
-	base := s.serveSecure(t, connections, share)
-	other := clientFrom(t, "127.0.0.1")
-	ask := func(ctx context.Context, client *http.Client, path string) (*http.Response, error) {
-		request, err := http.NewRequestWithContext(ctx, "GET", base+path, nil)
-		require.NoError(t, err)
-		return client.Do(request)
+	base, secure := s.serve(t, connections, share)
+	if protocol == 2 {
+		base = secure
 	}
+	other := clientFrom(t, "127.0.0.1")
+	media := regexp.MustCompile(`(?m)^\S+\.m4s$`)
 	watch := func() {
 		t.Helper()
-		for path, want := range map[string]int{events: 200, "/live/none/index.m3u8": 404, "/live/none/240p.m3u8?_HLS_msn=1": 404} {
-			ctx, done := context.WithCancel(t.Context())
-			answer, err := ask(ctx, other, path)
+		ctx, done := context.WithCancel(t.Context())
+		defer done()
+		get := func(path string) string {
+			answer, err := askFor(ctx, other, base+path)
 			require.NoError(t, err)
-			require.Equal(t, 2, answer.ProtoMajor)
-			require.Equal(t, want, answer.StatusCode, path)
-			done()
-			_ = answer.Body.Close()
+			defer answer.Body.Close()
+			require.Equal(t, protocol, answer.ProtoMajor)
+			require.Equal(t, http.StatusOK, answer.StatusCode, path)
+			if path == events {
+				return ""
+			}
+			body, err := io.ReadAll(answer.Body)
+			require.NoError(t, err)
+			return string(body)
 		}
+		get(events)
+		get("/live/cut/manifest.mpd")
+		require.Contains(t, get("/live/cut/index.m3u8"), "audio.m3u8")
+		get("/live/cut/" + media.FindString(get("/live/cut/audio.m3u8?_HLS_msn=3")))
 	}
 	watch()
 	before := footprint.Take(t)
 
 	ctx, cancel := context.WithCancel(t.Context())
-	var (
-		greedy []*http.Client
-		attack sync.WaitGroup
-		mu     sync.Mutex
-		got    = map[string][]int{}
-	)
-	for n := range 2 * share {
+	a := &attack{base: base, paths: []string{events, next}, got: map[string][]string{}}
+	var greedy []*http.Client
+	for range clients {
 		client := clientFrom(t, "127.0.0.2")
-		answer, err := ask(ctx, client, "/time")
-		require.Equal(t, n < share, err == nil, "it has %d connections", n)
-		if err != nil {
-			continue
-		}
-		_ = answer.Body.Close()
 		greedy = append(greedy, client)
-		for _, path := range []string{events, playlists, waiting} {
-			for range 5 {
-				attack.Go(func() {
-					answer, err := ask(ctx, client, path)
-					if err != nil {
-						return // the attack is over
-					}
-					mu.Lock()
-					got[path] = append(got[path], answer.StatusCode)
-					mu.Unlock()
-					_, _ = io.Copy(io.Discard, answer.Body)
-					_ = answer.Body.Close()
-				})
+		a.begin(ctx, client, atOnce)
+	}
+	for _, path := range a.paths {
+		require.Eventually(t, func() bool { return a.count(path, noRoom) > 0 }, 2*time.Minute, time.Millisecond)
+	}
+	waited := make(chan string, 1)
+	go func() {
+		for {
+			answer, err := askFor(t.Context(), other, base+next)
+			if err != nil {
+				waited <- err.Error()
+				return
+			}
+			if got := outcome(answer); got != "503" { // as soon as the next part is overdue
+				waited <- got
+				return
 			}
 		}
-	}
-	refused := func(path string, status int) func() bool {
-		return func() bool {
-			mu.Lock()
-			defer mu.Unlock()
-			return slices.Contains(got[path], status)
-		}
-	}
-	require.Eventually(t, refused(events, http.StatusTooManyRequests), 2*time.Minute, time.Millisecond)
-	require.Eventually(t, refused(playlists, http.StatusServiceUnavailable), 2*time.Minute, time.Millisecond)
+	}()
 	watch()
-	mu.Lock()
-	require.LessOrEqual(t, len(slices.DeleteFunc(slices.Clone(got[events]), func(status int) bool { return status != 200 })), requestShare)
-	mu.Unlock()
+	require.LessOrEqual(t, a.count(events, granted), requestShare)
+	require.NoError(t, s.Packager().Stream("cut").End()) // which is what both wait for
+	require.Equal(t, "200", <-waited)
 	cancel()
-	attack.Wait()
-	for _, client := range greedy {
+	a.under.Wait()
+	for _, client := range append(greedy, other) {
 		client.CloseIdleConnections()
 	}
-	watch()
 	before.RequireBack(t, 0)
-	require.NoError(t, stream.End())
 }

@@ -1,18 +1,26 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/Eyevinn/mp4ff/aac"
+	"github.com/Eyevinn/mp4ff/mp4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/logs"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/timeline"
 )
 
 // testService is a service without ffmpeg, with what serves it.
@@ -54,9 +62,38 @@ func cutStream(t testing.TB, cfg config.Config, name string) *packager.Stream {
 	options.Logger = slog.New(slog.DiscardHandler)
 	p, err := packager.New(options)
 	require.NoError(t, err)
-	timeline, err := p.Open(name)
+	stream, err := p.Open(name)
 	require.NoError(t, err)
-	return timeline
+	return stream
+}
+
+// cutLiveStream does so with a stream that has sound: so many segments of 2 s, each in parts of 0.2 s.
+func cutLiveStream(t testing.TB, cfg config.Config, name string, segments uint32) {
+	t.Helper()
+	const timescale, frame, frames = 48000, 1024, 94
+	epoch, err := cutStream(t, cfg, name).BeginEpoch(timeline.EpochOptions{Renditions: []timeline.Rendition{{ID: "audio", Rep: "0", Bitrate: 128_000}}})
+	require.NoError(t, err)
+	write := func(file string, content interface{ Encode(io.Writer) error }) {
+		var bytes bytes.Buffer
+		require.NoError(t, content.Encode(&bytes))
+		require.NoError(t, os.WriteFile(filepath.Join(epoch.Dir(), file), bytes.Bytes(), 0o600))
+	}
+	init := mp4.CreateEmptyInit()
+	require.NoError(t, init.AddEmptyTrack(timescale, "audio", "und").SetAACDescriptor(aac.AAClc, timescale))
+	write("init-0.mp4", init)
+	for n := range segments {
+		segment := mp4.NewMediaSegment()
+		for i := range uint32(frames) {
+			if i%10 == 0 {
+				fragment, err := mp4.CreateFragment(10*n+i/10+1, 1)
+				require.NoError(t, err)
+				segment.AddFragment(fragment)
+			}
+			sample := mp4.Sample{Flags: mp4.SyncSampleFlags, Dur: frame, Size: 8}
+			segment.LastFragment().AddFullSample(mp4.FullSample{Sample: sample, DecodeTime: uint64(n*frames+i) * frame, Data: make([]byte, 8)})
+		}
+		write(fmt.Sprintf("seg-0-%05d.m4s", n+1), segment)
+	}
 }
 
 // release gives the sockets back at the end of the test.
