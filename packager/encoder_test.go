@@ -1,6 +1,8 @@
 package packager
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -57,7 +59,7 @@ var ladder = []timeline.Rendition{
 }
 
 // encoderArgs are what the transcoder gives ffmpeg, as far as its files are concerned.
-func encoderArgs(dir string, seconds int, realTime bool) []string {
+func encoderArgs(dir string, from time.Duration, seconds int, realTime bool) []string {
 	pace := []string{}
 	if realTime {
 		pace = []string{"-re"}
@@ -68,10 +70,11 @@ func encoderArgs(dir string, seconds int, realTime bool) []string {
 	return append(args, "-f", "lavfi", "-i", "sine=440:r=48000", "-t", fmt.Sprint(seconds),
 		"-map", "0:v", "-map", "0:v", "-map", "1:a", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "30",
 		"-pix_fmt", "yuv420p", "-s:v:1", "160x90", "-b:v:0", "500k", "-maxrate:v:0", "500k", "-bufsize:v:0", "500k", "-b:v:1", "200k",
-		"-c:a", "aac", "-ar", "48000", "-ac", "2", "-b:a", "128k", "-force_key_frames", "expr:gte(t,n_forced*2)", "-sc_threshold", "0",
+		"-af", "atrim=start_sample=1024", "-c:a", "aac", "-ar", "48000", "-ac", "2", "-b:a", "128k", "-force_key_frames", "expr:gte(t,n_forced*2)", "-sc_threshold", "0",
 		"-f", "dash", "-streaming", "1", "-ldash", "1", "-frag_type", "duration", "-frag_duration", "0.2", "-seg_duration", "2",
 		"-use_template", "1", "-use_timeline", "0", "-window_size", "100", "-extra_window_size", "100",
-		"-write_prft", "1", "-utc_timing_url", "http://127.0.0.1/time", "-format_options", "movflags=+cmaf",
+		"-write_prft", "1", "-utc_timing_url", "http://127.0.0.1/time", "-format_options", "movflags=+cmaf+frag_discont",
+		"-output_ts_offset", fmt.Sprint(from.Seconds()),
 		"-init_seg_name", "init-$RepresentationID$.mp4", "-media_seg_name", "seg-$RepresentationID$-$Number%05d$.m4s",
 		"-adaptation_sets", "id=0,streams=v id=1,frag_duration=0.1,streams=a", filepath.Join(dir, manifest.MPDName))
 }
@@ -86,7 +89,7 @@ func loadClip(t testing.TB) {
 	t.Helper()
 	path := ffmpegPath(t)
 	clip.once.Do(func() {
-		if out, err := exec.Command(path, encoderArgs(clip.dir, 25, false)...).CombinedOutput(); err != nil {
+		if out, err := exec.Command(path, encoderArgs(clip.dir, 0, 25, false)...).CombinedOutput(); err != nil {
 			clip.err = fmt.Errorf("%w: %s", err, out)
 			return
 		}
@@ -122,12 +125,13 @@ func readClip(rep string) (all []clipSegment) {
 type encoder struct {
 	t    testing.TB
 	dir  string
+	from time.Duration  // decode time of the clip's beginning
 	next map[string]int // by representation: index of the next segment
 }
 
 func newEncoder(t testing.TB, e *live.Epoch) *encoder {
 	loadClip(t)
-	enc := &encoder{t: t, dir: e.Dir(), next: make(map[string]int)}
+	enc := &encoder{t: t, dir: e.Dir(), from: e.Offset(), next: make(map[string]int)}
 	for _, r := range ladder {
 		b, err := os.ReadFile(filepath.Join(clip.dir, encoderInit(r.Rep)))
 		require.NoError(t, err)
@@ -136,9 +140,25 @@ func newEncoder(t testing.TB, e *live.Epoch) *encoder {
 	return enc
 }
 
+// media is what the encoder makes of a segment of the clip.
+func (enc *encoder) media(rep string, index int) clipSegment {
+	s := clip.reps[rep][index]
+	s.bytes = bytes.Clone(s.bytes)
+	timescale := uint32(15360)
+	if rep == "2" {
+		timescale = 48000
+	}
+	from := timeline.ToTicks(enc.from, timescale)
+	for _, f := range s.fragments {
+		at := s.bytes[int(f.Offset)+bytes.Index(s.bytes[f.Offset:], []byte("tfdt"))+8:]
+		binary.BigEndian.PutUint64(at, binary.BigEndian.Uint64(at)+from)
+	}
+	return s
+}
+
 // fragments writes the first n fragments of the representation's next segment to its .tmp.
 func (enc *encoder) fragments(rep string, n int) {
-	s := clip.reps[rep][enc.next[rep]]
+	s := enc.media(rep, enc.next[rep])
 	f, err := os.OpenFile(enc.path(rep)+".tmp", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	require.NoError(enc.t, err)
 	info, err := f.Stat()

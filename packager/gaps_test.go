@@ -50,12 +50,13 @@ func TestGapsBetweenEpochs(t *testing.T) {
 	require.Len(t, hint, 2)
 	gap := "/live/cam/" + hint[1] + "/180p-3.1.m4s"
 	given := b.body(gap)
-	_, nothing := tl.isEmpty(t, "180p", []byte(given))
+	start, nothing := tl.isEmpty(t, "180p", []byte(given))
 	require.True(t, nothing, "players ask for gaps that know of none")
 
 	next, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: ladder})
 	require.NoError(t, err)
 	require.Equal(t, hint[1], next.Name(), "as it was hinted at")
+	require.Equal(t, next.Offset()+200*time.Millisecond, start)
 	require.InDelta(t, 1.5, next.SetZero(b.clock.Now()).Seconds(), 0.02)
 	enc = newEncoder(t, next)
 	for _, r := range ladder {
@@ -73,7 +74,7 @@ func TestGapsBetweenEpochs(t *testing.T) {
 	require.Equal(t, []string{"180p-3.0", "180p-3.1", "180p-3.2", "180p-3.3", "180p-3.4"}, gaps(body))
 	require.NotContains(t, body, "#EXT-X-GAP\n", "the segment is whole")
 	require.Equal(t, 1, strings.Count(body, "#EXT-X-DISCONTINUITY\n"))
-	require.Equal(t, string(clip.reps["0"][0].bytes), b.body("/live/cam/"+next.Name()+"/180p-3.m4s"))
+	require.Equal(t, string(enc.media("0", 0).bytes), b.body("/live/cam/"+next.Name()+"/180p-3.m4s"))
 	require.Equal(t, given, b.body(gap), "and it stays one")
 	m, _ := b.manifest("/live/cam/manifest.mpd")
 	require.Len(t, m.Periods, 2)

@@ -3,6 +3,7 @@ package packager
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"net/http"
 	"os"
 	"path"
@@ -157,11 +158,17 @@ func TestKilledEncoderAndNextEpoch(t *testing.T) {
 			require.Equal(t, string(last.bytes[:end]), b.body("/live/cam/"+segments[2].URI))
 		}
 	}
-	m, _ = b.manifest("/live/cam/manifest.mpd")
+	m, mpd := b.manifest("/live/cam/manifest.mpd")
 	require.Len(t, m.Periods, 2)
 	require.Equal(t, 5*time.Second, time.Duration(*m.Periods[0].Duration))
 	require.Equal(t, 5*time.Second, time.Duration(*m.Periods[1].Start))
 	require.EqualValues(t, 4, *m.Periods[1].AdaptationSets[0].Representations[0].SegmentTemplate.StartNumber)
+	require.Equal(t, 5*time.Second, second.Offset())
+	for i, timescale := range []uint64{15360, 48000} {
+		require.Nil(t, m.Periods[0].AdaptationSets[i].Representations[0].SegmentTemplate.PresentationTimeOffset)
+		require.Equal(t, 5*timescale, *m.Periods[1].AdaptationSets[i].Representations[0].SegmentTemplate.PresentationTimeOffset)
+		require.Contains(t, mpd, fmt.Sprintf(`wallClockTime="2026-11-20T19:45:05Z" presentationTime="%d"`, 5*timescale))
+	}
 	require.EqualValues(t, 1, tl.Info().Gaps)
 	b.run(second, enc, 5)
 	_, body := b.playlist("/live/cam/audio.m3u8")

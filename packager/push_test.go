@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/packager/dash"
 	"github.com/sluice-live/sluice/packager/manifest"
 	"github.com/sluice-live/sluice/packager/push"
 )
@@ -77,5 +78,14 @@ func TestPushedStreamPlays(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond)
 	require.InDelta(t, 18, decode(t, filepath.Join(pushed, manifest.MultivariantName)), 0.3)
 	require.InDelta(t, 12, decode(t, filepath.Join(pushed, manifest.MPDName)), 0.3, "ffmpeg plays the longest Period only")
+	body, err := os.ReadFile(filepath.Join(pushed, manifest.MPDName))
+	require.NoError(t, err)
+	mpd, err := dash.Parse(body)
+	require.NoError(t, err)
+	for _, set := range mpd.Periods[1].AdaptationSets {
+		template := set.Representations[0].Template
+		require.EqualValues(t, template.Timescale*97/8, template.Timeline[0].T, "after 12 s and the rest of a frame of sound")
+		require.Equal(t, template.Timeline[0].T, template.PresentationTimeOffset)
+	}
 	require.Zero(t, tl.Info().Push.Dropped)
 }

@@ -1,6 +1,7 @@
 package packager
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/packager/dash"
 	"github.com/sluice-live/sluice/packager/manifest"
 	"github.com/sluice-live/sluice/packager/recording"
 )
@@ -49,7 +51,7 @@ const (
 
 // decode plays a playlist or MPD from the disk with ffmpeg, strictly, and returns the seconds it holds.
 func decode(t testing.TB, file string) float64 {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, ffmpegPath(t), "-hide_banner", "-loglevel", "error", "-xerror", "-err_detect", "explode",
 		"-allowed_extensions", "ALL", "-i", file, "-map", "0:v", "-map", "0:a", "-f", "null", "-progress", "pipe:1", "-").CombinedOutput()
@@ -158,6 +160,11 @@ func TestRecordingCutByACrash(t *testing.T) {
 	dir := tl.Recording().Dir()
 	b.keep()
 	b.run(e, enc, 2) // not in the playlists yet
+	asBefore := filepath.Join(dir, recordingFile)
+	text, err := os.ReadFile(asBefore)
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"origins"`)
+	require.NoError(t, os.WriteFile(asBefore, bytes.Replace(text, []byte(`"origins"`), []byte(`"later"`), 1), 0o600))
 	for _, r := range ladder {
 		enc.fragments(r.Rep, 5) // never finished
 	}
@@ -188,13 +195,52 @@ func TestRecordingOfTwoRuns(t *testing.T) {
 	b.run(e, enc, 3)
 	require.NoError(t, tl.End())
 	dir := tl.Recording().Dir()
+	requireTwoRuns(t, dir)
 	m, err := os.ReadFile(filepath.Join(dir, manifest.MPDName))
 	require.NoError(t, err)
 	require.Equal(t, 2, strings.Count(string(m), "<Period "))
+	require.InDelta(t, 10, decode(t, filepath.Join(dir, manifest.MultivariantName)), 0.2)
 	p, err := os.ReadFile(filepath.Join(dir, "audio.m3u8"))
 	require.NoError(t, err)
 	require.Equal(t, 1, strings.Count(string(p), "#EXT-X-DISCONTINUITY\n"))
 	require.Equal(t, 5, strings.Count(string(p), "#EXTINF"))
+}
+
+// requireTwoRuns requires of a recording that the second run's decode times begin 4.125 s after the first's, and that its MPD says so.
+func requireTwoRuns(t *testing.T, dir string) {
+	t.Helper()
+	info, err := readInfo(dir)
+	require.NoError(t, err)
+	require.Equal(t, []int64{0, 4125}, info.Origins)
+	m, err := os.ReadFile(filepath.Join(dir, manifest.MPDName))
+	require.NoError(t, err)
+	mpd, err := dash.Parse(m)
+	require.NoError(t, err)
+	for _, set := range mpd.Periods[1].AdaptationSets {
+		template := set.Representations[0].Template
+		require.EqualValues(t, template.Timescale*33/8, template.PresentationTimeOffset)
+		require.Equal(t, template.PresentationTimeOffset, template.Timeline[0].T)
+	}
+}
+
+func TestRecordingOfTwoRunsCutByACrash(t *testing.T) {
+	b := recordBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	require.NoError(t, e.End())
+	e, enc = b.next(tl)
+	b.run(e, enc, 2)
+	for _, r := range ladder {
+		enc.fragments(r.Rep, 5) // never finished
+	}
+	dir := tl.Recording().Dir()
+	b.restart()
+	b.recover()
+	requireTwoRuns(t, dir)
+	info, err := readInfo(dir)
+	require.NoError(t, err)
+	require.Equal(t, recording.StateInterrupted, info.State)
+	require.InDelta(t, 9, info.Duration, 0.1)
 }
 
 func TestRecordingsOfOneSecond(t *testing.T) {

@@ -121,7 +121,7 @@ func TestLiveEncoder(t *testing.T) {
 		e, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: ladder, KeyFrames: time.Second})
 		require.NoError(t, err)
 		e.SetZero(time.Now())
-		out, err := exec.Command(ffmpegPath(t), encoderArgs(e.Dir(), seconds, true)...).CombinedOutput()
+		out, err := exec.Command(ffmpegPath(t), encoderArgs(e.Dir(), e.Offset(), seconds, true)...).CombinedOutput()
 		require.NoError(t, err, "%s", out)
 		require.NoError(t, e.End())
 	}

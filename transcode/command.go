@@ -259,7 +259,8 @@ func (o Options) audioArgs() ffmpeg.KwArgs {
 
 // muxerArgs make the dash muxer append CMAF fragments to growing segments. Its manifests are for our own use: each
 // stream has an adaptation set of its own, because within one the muxer refuses canvases of different shape. It writes
-// producer reference times only with the address of a clock, which it does not open.
+// producer reference times only with the address of a clock, which it does not open. frag_discont lets decode times begin where
+// the offset puts them: the muxer of MP4 would move the first of each track to 0.
 func (o Options) muxerArgs() ffmpeg.KwArgs {
 	window := int(o.Window / o.Segment)
 	return ffmpeg.KwArgs{
@@ -275,7 +276,8 @@ func (o Options) muxerArgs() ffmpeg.KwArgs {
 		"extra_window_size": window,
 		"write_prft":        1,
 		"utc_timing_url":    "urn:local:clock",
-		"format_options":    "movflags=+cmaf",
+		"format_options":    "movflags=+cmaf+frag_discont",
+		"output_ts_offset":  seconds(o.Offset),
 		"init_seg_name":     initPattern,
 		"media_seg_name":    segmentPattern,
 		"adaptation_sets":   o.adaptationSets(),

@@ -22,7 +22,7 @@ func TestCommand(t *testing.T) {
 	}{
 		{"default", Options{Video: depay.VP8, Audio: depay.Opus}},
 		{"video-only", Options{Video: depay.VP8, Ladder: smallLadder()[:1], Thumbnail: -1}},
-		{"audio-only", Options{Audio: depay.Opus, AudioBitrate: 96_000}},
+		{"audio-only", Options{Audio: depay.Opus, AudioBitrate: 96_000, Offset: 7125 * time.Millisecond}},
 		{"vp9", Options{Video: depay.VP9, Ladder: smallLadder()}},
 		{"h264", Options{Video: depay.H264, Ladder: smallLadder()[:1]}},
 		{"av1", Options{Video: depay.AV1, Ladder: smallLadder()[:1]}},
@@ -77,6 +77,7 @@ func TestOptionsValidate(t *testing.T) {
 		{"durations out of range", func(o *Options) { o.Segment, o.Part = time.Minute, time.Millisecond }, []string{"Segment: 1m0s", "Part: 1ms"}},
 		{"window too short", func(o *Options) { o.Window = time.Second }, []string{"Window: 1s"}},
 		{"negative times", func(o *Options) { o.Stall, o.Grace = -1, -1 }, []string{"must be more than 0"}},
+		{"odd offset", func(o *Options) { o.Offset = time.Microsecond }, []string{"Offset: 1µs must be whole milliseconds"}},
 		{"no renditions", func(o *Options) { o.Ladder = Ladder{} }, []string{"0 renditions"}},
 		{"odd and unknown", func(o *Options) {
 			o.Ladder = Ladder{{Name: "A b", Width: 321, Height: 8, FPS: 0, Bitrate: 1, Preset: "placebo"}}

@@ -57,6 +57,9 @@ type Options struct {
 	// of streams' names. Logo is the path of a PNG that TransformLogo shows. Default none. Not with Passthrough.
 	Transform   Transform
 	Title, Logo string
+	// Offset is added to the time stamps of all that is written, so that decode times go on from an earlier run: its media begins at that
+	// time and not at 0. It must be a whole number of milliseconds, and of ticks in every track. Default 0.
+	Offset time.Duration
 	// AudioBitrate of the AAC in bit/s. Default 128,000.
 	AudioBitrate int
 	// Segment is the duration of a segment, Part that of a fragment within it: how long a viewer waits for more bytes.
@@ -153,6 +156,7 @@ func (o Options) Validate() error {
 	faults.want(inRange(o.AudioBitrate, 32_000, 512_000), "AudioBitrate", "%s is not between 32k and 512k", rate(o.AudioBitrate))
 	faults.want(inRange(o.Window, 10*o.Segment, 48*time.Hour), "Window", "%v is not between 10 segments and 48h", o.Window)
 	faults.want(o.Stall > 0 && o.Grace > 0, "Stall", "%v, and grace %v, must be more than 0", o.Stall, o.Grace)
+	faults.want(o.Offset >= 0 && o.Offset%time.Millisecond == 0, "Offset", "%v must be whole milliseconds and not negative", o.Offset)
 	faults.want(o.MaxLag >= 0, "MaxLag", "%v must not be negative", o.MaxLag)
 	o.validateGrid(&faults)
 	faults.add("Transform", o.validateTransform())

@@ -18,10 +18,10 @@ import (
 	"github.com/sluice-live/sluice/depay"
 )
 
-// runFiles plays 4 s of flash and beep, and returns the files of the rendition and the sound.
-func runFiles(t *testing.T, rendition Rendition) RemuxInput {
+// runFiles plays 4 s of flash and beep, whose decode times begin with an offset, and returns the files of the rendition and the sound.
+func runFiles(t *testing.T, rendition Rendition, offset time.Duration) RemuxInput {
 	t.Helper()
-	o := Options{Dir: t.TempDir(), Video: depay.VP8, Audio: depay.Opus, Ladder: Ladder{rendition}, Thumbnail: -1}
+	o := Options{Dir: t.TempDir(), Video: depay.VP8, Audio: depay.Opus, Ladder: Ladder{rendition}, Offset: offset, Thumbnail: -1}
 	play(t, o, interleave(
 		vp8Clip(t, "color=black:s=320x180:r=30,drawbox=c=white:t=fill:enable='between(mod(t,1),0.49,0.65)'", 4),
 		opusClip(t, "aevalsrc='if(between(mod(t,1),0.5,0.66),0.5*sin(2*PI*1000*t),0)':s=48000", 4),
@@ -34,7 +34,10 @@ func runFiles(t *testing.T, rendition Rendition) RemuxInput {
 }
 
 func TestRemux(t *testing.T) {
-	run, reduced := runFiles(t, smallLadder()[0]), runFiles(t, Rendition{Name: "low", Width: 160, Height: 90, FPS: 30, Bitrate: 150_000, Preset: presets[0]})
+	const offset = 30*time.Hour + 125*time.Millisecond // more than 32 bits have ticks for
+	run, reduced := runFiles(t, smallLadder()[0], offset), runFiles(t, Rendition{Name: "low", Width: 160, Height: 90, FPS: 30, Bitrate: 150_000, Preset: presets[0]}, 0)
+	require.EqualValues(t, 108000*15360+1920, firstDecodeTime(t, run.Video))
+	require.EqualValues(t, 108000*48000+6000, firstDecodeTime(t, run.Audio))
 	for _, c := range []struct {
 		name            string
 		runs            []RemuxInput
@@ -69,9 +72,19 @@ func TestRemux(t *testing.T) {
 	}
 }
 
+// firstDecodeTime is the first one of an init segment and what follows it, in ticks.
+func firstDecodeTime(t *testing.T, files []string) uint64 {
+	t.Helper()
+	data, err := os.ReadFile(files[1])
+	require.NoError(t, err)
+	at := bytes.Index(data, []byte("tfdt"))
+	require.EqualValues(t, 1, data[at+4], "version")
+	return binary.BigEndian.Uint64(data[at+8:])
+}
+
 // Where a run lacks pictures or sound they begin, or go on, with the next run that has them.
 func TestRemuxOfRunsThatLackATrack(t *testing.T) {
-	run := runFiles(t, smallLadder()[0])
+	run := runFiles(t, smallLadder()[0], 5*time.Second)
 	run.Duration = 188 * 1024 * time.Second / 48000 // whole frames of AAC, the longer ones
 	sound, pictures := RemuxInput{Audio: run.Audio, Duration: run.Duration}, RemuxInput{Video: run.Video, Duration: run.Duration}
 	for _, c := range []struct {
@@ -164,7 +177,7 @@ func TestRemuxFails(t *testing.T) {
 
 // TestRemuxOfBadMedia loses no more than what is bad.
 func TestRemuxOfBadMedia(t *testing.T) {
-	run := runFiles(t, smallLadder()[0])
+	run := runFiles(t, smallLadder()[0], 0)
 	for _, c := range []struct {
 		name    string
 		damage  func(segment []byte)

@@ -12,7 +12,7 @@ const window = 2048
 // Fragment is one whole CMAF chunk of a segment file: [styp] [prft] moof mdat.
 type Fragment struct {
 	Offset, Size int64  // bytes, from its first box (styp and prft belong to the fragment they precede)
-	DecodeTime   uint64 // ticks of the track's time scale: when its first sample is decoded (tfdt)
+	DecodeTime   uint64 // ticks of the track's time scale, from the Scanner's origin: when its first sample is decoded (tfdt)
 	Duration     uint64 // ticks
 	Sequence     uint32 // mfhd's number
 	Samples      int
@@ -29,6 +29,7 @@ func (f Fragment) End() uint64 { return f.DecodeTime + f.Duration }
 // defaults; it is not safe for concurrent use, and allocates nothing once its buffer has grown to the largest moof.
 type Scanner struct {
 	defaults Defaults
+	origin   uint64
 	next     int64 // offset of the first box not yet read
 	whole    int64 // end of the last whole fragment
 	prft     bool  // a prft waits for its moof
@@ -39,11 +40,16 @@ type Scanner struct {
 	bufAt int64
 }
 
-// NewScanner scans segments of the track that has these defaults (see [Init]).
-func NewScanner(defaults Defaults) *Scanner { return &Scanner{defaults: defaults} }
+// NewScanner scans segments of the track that has these defaults (see [Init]). Decode times are those that the segments tell.
+func NewScanner(defaults Defaults) *Scanner { return NewScannerFrom(defaults, 0) }
+
+// NewScannerFrom is a NewScanner that counts decode times from an origin, in ticks, which no fragment may begin before.
+func NewScannerFrom(defaults Defaults, origin uint64) *Scanner {
+	return &Scanner{defaults: defaults, origin: origin}
+}
 
 // Reset prepares for the next file of the same track.
-func (s *Scanner) Reset() { *s = Scanner{defaults: s.defaults, buf: s.buf[:0]} }
+func (s *Scanner) Reset() { *s = Scanner{defaults: s.defaults, origin: s.origin, buf: s.buf[:0]} }
 
 // Offset is where the last whole fragment ends, bytes: a file cut there is a valid segment.
 func (s *Scanner) Offset() int64 { return s.whole }
@@ -102,6 +108,7 @@ var (
 	errNoMoof = errors.New("no moof before it")
 	errNoMdat = errors.New("follows a moof that has no mdat")
 	errOut    = errors.New("samples outside of it")
+	errEarly  = errors.New("time is before the epoch's first")
 )
 
 // box takes in a whole box that is not an mdat.
@@ -121,6 +128,9 @@ func (s *Scanner) box(r io.ReaderAt, size int64, head header) error {
 		if err := s.moof.parse(box{head.kind, s.next, b[head.len:], s.next + head.len}); err != nil {
 			return boxFault(head.kind, s.next, err)
 		}
+		if s.moof.decodeTime < s.origin {
+			return boxFault(head.kind, s.next, errEarly)
+		}
 		s.pending = true
 	}
 	return nil // styp, emsg and what is unknown belong to the fragment that follows
@@ -139,7 +149,7 @@ func (s *Scanner) finish(mdat header) (Fragment, error) {
 	end := s.next + mdat.size
 	f := Fragment{
 		Offset: s.whole, Size: end - s.whole,
-		DecodeTime: m.decodeTime, Duration: m.duration, Sequence: m.sequence, Samples: m.samples,
+		DecodeTime: m.decodeTime - s.origin, Duration: m.duration, Sequence: m.sequence, Samples: m.samples,
 		CompositionOffset: m.composition, Key: m.key, HasProducerTime: s.prft,
 	}
 	s.whole, s.pending, s.prft = end, false, false

@@ -107,6 +107,21 @@ func TestScannerFollowsGrowth(t *testing.T) {
 	require.Equal(t, []bool{true, false, true}, []bool{want[0].HasProducerTime, want[1].HasProducerTime, want[2].HasProducerTime})
 }
 
+// Decode times count from the scanner's origin, before which none may be.
+func TestScannerCountsFromItsOrigin(t *testing.T) {
+	file := fragment(nil)
+	s := cmaf.NewScannerFrom(cmaf.Defaults{}, 4000)
+	for range 2 { // the next file is of the same track
+		got, err := s.Scan(bytes.NewReader(file), int64(len(file)), nil)
+		require.NoError(t, err)
+		require.EqualValues(t, 1000, got[0].DecodeTime)
+		require.EqualValues(t, 1200, got[0].End())
+		s.Reset()
+	}
+	_, err := cmaf.NewScannerFrom(cmaf.Defaults{}, 5001).Scan(bytes.NewReader(file), int64(len(file)), nil)
+	require.ErrorContains(t, err, "time is before the epoch's first")
+}
+
 func TestScannerReadsFragments(t *testing.T) {
 	tests := []struct {
 		name     string

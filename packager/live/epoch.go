@@ -69,6 +69,9 @@ func (e *Epoch) Dir() string { return e.dir }
 // Name is the epoch's name in URLs.
 func (e *Epoch) Name() string { return e.state.Name() }
 
+// Offset is what ffmpeg has to add to all time stamps, so that decode times go on from the epoch before.
+func (e *Epoch) Offset() time.Duration { return e.state.Offset() }
+
 // public is the path of a file under its public name.
 func (e *Epoch) public(name string) string { return filepath.Join(e.dir, timeline.PublicDir, name) }
 

@@ -88,7 +88,8 @@ func (f *follower) loadInit() error {
 		}
 		f.epoch.stream.commit(func(*timeline.Timeline) { f.track.SetInit(init) })
 	}
-	f.scanner = cmaf.NewScanner(f.track.Describe().Init.Defaults)
+	init := f.track.Describe().Init
+	f.scanner = cmaf.NewScannerFrom(init.Defaults, timeline.ToTicks(f.epoch.state.Offset(), init.Timescale))
 	f.assembler = f.track.Assembler()
 	return nil
 }

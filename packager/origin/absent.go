@@ -22,7 +22,7 @@ import (
 // absent is a segment, or a part of one, that there is not and never will be.
 type absent struct {
 	rendition string
-	start     time.Duration // from the epoch's media time 0
+	start     time.Duration // its decode time
 }
 
 // lacks finds a segment that an epoch has not, never had and never will have: it was listed as a gap, and the epoch has ended or never
@@ -36,14 +36,14 @@ func (s *snapshot) lacks(epoch string, m timeline.MediaFile, segment time.Durati
 	period := s.period(epoch, m.Rendition)
 	if listed, ok := timeline.FindSegment(p.Segments, m.MSN); ok && listed.EpochName() == epoch {
 		over := p.Hint.Epoch != epoch && (period == nil || period.Duration > 0)
-		return absent{m.Rendition, timeline.FromTicks(listed.Start, listed.Timescale)}, listed.Gap && over
+		return absent{m.Rendition, listed.Offset() + timeline.FromTicks(listed.Start, listed.Timescale)}, listed.Gap && over
 	}
 	if period == nil || period.Duration == 0 || m.MSN < period.First {
 		return a, false
 	}
 	edge := s.Presentation.Published.Add(time.Since(s.since)).Sub(s.Presentation.Start.Add(period.Start))
 	number := m.MSN - period.First
-	return absent{m.Rendition, time.Duration(number) * segment}, number <= int64(edge/segment)+1
+	return absent{m.Rendition, period.Origin + period.Begin + time.Duration(number)*segment}, number <= int64(edge/segment)+1
 }
 
 // period is the Period of the epoch where it has the rendition; nil otherwise.

@@ -97,7 +97,7 @@ func (s *Stream) servePart(w http.ResponseWriter, r *http.Request, epoch string,
 		notFound(w, "There is no such part, or not any more.")
 		return
 	case segment.Parts[m.Part].Gap:
-		s.serveEmpty(w, r, now.empty(absent{m.Rendition, timeline.FromTicks(segment.Parts[m.Part].Start, segment.Timescale)}))
+		s.serveEmpty(w, r, now.empty(absent{m.Rendition, segment.Offset() + timeline.FromTicks(segment.Parts[m.Part].Start, segment.Timescale)}))
 		return
 	}
 	name, open := timeline.PartName(m.Rendition, m.MSN, m.Part), func() (*os.File, error) { return s.open(epoch, timeline.SegmentName(m.Rendition, m.MSN)) }

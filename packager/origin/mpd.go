@@ -53,7 +53,7 @@ func (o *Origin) period(p *timeline.Presentation, period *timeline.Period) dash.
 	d.AdaptationSets = manifest.AdaptationSets(named(period.Renditions), func(r manifest.Rendition) dash.SegmentTemplate {
 		template := dash.SegmentTemplate{
 			Timescale:              r.Init.Timescale,
-			PresentationTimeOffset: timeline.ToTicks(period.Offset, r.Init.Timescale),
+			PresentationTimeOffset: timeline.ToTicks(period.Origin+period.Begin, r.Init.Timescale),
 			Duration:               timeline.ToTicks(o.timing.Segment, r.Init.Timescale),
 			StartNumber:            uint64(period.First),
 			EndNumber:              uint64(period.EndNumber),
@@ -86,7 +86,7 @@ func named(descriptions []timeline.Description) []manifest.Rendition {
 func describeChunks(p *timeline.Presentation, period *timeline.Period, sets []dash.AdaptationSet) {
 	for i := range sets {
 		sets[i].References = []dash.ProducerReferenceTime{{
-			ID: i, Type: "captured", WallClock: period.Zero,
+			ID: i, Type: "captured", WallClock: period.Zero, PresentationTime: timeline.ToTicks(period.Origin, sets[i].Representations[0].Template.Timescale),
 			UTCTiming: dash.Descriptor{Scheme: dash.SchemeISO, Value: timePath},
 		}}
 		for j := range sets[i].Representations {

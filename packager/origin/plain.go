@@ -108,6 +108,6 @@ func plainTemplate(t *dash.SegmentTemplate, p *timeline.Playlist, period *timeli
 		if s.Timescale != t.Timescale {
 			start, duration = ticks(s.Start, s.Timescale), ticks(s.Duration, s.Timescale)
 		}
-		t.Timeline = dash.AppendSegment(t.Timeline, start, duration)
+		t.Timeline = dash.AppendSegment(t.Timeline, timeline.ToTicks(period.Origin, t.Timescale)+start, duration)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sluice-live/sluice/packager/cmaf"
 	"github.com/sluice-live/sluice/packager/disk"
@@ -143,13 +144,13 @@ func (r *Recording) adopt(listed []timeline.Recordable) {
 // scan finds the recorded segments and reads their times from their boxes.
 func (r *Recording) scan(ctx context.Context) error {
 	for n, zero := range r.info.Zeros {
-		rn := r.addRun(zero)
+		rn := r.addRun(zero, r.info.origin(n))
 		for _, video := range [...]bool{true, false} {
 			c := &copied{id: copyName(video, n+1), rendition: unknownRendition(video)}
 			if v := r.info.Video; v != nil && video {
 				c.rendition.FPS = v.FPS
 			}
-			if err := c.scan(ctx, r.dir); err != nil {
+			if err := c.scan(ctx, r.dir, rn.origin); err != nil {
 				return err
 			}
 			if len(c.segments) > 0 {
@@ -161,7 +162,7 @@ func (r *Recording) scan(ctx context.Context) error {
 }
 
 // scan reads the copy's files; one that is not there or not CMAF ends it.
-func (c *copied) scan(ctx context.Context, dir string) error {
+func (c *copied) scan(ctx context.Context, dir string, origin time.Duration) error {
 	b, err := disk.ReadBounded(filepath.Join(dir, timeline.InitName(c.id)), cmaf.MaxInit)
 	if err != nil {
 		return nil //nolint: the run had no such rendition
@@ -169,7 +170,7 @@ func (c *copied) scan(ctx context.Context, dir string) error {
 	if c.rendition.Init, err = cmaf.ParseInit(b); err != nil {
 		return err
 	}
-	scanner := cmaf.NewScanner(c.rendition.Init.Defaults)
+	scanner := cmaf.NewScannerFrom(c.rendition.Init.Defaults, timeline.ToTicks(origin, c.rendition.Init.Timescale))
 	var total, length int64
 	for number := int64(1); ctx.Err() == nil; number++ {
 		s, err := scanSegment(scanner, filepath.Join(dir, timeline.SegmentName(c.id, number)))
@@ -210,6 +211,16 @@ func scanSegment(scanner *cmaf.Scanner, name string) (kept, error) {
 	return kept{start: start, duration: int64(frags[len(frags)-1].End()) - start, size: info.Size()}, nil
 }
 
+// origin is that of the run with the index n.
+func (i *Info) origin(n int) time.Duration {
+	if n >= len(i.Origins) {
+		return 0
+	}
+	return time.Duration(i.Origins[n]) * time.Millisecond
+}
+
+func badOrigin(ms int64) bool { return ms < 0 || ms > timeline.MaxOffset.Milliseconds() }
+
 // validate refuses what is not written here: such a directory is somebody else's, and never deleted.
 func (i *Info) validate() error {
 	switch i.State {
@@ -220,7 +231,7 @@ func (i *Info) validate() error {
 	if i.Started.IsZero() || i.Stream == "" || i.Name == "" {
 		return errors.New("stream, name or start is missing")
 	}
-	if i.Bytes < 0 || i.Duration < 0 || i.Holes < 0 || len(i.Sources) > 2*maxSources || len(i.Zeros) > maxRuns {
+	if i.Bytes < 0 || i.Duration < 0 || i.Holes < 0 || len(i.Sources) > 2*maxSources || len(i.Zeros) > maxRuns || len(i.Origins) > len(i.Zeros) || slices.ContainsFunc(i.Origins, badOrigin) {
 		return errors.New("a number is out of range")
 	}
 	last := 0

@@ -48,6 +48,7 @@ type Info struct {
 	Audio    *Audio      `json:"audio,omitempty"`
 	Holes    int         `json:"holes,omitempty"` // in the sources: how often the disk was too slow for them
 	Zeros    []time.Time `json:"zeros"`           // wall time of media time 0 of each run, as named in the files
+	Origins  []int64     `json:"origins"`         // decode time of that in its files, ms; what is not there is 0
 }
 
 // Video describes the recorded video.
@@ -231,7 +232,7 @@ func (r *Recording) runOf(s timeline.Recordable) (rn *run, first bool) {
 	}
 	if first {
 		r.epoch, r.late = s.EpochName(), s.Late
-		r.addRun(s.Zero)
+		r.addRun(s.Zero, s.Origin)
 	}
 	return r.runs[len(r.runs)-1], first
 }
@@ -261,11 +262,14 @@ func (r *Recording) keep(rn *run, s timeline.Recordable) error {
 }
 
 // addRun adds a run. The caller holds mu, or nobody else has the recording.
-func (r *Recording) addRun(zero time.Time) *run {
-	rn := &run{number: len(r.runs) + 1, zero: zero}
+func (r *Recording) addRun(zero time.Time, origin time.Duration) *run {
+	rn := &run{number: len(r.runs) + 1, zero: zero, origin: origin}
 	r.runs = append(r.runs, rn)
-	if len(r.info.Zeros) < rn.number {
-		r.info.Zeros = append(r.info.Zeros[:len(r.info.Zeros):len(r.info.Zeros)], zero)
+	if i := &r.info; len(i.Zeros) < rn.number {
+		i.Zeros = append(i.Zeros[:len(i.Zeros):len(i.Zeros)], zero)
+		origins := append(make([]int64, 0, rn.number), i.Origins...)
+		i.Origins = append(origins, make([]int64, rn.number-len(origins))...)
+		i.Origins[rn.number-1] = origin.Milliseconds()
 	}
 	return rn
 }

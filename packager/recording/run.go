@@ -12,11 +12,12 @@ import (
 	"github.com/sluice-live/sluice/packager/timeline"
 )
 
-// run is an epoch as it was recorded: video and audio on one clock that begins at zero.
+// run is an epoch as it was recorded: video and audio on one clock.
 type run struct {
-	number       int // from 1, part of the files' names
-	zero         time.Time
-	video, audio *copied // nil when the epoch had none
+	number       int           // from 1, part of the files' names
+	zero         time.Time     // wall time of media time 0
+	origin       time.Duration // decode time of that
+	video, audio *copied       // nil when the epoch had none
 }
 
 // copied is a recorded rendition of a run.
@@ -174,20 +175,21 @@ func (rn *run) adaptationSets() []dash.AdaptationSet {
 		}
 	}
 	begin, _ := rn.bounds()
-	return manifest.AdaptationSets(renditions, func(rg manifest.Rendition) dash.SegmentTemplate { return copies[rg.ID].template(begin) })
+	return manifest.AdaptationSets(renditions, func(rg manifest.Rendition) dash.SegmentTemplate { return copies[rg.ID].template(rn.origin, begin) })
 }
 
-func (c *copied) template(begin time.Duration) dash.SegmentTemplate {
+func (c *copied) template(origin, begin time.Duration) dash.SegmentTemplate {
 	t := dash.SegmentTemplate{
 		Timescale: c.rendition.Init.Timescale,
 
-		PresentationTimeOffset: timeline.ToTicks(begin, c.rendition.Init.Timescale),
+		PresentationTimeOffset: timeline.ToTicks(origin+begin, c.rendition.Init.Timescale),
 
 		StartNumber: uint64(c.segments[0].number),
 		Media:       "$RepresentationID$-$Number$.m4s", Initialization: "$RepresentationID$-init.mp4",
 	}
+	first := timeline.ToTicks(origin, c.rendition.Init.Timescale)
 	for _, s := range c.segments {
-		t.Timeline = dash.AppendSegment(t.Timeline, uint64(s.start), uint64(s.duration))
+		t.Timeline = dash.AppendSegment(t.Timeline, first+uint64(s.start), uint64(s.duration))
 	}
 	return t
 }

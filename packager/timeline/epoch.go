@@ -17,6 +17,7 @@ type Epoch struct {
 	lead     time.Duration // EpochOptions.Lead
 	led      int64         // so many segments have nothing but the lead: they are listed, and left out of recordings
 	zero     time.Time     // wall time of media time 0; never moved once something is listed
+	offset   time.Duration // decode time of media time 0, a multiple of offsetStep
 	end      time.Duration // of its longest rendition, from zero; fixed once ended
 	whole    bool          // was complete
 	ended    bool
@@ -26,6 +27,9 @@ type Epoch struct {
 
 // Name is the epoch's name in URLs.
 func (e *Epoch) Name() string { return e.name }
+
+// Offset is the decode time (tfdt) of media time 0: what the encoder has to add to its time stamps.
+func (e *Epoch) Offset() time.Duration { return e.offset }
 
 // Zero is the wall time of media time 0; zero before it is known.
 func (e *Epoch) Zero() time.Time { return e.zero }
@@ -147,9 +151,30 @@ func (e *Epoch) level() {
 		t.fillTo(l, e, last+1)
 	}
 	t.nextMSN, t.nextDisc = last+1, e.disc+1
+	t.nextOffset = max(t.nextOffset, e.nextOffset())
 	e.cut()
 	t.end = max(t.end, e.begin()+e.end)
 	t.presentationStale = true
+}
+
+// offsetStep is a whole number of ticks in the time scale of every track: 48 kHz, 90 kHz, and ffmpeg's frame rate times a power of two
+// that makes 10,000 or more.
+const offsetStep = 125 * time.Millisecond
+
+// MaxOffset is beyond the life of any broadcast.
+const MaxOffset = 100 * 365 * 24 * time.Hour
+
+// nextOffset is the least offset of the next epoch with which decode times go on from all that is listed of this one, gaps too. The
+// specifications let them begin at 0 again (rfc8216bis §4.4.4.3), but libavformat reads next from the playlist whose decode time is the
+// lowest: where that goes back in one of them, the others wait until it has caught up.
+func (e *Epoch) nextOffset() time.Duration {
+	end := e.end
+	for _, l := range e.timeline.listings {
+		if n := len(l.segments); n > 0 && l.segments[n-1].epoch == e {
+			end = max(end, FromTicks(l.segments[n-1].End(), l.segments[n-1].Timescale))
+		}
+	}
+	return (e.offset + end + offsetStep - 1).Truncate(offsetStep)
 }
 
 // complete reports whether every rendition has its first part.

@@ -76,7 +76,7 @@ func (t *Timeline) nextEpoch(renditions []Rendition) *Epoch {
 }
 
 func (t *Timeline) newEpoch(name string, renditions []Rendition) *Epoch {
-	e := &Epoch{timeline: t, name: name, base: t.nextMSN, disc: t.nextDisc, keys: t.cfg.Segment}
+	e := &Epoch{timeline: t, name: name, base: t.nextMSN, disc: t.nextDisc, offset: t.nextOffset, keys: t.cfg.Segment}
 	for _, r := range renditions {
 		e.tracks = append(e.tracks, &Track{Rendition: r, epoch: e, number: 1})
 	}

@@ -25,7 +25,8 @@ type Period struct {
 	Start      time.Duration // from the presentation's
 	Duration   time.Duration // 0 where the end is not known
 	Zero       time.Time     // wall time of media time 0
-	Offset     time.Duration // presentationTimeOffset: of an ended broadcast whose beginning is no longer listed
+	Origin     time.Duration // decode time of media time 0
+	Begin      time.Duration // media time with which the Period begins: more than 0 where an ended broadcast's beginning is no longer listed
 	First      int64         // number of the first segment
 	EndNumber  int64         // number of the last segment where the duration does not say it; otherwise 0
 	KeyFrames  time.Duration // between two
@@ -72,11 +73,11 @@ func (t *Timeline) periods() (all []Period) {
 // period describes the epoch. While the stream lives its begin never moves; of an ended stream the first begins with what is left.
 func (e *Epoch) period(renditions []Description) Period {
 	p := Period{
-		Epoch: e.name, ID: e.disc, Start: e.begin(), Zero: e.zero, First: e.base, KeyFrames: e.keys, Renditions: renditions,
+		Epoch: e.name, ID: e.disc, Start: e.begin(), Zero: e.zero, Origin: e.offset, First: e.base, KeyFrames: e.keys, Renditions: renditions,
 	}
 	if e.timeline.ended && e == e.timeline.epochs[0] {
-		p.First, p.Offset = e.firstListed()
-		p.Start += p.Offset
+		p.First, p.Begin = e.firstListed()
+		p.Start += p.Begin
 	}
 	return p
 }

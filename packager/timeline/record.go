@@ -44,10 +44,11 @@ type Record struct {
 	Disc       int64         `json:"disc,omitempty"`
 	Base       int64         `json:"base,omitempty"`
 	Renditions []Rendition   `json:"renditions,omitempty"`
-	Keys       time.Duration `json:"keys,omitempty"` // epoch: ns between key frames
-	Late       time.Duration `json:"late,omitempty"` // epoch: ns by which its segments may be longer than nominal
-	Room       time.Duration `json:"room,omitempty"` // epoch: ns by which segments of the broadcast may be longer than nominal
-	Led        int64         `json:"led,omitempty"`  // zero: how many segments recordings leave out
+	Keys       time.Duration `json:"keys,omitempty"`   // epoch: ns between key frames
+	Late       time.Duration `json:"late,omitempty"`   // epoch: ns by which its segments may be longer than nominal
+	Room       time.Duration `json:"room,omitempty"`   // epoch: ns by which segments of the broadcast may be longer than nominal
+	Offset     time.Duration `json:"offset,omitempty"` // epoch: ns, decode time of its media time 0
+	Led        int64         `json:"led,omitempty"`    // zero: how many segments recordings leave out
 
 	ID       string `json:"id,omitempty"` // of the rendition, and so on for a segment or a part
 	MSN      int64  `json:"msn,omitempty"`
@@ -59,7 +60,7 @@ type Record struct {
 }
 
 func epochRecord(e *Epoch) Record {
-	r := Record{Kind: recordEpoch, Epoch: e.name, Fresh: e.fresh, Disc: e.disc, Base: e.base, Keys: e.keys, Late: e.late, Room: e.timeline.late, At: e.timeline.cfg.Wall()}
+	r := Record{Kind: recordEpoch, Epoch: e.name, Fresh: e.fresh, Disc: e.disc, Base: e.base, Keys: e.keys, Late: e.late, Room: e.timeline.late, Offset: e.offset, At: e.timeline.cfg.Wall()}
 	for _, k := range e.tracks {
 		r.Renditions = append(r.Renditions, k.Rendition)
 	}
@@ -94,7 +95,8 @@ func (r Record) validate() error {
 	case bad(r.Disc, cmaf.MaxTime), bad(r.Base, cmaf.MaxTime), bad(r.MSN, cmaf.MaxTime):
 		return errors.New("number out of range")
 	case bad(r.Time, cmaf.MaxTime), bad(r.Duration, cmaf.MaxTime), bad(r.Size, MaxSegmentSize), bad(int64(r.Keys), cmaf.MaxTime),
-		bad(int64(r.Late), int64(maxLate)), bad(int64(r.Room), int64(maxLate)), bad(r.Led, cmaf.MaxTime):
+		bad(int64(r.Late), int64(maxLate)), bad(int64(r.Room), int64(maxLate)), bad(r.Led, cmaf.MaxTime),
+		bad(int64(r.Offset), int64(MaxOffset)), r.Offset%offsetStep != 0:
 		return errors.New("time or size out of range")
 	case r.Kind == recordEpoch && !name.Valid(r.Epoch), r.Kind == recordEpochEnd && r.Epoch != "" && !name.Valid(r.Epoch):
 		return fmt.Errorf("epoch name %q", r.Epoch)

@@ -64,7 +64,7 @@ func (t *Timeline) applyOpen(r Record) {
 	t.started = r.At
 	if t.ended {
 		t.ended, t.start, t.end, t.epochs, t.listings = false, time.Time{}, 0, nil, nil
-		t.partTarget, t.late = 0, 0
+		t.partTarget, t.late, t.nextOffset = 0, 0, 0
 	}
 	if !r.Start.IsZero() {
 		t.start = r.Start
@@ -80,7 +80,7 @@ func (t *Timeline) applyEpoch(before *Epoch, r Record) error {
 	if r.Base < t.nextMSN || r.Disc < t.nextDisc {
 		return fmt.Errorf("epoch %s goes back to %d, discontinuity %d", r.Epoch, r.Base, r.Disc)
 	}
-	t.nextMSN, t.nextDisc, t.nextName = r.Base, r.Disc, ""
+	t.nextMSN, t.nextDisc, t.nextOffset, t.nextName = r.Base, r.Disc, r.Offset, ""
 	t.late = r.Room
 	e := t.newEpoch(r.Epoch, r.Renditions)
 	e.fresh, e.keys, e.late = r.Fresh, cmp.Or(r.Keys, e.keys), r.Late

@@ -42,6 +42,9 @@ func (s *Segment) Length() time.Duration { return FromTicks(s.Duration, s.Timesc
 // Wall is the instant at which the segment's first sample was captured.
 func (s *Segment) Wall() time.Time { return s.epoch.zero.Add(FromTicks(s.Start, s.Timescale)) }
 
+// Offset is the decode time of media time 0 of the segment's epoch.
+func (s *Segment) Offset() time.Duration { return s.epoch.offset }
+
 // EpochName is the name of the segment's epoch.
 func (s *Segment) EpochName() string { return s.epoch.name }
 
@@ -86,6 +89,7 @@ type Recordable struct {
 	Segment
 	Rendition Description
 	Zero      time.Time     // wall time of the epoch's media time 0
+	Origin    time.Duration // decode time of that
 	Late      time.Duration // by which segments of the broadcast may be longer than nominal
 	InitFile  string        // where the initialization segment is
 	MediaFile string        // where the segment is
@@ -93,5 +97,5 @@ type Recordable struct {
 
 // Recordable is the segment of the track with everything but its files.
 func (t *Timeline) Recordable(k *Track, s Segment) Recordable {
-	return Recordable{Segment: s, Rendition: k.Describe(), Zero: k.epoch.zero, Late: t.late}
+	return Recordable{Segment: s, Rendition: k.Describe(), Zero: k.epoch.zero, Origin: k.epoch.offset, Late: t.late}
 }

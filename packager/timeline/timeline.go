@@ -23,6 +23,7 @@ type Timeline struct {
 	nextMSN    int64         // of the next epoch
 	nextDisc   int64         // of the next epoch
 	nextName   string        // of the next epoch, once that is hinted at
+	nextOffset time.Duration // of the next epoch
 	partTarget time.Duration // PART-TARGET, fixed with the first epoch
 	late       time.Duration // by which segments of any epoch may be longer than nominal, fixed with the first one
 	ended      bool

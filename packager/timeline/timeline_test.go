@@ -107,6 +107,7 @@ func TestNumbersGoOn(t *testing.T) {
 	require.EqualValues(t, 1, p.Segments[2].DiscontinuitySequence())
 	require.Equal(t, PartID{second.name, 5, 0}, p.Hint)
 	require.Equal(t, e.zero.Add(4*time.Second), second.zero)
+	require.Equal(t, 4*time.Second, second.Offset(), "decode times go on")
 
 	second.Close()
 	s.Finish(s.now)
@@ -114,6 +115,7 @@ func TestNumbersGoOn(t *testing.T) {
 	third := next.begin(t)
 	require.EqualValues(t, 5, third.base)
 	require.EqualValues(t, 2, third.disc)
+	require.Zero(t, third.Offset())
 }
 
 // TestReplaySaysTheSame holds what was published through a log, whole or compacted, that is written and read again.
@@ -141,13 +143,17 @@ func TestReplaySaysTheSame(t *testing.T) {
 			read, good, err := ReadRecords(bytes.NewReader(log))
 			require.NoError(t, err)
 			require.EqualValues(t, len(log), good)
-			got := replay(t, read).Snapshot()
+			again := replay(t, read)
+			require.Equal(t, 20625*time.Millisecond, again.nextOffset, "20 s, and the beginning of a segment")
+			require.Equal(t, s.nextOffset, again.nextOffset)
+			got := again.Snapshot()
 			for _, r := range ladder {
 				require.Equal(t, numbers(want.Playlist(r.ID)), numbers(got.Playlist(r.ID)))
 				require.Equal(t, want.Playlist(r.ID).Hint, got.Playlist(r.ID).Hint, "what is announced comes")
 				for i, s := range want.Playlist(r.ID).Segments {
 					again := got.Playlist(r.ID).Segments[i]
 					require.Equal(t, s.Wall(), again.Wall())
+					require.Equal(t, s.Offset(), again.Offset())
 					require.Equal(t, s.Gap, again.Gap)
 					require.Equal(t, s.EpochName(), again.EpochName())
 					require.Equal(t, s.Discontinuity(), again.Discontinuity())
@@ -155,6 +161,66 @@ func TestReplaySaysTheSame(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Decode times never go back within a broadcast: not where renditions end apart, after gaps, with a clock that is set back or by way of the log.
+func TestDecodeTimesGoOn(t *testing.T) {
+	s := newStage()
+	s.Open()
+	e := s.begin(t)
+	s.run(e, 2)
+	for i, n := range []int{3, 4} { // ffmpeg is killed
+		cut := parts(e.tracks[i], n)
+		s.Grow(e.tracks[i], cut, int64(100*n), 0)
+		s.List(e.tracks[i], s.Whole(e.tracks[i], cut, int64(100*n)))
+	}
+	e.Close()
+	s.publish()
+	s.now = s.now.Add(standstill + 25*time.Second) // more than an encoder should fill: the gaps are an epoch of their own
+	require.True(t, s.Bridge(s.now))
+	gaps := s.newest()
+	require.Equal(t, 4875*time.Millisecond, gaps.Offset(), "the longest rendition ended at 4.8 s")
+	s.publish()
+	second := s.begin(t)
+	require.NotSame(t, gaps, second)
+	for _, p := range s.publish().Playlists {
+		last := p.Segments[len(p.Segments)-1]
+		require.Equal(t, gaps.name, last.EpochName())
+		end := last.Offset() + FromTicks(last.End(), last.Timescale)
+		require.LessOrEqual(t, end, second.Offset(), "gaps take their time")
+		require.Less(t, second.Offset()-end, 300*time.Millisecond)
+	}
+	s.run(second, 1)
+	second.Close()
+	s.publish()
+	s.now = s.now.Add(-time.Hour)
+	third := s.begin(t)
+	require.Equal(t, second.Offset()+2*time.Second, third.Offset())
+	third.Close() // nothing of it was listed
+	require.Equal(t, third.Offset(), s.begin(t).Offset())
+	got := replay(t, append(s.log, s.TakeRecords()...))
+	require.Equal(t, third.Offset(), got.newest().Offset())
+}
+
+// The log of an earlier version says nothing of offsets: its epochs begin at 0, and decode times go on from there.
+func TestLogWithoutOffsets(t *testing.T) {
+	s := newStage()
+	s.Open()
+	for range 2 {
+		e := s.begin(t)
+		s.run(e, 2)
+		e.Close()
+	}
+	s.publish()
+	for i := range s.log {
+		s.log[i].Offset = 0
+	}
+	got := replay(t, s.log)
+	require.Zero(t, got.newest().Offset())
+	require.Equal(t, 4*time.Second, got.begin(t).Offset())
+	bad := epochRecord(s.newest())
+	bad.Offset = time.Millisecond
+	require.Error(t, bad.validate(), "not ticks of every track")
 }
 
 // TestBridge gives up the parts that do not come, at their pace and with what they need to be found in the log again.

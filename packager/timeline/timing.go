@@ -70,7 +70,7 @@ func FromTicks(n int64, timescale uint32) time.Duration {
 	return time.Duration(n/scale)*time.Second + time.Duration(n%scale)*time.Second/time.Duration(scale)
 }
 
-// ToTicks converts a duration of at most some days, to the nearest tick.
+// ToTicks converts a duration to the nearest tick.
 func ToTicks(d time.Duration, timescale uint32) uint64 {
 	scale := uint64(timescale)
 	whole, rest := uint64(d/time.Second), uint64(d%time.Second)

@@ -106,7 +106,7 @@ func (r *run) startPlan(from entry, p plan) (err error) {
 	if r.epoch, err = r.timeline.BeginEpoch(p.epoch); err != nil {
 		return fmt.Errorf("begin an epoch: %w", err)
 	}
-	p.job.Dir, p.job.Log, p.job.Earlier = r.epoch.Dir(), r.logFile(r.epoch), r.earlier
+	p.job.Dir, p.job.Log, p.job.Earlier, p.job.Offset = r.epoch.Dir(), r.logFile(r.epoch), r.earlier, r.epoch.Offset()
 	if r.job, err = transcode.NewJob(p.job); err != nil {
 		_ = r.epoch.End()
 		return fmt.Errorf("set up ffmpeg: %w", err)
