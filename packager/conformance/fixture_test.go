@@ -96,7 +96,15 @@ func (r rendition) chunk(start, frames int64, key bool, composition uint32) []by
 func (r rendition) media(n int64) []byte {
 	local := n - epochStart(n)
 	start := r.edge(local)
-	return append(bx("styp", []byte("msdh"), words(0)), r.chunk(start, (r.edge(local+1)-start)/r.frame, true, 0)...)
+	return append(bx("styp", []byte("msdh"), words(0)), r.chunk(r.offset(n)+start, (r.edge(local+1)-start)/r.frame, true, 0)...)
+}
+
+// offset is the decode time with which segment n's epoch begins, ticks: more than the length of the one before it.
+func (r rendition) offset(n int64) int64 {
+	if n < restart {
+		return 0
+	}
+	return (2*restart*8 + 1) * r.timescale / 8
 }
 
 func epochStart(n int64) int64 {
@@ -158,7 +166,7 @@ func mpd(count int64, ended bool) []byte {
 func mpdPeriod(n int64) dash.Period {
 	template := func(r rendition) *dash.SegmentTemplate {
 		return &dash.SegmentTemplate{
-			Timescale: uint32(r.timescale), Duration: uint64(2 * r.timescale), StartNumber: uint64(n),
+			Timescale: uint32(r.timescale), PresentationTimeOffset: uint64(r.offset(n)), Duration: uint64(2 * r.timescale), StartNumber: uint64(n),
 			Media: epochName(n) + "/$RepresentationID$-$Number$.m4s", Initialization: epochName(n) + "/$RepresentationID$-init.mp4",
 		}
 	}

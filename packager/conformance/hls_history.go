@@ -17,6 +17,7 @@ func historyRules() []history[*observation] {
 		{"rfc8216bis §6.2.1 all renditions end", checkAllEnd},
 		{"HLS authoring 8.1 durations are the media's", checkDurations},
 		{"HLS authoring 7.3 decode times go on", checkContinuous},
+		{"libavformat decode times go back nowhere", checkForward},
 		{"HLS authoring 9.1 CODECS are the init segment's", checkCodecsTrue},
 		{"HLS authoring 9.2 RESOLUTION is the init segment's", checkResolutionTrue},
 		{"HLS authoring 1.29 BANDWIDTH holds the peak", checkPeak},

@@ -50,6 +50,27 @@ func checkContinuous(h *observation, fault func(*Visit, string)) {
 	}
 }
 
+// checkForward: a segment begins no earlier than the one listed before it ends, over a discontinuity too. No specification asks for that;
+// libavformat reads next from the playlist with the lowest decode time, and where that goes back in one of them the others wait.
+func checkForward(h *observation, fault func(*Visit, string)) {
+	for _, url := range h.urls {
+		t := h.tracks[url]
+		for _, p := range h.playlists[url] {
+			var before *content
+			for _, s := range p.segments {
+				c := t.segments[s.msn]
+				if c == nil {
+					continue
+				}
+				if before != nil && float64(c.start)/c.timescale < float64(before.end)/before.timescale-1e-6 {
+					fault(p.visit, fmt.Sprintf("segment %d starts at %d, the one before ends at %d", c.msn, c.start, before.end))
+				}
+				before = c
+			}
+		}
+	}
+}
+
 // eachFetched calls do for every variant whose playlists and segments were fetched.
 func (h *observation) eachFetched(do func(p *playlist, v variant, video, audio *track)) {
 	for _, p := range h.multivariant {

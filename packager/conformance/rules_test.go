@@ -159,6 +159,7 @@ func hlsExamples() []example {
 		{"rfc8216bis §6.2.1 all renditions end", edit("audio.m3u8", 0, "#EXT-X-ENDLIST\n", "")},
 		{"HLS authoring 8.1 durations are the media's", edit("180p.m3u8", 0, "EXTINF:2.000000", "EXTINF:2.010000")},
 		{"HLS authoring 7.3 decode times go on", body("180p-20.m4s", video.chunk(video.edge(5)+512, 59, true, 0))},
+		{"libavformat decode times go back nowhere", body("180p-15.m4s", video.media(0))},
 		{"HLS authoring 9.1 CODECS are the init segment's", edit("index.m3u8", 0, "avc1.42C00D", "avc1.42C00C")},
 		{"HLS authoring 9.2 RESOLUTION is the init segment's", edit("index.m3u8", 0, "320x180", "640x360")},
 		{"HLS authoring 1.29 BANDWIDTH holds the peak", edit("index.m3u8", 0, "BANDWIDTH=140000,AVERAGE-BANDWIDTH=138000", "BANDWIDTH=100000,AVERAGE-BANDWIDTH=99000")},
