@@ -3,6 +3,7 @@ package packager
 import (
 	"bytes"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,7 +26,7 @@ func (b *bench) listOf(e *live.Epoch, ago time.Duration) (paths []string) {
 	return paths
 }
 
-// isEmpty reports whether there is nothing in a segment or part of a rendition, and where in its epoch that is.
+// isEmpty reports whether there is nothing in a segment or part of a rendition, and its decode time.
 func (s *Stream) isEmpty(t testing.TB, rendition string, segment []byte) (start time.Duration, nothing bool) {
 	file, err := mp4.DecodeFile(bytes.NewReader(segment))
 	require.NoError(t, err)
@@ -129,5 +130,29 @@ func TestEndedPeriodsLackNothing(t *testing.T) {
 		_, nothing = tl.isEmpty(t, "180p", []byte(b.body(beyond)))
 		require.True(t, nothing)
 		require.Equal(t, "100", b.request(http.MethodHead, beyond).Header().Get("Content-Length"))
+	})
+}
+
+// After a hole that makes the MPD begin anew the Periods before it are gone from there. Who had read them may ask for more of them all the same.
+func TestNothingIsLackingBeforeAHole(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.Window = time.Minute })
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	synctest.Test(t, func(t *testing.T) {
+		require.NoError(t, e.End())
+		b.clock.Advance(21 * time.Second)
+		next, enc := b.next(tl)
+		b.run(next, enc, 1)
+		m, _ := b.manifest("/live/cam/manifest.mpd")
+		require.Len(t, m.Periods, 1)
+		for n, want := range map[string]time.Duration{"180p-3": 4 * time.Second, "180p-14": 26 * time.Second, "audio-3": 4 * time.Second} {
+			id, _, _ := strings.Cut(n, "-")
+			start, nothing := tl.isEmpty(t, id, []byte(b.body("/live/cam/"+e.Name()+"/"+n+".m4s")))
+			require.True(t, nothing, n)
+			require.Equal(t, want, start.Round(100*time.Millisecond), n)
+		}
+		for _, path := range []string{e.Name() + "/180p-30.m4s", e.Name() + "/1080p-3.m4s", next.Name() + "/180p-2.m4s", "X/180p-3.m4s"} {
+			require.Equal(t, http.StatusNotFound, b.get("/live/cam/"+path).Code, path)
+		}
 	})
 }

@@ -26,8 +26,8 @@ type absent struct {
 }
 
 // lacks finds a segment that an epoch has not, never had and never will have: it was listed as a gap, and the epoch has ended or never
-// had the rendition; or the MPD tells the end of the Period and it is beyond that, though not of what the clock would have made available
-// by now. Of a Period of which players do not know that it has ended, nothing is lacking yet.
+// had the rendition; or the MPD tells the end of the Period, or has that Period no more, and it is beyond the end, though not of what the
+// clock would have made available by now. Of a Period of which players do not know that it has ended, nothing is lacking yet.
 func (s *snapshot) lacks(epoch string, m timeline.MediaFile, segment time.Duration) (a absent, ok bool) {
 	p := s.playlist(m.Rendition)
 	if p == nil || len(p.Segments) == 0 || m.MSN < p.Segments[0].MSN {
@@ -38,12 +38,38 @@ func (s *snapshot) lacks(epoch string, m timeline.MediaFile, segment time.Durati
 		over := p.Hint.Epoch != epoch && (period == nil || period.Duration > 0)
 		return absent{m.Rendition, listed.Offset() + timeline.FromTicks(listed.Start, listed.Timescale)}, listed.Gap && over
 	}
-	if period == nil || period.Duration == 0 || m.MSN < period.First {
+	switch {
+	case s.Presentation == nil:
+		return a, false
+	case period == nil:
+		return p.beyond(epoch, m, segment, s.clock())
+	case period.Duration == 0 || m.MSN < period.First:
 		return a, false
 	}
-	edge := s.Presentation.Published.Add(time.Since(s.since)).Sub(s.Presentation.Start.Add(period.Start))
+	edge := s.clock().Sub(s.Presentation.Start.Add(period.Start))
 	number := m.MSN - period.First
 	return absent{m.Rendition, period.Origin + period.Begin + time.Duration(number)*segment}, number <= int64(edge/segment)+1
+}
+
+// clock is the time of the service. There has to be a Presentation.
+func (s *snapshot) clock() time.Time { return s.Presentation.Published.Add(time.Since(s.since)) }
+
+// beyond finds a segment after the last one of an epoch that has ended and is listed, though no Period of the MPD any more: what lies
+// before a hole in time is not.
+func (p *playlist) beyond(epoch string, m timeline.MediaFile, segment time.Duration, now time.Time) (a absent, ok bool) {
+	for i := len(p.Segments) - 1; i >= 0; i-- {
+		last := &p.Segments[i]
+		if last.EpochName() != epoch {
+			continue
+		}
+		number := m.MSN - last.MSN
+		if number <= 0 || p.Hint.Epoch == epoch || last.InitEpoch() != epoch {
+			return a, false
+		}
+		start := last.Offset() + timeline.FromTicks(last.End(), last.Timescale) + time.Duration(number-1)*segment
+		return absent{m.Rendition, start}, number <= int64(now.Sub(last.Wall().Add(last.Length()))/segment)+1
+	}
+	return a, false
 }
 
 // period is the Period of the epoch where it has the rendition; nil otherwise.
@@ -105,8 +131,8 @@ func (p *playlist) endsBefore(epoch string, msn int64) bool {
 	return ok && last.EpochName() == epoch && !(follows && next.EpochName() == epoch)
 }
 
-// holdBeyondEnd answers to who asks for one more segment than an epoch has that is no Period of the MPD any more: not before it has had
-// the time to read another MPD. Where it is refused as often as it asks again (16 times in 1.5 s), dash.js drops the whole Period,
+// holdBeyondEnd answers to who asks for one more segment than an epoch has, of whose end no MPD tells: not before it has had the time to
+// read another one. Where it is refused as often as it asks again (16 times in 1.5 s), dash.js drops the whole Period,
 // asks for nothing any more and stands still.
 func (s *Stream) holdBeyondEnd(w http.ResponseWriter, r *http.Request) {
 	hold(r, edgeWait)
