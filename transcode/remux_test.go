@@ -21,7 +21,7 @@ import (
 // runFiles plays 4 s of flash and beep, whose decode times begin with an offset, and returns the files of the rendition and the sound.
 func runFiles(t *testing.T, rendition Rendition, offset time.Duration) RemuxInput {
 	t.Helper()
-	o := Options{Dir: t.TempDir(), Video: depay.VP8, Audio: depay.Opus, Ladder: Ladder{rendition}, Offset: offset, Thumbnail: -1}
+	o := Options{Dir: t.TempDir(), Video: depay.VP8, Audio: depay.Opus, Ladder: Ladder{rendition}, Offset: offset, Grace: time.Minute, Thumbnail: -1}
 	play(t, o, interleave(
 		vp8Clip(t, "color=black:s=320x180:r=30,drawbox=c=white:t=fill:enable='between(mod(t,1),0.49,0.65)'", 4),
 		opusClip(t, "aevalsrc='if(between(mod(t,1),0.5,0.66),0.5*sin(2*PI*1000*t),0)':s=48000", 4),
