@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	ffmpeg "github.com/u2takey/ffmpeg-go"
 )
@@ -90,6 +91,39 @@ func (c Codec) args() ffmpeg.KwArgs {
 // would count the cores where it may not look, and take one.
 const x265Threads = "8"
 
+// addLadderArgs adds the options of a ladder that is encoded as a whole.
+func (o Options) addLadderArgs(args ffmpeg.KwArgs) {
+	one := len(o.Ladder.Alternates()) == 0
+	if one {
+		addEncoderArgs(args, o.Encoder, ":v")
+	}
+	for i, r := range o.Ladder {
+		suffix := ":v:" + strconv.Itoa(i)
+		if !one {
+			r.addCodecArgs(args, o.Encoder, suffix)
+		}
+		r.addArgs(args, o.Encoder, suffix, r.group(o.KeyFrames))
+	}
+}
+
+// addEncoderArgs adds what is the same for all renditions of H.264.
+func addEncoderArgs(args ffmpeg.KwArgs, e Encoder, suffix string) {
+	for name, value := range e.args() {
+		args[name+suffix] = value
+	}
+}
+
+// addCodecArgs adds what is the same for all encoded renditions of the codec.
+func (r Rendition) addCodecArgs(args ffmpeg.KwArgs, e Encoder, suffix string) {
+	if r.Codec == H264 {
+		addEncoderArgs(args, e, suffix)
+		return
+	}
+	for name, value := range r.Codec.args() {
+		args[name+suffix] = value
+	}
+}
+
 // Alternates are the renditions that are not of H.264.
 func (l Ladder) Alternates() Ladder {
 	return slices.DeleteFunc(slices.Clone(l), func(r Rendition) bool { return r.Codec == H264 })
@@ -124,8 +158,7 @@ func (l Ladder) validateCodecs() error {
 func (b Build) Missing(l Ladder) error {
 	var faults []error
 	for _, r := range l {
-		name := r.Codec.encoder()
-		if !slices.ContainsFunc(b.Features, func(f Feature) bool { return f.Name == name && f.Kind == "encoder" && f.Present }) {
+		if name := r.Codec.encoder(); !b.encodes(name) {
 			faults = append(faults, fmt.Errorf("rendition %q: ffmpeg %s was built without the encoder %s: apt-get install ffmpeg brings a build that has it; or make it one of H.264",
 				r.Name, b.Version, name))
 		}

@@ -31,6 +31,9 @@ func Command(o Options) (argv []string, err error) {
 	}
 	o = o.withDefaults()
 	argv = append([]string{o.FFmpeg}, globalArgs...)
+	if o.usesEncoder() {
+		argv = append(argv, o.Encoder.globalArgs()...)
+	}
 	return append(argv, o.output().GetArgs()...), nil
 }
 
@@ -114,6 +117,9 @@ func (o Options) videoStreams(source *ffmpeg.Stream) (renditions []*ffmpeg.Strea
 			canvas = r.branded(canvas, logos[encoded])
 		}
 		encoded++
+		if r.Codec == H264 {
+			canvas = o.Encoder.upload(canvas)
+		}
 		renditions = append(renditions, canvas)
 	}
 	return renditions
@@ -168,21 +174,6 @@ func (o Options) videoArgs() ffmpeg.KwArgs {
 	return args
 }
 
-// addLadderArgs adds the options of a ladder that is encoded as a whole.
-func (o Options) addLadderArgs(args ffmpeg.KwArgs) {
-	one := len(o.Ladder.Alternates()) == 0
-	if one {
-		addCodecArgs(args, H264, ":v")
-	}
-	for i, r := range o.Ladder {
-		suffix := ":v:" + strconv.Itoa(i)
-		if !one {
-			addCodecArgs(args, r.Codec, suffix)
-		}
-		r.addArgs(args, suffix, r.group(o.KeyFrames))
-	}
-}
-
 // noGroup is the distance in pictures of key frames that are asked for one by one: beyond the end of any run.
 const noGroup = 1 << 30
 
@@ -196,16 +187,9 @@ func (o Options) addPassthroughArgs(args ffmpeg.KwArgs) {
 			args["b"+suffix] = r.Bitrate // for ffmpeg's own manifests
 			continue
 		}
-		addCodecArgs(args, r.Codec, suffix)
-		r.addArgs(args, suffix, noGroup)
+		r.addCodecArgs(args, o.Encoder, suffix)
+		r.addArgs(args, o.Encoder, suffix, noGroup)
 		args["force_key_frames"+suffix] = "source"
-	}
-}
-
-// addCodecArgs adds what is the same for all encoded renditions of a codec.
-func addCodecArgs(args ffmpeg.KwArgs, c Codec, suffix string) {
-	for name, value := range c.args() {
-		args[name+suffix] = value
 	}
 }
 
@@ -215,12 +199,12 @@ func (r Rendition) group(keyFrames time.Duration) int {
 }
 
 // addArgs adds what differs between renditions, each option with the suffix that selects the rendition's stream.
-func (r Rendition) addArgs(args ffmpeg.KwArgs, suffix string, group int) {
+func (r Rendition) addArgs(args ffmpeg.KwArgs, e Encoder, suffix string, group int) {
 	rate, buffer := r.rateControl()
 	own := ffmpeg.KwArgs{"r": r.FPS, "g": group, "keyint_min": group, "b": rate, "maxrate": rate, "bufsize": buffer}
 	switch r.Codec {
 	case H264:
-		own["preset"], own["level"] = r.X264Preset(), r.level()
+		maps.Copy(own, e.own(r))
 	case AV1:
 		delete(own, "maxrate") // it must be more than the rate, or none
 	}

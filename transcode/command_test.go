@@ -34,6 +34,9 @@ func TestCommand(t *testing.T) {
 		{"logo", Options{Video: depay.VP8, Audio: depay.Opus, Ladder: smallLadder(), Transform: TransformLogo, Logo: "/data/logo.png"}},
 		{"blur", Options{Video: depay.VP8, Ladder: smallLadder()[:1], Transform: TransformBlur}},
 		{"codecs", Options{Video: depay.VP8, Audio: depay.Opus, Ladder: codecLadder()}},
+		{"vaapi", Options{Video: depay.VP8, Ladder: codecLadder()[:2], Encoder: Encoder{VAAPI, "/dev/dri/renderD128"}}},
+		{"nvenc", Options{Video: depay.H264, Passthrough: passedThrough(), Ladder: smallLadder()[1:], Encoder: Encoder{NVENC, "/dev/nvidia0"}}},
+		{"qsv", Options{Video: depay.VP8, Ladder: smallLadder(), Encoder: Encoder{QSV, "/dev/dri/renderD129"}, Transform: TransformLogo, Logo: "/data/logo.png"}},
 		{"low-latency", Options{Video: depay.VP8, Audio: depay.Opus, Segment: time.Second, Part: 100 * time.Millisecond, KeyFrames: 500 * time.Millisecond}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

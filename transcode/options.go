@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/sluice-live/sluice/depay"
@@ -39,6 +40,8 @@ type Options struct {
 	// Ladder is the renditions, the best first; each costs an encode. Default DefaultLadder, or none with Passthrough. Not
 	// used without Video.
 	Ladder Ladder
+	// Encoder makes the renditions of H.264. Default: x264.
+	Encoder Encoder
 	// Passthrough, if it has a name, describes video of H.264, VP9 or AV1 that becomes a rendition as it is, before those of the ladder, and
 	// cost about as much as the audio; see PassthroughOf. FPS is the constant rate that they are put on, and must be that of every rendition
 	// of the ladder; Bitrate is what they may be announced with, though nobody holds them to it. Without Ladder there are no
@@ -277,12 +280,23 @@ func (o Options) renditions() Ladder {
 	return o.Ladder
 }
 
+// usesEncoder reports whether something is encoded into H.264.
+func (o Options) usesEncoder() bool {
+	return o.Video != 0 && slices.ContainsFunc(o.encoded(), func(r Rendition) bool { return r.Codec == H264 })
+}
+
+// UsesHardware reports whether something is encoded by another encoder than x264 that may be taken instead.
+func (o Options) UsesHardware() bool { return o.usesEncoder() && o.Encoder.Kind != Software }
+
 // policy lets ffmpeg write where its segments go. It has no bound on CPU time, which it takes as long as the broadcast lasts: the watchdog
 // and the lag say whether it does anything for that.
 func (o Options) policy() sandbox.Policy {
 	p := sandbox.Policy{Write: []string{o.Dir}}
 	if o.Transform == TransformLogo {
 		p.Read = []string{o.Logo}
+	}
+	if o.usesEncoder() {
+		o.Encoder.allow(&p)
 	}
 	return p
 }

@@ -26,6 +26,8 @@ type Build struct {
 // needed is what a run uses.
 var needed = [...]Feature{
 	{Name: "libx264", Kind: "encoder"}, {Name: "libx265", Kind: "encoder", Only: "H.265 in the ladder"}, {Name: "libsvtav1", Kind: "encoder", Only: "AV1 in the ladder"},
+	{Name: "h264_nvenc", Kind: "encoder", Only: "NVIDIA's encoder"}, {Name: "h264_qsv", Kind: "encoder", Only: "Intel's encoder"},
+	{Name: "h264_vaapi", Kind: "encoder", Only: "encoders by VA-API"},
 	{Name: "aac", Kind: "encoder"}, {Name: "mjpeg", Kind: "encoder"},
 	{Name: "vp8", Kind: "decoder"}, {Name: "vp9", Kind: "decoder"}, {Name: "h264", Kind: "decoder"},
 	{Name: "libdav1d", Kind: "decoder", Only: "AV1"}, {Name: "libopus", Kind: "decoder"},

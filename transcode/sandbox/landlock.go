@@ -123,6 +123,11 @@ func (r rules) addAll(p Policy, program string) error {
 			return err
 		}
 	}
+	for _, path := range p.Devices {
+		if err := r.add(path, readFile|writeFile); err != nil {
+			return err
+		}
+	}
 	for _, path := range p.Read {
 		if err := r.add(path, readFile|readDir); err != nil {
 			return err

@@ -36,6 +36,11 @@ type Policy struct {
 	Read []string
 	// Write are directories in which it may make, change and remove files, and files that it may change. They exist.
 	Write []string
+	// Devices are nodes that it may open, and steer. They exist.
+	Devices []string
+	// Addresses is whether it may reserve as many addresses as it likes, as drivers of graphics cards do; memory itself is bounded by
+	// nothing else then.
+	Addresses bool
 	// Network is whether it may use sockets. It then has the proxies of this process's environment too.
 	Network bool
 	// CPU is how much CPU time it may take before it is killed. 0: as much as it likes, which is for what runs as long as a broadcast.
@@ -179,7 +184,9 @@ func limit(pid int, p Policy) {
 	set := func(resource int, most uint64) {
 		_ = unix.Prlimit(pid, resource, &unix.Rlimit{Cur: most, Max: most}, nil)
 	}
-	set(unix.RLIMIT_AS, bytes)
+	if !p.Addresses {
+		set(unix.RLIMIT_AS, bytes)
+	}
 	set(unix.RLIMIT_CORE, 0)
 	if p.CPU > 0 {
 		set(unix.RLIMIT_CPU, uint64(p.CPU/time.Second))

@@ -31,6 +31,7 @@ type history struct {
 	video       depay.Codec         // that it read
 	transform   transcode.Transform // that it made
 	passedOn    bool                // it passed video on as it was
+	hardware    bool                // it encoded by hardware
 	alternates  bool                // it encoded renditions of other codecs than H.264
 	layers      int                 // of a simulcast that it passed on beside the best one
 	passthrough passthrough
@@ -62,6 +63,7 @@ type decision struct {
 	failures int           // of ffmpeg in a row, with this one
 
 	withoutTransform bool
+	withoutHardware  bool
 	relief           relief
 	passthrough      passthrough // whether and how the next run passes video on
 	simulcast        simulcast
@@ -102,6 +104,8 @@ func (d *decision) change(cause error, h history) bool {
 		d.simulcast = h.simulcast.apart(h.lasted, ended.Cause.String())
 	case errors.As(cause, &ended):
 		d.passthrough = h.passthrough.ended(ended, h.video)
+	case h.hardwareFailed():
+		d.withoutHardware = true
 	case h.passthroughFailed() && h.layers > 0 && h.simulcast.off == "":
 		d.simulcast.off = "ffmpeg failed while it passed on all of them"
 	case h.passthroughFailed():
@@ -116,6 +120,9 @@ func (d *decision) change(cause error, h history) bool {
 func (h history) transformFailed() bool {
 	return h.transform != transcode.TransformNone && h.lasted <= steadyAfter && !h.diskFault
 }
+
+// hardwareFailed reports whether an encoder of hardware has not lasted: it may have as many sessions as it takes.
+func (h history) hardwareFailed() bool { return h.hardware && h.lasted <= steadyAfter && !h.diskFault }
 
 // passthroughFailed reports whether ffmpeg went soon after it had begun to pass video on, which encoding may be spared. Where that has
 // been seen to work it is tried once more, and a disk that cannot be written says nothing of it.

@@ -65,6 +65,12 @@ func TestNext(t *testing.T) {
 		"with a transform on a disk that cannot be written": {killed, history{video: depay.VP8, transform: transcode.TransformMonochrome, diskFault: true},
 			decision{action: waitForDisk}},
 
+		"killed soon while hardware encoded": {killed, history{video: depay.VP8, hardware: true, playable: true},
+			decision{failures: 1, withoutHardware: true}},
+		"too slow while hardware encoded": {slow, history{video: depay.VP8, hardware: true, playable: true},
+			decision{failures: 1, relief: reduceLadder}},
+		"killed later while hardware encoded": {killed, history{video: depay.VP8, hardware: true, playable: true, lasted: 2 * steadyAfter},
+			decision{failures: 1}},
 		"too slow": {slow, history{video: depay.VP8, failures: maxRestarts},
 			decision{failures: 1, relief: reduceLadder}},
 		"too slow on a disk that cannot be written": {slow, history{video: depay.VP8, diskFault: true},

@@ -85,7 +85,7 @@ func (b *Broadcast) plan(source transcode.Rendition, layers ...transcode.Renditi
 	p := plan{passthrough: source.Name != "", job: transcode.Options{
 		FFmpeg: o.FFmpeg,
 		Video:  b.video, Audio: b.audio,
-		Passthrough: source, Ladder: encoded,
+		Passthrough: source, Ladder: encoded, Encoder: o.Encoder,
 		Transform: b.transform, Title: o.Stream, Logo: o.Logo,
 		MaxLag:  b.ladder.maxLag(b.video, source, encoded),
 		Segment: o.Segment, Part: o.Part, Window: ffmpegWindow(o.Segment),
@@ -135,7 +135,7 @@ func (b *Broadcast) runEnded(cause error) error {
 func (b *Broadcast) history() history {
 	return history{
 		lasted: time.Since(b.run.began), failures: b.failures, wasPlayable: b.playable(),
-		video: b.run.video, transform: b.transform, passedOn: b.run.passthrough, alternates: len(b.run.made.Ladder.Alternates()) > 0, layers: len(b.run.layers.passed),
+		video: b.run.video, transform: b.transform, passedOn: b.run.passthrough, hardware: b.run.made.UsesHardware(), alternates: len(b.run.made.Ladder.Alternates()) > 0, layers: len(b.run.layers.passed),
 		passthrough: b.passthrough, simulcast: b.simulcast,
 	}
 }
@@ -146,6 +146,10 @@ func (b *Broadcast) apply(d decision, cause error) error {
 		b.transformReason = fmt.Sprintf("The pictures are not transformed to %q: ffmpeg failed with that.", b.transform)
 		b.log.Warn("transform is given up", "transform", b.transform, "error", cause)
 		b.transform = transcode.TransformNone
+	}
+	if d.withoutHardware {
+		b.log.Warn("the encoder is given up for this broadcast, x264 takes its place", "encoder", b.options.Encoder, "error", cause)
+		b.options.Encoder = transcode.Encoder{}
 	}
 	b.relieve(d.relief, cause)
 	b.setPassthrough(d.passthrough)

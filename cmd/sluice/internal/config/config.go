@@ -17,12 +17,13 @@ import (
 // Config is what `sluice serve` runs with. Every field is one key of the
 // table in keys.go, which says its name, its help and how it is written.
 type Config struct {
-	HTTP   HTTP
-	HTTPS  HTTPS
-	TLS    TLS
-	ICE    ICE
-	Data   string           // directory of live segments and recordings
-	Ladder transcode.Ladder // the best rendition first; empty: cut to what the machine encodes in real time
+	HTTP    HTTP
+	HTTPS   HTTPS
+	TLS     TLS
+	ICE     ICE
+	Data    string           // directory of live segments and recordings
+	Encoder string           // EncoderSoftware, transcode.EncoderAuto or a hardware encoder: what makes renditions of H.264
+	Ladder  transcode.Ladder // the best rendition first; empty: cut to what the machine encodes in real time
 
 	Segment time.Duration // media segment, a multiple of Part
 	Part    time.Duration // CMAF fragment
@@ -194,7 +195,7 @@ func Default() Config {
 			ConnectionsPerAddress: 2_000, Requests: 10_000, RequestsPerAddress: 2_000, RequestBytes: 64 << 10,
 		},
 		Log:    Log{Level: slog.LevelInfo, Format: "text"},
-		FFmpeg: "ffmpeg",
+		FFmpeg: "ffmpeg", Encoder: EncoderSoftware,
 		OnStop: OnStopEnd,
 	}
 }
@@ -213,6 +214,9 @@ const (
 	OnStopEnd  = "end"
 	OnStopKeep = "keep"
 )
+
+// EncoderSoftware as Config.Encoder is x264.
+const EncoderSoftware = "software"
 
 // What Record.Source may be.
 const (

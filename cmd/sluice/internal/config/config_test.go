@@ -90,6 +90,12 @@ func TestLoadForms(t *testing.T) {
 		"codecs in ladder in file": {
 			file: "ladder:\n- 720p=1280x720@30:2500k\n- {name: 720p-av1, width: 1280, height: 720, fps: 30, bitrate: 1200k, codec: av1}\n",
 			want: func(c *Config) { c.Ladder = codecs }},
+		"encoder in file beside the ladder": {
+			file: "ladder:\n  renditions: [720p=1280x720@30:2500k, 480p=854x480@30:1.2M]\n  encoder: vaapi\n",
+			want: func(c *Config) { c.Ladder, c.Encoder = ladder, "vaapi" }},
+		"encoder in file with a ladder of its own key": {
+			file: "ladder: [720p=1280x720@30:2500k, 480p=854x480@30:1.2M]\nladder.encoder: auto\n",
+			want: func(c *Config) { c.Ladder, c.Encoder = ladder, "auto" }},
 		"ladder auto in environment over file": {
 			file: "ladder: [720p=1280x720@30:2500k]", environ: []string{"SLUICE_LADDER=auto"},
 			want: func(*Config) {}},

@@ -141,8 +141,15 @@ func readYAML(name string) (*yaml.Node, error) {
 	return document.Content[0], nil
 }
 
-// loadNode applies a mapping whose keys continue prefix. A key that is also
-// the parent of others (record) is `enabled` inside its mapping.
+// ownName is what a key that is also the parent of others (record) is called inside its mapping.
+func ownName(parent string) string {
+	if parent == "ladder" {
+		return "renditions"
+	}
+	return "enabled"
+}
+
+// loadNode applies a mapping whose keys continue prefix.
 func (l *Loaded) loadNode(file, prefix string, n *yaml.Node) {
 	if n.Kind != yaml.MappingNode {
 		l.fail(fmt.Errorf("file %s line %d: %s", file, n.Line, cmp.Or(strings.TrimSuffix(prefix, "."), "the file")+" takes a mapping of keys"))
@@ -150,8 +157,8 @@ func (l *Loaded) loadNode(file, prefix string, n *yaml.Node) {
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, child := prefix+n.Content[i].Value, resolve(n.Content[i+1])
-		if name == prefix+"enabled" && prefix != "" {
-			name = strings.TrimSuffix(prefix, ".")
+		if parent := strings.TrimSuffix(prefix, "."); parent != "" && name == prefix+ownName(parent) {
+			name = parent
 		}
 		l.loadEntry(file, n.Content[i].Line, name, child)
 	}

@@ -26,7 +26,7 @@ func renderYAML(keys []key, comment func(key, *yaml.Node)) string {
 	for _, k := range keys {
 		parent, leaf := root, k.name
 		if isParent(keys, k.name) {
-			parent, leaf = child(root, k.name), "enabled"
+			parent, leaf = child(root, k.name), ownName(k.name)
 		} else if i := strings.LastIndex(k.name, "."); i >= 0 {
 			parent, leaf = child(root, k.name[:i]), k.name[i+1:]
 		}

@@ -32,7 +32,7 @@ func requireRoundTrip(t *testing.T, l *Loaded) {
 
 func TestPrintConfigRoundTrip(t *testing.T) {
 	l, err := parse([]string{
-		"--ladder=720p=1280x720@30:2500k,a=640x480@25:160001,b=640x480@25:160001:h265", "--http-listen=[::1]:0", "--record=false", "--record-keep=25h",
+		"--ladder=720p=1280x720@30:2500k,a=640x480@25:160001,b=640x480@25:160001:h265", "--ladder-encoder=auto", "--http-listen=[::1]:0", "--record=false", "--record-keep=25h",
 		"--record-max-bytes=1000", "--ice-servers=stun:a.example,stun:b.example", "--http-trusted-proxies=10.0.0.0/8,::1", "--ice-public-ip=192.0.2.1", "--ice-tcp=off",
 		"--data=# odd: 'name'", "--log-level=warn", "--window=90m",
 	}, []string{"SLUICE_FFMPEG=true"})

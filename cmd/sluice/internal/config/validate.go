@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/public/name"
 	"github.com/sluice-live/sluice/public/prefix"
+	"github.com/sluice-live/sluice/transcode"
 )
 
 // Bounds of what nobody else bounds.
@@ -144,11 +145,16 @@ func checkICEServer(check *checker, s ICEServer) {
 }
 
 func (c Config) checkMedia(check *checker) {
+	encoders := []string{EncoderSoftware, transcode.EncoderAuto}
+	for _, kind := range transcode.HardwareEncoders() {
+		encoders = append(encoders, kind.String())
+	}
 	check.want(c.Data != "", "data", "must name a directory")
 	check.want(c.FFmpeg != "", "ffmpeg", "must name a program")
 	check.want(c.Segment != 0, "segment", "must be more than 0")
 	check.want(c.Part != 0, "part", "must be more than 0")
 	check.want(c.Window != 0, "window", "must be more than 0")
+	check.want(slices.Contains(encoders, c.Encoder), "ladder.encoder", "%q is none of %s", c.Encoder, strings.Join(encoders, ", "))
 	check.want(c.Takeover == TakeoverAllow || c.Takeover == TakeoverRefuse, "takeover", "%q is neither allow nor refuse", c.Takeover)
 	check.want(c.OnStop == OnStopEnd || c.OnStop == OnStopKeep, "on-stop", "%q is neither end nor keep", c.OnStop)
 }

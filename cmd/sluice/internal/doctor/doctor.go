@@ -85,7 +85,7 @@ func printFinding(out io.Writer, f finding) {
 
 // examine makes all checks.
 func examine(ctx context.Context, cfg config.Config) []finding {
-	findings := checkFFmpeg(ctx, cfg.FFmpeg)
+	findings := checkFFmpeg(ctx, cfg.FFmpeg, cfg.Encoder)
 	findings = append(findings, checkPorts(ctx, cfg)...)
 	findings = append(findings, checkExposure(cfg))
 	findings = append(findings, checkCandidates(cfg)...)

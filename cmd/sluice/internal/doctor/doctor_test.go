@@ -46,7 +46,7 @@ func TestDoctorOnSoundMachine(t *testing.T) {
 	require.NoError(t, err, out)
 	got := marks(out)
 	for _, subject := range []string{
-		"ffmpeg", "ffmpeg encoders", "ffmpeg decoders", "ffmpeg decoders for AV1", "ffmpeg muxers", "ffmpeg demuxers", "ffmpeg encoders of sluice publish",
+		"ffmpeg", "ffmpeg encoders", "ffmpeg decoders", "ffmpeg decoders for AV1", "ffmpeg muxers", "ffmpeg demuxers", "ffmpeg encoders of sluice publish", "hardware encoders",
 		"http.listen", "https.listen", "ice.udp", "ice.tcp", "access", "data",
 	} {
 		require.Equal(t, markFine, got[subject], "%s in\n%s", subject, out)
@@ -103,7 +103,7 @@ func TestDoctorFFmpegOfSnap(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "snap"), []byte("#!/bin/sh\necho snap-confine has elevated permissions >&2; exit 1\n"), 0o700))
 	ffmpeg := filepath.Join(dir, "ffmpeg")
 	require.NoError(t, os.Symlink("snap", ffmpeg))
-	findings := checkFFmpeg(t.Context(), ffmpeg)
+	findings := checkFFmpeg(t.Context(), ffmpeg, config.EncoderSoftware)
 	require.Len(t, findings, 1)
 	require.Equal(t, markBad, findings[0].mark)
 	require.Contains(t, findings[0].state, "comes from a snap")
@@ -178,5 +178,17 @@ func TestJudgeConfinement(t *testing.T) {
 			require.Contains(t, f.state, test.says)
 			require.Equal(t, test.mark == markFine, f.mend == "")
 		})
+	}
+}
+
+// TestDoctorEncoder says what hardware encodes with, or why none does, and asks for something only where that was asked for.
+func TestDoctorEncoder(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "ffmpeg") // one that can do nothing
+	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\nexit 1\n"), 0o700))
+	for wanted, mark := range map[string]string{config.EncoderSoftware: markFine, "auto": markFine, "vaapi": markLook} {
+		got := checkEncoder(t.Context(), program, wanted)
+		require.Equal(t, mark, got.mark, wanted)
+		require.Contains(t, got.state, "encoder libx264, by software; ")
+		require.Contains(t, got.state, "vaapi: ")
 	}
 }

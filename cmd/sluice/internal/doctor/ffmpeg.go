@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/transcode"
 	"github.com/sluice-live/sluice/transcode/sandbox"
 )
@@ -18,8 +19,8 @@ const installFFmpeg = "Install ffmpeg 5.1 or later (Debian, Ubuntu: apt-get inst
 // minFFmpegMajor and minFFmpegMinor are the oldest version that is tried.
 const minFFmpegMajor, minFFmpegMinor = 5, 1
 
-// checkFFmpeg looks at the program, its version and what it can do.
-func checkFFmpeg(ctx context.Context, program string) []finding {
+// checkFFmpeg looks at the program, its version, what it can do, and what encodes where wanted is asked for.
+func checkFFmpeg(ctx context.Context, program, wanted string) []finding {
 	version, err := FFmpegVersion(ctx, program)
 	switch {
 	case errors.Is(err, sandbox.ErrSnap):
@@ -29,6 +30,7 @@ func checkFFmpeg(ctx context.Context, program string) []finding {
 		return []finding{bad("ffmpeg", err.Error(), installFFmpeg)}
 	}
 	findings := append([]finding{judgeVersion(version)}, checkCodecs(ctx, program)...)
+	findings = append(findings, checkEncoder(ctx, program, wanted))
 	support := sandbox.Check()
 	return append(findings, judgeConfinement(support, transcode.TryConfinement(ctx, program, support)))
 }
@@ -76,6 +78,22 @@ func checkCodecs(ctx context.Context, program string) []finding {
 		checkList(ctx, program, "demuxers", "", bad, "ivf", "ogg"),
 		checkList(ctx, program, "encoders", forPublish, look, "libvpx", "libopus"),
 	}
+}
+
+// checkEncoder tries the encoders of this machine's hardware, all of them unless one is asked for.
+func checkEncoder(ctx context.Context, program, wanted string) finding {
+	const subject = "hardware encoders"
+	if wanted == config.EncoderSoftware {
+		wanted = transcode.EncoderAuto
+	}
+	build, _ := transcode.Probe(ctx, program) // what it lacks is said elsewhere
+	chosen, trials := transcode.ChooseEncoder(ctx, program, build, wanted)
+	state := transcode.ExplainEncoder(chosen, trials)
+	if chosen.Kind == transcode.Software && wanted != transcode.EncoderAuto {
+		return look(subject, state, "x264 encodes in its place. Install the driver (Debian: intel-media-va-driver, mesa-va-drivers, libnvidia-encode1), let this user "+
+			"open the device, in a container pass it in, or set ladder.encoder to software.")
+	}
+	return fine(subject, "%s", state)
 }
 
 // checkList looks for names in one of ffmpeg's lists; missing makes the

@@ -16,10 +16,12 @@ import (
 
 // Encoding is what the broadcasts encode on this machine.
 type Encoding struct {
-	Ladder       transcode.Ladder
-	LadderReason string                 // which it is, and why
-	TooSlow      bool                   // this machine is estimated not to encode it in real time
-	Slates       map[depay.Codec][]byte // key frames for while the publisher is away; empty: none is shown
+	Ladder        transcode.Ladder
+	LadderReason  string                 // which it is, and why
+	Encoder       transcode.Encoder      // of the renditions of H.264
+	EncoderReason string                 // which it is, and why; "" where none but x264 was asked for
+	TooSlow       bool                   // this machine is estimated not to encode it in real time
+	Slates        map[depay.Codec][]byte // key frames for while the publisher is away; empty: none is shown
 }
 
 // Prepare asks ffmpeg what it can encode, and has it encode the slates. An error of the ladder or of a slate matches exit.ErrUsage.
@@ -31,25 +33,39 @@ func Prepare(ctx context.Context, cfg config.Config) (e Encoding, err error) {
 	if err := build.Missing(cfg.Ladder); err != nil {
 		return e, exit.Usage(fmt.Errorf("ladder: %w", err))
 	}
-	e.Ladder, e.LadderReason, e.TooSlow = chooseLadder(ctx, cfg)
+	e.chooseEncoder(ctx, cfg, build)
+	e.chooseLadder(ctx, cfg)
 	if e.Slates, err = makeSlates(ctx, cfg, e.Ladder[0]); err != nil {
 		return e, exit.Usage(fmt.Errorf("slate: %w", err))
 	}
 	return e, nil
 }
 
-// chooseLadder takes the configured ladder, or cuts the default one to this machine, and says so. One of H.264 alone is taken at its word;
-// the other codecs take several times as much, which is measured.
-func chooseLadder(ctx context.Context, cfg config.Config) (ladder transcode.Ladder, reason string, tooSlow bool) {
-	switch {
-	case len(cfg.Ladder) == 0:
-		ladder, reason = transcode.ChooseLadder(ctx, cfg.FFmpeg, transcode.DefaultLadder())
-		return ladder, reason, false
-	case len(cfg.Ladder.Alternates()) > 0:
-		reason, tooSlow = transcode.JudgeLadder(ctx, cfg.FFmpeg, cfg.Ladder)
-		return cfg.Ladder, reason, tooSlow
+// chooseEncoder takes the encoder that is asked for where a trial shows that it works, or else x264.
+func (e *Encoding) chooseEncoder(ctx context.Context, cfg config.Config, build transcode.Build) {
+	if cfg.Encoder == config.EncoderSoftware {
+		return
 	}
-	return cfg.Ladder, fmt.Sprintf("ladder %s: as configured", cfg.Ladder), false
+	var trials []transcode.EncoderTrial
+	e.Encoder, trials = transcode.ChooseEncoder(ctx, cfg.FFmpeg, build, cfg.Encoder)
+	e.EncoderReason = transcode.ExplainEncoder(e.Encoder, trials)
+}
+
+// chooseLadder takes the configured ladder, or cuts the default one to this machine, and says so. One of H.264 alone is taken at its word;
+// the other codecs take several times as much, which is measured. An encoder of hardware encodes all of the default one.
+func (e *Encoding) chooseLadder(ctx context.Context, cfg config.Config) {
+	e.Ladder = cfg.Ladder
+	switch hardware := e.Encoder.Kind != transcode.Software; {
+	case len(cfg.Ladder) == 0 && hardware:
+		e.Ladder = transcode.DefaultLadder()
+		e.LadderReason = fmt.Sprintf("ladder %s: all of it, encoded by %s", e.Ladder, e.Encoder)
+	case len(cfg.Ladder) == 0:
+		e.Ladder, e.LadderReason = transcode.ChooseLadder(ctx, cfg.FFmpeg, transcode.DefaultLadder())
+	case len(cfg.Ladder.Alternates()) > 0:
+		e.LadderReason, e.TooSlow = transcode.JudgeLadder(ctx, cfg.FFmpeg, cfg.Ladder)
+	default:
+		e.LadderReason = fmt.Sprintf("ladder %s: as configured", cfg.Ladder)
+	}
 }
 
 // makeSlates encodes the slate for each video codec that publishers may send, as large as the best rendition at most.

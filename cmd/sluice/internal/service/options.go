@@ -55,7 +55,7 @@ func (s *Service) openBroadcast(stream string) (*broadcast.Broadcast, error) {
 	}
 	return broadcast.New(broadcast.Options{
 		Stream: stream, Timeline: timeline, Disk: s.packager.Disk, Wall: s.clock.At,
-		FFmpeg: s.cfg.FFmpeg, Ladder: s.encoding.Ladder, Segment: s.cfg.Segment, Part: s.cfg.Part, Passthrough: s.cfg.Passthrough,
+		FFmpeg: s.cfg.FFmpeg, Ladder: s.encoding.Ladder, Encoder: s.encoding.Encoder, Segment: s.cfg.Segment, Part: s.cfg.Part, Passthrough: s.cfg.Passthrough,
 		Slates: s.encoding.Slates, Logo: logoFile(s.cfg),
 		Linger: s.cfg.Linger, Record: s.cfg.Record.Enabled, RecordIVF: s.cfg.Record.Source == config.SourceIVF, KeepOnStop: s.cfg.OnStop == config.OnStopKeep,
 		Logger: s.log,

@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/packager/disk"
 	"github.com/sluice-live/sluice/public/panics"
+	"github.com/sluice-live/sluice/transcode"
 	"github.com/sluice-live/sluice/transcode/faces"
 )
 
@@ -39,13 +40,26 @@ type Service struct {
 	viewedAt    atomic.Int64    // when a stream was last asked for by clock, ns since 1970
 }
 
+// logEncoding says what encodes where that is not what is expected.
+func (s *Service) logEncoding() {
+	e := s.encoding
+	switch {
+	case e.EncoderReason == "":
+	case e.Encoder.Kind == transcode.Software && s.cfg.Encoder != transcode.EncoderAuto:
+		s.log.Warn("the encoder that is asked for cannot be used", "instead", e.EncoderReason)
+	default:
+		s.log.Info("encoder is chosen", "which", e.EncoderReason)
+	}
+	if e.TooSlow {
+		s.log.Warn("the ladder is too much for this machine", "reason", e.LadderReason)
+	}
+}
+
 // New opens the data directory, which no other process may use then, and binds the media sockets. Errors of either are the operator's to mend: they match exit.ErrUsage.
 // What it has bound is given back by Run.
 func New(ctx context.Context, cfg config.Config, encoding Encoding, log *slog.Logger) (*Service, error) {
 	s := &Service{cfg: cfg, log: log, clock: clock.New(), encoding: encoding}
-	if encoding.TooSlow {
-		log.Warn("the ladder is too much for this machine", "reason", encoding.LadderReason)
-	}
+	s.logEncoding()
 	files, err := quota.Descriptors()
 	if err != nil {
 		return nil, err
