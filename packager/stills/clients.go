@@ -10,7 +10,7 @@ import (
 const (
 	// each client may have so many pictures a second made, and a burst of them at once. Those that are remembered cost nothing.
 	each, burst = 5, 20
-	// maxClients bounds those who are known. One that has asked for nothing for a while is forgotten first.
+	// maxClients bounds those who are known. Those who have asked for nothing for a while are forgotten first.
 	maxClients = 4096
 )
 
@@ -28,18 +28,19 @@ func (c clients) allow(client string, now time.Time) bool {
 	return limit.AllowN(now, 1)
 }
 
-// forget makes room for another client: of those who may ask as if they were new, or of anybody.
+// forget makes room for other clients when there are too many: of all who may ask as if they were new, and if need be of anybody, an eighth
+// of them at once.
 func (c clients) forget(now time.Time) {
+	if len(c) < maxClients {
+		return
+	}
 	for client, limit := range c {
-		if len(c) < maxClients {
-			return
-		}
 		if limit.TokensAt(now) >= burst {
 			delete(c, client)
 		}
 	}
 	for client := range c {
-		if len(c) < maxClients {
+		if len(c) < maxClients*7/8 {
 			return
 		}
 		delete(c, client)
