@@ -17,8 +17,8 @@ const (
 	// atOnce decodes run at the same time, and atMost more wait for them, for waitWithin.
 	atOnce, atMost = 2, 16
 	waitWithin     = 5 * time.Second
-	// decodeWithin is what one may take; a second of a core is more than any does.
-	decodeWithin = 20 * time.Second
+	// decodeWithin is what one may take on a machine that is busy with other things; a second of a core is more than any needs.
+	decodeWithin = time.Minute
 	// remembered bounds the pictures that are kept, in bytes.
 	remembered = 32 << 20
 	// fresh is how long a picture counts as the newest.

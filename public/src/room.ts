@@ -1,7 +1,8 @@
 // The page of a room: those who are in it, messages, and who is on air.
 
-import { captureError, openMedia, stopMedia } from "./publish/capture.ts";
-import { paintedTrack, setUpEffects } from "./publish/effects.ts";
+import { captureError } from "./publish/capture.ts";
+import { setUpEffects } from "./publish/effects.ts";
+import { OwnMedia, type Kind } from "./publish/own.ts";
 import { Meeting } from "./rooms/meeting.ts";
 import { note, say } from "./rooms/messages.ts";
 import { showRooms } from "./rooms/rooms.ts";
@@ -27,8 +28,7 @@ const query = new URLSearchParams(location.search);
 const here = new Map<string, Participant>();
 const tiles = new Map<string, Tile>();
 let meeting: Meeting | undefined;
-let media = new MediaStream(); // what is sent: the microphone, and the camera as the effects make it
-let camera: MediaStreamTrack | undefined;
+const own = new OwnMedia((kind, track) => meeting?.replace(kind, track));
 let plot: LivePlot | undefined;
 let air = "";
 let entering = false;
@@ -37,28 +37,12 @@ let turning = false; // the camera or the microphone on or off
 const roomFromPath = () => /\/rooms\/([^/]+)\/?$/.exec(location.pathname)?.[1] ?? "";
 
 async function openOwn(): Promise<void> {
-  const withCamera = byId<HTMLInputElement>("with-camera").checked;
-  const microphone = byId<HTMLInputElement>("with-microphone").checked;
-  media = new MediaStream();
-  if (!withCamera && !microphone) return;
-  const source = withCamera ? "camera" : "audio";
+  const camera = byId<HTMLInputElement>("with-camera").checked;
   try {
-    media = await openMedia({ source, camera: "", microphone: microphone ? "" : "none", width: 640, height: 480, fps: 30 });
+    await own.open(camera, byId<HTMLInputElement>("with-microphone").checked);
   } catch (error) {
-    setNotice(fault, `${captureError(error, source)} Until then the others cannot see or hear you.`);
+    setNotice(fault, `${captureError(error, camera ? "camera" : "audio")} Until then the others cannot see or hear you.`);
   }
-  camera = media.getVideoTracks()[0];
-  await sendVideo();
-}
-
-/** Sends the camera's picture as the effects make it, or none. */
-async function sendVideo(): Promise<void> {
-  const before = media.getVideoTracks()[0];
-  const now = paintedTrack(camera);
-  if (now === before) return;
-  if (before) media.removeTrack(before);
-  if (now) media.addTrack(now);
-  await meeting?.replace("video", now ?? null);
 }
 
 async function enter(): Promise<void> {
@@ -82,7 +66,7 @@ async function takeSeat(): Promise<void> {
   try {
     await withKey(async () => {
       meeting = new Meeting({
-        room, mesh, name: nameInput.value.trim(), key: storedKey, sse: query.get("signal") === "sse", media,
+        room, mesh, name: nameInput.value.trim(), key: storedKey, sse: query.get("signal") === "sse", media: own.media,
         onEvent: take, onConnected: showConnected, onEnd: ended, onMedia: show,
       });
       await meeting.enter();
@@ -120,7 +104,7 @@ function showConnected(connected: boolean): void {
 function ended(error?: Error): void {
   meeting?.close();
   meeting = undefined;
-  stopOwn();
+  own.stop();
   for (const tile of tiles.values()) tile.remove();
   tiles.clear();
   here.clear();
@@ -128,12 +112,6 @@ function ended(error?: Error): void {
   setBadge(byId("badge"), error ? "failed" : "idle", error ? "Not in a room" : "Left");
   setNotice(fault, error ? describe(error) : "");
   setMeeting(false);
-}
-
-function stopOwn(): void {
-  camera?.stop();
-  camera = paintedTrack(undefined);
-  stopMedia(media);
 }
 
 /** Follows what happens in the room. */
@@ -189,7 +167,7 @@ function tileOf(p: Participant): Tile {
     tile = new Tile(p, p.id === meeting?.self);
     tiles.set(p.id, tile);
     byId("tiles").append(tile.root);
-    show(p.id, p.id === meeting?.self ? media : meeting?.streamOf(p.id));
+    show(p.id, p.id === meeting?.self ? own.media : meeting?.streamOf(p.id));
   }
   return tile;
 }
@@ -233,49 +211,23 @@ function showAir(): void {
 /** The buttons for one's own microphone and camera. */
 function showOwn(): void {
   for (const [id, kind] of [["microphone", "audio"], ["camera", "video"]] as const) {
-    const on = media.getTracks().some((t) => t.kind === kind);
+    const on = own.has(kind);
     byId(id).setAttribute("aria-pressed", String(on));
     setText(byId(id).querySelector("span") as HTMLElement, `${kind === "audio" ? "Microphone" : "Camera"} ${on ? "on" : "off"}`);
   }
 }
 
-/** Turns the microphone or the camera on or off: off, it is not open. */
-async function toggle(kind: "audio" | "video"): Promise<void> {
+/** Turns the microphone or the camera on or off. */
+async function toggle(kind: Kind): Promise<void> {
   if (turning) return;
   turning = true;
-  await turn(kind).finally(() => (turning = false));
-}
-
-async function turn(kind: "audio" | "video"): Promise<void> {
   const of = meeting;
-  const track = kind === "video" ? camera : media.getAudioTracks()[0];
-  if (track) {
-    track.stop();
-    await sendTrack(kind, undefined);
-  } else {
-    const source = kind === "audio" ? "audio" : "camera";
-    try {
-      const opened = await openMedia({ source, camera: "", microphone: kind === "audio" ? "" : "none", width: 640, height: 480, fps: 30 });
-      const next = opened.getTracks().find((t) => t.kind === kind);
-      if (of !== meeting) stopMedia(opened); // left meanwhile
-      else if (next) await sendTrack(kind, next);
-    } catch (error) {
-      setNotice(fault, captureError(error, source));
-    }
-  }
-  show(meeting?.self ?? "", media);
+  await own
+    .turn(kind, () => of === meeting) // or left meanwhile
+    .catch((error: unknown) => setNotice(fault, captureError(error, kind === "audio" ? "audio" : "camera")))
+    .finally(() => (turning = false));
+  show(meeting?.self ?? "", own.media);
   showOwn();
-}
-
-/** Sends another track of the microphone's or the camera's, or none. */
-async function sendTrack(kind: "audio" | "video", track: MediaStreamTrack | undefined): Promise<void> {
-  if (kind === "video") {
-    camera = track;
-    return sendVideo();
-  }
-  for (const old of media.getAudioTracks()) media.removeTrack(old);
-  if (track) media.addTrack(track);
-  await meeting?.replace(kind, track ?? null);
 }
 
 async function measure(): Promise<void> {
@@ -318,7 +270,7 @@ byId("air-form").addEventListener("submit", (event) => {
   void act("air", { method: "PUT", body: JSON.stringify({ stream: stream.value.trim(), participant: whom.value }) });
 });
 byId("air-off").onclick = () => void act("air", { method: "DELETE" });
-setUpEffects(() => void sendVideo());
+setUpEffects(() => void own.paint());
 byId("microphone").onclick = () => void toggle("audio");
 byId("camera").onclick = () => void toggle("video");
 byId("leave").onclick = () => {

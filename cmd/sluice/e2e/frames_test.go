@@ -45,7 +45,13 @@ func TestFramesBecomeAStream(t *testing.T) {
 	s.waitState("still", "live")
 	eventually(t, func() bool { return mirrored(newestPicture(t, s, "still")) }, "viewers do not see the picture")
 	for _, format := range []string{"jpg", "png"} {
-		_, header, file := s.get("/live/still/snapshot." + format)
+		var header http.Header
+		var file []byte
+		eventually(t, func() bool {
+			var status int
+			status, header, file = s.get("/live/still/snapshot." + format)
+			return status == http.StatusOK
+		}, "no snapshot: %s", func() string { return string(file) })
 		picture, as, err := image.Decode(bytes.NewReader(file))
 		require.NoError(t, err, "%s", file)
 		require.Equal(t, strings.TrimPrefix(header.Get("Content-Type"), "image/"), as)
