@@ -50,7 +50,7 @@ func (t table) pool() *quota.Pool {
 func (h *handlers) handler() http.Handler {
 	base, _ := prefix.Clean(h.cfg.HTTP.BasePath) // which the configuration has checked
 	proxies := forwarded.Proxies{Trusted: h.cfg.HTTP.TrustedProxies, Base: base}
-	return proxies.Believe(cors.Allow(secured(h.cfg, newHosts(h.cfg).only(withDeadline(withProblems(&h.routes().ServeMux))))))
+	return proxies.Believe(cors.Allow(secured(h.cfg, newHosts(h.cfg).only(withDeadline(withRanges(withProblems(&h.routes().ServeMux)))))))
 }
 
 // routes makes the table, which is filled once.

@@ -52,10 +52,10 @@ func TestRefusedPaths(t *testing.T) {
 			"/live/a/./index.m3u8", "/live/a/../b/index.m3u8", "/live/../etc", "/recordings/a//video.mp4", "/watch//", "/assets/../x",
 		}},
 		"nothing there": {404, []string{
-			"/nothing", "/whip", "/whip/", "/whip/a/", "/whip/a/b/c", "/live", "/live/", "/live/a", "/live/a/", "/live/a/index.m3u8",
-			"/live/a/%2e%2e/index.m3u8", "/live/a/..%2f..%2ftimeline.log", "/live/a/timeline.log", "/echo/", "/echo/session",
-			"/recordings/", "/recordings/a", "/recordings/a/20260101T000000Z/video.mp4", "/recordings/a/%2e%2e/video.mp4",
-			"/recordings/a/20260101T000000Z/..%2fvideo.mp4", "/watch", "/publish/", "/assets/..%2f..%2fgo.mod", "/api/v1/streams/a", "/time/",
+			"/nothing", "/whip", "/whip/", "/whip/a/b/c", "/live", "/live/", "/live/a", "/live/a/", "/live/a/index.m3u8",
+			"/live/a/%2e%2e/index.m3u8", "/live/a/..%2f..%2ftimeline.log", "/live/a/timeline.log", "/echo/session",
+			"/recordings/a", "/recordings/a/20260101T000000Z/video.mp4", "/recordings/a/%2e%2e/video.mp4",
+			"/recordings/a/20260101T000000Z/..%2fvideo.mp4", "/watch", "/assets/..%2f..%2fgo.mod", "/api/v1/streams/a",
 		}},
 	} {
 		for _, path := range tc.paths {

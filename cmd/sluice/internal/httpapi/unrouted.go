@@ -3,18 +3,33 @@ package httpapi
 import (
 	"net/http"
 	"path"
+	"strings"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
 	"github.com/sluice-live/sluice/public/problem"
 )
 
 // withProblems answers with a problem document where the table has no route for the path or the method, and answers the preflights
-// that no route answers. It redirects nobody: not all players and publishers follow.
+// that no route answers. What people write a slash behind is found all the same. It redirects only who asks for a page or a document so:
+// not all players and publishers follow.
 func withProblems(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		plain := isPlain(r.URL.EscapedPath())
 		answer, pattern := mux.Handler(r)
+		trimmed := withoutSlash(r)
+		_, meant := mux.Handler(trimmed)
 		switch {
+		case isEncoded(r):
+			w.Header().Set("Accept-Encoding", "identity") // RFC 9110 §15.5.16
+			problem.Write(w, http.StatusUnsupportedMediaType, "Send the body as it is, without Content-Encoding.")
+		case plain && pattern == "" && trimmed != r && meant != "":
+			if isRead := r.Method == http.MethodGet || r.Method == http.MethodHead; isRead && r.Header.Get("Upgrade") == "" {
+				w.Header().Set("Location", "../"+path.Base(trimmed.URL.EscapedPath())+withQuestionMark(r.URL.RawQuery)) // below whatever prefix it is shown
+				w.Header().Set("Cache-Control", "no-cache")
+				w.WriteHeader(http.StatusPermanentRedirect)
+				return
+			}
+			mux.ServeHTTP(w, trimmed)
 		case plain && pattern != "":
 			mux.ServeHTTP(w, r)
 		case cors.IsPreflight(r):
@@ -31,6 +46,32 @@ func withProblems(mux *http.ServeMux) http.Handler {
 			serveNothing(w, r)
 		}
 	})
+}
+
+// withoutSlash is the request without the slash at the end of its path; the same one if there is none, or if it is for live media, where
+// what is relative would be looked for elsewhere.
+func withoutSlash(r *http.Request) *http.Request {
+	path, cut := strings.CutSuffix(r.URL.Path, "/")
+	if !cut || path == "" || strings.HasPrefix(path, "/live/") {
+		return r
+	}
+	trimmed, url := *r, *r.URL
+	url.Path, url.RawPath = path, strings.TrimSuffix(url.RawPath, "/")
+	trimmed.URL = &url
+	return &trimmed
+}
+
+func withQuestionMark(query string) string {
+	if query == "" {
+		return ""
+	}
+	return "?" + query
+}
+
+// isEncoded reports whether the body is compressed: nothing here would unpack it.
+func isEncoded(r *http.Request) bool {
+	encoding := r.Header.Get("Content-Encoding")
+	return r.ContentLength != 0 && encoding != "" && !strings.EqualFold(encoding, "identity")
 }
 
 // isPlain reports whether a path is as http.ServeMux would have it.
