@@ -108,9 +108,10 @@ func (p *publisher) send(ctx context.Context, o Publish, peer *sendPeer) error {
 	return g.Wait()
 }
 
-// drain is how long after its last packet a session goes on, so that lost
-// ones can be sent again.
-const drain = 200 * time.Millisecond
+// drain is how long after its last packet a session goes on at most, so that
+// lost ones can be sent again: until the receiver has reported the last one of
+// each track, which it does once a second (RFC 3550 §6.4.2).
+const drain = 2 * time.Second
 
 // feed sends both tracks of the source in step.
 func (p *publisher) feed(ctx context.Context, source *mediaSource, peer *sendPeer) error {
@@ -130,9 +131,9 @@ func (p *publisher) feed(ctx context.Context, source *mediaSource, peer *sendPee
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	select {
-	case <-time.After(drain):
-	case <-ctx.Done():
-	}
+	ctx, cancel := context.WithTimeout(ctx, drain)
+	defer cancel()
+	p.counts.video.waitReceived(ctx)
+	p.counts.audio.waitReceived(ctx)
 	return nil
 }

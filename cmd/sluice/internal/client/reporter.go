@@ -11,11 +11,32 @@ import (
 )
 
 // counter counts what one track has sent.
-type counter struct{ frames, bytes atomic.Int64 }
+type counter struct {
+	frames, bytes atomic.Int64
+	sent          atomic.Uint32 // sequence number of the last packet, and anySent
+	received      atomic.Uint32 // highest sequence number that the receiver has reported, with its cycles
+}
+
+// anySent stands beside the sequence number of a packet.
+const anySent = 1 << 16
 
 func (c *counter) add(n int) {
 	c.frames.Add(1)
 	c.bytes.Add(int64(n))
+}
+
+// waitReceived waits until the receiver has reported the last packet, if there
+// is one.
+func (c *counter) waitReceived(ctx context.Context) {
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for c.sent.Load() != 0 && uint16(c.sent.Load()) != uint16(c.received.Load()) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 // counters counts what a publisher has sent and was asked for.

@@ -91,6 +91,7 @@ func (s *rtpSender) send(ticks int64, frame []byte, marker bool) error {
 			return fmt.Errorf("send: %w", err)
 		}
 		s.packets++
+		s.counts.sent.Store(uint32(packet.SequenceNumber) | anySent)
 		s.octets += uint32(len(part))
 	}
 	s.counts.add(len(frame))

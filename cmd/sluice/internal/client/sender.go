@@ -113,6 +113,10 @@ func (p *sendPeer) Connect(ctx context.Context, answer string) error {
 // readReports reads what the receiver says of one track until the connection
 // is closed; the interceptors work on it as it passes.
 func (p *sendPeer) readReports(sender *webrtc.RTPSender, counts *counters) error {
+	track := &counts.video
+	if sender == p.audio {
+		track = &counts.audio
+	}
 	for {
 		packets, _, err := sender.ReadRTCP()
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) {
@@ -122,7 +126,11 @@ func (p *sendPeer) readReports(sender *webrtc.RTPSender, counts *counters) error
 			return fmt.Errorf("read reports: %w", err)
 		}
 		for _, packet := range packets {
-			switch packet.(type) {
+			switch packet := packet.(type) {
+			case *rtcp.ReceiverReport:
+				for _, report := range packet.Reports {
+					track.received.Store(report.LastSequenceNumber)
+				}
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 				counts.keyRequests.Add(1)
 			}
