@@ -37,9 +37,14 @@ var (
 	clips         sync.Map // of makeClip, by name of the codec
 )
 
-// makeClip makes the clip of 640x480 in a codec, once.
+// makeClip makes the clip in a codec, once: of 640x480 in those that can be passed on, and small in VP8, which every service of a
+// test has to decode and scale.
 func makeClip(codec coding) (*clip, error) {
-	make, _ := clips.LoadOrStore(codec.name, sync.OnceValues(func() (*clip, error) { return newClip(codec, "640x480", "1500k") }))
+	size, bitrate := "640x480", "1500k"
+	if codec.name == vp8.name {
+		size, bitrate = "320x240", "800k"
+	}
+	make, _ := clips.LoadOrStore(codec.name, sync.OnceValues(func() (*clip, error) { return newClip(codec, size, bitrate) }))
 	return make.(func() (*clip, error))()
 }
 

@@ -53,6 +53,7 @@ func storeDirectory(t *testing.T) string {
 
 // What is pushed to real servers plays there, and no manifest is there before what it names.
 func TestPushToServers(t *testing.T) {
+	t.Parallel() // and its parts in turn
 	for name, start := range map[string]func(t *testing.T, directory, address string) string{
 		"nginx": func(t *testing.T, directory, address string) string {
 			me, err := user.Current()
