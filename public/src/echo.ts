@@ -175,6 +175,8 @@ async function stop(): Promise<void> {
   remote.srcObject = null;
 }
 
+// At the bottom the time would cover an overlay.
+for (const place of byId("overlay-place").querySelectorAll("option[value^=bottom]")) place.remove();
 setUpEffects(() => void test?.paint());
 byId("start").addEventListener("click", start);
 byId("stop").addEventListener("click", stop);
