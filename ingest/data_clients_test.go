@@ -67,7 +67,7 @@ func (c *dataClient) say(text string) {
 
 // Clients that were written for servers which tell all in data meet in a mesh: whoever is there offers to who comes, and ends with who goes.
 func TestClientsOfData(t *testing.T) {
-	f := newFixture(t, Options{MayEnter: func(_, token string) (known, allowed bool) { return token == "a key", true }})
+	f := newFixture(t, Options{MayEnter: judged(func(_, token string) (known, allowed bool) { return token == "a key", true })})
 	cookie := &http.Cookie{Name: "credentials", Value: url.QueryEscape(`{"username":"ann","password":"a key"}`)}
 	basic := &http.Request{Header: http.Header{}}
 	basic.SetBasicAuth("ben", "a key")

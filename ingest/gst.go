@@ -15,7 +15,7 @@ import (
 // GStreamer serves /gst/ws, the signalling of webrtcsink and webrtcsrc. tokenOf finds the token of a request.
 func (s *Server) GStreamer(tokenOf func(*http.Request) string) http.Handler {
 	return s.gst.Signalling(gst.Config{
-		Media: gstMedia{s}, Sessions: s.sessions, MaxSDP: int(s.opts.MaxSDP), Connect: s.timers.connect, MayPublish: s.opts.MayEnter,
+		Media: gstMedia{s}, Sessions: s.sessions, MaxSDP: int(s.opts.MaxSDP), Connect: s.timers.connect, MayPublish: s.opts.MayEnter, MayWatch: s.opts.MayWatch,
 		MayAsk: s.mayAsk, Timers: s.timers.rooms.Signal, Logger: s.opts.Logger,
 	}, tokenOf)
 }

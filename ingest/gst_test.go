@@ -435,10 +435,10 @@ func TestGStreamerKeys(t *testing.T) {
 	open.requireLeft(page, waiting)
 
 	keys := map[string]string{"cam-key": "cam", "every-key": ""}
-	closed := newFixture(t, Options{MayEnter: func(stream, token string) (known, allowed bool) {
+	closed := newFixture(t, Options{MayEnter: judged(func(stream, token string) (known, allowed bool) {
 		of, known := keys[token]
 		return known, known && (stream == "" || of == "" || of == stream)
-	}})
+	})})
 	for _, tt := range []struct{ query, name, advice string }{
 		{"", "cam", "Connect with a stream key"},
 		{"?token=wrong", "cam", "Connect with a stream key"},

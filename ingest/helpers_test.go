@@ -15,7 +15,9 @@ import (
 
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/room"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
@@ -189,4 +191,17 @@ func atPace(t testing.TB, send func(number int)) {
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-ended })
+}
+
+// judged refuses by whether a token is known, and good for the stream or room.
+func judged(admit func(name, token string) (known, allowed bool)) session.Judge {
+	return func(_ *http.Request, name, token string) (until time.Time, refused *refusal.Refusal) {
+		switch known, allowed := admit(name, token); {
+		case !known:
+			return until, refusal.New(http.StatusUnauthorized, "Send a key.")
+		case !allowed:
+			return until, refusal.New(http.StatusForbidden, "The key is for something else.")
+		}
+		return until, nil
+	}
 }

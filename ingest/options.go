@@ -89,9 +89,12 @@ type Options struct {
 	// follows can prepare itself while ICE and DTLS run. The stream is the publisher's once it has begun. An error ends the session: its
 	// text goes to the client with 503.
 	OnPublish func(*session.Publisher) error
-	// MayEnter reports whether a token is known, and whether it is good for a room, or for the echo, which is "". Default: everybody may
-	// enter every room.
-	MayEnter func(room, token string) (known, allowed bool)
+	// MayEnter refuses who may not publish a stream, or enter a room; "" is the echo, or any of them. Default: nobody is refused.
+	MayEnter session.Judge
+	// Hidden reports whether a stream is in no list. Default: none is.
+	Hidden func(stream string) bool
+	// MayWatch refuses who may not watch a stream. Default: nobody is refused.
+	MayWatch session.Judge
 }
 
 // ICEServer is a STUN or TURN server that clients are told about.
@@ -213,9 +216,6 @@ func (o Options) withDefaults() Options {
 	o.RequestsPerSecond = orDefault(o.RequestsPerSecond, defaultRequestsPerSecond)
 	o.MaxSDP = orDefault(o.MaxSDP, defaultMaxSDP)
 	o.MaxParticipants = orDefault(o.MaxParticipants, defaultMaxParticipants)
-	if o.MayEnter == nil {
-		o.MayEnter = func(string, string) (known, allowed bool) { return true, true }
-	}
 	if o.OnPublish == nil {
 		o.OnPublish = func(*session.Publisher) error { return nil }
 	}

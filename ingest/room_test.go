@@ -139,9 +139,9 @@ func TestRoomGivesUp(t *testing.T) {
 
 // A room that is full, is of another mode or wants a key says so.
 func TestRoomRefuses(t *testing.T) {
-	f := newFixture(t, Options{MaxParticipants: 2, MaxStreams: 2, MayEnter: func(room, token string) (known, allowed bool) {
+	f := newFixture(t, Options{MaxParticipants: 2, MaxStreams: 2, MayEnter: judged(func(room, token string) (known, allowed bool) {
 		return token == "key" || token == "other", token == "key"
-	}})
+	})})
 	enter := func(path, text string) *http.Response { return f.do("POST", path+"/messages", text) }
 	const good = `{"event":"authenticate","name":"Ann","token":"key"}`
 	f.requireProblem(enter("/rooms/den", `{"event":"authenticate","name":"Ann"}`), 401, "key")

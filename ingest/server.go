@@ -62,7 +62,7 @@ func newServer(o Options, ts timers) (*Server, error) {
 		rates: newRateLimiter(o.RequestsPerSecond), pictureRates: newRateLimiter(frames.Rate), links: iceLinks(o.ICEServers),
 	}
 	s.viewers = egress.NewViewers(s.forwarders, sockets.batches, o.ViewerLinger)
-	s.gst = gst.NewHub()
+	s.gst = gst.NewHub(o.Hidden)
 	s.channels = channel.NewStreams(&s.messages, s.publisherOf)
 	s.sessions = session.NewRegistry(o.limits(), session.Several{followers{s.viewers, s.gst}, s.channels})
 	s.rooms = room.NewRooms(s.roomConfig())

@@ -70,7 +70,9 @@ func (s *Server) watching(stream string, at *session.Reservation) func(*session.
 		if err != nil {
 			return err
 		}
+		ends := at.EndsWith(sess)
 		sess.Go(func() {
+			defer ends()
 			run()
 			s.opts.Logger.Info("viewer has gone", "stream", stream, "session", sess.ID(), "reason", sess.Err())
 		})

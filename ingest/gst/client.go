@@ -159,21 +159,27 @@ func (c *client) startSession(ctx context.Context, m Message) *refusal.Refusal {
 // isForeign reports whether the client is a page of another site where nobody needs a key: one that the operator of this machine happens to
 // look at.
 func (c *client) isForeign() bool {
-	open, _ := c.config.MayPublish("", "")
-	return open && c.foreign
+	return c.config.MayPublish == nil && c.foreign
 }
 
 // mayPublish refuses a stream that the client has no key for.
 func (c *client) mayPublish(stream string) *refusal.Refusal {
-	switch known, allowed := c.config.MayPublish(stream, c.token); {
-	case c.isForeign():
+	if c.isForeign() {
 		return refusal.New(http.StatusForbidden, "This page is from another site and may not publish: use a page of this service, or start it with keys (auth.publish) and connect with one.")
-	case !known:
-		return refusal.New(http.StatusUnauthorized, "Connect with a stream key that this server knows: as “Authorization: Bearer KEY”, or as ?token=KEY where you cannot set headers.")
-	case !allowed:
+	}
+	_, refused := c.config.MayPublish.Judge(c.request, stream, c.token)
+	if refused != nil && refused.Status == http.StatusForbidden {
 		return refusal.New(http.StatusForbidden, "This key is not for the stream %q: give “name” in meta the name of the stream that it is for.", stream)
 	}
-	return nil
+	return withKey(refused)
+}
+
+// withKey tells who is not known how to send a key here.
+func withKey(refused *refusal.Refusal) *refusal.Refusal {
+	if refused != nil && refused.Status == http.StatusUnauthorized {
+		return refusal.New(refused.Status, "Connect with a stream key that this server knows: as “Authorization: Bearer KEY”, or as ?token=KEY where you cannot set headers.")
+	}
+	return refused
 }
 
 // leave ends all that the client has, and waits for it.

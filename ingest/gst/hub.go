@@ -19,12 +19,16 @@ type Hub struct {
 	mu      sync.Mutex
 	clients map[string]*client         // by their ids
 	streams map[string]live            // that are published
+	hidden  func(stream string) bool   // no list has them
 	told    map[*media.Track]described // what producers have told of themselves, by the first of their tracks
 }
 
-// NewHub makes a hub without streams and clients.
-func NewHub() *Hub {
-	return &Hub{clients: map[string]*client{}, streams: map[string]live{}, told: map[*media.Track]described{}}
+// NewHub makes a hub without streams and clients. It tells nobody of streams that are hidden; nil hides none.
+func NewHub(hidden func(stream string) bool) *Hub {
+	if hidden == nil {
+		hidden = func(string) bool { return false }
+	}
+	return &Hub{hidden: hidden, clients: map[string]*client{}, streams: map[string]live{}, told: map[*media.Track]described{}}
 }
 
 // live is a stream that is published.
@@ -51,6 +55,9 @@ func (h *Hub) Published(stream string, tracks []*media.Track) {
 func (h *Hub) publish(stream string, tracks []*media.Track) {
 	meta := metaOf(stream, h.told[tracks[0]], tracks)
 	h.streams[stream] = live{tracks, meta}
+	if h.hidden(stream) {
+		return
+	}
 	h.tell(Message{Type: PeerStatusChanged, PeerID: stream, Roles: []string{Producer}, Meta: meta}, everybody)
 }
 
@@ -60,6 +67,9 @@ func (h *Hub) Unpublished(stream string) {
 	defer h.mu.Unlock()
 	meta := h.streams[stream].meta
 	delete(h.streams, stream)
+	if h.hidden(stream) {
+		return
+	}
 	h.tell(Message{Type: PeerStatusChanged, PeerID: stream, Roles: []string{}, Meta: meta}, everybody)
 }
 
@@ -144,6 +154,9 @@ func (h *Hub) producers() []Peer {
 	defer h.mu.Unlock()
 	all := make([]Peer, 0, len(h.streams))
 	for _, stream := range slices.Sorted(maps.Keys(h.streams)) {
+		if h.hidden(stream) {
+			continue
+		}
 		all = append(all, Peer{stream, h.streams[stream].meta})
 	}
 	return all

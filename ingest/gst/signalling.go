@@ -37,8 +37,8 @@ type Config struct {
 	Sessions *session.Registry
 	MaxSDP   int           // bytes of a description
 	Connect  time.Duration // that a producer has for its offer
-	// MayPublish reports whether a token is known, and whether it is good for a stream; for "" any known one is.
-	MayPublish func(stream, token string) (known, allowed bool)
+	// MayPublish and MayWatch refuse who may not publish or watch a stream; "" is any stream.
+	MayPublish, MayWatch session.Judge
 	// MayAsk reports whether a client does not ask too often.
 	MayAsk func(*http.Request) bool
 	Timers signal.Timers
@@ -83,8 +83,8 @@ func (h *Hub) newClient(cfg Config, r *http.Request, token string) *client {
 		id: "@" + rand.Text(), hub: h, config: cfg, request: r, token: token, foreign: !signal.SameOrigin(r),
 		out: make(chan []byte, outbox), behind: make(chan struct{}), dialogs: map[string]*dialog{}, version: version10,
 	}
-	known, _ := cfg.MayPublish("", token)
-	c.invites = known && !c.isForeign()
+	_, refused := cfg.MayPublish.Judge(r, "", token)
+	c.invites = refused == nil && !c.isForeign()
 	return c
 }
 

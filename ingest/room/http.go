@@ -107,15 +107,18 @@ func (rs *Rooms) enter(r *http.Request, room string, mode Mode, e signal.Event) 
 	if e.Seat != "" {
 		return rs.comeBack(rs.withKey(room, mode, e.Seat), e.Last)
 	}
-	switch known, allowed := rs.mayEnter(room, mode, e.Token); {
-	case !known:
-		return nil, refusal.New(http.StatusUnauthorized, "Send a stream key that this server knows as the token of the authenticate event.")
-	case !allowed:
-		return nil, refusal.New(http.StatusForbidden, "This key is not for this room: use one that is.")
-	}
 	kind, name := session.KindParticipant, room
 	if mode == ModeEcho {
 		kind, name = session.KindEcho, ""
+	}
+	if _, refused := rs.config.MayEnter.Judge(r, name, e.Token); refused != nil {
+		switch refused.Status {
+		case http.StatusUnauthorized:
+			return nil, refusal.New(refused.Status, "Send a stream key that this server knows as the token of the authenticate event.")
+		case http.StatusForbidden:
+			return nil, refusal.New(refused.Status, "This key is not for this room: use one that is.")
+		}
+		return nil, refused
 	}
 	at := session.NewReservation(r, kind, name)
 	if refused := rs.config.Sessions.Reserve(at); refused != nil {
@@ -138,11 +141,4 @@ func (rs *Rooms) enter(r *http.Request, room string, mode Mode, e signal.Event) 
 		p.leave()
 	}
 	return p.signalling, nil
-}
-
-func (rs *Rooms) mayEnter(room string, mode Mode, token string) (known, allowed bool) {
-	if mode == ModeEcho {
-		room = ""
-	}
-	return rs.config.MayEnter(room, token)
 }

@@ -53,8 +53,8 @@ type Config struct {
 	MaxRooms, MaxParticipants int
 	PublicIPs                 []string
 	ICEServers                []signal.ICEServer // that clients are told about
-	// MayEnter reports whether a token is known, and whether it is good for a room, or for the echo, which is "".
-	MayEnter func(room, token string) (known, allowed bool)
+	// MayEnter refuses who may not enter a room, or the echo, which is "".
+	MayEnter session.Judge
 	// OnPublish is called for each stream that is made of a room. An error refuses it.
 	OnPublish func(*session.Publisher) error
 	// MayAsk reports whether the client of a request does not ask too often.

@@ -92,20 +92,20 @@ func (p *playlist) tooFar(d directives) bool {
 // servePlaylist answers with a media playlist, which may have to wait until it contains what is asked for.
 func (s *Stream) servePlaylist(w http.ResponseWriter, r *http.Request, id string) {
 	d, err := parseDirectives(r.URL.RawQuery)
-	now := s.snapshot.Load()
+	v, now := viewerOf(r), s.snapshot.Load()
 	p := now.playlist(id)
 	switch {
 	case p == nil:
 		notFound(w, "The stream "+s.name+" has no such rendition any more.")
 		return
 	case now.Ended:
-		p.full.serve(w, r, s.origin.manifestCC) // rfc8216bis §6.2.5: all directives are ignored
+		p.forViewer(s, v).full.serve(w, r, v.caching(s.origin, s.origin.manifestCC)) // rfc8216bis §6.2.5: all directives are ignored
 		return
 	case err != nil:
 		refuse(w, err.Error())
 		return
 	case d.msn < 0:
-		s.awaitEdge(r, s.awaitStart(r, p)).pick(d).serve(w, r, s.origin.manifestCC)
+		s.awaitEdge(r, s.awaitStart(r, p)).forViewer(s, v).pick(d).serve(w, r, v.caching(s.origin, s.origin.manifestCC))
 		return
 	case p.tooFar(d):
 		refuse(w, "The playlist will not have that for a long time.")
@@ -116,11 +116,11 @@ func (s *Stream) servePlaylist(w http.ResponseWriter, r *http.Request, id string
 	case p == nil:
 		notFound(w, "The stream "+s.name+" has no such rendition any more.")
 	case now.Ended:
-		p.full.serve(w, r, s.origin.manifestCC)
+		p.forViewer(s, v).full.serve(w, r, v.caching(s.origin, s.origin.manifestCC))
 	case !p.contains(d):
 		unavailable(w, "The playlist did not get that far in time; ask again.")
 	default:
-		p.pick(d).serve(w, r, s.origin.blockedCC)
+		p.forViewer(s, v).pick(d).serve(w, r, v.caching(s.origin, s.origin.blockedCC))
 	}
 }
 

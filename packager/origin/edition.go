@@ -2,6 +2,7 @@ package origin
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -54,11 +55,15 @@ type edition struct {
 	begins    time.Duration // less than that is how far behind the clock players begin
 	first     *document     // for players that begin
 	next      *document     // for those that have an edition
+	signed    signed[*document]
 }
 
 // serveMPD answers with the newest edition of a live MPD, or with the one after that which the client has.
 func (s *Stream) serveMPD(w http.ResponseWriter, r *http.Request, now *snapshot) {
-	q := parseMPDQuery(r.URL.RawQuery)
+	q, v := parseMPDQuery(r.URL.RawQuery), viewerOf(r)
+	if v.signature != "" {
+		q = q.signedBy(v)
+	}
 	var e *edition
 	if !q.apart {
 		e, now = s.awaitEdition(r, q)
@@ -70,6 +75,8 @@ func (s *Stream) serveMPD(w http.ResponseWriter, r *http.Request, now *snapshot)
 	switch {
 	case e != nil && q.foreign != "":
 		d = s.live(e, q)
+	case e != nil && q.signature != "":
+		d = e.signed.of(q.signature+strconv.FormatBool(q.follows), func() *document { return s.live(e, q) })
 	case e != nil && q.follows:
 		d = e.next
 	case e != nil:
@@ -84,11 +91,12 @@ func (s *Stream) serveMPD(w http.ResponseWriter, r *http.Request, now *snapshot)
 
 // mpdQuery is what a client asks of the MPD.
 type mpdQuery struct {
-	follows bool
-	after   uint32
-	foreign string // what is for somebody else, and goes into Location: players would lose it
-	private bool   // a viewer's own key is in it, and so in the answer: shared caches, which may leave it out of theirs, must not keep that
-	apart   bool   // there is too much in it: then there is no Location
+	follows   bool
+	after     uint32
+	foreign   string // what is for somebody else, and goes into Location: players would lose it
+	private   bool   // a viewer's own key is in it, and so in the answer: shared caches, which may leave it out of theirs, must not keep that
+	signature string // of the address in Location
+	apart     bool   // there is too much in it: then there is no Location
 }
 
 // parseMPDQuery reads a query. What players add themselves with every request (CTA-5004) is left out.
@@ -112,6 +120,19 @@ func parseMPDQuery(query string) (q mpdQuery) {
 	}
 	if q.foreign = strings.Join(foreign, "&"); len(q.foreign) > maxForeignQuery {
 		q.apart = true
+	}
+	return q
+}
+
+// signedBy is the query of a viewer who gets an address that stands for his right, in place of the token that he has come with.
+func (q mpdQuery) signedBy(v viewer) mpdQuery {
+	q.signature, q.private = v.signature, v.private
+	if strings.Contains(q.foreign, "token") {
+		kept := slices.DeleteFunc(strings.Split(q.foreign, "&"), func(parameter string) bool {
+			name, _, _ := strings.Cut(parameter, "=")
+			return name == "token"
+		})
+		q.foreign = strings.Join(kept, "&")
 	}
 	return q
 }
@@ -184,7 +205,7 @@ func (s *Stream) live(e *edition, q mpdQuery) *document {
 	return s.document(manifest.MIMEDASH, func() []byte {
 		m := s.origin.mpd(e.of)
 		m.PublishTime = e.published
-		m.Location = manifest.MPDName + "?" + directiveAfter + "=" + strconv.FormatUint(uint64(e.number), 10)
+		m.Location = viewer{signature: q.signature}.sign(manifest.MPDName) + "?" + directiveAfter + "=" + strconv.FormatUint(uint64(e.number), 10)
 		if q.foreign != "" {
 			m.Location += "&" + q.foreign
 		}

@@ -46,7 +46,7 @@ type Origin struct {
 	dir        string
 	find       func(name string) *Stream // nil where there is none
 	manifestCC []string                  // Cache-Control of playlists and MPDs
-	privateCC  []string                  // of MPDs that name a viewer's own key
+	privateCC  []string                  // of those that are for one viewer
 	blockedCC  []string                  // of playlists that contain what was asked for
 	packers    sync.Pool                 // of *gzip.Writer
 	deflaters  sync.Pool                 // of *flate.Writer
@@ -127,7 +127,8 @@ func (s *Stream) serveManifest(w http.ResponseWriter, r *http.Request, name stri
 	}
 	switch {
 	case name == manifest.MultivariantName && now.multivariant != nil:
-		now.multivariant.serve(w, r, s.origin.manifestCC)
+		v := viewerOf(r)
+		s.multivariantFor(now, v).serve(w, r, v.caching(s.origin, s.origin.manifestCC))
 	case name == manifest.MPDName:
 		s.serveMPD(w, r, now)
 	default:
@@ -205,7 +206,7 @@ func (s *Stream) serveThumbnail(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		defer f.Close()
-		w.Header()["Cache-Control"], w.Header()["Content-Type"] = thumbnailCC, mimeJPEG
+		w.Header()["Cache-Control"], w.Header()["Content-Type"] = viewerOf(r).caching(s.origin, thumbnailCC), mimeJPEG
 		http.ServeContent(w, r, thumbnail, modTime(f), f)
 		return
 	}

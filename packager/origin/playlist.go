@@ -16,13 +16,21 @@ type playlist struct {
 	fresh       *freshPart
 	full, delta *document
 	changed     chan struct{} // closed when a newer one is there
+	signature   string        // of the other playlists that it names
+	editions    *signed[*playlist]
 }
 
 // newPlaylist makes the documents of a playlist; they are rendered when somebody asks.
 func (s *Stream) newPlaylist(of *timeline.Playlist) *playlist {
-	p := &playlist{Playlist: of, made: time.Now(), fresh: newFreshPart(of), changed: make(chan struct{})}
+	p := &playlist{Playlist: of, made: time.Now(), fresh: newFreshPart(of), changed: make(chan struct{}), editions: &signed[*playlist]{}}
 	p.deep = len(p.Segments) > 0 && p.reaches(holdBack*of.PartTarget)
-	p.full = s.document(manifest.MIMEHLS, func() []byte { return p.render(0) })
+	s.write(p)
+	return p
+}
+
+// write gives the playlist its documents.
+func (s *Stream) write(p *playlist) {
+	p.full, p.delta = s.document(manifest.MIMEHLS, func() []byte { return p.render(0) }), nil
 	if frozen := p.recent() / chunkSegments * chunkSegments; s.origin.timing.Event && frozen > 0 {
 		p.full = s.document(manifest.MIMEHLS, func() []byte { return p.renderAfter(frozen) })
 		p.full.before = func() prefix { return s.history(p.ID).before(p, frozen) }
@@ -30,7 +38,6 @@ func (s *Stream) newPlaylist(of *timeline.Playlist) *playlist {
 	if skip := p.skippable(); skip > 0 {
 		p.delta = s.document(manifest.MIMEHLS, func() []byte { return p.render(skip) })
 	}
-	return p
 }
 
 // holdBack is PART-HOLD-BACK in part targets (rfc8216bis §4.4.3.8 asks for two, Apple's authoring specification 14.3 for three).
@@ -171,7 +178,7 @@ func (p *playlist) lowLatency(names *initNames) *hls.LowLatency {
 		Reports: make([]hls.Report, len(p.Reports)),
 	}
 	for i, r := range p.Reports {
-		l.Reports[i] = hls.Report{URI: r.ID + ".m3u8", MSN: r.MSN, Part: r.Part}
+		l.Reports[i] = hls.Report{URI: r.ID + p.signature + ".m3u8", MSN: r.MSN, Part: r.Part}
 	}
 	initURI := names.newest
 	if p.Growing != nil && !p.Ended {

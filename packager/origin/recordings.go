@@ -52,7 +52,15 @@ func (l *Recordings) ServeFile(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", mime)
 	h.Set("Cache-Control", recordedCaching(file))
-	if (mime == manifest.MIMEHLS || mime == manifest.MIMEDASH) && acceptsGzip(r.Header) && r.Method == http.MethodGet {
+	v, isManifest := viewerOf(r), mime == manifest.MIMEHLS || mime == manifest.MIMEDASH
+	if v.private {
+		h.Set("Cache-Control", "private, no-cache")
+	}
+	if isManifest && v.base != "" {
+		serveBelow(w, r, f, mime, v.base)
+		return
+	}
+	if isManifest && acceptsGzip(r.Header) && r.Method == http.MethodGet {
 		serveCompressed(w, f)
 		return
 	}

@@ -15,11 +15,12 @@ import (
 type snapshot struct {
 	*timeline.Snapshot
 	playlists    []*playlist
-	multivariant *document     // nil while nothing can be played
-	mpd          *document     // nil before the broadcast has ended: until then there are editions
-	since        time.Time     // when the Presentation came, with a monotonic reading
-	changed      chan struct{} // closed when a newer snapshot is there
-	represented  chan struct{} // closed when one with another Presentation is there
+	multivariant *document          // nil while nothing can be played
+	signed       *signed[*document] // multivariant playlists
+	mpd          *document          // nil before the broadcast has ended: until then there are editions
+	since        time.Time          // when the Presentation came, with a monotonic reading
+	changed      chan struct{}      // closed when a newer snapshot is there
+	represented  chan struct{}      // closed when one with another Presentation is there
 }
 
 // playlist is that of the rendition; nil when there is none.
@@ -91,7 +92,7 @@ func (s *Stream) Publish(of *timeline.Snapshot) {
 	old := s.snapshot.Load()
 	next := &snapshot{
 		Snapshot: of, playlists: make([]*playlist, 0, len(of.Playlists)),
-		multivariant: old.multivariant, mpd: old.mpd,
+		multivariant: old.multivariant, signed: old.signed, mpd: old.mpd,
 		since: old.since, changed: make(chan struct{}), represented: old.represented,
 	}
 	for _, p := range of.Playlists {
@@ -105,6 +106,7 @@ func (s *Stream) Publish(of *timeline.Snapshot) {
 	if represented {
 		next.since, next.represented = time.Now(), make(chan struct{})
 		next.multivariant, next.mpd = s.manifests(of.Presentation)
+		next.signed = &signed[*document]{}
 	}
 	s.snapshot.Store(next)
 	close(old.changed)
@@ -123,15 +125,31 @@ func (s *Stream) manifests(p *timeline.Presentation) (multivariant, mpd *documen
 	if p == nil {
 		return nil, nil
 	}
-	multivariant = s.document(manifest.MIMEHLS, func() []byte {
-		list := manifest.Multivariant(named(p.Renditions))
-		return list.Append(nil)
-	})
+	multivariant = s.newMultivariant(p, viewer{})
 	mpd = s.document(manifest.MIMEDASH, func() []byte {
 		m := s.origin.mpd(p)
 		return m.Append(nil)
 	})
 	return multivariant, mpd
+}
+
+func (s *Stream) newMultivariant(p *timeline.Presentation, v viewer) *document {
+	return s.document(manifest.MIMEHLS, func() []byte {
+		renditions := named(p.Renditions)
+		for i := range renditions {
+			renditions[i].Playlist = v.sign(renditions[i].Playlist)
+		}
+		list := manifest.Multivariant(renditions)
+		return list.Append(nil)
+	})
+}
+
+// multivariantFor is that playlist as it names the others to the viewer.
+func (s *Stream) multivariantFor(now *snapshot, v viewer) *document {
+	if v.signature == "" {
+		return now.multivariant
+	}
+	return now.signed.of(v.signature, func() *document { return s.newMultivariant(now.Presentation, v) })
 }
 
 func (s *Stream) document(mime string, render func() []byte) *document {

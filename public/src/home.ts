@@ -1,10 +1,12 @@
 // The first page: who is live, and going live.
 
-import { streamUrls, type Stream } from "./server/api.ts";
+import { listStreams, streamUrls, type Stream } from "./server/api.ts";
 import { at } from "./server/base.ts";
+import { describe } from "./server/problem.ts";
 import { followPresence } from "./server/presence.ts";
 import { byId, el, setBadge, setNotice, setText } from "./ui/dom.ts";
 import { bitrate, duration, size } from "./ui/format.ts";
+import { NoKeyError, withKey } from "./ui/key.ts";
 import { suggestName } from "./ui/names.ts";
 
 const list = byId("streams");
@@ -52,7 +54,8 @@ class Card {
     setText(this.facts, this.describe());
     if (stream.state !== "starting" && Date.now() - this.fetchedAt > thumbnailAge) {
       this.fetchedAt = Date.now();
-      this.image.src = `${streamUrls(stream.name).thumbnail}?t=${this.fetchedAt}`;
+      const { thumbnail } = streamUrls(stream.name);
+      this.image.src = `${thumbnail}${thumbnail.includes("?") ? "&" : "?"}t=${this.fetchedAt}`;
     }
   }
 
@@ -93,4 +96,13 @@ function show(streams: Stream[]): void {
 name.value = suggestName();
 byId("suggest").addEventListener("click", () => (name.value = suggestName()));
 byId("whip-url").textContent = location.origin + at("/whip/name");
-followPresence(({ streams }) => show(streams), (text) => setNotice(byId("fault"), text));
+
+/** Asks for a key where it takes one to be told of streams, and then follows them: an EventSource is not told why it is refused. */
+async function begin(): Promise<void> {
+  await withKey(listStreams).catch((error: unknown) => {
+    if (error instanceof NoKeyError) setNotice(byId("fault"), describe(error));
+  });
+  followPresence(({ streams }) => show(streams), (text) => setNotice(byId("fault"), text));
+}
+
+void begin();

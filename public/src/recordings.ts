@@ -4,8 +4,10 @@ import { ServerClock } from "./players/clock.ts";
 import { openPlayer } from "./players/open.ts";
 import type { Player } from "./players/player.ts";
 import { listRecordings, recordingPath, type Recording } from "./server/api.ts";
+import { withToken } from "./server/token.ts";
 import { byId, el, repeat, setNotice, setText } from "./ui/dom.ts";
 import { bytes, duration, size } from "./ui/format.ts";
+import { NoKeyError, withKey } from "./ui/key.ts";
 import { guarded } from "./ui/poll.ts";
 
 const list = byId("list");
@@ -64,11 +66,11 @@ function row(recording: Recording): HTMLElement {
     play.addEventListener("click", () => void open(recording, when));
     actions.append(play);
   }
-  if (mp4) actions.append(download(`${path}video.mp4`, "MP4", `${stream}-${recording.name}.mp4`));
+  if (mp4) actions.append(download(withToken(`${path}video.mp4`), "MP4", `${stream}-${recording.name}.mp4`));
   const sources = recording.sources ?? [];
   sources.forEach((name) => {
     const label = sourceLabel(name, sources);
-    actions.append(download(path + name, label, `${stream}-${recording.name}-${name}`));
+    actions.append(download(withToken(path + name), label, `${stream}-${recording.name}-${name}`));
   });
   const text = el("div", { className: "recording-text" }, el("strong", {}, when), el("p", { className: "quiet" }, facts(recording)));
   const node = el("div", { className: "recording" }, text, badge, actions);
@@ -104,7 +106,7 @@ async function open(recording: Recording, when: string): Promise<void> {
   setNotice(fault, "");
   const opened = await openPlayer("hls", {
     video,
-    url: `${path}index.m3u8`,
+    url: withToken(`${path}index.m3u8`),
     clock: new ServerClock(),
     onLevels: () => undefined,
     onFatal: (reason) => setNotice(fault, `This recording cannot be played: ${reason}.`),
@@ -122,7 +124,18 @@ function close(): void {
   byId("player").hidden = byId("now-playing").hidden = true;
 }
 
-const refresh = async () => show(await listRecordings());
+/** Once no key was given, it is not asked for again. */
+let refused = false;
+
+async function refresh(): Promise<void> {
+  if (refused) throw new NoKeyError();
+  try {
+    await withKey(async () => show(await listRecordings()));
+  } catch (error) {
+    refused = error instanceof NoKeyError;
+    throw error;
+  }
+}
 
 byId("close").addEventListener("click", () => {
   close();

@@ -6,10 +6,12 @@ import { playable } from "./players/open.ts";
 import { Playback, type State } from "./players/playback.ts";
 import type { Protocol } from "./players/player.ts";
 import { save, snapshotAddress } from "./players/snapshot.ts";
-import { describe } from "./server/problem.ts";
+import { findStream } from "./server/api.ts";
+import { describe, type HttpError } from "./server/problem.ts";
 import { LivePlot } from "./ui/chart.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./ui/dom.ts";
 import { bitrate, lag, size } from "./ui/format.ts";
+import { withKey } from "./ui/key.ts";
 import { nameFromPath } from "./ui/names.ts";
 
 const name = nameFromPath(location.pathname);
@@ -34,7 +36,38 @@ const watch = new Playback({
   fallBack: () => (protocol.value = "hls"),
   onLevels: showLevels,
   onReset: () => plot.clear(),
+  onRefused: (error) => void askAgain(error),
 });
+
+let asking = false;
+
+/** Asks for the key that it takes to watch, once. */
+async function askAgain(error: HttpError): Promise<void> {
+  if (asking) return;
+  asking = true;
+  const query = new URLSearchParams(location.search);
+  if (query.has("token")) {
+    query.delete("token"); // it is no good, or not any more
+    history.replaceState(null, "", query.size > 0 ? `?${query}` : location.pathname);
+  }
+  let first: HttpError | undefined = error;
+  try {
+    await withKey(async () => {
+      const refused = first;
+      first = undefined;
+      if (refused) throw refused;
+      await findStream(name);
+    });
+    refusal = "";
+    asking = false;
+  } catch (failed) {
+    refusal = describe(failed);
+  }
+}
+
+/** Why this viewer may not watch; empty: he may. */
+let refusal = "";
+
 
 /** What each state is called, and what is said over the picture in it; no words, no overlay. */
 const words: Record<State, [badge: string, title: string, text: string]> = {
@@ -64,7 +97,7 @@ function showState(): void {
   byId("snapshot").hidden = ["waiting", "starting", "failed"].includes(state);
   setText(byId("overlay-text"), state === "failed" ? watch.stream?.error || text : text);
   byId("away").hidden = state !== "interrupted";
-  setNotice(byId("fault"), watch.fault());
+  setNotice(byId("fault"), refusal || watch.fault());
   const encoded = protocol.value !== "webrtc"; // that one is sent as it comes
   setNotice(byId("reduced"), (encoded && watch.stream?.encoder?.reduced) || "");
 }

@@ -135,6 +135,12 @@ func TestCacheKey(t *testing.T) {
 			fetch(t, base+"manifest.mpd"+query)
 			require.Equal(t, []string{"/live/cam/manifest.mpd" + query}, s.take(), "it names the token")
 		}
+		for _, signed := range []string{"low~t5-mac.m3u8?_HLS_msn=7&", "manifest~t5-mac.mpd?_DASH_after=7&", "manifest~t5-mac.mpd"} {
+			for range 3 {
+				fetch(t, base+signed)
+			}
+			require.Equal(t, []string{"/live/cam/" + signed}, s.take(), "what is signed is the same for all who have it")
+		}
 		for _, name := range []string{"aaaa/low-1.m4s", "aaaa/low-1.0.m4s", "aaaa/low-init.mp4", "manifest.mpd", "thumbnail.jpg"} {
 			fetch(t, base+name)
 			fetch(t, base+name+"?x=1")

@@ -1,7 +1,7 @@
 // Waits for a stream, plays it, keeps it playing, and knows when it has ended.
 
 import { findStream, streamUrls, type Stream } from "../server/api.ts";
-import { sentence } from "../server/problem.ts";
+import { HttpError, sentence } from "../server/problem.ts";
 import type { ServerClock } from "./clock.ts";
 import type { ControlTarget } from "./controls.ts";
 import { bufferAhead, tryPlay } from "./element.ts";
@@ -45,6 +45,8 @@ export interface PlaybackOptions {
   fallBack(): void;
   /** Called when the list of renditions is known or changes. */
   onLevels(): void;
+  /** Called when the server does not let this viewer watch. */
+  onRefused?(error: HttpError): void;
   /** Called when another broadcast of the stream begins. */
   onReset(): void;
 }
@@ -88,7 +90,8 @@ export class Playback implements ControlTarget {
     let found: Stream | undefined;
     try {
       found = await findStream(this.options.name);
-    } catch {
+    } catch (error) {
+      if (error instanceof HttpError && [401, 403].includes(error.status)) this.options.onRefused?.(error);
       this.movedAt = performance.now(); // the server is away for a moment: what is buffered plays on, and the player asks again
       return;
     }

@@ -2,11 +2,12 @@
 
 import { at } from "../server/base.ts";
 import { request } from "../server/problem.ts";
+import { withToken } from "../server/token.ts";
 
 /** The address of a picture: of an instant in milliseconds since 1970, or NaN for the newest. */
 export function snapshotAddress(name: string, instant: number): string {
   const query = Number.isFinite(instant) ? `?at=${new Date(instant).toISOString()}` : "";
-  return at(`/live/${name}/snapshot.jpg${query}`);
+  return withToken(at(`/live/${name}/snapshot.jpg${query}`));
 }
 
 /** Lets the browser save what an address answers, under the name that the answer gives it; rejects with why there is nothing. */

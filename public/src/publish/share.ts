@@ -8,7 +8,7 @@ const absolute = (path: string) => new URL(path, location.href).href;
 
 /** Shows a stream's addresses, and the code that embeds its watch page. */
 export function shareStream(name: string): void {
-  const { watch, hls, dash, webrtc: whep } = streamUrls(name);
+  const { watch, hls, dash, webrtc: whep } = streamUrls(name, ""); // the key of who publishes is not for others
   const links = { watch, webrtc: `${watch}?protocol=webrtc`, hls, dash };
   for (const [kind, path] of Object.entries(links)) showLink(byId<HTMLAnchorElement>(`${kind}-link`), path);
   setText(byId("whep-url"), absolute(whep));

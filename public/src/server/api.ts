@@ -2,6 +2,7 @@
 
 import { at } from "./base.ts";
 import { HttpError, request } from "./problem.ts";
+import { authorization, viewerToken, withToken } from "./token.ts";
 
 export type StreamState = "starting" | "live" | "interrupted" | "ended" | "failed";
 
@@ -44,7 +45,7 @@ export interface Recording {
 export const recordingPath = ({ stream, name }: Recording) => at(`/recordings/${stream}/${name}/`);
 
 async function get<T>(url: string): Promise<T> {
-  const response = await request(at(url), { headers: { Accept: "application/json" }, cache: "no-cache" });
+  const response = await request(at(url), { headers: { Accept: "application/json", ...authorization() }, cache: "no-cache" });
   return (await response.json()) as T;
 }
 
@@ -56,6 +57,11 @@ export async function findStream(name: string): Promise<Stream | undefined> {
     if (error instanceof HttpError && error.status === 404) return undefined;
     throw error;
   }
+}
+
+/** Finds out whether this page may be told which streams there are. */
+export async function listStreams(): Promise<void> {
+  await get<unknown>("/api/v1/streams");
 }
 
 /** The names of what the server can make of pictures. */
@@ -97,11 +103,11 @@ export async function listRecordings(): Promise<Recording[]> {
   return (await get<{ recordings?: Recording[] | null }>("/recordings")).recordings ?? [];
 }
 
-/** Where a stream is played and watched. */
-export const streamUrls = (name: string) => ({
-  hls: at(`/live/${name}/index.m3u8`),
-  dash: at(`/live/${name}/manifest.mpd`),
-  webrtc: at(`/whep/${name}`),
-  thumbnail: at(`/live/${name}/thumbnail.jpg`),
+/** Where a stream is played and watched, by who has the token. */
+export const streamUrls = (name: string, token = viewerToken()) => ({
+  hls: withToken(at(`/live/${name}/index.m3u8`), token),
+  dash: withToken(at(`/live/${name}/manifest.mpd`), token),
+  webrtc: withToken(at(`/whep/${name}`), token),
+  thumbnail: withToken(at(`/live/${name}/thumbnail.jpg`), token),
   watch: at(`/watch/${name}`),
 });

@@ -3,6 +3,7 @@
 import type { Room, Stream } from "./api.ts";
 import { at } from "./base.ts";
 import { problemText } from "./problem.ts";
+import { withToken } from "./token.ts";
 
 export interface Presence {
   streams: Stream[];
@@ -34,7 +35,7 @@ export function followPresence(show: (presence: Presence) => void, fail: (text: 
   const open = () => {
     close();
     if (document.hidden || !wanted) return;
-    const opened = new EventSource(at("/api/v1/events"));
+    const opened = new EventSource(withToken(at("/api/v1/events")));
     source = opened;
     opened.addEventListener("presence", ({ data }) => {
       if (failures > tolerated) fail("");

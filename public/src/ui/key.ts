@@ -1,11 +1,10 @@
 // The stream key: asked for when the server wants one, kept until the tab is closed.
 
 import { HttpError } from "../server/problem.ts";
+import { forgetKey, keepKey, storedKey } from "../server/token.ts";
 import { byId } from "./dom.ts";
 
-const slot = "sluice.key";
-
-export const storedKey = () => sessionStorage.getItem(slot) ?? "";
+export { storedKey };
 
 /** No key was given. */
 export class NoKeyError extends Error {
@@ -29,7 +28,7 @@ export async function withKey(task: () => Promise<void>): Promise<void> {
 /** Why a key is asked for; one that was refused is forgotten. */
 function refusal(error: HttpError): string {
   const given = storedKey() !== "";
-  sessionStorage.removeItem(slot);
+  forgetKey();
   if (!given) return "This takes a key here.";
   return error.status === 403 ? error.message : "The key was not accepted.";
 }
@@ -49,7 +48,7 @@ function askKey(reason: string): Promise<boolean> {
       "close",
       () => {
         const given = dialog.returnValue === "ok" && input.value !== "";
-        if (given) sessionStorage.setItem(slot, input.value.trim());
+        if (given) keepKey(input.value.trim());
         resolve(given);
       },
       { once: true },

@@ -1,7 +1,3 @@
-// Package access answers who may do what: which token is good for which stream or room. It knows the static keys of the
-// configuration, and how a request carries a token (RFC 6750); what becomes of a request that has none is said by its handler.
-//
-// It starts no goroutine.
 package access
 
 import (
@@ -11,63 +7,50 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 )
 
-// EveryStream stands for all streams together in a question: a key for one of them is not enough. No stream is called so.
-const EveryStream = "*"
-
-// Keys are static keys, each for one stream or for all. Without any, everybody may do everything.
-type Keys []key
+// keys are static keys, each for one stream or for all.
+type keys []key
 
 type key struct {
 	stream string // "" means every stream
 	digest [sha256.Size]byte
 }
 
-// Publishers returns the keys that may publish.
-func Publishers(configured []config.StreamKey) Keys {
-	keys := make(Keys, 0, len(configured))
-	for _, k := range configured {
-		keys = append(keys, key{k.Stream, sha256.Sum256([]byte(k.Key))})
+// newKeys are keys for their streams, and others for every stream.
+func newKeys(ofStreams []config.StreamKey, ofAll ...config.Secret) keys {
+	all := make(keys, 0, len(ofStreams)+len(ofAll))
+	for _, k := range ofStreams {
+		all = append(all, key{k.Stream, sha256.Sum256([]byte(k.Key))})
 	}
-	return keys
+	for _, secret := range ofAll {
+		all = append(all, key{digest: sha256.Sum256([]byte(secret))})
+	}
+	return all
 }
 
-// Admins returns the keys that may steer streams: those of administrators, for every stream, or where there are none, those of
-// publishers, each for its own: who may publish a stream may end it.
-func Admins(configured config.Auth) Keys {
-	if len(configured.Admin) == 0 {
-		return Publishers(configured.Publish)
+// keysOf are the keys that are good for each action. Where nobody administers, streams are steered with the keys that publish them.
+func keysOf(auth config.Auth) map[Action]keys {
+	steer := newKeys(nil, auth.Admin...)
+	if len(steer) == 0 {
+		steer = newKeys(auth.Publish)
 	}
-	keys := make(Keys, 0, len(configured.Admin))
-	for _, secret := range configured.Admin {
-		keys = append(keys, key{digest: sha256.Sum256([]byte(secret))})
+	return map[Action]keys{
+		Publish: newKeys(auth.Publish), Admin: steer, Metrics: steer,
+		Watch:  newKeys(append(auth.Play[:len(auth.Play):len(auth.Play)], auth.Publish...), auth.Admin...),
+		Record: newKeys(auth.Publish, auth.Admin...),
 	}
-	return keys
 }
 
-// Open reports whether everybody is let in.
-func (k Keys) Open() bool { return len(k) == 0 }
-
-// Admit reports whether a token is known at all, and whether it is good for a stream; for "" any known token is.
-func (k Keys) Admit(stream, token string) (known, allowed bool) {
-	if k.Open() {
-		return true, true
+// admit reports whether a token is known at all, and whether it is good for a stream; for "" any known token is. Every key is compared, each in
+// constant time, so that the time taken says nothing.
+func (k keys) admit(stream, token string) (known, allowed bool) {
+	if len(k) == 0 {
+		return false, false
 	}
-	return k.check(stream, token)
-}
-
-// Allows reports whether a token is good for a stream.
-func (k Keys) Allows(stream, token string) bool {
-	_, allowed := k.Admit(stream, token)
-	return allowed
-}
-
-// check compares every key, each in constant time, so that the time taken says nothing.
-func (k Keys) check(stream, token string) (known, allowed bool) {
 	digest := sha256.Sum256([]byte(token))
-	for _, candidate := range k {
-		if subtle.ConstantTimeCompare(digest[:], candidate.digest[:]) == 1 {
+	for i := range k {
+		if subtle.ConstantTimeCompare(digest[:], k[i].digest[:]) == 1 {
 			known = true
-			allowed = allowed || stream == "" || candidate.stream == "" || candidate.stream == stream
+			allowed = allowed || stream == "" || k[i].stream == "" || k[i].stream == stream
 		}
 	}
 	return known, allowed

@@ -10,7 +10,7 @@ import (
 )
 
 func TestKeys(t *testing.T) {
-	keys := Publishers([]config.StreamKey{{Stream: "studio", Key: "studio-key"}, {Stream: "", Key: "every-key"}, {Stream: "hall", Key: "shared-key"}, {Stream: "yard", Key: "shared-key"}})
+	keys := newKeys([]config.StreamKey{{Stream: "studio", Key: "studio-key"}, {Stream: "", Key: "every-key"}, {Stream: "hall", Key: "shared-key"}, {Stream: "yard", Key: "shared-key"}})
 	for _, tc := range []struct {
 		key, stream    string
 		known, allowed bool
@@ -28,7 +28,7 @@ func TestKeys(t *testing.T) {
 		{"studio-key ", "studio", false, false},
 		{"STUDIO-KEY", "studio", false, false},
 	} {
-		known, allowed := keys.Admit(tc.stream, tc.key)
+		known, allowed := keys.admit(tc.stream, tc.key)
 		require.Equal(t, []bool{tc.known, tc.allowed}, []bool{known, allowed}, "%+v", tc)
 	}
 }

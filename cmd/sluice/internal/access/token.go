@@ -28,6 +28,14 @@ func TokenOfSocket(r *http.Request) string {
 	return r.URL.Query().Get("token")
 }
 
+// TokenOfViewer is Token for who watches, where the token may be the parameter “token” of the address: players can be given nothing else.
+func TokenOfViewer(r *http.Request) string {
+	if token := Token(r); token != "" || !strings.Contains(r.URL.RawQuery, "token=") {
+		return token
+	}
+	return r.URL.Query().Get("token")
+}
+
 func socketToken(r *http.Request) string {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return ""

@@ -9,6 +9,8 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sluice-live/sluice/transcode"
@@ -35,6 +37,8 @@ type Config struct {
 	// Takeover says what becomes of a second publisher of a stream: TakeoverAllow or TakeoverRefuse.
 	Takeover string
 	Logo     string // path of the image that the transform of that name shows; empty: there is none
+	// Unlisted are streams that no list has: names, or beginnings of names before a *.
+	Unlisted []string
 	Slate    string // path of the image that viewers see while the publisher is away; empty: its newest picture
 
 	Record Record
@@ -105,12 +109,6 @@ type Push struct {
 	Delete  bool // what nobody can ask for any more
 }
 
-// Auth holds the static keys. No key means that everybody may.
-type Auth struct {
-	Publish []StreamKey
-	Admin   []Secret
-}
-
 // StreamKey allows its bearer to publish Stream, or every stream when that
 // is empty.
 type StreamKey struct {
@@ -151,9 +149,13 @@ func (c Config) Secrets() []string {
 	for _, k := range c.Auth.Publish {
 		all = append(all, string(k.Key))
 	}
+	for _, k := range c.Auth.Play {
+		all = append(all, string(k.Key))
+	}
 	for _, k := range c.Auth.Admin {
 		all = append(all, string(k))
 	}
+	all = append(all, string(c.Auth.JWT.Secret))
 	for _, s := range c.ICE.Servers {
 		all = append(all, string(s.Credential))
 	}
@@ -190,6 +192,9 @@ func Default() Config {
 		Passthrough: true,
 		Record:      Record{Enabled: true, MinFree: 1 << 30, Source: SourceWebM},
 		Push:        Push{Timeout: 10 * time.Second},
+		Auth: Auth{
+			JWT: JWT{Leeway: 30 * time.Second}, Callback: Callback{Timeout: 3 * time.Second, Actions: []string{"publish", "watch", "record"}}, Interval: 5 * time.Minute,
+		},
 		Limits: Limits{
 			Streams: 16, Viewers: 200, Participants: 16, SessionsPerAddress: 16, ConnectingPerAddress: 8, PublishBitrate: 20_000_000,
 			ConnectionsPerAddress: 2_000, Requests: 10_000, RequestsPerAddress: 2_000, RequestBytes: 64 << 10,
@@ -253,6 +258,14 @@ func (c Config) ICETCP() string {
 		return ""
 	}
 	return c.ICE.TCP
+}
+
+// IsUnlisted reports whether no list has a stream of that name.
+func (c Config) IsUnlisted(stream string) bool {
+	return slices.ContainsFunc(c.Unlisted, func(pattern string) bool {
+		begin, open := strings.CutSuffix(pattern, "*")
+		return stream == pattern || open && strings.HasPrefix(stream, begin)
+	})
 }
 
 // Loopback reports whether only this machine can reach the web servers.

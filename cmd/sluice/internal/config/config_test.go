@@ -115,7 +115,7 @@ func TestLoadForms(t *testing.T) {
 		"keys": {
 			args: []string{"--auth-publish", "everywhere==,cam-1=only-here"}, environ: []string{"SLUICE_AUTH_ADMIN=the-admin"},
 			want: func(c *Config) {
-				c.Auth = Auth{[]StreamKey{{"", "everywhere=="}, {"cam-1", "only-here"}}, []Secret{"the-admin"}}
+				c.Auth.Publish, c.Auth.Admin = []StreamKey{{"", "everywhere=="}, {"cam-1", "only-here"}}, []Secret{"the-admin"}
 			}},
 		"public addresses": {
 			environ: []string{"SLUICE_ICE_PUBLIC_IP=203.0.113.7, 2001:db8::1"},

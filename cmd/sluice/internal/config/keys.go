@@ -33,6 +33,9 @@ const (
 	kindPrefixes kind = "prefix,…"
 	kindHosts    kind = "host,…"
 	kindHeader   kind = "header"
+	kindWords    kind = "word,…"
+	kindText     kind = "text"
+	kindNames    kind = "name,…"
 )
 
 // groups is the order of the headings.
@@ -78,9 +81,8 @@ func (c *Config) keys() []key {
 		{"slate", groupMedia, kindPath, "an image that viewers of HLS and DASH see while the publisher is away; empty: its newest picture stands still", text(&c.Slate)},
 		{"on-stop", groupMedia, kindWord, "what SIGTERM does to live streams: end, or keep for the service's next start to go on with them", text(&c.OnStop)},
 		{"ffmpeg", groupMedia, kindPath, "the ffmpeg program, version 5.1 or later", text(&c.FFmpeg)},
-	}, c.outputKeys(), []key{
-		{"auth.publish", groupAccess, kindKeys, "keys that may publish: KEY for every stream, STREAM=KEY for one; none is everybody", streamKeys(&c.Auth.Publish)},
-		{"auth.admin", groupAccess, kindKeys, "keys that may administer; none: a stream is steered with its key of auth.publish", secrets(&c.Auth.Admin)},
+	}, c.outputKeys(), c.accessKeys(), []key{
+		{"unlisted", groupAccess, kindNames, "streams, such as rehearsal or private-*, that no list has but that of who may steer them; whoever knows the name may watch", names(&c.Unlisted)},
 		{"insecure", groupAccess, kindBool, "let everybody who reaches an address beyond loopback publish; nobody may administer there (end streams, transform, see sessions) without auth.admin", boolean(&c.Insecure)},
 		{"limits.streams", groupAccess, kindNumber, "live streams at once", number(&c.Limits.Streams)},
 		{"limits.viewers", groupAccess, kindNumber, "WHEP viewers at once, of all streams", number(&c.Limits.Viewers)},
@@ -112,5 +114,26 @@ func (c *Config) outputKeys() []key {
 		{"push.header", groupPush, kindHeader, "header of each request, such as Authorization: Bearer KEY", secret(&c.Push.Header)},
 		{"push.timeout", groupPush, kindDuration, "what a request may take before it is tried again", duration(&c.Push.Timeout)},
 		{"push.delete", groupPush, kindBool, "delete segments there once nobody can ask for them any more", boolean(&c.Push.Delete)},
+	}
+}
+
+// accessKeys are those of who may do what.
+func (c *Config) accessKeys() []key {
+	jwt, callback := &c.Auth.JWT, &c.Auth.Callback
+	return []key{
+		{"auth.publish", groupAccess, kindKeys, "keys that may publish: KEY for every stream, STREAM=KEY for one; none is everybody", streamKeys(&c.Auth.Publish)},
+		{"auth.play", groupAccess, kindKeys, "keys that may watch: KEY for every stream, STREAM=KEY for one; keys of auth.publish and auth.admin may too; none is everybody", streamKeys(&c.Auth.Play)},
+		{"auth.admin", groupAccess, kindKeys, "keys that may administer; none: a stream is steered with its key of auth.publish", secrets(&c.Auth.Admin)},
+		{"auth.jwt", groupAccess, kindPath, "public keys of the JSON Web Tokens that are rights: URL of a JWKS, or path of a JWKS or PEM file; empty: none", text(&jwt.Keys)},
+		{"auth.jwt-secret", groupAccess, kindKeys, "secret of tokens that are signed by HMAC", secret(&jwt.Secret)},
+		{"auth.jwt-algorithms", groupAccess, kindWords, "algorithms that they may be signed by; none: EdDSA, ES256 and RS256, or HS256 with the secret", words(&jwt.Algorithms, "")},
+		{"auth.jwt-audience", groupAccess, kindText, "audience (claim aud) that they have to name", text(&jwt.Audience)},
+		{"auth.jwt-issuer", groupAccess, kindText, "issuer (claim iss) that they have to be from", text(&jwt.Issuer)},
+		{"auth.jwt-leeway", groupAccess, kindDuration, "how far the clock of whoever makes them may be from this one", duration(&jwt.Leeway)},
+		{"auth.jwt-actions", groupAccess, kindWords, "what they are judged for, of publish, watch, record, admin and metrics; all is everything", words(&jwt.Actions, "all")},
+		{"auth.callback", groupAccess, kindPath, "URL that is asked, by POST, who may do what; empty: none", text(&callback.URL)},
+		{"auth.callback-timeout", groupAccess, kindDuration, "how long its answer is waited for; without one nobody is let in by it", duration(&callback.Timeout)},
+		{"auth.interval", groupAccess, kindDuration, "viewers whose rights end within the same interval share the addresses of playlists and MPDs, and so what caches keep; viewing ends so much later at most, or a twelfth of what is left", duration(&c.Auth.Interval)},
+		{"auth.callback-actions", groupAccess, kindWords, "what it is asked about, of publish, watch, record, admin and metrics", words(&callback.Actions, "")},
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/pion/stun/v4"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
-	"github.com/sluice-live/sluice/public/name"
 	"github.com/sluice-live/sluice/public/prefix"
 	"github.com/sluice-live/sluice/transcode"
 )
@@ -29,6 +28,10 @@ const (
 	maxParticipants              = 100
 	minRequest, maxRequest       = 4 << 10, 1 << 20 // bytes
 	minPublishBitrate            = 100_000          // bit/s
+	minSecretLength              = 32               // bytes: the output of SHA-256
+	maxLeeway                    = 10 * time.Minute
+	minCallbackTimeout           = 100 * time.Millisecond
+	maxCallbackTimeout           = 8 * time.Second // players give up after 10 s
 	maxMinFree             int64 = 1 << 50
 )
 
@@ -102,7 +105,7 @@ func (c Config) checkWeb(check *checker) {
 // checkExposed wants publishers to need a key where others can reach us.
 func (c Config) checkExposed(check *checker, key, address string) {
 	_, _, err := net.SplitHostPort(address)
-	safe := err != nil || IsLoopback(address) || len(c.Auth.Publish) > 0 || c.Insecure
+	safe := err != nil || IsLoopback(address) || c.Auth.PublishNeedsKey() || c.Insecure
 	check.want(safe, key, "%s is reachable from other machines: set auth.publish so that only who has a key may publish, or insecure to let everybody", address)
 }
 
@@ -178,13 +181,8 @@ func (c Config) checkRecord(check *checker) {
 }
 
 func (c Config) checkAccess(check *checker) {
-	for _, k := range c.Auth.Publish {
-		checkKey(check, "auth.publish", k.Key)
-		check.want(k.Stream == "" || name.Valid(k.Stream), "auth.publish", "stream %q: the name must be %s", k.Stream, name.Rule)
-	}
-	for _, k := range c.Auth.Admin {
-		checkKey(check, "auth.admin", k)
-	}
+	c.Auth.check(check)
+	c.checkUnlisted(check)
 	checkRange(check, "limits.streams", c.Limits.Streams, 1, maxStreams, strconv.Itoa)
 	checkRange(check, "limits.viewers", c.Limits.Viewers, 1, maxViewers, strconv.Itoa)
 	checkRange(check, "limits.participants", c.Limits.Participants, 1, maxParticipants, strconv.Itoa)

@@ -203,6 +203,12 @@ func words(p *[]string, none string) value {
 	return list[string]{field: p, parse: keep, format: strings.Clone, none: none}
 }
 
+// names reads a list of words whose case matters.
+func names(p *[]string) value {
+	keep := func(s string) (string, error) { return s, nil }
+	return list[string]{field: p, parse: keep, format: strings.Clone}
+}
+
 func ips(p *[]netip.Addr) value {
 	return list[netip.Addr]{field: p, parse: parseIP, format: netip.Addr.String}
 }

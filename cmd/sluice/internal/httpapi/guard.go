@@ -13,38 +13,54 @@ import (
 	"github.com/sluice-live/sluice/public/problem"
 )
 
-// withKey lets requests through that carry a key for the stream that streamOf finds in them (RFC 6750 §2.1); without any keys, all.
-// Where streamOf finds no stream, any known key will do.
-func withKey(keys access.Keys, next http.Handler, streamOf func(*http.Request) string) http.Handler {
-	if keys.Open() {
-		return next
+// may asks whether the client of a request may do something with a stream, by a token. The error is an *access.RefusedError.
+func (h *handlers) may(r *http.Request, action access.Action, stream, token string) (access.Grant, error) {
+	gate := h.service.Access()
+	if gate.Open(action) {
+		return access.Grant{}, nil
+	}
+	question := access.Of(r, action, stream)
+	question.Token = token
+	return gate.May(r.Context(), question)
+}
+
+// refuse answers who has not the right (RFC 6750 §3).
+func refuse(w http.ResponseWriter, err error) {
+	why := &access.RefusedError{Status: http.StatusServiceUnavailable, Detail: "Nobody can say whether you may do this: try again in a moment."}
+	errors.As(err, &why)
+	switch why.Status {
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="sluice"`)
+	case http.StatusForbidden:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="sluice", error="insufficient_scope"`)
+	default:
+		problem.WriteRetry(w, why.Status, 2, why.Detail)
+		return
+	}
+	problem.Write(w, why.Status, why.Detail)
+}
+
+// keyed lets requests through whose token is good for the stream that streamOf finds in them (RFC 6750 §2.1); where everybody may, all but those of
+// pages of other sites. Where streamOf finds no stream, any known token will do. Preflights pass, or a page could not read the refusal.
+func (t table) keyed(action access.Action, next http.Handler, streamOf func(*http.Request) string) http.Handler {
+	if t.gate.Open(action) {
+		return ofOwnPages(next)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if cors.IsPreflight(r) {
-			next.ServeHTTP(w, r)
-			return
+		if !cors.IsPreflight(r) {
+			if _, err := t.may(r, action, streamOf(r), access.Token(r)); err != nil {
+				refuse(w, err)
+				return
+			}
 		}
-		known, allowed := keys.Admit(streamOf(r), access.Token(r))
-		switch {
-		case !known:
-			w.Header().Set("WWW-Authenticate", `Bearer realm="sluice"`)
-			problem.Write(w, http.StatusUnauthorized, "Send a stream key that this server knows as “Authorization: Bearer KEY”.")
-		case !allowed:
-			w.Header().Set("WWW-Authenticate", `Bearer realm="sluice", error="insufficient_scope"`)
-			problem.Write(w, http.StatusForbidden, "This key is for another stream: use the key of this one.")
-		default:
-			next.ServeHTTP(w, r)
-		}
+		next.ServeHTTP(w, r)
 	})
 }
 
 // ofOwnPages refuses pages of other sites where nobody needs a key: one that the operator of this machine happens to look at could publish, end
-// a stream, put a meeting on air, or read who is in it. Programs and pages of the service pass, and so does whoever has a key. Preflights
-// pass, or the page could not read the refusal.
-func ofOwnPages(keys access.Keys, next http.Handler) http.Handler {
-	if !keys.Open() {
-		return next
-	}
+// a stream, put a meeting on air, or read who is in it. Programs and pages of the service pass. Preflights pass, or the page could not read
+// the refusal.
+func ofOwnPages(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !signal.SameOrigin(r) && !cors.IsPreflight(r) {
 			problem.Write(w, http.StatusForbidden, "This page is from another site and may not do that: use a page of this service, or start it with keys (auth.publish, auth.admin) and send one.")
@@ -57,23 +73,23 @@ func ofOwnPages(keys access.Keys, next http.Handler) http.Handler {
 // administration is for who administers: with a key, or without any where only this machine reaches the service. Beyond that nobody may until
 // there are keys: insecure lets everybody publish, and nothing else.
 func (t table) administration(next http.HandlerFunc, streamOf func(*http.Request) string) http.Handler {
-	if t.admin.Open() && !t.cfg.Loopback() {
+	if t.gate.Open(access.Admin) && !t.cfg.Loopback() {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			problem.Write(w, http.StatusForbidden, "Nobody may administer this server, which others reach and which has no keys: start it with auth.admin (insecure lets everybody publish, and no more).")
 		})
 	}
-	return withKey(t.admin, ofOwnPages(t.admin, next), streamOf)
+	return t.keyed(access.Admin, next, streamOf)
 }
 
 // monitoring is for what monitors ask: on this machine without a key, unless a proxy has passed the request on, and beyond it with one of those
 // who administer.
 func (t table) monitoring(next http.Handler) http.Handler {
-	local, keyed := ofOwnPages(nil, next), withKey(t.admin, next, everyStream)
+	local, keyed := ofOwnPages(next), t.keyed(access.Metrics, next, everyStream)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case t.cfg.Loopback() && !forwarded.Claims(r):
 			local.ServeHTTP(w, r)
-		case t.admin.Open():
+		case t.gate.Open(access.Metrics):
 			problem.Write(w, http.StatusForbidden, "Who asks from elsewhere needs a key for this, and this server has none: start it with auth.admin, or with http.metrics, an address of its own for /metrics.")
 		default:
 			keyed.ServeHTTP(w, r)

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/forwarded"
@@ -24,7 +23,7 @@ type hosts struct {
 }
 
 func newHosts(cfg config.Config) hosts {
-	h := hosts{byKey: !access.Publishers(cfg.Auth.Publish).Open(), dynamic: len(cfg.HTTP.Hosts) == 0}
+	h := hosts{byKey: cfg.Auth.PublishNeedsKey(), dynamic: len(cfg.HTTP.Hosts) == 0}
 	for _, name := range cfg.HTTP.Hosts {
 		h.names = append(h.names, strings.ToLower(name))
 	}

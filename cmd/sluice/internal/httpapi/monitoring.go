@@ -19,7 +19,7 @@ func NewMetrics(s *service.Service, cfg config.Config) http.Handler {
 	} {
 		mux.Handle("GET /debug/pprof/"+path, handler)
 	}
-	own := ofOwnPages(nil, withProblems(mux))
+	own := ofOwnPages(withProblems(mux))
 	if config.IsLoopback(cfg.HTTP.Metrics) {
 		names := newHosts(cfg)
 		names.byKey = false // here no key is asked for

@@ -67,9 +67,16 @@ func (h *handlers) servePresence(w http.ResponseWriter, r *http.Request) {
 		problem.WriteRetry(w, http.StatusServiceUnavailable, 2, "The service is starting or stopping.")
 		return
 	}
-	mayReadRooms := signal.SameOrigin(r) || len(h.cfg.Auth.Publish) > 0 // as of GET /api/v1/rooms
+	sees, grant, err := h.sight(r)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	ctx, cancel := until(r.Context(), grant)
+	defer cancel()
+	mayReadRooms := signal.SameOrigin(r) || h.cfg.Auth.PublishNeedsKey() // as of GET /api/v1/rooms
 	events := startEvents(w)
-	err := events.say(fmt.Sprintf("retry: %d\n\n", eventsRetry.Milliseconds()))
+	err = events.say(fmt.Sprintf("retry: %d\n\n", eventsRetry.Milliseconds()))
 	each := time.NewTicker(presenceLook)
 	defer each.Stop()
 	var told string
@@ -77,11 +84,11 @@ func (h *handlers) servePresence(w http.ResponseWriter, r *http.Request) {
 	for err == nil {
 		if newest, mark := h.presences.look(h.state); mark != told || toldAt.IsZero() || time.Since(toldAt) >= presenceEvery {
 			told, toldAt = mark, time.Now()
-			err = events.send(eventPresence, newest.below(prefix.Of(r), mayReadRooms))
+			err = events.send(eventPresence, newest.below(prefix.Of(r), sees, mayReadRooms))
 		}
 		select {
 		case <-each.C:
-		case <-r.Context().Done():
+		case <-ctx.Done():
 			return
 		case <-stopping:
 			return
@@ -90,10 +97,12 @@ func (h *handlers) servePresence(w http.ResponseWriter, r *http.Request) {
 }
 
 // below is the presence as it is told to who reaches the service below a prefix.
-func (p presence) below(prefix string, rooms bool) presence {
+func (p presence) below(prefix string, sees func(stream string) bool, rooms bool) presence {
 	out := presence{Streams: make([]api.Stream, 0, len(p.Streams))}
 	for _, s := range p.Streams {
-		out.Streams = append(out.Streams, s.Below(prefix))
+		if sees(s.Name) {
+			out.Streams = append(out.Streams, s.Below(prefix))
+		}
 	}
 	if rooms {
 		out.Rooms = p.Rooms

@@ -34,24 +34,22 @@ func (h *handlers) serveRemove(w http.ResponseWriter, r *http.Request) {
 
 // serveStartOutput makes a stream of a participant, or of whoever speaks. Who does that needs a key for the room and one for the stream; it is
 // one key that is sent, so it has to be good for both.
-func (h *handlers) serveStartOutput(keys access.Keys) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		var wanted struct{ Stream, Participant string }
-		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOutputBody)).Decode(&wanted)
-		switch {
-		case err != nil || !name.Valid(wanted.Stream):
-			problem.Write(w, http.StatusBadRequest, `Send {"stream": NAME, "participant": ID} as JSON, with "" for whoever speaks. A stream's name is `+name.Rule+".")
-			return
-		case !keys.Allows(wanted.Stream, access.Token(r)):
-			problem.Write(w, http.StatusForbidden, "This key is for another stream: use one that is good for "+wanted.Stream+" too.")
-			return
-		}
-		if status, err := h.service.Ingest().Rooms().StartOutput(r.PathValue("room"), wanted.Participant, wanted.Stream, r); err != nil {
-			problem.Write(w, status, err.Error())
-			return
-		}
-		w.WriteHeader(http.StatusNoContent)
+func (h *handlers) serveStartOutput(w http.ResponseWriter, r *http.Request) {
+	var wanted struct{ Stream, Participant string }
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOutputBody)).Decode(&wanted)
+	if err != nil || !name.Valid(wanted.Stream) {
+		problem.Write(w, http.StatusBadRequest, `Send {"stream": NAME, "participant": ID} as JSON, with "" for whoever speaks. A stream's name is `+name.Rule+".")
+		return
 	}
+	if _, err := h.may(r, access.Admin, wanted.Stream, access.Token(r)); err != nil {
+		problem.Write(w, http.StatusForbidden, "This key is for another stream: use one that is good for "+wanted.Stream+" too.")
+		return
+	}
+	if status, err := h.service.Ingest().Rooms().StartOutput(r.PathValue("room"), wanted.Participant, wanted.Stream, r); err != nil {
+		problem.Write(w, status, err.Error())
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 func (h *handlers) serveStopOutput(w http.ResponseWriter, r *http.Request) {

@@ -36,8 +36,7 @@ func (r *router) HandleFunc(pattern string, handler func(http.ResponseWriter, *h
 type table struct {
 	*router
 	*handlers
-	publish access.Keys // that may publish
-	admin   access.Keys // that may steer streams and rooms
+	gate *access.Gate
 }
 
 // pool is the places for requests of one kind, so that none of the others can take them; see within.
@@ -55,10 +54,7 @@ func (h *handlers) handler() http.Handler {
 
 // routes makes the table, which is filled once.
 func (h *handlers) routes() *router {
-	t := table{
-		&router{}, h,
-		access.Publishers(h.cfg.Auth.Publish), access.Admins(h.cfg.Auth),
-	}
+	t := table{&router{}, h, h.service.Access()}
 	t.publishing()
 	t.rooms()
 	t.media()
@@ -76,11 +72,16 @@ func everyStream(*http.Request) string { return access.EveryStream }
 
 // publisher is for what publishers do: it takes their key, or where there is none no page of another site.
 func (t table) publisher(next http.Handler, streamOf func(*http.Request) string) http.Handler {
-	return withKey(t.publish, ofOwnPages(t.publish, next), streamOf)
+	return t.keyed(access.Publish, next, streamOf)
 }
 
 // private is for what a page of another site must not read where nobody needs a key.
-func (t table) private(next http.HandlerFunc) http.Handler { return ofOwnPages(t.publish, next) }
+func (t table) private(next http.HandlerFunc) http.Handler {
+	if t.gate.Open(access.Publish) {
+		return ofOwnPages(next)
+	}
+	return next
+}
 
 // publishing is how media comes in and goes out again over WebRTC, and how recordings of browsers are sent.
 func (t table) publishing() {
@@ -88,13 +89,13 @@ func (t table) publishing() {
 	whip := named(t.publisher(ingest.WHIP(), ofPath))
 	t.Handle("/whip/{stream}", whip)
 	t.Handle("/whip/{stream}/{session}", whip)
-	whep := named(ingest.WHEP())
+	whep := named(t.watching(ingest.WHEP()))
 	t.Handle("/whep/{stream}", whep)
 	t.Handle("/whep/{stream}/{session}", whep)
 	upload := named(t.publisher(ingest.Upload(), ofPath))
 	t.Handle("/upload/{stream}", upload)
 	t.Handle("/upload/{stream}/{session}", upload)
-	frames := named(t.publisher(ingest.Frames(), ofPath))
+	frames := named(t.publisher(t.hearing(ingest.Frames()), ofPath))
 	t.Handle("/frames/{stream}", frames)
 	t.Handle("/frames/{stream}/{session}", frames)
 	t.Handle("GET /gst/ws", within(t.pool(), http.StatusTooManyRequests, ingest.GStreamer(access.TokenOfSocket))) // which asks for keys by itself
@@ -115,20 +116,20 @@ func (t table) rooms() {
 	t.Handle("GET /api/v1/rooms", t.private(t.serveRooms))
 	t.Handle("GET /api/v1/rooms/{room}", t.private(t.serveRoom))
 	t.Handle("DELETE /api/v1/rooms/{room}/participants/{participant}", t.administration(t.serveRemove, ofRoom))
-	t.Handle("PUT /api/v1/rooms/{room}/air", t.administration(t.serveStartOutput(t.admin), ofRoom))
+	t.Handle("PUT /api/v1/rooms/{room}/air", t.administration(t.serveStartOutput, ofRoom))
 	t.Handle("DELETE /api/v1/rooms/{room}/air", t.administration(t.serveStopOutput, ofRoom))
 }
 
 // media is what players read.
 func (t table) media() {
 	packager := t.service.Packager()
-	t.Handle("GET /live/{stream}/{file...}", named(t.viewed(t.live(http.HandlerFunc(packager.ServeLive)))))
-	snapshot := named(t.viewed(within(t.pool(), http.StatusTooManyRequests, http.HandlerFunc(packager.ServeSnapshot))))
+	t.Handle("GET /live/{stream}/{file...}", named(t.viewed(t.live(t.manifests(http.HandlerFunc(packager.ServeLive))))))
+	snapshot := named(t.viewed(within(t.pool(), http.StatusTooManyRequests, t.viewing(t.privately(http.HandlerFunc(packager.ServeSnapshot))))))
 	for _, format := range []string{"jpg", "png", "webp"} {
 		t.Handle("GET /live/{stream}/snapshot."+format, snapshot)
 	}
 	t.Handle("GET /live/{stream}", named(http.HandlerFunc(serveNothing))) // or the mux would redirect
-	t.Handle("GET /recordings/{stream}/{recording}/{file}", named(within(t.pool(), http.StatusTooManyRequests, unhurried(http.HandlerFunc(packager.ServeRecordings)))))
+	t.Handle("GET /recordings/{stream}/{recording}/{file}", named(within(t.pool(), http.StatusTooManyRequests, unhurried(t.recorded(http.HandlerFunc(packager.ServeRecordings))))))
 	t.HandleFunc("GET /time", t.serveTime)
 }
 
@@ -149,10 +150,10 @@ func (t table) live(next http.Handler) http.Handler {
 func (t table) streams() {
 	t.HandleFunc("GET /api/v1/server", t.serveServer)
 	t.HandleFunc("GET /api/v1/streams", t.serveStreams)
-	t.Handle("GET /api/v1/streams/{stream}", named(http.HandlerFunc(t.serveStream)))
+	t.Handle("GET /api/v1/streams/{stream}", named(t.viewing(http.HandlerFunc(t.serveStream))))
 	events := t.pool()
 	t.Handle("GET /api/v1/events", within(events, http.StatusTooManyRequests, http.HandlerFunc(t.servePresence)))
-	t.Handle("GET /api/v1/streams/{stream}/events", named(within(events, http.StatusTooManyRequests, http.HandlerFunc(t.serveEvents))))
+	t.Handle("GET /api/v1/streams/{stream}/events", named(within(events, http.StatusTooManyRequests, t.viewing(http.HandlerFunc(t.serveEvents)))))
 	t.Handle("PUT /api/v1/streams/{stream}/transform", named(t.administration(t.serveTransform, ofPath)))
 	t.Handle("DELETE /api/v1/streams/{stream}", named(t.administration(t.serveKick, ofPath)))
 
@@ -177,7 +178,7 @@ func (t table) pages() {
 	} {
 		t.Handle("GET "+page, pages)
 	}
-	list := t.private(t.service.Packager().ServeRecordingsList)
+	list := t.private(t.serveRecordingsList)
 	t.HandleFunc("GET /recordings", func(w http.ResponseWriter, r *http.Request) { serveRecordings(w, r, list, pages) })
 }
 

@@ -2,14 +2,22 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 	"github.com/sluice-live/sluice/public/prefix"
 	"github.com/sluice-live/sluice/public/problem"
 )
 
-// serveStreams lists the streams that have not ended.
+// serveStreams lists the streams that have not ended, and that the client may be told of.
 func (h *handlers) serveStreams(w http.ResponseWriter, r *http.Request) {
-	streams := h.state.Streams()
+	sees, _, err := h.sight(r)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	streams := slices.DeleteFunc(h.state.Streams(), func(s api.Stream) bool { return !sees(s.Name) })
 	for i := range streams {
 		streams[i] = streams[i].Below(prefix.Of(r))
 	}
@@ -49,7 +57,7 @@ func (h *handlers) serveServer(w http.ResponseWriter, _ *http.Request) {
 		urls = append(urls, server.URL)
 	}
 	writeJSON(w, map[string]any{
-		"version": h.version, "authPublish": len(h.cfg.Auth.Publish) > 0, "iceServers": urls,
+		"version": h.version, "authPublish": h.cfg.Auth.PublishNeedsKey(), "authWatch": !h.service.Access().Open(access.Watch), "iceServers": urls,
 		"transforms": h.service.Transforms(), "processors": h.service.Processors(), "ladderReason": h.service.LadderReason(), "linger": h.cfg.Linger.Seconds(),
 	})
 }

@@ -2,13 +2,18 @@ package service
 
 import (
 	"context"
+	"errors"
 	"io"
+	"net/http"
 	"os/exec"
+	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/ingest/refusal"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/packager/recording"
 	"github.com/sluice-live/sluice/transcode"
@@ -36,10 +41,33 @@ func (s *Service) remux(ctx context.Context, inputs []recording.RemuxInput, out 
 func (s *Service) ingestOptions() ingest.Options {
 	options := s.cfg.Ingest()
 	options.MaxTCPConnections, options.MaxTCPConnectionsPerAddress = s.connections.ICE, s.connections.ICEPerAddress
-	options.Logger, options.OnPublish, options.MayEnter = s.log, s.streams.publish, access.Publishers(s.cfg.Auth.Publish).Admit
+	options.Logger, options.OnPublish = s.log, s.streams.publish
+	options.MayEnter, options.MayWatch = s.judge(access.Publish), s.judge(access.Watch)
+	options.Hidden = s.hidden
 	options.Frames = s.pictureTools()
 	options.RunFFmpeg = runConfined
 	return options
+}
+
+// hidden are streams that no list has. Where it takes a right to watch, who lists by GStreamer's signalling is not told of any.
+func (s *Service) hidden(stream string) bool {
+	return s.cfg.IsUnlisted(stream) || !s.gate.Open(access.Watch)
+}
+
+// judge asks whether somebody may do that; nil where everybody may.
+func (s *Service) judge(action access.Action) session.Judge {
+	if s.gate.Open(action) {
+		return nil
+	}
+	return func(r *http.Request, name, token string) (until time.Time, refused *refusal.Refusal) {
+		question := access.Of(r, action, name)
+		question.Token = token
+		grant, err := s.gate.May(r.Context(), question)
+		if why := (*access.RefusedError)(nil); errors.As(err, &why) {
+			refused = refusal.New(why.Status, "%s", why.Detail)
+		}
+		return grant.Until, refused
+	}
 }
 
 // runConfined runs a program that reads what strangers send, and writes to its pipes alone.

@@ -1,7 +1,11 @@
 package service
 
 import (
+	"log/slog"
+
 	"bytes"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"os/exec"
 	"testing"
 
@@ -11,7 +15,7 @@ import (
 // What decodes the sound of uploads has no more of this process than what decodes pictures: not its environment, where keys may be.
 func TestWhatReadsUploadsIsConfined(t *testing.T) {
 	t.Setenv("SLUICE_AUTH_ADMIN", "open-sesame")
-	s := &Service{streams: newStreams(nil, nil)}
+	s := &Service{streams: newStreams(nil, nil), gate: access.New(config.Auth{}, access.Secret{}, slog.New(slog.DiscardHandler))}
 	program := exec.Command("env")
 	var out bytes.Buffer
 	program.Stdout = &out

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/clock"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
@@ -21,6 +23,9 @@ import (
 	"github.com/sluice-live/sluice/transcode/faces"
 )
 
+// secretFile has, in the data directory, what the service signs with.
+const secretFile = "secret"
+
 // stopWithin is how long streams are served after the service has been told to stop.
 const stopWithin = 9 * time.Second
 
@@ -32,6 +37,7 @@ type Service struct {
 
 	connections config.Connections
 	encoding    Encoding
+	gate        *access.Gate
 	ingest      *ingest.Server
 	packager    *packager.Packager
 	streams     *streams
@@ -82,6 +88,11 @@ func New(ctx context.Context, cfg config.Config, encoding Encoding, log *slog.Lo
 
 // open makes the stages.
 func (s *Service) open(ctx context.Context) (err error) {
+	secret, err := access.LoadSecret(filepath.Join(s.cfg.Data, secretFile))
+	if err != nil {
+		return fmt.Errorf("open the data directory: %w", err)
+	}
+	s.gate = access.New(s.cfg.Auth, secret, s.log)
 	if s.packager, err = packager.New(s.packagerOptions()); err != nil {
 		return fmt.Errorf("open the data directory: %w", err)
 	}
@@ -170,6 +181,9 @@ func (s *Service) Ready() bool {
 
 // Stopping is closed when the service has been told to stop. It is nil before Run, and once all streams have ended.
 func (s *Service) Stopping() <-chan struct{} { return s.streams.stopping() }
+
+// Access knows who may do what.
+func (s *Service) Access() *access.Gate { return s.gate }
 
 // Ingest is what publishers and viewers over WebRTC reach.
 func (s *Service) Ingest() *ingest.Server { return s.ingest }
