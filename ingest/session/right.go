@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/ingest/refusal"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // ErrNoRight is why viewers are ended whose right to watch has ended.
@@ -45,6 +46,6 @@ func (at *Reservation) EndsWith(sess *Session) (stop func()) {
 	if at.until.IsZero() {
 		return func() {}
 	}
-	timer := time.AfterFunc(time.Until(at.until), func() { sess.Close(ErrNoRight) })
+	timer := panics.AfterFunc(time.Until(at.until), nil, "the session", func() { sess.Close(ErrNoRight) })
 	return func() { timer.Stop() }
 }

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 const (
@@ -70,7 +71,11 @@ func (c *callback) may(ctx context.Context, q Request) (Grant, *RefusedError) {
 		return a.grant(time.Now())
 	}
 	asked := c.flight.DoChan(string(digest[:]), func() (any, error) {
-		a, err := c.ask(text)
+		var a answer
+		var err error
+		if fault := panics.Contain(c.log, "the callback", func() { a, err = c.ask(text) }); fault != nil {
+			err = fault
+		}
 		if err == nil && time.Now().Before(a.fresh) {
 			c.answers.set(digest, a)
 		}

@@ -17,6 +17,8 @@ import (
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 const (
@@ -91,8 +93,7 @@ func (s *keySet) reload(ctx context.Context) lookup {
 		return keys
 	}
 	done := s.flight.DoChan("", func() (any, error) {
-		s.load()
-		return nil, nil
+		return nil, panics.Contain(s.log, "the keys of tokens", s.load)
 	})
 	select {
 	case <-done:
