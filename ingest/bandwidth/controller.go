@@ -60,6 +60,7 @@ func (c *Controller) Sent(bytes int, now time.Time) (sequence uint16) {
 	}
 	c.sentBytes += uint64(bytes)
 	c.out.add(at, bytes)
+	c.estimator.await(at)
 	if c.prober.running {
 		c.prober.bytes += bytes
 	}
@@ -123,10 +124,8 @@ func (c *Controller) Look(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at := now.Sub(c.began)
-	if c.history != nil && c.history.next-1 > c.told {
-		c.estimator.quiet(at)
-		c.pacer.set(&c.estimator, at)
-	}
+	c.estimator.quiet(at)
+	c.pacer.set(&c.estimator, at)
 	if c.history != nil && c.prober.waiting {
 		c.prober.conclude(&c.estimator, c.told, c.history.next, at)
 	}

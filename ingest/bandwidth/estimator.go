@@ -4,7 +4,7 @@ import "time"
 
 // How the estimate goes (draft-ietf-rmcat-gcc-02 §5.5, §6).
 const (
-	leastBitrate  = 30_000.0
+	leastBitrate  = 60_000.0
 	mostBitrate   = 100_000_000.0
 	decreaseTo    = 0.85 // of what has come
 	easeTo        = 0.9  // of the estimate, when all that was sent has come
@@ -20,6 +20,7 @@ const (
 
 	capacityNear = 30 * time.Second        // a capacity that was measured is believed for so long
 	quietFor     = time.Second             // without feedback
+	staleAfter   = 2 * time.Second         // what is known of a queue says nothing of the present
 	carriedFor   = 1500 * time.Millisecond // what a probe has shown holds
 )
 
@@ -42,6 +43,7 @@ type estimator struct {
 	inherent            float64 // loss of the network's own
 	fed                 bool
 	heard               time.Duration // feedback
+	awaited             time.Duration // feedback about what was sent then; 0: it has come
 	stoodAt             time.Duration // packets have waited in a queue
 	carried             float64       // by a probe
 	carriedAt           time.Duration
@@ -69,7 +71,7 @@ func (e *estimator) missed(sent time.Duration, size int) {
 func (e *estimator) update(now, rtt time.Duration) {
 	acked := e.acked.bitrate()
 	passed := min(now-e.updated, time.Second)
-	e.fed, e.heard, e.updated = true, now, now
+	e.fed, e.heard, e.updated, e.awaited = true, now, now, 0
 	if e.queue.stands() {
 		e.stoodAt = now
 	}
@@ -160,9 +162,9 @@ func (e *estimator) measureLoss(now time.Duration) {
 	e.inherent = min(e.inherent+share*(e.loss-e.inherent), lossInherent)
 }
 
-// quiet halves the estimate while packets are sent and no feedback comes.
+// quiet halves the estimate while feedback about what is sent does not come.
 func (e *estimator) quiet(now time.Duration) {
-	if !e.fed || now-e.heard < quietFor || now-e.decreased < quietFor/2 {
+	if !e.fed || e.awaited == 0 || now-e.awaited < quietFor || now-e.decreased < quietFor/2 {
 		return
 	}
 	if !e.known {
@@ -170,4 +172,16 @@ func (e *estimator) quiet(now time.Duration) {
 	}
 	e.known, e.bitrate, e.decreased = true, max(e.bitrate/2, leastBitrate), now
 	e.decreases++
+}
+
+// await notes that a packet is sent about which feedback is to come.
+func (e *estimator) await(now time.Duration) {
+	if e.awaited == 0 {
+		e.awaited = now
+	}
+}
+
+// calm reports whether nothing speaks against sending more: no queue, or none that has been heard of lately.
+func (e *estimator) calm(now time.Duration) bool {
+	return e.trend.usage == usageNormal || now-e.heard > staleAfter
 }

@@ -96,6 +96,21 @@ func TestFeedbackStops(t *testing.T) {
 	require.Less(t, estimate, 100*kilo)
 }
 
+// A client that is sent nothing has nothing to tell.
+func TestNothingSent(t *testing.T) {
+	v := newViewer(t, link(steady(5*mega)), layers...)
+	v.run(5 * time.Second)
+	for range 10_000 {
+		v.receive()
+		v.at += time.Millisecond
+		if v.at%time.Second == 0 {
+			v.Look(v.now())
+		}
+	}
+	_, known := v.Estimate()
+	require.False(t, known)
+}
+
 // Where there is no stream for padding the estimate grows by itself, as long as all is well.
 func TestUnbounded(t *testing.T) {
 	v := newViewer(t, link(func(at time.Duration) float64 {

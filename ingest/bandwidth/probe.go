@@ -40,7 +40,7 @@ type prober struct {
 // due reports whether a probe is to begin, of an estimate when that much is wanted.
 func (p *prober) due(e *estimator, wanted float64, now time.Duration) bool {
 	return e.known && !p.running && !p.waiting && wanted > e.bitrate && e.bitrate < probeMost && now >= p.next &&
-		now-e.decreased >= probeFirst && e.trend.usage == usageNormal && !e.unbounded
+		now-e.decreased >= probeFirst && e.calm(now) && !e.unbounded
 }
 
 func (p *prober) begin(e *estimator, wanted float64, number int64, now time.Duration) {

@@ -48,6 +48,7 @@ type downTrack struct {
 	dropped  uint64    // by the tap, seen so far
 	counted  uint64    // of these, that have been counted
 	rewriter media.Rewriter
+	thinner  thinner               // of pictures
 	from     uint32                // SSRC that the newest packet came from
 	known    bool                  // from is set
 	out      rtp.Header            // kept so that writing does not allocate
@@ -73,7 +74,7 @@ func newDownTrack(kind media.Kind, f media.Format, stream string) (*downTrack, e
 	if err != nil {
 		return nil, err
 	}
-	o := &downTrack{kind: kind, format: f, local: local, rewriter: media.NewRewriter(codec.ClockRate)}
+	o := &downTrack{kind: kind, format: f, local: local, rewriter: media.NewRewriter(codec.ClockRate), thinner: newThinner(codec.MimeType)}
 	if kind == media.KindVideo {
 		o.sent = newRetransmissionBuffer()
 	}
@@ -108,6 +109,8 @@ func (o *downTrack) attach(t *media.Track, now time.Time) {
 	o.dropped, o.counted, o.reported, o.known = 0, 0, reference{}, false
 	o.waiting = o.kind == media.KindVideo
 	o.rewriter.SwitchSource()
+	o.thinner.want(allTemporal)
+	o.thinner.cut()
 	if n := len(o.backlog); n > 0 {
 		o.rewriter.HurryTo(o.backlog[0].RTP.Timestamp, o.backlog[n-1].RTP.Timestamp)
 		o.pacer = time.After(0)
@@ -156,6 +159,14 @@ func (o *downTrack) send(p *media.Packet, at time.Time) (failed bool) {
 		}
 		return false
 	}
+	var numbers pictureNumbers
+	if o.kind == media.KindVideo {
+		var sent bool
+		if numbers, sent = o.thinner.take(p); !sent {
+			o.rewriter.Drop(&p.RTP.Header)
+			return false
+		}
+	}
 	o.out = media.Forwarded(&p.RTP.Header)
 	if !o.rewriter.Rewrite(&o.out, at) {
 		return false
@@ -164,11 +175,11 @@ func (o *downTrack) send(p *media.Packet, at time.Time) (failed bool) {
 		o.reported, o.since = reference{}, at
 	}
 	o.from, o.known = p.RTP.SSRC, true
-	if err := o.local.write(&o.out, p.RTP.Payload); err != nil {
+	if err := o.local.write(&o.out, p.RTP.Payload, numbers); err != nil {
 		o.waiting = o.kind == media.KindVideo
 		return true
 	}
-	o.sent.keep(p, &o.out)
+	o.sent.keep(p, &o.out, numbers)
 	o.packets++
 	o.octets += uint32(len(p.RTP.Payload))
 	return false
@@ -195,6 +206,7 @@ func (o *downTrack) decodable(p *media.Packet) bool {
 		dropped := o.tap.Dropped()
 		if o.waiting || dropped != o.dropped {
 			o.rewriter.Cut()
+			o.thinner.cut()
 		}
 		o.waiting, o.dropped = false, dropped
 	}

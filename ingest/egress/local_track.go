@@ -115,24 +115,29 @@ func repairPayload(codec webrtc.RTPCodecParameters, all []webrtc.RTPCodecParamet
 	return 0
 }
 
-// write sends a packet. It does nothing before the track is negotiated and after it has been taken away.
-func (t *localTrack) write(header *rtp.Header, payload []byte) error {
+// write sends a packet of a picture with those numbers. It does nothing before the track is negotiated and after it has been taken away.
+func (t *localTrack) write(header *rtp.Header, payload []byte, numbers pictureNumbers) error {
 	b := t.bound.Load()
 	if b == nil {
 		return nil
+	}
+	if numbers != (pictureNumbers{}) {
+		payload = t.buf[:copy(t.buf[:], payload)]
+		numbers.renumber(payload)
 	}
 	header.SSRC, header.PayloadType = b.ssrc, b.payload
 	return t.emit(b, header, payload)
 }
 
 // repeat sends a packet once more: on the stream of retransmissions with its number before it (RFC 4588 §4), or as it was.
-func (t *localTrack) repeat(header *rtp.Header, payload []byte) error {
+func (t *localTrack) repeat(header *rtp.Header, payload []byte, numbers pictureNumbers) error {
 	b := t.bound.Load()
 	if !t.repairs() {
-		return t.write(header, payload)
+		return t.write(header, payload, numbers)
 	}
 	binary.BigEndian.PutUint16(t.buf[:], header.SequenceNumber)
 	n := 2 + copy(t.buf[2:], payload)
+	numbers.renumber(t.buf[2:n])
 	t.repeated++
 	header.SSRC, header.PayloadType, header.SequenceNumber = b.repairSSRC, b.repairPayload, t.repeated
 	header.Padding, header.PaddingSize = false, 0

@@ -24,6 +24,7 @@ type past struct {
 	packet    *media.Packet // nil: none
 	sequence  uint16
 	timestamp uint32
+	numbers   pictureNumbers
 }
 
 func newRetransmissionBuffer() *retransmissionBuffer {
@@ -31,7 +32,7 @@ func newRetransmissionBuffer() *retransmissionBuffer {
 }
 
 // keep retains a packet that was sent with the header, in the place of an older one.
-func (h *retransmissionBuffer) keep(p *media.Packet, header *rtp.Header) {
+func (h *retransmissionBuffer) keep(p *media.Packet, header *rtp.Header, numbers pictureNumbers) {
 	if h == nil {
 		return
 	}
@@ -43,7 +44,7 @@ func (h *retransmissionBuffer) keep(p *media.Packet, header *rtp.Header) {
 		at.packet.Release()
 	}
 	p.Retain()
-	*at = past{p, header.SequenceNumber, header.Timestamp}
+	*at = past{p, header.SequenceNumber, header.Timestamp, numbers}
 	h.newest = header.SequenceNumber
 }
 
@@ -62,7 +63,7 @@ func (h *retransmissionBuffer) pad(bytes int, to *localTrack) {
 		}
 		header := media.Forwarded(&at.packet.RTP.Header)
 		header.SequenceNumber, header.Timestamp = at.sequence, at.timestamp
-		if to.repeat(&header, at.packet.RTP.Payload) != nil {
+		if to.repeat(&header, at.packet.RTP.Payload, at.numbers) != nil {
 			return
 		}
 		bytes -= packetOverhead + len(at.packet.RTP.Payload)
@@ -83,7 +84,7 @@ func (h *retransmissionBuffer) resend(lost rtcp.NackPair, to *localTrack) (more 
 		}
 		header := media.Forwarded(&at.packet.RTP.Header)
 		header.SequenceNumber, header.Timestamp = at.sequence, at.timestamp
-		more = h.left.Allow() && to.repeat(&header, at.packet.RTP.Payload) == nil
+		more = h.left.Allow() && to.repeat(&header, at.packet.RTP.Payload, at.numbers) == nil
 		return more
 	})
 	return more

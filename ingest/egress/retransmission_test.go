@@ -129,7 +129,7 @@ func TestHistory(t *testing.T) {
 	h, pool := newRetransmissionBuffer(), media.NewPacketPool()
 	keep := func(sequence uint16) *media.Packet {
 		p := pool.Get()
-		h.keep(p, &rtp.Header{SequenceNumber: sequence})
+		h.keep(p, &rtp.Header{SequenceNumber: sequence}, pictureNumbers{})
 		return p
 	}
 	first := keep(65535)
@@ -143,7 +143,7 @@ func TestHistory(t *testing.T) {
 	h.release()
 
 	var none *retransmissionBuffer
-	none.keep(first, &rtp.Header{})
+	none.keep(first, &rtp.Header{}, pictureNumbers{})
 	require.False(t, none.resend(rtcp.NackPair{}, nil))
 	none.release()
 	require.Equal(t, int(1), first.References())

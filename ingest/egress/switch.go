@@ -4,19 +4,26 @@ import "github.com/sluice-live/sluice/ingest/media"
 
 // switchOver is an encoding that a picture goes on with at its next key frame.
 type switchOver struct {
-	track *media.Track
-	tap   *media.Tap
+	track    *media.Track
+	tap      *media.Tap
+	temporal uint8 // highest layer to send of it
 }
 
-// goOn has the picture go on with an encoding as soon as a key frame of it comes, which is asked for: those who wait for the same share it. Until
-// then the present one flows.
-func (o *downTrack) goOn(with *media.Track) {
-	switch {
-	case with == o.source.Load():
+// goOn has the picture go on with an encoding, and of that with the temporal layers up to one, as soon as a key frame of it comes, which is asked
+// for: those who wait for the same share it. Until then the present one flows, of which only the base is sent when it is too much.
+func (o *downTrack) goOn(with *media.Track, temporal uint8, tooMuch bool) {
+	if with == o.source.Load() {
 		o.stay()
-	case o.next == nil || o.next.track != with:
+		o.thinner.want(temporal)
+		return
+	}
+	if o.next == nil || o.next.track != with {
 		o.stay()
-		o.next = &switchOver{with, with.JoinNext(viewerQueue, o.rouse)}
+		o.next = &switchOver{track: with, tap: with.JoinNext(viewerQueue, o.rouse)}
+	}
+	o.next.temporal = temporal
+	if tooMuch {
+		o.thinner.want(0)
 	}
 }
 
@@ -38,6 +45,8 @@ func (o *downTrack) switches() (first *media.Packet, switched bool) {
 			o.tap.Close()
 			o.tap = o.next.tap
 			o.source.Store(o.next.track)
+			o.thinner.want(o.next.temporal)
+			o.thinner.cut()
 			o.next = nil
 			o.dropped = o.tap.Dropped()
 			o.counted, o.waiting, o.from, o.known = o.dropped, false, p.RTP.SSRC, true

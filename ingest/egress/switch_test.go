@@ -40,8 +40,8 @@ func TestSwitchOver(t *testing.T) {
 	forward()
 	require.Len(t, w.packets, 2)
 
-	o.goOn(worse)
-	o.goOn(worse)
+	o.goOn(worse, allTemporal, true)
+	o.goOn(worse, allTemporal, true)
 	push(worse, 2, 7000, 6000, false)
 	push(best, 1, 102, 9000, false)
 	forward()
@@ -61,13 +61,13 @@ func TestSwitchOver(t *testing.T) {
 	}
 	require.Equal(t, w.packets[2].Timestamp+1, w.packets[3].Timestamp)
 
-	o.goOn(best)
-	o.goOn(worse)
+	o.goOn(best, allTemporal, false)
+	o.goOn(worse, allTemporal, false)
 	require.Nil(t, o.next)
 	push(best, 1, 104, 15000, true)
 	forward()
 	require.Len(t, w.packets, 5)
-	o.goOn(best)
+	o.goOn(best, allTemporal, false)
 	o.detach()
 	require.Nil(t, o.next)
 	o.sent.release()

@@ -31,7 +31,7 @@ type Viewer struct {
 
 	picture *media.Track      // of the present publisher, whose encodings there are to choose among; nil: there is none
 	chooser bandwidth.Chooser // of these
-	chosen  string            // name of the encoding
+	chosen  bandwidth.Option  // the last; its rate is none while nothing has been chosen
 
 	control *bandwidth.Controller // of the connection; nil: nothing is known of it
 	adapts  chan struct{}         // receives when its estimate is to be followed
@@ -198,7 +198,7 @@ func (v *Viewer) downTracks() []*downTrack {
 func (v *Viewer) attach(tracks []*media.Track, now time.Time) {
 	v.detach()
 	v.base = media.ClockMap{}
-	v.picture, v.chooser, v.chosen = media.TrackOf(tracks, media.KindVideo), bandwidth.Chooser{}, ""
+	v.picture, v.chooser, v.chosen = media.TrackOf(tracks, media.KindVideo), bandwidth.Chooser{}, bandwidth.Option{}
 	for _, o := range v.downTracks() {
 		t := media.TrackOf(tracks, o.kind)
 		if t == nil {

@@ -89,30 +89,52 @@ func (v *Viewer) follow(now time.Time) {
 		v.control.Unbounded()
 	}
 	encodings := v.picture.Encodings()
-	options, current := make([]bandwidth.Option, 0, len(encodings)), -1
-	for i, e := range encodings {
-		if e.Name == v.chosen || v.chosen == "" && e.Track == v.picture {
-			current = i
-		}
-		options = append(options, bandwidth.Option{Layer: e.Name, Rate: e.Rate * pictureOverhead})
-	}
+	options, tracks := optionsOf(encodings)
+	current := v.position(options, tracks)
 	target, known := v.control.Estimate()
 	if i := v.chooser.Choose(options, current, target-sound, known, now.Sub(v.session.Started())); i >= 0 {
-		current, v.chosen = i, encodings[i].Name
-		o.goOn(encodings[i].Track)
+		o.goOn(tracks[i], options[i].Temporal, i < current || current < 0)
+		current, v.chosen = i, options[i]
 	}
-	v.control.Want(sound+o.present(encodings), sound+bandwidth.Next(options, current), v.chosen, now)
+	v.control.Want(sound+o.present(encodings), sound+bandwidth.Next(options, current), v.chosen.Layer, now)
 }
 
-// pictureOverhead is how much more than the payload of pictures is sent.
-const pictureOverhead = 1.03
+// optionsOf are the ways in which a picture can be sent: each encoding whole, and of the lowest temporal layers too.
+func optionsOf(encodings []media.Encoding) (options []bandwidth.Option, tracks []*media.Track) {
+	for i, e := range encodings {
+		rate := cost(e)
+		if i == 0 {
+			shares := e.Temporal()
+			for id, share := range shares[:len(shares)-1] {
+				options, tracks = append(options, bandwidth.Option{Layer: e.Name, Temporal: uint8(id), Rate: rate * share}), append(tracks, e.Track)
+			}
+		}
+		options, tracks = append(options, bandwidth.Option{Layer: e.Name, Temporal: allTemporal, Rate: rate}), append(tracks, e.Track)
+	}
+	return options, tracks
+}
+
+// position is the index of what was chosen last, or of the best encoding while nothing was; -1: there is no such option any more.
+func (v *Viewer) position(options []bandwidth.Option, tracks []*media.Track) int {
+	for i, o := range options {
+		first := v.chosen.Rate == 0 && tracks[i] == v.picture && o.Temporal == allTemporal
+		if first || v.chosen.Rate > 0 && o.Layer == v.chosen.Layer && o.Temporal == v.chosen.Temporal {
+			return i
+		}
+	}
+	return -1
+}
+
+// cost is the bit rate that an encoding takes of the connection, whole.
+func cost(e media.Encoding) float64 { return e.Rate * (1 + packetOverhead/max(e.Size, 1)) }
 
 // present is the bit rate of the encoding that is sent, which may be another than the one that has been chosen.
 func (o *downTrack) present(encodings []media.Encoding) float64 {
 	source := o.source.Load()
 	for _, e := range encodings {
 		if e.Track == source {
-			return e.Rate * pictureOverhead
+			shares := e.Temporal()
+			return cost(e) * shares[min(int(o.thinner.limit), len(shares)-1)]
 		}
 	}
 	return 0

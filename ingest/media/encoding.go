@@ -10,14 +10,23 @@ import (
 type Encoding struct {
 	Name  string  // of the layer, as the publisher calls it; "" where there is one only
 	Rate  float64 // bit/s of payload; 0 while unknown
+	Size  float64 // bytes of payload in a packet, on the average; 0 while unknown
 	Track *Track
+}
+
+// Temporal are the shares of the rate that the temporal layers up to each take, as far as the encoding is read; the last is 1.
+func (e Encoding) Temporal() []float64 {
+	e.Track.mu.Lock()
+	defer e.Track.mu.Unlock()
+	return e.Track.temporal.shares()
 }
 
 // Encodings lists those that can be read now, the lowest bit rate first: of a simulcast the layers that flow, else the track itself. The best one
 // is read by the track.
 func (t *Track) Encodings() []Encoding {
 	if t.layers == nil {
-		return []Encoding{{Rate: t.counters().Bitrate, Track: t}}
+		st := t.counters()
+		return []Encoding{{Rate: st.Bitrate, Size: mean(st.Bytes, st.Packets), Track: t}}
 	}
 	return t.layers.encodings(time.Now())
 }
@@ -28,13 +37,17 @@ func (ls *layers) encodings(now time.Time) (all []Encoding) {
 	if ls.active == nil {
 		return nil
 	}
-	all = append(all, Encoding{ls.active.name, ls.active.rate, ls.track})
+	all = append(all, Encoding{ls.active.name, ls.active.rate, ls.active.size(), ls.track})
 	for _, l := range ls.readable(now) {
-		all = append(all, Encoding{l.name, l.rate, l.track})
+		all = append(all, Encoding{l.name, l.rate, l.size(), l.track})
 	}
 	slices.SortStableFunc(all, func(a, b Encoding) int { return cmp.Compare(a.Rate, b.Rate) })
 	return all
 }
+
+func (l *layer) size() float64 { return mean(l.stats.bytes, l.stats.packets) }
+
+func mean(sum, n uint64) float64 { return float64(sum) / float64(max(n, 1)) }
 
 // JoinNext attaches a queue that holds nothing before the next key frame, which is asked for. It calls rouse instead of making Ready receive.
 func (t *Track) JoinNext(capacity int, rouse func()) *Tap {

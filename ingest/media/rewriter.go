@@ -28,6 +28,9 @@ type Rewriter struct {
 	hurry     uint32 // by how much time stamps before the present are drawn together; 0: not at all
 	present   uint32 // of the source, when the piece began
 
+	dropped [droppedRuns]droppedRun // of the piece, the newest at runs
+	runs    int                     // that there have been
+
 	lastSequence uint16 // of the packet sent with the highest position
 	lastTime     uint32
 	lastAt       time.Time // when it arrived; zero: nothing has been sent
@@ -87,7 +90,14 @@ func (s *Rewriter) Rewrite(h *rtp.Header, at time.Time) bool {
 	if position < s.first {
 		return false
 	}
-	h.SequenceNumber += s.sequence
+	shift := s.sequence
+	if position < s.highest && s.runs > 0 {
+		var known bool
+		if shift, known = s.shiftAt(position); !known {
+			return false
+		}
+	}
+	h.SequenceNumber += shift
 	h.Timestamp += s.timeShift
 	if position >= s.highest {
 		s.highest, s.lastSequence, s.lastTime, s.lastAt = position, h.SequenceNumber, h.Timestamp, at
@@ -97,7 +107,7 @@ func (s *Rewriter) Rewrite(h *rtp.Header, at time.Time) bool {
 
 func (s *Rewriter) beginPiece(h *rtp.Header, at time.Time) {
 	s.first = int64(h.SequenceNumber)
-	s.highest = s.first
+	s.highest, s.runs = s.first, 0
 	s.sequence = s.lastSequence + 1 - h.SequenceNumber
 	if s.newSource {
 		var passed uint32

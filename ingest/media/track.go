@@ -42,6 +42,8 @@ type Track struct {
 	stats receiverStats
 	gop   gopCache // stays empty for audio
 
+	temporal temporalLayers // of video
+
 	reported   SenderReport // the last one
 	reportedAt time.Time    // zero: none has come
 }
@@ -191,6 +193,7 @@ func (t *Track) Push(p *Packet) {
 	defer t.mu.Unlock()
 	newest := t.stats.add(p)
 	if t.kind == KindVideo {
+		p.Temporal = t.temporal.of(&p.RTP, t.format.Codec.Temporal)
 		if size := t.format.Codec.Size; p.KeyFrame && size != nil {
 			t.stats.width, t.stats.height = size(p.RTP.Payload)
 		}
