@@ -41,6 +41,7 @@ type viewer struct {
 	delayed  []time.Duration // longest delay of media in each 100 ms
 	sound    []time.Duration // of sound
 	padding  int
+	freezes  int
 	probing  bool
 }
 
@@ -107,6 +108,7 @@ func (v *viewer) forward() {
 	}
 	if len(v.enqueued) > 0 && v.at-v.enqueued[0] > time.Second {
 		v.waiting, v.enqueued = nil, nil // goes on at the next key frame
+		v.freezes++
 	}
 }
 
