@@ -185,6 +185,21 @@ func TestPicturesBecomeAStream(t *testing.T) {
 	require.Equal(t, uint64(7), f.Stats().Taken)
 }
 
+// What a picture is, its bytes tell: types are written wrongly, or by habit.
+func TestTypesOfPictures(t *testing.T) {
+	for kind, taken := range map[string]bool{
+		"image/jpg": true, "IMAGE/PJPEG": true, "image/x-png": true, "image/png; name=a b": true, "image/jpeg;": true,
+		"application/x-www-form-urlencoded": true, // of curl --data-binary
+		"image/gif":                         false, "application/json": false, "multipart/form-data": false, "multipart/form-data; boundary=": false,
+	} {
+		body, refused := readPicture(kind, strings.NewReader("bytes"))
+		require.Equal(t, taken, refused == nil, kind)
+		if taken {
+			require.Equal(t, "bytes", string(body))
+		}
+	}
+}
+
 func TestProcessedPicturesComeBack(t *testing.T) {
 	f := newFrames(t, &bench{})
 	luma := func(m image.Image) byte { return color.GrayModel.Convert(m.At(3, 3)).(color.Gray).Y }

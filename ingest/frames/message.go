@@ -22,22 +22,25 @@ const textBytes = MaxBytes*4/3 + 256
 // Types of bodies: a picture, a form with one, or base64.
 const bodyTypes = Types + ", application/octet-stream, multipart/form-data (a file, or a field named frame), text/plain (base64, or a data URL)"
 
+// undeclared are types that do not say what a body is; its bytes do. curl --data-binary sends the last one of anything.
+var undeclared = []string{"", "application/octet-stream", "image/jpg", "image/pjpeg", "image/x-png", "application/x-www-form-urlencoded"}
+
 // errBudget says that all pictures together hold as much as they may.
 var errBudget = errors.New("the server holds as many pictures as it can")
 
 // readPicture returns the picture in a request's body.
 func readPicture(contentType string, body io.Reader) ([]byte, *refusal.Refusal) {
 	kind, parameters, err := mime.ParseMediaType(contentType)
-	if contentType == "" {
-		kind, err = "application/octet-stream", nil
+	if err != nil { // of a parameter that is none
+		kind, _, _ = strings.Cut(strings.ToLower(contentType), ";")
+		kind = strings.TrimSpace(kind)
 	}
 	switch {
-	case err != nil:
 	case kind == "multipart/form-data" && parameters["boundary"] != "" && len(parameters["boundary"]) <= 70: // RFC 2046 §5.1.1
 		return readForm(multipart.NewReader(body, parameters["boundary"]))
 	case kind == "text/plain":
 		return readText(body)
-	case kind == "application/octet-stream" || slices.Contains(strings.Split(Types, ", "), kind):
+	case slices.Contains(undeclared, kind) || slices.Contains(strings.Split(Types, ", "), kind):
 		return readAll(body, MaxBytes)
 	}
 	return nil, refusal.New(http.StatusUnsupportedMediaType, "Send a picture as one of %s.", bodyTypes)

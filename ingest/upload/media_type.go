@@ -14,7 +14,8 @@ const Types = "video/webm, audio/webm, video/x-matroska, audio/x-matroska, video
 
 const (
 	formType    = "multipart/form-data"
-	maxBoundary = 70 // bytes (RFC 2046 §5.1.1)
+	curlType    = "application/x-www-form-urlencoded" // of curl --data-binary, whatever the bytes are
+	maxBoundary = 70                                  // bytes (RFC 2046 §5.1.1)
 )
 
 // mediaType returns the type and subtype of a Content-Type, in lower case, without its parameters: recorders write lists of codecs that
@@ -29,7 +30,7 @@ func mediaType(header string) string {
 // isRecording reports whether what is declared so may be a recording; what is not declared may.
 func isRecording(header string) bool {
 	kind := mediaType(header)
-	return kind == "" || kind != formType && slices.Contains(strings.Split(Types, ", "), kind)
+	return kind == "" || kind == curlType || kind != formType && slices.Contains(strings.Split(Types, ", "), kind)
 }
 
 // boundaryOf returns the boundary of a form; "" when there is none, or none that can be one.

@@ -33,6 +33,7 @@ func TestMediaTypes(t *testing.T) {
 		"audio/webm":                               true,
 		"audio/webm;codecs=opus":                   true,
 		"application/octet-stream":                 true,
+		"application/x-www-form-urlencoded":        true,
 		"text/plain":                               false,
 		"video":                                    false,
 		"video/webmx":                              false,

@@ -80,6 +80,15 @@ func TestCompressedBody(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, post("identity").Code)
 }
 
+// A body is one value: what stands behind it would be done by nobody.
+func TestOneValueOfJSON(t *testing.T) {
+	for body, taken := range map[string]bool{`{"a": 1}`: true, " {} \n": true, `{"a": 1} x`: false, `{}{}`: false, "": false, `{"a"`: false, `{"a": 1, "b": 2345678901234567890}`: false} {
+		var into struct{ A int }
+		err := readJSON(httptest.NewRecorder(), httptest.NewRequest("PUT", "/", strings.NewReader(body)), 20, &into)
+		require.Equal(t, taken, err == nil, body)
+	}
+}
+
 // FuzzRange asks for any ranges of some bytes: whatever is answered is a part of them.
 func FuzzRange(f *testing.F) {
 	for _, value := range []string{"bytes=0-1", "bytes=-3,5-", "bytes=99-", "items=1-2", "bytes= 1-2 ,,\t3-4"} {

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"net/http"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
@@ -36,7 +35,7 @@ func (h *handlers) serveRemove(w http.ResponseWriter, r *http.Request) {
 // one key that is sent, so it has to be good for both.
 func (h *handlers) serveStartOutput(w http.ResponseWriter, r *http.Request) {
 	var wanted struct{ Stream, Participant string }
-	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOutputBody)).Decode(&wanted)
+	err := readJSON(w, r, maxOutputBody, &wanted)
 	if err != nil || !name.Valid(wanted.Stream) {
 		problem.Write(w, http.StatusBadRequest, `Send {"stream": NAME, "participant": ID} as JSON, with "" for whoever speaks. A stream's name is `+name.Rule+".")
 		return

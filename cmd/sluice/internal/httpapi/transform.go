@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,7 +21,7 @@ const (
 // discontinuity.
 func (h *handlers) serveTransform(w http.ResponseWriter, r *http.Request) {
 	var wanted struct{ Transform *transcode.Transform }
-	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxTransformBody)).Decode(&wanted)
+	err := readJSON(w, r, maxTransformBody, &wanted)
 	switch {
 	case err != nil || wanted.Transform == nil:
 		problem.Write(w, http.StatusBadRequest, `Send {"transform": NAME} as JSON, with "" for none.`)
