@@ -63,6 +63,8 @@ func newFixtureWith(t testing.TB, o Options, ts timers) *fixture {
 	mux.Handle("/whep/{stream}/{session}", s.WHEP())
 	mux.Handle("/upload/{stream}", s.Upload())
 	mux.Handle("/upload/{stream}/{session}", s.Upload())
+	mux.Handle("/frames/{stream}", s.Frames())
+	mux.Handle("/frames/{stream}/{session}", s.Frames())
 	mux.Handle("/echo", s.Echo())
 	mux.Handle("/echo/{session}", s.Echo())
 	for _, transport := range room.Transports {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/ingest/frames"
+	"github.com/sluice-live/sluice/ingest/offer"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/public/name"
@@ -26,11 +27,18 @@ func (s *Server) Frames() http.Handler {
 				return s.pictures.ServeSocket(w, r, stream)
 			})
 		case r.Method == http.MethodOptions:
-			w.Header().Set("Accept-Post", frames.Types)
+			w.Header().Set("Accept-Post", frames.Types+", "+typeSDP)
 			w.Header().Set("Allow", uploadEndpoint)
 			w.WriteHeader(http.StatusOK)
 		case r.Method != http.MethodPost:
 			methodNotAllowed(uploadEndpoint).Write(w)
+		case isOffer(r):
+			s.limitBody(w)
+			if p := s.limited(r, func(w http.ResponseWriter, r *http.Request) *refusal.Refusal {
+				return s.postPicturesOffer(w, r, stream)
+			}, w); p != nil {
+				p.Write(w)
+			}
 		default:
 			s.limitBody(w)
 			s.answerPictures(w, r, func(w http.ResponseWriter, r *http.Request) *refusal.Refusal { return s.pictures.Post(w, r, stream) })
@@ -47,4 +55,17 @@ func (s *Server) answerPictures(w http.ResponseWriter, r *http.Request, handler 
 	if p := handler(w, r); p != nil {
 		p.Write(w)
 	}
+}
+
+// postPicturesOffer sets up a connection over whose data channel pictures come.
+func (s *Server) postPicturesOffer(w http.ResponseWriter, r *http.Request, stream string) *refusal.Refusal {
+	begin, problem := s.pictures.Prepare(r, stream, &s.messages)
+	if problem != nil {
+		return problem
+	}
+	o, problem := s.readOffer(w, r, offer.Carrying())
+	if problem != nil {
+		return problem
+	}
+	return s.open(w, r, o, session.NewReservation(r, session.KindFrames, stream), begin)
 }

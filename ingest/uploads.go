@@ -23,7 +23,7 @@ func (s *Server) Uploads() *upload.Uploads { return s.uploads }
 func (s *Server) Upload() http.Handler {
 	sessions := s.streamHandler(session.KindUpload, func(stream string) endpoint {
 		return func(w http.ResponseWriter, r *http.Request) *refusal.Refusal {
-			if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && kind == typeSDP {
+			if isOffer(r) {
 				return s.postUploadOffer(w, r, stream)
 			}
 			return s.uploads.Post(w, r, stream)
@@ -50,6 +50,12 @@ func (s *Server) Upload() http.Handler {
 			sessions.ServeHTTP(w, r)
 		}
 	})
+}
+
+// isOffer reports whether a request brings an offer.
+func isOffer(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && kind == typeSDP
 }
 
 // postUploadOffer sets up a connection over whose data channel a recording comes.

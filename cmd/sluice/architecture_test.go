@@ -99,7 +99,7 @@ var ingestRooms = map[string]rule{
 	"channel":   {[]string{"media", "session", "signal"}, "messages go between sessions, whatever media they have"},
 	"egress":    {[]string{"bandwidth", "media", "offer", "session"}, "what is sent knows whom it goes to, and not how they came"},
 	"footprint": {nil, "it measures this process, whatever it does"},
-	"frames":    {[]string{"media", "offer", "quota", "refusal", "session"}, "a stream of still pictures is a session without a connection"},
+	"frames":    {[]string{"channel", "media", "offer", "quota", "refusal", "session"}, "a stream of still pictures is a session, whichever way they come"},
 	"gst":       {[]string{"media", "offer", "refusal", "session", "signal"}, "a protocol is spoken without knowing how the sessions that it is about are made"},
 	"internal":  {[]string{"media", "offer"}, "tests make media and offers, whatever they test"},
 	"media":     {nil, "packets, tracks and clocks know nothing of connections"},

@@ -26,6 +26,8 @@ const (
 	// ReceiveBuffer is how much waits for a message to be heard, of all channels of a client together.
 	ReceiveBuffer = 256 << 10
 
+	lookAgain = 5 * time.Millisecond // whether there is room
+
 	maxOpen   = 8  // channels of a session at once
 	maxOpened = 64 // all that it opens
 )
@@ -86,6 +88,34 @@ func (l *Line) Send(m Message) bool {
 
 // Buffered is how many bytes wait for the client.
 func (l *Line) Buffered() uint64 { return l.wire.BufferedAmount() }
+
+// waitForRoom reports whether there is room for n bytes within a time, which closing ends.
+func (l *Line) waitForRoom(n int, within time.Duration, closing <-chan struct{}) bool {
+	deadline := time.Now().Add(within)
+	look := time.NewTicker(lookAgain)
+	defer look.Stop()
+	for l.wire.BufferedAmount()+uint64(n) > MaxBuffered {
+		select {
+		case now := <-look.C:
+			if now.After(deadline) {
+				return false
+			}
+		case <-closing:
+			return false
+		}
+	}
+	return true
+}
+
+// SendWithin sends a message as soon as there is room for it, and reports whether it has been taken.
+func (l *Line) SendWithin(m Message, within time.Duration, closing <-chan struct{}) bool {
+	return l.waitForRoom(len(m.Data), within, closing) && l.Send(m)
+}
+
+// Flush waits until the client has all that has been sent to it, or the time is over, or closing is closed.
+func (l *Line) Flush(within time.Duration, closing <-chan struct{}) {
+	l.waitForRoom(MaxBuffered, within, closing)
+}
 
 // Tell sends an event.
 func (l *Line) Tell(e signal.Event) bool {

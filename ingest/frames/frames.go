@@ -154,8 +154,8 @@ func (f *Frames) checkProcess(name string) *refusal.Refusal {
 
 // newStream begins a stream, which is the client's own with its first picture.
 func (f *Frames) newStream(r *http.Request, name string, q query) (*stream, *refusal.Refusal) {
-	if f.config.NewEncoder == nil {
-		return nil, refusal.New(http.StatusNotImplemented, "This server takes no still pictures: publish to /whip/%s.", name)
+	if p := f.check(name); p != nil {
+		return nil, p
 	}
 	at := session.NewReservation(r, session.KindFrames, name)
 	if p := f.config.Sessions.Reserve(at); p != nil {
@@ -163,13 +163,27 @@ func (f *Frames) newStream(r *http.Request, name string, q query) (*stream, *ref
 	}
 	sess := session.NewDetached(at, f.config.Connect)
 	f.config.Sessions.Start(sess)
-	s := &stream{
-		frames: f, session: sess, publisher: session.NewPublisher(sess), jobs: make(chan *job, queueLength), limit: rate.NewLimiter(Rate, Rate),
-		soundOf: q.sound,
-	}
-	s.hold.Store(int64(q.hold))
+	s := f.newStreamOf(sess, q)
 	sess.Go(s.run)
 	return s, nil
+}
+
+// check refuses what cannot be encoded.
+func (f *Frames) check(name string) *refusal.Refusal {
+	if f.config.NewEncoder == nil {
+		return refusal.New(http.StatusNotImplemented, "This server takes no still pictures: publish to /whip/%s.", name)
+	}
+	return nil
+}
+
+// newStreamOf makes the stream of a session, which is to be run.
+func (f *Frames) newStreamOf(sess *session.Session, q query) *stream {
+	s := &stream{
+		frames: f, session: sess, publisher: session.NewPublisher(sess), jobs: make(chan *job, queueLength), limit: rate.NewLimiter(Rate, Rate),
+		soundOf: q.sound, finally: func(error) {},
+	}
+	s.hold.Store(int64(q.hold))
+	return s
 }
 
 // posted finds the stream that pictures of this name are posted to, or begins it.
@@ -213,11 +227,16 @@ type heldReader struct {
 
 func (h *heldReader) Read(b []byte) (int, error) {
 	n, err := h.Reader.Read(b)
-	h.bytes += int64(n)
-	if h.frames.held.Add(int64(n)) > heldBytes {
+	if !h.hold(n) {
 		return n, errBudget
 	}
 	return n, err
+}
+
+// hold counts n bytes more, and reports whether all together are no more than they may be.
+func (h *heldReader) hold(n int) bool {
+	h.bytes += int64(n)
+	return h.frames.held.Add(int64(n)) <= heldBytes
 }
 
 // release gives back what has been read; once or more often.

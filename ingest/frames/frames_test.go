@@ -26,6 +26,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/sluice-live/sluice/ingest/channel"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/session"
 )
@@ -424,5 +425,64 @@ func FuzzReadPicture(f *testing.F) {
 func FuzzParseMessage(f *testing.F) {
 	f.Add([]byte(`{"event":"process","process":"edges"}`))
 	f.Add([]byte("data:image/png;base64,iVBORw0KGgo="))
-	f.Fuzz(func(_ *testing.T, text []byte) { _, _ = parseMessage(text) })
+	f.Fuzz(func(_ *testing.T, text []byte) { _, _ = parseMessage(text, eventEnd, eventProcess) })
+}
+
+// FuzzAssembly feeds the messages of a channel: nothing is held in the end, and a picture is as long as was announced.
+func FuzzAssembly(f *testing.F) {
+	f.Add([]byte("{\"event\":\"picture\",\"bytes\":5}\nabc\nde\n{\"event\":\"end\"}"))
+	f.Add([]byte("\xff\xd8\xff\n{\"event\":\"picture\",\"bytes\":99999999}\nabc\n{\"event\":\"picture\",\"bytes\":-1}"))
+	f.Fuzz(func(t *testing.T, lines []byte) {
+		frames := &Frames{}
+		a := assembly{frames: frames}
+		for _, line := range bytes.Split(lines, []byte("\n")) {
+			announced := a.left
+			for _, whole := range a.take(channel.Message{Text: bytes.HasPrefix(line, []byte("{")), Data: line}) {
+				require.True(t, whole.refused != nil || whole.event.Event != "" || announced == 0 || len(whole.picture) >= announced)
+				whole.held.release()
+			}
+		}
+		a.giveUp()
+		require.Zero(t, frames.held.Load())
+	})
+}
+
+// Pictures come whole, or in the parts that were announced; what does not fit together is refused, and what follows is read.
+func TestAssembly(t *testing.T) {
+	frames := &Frames{}
+	a := assembly{frames: frames}
+	say := func(text string) []arrival { return a.take(channel.Message{Text: true, Data: []byte(text)}) }
+	send := func(data string) []arrival { return a.take(channel.Message{Data: []byte(data)}) }
+	requireOne := func(arrivals []arrival, picture string, status int) {
+		t.Helper()
+		require.Len(t, arrivals, 1)
+		require.Equal(t, picture, string(arrivals[0].picture))
+		if status != 0 {
+			require.Equal(t, status, arrivals[0].refused.Status)
+		} else {
+			require.Nil(t, arrivals[0].refused)
+		}
+		arrivals[0].held.release()
+	}
+	requireOne(send("whole"), "whole", 0)
+	require.Empty(t, say(`{"event":"picture","bytes":5}`))
+	require.Empty(t, send("in p"))
+	require.EqualValues(t, 4, frames.held.Load())
+	requireOne(send("a"), "in pa", 0)
+	require.Empty(t, say(`{"event":"picture","bytes":5}`))
+	requireOne(send("too long"), "", 400)
+	requireOne(send("next"), "next", 0)
+	require.Empty(t, say(`{"event":"picture","bytes":5}`))
+	require.Empty(t, send("cut"))
+	given := say(`{"event":"process"}`)
+	require.Equal(t, 400, given[0].refused.Status)
+	requireOne(given[1:], "", 0)
+	requireOne(say(`{"event":"picture","bytes":8388609}`), "", 413)
+	require.Empty(t, send("which is passed over"))
+	requireOne(say(`{"event":"picture"}`), "", 400)
+	requireOne(say(`{"event":"frame"}`), "", 400)
+	requireOne(say(`aGVsbG8=`), "hello", 0)
+	frames.held.Store(heldBytes)
+	requireOne(send("one too many"), "", 503)
+	require.EqualValues(t, heldBytes, frames.held.Load())
 }

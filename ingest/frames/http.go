@@ -37,7 +37,7 @@ func (f *Frames) post(w http.ResponseWriter, r *http.Request, name string) *refu
 		return p
 	}
 	if r.ContentLength > textBytes { // said before it is sent: nobody needs to wait for it
-		return refusal.New(http.StatusRequestEntityTooLarge, "The picture is longer than %d MiB: send a smaller one.", MaxBytes>>20)
+		return tooLong()
 	}
 	client := session.ClientOf(r)
 	switch err := f.requests.Take(client); {
@@ -65,7 +65,7 @@ func (f *Frames) post(w http.ResponseWriter, r *http.Request, name string) *refu
 	if p := s.enqueue(j); p != nil {
 		return p
 	}
-	result := s.wait(j)
+	result := s.wait(j, s.session.Done())
 	if result.refused != nil {
 		return result.refused
 	}
@@ -75,12 +75,12 @@ func (f *Frames) post(w http.ResponseWriter, r *http.Request, name string) *refu
 	return nil
 }
 
-// wait returns what has become of a picture.
-func (s *stream) wait(j *job) *result {
+// wait returns what has become of a picture, unless that is over before.
+func (s *stream) wait(j *job, over <-chan struct{}) *result {
 	select {
 	case r := <-j.answer:
 		return r
-	case <-s.session.Done():
+	case <-over:
 	}
 	select {
 	case r := <-j.answer: // which was its last

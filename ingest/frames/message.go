@@ -87,7 +87,7 @@ func readAll(body io.Reader, most int) ([]byte, *refusal.Refusal) {
 	case err != nil:
 		return nil, unreadable(err)
 	case len(data) > most:
-		return nil, refusal.New(http.StatusRequestEntityTooLarge, "The picture is longer than %d MiB: send a smaller one.", MaxBytes>>20)
+		return nil, tooLong()
 	}
 	return data, nil
 }
@@ -117,19 +117,23 @@ func parseBase64(text []byte) (data []byte, ok bool) {
 	return data[:n], err == nil && n > 0
 }
 
-// message is what a client of a WebSocket sends: a picture, or an event.
+// message is what a client of a conversation sends: a picture, or an event.
 type message struct {
 	picture []byte
 	text    bool // it came in base64
 	event   Event
 }
 
-// parseMessage reads a message of text: an event in JSON, or a picture in base64.
-func parseMessage(text []byte) (m message, p *refusal.Refusal) {
+// parseMessage reads a message of text: an event in JSON, of these kinds, or a picture in base64.
+func parseMessage(text []byte, kinds ...string) (m message, p *refusal.Refusal) {
 	text = bytes.TrimSpace(text)
 	if bytes.HasPrefix(text, []byte("{")) {
-		if err := json.Unmarshal(text, &m.event); err != nil || m.event.Event != eventEnd && m.event.Event != eventProcess {
-			return m, refusal.New(http.StatusBadRequest, `Events are {"event":"end"} and {"event":"process","process":NAME}.`)
+		if err := json.Unmarshal(text, &m.event); err != nil || !slices.Contains(kinds, m.event.Event) {
+			var known []string
+			for _, kind := range kinds {
+				known = append(known, examples[kind])
+			}
+			return message{}, refusal.New(http.StatusBadRequest, "Events are %s.", strings.Join(known, " and "))
 		}
 		return m, nil
 	}
@@ -138,7 +142,16 @@ func parseMessage(text []byte) (m message, p *refusal.Refusal) {
 		return m, refusal.New(http.StatusBadRequest, "Text must be a picture in base64, a data URL of one, or an event in JSON.")
 	}
 	if len(data) > MaxBytes {
-		return m, refusal.New(http.StatusRequestEntityTooLarge, "The picture is longer than %d MiB: send a smaller one.", MaxBytes>>20)
+		return m, tooLong()
 	}
 	return message{picture: data, text: true}, nil
+}
+
+// examples are what a client may send, by their kinds.
+var examples = map[string]string{
+	eventEnd: `{"event":"end"}`, eventProcess: `{"event":"process","process":NAME}`, eventPicture: `{"event":"picture","bytes":LENGTH}`,
+}
+
+func tooLong() *refusal.Refusal {
+	return refusal.New(http.StatusRequestEntityTooLarge, "The picture is longer than %d MiB: send a smaller one.", MaxBytes>>20)
 }

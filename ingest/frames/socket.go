@@ -18,54 +18,13 @@ import (
 // Protocol is the WebSocket subprotocol of pictures.
 const Protocol = "sluice-frames"
 
-const (
-	socketWrite = 5 * time.Second // for a message to the client
-	unanswered  = 16              // pictures of a socket that wait for their answers; then no more are read
-)
-
-// The events.
-const (
-	eventEnd     = "end"     // from the client, which has sent all
-	eventProcess = "process" // from the client: what to do with the pictures that follow
-	eventFrame   = "frame"   // what has become of a picture
-	eventEnded   = "ended"
-	eventError   = "error" // of a picture, or of the stream when there is no frame
-)
-
-// Event is a message of text, in JSON.
-type Event struct {
-	Event   string  `json:"event"`
-	Frame   uint64  `json:"frame,omitempty"`   // of this connection, from 1 on
-	Process string  `json:"process,omitempty"` // the processor's name, or "" for none
-	Width   int     `json:"width,omitempty"`   // as it is encoded
-	Height  int     `json:"height,omitempty"`
-	Took    float64 `json:"took,omitempty"`  // ms
-	Faces   []Box   `json:"faces,omitempty"` // found by the processor
-	Type    string  `json:"type,omitempty"`  // of the processed picture
-	Bytes   int     `json:"bytes,omitempty"` // of it, when it follows as the next message
-	Image   string  `json:"image,omitempty"` // itself, as a data URL, when it has come in base64
-	Code    int     `json:"code,omitempty"`  // of an error, as of HTTP
-	Detail  string  `json:"detail,omitempty"`
-}
+const socketWrite = 5 * time.Second // for a message to the client
 
 // socket is a stream over a WebSocket.
 type socket struct {
-	*stream
-	conn    *websocket.Conn
-	format  string
-	process string
-	count   uint64        // of pictures that have come
-	pending chan incoming // closed when the client has sent all
-	hungUp  error         // why there are no more; nil: the client has said so. Set before pending is closed
-}
-
-// incoming is a picture that is to be answered.
-type incoming struct {
-	frame   uint64
-	text    bool
-	held    *heldReader
-	job     *job
-	refused *refusal.Refusal // then there is no job
+	conversation
+	conn   *websocket.Conn
+	hungUp error // why there are no more pictures; nil: the client has said so. Set before pending is closed, which the reader does
 }
 
 // ServeSocket takes pictures as messages, and answers each in its turn.
@@ -90,7 +49,7 @@ func (f *Frames) ServeSocket(w http.ResponseWriter, r *http.Request, name string
 	if conn == nil {
 		return nil
 	}
-	socket := &socket{stream: s, conn: conn, format: wanted(r), process: q.process, pending: make(chan incoming, unanswered)}
+	socket := &socket{conversation: newConversation(s, r, q), conn: conn}
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
@@ -150,27 +109,10 @@ func (s *socket) readMessage(kind websocket.MessageType, held *heldReader) (in i
 	}
 	m := message{picture: data}
 	if p == nil && kind == websocket.MessageText {
-		m, p = parseMessage(data)
+		m, p = parseMessage(data, eventEnd, eventProcess)
 	}
-	switch m.event.Event {
-	case eventEnd:
-		return in, true, nil
-	case eventProcess:
-		if p = s.frames.checkProcess(m.event.Process); p == nil {
-			s.process = m.event.Process
-			return in, false, nil
-		}
-	}
-	s.count++
-	in = incoming{frame: s.count, text: m.text, held: held, refused: p}
-	if in.refused == nil {
-		_, in.refused = inspect(m.picture)
-	}
-	if in.refused == nil {
-		in.job = &job{data: m.picture, process: s.process, format: s.format, answer: make(chan *result, 1)}
-		in.refused = s.enqueue(in.job)
-	}
-	return in, false, nil
+	in, end = s.take(m, held, p)
+	return in, end, nil
 }
 
 // answer answers pictures in their order until there are no more, or the stream ends.
@@ -199,31 +141,18 @@ func (s *socket) answer() {
 
 // tell tells what has become of a picture, and sends it back.
 func (s *socket) tell(in incoming) error {
-	r := &result{refused: in.refused}
-	if r.refused == nil {
-		r = s.wait(in.job)
+	e, image := s.answerTo(in, s.session.Done())
+	if image != nil && in.text {
+		e.Image = dataURL(in.job.format, image)
+		image = nil
 	}
-	if r.refused != nil {
-		s.frames.refused.Add(1)
-		return s.write(Event{Event: eventError, Frame: in.frame, Code: r.refused.Status, Detail: r.refused.Detail})
-	}
-	e := Event{
-		Event: eventFrame, Frame: in.frame, Process: in.job.process, Width: r.width, Height: r.height, Took: milliseconds(r.took), Faces: r.faces,
-	}
-	if r.image == nil {
-		return s.write(e)
-	}
-	if e.Type = "image/" + in.job.format; in.text {
-		e.Image = dataURL(in.job.format, r.image)
-		return s.write(e)
-	}
-	e.Bytes = len(r.image)
-	if err := s.write(e); err != nil {
+	e.Bytes = len(image)
+	if err := s.write(e); err != nil || image == nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), socketWrite)
 	defer cancel()
-	return s.conn.Write(ctx, websocket.MessageBinary, r.image)
+	return s.conn.Write(ctx, websocket.MessageBinary, image)
 }
 
 func (s *socket) write(e Event) error {

@@ -51,6 +51,7 @@ type stream struct {
 	hold      atomic.Int64  // how long the newest picture stands, ns
 	dropped   atomic.Uint64 // pictures for which there was no place
 	soundOf   string        // the stream whose audio it gets, if any
+	finally   func(error)   // called with why it ends, before its session does
 
 	// Of the goroutine that runs it.
 	taken         uint64
@@ -99,19 +100,29 @@ func (s *stream) run() {
 			}
 		case <-each.C:
 			each.Reset(repeatAfter)
+			patience := time.Duration(s.hold.Load())
 			if s.newest == nil {
-				continue // the session ends by itself when none comes
+				patience = max(patience, s.frames.config.Connect)
 			}
-			if time.Since(last) >= time.Duration(s.hold.Load()) {
-				s.session.Close(ErrSilent)
+			if time.Since(last) >= patience {
+				s.end(ErrSilent)
 				return
 			}
+			if s.newest == nil {
+				continue
+			}
 			if err := s.send(s.newest); err != nil {
-				s.session.Close(session.Unready(err))
+				s.end(session.Unready(err))
 				return
 			}
 		}
 	}
+}
+
+// end ends the stream, whose client is told before.
+func (s *stream) end(reason error) {
+	s.finally(reason)
+	s.session.Close(reason)
 }
 
 func (s *stream) close() {
@@ -144,7 +155,7 @@ func (s *stream) take(j *job) *result {
 	}
 	r.processing = time.Since(changed)
 	if err := s.pass(picture); err != nil {
-		s.session.Close(err)
+		s.end(err)
 		return &result{refused: s.refusal(err)}
 	}
 	s.taken++

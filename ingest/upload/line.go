@@ -101,16 +101,8 @@ func (l *lineUpload) finish(err error) {
 	if !errors.Is(err, ErrUploaded) {
 		event, detail = "error", l.refusal(err).Detail
 	}
-	line := l.write(event, detail)
-	late := time.Now().Add(farewell)
-	look := time.NewTicker(10 * time.Millisecond)
-	defer look.Stop()
-	for line != nil && line.Buffered() > 0 && time.Now().Before(late) {
-		select {
-		case <-look.C:
-		case <-l.session.Closing():
-			return
-		}
+	if line := l.write(event, detail); line != nil {
+		line.Flush(farewell, l.session.Closing())
 	}
 }
 
