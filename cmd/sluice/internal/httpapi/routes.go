@@ -157,6 +157,7 @@ func (t table) streams() {
 	t.Handle("PUT /api/v1/streams/{stream}/transform", named(t.administration(t.serveTransform, ofPath)))
 	t.Handle("DELETE /api/v1/streams/{stream}", named(t.administration(t.serveKick, ofPath)))
 
+	t.Handle("POST /api/v1/links", t.administration(t.serveLink, anyStream))
 	t.Handle("GET /api/v1/sessions", t.administration(t.serveSessions, everyStream))
 	t.Handle("GET /api/v1/sessions/events", t.administration(within(events, http.StatusTooManyRequests, http.HandlerFunc(t.serveSessionEvents)).ServeHTTP, everyStream))
 }

@@ -1,0 +1,52 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
+)
+
+// Who may steer a stream makes links to it, which are good for what they are for and nothing else.
+func TestLinks(t *testing.T) {
+	handler := newTestService(t, seats()).handler
+	post := func(key, body string) *httptest.ResponseRecorder {
+		request := httptest.NewRequest("POST", "/api/v1/links", strings.NewReader(body))
+		request.Header.Set("Authorization", "Bearer "+key)
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, request)
+		return answer
+	}
+	until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	good := `{"action": "watch", "stream": "studio", "who": "Ann", "until": "` + until + `"}`
+	requireProblem(t, post("seat-key", good), 401)
+	requireProblem(t, post("every-key", good), 401)
+	for _, bad := range []string{"", "{}", strings.Replace(good, "studio", "a.b", 1), strings.Replace(good, "watch", "admin", 1), strings.Replace(good, until, "2001-01-01T00:00:00Z", 1), strings.Replace(good, "Ann", strings.Repeat("A", maxWho+1), 1)} {
+		requireProblem(t, post("admin-key", bad), 400)
+	}
+	answer := post("admin-key", good)
+	require.Equal(t, 200, answer.Code, answer.Body)
+	require.Equal(t, "no-store", answer.Header().Get("Cache-Control"))
+	var made link
+	require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &made))
+	require.Equal(t, access.Watch, made.Action)
+	require.Equal(t, 404, ask(handler, "GET", made.URLs["hls"]).Code, "it may, and there is nothing")
+	require.Equal(t, 404, ask(handler, "GET", made.URLs["dash"]).Code)
+	require.Equal(t, 415, ask(handler, "POST", made.URLs["whep"]).Code)
+	require.Equal(t, 403, ask(handler, "GET", strings.Replace(made.URLs["hls"], "studio", "other", 1)).Code)
+	requireProblem(t, ask(handler, "DELETE", "/api/v1/streams/studio", "Authorization", "Bearer "+made.Token), 403)
+
+	for action, kinds := range map[string][]string{"watch": {"watch", "hls", "dash", "whep"}, "record": {"watch", "hls", "dash", "whep", "recordings"}, "publish": {"publish"}} {
+		made = link{}
+		require.NoError(t, json.Unmarshal(post("admin-key", strings.Replace(good, "watch", action, 1)).Body.Bytes(), &made))
+		require.ElementsMatch(t, kinds, slices.Collect(maps.Keys(made.URLs)))
+		require.False(t, made.Open)
+	}
+}
