@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluice-live/sluice/ingest/gst"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
 )
 
@@ -466,4 +467,29 @@ func TestGStreamerStops(t *testing.T) {
 	c.expect(gst.StartSession)
 	f.stop()
 	require.Equal(t, websocket.StatusGoingAway, websocket.CloseStatus(rtptest.Wait(t, c.end, "the end")))
+}
+
+// Who watches by this protocol needs the right to the stream, and is told when that ends.
+func TestGStreamerRightToWatch(t *testing.T) {
+	f := newFixture(t, Options{MayWatch: func(r *http.Request, stream, token string) (until time.Time, refused *refusal.Refusal) {
+		_, refused = judged(func(_, token string) (known, allowed bool) { return token != "", token == "seat" })(r, stream, token)
+		return time.Now().Add(300 * time.Millisecond), refused
+	}})
+	f.publishOffer("cam")
+	for query, advice := range map[string]string{"": "Connect with a stream key", "?token=other": "something else"} {
+		stranger := newGstClient(f, query, nil)
+		stranger.send(gst.Message{Type: gst.StartSession, PeerID: "cam"})
+		stranger.requireError(advice)
+		require.Equal(t, []session.Kind{session.KindPublisher}, f.kindsOf())
+	}
+	viewer := newGstClient(f, "?token=seat", nil)
+	viewer.send(gst.Message{Type: gst.StartSession, PeerID: "cam"})
+	for { // what else comes is the server's offer
+		m := rtptest.Wait(t, viewer.come, "the end")
+		if m.Type == gst.EndSession || m.Type == gst.Error && strings.Contains(m.Details, "the right to watch has ended") { // before there was an offer
+			break
+		}
+		require.NotEqual(t, gst.Error, m.Type, m.Details)
+	}
+	require.Eventually(t, func() bool { return len(f.kindsOf()) == 1 }, rtptest.Patience, 5*time.Millisecond)
 }

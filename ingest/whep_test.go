@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"log/slog"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -101,4 +103,24 @@ func TestViewersEndWithTheStream(t *testing.T) {
 	rtptest.Wait(t, sess.Done(), "the viewer's end")
 	require.ErrorIs(t, sess.Err(), session.ErrStreamEnded)
 	f.requireNothingLeft()
+}
+
+// A viewer's session ends when the right to watch does, however the viewer is connected then; others go on.
+func TestViewersEndWithTheirRight(t *testing.T) {
+	var logged logBuffer
+	f := newFixture(t, Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+	f.publishOffer("cam")
+	watch := func(until time.Time) {
+		request := httptest.NewRequest("POST", "/whep/cam", strings.NewReader(viewerOffer(t)))
+		request.Header.Set("Content-Type", "application/sdp")
+		request.SetPathValue("stream", "cam")
+		f.server.WHEP().ServeHTTP(httptest.NewRecorder(), session.Until(request, until))
+	}
+	watch(time.Time{})
+	watch(time.Now().Add(time.Hour))
+	watch(time.Now().Add(300 * time.Millisecond))
+	require.Eventually(t, func() bool { return strings.Contains(logged.String(), "viewer has gone") }, rtptest.Patience, 5*time.Millisecond)
+	require.Contains(t, logged.String(), session.ErrNoRight.Error())
+	require.Equal(t, 1, strings.Count(logged.String(), "viewer has gone"))
+	require.Equal(t, []session.Kind{session.KindPublisher, session.KindViewer, session.KindViewer}, f.kindsOf())
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
@@ -141,6 +142,37 @@ func TestEventsEndWithTheRight(t *testing.T) {
 	require.Equal(t, http.StatusOK, answer.Code)
 	require.Contains(t, answer.Body.String(), "event: ")
 	requireProblem(t, ask(s.handler, "GET", "/api/v1/streams/studio/events?token="+token), 401)
+}
+
+// Who takes the sound of another stream needs the right to that one too.
+func TestHearingIsChecked(t *testing.T) {
+	auth := seats()
+	auth.Publish = append(auth.Publish, config.StreamKey{Stream: "studio", Key: "studio-key"})
+	handler := newTestService(t, auth).handler
+	passed := ask(handler, "POST", "/frames/studio", "Authorization", "Bearer studio-key").Code
+	require.NotContains(t, []int{401, 403}, passed)
+	for path, want := range map[string]int{"?audio=studio": passed, "?audio=other": 403} {
+		require.Equal(t, want, ask(handler, "POST", "/frames/studio"+path, "Authorization", "Bearer studio-key").Code, path)
+		require.Equal(t, passed, ask(handler, "POST", "/frames/studio"+path, "Authorization", "Bearer every-key").Code, path)
+	}
+}
+
+// GStreamer's signalling asks for the right to watch by itself, with the token of the connection.
+func TestSignallingIsChecked(t *testing.T) {
+	server := httptest.NewServer(newTestService(t, seats()).handler)
+	defer server.Close()
+	for query, says := range map[string]string{"": "Connect with a stream key", "?token=who-knows": "Connect with a stream key", "?token=other-seat": "another stream", "?token=seat-key": "Nobody is publishing"} {
+		conn, _, err := websocket.Dial(t.Context(), server.URL+"/gst/ws"+query, nil)
+		require.NoError(t, err, query)
+		require.NoError(t, conn.Write(t.Context(), websocket.MessageText, []byte(`{"type": "startSession", "peerId": "studio"}`)))
+		var heard []byte
+		for !strings.Contains(string(heard), `"error"`) { // it is welcomed first
+			_, heard, err = conn.Read(t.Context())
+			require.NoError(t, err)
+		}
+		require.Contains(t, string(heard), says, query)
+		_ = conn.CloseNow()
+	}
 }
 
 // What a player's request goes through where watching takes a right.
