@@ -75,6 +75,7 @@ func TestRecordingOfABroadcast(t *testing.T) {
 	})
 	tl, e, enc := b.epoch("cam")
 	rec := tl.Recording()
+	require.Contains(t, b.body("/recordings"), `"sources":[],"mp4":false,"zeros":[],"origins":[]`, "lists are lists from the beginning")
 	src, err := rec.CreateSource("webm")
 	require.NoError(t, err)
 	for ext, mime := range map[string]string{"ivf": "video/x-ivf", "ogg": "audio/ogg"} {

@@ -106,7 +106,7 @@ func (s *Store) Begin(stream string) (*Recording, error) {
 		return nil, err
 	}
 	now := s.opts.Wall().UTC()
-	r := &Recording{store: s, info: Info{Stream: stream, State: StateRecording, Started: now.Truncate(time.Millisecond), Sources: []string{}}}
+	r := &Recording{store: s, info: Info{Stream: stream, State: StateRecording, Started: now.Truncate(time.Millisecond), Sources: []string{}, Zeros: []time.Time{}, Origins: []int64{}}}
 	if err := r.makeDir(filepath.Join(s.opts.Dir, stream), now); err != nil {
 		return nil, err
 	}
