@@ -46,7 +46,7 @@ type gstMedia struct{ *Server }
 
 // Publish implements gst.Media.
 func (s gstMedia) Publish(ctx context.Context, at *session.Reservation, offered []byte, begin func(*session.Publisher)) (*session.Session, []byte, *refusal.Refusal) {
-	o, p := offer.Parse(offered, offer.Publishing(s.opts.VideoCodecs).RefusingData())
+	o, p := offer.Parse(offered, offer.Publishing(s.opts.VideoCodecs))
 	if p != nil {
 		s.sessions.Release(at)
 		return nil, nil, p
@@ -65,7 +65,7 @@ func (s gstMedia) Watch(ctx context.Context, at *session.Reservation, stream str
 	if !live {
 		return nil, nil, notLive(stream)
 	}
-	o, p := offer.Parse(offered, offer.Watching(formatOf(publisher, media.KindVideo)).RefusingData())
+	o, p := offer.Parse(offered, offer.Watching(formatOf(publisher, media.KindVideo)))
 	if p != nil {
 		return nil, nil, p
 	}

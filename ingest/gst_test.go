@@ -13,10 +13,12 @@ import (
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/ingest/channel"
 	"github.com/sluice-live/sluice/ingest/gst"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/ingest/signal"
 )
 
 // gstClient speaks the protocol of webrtcsink and webrtcsrc.
@@ -224,8 +226,7 @@ func TestGStreamerProducerAndConsumers(t *testing.T) {
 
 	viewer := newPeer(t, peerOptions{direction: webrtc.RTPTransceiverDirectionRecvonly})
 	kinds := received(viewer.pc)
-	_, err := viewer.pc.CreateDataChannel("control", nil) // as gstwebrtc-api does
-	require.NoError(t, err)
+	viewer.open("control", nil) // as gstwebrtc-api does
 	own.send(gst.Message{Type: gst.StartSession, PeerID: "my-cam", Offer: viewer.offer()})
 	own.take(viewer.pc, own.expect(gst.SessionStarted).SessionID, "answer")
 	require.ElementsMatch(t, []string{"audio", "video"}, []string{rtptest.Wait(t, kinds, "media"), rtptest.Wait(t, kinds, "media")})
@@ -243,6 +244,38 @@ func TestGStreamerProducerAndConsumers(t *testing.T) {
 	_ = own.conn.CloseNow() // which ends what it has
 	require.Eventually(t, func() bool { return len(f.kindsOf()) == 1 }, rtptest.Patience, 5*time.Millisecond)
 	require.Equal(t, http.StatusConflict, f.post("/whep/my-cam", newPeer(t, peerOptions{direction: webrtc.RTPTransceiverDirectionRecvonly}).offer()).StatusCode)
+}
+
+// A producer and a consumer that offer data channels hear each other over them, as those of WHIP and WHEP do, and consumers steer a producer.
+func TestGStreamerChannels(t *testing.T) {
+	f := newFixture(t, Options{})
+	producer, consumer := newGstClient(f, "", nil), newGstClient(f, "", nil)
+	producer.become(`{"name":"cam"}`, gst.Producer)
+	asked := producer.expect(gst.StartSession)
+	studio := newPeer(t, peerOptions{})
+	host, steered := studio.open(channel.Label, nil), studio.open("input", nil)
+	producer.describe(asked.SessionID, "offer", studio.offer())
+	producer.take(studio.pc, asked.SessionID, "answer")
+	studio.keepSending()
+	steered.waitOpen()
+	host.waitOpen()
+	for host.await(signal.Stream).State != "live" {
+	}
+
+	viewer := newPeer(t, peerOptions{direction: webrtc.RTPTransceiverDirectionRecvonly})
+	l, pointer := viewer.open(channel.Label, nil), viewer.open("gst-navigation", nil)
+	consumer.send(gst.Message{Type: gst.StartSession, PeerID: "cam", Offer: viewer.offer()})
+	consumer.take(viewer.pc, consumer.expect(gst.SessionStarted).SessionID, "answer")
+	pointer.waitOpen()
+	require.NoError(t, pointer.SendText(`{"event":"MouseMove","x":1}`))
+	require.Contains(t, string(rtptest.Wait(t, steered.messages, "navigation").Data), "MouseMove")
+	self := l.waitOpen().await(signal.Stream).Self
+	l.say(signal.Event{Kind: signal.Message, Text: "hello"})
+	require.Equal(t, signal.Event{Kind: signal.Message, From: self, Text: "hello"}, host.await(signal.Message))
+	require.NoError(t, host.Send([]byte{1, 2}))
+	require.Equal(t, []byte{1, 2}, l.awaitBytes())
+	f.requireLeft(producer, consumer)
+	require.True(t, f.server.Channels().Empty())
 }
 
 // A producer takes over with its first packet, from whoever publishes, and who has been taken over is told so and not asked again.

@@ -38,9 +38,6 @@ func Parse(body []byte, use Purpose) (*Offer, *refusal.Refusal) {
 	if n := len(desc.MediaDescriptions); n == 0 || n > maxSections {
 		return nil, refusal.New(http.StatusBadRequest, "The offer has %d media sections: offer one audio, one video or both.", n)
 	}
-	if use.data {
-		switchOffData(desc)
-	}
 	switchedOff := takeRejected(desc)
 	if len(desc.MediaDescriptions) == 0 {
 		return nil, refusal.New(http.StatusBadRequest, "All media sections of the offer are switched off (port 0): offer one audio, one video or both.")

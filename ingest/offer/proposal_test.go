@@ -76,22 +76,6 @@ func TestParseAnswer(t *testing.T) {
 	require.Contains(t, problem.Detail, "2 media sections and the offer 1")
 }
 
-// A data channel is switched off where that is wanted, and the rest taken.
-func TestRefusingData(t *testing.T) {
-	offered := offertest.Offer(t, "chromium", "BUNDLE 0 1", "BUNDLE 0 1 2") + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\na=bundle-only\r\na=sctp-port:5000\r\n"
-	taken, problem := Parse([]byte(offered), Publishing(nil))
-	require.Nil(t, problem)
-	require.True(t, taken.Data)
-	o, problem := Parse([]byte(offered), Publishing(nil).RefusingData())
-	require.Nil(t, problem)
-	require.False(t, o.Data)
-	o.Complete(o.Description)
-	text, err := o.Text()
-	require.NoError(t, err)
-	require.Contains(t, text, "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:2\r\na=inactive\r\n")
-	require.Contains(t, text, "a=group:BUNDLE 0 1\r\n")
-}
-
 func FuzzParseAnswer(f *testing.F) {
 	f.Add([]byte(answer(f)))
 	for _, offered := range offertest.All(f) {

@@ -17,21 +17,14 @@ type Purpose struct {
 	codecs     string // said when there is none in common
 	simulcast  bool   // is taken
 	redundancy bool   // of sound is taken (RFC 2198)
-	data       bool   // channels may be offered, and are switched off
 	needs      string // what an offer has to have, in a sentence; "": anything will do
-}
-
-// RefusingData takes an offer with a data channel, which the answer switches off.
-func (use Purpose) RefusingData() Purpose {
-	use.data = true
-	return use
 }
 
 // Publishing takes one of the codecs, in order of preference, or whichever the publisher has put first.
 func Publishing(names []string) Purpose {
 	return Purpose{
 		[]string{"sendonly", "sendrecv"}, "offer a=sendonly: this address only takes media in (RFC 9725 §4.2)",
-		func(offered []media.Format) *media.Format { return preferred(offered, names) }, TakenCodecs(names), true, true, false, needsMedia,
+		func(offered []media.Format) *media.Format { return preferred(offered, names) }, TakenCodecs(names), true, true, needsMedia,
 	}
 }
 
@@ -39,7 +32,7 @@ func Publishing(names []string) Purpose {
 func Echoing() Purpose {
 	return Purpose{
 		[]string{"sendrecv"}, "offer a=sendrecv: the echo sends back what it gets",
-		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, TakenCodecs(nil), false, true, false, "",
+		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, TakenCodecs(nil), false, true, "",
 	}
 }
 
@@ -47,7 +40,7 @@ func Echoing() Purpose {
 func Watching(video *media.Format) Purpose {
 	use := Purpose{
 		[]string{"recvonly", "sendrecv"}, "offer a=recvonly: this address only gives media out (WHEP)",
-		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, "the stream is Opus audio; HLS and DASH play it everywhere", false, false, false, "",
+		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, "the stream is Opus audio; HLS and DASH play it everywhere", false, false, "",
 	}
 	if video != nil {
 		use.video = func(offered []media.Format) *media.Format { return best(offered, video.PlaysAs) }

@@ -35,16 +35,6 @@ func takeRejected(desc *sdp.SessionDescription) (all []rejected) {
 	return all
 }
 
-// switchOffData has the answer refuse data channels.
-func switchOffData(desc *sdp.SessionDescription) {
-	for _, m := range desc.MediaDescriptions {
-		if m.MediaName.Media == "application" {
-			m.MediaName.Port.Value = 0
-			m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool { return a.Key == "bundle-only" })
-		}
-	}
-}
-
 // Complete makes of an answer to what Parse has returned one to what the client has sent.
 func (o *Offer) Complete(answer *sdp.SessionDescription) {
 	for _, r := range o.rejected {
