@@ -93,6 +93,7 @@ func TestPicturesOverChannel(t *testing.T) {
 	last, _ := l.next()
 	require.Equal(t, frames.Event{Event: "ended"}, last)
 	rtptest.Wait(t, l.closed, "the end")
+	require.Eventually(t, f.server.Sessions().Empty, rtptest.Patience, rtptest.Patience/10000)
 	f.requireNothingLeft()
 	require.Zero(t, f.server.Pictures().Stats().Held)
 
