@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -65,11 +66,11 @@ func (c *callback) may(ctx context.Context, q Request) (Grant, *RefusedError) {
 	if len(q.Token) > maxToken {
 		return Grant{}, refused(http.StatusUnauthorized, "The token is longer than %d bytes: use a shorter one.", maxToken)
 	}
-	text, _ := json.Marshal(question{q.Action, q.Stream, q.Address, q.Token, q.Protocol}) // strings can be marshalled
-	digest := sha256.Sum256(text)
+	digest := q.digest()
 	if a, ok := c.answers.get(digest); ok && time.Now().Before(a.fresh) {
 		return a.grant(time.Now())
 	}
+	text, _ := json.Marshal(question{q.Action, q.Stream, q.Address, q.Token, q.Protocol}) // strings can be marshalled
 	asked := c.flight.DoChan(string(digest[:]), func() (any, error) {
 		var a answer
 		var err error
@@ -91,6 +92,16 @@ func (c *callback) may(ctx context.Context, q Request) (Grant, *RefusedError) {
 	case <-ctx.Done():
 		return Grant{}, unanswered()
 	}
+}
+
+// digest is the same for questions that are the same, and for no others.
+func (q *Request) digest() [sha256.Size]byte {
+	text := make([]byte, 0, 512) // what is longer is allocated
+	for _, field := range [...]string{string(q.Action), q.Stream, q.Address, q.Token, q.Protocol} {
+		text = binary.AppendUvarint(text, uint64(len(field)))
+		text = append(text, field...)
+	}
+	return sha256.Sum256(text)
 }
 
 func unanswered() *RefusedError {

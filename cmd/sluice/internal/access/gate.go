@@ -2,9 +2,12 @@ package access
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 )
@@ -16,13 +19,15 @@ type Gate struct {
 	tokens   *tokens         // nil: there are none
 	callback *callback       // nil: nobody is asked
 	links    links
-	paths    []byte // key of signatures
+	macs     sync.Pool // of hash.Hash, which make signatures
 	auth     config.Auth
 }
 
 // New makes a Gate of what is configured, which signs with keys made of the secret. What the keys of tokens and the callback are asked for, they are asked when somebody wants to know.
 func New(auth config.Auth, secret Secret, log *slog.Logger) *Gate {
-	g := &Gate{keys: keysOf(auth), auth: auth, links: newLinks(secret.For("links")), paths: secret.For("paths", auth)}
+	g := &Gate{keys: keysOf(auth), auth: auth, links: newLinks(secret.For("links"))}
+	paths := secret.For("paths", auth)
+	g.macs.New = func() any { return hmac.New(sha256.New, paths) }
 	g.closed = map[Action]bool{
 		Publish: len(auth.Publish) > 0, Admin: len(g.keys[Admin]) > 0, Metrics: len(g.keys[Metrics]) > 0,
 		Watch: len(auth.Play) > 0, Record: len(auth.Play) > 0,

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"io/fs"
 	"net/http"
 	"os"
@@ -109,11 +110,12 @@ func badSignature() error {
 }
 
 func (g *Gate) mac(stream, end string) string {
-	mac := hmac.New(sha256.New, g.paths)
-	var length [8]byte
-	binary.BigEndian.PutUint64(length[:], uint64(len(stream)))
-	mac.Write(length[:])
-	mac.Write([]byte(stream))
-	mac.Write([]byte(end))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:macBytes])
+	mac := g.macs.Get().(hash.Hash)
+	defer g.macs.Put(mac)
+	mac.Reset()
+	text := make([]byte, 0, 128)
+	text = binary.BigEndian.AppendUint64(text, uint64(len(stream)))
+	text = append(append(text, stream...), end...)
+	mac.Write(text)
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(text[:0])[:macBytes])
 }
