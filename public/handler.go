@@ -54,6 +54,7 @@ func newHandler(root fs.FS) http.Handler {
 		"GET /rooms/{room}":   "pages/room.html",
 		"GET /dashboard":      "pages/dashboard.html",
 		"GET /logs":           "pages/logs.html",
+		"GET /links":          "pages/links.html",
 		"GET /recordings":     "pages/recordings.html",
 		"GET /docs":           "pages/docs.html",
 		"GET /licenses":       "pages/licenses.html",

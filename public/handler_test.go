@@ -20,7 +20,7 @@ func bundle(t testing.TB) fstest.MapFS {
 	files := fstest.MapFS{"assets/icon-ABCD1234.svg": {Data: []byte("<svg/>")}}
 	for name, body := range map[string]string{
 		"pages/home.html": "<h1>home</h1>", "pages/publish.html": "<h1>publish</h1>", "pages/watch.html": "<h1>watch</h1>",
-		"pages/echo.html": "<h1>echo</h1>", "pages/frames.html": "<h1>frames</h1>", "pages/room.html": "<h1>room</h1>", "pages/dashboard.html": "<h1>dashboard</h1>", "pages/logs.html": "<h1>logs</h1>", "pages/recordings.html": "<h1>recordings</h1>",
+		"pages/echo.html": "<h1>echo</h1>", "pages/frames.html": "<h1>frames</h1>", "pages/room.html": "<h1>room</h1>", "pages/dashboard.html": "<h1>dashboard</h1>", "pages/logs.html": "<h1>logs</h1>", "pages/links.html": "<h1>links</h1>", "pages/recordings.html": "<h1>recordings</h1>",
 		"pages/licenses.html": "<h1>licences</h1>", "assets/licenses-ABCD1234.json": "[]",
 		"assets/home-ABCD1234.js": "let script", "assets/style-ABCD1234.css": "a{}", "assets/some_model-ABCD1234.bin": "weights",
 		"assets/some-ABCD1234.wasm": "code", "assets/finding-ABCD1234.js": "find()",
@@ -105,7 +105,7 @@ func TestContentPolicyAllowsNoInlineCode(t *testing.T) {
 func TestContentPolicyOfFrames(t *testing.T) {
 	require.Equal(t, strings.Replace(contentPolicy, "frame-ancestors 'self'", "frame-ancestors *", 1), embeddablePolicy)
 	h := newHandler(bundle(t))
-	for _, path := range []string{"/", "/publish", "/echo", "/rooms/den", "/dashboard", "/logs", "/recordings"} {
+	for _, path := range []string{"/", "/publish", "/echo", "/rooms/den", "/dashboard", "/logs", "/links", "/recordings"} {
 		require.Contains(t, ask(h, "GET", path).Header().Get("Content-Security-Policy"), "frame-ancestors 'self'", path)
 	}
 }
@@ -210,7 +210,7 @@ func TestMethods(t *testing.T) {
 
 func TestUnbuilt(t *testing.T) {
 	h := newHandler(fstest.MapFS{".gitignore": {Data: []byte("*")}})
-	for _, path := range []string{"/", "/publish", "/watch/demo", "/echo", "/frames", "/rooms", "/dashboard", "/logs", "/recordings", "/licenses"} {
+	for _, path := range []string{"/", "/publish", "/watch/demo", "/echo", "/frames", "/rooms", "/dashboard", "/logs", "/links", "/recordings", "/licenses"} {
 		w := ask(h, "GET", path)
 		require.Equal(t, http.StatusServiceUnavailable, w.Code, path)
 		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))

@@ -17,7 +17,7 @@ import (
 
 // entries are the files of src that pages refer to, by their last element; everything else is reached from them.
 var entries = []string{
-	"theme.ts", "home.ts", "publish.ts", "watch.ts", "echo.ts", "frames.ts", "room.ts", "dashboard.ts", "logs.ts", "recordings.ts", "style.css", "icon.svg",
+	"theme.ts", "home.ts", "publish.ts", "watch.ts", "echo.ts", "frames.ts", "room.ts", "dashboard.ts", "logs.ts", "links.ts", "recordings.ts", "style.css", "icon.svg",
 	"publish/painting.ts", "publish/finding.ts", // workers of publish.ts
 }
 

@@ -17,7 +17,7 @@ func TestBuild(t *testing.T) {
 	files, err := Build("..")
 	require.NoError(t, err)
 
-	for _, name := range []string{"home", "publish", "watch", "echo", "frames", "room", "dashboard", "logs", "recordings"} {
+	for _, name := range []string{"home", "publish", "watch", "echo", "frames", "room", "dashboard", "logs", "links", "recordings"} {
 		page := string(files["pages/"+name+".html"])
 		require.NotEmpty(t, page, name)
 		for _, ref := range regexp.MustCompile(`(?:src|href|data-[a-z]+)="/(assets/[^"]*)"`).FindAllStringSubmatch(page, -1) {

@@ -99,9 +99,14 @@ byId("whip-url").textContent = location.origin + at("/whip/name");
 
 /** Asks for a key where it takes one to be told of streams, and then follows them: an EventSource is not told why it is refused. */
 async function begin(): Promise<void> {
-  await withKey(listStreams).catch((error: unknown) => {
-    if (error instanceof NoKeyError) setNotice(byId("fault"), describe(error));
-  });
+  try {
+    await withKey(listStreams);
+  } catch (error) {
+    if (error instanceof NoKeyError) {
+      setText(byId("summary"), "");
+      return setNotice(byId("fault"), describe(error));
+    } // or the server is away for a moment
+  }
   followPresence(({ streams }) => show(streams), (text) => setNotice(byId("fault"), text));
 }
 

@@ -11,6 +11,7 @@ import { UploadClient } from "./publish/upload.ts";
 import { findStream, type Stream } from "./server/api.ts";
 import { at } from "./server/base.ts";
 import { describe } from "./server/problem.ts";
+import { takeToken } from "./server/token.ts";
 import { LivePlot } from "./ui/chart.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./ui/dom.ts";
 import { bitrate, milliseconds, percent, size } from "./ui/format.ts";
@@ -279,6 +280,7 @@ async function openIfAllowed(): Promise<void> {
   if (permission?.state === "granted" && !media) await openSource();
 }
 
+takeToken();
 name.value = new URLSearchParams(location.search).get("stream") ?? "";
 if (!isStreamName(name.value)) name.value = suggestName();
 showName();

@@ -133,6 +133,7 @@ async function refresh(): Promise<void> {
     await withKey(async () => show(await listRecordings()));
   } catch (error) {
     refused = error instanceof NoKeyError;
+    if (refused) setText(byId("summary"), "");
     throw error;
   }
 }

@@ -68,7 +68,6 @@ async function askAgain(error: HttpError): Promise<void> {
 /** Why this viewer may not watch; empty: he may. */
 let refusal = "";
 
-
 /** What each state is called, and what is said over the picture in it; no words, no overlay. */
 const words: Record<State, [badge: string, title: string, text: string]> = {
   waiting: ["Waiting", "Waiting for the stream", "It starts here by itself as soon as somebody is live."],
@@ -82,20 +81,23 @@ const words: Record<State, [badge: string, title: string, text: string]> = {
   failed: ["Failed", "The stream has failed", ""],
 };
 
+/** The same for who may not watch. */
+const refusedWords: (typeof words)[State] = ["No access", "You may not watch this", "Reload the page to enter a key, or ask for a link to it."];
+
 /** The state's name for a badge's colour. */
 const colour = (state: State) => (state === "playing" ? "live" : state === "waiting" ? "idle" : state);
 
 function showState(): void {
   const state = watch.state();
-  const [badge, title, text] = words[state];
-  setBadge(byId("badge"), colour(state), badge);
+  const [badge, title, text] = refusal ? refusedWords : words[state];
+  setBadge(byId("badge"), refusal ? "failed" : colour(state), badge);
   const overlay = byId("overlay");
   overlay.hidden = title === "";
   overlay.classList.toggle("clear", video.readyState > 1);
-  overlay.classList.toggle("still", state === "ended" || state === "failed");
+  overlay.classList.toggle("still", refusal !== "" || state === "ended" || state === "failed");
   setText(byId("overlay-title"), title);
   byId("snapshot").hidden = ["waiting", "starting", "failed"].includes(state);
-  setText(byId("overlay-text"), state === "failed" ? watch.stream?.error || text : text);
+  setText(byId("overlay-text"), state === "failed" && !refusal ? watch.stream?.error || text : text);
   byId("away").hidden = state !== "interrupted";
   setNotice(byId("fault"), refusal || watch.fault());
   const encoded = protocol.value !== "webrtc"; // that one is sent as it comes
@@ -149,8 +151,9 @@ function setUpProtocol(): void {
   protocol.value = can.find((known) => known === query.get("protocol")) ?? can[0] ?? "hls";
   protocol.addEventListener("change", () => {
     quality.replaceChildren(new Option("Auto", ""));
-    query.set("protocol", protocol.value);
-    history.replaceState(null, "", `?${query}`);
+    const now = new URLSearchParams(location.search); // which may have lost its token
+    now.set("protocol", protocol.value);
+    history.replaceState(null, "", `?${now}`);
     watch.switch();
   });
 }

@@ -1,6 +1,7 @@
 // What to share of a stream, and the buttons that copy it.
 
 import { streamUrls } from "../server/api.ts";
+import { copyOnClick } from "../ui/copy.ts";
 import { byId, el, setText } from "../ui/dom.ts";
 import { embedCode } from "./embed.ts";
 
@@ -25,17 +26,6 @@ function showLink(link: HTMLAnchorElement, path: string): void {
 /** Makes each button with data-copy copy what the element that it names shows. */
 export function setUpSharing(): void {
   document.querySelectorAll<HTMLButtonElement>("button[data-copy]").forEach((button) => {
-    button.addEventListener("click", () => copy(button, byId(button.dataset.copy ?? "")));
+    copyOnClick(button, byId(button.dataset.copy ?? ""));
   });
-}
-
-async function copy(button: HTMLButtonElement, shown: HTMLElement): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(shown.textContent ?? "");
-    button.classList.add("done");
-    setTimeout(() => button.classList.remove("done"), 1500);
-  } catch {
-    // No clipboard without HTTPS: select the text, so that one key copies it.
-    getSelection()?.selectAllChildren(shown);
-  }
 }

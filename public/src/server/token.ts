@@ -16,3 +16,11 @@ export function withToken(url: string, token = viewerToken()): string {
 
 /** The header for what can. */
 export const authorization = (token = viewerToken()): Record<string, string> => (token === "" ? {} : { Authorization: `Bearer ${token}` });
+
+/** Keeps the token behind the # of the address of a link, and takes it out of there, where others could read it. */
+export function takeToken(): void {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!token) return;
+  keepKey(token);
+  history.replaceState(null, "", location.pathname + location.search);
+}

@@ -175,7 +175,7 @@ func (t table) operation() {
 func (t table) pages() {
 	pages := public.Handler()
 	for _, page := range []string{
-		"/{$}", "/publish", "/frames", "/watch/{stream}", "/echo", "/rooms", "/rooms/{room}", "/dashboard", "/logs", "/docs", "/docs/{page}", "/licenses", "/assets/{name}",
+		"/{$}", "/publish", "/frames", "/watch/{stream}", "/echo", "/rooms", "/rooms/{room}", "/dashboard", "/logs", "/links", "/docs", "/docs/{page}", "/licenses", "/assets/{name}",
 	} {
 		t.Handle("GET "+page, pages)
 	}
