@@ -74,7 +74,7 @@ func (s gstMedia) Watch(ctx context.Context, at *session.Reservation, stream str
 		return nil, nil, p
 	}
 	return s.connect(at, o, func(sess *session.Session) ([]byte, error) {
-		return sess.Establish(ctx, o, s.opts.PublicIPs, s.watching(stream, at))
+		return sess.Establish(ctx, o, s.opts.PublicIPs, s.watching(stream, at, s.viewers.Add, func() {}))
 	})
 }
 
@@ -89,7 +89,7 @@ func (s gstMedia) Propose(ctx context.Context, at *session.Reservation, stream s
 		return nil, nil, p
 	}
 	return s.connect(at, o, func(sess *session.Session) ([]byte, error) {
-		return sess.Propose(ctx, o, s.opts.PublicIPs, s.watching(stream, at))
+		return sess.Propose(ctx, o, s.opts.PublicIPs, s.watching(stream, at, s.viewers.Add, func() {}))
 	})
 }
 

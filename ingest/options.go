@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/offer"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/signal"
+	"github.com/sluice-live/sluice/ingest/transformed"
 	"github.com/sluice-live/sluice/ingest/upload"
 )
 
@@ -59,6 +61,10 @@ type Options struct {
 	RunFFmpeg upload.Run
 	// Frames is what is done with still pictures that come one by one. Default: none are taken.
 	Frames frames.Tools
+	// Transform makes what viewers get who ask for the stream transformed. Default: they are refused.
+	Transform transformed.Func
+	// MaxTransformed bounds the streams that are transformed for viewers at once; viewers of one more get 503. Default: one for each two cores.
+	MaxTransformed int
 	// Logger gets what operators need to know. Default: slog.Default().
 	Logger *slog.Logger
 	// MaxStreams bounds publishers; one more gets 503. Default: 64.
@@ -167,6 +173,7 @@ func (o Options) checkLimits(faults *optionFaults) {
 	limit("MaxTCPConnectionsPerAddress", float64(o.MaxTCPConnectionsPerAddress))
 	limit("MaxParticipants", float64(o.MaxParticipants))
 	faults.want(o.MaxBitrate >= 0, "MaxBitrate", "%d: write 0 for none or a positive number of bit/s", o.MaxBitrate)
+	limit("MaxTransformed", float64(o.MaxTransformed))
 	limit("RequestsPerSecond", o.RequestsPerSecond)
 	limit("MaxSDP", float64(o.MaxSDP))
 }
@@ -216,6 +223,7 @@ func (o Options) withDefaults() Options {
 	o.RequestsPerSecond = orDefault(o.RequestsPerSecond, defaultRequestsPerSecond)
 	o.MaxSDP = orDefault(o.MaxSDP, defaultMaxSDP)
 	o.MaxParticipants = orDefault(o.MaxParticipants, defaultMaxParticipants)
+	o.MaxTransformed = orDefault(o.MaxTransformed, max(runtime.GOMAXPROCS(0)/2, 1)) // as a ladder may use half of the cores
 	if o.OnPublish == nil {
 		o.OnPublish = func(*session.Publisher) error { return nil }
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/ingest/transformed"
 	"github.com/sluice-live/sluice/ingest/upload"
 	"github.com/sluice-live/sluice/public/panics"
 )
@@ -31,6 +32,7 @@ type Server struct {
 	rooms        *room.Rooms
 	uploads      *upload.Uploads
 	pictures     *frames.Frames
+	transformed  *transformed.Streams
 	gst          *gst.Hub
 	rates        *rateLimiter
 	pictureRates *rateLimiter
@@ -64,7 +66,8 @@ func newServer(o Options, ts timers) (*Server, error) {
 	s.viewers = egress.NewViewers(s.forwarders, sockets.batches, o.ViewerLinger)
 	s.gst = gst.NewHub(o.Hidden)
 	s.channels = channel.NewStreams(&s.messages, s.publisherOf)
-	s.sessions = session.NewRegistry(o.limits(), session.Several{followers{s.viewers, s.gst}, s.channels})
+	s.transformed = transformed.New(s.transformedConfig())
+	s.sessions = session.NewRegistry(o.limits(), session.Several{followers{s.viewers, s.gst}, s.channels, s.transformed})
 	s.rooms = room.NewRooms(s.roomConfig())
 	s.uploads = upload.NewUploads(s.uploadConfig())
 	s.pictures = frames.New(s.pictureConfig(), runtime.GOMAXPROCS(0))
@@ -81,6 +84,7 @@ func (s *Server) Run(ctx context.Context) error {
 	<-ctx.Done()
 	s.sessions.Stop()
 	s.sessions.Wait()
+	s.transformed.Close()
 	stop()
 	forwarding.Wait()
 	if err := s.sockets.close(); err != nil {
@@ -105,6 +109,9 @@ func (s *Server) Sessions() *session.Registry { return s.sessions }
 
 // Viewers are those of all streams, over WHEP.
 func (s *Server) Viewers() *egress.Viewers { return s.viewers }
+
+// Transformed are the streams that are transformed for viewers over WHEP.
+func (s *Server) Transformed() *transformed.Streams { return s.transformed }
 
 // Channels are the data channels of streams: of who publishes them, and of their viewers.
 func (s *Server) Channels() *channel.Streams { return s.channels }
@@ -142,5 +149,11 @@ func (s *Server) pictureConfig() frames.Config {
 	return frames.Config{
 		Tools: s.opts.Frames, Sessions: s.sessions, Packets: s.packets, Connect: s.timers.connect, Body: s.timers.body,
 		OnPublish: s.opts.OnPublish, Logger: s.opts.Logger,
+	}
+}
+
+func (s *Server) transformedConfig() transformed.Config {
+	return transformed.Config{
+		Transform: s.opts.Transform, Viewers: s.viewers, Packets: s.packets, Most: s.opts.MaxTransformed, Linger: s.timers.transformed, Logger: s.opts.Logger,
 	}
 }

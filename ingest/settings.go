@@ -19,12 +19,13 @@ type timers struct {
 	body                            time.Duration // for a request's body
 	uploads                         upload.Timers
 	rooms                           room.Timers
+	transformed                     time.Duration // after the last viewer of a transformed stream
 }
 
 func defaultTimers() timers {
 	return timers{
 		disconnected: 5 * time.Second, failed: 25 * time.Second, keepAlive: 2 * time.Second, connect: 15 * time.Second, firstSTUN: 5 * time.Second,
-		body: 10 * time.Second,
+		body: 10 * time.Second, transformed: 3 * time.Second,
 	}
 }
 

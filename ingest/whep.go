@@ -7,6 +7,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/offer"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/ingest/transformed"
 
 	"github.com/sluice-live/sluice/public/name"
 )
@@ -30,9 +31,10 @@ func (s *Server) WHEP() http.Handler {
 // postWHEP sets up a viewer.
 func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string) *refusal.Refusal {
 	p, live := s.sessions.Publisher(stream)
+	transformed := wantsTransformed(r)
 	use := offer.Watching(nil)
 	if live {
-		use = offer.Watching(formatOf(p, media.KindVideo))
+		use = offer.Watching(sentFormat(p, transformed))
 	}
 	o, problem := s.readOffer(w, r, use)
 	if problem != nil {
@@ -43,7 +45,34 @@ func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string)
 		return notLive(stream)
 	}
 	at := session.NewReservation(r, session.KindViewer, stream)
-	return s.open(w, r, o, at, s.watching(stream, at))
+	if !transformed {
+		return s.open(w, r, o, at, s.watching(stream, at, s.viewers.Add, func() {}))
+	}
+	leave, problem := s.transformed.Enter(stream)
+	if problem != nil {
+		return problem
+	}
+	problem = s.open(w, r, o, at, s.watching(stream, at, s.viewers.AddTransformed, leave))
+	if problem != nil {
+		leave()
+	}
+	return problem
+}
+
+// wantsTransformed reports whether a viewer asks for what the transforms of the stream make.
+func wantsTransformed(r *http.Request) bool {
+	values := r.URL.Query()
+	no := values.Get("transformed")
+	return values.Has("transformed") && no != "0" && no != "false"
+}
+
+// sentFormat is what viewers get pictures in; nil when there are none.
+func sentFormat(p *session.Publisher, asTransformed bool) *media.Format {
+	f := formatOf(p, media.KindVideo)
+	if f != nil && asTransformed {
+		return transformed.Format()
+	}
+	return f
 }
 
 func notLive(stream string) *refusal.Refusal {
@@ -60,18 +89,21 @@ func formatOf(p *session.Publisher, kind media.Kind) *media.Format {
 	return &f
 }
 
-// watching has a session be a viewer of the stream.
-func (s *Server) watching(stream string, at *session.Reservation) func(*session.Session) error {
+// watching has a session be a viewer of the stream, which add makes it. leave is called at its end.
+func (s *Server) watching(
+	stream string, at *session.Reservation, add func(*session.Session, string) (func(), error), leave func(),
+) func(*session.Session) error {
 	return func(sess *session.Session) error {
 		if o := sess.Offer(); o != nil && o.Data {
 			s.channels.Watch(sess, stream)
 		}
-		run, err := s.viewers.Add(sess, stream)
+		run, err := add(sess, stream)
 		if err != nil {
 			return err
 		}
 		ends := at.EndsWith(sess)
 		sess.Go(func() {
+			defer leave()
 			defer ends()
 			run()
 			s.opts.Logger.Info("viewer has gone", "stream", stream, "session", sess.ID(), "reason", sess.Err())

@@ -57,9 +57,14 @@ type pictures struct {
 	err     error         // why; set before that
 }
 
-// startPictures starts ffmpeg. Its answers come on out.
-func startPictures(o PictureOptions, output []string, may sandbox.Policy) (*pictures, error) {
-	argv := append([]string{orDefault(o.FFmpeg, DefaultFFmpeg), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+error"}, output...)
+// header is that of pictures in planes.
+func (o PictureOptions) header() ivf.Header {
+	return ivf.Header{FourCC: pictureI420, Width: uint16(o.Width), Height: uint16(o.Height), Rate: uint32(time.Second / time.Millisecond), Scale: 1}
+}
+
+// startPictures starts ffmpeg, which gets pictures as the header says. Its answers come on out.
+func startPictures(program string, header ivf.Header, output []string, may sandbox.Policy) (*pictures, error) {
+	argv := append([]string{orDefault(program, DefaultFFmpeg), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+error"}, output...)
 	ctx, stop := context.WithCancel(context.Background())
 	p := newTask(ctx, argv, may, func([]byte) {})
 	out, child, err := os.Pipe()
@@ -74,9 +79,8 @@ func startPictures(o PictureOptions, output []string, may sandbox.Policy) (*pict
 		return nil, err
 	}
 	p.cmd.Stdout = child
-	header := ivf.Header{FourCC: pictureI420, Width: uint16(o.Width), Height: uint16(o.Height), Rate: uint32(time.Second / time.Millisecond), Scale: 1}
 	run := &pictures{
-		stop: stop, in: writers[0], out: out, writer: ivf.NewWriter(writers[0], header), size: PictureSize(o.Width, o.Height), ended: make(chan struct{}),
+		stop: stop, in: writers[0], out: out, writer: ivf.NewWriter(writers[0], header), size: PictureSize(int(header.Width), int(header.Height)), ended: make(chan struct{}),
 	}
 	started := make(chan struct{})
 	go func() {
@@ -160,7 +164,7 @@ func StartPictureFilter(o PictureOptions) (*PictureFilter, error) {
 		changed = Rendition{Width: o.Width, Height: o.Height}.branded(changed, Options{Logo: o.Logo}.logoInput())
 	}
 	output := ffmpeg.Output([]*ffmpeg.Stream{changed.Filter("format", ffmpeg.Args{"yuv420p"})}, "pipe:1", pictureArgs("rawvideo", "rawvideo"))
-	p, err := startPictures(o, output.GetArgs(), may)
+	p, err := startPictures(o.FFmpeg, o.header(), output.GetArgs(), may)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +202,7 @@ func StartPictureEncoder(o PictureOptions) (*PictureEncoder, error) {
 	}
 	in := input("ivf", "rawvideo", firstInputFD, nil).Video()
 	output := ffmpeg.Output([]*ffmpeg.Stream{in}, "pipe:1", pictureArgs("libvpx", "ivf"), args)
-	p, err := startPictures(o, output.GetArgs(), sandbox.Policy{})
+	p, err := startPictures(o.FFmpeg, o.header(), output.GetArgs(), sandbox.Policy{})
 	if err != nil {
 		return nil, err
 	}

@@ -50,6 +50,16 @@ func NewViewer(s *session.Session, f *Forwarders, dropped *atomic.Uint64, stop <
 
 // Add makes the session a viewer of the stream, by adding what is sent in the places that its offer has for it. The caller runs it.
 func (vs *Viewers) Add(s *session.Session, stream string) (run func(), err error) {
+	return vs.add(s, stream, stream)
+}
+
+// AddTransformed is Add for a viewer of what Transformed names.
+func (vs *Viewers) AddTransformed(s *session.Session, stream string) (run func(), err error) {
+	return vs.add(s, stream, Transformed(stream))
+}
+
+// add makes the session a viewer of what is published as from, in a MediaStream that is called as the stream.
+func (vs *Viewers) add(s *session.Session, stream, from string) (run func(), err error) {
 	v := NewViewer(s, vs.forwarders, nil, s.Closing())
 	v.batches = vs.batches
 	v.control, v.adapts = s.Bandwidth(), make(chan struct{}, 1)
@@ -72,8 +82,8 @@ func (vs *Viewers) Add(s *session.Session, stream string) (run func(), err error
 		})
 	}
 	return func() {
-		vs.join(v, stream)
-		defer vs.leave(v, stream)
+		vs.join(v, from)
+		defer vs.leave(v, from)
 		v.Run()
 	}, nil
 }

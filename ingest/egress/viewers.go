@@ -42,22 +42,27 @@ type Count struct {
 	Dropped uint64 // packets that they were too slow for, since there have been viewers
 }
 
-// Count counts the viewers of a stream.
-func (vs *Viewers) Count(stream string) Count {
+// Count counts the viewers of a stream, as it is published or transformed.
+func (vs *Viewers) Count(stream string) (count Count) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
-	of := vs.streams[stream]
-	if of == nil {
-		return Count{}
-	}
-	count := Count{Dropped: of.dropped.Load()}
-	for v := range of.viewers {
-		if v.session.State() == session.StateConnected {
-			count.Viewers++
+	for _, name := range []string{stream, Transformed(stream)} {
+		of := vs.streams[name]
+		if of == nil {
+			continue
+		}
+		count.Dropped += of.dropped.Load()
+		for v := range of.viewers {
+			if v.session.State() == session.StateConnected {
+				count.Viewers++
+			}
 		}
 	}
 	return count
 }
+
+// Transformed is what is published of a stream once it has been transformed, among the streams; no stream can be called so.
+func Transformed(stream string) string { return stream + "?transformed" }
 
 // Empty reports whether no stream has viewers or is published.
 func (vs *Viewers) Empty() bool {

@@ -12,8 +12,10 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/ingest/transformed"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/packager/recording"
 	"github.com/sluice-live/sluice/transcode"
@@ -45,7 +47,7 @@ func (s *Service) ingestOptions() ingest.Options {
 	options.MayEnter, options.MayWatch = s.judge(access.Publish), s.judge(access.Watch)
 	options.Hidden = s.hidden
 	options.Frames = s.pictureTools()
-	options.RunFFmpeg = runConfined
+	options.RunFFmpeg, options.Transform = runConfined, s.transform
 	return options
 }
 
@@ -68,6 +70,15 @@ func (s *Service) judge(action access.Action) session.Judge {
 		}
 		return grant.Until, refused
 	}
+}
+
+// transform makes what viewers over WebRTC get who ask for a stream transformed.
+func (s *Service) transform(ctx context.Context, stream string, video *media.Track, out *transformed.Output) error {
+	b := s.Find(stream)
+	if b == nil {
+		return broadcast.ErrEnded
+	}
+	return b.TransformLive(ctx, video, out)
 }
 
 // runConfined runs a program that reads what strangers send, and writes to its pipes alone.

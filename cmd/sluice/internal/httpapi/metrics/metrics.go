@@ -159,6 +159,7 @@ func (c collector) collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(descPicturesBack, prometheus.CounterValue, float64(pictures.Processed))
 	ch <- prometheus.MustNewConstMetric(descPicturesRefused, prometheus.CounterValue, float64(pictures.Refused))
 	ch <- prometheus.MustNewConstMetric(descPicturesHeld, prometheus.GaugeValue, float64(pictures.Held))
+	collectTransformed(ch, c.service.Ingest().Transformed().Stats())
 	messages := c.service.Ingest().Messages()
 	ch <- prometheus.MustNewConstMetric(descMessages, prometheus.CounterValue, float64(messages.Passed.Load()))
 	ch <- prometheus.MustNewConstMetric(descMessageDrops, prometheus.CounterValue, float64(messages.Dropped.Load()))

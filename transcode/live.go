@@ -1,0 +1,138 @@
+package transcode
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	ffmpeg "github.com/u2takey/ffmpeg-go"
+
+	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/depay/ivf"
+	"github.com/sluice-live/sluice/transcode/sandbox"
+)
+
+const (
+	// LiveRate is the units of a second that times of a LiveFilter count: those of RTP.
+	LiveRate = 90000
+	// liveStall is how long ffmpeg may leave its input unread, or what it has read without an answer. Then it is given up.
+	liveStall = 30 * time.Second
+	// liveLong and liveShort are the sides that pictures are made to fit in, whichever way they stand, in pixels.
+	liveLong, liveShort = 1280, 720
+	// liveBitrate in bit/s is that of the largest pictures, and leastLiveBitrate that of small ones.
+	liveBitrate, leastLiveBitrate = 2_500_000, 300_000
+)
+
+// LiveOptions say what a LiveFilter is to do.
+type LiveOptions struct {
+	FFmpeg        string      // the program; default DefaultFFmpeg
+	Codec         depay.Codec // of the pictures that are written
+	Width, Height int         // of those, in pixels
+	Transform     Transform   // TransformNone: they are encoded as they are
+	Title         string      // for TransformClock: letters, digits, - and _
+	Logo          string      // for TransformLogo: a file, PNG
+}
+
+func (o LiveOptions) validate() error {
+	if _, ok := decoderOf(o.Codec); !ok {
+		return fmt.Errorf("video codec %v cannot be decoded", o.Codec)
+	}
+	if o.Width < 2 || o.Height < 2 || o.Width > math.MaxUint16 || o.Height > math.MaxUint16 {
+		return fmt.Errorf("pictures of %dx%d: sides are from 2 to %d", o.Width, o.Height, math.MaxUint16)
+	}
+	return Options{Dir: ".", Transform: o.Transform, Title: o.Title, Logo: o.Logo}.validateTransform()
+}
+
+// size returns that of the pictures which are made.
+func (o LiveOptions) size() (width, height int) {
+	long, short := liveLong, liveShort
+	if o.Width < o.Height {
+		long, short = short, long
+	}
+	scale := min(1, float64(long)/float64(o.Width), float64(short)/float64(o.Height))
+	even := func(side int) int { return max(int(math.Round(float64(side)*scale/2))*2, 2) }
+	return even(o.Width), even(o.Height)
+}
+
+// LiveFilter is an ffmpeg that makes VP8 of one size, transformed, of coded pictures of one size as they come. Write may be called by one
+// goroutine, Read by another, and Close by one of them or a third.
+type LiveFilter struct {
+	*pictures
+	frames   *ivf.Reader  // of the goroutine that reads
+	awaiting atomic.Int64 // since when there has been no answer to what was written, ns since 1970; 0: there is nothing to wait for
+}
+
+// StartLiveFilter starts an ffmpeg, confined, that holds no picture back and makes a key frame each second. Close ends it.
+func StartLiveFilter(o LiveOptions) (*LiveFilter, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	var may sandbox.Policy
+	if o.Transform == TransformLogo {
+		logo, err := filepath.Abs(o.Logo)
+		if err != nil {
+			return nil, err
+		}
+		o.Logo, may.Read = logo, []string{logo}
+	}
+	decoder, _ := decoderOf(o.Codec)
+	header := ivf.Header{FourCC: decoder.fourCC, Width: uint16(o.Width), Height: uint16(o.Height), Rate: LiveRate, Scale: 1}
+	p, err := startPictures(o.FFmpeg, header, o.output().GetArgs(), may)
+	if err != nil {
+		return nil, err
+	}
+	return &LiveFilter{pictures: p}, nil
+}
+
+// output returns what ffmpeg is to make.
+func (o LiveOptions) output() *ffmpeg.Stream {
+	width, height := o.size()
+	matrix := Options{Video: o.Codec}.matrix()
+	canvas := videoInput(o.Codec, firstInputFD).Video().Filter("scale", ffmpeg.Args{fmt.Sprint(width), fmt.Sprint(height)}, matrix).Filter("setsar", ffmpeg.Args{"1"})
+	canvas = o.Transform.apply(canvas, o.Title)
+	if o.Transform == TransformLogo {
+		canvas = Rendition{Width: width, Height: height}.branded(canvas, Options{Logo: o.Logo}.logoInput())
+	}
+	rate := max(liveBitrate*width*height/(liveLong*liveShort), leastLiveBitrate)
+	return ffmpeg.Output([]*ffmpeg.Stream{canvas.Filter("format", ffmpeg.Args{"yuv420p"})}, "pipe:1", pictureArgs("libvpx", "ivf"), ffmpeg.KwArgs{
+		"deadline": "realtime", "cpu-used": 8, "lag-in-frames": 0, "auto-alt-ref": 0, "b:v": rate, "maxrate": rate, "bufsize": rate,
+		"enc_time_base": fmt.Sprintf("1:%d", LiveRate), "g": 9999, "force_key_frames": "expr:gte(t,n_forced)",
+	})
+}
+
+// Write hands over a coded picture; the first needs no other. Its time, in units of 1/LiveRate s, is later than that of the one before
+// it, and 0 for the first.
+func (f *LiveFilter) Write(at int64, picture []byte) error {
+	now := time.Now()
+	f.awaiting.CompareAndSwap(0, now.UnixNano())
+	if since := f.awaiting.Load(); since != 0 && now.Sub(time.Unix(0, since)) > liveStall {
+		return fmt.Errorf("%w: it has answered no picture for %v", ErrStalled, liveStall)
+	}
+	_ = f.in.SetWriteDeadline(now.Add(liveStall))
+	err := f.writer.WriteFrame(at, picture)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("%w: it left a full pipe unread for %v", ErrStalled, liveStall)
+	}
+	return err
+}
+
+// Read waits for the next picture, which is valid until the next call, and returns it with the time of what it was made of. After the
+// first error, which says why ffmpeg has ended, there are no more.
+func (f *LiveFilter) Read() (at int64, picture []byte, err error) {
+	if f.frames == nil {
+		if f.frames, err = ivf.NewReader(f.out); err != nil {
+			return 0, nil, f.explain(err)
+		}
+	}
+	at, picture, err = f.frames.Next()
+	if err != nil {
+		return 0, nil, f.explain(err)
+	}
+	f.awaiting.Store(0)
+	h := f.frames.Header
+	return at * LiveRate * int64(h.Scale) / int64(h.Rate), picture, nil
+}
