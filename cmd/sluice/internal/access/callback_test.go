@@ -107,40 +107,54 @@ func TestCallbackIsRemembered(t *testing.T) {
 	}
 }
 
+// Questions are told from each other, wherever their fields end.
+func TestQuestionsDiffer(t *testing.T) {
+	seen := map[[32]byte]bool{}
+	for _, q := range []Request{{}, {Stream: "a"}, {Token: "a"}, {Address: "a"}, {Stream: "ab", Address: "c"}, {Stream: "a", Address: "bc"}, {Token: strings.Repeat("a", 1000)}, {Token: strings.Repeat("a", 1001)}} {
+		require.False(t, seen[q.digest()], "%+v", q)
+		seen[q.digest()] = true
+		require.Equal(t, q.digest(), q.digest())
+	}
+}
+
 // Many who ask the same make one request; one that hangs lets nobody in, ends with its time, and holds up no other question.
 func TestCallbackHangs(t *testing.T) {
-	var asked atomic.Int32
-	entered, release := make(chan struct{}, 1), make(chan struct{})
-	g := asking(t, 200*time.Millisecond, func(w http.ResponseWriter, r *http.Request) {
-		var q question
-		_ = json.NewDecoder(r.Body).Decode(&q)
-		if q.Stream == "studio" {
-			asked.Add(1)
-			entered <- struct{}{}
-			<-release
-		}
-	})
-	defer close(release)
-	var waiting sync.WaitGroup
-	statuses := make([]int, 50)
-	for i := range statuses {
-		waiting.Go(func() {
-			_, err := g.May(t.Context(), Request{Action: Watch, Stream: "studio"})
-			statuses[i] = statusOf(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int32
+		g := New(config.Auth{Callback: config.Callback{URL: "http://site.example/may", Timeout: time.Minute, Actions: []string{"watch"}}}, Secret{}, silent())
+		g.callback.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			var q question
+			_ = json.NewDecoder(r.Body).Decode(&q)
+			if q.Stream == "studio" {
+				asked.Add(1)
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}
+			return &http.Response{StatusCode: 200, Body: http.NoBody, Header: http.Header{}, Request: r}, nil
 		})
-	}
-	<-entered
-	_, err := g.May(t.Context(), Request{Action: Watch, Stream: "other"})
-	require.NoError(t, err)
-	impatient, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err = g.May(impatient, Request{Action: Watch, Stream: "studio"})
-	require.Equal(t, 503, statusOf(t, err))
-	waiting.Wait()
-	for _, status := range statuses {
-		require.Equal(t, 503, status)
-	}
-	require.LessOrEqual(t, asked.Load(), int32(len(statuses)))
+		var waiting sync.WaitGroup
+		began, statuses := time.Now(), make([]int, 50)
+		for i := range statuses {
+			waiting.Go(func() {
+				_, err := g.May(t.Context(), Request{Action: Watch, Stream: "studio"})
+				statuses[i] = statusOf(t, err)
+			})
+		}
+		synctest.Wait()
+		_, err := g.May(t.Context(), Request{Action: Watch, Stream: "other"})
+		require.NoError(t, err)
+		impatient, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err = g.May(impatient, Request{Action: Watch, Stream: "studio"})
+		require.Equal(t, 503, statusOf(t, err))
+		require.Zero(t, time.Since(began))
+		waiting.Wait()
+		require.Equal(t, time.Minute, time.Since(began))
+		for _, status := range statuses {
+			require.Equal(t, 503, status)
+		}
+		require.EqualValues(t, 1, asked.Load())
+	})
 }
 
 // While a question is under way, those that are the same wait for its answer.
