@@ -56,17 +56,26 @@ var globalArgs = []string{
 	"-frame_drop_threshold", dropThreshold,
 }
 
-// output returns the CMAF output. There is only the one: ffmpeg reads whichever input its output furthest behind needs, so
-// that an output of a few pictures a minute would starve the audio.
+// output returns the CMAF output, and that of pictures to find faces in. There is no other: ffmpeg reads whichever input its output furthest
+// behind needs, so that an output of a few pictures a minute would starve the audio.
 func (o Options) output() *ffmpeg.Stream {
 	var streams []*ffmpeg.Stream
+	var search *ffmpeg.Stream
 	if o.Video != 0 {
-		streams = o.videoStreams(o.Transform.apply(o.withoutEarlier(videoInput(o.Video, firstInputFD).Video()), o.Title))
+		video := o.Transform.apply(o.withoutEarlier(videoInput(o.Video, firstInputFD).Video()), o.Title)
+		if o.findsFaces() {
+			video, search = o.withBoxes(video)
+		}
+		streams = o.videoStreams(video)
 	}
 	if o.Audio != 0 {
 		streams = append(streams, input("ogg", "libopus", firstInputFD+o.videoInputs(), nil).Audio())
 	}
-	return ffmpeg.Output(streams, filepath.Join(o.Dir, ManifestName), o.muxerArgs(), o.videoArgs(), o.audioArgs())
+	media := ffmpeg.Output(streams, filepath.Join(o.Dir, ManifestName), o.muxerArgs(), o.videoArgs(), o.audioArgs())
+	if search != nil {
+		return ffmpeg.MergeOutputs(media, search)
+	}
+	return media
 }
 
 // videoInput returns the node that reads and decodes video. low_delay keeps dav1d from working on several pictures at
@@ -150,15 +159,19 @@ func (o Options) matrix() ffmpeg.KwArgs {
 }
 
 // canvas fits pictures of whatever size and shape into one constant size, centred, black around them, and puts them on the
-// grid of the rendition's rate. A side that is less than two pixels short is made full: 16:9 is 853.3 wide at 480 lines, and no
-// line of black should show it.
+// grid of the rendition's rate.
 func (r Rendition) canvas(s *ffmpeg.Stream, matrix ffmpeg.KwArgs) *ffmpeg.Stream {
+	return r.fitted(s, matrix).Filter("setpts", ffmpeg.Args{fmt.Sprintf("PTS+%s/%d/TB", gridShift, r.FPS)})
+}
+
+// fitted is the canvas without the grid. A side that is less than two pixels short is made full: 16:9 is 853.3 wide at 480 lines, and no
+// line of black should show it.
+func (r Rendition) fitted(s *ffmpeg.Stream, matrix ffmpeg.KwArgs) *ffmpeg.Stream {
 	fitWidth := fmt.Sprintf("min(%d,2*ceil(%d*dar/2-0.01))", r.Width, r.Height)
 	fitHeight := fmt.Sprintf("min(%d,2*ceil(%d/dar/2-0.01))", r.Height, r.Width)
 	return s.Filter("scale", ffmpeg.Args{fitWidth, fitHeight}, matrix).
 		Filter("pad", ffmpeg.Args{strconv.Itoa(r.Width), strconv.Itoa(r.Height), "-1", "-1"}).
-		Filter("setsar", ffmpeg.Args{"1"}).
-		Filter("setpts", ffmpeg.Args{fmt.Sprintf("PTS+%s/%d/TB", gridShift, r.FPS)})
+		Filter("setsar", ffmpeg.Args{"1"})
 }
 
 // videoArgs are the encoder's options for all renditions and for each.

@@ -33,6 +33,7 @@ func TestCommand(t *testing.T) {
 		{"clock", Options{Video: depay.VP8, Ladder: smallLadder(), Transform: TransformClock, Title: "studio-1"}},
 		{"logo", Options{Video: depay.VP8, Audio: depay.Opus, Ladder: smallLadder(), Transform: TransformLogo, Logo: "/data/logo.png"}},
 		{"blur", Options{Video: depay.VP8, Ladder: smallLadder()[:1], Transform: TransformBlur}},
+		{"faces", Options{Video: depay.VP8, Audio: depay.Opus, Ladder: smallLadder(), Transform: TransformFaces, Faces: &FaceFinder{}}},
 		{"codecs", Options{Video: depay.VP8, Audio: depay.Opus, Ladder: codecLadder()}},
 		{"vaapi", Options{Video: depay.VP8, Ladder: codecLadder()[:2], Encoder: Encoder{VAAPI, "/dev/dri/renderD128"}}},
 		{"nvenc", Options{Video: depay.H264, Passthrough: passedThrough(), Ladder: smallLadder()[1:], Encoder: Encoder{NVENC, "/dev/nvidia0"}}},

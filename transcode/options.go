@@ -60,6 +60,10 @@ type Options struct {
 	// of streams' names. Logo is the path of a PNG that TransformLogo shows. Default none. Not with Passthrough.
 	Transform   Transform
 	Title, Logo string
+	// Faces finds those that TransformFaces draws; OnFaces, if set, hears of each picture that was searched, from a goroutine of Run. It must
+	// not block.
+	Faces   *FaceFinder
+	OnFaces func(FacesFound)
 	// Offset is added to the time stamps of all that is written, so that decode times go on from an earlier run: its media begins at that
 	// time and not at 0. It must be a whole number of milliseconds, and of ticks in every track. Default 0.
 	Offset time.Duration

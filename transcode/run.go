@@ -17,6 +17,7 @@ type run struct {
 	job    *Job
 	pipes  []*pipe
 	layers *layering     // nil without layers
+	faces  *faceSearch   // nil without that transform
 	fed    chan error    // one result of each feed
 	exited chan struct{} // closed when ffmpeg has exited
 }
@@ -47,7 +48,21 @@ func (r *run) openPipes() error {
 			p.writer = r.job.videoWriter(f)
 		}
 	}
+	if err == nil && r.job.opts.findsFaces() {
+		err = r.openFaces()
+	}
 	return err
+}
+
+// openFaces adds the pipes of what finds faces, which hears of each picture of the video.
+func (r *run) openFaces() (err error) {
+	if r.faces, err = r.openFaceSearch(r.job.opts); err != nil {
+		r.closeFiles()
+		return fmt.Errorf("open pipes of faces: %w", err)
+	}
+	video := r.pipes[0]
+	video.writer, video.leave = facesFrames{video.writer, r.faces}, func() { close(r.faces.times) }
+	return nil
 }
 
 // feeds are what has to run until the inputs are closed.
@@ -83,6 +98,7 @@ func (r *run) run(ctx context.Context) error {
 			group.Go(func() { r.fed <- r.contained("what feeds ffmpeg", feed) })
 		}
 		group.Go(func() { cause = r.contained("what supervises ffmpeg", func() error { return r.supervise(ctx) }) })
+		r.startFaceSearch(group.Go)
 		group.Go(func() {
 			_ = panics.Contain(r.job.opts.Logger, "what makes thumbnails", func() { r.job.thumbnails(living) })
 		})
@@ -109,6 +125,7 @@ func (r *run) closeFiles() {
 	for _, p := range r.pipes {
 		p.file.Close()
 	}
+	r.faces.close()
 }
 
 // supervise carries out the end of the run, whatever begins it: all that was fed is written, a pipe failed, video can be

@@ -13,7 +13,7 @@ import (
 // nothing of a request becomes part of a filter.
 type Transform string
 
-// The transforms. In milliseconds of a core for each picture of 1280x720: monochrome and mirror below 0.1, clock 0.4, edges 6,
+// The transforms. In milliseconds of a core for each picture of 1280x720: monochrome and mirror below 0.1, clock 0.4, faces 3, edges 6,
 // blur 7; a rendition of that size takes 7 to encode.
 const (
 	TransformNone       Transform = ""
@@ -23,11 +23,12 @@ const (
 	TransformEdges      Transform = "edges"      // contours alone, white on black
 	TransformClock      Transform = "clock"      // the title and the time of day, UTC, at the bottom on the left
 	TransformLogo       Transform = "logo"       // Options.Logo at the top on the right, an eighth of the picture high
+	TransformFaces      Transform = "faces"      // boxes around the faces that Options.Faces finds
 )
 
 // Transforms are all but TransformNone, in the order to show them.
 func Transforms() []Transform {
-	return []Transform{TransformMonochrome, TransformMirror, TransformBlur, TransformEdges, TransformClock, TransformLogo}
+	return []Transform{TransformMonochrome, TransformMirror, TransformBlur, TransformEdges, TransformClock, TransformLogo, TransformFaces}
 }
 
 // Known reports whether there is such a transform.
@@ -71,6 +72,9 @@ func (o Options) logoInput() *ffmpeg.Stream {
 	return ffmpeg.Input("file:"+o.Logo, ffmpeg.KwArgs{"f": "png_pipe", "protocol_whitelist": "file"}).Video()
 }
 
+// findsFaces reports whether faces are found and drawn.
+func (o Options) findsFaces() bool { return o.Video != 0 && o.Transform == TransformFaces }
+
 func (o Options) validateTransform() error {
 	var faults []error
 	if !o.Transform.Known() {
@@ -81,6 +85,9 @@ func (o Options) validateTransform() error {
 	}
 	if o.Transform == TransformLogo && o.Logo == "" {
 		faults = append(faults, errors.New("transform \"logo\": there is no logo"))
+	}
+	if o.Transform == TransformFaces && o.Faces == nil {
+		faults = append(faults, errors.New("transform \"faces\": there is nothing that finds them"))
 	}
 	if !titleGrammar.MatchString(o.Title) {
 		faults = append(faults, fmt.Errorf("title %q: write up to 64 letters, digits, - and _", o.Title))
