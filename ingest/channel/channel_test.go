@@ -143,6 +143,17 @@ func TestWhoHearsWhom(t *testing.T) {
 	}
 }
 
+// What the service tells of a stream reaches whoever publishes it, and its viewers.
+func TestTell(t *testing.T) {
+	ss, _, wires := hall()
+	ss.Tell("show", signal.Faces, map[string]int{"width": 640})
+	ss.Tell("another", signal.Faces, nil)
+	for id, want := range map[string]int{"studio": 1, "ann": 1, "ben": 1, "rival": 0, "ann steers": 0} {
+		require.Len(t, wires[id].sent, want, id)
+	}
+	require.Equal(t, `{"event":"faces","data":{"width":640},"stream":"show"}`, string(wires["ann"].sent[0].Data))
+}
+
 // How a stream stands is told again to who has not read it.
 func TestToldAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

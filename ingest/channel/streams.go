@@ -195,6 +195,20 @@ func (m *Member) line(label string) *Line {
 	return *m.slot(label)
 }
 
+// Tell tells whoever publishes a stream and all its viewers an event of a kind, with what is written as JSON as its data.
+func (ss *Streams) Tell(stream, kind string, data any) {
+	written, err := json.Marshal(data)
+	if err != nil {
+		return
+	}
+	text, err := json.Marshal(signal.Event{Kind: kind, Stream: stream, Data: written})
+	if err != nil {
+		return
+	}
+	to := append(ss.publishers(stream), ss.viewers(stream, "")...)
+	ss.send(to, Label, Message{Text: true, Data: text})
+}
+
 // hearNavigation passes on how a viewer steers. What a publisher says there is for nobody.
 func (m *Member) hearNavigation(msg Message) {
 	if m.viewer {

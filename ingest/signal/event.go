@@ -24,6 +24,7 @@ const (
 	Candidate     = "candidate"     // candidate; null says that there are no more
 	Message       = "message"       // text; to somebody, or to all without to
 	Stream        = "stream"        // of a data channel: stream, state, self
+	Faces         = "faces"         // of a data channel: stream, data
 	Ping          = "ping"          // answered by pong, from either side
 	Pong          = "pong"
 	Leave         = "leave"

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"image"
 	"image/jpeg"
@@ -10,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -61,6 +64,16 @@ func TestFramesBecomeAStream(t *testing.T) {
 
 	still.Reset()
 	require.NoError(t, png.Encode(&still, cameraPicture()))
+	response, answer = send(http.MethodPost, "/frames/still?hold=10m", "open-sesame", still.Bytes())
+	require.Equal(t, http.StatusOK, response.StatusCode, "%s", answer)
+	require.Equal(t, http.StatusNoContent, s.transform(t, "still", `{"transform":"faces"}`, "open-sesame"))
+	seen := s.faces("still")
+	require.Len(t, seen.Faces, 1)
+	scale := 640 / float64(seen.Width)
+	require.InDelta(t, faceX, (seen.Faces[0].X+seen.Faces[0].Width/2)*scale, faceScale/2)
+	require.InDelta(t, faceY, (seen.Faces[0].Y+seen.Faces[0].Height/2)*scale, faceScale/2)
+	require.Equal(t, http.StatusNoContent, s.transform(t, "still", `{"transform":""}`, "open-sesame"))
+
 	response, answer = send(http.MethodPost, "/frames/still?process=faces", "open-sesame", still.Bytes())
 	require.Equal(t, http.StatusOK, response.StatusCode, "%s", answer)
 	var boxes []struct{ X, Y, Width, Height float64 }
@@ -78,4 +91,37 @@ func TestFramesBecomeAStream(t *testing.T) {
 func colourAt(picture image.Image, x, y int) colour {
 	r, g, b, _ := picture.At(x, y).RGBA()
 	return colour{int(r >> 8), int(g >> 8), int(b >> 8)}
+}
+
+// facesEvent is what an event says of where faces are.
+type facesEvent struct {
+	Width int
+	Faces []struct{ X, Y, Width, Height float64 }
+}
+
+// faces waits for an event of a stream that tells where faces are.
+func (s *service) faces(name string) (found facesEvent) {
+	s.t.Helper()
+	ctx, stop := context.WithTimeout(s.t.Context(), 2*time.Minute)
+	defer stop()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/api/v1/streams/"+name+"/events", nil)
+	require.NoError(s.t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(s.t, err)
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	lines.Buffer(nil, 1<<20)
+	for told := false; lines.Scan(); {
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok && told {
+			require.NoError(s.t, json.Unmarshal([]byte(data), &found))
+			if len(found.Faces) > 0 {
+				return found
+			}
+		}
+		if event, ok := strings.CutPrefix(lines.Text(), "event: "); ok {
+			told = event == "faces"
+		}
+	}
+	require.Fail(s.t, "no face is told of", "%v", lines.Err())
+	return found
 }

@@ -68,6 +68,7 @@ type Broadcast struct {
 	transforms chan transcode.Transform
 	done       chan struct{} // closed when Run has returned
 	status     atomic.Pointer[Status]
+	faces      atomic.Pointer[Faces]
 }
 
 // New makes the broadcast of a timeline that has just been opened. It goes on once Run is called, and answers before.
@@ -87,6 +88,7 @@ func New(o Options) *Broadcast {
 	if o.Record {
 		b.source = newSource(o.Timeline.Recording, o.RecordIVF, b.log)
 	}
+	b.faces.Store(&Faces{newer: make(chan struct{})})
 	b.publishStatus(StateStarting, nil)
 	return b
 }

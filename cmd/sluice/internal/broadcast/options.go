@@ -35,6 +35,10 @@ type Options struct {
 	Slates map[depay.Codec][]byte
 	// Logo is the path of the image that the transform of that name shows, empty where there is none.
 	Logo string
+	// Faces finds those that the transform of that name draws; nil where there is none. OnFaces, if set, hears where they are, from another
+	// goroutine, and must not block.
+	Faces   *transcode.FaceFinder
+	OnFaces func(Faces)
 
 	// Linger is how long the broadcast waits for its publisher to return.
 	Linger time.Duration

@@ -86,7 +86,7 @@ func (b *Broadcast) plan(source transcode.Rendition, layers ...transcode.Renditi
 		FFmpeg: o.FFmpeg,
 		Video:  b.video, Audio: b.audio,
 		Passthrough: source, Ladder: encoded, Encoder: o.Encoder,
-		Transform: b.transform, Title: o.Stream, Logo: o.Logo,
+		Transform: b.transform, Title: o.Stream, Logo: o.Logo, Faces: o.Faces, OnFaces: b.foundFaces,
 		MaxLag:  b.ladder.maxLag(b.video, source, encoded),
 		Segment: o.Segment, Part: o.Part, Window: ffmpegWindow(o.Segment),
 		Logger:          b.log,
@@ -146,6 +146,7 @@ func (b *Broadcast) apply(d decision, cause error) error {
 		b.transformReason = fmt.Sprintf("The pictures are not transformed to %q: ffmpeg failed with that.", b.transform)
 		b.log.Warn("transform is given up", "transform", b.transform, "error", cause)
 		b.transform = transcode.TransformNone
+		b.loseFaces()
 	}
 	if d.withoutHardware {
 		b.log.Warn("the encoder is given up for this broadcast, x264 takes its place", "encoder", b.options.Encoder, "error", cause)

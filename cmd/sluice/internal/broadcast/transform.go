@@ -31,5 +31,8 @@ func (b *Broadcast) setTransform(to transcode.Transform) {
 		b.restartRun()
 		b.requestKeyFrame()
 	}
+	if before == transcode.TransformFaces {
+		b.loseFaces()
+	}
 	b.publishStatus(b.state(), nil)
 }

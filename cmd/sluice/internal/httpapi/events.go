@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-live/sluice/public/prefix"
 )
 
-// Events of GET /api/v1/streams/{stream}/events. The data of each is the stream as GET /api/v1/streams/{stream} tells it.
+// Events of GET /api/v1/streams/{stream}/events. The data of each but faces is the stream as GET /api/v1/streams/{stream} tells it.
 const (
 	eventReady       = "ready"       // it can be played; also the first event where it could before
 	eventInterrupted = "interrupted" // its publisher has gone; its viewers go on
@@ -19,6 +19,7 @@ const (
 	eventEnded       = "ended"       // it is over; the last event
 	eventFailed      = "failed"      // it is over, because of what error says; the last event
 	eventStatistics  = "statistics"  // every second, and after what has happened
+	eventFaces       = "faces"       // where they are, while the transform of that name is made; the data is broadcast.Faces
 )
 
 const eventsRetry = 2 * time.Second // after which clients connect again
@@ -43,13 +44,38 @@ func (h *handlers) serveEvents(w http.ResponseWriter, r *http.Request) {
 		if newer == nil {
 			tick = time.After(broadcast.StatusEvery)
 		}
-		select {
-		case <-newer:
-		case <-tick:
-		case <-r.Context().Done():
+		if err == nil {
+			err = h.tellFaces(events, name, r.Context().Done(), newer, tick)
+		}
+		if r.Context().Err() != nil {
 			return
 		}
 		stream, newer, ok = h.state.Follow(name)
+	}
+}
+
+// tellFaces tells where faces are as it is found, until one of the others receives or is closed.
+func (h *handlers) tellFaces(events eventStream, name string, done, newer <-chan struct{}, tick <-chan time.Time) error {
+	var changed <-chan struct{}
+	b := h.service.Find(name)
+	if b != nil {
+		changed = b.Faces().Newer()
+	}
+	for {
+		select {
+		case <-changed:
+			faces := b.Faces()
+			changed = faces.Newer()
+			if err := events.send(eventFaces, faces); err != nil {
+				return err
+			}
+		case <-newer:
+			return nil
+		case <-tick:
+			return nil
+		case <-done:
+			return nil
+		}
 	}
 }
 

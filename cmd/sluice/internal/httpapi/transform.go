@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 	"github.com/sluice-live/sluice/public/problem"
 	"github.com/sluice-live/sluice/transcode"
 )
@@ -29,7 +31,7 @@ func (h *handlers) serveTransform(w http.ResponseWriter, r *http.Request) {
 	case *wanted.Transform == transcode.TransformLogo && h.cfg.Logo == "":
 		problem.Write(w, http.StatusBadRequest, "This server has no logo: start it with --logo IMAGE.")
 		return
-	case !wanted.Transform.Known():
+	case !slices.Contains(append(h.service.Transforms(), transcode.TransformNone), *wanted.Transform):
 		problem.Write(w, http.StatusBadRequest, fmt.Sprintf("There is no such transform: choose one of %q, or \"\" for none.", h.service.Transforms()))
 		return
 	}
@@ -40,11 +42,13 @@ func (h *handlers) serveTransform(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), transformWithin)
 	defer cancel()
-	switch err := b.Transform(ctx, *wanted.Transform); {
+	switch err := h.service.Transform(ctx, b, *wanted.Transform); {
 	case err == nil:
 		w.WriteHeader(http.StatusNoContent)
 	case errors.Is(err, broadcast.ErrEnded):
 		refuseUnknown(w, b.Stream())
+	case errors.Is(err, service.ErrNoRoom):
+		problem.WriteRetry(w, http.StatusServiceUnavailable, 60, "Faces are searched for in as many streams as this server has processors: switch it off in another one, or try again later.")
 	default:
 		problem.WriteRetry(w, http.StatusServiceUnavailable, 5, "The stream is busy: try again in a few seconds.")
 	}

@@ -103,5 +103,7 @@ func logoFile(cfg config.Config) string { return filepath.Join(cfg.Data, "logo.p
 
 // Transforms are those that can be asked for.
 func (s *Service) Transforms() []transcode.Transform {
-	return slices.DeleteFunc(transcode.Transforms(), func(t transcode.Transform) bool { return t == transcode.TransformLogo && s.cfg.Logo == "" })
+	return slices.DeleteFunc(transcode.Transforms(), func(t transcode.Transform) bool {
+		return t == transcode.TransformLogo && s.cfg.Logo == "" || t == transcode.TransformFaces && s.finder == nil
+	})
 }

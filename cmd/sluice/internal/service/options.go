@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/ingest/signal"
 	"github.com/sluice-live/sluice/ingest/transformed"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/packager/recording"
@@ -95,7 +96,7 @@ func (s *Service) openBroadcast(stream string) (*broadcast.Broadcast, error) {
 	return broadcast.New(broadcast.Options{
 		Stream: stream, Timeline: timeline, Disk: s.packager.Disk, Wall: s.clock.At,
 		FFmpeg: s.cfg.FFmpeg, Ladder: s.encoding.Ladder, Encoder: s.encoding.Encoder, Segment: s.cfg.Segment, Part: s.cfg.Part, Passthrough: s.cfg.Passthrough,
-		Slates: s.encoding.Slates, Logo: logoFile(s.cfg),
+		Slates: s.encoding.Slates, Logo: logoFile(s.cfg), Faces: s.finder, OnFaces: func(f broadcast.Faces) { s.ingest.Channels().Tell(stream, signal.Faces, f) },
 		Linger: s.cfg.Linger, Record: s.cfg.Record.Enabled, RecordIVF: s.cfg.Record.Source == config.SourceIVF, KeepOnStop: s.cfg.OnStop == config.OnStopKeep,
 		Logger: s.log,
 	}), nil

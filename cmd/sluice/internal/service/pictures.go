@@ -26,17 +26,11 @@ func (s *Service) Processors() []string {
 	for _, t := range s.Transforms() {
 		names = append(names, string(t))
 	}
-	if s.detector != nil {
-		names = append(names, processFaces)
-	}
 	return names
 }
 
-// processFaces draws boxes around faces.
-const processFaces = "faces"
-
 func (s *Service) newProcessor(name, stream string, width, height int) (frames.Processor, error) {
-	if name == processFaces {
+	if name == string(transcode.TransformFaces) && s.detector != nil {
 		return faceFinder{s.detector}, nil
 	}
 	filter, err := transcode.StartPictureFilter(transcode.PictureOptions{
@@ -51,7 +45,9 @@ func (s *Service) newProcessor(name, stream string, width, height int) (frames.P
 // openDetector reads what faces are found with. A program that was built without the pages has none, and finds no faces.
 func (s *Service) openDetector() (err error) {
 	if cascade := public.FaceCascade(); cascade != nil {
-		s.detector, err = faces.New(cascade)
+		if s.detector, err = faces.New(cascade); err == nil {
+			s.finder = transcode.NewFaceFinder(s.detector)
+		}
 	}
 	return err
 }

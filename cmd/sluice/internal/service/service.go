@@ -41,9 +41,11 @@ type Service struct {
 	ingest      *ingest.Server
 	packager    *packager.Packager
 	streams     *streams
-	detector    *faces.Detector // nil: faces are not found
-	lock        io.Closer       // of the data directory
-	viewedAt    atomic.Int64    // when a stream was last asked for by clock, ns since 1970
+	detector    *faces.Detector       // nil: faces are not found
+	finder      *transcode.FaceFinder // of live video; nil likewise
+	searches    searches
+	lock        io.Closer    // of the data directory
+	viewedAt    atomic.Int64 // when a stream was last asked for by clock, ns since 1970
 }
 
 // logEncoding says what encodes where that is not what is expected.

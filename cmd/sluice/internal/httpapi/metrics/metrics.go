@@ -63,6 +63,9 @@ var (
 	descPicturesRefused = prometheus.NewDesc("sluice_frames_refused_total", "Still pictures that were refused, or for which there was no place.", nil, nil)
 	descPicturesHeld    = prometheus.NewDesc("sluice_frames_held_bytes", "Bytes of still pictures that are not answered yet.", nil, nil)
 
+	descSearched    = prometheus.NewDesc("sluice_faces_searched_total", "Pictures of live video that were searched for faces.", nil, nil)
+	descSearchDrops = prometheus.NewDesc("sluice_faces_dropped_total", "Pictures of live video that were not searched for faces, because a newer one had come.", nil, nil)
+
 	descMessages     = prometheus.NewDesc("sluice_channel_messages_total", "Messages handed to the data channels of clients.", nil, nil)
 	descMessageDrops = prometheus.NewDesc("sluice_channel_dropped_messages_total", "Messages that clients were too slow for, or whose data channels were closed.", nil, nil)
 
@@ -160,6 +163,9 @@ func (c collector) collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(descPicturesRefused, prometheus.CounterValue, float64(pictures.Refused))
 	ch <- prometheus.MustNewConstMetric(descPicturesHeld, prometheus.GaugeValue, float64(pictures.Held))
 	collectTransformed(ch, c.service.Ingest().Transformed().Stats())
+	searched, unsearched := c.service.SearchedPictures()
+	ch <- prometheus.MustNewConstMetric(descSearched, prometheus.CounterValue, float64(searched))
+	ch <- prometheus.MustNewConstMetric(descSearchDrops, prometheus.CounterValue, float64(unsearched))
 	messages := c.service.Ingest().Messages()
 	ch <- prometheus.MustNewConstMetric(descMessages, prometheus.CounterValue, float64(messages.Passed.Load()))
 	ch <- prometheus.MustNewConstMetric(descMessageDrops, prometheus.CounterValue, float64(messages.Dropped.Load()))

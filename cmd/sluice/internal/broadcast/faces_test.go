@@ -1,0 +1,36 @@
+package broadcast
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/transcode"
+	"github.com/sluice-live/sluice/transcode/faces"
+)
+
+// TestFacesAreToldOnce tells of every picture with faces, and once that they have gone.
+func TestFacesAreToldOnce(t *testing.T) {
+	var told []int
+	b := &Broadcast{options: Options{
+		Wall:    func(at time.Time) time.Time { return at.Add(time.Hour) },
+		OnFaces: func(f Faces) { told = append(told, len(f.Faces)) },
+	}}
+	b.faces.Store(&Faces{newer: make(chan struct{})})
+	at := time.Unix(1000, 0)
+	none := transcode.FacesFound{At: at, Width: 640, Height: 360}
+	one := none
+	one.Faces = []faces.Box{{X: 1, Y: 2, Width: 3, Height: 4, Score: 5}}
+	first := b.Faces().Newer()
+	for _, found := range []transcode.FacesFound{none, none, one, one, none, none, one} {
+		b.foundFaces(found)
+	}
+	<-first
+	require.Equal(t, []int{0, 1, 1, 0, 1}, told)
+	require.Equal(t, []Face{{1, 2, 3, 4, 5}}, b.Faces().Faces)
+	require.Equal(t, at.Add(time.Hour), b.Faces().At)
+	b.loseFaces()
+	b.loseFaces()
+	require.Equal(t, []int{0, 1, 1, 0, 1, 0}, told)
+}
