@@ -10,6 +10,12 @@ import (
 	"github.com/sluice-live/sluice/transcode/faces"
 )
 
+func TestFacesAreNotDrawnForWebRTC(t *testing.T) {
+	for made, live := range map[transcode.Transform]transcode.Transform{transcode.TransformFaces: transcode.TransformNone, transcode.TransformBlur: transcode.TransformBlur} {
+		require.Equal(t, live, (&Status{Transform: made}).liveTransform())
+	}
+}
+
 // TestFacesAreToldOnce tells of every picture with faces, and once that they have gone.
 func TestFacesAreToldOnce(t *testing.T) {
 	var told []int

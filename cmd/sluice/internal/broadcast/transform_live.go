@@ -74,11 +74,19 @@ type liveTransform struct {
 	failure error    // why no run could be started
 }
 
+// liveTransform is what is made for viewers over WebRTC: all but boxes around faces, which only the run for HLS and DASH draws.
+func (s *Status) liveTransform() transcode.Transform {
+	if s.Transform == transcode.TransformFaces {
+		return transcode.TransformNone
+	}
+	return s.Transform
+}
+
 func (l *liveTransform) loop(ctx context.Context, b *Broadcast, d *depay.Depacketizer, tap *media.Tap) error {
 	tick := time.NewTicker(liveTick)
 	defer tick.Stop()
 	status := b.Status()
-	l.options.Transform = status.Transform
+	l.options.Transform = status.liveTransform()
 	for {
 		select {
 		case <-ctx.Done():
@@ -88,8 +96,8 @@ func (l *liveTransform) loop(ctx context.Context, b *Broadcast, d *depay.Depacke
 		case err := <-l.run.exited():
 			return err
 		case <-status.Newer():
-			if status = b.Status(); status.Transform != l.options.Transform {
-				l.options.Transform = status.Transform
+			if status = b.Status(); status.liveTransform() != l.options.Transform {
+				l.options.Transform = status.liveTransform()
 				l.video.RequestKeyFrame()
 			}
 		case now := <-tick.C:
