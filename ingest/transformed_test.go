@@ -58,7 +58,7 @@ func TestTransformedViewers(t *testing.T) {
 	}
 	require.True(t, vp8.KeyFrameStarts(rtptest.Wait(t, one.packets["video"], "video").Payload))
 	require.Equal(t, rtptest.OpusPacket(0).Payload, rtptest.Wait(t, one.packets["audio"], "audio").Payload, "sound is passed on")
-	ctx := rtptest.Wait(t, begun, "the run")
+	rtptest.Wait(t, begun, "the run")
 	require.Empty(t, begun, "there is one run for both")
 	require.Equal(t, 3, f.server.Viewers().Count("cam").Viewers)
 	f.requireProblem(f.post("/whep/other?transformed", viewerOffer(t)), 503, "no room")
@@ -66,7 +66,7 @@ func TestTransformedViewers(t *testing.T) {
 
 	fail <- struct{}{}
 	rtptest.Wait(t, ended, "the end of the run")
-	ctx = rtptest.Wait(t, begun, "the next run")
+	ctx := rtptest.Wait(t, begun, "the next run")
 	for len(one.packets["video"]) > 0 {
 		<-one.packets["video"]
 	}
