@@ -107,16 +107,7 @@ func TestSightIsRegained(t *testing.T) {
 
 // TestLiveEncoder lets a viewer that takes everything watch two runs of a real encoder and the end of the stream, of which all is listed.
 func TestLiveEncoder(t *testing.T) {
-	b := newBench(t, func(o *Options) { o.Record, o.Event, o.Wall = true, true, time.Now })
-	b.start()
-	server := httptest.NewServer(conformance.CrossOrigin(b.mux()))
-	defer server.Close()
-	tl, err := b.Open("cam")
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	viewer := &conformance.Collector{Base: server.URL + "/live/cam/", Client: server.Client()}
-	watched := make(chan error, 1)
-	go func() { watched <- viewer.Run(ctx) }()
+	tl, watched := watchLive(t)
 	for _, seconds := range []int{5, 3} {
 		e, err := tl.BeginEpoch(timeline.EpochOptions{Renditions: ladder, KeyFrames: time.Second})
 		require.NoError(t, err)
@@ -126,22 +117,42 @@ func TestLiveEncoder(t *testing.T) {
 		require.NoError(t, e.End())
 	}
 	require.NoError(t, tl.End())
-	require.Eventually(t, func() bool { return seenEnd(viewer.Visits()) }, 30*time.Second, 100*time.Millisecond)
-	cancel()
-	require.NoError(t, <-watched)
-
-	visits := viewer.Visits()
-	require.NotEmpty(t, visits)
-	require.Empty(t, conformance.CheckHLS(visits, conformance.Options{Tolerance: 20 * time.Second}))
-	require.Empty(t, conformance.CheckDASH(visits, conformance.Options{Tolerance: 20 * time.Second}))
+	watched(len(ladder))
 	info := tl.Info()
 	require.EqualValues(t, 15, info.Segments)
 	require.EqualValues(t, 0, info.Gaps)
 	require.InDelta(t, 8, tl.Recording().Info().Duration, 0.1)
 }
 
-// seenEnd tells whether the viewer has the last playlist of each rendition and the last MPD.
-func seenEnd(visits []conformance.Visit) bool {
+// watchLive opens a stream, which a viewer watches who takes everything. What it returns waits until that has seen the end of so many
+// renditions, and requires all that it saw to keep the rules of HLS and DASH.
+func watchLive(t *testing.T) (tl *Stream, watched func(renditions int) []conformance.Visit) {
+	t.Helper()
+	b := newBench(t, func(o *Options) { o.Record, o.Event, o.Wall = true, true, time.Now })
+	b.start()
+	server := httptest.NewServer(conformance.CrossOrigin(b.mux()))
+	t.Cleanup(server.Close)
+	tl, err := b.Open("cam")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	viewer := &conformance.Collector{Base: server.URL + "/live/cam/", Client: server.Client()}
+	ended := make(chan error, 1)
+	go func() { ended <- viewer.Run(ctx) }()
+	return tl, func(renditions int) []conformance.Visit {
+		t.Helper()
+		require.Eventually(t, func() bool { return seenEnd(viewer.Visits(), renditions) }, 2*time.Minute, 100*time.Millisecond)
+		cancel()
+		require.NoError(t, <-ended)
+		visits := viewer.Visits()
+		require.NotEmpty(t, visits)
+		require.Empty(t, conformance.CheckHLS(visits, conformance.Options{Tolerance: 20 * time.Second}))
+		require.Empty(t, conformance.CheckDASH(visits, conformance.Options{Tolerance: 20 * time.Second}))
+		return visits
+	}
+}
+
+// seenEnd tells whether the viewer has the last playlist of each of so many renditions and the last MPD.
+func seenEnd(visits []conformance.Visit, renditions int) bool {
 	seen := make(map[string]bool)
 	for _, v := range visits {
 		body := string(v.Body)
@@ -149,7 +160,7 @@ func seenEnd(visits []conformance.Visit) bool {
 			seen[v.URL] = true
 		}
 	}
-	return len(seen) == len(ladder)+1
+	return len(seen) == renditions+1
 }
 
 func TestCyclesLeaveNothingOpen(t *testing.T) {

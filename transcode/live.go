@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/depay/ivf"
-	"github.com/sluice-live/sluice/transcode/sandbox"
 )
 
 const (
@@ -71,13 +69,9 @@ func StartLiveFilter(o LiveOptions) (*LiveFilter, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	var may sandbox.Policy
-	if o.Transform == TransformLogo {
-		logo, err := filepath.Abs(o.Logo)
-		if err != nil {
-			return nil, err
-		}
-		o.Logo, may.Read = logo, []string{logo}
+	may, err := o.Transform.reading(&o.Logo)
+	if err != nil {
+		return nil, err
 	}
 	decoder, _ := decoderOf(o.Codec)
 	header := ivf.Header{FourCC: decoder.fourCC, Width: uint16(o.Width), Height: uint16(o.Height), Rate: LiveRate, Scale: 1}

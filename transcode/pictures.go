@@ -150,13 +150,9 @@ func StartPictureFilter(o PictureOptions) (*PictureFilter, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	var may sandbox.Policy
-	if o.Transform == TransformLogo {
-		logo, err := filepath.Abs(o.Logo)
-		if err != nil {
-			return nil, err
-		}
-		o.Logo, may.Read = logo, []string{logo}
+	may, err := o.Transform.reading(&o.Logo)
+	if err != nil {
+		return nil, err
 	}
 	in := input("ivf", "rawvideo", firstInputFD, nil).Video()
 	changed := o.Transform.apply(in, o.Title)
@@ -169,6 +165,16 @@ func StartPictureFilter(o PictureOptions) (*PictureFilter, error) {
 		return nil, err
 	}
 	return &PictureFilter{p}, nil
+}
+
+// reading returns what a confined ffmpeg may read for the transform: the logo, whose path it makes absolute.
+func (t Transform) reading(logo *string) (may sandbox.Policy, err error) {
+	if t != TransformLogo {
+		return may, nil
+	}
+	*logo, err = filepath.Abs(*logo)
+	may.Read = []string{*logo}
+	return may, err
 }
 
 // pictureArgs are those of an output that holds no picture back.
