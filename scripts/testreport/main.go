@@ -17,6 +17,9 @@ import (
 const (
 	slowest  = 10          // tests that are named in the end
 	longTest = time.Second // a test that took so long is told when it ends
+
+	reasonLines = 12  // of a failed test's reason that the summary has
+	reasonWidth = 300 // characters of each
 )
 
 // event is one line of `go test -json` (`go doc test2json`).
@@ -181,7 +184,7 @@ func (r *report) end(t *test, action string) {
 		r.skipped++
 	default:
 		r.failed++
-		r.failures = append(r.failures, t.pkg+" "+t.name)
+		r.failures = append(r.failures, t.pkg+" "+t.name+reason(t.output.String()))
 		r.print("%s", t.output.String())
 	}
 	if !strings.Contains(t.name, "/") {
@@ -190,6 +193,22 @@ func (r *report) end(t *test, action string) {
 		}
 		r.ended = append(r.ended, test{pkg: t.pkg, name: t.name, took: t.took})
 	}
+}
+
+// reason is what the assertions of a failed test said, indented, for who reads the summary alone: in the log of a whole service it is
+// hard to find. It is empty when the output has none of testify's.
+func reason(output string) string {
+	var said strings.Builder
+	lines, inside := 0, false
+	for line := range strings.Lines(output) {
+		text := strings.TrimSpace(line)
+		inside = strings.HasPrefix(text, "Error Trace:") || inside && strings.HasPrefix(line, "        ")
+		if inside && lines < reasonLines {
+			lines++
+			fmt.Fprintf(&said, "\n      %.*s", reasonWidth, text)
+		}
+	}
+	return said.String()
 }
 
 // endPackage prints the package's own line, and all that it printed beside its tests when it failed.

@@ -63,6 +63,18 @@ func TestReport(t *testing.T) {
 			},
 			prints: []string{"== a word of a script\n", "the reason\n", "FAIL TestOne (2.0 s)\n", "Failed:\n  a TestOne/part\n  a TestOne\n", "\n0 passed, 2 failed\n"},
 		},
+		"an assertion": {
+			events: []string{
+				`{"Time":"2026-01-01T10:00:00Z","Action":"run","Package":"a","Test":"TestOne"}`,
+				`{"Time":"2026-01-01T10:00:01Z","Action":"output","Package":"a","Test":"TestOne","Output":"    one_test.go:7: \n"}`,
+				`{"Time":"2026-01-01T10:00:01Z","Action":"output","Package":"a","Test":"TestOne","Output":"        \tError Trace:\tone_test.go:7\n"}`,
+				`{"Time":"2026-01-01T10:00:01Z","Action":"output","Package":"a","Test":"TestOne","Output":"        \tError:      \tShould be true\n"}`,
+				`{"Time":"2026-01-01T10:00:01Z","Action":"output","Package":"a","Test":"TestOne","Output":"    one_test.go:9: what it logged\n"}`,
+				`{"Time":"2026-01-01T10:00:02Z","Action":"fail","Package":"a","Test":"TestOne"}`,
+				`{"Time":"2026-01-01T10:00:02Z","Action":"fail","Package":"a"}`,
+			},
+			prints: []string{"Failed:\n  a TestOne\n      Error Trace:\tone_test.go:7\n      Error:      \tShould be true\n\n0 passed, 1 failed\n"},
+		},
 		"a panic": {
 			events: []string{
 				`{"Time":"2026-01-01T10:00:00Z","Action":"pass","Package":"a","Test":"TestWell"}`,
