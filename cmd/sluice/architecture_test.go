@@ -84,13 +84,14 @@ var rooms = map[string]rule{
 	"client":    {[]string{"command", "config", "doctor", "exit", "golden"}, "publish and play reach a service over the network only, as every client does"},
 	"clock":     {nil, "it tells the time, whoever asks"},
 	"command":   {[]string{"exit"}, "what all commands have in common knows none of them"},
-	"config":    {[]string{"broadcast", "command", "exit", "golden"}, "it asks the stages for their bounds and names, and starts none of them"},
+	"config":    {[]string{"broadcast", "command", "exit", "golden", "webhook"}, "it asks the stages for their bounds and names, and starts none of them"},
 	"doctor":    {[]string{"command", "config", "exit"}, "it looks at what a service would meet, and starts none"},
 	"exit":      {nil, "statuses are the same for every command"},
 	"golden":    {nil, "tests compare with files, whatever they test"},
 	"httpapi":   {[]string{"access", "broadcast", "config", "logs", "service"}, "it serves the service over HTTP; nothing is served over HTTP but by it"},
 	"logs":      {nil, "lines are kept, whoever writes and reads them"},
-	"service":   {[]string{"access", "broadcast", "clock", "config", "exit"}, "it joins the stages, and answers whoever serves them over HTTP without knowing of that"},
+	"service":   {[]string{"access", "broadcast", "clock", "config", "exit", "webhook"}, "it joins the stages, and answers whoever serves them over HTTP without knowing of that"},
+	"webhook":   {[]string{"exit"}, "events are told without knowing what they are about"},
 }
 
 // ingestRooms lists the same of ingest. Tests may import what is below ingest/internal besides.
