@@ -32,8 +32,12 @@ func withDash(initialize, more string) string {
 	return `const p = dashjs.MediaPlayer().create(); p.on("error", (e) => failed(e.error)); p.initialize(` + initialize + `);` + more
 }
 
+// withHls recovers from fatal media errors as hls.js asks of pages: on a busy machine it gives up after some appends to a buffer that is at work.
 func withHls(settings, more string) string {
-	return `const p = new Hls(` + settings + `); p.on(Hls.Events.ERROR, (_, data) => { if (data.fatal) failed(data.details); }); p.loadSource(url); p.attachMedia(video);` + more
+	return `const p = new Hls(` + settings + `); p.on(Hls.Events.ERROR, (_, data) => {
+		if (data.fatal && data.type === Hls.ErrorTypes.MEDIA_ERROR) p.recoverMediaError();
+		else if (data.fatal) failed(data.details);
+	}); p.loadSource(url); p.attachMedia(video);` + more
 }
 
 // habits of pages: play() at once and on a click; each player's own ways.
