@@ -94,6 +94,7 @@ func launchBrowser(more ...chromedp.ExecAllocatorOption) (ctx context.Context, s
 		chromedp.Flag("disable-sync", true),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-gpu", true),
+		chromedp.Flag("force-device-scale-factor", "0.5"), // a quarter of the pixels, which the CPU has to put together
 		chromedp.Flag("mute-audio", false),
 		chromedp.Flag("disable-background-timer-throttling", true),
 		chromedp.Flag("disable-renderer-backgrounding", true),
