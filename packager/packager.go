@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -207,6 +208,11 @@ func (p *Packager) Streams() []Info {
 
 // Recordings lists the newest recordings, newest first, at most 500.
 func (p *Packager) Recordings() []recording.Info { return p.recordings.List() }
+
+// RecordingsBehind yields the recordings that come behind that of a name, of a stream, newest first; with "" for both all of them.
+func (p *Packager) RecordingsBehind(stream, name string) iter.Seq[recording.Info] {
+	return p.recordings.Behind(stream, name)
+}
 
 // ServeLive answers GET and HEAD on /live/{stream}/{file...}; it reads the path values "stream" and "file".
 func (p *Packager) ServeLive(w http.ResponseWriter, r *http.Request) { p.origin.ServeLive(w, r) }

@@ -265,5 +265,7 @@ func readInfo(dir string) (info Info, err error) {
 	}
 	// The directory decides what the recording is called, whatever its file says.
 	info.Name, info.Stream = filepath.Base(dir), filepath.Base(filepath.Dir(dir))
+	// Lists are lists, though older files have null.
+	info.Sources, info.Zeros, info.Origins = append([]string{}, info.Sources...), append([]time.Time{}, info.Zeros...), append([]int64{}, info.Origins...)
 	return info, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -101,20 +102,36 @@ func (s *Store) Keep() {
 // List lists the newest recordings, newest first, at most 500.
 func (s *Store) List() []Info {
 	list := []Info{}
-	for _, dir := range s.dirs() {
-		s.mu.Lock()
-		r := s.running[dir]
-		s.mu.Unlock()
-		if r != nil {
-			list = append(list, r.Info())
-		} else if info, err := readInfo(dir); err == nil {
-			list = append(list, info)
-		}
-		if len(list) == maxListed {
+	for info := range s.Behind("", "") {
+		if list = append(list, info); len(list) == maxListed {
 			break
 		}
 	}
 	return list
+}
+
+// Behind yields the recordings that come behind that of a name, of a stream, newest first, whether that one is still there or not; with "" for both
+// all of them.
+func (s *Store) Behind(stream, name string) iter.Seq[Info] {
+	return func(yield func(Info) bool) {
+		for _, dir := range s.dirs() {
+			if name != "" && compareDirs(dir, filepath.Join(stream, name)) <= 0 {
+				continue
+			}
+			s.mu.Lock()
+			r := s.running[dir]
+			s.mu.Unlock()
+			info, err := Info{}, error(nil)
+			if r != nil {
+				info = r.Info()
+			} else {
+				info, err = readInfo(dir)
+			}
+			if err == nil && !yield(info) {
+				return
+			}
+		}
+	}
 }
 
 // maxListed bounds the list of recordings; the newest are on it.
@@ -178,8 +195,16 @@ func (s *Store) dirs() []string {
 	for i := range dirs {
 		dirs[i] = filepath.Join(s.opts.Dir, dirs[i])
 	}
-	slices.SortFunc(dirs, func(a, b string) int { return compareNames(filepath.Base(b), filepath.Base(a)) })
+	slices.SortFunc(dirs, compareDirs)
 	return dirs
+}
+
+// compareDirs orders directories of recordings, the newest first, and those of the same name by stream.
+func compareDirs(a, b string) int {
+	if order := compareNames(filepath.Base(b), filepath.Base(a)); order != 0 {
+		return order
+	}
+	return strings.Compare(filepath.Base(filepath.Dir(a)), filepath.Base(filepath.Dir(b)))
 }
 
 // compareNames orders names by start, and by number within a second.

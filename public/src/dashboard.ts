@@ -1,36 +1,12 @@
 // The dashboard: the traffic of the server, in both directions of every session.
 
-import type { Room, Stream } from "./server/api.ts";
+import type { Room, Session, SessionList, Stream } from "./server/api.ts";
 import { at } from "./server/base.ts";
 import { followPresence } from "./server/presence.ts";
 import { LivePlot } from "./ui/chart.ts";
 import { stayConnected } from "./ui/connection.ts";
 import { byId, el, setNotice, setText } from "./ui/dom.ts";
 import { bitrate, duration, milliseconds, size } from "./ui/format.ts";
-
-interface Direction {
-  bitrate: number;
-  packets: number;
-  lost: number;
-  rtt: number;
-  nacks: number;
-  plis: number;
-}
-
-interface Session {
-  id: string;
-  kind: string;
-  name: string;
-  address: string;
-  state: string;
-  since: string;
-  rtt: number;
-  received: Direction;
-  sent: Direction;
-  /** Of viewers: what their network carries, in bit/s; 0 while it has never been too slow. */
-  bandwidth?: { estimate: number; wanted: number };
-  media: { kind: string; fps: number; width: number; height: number }[];
-}
 
 const plot = new LivePlot(byId("flow-chart"), [
   { label: "Received", color: "--accent", format: bitrate },
@@ -117,4 +93,4 @@ followPresence(
   },
   (text) => setNotice(byId("fault"), text),
 );
-void stayConnected("/api/v1/sessions/events", (data) => show(JSON.parse(data.at(-1) ?? "[]") as Session[]));
+void stayConnected("/api/v1/sessions/events", (data) => data.slice(-1).forEach((text) => show((JSON.parse(text) as SessionList).sessions)));

@@ -1,5 +1,6 @@
 // The page for administrators that makes links: who may do what, until when.
 
+import type { Link } from "./server/api.ts";
 import { authorization } from "./server/token.ts";
 import { at } from "./server/base.ts";
 import { describe, request } from "./server/problem.ts";
@@ -8,19 +9,8 @@ import { copyOnClick } from "./ui/copy.ts";
 import { byId, el, setNotice, setText } from "./ui/dom.ts";
 import { storedKey, withKey } from "./ui/key.ts";
 
-/** What POST /api/v1/links answers. */
-interface Link {
-  action: string;
-  stream: string;
-  who: string;
-  until: string;
-  token: string;
-  urls: Record<string, string>;
-  open: boolean;
-}
-
 /** What the addresses are, in the order in which they are shown. */
-const labels: Record<string, string> = {
+const labels: Record<keyof Link["urls"], string> = {
   watch: "Watch page",
   publish: "Publish page",
   recordings: "Recordings",
@@ -29,7 +19,7 @@ const labels: Record<string, string> = {
   whep: "WHEP (WebRTC)",
 };
 
-const may: Record<string, string> = { watch: "watch", record: "watch, and download originals of,", publish: "publish" };
+const may: Record<Link["action"], string> = { watch: "watch", record: "watch, and download originals of,", publish: "publish" };
 
 const fields = {
   who: byId<HTMLInputElement>("who"),
@@ -47,7 +37,8 @@ function show(link: Link): void {
   const when = new Date(link.until).toLocaleString(undefined, { dateStyle: "full", timeStyle: "short" });
   setText(byId("made-text"), `${link.who || "Whoever has it"} may ${may[link.action]} ${link.stream} until ${when}.`);
   setNotice(byId("open"), link.open ? "On this server everybody may do that anyway, without a link: auth.play and auth.publish in its configuration change that." : "");
-  const rows = Object.keys(labels).flatMap((kind) => (link.urls[kind] ? [row(labels[kind] ?? kind, location.origin + link.urls[kind])] : []));
+  const kinds = Object.keys(labels) as (keyof Link["urls"])[];
+  const rows = kinds.flatMap((kind) => (link.urls[kind] ? [row(labels[kind], location.origin + link.urls[kind])] : []));
   if (link.action === "publish") rows.push(row("WHIP address, for OBS and others", location.origin + at(`/whip/${link.stream}`)), row("Its bearer token", link.token));
   byId("addresses").replaceChildren(...rows);
   const made = byId("made");

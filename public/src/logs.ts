@@ -1,15 +1,8 @@
 // The log of the service and what each ffmpeg says, as they come.
 
+import type { Line } from "./server/api.ts";
 import { stayConnected } from "./ui/connection.ts";
 import { byId, el, setText } from "./ui/dom.ts";
-
-interface Line {
-  id: number;
-  at: string;
-  level: string;
-  stream: string; // whose ffmpeg has said it; "": the service
-  text: string;
-}
 
 const levels = ["debug", "info", "warn", "error"];
 

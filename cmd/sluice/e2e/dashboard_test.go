@@ -56,8 +56,9 @@ func TestDashboard(t *testing.T) {
 		if !ok {
 			continue
 		}
-		var sessions []apiSession
-		require.NoError(t, json.Unmarshal([]byte(data), &sessions))
+		var told struct{ Sessions []apiSession }
+		require.NoError(t, json.Unmarshal([]byte(data), &told))
+		sessions := told.Sessions
 		met = len(sessions) == 2 && sessions[0].Received.Bitrate > 0 && len(sessions[0].Media) == 2 && sessions[1].Sent.Bitrate > 0
 		if met {
 			require.Equal(t, [2]string{"publisher", "viewer"}, [2]string{sessions[0].Kind, sessions[1].Kind})

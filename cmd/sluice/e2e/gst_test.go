@@ -53,9 +53,11 @@ func TestGstWebRTCAPI(t *testing.T) {
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	defer response.Body.Close()
-	var sessions []struct{ Kind, Name string }
-	require.NoError(t, json.NewDecoder(response.Body).Decode(&sessions))
-	require.Equal(t, []struct{ Kind, Name string }{{"producer", "My-cam"}, {"consumer", "My-cam"}, {"consumer", "My-cam"}}, sessions)
+	var list struct {
+		Sessions []struct{ Kind, Name string }
+	}
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&list))
+	require.Equal(t, []struct{ Kind, Name string }{{"producer", "My-cam"}, {"consumer", "My-cam"}, {"consumer", "My-cam"}}, list.Sessions)
 	page.run("production.close()", nil)
 	s.waitState("My-cam", "ended")
 	page.wait("the end", "Object.keys(shown.producers).length === 0")

@@ -2,44 +2,14 @@
 
 import { at } from "./base.ts";
 import { HttpError, request } from "./problem.ts";
+import type { Participant as InRoom, RecordingInfo, RecordingList, Server, Stream, TransformRequest } from "./schema.ts";
 import { authorization, viewerToken, withToken } from "./token.ts";
 
-export type StreamState = "starting" | "live" | "interrupted" | "ended" | "failed";
+export type { Line, Link, Room, Session, SessionList, Stream } from "./schema.ts";
+export type Recording = RecordingInfo;
 
-/** One stream, GET /api/v1/streams/{stream}. Bit rates are bits per second. */
-export interface Stream {
-  name: string;
-  state: StreamState;
-  error?: string;
-  fault?: string; // why viewers get nothing new at the moment
-  startedAt?: string;
-  publisher?: {
-    connected: boolean;
-    bitrate?: number;
-    advice?: string; // what to change in the encoder that sends
-    video?: { codec: string; width?: number; height?: number; fps?: number } | null;
-    audio?: { codec: string } | null;
-  } | null;
-  renditions?: { id: string; width: number; height: number; fps: number; bitrate: number }[] | null;
-  ladderReason?: string;
-  encoder?: { speed: number; fps: number; drops: number; reduced: string; transform?: string; transformReason?: string } | null; // reduced: why less is encoded than planned
-  viewers?: number;
-  urls?: { hls: string; dash: string; watch: string };
-}
-
-/** One entry of GET /recordings; duration in seconds. */
-export interface Recording {
-  stream: string;
-  name: string; // of its directory
-  started: string;
-  duration: number;
-  state: string; // recording, finished, interrupted or failed
-  error?: string;
-  bytes: number;
-  sources?: string[] | null; // names of the files as received
-  mp4: boolean; // video.mp4 is there
-  video?: { width: number; height: number } | null;
-}
+/** What signalling tells of a participant, too. */
+export type Participant = Pick<InRoom, "id" | "name" | "since" | "audio" | "video" | "speaking" | "onAir" | "away">;
 
 /** The directory of a recording, with its slash at the end. */
 export const recordingPath = ({ stream, name }: Recording) => at(`/recordings/${stream}/${name}/`);
@@ -66,41 +36,22 @@ export async function listStreams(): Promise<void> {
 
 /** The names of what the server can make of pictures. */
 export async function listTransforms(): Promise<string[]> {
-  return (await get<{ transforms?: string[] }>("/api/v1/server")).transforms ?? [];
+  return (await get<Server>("/api/v1/server")).transforms;
 }
 
 /** The names of what the server can make of still pictures. */
 export async function listProcessors(): Promise<string[]> {
-  return (await get<{ processors?: string[] }>("/api/v1/server")).processors ?? [];
+  return (await get<Server>("/api/v1/server")).processors;
 }
 
 /** Has the pictures of a stream made into something else; empty: nothing. */
 export async function chooseTransform(name: string, transform: string, key: string): Promise<void> {
   const headers = { "Content-Type": "application/json", ...(key && { Authorization: `Bearer ${key}` }) };
-  await request(at(`/api/v1/streams/${name}/transform`), { method: "PUT", headers, body: JSON.stringify({ transform }) });
-}
-
-export interface Participant {
-  id: string;
-  name: string;
-  since: string;
-  audio: boolean;
-  video: boolean;
-  speaking?: boolean;
-  onAir?: string;
-  away?: boolean;
-}
-
-/** A room and who is in it. */
-export interface Room {
-  name: string;
-  mode: string;
-  onAir: string; // the stream that it makes, or ""
-  participants: Participant[];
+  await request(at(`/api/v1/streams/${name}/transform`), { method: "PUT", headers, body: JSON.stringify({ transform } satisfies TransformRequest) });
 }
 
 export async function listRecordings(): Promise<Recording[]> {
-  return (await get<{ recordings?: Recording[] | null }>("/recordings")).recordings ?? [];
+  return (await get<RecordingList>("/recordings")).recordings;
 }
 
 /** Where a stream is played and watched, by who has the token. */

@@ -1,14 +1,11 @@
 // Who and what is there, as the server tells it by itself: all streams and rooms, at once and at each change.
 
-import type { Room, Stream } from "./api.ts";
+import type { Presence as Told } from "./schema.ts";
 import { at } from "./base.ts";
 import { problemText } from "./problem.ts";
 import { withToken } from "./token.ts";
 
-export interface Presence {
-  streams: Stream[];
-  rooms: Room[];
-}
+export type Presence = Required<Told>;
 
 /** A lost connection is made again after so many milliseconds. */
 const pause = 2000;
@@ -40,8 +37,8 @@ export function followPresence(show: (presence: Presence) => void, fail: (text: 
     opened.addEventListener("presence", ({ data }) => {
       if (failures > tolerated) fail("");
       failures = 0;
-      const { streams, rooms } = JSON.parse(data as string) as Partial<Presence>;
-      show({ streams: streams ?? [], rooms: rooms ?? [] });
+      const { streams, rooms } = JSON.parse(data as string) as Told;
+      show({ streams, rooms: rooms ?? [] });
     });
     opened.addEventListener("error", () => {
       if (source !== opened) return;

@@ -52,7 +52,7 @@ func serviceOf(t testing.TB, cfg config.Config, log *slog.Logger) *testService {
 	t.Helper()
 	s, err := service.New(t.Context(), cfg, service.Encoding{}, log)
 	require.NoError(t, err)
-	return &testService{s, cfg, New(s, cfg, "of a test", logs.New(nil))}
+	return &testService{s, cfg, asDescribed(t, New(s, cfg, "of a test", logs.New(nil)))}
 }
 
 // cutStream leaves a stream behind as a service does that has been killed: nobody else holds the data directory.

@@ -1,10 +1,14 @@
 package httpapi
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"hash/maphash"
 	"io"
 	"net/http"
+	"time"
 )
 
 // readJSON reads a body that is one value of JSON, of so many bytes at most.
@@ -25,4 +29,32 @@ func writeJSON(w http.ResponseWriter, body any) {
 	header.Set("Content-Type", "application/json")
 	header.Set("Cache-Control", "no-store")
 	_ = json.NewEncoder(w).Encode(body)
+}
+
+// tags is what entity tags are made with: they are this process's own.
+var tags = maphash.MakeSeed()
+
+// writeTagged answers like writeJSON with what is asked for again and again, and seldom another: with an entity tag, so that who has it already
+// gets 304 (RFC 9110 §13.1.2). Only the client itself may keep it.
+func writeTagged(w http.ResponseWriter, r *http.Request, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // documents of the API are always JSON
+	}
+	writeTaggedText(w, r, append(text, '\n'))
+}
+
+func writeTaggedText(w http.ResponseWriter, r *http.Request, text []byte) {
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Cache-Control", "private, no-cache")
+	header.Set("ETag", `"`+base64.RawURLEncoding.EncodeToString(maphashSum(text))+`"`)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
+}
+
+func maphashSum(text []byte) []byte {
+	var hash maphash.Hash
+	hash.SetSeed(tags)
+	_, _ = hash.Write(text)
+	return hash.Sum(nil)
 }

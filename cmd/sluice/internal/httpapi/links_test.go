@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 )
 
 // Who may steer a stream makes links to it, which are good for what they are for and nothing else.
@@ -34,19 +35,28 @@ func TestLinks(t *testing.T) {
 	answer := post("admin-key", good)
 	require.Equal(t, 200, answer.Code, answer.Body)
 	require.Equal(t, "no-store", answer.Header().Get("Cache-Control"))
-	var made link
+	var made api.Link
 	require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &made))
 	require.Equal(t, access.Watch, made.Action)
-	require.Equal(t, 404, ask(handler, "GET", made.URLs["hls"]).Code, "it may, and there is nothing")
-	require.Equal(t, 404, ask(handler, "GET", made.URLs["dash"]).Code)
-	require.Equal(t, 415, ask(handler, "POST", made.URLs["whep"]).Code)
-	require.Equal(t, 403, ask(handler, "GET", strings.Replace(made.URLs["hls"], "studio", "other", 1)).Code)
+	require.Equal(t, 404, ask(handler, "GET", made.URLs.HLS).Code, "it may, and there is nothing")
+	require.Equal(t, 404, ask(handler, "GET", made.URLs.DASH).Code)
+	require.Equal(t, 415, ask(handler, "POST", made.URLs.WHEP).Code)
+	require.Equal(t, 403, ask(handler, "GET", strings.Replace(made.URLs.HLS, "studio", "other", 1)).Code)
 	requireProblem(t, ask(handler, "DELETE", "/api/v1/streams/studio", "Authorization", "Bearer "+made.Token), 403)
 
 	for action, kinds := range map[string][]string{"watch": {"watch", "hls", "dash", "whep"}, "record": {"watch", "hls", "dash", "whep", "recordings"}, "publish": {"publish"}} {
-		made = link{}
+		made = api.Link{}
 		require.NoError(t, json.Unmarshal(post("admin-key", strings.Replace(good, "watch", action, 1)).Body.Bytes(), &made))
-		require.ElementsMatch(t, kinds, slices.Collect(maps.Keys(made.URLs)))
+		require.ElementsMatch(t, kinds, kindsOf(t, made.URLs))
 		require.False(t, made.Open)
 	}
+}
+
+// kindsOf names the addresses of a link.
+func kindsOf(t *testing.T, urls api.LinkURLs) []string {
+	text, err := json.Marshal(urls)
+	require.NoError(t, err)
+	var kinds map[string]string
+	require.NoError(t, json.Unmarshal(text, &kinds))
+	return slices.Collect(maps.Keys(kinds))
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/logs"
 	"github.com/sluice-live/sluice/public/problem"
 )
 
@@ -15,9 +17,9 @@ const eventLines = "lines"
 const logsGathered = 200 * time.Millisecond
 
 // serveLogs lists the lines that are kept.
-func (h *handlers) serveLogs(w http.ResponseWriter, _ *http.Request) {
+func (h *handlers) serveLogs(w http.ResponseWriter, r *http.Request) {
 	lines, _ := h.book.Since(0)
-	writeJSON(w, map[string]any{"lines": lines})
+	writeTagged(w, r, api.LogLines{Lines: append([]logs.Line{}, lines...)})
 }
 
 // serveLogEvents tells the lines that are kept and then new ones as server-sent events. A client that reads slowly misses those that are not

@@ -22,10 +22,7 @@ const (
 )
 
 // presence is who and what is there, as it is told.
-type presence struct {
-	Streams []api.Stream `json:"streams"`
-	Rooms   []api.Room   `json:"rooms,omitempty"` // absent for who may not read them, and while there are none
-}
+type presence api.Presence
 
 // presences looks at all streams and rooms once for all who want to know.
 type presences struct {

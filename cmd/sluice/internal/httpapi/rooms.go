@@ -4,14 +4,15 @@ import (
 	"net/http"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 	"github.com/sluice-live/sluice/public/name"
 	"github.com/sluice-live/sluice/public/problem"
 )
 
 const maxOutputBody = 1 << 10 // bytes
 
-func (h *handlers) serveRooms(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, h.state.Rooms())
+func (h *handlers) serveRooms(w http.ResponseWriter, r *http.Request) {
+	writeTagged(w, r, api.RoomList{Rooms: h.state.Rooms()})
 }
 
 func (h *handlers) serveRoom(w http.ResponseWriter, r *http.Request) {
@@ -34,7 +35,7 @@ func (h *handlers) serveRemove(w http.ResponseWriter, r *http.Request) {
 // serveStartOutput makes a stream of a participant, or of whoever speaks. Who does that needs a key for the room and one for the stream; it is
 // one key that is sent, so it has to be good for both.
 func (h *handlers) serveStartOutput(w http.ResponseWriter, r *http.Request) {
-	var wanted struct{ Stream, Participant string }
+	var wanted api.AirRequest
 	err := readJSON(w, r, maxOutputBody, &wanted)
 	if err != nil || !name.Valid(wanted.Stream) {
 		problem.Write(w, http.StatusBadRequest, `Send {"stream": NAME, "participant": ID} as JSON, with "" for whoever speaks. A stream's name is `+name.Rule+".")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/forwarded"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/metrics"
@@ -167,7 +168,8 @@ func (t table) operation() {
 	t.Handle("GET /metrics", t.monitoring(metrics.Handler(t.service)))
 	t.Handle("GET /api/v1/logs", t.administration(t.serveLogs, everyStream))
 	t.Handle("GET /api/v1/logs/events", t.administration(within(t.pool(), http.StatusTooManyRequests, http.HandlerFunc(t.serveLogEvents)).ServeHTTP, everyStream))
-	t.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]string{"status": "ok"}) })
+	t.HandleFunc("GET /openapi.json", serveDescription)
+	t.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, api.Status{Status: "ok"}) })
 	t.HandleFunc("GET /readyz", t.serveReady)
 }
 
@@ -198,5 +200,5 @@ func (h *handlers) serveReady(w http.ResponseWriter, _ *http.Request) {
 		problem.WriteRetry(w, http.StatusServiceUnavailable, 5, "The service is starting or stopping: send publishers elsewhere.")
 		return
 	}
-	writeJSON(w, map[string]string{"status": "ready"})
+	writeJSON(w, api.Status{Status: "ready"})
 }

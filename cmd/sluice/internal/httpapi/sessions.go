@@ -6,12 +6,18 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 	"github.com/sluice-live/sluice/public/problem"
 )
 
-func (h *handlers) serveSessions(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, h.state.Sessions())
+func (h *handlers) serveSessions(w http.ResponseWriter, r *http.Request) {
+	if sessions, next, ok := paged(w, r, h.state.Sessions(), sessionKey); ok {
+		writeJSON(w, api.SessionList{Sessions: sessions, Page: api.Page{Next: next}})
+	}
 }
+
+// sessionKey orders sessions, the oldest first.
+func sessionKey(s api.Session) string { return s.Since.Format("2006-01-02T15:04:05.000 ") + s.ID }
 
 // serveSessionEvents tells of all sessions each second, until the client or the service ends.
 func (h *handlers) serveSessionEvents(w http.ResponseWriter, r *http.Request) {
@@ -25,7 +31,7 @@ func (h *handlers) serveSessionEvents(w http.ResponseWriter, r *http.Request) {
 	each := time.NewTicker(broadcast.StatusEvery)
 	defer each.Stop()
 	for err == nil {
-		err = events.send(eventStatistics, h.state.Sessions())
+		err = events.send(eventStatistics, api.SessionList{Sessions: h.state.Sessions()})
 		select {
 		case <-each.C:
 		case <-r.Context().Done():

@@ -18,10 +18,14 @@ func (h *handlers) serveStreams(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	streams := slices.DeleteFunc(h.state.Streams(), func(s api.Stream) bool { return !sees(s.Name) })
+	streams, next, ok := paged(w, r, streams, func(s api.Stream) string { return s.Name })
+	if !ok {
+		return
+	}
 	for i := range streams {
 		streams[i] = streams[i].Below(prefix.Of(r))
 	}
-	writeJSON(w, map[string]any{"streams": streams})
+	writeJSON(w, api.StreamList{Streams: streams, Page: api.Page{Next: next}})
 }
 
 // serveStream tells of one stream; for a while also of one that has ended, so that its page can say why.
@@ -51,13 +55,13 @@ func refuseUnknown(w http.ResponseWriter, stream string) {
 }
 
 // serveServer tells pages what they need to know before they publish.
-func (h *handlers) serveServer(w http.ResponseWriter, _ *http.Request) {
+func (h *handlers) serveServer(w http.ResponseWriter, r *http.Request) {
 	urls := []string{}
 	for _, server := range h.cfg.ICE.Servers {
 		urls = append(urls, server.URL)
 	}
-	writeJSON(w, map[string]any{
-		"version": h.version, "authPublish": h.cfg.Auth.PublishNeedsKey(), "authWatch": !h.service.Access().Open(access.Watch), "iceServers": urls,
-		"transforms": h.service.Transforms(), "processors": h.service.Processors(), "ladderReason": h.service.LadderReason(), "linger": h.cfg.Linger.Seconds(),
+	writeTagged(w, r, api.Server{
+		Version: h.version, AuthPublish: h.cfg.Auth.PublishNeedsKey(), AuthWatch: !h.service.Access().Open(access.Watch), ICEServers: urls,
+		Transforms: h.service.Transforms(), Processors: h.service.Processors(), LadderReason: h.service.LadderReason(), Linger: h.cfg.Linger.Seconds(),
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 	"github.com/sluice-live/sluice/public/problem"
 	"github.com/sluice-live/sluice/transcode"
@@ -22,7 +23,7 @@ const (
 // serveTransform changes what the pictures of a stream are transformed to. That takes another ffmpeg, which viewers see as a
 // discontinuity.
 func (h *handlers) serveTransform(w http.ResponseWriter, r *http.Request) {
-	var wanted struct{ Transform *transcode.Transform }
+	var wanted api.TransformRequest
 	err := readJSON(w, r, maxTransformBody, &wanted)
 	switch {
 	case err != nil || wanted.Transform == nil:

@@ -2,11 +2,11 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"strings"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/packager/origin"
@@ -192,22 +192,31 @@ func (h *handlers) sight(r *http.Request) (sees func(stream string) bool, until 
 	}, until, nil
 }
 
-// serveRecordingsList lists the newest recordings that the client may watch, newest first.
+// defaultRecordings is how many recordings are listed where the client does not say how many it wants.
+const defaultRecordings = 500
+
+// serveRecordingsList lists the recordings that the client may watch, newest first.
 func (h *handlers) serveRecordingsList(w http.ResponseWriter, r *http.Request) {
 	sees, _, err := h.sight(r)
 	if err != nil {
 		refuse(w, err)
 		return
 	}
-	list := []recording.Info{}
-	for _, info := range h.service.Packager().Recordings() {
+	after, limit, ok := readPage(w, r, defaultRecordings)
+	if !ok {
+		return
+	}
+	stream, name, _ := strings.Cut(after, "/")
+	list := api.RecordingList{Recordings: []recording.Info{}}
+	for info := range h.service.Packager().RecordingsBehind(stream, name) {
+		if len(list.Recordings) == limit {
+			last := list.Recordings[limit-1]
+			list.Next = pageToken(last.Stream + "/" + last.Name)
+			break
+		}
 		if sees(info.Stream) {
-			list = append(list, info)
+			list.Recordings = append(list.Recordings, info)
 		}
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-cache")
-	if r.Method != http.MethodHead {
-		_ = json.NewEncoder(w).Encode(map[string]any{"recordings": list}) // an error means that the client has gone
-	}
+	writeTagged(w, r, list)
 }

@@ -22,7 +22,7 @@ func (s *Service) pictureTools() frames.Tools {
 
 // Processors are the names of what still pictures can be processed by.
 func (s *Service) Processors() []string {
-	var names []string
+	names := []string{}
 	for _, t := range s.Transforms() {
 		names = append(names, string(t))
 	}

@@ -61,7 +61,7 @@ func (r Reader) describe(b *broadcast.Broadcast) Stream {
 func (r Reader) describeCut(info packager.Info) Stream {
 	return Stream{
 		Name: info.Stream, State: broadcast.StateInterrupted, StartedAt: info.Started, PlayableAt: info.Playable,
-		Renditions: info.Renditions, LadderReason: r.Service.LadderReason(), URLs: urlsOf(info.Stream),
+		Renditions: renditionsOf(info.Renditions), LadderReason: r.Service.LadderReason(), URLs: urlsOf(info.Stream),
 	}
 }
 

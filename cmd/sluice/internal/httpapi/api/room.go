@@ -10,7 +10,7 @@ import (
 // Room is a room as /api/v1/rooms tells it.
 type Room struct {
 	Name          string        `json:"name"`
-	Mode          string        `json:"mode"` // sfu or mesh
+	Mode          string        `json:"mode" jsonschema:"enum=sfu,enum=mesh"`
 	Since         time.Time     `json:"since"`
 	OnAir         string        `json:"onAir"`         // the stream that it makes, else ""
 	FollowsSpeech bool          `json:"followsSpeech"` // who is on air is whoever speaks

@@ -16,19 +16,19 @@ import (
 // Stream is a stream as /api/v1/streams tells it.
 type Stream struct {
 	Name         string                   `json:"name"`
-	State        string                   `json:"state"` // starting, live, interrupted, ended or failed
+	State        string                   `json:"state" jsonschema:"enum=starting,enum=live,enum=interrupted,enum=ended,enum=failed"`
 	Error        string                   `json:"error"` // why it failed, else ""
 	Fault        string                   `json:"fault"` // why viewers get nothing new at the moment, else ""
 	StartedAt    time.Time                `json:"startedAt"`
 	PlayableAt   time.Time                `json:"playableAt,omitzero"`
-	Publisher    *Publisher               `json:"publisher"` // null while nobody publishes
-	Viewers      int                      `json:"viewers"`   // over WHEP
+	Publisher    *Publisher               `json:"publisher" jsonschema:"nullable"` // null while nobody publishes
+	Viewers      int                      `json:"viewers"`                         // over WHEP
 	Renditions   []timeline.RenditionInfo `json:"renditions"`
 	LadderReason string                   `json:"ladderReason"`
 	Encoder      Encoder                  `json:"encoder"`
-	AVOffset     float64                  `json:"avOffset"` // seconds by which video was moved against audio to be in sync
-	Recording    *Recording               `json:"recording"`
-	Push         *Push                    `json:"push,omitempty"` // absent where streams are not pushed
+	AVOffset     float64                  `json:"avOffset"`                        // seconds by which video was moved against audio to be in sync
+	Recording    *Recording               `json:"recording" jsonschema:"nullable"` // null while nothing is recorded
+	Push         *Push                    `json:"push,omitempty"`                  // absent where streams are not pushed
 	URLs         URLs                     `json:"urls"`
 }
 
@@ -42,8 +42,8 @@ type Publisher struct {
 	NACKs     uint64    `json:"nacks"`   // packets asked for again
 	PLIs      uint64    `json:"plis"`    // requests for a key frame
 	Advice    string    `json:"advice"`  // what to change in the encoder that sends, else ""
-	Video     *Video    `json:"video"`
-	Audio     *Audio    `json:"audio"`
+	Video     *Video    `json:"video" jsonschema:"nullable"`
+	Audio     *Audio    `json:"audio" jsonschema:"nullable"`
 }
 
 // Video is how the publisher's video arrives.
@@ -148,7 +148,7 @@ func newStream(b *broadcast.Broadcast) Stream {
 	st, info := b.Status(), b.Info()
 	return Stream{
 		Name: b.Stream(), State: st.State, Error: st.Error, StartedAt: b.Started(), PlayableAt: info.Playable,
-		Publisher: describePublisher(st), Renditions: info.Renditions,
+		Publisher: describePublisher(st), Renditions: renditionsOf(info.Renditions),
 		Encoder: Encoder{
 			st.Job.Progress.Speed, st.Job.Progress.FPS, DroppedFrames(st.Job), st.Restarts, st.WhyReduced, st.Returns, st.Passthrough, st.Layers, st.WhyEncoded,
 			st.Transform, st.WhyNoneMade,
@@ -181,6 +181,11 @@ func describePublisher(st *broadcast.Status) *Publisher {
 		p.Audio = &Audio{st.AudioIn.String(), tracks[media.KindAudio]}
 	}
 	return p
+}
+
+// renditionsOf is never nil: before there are any the list is empty.
+func renditionsOf(infos []timeline.RenditionInfo) []timeline.RenditionInfo {
+	return append([]timeline.RenditionInfo{}, infos...)
 }
 
 func describeRecording(r *recording.Info) *Recording {
