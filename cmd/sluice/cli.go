@@ -10,6 +10,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/client"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/command"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/ctl"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/doctor"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 )
@@ -19,6 +20,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"run the service (the default)"`
 	Publish client.Publish `cmd:"" help:"publish a media file or a test picture over WHIP"`
 	Play    client.Play    `cmd:"" help:"play a stream over WHEP: count what comes, record it"`
+	Ctl     ctl.Ctl        `cmd:"" help:"ask a running service what there is, and steer it"`
 	Doctor  doctor.Doctor  `cmd:"" help:"check ffmpeg, ports, disk and network, and say how to mend them"`
 	Version versionCommand `cmd:"" help:"print the versions of sluice, Go and ffmpeg"`
 }

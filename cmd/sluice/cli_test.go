@@ -12,7 +12,7 @@ import (
 
 func TestHelpTexts(t *testing.T) {
 	t.Setenv("COLUMNS", "80")
-	for _, name := range []string{"sluice", "serve", "publish", "play", "doctor", "version"} {
+	for _, name := range []string{"sluice", "serve", "publish", "play", "ctl", "doctor", "version"} {
 		t.Run(name, func(t *testing.T) {
 			args := [][]string{{"help", name}, {name, "--help"}, {name, "-h"}}
 			if name == "sluice" {
@@ -40,6 +40,11 @@ func TestMainWrongUsage(t *testing.T) {
 		"serve, argument":    {args: []string{"serve", "now"}, want: []string{`argument "now"`}},
 		"serve, no value":    {args: []string{"serve", "--data"}, want: []string{"--data: needs a value, see sluice serve --help"}},
 		"doctor":             {args: []string{"doctor", "--part=x"}, want: []string{"sluice doctor: flag --part"}},
+		"ctl nothing":        {args: []string{"ctl"}, want: []string{`sluice: expected one of "server"`}},
+		"ctl unknown":        {args: []string{"ctl", "sterams"}, want: []string{`unexpected argument sterams, did you mean "streams"?`}},
+		"ctl faults":         {args: []string{"ctl", "--nope", "streams", "--no"}, want: []string{"flag --nope", "flag --no"}},
+		"ctl, bad URL":       {args: []string{"ctl", "streams"}, environ: []string{"SLUICE_URL=tv.example.org"}, want: []string{`sluice ctl: URL "tv.example.org": must be one such as http`}},
+		"ctl, no stream":     {args: []string{"ctl", "kick", "a.b"}, want: []string{`"a.b" is no name of a stream`}},
 		"version":            {args: []string{"version", "--long", "--x"}, want: []string{"flag --long", "flag --x"}},
 		"play nothing":       {args: []string{"play"}, want: []string{`expected "<url>", see sluice play --help`}},
 		"play faults":        {args: []string{"play", "ftp://x", "--duration=-1s", "--timeout=0"}, want: []string{"ftp://x", "--duration", "--timeout"}},

@@ -70,6 +70,7 @@ Examples:
     sluice                                       serve on http://127.0.0.1:8080
     sluice publish test http://127.0.0.1:8080/whip/demo
     sluice doctor
+    sluice ctl streams
     sluice help serve
 ` + exit.Help
 
@@ -117,9 +118,12 @@ func commandOf(app *kong.Application, args []string) (*kong.Node, error) {
 // withoutUnknown takes the flags out of args that the command does not have, and names each in the error.
 func withoutUnknown(node *kong.Node, args []string) (known []string, err error) {
 	names := map[string]bool{"help": true}
-	for _, flag := range node.Flags {
-		names[flag.Name] = true
-	}
+	_ = kong.Visit(node, func(n kong.Visitable, next kong.Next) error { // of a command of commands, what any of them takes: kong tells the rest
+		if flag, is := n.(*kong.Flag); is {
+			names[flag.Name] = true
+		}
+		return next(nil)
+	})
 	var faults []error
 	for i, arg := range args {
 		if arg == "--" {

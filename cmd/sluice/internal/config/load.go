@@ -20,6 +20,9 @@ const maxConfigFile = 1 << 20
 // envPrefix begins the name of every environment variable of ours.
 const envPrefix = "SLUICE_"
 
+// otherCommands are environment variables of commands that take no configuration: sluice ctl.
+var otherCommands = []string{envPrefix + "URL", envPrefix + "TOKEN"}
+
 // flagName is how a key is written as a flag, without the dashes.
 func (k key) flagName() string { return strings.ReplaceAll(k.name, ".", "-") }
 
@@ -92,7 +95,7 @@ func (k key) isList() bool {
 func (l *Loaded) loadEnviron(environ []string) {
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, envPrefix) {
+		if !strings.HasPrefix(name, envPrefix) || slices.Contains(otherCommands, name) {
 			continue
 		}
 		i := slices.IndexFunc(l.keys, func(k key) bool { return k.envName() == name })
