@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluice-live/sluice/ingest/frames"
 	"github.com/sluice-live/sluice/ingest/offer"
+	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/signal"
 	"github.com/sluice-live/sluice/ingest/transformed"
@@ -95,6 +96,10 @@ type Options struct {
 	// follows can prepare itself while ICE and DTLS run. The stream is the publisher's once it has begun. An error ends the session: its
 	// text goes to the client with 503.
 	OnPublish func(*session.Publisher) error
+	// OnRoom, if set, hears who enters a room and who leaves it, in each room's order. It must not block.
+	OnRoom func(room.Passage)
+	// OnViewers, if set, hears how many viewers of a stream are connected by now, when one more is. It must not block.
+	OnViewers func(stream string, viewers int)
 	// MayEnter refuses who may not publish a stream, or enter a room; "" is the echo, or any of them. Default: nobody is refused.
 	MayEnter session.Judge
 	// Hidden reports whether a stream is in no list. Default: none is.

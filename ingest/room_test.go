@@ -186,7 +186,8 @@ func TestRoomHearsNonsense(t *testing.T) {
 
 // A mesh passes events on and sees no media; there is room for three.
 func TestMesh(t *testing.T) {
-	f := newFixture(t, Options{})
+	passages := make(chan room.Passage, 16)
+	f := newFixture(t, Options{OnRoom: func(p room.Passage) { passages <- p }})
 	const path = "/rooms/net"
 	ann, bob := f.enterMesh(path, "Ann"), f.enterMesh(path, "Bob")
 	require.Equal(t, "mesh", string(f.server.Rooms().List()[0].Mode))
@@ -200,6 +201,18 @@ func TestMesh(t *testing.T) {
 	require.Contains(t, ann.await(signal.Error).Detail, "for a participant")
 	f.enterMesh(path, "Cyd")
 	f.requireProblem(f.do("POST", path+"/messages?mesh=1", `{"event":"authenticate","name":"Dan"}`), 503, "(3)")
+	bob.say(signal.Event{Kind: signal.Leave})
+	for i, want := range []room.Passage{
+		{ID: ann.self, Name: "Ann", Participants: 1}, {ID: bob.self, Name: "Bob", Participants: 2}, {Name: "Cyd", Participants: 3},
+		{ID: bob.self, Name: "Bob", Participants: 2, Left: true, Reason: room.ErrLeft.Error()},
+	} {
+		p := rtptest.Wait(t, passages, "a passage")
+		if want.ID == "" {
+			want.ID = p.ID
+		}
+		want.Room, want.Mode, want.Since = "net", room.ModeMesh, p.Since
+		require.Equal(t, want, p, "%d", i)
+	}
 }
 
 // Over signalling, too, the echo gives back what it gets.

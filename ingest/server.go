@@ -63,7 +63,7 @@ func newServer(o Options, ts timers) (*Server, error) {
 		opts: o, timers: ts, sockets: sockets, peers: session.NewPeers(settings, sockets.shared()), packets: media.NewPacketPool(), forwarders: egress.NewForwarders(),
 		rates: newRateLimiter(o.RequestsPerSecond), pictureRates: newRateLimiter(frames.Rate), links: iceLinks(o.ICEServers),
 	}
-	s.viewers = egress.NewViewers(s.forwarders, sockets.batches, o.ViewerLinger)
+	s.viewers = egress.NewViewers(s.forwarders, sockets.batches, o.ViewerLinger, o.OnViewers)
 	s.gst = gst.NewHub(o.Hidden)
 	s.channels = channel.NewStreams(&s.messages, s.publisherOf)
 	s.transformed = transformed.New(s.transformedConfig())
@@ -134,7 +134,7 @@ func (s *Server) roomConfig() room.Config {
 	return room.Config{
 		Sessions: s.sessions, Peers: s.peers, Messages: &s.messages, Forwarders: s.forwarders, Packets: s.packets, Timers: s.timers.rooms, Connect: s.timers.connect,
 		Body: s.timers.body, MaxRooms: s.opts.MaxStreams, MaxParticipants: s.opts.MaxParticipants, PublicIPs: s.opts.PublicIPs,
-		ICEServers: s.opts.signalServers(), MayEnter: s.opts.MayEnter, OnPublish: s.opts.OnPublish, MayAsk: s.mayAsk, Logger: s.opts.Logger,
+		ICEServers: s.opts.signalServers(), MayEnter: s.opts.MayEnter, OnPublish: s.opts.OnPublish, OnPassage: s.opts.OnRoom, MayAsk: s.mayAsk, Logger: s.opts.Logger,
 	}
 }
 

@@ -125,18 +125,27 @@ func TestRestartKeepsResync(t *testing.T) {
 }
 
 func TestUnclaimedStreamEndsAfterLinger(t *testing.T) {
-	b := newBench(t, func(o *Options) { o.Linger = 20 * time.Second })
+	var told []string
+	b := newBench(t, func(o *Options) {
+		o.Linger = 20 * time.Second
+		o.OnUnclaimed = func(stream string, _ time.Time) { told = append(told, stream) }
+	})
 	_, e, enc := b.epoch("cam")
 	b.run(e, enc, 2)
+	require.Empty(t, b.Waiting())
 	b.restart()
+	require.Equal(t, []string{"cam"}, b.Waiting())
 	b.clock.Advance(19 * time.Second)
 	b.keep()
+	require.Empty(t, told)
 	require.NotContains(t, b.body("/live/cam/180p.m3u8"), "ENDLIST")
 	b.clock.Advance(2 * time.Second)
 	b.keep()
 	require.Contains(t, b.body("/live/cam/180p.m3u8"), "#EXT-X-ENDLIST\n")
 	b.restart()
 	require.Contains(t, b.body("/live/cam/180p.m3u8"), "#EXT-X-ENDLIST\n")
+	require.Empty(t, b.Waiting())
+	require.Equal(t, []string{"cam"}, told)
 	b.clock.Advance(time.Hour)
 	b.restart()
 	require.Equal(t, http.StatusNotFound, b.get("/live/cam/index.m3u8").Code)

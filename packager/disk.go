@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluice-live/sluice/packager/disk"
 	"github.com/sluice-live/sluice/packager/recording"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 const (
@@ -38,7 +39,12 @@ func (p *Packager) Disk() Disk {
 func (p *Packager) timed(housekeeping func()) {
 	began := time.Now()
 	p.keeping.Store(&began)
-	defer p.keeping.Store(nil)
+	hangs := panics.AfterFunc(slowDisk+time.Millisecond, p.opts.Logger, "the housekeeping", p.tellDisk)
+	defer func() {
+		hangs.Stop()
+		p.keeping.Store(nil)
+		p.tellDisk()
+	}()
 	housekeeping()
 	if took := time.Since(began); took > slowDisk {
 		p.opts.Logger.Warn("the disk has been very slow", "took", took)
@@ -56,6 +62,16 @@ func (p *Packager) examine() Disk {
 		p.opts.Logger.Error("live streams cannot be written; they go on once that is mended", "error", now.cause, "free", now.Free)
 	}
 	return now
+}
+
+// tellDisk tells when live streams can no longer be written, and when they can again.
+func (p *Packager) tellDisk() {
+	if p.opts.OnDisk == nil {
+		return
+	}
+	if d := p.Disk(); p.faulty.Swap(d.Fault != "") != (d.Fault != "") {
+		p.opts.OnDisk(d)
+	}
 }
 
 func (d Disk) below(bytes int64) bool { return d.Free >= 0 && d.Free < bytes }

@@ -114,7 +114,8 @@ func TestAnnouncedNameOutlivesFault(t *testing.T) {
 // A disk that does not answer is a fault before it is known what it would have answered.
 func TestDiskDoesNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, nil)
+		var told []string
+		b := newBench(t, func(o *Options) { o.OnDisk = func(d Disk) { told = append(told, d.Fault) } })
 		b.epoch("cam")
 		answer := make(chan Disk)
 		b.look = func() Disk { return <-answer }
@@ -123,8 +124,11 @@ func TestDiskDoesNotAnswer(t *testing.T) {
 		require.Empty(t, b.Disk().Fault)
 		time.Sleep(time.Millisecond)
 		require.Equal(t, "the disk does not answer", b.Disk().Fault)
+		synctest.Wait()
+		require.Equal(t, []string{"the disk does not answer"}, told)
 		answer <- Disk{Free: 1 << 30}
 		synctest.Wait()
 		require.Empty(t, b.Disk().Fault)
+		require.Equal(t, []string{"the disk does not answer", ""}, told)
 	})
 }

@@ -114,6 +114,9 @@ func (p *Packager) endUnclaimed(s *Stream, now time.Time) {
 	if err := s.End(); err != nil {
 		p.opts.Logger.Error("stream could not be ended", "stream", s.Name(), "error", err)
 	}
+	if p.opts.OnUnclaimed != nil {
+		p.opts.OnUnclaimed(s.Name(), s.Info().Started)
+	}
 }
 
 // dropIfGone forgets an ended stream when its time has come: everything answers 404 then.

@@ -54,6 +54,12 @@ type Options struct {
 	Snapshot func(ctx context.Context, media io.Reader, number int, format string) ([]byte, error)
 	// MendSource makes whole a source recording that a crash has cut, once, after the next start. Without it those stay as they are.
 	MendSource func(name string) error
+	// OnRecording, if set, hears what becomes of recordings. It must not block.
+	OnRecording func(recording.Step, recording.Info)
+	// OnDisk, if set, hears when live streams can no longer be written, and when they can again. It must not block.
+	OnDisk func(Disk)
+	// OnUnclaimed, if set, hears of a stream that a crash has cut and that ends because its publisher has not come back. It must not block.
+	OnUnclaimed func(stream string, started time.Time)
 	// Wall is the clock of the service: wall time at the start plus what the monotonic clock has counted since (time.Now).
 	Wall func() time.Time
 	// Logger gets what an operator should know (slog.Default).

@@ -43,6 +43,7 @@ type Packager struct {
 	changed    chan struct{} // capacity 1: the set of streams is another
 	disk       atomic.Pointer[Disk]
 	keeping    atomic.Pointer[time.Time] // since when the housekeeping goes on; nil between two
+	faulty     atomic.Bool               // the disk, as OnDisk has heard
 	look       func() Disk               // lookAtDisk
 	free       func(dir string) int64    // disk.Free
 	unkept     resting                   // of the keeper
@@ -95,6 +96,7 @@ func (p *Packager) join(files disk.FS) {
 	}
 	p.recordings = recording.NewStore(recording.Options{
 		Dir: o.RecordingsDir, Record: o.Record, Keep: o.Keep, MaxBytes: o.MaxBytes, MinFree: o.MinFree, Remux: o.Remux, MendSource: o.MendSource,
+		OnStep: o.OnRecording,
 		Timing: timing, Wall: o.Wall, Logger: o.Logger, Files: files,
 		Free: func(dir string) int64 { return p.free(dir) }, Listed: p.listed,
 	})
@@ -176,6 +178,7 @@ func (p *Packager) Open(stream string) (*Stream, error) {
 	r, err := p.recordings.Begin(stream)
 	if err != nil {
 		p.opts.Logger.Error("recording could not begin; the live stream goes on", "stream", stream, "error", err)
+		p.recordings.Refused(stream, err)
 	}
 	s.setRecording(r)
 	p.set(at, s)
@@ -204,6 +207,17 @@ func (p *Packager) Streams() []Info {
 	}
 	slices.SortFunc(all, func(a, b Info) int { return strings.Compare(a.Stream, b.Stream) })
 	return all
+}
+
+// Waiting lists the streams that a crash, or Suspend, has cut and that wait for their publishers.
+func (p *Packager) Waiting() (streams []string) {
+	for _, s := range p.all() {
+		if s.live.Waiting() {
+			streams = append(streams, s.Name())
+		}
+	}
+	slices.Sort(streams)
+	return streams
 }
 
 // Recordings lists the newest recordings, newest first, at most 500.

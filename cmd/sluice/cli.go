@@ -13,6 +13,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/ctl"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/doctor"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/webhook/receiver"
 )
 
 // commands are the subcommands.
@@ -22,6 +23,7 @@ type commands struct {
 	Play    client.Play    `cmd:"" help:"play a stream over WHEP: count what comes, record it"`
 	Ctl     ctl.Ctl        `cmd:"" help:"ask a running service what there is, and steer it"`
 	Doctor  doctor.Doctor  `cmd:"" help:"check ffmpeg, ports, disk and network, and say how to mend them"`
+	Webhook receiver.Test  `cmd:"" name:"webhook-test" help:"receive webhooks, check their signatures, and show them"`
 	Version versionCommand `cmd:"" help:"print the versions of sluice, Go and ffmpeg"`
 }
 

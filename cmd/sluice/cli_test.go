@@ -12,7 +12,7 @@ import (
 
 func TestHelpTexts(t *testing.T) {
 	t.Setenv("COLUMNS", "80")
-	for _, name := range []string{"sluice", "serve", "publish", "play", "ctl", "doctor", "version"} {
+	for _, name := range []string{"sluice", "serve", "publish", "play", "ctl", "doctor", "webhook-test", "version"} {
 		t.Run(name, func(t *testing.T) {
 			args := [][]string{{"help", name}, {name, "--help"}, {name, "-h"}}
 			if name == "sluice" {

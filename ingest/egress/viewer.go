@@ -40,6 +40,9 @@ type Viewer struct {
 	batches Transports
 	batch   atomic.Pointer[batch] // to the address in use, if it is known
 
+	onArrival func() // called when it has connected; may be nil
+	arrived   bool   // it has; see Viewers.arrived
+
 	stop <-chan struct{} // closed to end it; the session's closing, where it is all that the session does
 }
 
@@ -84,6 +87,7 @@ func (vs *Viewers) add(s *session.Session, stream, from string) (run func(), err
 	return func() {
 		vs.join(v, from)
 		defer vs.leave(v, from)
+		v.onArrival = func() { vs.arrived(v, stream, from) }
 		v.Run()
 	}, nil
 }
@@ -151,6 +155,9 @@ func (v *Viewer) Run() {
 	case <-v.stop:
 		return
 	case <-v.session.Connected():
+	}
+	if v.onArrival != nil {
+		v.onArrival()
 	}
 	v.forwarder = v.forwarders.engage()
 	defer v.forwarders.dismiss(v.forwarder)

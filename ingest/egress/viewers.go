@@ -15,6 +15,7 @@ type Viewers struct {
 	forwarders *Forwarders
 	batches    Transports
 	linger     time.Duration
+	onCount    func(stream string, viewers int) // may be nil
 
 	mu      sync.Mutex
 	live    map[string][]*media.Track // what is published, by stream
@@ -29,11 +30,13 @@ type streamViewers struct {
 	viewers map[*Viewer]struct{}
 	away    *time.Timer // ends them; nil while somebody publishes
 	dropped atomic.Uint64
+	arrived int // of them, those that have connected
 }
 
-// NewViewers makes what Run runs. linger is how long viewers stay connected while nobody publishes their stream.
-func NewViewers(f *Forwarders, b Transports, linger time.Duration) *Viewers {
-	return &Viewers{forwarders: f, batches: b, linger: linger, live: map[string][]*media.Track{}, streams: map[string]*streamViewers{}}
+// NewViewers makes what Run runs. linger is how long viewers stay connected while nobody publishes their stream. onCount, if not nil, hears
+// how many viewers of a stream are connected when one more is, and must not block.
+func NewViewers(f *Forwarders, b Transports, linger time.Duration, onCount func(stream string, viewers int)) *Viewers {
+	return &Viewers{forwarders: f, batches: b, linger: linger, onCount: onCount, live: map[string][]*media.Track{}, streams: map[string]*streamViewers{}}
 }
 
 // Count is how many viewers a stream has.
@@ -89,10 +92,30 @@ func (vs *Viewers) join(v *Viewer, stream string) {
 	}
 }
 
+// arrived notes that a viewer of a stream, which it joined under the name from, has connected.
+func (vs *Viewers) arrived(v *Viewer, stream, from string) {
+	vs.mu.Lock()
+	v.arrived = true
+	vs.streams[from].arrived++
+	viewers := 0
+	for _, name := range []string{stream, Transformed(stream)} {
+		if of := vs.streams[name]; of != nil {
+			viewers += of.arrived
+		}
+	}
+	vs.mu.Unlock()
+	if vs.onCount != nil {
+		vs.onCount(stream, viewers)
+	}
+}
+
 func (vs *Viewers) leave(v *Viewer, stream string) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
 	of := vs.streams[stream]
+	if v.arrived {
+		of.arrived--
+	}
 	delete(of.viewers, v)
 	if len(of.viewers) > 0 {
 		return

@@ -56,6 +56,7 @@ func (r *room) admit(p *participant) *refusal.Refusal {
 	p.shown = r.describe(p)
 	r.welcome(p, false)
 	r.tell(p, signal.Event{Kind: signal.Joined, From: p.session.ID(), FromMetadata: p.metadata, Participant: &p.shown})
+	r.passes(p, false)
 	r.renegotiate()
 	return nil
 }
@@ -88,6 +89,7 @@ func (r *room) remove(p *participant) (empty bool) {
 		r.endOutput(p.session.Err())
 	}
 	r.tell(p, signal.Event{Kind: signal.Left, From: p.session.ID(), Detail: p.session.Err().Error()})
+	r.passes(p, true)
 	r.renegotiate()
 	return len(r.here) == 0
 }

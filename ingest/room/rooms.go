@@ -57,6 +57,8 @@ type Config struct {
 	MayEnter session.Judge
 	// OnPublish is called for each stream that is made of a room. An error refuses it.
 	OnPublish func(*session.Publisher) error
+	// OnPassage, if set, hears who enters a room and who leaves it; the echo is none. It must not block.
+	OnPassage func(Passage)
 	// MayAsk reports whether the client of a request does not ask too often.
 	MayAsk func(*http.Request) bool
 	Logger *slog.Logger

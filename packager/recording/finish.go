@@ -53,6 +53,9 @@ func (r *Recording) remux(ctx context.Context) {
 	if err := r.writeFiles([]namedFile{r.remuxed(err)}, true); err != nil {
 		r.store.opts.Logger.Error("recording.json could not be written", "recording", r.dir, "error", err)
 	}
+	if info := r.Info(); info.MP4 {
+		r.store.step(StepReady, info)
+	}
 }
 
 // place gives video.mp4 its name. It is on the disk before recording.json says so.

@@ -81,7 +81,9 @@ type Recording struct {
 	epoch   string        // of the last run
 	late    time.Duration // by which segments may be longer than nominal
 	runs    []*run
+	begun   bool // something has been kept
 	stopped bool // nothing more is taken
+	failed  bool // which has been told
 	outcome outcome
 	stale   bool // playlists do not list everything
 	unsafe  bool // recording.json has been replaced without fsync
@@ -212,6 +214,7 @@ func (r *Recording) add(s timeline.Recordable) error {
 	if err := r.keep(rn, s); err != nil {
 		return err
 	}
+	r.tellBegun()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.info.Bytes += s.Size

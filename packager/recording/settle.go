@@ -103,6 +103,7 @@ func (r *Recording) outdated() (files []namedFile, unsafe bool) {
 // stream does not wait for it.
 func (r *Recording) Fail(cause error) {
 	if r.stop(StateFailed, cause) {
+		r.tellFailed("")
 		r.store.opts.Logger.Error("recording has stopped; the live stream goes on", "recording", r.dir, "error", cause)
 	}
 }
@@ -143,11 +144,15 @@ func (r *Recording) settle() {
 		r.settled = true
 		r.store.forget(r)
 		r.store.opts.Files.Remove(r.dir)
+		if !empty {
+			r.tellFailed("its directory has been deleted")
+		}
 		return
 	}
 	if err == nil {
 		r.settled = true
 		r.store.forget(r)
+		r.tellSettled()
 		r.store.jobs.add(r.remux)
 		return
 	}

@@ -70,6 +70,7 @@ func (r *Recording) createSource(ext string, step int) (Source, error) {
 	if err := r.rewrite(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
+	r.tellBegun()
 	return &sourceFile{recording: r, file: f}, nil
 }
 

@@ -42,6 +42,8 @@ type Options struct {
 	// MendSource makes whole the source of that name, of which a crash may have left the beginning of a frame. Without it sources stay as
 	// they are.
 	MendSource func(name string) error
+	// OnStep, if set, hears what becomes of recordings, those of an earlier process too. It must not block.
+	OnStep func(Step, Info)
 	// Timing is that of the live streams.
 	Timing timeline.Timing
 	// Wall is the clock of the service.

@@ -43,6 +43,7 @@ type Broadcast struct {
 	input      *input                      // nil while nobody publishes
 	expected   []*input                    // that are about to publish, in their order
 	offered    bool                        // somebody has been expected
+	told       bool                        // that it has begun: by this process, or by one before it
 	videoTrack atomic.Pointer[media.Track] // the publisher's, nil where there is none; for requestKeyFrame
 	away       time.Time                   // since when nobody publishes; zero before the first publisher
 	source     *source                     // nil when nothing is recorded
@@ -89,6 +90,7 @@ func New(o Options) *Broadcast {
 		b.source = newSource(o.Timeline.Recording, o.RecordIVF, b.log)
 	}
 	b.faces.Store(&Faces{newer: make(chan struct{})})
+	b.told = b.playable()
 	b.publishStatus(StateStarting, nil)
 	return b
 }
@@ -142,9 +144,16 @@ func (b *Broadcast) Run(ctx context.Context) error {
 		err = fault
 		b.drop(err)
 	}
-	if fault := panics.Contain(b.log, "the stream", func() { b.finish(err, ctx.Err() != nil && b.options.KeepOnStop) }); fault != nil {
+	published, suspend := b.input != nil, ctx.Err() != nil && b.options.KeepOnStop
+	if fault := panics.Contain(b.log, "the stream", func() { b.finish(err, suspend) }); fault != nil {
 		err = fault
 		b.abandon(fault)
+	}
+	switch {
+	case err != nil || !suspend:
+		b.tellEnd(err, ctx.Err() != nil)
+	case published:
+		b.tellInterrupted("the service is started anew")
 	}
 	return err
 }
@@ -209,7 +218,9 @@ func (b *Broadcast) tick(now time.Time) (ended bool, err error) {
 	b.intake.tick(now, b.input != nil && b.input.heard || b.playable())
 	b.run.tick(now)
 	if b.input.gone() {
+		reason := b.input.Err()
 		b.detach(now)
+		b.tellInterrupted(reason.Error())
 	}
 	if b.abandoned(now) {
 		return true, nil

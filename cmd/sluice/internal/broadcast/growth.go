@@ -101,6 +101,7 @@ func (b *Broadcast) regain(to candidate, now time.Time) {
 	b.ladder.grow(to)
 	b.growth.governor.Grew(now)
 	b.log.Info("ladder grows again", "encoded", to.encoded, "still missing", b.ladder.reason)
+	b.tell(Event{Kind: EventRestored, Reason: b.ladder.reason, Encoded: to.encoded})
 	b.restartRun()
 	b.requestKeyFrame()
 }

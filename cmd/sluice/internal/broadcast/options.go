@@ -40,6 +40,9 @@ type Options struct {
 	Faces   *transcode.FaceFinder
 	OnFaces func(Faces)
 
+	// OnEvent, if set, hears what happens, in its order, and must not block.
+	OnEvent func(Event)
+
 	// Linger is how long the broadcast waits for its publisher to return.
 	Linger time.Duration
 	// Record keeps what is received in the timeline's recording too.

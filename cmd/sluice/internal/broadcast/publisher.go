@@ -30,7 +30,10 @@ func (b *Broadcast) expect(p *session.Publisher) {
 func (b *Broadcast) arrived(in *input) {
 	b.expected = slices.DeleteFunc(b.expected, func(other *input) bool { return other == in })
 	if in.begun() {
-		b.attach(in)
+		takesOver := b.input != nil
+		if b.attach(in); !takesOver {
+			b.tellPublished()
+		}
 		return
 	}
 	b.log.Info("publisher has not come", "session", in.ID(), "reason", in.Err())

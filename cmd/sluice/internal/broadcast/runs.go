@@ -184,6 +184,7 @@ func (b *Broadcast) relieve(r relief, cause error) {
 		b.ladder.reduce(slow)
 	}
 	b.growth.governor.Reduced(time.Now())
+	b.tell(Event{Kind: EventReduced, Reason: b.ladder.reason, Encoded: b.ladder.encoded()})
 	b.log.Warn("ladder is reduced", "reason", b.ladder.reason, "lag", slow.Lag, "speed", slow.Speed)
 }
 

@@ -41,9 +41,10 @@ type Config struct {
 	Unlisted []string
 	Slate    string // path of the image that viewers see while the publisher is away; empty: its newest picture
 
-	Record Record
-	Push   Push
-	Auth   Auth
+	Record   Record
+	Push     Push
+	Webhooks Webhooks
+	Auth     Auth
 	// Insecure allows an address beyond loopback without Auth.Publish.
 	Insecure bool
 	Limits   Limits
@@ -156,6 +157,7 @@ func (c Config) Secrets() []string {
 		all = append(all, string(k))
 	}
 	all = append(all, string(c.Auth.JWT.Secret))
+	all = append(all, c.Webhooks.secrets()...)
 	for _, s := range c.ICE.Servers {
 		all = append(all, string(s.Credential))
 	}

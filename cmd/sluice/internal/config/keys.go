@@ -45,6 +45,7 @@ const (
 	groupMedia  = "Media"
 	groupRecord = "Recording"
 	groupPush   = "Pushing"
+	groupHooks  = "Webhooks"
 	groupAccess = "Access"
 	groupOther  = "Other"
 )
@@ -114,6 +115,9 @@ func (c *Config) outputKeys() []key {
 		{"push.header", groupPush, kindHeader, "header of each request, such as Authorization: Bearer KEY", secret(&c.Push.Header)},
 		{"push.timeout", groupPush, kindDuration, "what a request may take before it is tried again", duration(&c.Push.Timeout)},
 		{"push.delete", groupPush, kindBool, "delete segments there once nobody can ask for them any more", boolean(&c.Push.Delete)},
+
+		{"webhooks", groupHooks, kindURLs, "URLs that are told of events, by signed requests; in the file one may be {url, secret, events}, where events are names such as stream.started or stream.*", webhooks(&c.Webhooks.Targets)},
+		{"webhooks.secret", groupHooks, kindText, "secret that these requests are signed with where a URL has none of its own: whsec_ and base64 of 24 to 64 bytes, or another text of 24 bytes at least", secret(&c.Webhooks.Secret)},
 	}
 }
 

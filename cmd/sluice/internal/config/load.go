@@ -146,8 +146,11 @@ func readYAML(name string) (*yaml.Node, error) {
 
 // ownName is what a key that is also the parent of others (record) is called inside its mapping.
 func ownName(parent string) string {
-	if parent == "ladder" {
+	switch parent {
+	case "ladder":
 		return "renditions"
+	case "webhooks":
+		return "targets"
 	}
 	return "enabled"
 }

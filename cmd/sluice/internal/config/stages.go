@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/webhook"
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/packager"
@@ -18,6 +19,7 @@ import (
 const (
 	recordingsDir = "recordings"
 	liveDir       = "live"
+	webhooksDir   = "webhooks"
 )
 
 // Packager returns the options of the packager that are configured.
@@ -58,6 +60,11 @@ func (c Config) Ingest() ingest.Options {
 	return options
 }
 
+// Webhook returns the options of the webhooks that are configured.
+func (c Config) Webhook() webhook.Options {
+	return webhook.Options{Dir: filepath.Join(c.Data, webhooksDir), Targets: c.Webhooks.targets()}
+}
+
 // linger is Linger for those to whom 0 means a default of their own.
 func (c Config) linger() time.Duration { return cmp.Or(c.Linger, time.Millisecond) }
 
@@ -69,6 +76,7 @@ func (c Config) checkStages(check *checker) {
 		}
 		return "", fault.Error()
 	})
+	check.stage(webhook.Validate(c.Webhooks.targets()), func(fault error) (option, reason string) { return "Webhooks", fault.Error() })
 	encoder := transcode.Options{Dir: c.Data, FFmpeg: c.FFmpeg, Video: depay.VP8, Audio: depay.Opus, Ladder: c.Ladder, Segment: c.Segment, Part: c.Part}
 	check.stage(encoder.Validate(), func(fault error) (option, reason string) {
 		if o := (*transcode.OptionError)(nil); errors.As(fault, &o) {
@@ -107,6 +115,7 @@ func keyOf(option string) string {
 		"Segment": "segment", "Part": "part", "Window": "window", "Linger": "linger", "ViewerLinger": "linger", "Ladder": "ladder",
 		"Keep": "record.keep", "MaxBytes": "record.max-bytes", "MinFree": "record.min-free",
 		"Push.URL": "push.url", "Push.Header": "push.header", "Push.Timeout": "push.timeout",
+		"Webhooks":  "webhooks",
 		"UDPListen": "ice.udp", "TCPListen": "ice.tcp", "PublicIPs": "ice.public-ip", "ICEServers": "ice.servers", "VideoCodecs": "codecs",
 		"MaxStreams": "limits.streams", "MaxViewers": "limits.viewers", "MaxParticipants": "limits.participants",
 		"MaxSessionsPerAddress": "limits.sessions-per-address", "MaxConnectingPerAddress": "limits.connecting-per-address", "MaxSDP": "limits.request-bytes", "MaxBitrate": "limits.publish-bitrate",

@@ -26,6 +26,7 @@ import (
 func (s *Service) packagerOptions() packager.Options {
 	options := s.cfg.Packager()
 	options.Remux, options.MendSource, options.Wall, options.Logger = s.remux, broadcast.MendSource, s.clock.Now, s.log
+	options.OnRecording, options.OnDisk, options.OnUnclaimed = s.tellRecording, s.tellDisk, s.tellUnclaimed
 	options.Snapshot = func(ctx context.Context, media io.Reader, number int, format string) ([]byte, error) {
 		return transcode.Snapshot(ctx, s.cfg.FFmpeg, media, number, format)
 	}
@@ -47,6 +48,7 @@ func (s *Service) ingestOptions() ingest.Options {
 	options.Logger, options.OnPublish = s.log, s.streams.publish
 	options.MayEnter, options.MayWatch = s.judge(access.Publish), s.judge(access.Watch)
 	options.Hidden = s.hidden
+	options.OnRoom, options.OnViewers = s.tellPassage, s.audience.count
 	options.Frames = s.pictureTools()
 	options.RunFFmpeg, options.Transform = runConfined, s.transform
 	return options
@@ -98,6 +100,7 @@ func (s *Service) openBroadcast(stream string) (*broadcast.Broadcast, error) {
 		FFmpeg: s.cfg.FFmpeg, Ladder: s.encoding.Ladder, Encoder: s.encoding.Encoder, Segment: s.cfg.Segment, Part: s.cfg.Part, Passthrough: s.cfg.Passthrough,
 		Slates: s.encoding.Slates, Logo: logoFile(s.cfg), Faces: s.finder, OnFaces: func(f broadcast.Faces) { s.ingest.Channels().Tell(stream, signal.Faces, f) },
 		Linger: s.cfg.Linger, Record: s.cfg.Record.Enabled, RecordIVF: s.cfg.Record.Source == config.SourceIVF, KeepOnStop: s.cfg.OnStop == config.OnStopKeep,
-		Logger: s.log,
+		OnEvent: func(e broadcast.Event) { s.tellBroadcast(stream, timeline.Info().Started, e) },
+		Logger:  s.log,
 	}), nil
 }

@@ -15,7 +15,7 @@ import (
 // What decodes the sound of uploads has no more of this process than what decodes pictures: not its environment, where keys may be.
 func TestWhatReadsUploadsIsConfined(t *testing.T) {
 	t.Setenv("SLUICE_AUTH_ADMIN", "open-sesame")
-	s := &Service{streams: newStreams(nil, nil), gate: access.New(config.Auth{}, access.Secret{}, slog.New(slog.DiscardHandler))}
+	s := &Service{streams: newStreams(nil, nil), audience: newAudience(nil, nil), gate: access.New(config.Auth{}, access.Secret{}, slog.New(slog.DiscardHandler))}
 	program := exec.Command("env")
 	var out bytes.Buffer
 	program.Stdout = &out

@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/clock"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/webhook"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/packager"
@@ -44,6 +45,8 @@ type Service struct {
 	detector    *faces.Detector       // nil: faces are not found
 	finder      *transcode.FaceFinder // of live video; nil likewise
 	searches    searches
+	hooks       *webhook.Hooks
+	audience    *audience
 	lock        io.Closer    // of the data directory
 	viewedAt    atomic.Int64 // when a stream was last asked for by clock, ns since 1970
 }
@@ -94,6 +97,12 @@ func (s *Service) open(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("open the data directory: %w", err)
 	}
+	hooks := s.cfg.Webhook()
+	hooks.Logger = s.log
+	if s.hooks, err = webhook.New(hooks); err != nil {
+		return fmt.Errorf("webhooks: %w", err)
+	}
+	s.audience = newAudience(s.log, s.tellPeak)
 	s.gate = access.New(s.cfg.Auth, secret, s.log)
 	if s.packager, err = packager.New(s.packagerOptions()); err != nil {
 		return fmt.Errorf("open the data directory: %w", err)
@@ -104,6 +113,7 @@ func (s *Service) open(ctx context.Context) (err error) {
 	if err := s.openDetector(); err != nil {
 		return err
 	}
+	s.tellWaiting()
 	s.streams = newStreams(s.packager.Disk, s.openBroadcast)
 	if s.ingest, err = ingest.New(s.ingestOptions()); err != nil {
 		return fmt.Errorf("open the media sockets: %w", err)
@@ -118,6 +128,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer stop()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
+	told := s.tellWebhooks(context.WithoutCancel(ctx))
 	s.streams.admit(ctx)
 	results := make(chan error, 2)
 	for _, stage := range []func(context.Context) error{s.packager.Run, s.ingest.Run} {
@@ -133,15 +144,16 @@ func (s *Service) Run(ctx context.Context) error {
 		pending--
 		end()
 	}
-	told := time.Now()
+	since := time.Now()
 	s.streams.drain()
 	if s.cfg.OnStop == config.OnStopEnd {
-		s.letViewersSee(told)
+		s.letViewersSee(since)
 	}
 	stop()
 	for ; pending > 0; pending-- {
 		errs = append(errs, <-results)
 	}
+	told()
 	return errors.Join(append(errs, s.lock.Close())...)
 }
 
@@ -192,6 +204,9 @@ func (s *Service) Ingest() *ingest.Server { return s.ingest }
 
 // Packager is what serves the streams and recordings.
 func (s *Service) Packager() *packager.Packager { return s.packager }
+
+// Webhooks are the servers that are told of events.
+func (s *Service) Webhooks() *webhook.Hooks { return s.hooks }
 
 // Clock is the clock of playlists and manifests.
 func (s *Service) Clock() clock.Clock { return s.clock }

@@ -174,6 +174,7 @@ func (c collector) collect(ch chan<- prometheus.Metric) {
 	collectBandwidth(ch, sessions)
 	c.sums.collectRooms(ch, c.service.Ingest().Rooms().List())
 	ch <- prometheus.MustNewConstMetric(descGstClients, prometheus.GaugeValue, float64(c.service.Ingest().GStreamerClients()))
+	collectWebhooks(ch, c.service)
 	for state, n := range states {
 		ch <- prometheus.MustNewConstMetric(descStreams, prometheus.GaugeValue, float64(n), state)
 	}
