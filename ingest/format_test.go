@@ -144,7 +144,7 @@ func TestViewersFormatRefused(t *testing.T) {
 	for file, title := range map[string]string{"obs": "H.264", "obs-av1": "AV1"} {
 		require.Equal(t, 201, f.post("/whip/"+file, offertest.Offer(t, file)).StatusCode)
 		resp := f.post("/whep/"+file, offertest.Offer(t, "gstreamer", "a=sendonly", "a=recvonly"))
-		f.requireProblem(resp, 422, "the stream is "+title+" video and Opus audio, and is passed on as it comes; HLS and DASH play it everywhere.")
+		f.requireProblem(resp, 422, "viewers of this stream get "+title+" video and Opus audio, which are not encoded for each of them; HLS and DASH play it everywhere.")
 	}
 	onlyMode0 := offertest.Offer(t, "ffmpeg8", "packetization-mode=1;", "", "a=sendonly", "a=recvonly")
 	f.requireProblem(f.post("/whep/obs", onlyMode0), 422, "H.264")

@@ -44,7 +44,7 @@ func Watching(video *media.Format) Purpose {
 	}
 	if video != nil {
 		use.video = func(offered []media.Format) *media.Format { return best(offered, video.PlaysAs) }
-		use.codecs = "the stream is " + video.Codec.Title + " video and Opus audio, and is passed on as it comes; HLS and DASH play it everywhere"
+		use.codecs = "viewers of this stream get " + video.Codec.Title + " video and Opus audio, which are not encoded for each of them; HLS and DASH play it everywhere"
 	}
 	return use
 }
