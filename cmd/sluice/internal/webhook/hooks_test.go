@@ -385,7 +385,7 @@ func TestKilled(t *testing.T) {
 
 		rs.respond(nil)
 		copied = filepath.Join(copied, "left")
-		h, stop = start(t, rs.options(copied, onlyURL))
+		_, stop = start(t, rs.options(copied, onlyURL))
 		synctest.Wait()
 		require.Equal(t, counts(4), rs.numbers("one.example.org", "cam"))
 		require.Equal(t, counts(1), rs.numbers("two.example.org", "cam"))
