@@ -69,12 +69,14 @@ type (
 const (
 	maxReason = 500 // bytes of what is told of an error
 	aboutDisk = "disk"
+	// toldWithin is for the last events when the service stops; a disk that does not answer is not waited for.
+	toldWithin = 3 * time.Second
 )
 
 // aboutStream is what events of a stream, its ladder and its recordings have their order of.
 func aboutStream(name string) string { return "stream " + name }
 
-// tellWebhooks tells what happens until stop is called, which waits for that.
+// tellWebhooks tells what happens until stop is called, which waits for that, but not for long.
 func (s *Service) tellWebhooks(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -84,7 +86,10 @@ func (s *Service) tellWebhooks(ctx context.Context) (stop func()) {
 	})
 	return func() {
 		cancel()
-		<-done
+		select {
+		case <-done:
+		case <-time.After(toldWithin):
+		}
 	}
 }
 
@@ -159,9 +164,9 @@ func (s *Service) tellWaiting() {
 
 // tellUnclaimed tells of the end of such a stream to which nobody has come back.
 func (s *Service) tellUnclaimed(stream string, started time.Time) {
-	seconds, peak := s.clock.Now().Sub(started).Round(time.Millisecond).Seconds(), 0
+	seconds := s.clock.Now().Sub(started).Round(time.Millisecond).Seconds()
 	s.tell(webhook.StreamEnded, aboutStream(stream), streamData{
-		Stream: stream, StartedAt: started.UTC(), Reason: "its publisher has not come back", Seconds: &seconds, ViewerPeak: &peak,
+		Stream: stream, StartedAt: started.UTC(), Reason: "its publisher has not come back", Seconds: &seconds,
 	})
 }
 

@@ -13,8 +13,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/clock"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/webhook"
 	"github.com/sluice-live/sluice/depay"
 	"github.com/sluice-live/sluice/ingest/room"
@@ -45,7 +47,8 @@ func listen(t *testing.T, do func(*Service)) (event told) {
 		Targets: []webhook.Target{{URL: server.URL, Secret: strings.Repeat("s", 32)}}, Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
-	s := &Service{hooks: hooks, clock: clock.New(), log: slog.New(slog.DiscardHandler)}
+	log := slog.New(slog.DiscardHandler)
+	s := &Service{hooks: hooks, clock: clock.New(), log: log, streams: newStreams(nil, nil), gate: access.New(config.Auth{}, access.Secret{}, log)}
 	s.audience = newAudience(s.log, s.tellPeak)
 	stop := s.tellWebhooks(context.Background())
 	defer stop()
@@ -95,25 +98,39 @@ func TestWhatIsTold(t *testing.T) {
 			`{"stream":"cam","renditions":[]}`,
 		},
 		webhook.RecordingReady: {
-			func(s *Service) { s.tellRecording(recording.StepReady, info) },
+			func(s *Service) { s.packagerOptions().OnRecording(recording.StepReady, info) },
 			`{"stream":"cam","recording":"20261120T194500Z","path":"/recordings/cam/20261120T194500Z/","mp4":"/recordings/cam/20261120T194500Z/video.mp4",
 			"state":"finished","startedAt":"2026-11-20T19:45:00Z","endedAt":"2026-11-20T19:46:00Z","seconds":60,"bytes":7}`,
 		},
 		webhook.RecordingFailed: {
 			func(s *Service) {
-				s.tellRecording(recording.StepFailed, recording.Info{Stream: "cam", State: recording.StateFailed, Error: "full", Started: started})
+				s.packagerOptions().OnRecording(recording.StepFailed, recording.Info{Stream: "cam", State: recording.StateFailed, Error: "full", Started: started})
 			},
 			`{"stream":"cam","state":"failed","error":"full","startedAt":"2026-11-20T19:45:00Z","seconds":0,"bytes":0}`,
 		},
 		webhook.ParticipantJoined: {
 			func(s *Service) {
-				s.tellPassage(room.Passage{Room: "den", Mode: room.ModeSFU, ID: "x", Name: "Ann", Participants: 2})
+				s.ingestOptions().OnRoom(room.Passage{Room: "den", Mode: room.ModeSFU, ID: "x", Name: "Ann", Participants: 2})
 			},
 			`{"room":"den","mode":"sfu","participant":{"id":"x","name":"Ann"},"participants":2}`,
 		},
 		webhook.DiskFailed: {
-			func(s *Service) { s.tellDisk(packager.Disk{Fault: "the disk is full", Free: 5}) },
+			func(s *Service) { s.packagerOptions().OnDisk(packager.Disk{Fault: "the disk is full", Free: 5}) },
 			`{"fault":"the disk is full","free":5}`,
+		},
+		webhook.DiskRecovered: {
+			func(s *Service) { s.packagerOptions().OnDisk(packager.Disk{Free: -1}) },
+			`{}`,
+		},
+		webhook.StreamViewerPeak: {
+			func(s *Service) { s.ingestOptions().OnViewers("cam", 3) },
+			`{"stream":"cam","viewers":3}`,
+		},
+		webhook.StreamEnded: {
+			func(s *Service) {
+				s.tellBroadcast("cam", started, broadcast.Event{Kind: broadcast.EventEnded, At: started.Add(90 * time.Second), Reason: "ffmpeg is broken", Failed: true})
+			},
+			`{"stream":"cam","startedAt":"2026-11-20T19:45:00Z","error":"ffmpeg is broken","seconds":90,"viewerPeak":0}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -51,6 +51,7 @@ func (t *target) post(ctx context.Context, m *message) error {
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "Sluice")
+	r.Header["Idempotency-Key"] = nil // is not sent: net/http repeats the request where the server has just closed the connection
 	t.key.Set(r.Header, m.ID, time.Now(), m.Body)
 	answer, err := t.client.Do(r)
 	if why := (*url.Error)(nil); errors.As(err, &why) {

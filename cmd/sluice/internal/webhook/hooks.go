@@ -23,6 +23,7 @@ type Hooks struct {
 	targets []*target
 	offered chan Event
 	lost    atomic.Uint64
+	told    bool // that events are lost; of distribute
 	log     *slog.Logger
 }
 
@@ -88,9 +89,7 @@ func (h *Hooks) Tell(e Event) {
 	select {
 	case h.offered <- e:
 	default:
-		if h.lost.Add(1) == 1 {
-			h.log.Error("events are lost for webhooks: too many came at once", "type", e.Type)
-		}
+		h.lost.Add(1)
 	}
 }
 
@@ -129,6 +128,10 @@ func (h *Hooks) distribute(ctx context.Context) {
 }
 
 func (h *Hooks) queue(e Event) {
+	if !h.told && h.Lost() > 0 {
+		h.told = true
+		h.log.Error("events are lost for webhooks: too many came at once")
+	}
 	m, err := newMessage(e)
 	if err == nil && !m.valid() {
 		err = fmt.Errorf("%d bytes are too many", len(m.Body))

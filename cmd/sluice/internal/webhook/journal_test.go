@@ -160,6 +160,51 @@ func TestDiskFull(t *testing.T) {
 	})
 }
 
+// stuckFS is a disk on which a write does not return until it is let go.
+type stuckFS struct {
+	disk.OS
+	free chan struct{}
+}
+
+func (f stuckFS) Append(name string) (disk.File, error) {
+	file, err := f.OS.Append(name)
+	return stuckFile{file, f.free}, err
+}
+
+type stuckFile struct {
+	disk.File
+	free chan struct{}
+}
+
+func (f stuckFile) Write(b []byte) (int, error) {
+	<-f.free
+	return f.File.Write(b)
+}
+
+// A disk that does not answer keeps no event from being told, and is written once it does.
+func TestDiskDoesNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rs, dir, files := newReceivers(t), t.TempDir(), stuckFS{free: make(chan struct{})}
+		o := rs.options(dir, onlyURL)
+		o.files = files
+		h, stop := start(t, o)
+		defer stop()
+		for n := range 20 {
+			h.Tell(event("cam", n))
+			synctest.Wait()
+		}
+		require.Equal(t, counts(20), rs.numbers("one.example.org", "cam"))
+		rs.refuse(http.StatusInternalServerError)
+		h.Tell(event("cam", 20))
+		synctest.Wait()
+		close(files.free)
+		synctest.Wait()
+		left, _, err := readJournal(filepath.Join(dir, fileName(onlyURL)))
+		require.NoError(t, err)
+		require.Len(t, left, 1)
+	})
+}
+
 // A disk that stands still costs no memory: then the whole queue is written, instead of what has happened to it.
 func TestPendingRecordsAreBounded(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "events")
