@@ -231,6 +231,11 @@ func (p *Packager) RecordingsBehind(stream, name string) iter.Seq[recording.Info
 // ServeLive answers GET and HEAD on /live/{stream}/{file...}; it reads the path values "stream" and "file".
 func (p *Packager) ServeLive(w http.ResponseWriter, r *http.Request) { p.origin.ServeLive(w, r) }
 
+// ThumbnailSize is the size in pixels of the newest picture of a stream, as ServeLive has it; 0, 0 where there is none.
+func (p *Packager) ThumbnailSize(stream string) (width, height int) {
+	return p.origin.ThumbnailSize(stream)
+}
+
 // ServeSnapshot answers GET and HEAD on /live/{stream}/snapshot.{jpg,png,webp}; it reads the path value "stream".
 func (p *Packager) ServeSnapshot(w http.ResponseWriter, r *http.Request) { p.stills.ServeHTTP(w, r) }
 

@@ -3,6 +3,7 @@ package origin
 import (
 	"compress/flate"
 	"compress/gzip"
+	"image/jpeg"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -199,18 +200,43 @@ func (d *document) serve(w http.ResponseWriter, r *http.Request, cacheControl []
 
 // serveThumbnail answers with the newest picture, of the newest epoch that has one.
 func (s *Stream) serveThumbnail(w http.ResponseWriter, r *http.Request) {
-	epochs := s.snapshot.Load().Epochs
-	for i := len(epochs) - 1; i >= 0; i-- {
-		f, err := os.Open(filepath.Join(s.dir, epochs[i], thumbnail))
-		if err != nil {
-			continue
-		}
-		defer f.Close()
-		w.Header()["Cache-Control"], w.Header()["Content-Type"] = viewerOf(r).caching(s.origin, thumbnailCC), mimeJPEG
-		http.ServeContent(w, r, thumbnail, modTime(f), f)
+	f := s.openThumbnail()
+	if f == nil {
+		notFound(w, "The stream "+s.name+" has no picture yet.")
 		return
 	}
-	notFound(w, "The stream "+s.name+" has no picture yet.")
+	defer f.Close()
+	w.Header()["Cache-Control"], w.Header()["Content-Type"] = viewerOf(r).caching(s.origin, thumbnailCC), mimeJPEG
+	http.ServeContent(w, r, thumbnail, modTime(f), f)
+}
+
+// openThumbnail returns nil where there is none.
+func (s *Stream) openThumbnail() *os.File {
+	epochs := s.snapshot.Load().Epochs
+	for i := len(epochs) - 1; i >= 0; i-- {
+		if f, err := os.Open(filepath.Join(s.dir, epochs[i], thumbnail)); err == nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// ThumbnailSize is the size of a stream's newest picture in pixels; 0, 0 where there is none.
+func (o *Origin) ThumbnailSize(stream string) (width, height int) {
+	s := o.find(stream)
+	if s == nil {
+		return 0, 0
+	}
+	f := s.openThumbnail()
+	if f == nil {
+		return 0, 0
+	}
+	defer f.Close()
+	picture, err := jpeg.DecodeConfig(f)
+	if err != nil {
+		return 0, 0 // it is being replaced, or none of ours
+	}
+	return picture.Width, picture.Height
 }
 
 // manifestCacheControl lets caches, or with "private" browsers alone, keep a manifest for half a target duration (rfc8216bis appendix
