@@ -11,10 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Players get a token in the first address alone: what that names has to do for as long as they play. A page that has none asks for it.
+// Players get a token in the first address alone: what that names has to do for as long as they play. A page that has none asks for it, and one
+// for administrators makes links.
 func TestPlayersWithAToken(t *testing.T) {
 	alongside(t, paged)
-	s := startService(t, "--ladder", smallRung, "--segment", "1s", "--auth-play", "clip=seat-key")
+	s := startService(t, "--ladder", smallRung, "--segment", "1s", "--auth-play", "clip=seat-key", "--auth-admin", "admin-key")
 	p := newPublisher(t, s, "clip")
 	p.rounds = 20
 	p.send()
@@ -37,8 +38,19 @@ func TestPlayersWithAToken(t *testing.T) {
 	enter("seat-key")
 	viewer.requirePlaying(time.Second)
 
+	maker := cameraBrowser.forTest(t).open(s.base + "/links?stream=clip")
+	maker.click("#make button[type=submit]")
+	maker.wait("it asks for a key", `document.querySelector("#key-dialog").open`)
+	maker.run(`document.querySelector("#key").value = "admin-key"`, nil)
+	maker.click("#key-dialog button.primary")
+	maker.wait("the link is there", `document.activeElement === document.querySelector("#addresses button")`)
+	var link string
+	maker.run(`document.querySelector("#addresses code").textContent`, &link)
+	maker.close()
+	require.Contains(t, link, s.base+"/watch/clip?token=ey")
+
 	viewer.run(`sessionStorage.clear()`, nil)
-	viewer.navigate(s.base + "/watch/clip?protocol=hls&token=seat-key")
+	viewer.navigate(link + "&protocol=hls")
 	for protocol, ending := range map[string]string{"hls": "m3u8", "dash": "mpd"} {
 		viewer.choose(protocol)
 		viewer.wait("the player is for "+protocol, `window.sluice.stats().player.toLowerCase() === "`+protocol+`.js"`)
