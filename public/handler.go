@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,14 +27,23 @@ const allowed = "default-src 'self'; img-src 'self' data: blob:; media-src 'self
 // contentPolicy keeps the pages out of other sites' frames, where a click could be stolen.
 const contentPolicy = allowed + "frame-ancestors 'self'"
 
-// embeddablePolicy is that of the watch page, which the embed code frames: a click in it changes nothing on the server.
-const embeddablePolicy = allowed + "frame-ancestors *"
+// playerPolicy is that of pages with a player, whose controls bring their styles as elements. Styles can load nothing from elsewhere either.
+const playerPolicy = allowed + "style-src 'self' 'unsafe-inline'; frame-ancestors 'self'"
+
+// embedPolicy is that of the player alone: origins may frame it, too, or with * everybody. A click in it changes nothing on the server.
+func embedPolicy(origins []string) string {
+	return strings.TrimSpace(playerPolicy + " " + strings.Join(origins, " "))
+}
 
 // wasmPolicy is that of the one worker that runs WebAssembly: a worker has the policy that its own script comes with (CSP3 §4.2.1).
 const wasmPolicy = contentPolicy + "; script-src 'self' 'wasm-unsafe-eval'"
 
-// watchPage is the file of the watch page.
-const watchPage = "pages/watch.html"
+// The files of the pages with a player, and of <sluice-player> for pages of others.
+const (
+	watchPage = "pages/watch.html"
+	embedPage = "pages/embed.html"
+	element   = "player/sluice-player.js"
+)
 
 // wasmScript begins the name of that worker's script.
 const wasmScript = "finding-"
@@ -42,25 +52,27 @@ const wasmScript = "finding-"
 const permissions = "camera=(self), microphone=(self), display-capture=(self)"
 
 // newHandler serves the bundle in root: pages/NAME.html and assets/NAME, each beside a NAME.gz.
-func newHandler(root fs.FS) http.Handler {
+func newHandler(root fs.FS, options Options) http.Handler {
 	mux := http.NewServeMux()
 	for pattern, file := range map[string]string{
-		"GET /{$}":            "pages/home.html",
-		"GET /publish":        "pages/publish.html",
-		"GET /watch/{stream}": watchPage,
-		"GET /echo":           "pages/echo.html",
-		"GET /frames":         "pages/frames.html",
-		"GET /rooms":          "pages/room.html",
-		"GET /rooms/{room}":   "pages/room.html",
-		"GET /dashboard":      "pages/dashboard.html",
-		"GET /logs":           "pages/logs.html",
-		"GET /links":          "pages/links.html",
-		"GET /recordings":     "pages/recordings.html",
-		"GET /docs":           "pages/docs.html",
-		"GET /licenses":       "pages/licenses.html",
+		"GET /{$}":          "pages/home.html",
+		"GET /publish":      "pages/publish.html",
+		"GET /echo":         "pages/echo.html",
+		"GET /frames":       "pages/frames.html",
+		"GET /rooms":        "pages/room.html",
+		"GET /rooms/{room}": "pages/room.html",
+		"GET /dashboard":    "pages/dashboard.html",
+		"GET /logs":         "pages/logs.html",
+		"GET /links":        "pages/links.html",
+		"GET /recordings":   "pages/recordings.html",
+		"GET /docs":         "pages/docs.html",
+		"GET /licenses":     "pages/licenses.html",
 	} {
 		mux.Handle(pattern, newPage(root, file))
 	}
+	mux.Handle("GET /watch/{stream}", headed(newPage(root, watchPage), playerPolicy, options.Head))
+	mux.Handle("GET /embed/{stream}", headed(newPage(root, embedPage), embedPolicy(options.EmbedOrigins), nil))
+	mux.Handle("GET /sluice-player.js", newPage(root, element))
 	mux.Handle("GET /docs/{page}", newManuals(root))
 	mux.Handle("GET /assets/{name}", assets{root})
 	return secured(mux)
@@ -78,7 +90,24 @@ func secured(next http.Handler) http.Handler {
 	})
 }
 
-// page is one HTML document of the bundle.
+// headed serves a page with a policy of its own, and with what head says of the stream that it is of.
+func headed(next http.Handler, policy string, head func(*http.Request) (html []byte, private bool)) http.Handler {
+	p, built := next.(page)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", policy)
+		if !built || head == nil || !name.Valid(r.PathValue("stream")) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		html, private := head(r)
+		if private {
+			w = &privateWriter{w}
+		}
+		p.serve(w, r, html)
+	})
+}
+
+// page is one document of the bundle.
 type page struct {
 	root fs.FS
 	name string
@@ -91,38 +120,53 @@ func newPage(root fs.FS, name string) http.Handler {
 	if err != nil {
 		return http.HandlerFunc(serveUnbuilt)
 	}
-	sum := sha256.Sum256(body)
-	return page{root, name, hex.EncodeToString(sum[:12])}
+	return page{root, name, tagOf(body)}
 }
 
-func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if p.name == watchPage {
-		w.Header().Set("Content-Security-Policy", embeddablePolicy)
-	}
+func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.serve(w, r, nil) }
+
+// serve answers with the page, whose head has more in it.
+func (p page) serve(w http.ResponseWriter, r *http.Request, head []byte) {
 	w.Header().Set("Cache-Control", "no-cache")
 	if of := r.PathValue("stream") + r.PathValue("room"); of != "" && !name.Valid(of) {
 		// The page itself says what is wrong with the name; the status says it to everybody else.
 		w = &statusWriter{w, http.StatusBadRequest}
 		r = unconditional(r)
 	}
-	if below := prefix.Of(r); below != "" {
-		p.serveBelow(w, r, below)
+	if below := prefix.Of(r); below != "" && path.Ext(p.name) == ".html" || len(head) > 0 {
+		p.serveChanged(w, r, below, head)
 		return
 	}
 	serveFile(w, r, p.root, p.name, p.tag)
 }
 
-// serveBelow answers with the page as it is below a prefix: all addresses in its attributes begin with that.
-func (p page) serveBelow(w http.ResponseWriter, r *http.Request, prefix string) {
+// serveChanged answers with the page as it is below a prefix, where all addresses in its attributes begin with that, and with more in its head.
+func (p page) serveChanged(w http.ResponseWriter, r *http.Request, prefix string, head []byte) {
 	body, err := fs.ReadFile(p.root, p.name)
 	if err != nil {
 		refuseUnreadable(w, p.name, err)
 		return
 	}
-	body = bytes.ReplaceAll(body, []byte(`="/`), []byte(`="`+prefix+"/"))
+	tag := p.tag + prefix
+	if prefix != "" {
+		body = bytes.ReplaceAll(body, []byte(`="/`), []byte(`="`+prefix+"/"))
+	}
+	if len(head) > 0 {
+		body = bytes.Replace(body, headEnd, append(slices.Clone(head), headEnd...), 1)
+		tag += "-" + tagOf(head)
+	}
 	w.Header().Set("Content-Type", contentType(p.name))
-	w.Header().Set("ETag", `"`+p.tag+prefix+`"`)
+	w.Header().Set("ETag", `"`+tag+`"`)
 	http.ServeContent(w, r, p.name, time.Time{}, bytes.NewReader(body))
+}
+
+// headEnd is what a page's head ends with.
+var headEnd = []byte("</head>")
+
+// tagOf is an entity tag without quotes.
+func tagOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:12])
 }
 
 // manuals are the documents of the bundle by the last part of their address.
@@ -230,6 +274,15 @@ type statusWriter struct {
 
 // WriteHeader sends the status that was set in place of the given one.
 func (w *statusWriter) WriteHeader(int) { w.ResponseWriter.WriteHeader(w.status) }
+
+// privateWriter keeps a page to who has asked for it.
+type privateWriter struct{ http.ResponseWriter }
+
+// WriteHeader sends the header.
+func (w *privateWriter) WriteHeader(status int) {
+	w.Header().Set("Cache-Control", "private, no-cache")
+	w.ResponseWriter.WriteHeader(status)
+}
 
 // unconditional drops what could make the answer partial or empty.
 func unconditional(r *http.Request) *http.Request {

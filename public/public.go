@@ -26,11 +26,20 @@ func FaceCascade() []byte {
 	return cascade
 }
 
+// Options says what depends on the service.
+type Options struct {
+	// EmbedOrigins may frame the player alone, beside our own: origins such as https://example.org, or * for everybody.
+	EmbedOrigins []string
+	// Head returns what the head of a stream's watch page has besides, as HTML that is safe, and whether that is for who asks alone; nil: nothing.
+	Head func(*http.Request) (html []byte, private bool)
+}
+
 // Handler serves the pages and their assets. Mount it at these patterns, which it routes itself:
 //
 //	GET /{$}             live streams
 //	GET /publish         publish a camera or a screen
 //	GET /watch/{stream}  the player; 400 (and a page that says so) when the name is not a stream's name
+//	GET /embed/{stream}  the player alone, for frames of other pages; 400 as above
 //	GET /echo            the echo test
 //	GET /frames          pictures that are sent one by one
 //	GET /rooms           rooms
@@ -41,13 +50,14 @@ func FaceCascade() []byte {
 //	GET /docs            the documents: README.md and those beneath it
 //	GET /docs/{page}     one of them; 404 when there is none of that name
 //	GET /licenses        works of others that are part of the program, and their licences
+//	GET /sluice-player.js  the element <sluice-player>, for pages of other sites
 //	GET /assets/{name}   scripts, styles and icons under names that contain their hash
 //
 // Pages are revalidated by ETag on each load, assets are immutable; both are sent gzipped to who accepts it.
-func Handler() http.Handler {
+func Handler(options Options) http.Handler {
 	root, err := fs.Sub(dist, "dist")
 	if err != nil {
 		panic(err) // the directory is embedded above, and its name is a constant
 	}
-	return newHandler(root)
+	return newHandler(root, options)
 }

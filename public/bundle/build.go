@@ -17,7 +17,7 @@ import (
 
 // entries are the files of src that pages refer to, by their last element; everything else is reached from them.
 var entries = []string{
-	"theme.ts", "home.ts", "publish.ts", "watch.ts", "echo.ts", "frames.ts", "room.ts", "dashboard.ts", "logs.ts", "links.ts", "recordings.ts", "style.css", "icon.svg",
+	"theme.ts", "home.ts", "publish.ts", "watch.ts", "embed.ts", "echo.ts", "frames.ts", "room.ts", "dashboard.ts", "logs.ts", "links.ts", "recordings.ts", "style.css", "embed.css", "icon.svg",
 	"publish/painting.ts", "publish/finding.ts", // workers of publish.ts
 }
 
@@ -64,6 +64,11 @@ func Build(dir string) (map[string][]byte, error) {
 		return nil, err
 	}
 	maps.Copy(files, licenses)
+	element, err := buildElement(root)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(files, element)
 	cascade, err := faceCascade(filepath.Dir(root))
 	if err != nil {
 		return nil, err
@@ -100,7 +105,7 @@ func options(root string) api.BuildOptions {
 		EntryNames:        "assets/[name]-[hash]",
 		ChunkNames:        "assets/[name]-[hash]",
 		AssetNames:        "assets/[name]-[hash]",
-		Loader:            map[string]api.Loader{".svg": api.LoaderCopy, ".bin": api.LoaderFile, ".wasm": api.LoaderFile},
+		Loader:            map[string]api.Loader{".svg": api.LoaderCopy, ".bin": api.LoaderFile, ".wasm": api.LoaderFile, ".shadow.css": api.LoaderText},
 		Bundle:            true,
 		Splitting:         true,
 		Metafile:          true,

@@ -17,7 +17,7 @@ func TestBuild(t *testing.T) {
 	files, err := Build("..")
 	require.NoError(t, err)
 
-	for _, name := range []string{"home", "publish", "watch", "echo", "frames", "room", "dashboard", "logs", "links", "recordings"} {
+	for _, name := range []string{"home", "publish", "watch", "embed", "echo", "frames", "room", "dashboard", "logs", "links", "recordings"} {
 		page := string(files["pages/"+name+".html"])
 		require.NotEmpty(t, page, name)
 		for _, ref := range regexp.MustCompile(`(?:src|href|data-[a-z]+)="/(assets/[^"]*)"`).FindAllStringSubmatch(page, -1) {
@@ -26,7 +26,43 @@ func TestBuild(t *testing.T) {
 	}
 	hashed := regexp.MustCompile(`^assets/[a-z0-9_.-]+-[A-Z0-9]{8}\.(js|css|svg|png|json|bin|wasm)$`)
 	for name := range files {
-		require.Truef(t, hashed.MatchString(name) || filepath.Dir(name) == "pages", "%s has no hash in its name", name)
+		require.Truef(t, hashed.MatchString(name) || filepath.Dir(name) == "pages" || filepath.Dir(name) == "player", "%s has no hash in its name", name)
+	}
+}
+
+// <sluice-player> is one script that refers to no other file, and says whose works it contains.
+func TestElement(t *testing.T) {
+	root, err := filepath.Abs("..")
+	require.NoError(t, err)
+	files, err := buildElement(root)
+	require.NoError(t, err)
+	require.Len(t, files, 2, "pages of other sites cannot load what the script would load in turn")
+	require.Contains(t, string(files[elementScript]), `"sluice-player"`)
+	for _, name := range []string{"dashjs", "hls.js", "media-chrome"} {
+		require.Contains(t, string(files[elementNotices]), "\n== "+name+" ")
+	}
+	require.NotContains(t, string(files[elementNotices]), "face-api")
+}
+
+// What npm packs of it is what the manifest says, and what prepack copies.
+func TestElementPackage(t *testing.T) {
+	body, err := os.ReadFile("../sluice-player/package.json")
+	require.NoError(t, err)
+	var manifest struct {
+		Main, Exports string
+		Files         []string
+		Scripts       map[string]string
+		Dependencies  map[string]string
+	}
+	require.NoError(t, json.Unmarshal(body, &manifest))
+	require.Equal(t, "./"+manifest.Main, manifest.Exports)
+	require.Empty(t, manifest.Dependencies, "it has all in it")
+	require.ElementsMatch(t, []string{filepath.Base(elementScript), filepath.Base(elementNotices)}, manifest.Files)
+	require.Equal(t, "cp ../dist/"+elementScript+" ../dist/"+elementNotices+" ../../LICENSE .", manifest.Scripts["prepack"])
+	ignored, err := os.ReadFile("../sluice-player/.gitignore")
+	require.NoError(t, err)
+	for _, file := range manifest.Files {
+		require.Contains(t, string(ignored), file+"\n", "it is made, not kept")
 	}
 }
 

@@ -32,6 +32,7 @@ var manuals = []manual{
 	{"transcode", "ffmpeg, the ladder, passthrough", "transcode/README.md"},
 	{"packager", "Playlists and files on disk", "packager/README.md"},
 	{"public", "The pages", "public/README.md"},
+	{"sluice-player", "The player as an element", "public/sluice-player/README.md"},
 	{"scripts", "Deployment, benchmarks, figures", "scripts/README.md"},
 	{"nginx.conf", "nginx.conf", "scripts/nginx.conf"},
 	{"varnish.vcl", "varnish.vcl", "scripts/varnish.vcl"},

@@ -76,13 +76,16 @@ func bundledPackages(root, report string) ([]component, error) {
 			}
 		}
 	}
-	found := []component{tensorFlow}
+	var found []component
 	for dir, files := range inputs {
 		c, err := readPackage(os.DirFS(filepath.Join(root, dir)), files)
 		if err != nil {
 			return nil, err
 		}
 		found = append(found, c)
+		if c.Name == "@vladmandic/face-api" {
+			found = append(found, tensorFlow)
+		}
 	}
 	slices.SortFunc(found, func(a, b component) int { return strings.Compare(a.Name, b.Name) })
 	return found, nil

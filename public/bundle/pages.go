@@ -24,6 +24,9 @@ const (
 	licensesPage = "licenses.html"
 )
 
+// embedPage is the one page that has no frame: it is shown in those of others.
+const embedPage = "embed.html"
+
 // notPages are the files of src/pages that renderPages leaves to others.
 var notPages = []string{layout, icons, dialog, fields, manualPage, licensesPage}
 
@@ -70,8 +73,12 @@ func renderPage(src fs.FS, file string, data any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse page %s: %w", file, err)
 	}
+	frame := layout
+	if file == embedPage {
+		frame = file
+	}
 	var body bytes.Buffer
-	if err := tmpl.Execute(&body, data); err != nil {
+	if err := tmpl.ExecuteTemplate(&body, frame, data); err != nil {
 		return nil, fmt.Errorf("render page %s: %w", file, err)
 	}
 	return body.Bytes(), nil

@@ -27,7 +27,7 @@ func TestPagesAreAccessible(t *testing.T) {
 	}
 	pages, err := renderPages(os.DirFS("../src/pages"), assets)
 	require.NoError(t, err)
-	require.Equal(t, 10, len(pages))
+	require.Equal(t, 11, len(pages))
 	titles := make(map[string]string)
 	for name, body := range pages {
 		t.Run(name, func(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 // write replaces what dist holds by files, each with a gzipped twin; dist's .gitignore stays.
 func write(dir string, files map[string][]byte) error {
 	dist := filepath.Join(dir, "dist")
-	for _, old := range []string{"assets", "pages"} {
+	for _, old := range []string{"assets", "pages", "player"} {
 		if err := os.RemoveAll(filepath.Join(dist, old)); err != nil {
 			return fmt.Errorf("clear old bundle: %w", err)
 		}

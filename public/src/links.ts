@@ -12,6 +12,7 @@ import { storedKey, withKey } from "./ui/key.ts";
 /** What the addresses are, in the order in which they are shown. */
 const labels: Record<keyof Link["urls"], string> = {
   watch: "Watch page",
+  embed: "Player alone, for frames",
   publish: "Publish page",
   recordings: "Recordings",
   hls: "HLS",

@@ -1,4 +1,4 @@
-// Chooses dark or light, and whether the page is framed, before it is first drawn: a classic script in the head, hence the block. The
+// Chooses dark or light before the page is first drawn: a classic script in the head, hence the block. The
 // system decides until the button is used; the choice is kept in this browser. Dispatches "themechange" on window.
 {
   const key = "sluice.theme";
@@ -25,7 +25,6 @@
   };
   const wanted = () => stored() ?? (system.matches ? "dark" : "light");
 
-  if (self !== top) document.documentElement.dataset.framed = "";
   show(wanted());
   system.addEventListener("change", () => show(wanted()));
   addEventListener("DOMContentLoaded", () => {

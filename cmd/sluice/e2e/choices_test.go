@@ -82,7 +82,7 @@ func TestWatchFallsBackFromWebRTC(t *testing.T) {
 			Promise.resolve(new Response(JSON.stringify(refusal), {status: 422, headers: {"Content-Type": "application/problem+json"}})) : real(url, init); })()`, nil)
 	viewer.choose("webrtc")
 	viewer.wait("the reason is told", `document.querySelector("#fault").innerText === "This browser cannot decode AV1. Playing over HLS instead."`)
-	viewer.wait("HLS plays", `document.querySelector("#protocol").value === "hls" && window.sluice.stats().player === "hls.js" && window.sluice.state() === "playing"`)
+	viewer.wait("HLS plays", `document.querySelector("sluice-player").protocol === "hls" && window.sluice.stats().player === "hls.js" && window.sluice.state() === "playing"`)
 	viewer.screenshot("instead")
 	viewer.choose("dash")
 	viewer.wait("the choice is the viewer's own again", `document.querySelector("#fault").hidden`)

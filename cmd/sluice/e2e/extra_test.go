@@ -117,7 +117,7 @@ func requireChoice(t *testing.T, browser *browser, url, protocol, label string) 
 	page.run("observe(shown)", nil)
 	back := map[string]string{"hls": "Auto", "dash": "240p"}[protocol]
 	for _, step := range []struct{ option, height string }{{label, "480"}, {back, "240"}} {
-		page.chooseQuality(step.option)
+		page.pick("quality", step.option)
 		page.wait(protocol+" shows "+step.option, "shown.videoHeight === "+step.height)
 		page.run("window.before = observed.clocks.length", nil)
 		page.wait("the clock in "+step.option, "observed.clocks.length > before + 20")
@@ -157,7 +157,7 @@ func TestExtraRenditionComesBack(t *testing.T) {
 	}
 	each(t, protocols(), func(protocol string) {
 		viewers[protocol].wait("playing", `document.querySelector("#video").getVideoPlaybackQuality().totalVideoFrames > 30`)
-		viewers[protocol].chooseQuality("480p VP9")
+		viewers[protocol].pick("quality", "480p VP9")
 		viewers[protocol].wait("VP9", `document.querySelector("#video").videoHeight === 480`)
 	})
 	s.waitFor("back", func(st stream) bool { return !st.Encoder.Copies && st.Encoder.Restarts > 0 })
@@ -180,15 +180,6 @@ func TestExtraRenditionComesBack(t *testing.T) {
 // until is the clip up to the picture with that number.
 func (c *clip) until(picture int) *clip {
 	return &clip{codec: c.codec, video: c.video[:picture], audio: c.audio[:picture*50/30]}
-}
-
-// chooseQuality takes one of the watch page's choices, once it is there.
-func (p *tab) chooseQuality(name string) {
-	p.t.Helper()
-	const options = `[...document.querySelector("#quality").options]`
-	p.wait(name+" to choose", fmt.Sprintf(options+`.some(({text}) => text === %q)`, name))
-	p.run(fmt.Sprintf(`(() => { const q = document.querySelector("#quality"); q.value = `+options+`.find(({text}) => text === %q).value;
-		q.dispatchEvent(new Event("change", {bubbles: true})); })()`, name), nil)
 }
 
 // What a browser's encoder makes of VP9 and AV1 is passed on, with the key frames that it is asked for.

@@ -110,7 +110,7 @@ func TestPlayersOutliveTheirRung(t *testing.T) {
 	}
 	each(t, protocols(), func(protocol string) {
 		viewers[protocol].requirePlaying(3 * time.Second)
-		viewers[protocol].run(chooseBest, nil)
+		viewers[protocol].pick("quality", "360p")
 		viewers[protocol].wait("the better rendition", `document.querySelector("#video").videoWidth === 640`)
 	})
 	stop := slowDown(t, s)
@@ -126,9 +126,6 @@ func TestPlayersOutliveTheirRung(t *testing.T) {
 	})
 	p.stop()
 }
-
-// chooseBest takes the first of the page's choices of quality, which are the best first.
-const chooseBest = `(() => { const q = document.querySelector("#quality"); q.value = q.options[1].value; q.dispatchEvent(new Event("change", {bubbles: true})); return q.value; })()`
 
 // slowDown lets the service's ffmpeg run a twenty-fifth of the time until stop is called or it has gone.
 func slowDown(t testing.TB, s *service) (stop func()) {

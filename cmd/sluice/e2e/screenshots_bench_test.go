@@ -37,7 +37,7 @@ func BenchmarkScreenshots(b *testing.B) {
 	folder := os.Getenv("SCREENSHOTS")
 	require.NotEmpty(b, folder, "SCREENSHOTS names the folder to write to")
 	require.NoError(b, os.MkdirAll(folder, 0o755))
-	s := shots{b, folder, startService(b, "--ladder", "480p=854x480@15:800k", "--linger", "1s"), startBrowser(b), makeScenery(b)}
+	s := shots{b, folder, startService(b, "--ladder", "480p=854x480@15:800k", "--linger", "1s", "--http-embed-origins", "*"), startBrowser(b), makeScenery(b)}
 	s.empty()
 	s.record()
 	s.live()
@@ -85,6 +85,7 @@ func (s shots) empty() {
 	s.visit("dashboard-empty", "/dashboard", `document.querySelector("#streams").textContent !== ""`)
 	s.visit("rooms-empty", "/rooms", `document.querySelector("#rooms-summary").textContent.includes("No room")`)
 	s.visit("watch-waiting", "/watch/nobody", `document.querySelector("#badge").textContent === "Waiting"`)
+	s.visit("embed-waiting", "/embed/nobody", partOf("title")+`.textContent === "Waiting for the stream"`)
 	s.visit("echo", "/echo", `true`)
 	s.visit("frames", "/frames", `document.querySelector("#process").length > 1`)
 	s.visit("logs", "/logs", `document.querySelector("#lines").children.length > 0`)
@@ -114,7 +115,7 @@ func (s shots) record() {
 	list.close()
 }
 
-const playing = `window.sluice.state() === "playing" && document.querySelector("#video").currentTime > 3`
+const playing = `window.sluice.state() === "playing" && document.querySelector("video").currentTime > 3`
 
 // live are the pages while somebody publishes, and others are in a room.
 func (s shots) live() {
@@ -124,6 +125,8 @@ func (s shots) live() {
 	for _, protocol := range []string{"hls", "dash", "webrtc"} {
 		s.visit("watch-"+protocol, "/watch/harbor-cam?protocol="+protocol, playing+` && !/–/.test(document.querySelector("#latency").textContent)`)
 	}
+	s.visit("embed-player", "/embed/harbor-cam?protocol=hls", playing)
+	s.visit("embed-button", "/embed/harbor-cam?autoplay=0", `window.sluice.state() === "ready" && document.querySelector("video").poster !== ""`)
 	studio := s.browser.open(s.service.base + "/publish?stream=studio-two")
 	studio.click("#start")
 	studio.wait("playable", `document.querySelector("#badge").dataset.state === "live" && document.querySelector("#fps").textContent !== "–"`)

@@ -34,7 +34,18 @@ func (p *tab) playback() (state playback) {
 // choose switches the watch page to a protocol.
 func (p *tab) choose(protocol string) {
 	p.t.Helper()
-	p.run(`(() => { const p = document.querySelector("#protocol"); p.value = "`+protocol+`"; p.dispatchEvent(new Event("change", {bubbles: true})); })()`, nil)
+	p.pick("protocol", protocol)
+}
+
+// pick takes one of a menu of the player, quality or protocol, by its value or its words, once it is there.
+func (p *tab) pick(menu, item string) {
+	p.t.Helper()
+	p.wait(item+" to choose", fmt.Sprintf(`(() => {
+		const items = [...document.querySelector("sluice-player").shadowRoot.getElementById(%q).children];
+		const found = items.find((item) => [item.getAttribute("value"), item.textContent].includes(%q));
+		found?.click();
+		return found;
+	})()`, menu, item))
 }
 
 // The way of a producer and a viewer through the pages: camera, one protocol after the other with sound on, the end.

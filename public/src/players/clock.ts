@@ -6,6 +6,9 @@ export class ServerClock {
   private offset = 0; // milliseconds to add to this computer's clock
   private trip = Infinity; // of the sample that the offset comes from
 
+  /** base is that of the server, as for at. */
+  constructor(private readonly base?: string) {}
+
   /** The server's time in milliseconds since 1970. */
   now(): number {
     return Date.now() + this.offset;
@@ -19,7 +22,7 @@ export class ServerClock {
 
   private async sample(): Promise<void> {
     const sent = performance.now();
-    const response = await fetch(at("/time"), { cache: "no-store" });
+    const response = await fetch(at("/time", this.base), { cache: "no-store" });
     const trip = performance.now() - sent;
     const server = Date.parse((await response.text()).trim());
     if (!response.ok || Number.isNaN(server) || trip >= this.trip) return;

@@ -1,8 +1,15 @@
 // What every player does with the video element.
 
-/** Plays if the browser lets it: without a touch of the page it may refuse, and then a button is there. */
+/**
+ * Plays if the browser lets it. Before the page has been touched it may refuse sound, and then there is none, or all of it: there are buttons for
+ * both.
+ */
 export function tryPlay(video: HTMLVideoElement): void {
-  video.play().catch(() => undefined);
+  video.play().catch((error: unknown) => {
+    if (video.muted || !(error instanceof DOMException) || error.name !== "NotAllowedError") return;
+    video.muted = true;
+    video.play().catch(() => undefined);
+  });
 }
 
 /** Seconds of media that are buffered ahead of the playing position. */

@@ -1,14 +1,14 @@
 // Waits for a stream, plays it, keeps it playing, and knows when it has ended.
 
-import { findStream, streamUrls, type Stream } from "../server/api.ts";
+import { findStream, streamUrls, type Service, type Stream } from "../server/api.ts";
 import { HttpError, sentence } from "../server/problem.ts";
+import type { Talk } from "../whip/talk.ts";
 import type { ServerClock } from "./clock.ts";
-import type { ControlTarget } from "./controls.ts";
 import { bufferAhead, tryPlay } from "./element.ts";
 import { openPlayer } from "./open.ts";
 import type { Player, Protocol } from "./player.ts";
 
-export type State = "waiting" | "starting" | "buffering" | "playing" | "paused" | "reconnecting" | "interrupted" | "ended" | "failed";
+export type State = "refused" | "waiting" | "ready" | "starting" | "buffering" | "playing" | "paused" | "reconnecting" | "interrupted" | "ended" | "failed";
 
 /** Pauses between attempts to open a player that failed, in milliseconds. */
 const firstPause = 500;
@@ -37,8 +37,13 @@ const tolerated = 2;
 export interface PlaybackOptions {
   /** Of the stream. */
   name: string;
+  server: Service;
   video: HTMLVideoElement;
   clock: ServerClock;
+  /** Whether to play as soon as there is something, or only once the viewer has asked for it. */
+  autoplay: boolean;
+  /** Of a page that has a place for messages. */
+  talk?: Talk | undefined;
   /** What the viewer has chosen. */
   protocol(): Protocol;
   /** Chooses HLS for the viewer, since this browser cannot play what the other protocol has. */
@@ -52,9 +57,14 @@ export interface PlaybackOptions {
 }
 
 /** One player for one broadcast at a time. */
-export class Playback implements ControlTarget {
+export class Playback {
   player: Player | undefined;
   stream: Stream | undefined;
+  /** Why the server does not let this viewer watch; undefined: it does. */
+  refused: HttpError | undefined;
+  /** Whether the viewer wants it to play; see PlaybackOptions.autoplay. */
+  wanted: boolean;
+  private stopped = false;
   private opening = false;
   private broadcast: string | undefined; // startedAt of the stream that is played, undefined before and after
   private over = false; // the broadcast that was played has ended
@@ -71,13 +81,16 @@ export class Playback implements ControlTarget {
 
   constructor(private readonly options: PlaybackOptions) {
     this.video = options.video;
+    this.wanted = options.autoplay;
   }
 
   state(): State {
     const { video } = this;
+    if (this.refused) return "refused";
     if (this.stream?.state === "failed") return "failed";
     if (this.over) return "ended";
     if (!this.stream) return this.player && !video.paused ? "playing" : "waiting";
+    if (!this.wanted) return "ready";
     if (video.paused && this.player && video.readyState > 1 && !this.following) return "paused";
     if (this.stream.state === "interrupted") return "interrupted";
     if (this.player?.connection?.() === "reconnecting") return "reconnecting";
@@ -89,12 +102,14 @@ export class Playback implements ControlTarget {
   async ask(): Promise<void> {
     let found: Stream | undefined;
     try {
-      found = await findStream(this.options.name);
+      found = await findStream(this.options.name, this.options.server);
+      this.refused = undefined;
     } catch (error) {
-      if (error instanceof HttpError && [401, 403].includes(error.status)) this.options.onRefused?.(error);
+      if (error instanceof HttpError && [401, 403].includes(error.status)) this.refuse(error);
       this.movedAt = performance.now(); // the server is away for a moment: what is buffered plays on, and the player asks again
       return;
     }
+    if (this.stopped) return;
     this.stream = found;
     const drained = !this.player || this.video.ended || bufferAhead(this.video) < leastBuffer;
     if (!found || found.state === "ended" || found.state === "failed") {
@@ -103,27 +118,46 @@ export class Playback implements ControlTarget {
     }
     if (this.over) this.reset();
     const another = found.startedAt !== this.broadcast;
-    if ((!this.player || (another && drained)) && performance.now() >= this.notBefore) await this.open();
+    if (this.wanted && (!this.player || (another && drained)) && performance.now() >= this.notBefore) await this.open();
+  }
+
+  private refuse(error: HttpError): void {
+    this.refused = error;
+    this.options.onRefused?.(error);
+  }
+
+  /** The viewer wants it to play. */
+  play(): void {
+    if (this.player) return tryPlay(this.video);
+    this.wanted = true;
+    void this.ask();
+  }
+
+  /** The viewer wants the picture to stand. */
+  pause(): void {
+    this.following = false;
+    this.video.pause();
   }
 
   /** Opens a player for what is chosen; the old one, if any, goes first. */
   async open(): Promise<void> {
-    if (this.opening) return;
+    if (this.opening || this.stopped) return;
     this.opening = true;
     this.close();
     this.broadcast = this.stream?.startedAt;
     this.movedAt = performance.now();
-    const { name, video, clock, protocol, onLevels } = this.options;
+    const { name, server, video, clock, talk, protocol, onLevels } = this.options;
     const wanted = protocol();
     const onFatal = (reason: string, unfit?: boolean) => (unfit && wanted !== "hls" ? this.fallBack(reason) : this.fail(reason));
     try {
-      this.player = await openPlayer(wanted, { video, url: streamUrls(name)[wanted], clock, onLevels, onFatal });
+      this.player = await openPlayer(wanted, { video, url: streamUrls(name, server.token(), server.base)[wanted], clock, talk, onLevels, onFatal });
     } catch (error) {
       this.fail(String(error));
     } finally {
       this.opening = false;
     }
-    if (protocol() !== wanted) await this.open(); // chosen while the library was loading
+    if (this.stopped) this.close();
+    else if (protocol() !== wanted) await this.open(); // chosen while the library was loading
   }
 
   /** Plays over what is chosen now; before there is a stream, that is what will be opened. */
@@ -131,7 +165,7 @@ export class Playback implements ControlTarget {
     this.refusal = "";
     this.forgive();
     this.notBefore = 0;
-    if (this.player || (this.stream && !this.over)) void this.open();
+    if (this.player || (this.wanted && this.stream && !this.over)) void this.open();
   }
 
   /** The broadcast is over, and has been played to its end. */
@@ -149,7 +183,13 @@ export class Playback implements ControlTarget {
     this.options.onReset();
   }
 
-  close(): void {
+  /** Ends it for good. */
+  stop(): void {
+    this.stopped = true;
+    this.close();
+  }
+
+  private close(): void {
     this.player?.destroy();
     this.player = undefined;
   }

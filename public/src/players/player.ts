@@ -1,6 +1,7 @@
 // What a player is, whichever library plays; open.ts opens one.
 
 import type { ConnectionState } from "../whip/connection.ts";
+import type { Talk } from "../whip/talk.ts";
 import type { ServerClock } from "./clock.ts";
 
 export type Protocol = "hls" | "dash" | "webrtc";
@@ -15,6 +16,8 @@ export interface PlayerOptions {
   video: HTMLVideoElement;
   url: string;
   clock: ServerClock;
+  /** What viewers over WebRTC and the publisher write to each other, where the page has a place for it. */
+  talk?: Talk | undefined;
   /** Called when the list of renditions is known or changes. */
   onLevels(): void;
   /**

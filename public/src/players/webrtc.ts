@@ -3,13 +3,12 @@
 import { describe, HttpError } from "../server/problem.ts";
 import { repeat } from "../ui/dom.ts";
 import type { ConnectionState } from "../whip/connection.ts";
-import { Talk } from "../whip/talk.ts";
 import { WhepClient } from "../whip/whep.ts";
 import { tryPlay } from "./element.ts";
 import type { Player, PlayerOptions } from "./player.ts";
 import { noReception, ReceptionMeter, type ReceptionStat } from "./reception.ts";
 
-export function openWebRtc({ video, url, onFatal }: PlayerOptions): Player {
+export function openWebRtc({ video, url, talk, onFatal }: PlayerOptions): Player {
   let state: ConnectionState = "connecting";
   let up = false;
   const onState = (now: ConnectionState, error?: unknown) => {
@@ -27,7 +26,7 @@ export function openWebRtc({ video, url, onFatal }: PlayerOptions): Player {
     video.srcObject = media;
     if (wanted) tryPlay(video);
   };
-  const client = new WhepClient({ url, onState, onMedia, talk: new Talk("Publisher") });
+  const client = new WhepClient({ url, onState, onMedia, ...(talk && { talk }) });
   let meter = new ReceptionMeter();
   let metered: RTCPeerConnection | undefined;
   let reception = noReception;

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { embedCode } from "./embed.ts";
 
-test("the embed code frames the watch page and lets it play", () => {
-  const code = embedCode("https://live.example/watch/calm-river-42", "calm-river-42");
-  assert.match(code, /^<iframe src="https:\/\/live\.example\/watch\/calm-river-42" .*><\/iframe>$/);
+test("the embed code frames the player and lets it play", () => {
+  const code = embedCode("https://live.example/embed/calm-river-42", "calm-river-42");
+  assert.match(code, /^<iframe src="https:\/\/live\.example\/embed\/calm-river-42" .*><\/iframe>$/);
   assert.match(code, /allow="autoplay; fullscreen; picture-in-picture"/);
 });
 

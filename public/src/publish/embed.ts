@@ -5,7 +5,7 @@ const escapes: Record<string, string> = { "&": "&amp;", '"': "&quot;", "<": "&lt
 
 const attribute = (value: string) => value.replace(/[&"<]/g, (found) => escapes[found] ?? found);
 
-/** An iframe of a watch page, which shows nothing but its player when it is framed. */
+/** An iframe of a stream's player. */
 export function embedCode(url: string, title: string): string {
   const allow = "autoplay; fullscreen; picture-in-picture";
   return `<iframe src="${attribute(url)}" title="${attribute(title)}" width="640" height="360" allow="${allow}" frameborder="0"></iframe>`;

@@ -14,15 +14,25 @@ export type Participant = Pick<InRoom, "id" | "name" | "since" | "audio" | "vide
 /** The directory of a recording, with its slash at the end. */
 export const recordingPath = ({ stream, name }: Recording) => at(`/recordings/${stream}/${name}/`);
 
-async function get<T>(url: string): Promise<T> {
-  const response = await request(at(url), { headers: { Accept: "application/json", ...authorization() }, cache: "no-cache" });
+/** A service that is watched, and what its viewer shows to it. */
+export interface Service {
+  /** What its paths begin with: nothing, a path below which it is shown, or all of an address; undefined: where this page is from. */
+  base?: string;
+  token(): string;
+}
+
+/** The service that this page is from. */
+export const own: Service = { token: viewerToken };
+
+async function get<T>(url: string, { base, token } = own): Promise<T> {
+  const response = await request(at(url, base), { headers: { Accept: "application/json", ...authorization(token()) }, cache: "no-cache" });
   return (await response.json()) as T;
 }
 
 /** Returns undefined for a stream that does not exist. */
-export async function findStream(name: string): Promise<Stream | undefined> {
+export async function findStream(name: string, server = own): Promise<Stream | undefined> {
   try {
-    return await get<Stream>(`/api/v1/streams/${name}`);
+    return await get<Stream>(`/api/v1/streams/${name}`, server);
   } catch (error) {
     if (error instanceof HttpError && error.status === 404) return undefined;
     throw error;
@@ -37,6 +47,11 @@ export async function listStreams(): Promise<void> {
 /** The names of what the server can make of pictures. */
 export async function listTransforms(): Promise<string[]> {
   return (await get<Server>("/api/v1/server")).transforms;
+}
+
+/** Whose pages may frame the player. */
+export async function listEmbedOrigins(): Promise<string[]> {
+  return (await get<Server>("/api/v1/server")).embedOrigins;
 }
 
 /** The names of what the server can make of still pictures. */
@@ -55,10 +70,11 @@ export async function listRecordings(): Promise<Recording[]> {
 }
 
 /** Where a stream is played and watched, by who has the token. */
-export const streamUrls = (name: string, token = viewerToken()) => ({
-  hls: withToken(at(`/live/${name}/index.m3u8`), token),
-  dash: withToken(at(`/live/${name}/manifest.mpd`), token),
-  webrtc: withToken(at(`/whep/${name}`), token),
-  thumbnail: withToken(at(`/live/${name}/thumbnail.jpg`), token),
-  watch: at(`/watch/${name}`),
+export const streamUrls = (name: string, token = viewerToken(), base?: string) => ({
+  hls: withToken(at(`/live/${name}/index.m3u8`, base), token),
+  dash: withToken(at(`/live/${name}/manifest.mpd`, base), token),
+  webrtc: withToken(at(`/whep/${name}`, base), token),
+  thumbnail: withToken(at(`/live/${name}/thumbnail.jpg`, base), token),
+  watch: at(`/watch/${name}`, base),
+  embed: at(`/embed/${name}`, base),
 });

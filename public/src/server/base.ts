@@ -3,5 +3,5 @@
 /** That path, without a slash at the end, as the address of one of our scripts has it; empty at the top. */
 export const baseOf = (script: string) => /^(.*)\/assets\/[^/]*$/.exec(new URL(script).pathname)?.[1] ?? "";
 
-/** The path of something that the service serves, such as /time, as this page reaches it. */
-export const at = (path: string) => baseOf(import.meta.url) + path;
+/** The path of something that the service serves, such as /time, as this page reaches it; or as one of another site does, by its base. */
+export const at = (path: string, base = baseOf(import.meta.url)) => base + path;

@@ -155,6 +155,8 @@ export interface LinkRequest {
 export interface LinkURLs {
   /** manifest */
   dash?: string;
+  /** the player alone */
+  embed?: string;
   /** playlist */
   hls?: string;
   /** page */
@@ -174,6 +176,30 @@ export interface LogLines {
 
 /** Name of a stream */
 export type Name = string;
+
+/** OEmbed is how another site shows a stream (oembed.com §2.3.4). */
+export interface OEmbed {
+  /** seconds */
+  cache_age: number;
+  /** pixels */
+  height?: number;
+  /** the frame */
+  html?: string;
+  provider_name: string;
+  provider_url: string;
+  /** pixels */
+  thumbnail_height?: number;
+  /** the newest picture */
+  thumbnail_url?: string;
+  /** pixels */
+  thumbnail_width?: number;
+  title: string;
+  /** video, or link where nobody else may frame the player */
+  type: string;
+  version: string;
+  /** pixels */
+  width?: number;
+}
 
 /** Participant is what events tell of a participant, and how its media arrives. */
 export interface Participant {
@@ -394,6 +420,8 @@ export interface Server {
   authPublish: boolean;
   /** watching needs a key */
   authWatch: boolean;
+  /** whose pages may frame the player beside our own; * is everybody */
+  embedOrigins: string[];
   /** URLs of STUN and TURN servers; their credentials are in the Link headers of WHIP answers */
   iceServers: string[];
   /** which renditions are encoded, and why */

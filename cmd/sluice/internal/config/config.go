@@ -63,6 +63,8 @@ type HTTP struct {
 	// are needed to publish, or by TLS, all others too.
 	Hosts    []string
 	BasePath string // path below which a reverse proxy shows the service; empty: at the top
+	// EmbedOrigins are those whose pages may frame the player alone, beside our own; * is everybody.
+	EmbedOrigins []string
 }
 
 // HTTPS says where the same is served with TLS.

@@ -128,6 +128,9 @@ func TestLoadForms(t *testing.T) {
 				c.HTTP.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 				c.HTTP.BasePath, c.HTTP.Hosts = "/media", []string{"tv.example.org", "*.example.net"}
 			}},
+		"origins that embed": {
+			environ: []string{"SLUICE_HTTP_EMBED_ORIGINS=https://Example.org, https://*.example.net"},
+			want:    func(c *Config) { c.HTTP.EmbedOrigins = []string{"https://example.org", "https://*.example.net"} }},
 		"proxies as two flags": {
 			args: []string{"--http-trusted-proxies=127.0.0.1", "--http-trusted-proxies=::1"},
 			want: func(c *Config) {
@@ -229,16 +232,22 @@ func TestValidate(t *testing.T) {
 		change func(*Config)
 		want   string // empty: valid
 	}{
-		"loopback v6":             {func(c *Config) { c.HTTP.Listen = "[::1]:80" }, ""},
-		"localhost":               {func(c *Config) { c.HTTP.Listen = "localhost:0" }, ""},
-		"open":                    {func(c *Config) { c.HTTP.Listen = ":8080" }, "http.listen: :8080 is reachable from other machines"},
-		"open with key":           {func(c *Config) { c.HTTP.Listen = ":8080"; c.Auth.Publish = key }, ""},
-		"open insecure":           {func(c *Config) { c.HTTP.Listen = ":8080"; c.Insecure = true }, ""},
-		"open HTTPS":              {func(c *Config) { c.HTTPS.Listen = ":8443"; c.TLS.SelfSigned = true }, "https.listen: :8443 is reachable"},
-		"metrics":                 {func(c *Config) { c.HTTP.Metrics = "127.0.0.1:9090" }, ""},
-		"metrics on HTTP's":       {func(c *Config) { c.HTTP.Metrics = c.HTTP.Listen }, "http.metrics: must differ"},
-		"metrics nowhere":         {func(c *Config) { c.HTTP.Metrics = "9090" }, `http.metrics: "9090" is not an address`},
-		"host with a port":        {func(c *Config) { c.HTTP.Hosts = []string{"a.example:80"} }, `http.hosts: "a.example:80" is not a name`},
+		"loopback v6":       {func(c *Config) { c.HTTP.Listen = "[::1]:80" }, ""},
+		"localhost":         {func(c *Config) { c.HTTP.Listen = "localhost:0" }, ""},
+		"open":              {func(c *Config) { c.HTTP.Listen = ":8080" }, "http.listen: :8080 is reachable from other machines"},
+		"open with key":     {func(c *Config) { c.HTTP.Listen = ":8080"; c.Auth.Publish = key }, ""},
+		"open insecure":     {func(c *Config) { c.HTTP.Listen = ":8080"; c.Insecure = true }, ""},
+		"open HTTPS":        {func(c *Config) { c.HTTPS.Listen = ":8443"; c.TLS.SelfSigned = true }, "https.listen: :8443 is reachable"},
+		"metrics":           {func(c *Config) { c.HTTP.Metrics = "127.0.0.1:9090" }, ""},
+		"metrics on HTTP's": {func(c *Config) { c.HTTP.Metrics = c.HTTP.Listen }, "http.metrics: must differ"},
+		"metrics nowhere":   {func(c *Config) { c.HTTP.Metrics = "9090" }, `http.metrics: "9090" is not an address`},
+		"host with a port":  {func(c *Config) { c.HTTP.Hosts = []string{"a.example:80"} }, `http.hosts: "a.example:80" is not a name`},
+		"origins that embed": {func(c *Config) {
+			c.HTTP.EmbedOrigins = []string{"*", "https://example.org", "http://localhost:8081", "https://*.example.org:8443", "http://10.0.0.1"}
+		}, ""},
+		"origin with a path":      {func(c *Config) { c.HTTP.EmbedOrigins = []string{"https://example.org/"} }, `http.embed-origins: "https://example.org/" is not an origin`},
+		"origin with more to say": {func(c *Config) { c.HTTP.EmbedOrigins = []string{"https://example.org; script-src *"} }, "is not an origin"},
+		"origin without scheme":   {func(c *Config) { c.HTTP.EmbedOrigins = []string{"example.org"} }, "is not an origin"},
 		"base path":               {func(c *Config) { c.HTTP.BasePath = "media" }, `http.base-path: "media" is not a path such as /media`},
 		"no port":                 {func(c *Config) { c.HTTP.Listen = "127.0.0.1" }, `http.listen: "127.0.0.1" is not an address`},
 		"port out of range":       {func(c *Config) { c.HTTP.Listen = "127.0.0.1:65536" }, "is not an address"},

@@ -32,6 +32,7 @@ const (
 	kindCodecs   kind = "codec,…"
 	kindPrefixes kind = "prefix,…"
 	kindHosts    kind = "host,…"
+	kindOrigins  kind = "origin,…"
 	kindHeader   kind = "header"
 	kindWords    kind = "word,…"
 	kindText     kind = "text"
@@ -57,6 +58,7 @@ func (c *Config) keys() []key {
 		{"http.trusted-proxies", groupWeb, kindPrefixes, "reverse proxies, such as 10.0.0.0/8, whose X-Forwarded-For, -Proto, -Host and -Prefix, or Forwarded, are believed: limits and logs count the client behind them; they have to set or remove each of these headers", prefixes(&c.HTTP.TrustedProxies)},
 		{"http.hosts", groupWeb, kindHosts, "names, such as tv.example.org or *.example.org, that Host headers may have beside IP addresses, localhost and what is listened on; others get 421. Empty: others are answered where auth.publish is set, or over HTTPS", words(&c.HTTP.Hosts, "")},
 		{"http.base-path", groupWeb, kindPath, "path, such as /media, below which a reverse proxy shows the service; X-Forwarded-Prefix of a trusted proxy does too", text(&c.HTTP.BasePath)},
+		{"http.embed-origins", groupWeb, kindOrigins, "sites, such as https://example.org or https://*.example.org, whose pages may frame the player at /embed; * is everybody. Empty: pages of the same origin alone, and no oEmbed or Open Graph tag offers the player to others", words(&c.HTTP.EmbedOrigins, "")},
 		{"http.metrics", groupWeb, kindAddress, "an address of its own for /metrics and /debug/pprof/, without a key: for who monitors, and nobody else; empty is off", text(&c.HTTP.Metrics)},
 		{"https.listen", groupWeb, kindAddress, "the same over HTTPS, which browsers want for cameras except on localhost; empty is off", text(&c.HTTPS.Listen)},
 		{"tls.cert", groupWeb, kindPath, "certificate chain of HTTPS, a PEM file", text(&c.TLS.Cert)},

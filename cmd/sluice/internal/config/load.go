@@ -89,7 +89,7 @@ func (l *Loaded) loadFlags(flags *Flags) {
 
 // isList reports whether a flag given twice adds to the first.
 func (k key) isList() bool {
-	return slices.Contains([]kind{kindIPs, kindURLs, kindKeys, kindCodecs, kindLadder, kindPrefixes, kindHosts, kindWords, kindNames}, k.kind)
+	return slices.Contains([]kind{kindIPs, kindURLs, kindKeys, kindCodecs, kindLadder, kindPrefixes, kindHosts, kindOrigins, kindWords, kindNames}, k.kind)
 }
 
 func (l *Loaded) loadEnviron(environ []string) {

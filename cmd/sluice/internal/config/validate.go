@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,6 +92,9 @@ func (c Config) checkWeb(check *checker) {
 		name := strings.TrimPrefix(host, "*.")
 		check.want(name != "" && !strings.ContainsAny(name, "*/:@ "), "http.hosts", "%q is not a name such as tv.example.org or *.example.org, without a port", host)
 	}
+	for _, origin := range c.HTTP.EmbedOrigins {
+		check.want(isOrigin(origin), "http.embed-origins", "%q is not an origin such as https://example.org or https://*.example.org:8443, without a path, nor *", origin)
+	}
 	_, ok := prefix.Clean(c.HTTP.BasePath)
 	check.want(ok, "http.base-path", "%q is not a path such as /media", c.HTTP.BasePath)
 	c.checkExposed(check, "http.listen", c.HTTP.Listen)
@@ -101,6 +105,11 @@ func (c Config) checkWeb(check *checker) {
 	check.want(used || c.TLS.Cert == "", "tls.cert", "is not used while https.listen is empty")
 	check.want(used || !c.TLS.SelfSigned, "tls.self-signed", "is not used while https.listen is empty")
 }
+
+// origins are written as host sources of a policy are (CSP3 §2.3.1), with a scheme and without a path.
+var origins = regexp.MustCompile(`^(\*|https?://(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?(:([0-9]{1,5}|\*))?)$`)
+
+func isOrigin(s string) bool { return origins.MatchString(s) }
 
 // checkExposed wants publishers to need a key where others can reach us.
 func (c Config) checkExposed(check *checker, key, address string) {

@@ -44,7 +44,7 @@ func addresses(l api.LinkRequest, token, below string) (urls api.LinkURLs) {
 		urls.Publish = at("/publish?stream="+l.Stream, "#")
 		return urls
 	}
-	urls.Watch, urls.WHEP = at("/watch/"+l.Stream, "?"), at("/whep/"+l.Stream, "?")
+	urls.Watch, urls.Embed, urls.WHEP = at("/watch/"+l.Stream, "?"), at("/embed/"+l.Stream, "?"), at("/whep/"+l.Stream, "?")
 	urls.HLS, urls.DASH = at("/live/"+l.Stream+"/index.m3u8", "?"), at("/live/"+l.Stream+"/manifest.mpd", "?")
 	if l.Action == access.Record {
 		urls.Recordings = at("/recordings", "?")

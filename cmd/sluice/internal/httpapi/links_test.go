@@ -44,7 +44,7 @@ func TestLinks(t *testing.T) {
 	require.Equal(t, 403, ask(handler, "GET", strings.Replace(made.URLs.HLS, "studio", "other", 1)).Code)
 	requireProblem(t, ask(handler, "DELETE", "/api/v1/streams/studio", "Authorization", "Bearer "+made.Token), 403)
 
-	for action, kinds := range map[string][]string{"watch": {"watch", "hls", "dash", "whep"}, "record": {"watch", "hls", "dash", "whep", "recordings"}, "publish": {"publish"}} {
+	for action, kinds := range map[string][]string{"watch": {"watch", "embed", "hls", "dash", "whep"}, "record": {"watch", "embed", "hls", "dash", "whep", "recordings"}, "publish": {"publish"}} {
 		made = api.Link{}
 		require.NoError(t, json.Unmarshal(post("admin-key", strings.Replace(good, "watch", action, 1)).Body.Bytes(), &made))
 		require.ElementsMatch(t, kinds, kindsOf(t, made.URLs))

@@ -26,7 +26,7 @@ import (
 // documents are the types that answers and requests are made of, with those inside them.
 var documents = []any{
 	api.StreamList{}, api.SessionList{}, api.RecordingList{}, api.RoomList{}, api.LogLines{}, api.Presence{}, api.Server{}, api.Status{}, api.Link{},
-	api.LinkRequest{}, api.TransformRequest{}, api.AirRequest{}, broadcast.Faces{}, problem.Document{},
+	api.LinkRequest{}, api.TransformRequest{}, api.AirRequest{}, broadcast.Faces{}, problem.Document{}, api.OEmbed{},
 }
 
 // The description that is served is openapi.yaml with the schemas of the types that answers are made of.
@@ -95,22 +95,24 @@ func nameOf(of reflect.Type) string {
 
 // undescribed are routes that the description leaves out, and why.
 var undescribed = map[string]string{
-	"OPTIONS /echo":       "every route answers OPTIONS",
-	"GET /live/{stream}":  "it only says that there is nothing",
-	"GET /{$}":            "a page",
-	"GET /publish":        "a page",
-	"GET /frames":         "a page",
-	"GET /watch/{stream}": "a page",
-	"GET /echo":           "a page",
-	"GET /rooms":          "a page",
-	"GET /rooms/{room}":   "a page",
-	"GET /dashboard":      "a page",
-	"GET /logs":           "a page",
-	"GET /links":          "a page",
-	"GET /docs":           "a page",
-	"GET /docs/{page}":    "a page",
-	"GET /licenses":       "a page",
-	"GET /assets/{name}":  "what pages load",
+	"OPTIONS /echo":         "every route answers OPTIONS",
+	"GET /live/{stream}":    "it only says that there is nothing",
+	"GET /{$}":              "a page",
+	"GET /publish":          "a page",
+	"GET /frames":           "a page",
+	"GET /watch/{stream}":   "a page",
+	"GET /embed/{stream}":   "a page",
+	"GET /sluice-player.js": "what pages load",
+	"GET /echo":             "a page",
+	"GET /rooms":            "a page",
+	"GET /rooms/{room}":     "a page",
+	"GET /dashboard":        "a page",
+	"GET /logs":             "a page",
+	"GET /links":            "a page",
+	"GET /docs":             "a page",
+	"GET /docs/{page}":      "a page",
+	"GET /licenses":         "a page",
+	"GET /assets/{name}":    "what pages load",
 }
 
 // The description has every route that a client programs against, and no other.

@@ -175,12 +175,13 @@ func (t table) operation() {
 
 // pages is what people open.
 func (t table) pages() {
-	pages := public.Handler()
+	pages := public.Handler(public.Options{EmbedOrigins: t.cfg.HTTP.EmbedOrigins, Head: t.watchHead})
 	for _, page := range []string{
-		"/{$}", "/publish", "/frames", "/watch/{stream}", "/echo", "/rooms", "/rooms/{room}", "/dashboard", "/logs", "/links", "/docs", "/docs/{page}", "/licenses", "/assets/{name}",
+		"/{$}", "/publish", "/frames", "/watch/{stream}", "/embed/{stream}", "/sluice-player.js", "/echo", "/rooms", "/rooms/{room}", "/dashboard", "/logs", "/links", "/docs", "/docs/{page}", "/licenses", "/assets/{name}",
 	} {
 		t.Handle("GET "+page, pages)
 	}
+	t.HandleFunc("GET /oembed", t.serveOEmbed)
 	list := t.private(t.serveRecordingsList)
 	t.HandleFunc("GET /recordings", func(w http.ResponseWriter, r *http.Request) { serveRecordings(w, r, list, pages) })
 }

@@ -63,5 +63,6 @@ func (h *handlers) serveServer(w http.ResponseWriter, r *http.Request) {
 	writeTagged(w, r, api.Server{
 		Version: h.version, AuthPublish: h.cfg.Auth.PublishNeedsKey(), AuthWatch: !h.service.Access().Open(access.Watch), ICEServers: urls,
 		Transforms: h.service.Transforms(), Processors: h.service.Processors(), LadderReason: h.service.LadderReason(), Linger: h.cfg.Linger.Seconds(),
+		EmbedOrigins: append([]string{}, h.cfg.HTTP.EmbedOrigins...),
 	})
 }

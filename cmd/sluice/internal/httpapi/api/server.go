@@ -17,6 +17,7 @@ type Server struct {
 	Processors   []string              `json:"processors"`   // that still pictures can be changed by
 	LadderReason string                `json:"ladderReason"` // which renditions are encoded, and why
 	Linger       float64               `json:"linger"`       // seconds that a stream waits for its publisher
+	EmbedOrigins []string              `json:"embedOrigins"` // whose pages may frame the player beside our own; * is everybody
 }
 
 // Status is the answer of /healthz and /readyz.
@@ -54,6 +55,7 @@ type Link struct {
 // LinkURLs are paths that take no more than the right of the link; which there are depends on its action.
 type LinkURLs struct {
 	Watch      string `json:"watch,omitempty"`      // page
+	Embed      string `json:"embed,omitempty"`      // the player alone
 	HLS        string `json:"hls,omitempty"`        // playlist
 	DASH       string `json:"dash,omitempty"`       // manifest
 	WHEP       string `json:"whep,omitempty"`       // endpoint

@@ -1,0 +1,5 @@
+/** Styles of shadow trees are bundled as texts. */
+declare module "*.shadow.css" {
+  const text: string;
+  export default text;
+}

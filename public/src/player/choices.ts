@@ -1,0 +1,77 @@
+// The menus of a player: quality and protocol.
+
+import type MediaChromeMenu from "media-chrome/dist/menu/media-chrome-menu.js";
+import type { Protocol } from "../players/player.ts";
+import { protocols } from "./source.ts";
+
+/** One of a menu. */
+export interface Choice {
+  value: string;
+  text: string;
+  disabled?: boolean;
+}
+
+const names: Record<Protocol, string> = { hls: "HLS", dash: "DASH", webrtc: "WebRTC" };
+
+/** All protocols, of which a browser may play fewer. */
+export const protocolChoices = (playable: Protocol[]): Choice[] =>
+  protocols.map((value) => ({ value, text: names[value], disabled: !playable.includes(value) }));
+
+/** A menu of which one is chosen, and the button that opens it and says what is. */
+export class ChoiceMenu {
+  private readonly menu: MediaChromeMenu;
+  private readonly button: HTMLElement;
+  private readonly label: HTMLElement;
+  private shown = "";
+
+  /** The menu is that with the id. */
+  constructor(root: ShadowRoot, id: string, private readonly title: string, onChoice: (value: string) => void) {
+    this.menu = root.getElementById(id) as unknown as MediaChromeMenu;
+    this.button = root.getElementById(`${id}-button`) as HTMLElement;
+    this.label = this.button.querySelector("span") as HTMLElement;
+    this.menu.setAttribute("aria-label", title);
+    this.menu.addEventListener("change", (event) => {
+      event.stopPropagation();
+      onChoice(this.menu.value);
+      this.say();
+    });
+  }
+
+  /** Shows what there is to choose from; nothing: the menu is not there. */
+  offer(choices: Choice[]): void {
+    const key = JSON.stringify(choices);
+    if (key !== this.shown) {
+      this.shown = key;
+      this.menu.replaceChildren(...choices.map(item));
+      this.menu.hidden = true;
+      this.button.hidden = choices.length === 0;
+    }
+    this.say();
+  }
+
+  /** Marks one as chosen, which was not chosen here. */
+  mark(value: string): void {
+    for (const found of this.items()) found.toggleAttribute("checked", found.getAttribute("value") === value);
+    for (const found of this.items()) found.setAttribute("aria-checked", String(found.getAttribute("value") === value));
+    this.say();
+  }
+
+  private items = () => [...this.menu.children] as HTMLElement[];
+
+  private say(): void {
+    const text = this.items().find((found) => found.getAttribute("aria-checked") === "true")?.textContent ?? "";
+    if (this.label.textContent !== text) this.label.textContent = text;
+    this.button.setAttribute("aria-label", `${this.title}: ${text}`);
+  }
+}
+
+function item({ value, text, disabled }: Choice, at: number): HTMLElement {
+  const node = document.createElement("media-chrome-menu-item");
+  node.setAttribute("type", "radio");
+  node.setAttribute("value", value);
+  node.toggleAttribute("disabled", disabled ?? false);
+  node.toggleAttribute("checked", at === 0);
+  node.setAttribute("aria-checked", String(at === 0));
+  node.textContent = text;
+  return node;
+}
