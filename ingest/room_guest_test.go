@@ -45,19 +45,24 @@ type guest struct {
 }
 
 type guestOptions struct {
-	path  string // such as /rooms/den
-	name  string
-	token string
-	sse   bool
-	first bool // offers first
-	glare bool // offers whenever the server does
+	path      string // such as /rooms/den
+	name      string
+	token     string
+	sse       bool
+	first     bool  // offers first
+	glare     bool  // offers whenever the server does
+	peer      *peer // nil: a new one
+	simulcast bool
 }
 
 func (f *fixture) enter(o guestOptions) *guest {
 	f.Helper()
-	g := &guest{peer: newPeer(f, peerOptions{}), f: f, path: o.path, glare: o.glare, answers: make(chan string, 16), events: make(chan signal.Event, 4096), incoming: map[string]chan *rtp.Packet{}}
+	if o.peer == nil {
+		o.peer = newPeer(f, peerOptions{})
+	}
+	g := &guest{peer: o.peer, f: f, path: o.path, glare: o.glare, answers: make(chan string, 16), events: make(chan signal.Event, 4096), incoming: map[string]chan *rtp.Packet{}}
 	g.pc.OnTrack(g.take)
-	entry := signal.Event{Kind: signal.Authenticate, Name: o.name, Token: o.token, Offers: o.first}
+	entry := signal.Event{Kind: signal.Authenticate, Name: o.name, Token: o.token, Offers: o.first, Simulcast: o.simulcast}
 	if o.sse {
 		g.listen(entry)
 	} else {

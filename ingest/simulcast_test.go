@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/binary"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -67,6 +68,7 @@ type simulcastLayer struct {
 	*webrtc.TrackLocalStaticRTP
 	name   string
 	size   int // bytes of a packet
+	width  int // of a picture
 	ssrc   uint32
 	moved  atomic.Uint32 // SSRC that it is sent from instead
 	out    webrtc.TrackLocalWriter
@@ -77,12 +79,22 @@ type simulcastLayer struct {
 
 func newSimulcaster(t *testing.T, f *fixture, stream string) *simulcaster {
 	t.Helper()
+	s, sender := layered(t)
+	s.publish(f, "/whip/"+stream)
+	s.waitConnected()
+	s.negotiated(sender)
+	return s
+}
+
+// layered is a peer that has offered nothing yet.
+func layered(t *testing.T) (*simulcaster, *webrtc.RTPSender) {
+	t.Helper()
 	s := &simulcaster{peer: newPeer(t, peerOptions{audioOnly: true, simulcast: true}), layers: map[string]*simulcastLayer{}}
 	var sender *webrtc.RTPSender
 	for i, name := range []string{"l", "m", "h"} {
 		local, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "video", "stream", webrtc.WithRTPStreamID(name))
 		require.NoError(t, err)
-		l := &simulcastLayer{TrackLocalStaticRTP: local, name: name, size: 60 << (2 * i), offset: uint32(i+1) << 30}
+		l := &simulcastLayer{TrackLocalStaticRTP: local, name: name, size: 60 << (2 * i), width: 160 << i, offset: uint32(i+1) << 30}
 		s.layers[name] = l
 		s.layers[name].on.Store(true)
 		if sender == nil {
@@ -93,8 +105,12 @@ func newSimulcaster(t *testing.T, f *fixture, stream string) *simulcaster {
 			require.NoError(t, sender.AddEncoding(l))
 		}
 	}
-	s.publish(f, "/whip/"+stream)
-	s.waitConnected()
+	return s, sender
+}
+
+// negotiated reads what has been agreed upon.
+func (s *simulcaster) negotiated(sender *webrtc.RTPSender) {
+	s.Helper()
 	for _, tr := range s.pc.GetTransceivers() {
 		if tr.Sender() == sender {
 			s.mid = tr.Mid()
@@ -108,14 +124,13 @@ func newSimulcaster(t *testing.T, f *fixture, stream string) *simulcaster {
 			s.ridID = uint8(e.ID)
 		}
 	}
-	require.NotZero(t, s.midID)
-	require.NotZero(t, s.ridID)
+	require.NotZero(s, s.midID)
+	require.NotZero(s, s.ridID)
 	for _, e := range sender.GetParameters().Encodings {
 		l := s.layers[e.RID]
 		l.ssrc = uint32(e.SSRC)
 		go s.listen(sender, l)
 	}
-	return s
 }
 
 func (l *simulcastLayer) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
@@ -175,6 +190,8 @@ func (s *simulcaster) film() {
 func (s *simulcaster) packet(l *simulcastLayer, number uint16, key bool) *rtp.Packet {
 	p := rtptest.VP8Packet(number+uint16(l.offset>>20), key)
 	p.Timestamp = uint32(number)*900 + l.offset
+	binary.LittleEndian.PutUint16(p.Payload[7:], uint16(l.width))
+	binary.LittleEndian.PutUint16(p.Payload[9:], uint16(l.width*3/4))
 	p.Payload = append(p.Payload, make([]byte, l.size)...)
 	p.Payload = append(p.Payload, byte(number>>8), byte(number))
 	require.NoError(s, p.SetExtension(s.midID, []byte(s.mid)))

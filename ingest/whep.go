@@ -3,6 +3,7 @@ package ingest
 import (
 	"net/http"
 
+	"github.com/sluice-live/sluice/ingest/egress"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/offer"
 	"github.com/sluice-live/sluice/ingest/refusal"
@@ -91,15 +92,19 @@ func formatOf(p *session.Publisher, kind media.Kind) *media.Format {
 
 // watching has a session be a viewer of the stream, which add makes it. leave is called at its end.
 func (s *Server) watching(
-	stream string, at *session.Reservation, add func(*session.Session, string) (func(), error), leave func(),
+	stream string, at *session.Reservation, add func(*session.Session, string) (*egress.Viewer, func(), error), leave func(),
 ) func(*session.Session) error {
 	return func(sess *session.Session) error {
-		if o := sess.Offer(); o != nil && o.Data {
+		o := sess.Offer()
+		if o != nil && o.Data {
 			s.channels.Watch(sess, stream)
 		}
-		run, err := add(sess, stream)
+		v, run, err := add(sess, stream)
 		if err != nil {
 			return err
+		}
+		if o != nil && o.Video != nil {
+			sess.SetUse(&viewing{session: sess, viewer: v, section: o.VideoIndex(), made: map[string]*eventStream{}})
 		}
 		ends := at.EndsWith(sess)
 		sess.Go(func() {

@@ -61,6 +61,9 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer.Offer, at
 	h.Set("ETag", sess.ETag())
 	h.Set("Accept-Patch", typeFragment)
 	s.announceServers(w, r)
+	if at.Kind == session.KindViewer && o.Video != nil {
+		announceExtensions(h, prefix.Of(r)+sess.Path())
+	}
 	w.WriteHeader(http.StatusCreated)
 	_, _ = w.Write(body) // a client that has gone away is found by ICE
 	return nil

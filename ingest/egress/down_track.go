@@ -104,6 +104,20 @@ func (o *downTrack) due() <-chan time.Time {
 // attach goes on with a publisher's track, pictures at its newest key frame, or at the next when that is long ago.
 func (o *downTrack) attach(t *media.Track, now time.Time) {
 	o.tap, o.backlog = t.Join(viewerQueue, o.rouse)
+	o.attached(t, now)
+	if n := len(o.backlog); n > 0 {
+		o.rewriter.HurryTo(o.backlog[0].RTP.Timestamp, o.backlog[n-1].RTP.Timestamp)
+		o.pacer = time.After(0)
+	}
+}
+
+// begin goes on with a track at its next key frame, which is asked for.
+func (o *downTrack) begin(t *media.Track, now time.Time) {
+	o.tap = t.JoinNext(viewerQueue, o.rouse)
+	o.attached(t, now)
+}
+
+func (o *downTrack) attached(t *media.Track, now time.Time) {
 	o.since = now
 	o.source.Store(t)
 	o.dropped, o.counted, o.reported, o.known = 0, 0, reference{}, false
@@ -111,10 +125,6 @@ func (o *downTrack) attach(t *media.Track, now time.Time) {
 	o.rewriter.SwitchSource()
 	o.thinner.want(allTemporal)
 	o.thinner.cut()
-	if n := len(o.backlog); n > 0 {
-		o.rewriter.HurryTo(o.backlog[0].RTP.Timestamp, o.backlog[n-1].RTP.Timestamp)
-		o.pacer = time.After(0)
-	}
 }
 
 func (o *downTrack) detach() {

@@ -32,9 +32,12 @@ type Viewer struct {
 	picture *media.Track      // of the present publisher, whose encodings there are to choose among; nil: there is none
 	chooser bandwidth.Chooser // of these
 	chosen  bandwidth.Option  // the last; its rate is none while nothing has been chosen
+	asked   Ask               // bounds these
+	paused  bool              // no pictures are asked for
 
+	share   *Share                // of the connection
 	control *bandwidth.Controller // of the connection; nil: nothing is known of it
-	adapts  chan struct{}         // receives when its estimate is to be followed
+	adapts  chan struct{}         // receives when its estimate, or what is asked for, is to be followed
 	held    *time.Timer           // gives the viewer a turn when the pacer lets pictures pass again
 
 	batches Transports
@@ -46,26 +49,28 @@ type Viewer struct {
 	stop <-chan struct{} // closed to end it; the session's closing, where it is all that the session does
 }
 
-// NewViewer makes a viewer that Run runs until stop is closed. What it is too slow for is counted in dropped.
-func NewViewer(s *session.Session, f *Forwarders, dropped *atomic.Uint64, stop <-chan struct{}) *Viewer {
-	return &Viewer{session: s, forwarders: f, dropped: dropped, wake: make(chan struct{}, 1), stop: stop}
+// NewViewer makes a viewer that Run runs until stop is closed, over a connection whose share it is one of. What it is too slow for is counted in
+// dropped.
+func NewViewer(s *session.Session, share *Share, f *Forwarders, dropped *atomic.Uint64, stop <-chan struct{}) *Viewer {
+	return &Viewer{
+		session: s, share: share, control: share.control, forwarders: f, dropped: dropped, wake: make(chan struct{}, 1), adapts: make(chan struct{}, 1), stop: stop,
+	}
 }
 
-// Add makes the session a viewer of the stream, by adding what is sent in the places that its offer has for it. The caller runs it.
-func (vs *Viewers) Add(s *session.Session, stream string) (run func(), err error) {
+// Add makes the session a viewer of the stream, by adding what is sent in the places that its offer has for it. The caller calls run.
+func (vs *Viewers) Add(s *session.Session, stream string) (v *Viewer, run func(), err error) {
 	return vs.add(s, stream, stream)
 }
 
 // AddTransformed is Add for a viewer of what Transformed names.
-func (vs *Viewers) AddTransformed(s *session.Session, stream string) (run func(), err error) {
+func (vs *Viewers) AddTransformed(s *session.Session, stream string) (v *Viewer, run func(), err error) {
 	return vs.add(s, stream, Transformed(stream))
 }
 
 // add makes the session a viewer of what is published as from, in a MediaStream that is called as the stream.
-func (vs *Viewers) add(s *session.Session, stream, from string) (run func(), err error) {
-	v := NewViewer(s, vs.forwarders, nil, s.Closing())
+func (vs *Viewers) add(s *session.Session, stream, from string) (v *Viewer, run func(), err error) {
+	v = NewViewer(s, NewShare(s.Bandwidth()), vs.forwarders, nil, s.Closing())
 	v.batches = vs.batches
-	v.control, v.adapts = s.Bandwidth(), make(chan struct{}, 1)
 	offered := s.Offer()
 	for _, f := range []*media.Format{offered.Audio, offered.Video} {
 		if f == nil {
@@ -77,14 +82,14 @@ func (vs *Viewers) add(s *session.Session, stream, from string) (run func(), err
 		}
 		sender, err := v.Add(kind, *f, stream, s.Send)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		sender.Transport().ICETransport().OnSelectedCandidatePairChange(func(pair *webrtc.ICECandidatePair) {
 			defer s.Contain()
 			v.pairSelected(pair)
 		})
 	}
-	return func() {
+	return v, func() {
 		vs.join(v, from)
 		defer vs.leave(v, from)
 		v.onArrival = func() { vs.arrived(v, stream, from) }
@@ -164,9 +169,8 @@ func (v *Viewer) Run() {
 	defer v.locked(v.finish)
 	reports := time.NewTicker(media.ReportInterval)
 	defer reports.Stop()
-	if v.control != nil {
-		v.control.OnEstimate(v.estimated)
-	}
+	v.share.join(v)
+	defer v.share.leave(v)
 	p := &padder{}
 	defer p.stop()
 	for {
@@ -214,7 +218,7 @@ func (v *Viewer) downTracks() []*downTrack {
 // attach goes on with other tracks, or ends the viewer when it has not been negotiated what they are.
 func (v *Viewer) attach(tracks []*media.Track, now time.Time) {
 	v.detach()
-	v.base = media.ClockMap{}
+	v.base, v.paused = media.ClockMap{}, false
 	v.picture, v.chooser, v.chosen = media.TrackOf(tracks, media.KindVideo), bandwidth.Chooser{}, bandwidth.Option{}
 	for _, o := range v.downTracks() {
 		t := media.TrackOf(tracks, o.kind)
@@ -225,10 +229,22 @@ func (v *Viewer) attach(tracks []*media.Track, now time.Time) {
 			v.session.Close(session.ErrCodecChanged)
 			return
 		}
-		o.attach(t, now)
-		if r, at := t.LastReport(); !at.IsZero() {
-			o.reported = reference{v.base.Instant(r.NTP, at), r.RTPTime}
+		if o == v.video && v.asked.None {
+			v.paused = true
+			continue
 		}
+		o.attach(t, now)
+		v.refer(o, t)
+	}
+	if v.asked != (Ask{}) {
+		v.estimated()
+	}
+}
+
+// refer has sender reports begin with the last of a track.
+func (v *Viewer) refer(o *downTrack, t *media.Track) {
+	if r, at := t.LastReport(); !at.IsZero() {
+		o.reported = reference{v.base.Instant(r.NTP, at), r.RTPTime}
 	}
 }
 

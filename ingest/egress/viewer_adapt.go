@@ -56,23 +56,29 @@ func (v *Viewer) skip(o *downTrack) {
 // adapt follows the estimate: it says what there is to send, and begins a probe when that is more than the connection is known to carry.
 func (v *Viewer) adapt(p *padder, now time.Time) {
 	v.locked(func() { v.follow(now) })
-	if v.control.Probe(now) {
+	if v.control != nil && v.control.Probe(now) {
 		p.begin()
 	}
 }
 
 // look follows the time, when nothing else comes.
 func (v *Viewer) look(now time.Time) {
-	if v.control == nil {
-		return
+	if v.control != nil {
+		v.control.Look(now)
 	}
-	v.control.Look(now)
-	if _, known := v.control.Estimate(); known {
+	if v.control != nil {
+		if _, known := v.control.Estimate(); known {
+			v.estimated()
+			return
+		}
+	}
+	if v.Asked() != (Ask{}) {
 		v.estimated()
 	}
 }
 
-// follow chooses the encoding that the estimate has room for, beside sound, and tells the controller what is sent. The caller holds mu.
+// follow chooses the encoding that the estimate has room for, beside sound, of those that are asked for, and tells the controller what is sent.
+// The caller holds mu.
 func (v *Viewer) follow(now time.Time) {
 	sound := 0.0
 	if o := v.audio; o != nil {
@@ -81,35 +87,59 @@ func (v *Viewer) follow(now time.Time) {
 		}
 	}
 	o := v.video
-	if o == nil || o.tap == nil || v.picture == nil {
-		v.control.Want(sound, sound, "", now)
+	if o == nil || v.picture == nil || o.tap == nil && !v.paused || v.rests(o) {
+		v.share.target(v, v.asked, nil, sound)
+		v.share.want(v, sound, sound, "", now)
 		return
 	}
-	if !o.local.repairs() {
+	if v.control != nil && !o.local.repairs() {
 		v.control.Unbounded()
 	}
 	encodings := v.picture.Encodings()
-	options, tracks := optionsOf(encodings)
+	present := o.present(encodings)
+	options, tracks := optionsOf(v.asked.within(encodings), v.asked.highest())
 	current := v.position(options, tracks)
-	target, known := v.control.Estimate()
-	if i := v.chooser.Choose(options, current, target-sound, known, now.Sub(v.session.Started())); i >= 0 {
-		o.goOn(tracks[i], options[i].Temporal, i < current || current < 0)
+	target, known := v.share.target(v, v.asked, options, sound)
+	if i := v.chooser.Choose(options, current, target, known, now.Sub(v.session.Started())); i >= 0 {
+		v.goOn(o, tracks[i], options[i].Temporal, i < current || current < 0 && options[i].Rate < present, now)
 		current, v.chosen = i, options[i]
+		present = o.present(encodings)
 	}
-	v.control.Want(sound+o.present(encodings), sound+bandwidth.Next(options, current), v.chosen.Layer, now)
+	v.share.want(v, sound+present, sound+bandwidth.Next(options, current), v.chosen.Layer, now)
 }
 
-// optionsOf are the ways in which a picture can be sent: each encoding whole, and of the lowest temporal layers too.
-func optionsOf(encodings []media.Encoding) (options []bandwidth.Option, tracks []*media.Track) {
+// rests has no pictures sent while none are asked for, and reports whether that is so. The caller holds mu.
+func (v *Viewer) rests(o *downTrack) bool {
+	if v.asked.None && !v.paused {
+		v.paused = true
+		o.detach()
+	}
+	return v.asked.None
+}
+
+// goOn has pictures go on with an encoding, or begin again with it. The caller holds mu.
+func (v *Viewer) goOn(o *downTrack, with *media.Track, temporal uint8, tooMuch bool, now time.Time) {
+	if v.paused {
+		v.paused = false
+		o.begin(with, now)
+		v.refer(o, v.picture) // which has the clock of all encodings
+	}
+	o.goOn(with, temporal, tooMuch)
+}
+
+// optionsOf are the ways in which a picture can be sent: each encoding with all temporal layers up to the highest, and the lowest encoding with less of
+// them too.
+func optionsOf(encodings []media.Encoding, highest uint8) (options []bandwidth.Option, tracks []*media.Track) {
 	for i, e := range encodings {
+		shares := e.Temporal()
+		best := min(int(highest), len(shares)-1)
 		rate := cost(e)
 		if i == 0 {
-			shares := e.Temporal()
-			for id, share := range shares[:len(shares)-1] {
+			for id, share := range shares[:best] {
 				options, tracks = append(options, bandwidth.Option{Layer: e.Name, Temporal: uint8(id), Rate: rate * share}), append(tracks, e.Track)
 			}
 		}
-		options, tracks = append(options, bandwidth.Option{Layer: e.Name, Temporal: allTemporal, Rate: rate}), append(tracks, e.Track)
+		options, tracks = append(options, bandwidth.Option{Layer: e.Name, Temporal: highest, Rate: rate * shares[best]}), append(tracks, e.Track)
 	}
 	return options, tracks
 }
@@ -117,7 +147,7 @@ func optionsOf(encodings []media.Encoding) (options []bandwidth.Option, tracks [
 // position is the index of what was chosen last, or of the best encoding while nothing was; -1: there is no such option any more.
 func (v *Viewer) position(options []bandwidth.Option, tracks []*media.Track) int {
 	for i, o := range options {
-		first := v.chosen.Rate == 0 && tracks[i] == v.picture && o.Temporal == allTemporal
+		first := v.chosen.Rate == 0 && tracks[i] == v.picture && o.Temporal == allTemporal // as attach begins
 		if first || v.chosen.Rate > 0 && o.Layer == v.chosen.Layer && o.Temporal == v.chosen.Temporal {
 			return i
 		}

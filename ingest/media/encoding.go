@@ -8,10 +8,11 @@ import (
 
 // Encoding is a track by which the same pictures can be had at another bit rate. Time stamps of all encodings are on one clock.
 type Encoding struct {
-	Name  string  // of the layer, as the publisher calls it; "" where there is one only
-	Rate  float64 // bit/s of payload; 0 while unknown
-	Size  float64 // bytes of payload in a packet, on the average; 0 while unknown
-	Track *Track
+	Name          string  // of the layer, as the publisher calls it; "" where there is one only
+	Rate          float64 // bit/s of payload; 0 while unknown
+	Size          float64 // bytes of payload in a packet, on the average; 0 while unknown
+	Width, Height int     // of VP8 pictures, in pixels; 0 while unknown
+	Track         *Track
 }
 
 // Temporal are the shares of the rate that the temporal layers up to each take, as far as the encoding is read; the last is 1.
@@ -26,7 +27,7 @@ func (e Encoding) Temporal() []float64 {
 func (t *Track) Encodings() []Encoding {
 	if t.layers == nil {
 		st := t.counters()
-		return []Encoding{{Rate: st.Bitrate, Size: mean(st.Bytes, st.Packets), Track: t}}
+		return []Encoding{{Rate: st.Bitrate, Size: mean(st.Bytes, st.Packets), Width: st.Width, Height: st.Height, Track: t}}
 	}
 	return t.layers.encodings(time.Now())
 }
@@ -37,15 +38,31 @@ func (ls *layers) encodings(now time.Time) (all []Encoding) {
 	if ls.active == nil {
 		return nil
 	}
-	all = append(all, Encoding{ls.active.name, ls.active.rate, ls.active.size(), ls.track})
+	all = append(all, ls.active.encoding(ls.track))
 	for _, l := range ls.readable(now) {
-		all = append(all, Encoding{l.name, l.rate, l.size(), l.track})
+		all = append(all, l.encoding(l.track))
 	}
 	slices.SortStableFunc(all, func(a, b Encoding) int { return cmp.Compare(a.Rate, b.Rate) })
 	return all
 }
 
-func (l *layer) size() float64 { return mean(l.stats.bytes, l.stats.packets) }
+// encoding is the layer as it is read by a track.
+func (l *layer) encoding(by *Track) Encoding {
+	return Encoding{l.name, l.rate, mean(l.stats.bytes, l.stats.packets), l.width, l.height, by}
+}
+
+// LayerNames names the layers of a simulcast that have come, whether they flow or not.
+func (t *Track) LayerNames() (names []string) {
+	if t.layers == nil {
+		return nil
+	}
+	t.layers.mu.Lock()
+	defer t.layers.mu.Unlock()
+	for _, l := range t.layers.all {
+		names = append(names, l.name)
+	}
+	return names
+}
 
 func mean(sum, n uint64) float64 { return float64(sum) / float64(max(n, 1)) }
 

@@ -13,6 +13,8 @@ type layer struct {
 	began     time.Time     // it has flowed since then
 	rate      float64       // bit/s over the last seconds; 0 while unknown
 	keyFrames keyFrames
+	width     int // of its pictures, in pixels; 0 while unknown
+	height    int
 	asked     time.Time // for a key frame to change over at
 	report    *SenderReport
 

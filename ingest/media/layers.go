@@ -104,6 +104,9 @@ func (ls *layers) deliver(l *layer, p *Packet) {
 	}
 	l.arrived(p)
 	key := l.keyFrames.begins(&p.RTP)
+	if size := ls.track.format.Codec.Size; key && size != nil {
+		l.width, l.height = size(p.RTP.Payload)
+	}
 	changes := l != ls.active
 	switch {
 	case changes && ls.active != nil && ls.wanted(p.Arrival) != l:

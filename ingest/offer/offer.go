@@ -88,6 +88,20 @@ func (o *Offer) choose(use Purpose) *refusal.Refusal {
 	return nil
 }
 
+// VideoIndex is that of the video section among those of the client's description; -1: it has none.
+func (o *Offer) VideoIndex() int {
+	if o.Description == nil {
+		return -1 // the offer is ours
+	}
+	i := slices.IndexFunc(o.Description.MediaDescriptions, func(m *sdp.MediaDescription) bool { return m.MediaName.Media == "video" })
+	for _, r := range o.rejected {
+		if i >= 0 && r.index <= i {
+			i++
+		}
+	}
+	return i
+}
+
 // Register makes what has been chosen all that the connection can negotiate.
 func (o *Offer) Register(engine *webrtc.MediaEngine) error {
 	for _, f := range []*media.Format{o.Video, o.Audio} {

@@ -33,13 +33,33 @@ func keepLayers(desc *sdp.SessionDescription, wanted bool) (layers []string) {
 	}
 	for _, m := range desc.MediaDescriptions {
 		if m.MediaName.Media == string(media.KindVideo) {
-			for _, name := range layers {
-				m.WithValueAttribute("rid", name+" send")
-			}
-			m.WithValueAttribute("simulcast", "send "+strings.Join(layers, ";"))
+			declareLayers(m, layers)
 		}
 	}
 	return layers
+}
+
+// TidyLayers leaves in a section the simulcast that its client sends, whose packets tell which layer they are of, if that is wanted and can be taken,
+// and else takes all marks of it out: what the client offers to take in layers, above all.
+func TidyLayers(m *sdp.MediaDescription, wanted bool) {
+	var layers []string
+	if wanted && m.MediaName.Media == string(media.KindVideo) {
+		layers = layersOf(m)
+	}
+	m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
+		source := a.Key == "ssrc" || a.Key == "ssrc-group"
+		return a.Key == "simulcast" || a.Key == "rid" || source && layers != nil
+	})
+	if layers != nil {
+		declareLayers(m, layers)
+	}
+}
+
+func declareLayers(m *sdp.MediaDescription, layers []string) {
+	for _, name := range layers {
+		m.WithValueAttribute("rid", name+" send")
+	}
+	m.WithValueAttribute("simulcast", "send "+strings.Join(layers, ";"))
 }
 
 // layersTold reports whether packets say which layer they are of, and all others come from sources that are declared. Pion wants
@@ -68,8 +88,12 @@ func layersOf(m *sdp.MediaDescription) []string {
 			declared[f[0]] = true
 		}
 	}
-	line, _ := m.Attribute("simulcast")
-	f := strings.Fields(line)
+	var f []string
+	for _, a := range m.Attributes {
+		if a.Key == "simulcast" && (f == nil || strings.Contains(a.Value, "send ")) {
+			f = strings.Fields(a.Value)
+		}
+	}
 	i := slices.Index(f, "send")
 	if i < 0 || i+1 == len(f) {
 		return nil

@@ -1,6 +1,7 @@
 package offer
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/pion/sdp/v3"
@@ -24,4 +25,31 @@ func FuzzKeepLayers(f *testing.F) {
 			require.Regexp(t, layerName, name)
 		}
 	})
+}
+
+// What a client sends in layers stays in a description of a room, and nothing else that is said of layers.
+func TestTidyLayers(t *testing.T) {
+	lines := []sdp.Attribute{
+		{Key: "rid", Value: "l recv"}, {Key: "simulcast", Value: "recv l"}, {Key: "ssrc", Value: "1 cname:x"},
+		{Key: "rid", Value: "l send"}, {Key: "rid", Value: "h send"}, {Key: "simulcast", Value: "send l;h"}, {Key: "mid", Value: "1"},
+	}
+	for _, tt := range []struct {
+		kind   string
+		wanted bool
+		lines  []sdp.Attribute
+		want   []string
+	}{
+		{"video", true, lines, []string{"mid:1", "rid:l send", "rid:h send", "simulcast:send l;h"}},
+		{"video", false, lines, []string{"ssrc:1 cname:x", "mid:1"}},
+		{"audio", true, lines, []string{"ssrc:1 cname:x", "mid:1"}},
+		{"video", true, lines[:3], []string{"ssrc:1 cname:x"}},
+	} {
+		m := &sdp.MediaDescription{MediaName: sdp.MediaName{Media: tt.kind}, Attributes: slices.Clone(tt.lines)}
+		TidyLayers(m, tt.wanted)
+		var got []string
+		for _, a := range m.Attributes {
+			got = append(got, a.Key+":"+a.Value)
+		}
+		require.Equal(t, tt.want, got)
+	}
 }

@@ -35,6 +35,8 @@ func (p *participant) hear(e signal.Event) error {
 		return p.hearAnswer(e)
 	case signal.Candidate:
 		return p.hearCandidate(e.Candidate)
+	case signal.View:
+		p.view(e.Views)
 	}
 	return nil
 }
@@ -119,6 +121,7 @@ func (p *participant) checkDescription(kind webrtc.SDPType, text string) (string
 		if _, problem := offer.PrimarySources(m); problem != nil {
 			return "", problem
 		}
+		offer.TidyLayers(m, p.simulcast)
 	}
 	if problem := offer.KeepCandidates(desc); problem != nil {
 		return "", problem
@@ -202,7 +205,7 @@ func (p *participant) offerAgain() error {
 	if seen := p.returned.Swap(0); seen == 0 || seen < max(p.offered.id, p.offered.repeated) {
 		return nil // it has not come back, or gets the offer with all else that it has missed
 	}
-	text, err := tidyDescription(p.session.PeerConnection().PendingLocalDescription().SDP, p.room.rooms.config.PublicIPs)
+	text, err := p.tidyDescription(p.session.PeerConnection().PendingLocalDescription())
 	if err == nil {
 		p.offered.repeated = p.signalling.Send(signal.Event{Kind: signal.Offer, To: p.session.ID(), SDP: text})
 	}
@@ -217,7 +220,7 @@ func (p *participant) settle(description webrtc.SessionDescription) (string, err
 	if err := p.awaitCandidates(); err != nil {
 		return "", err
 	}
-	return tidyDescription(p.session.PeerConnection().LocalDescription().SDP, p.room.rooms.config.PublicIPs)
+	return p.tidyDescription(p.session.PeerConnection().LocalDescription())
 }
 
 // awaitCandidates waits until ours are known: at first, and again after the client has restarted ICE.
@@ -238,12 +241,15 @@ func (p *participant) awaitCandidates() error {
 }
 
 // tidyDescription is a description of ours as clients get it.
-func tidyDescription(text string, public []string) (string, error) {
+func (p *participant) tidyDescription(d *webrtc.SessionDescription) (string, error) {
 	desc := &sdp.SessionDescription{}
-	if err := desc.UnmarshalString(text); err != nil {
+	if err := desc.UnmarshalString(d.SDP); err != nil {
 		return "", fmt.Errorf("read description: %w", err)
 	}
-	offer.TidyAnswer(desc, public)
+	if p.simulcast && d.Type == webrtc.SDPTypeOffer {
+		askForLayers(desc, sentLayers(p.session.PeerConnection().RemoteDescription()))
+	}
+	offer.TidyAnswer(desc, p.room.rooms.config.PublicIPs)
 	out, err := desc.Marshal()
 	return string(out), err
 }

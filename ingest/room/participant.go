@@ -37,6 +37,8 @@ type participant struct {
 	name        string
 	metadata    json.RawMessage // that others are told with all that it says
 	offersFirst bool            // the client does, so that the server has to wait
+	simulcast   bool            // the client sends its picture in layers if it is asked to
+	share       *egress.Share   // of the connection, among those whose media it gets
 	signalling  *signal.Session
 	room        *room // set once, when it is admitted
 	log         *slog.Logger
@@ -50,6 +52,7 @@ type participant struct {
 	candidates []string                      // that have come: before a description they have to wait
 	waiting    int                           // how many of them do, the last ones
 	watches    map[*participant]*watch
+	asked      map[string]egress.Ask // of participants, by their ids
 	api        *webrtc.API
 	spare      []*webrtc.RTPTransceiver // that send nothing
 	leaving    []*webrtc.RTPTransceiver // that send nothing any more, once that is negotiated
@@ -69,8 +72,8 @@ type participant struct {
 // newParticipant makes somebody who is in no room yet.
 func (rs *Rooms) newParticipant(at *session.Reservation, e signal.Event, mode Mode) (*participant, error) {
 	p := &participant{
-		mode: mode, log: rs.config.Logger, name: e.Name, metadata: e.Metadata, offersFirst: e.Offers, inbox: make(chan signal.Event, participantInbox), wake: make(chan struct{}, 1),
-		offers: rate.NewLimiter(offersPerSecond, offersAtOnce), watches: map[*participant]*watch{}, watchers: map[*egress.Viewer]struct{}{},
+		mode: mode, log: rs.config.Logger, name: e.Name, metadata: e.Metadata, offersFirst: e.Offers, simulcast: e.Simulcast, inbox: make(chan signal.Event, participantInbox), wake: make(chan struct{}, 1),
+		offers: rate.NewLimiter(offersPerSecond, offersAtOnce), watches: map[*participant]*watch{}, asked: map[string]egress.Ask{}, watchers: map[*egress.Viewer]struct{}{},
 	}
 	p.signalling = signal.NewSession(p.receive)
 	if e.InData {
@@ -85,7 +88,7 @@ func (rs *Rooms) newParticipant(at *session.Reservation, e signal.Event, mode Mo
 
 // connect makes the connection for a participant's media.
 func (p *participant) connect(rs *Rooms, at *session.Reservation) error {
-	api, sent, err := rs.config.Peers.Meet(roomFormat(media.KindVideo), roomFormat(media.KindAudio))
+	api, sent, err := rs.config.Peers.Meet(p.simulcast, roomFormat(media.KindVideo), roomFormat(media.KindAudio))
 	if err != nil {
 		return err
 	}
@@ -95,6 +98,7 @@ func (p *participant) connect(rs *Rooms, at *session.Reservation) error {
 	}
 	p.api = api
 	p.session = session.New(at, pc, sent, rs.config.Connect)
+	p.share = egress.NewShare(p.session.Bandwidth())
 	p.acceptChannels(rs.config.Messages)
 	pc.OnTrack(func(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		defer p.session.Contain()
@@ -204,48 +208,6 @@ func closeCode(reason error) int {
 		return signal.StatusRemoved
 	}
 	return signal.StatusExpired
-}
-
-// trackStarted reads a medium from its first packet on. One that comes in the place of another is a new track.
-func (p *participant) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	ssrc := uint32(remote.SSRC())
-	t := p.bound(media.Kind(remote.Kind().String()), func() { p.session.RequestKeyFrame(ssrc) })
-	if t == nil {
-		return
-	}
-	if t.Kind() == media.KindAudio {
-		t.Subscribe(&loudnessMeter{out: &p.loudness, extension: audioLevelID(receiver)})
-	}
-	p.session.Go(func() { t.ReadRTP(remote, t.Push) })
-	p.session.Go(func() { t.ReadReports(receiver, ssrc, t.PushReport) })
-}
-
-// bound returns the track that a source is read into, after letting all who watch know of a new one.
-func (p *participant) bound(kind media.Kind, request func()) *media.Track {
-	r := p.room
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i, t := range p.tracks {
-		switch {
-		case t.Kind() != kind:
-			continue
-		case t.Bind(request):
-			return t
-		}
-		next := media.NewTrack(kind, t.Format(), r.rooms.config.Packets)
-		if !p.session.Replace(t, next) || !next.Bind(request) {
-			return nil
-		}
-		tracks := append([]*media.Track{}, p.tracks...)
-		tracks[i] = next
-		p.tracks = tracks
-		for v := range p.watchers {
-			v.Follow(tracks)
-		}
-		t.End()
-		return next
-	}
-	return nil
 }
 
 // sends reports whether a medium flows. The caller holds the room's lock.

@@ -7,6 +7,7 @@ import (
 	"github.com/pion/webrtc/v4"
 	"github.com/sluice-live/sluice/ingest/egress"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/signal"
 )
 
 // watch is what a participant gets of another one: a viewer on the participant's connection.
@@ -25,6 +26,7 @@ func (p *participant) watchOthers() (changed bool, err error) {
 		if !slices.Contains(others, of) {
 			w.end()
 			delete(p.watches, of)
+			delete(p.asked, of.session.ID())
 			changed = true
 			for _, sender := range w.senders {
 				err = errors.Join(err, p.unsend(sender))
@@ -40,10 +42,26 @@ func (p *participant) watchOthers() (changed bool, err error) {
 	return changed, err
 }
 
+// view follows in which sizes the client shows others, those too who have just come.
+func (p *participant) view(views []signal.Viewed) {
+	for _, view := range views {
+		if _, known := p.asked[view.Participant]; !known && len(p.asked) >= 2*p.room.rooms.config.MaxParticipants {
+			continue // they cannot all be there
+		}
+		ask := egress.Shown(view.Width, view.Height)
+		p.asked[view.Participant] = ask
+		for of, w := range p.watches {
+			if of.session.ID() == view.Participant {
+				w.Ask(ask)
+			}
+		}
+	}
+}
+
 // watch begins to send what another one sends, in a MediaStream of its name.
 func (p *participant) watch(of *participant) error {
 	over := make(chan struct{})
-	v := egress.NewViewer(p.session, p.room.rooms.config.Forwarders, &p.room.dropped, over)
+	v := egress.NewViewer(p.session, p.share, p.room.rooms.config.Forwarders, &p.room.dropped, over)
 	w := &watch{Viewer: v, of: of, over: over}
 	for _, kind := range []media.Kind{media.KindAudio, media.KindVideo} {
 		sender, err := v.Add(kind, roomFormat(kind), of.session.ID(), p.send)
@@ -53,6 +71,7 @@ func (p *participant) watch(of *participant) error {
 		w.senders = append(w.senders, sender)
 	}
 	p.watches[of] = w
+	v.Ask(p.asked[of.session.ID()])
 	p.session.Go(v.Run)
 	p.room.mu.Lock()
 	defer p.room.mu.Unlock()

@@ -65,9 +65,10 @@ func Bundled() webrtc.Configuration {
 	return webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle}
 }
 
-// Meet returns what makes the peer connection of one participant of a room, who sends and gets these formats, and its link.
-func (p *Peers) Meet(formats ...media.Format) (*webrtc.API, *Link, error) {
-	engine, registry, link := &webrtc.MediaEngine{}, &interceptor.Registry{}, &Link{}
+// Meet returns what makes the peer connection of one participant of a room, who sends and gets these formats, in layers too if simulcast says so,
+// and its link.
+func (p *Peers) Meet(simulcast bool, formats ...media.Format) (*webrtc.API, *Link, error) {
+	engine, registry, link := &webrtc.MediaEngine{}, &interceptor.Registry{}, &Link{control: bandwidth.NewController(time.Now())}
 	registry.Add(parsedHeaders{}) // before those that read headers
 	registry.Add(&link.sent)      // before those that send feedback
 	reports, err := report.NewReceiverInterceptor()
@@ -84,6 +85,9 @@ func (p *Peers) Meet(formats ...media.Format) (*webrtc.API, *Link, error) {
 		askAgain(registry), webrtc.ConfigureTWCCSender(engine, registry),
 	)
 	takeFeedback(engine)
+	if simulcast {
+		err = errors.Join(err, webrtc.ConfigureSimulcastExtensionHeaders(engine)) // packets tell which layer they are of (RFC 8852)
+	}
 	settings := p.settings
 	// Both sides offer in turn, and the roles of DTLS stay what they were at first (RFC 8842 §5.5): the client answers a=setup:active.
 	if err := errors.Join(err, settings.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)); err != nil {

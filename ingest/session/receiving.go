@@ -66,7 +66,7 @@ func (s *Session) adopt(stream *rtpStream, packet []byte) bool {
 		case t.Format().ComesIn(payload):
 			source := s.add(t, stream.ssrc)
 			s.Go(func() { t.ReadRTP(s.bind(t, stream, payload), ofTrack(t, source.Push)) })
-			s.Go(func() { t.ReadReports(s.reports(stream.ssrc), stream.ssrc, source.Report) })
+			s.Go(func() { t.ReadReports(s.Reports(stream.ssrc), stream.ssrc, source.Report) })
 			return true
 		}
 	}
@@ -87,7 +87,7 @@ func (s *Session) adoptLayer(t *media.Track, stream *rtpStream, packet []byte) b
 	push, report, added := t.AddLayer(name, stream.ssrc)
 	if added {
 		s.Go(func() { t.ReadRTP(s.bind(t, stream, header.PayloadType), ofTrack(t, push)) })
-		s.Go(func() { t.ReadReports(s.reports(stream.ssrc), stream.ssrc, report) })
+		s.Go(func() { t.ReadReports(s.Reports(stream.ssrc), stream.ssrc, report) })
 	}
 	return added
 }
@@ -149,8 +149,8 @@ func (s *Session) bind(t *media.Track, rtp *rtpStream, payload uint8) media.Read
 	}))}
 }
 
-// reports reads the RTCP of a source beside pion.
-func (s *Session) reports(ssrc uint32) media.Reader {
+// Reports reads the RTCP of a source beside pion.
+func (s *Session) Reports(ssrc uint32) media.Reader {
 	stream := s.link.streams.rtcpOf(ssrc)
 	return bound{s.link.chain.BindRTCPReader(interceptor.RTCPReaderFunc(func(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
 		n, err := stream.Read(b)

@@ -64,6 +64,8 @@ type Session struct {
 	PictureBytes atomic.Uint64
 
 	ignored atomic.Pointer[[]string]
+
+	use atomic.Pointer[any] // see SetUse
 }
 
 // New makes a session with a peer connection and its link. It ends unless media can flow within the time connect.

@@ -28,6 +28,7 @@ const (
 	Ping          = "ping"          // answered by pong, from either side
 	Pong          = "pong"
 	Leave         = "leave"
+	View          = "view"  // views
 	List          = "list"  // asked for once; streams, rooms, again when they have changed
 	Error         = "error" // code, detail: what to do
 )
@@ -41,6 +42,8 @@ const (
 	maxToken     = 8192
 	maxKey       = 64
 	maxCandidate = 512
+	maxViews     = 64      // participants
+	maxPixels    = 1 << 16 // of a side
 )
 
 // Event is what happens, with the fields that its kind has.
@@ -59,6 +62,8 @@ type Event struct {
 	Last  uint64 `json:"last,omitempty"` // the newest event that the client has seen
 	// Offers says that the client makes the first offer; otherwise the server does.
 	Offers bool `json:"offers,omitempty"`
+	// Simulcast says that the client sends its picture in layers if the server asks for them.
+	Simulcast bool `json:"simulcast,omitempty"`
 	// Metadata is what a client lets others know of it, as from_metadata of all that it says.
 	Metadata     json.RawMessage `json:"metadata,omitempty"`
 	FromMetadata json.RawMessage `json:"from_metadata,omitempty"`
@@ -77,6 +82,8 @@ type Event struct {
 	Streams []string `json:"streams,omitempty"` // that are published
 	Rooms   []Room   `json:"rooms,omitempty"`
 
+	Views []Viewed `json:"views,omitempty"` // of participants
+
 	Stream string `json:"stream,omitempty"`
 	State  string `json:"state,omitempty"`
 
@@ -86,6 +93,13 @@ type Event struct {
 	Text      string        `json:"text,omitempty"`
 	Code      int           `json:"code,omitempty"` // an HTTP status
 	Detail    string        `json:"detail,omitempty"`
+}
+
+// Viewed is in which size a client shows a participant, in pixels of its screen; 0: not at all.
+type Viewed struct {
+	Participant string `json:"participant"`
+	Width       int    `json:"width"`
+	Height      int    `json:"height"`
 }
 
 // Participant is somebody in a room.
@@ -138,7 +152,7 @@ func Parse(text []byte) (Event, error) {
 	return e, e.check()
 }
 
-var kindsFromClients = []string{Authenticate, Offer, Answer, Candidate, Message, Ping, Pong, Leave, List}
+var kindsFromClients = []string{Authenticate, Offer, Answer, Candidate, Message, Ping, Pong, Leave, List, View}
 
 // check refuses what no client has to say.
 func (e *Event) check() error {
@@ -159,6 +173,21 @@ func (e *Event) check() error {
 		}
 	case Candidate:
 		return e.checkCandidate()
+	case View:
+		return e.checkViews()
+	}
+	return nil
+}
+
+// checkViews bounds sizes, which are those of screens.
+func (e *Event) checkViews() error {
+	if len(e.Views) > maxViews {
+		return fmt.Errorf("a view is of %d participants at most", maxViews)
+	}
+	for _, v := range e.Views {
+		if len(v.Participant) > maxKey || min(v.Width, v.Height) < 0 || max(v.Width, v.Height) > maxPixels {
+			return fmt.Errorf("views have a participant, and width and height from 0 to %d", maxPixels)
+		}
 	}
 	return nil
 }
