@@ -33,7 +33,7 @@ type viewer struct {
 	keyAt    time.Duration
 	waiting  []int           // bytes of packets that the pacer holds back
 	enqueued []time.Duration // when they came
-	busy     time.Duration   // until then the link sends
+	wire     *wire
 	flying   []flight
 	random   uint32
 	switches []time.Duration
@@ -41,9 +41,12 @@ type viewer struct {
 	delayed  []time.Duration // longest delay of media in each 100 ms
 	sound    []time.Duration // of sound
 	padding  int
-	freezes  int
+	freezes  []time.Duration
 	probing  bool
 }
+
+// wire is the narrowest place of a network, which viewers may share.
+type wire struct{ busy time.Duration } // until then it sends
 
 const soundBytes = 160 // every 20 ms
 
@@ -57,6 +60,7 @@ func newViewer(t testing.TB, n network, rates ...float64) *viewer {
 	start := time.Unix(1e9, 0)
 	v := &viewer{
 		TB: t, Controller: NewController(start), network: n, start: start, recorder: twcc.NewRecorder(1), current: len(rates) - 1, pending: -1, random: 1,
+		wire: &wire{},
 	}
 	for _, r := range rates {
 		v.options = append(v.options, Option{Rate: 1.05 * r})
@@ -68,18 +72,38 @@ func (v *viewer) now() time.Time { return v.start.Add(v.at) }
 
 // run goes on until that time.
 func (v *viewer) run(until time.Duration) {
-	for ; v.at < until; v.at += time.Millisecond {
-		v.film()
-		v.forward()
-		v.probe()
-		v.receive()
-		if v.at%(100*time.Millisecond) == 0 {
-			v.adapt()
-		}
-		if v.at%time.Second == 0 {
-			v.Look(v.now())
+	for v.at < until {
+		v.step()
+	}
+}
+
+// runAll has viewers go on together until that time.
+func runAll(until time.Duration, viewers ...*viewer) {
+	for viewers[0].at < until {
+		for _, v := range viewers {
+			v.step()
 		}
 	}
+}
+
+// join has a viewer begin now, on the network that another one is on.
+func (v *viewer) join(other *viewer) {
+	v.wire, v.at, v.random = other.wire, other.at, 7
+	v.Controller = NewController(v.now())
+}
+
+func (v *viewer) step() {
+	v.film()
+	v.forward()
+	v.probe()
+	v.receive()
+	if v.at%(100*time.Millisecond) == 0 {
+		v.adapt()
+	}
+	if v.at%time.Second == 0 {
+		v.Look(v.now())
+	}
+	v.at += time.Millisecond
 }
 
 // film makes a frame of the current option 30 times a second, a key frame of eight times the size when it has been waited for.
@@ -108,7 +132,7 @@ func (v *viewer) forward() {
 	}
 	if len(v.enqueued) > 0 && v.at-v.enqueued[0] > time.Second {
 		v.waiting, v.enqueued = nil, nil // goes on at the next key frame
-		v.freezes++
+		v.freezes = append(v.freezes, v.at)
 	}
 }
 
@@ -130,12 +154,12 @@ func (v *viewer) probe() {
 func (v *viewer) send(bytes int, came time.Duration) {
 	sequence := v.Sent(bytes, v.now())
 	v.random = v.random*1664525 + 1013904223
-	begins := max(v.busy, v.at)
+	begins := max(v.wire.busy, v.at)
 	if begins-v.at > v.network.queue || float64(v.random>>8)/(1<<24) < v.network.loss {
 		return
 	}
-	v.busy = begins + time.Duration(float64(bytes*8)/v.network.bitrate(v.at)*float64(time.Second))
-	arrives := v.busy + v.network.delay
+	v.wire.busy = begins + time.Duration(float64(bytes*8)/v.network.bitrate(v.at)*float64(time.Second))
+	arrives := v.wire.busy + v.network.delay
 	v.flying = append(v.flying, flight{sequence, arrives, bytes})
 	slot := int(v.at / (100 * time.Millisecond))
 	for len(v.delayed) <= slot {
@@ -210,4 +234,13 @@ func (v *viewer) switchesBetween(from, to time.Duration) (n int) {
 
 func steady(bitrate float64) func(time.Duration) float64 {
 	return func(time.Duration) float64 { return bitrate }
+}
+
+func (v *viewer) freezesAfter(from time.Duration) (n int) {
+	for _, at := range v.freezes {
+		if at >= from {
+			n++
+		}
+	}
+	return n
 }
