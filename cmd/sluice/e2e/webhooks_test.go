@@ -115,7 +115,8 @@ func TestWebhooks(t *testing.T) {
 	secret := signature.NewSecret()
 	l := newListener(t, secret)
 	args := []string{"--ladder", clockRung, "--webhooks", l.URL, "--webhooks-secret", secret}
-	s := startService(t, append(args, "--linger", "1m")...)
+	args = append(args, "--linger", "1m")
+	s := startService(t, args...)
 	first := newPublisher(t, s, "cam")
 	first.send()
 	l.wait("cam", "stream.started")
@@ -129,14 +130,14 @@ func TestWebhooks(t *testing.T) {
 
 	s.waitState("cam", "live")
 	l.away.Store(true)
-	again := append(append(args, "--linger", "1s"), s.addresses()...)
+	args = append(args, s.addresses()...)
 	s.kill()
-	s = startServiceIn(t, s.data, again...)
+	s = startServiceIn(t, s.data, args...)
 	waiting := `sluice_webhook_queued{target="` + strings.TrimPrefix(l.URL, "http://") + `"}`
 	eventually(t, func() bool { return s.metric(waiting) >= 2 }, "nothing waits")
 	s.kill()
 	l.away.Store(false)
-	s = startServiceIn(t, s.data, again...)
+	s = startServiceIn(t, s.data, append(args, "--linger", "1s")...)
 	l.wait("cam", "stream.ended")
 	types := slices.Compact(l.types("cam")) // each start may find the stream cut
 	require.Equal(t, []string{"stream.started", "stream.viewer_peak", "stream.interrupted", "stream.resumed", "stream.interrupted", "stream.ended"}, types)
