@@ -140,7 +140,7 @@ func (s *Server) announceServers(w http.ResponseWriter, r *http.Request) {
 	if isPreflight(r) {
 		return
 	}
-	for _, link := range s.links {
+	for _, link := range iceLinks(s.ICEServers()) {
 		w.Header().Add("Link", link)
 	}
 }

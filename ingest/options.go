@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/signal"
 	"github.com/sluice-live/sluice/ingest/transformed"
+	"github.com/sluice-live/sluice/ingest/turn"
 	"github.com/sluice-live/sluice/ingest/upload"
 )
 
@@ -34,6 +35,8 @@ const (
 	defaultMaxTCPPerAddress        = 64
 	defaultRequestsPerSecond       = 20
 	defaultMaxParticipants         = 16
+	defaultMaxRelays               = 1024
+	relaysPerSession               = 4 // that a client may have: browsers try UDP and TCP from each of their addresses
 	burstSeconds                   = 5 // of requests that an address may save up
 	maxFragment              int64 = 16 << 10
 )
@@ -53,6 +56,11 @@ type Options struct {
 	PublicIPs []string
 	// ICEServers are announced to clients by Link (RFC 9725 §4.6). The server itself does not use them.
 	ICEServers []ICEServer
+	// TURNListen is the host:port, UDP and TCP, of a TURN server for clients that reach nothing else; it relays to the media of this server
+	// and between clients, and is announced with credentials that are good for a day. Default: off.
+	TURNListen string
+	// MaxRelays bounds the relays of the TURN server, and its TCP connections; one more gets 508. Default: 1024.
+	MaxRelays int
 	// VideoCodecs are those that publishers may send: vp8, vp9, h264 and av1, in order of preference. Of an offer the first of
 	// them that it has is taken. Default: all of them, and of each offer the one that the publisher has put first.
 	VideoCodecs []string
@@ -113,6 +121,15 @@ type ICEServer struct {
 	URLs       []string // stun:, turn: or turns: (RFC 7064, RFC 7065)
 	Username   string
 	Credential string
+	Secret     string // which the server shares, in place of both: clients get credentials that are good for a day (draft-uberti-behave-turn-rest)
+}
+
+// told is the server as one client is told about it.
+func (s ICEServer) told() ICEServer {
+	if s.Secret != "" {
+		s.Username, s.Credential = turn.Credentials(s.Secret)
+	}
+	return s
 }
 
 // OptionError is one fault of Options.
@@ -139,6 +156,7 @@ func (o Options) Validate() error {
 	var faults optionFaults
 	faults.want(o.UDPListen == "" || isAddress(o.UDPListen), "UDPListen", "%q is not host:port", o.UDPListen)
 	faults.want(o.TCPListen == "" || isAddress(o.TCPListen), "TCPListen", "%q is not host:port", o.TCPListen)
+	faults.want(o.TURNListen == "" || isAddress(o.TURNListen), "TURNListen", "%q is not host:port", o.TURNListen)
 	for _, ip := range o.PublicIPs {
 		_, err := netip.ParseAddr(ip)
 		faults.want(err == nil, "PublicIPs", "%q: write an address such as 203.0.113.7", ip)
@@ -177,6 +195,7 @@ func (o Options) checkLimits(faults *optionFaults) {
 	limit("MaxTCPConnections", float64(o.MaxTCPConnections))
 	limit("MaxTCPConnectionsPerAddress", float64(o.MaxTCPConnectionsPerAddress))
 	limit("MaxParticipants", float64(o.MaxParticipants))
+	limit("MaxRelays", float64(o.MaxRelays))
 	faults.want(o.MaxBitrate >= 0, "MaxBitrate", "%d: write 0 for none or a positive number of bit/s", o.MaxBitrate)
 	limit("MaxTransformed", float64(o.MaxTransformed))
 	limit("RequestsPerSecond", o.RequestsPerSecond)
@@ -205,10 +224,10 @@ func (o Options) limits() session.Limits {
 	}
 }
 
-// signalServers are the ICE servers as clients of rooms are told about them.
-func (o Options) signalServers() []signal.ICEServer {
+// signalServers are the ICE servers as a client of a room is told about them.
+func (s *Server) signalServers() []signal.ICEServer {
 	var servers []signal.ICEServer
-	for _, i := range o.ICEServers {
+	for _, i := range s.ICEServers() {
 		servers = append(servers, signal.ICEServer{URLs: i.URLs, Username: i.Username, Credential: i.Credential})
 	}
 	return servers
@@ -228,6 +247,7 @@ func (o Options) withDefaults() Options {
 	o.RequestsPerSecond = orDefault(o.RequestsPerSecond, defaultRequestsPerSecond)
 	o.MaxSDP = orDefault(o.MaxSDP, defaultMaxSDP)
 	o.MaxParticipants = orDefault(o.MaxParticipants, defaultMaxParticipants)
+	o.MaxRelays = orDefault(o.MaxRelays, defaultMaxRelays)
 	o.MaxTransformed = orDefault(o.MaxTransformed, max(runtime.GOMAXPROCS(0)/2, 1)) // as a ladder may use half of the cores
 	if o.OnPublish == nil {
 		o.OnPublish = func(*session.Publisher) error { return nil }

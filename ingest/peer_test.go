@@ -42,6 +42,7 @@ type peerOptions struct {
 	codec     string // MIME type of the only one it has; all, when empty, and VP8 is sent
 	networks  []webrtc.NetworkType
 	wrap      func(transport.UDPConn) transport.UDPConn // its sockets, if not nil
+	servers   []webrtc.ICEServer                        // if any, it reaches nothing but these TURN servers
 }
 
 // silencer is a network that can be cut.
@@ -108,7 +109,11 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	require.NoError(t, webrtc.RegisterDefaultInterceptors(engine, registry))
 	require.NoError(t, webrtc.ConfigureTWCCHeaderExtensionSender(engine, registry)) // as browsers do
 	api := webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(registry))
-	pc, err := api.NewPeerConnection(webrtc.Configuration{})
+	configuration := webrtc.Configuration{}
+	if o.servers != nil {
+		configuration = webrtc.Configuration{ICEServers: o.servers, ICETransportPolicy: webrtc.ICETransportPolicyRelay}
+	}
+	pc, err := api.NewPeerConnection(configuration)
 	require.NoError(t, err)
 	p := &peer{TB: t, pc: pc, net: network, connected: make(chan struct{}, 8)}
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"runtime"
@@ -15,6 +16,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/transformed"
+	"github.com/sluice-live/sluice/ingest/turn"
 	"github.com/sluice-live/sluice/ingest/upload"
 	"github.com/sluice-live/sluice/public/panics"
 )
@@ -38,7 +40,7 @@ type Server struct {
 	pictureRates *rateLimiter
 	messages     channel.Counters
 	channels     *channel.Streams
-	links        []string // Link header values
+	turn         *turn.Server // nil: off
 }
 
 // New binds the sockets. Run gives them back.
@@ -61,7 +63,10 @@ func newServer(o Options, ts timers) (*Server, error) {
 	}
 	s := &Server{
 		opts: o, timers: ts, sockets: sockets, peers: session.NewPeers(settings, sockets.shared()), packets: media.NewPacketPool(), forwarders: egress.NewForwarders(),
-		rates: newRateLimiter(o.RequestsPerSecond), pictureRates: newRateLimiter(frames.Rate), links: iceLinks(o.ICEServers),
+		rates: newRateLimiter(o.RequestsPerSecond), pictureRates: newRateLimiter(frames.Rate),
+	}
+	if err := s.listenTURN(pionLog); err != nil {
+		return nil, errors.Join(err, sockets.close())
 	}
 	s.viewers = egress.NewViewers(s.forwarders, sockets.batches, o.ViewerLinger, o.OnViewers)
 	s.gst = gst.NewHub(o.Hidden)
@@ -87,7 +92,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.transformed.Close()
 	stop()
 	forwarding.Wait()
-	if err := s.sockets.close(); err != nil {
+	if err := errors.Join(s.sockets.close(), s.closeTURN()); err != nil {
 		return fmt.Errorf("close media sockets: %w", err)
 	}
 	return nil
@@ -134,7 +139,7 @@ func (s *Server) roomConfig() room.Config {
 	return room.Config{
 		Sessions: s.sessions, Peers: s.peers, Messages: &s.messages, Forwarders: s.forwarders, Packets: s.packets, Timers: s.timers.rooms, Connect: s.timers.connect,
 		Body: s.timers.body, MaxRooms: s.opts.MaxStreams, MaxParticipants: s.opts.MaxParticipants, PublicIPs: s.opts.PublicIPs,
-		ICEServers: s.opts.signalServers(), MayEnter: s.opts.MayEnter, OnPublish: s.opts.OnPublish, OnPassage: s.opts.OnRoom, MayAsk: s.mayAsk, Logger: s.opts.Logger,
+		ICEServers: s.signalServers, MayEnter: s.opts.MayEnter, OnPublish: s.opts.OnPublish, OnPassage: s.opts.OnRoom, MayAsk: s.mayAsk, Logger: s.opts.Logger,
 	}
 }
 

@@ -112,6 +112,7 @@ var ingestRooms = map[string]rule{
 	"room":        {[]string{"channel", "egress", "media", "offer", "refusal", "session", "signal"}, "a room joins sessions by what they send and signal; what is on air is published like anything else"},
 	"session":     {[]string{"bandwidth", "media", "offer", "quota", "refusal"}, "a session is the same for publishers, viewers, rooms and uploads, and knows none of them"},
 	"signal":      {nil, "events come and go, whatever they are about"},
+	"turn":        {[]string{"quota"}, "packets are relayed without knowing what they are"},
 	"transformed": {[]string{"egress", "media", "offer", "refusal"}, "it joins a publisher's track and viewers by a function that others hand over"},
 	"upload":      {[]string{"channel", "media", "mp4", "offer", "quota", "refusal", "session", "webm"}, "an upload is a session without a connection"},
 	"webm":        {nil, "a format is read the same, whoever sends it"},

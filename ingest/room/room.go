@@ -65,7 +65,7 @@ func (r *room) admit(p *participant) *refusal.Refusal {
 func (r *room) welcome(p *participant, resumed bool) {
 	e := signal.Event{
 		Kind: signal.Authenticated, Seat: p.signalling.Key(), Self: p.session.ID(), Mode: string(r.mode), Resumed: resumed,
-		Grace: r.rooms.config.Timers.Seat.Seconds(), ICEServers: r.rooms.config.ICEServers,
+		Grace: r.rooms.config.Timers.Seat.Seconds(), ICEServers: r.rooms.config.ICEServers(),
 	}
 	for _, q := range r.here {
 		e.Participants = append(e.Participants, q.shown)

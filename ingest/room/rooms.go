@@ -52,7 +52,7 @@ type Config struct {
 
 	MaxRooms, MaxParticipants int
 	PublicIPs                 []string
-	ICEServers                []signal.ICEServer // that clients are told about
+	ICEServers                func() []signal.ICEServer // that a client is told about
 	// MayEnter refuses who may not enter a room, or the echo, which is "".
 	MayEnter session.Judge
 	// OnPublish is called for each stream that is made of a room. An error refuses it.

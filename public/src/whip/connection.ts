@@ -19,6 +19,9 @@ export interface ConnectionOptions extends Pick<SessionOptions, "url" | "key" | 
 const patience = 3000;
 const connectTimeout = 10000;
 
+/** How long a viewer tries without the TURN servers that it has been told of, in milliseconds. */
+const relayAfter = 2000;
+
 /** First and longest pause between attempts to start a new session, in milliseconds. */
 const firstPause = 500;
 const longestPause = 10000;
@@ -91,6 +94,13 @@ export abstract class Connection {
       throw error;
     }
     if (this.stopped) await session.close();
+    else if (session.hasNewServers) void this.relay(session);
+  }
+
+  /** Restarts ICE with the servers that the answer named where the connection does not come up without them. */
+  private async relay(session: Session): Promise<void> {
+    if ((await session.connected(relayAfter)) || session !== this.session || this.stopped) return;
+    await session.restart().catch(() => undefined); // what comes of it the connection's own state tells
   }
 
   /** Asks for the ICE servers, which only those who may use the endpoint are told (RFC 9725 §4.6). */

@@ -1,7 +1,7 @@
 // A WebRTC session that is set up with one POST (WHIP, RFC 9725; WHEP): trickle ICE, ICE restarts, and its end.
 
 import { request } from "../server/problem.ts";
-import { applyRestart, iceFragment, type Candidate } from "./sdp.ts";
+import { applyRestart, iceFragment, iceServers, type Candidate } from "./sdp.ts";
 
 export interface SessionOptions {
   /** Where to POST the offer. */
@@ -29,6 +29,7 @@ export class Session {
   private gathered = false;
   private requests: Promise<unknown> = Promise.resolve();
   private closed = false;
+  private toldLater = false;
   private readonly onPageHide = () => this.release(true);
 
   constructor(
@@ -48,6 +49,11 @@ export class Session {
     return this.peer.getReceivers().some(({ transport }) => transport?.state === "closed");
   }
 
+  /** Whether the answer named ICE servers that were not known before: they are used from the next restart on. */
+  get hasNewServers(): boolean {
+    return this.toldLater;
+  }
+
   /** Offers and takes the answer. */
   async open(): Promise<void> {
     await this.peer.setLocalDescription();
@@ -57,11 +63,19 @@ export class Session {
     this.resource = new URL(location, response.url).href;
     this.etag = response.headers.get("ETag") ?? "";
     if (this.closed) return this.release(false);
+    this.learnServers(response.headers.get("Link"));
     const answer = await response.text();
     const sdp = this.options.amend?.(answer) ?? answer;
     await this.peer.setRemoteDescription({ type: "answer", sdp });
     for (const { transport } of this.peer.getReceivers()) transport?.addEventListener("statechange", this.onConnection);
     this.trickle();
+  }
+
+  /** Takes the ICE servers that viewers are told with the answer (RFC 9725 §4.6). */
+  private learnServers(links: string | null): void {
+    const servers = iceServers(links);
+    this.toldLater = this.options.servers.length === 0 && servers.length > 0;
+    if (this.toldLater) this.peer.setConfiguration({ ...this.peer.getConfiguration(), iceServers: servers });
   }
 
   /** Restarts ICE inside the session (RFC 9725 §4.3.3); throws where the server does not do that. */

@@ -86,6 +86,7 @@ type ICE struct {
 	TCP      string
 	PublicIP []netip.Addr // addresses that a 1:1 NAT gives this machine
 	Servers  []ICEServer  // told to browsers
+	TURN     string       // address of a TURN server of our own; empty: none
 }
 
 // ICEServer is one STUN or TURN server.
@@ -93,6 +94,7 @@ type ICEServer struct {
 	URL        string
 	Username   string
 	Credential Secret
+	Secret     Secret // in place of both: credentials are made of it
 }
 
 // Record is what happens to broadcasts on disk.

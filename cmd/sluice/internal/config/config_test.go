@@ -110,8 +110,10 @@ func TestLoadForms(t *testing.T) {
 		"bool flag alone": {
 			args: []string{"--insecure"}, want: func(c *Config) { c.Insecure = true }},
 		"ice servers": {
-			file: "ice:\n  servers:\n  - stun:example.org\n  - {url: 'turn:example.org:3478?transport=udp', username: u, credential: secret}\n",
-			want: func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "stun:example.org"}, turn} }},
+			file: "ice:\n  servers:\n  - stun:example.org\n  - {url: 'turn:example.org:3478?transport=udp', username: u, credential: secret}\n  - {url: turn:a, secret: shared}\nturn: {listen: ':3478'}\n",
+			want: func(c *Config) {
+				c.ICE.Servers, c.ICE.TURN = []ICEServer{{URL: "stun:example.org"}, turn, {URL: "turn:a", Secret: "shared"}}, ":3478"
+			}},
 		"keys": {
 			args: []string{"--auth-publish", "everywhere==,cam-1=only-here"}, environ: []string{"SLUICE_AUTH_ADMIN=the-admin"},
 			want: func(c *Config) {
@@ -259,12 +261,17 @@ func TestValidate(t *testing.T) {
 			c.HTTPS.Listen = "127.0.0.1:1"
 			c.TLS = TLS{"a", "b", true}
 		}, "tls.self-signed: is for when there is no tls.cert"},
-		"TLS unused":             {func(c *Config) { c.TLS.SelfSigned = true }, "is not used while https.listen is empty"},
-		"ICE name":               {func(c *Config) { c.ICE.UDP = "example.org:1" }, "browsers are given addresses"},
-		"ICE at a name":          {func(c *Config) { c.HTTP.Listen = "example.org:1"; c.Insecure = true }, `ice.udp: "example.org" is not an IP address`},
-		"ICE TCP off":            {func(c *Config) { c.ICE.TCP = "off" }, ""},
-		"ICE UDP off":            {func(c *Config) { c.ICE.UDP = "off" }, "ice.udp"},
-		"ICE server":             {func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "http://x"}} }, "ice.servers"},
+		"TLS unused":    {func(c *Config) { c.TLS.SelfSigned = true }, "is not used while https.listen is empty"},
+		"ICE name":      {func(c *Config) { c.ICE.UDP = "example.org:1" }, "browsers are given addresses"},
+		"ICE at a name": {func(c *Config) { c.HTTP.Listen = "example.org:1"; c.Insecure = true }, `ice.udp: "example.org" is not an IP address`},
+		"ICE TCP off":   {func(c *Config) { c.ICE.TCP = "off" }, ""},
+		"ICE UDP off":   {func(c *Config) { c.ICE.UDP = "off" }, "ice.udp"},
+		"ICE server":    {func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "http://x"}} }, "ice.servers"},
+		"STUN, secret":  {func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "stun:x", Secret: "s"}} }, "a secret is for TURN servers"},
+		"TURN, two credentials": {func(c *Config) {
+			c.ICE.Servers = []ICEServer{{URL: "turn:x", Username: "u", Credential: "c", Secret: "s"}}
+		}, "in place of username"},
+		"TURN by name":           {func(c *Config) { c.ICE.TURN = "turn.example.org:3478" }, "turn.listen"},
 		"TURN, no credential":    {func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "turn:x"}} }, "needs a username"},
 		"segment not a multiple": {func(c *Config) { c.Part = 300 * time.Millisecond }, "segment: 2s is not a multiple of the part, which is 300ms"},
 		"no part":                {func(c *Config) { c.Part = 0 }, "part: must be more than 0"},
@@ -376,7 +383,7 @@ func TestConfigAddresses(t *testing.T) {
 
 func TestSecretIsNeverShown(t *testing.T) {
 	c := Config{Auth: Auth{Publish: []StreamKey{{"cam", "hush-hush"}}, Admin: []Secret{"hush-hush"}}}
-	c.ICE.Servers = []ICEServer{{"turn:x", "u", "hush-hush"}}
+	c.ICE.Servers = []ICEServer{{"turn:x", "u", "hush-hush", "hush-hush"}}
 	var log strings.Builder
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("configuration", "config", c, "key", c.Auth.Admin[0])
 	asJSON, err := json.Marshal(c)

@@ -15,6 +15,7 @@ const (
 type Connections struct {
 	HTTP, HTTPPerAddress int
 	ICE, ICEPerAddress   int // over TCP
+	Relays               int // of the TURN server, and so many TCP connections to it
 }
 
 // Connections parts the files that may be open at once. The error says how many are needed, and how to have them.
@@ -25,8 +26,11 @@ func (c Config) Connections(files int) (Connections, error) {
 	if c.ICETCP() == "" {
 		parts.ICE = 0
 	}
+	if c.ICE.TURN != "" {
+		parts.Relays = min(2*sessions, files/8)
+	}
 	wanted := c.Limits.Connections
-	parts.HTTP = min(mostConnections, (files-reserve-parts.ICE)/filesOfConnection)
+	parts.HTTP = min(mostConnections, (files-reserve-parts.ICE-2*parts.Relays)/filesOfConnection)
 	needed := max(wanted, fewestConnections)
 	if parts.HTTP < needed {
 		atLeast := (reserve + filesOfConnection*needed) * 4 / 3

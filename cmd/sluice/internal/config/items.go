@@ -80,7 +80,7 @@ func encodeRendition(r transcode.Rendition) *yaml.Node {
 	return flowObject(fields...)
 }
 
-// iceServers reads URLs; in YAML an item may be {url, username, credential}.
+// iceServers reads URLs; in YAML an item may be {url, username, credential} or {url, secret}.
 func iceServers(p *[]ICEServer) value {
 	return list[ICEServer]{field: p, parse: parseICEServer, format: formatICEServer, decode: decodeICEServer, encode: encodeICEServer}
 }
@@ -90,16 +90,23 @@ func parseICEServer(s string) (ICEServer, error) { return ICEServer{URL: s}, nil
 func formatICEServer(s ICEServer) string { return s.URL }
 
 func decodeICEServer(n *yaml.Node) (ICEServer, error) {
-	f, err := object(n, "url", "username", "credential")
+	f, err := object(n, "url", "username", "credential", "secret")
 	if err != nil {
 		return ICEServer{}, err
 	}
 	credential, err := parseSecret(f["credential"])
-	return ICEServer{URL: f["url"], Username: f["username"], Credential: credential}, err
+	if err != nil {
+		return ICEServer{}, err
+	}
+	secret, err := parseSecret(f["secret"])
+	return ICEServer{URL: f["url"], Username: f["username"], Credential: credential, Secret: secret}, err
 }
 
 func encodeICEServer(s ICEServer) *yaml.Node {
-	if s.Username == "" && s.Credential == "" {
+	switch {
+	case s.Secret != "":
+		return flowObject("url", s.URL, "secret", s.Secret.String())
+	case s.Username == "" && s.Credential == "":
 		return stringNode(s.URL)
 	}
 	return flowObject("url", s.URL, "username", s.Username, "credential", s.Credential.String())

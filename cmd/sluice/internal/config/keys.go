@@ -68,7 +68,8 @@ func (c *Config) keys() []key {
 		{"ice.udp", groupWebRTC, kindAddress, "one UDP address for the media of all peers; empty is port 8189 on the host of http.listen (of https.listen, when http.listen is loopback)", text(&c.ICE.UDP)},
 		{"ice.tcp", groupWebRTC, kindAddress, "TCP address for peers without UDP; empty is the same as ice.udp, off is none", text(&c.ICE.TCP)},
 		{"ice.public-ip", groupWebRTC, kindIPs, "addresses that a 1:1 NAT (a cloud, Docker) gives this machine", ips(&c.ICE.PublicIP)},
-		{"ice.servers", groupWebRTC, kindURLs, "STUN and TURN servers told to browsers; one with credentials is {url, username, credential} in the file", iceServers(&c.ICE.Servers)},
+		{"ice.servers", groupWebRTC, kindURLs, "STUN and TURN servers told to browsers; one with credentials is {url, username, credential} in the file, or {url, secret} where the server makes them of a shared secret", iceServers(&c.ICE.Servers)},
+		{"turn.listen", groupWebRTC, kindAddress, "UDP and TCP address of a TURN server for clients that reach nothing else, such as 0.0.0.0:3478; it relays to the media of this service and between people in rooms, for whoever was given credentials; empty is off", text(&c.ICE.TURN)},
 
 		{"data", groupMedia, kindPath, "directory of live segments, recordings and keys", text(&c.Data)},
 		{"ladder", groupMedia, kindLadder, "renditions to encode, the best first, those of h265 and av1 behind those of H.264; auto is 720p 480p 240p cut to what the machine encodes in real time", renditions(&c.Ladder)},

@@ -43,7 +43,7 @@ func TestPrintConfigRoundTrip(t *testing.T) {
 }
 
 func TestPrintConfigMasksKeys(t *testing.T) {
-	file := writeConfig(t, "ice: {servers: [{url: 'turn:x', username: u, credential: hush-hush}]}")
+	file := writeConfig(t, "ice: {servers: [{url: 'turn:x', username: u, credential: hush-hush}, {url: 'turn:y', secret: hush-hush}]}")
 	l, err := parse([]string{"--config", file, "--auth-publish=hush-hush,cam=hush-hush"}, nil)
 	require.NoError(t, err)
 	out := l.YAML()

@@ -132,6 +132,9 @@ func (c Config) checkICE(check *checker) {
 	if c.ICE.TCP != "" && c.ICE.TCP != ICEOff {
 		checkICEAddress(check, "ice.tcp", c.ICE.TCP)
 	}
+	if c.ICE.TURN != "" {
+		checkICEAddress(check, "turn.listen", c.ICE.TURN)
+	}
 	for _, s := range c.ICE.Servers {
 		checkICEServer(check, s)
 	}
@@ -152,8 +155,10 @@ func checkICEServer(check *checker, s ICEServer) {
 		return
 	}
 	relay := uri.Scheme == stun.SchemeTypeTURN || uri.Scheme == stun.SchemeTypeTURNS
-	check.want(!relay || s.Username != "" && s.Credential != "", "ice.servers",
-		"%s needs a username and a credential, written in the file as {url, username, credential}", s.URL)
+	known := s.Username != "" && s.Credential != ""
+	check.want(!relay || known || s.Secret != "", "ice.servers",
+		"%s needs a username and a credential, written in the file as {url, username, credential}, or {url, secret}", s.URL)
+	check.want(s.Secret == "" || relay && s.Username == "" && s.Credential == "", "ice.servers", "%s: a secret is for TURN servers, in place of username and credential", s.URL)
 }
 
 func (c Config) checkMedia(check *checker) {

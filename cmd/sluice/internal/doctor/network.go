@@ -18,6 +18,9 @@ func checkPorts(ctx context.Context, cfg config.Config) []finding {
 		findings = append(findings, checkTCP(ctx, "https.listen", cfg.HTTPS.Listen))
 	}
 	findings = append(findings, checkUDP(ctx, "ice.udp", cfg.ICEUDP()))
+	if cfg.ICE.TURN != "" {
+		findings = append(findings, checkUDP(ctx, "turn.listen", cfg.ICE.TURN), checkTCP(ctx, "turn.listen", cfg.ICE.TURN))
+	}
 	if cfg.ICETCP() == "" {
 		return append(findings, look("ice.tcp", "off", "Peers on networks without UDP cannot publish."))
 	}

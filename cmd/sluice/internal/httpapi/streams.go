@@ -57,8 +57,8 @@ func refuseUnknown(w http.ResponseWriter, stream string) {
 // serveServer tells pages what they need to know before they publish.
 func (h *handlers) serveServer(w http.ResponseWriter, r *http.Request) {
 	urls := []string{}
-	for _, server := range h.cfg.ICE.Servers {
-		urls = append(urls, server.URL)
+	for _, server := range h.service.Ingest().ICEServers() {
+		urls = append(urls, server.URLs...)
 	}
 	writeTagged(w, r, api.Server{
 		Version: h.version, AuthPublish: h.cfg.Auth.PublishNeedsKey(), AuthWatch: !h.service.Access().Open(access.Watch), ICEServers: urls,

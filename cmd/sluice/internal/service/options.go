@@ -45,6 +45,7 @@ func (s *Service) remux(ctx context.Context, inputs []recording.RemuxInput, out 
 func (s *Service) ingestOptions() ingest.Options {
 	options := s.cfg.Ingest()
 	options.MaxTCPConnections, options.MaxTCPConnectionsPerAddress = s.connections.ICE, s.connections.ICEPerAddress
+	options.MaxRelays = s.connections.Relays
 	options.Logger, options.OnPublish = s.log, s.streams.publish
 	options.MayEnter, options.MayWatch = s.judge(access.Publish), s.judge(access.Watch)
 	options.Hidden = s.hidden

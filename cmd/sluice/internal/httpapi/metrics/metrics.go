@@ -53,6 +53,9 @@ var (
 	descParticipants = prometheus.NewDesc("sluice_participants", "People in rooms.", nil, nil)
 	descRoomDrops    = prometheus.NewDesc("sluice_room_dropped_packets_total", "Packets that participants were too slow for.", nil, nil)
 
+	descRelays      = prometheus.NewDesc("sluice_turn_relays", "Relays of the TURN server.", nil, nil)
+	descRelayStrays = prometheus.NewDesc("sluice_turn_dropped_packets_total", "Packets that clients of the TURN server meant for something else than the media of this service.", nil, nil)
+
 	descGstClients = prometheus.NewDesc("sluice_gst_clients", "Clients that are connected to GStreamer's signalling.", nil, nil)
 
 	descHeld    = prometheus.NewDesc("sluice_upload_held_bytes", "Bytes of uploads that wait to be played.", nil, nil)
@@ -153,6 +156,10 @@ func (c collector) collect(ch chan<- prometheus.Metric) {
 	if disk := c.service.Packager().Disk(); disk.Free > 0 || disk.Fault != "" {
 		ch <- prometheus.MustNewConstMetric(descDiskFree, prometheus.GaugeValue, float64(disk.Free))
 		ch <- prometheus.MustNewConstMetric(descDiskFault, prometheus.GaugeValue, faulty(disk.Fault))
+	}
+	if relays := c.service.Ingest().TURN(); relays != nil {
+		ch <- prometheus.MustNewConstMetric(descRelays, prometheus.GaugeValue, float64(relays.Relays()))
+		ch <- prometheus.MustNewConstMetric(descRelayStrays, prometheus.CounterValue, float64(relays.Dropped()))
 	}
 	uploads := c.service.Ingest().Uploads()
 	ch <- prometheus.MustNewConstMetric(descHeld, prometheus.GaugeValue, float64(uploads.Held()))

@@ -1,0 +1,168 @@
+package turn
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/logging"
+	"github.com/pion/turn/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// patience is what anything may take.
+const patience = 30 * time.Second
+
+func newServer(t *testing.T, o Options) *Server {
+	t.Helper()
+	o.Listen, o.Pion = "127.0.0.1:0", logging.NewDefaultLoggerFactory()
+	s, err := Listen(o)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// newClient is one that has credentials, over UDP or TCP.
+func newClient(t *testing.T, s *Server, network string) *turn.Client {
+	t.Helper()
+	username, password := Credentials(s.Secret())
+	var conn net.PacketConn
+	if network == "udp" {
+		udp, err := net.ListenPacket("udp4", "127.0.0.1:0")
+		require.NoError(t, err)
+		conn = udp
+	} else {
+		tcp, err := net.Dial("tcp", s.Addr().String())
+		require.NoError(t, err)
+		conn = turn.NewSTUNConn(tcp)
+	}
+	c, err := turn.NewClient(&turn.ClientConfig{
+		STUNServerAddr: s.Addr().String(), TURNServerAddr: s.Addr().String(), Conn: conn, Username: username, Password: password, Realm: realm,
+		LoggerFactory: logging.NewDefaultLoggerFactory(),
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close(); _ = conn.Close() })
+	require.NoError(t, c.Listen())
+	return c
+}
+
+// socket is one of this machine, and what comes to it.
+func socket(t *testing.T) (*net.UDPConn, func() string) {
+	t.Helper()
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn, func() string {
+		buffer := make([]byte, 100)
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
+		n, from, err := conn.ReadFrom(buffer)
+		require.NoError(t, err)
+		_, err = conn.WriteTo([]byte("back from there"), from)
+		require.NoError(t, err)
+		return string(buffer[:n])
+	}
+}
+
+func port(c net.PacketConn) int { return c.LocalAddr().(*net.UDPAddr).Port }
+
+// A relay reaches the media and other relays, and nothing else of this machine or of others.
+func TestRelaysReachMediaOnly(t *testing.T) {
+	for _, network := range []string{"udp", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			media, heard := socket(t)
+			other, _ := socket(t)
+			s := newServer(t, Options{MediaPort: port(media), MaxRelays: 4, MaxPerAddress: 4})
+			relay, err := newClient(t, s, network).Allocate()
+			require.NoError(t, err)
+			require.Equal(t, 1, s.Relays())
+
+			_, err = relay.WriteTo([]byte("to media"), media.LocalAddr())
+			require.NoError(t, err)
+			require.Equal(t, "to media", heard())
+			answer := make([]byte, 100)
+			require.NoError(t, relay.SetReadDeadline(time.Now().Add(patience)))
+			n, from, err := relay.ReadFrom(answer)
+			require.NoError(t, err)
+			require.Equal(t, "back from there", string(answer[:n]))
+			require.Equal(t, media.LocalAddr().String(), from.String())
+
+			_, err = relay.WriteTo([]byte("to elsewhere"), other.LocalAddr())
+			require.NoError(t, err)
+			require.Eventually(t, func() bool { return s.Dropped() == 1 }, patience, time.Millisecond)
+			_, err = relay.WriteTo([]byte("to the network"), &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: port(media)})
+			require.ErrorContains(t, err, "403", "no permission for another machine")
+
+			second, err := newClient(t, s, network).Allocate()
+			require.NoError(t, err)
+			// Each has to permit the other (RFC 8656 §9), which what it sends does.
+			_, err = second.WriteTo([]byte("permitted"), relay.LocalAddr())
+			require.NoError(t, err)
+			_, err = relay.WriteTo([]byte("to a relay"), second.LocalAddr())
+			require.NoError(t, err)
+			require.NoError(t, second.SetReadDeadline(time.Now().Add(patience)))
+			n, _, err = second.ReadFrom(answer)
+			require.NoError(t, err)
+			require.Equal(t, "to a relay", string(answer[:n]))
+
+			require.NoError(t, relay.Close())
+			require.Eventually(t, func() bool { return s.Relays() == 1 }, patience, time.Millisecond)
+		})
+	}
+}
+
+// One address has its share, and wrong and expired credentials nothing.
+func TestWhoMayRelay(t *testing.T) {
+	s := newServer(t, Options{MediaPort: 9, MaxRelays: 8, MaxPerAddress: 2})
+	for range 2 {
+		_, err := newClient(t, s, "udp").Allocate()
+		require.NoError(t, err)
+	}
+	_, err := newClient(t, s, "udp").Allocate()
+	require.ErrorContains(t, err, "508", "the third of the address")
+	require.Equal(t, 2, s.Relays())
+
+	right := s.secret
+	s.secret = "another"
+	_, err = newClient(t, s, "udp").Allocate()
+	require.ErrorContains(t, err, "400", "credentials of another secret")
+	s.secret = right
+	handler := byAddress(turn.LongTermTURNRESTAuthHandler(right, logging.NewDefaultLoggerFactory().NewLogger("turn")))
+	_, _, ok := handler(&turn.RequestAttributes{Username: "1000000000:sluice", SrcAddr: &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 7}})
+	require.False(t, ok, "expired in 2001")
+}
+
+// What clients are told: the public address, or the one that was bound, or one of this machine's.
+func TestAnnounced(t *testing.T) {
+	loopback, public := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("203.0.113.7")
+	own, announced := addresses(loopback, nil)
+	require.Equal(t, loopback, announced)
+	require.True(t, own[loopback])
+	own, announced = addresses(netip.IPv4Unspecified(), []netip.Addr{public})
+	require.Equal(t, public, announced)
+	require.True(t, own[public] && own[loopback])
+	_, announced = addresses(netip.IPv6Unspecified(), nil)
+	require.False(t, announced.IsUnspecified())
+	s := newServer(t, Options{MediaPort: 9, MaxRelays: 1, MaxPerAddress: 1})
+	require.Equal(t, []string{"turn:" + s.Addr().String() + "?transport=udp", "turn:" + s.Addr().String() + "?transport=tcp"}, s.URLs())
+}
+
+// Relays that end while others begin are counted right.
+func TestRelaysAreCounted(t *testing.T) {
+	s := newServer(t, Options{MediaPort: 9, MaxRelays: 8, MaxPerAddress: 8})
+	var all sync.WaitGroup
+	for range 4 {
+		client := newClient(t, s, "udp")
+		all.Go(func() {
+			for range 3 {
+				relay, err := client.Allocate()
+				if err == nil {
+					_ = relay.Close()
+				}
+			}
+		})
+	}
+	all.Wait()
+	require.Eventually(t, func() bool { return s.Relays() == 0 }, patience, time.Millisecond)
+}
