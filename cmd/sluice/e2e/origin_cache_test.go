@@ -57,6 +57,12 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "slow.m3u8":
 		lapse(300 * time.Millisecond)
 		fallthrough
+	case "index.m3u8": // of who shows a token it is for nobody else
+		if r.URL.Query().Has("token") {
+			w.Header().Set("Cache-Control", "private, max-age=1")
+			break
+		}
+		fallthrough
 	default:
 		w.Header().Set("Cache-Control", "public, max-age=0, s-maxage=60") // what a shared cache may keep, and a browser may not
 		_, _ = fmt.Fprintf(w, "answer %d", n)
