@@ -200,13 +200,13 @@ func atPace(t testing.TB, send func(number int)) {
 
 // judged refuses by whether a token is known, and good for the stream or room.
 func judged(admit func(name, token string) (known, allowed bool)) session.Judge {
-	return func(_ *http.Request, name, token string) (until time.Time, refused *refusal.Refusal) {
+	return func(_ *http.Request, name, token string) (right session.Right, refused *refusal.Refusal) {
 		switch known, allowed := admit(name, token); {
 		case !known:
-			return until, refusal.New(http.StatusUnauthorized, "Send a key.")
+			return right, refusal.New(http.StatusUnauthorized, "Send a key.")
 		case !allowed:
-			return until, refusal.New(http.StatusForbidden, "The key is for something else.")
+			return right, refusal.New(http.StatusForbidden, "The key is for something else.")
 		}
-		return until, nil
+		return right, nil
 	}
 }

@@ -111,18 +111,30 @@ func TestViewersEndWithTheirRight(t *testing.T) {
 	var logged logBuffer
 	f := newFixture(t, Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
 	f.publishOffer("cam")
-	watch := func(until time.Time) {
+	watch := func(right session.Right) {
 		request := httptest.NewRequest("POST", "/whep/cam", strings.NewReader(viewerOffer(t)))
 		request.Header.Set("Content-Type", "application/sdp")
 		request.SetPathValue("stream", "cam")
-		f.server.WHEP().ServeHTTP(httptest.NewRecorder(), session.Until(request, until))
+		f.server.WHEP().ServeHTTP(httptest.NewRecorder(), session.By(request, right))
 	}
-	watch(time.Time{})
-	watch(time.Now().Add(time.Hour))
-	watch(time.Now().Add(300 * time.Millisecond))
+	take := make(chan func(), 1)
+	released := make(chan struct{})
+	watch(session.Right{})
+	watch(session.Right{Until: time.Now().Add(time.Hour)})
+	watch(session.Right{Until: time.Now().Add(300 * time.Millisecond)})
 	require.Eventually(t, func() bool { return strings.Contains(logged.String(), "viewer has gone") }, rtptest.Patience, 5*time.Millisecond)
 	require.Contains(t, logged.String(), session.ErrNoRight.Error())
 	require.Equal(t, 1, strings.Count(logged.String(), "viewer has gone"))
 	left := []session.Kind{session.KindPublisher, session.KindViewer, session.KindViewer}
 	require.Eventually(t, func() bool { return slices.Equal(left, f.kindsOf()) }, rtptest.Patience, 5*time.Millisecond) // soon after it was logged
+
+	watch(session.Right{Until: time.Now().Add(time.Hour), Hold: func(end func()) func() {
+		take <- end
+		return func() { close(released) }
+	}})
+	rtptest.Wait(t, take, "what takes the right away")()
+	rtptest.Wait(t, released, "the end")
+	require.Eventually(t, func() bool {
+		return strings.Count(logged.String(), session.ErrNoRight.Error()) == 2 && slices.Equal(left, f.kindsOf())
+	}, rtptest.Patience, 5*time.Millisecond)
 }

@@ -194,11 +194,11 @@ func (c *client) follow(d *dialog, over func(error)) {
 
 // watch has the client watch a stream: by an offer of its own, or else by one of the server. invited says that a producer has asked for it.
 func (c *client) watch(ctx context.Context, stream, offered string, invited bool) *refusal.Refusal {
-	until, refused := c.config.MayWatch.Judge(c.request, stream, c.token)
+	right, refused := c.config.MayWatch.Judge(c.request, stream, c.token)
 	if refused != nil {
 		return withKey(refused)
 	}
-	at := session.NewReservation(session.Until(c.request, until), session.KindConsumer, stream)
+	at := session.NewReservation(session.By(c.request, right), session.KindConsumer, stream)
 	d := &dialog{id: rand.Text(), stream: stream, invited: invited}
 	var own []byte
 	var p *refusal.Refusal

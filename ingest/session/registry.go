@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/ingest/refusal"
@@ -70,14 +69,14 @@ type Reservation struct {
 	client  Client
 	address string // host:port that the request came from
 
-	until     time.Time  // when the right to it ends; zero: not by itself
+	right     Right      // to it
 	connects  bool       // it counts as connecting
 	publisher *Publisher // once it has been announced; under the lock of the Registry
 }
 
 // NewReservation is for a session that a request asks for.
 func NewReservation(r *http.Request, kind Kind, name string) *Reservation {
-	return &Reservation{Kind: kind, name: name, client: ClientOf(r), address: r.RemoteAddr, until: untilOf(r)}
+	return &Reservation{Kind: kind, name: name, client: ClientOf(r), address: r.RemoteAddr, right: rightOf(r)}
 }
 
 // Address is host:port that the request came from.

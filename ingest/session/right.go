@@ -13,39 +13,50 @@ import (
 // ErrNoRight is why viewers are ended whose right to watch has ended.
 var ErrNoRight = errors.New("the right to watch has ended: connect again with a token that is good")
 
-// Judge says until when the client of a request may do something with a stream or a room, by its token, or refuses it; the zero time is no end.
-// A nil one refuses nobody.
-type Judge func(r *http.Request, name, token string) (until time.Time, refused *refusal.Refusal)
+// Right is how long somebody may do something.
+type Right struct {
+	Until time.Time // when it ends; zero: not by itself
+	// Hold has end called when the right is taken away before; release is for who needs that no more. nil: it is not taken away.
+	Hold func(end func()) (release func())
+}
+
+// Judge says whether and for how long the client of a request may do something with a stream or a room, by its token, or refuses it. A nil one
+// refuses nobody.
+type Judge func(r *http.Request, name, token string) (Right, *refusal.Refusal)
 
 // Judge asks, if there is somebody to ask.
-func (j Judge) Judge(r *http.Request, name, token string) (until time.Time, refused *refusal.Refusal) {
+func (j Judge) Judge(r *http.Request, name, token string) (Right, *refusal.Refusal) {
 	if j == nil {
-		return time.Time{}, nil
+		return Right{}, nil
 	}
 	return j(r, name, token)
 }
 
-type untilKey struct{}
+type rightKey struct{}
 
-// Until returns the request as one whose session may last until then; zero is no end.
-func Until(r *http.Request, until time.Time) *http.Request {
-	if until.IsZero() {
-		return r
-	}
-	return r.WithContext(context.WithValue(r.Context(), untilKey{}, until))
+// By returns the request as one whose session may last for as long as the right.
+func By(r *http.Request, right Right) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), rightKey{}, right))
 }
 
-// untilOf is what Until has set.
-func untilOf(r *http.Request) time.Time {
-	until, _ := r.Context().Value(untilKey{}).(time.Time)
-	return until
+// rightOf is what By has set.
+func rightOf(r *http.Request) Right {
+	right, _ := r.Context().Value(rightKey{}).(Right)
+	return right
 }
 
 // EndsWith ends the session when the right to it ends. stop is called when it has ended by itself.
 func (at *Reservation) EndsWith(sess *Session) (stop func()) {
-	if at.until.IsZero() {
-		return func() {}
+	release, end := func() {}, func() { sess.Close(ErrNoRight) }
+	if at.right.Hold != nil {
+		release = at.right.Hold(end)
 	}
-	timer := panics.AfterFunc(time.Until(at.until), nil, "the session", func() { sess.Close(ErrNoRight) })
-	return func() { timer.Stop() }
+	if at.right.Until.IsZero() {
+		return release
+	}
+	timer := panics.AfterFunc(time.Until(at.right.Until), nil, "the session", end)
+	return func() {
+		timer.Stop()
+		release()
+	}
 }

@@ -124,7 +124,7 @@ func (a answer) grant(now time.Time) (Grant, *RefusedError) {
 	if a.refusal == nil && !a.until.IsZero() && !now.Before(a.until) {
 		return Grant{}, refused(http.StatusForbidden, "The right to do this has ended.")
 	}
-	return Grant{a.until}, a.refusal
+	return Grant{Until: a.until}, a.refusal
 }
 
 // ask sends the question. An error means that there is no answer.

@@ -25,7 +25,7 @@ func asking(t testing.TB, timeout time.Duration, handler http.HandlerFunc) *Gate
 	server := httptest.NewServer(handler)
 	g := New(config.Auth{Callback: config.Callback{URL: server.URL, Timeout: timeout, Actions: []string{"watch", "publish"}}}, Secret{}, silent())
 	t.Cleanup(func() {
-		g.callback.client.CloseIdleConnections()
+		g.rights.Load().callback.client.CloseIdleConnections()
 		server.Close()
 	})
 	return g
@@ -122,7 +122,7 @@ func TestCallbackHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int32
 		g := New(config.Auth{Callback: config.Callback{URL: "http://site.example/may", Timeout: time.Minute, Actions: []string{"watch"}}}, Secret{}, silent())
-		g.callback.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		g.rights.Load().callback.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 			var q question
 			_ = json.NewDecoder(r.Body).Decode(&q)
 			if q.Stream == "studio" {
@@ -162,7 +162,7 @@ func TestCallbackIsAskedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked, answer := 0, make(chan struct{})
 		g := New(config.Auth{Callback: config.Callback{URL: "http://site.example/may", Timeout: time.Minute, Actions: []string{"watch"}}}, Secret{}, silent())
-		g.callback.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		g.rights.Load().callback.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 			asked++
 			<-answer
 			return &http.Response{StatusCode: 200, Body: http.NoBody, Header: http.Header{}, Request: r}, nil
@@ -204,7 +204,7 @@ func TestCallbackThatIsNone(t *testing.T) {
 		g := New(config.Auth{Callback: config.Callback{URL: url, Timeout: time.Minute, Actions: []string{"watch"}}}, Secret{}, silent())
 		_, err := g.May(t.Context(), Request{Action: Watch, Stream: "studio"})
 		require.Equal(t, 503, statusOf(t, err))
-		g.callback.client.CloseIdleConnections()
+		g.rights.Load().callback.client.CloseIdleConnections()
 	}
 }
 

@@ -103,15 +103,15 @@ func TestWhoMayDoWhat(t *testing.T) {
 			g := New(tc.auth, Secret{}, silent())
 			for i, action := range []Action{Publish, Watch, Record, Admin, Metrics} {
 				stream := "studio"
-				if action == Metrics && g.tokens != nil {
+				if action == Metrics && g.rights.Load().tokens != nil {
 					stream = EveryStream
 				}
 				_, err := g.May(t.Context(), Request{Action: action, Stream: stream, Token: tc.token})
 				require.Equal(t, tc.want[i], statusOf(t, err), "%s: %v", action, err)
 				require.True(t, !g.Open(action) || tc.want[i] == http.StatusOK)
 			}
-			if g.callback != nil {
-				g.callback.client.CloseIdleConnections()
+			if g.rights.Load().callback != nil {
+				g.rights.Load().callback.client.CloseIdleConnections()
 			}
 		})
 	}
@@ -158,7 +158,7 @@ func BenchmarkMay(b *testing.B) {
 	keys := New(config.Auth{Play: []config.StreamKey{{Stream: "a", Key: "key-of-a"}, {Stream: "studio", Key: "seat-key"}}}, Secret{}, silent())
 	tokens := New(config.Auth{JWT: config.JWT{Secret: hushHush}}, Secret{}, silent())
 	callback := New(config.Auth{Callback: config.Callback{URL: kept.URL, Timeout: time.Minute, Actions: []string{"watch"}}}, Secret{}, silent())
-	defer callback.callback.client.CloseIdleConnections()
+	defer callback.rights.Load().callback.client.CloseIdleConnections()
 	for name, tc := range map[string]struct {
 		gate  *Gate
 		token string

@@ -142,11 +142,11 @@ func TestKeysRotate(t *testing.T) {
 	}))
 	defer server.Close()
 	g := New(config.Auth{JWT: config.JWT{Keys: server.URL}}, Secret{}, silent())
-	defer g.tokens.keys.client.CloseIdleConnections()
+	defer g.rights.Load().tokens.keys.client.CloseIdleConnections()
 	later := func(d time.Duration) { // the source has been asked so long ago
-		g.tokens.keys.mu.Lock()
-		defer g.tokens.keys.mu.Unlock()
-		g.tokens.keys.tried, g.tokens.keys.loaded = g.tokens.keys.tried.Add(-d), g.tokens.keys.loaded.Add(-d)
+		g.rights.Load().tokens.keys.mu.Lock()
+		defer g.rights.Load().tokens.keys.mu.Unlock()
+		g.rights.Load().tokens.keys.tried, g.rights.Load().tokens.keys.loaded = g.rights.Load().tokens.keys.tried.Add(-d), g.rights.Load().tokens.keys.loaded.Add(-d)
 	}
 	ask := func(token string) int { _, status, _ := watchStudio(t, g, token); return status }
 
@@ -169,7 +169,7 @@ func TestKeysRotate(t *testing.T) {
 	require.EqualValues(t, 3, asked.Load())
 
 	lost := New(config.Auth{JWT: config.JWT{Keys: server.URL}}, Secret{}, silent())
-	defer lost.tokens.keys.client.CloseIdleConnections()
+	defer lost.rights.Load().tokens.keys.client.CloseIdleConnections()
 	_, status, detail := watchStudio(t, lost, tokenOf(t, "next", next))
 	require.Equal(t, 503, status)
 	require.Contains(t, detail, "keys")

@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"crypto"
+	"crypto/sha256"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -39,7 +40,8 @@ type keySet struct {
 	keys   lookup // nil before the first
 	tried  time.Time
 	loaded time.Time
-	fault  error // of the last attempt
+	fault  error             // of the last attempt
+	digest [sha256.Size]byte // of the text that was read last
 }
 
 // lookup finds the key of a token.
@@ -110,7 +112,7 @@ func (s *keySet) load() {
 	if resting {
 		return
 	}
-	keys, err := s.read()
+	keys, digest, err := s.read()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tried = time.Now()
@@ -118,16 +120,22 @@ func (s *keySet) load() {
 		s.log.Warn("the keys of tokens cannot be read: those that are known stay in use", "from", s.source, "error", err)
 	}
 	if s.fault = err; err == nil {
-		s.keys, s.loaded = keys, s.tried
+		s.keys, s.loaded, s.digest = keys, s.tried, digest
 	}
 }
 
 // read gets the set.
-func (s *keySet) read() (lookup, error) {
+func (s *keySet) read() (keys lookup, digest [sha256.Size]byte, err error) {
 	text, err := s.text()
 	if err != nil {
-		return nil, err
+		return nil, digest, err
 	}
+	keys, err = parseKeys(text)
+	return keys, sha256.Sum256(text), err
+}
+
+// parseKeys reads a JWKS or a PEM file.
+func parseKeys(text []byte) (lookup, error) {
 	if block, _ := pem.Decode(text); block != nil {
 		return keyOfPEM(text)
 	}
@@ -158,9 +166,13 @@ func keyOfPEM(text []byte) (lookup, error) {
 	return func(context.Context, *jwt.Token) (any, error) { return key, nil }, nil
 }
 
+func (s *keySet) isURL() bool {
+	return strings.HasPrefix(s.source, "https://") || strings.HasPrefix(s.source, "http://")
+}
+
 // text reads what the source has.
 func (s *keySet) text() ([]byte, error) {
-	if !strings.HasPrefix(s.source, "https://") && !strings.HasPrefix(s.source, "http://") {
+	if !s.isURL() {
 		file, err := os.Open(s.source)
 		if err != nil {
 			return nil, err

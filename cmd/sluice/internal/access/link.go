@@ -17,7 +17,7 @@ const linkKey = "sluice"
 const LongestLink = 366 * 24 * time.Hour
 
 // Link makes a token with which whoever has it may do something with a stream until then; for says whom it is for, for the log alone.
-func (g *Gate) Link(action Action, stream, who string, until time.Time) (string, error) {
+func (g *rights) Link(action Action, stream, who string, until time.Time) (string, error) {
 	now := time.Now()
 	switch {
 	case action != Watch && action != Publish && action != Record:

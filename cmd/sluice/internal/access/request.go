@@ -69,6 +69,7 @@ func Of(r *http.Request, action Action, stream string) Request {
 // Grant is a right.
 type Grant struct {
 	Until time.Time // when it ends; zero: not by itself
+	by    *rights   // that grant it
 }
 
 // RefusedError is why somebody may not.

@@ -63,13 +63,13 @@ func (s Secret) For(purpose string, rights ...config.Auth) []byte {
 }
 
 // Sign makes the signature for a right to watch the stream that ends at that time; zero is without an end.
-func (g *Gate) Sign(stream string, until time.Time) string {
+func (g *rights) Sign(stream string, until time.Time) string {
 	end := strconv.FormatInt(g.endOf(until, time.Now()).Unix(), 36)
 	return end + "-" + g.mac(stream, end)
 }
 
 // endOf is the end of the interval in which a right ends: intervals are no longer than a twelfth of what is left of it.
-func (g *Gate) endOf(until, now time.Time) time.Time {
+func (g *rights) endOf(until, now time.Time) time.Time {
 	last := now.Truncate(dayOfPaths).Add(2 * dayOfPaths)
 	if until.IsZero() || until.After(last) {
 		return last
@@ -84,7 +84,7 @@ func (g *Gate) endOf(until, now time.Time) time.Time {
 }
 
 // Check reports whether a signature is good for the stream now. The error is a *RefusedError.
-func (g *Gate) Check(stream, signature string) error {
+func (g *rights) Check(stream, signature string) error {
 	if len(signature) > 64 {
 		return badSignature()
 	}
@@ -109,7 +109,7 @@ func badSignature() error {
 	return refused(http.StatusForbidden, "This address is not good, or not any more: open the stream again with a token.")
 }
 
-func (g *Gate) mac(stream, end string) string {
+func (g *rights) mac(stream, end string) string {
 	mac := g.macs.Get().(hash.Hash)
 	defer g.macs.Put(mac)
 	mac.Reset()

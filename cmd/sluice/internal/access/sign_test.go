@@ -48,7 +48,7 @@ func TestSignature(t *testing.T) {
 func TestEndOfInterval(t *testing.T) {
 	g, now := pathGate(1, "seat-key"), time.Unix(1_800_000_123, 456)
 	for left := time.Second; left < 40*time.Hour; left += left/7 + 13*time.Millisecond {
-		over := g.endOf(now.Add(left), now).Sub(now.Add(left))
+		over := g.rights.Load().endOf(now.Add(left), now).Sub(now.Add(left))
 		require.GreaterOrEqual(t, over, time.Duration(0), left)
 		require.LessOrEqual(t, over, min(max(time.Second, left/12), 5*time.Minute), left)
 	}

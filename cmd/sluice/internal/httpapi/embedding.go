@@ -52,7 +52,7 @@ func (h *handlers) card(r *http.Request, stream, token string) card {
 	}
 	c := card{
 		Stream: stream, Watch: base + "/watch/" + stream + query, Embed: base + "/embed/" + stream + query,
-		Framable: len(h.cfg.HTTP.EmbedOrigins) > 0, Unlisted: h.cfg.IsUnlisted(stream),
+		Framable: len(h.cfg.HTTP.EmbedOrigins) > 0, Unlisted: h.service.IsUnlisted(stream),
 	}
 	c.Discovery = base + "/oembed?format=json&url=" + url.QueryEscape(c.Watch)
 	c.Width, c.Height = embedWidth, embedWidth*9/16

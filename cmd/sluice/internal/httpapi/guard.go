@@ -48,9 +48,15 @@ func (t table) keyed(action access.Action, next http.Handler, streamOf func(*htt
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !cors.IsPreflight(r) {
-			if _, err := t.may(r, action, streamOf(r), access.Token(r)); err != nil {
+			grant, err := t.mayHold(r, action, streamOf(r), access.Token(r))
+			if err != nil {
 				refuse(w, err)
 				return
+			}
+			if action == access.Admin { // of which events last
+				ctx, cancel := grant.lasting(r.Context())
+				defer cancel()
+				r = r.WithContext(ctx)
 			}
 		}
 		next.ServeHTTP(w, r)

@@ -69,7 +69,7 @@ func (h *handlers) servePresence(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	ctx, cancel := until(r.Context(), grant)
+	ctx, cancel := grant.lasting(r.Context())
 	defer cancel()
 	mayReadRooms := signal.SameOrigin(r) || h.cfg.Auth.PublishNeedsKey() // as of GET /api/v1/rooms
 	events := startEvents(w)

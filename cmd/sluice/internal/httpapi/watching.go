@@ -15,8 +15,43 @@ import (
 )
 
 // mayWatch asks whether the client may watch the stream of the path, by a token in the header or in the address.
-func (h *handlers) mayWatch(r *http.Request) (access.Grant, error) {
-	return h.may(r, access.Watch, r.PathValue("stream"), access.TokenOfViewer(r))
+func (h *handlers) mayWatch(r *http.Request) (held, error) {
+	return h.mayHold(r, access.Watch, r.PathValue("stream"), access.TokenOfViewer(r))
+}
+
+// held is a grant, with the question that it answers.
+type held struct {
+	access.Grant
+	gate     *access.Gate
+	question access.Request
+}
+
+// mayHold is may, for what lasts.
+func (h *handlers) mayHold(r *http.Request, action access.Action, stream, token string) (held, error) {
+	question := access.Of(r, action, stream)
+	question.Token = token
+	grant, err := h.service.Access().May(r.Context(), question)
+	return held{grant, h.service.Access(), question}, err
+}
+
+// right is what a session has of it.
+func (h held) right() session.Right {
+	return session.Right{Until: h.Until, Hold: h.gate.Holding(h.question, h.Grant)}
+}
+
+// lasting is a context that ends with the right, however that ends.
+func (h held) lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	var cancel context.CancelFunc
+	if h.Until.IsZero() {
+		ctx, cancel = context.WithCancel(ctx)
+	} else {
+		ctx, cancel = context.WithDeadline(ctx, h.Until)
+	}
+	release := h.gate.Hold(h.question, h.Grant, cancel)
+	return ctx, func() {
+		release()
+		cancel()
+	}
 }
 
 // watching is for viewers over WebRTC: an offer needs the right to watch, and what comes of it ends with that. The address of a session cannot be
@@ -35,7 +70,7 @@ func (t table) watching(next http.Handler) http.Handler {
 			refuse(w, err)
 			return
 		}
-		next.ServeHTTP(w, session.Until(r, grant.Until))
+		next.ServeHTTP(w, session.By(r, grant.right()))
 	})
 }
 
@@ -50,7 +85,7 @@ func (t table) viewing(next http.Handler) http.Handler {
 			refuse(w, err)
 			return
 		}
-		ctx, cancel := until(r.Context(), grant)
+		ctx, cancel := grant.lasting(r.Context())
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
@@ -93,14 +128,6 @@ func (w *privateWriter) WriteHeader(status int) {
 
 // Unwrap is for http.ResponseController.
 func (w *privateWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// until is a context that ends with the grant.
-func until(ctx context.Context, grant access.Grant) (context.Context, context.CancelFunc) {
-	if grant.Until.IsZero() {
-		return ctx, func() {}
-	}
-	return context.WithDeadline(ctx, grant.Until)
-}
 
 // manifests is for players. Who shows a token gets manifests that name the others by a signature, which stands for the right from then on; it
 // is the same for all whose rights end in the same interval. Segments and parts have names that cannot be guessed.
@@ -169,12 +196,12 @@ func (t table) recorded(next http.Handler) http.Handler {
 }
 
 // sight says which streams the client of a request is told of. The error is an *access.RefusedError.
-func (h *handlers) sight(r *http.Request) (sees func(stream string) bool, until access.Grant, err error) {
+func (h *handlers) sight(r *http.Request) (sees func(stream string) bool, until held, err error) {
 	gate, token := h.service.Access(), access.TokenOfViewer(r)
-	until, err = h.may(r, access.Watch, access.EveryStream, token)
+	until, err = h.mayHold(r, access.Watch, access.EveryStream, token)
 	all := err == nil
 	if !all {
-		if until, err = h.may(r, access.Watch, "", token); err != nil {
+		if until, err = h.mayHold(r, access.Watch, "", token); err != nil {
 			return nil, until, err
 		}
 	}
@@ -185,7 +212,7 @@ func (h *handlers) sight(r *http.Request) (sees func(stream string) bool, until 
 		return err == nil
 	}
 	return func(stream string) bool {
-		if h.cfg.IsUnlisted(stream) && !(token != "" && !gate.Open(access.Admin) && quick(access.Admin, stream)) {
+		if h.service.IsUnlisted(stream) && !(token != "" && !gate.Open(access.Admin) && quick(access.Admin, stream)) {
 			return false
 		}
 		return all || quick(access.Watch, stream)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -35,7 +36,7 @@ type Line struct {
 
 // Book holds the last lines.
 type Book struct {
-	secrets *strings.Replacer
+	secrets atomic.Pointer[strings.Replacer]
 
 	mu      sync.Mutex
 	next    uint64
@@ -48,6 +49,13 @@ type page struct{ lines []Line }
 
 // New makes an empty Book in which none of the secrets is written out.
 func New(secrets []string) *Book {
+	b := &Book{next: 1, pages: map[string]*page{}, changed: make(chan struct{})}
+	b.Mask(secrets)
+	return b
+}
+
+// Mask has lines from now on write out none of the secrets, instead of those before.
+func (b *Book) Mask(secrets []string) {
 	var pairs []string
 	secrets = slices.Clone(secrets)
 	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) }) // one may begin with another
@@ -56,7 +64,7 @@ func New(secrets []string) *Book {
 			pairs = append(pairs, s, masked)
 		}
 	}
-	return &Book{secrets: strings.NewReplacer(pairs...), next: 1, pages: map[string]*page{}, changed: make(chan struct{})}
+	b.secrets.Store(strings.NewReplacer(pairs...))
 }
 
 // masked stands for a key.
@@ -66,7 +74,7 @@ const masked = "•••"
 var credential = regexp.MustCompile(`(?i)(bearer[ .]|basic |token=|password=|secret=|key=)[^\s"&,;]+`)
 
 func (b *Book) mask(text string) string {
-	return credential.ReplaceAllString(b.secrets.Replace(text), "${1}"+masked)
+	return credential.ReplaceAllString(b.secrets.Load().Replace(text), "${1}"+masked)
 }
 
 // add keeps a line.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os/exec"
-	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
@@ -57,7 +56,7 @@ func (s *Service) ingestOptions() ingest.Options {
 
 // hidden are streams that no list has. Where it takes a right to watch, who lists by GStreamer's signalling is not told of any.
 func (s *Service) hidden(stream string) bool {
-	return s.cfg.IsUnlisted(stream) || !s.gate.Open(access.Watch)
+	return s.IsUnlisted(stream) || !s.gate.Open(access.Watch)
 }
 
 // judge asks whether somebody may do that; nil where everybody may.
@@ -65,14 +64,14 @@ func (s *Service) judge(action access.Action) session.Judge {
 	if s.gate.Open(action) {
 		return nil
 	}
-	return func(r *http.Request, name, token string) (until time.Time, refused *refusal.Refusal) {
+	return func(r *http.Request, name, token string) (right session.Right, refused *refusal.Refusal) {
 		question := access.Of(r, action, name)
 		question.Token = token
 		grant, err := s.gate.May(r.Context(), question)
 		if why := (*access.RefusedError)(nil); errors.As(err, &why) {
 			refused = refusal.New(why.Status, "%s", why.Detail)
 		}
-		return grant.Until, refused
+		return session.Right{Until: grant.Until, Hold: s.gate.Holding(question, grant)}, refused
 	}
 }
 

@@ -47,8 +47,10 @@ type Service struct {
 	searches    searches
 	hooks       *webhook.Hooks
 	audience    *audience
-	lock        io.Closer    // of the data directory
-	viewedAt    atomic.Int64 // when a stream was last asked for by clock, ns since 1970
+	lock        io.Closer                // of the data directory
+	unlisted    atomic.Pointer[[]string] // that another configuration has brought; nil: those of cfg
+	reloads     [2]atomic.Uint64         // configurations that were refused, and taken
+	viewedAt    atomic.Int64             // when a stream was last asked for by clock, ns since 1970
 }
 
 // logEncoding says what encodes where that is not what is expected.
@@ -195,6 +197,30 @@ func (s *Service) Ready() bool {
 
 // Stopping is closed when the service has been told to stop. It is nil before Run, and once all streams have ended.
 func (s *Service) Stopping() <-chan struct{} { return s.streams.stopping() }
+
+// IsUnlisted reports whether no list has a stream of that name.
+func (s *Service) IsUnlisted(stream string) bool {
+	cfg := config.Config{Unlisted: s.cfg.Unlisted}
+	if newer := s.unlisted.Load(); newer != nil {
+		cfg.Unlisted = *newer
+	}
+	return cfg.IsUnlisted(stream)
+}
+
+// Reload puts the rights and the unlisted streams of another configuration in force, and ends what lasts and has no right any more. The error, for which
+// nothing is changed, is that of access.Gate.Replace.
+func (s *Service) Reload(ctx context.Context, cfg config.Config) (ended int, err error) {
+	if ended, err = s.gate.Replace(ctx, cfg.Auth); err == nil {
+		s.unlisted.Store(&cfg.Unlisted)
+	}
+	return ended, err
+}
+
+// CountReload counts an attempt to put another configuration in force.
+func (s *Service) CountReload(taken bool) { s.reloads[map[bool]int{true: 1}[taken]].Add(1) }
+
+// Reloads returns how many configurations were put in force while the service ran, and how many were refused.
+func (s *Service) Reloads() (taken, refused uint64) { return s.reloads[1].Load(), s.reloads[0].Load() }
 
 // Access knows who may do what.
 func (s *Service) Access() *access.Gate { return s.gate }

@@ -47,6 +47,7 @@ var (
 	descExcesses = prometheus.NewDesc("sluice_sessions_ended_for_sources_total", "Sessions ended because their clients named more RTP sources, came from more addresses or sent more DTLS than a connection may have.", nil, nil)
 	descOverruns = prometheus.NewDesc("sluice_sessions_ended_for_bitrate_total", "Sessions ended because their clients sent more than limits.publish-bitrate.", nil, nil)
 	descPanics   = prometheus.NewDesc("sluice_panics_total", "Panics that have ended one session, stream or request.", nil, nil)
+	descReloads  = prometheus.NewDesc("sluice_config_reloads_total", "Configurations put in force while the service ran, and refused ones.", []string{"result"}, nil)
 	descStreams  = prometheus.NewDesc("sluice_streams", "Streams by state.", []string{"state"}, nil)
 
 	descRooms        = prometheus.NewDesc("sluice_rooms", "Rooms that somebody is in.", nil, nil)
@@ -153,6 +154,9 @@ func (c collector) collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(descExcesses, prometheus.CounterValue, float64(c.service.Ingest().Sessions().Excesses()))
 	ch <- prometheus.MustNewConstMetric(descOverruns, prometheus.CounterValue, float64(c.service.Ingest().Sessions().Overruns()))
 	ch <- prometheus.MustNewConstMetric(descPanics, prometheus.CounterValue, float64(panics.Count()))
+	reloaded, refused := c.service.Reloads()
+	ch <- prometheus.MustNewConstMetric(descReloads, prometheus.CounterValue, float64(reloaded), "taken")
+	ch <- prometheus.MustNewConstMetric(descReloads, prometheus.CounterValue, float64(refused), "refused")
 	if disk := c.service.Packager().Disk(); disk.Free > 0 || disk.Fault != "" {
 		ch <- prometheus.MustNewConstMetric(descDiskFree, prometheus.GaugeValue, float64(disk.Free))
 		ch <- prometheus.MustNewConstMetric(descDiskFault, prometheus.GaugeValue, faulty(disk.Fault))

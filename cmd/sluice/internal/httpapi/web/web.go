@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -57,6 +58,7 @@ type Options struct {
 type Servers struct {
 	servers []*server
 	metrics *server // nil where there is none
+	pair    atomic.Pointer[tls.Certificate]
 }
 
 // all are the servers, those that people open first.
@@ -110,10 +112,19 @@ func (s *Servers) listen(handler http.Handler, o Options) error {
 		return err
 	}
 	server := newServer(secure, "https", handler, o.Logger)
-	server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	s.pair.Store(&pair)
+	server.TLSConfig = &tls.Config{GetCertificate: s.certificate, MinVersion: tls.VersionTLS12}
 	s.servers = append(s.servers, server)
 	return nil
 }
+
+// certificate is that of the next handshake.
+func (s *Servers) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return s.pair.Load(), nil
+}
+
+// UseCertificate has handshakes from now on use another certificate; connections go on as they are.
+func (s *Servers) UseCertificate(pair tls.Certificate) { s.pair.Store(&pair) }
 
 // listenTCP listens on the address of a configuration key.
 func listenTCP(key, address string, connections *quota.Connections) (net.Listener, error) {

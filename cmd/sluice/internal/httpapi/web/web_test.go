@@ -46,6 +46,38 @@ func run(t *testing.T, handler http.Handler, o Options) (s *Servers, stop func()
 	return s, stop
 }
 
+// Another certificate is that of new connections; those that are open go on.
+func TestUseCertificate(t *testing.T) {
+	first := certificate.Source{Directory: t.TempDir()}
+	s, _ := run(t, http.HandlerFunc(serveOK), Options{HTTPS: "127.0.0.1:0", Certificate: first})
+	address := strings.TrimPrefix(s.URLs()[1], "https://")
+	ask := func(connection *tls.Conn) {
+		_, err := io.WriteString(connection, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		require.NoError(t, err)
+		response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, response.Body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, response.StatusCode)
+	}
+	dial := func() *tls.Conn {
+		connection, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
+		require.NoError(t, err)
+		t.Cleanup(func() { connection.Close() })
+		return connection
+	}
+	before := dial()
+	ask(before)
+	second, err := certificate.Source{Directory: t.TempDir()}.Load()
+	require.NoError(t, err)
+	s.UseCertificate(second)
+	ask(before)
+	after := dial()
+	ask(after)
+	require.Equal(t, second.Leaf.SerialNumber, after.ConnectionState().PeerCertificates[0].SerialNumber)
+	require.NotEqual(t, second.Leaf.SerialNumber, before.ConnectionState().PeerCertificates[0].SerialNumber)
+}
+
 // The server for monitors serves its own handler, and is none of the addresses to open.
 func TestMetricsAddress(t *testing.T) {
 	s, _ := run(t, http.NotFoundHandler(), Options{Metrics: "127.0.0.1:0", MetricsHandler: http.HandlerFunc(serveOK)})
