@@ -91,6 +91,7 @@ var rooms = map[string]rule{
 	"golden":    {nil, "tests compare with files, whatever they test"},
 	"httpapi":   {[]string{"access", "broadcast", "config", "golden", "logs", "service"}, "it serves the service over HTTP; nothing is served over HTTP but by it"},
 	"logs":      {nil, "lines are kept, whoever writes and reads them"},
+	"reload":    {[]string{"config"}, "it reads a configuration anew, and knows nothing of what takes it"},
 	"service":   {[]string{"access", "broadcast", "clock", "config", "exit", "webhook"}, "it joins the stages, and answers whoever serves them over HTTP without knowing of that"},
 	"webhook":   {[]string{"exit"}, "events are told without knowing what they are about"},
 }

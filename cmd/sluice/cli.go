@@ -13,6 +13,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/ctl"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/doctor"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/reload"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/webhook/receiver"
 )
 
@@ -61,6 +62,7 @@ func finish(stderr io.Writer, prefix string, err error) int {
 // serveCommand is the command line of sluice serve.
 type serveCommand struct {
 	config.Flags
+	Check       bool `help:"check the configuration and the files that it names, tell all that is wrong, and exit: nothing is started"`
 	PrintConfig bool `help:"print what is in force, where each value comes from, and exit; keys are masked"`
 }
 
@@ -70,6 +72,12 @@ func (*serveCommand) Help() string { return config.Help }
 // Run reads the configuration and runs the service, or prints what is in force.
 func (c *serveCommand) Run(ctx context.Context, out io.Writer, from config.Surroundings) error {
 	loaded, err := c.Load(from)
+	if c.Check {
+		if err = exit.Usage(errors.Join(err, checkFiles(loaded.Config))); err == nil {
+			_, err = io.WriteString(out, "The configuration is good.\n")
+		}
+		return err
+	}
 	if err != nil {
 		return err
 	}
@@ -77,5 +85,5 @@ func (c *serveCommand) Run(ctx context.Context, out io.Writer, from config.Surro
 		_, err := io.WriteString(out, loaded.YAML())
 		return err
 	}
-	return serve(ctx, loaded.Config, out)
+	return serve(ctx, loaded, reload.Options{Load: func() (*config.Loaded, error) { return c.Load(from) }, File: c.File}, out)
 }

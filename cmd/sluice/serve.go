@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -17,6 +20,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/web"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/logs"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/reload"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/public/panics"
@@ -27,9 +31,15 @@ import (
 const tlsDir = "tls"
 
 // serve runs the service until ctx ends, and then drains it. What it prints to out are the URLs to open; the log goes there too.
-func serve(ctx context.Context, cfg config.Config, out io.Writer) error {
-	book := logs.New(cfg.Secrets())
-	log := newLogger(cfg.Log, out, book)
+// The reloads read the configuration anew, for each SIGHUP and when its files change.
+func serve(ctx context.Context, loaded *config.Loaded, reloads reload.Options, out io.Writer) error {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	cfg := loaded.Config
+	book, level := logs.New(cfg.Secrets()), new(slog.LevelVar)
+	level.Set(cfg.Log.Level)
+	log := newLogger(cfg.Log, level, out, book)
 	keepToGroup()
 	encoding, err := service.Prepare(ctx, cfg)
 	if err != nil {
@@ -45,8 +55,25 @@ func serve(ctx context.Context, cfg config.Config, out io.Writer) error {
 		_ = s.Run(canceled(ctx)) // gives the sockets back
 		return exit.Usage(err)
 	}
+	reloads.Running, reloads.Logger, reloads.Service, reloads.Count = loaded, log, s.Reload, s.CountReload
+	reloads.Rest = func(newer config.Config) {
+		level.Set(newer.Log.Level)
+		book.Mask(newer.Secrets())
+	}
+	if cfg.HTTPS.Listen != "" {
+		reloads.Certificate, reloads.UseCertificate = func(t config.TLS) (tls.Certificate, error) { return certificateOf(t, cfg.Data).Load() }, servers.UseCertificate
+	}
 	announce(out, cfg, s, servers)
-	return run(ctx, s, servers)
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = panics.Contain(log, "the reloading of the configuration", func() { reload.New(reloads).Run(ctx, signals) })
+	}()
+	err = run(ctx, s, servers)
+	stop()
+	<-ended
+	return err
 }
 
 // keepToGroup lets nobody but the service's group read what it makes from now on, and what ffmpeg does, which inherits that.
@@ -67,8 +94,8 @@ func logConfinement(log *slog.Logger, support sandbox.Support) {
 }
 
 // newLogger logs to out, and into the book.
-func newLogger(cfg config.Log, out io.Writer, book *logs.Book) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.Level}
+func newLogger(cfg config.Log, level slog.Leveler, out io.Writer, book *logs.Book) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
 	if cfg.Format == "json" {
 		return slog.New(book.Beside(slog.NewJSONHandler(out, options)))
 	}
@@ -76,14 +103,18 @@ func newLogger(cfg config.Log, out io.Writer, book *logs.Book) *slog.Logger {
 }
 
 func webOptions(cfg config.Config, metrics http.Handler, most config.Connections, log *slog.Logger) web.Options {
-	source := certificate.Source{Cert: cfg.TLS.Cert, Key: cfg.TLS.Key}
-	if cfg.TLS.SelfSigned {
-		source = certificate.Source{Directory: filepath.Join(cfg.Data, tlsDir)}
-	}
 	return web.Options{
-		HTTP: cfg.HTTP.Listen, HTTPS: cfg.HTTPS.Listen, Metrics: cfg.HTTP.Metrics, MetricsHandler: metrics, Certificate: source, Logger: log,
+		HTTP: cfg.HTTP.Listen, HTTPS: cfg.HTTPS.Listen, Metrics: cfg.HTTP.Metrics, MetricsHandler: metrics, Certificate: certificateOf(cfg.TLS, cfg.Data), Logger: log,
 		Connections: quota.NewConnections(most.HTTP, most.HTTPPerAddress, cfg.HTTP.TrustedProxies, log),
 	}
+}
+
+// certificateOf is where the certificate of HTTPS comes from.
+func certificateOf(t config.TLS, data string) certificate.Source {
+	if t.SelfSigned {
+		return certificate.Source{Directory: filepath.Join(data, tlsDir)}
+	}
+	return certificate.Source{Cert: t.Cert, Key: t.Key}
 }
 
 func announce(out io.Writer, cfg config.Config, s *service.Service, servers *web.Servers) {

@@ -142,6 +142,17 @@ type Log struct {
 	Format string // "text" or "json"
 }
 
+// Files are the files that the configuration names and that may be others while the service runs.
+func (c Config) Files() []string {
+	var files []string
+	for _, name := range []string{c.TLS.Cert, c.TLS.Key, c.Auth.JWT.Keys} {
+		if name != "" && !strings.Contains(name, "://") {
+			files = append(files, name)
+		}
+	}
+	return files
+}
+
 // masked stands for every secret wherever one would be shown.
 const masked = "***"
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -61,6 +62,17 @@ func (l *Loaded) fail(err error) {
 	if err != nil {
 		l.faults = append(l.faults, err)
 	}
+}
+
+// Changed names the keys that have another value in a newer configuration.
+func (l *Loaded) Changed(newer *Loaded) []string {
+	var names []string
+	for i, k := range l.keys {
+		if !reflect.DeepEqual(k.value.raw(), newer.keys[i].value.raw()) {
+			names = append(names, k.name)
+		}
+	}
+	return names
 }
 
 // err joins what was wrong.

@@ -19,6 +19,7 @@ type value interface {
 	setYAML(n *yaml.Node) error
 	text() string
 	yaml() *yaml.Node
+	raw() any // what is written, keys unmasked
 }
 
 // scalar is a value that is one word in every form.
@@ -43,6 +44,8 @@ func (s scalar[T]) setYAML(n *yaml.Node) error {
 	}
 	return s.set(n.Value)
 }
+
+func (s scalar[T]) raw() any { return *s.field }
 
 func (s scalar[T]) text() string { return s.format(*s.field) }
 
@@ -107,6 +110,8 @@ func (l list[T]) add(item T, err error) error {
 	}
 	return err
 }
+
+func (l list[T]) raw() any { return *l.field }
 
 func (l list[T]) text() string {
 	if len(*l.field) == 0 {
