@@ -40,6 +40,10 @@ func withHls(settings, more string) string {
 	}); p.loadSource(url); p.attachMedia(video);` + more
 }
 
+func withVideoJS(kind, more string) string {
+	return `const p = videojs(video, {html5: {vhs: {overrideNative: true}}}); p.on("error", () => failed(p.error())); p.src({src: url, type: "` + kind + `"});` + more
+}
+
 // habits of pages: play() at once and on a click; each player's own ways.
 func habits() []habit {
 	return []habit{
@@ -47,6 +51,7 @@ func habits() []habit {
 		{"dash.js, autoplay off, a click", mpd, `{"muted": true, "preload": "none"}`, withDash("video, url, false", clicked)},
 		{"hls.js, with sound, play() at once", index, `{}`, withHls(`{}`, atOnce)},
 		{"hls.js, no low latency", index, starting, withHls(`{lowLatencyMode: false}`, "")},
+		{"video.js, HLS", index, starting, withVideoJS("application/x-mpegURL", "")},
 	}
 }
 
@@ -148,7 +153,7 @@ func (g *playground) print() {
 // Whatever the habits of a page, its player plays on when ffmpeg is killed, and nobody reloads anything.
 func TestPlayersWithHabits(t *testing.T) {
 	alongside(t, heavy)
-	g := newPlayground(t, habits(), 4)
+	g := newPlayground(t, habits(), 5)
 	g.start()
 	g.survive()
 	g.print()

@@ -86,7 +86,3 @@ func withShaka(settings string) string {
 	return `shaka.polyfill.installAll(); const p = new shaka.Player(); p.configure(` + settings + `); p.addEventListener("error", (e) => failed("Shaka " + e.detail.code));
 		p.attach(video).then(() => p.load(url)).then(() => video.play()).catch(failed);`
 }
-
-func withVideoJS(kind, more string) string {
-	return `const p = videojs(video, {html5: {vhs: {overrideNative: true}}}); p.on("error", () => failed(p.error())); p.src({src: url, type: "` + kind + `"});` + more
-}
