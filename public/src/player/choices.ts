@@ -23,6 +23,7 @@ export class ChoiceMenu {
   private readonly button: HTMLElement;
   private readonly label: HTMLElement;
   private shown = "";
+  private note = "";
 
   /** The menu is that with the id. */
   constructor(root: ShadowRoot, id: string, private readonly title: string, onChoice: (value: string) => void) {
@@ -32,19 +33,37 @@ export class ChoiceMenu {
     this.menu.setAttribute("aria-label", title);
     this.menu.addEventListener("change", (event) => {
       event.stopPropagation();
+      this.kept = this.chosen()?.textContent ?? "";
       onChoice(this.menu.value);
       this.say();
     });
   }
 
-  /** Shows what there is to choose from; nothing: the menu is not there. */
-  offer(choices: Choice[]): void {
+  /** What was chosen last, as it was called: it is chosen again when it is there again. */
+  private kept = "";
+
+  /** What is chosen. */
+  get value(): string {
+    return this.chosen()?.getAttribute("value") ?? "";
+  }
+
+  /** Forgets what was chosen. */
+  forget(): void {
+    this.kept = "";
+    this.offer([]);
+  }
+
+  /** Shows what there is to choose from, and says beside what is chosen what that is at the moment; nothing: the menu is not there. */
+  offer(choices: Choice[], note = ""): void {
+    this.note = note;
     const key = JSON.stringify(choices);
     if (key !== this.shown) {
       this.shown = key;
       this.menu.replaceChildren(...choices.map(item));
       this.menu.hidden = true;
       this.button.hidden = choices.length === 0;
+      const again = choices.find(({ text }) => text === this.kept);
+      if (again) this.mark(again.value);
     }
     this.say();
   }
@@ -58,8 +77,11 @@ export class ChoiceMenu {
 
   private items = () => [...this.menu.children] as HTMLElement[];
 
+  private chosen = () => this.items().find((found) => found.getAttribute("aria-checked") === "true");
+
   private say(): void {
-    const text = this.items().find((found) => found.getAttribute("aria-checked") === "true")?.textContent ?? "";
+    const chosen = this.chosen()?.textContent ?? "";
+    const text = this.note && chosen ? `${chosen} (${this.note})` : chosen;
     if (this.label.textContent !== text) this.label.textContent = text;
     this.button.setAttribute("aria-label", `${this.title}: ${text}`);
   }

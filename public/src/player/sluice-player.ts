@@ -4,7 +4,7 @@ import { MediaUIEvents } from "media-chrome/dist/constants.js";
 import { ServerClock } from "../players/clock.ts";
 import { playable } from "../players/open.ts";
 import { Playback, type State } from "../players/playback.ts";
-import type { Protocol } from "../players/player.ts";
+import type { Player, Protocol } from "../players/player.ts";
 import { streamUrls, type Service } from "../server/api.ts";
 import type { HttpError } from "../server/problem.ts";
 import { repeat, setNotice, setText } from "../ui/dom.ts";
@@ -54,6 +54,7 @@ export class SluicePlayer extends HTMLElement {
   private source: Source | undefined;
   private chosen: Protocol = "hls";
   private shown: State | undefined;
+  private told: Player | undefined; // of what was chosen
   private halts: (() => void)[] = [];
 
   constructor() {
@@ -100,7 +101,7 @@ export class SluicePlayer extends HTMLElement {
     if (protocol === this.chosen) return;
     this.chosen = protocol;
     this.protocols.mark(protocol);
-    this.quality.offer([]);
+    this.quality.forget();
     this.dispatchEvent(new CustomEvent("protocolchange", { detail: protocol }));
     this.playback?.switch();
   }
@@ -183,9 +184,15 @@ export class SluicePlayer extends HTMLElement {
     this.protocols.mark("hls");
   }
 
+  /** Shows what there is to choose, and what Auto has chosen. A player that takes the place of another plays what was chosen. */
   private showLevels(): void {
-    const levels = this.playback?.player?.levels() ?? [];
-    this.quality.offer(levels.length > 0 ? [{ value: "", text: "Auto" }, ...levels.map(({ id, label }) => ({ value: id, text: label }))] : []);
+    const player = this.playback?.player;
+    const levels = player?.levels() ?? [];
+    const choices = levels.length > 0 ? [{ value: "", text: "Auto" }, ...levels.map(({ id, label }) => ({ value: id, text: label }))] : [];
+    this.quality.offer(choices, this.quality.value === "" ? player?.playing() : "");
+    if (!player || levels.length === 0 || player === this.told) return;
+    this.told = player;
+    if (this.quality.value) player.choose(this.quality.value);
   }
 
   private piece = (id: string) => this.root.getElementById(id) as HTMLElement;

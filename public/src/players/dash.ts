@@ -34,7 +34,8 @@ export function openDash(options: PlayerOptions): Player {
   return {
     name: "dash.js",
     engine: player,
-    levels: () => choices(player).map((choice, _, all) => ({ id: choice.id, label: levelLabel(choice, all) })),
+    levels: () => levels(player),
+    playing: () => levels(player).find(({ id }) => id === player.getCurrentRepresentationForType("video")?.id)?.label ?? "",
     choose: (id) => choose(player, id),
     latency: () => whenReady(player, () => player.getCurrentLiveLatency()),
     target: () => whenReady(player, () => player.getTargetLiveDelay()),
@@ -54,6 +55,8 @@ function onError({ error }: ErrorEvent, options: PlayerOptions): void {
 function whenReady(player: MediaPlayerClass, ask: () => number): number {
   return player.isReady() && player.getActiveStream() ? ask() : NaN;
 }
+
+const levels = (player: MediaPlayerClass) => choices(player).map((choice, _, all) => ({ id: choice.id, label: levelLabel(choice, all) }));
 
 /** A rendition, and the track that it is in: one of each codec. */
 interface Choice extends Rung {

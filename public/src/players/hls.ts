@@ -66,7 +66,8 @@ export function openHls(options: PlayerOptions): Player {
   return {
     name: "hls.js",
     engine: hls,
-    levels: () => rungs(hls).map((rung, i, all) => ({ id: String(i), label: levelLabel(rung, all) })).reverse(),
+    levels: () => levels(hls).reverse(),
+    playing: () => levels(hls)[hls.currentLevel]?.label ?? "",
     choose: (id) => choose(hls, id),
     latency: () => (options.clock.now() - (hls.playingDate?.getTime() ?? NaN)) / 1000,
     target: () => hls.targetLatency ?? NaN,
@@ -82,6 +83,8 @@ export function openHls(options: PlayerOptions): Player {
 }
 
 const rungs = (hls: Hls): Rung[] => hls.levels.map(({ height, bitrate, videoCodec }) => ({ height, bitrate, codec: videoCodec }));
+
+const levels = (hls: Hls) => rungs(hls).map((rung, i, all) => ({ id: String(i), label: levelLabel(rung, all) }));
 
 /** Plays one level, or the best for the network: of the codec that comes first in the playlist, which hls.js would not go back to. */
 function choose(hls: Hls, id: string): void {

@@ -16,6 +16,7 @@ export function openNative({ video, url, clock, onFatal }: PlayerOptions): Playe
     engine: video,
     levels: () => [],
     choose: () => undefined,
+    playing: () => "",
     latency: () => (clock.now() - startDate()) / 1000 - video.currentTime,
     target: () => NaN,
     edge: seekableEnd,

@@ -35,6 +35,8 @@ export interface Player {
   levels(): Level[];
   /** Plays only this rendition from now on; empty: the player chooses. */
   choose(id: string): void;
+  /** What the rendition that plays is called, as levels has it; empty while unknown. */
+  playing(): string;
   /** Seconds from the capture to the screen; NaN while unknown. */
   latency(): number;
   /** Whether that is an estimate from the server to the screen, and no measurement. */

@@ -5,10 +5,11 @@ import { repeat } from "../ui/dom.ts";
 import type { ConnectionState } from "../whip/connection.ts";
 import { WhepClient } from "../whip/whep.ts";
 import { tryPlay } from "./element.ts";
+import { Layers } from "./layers.ts";
 import type { Player, PlayerOptions } from "./player.ts";
 import { noReception, ReceptionMeter, type ReceptionStat } from "./reception.ts";
 
-export function openWebRtc({ video, url, talk, onFatal }: PlayerOptions): Player {
+export function openWebRtc({ video, url, talk, onLevels, onFatal }: PlayerOptions): Player {
   let state: ConnectionState = "connecting";
   let up = false;
   const onState = (now: ConnectionState, error?: unknown) => {
@@ -26,7 +27,8 @@ export function openWebRtc({ video, url, talk, onFatal }: PlayerOptions): Player
     video.srcObject = media;
     if (wanted) tryPlay(video);
   };
-  const client = new WhepClient({ url, onState, onMedia, ...(talk && { talk }) });
+  const layers = new Layers(onLevels);
+  const client = new WhepClient({ url, onState, onMedia, onSession: (session) => layers.follow(session), ...(talk && { talk }) });
   let meter = new ReceptionMeter();
   let metered: RTCPeerConnection | undefined;
   let reception = noReception;
@@ -41,8 +43,9 @@ export function openWebRtc({ video, url, talk, onFatal }: PlayerOptions): Player
     name: "WebRTC",
     engine: client,
     estimates: true,
-    levels: () => [],
-    choose: () => undefined,
+    levels: () => layers.levels(),
+    choose: (id) => layers.choose(id),
+    playing: () => layers.playing(),
     latency: () => reception.latency,
     target: () => NaN,
     edge: () => NaN,
@@ -51,6 +54,7 @@ export function openWebRtc({ video, url, talk, onFatal }: PlayerOptions): Player
     connection: () => state,
     destroy() {
       stopMeasuring();
+      layers.close();
       video.srcObject = null;
       void client.stop();
     },

@@ -11,6 +11,8 @@ export type ConnectionState = "connecting" | "connected" | "reconnecting" | "fai
 export interface ConnectionOptions extends Pick<SessionOptions, "url" | "key" | "onTrack"> {
   /** Called at each change after start; error says why a state is failed, or what keeps it from being connected. */
   onState?(state: ConnectionState, error?: unknown): void;
+  /** Called when the server has answered, with each new session. */
+  onSession?(session: Session): void;
   /** What is written beside the media; without it there is no channel for that. */
   talk?: Talk;
 }
@@ -94,7 +96,8 @@ export abstract class Connection {
       throw error;
     }
     if (this.stopped) await session.close();
-    else if (session.hasNewServers) void this.relay(session);
+    else this.options.onSession?.(session);
+    if (!this.stopped && session.hasNewServers) void this.relay(session);
   }
 
   /** Restarts ICE with the servers that the answer named where the connection does not come up without them. */

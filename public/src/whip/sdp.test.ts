@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { applyRestart, iceFragment, iceServers, withStartBitrate } from "./sdp.ts";
+import { applyRestart, extensionIn, iceFragment, iceServers, withStartBitrate } from "./sdp.ts";
 
 const lines = (...all: string[]) => `${all.join("\r\n")}\r\n`;
 
@@ -69,3 +69,13 @@ const links: [name: string, header: string | null, want: RTCIceServer[]][] = [
 ];
 
 for (const [name, header, want] of links) test(`ice servers: ${name}`, () => assert.deepEqual(iceServers(header), want));
+
+test("extensions are found among the links", () => {
+  const header =
+    '<stun:a.example:3478>; rel="ice-server", </whep/cam/1/layer>; rel="urn:ietf:params:whep:ext:core:layer", ' +
+    '</whep/cam/1/sse>; rel="urn:ietf:params:whep:ext:core:server-sent-events"; events="active,layers"';
+  assert.equal(extensionIn(header, "core:layer"), "/whep/cam/1/layer");
+  assert.equal(extensionIn(header, "core:server-sent-events"), "/whep/cam/1/sse");
+  assert.equal(extensionIn(header, "core:other"), undefined);
+  assert.equal(extensionIn(null, "core:layer"), undefined);
+});

@@ -45,14 +45,32 @@ function startAt(section: string, kbps: number): string {
   return section.replace(new RegExp(`^(a=rtpmap:${payload} .*?)(\r?)$`, "m"), `$1$2\na=fmtp:${payload} ${parameter}$2`);
 }
 
+/** A Link header: what it points to, and the value of one of its parameters. */
+interface WebLink {
+  target: string;
+  value(name: string): string | undefined;
+}
+
+/** Reads Link headers, joined by commas as fetch gives them (RFC 8288 §3). */
+function webLinks(links: string | null): WebLink[] {
+  const found = (links ?? "").matchAll(/<([^>]*)>((?:\s*;\s*[\w-]+=(?:"[^"]*"|[^\s",;]*))*)/g);
+  return [...found].map(([, target = "", parameters = ""]) => ({
+    target,
+    value: (name) => new RegExp(`;\\s*${name}="?([^";]*)`).exec(parameters)?.[1],
+  }));
+}
+
+/** Where an extension of WHIP or WHEP is, by the last parts of its name; undefined where the server has none. */
+export const extensionIn = (links: string | null, name: string) =>
+  webLinks(links).find(({ value }) => value("rel")?.endsWith(`:ext:${name}`))?.target;
+
 /**
- * Reads Link headers, joined by commas as fetch gives them, into the ICE servers that they name (RFC 9725 §4.6). TURN
- * servers without credentials are left out: browsers refuse them.
+ * Reads Link headers into the ICE servers that they name (RFC 9725 §4.6). TURN servers without credentials are left out: browsers
+ * refuse them.
  */
 export function iceServers(links: string | null): RTCIceServer[] {
   const servers: RTCIceServer[] = [];
-  for (const [, urls = "", parameters = ""] of (links ?? "").matchAll(/<([^>]*)>((?:\s*;\s*[\w-]+=(?:"[^"]*"|[^\s",;]*))*)/g)) {
-    const value = (name: string) => new RegExp(`;\\s*${name}="?([^";]*)`).exec(parameters)?.[1];
+  for (const { target: urls, value } of webLinks(links)) {
     const [username, credential] = [value("username"), value("credential")];
     if (value("rel") !== "ice-server" || (urls.startsWith("turn") && !(username && credential))) continue;
     servers.push({ urls, ...(username && { username, credential }) });

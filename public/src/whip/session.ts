@@ -1,7 +1,7 @@
 // A WebRTC session that is set up with one POST (WHIP, RFC 9725; WHEP): trickle ICE, ICE restarts, and its end.
 
 import { request } from "../server/problem.ts";
-import { applyRestart, iceFragment, iceServers, type Candidate } from "./sdp.ts";
+import { applyRestart, extensionIn, iceFragment, iceServers, type Candidate } from "./sdp.ts";
 
 export interface SessionOptions {
   /** Where to POST the offer. */
@@ -23,6 +23,7 @@ const deleteTimeout = 2000;
 export class Session {
   readonly peer: RTCPeerConnection;
   private resource = "";
+  private links: string | null = null; // of the answer
   private etag = "";
   private trickles = true;
   private candidates: Candidate[] = [];
@@ -61,6 +62,7 @@ export class Session {
     const location = response.headers.get("Location");
     if (!location) throw new Error("The server's answer names no session (Location).");
     this.resource = new URL(location, response.url).href;
+    this.links = response.headers.get("Link");
     this.etag = response.headers.get("ETag") ?? "";
     if (this.closed) return this.release(false);
     this.learnServers(response.headers.get("Link"));
@@ -76,6 +78,12 @@ export class Session {
     const servers = iceServers(links);
     this.toldLater = this.options.servers.length === 0 && servers.length > 0;
     if (this.toldLater) this.peer.setConfiguration({ ...this.peer.getConfiguration(), iceServers: servers });
+  }
+
+  /** Where an extension of the protocol is, such as core:layer; undefined where the server has none. */
+  extension(name: string): string | undefined {
+    const target = extensionIn(this.links, name);
+    return target && this.resource && new URL(target, this.resource).href;
   }
 
   /** Restarts ICE inside the session (RFC 9725 §4.3.3); throws where the server does not do that. */
