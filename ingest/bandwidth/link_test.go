@@ -235,12 +235,3 @@ func (v *viewer) switchesBetween(from, to time.Duration) (n int) {
 func steady(bitrate float64) func(time.Duration) float64 {
 	return func(time.Duration) float64 { return bitrate }
 }
-
-func (v *viewer) freezesAfter(from time.Duration) (n int) {
-	for _, at := range v.freezes {
-		if at >= from {
-			n++
-		}
-	}
-	return n
-}
