@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { automaticBitrate, codecLabel, encodings, keepsSize, preferring, sendable, shareOf, startBitrate } from "./sending.ts";
+import { automaticBitrate, codecLabel, encodings, keepsSize, preferring, sendable, shareOf, startBitrate, withoutTemporal } from "./sending.ts";
 
 const formats = ["video/rtx", "video/AV1", "video/VP8", "video/H264", "video/H264", "video/red"].map((mimeType, id) => ({ mimeType, id }));
 
@@ -35,6 +35,16 @@ test("several sizes share the bit rate, the smallest first", () => {
   assert.deepEqual(sizes.map(({ scaleResolutionDownBy }) => scaleResolutionDownBy), [4, 2, 1]);
   assert.deepEqual(sizes.map(({ rid }) => shareOf(rid) * 1_000_000), sizes.map(({ maxBitrate }) => maxBitrate));
   assert.equal(sizes.reduce((sum, { maxBitrate }) => sum + maxBitrate, 0), 1_000_000);
+});
+
+test("layers of a simulcast have temporal layers where the server can tell them apart", () => {
+  const modes = (codec: string, sizes: number) => encodings({ codec, maxBitrate: 1_000_000, sizes, redundancy: false }).map((shape) => shape.scalabilityMode);
+  assert.deepEqual(modes("", 3), ["L1T3", "L1T3", "L1T3"]);
+  assert.deepEqual(modes("AV1", 3), ["L1T3", "L1T3", "L1T3"]);
+  assert.deepEqual(modes("H264", 3), [undefined, undefined, undefined]);
+  assert.deepEqual(modes("", 1), [undefined]);
+  const sizes = encodings({ codec: "", maxBitrate: 1_000_000, sizes: 3, redundancy: false });
+  assert.deepEqual(withoutTemporal(sizes), encodings({ codec: "H264", maxBitrate: 1_000_000, sizes: 3, redundancy: false }));
 });
 
 test("what may be passed on keeps its size", () => {

@@ -19,11 +19,25 @@ const layers = [
   { rid: "f", scaleResolutionDownBy: 1, share: 0.68 },
 ] as const;
 
-/** What a picture is sent as, for addTransceiver. */
-export function encodings({ maxBitrate, sizes }: Sending): { rid?: string; scaleResolutionDownBy?: number; maxBitrate: number }[] {
-  if (sizes === 1) return [{ maxBitrate }];
-  return layers.map(({ share, ...layer }) => ({ ...layer, maxBitrate: Math.round(maxBitrate * share) }));
+/** One size of a picture. */
+export interface Shape {
+  rid?: string;
+  scaleResolutionDownBy?: number;
+  maxBitrate: number;
+  scalabilityMode?: string;
 }
+
+/** Three temporal layers, of which the server leaves some out where a viewer's network is slow. Of H.264 it cannot tell them apart. */
+const temporal = (codec: string) => (codec === "H264" ? {} : { scalabilityMode: "L1T3" });
+
+/** What a picture is sent as, for addTransceiver. */
+export function encodings({ codec, maxBitrate, sizes }: Sending): Shape[] {
+  if (sizes === 1) return [{ maxBitrate }];
+  return layers.map(({ share, ...layer }) => ({ ...layer, maxBitrate: Math.round(maxBitrate * share), ...temporal(codec) }));
+}
+
+/** The same for a browser that does not know temporal layers, or not these. */
+export const withoutTemporal = (shapes: Shape[]) => shapes.map(({ scalabilityMode: _, ...shape }) => shape);
 
 /**
  * Whether the picture keeps its size where bits or CPU are few, and comes less often instead. Codecs but VP8 may be passed on to

@@ -2,7 +2,7 @@
 
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { withStartBitrate } from "./sdp.ts";
-import { encodings, keepsSize, preferring, shareOf, startBitrate, type Sending } from "./sending.ts";
+import { encodings, keepsSize, preferring, shareOf, startBitrate, withoutTemporal, type Sending, type Shape } from "./sending.ts";
 
 export interface WhipOptions extends ConnectionOptions {
   /** What to send: at most one video and one audio track. */
@@ -59,11 +59,15 @@ export class WhipClient extends Connection {
   /** The chosen codecs first, or VP8: it needs no licence and every server of this kind takes it. The rest stays offered. */
   private addTrack(peer: RTCPeerConnection, track: MediaStreamTrack): void {
     const bounded = track.kind === "video" && this.sending;
-    const transceiver = peer.addTransceiver(track, {
-      direction: this.direction,
-      streams: [this.media],
-      ...(bounded && { sendEncodings: encodings(bounded) }),
-    });
+    const add = (shapes?: Shape[]) =>
+      peer.addTransceiver(track, { direction: this.direction, streams: [this.media], ...(shapes && { sendEncodings: shapes }) });
+    const shapes = bounded ? encodings(bounded) : undefined;
+    let transceiver: RTCRtpTransceiver;
+    try {
+      transceiver = add(shapes);
+    } catch {
+      transceiver = add(shapes && withoutTemporal(shapes));
+    }
     const sound = this.sending?.redundancy ? "audio/red" : "audio/opus";
     const preferred = track.kind === "video" ? `video/${this.sending?.codec || "VP8"}` : sound;
     const codecs = RTCRtpReceiver.getCapabilities(track.kind)?.codecs ?? [];
