@@ -89,10 +89,11 @@ var rooms = map[string]rule{
 	"doctor":    {[]string{"command", "config", "exit"}, "it looks at what a service would meet, and starts none"},
 	"exit":      {nil, "statuses are the same for every command"},
 	"golden":    {nil, "tests compare with files, whatever they test"},
-	"httpapi":   {[]string{"access", "broadcast", "config", "golden", "logs", "service"}, "it serves the service over HTTP; nothing is served over HTTP but by it"},
+	"httpapi":   {[]string{"access", "broadcast", "config", "golden", "logs", "service", "viewers"}, "it serves the service over HTTP; nothing is served over HTTP but by it"},
 	"logs":      {nil, "lines are kept, whoever writes and reads them"},
 	"reload":    {[]string{"config"}, "it reads a configuration anew, and knows nothing of what takes it"},
-	"service":   {[]string{"access", "broadcast", "clock", "config", "exit", "webhook"}, "it joins the stages, and answers whoever serves them over HTTP without knowing of that"},
+	"service":   {[]string{"access", "broadcast", "clock", "config", "exit", "viewers", "webhook"}, "it joins the stages, and answers whoever serves them over HTTP without knowing of that"},
+	"viewers":   {nil, "who watches is counted by requests and reports, whatever serves them"},
 	"webhook":   {[]string{"exit"}, "events are told without knowing what they are about"},
 }
 

@@ -115,6 +115,7 @@ func TestCacheKey(t *testing.T) {
 			{"?token=two", ""},
 			{"?x=1&token=two", ""},
 			{"?%5FHLS_msn=7", ""},
+			{"?CMCD=bl%3D2000%2Csid%3D%22one%22", ""},
 			{"?_HLS_msn=", ""},
 			{"?_HLS_msn=7", "?_HLS_msn=7&"},
 			{"?_HLS_msn=7&_HLS_part=1&token=two", "?_HLS_msn=7&_HLS_part=1&token=two"},
@@ -151,6 +152,12 @@ func TestCacheKey(t *testing.T) {
 			fetch(t, base+name)
 			fetch(t, base+name+"?x=1")
 			require.Equal(t, []string{"/live/cam/" + name}, s.take())
+		}
+		for range 2 { // reports of players are passed on, each of them
+			response, err := patient().Post(strings.TrimSuffix(base, "/live/cam/")+"/collect", "text/plain", strings.NewReader(`cid="cam",sid="one"`))
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			require.Equal(t, []string{"/collect"}, s.take())
 		}
 	})
 }

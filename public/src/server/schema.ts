@@ -8,6 +8,29 @@ export interface AirRequest {
   stream: string;
 }
 
+/** Audience is who watches a stream, and how well it plays for those who tell (CMCD). */
+export interface Audience {
+  /** likewise */
+  dash: number;
+  /** heard of in the last 30 s */
+  hls: number;
+  /** median, seconds */
+  latency: number;
+  /** 95th percentile, seconds */
+  latencyP95: number;
+  rebuffering: Rebuffering;
+  /** of those over HLS and DASH, players that tell how it plays */
+  reporting: number;
+  /** median, seconds */
+  startupTime: number;
+  /** mean of what is played, bit/s */
+  videoBitrate: number;
+  /** of all protocols */
+  viewers: number;
+  /** over WHEP */
+  webrtc: number;
+}
+
 /** Audio is how the publisher's audio arrives. */
 export interface Audio {
   /** bit/s */
@@ -283,6 +306,14 @@ export interface Push {
   files: number;
 }
 
+/** Rebuffering is how playback has been interrupted for those who watch now. */
+export interface Rebuffering {
+  /** interruptions */
+  count: number;
+  /** of the time that they have watched, 0 to 1 */
+  share: number;
+}
+
 /** Received is a medium that a session sends to the server. */
 export interface Received {
   /** bit/s */
@@ -472,6 +503,7 @@ export interface Status {
 
 /** Stream is a stream as /api/v1/streams tells it. */
 export interface Stream {
+  audience: Audience;
   /** seconds by which video was moved against audio to be in sync */
   avOffset: number;
   encoder: Encoder;

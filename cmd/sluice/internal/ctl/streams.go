@@ -72,7 +72,7 @@ func (streamsCommand) Run(ctx context.Context, out io.Writer, from config.Surrou
 			if s.Recording != nil {
 				recording = size(s.Recording.Bytes)
 			}
-			rows = append(rows, []string{s.Name, s.State, age(s.StartedAt), video, audio, bits, lost, fmt.Sprint(s.Viewers), recording})
+			rows = append(rows, []string{s.Name, s.State, age(s.StartedAt), video, audio, bits, lost, fmt.Sprint(s.Audience.Viewers), recording})
 		}
 		return rows.print(out, "No streams.")
 	})
@@ -106,7 +106,7 @@ func (s showCommand) Run(ctx context.Context, out io.Writer, from config.Surroun
 			renditions = append(renditions, fmt.Sprintf("%s (%s)", r.ID, bitrate(float64(r.Bandwidth))))
 		}
 		rows := [][2]string{
-			{"Stream", s.Name}, {"State", s.State}, {"Error", s.Error}, {"Fault", s.Fault}, {"Since", when(s.StartedAt)}, {"Viewers", fmt.Sprintf("%d over WebRTC", s.Viewers)},
+			{"Stream", s.Name}, {"State", s.State}, {"Error", s.Error}, {"Fault", s.Fault}, {"Since", when(s.StartedAt)}, {"Viewers", fmt.Sprintf("%d over WebRTC, %d over HLS, %d over DASH", s.Audience.WebRTC, s.Audience.HLS, s.Audience.DASH)},
 			{"Renditions", strings.Join(renditions, ", ")}, {"Reduced", s.Encoder.Reduced}, {"Encoder", fmt.Sprintf("%.2f times real time, %d dropped, %d restarts", s.Encoder.Speed, s.Encoder.Drops, s.Encoder.Restarts)},
 			{"Transform", string(s.Encoder.Transform)}, {"HLS", s.URLs.HLS}, {"DASH", s.URLs.DASH}, {"WHEP", s.URLs.WHEP}, {"Page", s.URLs.Watch},
 		}

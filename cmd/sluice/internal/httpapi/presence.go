@@ -46,7 +46,7 @@ func (p *presences) look(state api.Reader) (newest presence, mark string) {
 func (p presence) mark() string {
 	var b strings.Builder
 	for _, s := range p.Streams {
-		fmt.Fprintf(&b, "%s %s %v %d %s\n", s.Name, s.State, s.Publisher != nil, s.Viewers, s.Fault)
+		fmt.Fprintf(&b, "%s %s %v %d %s\n", s.Name, s.State, s.Publisher != nil, s.Audience.Viewers, s.Fault)
 	}
 	for _, r := range p.Rooms {
 		fmt.Fprintf(&b, "room %s %s %q\n", r.Name, r.Mode, r.OnAir)

@@ -59,7 +59,7 @@ func everything(string) bool { return true }
 func TestPresenceMark(t *testing.T) {
 	before := presence{[]api.Stream{{Name: "a", State: "live"}}, []api.Room{{Name: "den"}}}
 	require.Equal(t, before.mark(), presence{[]api.Stream{{Name: "a", State: "live", AVOffset: 1}}, before.Rooms}.mark(), "what flows is no change")
-	require.NotEqual(t, before.mark(), presence{[]api.Stream{{Name: "a", State: "live", Viewers: 1}}, before.Rooms}.mark())
+	require.NotEqual(t, before.mark(), presence{[]api.Stream{{Name: "a", State: "live", Audience: api.Audience{Viewers: 1}}}, before.Rooms}.mark())
 	require.NotEqual(t, before.mark(), presence{before.Streams, nil}.mark())
 	require.Empty(t, before.below("", everything, false).Rooms)
 	require.Equal(t, "/tv/watch/a", presence{[]api.Stream{{URLs: api.URLs{Watch: "/watch/a"}}}, nil}.below("/tv", everything, true).Streams[0].URLs.Watch)

@@ -128,7 +128,7 @@ func (t table) rooms() {
 // media is what players read.
 func (t table) media() {
 	packager := t.service.Packager()
-	t.Handle("GET /live/{stream}/{file...}", named(t.viewed(t.live(t.manifests(http.HandlerFunc(packager.ServeLive))))))
+	t.Handle("GET /live/{stream}/{file...}", named(t.viewed(t.live(t.manifests(t.service.Viewers().Of(http.HandlerFunc(packager.ServeLive)))))))
 	snapshot := named(t.viewed(within(t.pool(), http.StatusTooManyRequests, t.viewing(t.privately(http.HandlerFunc(packager.ServeSnapshot))))))
 	for _, format := range []string{"jpg", "png", "webp"} {
 		t.Handle("GET /live/{stream}/snapshot."+format, snapshot)
@@ -136,6 +136,7 @@ func (t table) media() {
 	t.Handle("GET /live/{stream}", named(http.HandlerFunc(serveNothing))) // or the mux would redirect
 	t.Handle("GET /recordings/{stream}/{recording}/{file}", named(within(t.pool(), http.StatusTooManyRequests, unhurried(t.recorded(http.HandlerFunc(packager.ServeRecordings))))))
 	t.HandleFunc("GET /time", t.serveTime)
+	t.Handle("POST /collect", within(t.pool(), http.StatusTooManyRequests, t.service.Viewers().Collect()))
 }
 
 // live bounds the requests for live media: those for playlists that wait, and the others, which may be held up by clients that do not read.

@@ -11,6 +11,13 @@ import (
 // peakEvery is how often the peak of a stream's viewers is told while it grows.
 const peakEvery = 10 * time.Second
 
+// The kinds of viewers that are counted apart.
+const (
+	overWebRTC = iota
+	overHTTP   // HLS and DASH
+	kinds
+)
+
 // audience knows the most viewers that each live stream has had, and tells of a new peak. The first is told at once, and what it grows to
 // afterwards every ten seconds at most.
 type audience struct {
@@ -23,7 +30,8 @@ type audience struct {
 
 // peak is that of one stream.
 type peak struct {
-	viewers, told int
+	now           [kinds]int
+	viewers, told int // the most there have been, and of that what is told
 	toldAt        time.Time
 	later         *time.Timer // tells it; nil while there is nothing to tell
 }
@@ -32,8 +40,11 @@ func newAudience(log *slog.Logger, tell func(stream string, viewers int)) *audie
 	return &audience{tell: tell, log: log, peaks: map[string]*peak{}}
 }
 
-// count notes how many viewers a stream has now.
-func (a *audience) count(stream string, viewers int) {
+// countWebRTC and countPlayers note how many viewers a stream has now of each kind.
+func (a *audience) countWebRTC(stream string, viewers int)  { a.count(stream, overWebRTC, viewers) }
+func (a *audience) countPlayers(stream string, viewers int) { a.count(stream, overHTTP, viewers) }
+
+func (a *audience) count(stream string, kind, of int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p := a.peaks[stream]
@@ -41,6 +52,8 @@ func (a *audience) count(stream string, viewers int) {
 		p = &peak{}
 		a.peaks[stream] = p
 	}
+	p.now[kind] = of
+	viewers := p.now[overWebRTC] + p.now[overHTTP]
 	if viewers <= p.viewers {
 		return
 	}

@@ -48,7 +48,7 @@ func (s *Service) ingestOptions() ingest.Options {
 	options.Logger, options.OnPublish = s.log, s.streams.publish
 	options.MayEnter, options.MayWatch = s.judge(access.Publish), s.judge(access.Watch)
 	options.Hidden = s.hidden
-	options.OnRoom, options.OnViewers = s.tellPassage, s.audience.count
+	options.OnRoom, options.OnViewers = s.tellPassage, s.audience.countWebRTC
 	options.Frames = s.pictureTools()
 	options.RunFFmpeg, options.Transform = runConfined, s.transform
 	return options

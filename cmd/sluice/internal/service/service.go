@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/clock"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/viewers"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/webhook"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/ingest/quota"
@@ -47,6 +48,7 @@ type Service struct {
 	searches    searches
 	hooks       *webhook.Hooks
 	audience    *audience
+	viewers     *viewers.Counter
 	lock        io.Closer                // of the data directory
 	unlisted    atomic.Pointer[[]string] // that another configuration has brought; nil: those of cfg
 	reloads     [2]atomic.Uint64         // configurations that were refused, and taken
@@ -105,6 +107,7 @@ func (s *Service) open(ctx context.Context) (err error) {
 		return fmt.Errorf("webhooks: %w", err)
 	}
 	s.audience = newAudience(s.log, s.tellPeak)
+	s.viewers = viewers.New(viewers.Options{Live: s.isLive, Tell: s.audience.countPlayers})
 	s.gate = access.New(s.cfg.Auth, secret, s.log)
 	if s.packager, err = packager.New(s.packagerOptions()); err != nil {
 		return fmt.Errorf("open the data directory: %w", err)
@@ -132,12 +135,13 @@ func (s *Service) Run(ctx context.Context) error {
 	defer end()
 	told := s.tellWebhooks(context.WithoutCancel(ctx))
 	s.streams.admit(ctx)
-	results := make(chan error, 2)
-	for _, stage := range []func(context.Context) error{s.packager.Run, s.ingest.Run} {
+	running := []func(context.Context) error{s.packager.Run, s.ingest.Run, s.viewers.Run}
+	results := make(chan error, len(running))
+	for _, stage := range running {
 		go func() { results <- s.contained(func() error { return stage(stages) }) }()
 	}
 	var errs []error
-	pending := 2
+	pending := len(running)
 	select {
 	case <-ctx.Done():
 		s.log.Info("stopping: streams end, recordings are closed")
@@ -230,6 +234,9 @@ func (s *Service) Ingest() *ingest.Server { return s.ingest }
 
 // Packager is what serves the streams and recordings.
 func (s *Service) Packager() *packager.Packager { return s.packager }
+
+// Viewers counts those over HLS and DASH.
+func (s *Service) Viewers() *viewers.Counter { return s.viewers }
 
 // Webhooks are the servers that are told of events.
 func (s *Service) Webhooks() *webhook.Hooks { return s.hooks }

@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/timeline"
 	"github.com/sluice-live/sluice/public/panics"
 )
 
@@ -179,6 +180,12 @@ func (s *streams) forget(now time.Time) {
 
 // Find returns the stream's broadcast, for a while also one that has ended, or nil.
 func (s *Service) Find(stream string) *broadcast.Broadcast { return s.streams.find(stream) }
+
+// isLive reports whether a stream has begun and not ended; one that waits for its publisher is live.
+func (s *Service) isLive(stream string) bool {
+	t := s.packager.Stream(stream)
+	return t != nil && t.Info().State != timeline.StateEnded
+}
 
 func (s *streams) find(stream string) *broadcast.Broadcast {
 	s.mu.Lock()

@@ -53,6 +53,7 @@ func (r Reader) describe(b *broadcast.Broadcast) Stream {
 	stream := newStream(b)
 	stream.Fault = r.Service.Packager().Disk().Fault
 	stream.Viewers = r.Service.Ingest().Viewers().Count(b.Stream()).Viewers
+	stream.Audience = newAudience(r.Service.Viewers().Stats(b.Stream()), stream.Viewers)
 	stream.LadderReason = r.Service.LadderReason()
 	return stream
 }
@@ -62,6 +63,7 @@ func (r Reader) describeCut(info packager.Info) Stream {
 	return Stream{
 		Name: info.Stream, State: broadcast.StateInterrupted, StartedAt: info.Started, PlayableAt: info.Playable,
 		Renditions: renditionsOf(info.Renditions), LadderReason: r.Service.LadderReason(), URLs: urlsOf(info.Stream),
+		Audience: newAudience(r.Service.Viewers().Stats(info.Stream), 0),
 	}
 }
 

@@ -23,6 +23,7 @@ type Stream struct {
 	PlayableAt   time.Time                `json:"playableAt,omitzero"`
 	Publisher    *Publisher               `json:"publisher" jsonschema:"nullable"` // null while nobody publishes
 	Viewers      int                      `json:"viewers"`                         // over WHEP
+	Audience     Audience                 `json:"audience"`
 	Renditions   []timeline.RenditionInfo `json:"renditions"`
 	LadderReason string                   `json:"ladderReason"`
 	Encoder      Encoder                  `json:"encoder"`

@@ -145,6 +145,7 @@ func (c collector) collect(ch chan<- prometheus.Metric) {
 		e := emitter{ch, b.Stream()}
 		e.publisher(st)
 		e.audience(c.service.Ingest().Viewers().Count(b.Stream()))
+		e.players(c.service.Viewers().Stats(b.Stream()))
 		e.depay(st.Depay)
 		e.encoder(st)
 		e.packager(b)
@@ -186,6 +187,7 @@ func (c collector) collect(ch chan<- prometheus.Metric) {
 	c.sums.collectRooms(ch, c.service.Ingest().Rooms().List())
 	ch <- prometheus.MustNewConstMetric(descGstClients, prometheus.GaugeValue, float64(c.service.Ingest().GStreamerClients()))
 	collectWebhooks(ch, c.service)
+	collectReports(ch, c.service.Viewers().Counts())
 	for state, n := range states {
 		ch <- prometheus.MustNewConstMetric(descStreams, prometheus.GaugeValue, float64(n), state)
 	}
