@@ -6,7 +6,7 @@ import { followPresence } from "./server/presence.ts";
 import { LivePlot } from "./ui/chart.ts";
 import { stayConnected } from "./ui/connection.ts";
 import { byId, el, setNotice, setText } from "./ui/dom.ts";
-import { bitrate, duration, milliseconds, size } from "./ui/format.ts";
+import { bitrate, duration, lag, milliseconds, percent, size } from "./ui/format.ts";
 
 const plot = new LivePlot(byId("flow-chart"), [
   { label: "Received", color: "--accent", format: bitrate },
@@ -55,9 +55,21 @@ function streamCells(s: Stream): string[] {
     s.publisher ? `${[video?.codec, video && size(video.width ?? 0, video.height ?? 0)].filter(Boolean).join(" ")} ${bitrate(s.publisher.bitrate ?? NaN)}` : "–",
     renditions || "–",
     s.encoder ? `${s.encoder.speed.toFixed(2)} × real time${s.encoder.reduced ? `; ${s.encoder.reduced}` : ""}` : "–",
-    String(s.viewers ?? 0),
+    String(s.audience.viewers),
+    protocols(s),
+    reported(s, () => lag(s.audience.latency || NaN)),
+    reported(s, () => percent(s.audience.rebuffering.share)),
   ];
 }
+
+/** How many watch over which protocol. */
+function protocols({ audience }: Stream): string {
+  const parts: [number, string][] = [[audience.webrtc, "WebRTC"], [audience.hls, "HLS"], [audience.dash, "DASH"]];
+  return parts.filter(([n]) => n > 0).map(([n, name]) => `${n} ${name}`).join(", ") || "–";
+}
+
+/** What players tell, where any do. */
+const reported = ({ audience }: Stream, text: () => string) => (audience.reporting > 0 ? text() : "–");
 
 /** Fills the rows of a table, each with its cells; the first heads its row. */
 function fill(id: string, rows: string[][], none: string): void {

@@ -42,6 +42,7 @@ export function openDash(options: PlayerOptions): Player {
     edge: () => whenReady(player, () => options.video.currentTime + player.getCurrentLiveLatency() - player.getTargetLiveDelay()),
     buffer: () => bufferAhead(options.video),
     bandwidth: () => whenReady(player, () => player.getAverageThroughput("video") * 1000),
+    bitrate: () => whenReady(player, () => player.getCurrentRepresentationForType("video")?.bandwidth ?? NaN),
     destroy: () => player.destroy(),
   };
 }

@@ -74,6 +74,7 @@ export function openHls(options: PlayerOptions): Player {
     edge: () => hls.liveSyncPosition ?? NaN,
     buffer: () => bufferAhead(options.video),
     bandwidth: () => hls.bandwidthEstimate,
+    bitrate: () => hls.levels[hls.currentLevel]?.bitrate ?? NaN,
     destroy() {
       clearInterval(watching);
       options.video.playbackRate = 1;

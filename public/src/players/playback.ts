@@ -7,6 +7,7 @@ import type { ServerClock } from "./clock.ts";
 import { bufferAhead, tryPlay } from "./element.ts";
 import { openPlayer } from "./open.ts";
 import type { Player, Protocol } from "./player.ts";
+import { Reports } from "./report.ts";
 
 export type State = "refused" | "waiting" | "ready" | "starting" | "buffering" | "playing" | "paused" | "reconnecting" | "interrupted" | "ended" | "failed";
 
@@ -78,9 +79,11 @@ export class Playback {
   /** Whether the viewer wants the newest picture: not after pausing or seeking back. */
   following = true;
   private readonly video: HTMLVideoElement;
+  private readonly reports: Reports;
 
   constructor(private readonly options: PlaybackOptions) {
     this.video = options.video;
+    this.reports = new Reports(options.name, options.server.base, options.video);
     this.wanted = options.autoplay;
   }
 
@@ -174,6 +177,7 @@ export class Playback {
     this.broadcast = undefined;
     this.video.pause();
     this.close();
+    this.reports.leave();
   }
 
   private reset(): void {
@@ -187,6 +191,7 @@ export class Playback {
   stop(): void {
     this.stopped = true;
     this.close();
+    this.reports.stop();
   }
 
   private close(): void {
@@ -224,9 +229,10 @@ export class Playback {
     return this.failures < tolerated ? this.refusal : `Playback fails: ${sentence(this.reason)} Another protocol may work.`;
   }
 
-  /** Looks once a second whether playback goes on, and near enough to the edge. */
+  /** Looks once a second whether playback goes on, and near enough to the edge, and tells the service of it. */
   tend(): void {
-    const { video } = this;
+    const { video, player } = this;
+    this.reports.tell(this.options.protocol(), player && { state: this.state(), latency: player.latency(), buffer: player.buffer(), bitrate: player.bitrate?.() ?? NaN });
     const plays = video.readyState > 2 && video.currentTime !== this.position;
     this.position = video.currentTime;
     if (plays) this.forgive();

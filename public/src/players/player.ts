@@ -49,6 +49,8 @@ export interface Player {
   buffer(): number;
   /** Estimated bits per second that the network carries; NaN while unknown. */
   bandwidth(): number;
+  /** Bits per second of the rendition that plays; NaN while unknown. */
+  bitrate?(): number;
   /** How the connection is, where there is one that lasts. */
   connection?(): ConnectionState;
   destroy(): void;
