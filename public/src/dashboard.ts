@@ -52,20 +52,20 @@ function streamCells(s: Stream): string[] {
   return [
     s.name,
     s.fault || s.error || s.state,
+    viewers(s),
+    reported(s, () => lag(s.audience.latency || NaN)),
+    reported(s, () => percent(s.audience.rebuffering.share)),
     s.publisher ? `${[video?.codec, video && size(video.width ?? 0, video.height ?? 0)].filter(Boolean).join(" ")} ${bitrate(s.publisher.bitrate ?? NaN)}` : "–",
     renditions || "–",
     s.encoder ? `${s.encoder.speed.toFixed(2)} × real time${s.encoder.reduced ? `; ${s.encoder.reduced}` : ""}` : "–",
-    String(s.audience.viewers),
-    protocols(s),
-    reported(s, () => lag(s.audience.latency || NaN)),
-    reported(s, () => percent(s.audience.rebuffering.share)),
   ];
 }
 
-/** How many watch over which protocol. */
-function protocols({ audience }: Stream): string {
-  const parts: [number, string][] = [[audience.webrtc, "WebRTC"], [audience.hls, "HLS"], [audience.dash, "DASH"]];
-  return parts.filter(([n]) => n > 0).map(([n, name]) => `${n} ${name}`).join(", ") || "–";
+/** How many watch, and over which protocols. */
+function viewers({ audience }: Stream): string {
+  const all: [number, string][] = [[audience.webrtc, "WebRTC"], [audience.hls, "HLS"], [audience.dash, "DASH"]];
+  const parts = all.filter(([n]) => n > 0).map(([n, name]) => `${n} ${name}`);
+  return parts.length > 1 ? `${audience.viewers} (${parts.join(", ")})` : (parts[0] ?? "0");
 }
 
 /** What players tell, where any do. */
