@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -48,6 +49,18 @@ func (p *tab) pick(menu, item string) {
 	})()`, menu, item))
 }
 
+// watchers are those who watch a stream, as the API tells.
+type watchers struct{ WebRTC, HLS, DASH, Reporting int }
+
+func (s *service) watchers(name string) watchers {
+	s.t.Helper()
+	var st struct{ Audience watchers }
+	status, _, body := s.get("/api/v1/streams/" + name)
+	require.Equal(s.t, http.StatusOK, status)
+	require.NoError(s.t, json.Unmarshal(body, &st))
+	return st.Audience
+}
+
 // The way of a producer and a viewer through the pages: camera, one protocol after the other with sound on, the end.
 func TestPublishAndWatch(t *testing.T) {
 	alongside(t, heavy)
@@ -61,7 +74,10 @@ func TestPublishAndWatch(t *testing.T) {
 	studio.wait("live", `document.querySelector("#badge").dataset.state === "live"`)
 	viewer := browser.open(s.base + "/watch/camera")
 	viewer.run(`(() => { const v = document.querySelector("#video"); v.muted = false; v.volume = 0.5; })()`, nil)
-	for _, c := range []struct{ protocol, player string }{{"hls", "hls.js"}, {"dash", "dash.js"}, {"webrtc", "WebRTC"}} {
+	for _, c := range []struct {
+		protocol, player string
+		counted          watchers
+	}{{"hls", "hls.js", watchers{HLS: 1, Reporting: 1}}, {"dash", "dash.js", watchers{DASH: 1, Reporting: 1}}, {"webrtc", "WebRTC", watchers{WebRTC: 1}}} {
 		t.Run(c.protocol, func(t *testing.T) {
 			viewer.choose(c.protocol)
 			viewer.wait("the player is "+c.player, `window.sluice.stats().player === "`+c.player+`"`)
@@ -69,6 +85,7 @@ func TestPublishAndWatch(t *testing.T) {
 			var loudness float64
 			viewer.run(`document.querySelector("#video").muted ? 0 : document.querySelector("#video").volume`, &loudness)
 			require.Equal(t, 0.5, loudness, "switching must leave the volume alone")
+			eventually(t, func() bool { return s.watchers("camera") == c.counted }, "%s", func() string { return fmt.Sprintf("%+v are counted", s.watchers("camera")) })
 			viewer.screenshot(c.protocol)
 		})
 	}
