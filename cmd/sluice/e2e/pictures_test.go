@@ -12,8 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The canvas of smallRung, and what is played on it.
+// The canvas, and what is played on it.
 const (
+	canvasRung   = "240p=426x240@30:400k"
 	canvasWidth  = 426
 	canvasHeight = 240
 	canvasFPS    = 30
@@ -32,7 +33,7 @@ type scene struct {
 func TestPicturesAsTheyCome(t *testing.T) {
 	t.Parallel() // and its parts in turn
 	const half = scenesLast / 2
-	s := startService(t, "--ladder", smallRung, "--linger", "1s")
+	s := startService(t, "--ladder", canvasRung, "--linger", "1s")
 	for name, scenes := range map[string][]scene{
 		"size adapts":     {{"640x360", 30, 3 * time.Second}, {"160x90", 30, 3 * time.Second}, {"320x180", 30, 2 * time.Second}},
 		"phone is turned": {{"320x180", 30, half}, {"180x320", 30, half}},
