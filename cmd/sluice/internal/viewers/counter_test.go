@@ -3,9 +3,11 @@ package viewers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,16 +16,26 @@ import (
 )
 
 // counting runs a counter in a bubble of synctest; all streams but "none" are live.
-func counting(t *testing.T, test func(t *testing.T, c *Counter, told map[string]int)) {
+func counting(t *testing.T, test func(t *testing.T, c *Counter, told func() map[string]int)) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		told := map[string]int{}
 		c := New(Options{
 			Live: func(stream string) bool { return stream != "none" && stream != "" },
-			Tell: func(stream string, viewers int) { told[stream] = viewers },
+			Tell: func(stream string, viewers int) {
+				mu.Lock()
+				defer mu.Unlock()
+				told[stream] = viewers
+			},
 		})
 		ctx, stop := context.WithCancel(t.Context())
 		go func() { _ = c.Run(ctx) }()
-		test(t, c, told)
+		test(t, c, func() map[string]int {
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			return maps.Clone(told)
+		})
 		stop()
 		synctest.Wait()
 	})
@@ -57,12 +69,18 @@ func post(c *Counter, target, address, agent, body string, headers ...string) in
 	return w.Code
 }
 
+// pass lets time pass, and what is due then happen.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
 // later is beyond what stats are kept for.
-func later() { <-time.After(statsFor) }
+func later() { pass(statsFor) }
 
 // Who does not tell is counted by address and User-Agent, for each protocol; and until Window after the last request.
 func TestReaders(t *testing.T) {
-	counting(t, func(t *testing.T, c *Counter, told map[string]int) {
+	counting(t, func(t *testing.T, c *Counter, told func() map[string]int) {
 		for range 3 {
 			read(c, "cam/index.m3u8", "192.0.2.1", "A")
 			read(c, "cam/720p~xyz.m3u8", "192.0.2.1", "A")
@@ -76,21 +94,21 @@ func TestReaders(t *testing.T) {
 		require.Equal(t, Stats{HLS: 3, DASH: 1}, c.Stats("cam"))
 		require.Equal(t, Stats{HLS: 1}, c.Stats("other"))
 		require.Zero(t, c.Stats("none"))
-		<-time.After(Window / 2)
+		pass(Window / 2)
 		read(c, "cam/index.m3u8", "192.0.2.2", "A")
-		require.Equal(t, map[string]int{"cam": 4, "other": 1}, told)
-		<-time.After(Window/2 + time.Second)
+		require.Equal(t, map[string]int{"cam": 4, "other": 1}, told())
+		pass(Window/2 + time.Second)
 		require.Equal(t, Stats{HLS: 1}, c.Stats("cam"))
 		require.Zero(t, c.Stats("other"))
-		require.Equal(t, map[string]int{"cam": 1, "other": 0}, told)
-		<-time.After(Window)
+		require.Equal(t, map[string]int{"cam": 1, "other": 0}, told())
+		pass(Window)
 		require.Zero(t, c.viewers)
 	})
 }
 
 // Who tells is counted by the name of the session, however it is told, and not by what its client reads besides.
 func TestSessions(t *testing.T) {
-	counting(t, func(t *testing.T, c *Counter, _ map[string]int) {
+	counting(t, func(t *testing.T, c *Counter, _ func() map[string]int) {
 		read(c, "cam/index.m3u8", "192.0.2.1", "A")
 		require.Equal(t, Stats{HLS: 1}, c.Stats("cam"))
 		later()
@@ -109,7 +127,7 @@ func TestSessions(t *testing.T) {
 		read(c, "cam/index.m3u8", "192.0.2.1", "A")
 		later()
 		require.Equal(t, 4, c.Stats("cam").HLS+c.Stats("cam").DASH, "nobody tells of 192.0.2.1 now: it is a reader")
-		<-time.After(Window)
+		pass(Window)
 		require.Zero(t, c.Stats("cam"))
 		require.Zero(t, c.viewers)
 		require.Empty(t, c.streams["cam"].telling)
@@ -118,7 +136,7 @@ func TestSessions(t *testing.T) {
 
 // The stream of a report is found by the query, by cid, by the address, and by the session.
 func TestStreamOfReport(t *testing.T) {
-	counting(t, func(t *testing.T, c *Counter, _ map[string]int) {
+	counting(t, func(t *testing.T, c *Counter, _ func() map[string]int) {
 		require.Equal(t, 204, post(c, "/collect?stream=one", "192.0.2.1", "A", `cid="x",sid="1"`))
 		require.Equal(t, 204, post(c, "/collect", "192.0.2.1", "A", `cid="two",sid="2"`))
 		require.Equal(t, 204, post(c, "/collect", "192.0.2.1", "A", `cid="none",sid="3",url="https://x/live/three/manifest.mpd"`))
@@ -134,7 +152,7 @@ func TestStreamOfReport(t *testing.T) {
 }
 
 func TestQuality(t *testing.T) {
-	counting(t, func(t *testing.T, c *Counter, _ map[string]int) {
+	counting(t, func(t *testing.T, c *Counter, _ func() map[string]int) {
 		tell := func(session, text string) {
 			require.Equal(t, 204, post(c, "/collect", "192.0.2.1", "A", `cid="cam",sid="`+session+`",`+text))
 		}
@@ -143,7 +161,7 @@ func TestQuality(t *testing.T) {
 		tell("2", "e=ps,sta=s,ts=1000000")
 		tell("3", "sta=p,msd=800,ltc=3000")
 		tell("4", "bs")
-		<-time.After(20 * time.Second)
+		pass(20 * time.Second)
 		tell("1", "sta=p,ltc=2000,br=(3000),bsa=(2),bsda=(3000)")
 		tell("2", "e=ps,sta=p,ts=1001000")
 		tell("2", "e=ps,sta=r,ts=1010000")
@@ -159,11 +177,11 @@ func TestQuality(t *testing.T) {
 
 // Too many viewers have those forgotten that have been silent for longest.
 func TestViewersAreBounded(t *testing.T) {
-	counting(t, func(t *testing.T, c *Counter, _ map[string]int) {
+	counting(t, func(t *testing.T, c *Counter, _ func() map[string]int) {
 		c.bounds.ofStream, c.bounds.ofAll = 3, 4
 		reader := func(stream string, n int) {
 			read(c, stream+"/index.m3u8", fmt.Sprintf("192.0.2.%d", n), "A")
-			<-time.After(time.Millisecond)
+			pass(time.Millisecond)
 		}
 		for n := range 4 {
 			reader("cam", n)
@@ -182,14 +200,14 @@ func TestViewersAreBounded(t *testing.T) {
 
 // One client may tell so much, and no more.
 func TestClientsAreBounded(t *testing.T) {
-	counting(t, func(t *testing.T, c *Counter, _ map[string]int) {
+	counting(t, func(t *testing.T, c *Counter, _ func() map[string]int) {
 		lines := strings.Repeat("cid=\"cam\",sid=\"1\"\n", maxLines)
 		for range reportsBurst/maxLines - 1 {
 			require.Equal(t, 204, post(c, "/collect", "192.0.2.1", "A", lines))
 		}
 		require.Equal(t, 429, post(c, "/collect", "192.0.2.1", "A", lines))
 		require.Equal(t, 204, post(c, "/collect", "192.0.2.2", "A", lines))
-		<-time.After(time.Second)
+		pass(time.Second)
 		require.Equal(t, 204, post(c, "/collect", "192.0.2.1", "A", lines))
 		for n := range reportsBurst + 10 {
 			c.note(request{stream: "cam", plain: true, from: client{address: id{3}, viewer: id{3, byte(n), byte(n >> 8)}}})
@@ -203,7 +221,7 @@ func TestClientsAreBounded(t *testing.T) {
 }
 
 func TestCollectRefuses(t *testing.T) {
-	counting(t, func(t *testing.T, c *Counter, _ map[string]int) {
+	counting(t, func(t *testing.T, c *Counter, _ func() map[string]int) {
 		require.Equal(t, 204, post(c, "/collect", "192.0.2.1", "A", ""))
 		require.Equal(t, 400, post(c, "/collect", "192.0.2.1", "A", "<html>\n"))
 		require.Equal(t, 400, post(c, "/collect", "192.0.2.1", "A", "br=1"))
@@ -217,12 +235,12 @@ func TestCollectRefuses(t *testing.T) {
 
 // A new day has another secret: readers are counted anew, sessions go on; and a stream that is over is forgotten.
 func TestSecretChanges(t *testing.T) {
-	counting(t, func(t *testing.T, c *Counter, _ map[string]int) {
-		<-time.After(rotateEvery - time.Second)
+	counting(t, func(t *testing.T, c *Counter, _ func() map[string]int) {
+		pass(rotateEvery - time.Second)
 		first := *c.secret.Load()
 		read(c, "cam/index.m3u8", "192.0.2.2", "A")
 		require.Equal(t, 204, post(c, "/collect", "192.0.2.1", "A", `cid="cam",sid="1"`))
-		<-time.After(2 * time.Second)
+		pass(2 * time.Second)
 		require.NotEqual(t, first, *c.secret.Load())
 		require.Equal(t, Stats{HLS: 1, Telling: 1}, c.Stats("cam"))
 		read(c, "cam/index.m3u8", "192.0.2.2", "A")
@@ -231,7 +249,7 @@ func TestSecretChanges(t *testing.T) {
 		c.mu.Lock()
 		c.options.Live = func(string) bool { return false }
 		c.mu.Unlock()
-		<-time.After(lookEvery)
+		pass(lookEvery)
 		require.Zero(t, c.Stats("cam"))
 		require.Zero(t, c.viewers)
 		require.Empty(t, *c.names.Load())
