@@ -21,7 +21,7 @@ func TestExtraRendition(t *testing.T) {
 	for _, codec := range extraCodecs {
 		t.Run(codec.name, func(t *testing.T) {
 			alongside(t, light)
-			s := startService(t, "--ladder", smallRung, "--linger", "0s", "--window", "60s")
+			s := startService(t, "--ladder", tallRung, "--linger", "0s", "--window", "60s")
 			clip, err := makeClip(codec)
 			require.NoError(t, err)
 			p := publishClip(t, s, "extra", clip)
@@ -147,7 +147,7 @@ func TestExtraRenditionComesBack(t *testing.T) {
 	alongside(t, busy)
 	clip, err := makeClip(vp9)
 	require.NoError(t, err)
-	s := startService(t, "--ladder", smallRung, "--linger", "60s")
+	s := startService(t, "--ladder", tallRung, "--linger", "60s")
 	p := publishClip(t, s, "back", clip.until(18*30+15)) // not a key frame, which could stand in the copy
 	p.send()
 	s.waitFor("back", func(st stream) bool { return st.State == "live" && st.Encoder.Copies })
@@ -185,7 +185,7 @@ func (c *clip) until(picture int) *clip {
 // What a browser's encoder makes of VP9 and AV1 is passed on, with the key frames that it is asked for.
 func TestExtraRenditionFromBrowser(t *testing.T) {
 	alongside(t, paged)
-	s := startService(t, "--ladder", smallRung, "--auth-publish", stageKey)
+	s := startService(t, "--ladder", tallRung, "--auth-publish", stageKey)
 	stage, browser := newStage(t), cameraBrowser.forTest(t)
 	for _, codec := range extraCodecs {
 		t.Run(codec.name, func(t *testing.T) {
@@ -236,13 +236,13 @@ func TestExtraRenditionSurvivesKill(t *testing.T) {
 			alongside(t, light)
 			clip, err := makeClip(codec)
 			require.NoError(t, err)
-			s := startService(t, "--ladder", smallRung)
+			s := startService(t, "--ladder", tallRung)
 			publishClip(t, s, "cut", clip).send()
 			copied := func(st stream) bool { return st.State == "live" && st.Encoder.Copies }
 			s.waitFor("cut", copied)
 			before := s.waitListed("/live/cut/source.m3u8", "#EXTINF", 3)
 			s.kill()
-			s = startServiceIn(t, s.data, append(s.addresses(), "--ladder", smallRung)...)
+			s = startServiceIn(t, s.data, append(s.addresses(), "--ladder", tallRung)...)
 			s.waitState("cut", "interrupted")
 			p := publishClip(t, s, "cut", clip)
 			p.send()

@@ -26,6 +26,7 @@ const (
 	stageKey  = "on-stage" // with which stage.html, a page of another site, may publish
 	oneRung   = "480p=640x480@30:1200k"
 	smallRung = "240p=214x120@30:200k" // cheap enough for several at once
+	tallRung  = "240p=426x240@30:400k" // as high as it says
 	clockRung = "240p=320x240@30:400k" // of the shape of stage.html's clock, so that it is read
 )
 
