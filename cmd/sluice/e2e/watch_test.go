@@ -298,20 +298,20 @@ func TestQualityOverWebRTC(t *testing.T) {
 	alongside(t, paged)
 	s, browser := startService(t, "--ladder", smallRung), cameraBrowser.forTest(t)
 	studio := browser.open(s.base + "/publish?stream=layers")
-	studio.set("#resolution", "640x480") // of which Chromium sends two layers
+	studio.set("#resolution", "640x480") // of which Chromium sends the two smaller layers
 	studio.set("#sizes", "3")
 	studio.click("#start")
 	s.waitFor("layers", func(st stream) bool { return st.State == "live" })
 	viewer := browser.open(s.base + "/watch/layers?protocol=webrtc")
 	const chosen, height = `document.querySelector("sluice-player").shadowRoot.getElementById("quality-button").innerText.trim()`, `document.querySelector("video").videoHeight`
-	viewer.wait("what Auto has chosen", chosen+` === "Auto (480p)" && `+height+` === 480`)
-	viewer.pick("quality", "240p")
-	viewer.wait("the layer", chosen+` === "240p" && `+height+` === 240`)
-	viewer.screenshot("webrtc-240p")
+	viewer.wait("what Auto has chosen", chosen+` === "Auto (240p)" && `+height+` === 240`)
+	viewer.pick("quality", "120p")
+	viewer.wait("the layer", chosen+` === "120p" && `+height+` === 120`)
+	viewer.screenshot("webrtc-120p")
 	viewer.run("window.before = sluice.player.session", nil)
 	viewer.run(`fetch(before.resource, {method: "DELETE"})`, nil)
-	viewer.wait("another session", `sluice.player.session !== before && sluice.player.peer?.connectionState === "connected" && `+chosen+` === "240p" && `+height+` === 240`)
+	viewer.wait("another session", `sluice.player.session !== before && sluice.player.peer?.connectionState === "connected" && `+chosen+` === "120p" && `+height+` === 120`)
 	viewer.pick("quality", "Auto")
-	viewer.wait("the best again", chosen+` === "Auto (480p)" && `+height+` === 480`)
+	viewer.wait("the best again", chosen+` === "Auto (240p)" && `+height+` === 240`)
 	viewer.screenshot("webrtc-auto")
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { automaticBitrate, codecLabel, encodings, keepsSize, preferring, sendable, sharesOf, startBitrate, withoutTemporal } from "./sending.ts";
+import { automaticBitrate, codecLabel, encodings, keepsSize, preferring, sendable, shareOf, startBitrate, withoutTemporal } from "./sending.ts";
 
 const formats = ["video/rtx", "video/AV1", "video/VP8", "video/H264", "video/H264", "video/red"].map((mimeType, id) => ({ mimeType, id }));
 
@@ -30,21 +30,11 @@ test("the automatic bit rate follows the picture, within bounds", () => {
 
 test("several sizes share the bit rate, the smallest first", () => {
   assert.deepEqual(encodings({ codec: "", maxBitrate: 1_000_000, sizes: 1, redundancy: false }), [{ maxBitrate: 1_000_000 }]);
-  assert.deepEqual(sharesOf([undefined]), [1]);
+  assert.equal(shareOf(undefined), 1);
   const sizes = encodings({ codec: "H264", maxBitrate: 1_000_000, sizes: 3, redundancy: false });
   assert.deepEqual(sizes.map(({ scaleResolutionDownBy }) => scaleResolutionDownBy), [4, 2, 1]);
-  assert.deepEqual(sharesOf(sizes.map(({ rid }) => rid)).map((share) => Math.round(share * 1_000_000)), sizes.map(({ maxBitrate }) => maxBitrate));
+  assert.deepEqual(sizes.map(({ rid }) => shareOf(rid) * 1_000_000), sizes.map(({ maxBitrate }) => maxBitrate));
   assert.equal(sizes.reduce((sum, { maxBitrate }) => sum + maxBitrate, 0), 1_000_000);
-});
-
-test("a picture is sent whole, and in as many smaller sizes as it is large enough for", () => {
-  const sending = { codec: "", maxBitrate: 1_000_000, sizes: 3, redundancy: false };
-  const scales = (width: number, height: number) => encodings(sending, { width, height }).map(({ scaleResolutionDownBy }) => scaleResolutionDownBy);
-  assert.deepEqual(scales(1280, 720), [4, 2, 1]);
-  assert.deepEqual(scales(720, 1280), [4, 2, 1]);
-  assert.deepEqual(scales(640, 480), [2, 1]);
-  assert.deepEqual(scales(320, 240), [undefined]);
-  assert.equal(encodings(sending, { width: 640, height: 480 }).reduce((sum, { maxBitrate }) => sum + maxBitrate, 0), 1_000_000);
 });
 
 test("layers of a simulcast have temporal layers where the server can tell them apart", () => {

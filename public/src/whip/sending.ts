@@ -30,24 +30,10 @@ export interface Shape {
 /** Three temporal layers, of which the server leaves some out where a viewer's network is slow. Of H.264 it cannot tell them apart. */
 const temporal = (codec: string) => (codec === "H264" ? {} : { scalabilityMode: "L1T3" });
 
-/** Pixels from which on Chromium sends three sizes of a picture, or two. Of more than that it would leave out the largest. */
-const enoughForThree = 960 * 540;
-const enoughForTwo = 480 * 270;
-
-function sizesOf({ width = Infinity, height = Infinity }: { width?: number; height?: number }): number {
-  if (width * height >= enoughForThree) return 3;
-  return width * height >= enoughForTwo ? 2 : 1;
-}
-
-/** What a picture of a size, if that is known, is sent as, for addTransceiver: whole, and in as many smaller sizes as it is large enough for. */
-export function encodings({ codec, maxBitrate, sizes }: Sending, picture: { width?: number; height?: number } = {}): Shape[] {
-  const count = Math.min(sizes, sizesOf(picture));
-  if (count === 1) return [{ maxBitrate }];
-  const sent = layers.slice(-count);
-  const share = sharesOf(sent.map(({ rid }) => rid));
-  return sent.map(({ rid, scaleResolutionDownBy }, i) => ({
-    rid, scaleResolutionDownBy, maxBitrate: Math.round(maxBitrate * (share[i] ?? 1)), ...temporal(codec),
-  }));
+/** What a picture is sent as, for addTransceiver. */
+export function encodings({ codec, maxBitrate, sizes }: Sending): Shape[] {
+  if (sizes === 1) return [{ maxBitrate }];
+  return layers.map(({ share, ...layer }) => ({ ...layer, maxBitrate: Math.round(maxBitrate * share), ...temporal(codec) }));
 }
 
 /** The same for a browser that does not know temporal layers, or not these. */
@@ -59,12 +45,8 @@ export const withoutTemporal = (shapes: Shape[]) => shapes.map(({ scalabilityMod
  */
 export const keepsSize = (sending: Sending | undefined) => sending !== undefined && sending.sizes === 1 && sending.codec !== "" && sending.codec !== "VP8";
 
-/** What of the bit rate of a picture the layers of these names get, together all of it. */
-export function sharesOf(rids: (string | undefined)[]): number[] {
-  const shares = rids.map((rid) => layers.find((layer) => layer.rid === rid)?.share ?? 1);
-  const sum = shares.reduce((all, share) => all + share, 0);
-  return shares.map((share) => share / sum);
-}
+/** What of the bit rate of a picture the layer of that name gets. */
+export const shareOf = (rid: string | undefined) => layers.find((layer) => layer.rid === rid)?.share ?? 1;
 
 /** Codecs that a page may choose, in the order in which it shows them, with what people call them. */
 const known: readonly (readonly [codec: string, label: string])[] = [

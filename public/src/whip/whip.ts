@@ -2,7 +2,7 @@
 
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { withStartBitrate } from "./sdp.ts";
-import { encodings, keepsSize, preferring, sharesOf, startBitrate, withoutTemporal, type Sending, type Shape } from "./sending.ts";
+import { encodings, keepsSize, preferring, shareOf, startBitrate, withoutTemporal, type Sending, type Shape } from "./sending.ts";
 
 export interface WhipOptions extends ConnectionOptions {
   /** What to send: at most one video and one audio track. */
@@ -43,8 +43,7 @@ export class WhipClient extends Connection {
     for (const { sender, receiver } of this.peer?.getTransceivers() ?? []) {
       const parameters = sender.getParameters();
       if (receiver.track.kind !== "video" || !parameters.encodings?.length) continue; // Firefox before 110 has none
-      const shares = sharesOf(parameters.encodings.map(({ rid }) => rid));
-      parameters.encodings.forEach((encoding, i) => (encoding.maxBitrate = Math.round(maxBitrate * (shares[i] ?? 1))));
+      for (const encoding of parameters.encodings) encoding.maxBitrate = Math.round(maxBitrate * shareOf(encoding.rid));
       await sender.setParameters(parameters);
     }
   }
@@ -62,7 +61,7 @@ export class WhipClient extends Connection {
     const bounded = track.kind === "video" && this.sending;
     const add = (shapes?: Shape[]) =>
       peer.addTransceiver(track, { direction: this.direction, streams: [this.media], ...(shapes && { sendEncodings: shapes }) });
-    const shapes = bounded ? encodings(bounded, track.getSettings()) : undefined;
+    const shapes = bounded ? encodings(bounded) : undefined;
     let transceiver: RTCRtpTransceiver;
     try {
       transceiver = add(shapes);
