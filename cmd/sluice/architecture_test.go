@@ -33,7 +33,7 @@ var mayImport = map[string]rule{
 			"value over from cmd/sluice"},
 	"depay":     {nil, "packets become frames without knowing where they come from or go"},
 	"transcode": {[]string{"depay", "public/name", "public/panics"}, "ffmpeg is fed with frames"},
-	"packager":  {[]string{"public/name", "public/panics", "public/problem"}, "it reads files, whoever wrote them; what both describe, each describes itself and cmd/sluice maps"},
+	"packager":  {[]string{"public/name", "public/panics", "public/problem", "public/rates"}, "it reads files, whoever wrote them; what both describe, each describes itself and cmd/sluice maps"},
 	"public":    {nil, "pages are files; what a public name looks like, how a request is refused and a panic contained knows nothing of who asks"},
 }
 

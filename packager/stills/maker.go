@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/packager/timeline"
+	"github.com/sluice-live/sluice/public/rates"
 )
 
 const (
@@ -58,7 +59,7 @@ type Maker struct {
 	making  map[id]*making
 	waiting int
 	recent  map[string]recent // by stream
-	clients clients
+	clients rates.Clients[string]
 }
 
 // id names a picture in a format.
@@ -89,7 +90,7 @@ type recent struct {
 func New(o Options) *Maker {
 	return &Maker{
 		opts: o, slots: make(chan struct{}, atOnce), known: map[id]*list.Element{}, age: list.New(), making: map[id]*making{},
-		recent: map[string]recent{}, clients: clients{},
+		recent: map[string]recent{}, clients: rates.New[string](each, burst),
 	}
 }
 
@@ -200,7 +201,7 @@ func (m *Maker) decode(ctx context.Context, s source, f frame, format, client st
 func (m *Maker) take(ctx context.Context, client string) (release func(), err error) {
 	m.mu.Lock()
 	switch {
-	case !m.clients.allow(client, m.opts.Wall()):
+	case !m.clients.Allow(client, 1, m.opts.Wall()):
 		m.mu.Unlock()
 		return nil, errOften
 	case m.waiting == atOnce+atMost:

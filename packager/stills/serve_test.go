@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-live/sluice/public/rates"
 	"github.com/stretchr/testify/require"
 )
 
@@ -35,16 +36,16 @@ func FuzzParse(f *testing.F) {
 }
 
 func TestClients(t *testing.T) {
-	c := clients{}
-	for n := range 2 * maxClients {
-		require.True(t, c.allow(fmt.Sprint(n), today))
-		require.LessOrEqual(t, len(c), maxClients)
+	c := rates.New[string](each, burst)
+	for n := range 2 * rates.Most {
+		require.True(t, c.Allow(fmt.Sprint(n), 1, today))
+		require.LessOrEqual(t, c.Len(), rates.Most)
 	}
 	for range burst {
-		require.True(t, c.allow("one", today))
+		require.True(t, c.Allow("one", 1, today))
 	}
-	require.False(t, c.allow("one", today))
-	require.True(t, c.allow("one", today.Add(time.Second)))
+	require.False(t, c.Allow("one", 1, today))
+	require.True(t, c.Allow("one", 1, today.Add(time.Second)))
 	require.Equal(t, "192.0.2.7/32", clientOf("[::ffff:192.0.2.7]:80"))
 	require.Equal(t, clientOf("[2001:db8::1]:80"), clientOf("[2001:db8::2%eth0]:81"))
 }

@@ -5,17 +5,12 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"net/netip"
-	"time"
-
-	"golang.org/x/time/rate"
 )
 
 const (
 	// A client may tell of so many viewers and reports in a second, and so many at once. A proxy that Sluice does not know as one
 	// (http.trusted-proxies) is one client.
 	reportsEach, reportsBurst = 200, 2000
-	// maxClients bounds those who are known. Those who have told nothing for a while are forgotten first.
-	maxClients = 4096
 	// maxAgent is how much of a User-Agent tells clients of one address apart, bytes.
 	maxAgent = 160
 )
@@ -59,37 +54,4 @@ func (s *secret) clientOf(r *http.Request) client {
 func (s *secret) of(text string) id {
 	hash := sha256.Sum256(append(s[:len(s):len(s)], text...))
 	return id(hash[:16])
-}
-
-// clients are the limits of who tells.
-type clients map[id]*rate.Limiter
-
-// allow reports whether a client may tell so much more.
-func (c clients) allow(client id, n int, now time.Time) bool {
-	limit := c[client]
-	if limit == nil {
-		c.forget(now)
-		limit = rate.NewLimiter(reportsEach, reportsBurst)
-		c[client] = limit
-	}
-	return limit.AllowN(now, n)
-}
-
-// forget makes room for other clients when there are too many: of all who may tell as if they were new, and if need be of anybody, an eighth
-// of them at once.
-func (c clients) forget(now time.Time) {
-	if len(c) < maxClients {
-		return
-	}
-	for client, limit := range c {
-		if limit.TokensAt(now) >= reportsBurst {
-			delete(c, client)
-		}
-	}
-	for client := range c {
-		if len(c) < maxClients*7/8 {
-			return
-		}
-		delete(c, client)
-	}
 }

@@ -87,7 +87,7 @@ func readLines(w http.ResponseWriter, r *http.Request) (lines []string, ok bool)
 func (c *Counter) mayTell(from client, lines int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.clients.allow(from.address, lines, time.Now())
+	return c.clients.Allow(from.address, lines, time.Now())
 }
 
 // collect counts the session of a report.

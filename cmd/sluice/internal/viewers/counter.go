@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/viewers/cmcd"
+	"github.com/sluice-live/sluice/public/rates"
 )
 
 // Window is how long a viewer is counted after the last that was heard of it.
@@ -61,7 +62,7 @@ type Counter struct {
 	mu      sync.Mutex
 	streams map[string]*stream
 	viewers int // of all streams
-	clients clients
+	clients rates.Clients[id]
 	bounds  struct{ ofStream, ofAll int }
 }
 
@@ -76,7 +77,7 @@ type request struct {
 
 // New makes a counter, which counts once it runs.
 func New(options Options) *Counter {
-	c := &Counter{options: options, queue: make(chan request, maxQueue), streams: map[string]*stream{}, clients: clients{}, sessions: newSecret()}
+	c := &Counter{options: options, queue: make(chan request, maxQueue), streams: map[string]*stream{}, clients: rates.New[id](reportsEach, reportsBurst), sessions: newSecret()}
 	c.bounds.ofStream, c.bounds.ofAll = maxOfStream, maxOfAll
 	c.names.Store(&map[string]string{})
 	c.rotate()
@@ -221,7 +222,7 @@ func (c *Counter) rotate() {
 	c.secret.Store(&today)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.clients = clients{}
+	c.clients = rates.New[id](reportsEach, reportsBurst)
 	for _, s := range c.streams {
 		for _, v := range s.viewers {
 			if !v.tells {

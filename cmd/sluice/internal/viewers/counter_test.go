@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sluice-live/sluice/public/rates"
 	"github.com/stretchr/testify/require"
 )
 
@@ -213,10 +214,10 @@ func TestClientsAreBounded(t *testing.T) {
 			c.note(request{stream: "cam", plain: true, from: client{address: id{3}, viewer: id{3, byte(n), byte(n >> 8)}}})
 		}
 		require.Equal(t, Stats{HLS: 1 + reportsBurst, Telling: 1}, c.Stats("cam"))
-		for n := range 2 * maxClients {
+		for n := range 2 * rates.Most {
 			c.note(request{stream: "cam", plain: true, from: client{address: id{4, byte(n), byte(n >> 8)}}})
 		}
-		require.LessOrEqual(t, len(c.clients), maxClients)
+		require.LessOrEqual(t, c.clients.Len(), rates.Most)
 	})
 }
 

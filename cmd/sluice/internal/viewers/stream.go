@@ -97,7 +97,7 @@ func (c *Counter) obtain(s *stream, k key, from client) *viewer {
 		s.order.MoveToBack(v.place)
 		return v
 	}
-	if !c.clients.allow(from.address, 1, now) {
+	if !c.clients.Allow(from.address, 1, now) {
 		c.refused.Add(1)
 		return nil
 	}
