@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	"push":      {"timeline"},
 	"recording": {"cmaf", "dash", "disk", "hls", "manifest", "timeline"},
 	"stills":    {"cmaf", "timeline"},
-	"disk":      nil, "cmaf": nil, "hls": nil, "dash": nil, "conformance": {"cmaf", "dash", "hls"},
+	"disk":      nil, "cmaf": nil, "hls": nil, "dash": nil, "relay": nil, "conformance": {"cmaf", "dash", "hls"},
 }
 
 // doesIO are packages that one does not import who does no I/O and takes no lock. (The log is read from an io.Reader.)

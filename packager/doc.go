@@ -9,6 +9,7 @@
 //   - recording keeps broadcasts, and deletes the oldest
 //   - manifest describes renditions in HLS and DASH, for origin and recording alike
 //   - cmaf, hls, dash read and write the formats; disk is the file system
+//   - relay serves the live media of another server, which it asks once for all who wait; it stands alone
 //   - conformance checks what viewers get; only tests use it, also those of the whole service, so it is not internal
 //
 // The package does not run ffmpeg, knows no WebRTC and decodes nothing.
