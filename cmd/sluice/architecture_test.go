@@ -93,6 +93,7 @@ var rooms = map[string]rule{
 	"logs":      {nil, "lines are kept, whoever writes and reads them"},
 	"reload":    {[]string{"config"}, "it reads a configuration anew, and knows nothing of what takes it"},
 	"service":   {[]string{"access", "broadcast", "clock", "config", "exit", "viewers", "webhook"}, "it joins the stages, and answers whoever serves them over HTTP without knowing of that"},
+	"systemd":   {nil, "a service manager is spoken with, whatever the service does"},
 	"viewers":   {nil, "who watches is counted by requests and reports, whatever serves them"},
 	"webhook":   {[]string{"exit"}, "events are told without knowing what they are about"},
 }

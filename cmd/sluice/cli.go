@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/doctor"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/reload"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/systemd"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/webhook/receiver"
 )
 
@@ -71,6 +72,8 @@ func (*serveCommand) Help() string { return config.Help }
 
 // Run reads the configuration and runs the service, or prints what is in force.
 func (c *serveCommand) Run(ctx context.Context, out io.Writer, from config.Surroundings) error {
+	manager, err := systemd.New(from.Environ)
+	from.Sockets, from.Faults = manager.Addresses(), errors.Join(from.Faults, err)
 	loaded, err := c.Load(from)
 	if c.Check {
 		if err = exit.Usage(errors.Join(err, checkFiles(loaded.Config))); err == nil {
@@ -85,5 +88,5 @@ func (c *serveCommand) Run(ctx context.Context, out io.Writer, from config.Surro
 		_, err := io.WriteString(out, loaded.YAML())
 		return err
 	}
-	return serve(ctx, loaded, reload.Options{Load: func() (*config.Loaded, error) { return c.Load(from) }, File: c.File}, out)
+	return serve(ctx, loaded, reload.Options{Load: func() (*config.Loaded, error) { return c.Load(from) }, File: c.File}, manager, out)
 }

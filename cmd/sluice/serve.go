@@ -22,6 +22,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/logs"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/reload"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/systemd"
 	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/public/panics"
 	"github.com/sluice-live/sluice/transcode/sandbox"
@@ -31,8 +32,8 @@ import (
 const tlsDir = "tls"
 
 // serve runs the service until ctx ends, and then drains it. What it prints to out are the URLs to open; the log goes there too.
-// The reloads read the configuration anew, for each SIGHUP and when its files change.
-func serve(ctx context.Context, loaded *config.Loaded, reloads reload.Options, out io.Writer) error {
+// The reloads read the configuration anew, for each SIGHUP and when its files change. The manager hears of what it does.
+func serve(ctx context.Context, loaded *config.Loaded, reloads reload.Options, manager *systemd.Manager, out io.Writer) error {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -50,12 +51,19 @@ func serve(ctx context.Context, loaded *config.Loaded, reloads reload.Options, o
 	if err != nil {
 		return err
 	}
-	servers, err := web.Listen(httpapi.New(s, cfg, buildVersion(), book), webOptions(cfg, httpapi.NewMetrics(s, cfg), s.Connections(), log))
+	options := webOptions(cfg, httpapi.NewMetrics(s, cfg), s.Connections(), log)
+	options.Inherited = manager.Listeners()
+	servers, err := web.Listen(httpapi.New(s, cfg, buildVersion(), book), options)
 	if err != nil {
 		_ = s.Run(canceled(ctx)) // gives the sockets back
 		return exit.Usage(err)
 	}
-	reloads.Running, reloads.Logger, reloads.Service, reloads.Count = loaded, log, s.Reload, s.CountReload
+	told := supervision{manager, log, "serves " + strings.Join(servers.URLs(), " and ")}
+	reloads.Running, reloads.Logger, reloads.Service = loaded, log, s.Reload
+	reloads.Begin, reloads.Count = told.reloading, func(taken bool) {
+		s.CountReload(taken)
+		told.reloaded(taken)
+	}
 	reloads.Rest = func(newer config.Config) {
 		level.Set(newer.Log.Level)
 		book.Mask(newer.Secrets())
@@ -70,7 +78,8 @@ func serve(ctx context.Context, loaded *config.Loaded, reloads reload.Options, o
 		defer close(ended)
 		_ = panics.Contain(log, "the reloading of the configuration", func() { reload.New(reloads).Run(ctx, signals) })
 	}()
-	err = run(ctx, s, servers)
+	defer told.watch(ctx, s)()
+	err = run(ctx, s, servers, told.ready)
 	stop()
 	<-ended
 	return err
@@ -130,9 +139,9 @@ func announce(out io.Writer, cfg config.Config, s *service.Service, servers *web
 	fmt.Fprintf(out, "  Data       %s\n", cfg.Data)
 }
 
-// run runs the service behind its web servers, which serve once streams may begin. When ctx ends the streams end first, while viewers can still fetch
-// their last segments; then the web servers close. If a web server fails, the service ends.
-func run(ctx context.Context, s *service.Service, servers *web.Servers) error {
+// run runs the service behind its web servers, which serve once streams may begin, when ready is called. When ctx ends the streams end first, while viewers
+// can still fetch their last segments; then the web servers close. If a web server fails, the service ends.
+func run(ctx context.Context, s *service.Service, servers *web.Servers, ready func()) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
@@ -141,6 +150,7 @@ func run(ctx context.Context, s *service.Service, servers *web.Servers) error {
 	go func() {
 		select {
 		case <-s.Started():
+			ready()
 		case <-serving.Done():
 		}
 		var err error

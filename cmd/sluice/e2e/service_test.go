@@ -55,9 +55,13 @@ func startServiceIn(t testing.TB, data string, args ...string) *service {
 // startServiceBy runs the program by a command that becomes it in the end.
 func startServiceBy(t testing.TB, command []string, data string, args ...string) *service {
 	t.Helper()
-	s := &service{t: t, data: data, output: &output{}, exited: make(chan error, 1)}
 	args = append(append(command[1:], "serve", "--http-listen", "127.0.0.1:0", "--ice-udp", "127.0.0.1:0", "--data", data, "--record-min-free", "0"), args...)
-	s.cmd = exec.Command(command[0], args...)
+	return startCommand(t, exec.Command(command[0], args...), data)
+}
+
+func startCommand(t testing.TB, cmd *exec.Cmd, data string) *service {
+	t.Helper()
+	s := &service{t: t, cmd: cmd, data: data, output: &output{}, exited: make(chan error, 1)}
 	pipe, err := s.cmd.StdoutPipe()
 	require.NoError(t, err)
 	s.cmd.Stderr = s.output

@@ -32,7 +32,7 @@ func writeConfig(t *testing.T, content string) string {
 func parse(args, environ []string) (*Loaded, error) {
 	grammar := struct{ Flags }{NewFlags()}
 	_, err := command.Parse(&grammar, args, io.Discard, ParseDuration)
-	return grammar.Load(Surroundings{environ, err})
+	return grammar.Load(Surroundings{Environ: environ, Faults: err})
 }
 
 func load(args, environ []string) (Config, error) {
@@ -437,4 +437,16 @@ func FuzzUnits(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What is listened on already counts more than all that is said, and is judged like it.
+func TestSocketsOfServiceManager(t *testing.T) {
+	flags := NewFlags()
+	loaded, err := flags.Load(Surroundings{Environ: []string{"SLUICE_HTTP_LISTEN=127.0.0.1:1"}, Sockets: map[string]string{"http.listen": "127.0.0.1:80", "http.metrics": "127.0.0.1:9000"}})
+	require.NoError(t, err)
+	require.Equal(t, HTTP{Listen: "127.0.0.1:80", Metrics: "127.0.0.1:9000"}, loaded.HTTP)
+	require.Contains(t, loaded.YAML(), "listen: 127.0.0.1:80 # socket of the service manager: http.listen")
+	_, err = flags.Load(Surroundings{Sockets: map[string]string{"http.listen": "[::]:80", "https.listen": "[::]:443"}})
+	require.ErrorContains(t, err, "socket of the service manager: http.listen: [::]:80 is reachable from other machines: set auth.publish")
+	require.ErrorContains(t, err, "socket of the service manager: https.listen: needs a certificate")
 }

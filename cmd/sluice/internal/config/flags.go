@@ -83,16 +83,18 @@ func (t *boolTexts) Decode(ctx *kong.DecodeContext) error {
 type Surroundings struct {
 	Environ []string // as os.Environ returns it
 	Faults  error    // what is wrong with the command line already, to be told with the rest
+	// Sockets are the addresses that the service manager listens on for us, by key.
+	Sockets map[string]string
 }
 
-// Load reads the configuration from the flags, the environment and the file that --config names, in that order of precedence over
-// the defaults. The error, of exit status 2, lists everything that is wrong, each with the place where it was written.
+// Load reads the configuration from the sockets, the flags, the environment and the file that --config names, in that order of precedence
+// over the defaults. The error, of exit status 2, lists everything that is wrong, each with the place where it was written.
 func (f *Flags) Load(from Surroundings) (*Loaded, error) {
 	l := newLoaded()
 	l.fail(from.Faults)
 	if from.Faults == nil && len(f.Surplus) > 0 {
 		l.fail(fmt.Errorf("argument %q: nothing is expected here", f.Surplus[0]))
 	}
-	l.load(f, from.Environ)
+	l.load(f, from)
 	return l, l.err()
 }

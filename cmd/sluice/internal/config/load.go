@@ -47,12 +47,13 @@ func newLoaded() *Loaded {
 }
 
 // load applies the sources, the weakest first.
-func (l *Loaded) load(flags *Flags, environ []string) {
+func (l *Loaded) load(flags *Flags, from Surroundings) {
 	if flags.File != "" {
 		l.loadFile(flags.File)
 	}
-	l.loadEnviron(environ)
+	l.loadEnviron(from.Environ)
 	l.loadFlags(flags)
+	l.loadSockets(from.Sockets)
 	for _, f := range l.Config.faults() {
 		l.fail(fmt.Errorf("%s: %s", cmp.Or(l.origin[f.key], f.key), f.problem))
 	}
@@ -96,6 +97,15 @@ func (l *Loaded) loadFlags(flags *Flags) {
 			texts = texts[len(texts)-1:]
 		}
 		l.apply(k, "flag --"+k.flagName(), func() error { return k.value.set(strings.Join(texts, ",")) })
+	}
+}
+
+// loadSockets takes the addresses that are listened on already, whatever else is said of those keys.
+func (l *Loaded) loadSockets(addresses map[string]string) {
+	for _, k := range l.keys {
+		if address, ok := addresses[k.name]; ok {
+			l.apply(k, "socket of the service manager: "+k.name, func() error { return k.value.set(address) })
+		}
 	}
 }
 

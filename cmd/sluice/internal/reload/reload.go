@@ -35,7 +35,8 @@ type Options struct {
 	Service func(context.Context, config.Config) (ended int, err error)
 	// Rest takes what cannot be refused: the level of the log, and which keys it masks.
 	Rest   func(config.Config)
-	Count  func(taken bool) // is called for each attempt
+	Begin  func()           // is called before each attempt
+	Count  func(taken bool) // is called after each attempt
 	Logger *slog.Logger
 }
 
@@ -112,6 +113,7 @@ func split(name string) (directory, file string) {
 
 // Reload reads the configuration and puts it in force, which is then returned; nil: what was in force stays.
 func (r *Reloader) Reload(ctx context.Context) *config.Config {
+	r.options.Begin()
 	loaded, err := r.options.Load()
 	if err == nil {
 		var ended int

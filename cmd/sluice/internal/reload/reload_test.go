@@ -83,6 +83,7 @@ func run(t *testing.T, content string, watched bool) *fixture {
 		UseCertificate: func(tls.Certificate) {},
 		Service:        func(context.Context, config.Config) (int, error) { return 3, f.refuse },
 		Rest:           func(cfg config.Config) { f.locked(func() { f.newest = cfg }) },
+		Begin:          func() {},
 		Count: func(taken bool) {
 			f.locked(func() {
 				if taken {

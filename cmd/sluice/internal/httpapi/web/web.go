@@ -46,6 +46,8 @@ type Options struct {
 	// Metrics is host:port of a server for monitors alone, which MetricsHandler serves; empty: there is none.
 	Metrics        string
 	MetricsHandler http.Handler
+	// Inherited are sockets that are listened on already, by the key of the configuration whose address they take the place of.
+	Inherited map[string]*net.TCPListener
 	// Certificate is that of HTTPS.
 	Certificate certificate.Source
 	// Connections bounds those of all servers together but the one for monitors.
@@ -88,13 +90,13 @@ func Listen(handler http.Handler, o Options) (*Servers, error) {
 }
 
 func (s *Servers) listen(handler http.Handler, o Options) error {
-	plain, err := listenTCP("http.listen", o.HTTP, o.Connections)
+	plain, err := o.listenTCP("http.listen", o.HTTP, o.Connections)
 	if err != nil {
 		return err
 	}
 	s.servers = append(s.servers, newServer(plain, "http", handler, o.Logger))
 	if o.Metrics != "" {
-		monitored, err := listenTCP("http.metrics", o.Metrics, quota.NewConnections(monitors, monitors, nil, o.Logger))
+		monitored, err := o.listenTCP("http.metrics", o.Metrics, quota.NewConnections(monitors, monitors, nil, o.Logger))
 		if err != nil {
 			return err
 		}
@@ -107,7 +109,7 @@ func (s *Servers) listen(handler http.Handler, o Options) error {
 	if err != nil {
 		return err
 	}
-	secure, err := listenTCP("https.listen", o.HTTPS, o.Connections)
+	secure, err := o.listenTCP("https.listen", o.HTTPS, o.Connections)
 	if err != nil {
 		return err
 	}
@@ -126,8 +128,11 @@ func (s *Servers) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 // UseCertificate has handshakes from now on use another certificate; connections go on as they are.
 func (s *Servers) UseCertificate(pair tls.Certificate) { s.pair.Store(&pair) }
 
-// listenTCP listens on the address of a configuration key.
-func listenTCP(key, address string, connections *quota.Connections) (net.Listener, error) {
+// listenTCP listens on the address of a configuration key, unless that is done already.
+func (o Options) listenTCP(key, address string, connections *quota.Connections) (net.Listener, error) {
+	if inherited := o.Inherited[key]; inherited != nil {
+		return connections.Listen(inherited), nil
+	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: stop what uses this address, or choose another with --%s", key, err, strings.ReplaceAll(key, ".", "-"))
