@@ -71,6 +71,7 @@ func TestCtl(t *testing.T) {
 		want   string // of what is printed, a pattern
 	}{
 		{"server", exit.Done, `(?m)^Version +of a test\nPublishing +everybody\n`},
+		{"ready", exit.Failed, `^sluice ctl: .+\n$`},
 		{"streams", exit.Done, `^STREAM +STATE .*\ndemo +interrupted +\S+ +– +– +– +– +0 +–\n$`},
 		{"show demo", exit.Done, `(?s)^Stream +demo\nState +interrupted\n.*HLS +/live/demo/index.m3u8\n`},
 		{"show other", exit.Failed, `^sluice ctl: No stream of this name is live: publish to /whip/other first.\n$`},
@@ -132,6 +133,7 @@ func TestCtlAsks(t *testing.T) {
 	}))
 	defer server.Close()
 	for args, want := range map[string]struct{ asked, out string }{
+		"ready":                         {"GET /readyz", "Streams may begin.\n"},
 		"streams":                       {"GET /api/v1/streams?limit=500\nGET /api/v1/streams?limit=500&page_token=A", "a [2J"},
 		"kick demo":                     {"DELETE /api/v1/streams/demo", "The publisher of demo has been disconnected.\n"},
 		"kick demo --json":              {"DELETE /api/v1/streams/demo", ""},

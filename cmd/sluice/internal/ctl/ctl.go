@@ -26,6 +26,7 @@ type Ctl struct {
 	JSON  bool   `name:"json" help:"print what the API answers as JSON"`
 
 	Server     serverCommand     `cmd:"" help:"what the service is and can do"`
+	Ready      readyCommand      `cmd:"" help:"exit status 0 when streams may begin, for probes"`
 	Streams    streamsCommand    `cmd:"" help:"list the streams that have not ended"`
 	Show       showCommand       `cmd:"" help:"tell all that is known of a stream"`
 	Kick       kickCommand       `cmd:"" help:"end the session of a stream's publisher"`

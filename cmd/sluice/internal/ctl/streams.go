@@ -42,6 +42,17 @@ func (serverCommand) Run(ctx context.Context, out io.Writer, from config.Surroun
 	})
 }
 
+// readyCommand is sluice ctl ready.
+type readyCommand struct{}
+
+// Run fails unless streams may begin.
+func (readyCommand) Run(ctx context.Context, out io.Writer, from config.Surroundings, c *Ctl) error {
+	return fetch(ctx, c, from, out, "/readyz", func(out io.Writer, _ api.Status) error {
+		_, err := io.WriteString(out, "Streams may begin.\n")
+		return err
+	})
+}
+
 func open(needsKey bool) string {
 	if needsKey {
 		return "with a key"
