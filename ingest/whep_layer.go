@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/sluice-live/sluice/ingest/egress"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
 )
@@ -51,7 +52,7 @@ func (s *Server) postLayer(w http.ResponseWriter, r *http.Request, v *viewing) *
 	if problem != nil {
 		return problem
 	}
-	if layers := v.viewer.Picture().Layers; ask.Encoding != "" && !slices.Contains(layers, ask.Encoding) {
+	if layers, known := s.layersFor(v, r.PathValue("stream")); known && ask.Encoding != "" && !slices.Contains(layers, ask.Encoding) {
 		if len(layers) == 0 {
 			return refusal.New(http.StatusUnprocessableEntity, "The stream has one encoding, without a name: leave out “encodingId”.")
 		}
@@ -60,6 +61,22 @@ func (s *Server) postLayer(w http.ResponseWriter, r *http.Request, v *viewing) *
 	v.viewer.Ask(ask)
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// layersFor names the layers that a viewer may ask for. One that is about to get the stream may ask for those that have come, and nobody knows them
+// while nobody publishes.
+func (s *Server) layersFor(v *viewing, stream string) (layers []string, known bool) {
+	if picture := v.viewer.Picture(); picture.Published {
+		return picture.Layers, true
+	}
+	p, live := s.sessions.Publisher(stream)
+	if !live {
+		return nil, false
+	}
+	if t := p.Track(media.KindVideo); t != nil {
+		layers = t.LayerNames()
+	}
+	return layers, true
 }
 
 // layerRequest is the body of a request. A field that is absent or null bounds nothing.

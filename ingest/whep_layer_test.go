@@ -150,6 +150,7 @@ func TestViewerAsksForLayers(t *testing.T) {
 	for e := rtptest.Wait(t, all, "inactive"); e[0] != "inactive"; e = rtptest.Wait(t, all, "inactive") {
 		require.Contains(t, []string{"layers"}, e[0])
 	}
+	require.Equal(t, 200, ask(`{"encodingId": "l"}`).StatusCode, "of whoever publishes next")
 	next := newSimulcaster(t, f, "cam")
 	next.film()
 	until("l")
@@ -160,6 +161,20 @@ func TestViewerAsksForLayers(t *testing.T) {
 	require.Equal(t, 200, f.do("DELETE", viewer.location, "").StatusCode)
 	for range all {
 	}
+}
+
+// A viewer chooses as soon as it has its answer: it need not be connected.
+func TestViewerAsksBeforeItIsConnected(t *testing.T) {
+	f := newFixture(t, Options{})
+	studio := newSimulcaster(t, f, "cam")
+	studio.film()
+	track := f.server.sessions.Session(studio.location).Track(media.KindVideo)
+	eventually(t, func() bool { return len(track.Encodings()) == 3 })
+	viewer := newPeer(t, peerOptions{direction: webrtc.RTPTransceiverDirectionRecvonly})
+	at := f.post("/whep/cam", viewer.offer()).Header.Get("Location")
+	require.Equal(t, 200, f.do("POST", at+"/layer", `{"encodingId": "l"}`, "Content-Type", "application/json").StatusCode)
+	require.Equal(t, egress.Ask{Encoding: "l"}, f.server.sessions.Session(at).Use().(*viewing).viewer.Asked())
+	f.requireProblem(f.do("POST", at+"/layer", `{"encodingId": "x"}`, "Content-Type", "application/json"), 422, "is one of")
 }
 
 // The extensions are where the answer says, and event streams are few.
