@@ -1,6 +1,10 @@
 // The server's clock, from GET /time, so that latency does not depend on how this computer's clock is set.
 
 import { at } from "../server/base.ts";
+import { request } from "../server/problem.ts";
+
+/** An answer that takes longer says too little of the time, in milliseconds. */
+const longestTrip = 5000;
 
 export class ServerClock {
   private offset = 0; // milliseconds to add to this computer's clock
@@ -22,10 +26,10 @@ export class ServerClock {
 
   private async sample(): Promise<void> {
     const sent = performance.now();
-    const response = await fetch(at("/time", this.base), { cache: "no-store" });
+    const response = await request(at("/time", this.base), { cache: "no-store" }, longestTrip);
     const trip = performance.now() - sent;
     const server = Date.parse((await response.text()).trim());
-    if (!response.ok || Number.isNaN(server) || trip >= this.trip) return;
+    if (Number.isNaN(server) || trip >= this.trip) return;
     this.trip = trip;
     this.offset = server + trip / 2 - Date.now();
   }

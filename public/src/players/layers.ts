@@ -15,28 +15,46 @@ interface Extended {
   extension(name: string): string | undefined;
 }
 
-/** The layers of whatever session there is. A choice is made once more in each new one. */
+/** First and longest pause before events that the server has refused are asked for again, in milliseconds. */
+const firstPause = 1000;
+const longestPause = 15000;
+
+/** The layers of whatever session there is. A choice is made once more in each new one, until the server has taken it. */
 export class Layers {
   private known: Rungs = new Map();
   private sent = "";
   private chosen = "";
+  private untold = false; // what is chosen has not been taken
+  private telling = false;
   private url: string | undefined; // where a choice is told
   private events: EventSource | undefined;
+  private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly onChange: () => void) {}
 
   /** Goes on with another session. */
   follow(session: Extended): void {
-    this.events?.close();
+    this.close();
     this.url = session.extension("core:layer");
     const events = session.extension("core:server-sent-events");
     if (!this.url || !events) return this.hear({});
-    this.events = new EventSource(events);
-    this.events.addEventListener("layers", ({ data }) => this.hear(JSON.parse(data as string) as Record<string, SectionLayers>));
-    if (this.chosen !== "") this.tell();
+    this.listen(events);
+    this.untold = this.chosen !== "";
+    if (this.untold) this.tell();
+  }
+
+  private listen(address: string, pause = firstPause): void {
+    const events = new EventSource(address);
+    this.events = events;
+    events.addEventListener("layers", ({ data }) => this.hear(JSON.parse(data as string) as Record<string, SectionLayers>));
+    events.addEventListener("error", () => {
+      if (events !== this.events || events.readyState !== EventSource.CLOSED) return; // it comes back by itself
+      this.timer = setTimeout(() => this.listen(address, Math.min(pause * 2, longestPause)), pause * (1 + Math.random() / 4));
+    });
   }
 
   close(): void {
+    clearTimeout(this.timer);
     this.events?.close();
     this.events = undefined;
   }
@@ -53,21 +71,32 @@ export class Layers {
   /** Has the server send one layer, or the best that the network carries. */
   choose(id: string): void {
     this.chosen = id;
+    this.untold = true;
     this.tell();
   }
 
+  /** Tells the server what is chosen. What it does not take, since it has not heard of the layer yet, say, is told again with the next event. */
   private tell(): void {
-    if (!this.url) return;
-    const body = JSON.stringify(this.chosen === "" ? {} : { encodingId: this.chosen });
-    request(this.url, { method: "POST", headers: { "Content-Type": "application/json" }, body }).catch((error: unknown) => {
-      console.warn(`sluice: the layer was not taken: ${describe(error)}`); // another publisher's, say: what fits is sent
-    });
+    if (!this.url || this.telling) return;
+    const { url, chosen } = this;
+    const body = JSON.stringify(chosen === "" ? {} : { encodingId: chosen });
+    this.telling = true;
+    request(url, { method: "POST", headers: { "Content-Type": "application/json" }, body })
+      .then(
+        () => (this.untold &&= url !== this.url || chosen !== this.chosen),
+        (error: unknown) => console.warn(`sluice: the layer was not taken: ${describe(error)}`), // what fits is sent meanwhile
+      )
+      .finally(() => {
+        this.telling = false;
+        if (url !== this.url || chosen !== this.chosen) this.tell();
+      });
   }
 
   private hear(sections: Record<string, SectionLayers>): void {
     const [section] = Object.values(sections);
     this.known = rungsOf(section, this.chosen, this.known);
     this.sent = section?.sent?.encodingId ?? "";
+    if (this.untold && section?.layers.some(({ encodingId }) => this.chosen === "" || encodingId === this.chosen)) this.tell();
     this.onChange();
   }
 }

@@ -10,9 +10,12 @@ export function snapshotAddress(name: string, instant: number): string {
   return withToken(at(`/live/${name}/snapshot.jpg${query}`));
 }
 
+/** How long a picture may take, in milliseconds: it is made when it is asked for, and large. */
+const longest = 60000;
+
 /** Lets the browser save what an address answers, under the name that the answer gives it; rejects with why there is nothing. */
 export async function save(address: string): Promise<void> {
-  const response = await request(address);
+  const response = await request(address, undefined, longest);
   const file = URL.createObjectURL(await response.blob());
   const link = document.createElement("a");
   link.href = file;

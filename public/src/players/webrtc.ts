@@ -22,7 +22,7 @@ export function openWebRtc({ video, url, talk, onLevels, onFatal }: PlayerOption
   let started = false;
   const onMedia = (media: MediaStream) => {
     if (video.srcObject === media) return;
-    const wanted = !started || !video.paused; // a pause outlives a new session
+    const wanted = !started || !video.paused || video.ended; // a pause outlives a new session; where the last one ended is none
     started = true;
     video.srcObject = media;
     if (wanted) tryPlay(video);

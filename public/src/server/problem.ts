@@ -59,17 +59,25 @@ export function retryAfter(header: string | null): number {
   return header && Number.isFinite(seconds) && seconds > 0 ? seconds : 0;
 }
 
-/** fetch that throws an HttpError, with the server's own sentence, for everything but a success. */
-export async function request(url: string, init?: RequestInit): Promise<Response> {
+/** How long an answer may take with its body, in milliseconds. Where a network swallows packets, fetch itself waits for minutes. */
+const answerLimit = 15000;
+
+/**
+ * fetch that throws an HttpError, with the server's own sentence, for everything but a success: an answer that has not come within so
+ * many milliseconds has status 0, and its body cannot be read any further.
+ */
+export async function request(url: string, init?: RequestInit, within = answerLimit): Promise<Response> {
+  const limit = new AbortController();
+  setTimeout(() => limit.abort(new HttpError(0, "The server does not answer. Check the connection.")), within);
   let response: Response;
   try {
-    response = await fetch(url, init);
+    response = await fetch(url, { ...init, signal: limit.signal });
   } catch (cause) {
-    if (init?.signal?.aborted) throw cause;
-    throw new HttpError(0, problemText(0, "", ""));
+    throw cause instanceof HttpError ? cause : new HttpError(0, problemText(0, "", ""));
   }
   if (response.ok) return response;
-  const text = problemText(response.status, response.headers.get("Content-Type") ?? "", await response.text());
+  const body = await response.text().catch(() => ""); // without it the status has to do
+  const text = problemText(response.status, response.headers.get("Content-Type") ?? "", body);
   throw new HttpError(response.status, text, retryAfter(response.headers.get("Retry-After")));
 }
 

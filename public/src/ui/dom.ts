@@ -39,15 +39,25 @@ export function setNotice(node: HTMLElement, text: string): void {
   node.hidden = text === "";
 }
 
+/** A turn of what is repeated is not waited for any longer, in milliseconds: the statistics of a closed connection, say, may never come. */
+const longestTurn = 30000;
+
 /** Calls task now and again, `pause` milliseconds after each end, until the returned function is called. */
 export function repeat(pause: number, task: () => Promise<void> | void): () => void {
-  let timer = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   let stopped = false;
   const turn = async () => {
+    let over = false;
+    const next = () => {
+      clearTimeout(limit);
+      if (!over && !stopped) timer = setTimeout(turn, pause);
+      over = true;
+    };
+    const limit = setTimeout(next, longestTurn);
     try {
       await task();
     } finally {
-      if (!stopped) timer = window.setTimeout(turn, pause);
+      next();
     }
   };
   void turn();

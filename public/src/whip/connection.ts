@@ -1,7 +1,6 @@
 // What WHIP and WHEP clients share: a session that is kept up, by an ICE restart first and by new sessions after that.
 
 import { HttpError, request } from "../server/problem.ts";
-import { sleep } from "../ui/dom.ts";
 import { iceServers } from "./sdp.ts";
 import { authorization, Session, type SessionOptions } from "./session.ts";
 import type { Talk } from "./talk.ts";
@@ -21,12 +20,16 @@ export interface ConnectionOptions extends Pick<SessionOptions, "url" | "key" | 
 const patience = 3000;
 const connectTimeout = 10000;
 
+/** How long a first connection may take, which is not to be disturbed where a network is slow, in milliseconds. */
+const startTimeout = 20000;
+
 /** How long a viewer tries without the TURN servers that it has been told of, in milliseconds. */
 const relayAfter = 2000;
 
-/** First and longest pause between attempts to start a new session, in milliseconds. */
+/** First and longest pause between attempts to start a new session, and how long one must last for the next to be a first, in milliseconds. */
 const firstPause = 500;
 const longestPause = 10000;
+const steady = 10000;
 
 /** Answers that do not get better by trying again. */
 const final = new Set([400, 401, 403, 405, 413, 415, 422]);
@@ -40,8 +43,16 @@ export abstract class Connection {
   private state: ConnectionState = "closed";
   private stopped = false;
   private mending = false;
+  private pause = 0; // before the next attempt but one
+  private wait = 0; // before the next
+  private wake = () => {}; // ends it
+  private readonly onOnline = () => this.wake();
+  private readonly onPageShow = ({ persisted }: PageTransitionEvent) => persisted && void this.mend(); // which has ended the session when it was left
 
-  constructor(private readonly options: ConnectionOptions) {}
+  constructor(private readonly options: ConnectionOptions) {
+    addEventListener("online", this.onOnline);
+    addEventListener("pageshow", this.onPageShow);
+  }
 
   /** Adds to a new session's connection what is sent and received. */
   protected abstract prepare(peer: RTCPeerConnection): void;
@@ -59,28 +70,47 @@ export abstract class Connection {
   /** Connects; resolves when the server has answered, and throws what it said when that was no success. */
   async start(): Promise<void> {
     this.setState("connecting");
-    await this.open();
+    const session = await this.open().catch((error: unknown) => {
+      this.end();
+      throw error;
+    });
+    void session?.connected(startTimeout).then((up) => {
+      if (!up && session === this.session) void this.mend();
+    });
   }
 
   /** Connects as start does, and goes on trying until that succeeds, is refused for good, or stop is called. */
   async persist(): Promise<void> {
     this.setState("connecting");
-    this.mending = true;
-    await this.reopen();
-    this.mending = false;
+    await this.repair(() => this.reopen());
   }
 
   /** Ends the session here and on the server. */
   async stop(): Promise<void> {
-    this.stopped = true;
+    this.end();
     this.options.talk?.close();
     await this.session?.close();
     this.setState("closed");
   }
 
-  private async open(): Promise<void> {
+  private end(): void {
+    this.stopped = true;
+    removeEventListener("online", this.onOnline);
+    removeEventListener("pageshow", this.onPageShow);
+    this.wake();
+  }
+
+  /** It is over, since trying again would not help. */
+  private fail(error: unknown): void {
+    this.end();
+    void this.session?.close();
+    this.setState("failed", error);
+  }
+
+  /** Opens a new session; undefined when this was stopped meanwhile. */
+  private async open(): Promise<Session | undefined> {
     const servers = await this.servers();
-    if (this.stopped) return;
+    if (this.stopped) return undefined;
     const { url, key, onTrack } = this.options;
     const prepare = (peer: RTCPeerConnection) => {
       this.prepare(peer);
@@ -98,6 +128,7 @@ export abstract class Connection {
     if (this.stopped) await session.close();
     else this.options.onSession?.(session);
     if (!this.stopped && session.hasNewServers) void this.relay(session);
+    return this.stopped ? undefined : session;
   }
 
   /** Restarts ICE with the servers that the answer named where the connection does not come up without them. */
@@ -115,13 +146,17 @@ export abstract class Connection {
   private setState(state: ConnectionState, error?: unknown): void {
     if (state === this.state && error === undefined) return;
     this.state = state;
-    this.options.onState?.(state, error);
+    try {
+      this.options.onState?.(state, error);
+    } catch (thrown) {
+      console.error(thrown); // whoever is told must not keep the connection from coming back
+    }
   }
 
   private connectionChanged(session: Session): void {
     if (this.stopped || session !== this.session) return;
     const { connectionState } = session.peer;
-    if (connectionState === "connected" && !session.hungUp) this.setState("connected");
+    if (session.up) this.setState("connected");
     if (connectionState === "failed" || session.hungUp) void this.mend();
     if (connectionState === "disconnected") {
       this.setState("reconnecting");
@@ -132,10 +167,17 @@ export abstract class Connection {
   /** Brings a lost connection back: an ICE restart first, then new sessions with growing pauses between them. */
   private async mend(): Promise<void> {
     if (this.mending || this.stopped) return;
-    this.mending = true;
     this.setState("reconnecting");
-    if (!(await this.restart())) await this.reopen();
-    this.mending = false;
+    await this.repair(async () => {
+      if (!(await this.restart())) await this.reopen();
+    });
+  }
+
+  /** Does what brings the connection back, once at a time, and looks then whether it has been lost again meanwhile, which nobody says once more. */
+  private async repair(work: () => Promise<void>): Promise<void> {
+    this.mending = true;
+    await work().finally(() => (this.mending = false));
+    if (this.session) this.connectionChanged(this.session);
   }
 
   /** Returns whether there is nothing more to do. */
@@ -145,7 +187,7 @@ export abstract class Connection {
       return (await this.session?.connected(connectTimeout)) ?? false;
     } catch (error) {
       if (error instanceof HttpError && error.status === takenOver) {
-        this.setState("failed", error);
+        this.fail(error);
         return true;
       }
       return false; // the session is gone on the server, or it cannot restart: a new one is the answer to both
@@ -153,19 +195,36 @@ export abstract class Connection {
   }
 
   private async reopen(): Promise<void> {
-    for (let pause = firstPause; !this.stopped; pause = Math.min(pause * 2, longestPause)) {
+    while (!this.stopped) {
       await this.session?.close();
-      let wait = pause;
+      await this.rest();
+      if (this.stopped) return;
+      this.pause = this.wait = Math.min(Math.max(this.pause * 2, firstPause), longestPause);
       try {
-        await this.open();
-        if (await this.session?.connected(connectTimeout)) return;
+        const session = await this.open();
+        if (await session?.connected(connectTimeout)) return this.settle(session);
       } catch (error) {
-        if (error instanceof HttpError && final.has(error.status)) return this.setState("failed", error);
+        if (error instanceof HttpError && final.has(error.status)) return this.fail(error);
         if (!this.stopped) this.setState("reconnecting", error);
-        wait = waitAfter(error, pause);
+        this.wait = waitAfter(error, this.pause);
       }
-      await sleep(wait * (1 + Math.random() / 4)); // many that were cut off together must not come back together
     }
+  }
+
+  /** Waits before another attempt, no longer than until the browser finds a network again. */
+  private rest(): Promise<void> {
+    if (this.wait === 0 || this.stopped) return Promise.resolve();
+    return new Promise((done) => {
+      this.wake = done;
+      setTimeout(done, this.wait * (1 + Math.random() / 4)); // many that were cut off together must not come back together
+    });
+  }
+
+  /** Has the next attempt be a first one once the session has lasted: one that is ended at once, again and again, would be opened as often. */
+  private settle(session: Session | undefined): void {
+    setTimeout(() => {
+      if (session === this.session && session?.up) this.pause = this.wait = 0;
+    }, steady);
   }
 }
 

@@ -19,6 +19,9 @@ export interface SessionOptions {
 /** How long a DELETE may take, in milliseconds; the connection is closed then in any case. */
 const deleteTimeout = 2000;
 
+/** How long the browser may take to apply a description, in milliseconds. */
+const applyTimeout = 15000;
+
 /** One session: a peer connection and its resource on the server. */
 export class Session {
   readonly peer: RTCPeerConnection;
@@ -31,6 +34,9 @@ export class Session {
   private requests: Promise<unknown> = Promise.resolve();
   private closed = false;
   private toldLater = false;
+  private restarting: Promise<void> | undefined;
+  private readonly waiting = new Set<() => void>();
+  private readonly ends = new AbortController();
   private readonly onPageHide = () => this.release(true);
 
   constructor(
@@ -38,14 +44,19 @@ export class Session {
     private readonly onConnection: () => void,
   ) {
     this.peer = new RTCPeerConnection({ iceServers: options.servers, bundlePolicy: "max-bundle" });
-    this.peer.addEventListener("connectionstatechange", onConnection);
+    this.peer.addEventListener("connectionstatechange", this.changed);
     this.peer.addEventListener("icecandidate", ({ candidate }) => this.gather(candidate));
     if (options.onTrack) this.peer.addEventListener("track", options.onTrack);
     options.prepare(this.peer);
     addEventListener("pagehide", this.onPageHide);
   }
 
-  /** Whether the server has hung up: DTLS says so at once, ICE would take half a minute to notice. */
+  private readonly changed = () => {
+    for (const check of [...this.waiting]) check();
+    this.onConnection();
+  };
+
+  /** Whether the server has hung up: DTLS says so at once, ICE would take half a minute to notice, and until then it is "connected". */
   get hungUp(): boolean {
     return this.peer.getReceivers().some(({ transport }) => transport?.state === "closed");
   }
@@ -55,9 +66,14 @@ export class Session {
     return this.toldLater;
   }
 
+  /** Whether media can flow. */
+  get up(): boolean {
+    return this.peer.connectionState === "connected" && !this.hungUp;
+  }
+
   /** Offers and takes the answer. */
   async open(): Promise<void> {
-    await this.peer.setLocalDescription();
+    await this.bounded(this.peer.setLocalDescription());
     const response = await this.send(this.options.url, "POST", "application/sdp", this.peer.localDescription?.sdp ?? "");
     const location = response.headers.get("Location");
     if (!location) throw new Error("The server's answer names no session (Location).");
@@ -68,8 +84,8 @@ export class Session {
     this.learnServers(response.headers.get("Link"));
     const answer = await response.text();
     const sdp = this.options.amend?.(answer) ?? answer;
-    await this.peer.setRemoteDescription({ type: "answer", sdp });
-    for (const { transport } of this.peer.getReceivers()) transport?.addEventListener("statechange", this.onConnection);
+    await this.bounded(this.peer.setRemoteDescription({ type: "answer", sdp }));
+    for (const { transport } of this.peer.getReceivers()) transport?.addEventListener("statechange", this.changed);
     this.trickle();
   }
 
@@ -86,34 +102,53 @@ export class Session {
     return target && this.resource && new URL(target, this.resource).href;
   }
 
-  /** Restarts ICE inside the session (RFC 9725 §4.3.3); throws where the server does not do that. */
-  async restart(): Promise<void> {
-    const offer = await this.peer.createOffer({ iceRestart: true });
+  /** Restarts ICE inside the session (RFC 9725 §4.3.3), once at a time; throws where the server does not do that. */
+  restart(): Promise<void> {
+    return (this.restarting ??= this.restartOnce().finally(() => (this.restarting = undefined)));
+  }
+
+  private async restartOnce(): Promise<void> {
+    if (!this.resource) throw new Error("the session has ended");
+    const offer = await this.bounded(this.peer.createOffer({ iceRestart: true }));
     await this.requests; // a trickle request with the old ETag must not come after this one
     this.candidates = [];
     this.gathered = false;
-    await this.peer.setLocalDescription(offer);
+    await this.bounded(this.peer.setLocalDescription(offer));
     const response = await this.patch("*", this.candidates.splice(0));
     if (response.status !== 200) throw new Error(`the ICE restart was answered by ${response.status}`);
     this.etag = response.headers.get("ETag") ?? "";
     this.trickles = true;
     const sdp = applyRestart(this.peer.remoteDescription?.sdp ?? "", await response.text());
-    await this.peer.setRemoteDescription({ type: "answer", sdp });
+    await this.bounded(this.peer.setRemoteDescription({ type: "answer", sdp }));
     this.trickle();
   }
 
-  /** Resolves to whether the connection is up within so many milliseconds. */
+  /** Waits for what the browser does with the connection: of one that is closed meanwhile it never says that it is done (WebRTC 1.0, “chain”). */
+  private bounded<T>(work: Promise<T>): Promise<T> {
+    return new Promise((done, fail) => {
+      const end = (what: string) => fail(new Error(what));
+      const timer = setTimeout(end, applyTimeout, "the browser does not get on with the connection");
+      this.ends.signal.addEventListener("abort", () => end("the session is closed"), { once: true });
+      if (this.closed) end("the session is closed");
+      work.then(done, fail).finally(() => clearTimeout(timer));
+    });
+  }
+
+  /** Resolves to whether the connection is up within so many milliseconds; to false as soon as it has failed, or either side has ended it. */
   connected(timeout: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const check = () => this.peer.connectionState === "connected" && finish(true);
       const finish = (up: boolean) => {
         clearTimeout(timer);
-        this.peer.removeEventListener("connectionstatechange", check);
+        this.waiting.delete(check);
         resolve(up);
       };
+      const check = () => {
+        if (this.up) finish(true);
+        else if (this.hungUp || this.closed || this.peer.connectionState === "failed") finish(false);
+      };
       const timer = setTimeout(() => finish(false), timeout);
-      this.peer.addEventListener("connectionstatechange", check);
-      check();
+      this.waiting.add(check);
+      if (this.up || this.hungUp || this.closed) check(); // that it has failed may be from before a restart
     });
   }
 
@@ -125,6 +160,8 @@ export class Session {
     if (this.closed) return;
     this.closed = true;
     removeEventListener("pagehide", this.onPageHide);
+    this.ends.abort();
+    for (const check of [...this.waiting]) check();
     await this.release(false);
     this.peer.close();
   }
@@ -134,8 +171,7 @@ export class Session {
     if (!this.resource) return;
     const url = this.resource;
     this.resource = "";
-    const signal = AbortSignal.timeout(deleteTimeout);
-    await fetch(url, { method: "DELETE", headers: this.headers(), keepalive, signal }).catch(() => undefined);
+    await request(url, { method: "DELETE", headers: this.headers(), keepalive }, deleteTimeout).catch(() => undefined);
   }
 
   private gather(candidate: RTCIceCandidate | null): void {
