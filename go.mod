@@ -9,6 +9,7 @@ require (
 	github.com/MicahParks/keyfunc/v3 v3.7.0
 	github.com/alecthomas/kong v1.12.1
 	github.com/at-wat/ebml-go v0.19.0
+	github.com/bluenviron/gortmplib v1.0.1
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.22.1
 	github.com/coder/websocket v1.8.15

@@ -61,6 +61,8 @@ type Options struct {
 	TURNListen string
 	// MaxRelays bounds the relays of the TURN server, and its TCP connections; one more gets 508. Default: 1024.
 	MaxRelays int
+	// RTMPListen is the host:port where streams are received over RTMP. Default: off.
+	RTMPListen string
 	// VideoCodecs are those that publishers may send: vp8, vp9, h264 and av1, in order of preference. Of an offer the first of
 	// them that it has is taken. Default: all of them, and of each offer the one that the publisher has put first.
 	VideoCodecs []string
@@ -157,6 +159,7 @@ func (o Options) Validate() error {
 	faults.want(o.UDPListen == "" || isAddress(o.UDPListen), "UDPListen", "%q is not host:port", o.UDPListen)
 	faults.want(o.TCPListen == "" || isAddress(o.TCPListen), "TCPListen", "%q is not host:port", o.TCPListen)
 	faults.want(o.TURNListen == "" || isAddress(o.TURNListen), "TURNListen", "%q is not host:port", o.TURNListen)
+	faults.want(o.RTMPListen == "" || isAddress(o.RTMPListen), "RTMPListen", "%q is not host:port", o.RTMPListen)
 	for _, ip := range o.PublicIPs {
 		_, err := netip.ParseAddr(ip)
 		faults.want(err == nil, "PublicIPs", "%q: write an address such as 203.0.113.7", ip)

@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/gst"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/room"
+	"github.com/sluice-live/sluice/ingest/rtmp"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/transformed"
 	"github.com/sluice-live/sluice/ingest/turn"
@@ -41,6 +42,7 @@ type Server struct {
 	messages     channel.Counters
 	channels     *channel.Streams
 	turn         *turn.Server // nil: off
+	rtmp         *rtmp.Server // nil: off
 }
 
 // New binds the sockets. Run gives them back.
@@ -76,6 +78,9 @@ func newServer(o Options, ts timers) (*Server, error) {
 	s.rooms = room.NewRooms(s.roomConfig())
 	s.uploads = upload.NewUploads(s.uploadConfig())
 	s.pictures = frames.New(s.pictureConfig(), runtime.GOMAXPROCS(0))
+	if err := s.listenRTMP(); err != nil {
+		return nil, errors.Join(err, s.closeTURN(), sockets.close())
+	}
 	return s, nil
 }
 
@@ -86,8 +91,10 @@ func (s *Server) Run(ctx context.Context) error {
 	forwarding.Go(func() {
 		panics.Keep(forward, s.opts.Logger, "the forwarding to viewers", func() { s.forwarders.Run(forward) })
 	})
+	received := s.receive(context.WithoutCancel(ctx))
 	<-ctx.Done()
 	s.sessions.Stop()
+	received()
 	s.sessions.Wait()
 	s.transformed.Close()
 	stop()

@@ -18,6 +18,7 @@ type timers struct {
 	firstSTUN                       time.Duration // for the first message of a TCP connection
 	body                            time.Duration // for a request's body
 	uploads                         upload.Timers
+	silence                         time.Duration // of a publisher over RTMP
 	rooms                           room.Timers
 	transformed                     time.Duration // after the last viewer of a transformed stream
 }
@@ -25,7 +26,7 @@ type timers struct {
 func defaultTimers() timers {
 	return timers{
 		disconnected: 5 * time.Second, failed: 25 * time.Second, keepAlive: 2 * time.Second, connect: 15 * time.Second, firstSTUN: 5 * time.Second,
-		body: 10 * time.Second, transformed: 3 * time.Second,
+		body: 10 * time.Second, transformed: 3 * time.Second, silence: 30 * time.Second,
 	}
 }
 

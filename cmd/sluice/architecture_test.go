@@ -113,6 +113,7 @@ var ingestRooms = map[string]rule{
 	"quota":       {nil, "places are counted, whoever takes them"},
 	"refusal":     {nil, "a refusal is a status and a sentence"},
 	"room":        {[]string{"channel", "egress", "media", "offer", "refusal", "session", "signal"}, "a room joins sessions by what they send and signal; what is on air is published like anything else"},
+	"rtmp":        {[]string{"quota", "refusal", "upload", "webm"}, "a protocol is spoken without knowing who may publish; what comes is carried as an upload is"},
 	"session":     {[]string{"bandwidth", "media", "offer", "quota", "refusal"}, "a session is the same for publishers, viewers, rooms and uploads, and knows none of them"},
 	"signal":      {nil, "events come and go, whatever they are about"},
 	"turn":        {[]string{"quota"}, "packets are relayed without knowing what they are"},

@@ -136,6 +136,9 @@ func announce(out io.Writer, cfg config.Config, s *service.Service, servers *web
 	}
 	fmt.Fprintf(out, "  Ladder     %s\n", strings.TrimPrefix(s.LadderReason(), "ladder "))
 	fmt.Fprintf(out, "  Media      UDP %s\n", s.Ingest().UDPAddr())
+	if at := s.Ingest().RTMPAddr(); at != nil {
+		fmt.Fprintf(out, "  RTMP       rtmp://%s/live, stream key NAME\n", at)
+	}
 	fmt.Fprintf(out, "  Data       %s\n", cfg.Data)
 }
 

@@ -8,9 +8,11 @@ import (
 	"github.com/sluice-live/sluice/ingest/webm"
 )
 
-// container is a recording that is read as it comes; its tracks and frames have the names of WebM.
-type container interface {
+// Container is media that is read as it comes; its tracks and frames have the names of WebM.
+type Container interface {
+	// Tracks are all that there are, once they are known.
 	Tracks() ([]webm.Track, error)
+	// Next waits for the next frame; io.EOF is the regular end.
 	Next() (webm.Block, error)
 	// Resume goes on after a hole in the bytes.
 	Resume()
@@ -22,7 +24,7 @@ type container interface {
 
 // openContainer finds out by its bytes what a recording is: MP4 if it begins with a box that MP4 begins with (ISO/IEC 14496-12 §4.3), else
 // WebM, whose reader says what is wrong.
-func openContainer(bytes io.Reader) container {
+func openContainer(bytes io.Reader) Container {
 	const head = 8 // size and type of a box
 	buffered := bufio.NewReader(bytes)
 	b, _ := buffered.Peek(head) // the error comes again

@@ -36,7 +36,7 @@ func (us *Uploads) Accept(s *session.Session, c *channel.Counters) error {
 
 func (us *Uploads) newUploadOf(s *session.Session) *upload {
 	return &upload{
-		reported: -uploadReport, session: s, publisher: session.NewPublisher(s), config: &us.config, budget: us.budget, pipe: newPipe(us.budget), finally: func(error) {},
+		reported: -uploadReport, session: s, publisher: session.NewPublisher(s), config: &us.config, budget: us.budget, pipe: newPipe(us.budget), open: openContainer, finally: func(error) {},
 	}
 }
 

@@ -48,7 +48,7 @@ func newTracks(recorded []webm.Track, pool *media.PacketPool) (tracks []*track, 
 			kind, u.waiting = media.KindVideo, true
 		}
 		if slices.ContainsFunc(tracks, func(other *track) bool { return other.Kind() == kind }) {
-			ignored = append(ignored, "the recording has another track of "+r.Codec)
+			ignored = append(ignored, "there is another track of "+r.Codec)
 			continue
 		}
 		u.Track = media.NewRecordedTrack(kind, f, pool)
@@ -60,7 +60,7 @@ func newTracks(recorded []webm.Track, pool *media.PacketPool) (tracks []*track, 
 	case err != nil:
 		return nil, nil, err
 	}
-	return nil, nil, errors.New("the recording has no tracks")
+	return nil, nil, errors.New("it has no tracks")
 }
 
 // understand finds out how the frames of a track are sent (RFC 9559 §27.4 has the names).
@@ -105,7 +105,7 @@ func (u *track) understand(r webm.Track) (media.Format, error) {
 		u.aac = &config
 		return media.Format{}, nil
 	}
-	return media.Format{}, fmt.Errorf("the recording has %s: record VP8, VP9, H.264 or AV1, with Opus or AAC", r.Codec)
+	return media.Format{}, fmt.Errorf("it has %s: record VP8, VP9, H.264 or AV1, with Opus or AAC", r.Codec)
 }
 
 // open starts what makes Opus of the track, if it needs that.
@@ -136,6 +136,7 @@ func (u *track) send(block webm.Block, at time.Duration, now time.Time) error {
 		return u.sendSound(data, u.smooth(block, at), now)
 	}
 	if u.parameters != nil {
+		u.change(block.Private)
 		stream, err := u.parameters.AppendAnnexB(u.buffer[:0], data)
 		if err != nil {
 			return errors.New("a picture of H.264 is cut short")
@@ -151,6 +152,16 @@ func (u *track) send(block webm.Block, at time.Duration, now time.Time) error {
 		u.pass(i == len(parts)-1, at, now, part)
 	}
 	return nil
+}
+
+// change takes other parameters of H.264 for what follows, which begins with a key frame.
+func (u *track) change(private []byte) {
+	if private == nil {
+		return
+	}
+	if parameters, err := h264.ParseConfig(private); err == nil {
+		u.parameters, u.waiting = &parameters, true
+	}
 }
 
 // sendSound passes a packet of Opus on, as packets of one frame each when it is too long: recorders make packets of 60 ms.

@@ -85,6 +85,7 @@ type upload struct {
 	config    *Config
 	budget    *budget
 	pipe      *pipe
+	open      func(io.Reader) Container // reads what comes through the pipe
 	pacer     pacer
 	reported  time.Duration // when it was last told how time stamps relate
 	tracks    []*track
@@ -132,7 +133,7 @@ func (u *upload) play() {
 		}
 		u.finally(err)
 		u.session.Close(err)
-		u.config.Logger.Info("upload has ended", "stream", u.publisher.Stream(), "session", u.session.ID(), "bytes", u.received.Load(),
+		u.config.Logger.Info("upload has ended", "kind", u.session.Kind(), "stream", u.publisher.Stream(), "session", u.session.ID(), "bytes", u.received.Load(),
 			"late", u.session.LateFrames.Load(), "damaged", u.session.DamagedFrames.Load(), "reason", u.session.Err())
 	})
 }
@@ -161,7 +162,7 @@ func (u *upload) refusal(err error) *refusal.Refusal {
 
 // carry publishes the recording, from its first frame on.
 func (u *upload) carry(bytes io.Reader) error {
-	in := openContainer(bytes)
+	in := u.open(bytes)
 	defer u.account(0)
 	recorded, err := in.Tracks()
 	if err != nil {
@@ -192,7 +193,7 @@ func (u *upload) carry(bytes io.Reader) error {
 }
 
 // forward passes on what is recorded when it is due.
-func (u *upload) forward(in container) error {
+func (u *upload) forward(in Container) error {
 	for {
 		block, err := in.Next()
 		u.account(in.Held())

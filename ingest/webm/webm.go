@@ -40,7 +40,9 @@ type Block struct {
 	Track uint64        // Track.Number
 	Time  time.Duration // of the Cluster and the block together; the first ones may be negative
 	Laced bool          // it follows on the frame before, which was in the same block
-	Data  []byte        // valid until the next call of Next; not empty
+	// Private is a CodecPrivate that holds from this frame on; nil: as before. WebM has none, other containers may.
+	Private []byte
+	Data    []byte // valid until the next call of Next; not empty
 }
 
 // Element IDs (RFC 8794 §11.2, RFC 9559 §5.1).

@@ -23,6 +23,7 @@ type Config struct {
 	HTTPS   HTTPS
 	TLS     TLS
 	ICE     ICE
+	RTMP    RTMP
 	Data    string           // directory of live segments and recordings
 	Encoder string           // EncoderSoftware, transcode.EncoderAuto or a hardware encoder: what makes renditions of H.264
 	Ladder  transcode.Ladder // the best rendition first; empty: cut to what the machine encodes in real time
@@ -87,6 +88,11 @@ type ICE struct {
 	PublicIP []netip.Addr // addresses that a 1:1 NAT gives this machine
 	Servers  []ICEServer  // told to browsers
 	TURN     string       // address of a TURN server of our own; empty: none
+}
+
+// RTMP is where encoders that do not know WHIP send streams to.
+type RTMP struct {
+	Listen string // host:port; empty: nowhere
 }
 
 // ICEServer is one STUN or TURN server.

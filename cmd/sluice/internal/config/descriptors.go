@@ -6,6 +6,7 @@ import "fmt"
 const (
 	filesOfProcess    = 128 // sockets of media, logs, inotify, recordings' lists
 	filesOfStream     = 24  // pipes of ffmpeg, live segments, recordings
+	filesOfEncoder    = 4   // connections over RTMP of a stream, and pipes that its AAC goes through
 	filesOfConnection = 2
 	mostConnections   = 20_000 // unless limits.connections says so: what they take of memory
 	fewestConnections = 64
@@ -21,6 +22,9 @@ type Connections struct {
 // Connections parts the files that may be open at once. The error says how many are needed, and how to have them.
 func (c Config) Connections(files int) (Connections, error) {
 	reserve := filesOfProcess + filesOfStream*c.Limits.Streams
+	if c.RTMP.Listen != "" {
+		reserve += filesOfEncoder * c.Limits.Streams
+	}
 	sessions := c.Limits.Viewers + c.Limits.Streams + c.Limits.Participants
 	parts := Connections{ICE: min(2*sessions, files/4), ICEPerAddress: 4 * c.Limits.SessionsPerAddress}
 	if c.ICETCP() == "" {

@@ -41,14 +41,15 @@ const (
 
 // groups is the order of the headings.
 const (
-	groupWeb    = "Web"
-	groupWebRTC = "WebRTC"
-	groupMedia  = "Media"
-	groupRecord = "Recording"
-	groupPush   = "Pushing"
-	groupHooks  = "Webhooks"
-	groupAccess = "Access"
-	groupOther  = "Other"
+	groupWeb      = "Web"
+	groupWebRTC   = "WebRTC"
+	groupEncoders = "Encoders without WHIP"
+	groupMedia    = "Media"
+	groupRecord   = "Recording"
+	groupPush     = "Pushing"
+	groupHooks    = "Webhooks"
+	groupAccess   = "Access"
+	groupOther    = "Other"
 )
 
 // keys returns the table bound to the fields of c.
@@ -70,6 +71,8 @@ func (c *Config) keys() []key {
 		{"ice.public-ip", groupWebRTC, kindIPs, "addresses that a 1:1 NAT (a cloud, Docker) gives this machine", ips(&c.ICE.PublicIP)},
 		{"ice.servers", groupWebRTC, kindURLs, "STUN and TURN servers told to browsers; one with credentials is {url, username, credential} in the file, or {url, secret} where the server makes them of a shared secret", iceServers(&c.ICE.Servers)},
 		{"turn.listen", groupWebRTC, kindAddress, "UDP and TCP address of a TURN server for clients that reach nothing else, such as 0.0.0.0:3478; it relays to the media of this service and between people in rooms, for whoever was given credentials; empty is off", text(&c.ICE.TURN)},
+
+		{"rtmp.listen", groupEncoders, kindAddress, "TCP address where OBS, ffmpeg and other encoders publish over RTMP, such as 127.0.0.1:1935, or :1935 for every address, which needs auth.publish or insecure; empty is off", text(&c.RTMP.Listen)},
 
 		{"data", groupMedia, kindPath, "directory of live segments, recordings and keys", text(&c.Data)},
 		{"ladder", groupMedia, kindLadder, "renditions to encode, the best first, those of h265 and av1 behind those of H.264; auto is 720p 480p 240p cut to what the machine encodes in real time", renditions(&c.Ladder)},

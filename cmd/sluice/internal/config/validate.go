@@ -135,6 +135,12 @@ func (c Config) checkICE(check *checker) {
 	if c.ICE.TURN != "" {
 		checkICEAddress(check, "turn.listen", c.ICE.TURN)
 	}
+	if c.RTMP.Listen != "" {
+		checkAddress(check, "rtmp.listen", c.RTMP.Listen)
+		taken := !strings.HasSuffix(c.RTMP.Listen, ":0") && slices.Contains([]string{c.HTTP.Listen, c.HTTPS.Listen, c.HTTP.Metrics, c.ICETCP()}, c.RTMP.Listen)
+		check.want(!taken, "rtmp.listen", "must differ from http.listen, https.listen, http.metrics and ice.tcp")
+		c.checkExposed(check, "rtmp.listen", c.RTMP.Listen)
+	}
 	for _, s := range c.ICE.Servers {
 		checkICEServer(check, s)
 	}

@@ -21,6 +21,9 @@ func checkPorts(ctx context.Context, cfg config.Config) []finding {
 	if cfg.ICE.TURN != "" {
 		findings = append(findings, checkUDP(ctx, "turn.listen", cfg.ICE.TURN), checkTCP(ctx, "turn.listen", cfg.ICE.TURN))
 	}
+	if cfg.RTMP.Listen != "" {
+		findings = append(findings, checkTCP(ctx, "rtmp.listen", cfg.RTMP.Listen))
+	}
 	if cfg.ICETCP() == "" {
 		return append(findings, look("ice.tcp", "off", "Peers on networks without UDP cannot publish."))
 	}

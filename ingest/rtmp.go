@@ -1,0 +1,75 @@
+package ingest
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+
+	"github.com/sluice-live/sluice/ingest/refusal"
+	"github.com/sluice-live/sluice/ingest/rtmp"
+	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/ingest/upload"
+	"github.com/sluice-live/sluice/public/name"
+	"github.com/sluice-live/sluice/public/panics"
+)
+
+// connectionsPerStream are those of encoders that may be open at once, for each stream that there may be: some are on their way in or out.
+const connectionsPerStream = 2
+
+// listenRTMP binds the address of RTMP if streams are to be received there.
+func (s *Server) listenRTMP() (err error) {
+	if s.opts.RTMPListen == "" {
+		return nil
+	}
+	s.rtmp, err = rtmp.Listen(rtmp.Options{
+		Listen: s.opts.RTMPListen, MaxConnections: connectionsPerStream * s.opts.MaxStreams, MaxPerAddress: s.opts.MaxSessionsPerAddress,
+		Connect: s.timers.connect, Silence: s.timers.silence, Logger: s.opts.Logger,
+		Open: func(p rtmp.Publication, read func(io.Reader) upload.Container) (*upload.Live, *refusal.Refusal) {
+			return s.openLive(session.KindRTMP, p.Stream, p.Key, p.Address, read)
+		},
+	})
+	if err != nil {
+		return listenError("TCP", s.opts.RTMPListen, err)
+	}
+	return nil
+}
+
+// RTMPAddr is where streams are received over RTMP; nil when that is off.
+func (s *Server) RTMPAddr() net.Addr {
+	if s.rtmp == nil {
+		return nil
+	}
+	return s.rtmp.Addr()
+}
+
+// receive serves the protocols of encoders until stop is called, which waits for their connections.
+func (s *Server) receive(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var receiving sync.WaitGroup
+	if s.rtmp != nil {
+		receiving.Go(func() { panics.Keep(ctx, s.opts.Logger, "the server of RTMP", func() { s.rtmp.Run(ctx) }) })
+	}
+	return func() {
+		cancel()
+		receiving.Wait()
+	}
+}
+
+// openLive begins a stream that comes over a protocol without requests, or refuses it as one with requests would be.
+func (s *Server) openLive(kind session.Kind, stream, key, address string, read func(io.Reader) upload.Container) (*upload.Live, *refusal.Refusal) {
+	r := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: kind.Path(stream, "")}, Header: http.Header{}, RemoteAddr: address}
+	if !s.mayAsk(r) {
+		return nil, refusal.New(http.StatusTooManyRequests, "Your address asks too often: wait a second.").After(1)
+	}
+	if !name.Valid(stream) {
+		return nil, refusal.New(http.StatusBadRequest, "A stream's name is "+name.Rule+".")
+	}
+	right, refused := s.opts.MayEnter.Judge(r, stream, key)
+	if refused != nil {
+		return nil, refused
+	}
+	return s.uploads.Open(session.NewReservation(session.By(r, right), kind, stream), read)
+}

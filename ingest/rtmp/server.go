@@ -1,0 +1,175 @@
+package rtmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/sluice-live/sluice/ingest/quota"
+	"github.com/sluice-live/sluice/ingest/refusal"
+	"github.com/sluice-live/sluice/ingest/upload"
+	"github.com/sluice-live/sluice/public/panics"
+)
+
+const (
+	feedBytes = 32 << 10 // that are read at once
+	farewell  = time.Second
+)
+
+// Publication is what a client wants to publish.
+type Publication struct {
+	Stream  string // as the client says it, which may be no name
+	Key     string // "": none
+	Address string // host:port of the client
+}
+
+// Options are what a Server is made of.
+type Options struct {
+	Listen           string // host:port
+	MaxConnections   int    // further ones wait
+	MaxPerAddress    int    // of one client; further ones are closed
+	Connect, Silence time.Duration
+	// Open begins a stream, or refuses it.
+	Open   func(p Publication, read func(io.Reader) upload.Container) (*upload.Live, *refusal.Refusal)
+	Logger *slog.Logger
+}
+
+// Server receives streams over RTMP.
+type Server struct {
+	options  Options
+	listener *quota.Listener
+}
+
+// Listen binds the address. Run gives it back.
+func Listen(o Options) (*Server, error) {
+	bound, err := net.Listen("tcp", o.Listen)
+	if err != nil {
+		return nil, err
+	}
+	return &Server{o, quota.NewConnections(o.MaxConnections, o.MaxPerAddress, nil, o.Logger).Listen(bound.(*net.TCPListener))}, nil
+}
+
+// Addr is where it listens.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Run serves until ctx ends, and then closes all connections and waits for their goroutines.
+func (s *Server) Run(ctx context.Context) {
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	stop := context.AfterFunc(ctx, s.listener.CloseAll)
+	defer func() {
+		stop()
+		s.listener.CloseAll()
+	}()
+	for {
+		conn, err := s.listener.Accept()
+		if err != nil {
+			return // it is closed
+		}
+		serving.Go(func() {
+			defer func() { _ = conn.Close() }()
+			_ = panics.Contain(s.options.Logger, "a connection of RTMP", func() { s.serve(conn) })
+		})
+	}
+}
+
+// source is what a conversation is read from: the connection, and later what has been fed of it.
+type source struct{ io.Reader }
+
+// serve serves one client.
+func (s *Server) serve(conn net.Conn) {
+	log := s.options.Logger.With("address", conn.RemoteAddr().String())
+	_ = conn.SetReadDeadline(time.Now().Add(s.options.Connect))
+	from, out := &source{conn}, &line{conn: conn}
+	in := newChunkReader(from)
+	stream, key, err := greet(in, out)
+	if err != nil {
+		log.Debug("RTMP connection has come to nothing", "error", err)
+		return
+	}
+	live, refused := s.options.Open(Publication{stream, key, conn.RemoteAddr().String()}, func(fed io.Reader) upload.Container {
+		from.Reader = fed
+		return &media{in: in, out: out}
+	})
+	if refused != nil {
+		if refused.Status == http.StatusUnauthorized {
+			refused.Detail = "Put a key that this server knows behind the name of the stream: NAME?key=KEY."
+		}
+		log.Warn("RTMP publisher is refused", "status", refused.Status, "reason", refused.Detail) // what it calls its stream may be a key
+		s.part(conn, out, refused)
+		return
+	}
+	if err := out.status("status", "NetStream.Publish.Start", "Publishing "+stream+"."); err != nil {
+		live.End(err)
+	} else {
+		s.feed(conn, out, in, live)
+	}
+	if refused = live.Result(); refused != nil {
+		if live.Unplayable() {
+			log.Warn("RTMP publisher sends what cannot be taken", "stream", stream, "reason", refused.Detail)
+		}
+		s.part(conn, out, refused)
+	}
+}
+
+// part tells a client why it is ended, and gives it the time to read that: closing a connection with unread bytes would take it back.
+func (s *Server) part(conn net.Conn, out *line, why *refusal.Refusal) {
+	code := "NetStream.Publish.BadName" // of which encoders say that the stream key is wrong
+	if why.Status != http.StatusBadRequest && why.Status != http.StatusUnauthorized && why.Status != http.StatusForbidden && why.Status != http.StatusConflict {
+		code = "NetStream.Publish.Failed"
+	}
+	if out.status("error", code, why.Detail) != nil {
+		return
+	}
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(farewell))
+	_, _ = io.CopyN(io.Discard, conn, 4*maxVideo)
+}
+
+// endOf is the end that a stream has because its connection has: a lost one is no fault of what came over it.
+func endOf(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return io.EOF
+}
+
+// feed passes on what comes until the connection or the stream ends.
+func (s *Server) feed(conn net.Conn, out *line, in *chunkReader, live *upload.Live) {
+	defer live.OnClosing(func() { _ = conn.SetReadDeadline(time.Now()) })()
+	buffer, told, count := make([]byte, feedBytes), uint64(0), uint64(0)
+	for {
+		_ = conn.SetReadDeadline(time.Now().Add(s.options.Silence))
+		select {
+		case <-live.Closing(): // whose deadline has been overwritten
+			live.End(errors.New("the stream has ended"))
+			return
+		default:
+		}
+		n, err := conn.Read(buffer)
+		if n > 0 && live.Feed(buffer[:n]) != nil {
+			return
+		}
+		if err != nil {
+			live.End(endOf(err))
+			return
+		}
+		count += uint64(n)
+		if w := uint64(in.told.Load()); w > 0 && count-told >= w {
+			told = count
+			if err := out.control(typeAcknowledgement, uint32(count)); err != nil {
+				live.End(fmt.Errorf("acknowledge: %w", err))
+				return
+			}
+		}
+	}
+}
