@@ -63,6 +63,10 @@ type Options struct {
 	MaxRelays int
 	// RTMPListen is the host:port where streams are received over RTMP. Default: off.
 	RTMPListen string
+	// SRTListen is the host:port where streams are received over SRT. Default: off.
+	SRTListen string
+	// SRTPassphrase is what they are encrypted with, 10 to 79 characters. Default: they are not.
+	SRTPassphrase string
 	// VideoCodecs are those that publishers may send: vp8, vp9, h264 and av1, in order of preference. Of an offer the first of
 	// them that it has is taken. Default: all of them, and of each offer the one that the publisher has put first.
 	VideoCodecs []string
@@ -159,6 +163,9 @@ func (o Options) Validate() error {
 	faults.want(o.UDPListen == "" || isAddress(o.UDPListen), "UDPListen", "%q is not host:port", o.UDPListen)
 	faults.want(o.TCPListen == "" || isAddress(o.TCPListen), "TCPListen", "%q is not host:port", o.TCPListen)
 	faults.want(o.TURNListen == "" || isAddress(o.TURNListen), "TURNListen", "%q is not host:port", o.TURNListen)
+	faults.want(o.SRTListen == "" || isAddress(o.SRTListen), "SRTListen", "%q is not host:port", o.SRTListen)
+	n := len(o.SRTPassphrase)
+	faults.want(n == 0 || 10 <= n && n <= 79, "SRTPassphrase", "a passphrase of %d characters: SRT needs 10 to 79", n)
 	faults.want(o.RTMPListen == "" || isAddress(o.RTMPListen), "RTMPListen", "%q is not host:port", o.RTMPListen)
 	for _, ip := range o.PublicIPs {
 		_, err := netip.ParseAddr(ip)

@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/sluice-live/sluice/ingest/rtmp"
 	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/ingest/srt"
 	"github.com/sluice-live/sluice/ingest/transformed"
 	"github.com/sluice-live/sluice/ingest/turn"
 	"github.com/sluice-live/sluice/ingest/upload"
@@ -43,6 +44,7 @@ type Server struct {
 	channels     *channel.Streams
 	turn         *turn.Server // nil: off
 	rtmp         *rtmp.Server // nil: off
+	srt          *srt.Server  // nil: off
 }
 
 // New binds the sockets. Run gives them back.
@@ -78,7 +80,7 @@ func newServer(o Options, ts timers) (*Server, error) {
 	s.rooms = room.NewRooms(s.roomConfig())
 	s.uploads = upload.NewUploads(s.uploadConfig())
 	s.pictures = frames.New(s.pictureConfig(), runtime.GOMAXPROCS(0))
-	if err := s.listenRTMP(); err != nil {
+	if err := s.listenEncoders(); err != nil {
 		return nil, errors.Join(err, s.closeTURN(), sockets.close())
 	}
 	return s, nil

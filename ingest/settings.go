@@ -18,7 +18,7 @@ type timers struct {
 	firstSTUN                       time.Duration // for the first message of a TCP connection
 	body                            time.Duration // for a request's body
 	uploads                         upload.Timers
-	silence                         time.Duration // of a publisher over RTMP
+	silence                         time.Duration // of a publisher over RTMP or SRT
 	rooms                           room.Timers
 	transformed                     time.Duration // after the last viewer of a transformed stream
 }

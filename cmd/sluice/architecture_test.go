@@ -116,6 +116,7 @@ var ingestRooms = map[string]rule{
 	"rtmp":        {[]string{"quota", "refusal", "upload", "webm"}, "a protocol is spoken without knowing who may publish; what comes is carried as an upload is"},
 	"session":     {[]string{"bandwidth", "media", "offer", "quota", "refusal"}, "a session is the same for publishers, viewers, rooms and uploads, and knows none of them"},
 	"signal":      {nil, "events come and go, whatever they are about"},
+	"srt":         {[]string{"quota", "refusal", "upload", "webm"}, "a protocol is spoken without knowing who may publish; what comes is carried as an upload is"},
 	"turn":        {[]string{"quota"}, "packets are relayed without knowing what they are"},
 	"transformed": {[]string{"egress", "media", "offer", "refusal"}, "it joins a publisher's track and viewers by a function that others hand over"},
 	"upload":      {[]string{"channel", "media", "mp4", "offer", "quota", "refusal", "session", "webm"}, "an upload is a session without a connection"},

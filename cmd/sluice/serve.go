@@ -139,6 +139,9 @@ func announce(out io.Writer, cfg config.Config, s *service.Service, servers *web
 	if at := s.Ingest().RTMPAddr(); at != nil {
 		fmt.Fprintf(out, "  RTMP       rtmp://%s/live, stream key NAME\n", at)
 	}
+	if at := s.Ingest().SRTAddr(); at != nil {
+		fmt.Fprintf(out, "  SRT        srt://%s?streamid=publish:NAME\n", at)
+	}
 	fmt.Fprintf(out, "  Data       %s\n", cfg.Data)
 }
 

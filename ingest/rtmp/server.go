@@ -59,6 +59,9 @@ func Listen(o Options) (*Server, error) {
 // Addr is where it listens.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
+// Close gives the address back, of a server that is not run.
+func (s *Server) Close() { s.listener.CloseAll() }
+
 // Run serves until ctx ends, and then closes all connections and waits for their goroutines.
 func (s *Server) Run(ctx context.Context) {
 	var serving sync.WaitGroup

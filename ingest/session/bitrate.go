@@ -13,11 +13,11 @@ var ErrTooMuch = errors.New("the client has sent more bit/s than it may: lower i
 // bitrateWindow is the time over which is measured what a client sends. One window too many is told, the next one ends the session.
 const bitrateWindow = 5 * time.Second
 
-// received is what has come from the client, bytes: of a connection all RTP and RTCP, whether anybody reads it or not; of an upload, and of RTMP, the
+// received is what has come from the client, bytes: of a connection all RTP and RTCP, whether anybody reads it or not; of an upload, of RTMP and SRT, the
 // payload of its media, and of pictures the bytes that they came in.
 func (s *Session) received() uint64 {
 	switch s.at.Kind {
-	case KindUpload, KindRTMP:
+	case KindUpload, KindRTMP, KindSRT:
 	case KindFrames:
 		return s.PictureBytes.Load()
 	default:

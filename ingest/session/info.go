@@ -40,6 +40,7 @@ const (
 	KindUpload      Kind = "upload"
 	KindFrames      Kind = "frames" // still pictures that come one by one
 	KindRTMP        Kind = "rtmp"   // a publisher over RTMP
+	KindSRT         Kind = "srt"    // a publisher over SRT
 	KindParticipant Kind = "participant"
 	KindOutput      Kind = "air"      // the stream of a room
 	KindProducer    Kind = "producer" // a publisher over GStreamer's signalling
@@ -52,7 +53,7 @@ func (k Kind) Watches() bool { return k == KindViewer || k == KindConsumer }
 // publishes reports whether such a session makes a stream.
 func (k Kind) publishes() bool {
 	switch k {
-	case KindPublisher, KindUpload, KindFrames, KindRTMP, KindOutput, KindProducer:
+	case KindPublisher, KindUpload, KindFrames, KindRTMP, KindSRT, KindOutput, KindProducer:
 		return true
 	}
 	return false

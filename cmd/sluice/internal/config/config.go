@@ -24,6 +24,7 @@ type Config struct {
 	TLS     TLS
 	ICE     ICE
 	RTMP    RTMP
+	SRT     SRT
 	Data    string           // directory of live segments and recordings
 	Encoder string           // EncoderSoftware, transcode.EncoderAuto or a hardware encoder: what makes renditions of H.264
 	Ladder  transcode.Ladder // the best rendition first; empty: cut to what the machine encodes in real time
@@ -93,6 +94,12 @@ type ICE struct {
 // RTMP is where encoders that do not know WHIP send streams to.
 type RTMP struct {
 	Listen string // host:port; empty: nowhere
+}
+
+// SRT is where encoders send streams to by SRT.
+type SRT struct {
+	Listen     string // host:port; empty: nowhere
+	Passphrase Secret // that they are encrypted with; empty: they are not
 }
 
 // ICEServer is one STUN or TURN server.
@@ -177,7 +184,7 @@ func (c Config) Secrets() []string {
 	for _, k := range c.Auth.Admin {
 		all = append(all, string(k))
 	}
-	all = append(all, string(c.Auth.JWT.Secret))
+	all = append(all, string(c.Auth.JWT.Secret), string(c.SRT.Passphrase))
 	all = append(all, c.Webhooks.secrets()...)
 	for _, s := range c.ICE.Servers {
 		all = append(all, string(s.Credential))

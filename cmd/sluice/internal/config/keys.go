@@ -73,6 +73,8 @@ func (c *Config) keys() []key {
 		{"turn.listen", groupWebRTC, kindAddress, "UDP and TCP address of a TURN server for clients that reach nothing else, such as 0.0.0.0:3478; it relays to the media of this service and between people in rooms, for whoever was given credentials; empty is off", text(&c.ICE.TURN)},
 
 		{"rtmp.listen", groupEncoders, kindAddress, "TCP address where OBS, ffmpeg and other encoders publish over RTMP, such as 127.0.0.1:1935, or :1935 for every address, which needs auth.publish or insecure; empty is off", text(&c.RTMP.Listen)},
+		{"srt.listen", groupEncoders, kindAddress, "UDP address where they publish over SRT, such as 127.0.0.1:8890, or :8890 for every address, which needs auth.publish or insecure; empty is off", text(&c.SRT.Listen)},
+		{"srt.passphrase", groupEncoders, kindText, "what they have to encrypt SRT with, 10 to 79 characters, beside the key that may publish; empty: they need not, and may not", secret(&c.SRT.Passphrase)},
 
 		{"data", groupMedia, kindPath, "directory of live segments, recordings and keys", text(&c.Data)},
 		{"ladder", groupMedia, kindLadder, "renditions to encode, the best first, those of h265 and av1 behind those of H.264; auto is 720p 480p 240p cut to what the machine encodes in real time", renditions(&c.Ladder)},

@@ -141,6 +141,13 @@ func (c Config) checkICE(check *checker) {
 		check.want(!taken, "rtmp.listen", "must differ from http.listen, https.listen, http.metrics and ice.tcp")
 		c.checkExposed(check, "rtmp.listen", c.RTMP.Listen)
 	}
+	if c.SRT.Listen != "" {
+		checkAddress(check, "srt.listen", c.SRT.Listen)
+		taken := !strings.HasSuffix(c.SRT.Listen, ":0") && (c.SRT.Listen == c.ICEUDP() || c.SRT.Listen == c.ICE.TURN)
+		check.want(!taken, "srt.listen", "must differ from ice.udp and turn.listen")
+		c.checkExposed(check, "srt.listen", c.SRT.Listen)
+	}
+	check.want(c.SRT.Listen != "" || c.SRT.Passphrase == "", "srt.passphrase", "is not used while srt.listen is empty")
 	for _, s := range c.ICE.Servers {
 		checkICEServer(check, s)
 	}

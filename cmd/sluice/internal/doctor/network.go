@@ -24,6 +24,9 @@ func checkPorts(ctx context.Context, cfg config.Config) []finding {
 	if cfg.RTMP.Listen != "" {
 		findings = append(findings, checkTCP(ctx, "rtmp.listen", cfg.RTMP.Listen))
 	}
+	if cfg.SRT.Listen != "" {
+		findings = append(findings, checkUDP(ctx, "srt.listen", cfg.SRT.Listen))
+	}
 	if cfg.ICETCP() == "" {
 		return append(findings, look("ice.tcp", "off", "Peers on networks without UDP cannot publish."))
 	}

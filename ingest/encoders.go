@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/rtmp"
 	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/ingest/srt"
 	"github.com/sluice-live/sluice/ingest/upload"
 	"github.com/sluice-live/sluice/public/name"
 	"github.com/sluice-live/sluice/public/panics"
@@ -18,6 +19,20 @@ import (
 
 // connectionsPerStream are those of encoders that may be open at once, for each stream that there may be: some are on their way in or out.
 const connectionsPerStream = 2
+
+// listenEncoders binds the addresses of what is received beside WebRTC and HTTP.
+func (s *Server) listenEncoders() error {
+	if err := s.listenRTMP(); err != nil {
+		return err
+	}
+	if err := s.listenSRT(); err != nil {
+		if s.rtmp != nil {
+			s.rtmp.Close()
+		}
+		return err
+	}
+	return nil
+}
 
 // listenRTMP binds the address of RTMP if streams are to be received there.
 func (s *Server) listenRTMP() (err error) {
@@ -37,6 +52,24 @@ func (s *Server) listenRTMP() (err error) {
 	return nil
 }
 
+// listenSRT binds the address of SRT if streams are to be received there.
+func (s *Server) listenSRT() (err error) {
+	if s.opts.SRTListen == "" {
+		return nil
+	}
+	s.srt, err = srt.Listen(srt.Options{
+		Listen: s.opts.SRTListen, Passphrase: s.opts.SRTPassphrase, MaxConnections: connectionsPerStream * s.opts.MaxStreams, MaxPerAddress: s.opts.MaxSessionsPerAddress,
+		Silence: s.timers.silence, Logger: s.opts.Logger,
+		Open: func(p srt.Publication, read func(io.Reader) upload.Container) (*upload.Live, *refusal.Refusal) {
+			return s.openLive(session.KindSRT, p.Stream, p.Key, p.Address, read)
+		},
+	})
+	if err != nil {
+		return listenError("UDP", s.opts.SRTListen, err)
+	}
+	return nil
+}
+
 // RTMPAddr is where streams are received over RTMP; nil when that is off.
 func (s *Server) RTMPAddr() net.Addr {
 	if s.rtmp == nil {
@@ -45,12 +78,23 @@ func (s *Server) RTMPAddr() net.Addr {
 	return s.rtmp.Addr()
 }
 
+// SRTAddr is where streams are received over SRT; nil when that is off.
+func (s *Server) SRTAddr() net.Addr {
+	if s.srt == nil {
+		return nil
+	}
+	return s.srt.Addr()
+}
+
 // receive serves the protocols of encoders until stop is called, which waits for their connections.
 func (s *Server) receive(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var receiving sync.WaitGroup
 	if s.rtmp != nil {
 		receiving.Go(func() { panics.Keep(ctx, s.opts.Logger, "the server of RTMP", func() { s.rtmp.Run(ctx) }) })
+	}
+	if s.srt != nil {
+		receiving.Go(func() { panics.Keep(ctx, s.opts.Logger, "the server of SRT", func() { s.srt.Run(ctx) }) })
 	}
 	return func() {
 		cancel()

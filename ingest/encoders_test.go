@@ -128,3 +128,22 @@ func TestRTMPPortIsTaken(t *testing.T) {
 	_, err := New(Options{RTMPListen: f.server.RTMPAddr().String()})
 	require.ErrorContains(t, err, "another program has this port")
 }
+
+// The same over SRT, encrypted or not: SRT tells a client that it is refused, and not in words why.
+func TestSRT(t *testing.T) {
+	f := newEncoderFixture(t, Options{SRTListen: "127.0.0.1:0", SRTPassphrase: "a-long-secret"})
+	url := "-f mpegts srt://" + f.server.SRTAddr().String() + "?passphrase=a-long-secret&pkt_size=1316&streamid="
+	refused := "Input/output error"
+	encode(t, url+"publish:cam").requireEnd(t, refused)
+	encode(t, strings.Replace(url, "long", "short", 1)+"publish:cam:a%2Bgood/key==").requireEnd(t, refused)
+	require.Empty(t, f.publishers)
+
+	encode(t, url+"publish:cam:a%2Bgood/key==")
+	f.requireStream(session.KindSRT)
+	second := encode(t, url+"#!::r=cam,m=publish,s=a%2Bgood/key==")
+	p := f.requireStream(session.KindSRT)
+	p.Close("enough of this")
+	second.requireEnd(t, "Input/output error")
+	rtptest.Wait(t, p.Done(), "the end of the session")
+	f.requireNothingLeft()
+}
