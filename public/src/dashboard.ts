@@ -14,6 +14,9 @@ const plot = new LivePlot(byId("flow-chart"), [
   { label: "Slowest viewer’s bandwidth", color: "--live", format: bitrate },
 ]);
 
+/** Sessions are told of each second: what has been silent for so long is lost, in milliseconds. */
+const silence = 20000;
+
 const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
 
 function show(sessions: Session[]): void {
@@ -105,4 +108,4 @@ followPresence(
   },
   (text) => setNotice(byId("fault"), text),
 );
-void stayConnected("/api/v1/sessions/events", (data) => data.slice(-1).forEach((text) => show((JSON.parse(text) as SessionList).sessions)));
+void stayConnected("/api/v1/sessions/events", (data) => data.slice(-1).forEach((text) => show((JSON.parse(text) as SessionList).sessions)), silence);

@@ -144,6 +144,7 @@ function showState(state: ConnectionState, error?: unknown): void {
     closed: ["idle", "Not running"],
   };
   setBadge(byId("badge"), ...words[state]);
+  if (state === "failed") void stop().then(() => setBadge(byId("badge"), ...words.failed));
   if (error !== undefined) setNotice(fault, describe(error));
   else if (state === "connected") setNotice(fault, "");
 }

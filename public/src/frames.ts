@@ -25,6 +25,9 @@ const plot = new LivePlot(byId("trip-chart"), [{ label: "Round trip", color: "--
 /** Pictures that may be under way; the server has places for as many. */
 const most = 4;
 
+/** How long a connection may take, in milliseconds. */
+const connectLimit = 15000;
+
 /** Quality of JPEG and WebP, of 1. */
 const quality = 0.8;
 
@@ -82,7 +85,8 @@ class Run {
     socket.binaryType = "blob";
     this.socket = socket;
     await new Promise<void>((opened, failed) => {
-      socket.addEventListener("open", () => opened());
+      const limit = setTimeout(() => socket.close(), connectLimit);
+      socket.addEventListener("open", () => opened(clearTimeout(limit)));
       socket.addEventListener("error", () => failed(new Error("The server has refused the connection: look whether it has a place for another stream.")));
     });
     socket.addEventListener("message", ({ data }) => (typeof data === "string" ? this.hear(JSON.parse(data)) : this.draw(data)));

@@ -10,7 +10,7 @@ import { viewerToken } from "./server/token.ts";
 import { LivePlot } from "./ui/chart.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./ui/dom.ts";
 import { bitrate, lag, size } from "./ui/format.ts";
-import { withKey } from "./ui/key.ts";
+import { NoKeyError, withKey } from "./ui/key.ts";
 import { nameFromPath } from "./ui/names.ts";
 import { Talk } from "./whip/talk.ts";
 
@@ -45,7 +45,8 @@ async function askAgain(error: HttpError): Promise<void> {
     asking = false;
     await player.ask();
   } catch (failed) {
-    refusal = describe(failed);
+    asking = failed instanceof NoKeyError; // or the server is away for a moment, and says once more that it refuses
+    refusal = asking ? describe(failed) : "";
   }
 }
 

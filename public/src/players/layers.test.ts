@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { answered, fake, pass } from "../whip/fakes.ts";
+import { answered, fake, pass } from "../fakes/fakes.ts";
 import { Layers, levelsOf, rungsOf, type SectionLayers } from "./layers.ts";
 
 const layer = (encodingId: string, width: number, height: number, bitrate: number) => ({ encodingId, width, height, bitrate });

@@ -2,6 +2,7 @@
 // pages do. Viewers see it later by as much as a piece of the recording is long.
 
 import { at } from "../server/base.ts";
+import { Pauses } from "../server/pauses.ts";
 import { HttpError, request, sentence } from "../server/problem.ts";
 import type { ConnectionState } from "../whip/connection.ts";
 import { noRates, type Rates } from "../whip/rates.ts";
@@ -17,10 +18,14 @@ export interface UploadOptions {
   onState(state: ConnectionState, error?: unknown): void;
 }
 
-/** Milliseconds of media in each piece, between key frames, and before a lost connection is made again. */
+/** Milliseconds of media in each piece, between key frames, and before a lost connection is made again, first and at most. */
 const piece = 100;
 const keyFrames = 1000;
-const pause = 1000;
+const firstPause = 1000;
+const longestPause = 10000;
+
+/** How long a connection may take, in milliseconds. */
+const connectLimit = 15000;
 
 /** Bytes that wait to be sent, with which the network is too slow: what is new is worth more than all of it. */
 const tooMuch = 4 << 20;
@@ -130,7 +135,9 @@ export class UploadClient {
     this.socket = socket;
     socket.addEventListener("message", ({ data }) => this.told(data));
     return new Promise((resolve, reject) => {
+      const limit = setTimeout(() => socket.close(), connectLimit);
       socket.addEventListener("open", () => {
+        clearTimeout(limit);
         try {
           this.record(socket);
         } catch (error) {
@@ -143,6 +150,7 @@ export class UploadClient {
         resolve();
       });
       socket.addEventListener("close", () => {
+        clearTimeout(limit);
         if (this.stopped) resolve();
         reject(new HttpError(0, "The server does not take the upload: it may be full, or somebody else is live under this name."));
       });
@@ -207,12 +215,14 @@ export class UploadClient {
   }
 
   private async tryAgain(): Promise<void> {
+    const pauses = new Pauses(firstPause, longestPause);
     while (!this.stopped) {
       try {
         return await this.open();
       } catch (error) {
         if (error instanceof Unrecordable) return this.options.onState("failed", error);
-        await new Promise((resolve) => setTimeout(resolve, pause));
+        if (!this.stopped) this.options.onState("reconnecting", error);
+        await pauses.pass();
       }
     }
   }

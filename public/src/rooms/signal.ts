@@ -1,8 +1,8 @@
 // The events of a room (or of the echo), over a WebSocket; over server-sent events and POST where WebSockets do not get through.
 
 import type { Participant } from "../server/api.ts";
+import { Pauses } from "../server/pauses.ts";
 import { HttpError, problemText, request } from "../server/problem.ts";
-import { sleep } from "../ui/dom.ts";
 
 /** What happens, with the fields that its kind has; the README lists them. */
 export interface RoomEvent {
@@ -43,15 +43,26 @@ export interface SignallingOptions {
 
 /** Closes of a WebSocket that are no accident. */
 const normal = 1000;
+const lost = 1006; // as browsers have it
 const replaced = 4000;
-const behind = 4001;
 const removed = 4002;
 const expired = 4003;
 const refusal = 4400; // and above: 4000 and an HTTP status
 const gone = 410;
 
-/** The longest pause between two attempts to connect, in milliseconds. */
+/** First and longest pause between two attempts to connect, in milliseconds. */
+const firstPause = 300;
 const longestPause = 5000;
+
+/** How long a connection may take until the server knows whose it is, in milliseconds. */
+const connectLimit = 15000;
+
+/**
+ * Whoever has heard nothing for so long asks whether the server is there, and takes the connection for lost when nothing comes then either, in
+ * milliseconds: where a phone leaves a network, nobody says so. The server itself says something every 15 s where events are all that it can send.
+ */
+const askAfter = 20000;
+const lostAfter = 40000;
 
 /** Attempts to post an event. */
 const attempts = 5;
@@ -69,7 +80,8 @@ export class Signalling {
   private socket: WebSocket | undefined;
   private source: EventSource | undefined;
   private sse: boolean;
-  private failures = 0; // to connect, in a row
+  private readonly pauses = new Pauses(firstPause, longestPause);
+  private watching: ReturnType<typeof setTimeout> | undefined; // whether anything is heard
   private refused = 0; // WebSockets that did not open, while none ever has
   private opened = false;
   private over = false;
@@ -108,9 +120,12 @@ export class Signalling {
   /** Leaves the room. */
   leave(): void {
     this.over = true;
+    clearTimeout(this.watching);
     this.send({ event: "leave" });
     this.socket?.close(normal);
     this.source?.close();
+    this.entered?.fail(new Error("The room was left."));
+    this.entered = undefined;
   }
 
   private connect(): Promise<void> | void {
@@ -138,11 +153,32 @@ export class Signalling {
       opened = this.opened = true;
       socket.send(JSON.stringify(this.entry()));
     };
-    socket.onmessage = ({ data }) => this.hear(JSON.parse(String(data)) as RoomEvent);
-    socket.onclose = ({ code, reason }) => {
+    const end = (code: number, reason: string) => {
+      if (socket !== this.socket) return; // it is given up, and its end comes when the network says so
+      this.socket = undefined;
       if (!opened && !this.opened && ++this.refused >= patience) this.sse = true;
       this.closed(code, reason);
     };
+    const giveUp = () => {
+      end(lost, "");
+      socket.close();
+    };
+    socket.onmessage = ({ data }) => {
+      if (socket !== this.socket) return;
+      this.watch(askAfter, () => {
+        socket.send(JSON.stringify({ event: "ping" }));
+        this.watch(lostAfter - askAfter, giveUp);
+      });
+      this.hear(JSON.parse(String(data)) as RoomEvent);
+    };
+    socket.onclose = ({ code, reason }) => end(code, reason);
+    this.watch(connectLimit, giveUp);
+  }
+
+  /** Does what is to be done when nothing has been heard for so long. */
+  private watch(limit: number, task: () => void): void {
+    clearTimeout(this.watching);
+    this.watching = setTimeout(task, limit);
   }
 
   private async listen(): Promise<void> {
@@ -159,18 +195,27 @@ export class Signalling {
     if (this.over) return;
     const source = new EventSource(this.address("events", `seat=${this.seat}${this.last ? `&last=${this.last}` : ""}`));
     this.source = source;
-    source.onmessage = ({ data }) => this.hear(JSON.parse(String(data)) as RoomEvent);
-    source.onopen = () => {
-      if (this.seated) this.options.onConnected(true);
+    const giveUp = () => (source.close(), this.lose());
+    source.onmessage = ({ data }) => {
+      this.watch(lostAfter, giveUp);
+      this.hear(JSON.parse(String(data)) as RoomEvent);
     };
+    source.onopen = () => this.seated && this.options.onConnected(true);
     source.onerror = () => {
-      if (this.over) return;
+      if (this.over || source !== this.source) return;
       this.options.onConnected(false);
-      if (source.readyState !== EventSource.CLOSED) return; // it comes back by itself
-      this.source = undefined;
-      this.seated = false;
-      void this.probe();
+      if (source.readyState === EventSource.CLOSED) this.lose(); // else it comes back by itself
     };
+    this.watch(lostAfter, giveUp);
+  }
+
+  /** The events have ended, nobody knows why. */
+  private lose(): void {
+    clearTimeout(this.watching);
+    this.source = undefined;
+    this.seated = false;
+    this.options.onConnected(false);
+    void this.probe();
   }
 
   /** Finds out whether the seat has been given up: an EventSource does not say why it was refused. */
@@ -198,12 +243,13 @@ export class Signalling {
   private post(text: string): void {
     const send = () => request(this.address("messages", `seat=${this.seat}`), { method: "POST", body: text, keepalive: text.length < 60000 });
     this.posting = this.posting.then(async () => {
+      const pauses = new Pauses(500, 8000);
       for (let attempt = 0; attempt < (this.over ? 1 : attempts); attempt++) { // who leaves says so once
         try {
           return await send();
         } catch (error) {
           if (error instanceof HttpError && error.status !== 429 && error.status > 0 && error.status < 500) return; // the stream of events tells of it
-          await sleep(500 * 2 ** attempt);
+          await pauses.pass();
         }
       }
     });
@@ -214,10 +260,11 @@ export class Signalling {
     if (event.id) this.last = event.id;
     switch (event.event) {
       case "ping":
+      case "pong":
         return;
       case "authenticated":
         this.seat = event.seat ?? "";
-        this.failures = 0;
+        this.pauses.reset();
         this.seated = true;
         if (!event.resumed) this.unsent = []; // it was meant for another room, so to speak
         for (const text of this.unsent.splice(0)) this.source ? this.post(text) : this.socket?.send(text);
@@ -235,6 +282,7 @@ export class Signalling {
   }
 
   private closed(code: number, reason: string): void {
+    clearTimeout(this.watching);
     this.seated = false;
     if (this.over) return;
     this.options.onConnected(false);
@@ -252,21 +300,19 @@ export class Signalling {
         break;
       case code >= refusal:
         return this.end(new HttpError(code - 4000, problemText(code - 4000, "json", JSON.stringify({ detail: reason }))));
-      case code === behind:
-        break;
     }
     void this.retry();
   }
 
   private async retry(): Promise<void> {
-    await sleep(Math.min(300 * 2 ** this.failures, longestPause));
-    this.failures++;
+    await this.pauses.pass();
     await this.connect();
   }
 
   private end(error?: Error): void {
     this.over = true;
-    if (this.entered && error) this.entered.fail(error);
+    clearTimeout(this.watching);
+    if (this.entered) this.entered.fail(error ?? new Error("The server has closed the room."));
     else this.options.onEnd(error);
     this.entered = undefined;
   }

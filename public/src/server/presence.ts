@@ -2,13 +2,18 @@
 
 import type { Presence as Told } from "./schema.ts";
 import { at } from "./base.ts";
+import { Pauses } from "./pauses.ts";
 import { problemText } from "./problem.ts";
 import { withToken } from "./token.ts";
 
 export type Presence = Required<Told>;
 
-/** A lost connection is made again after so many milliseconds. */
-const pause = 2000;
+/** First and longest pause before a lost connection is made again, in milliseconds. */
+const firstPause = 1000;
+const longestPause = 15000;
+
+/** The server says something every few seconds: what has been silent for so long is lost, in milliseconds. */
+const silence = 45000;
 
 /** Attempts that may fail in a row before anybody is told. */
 const tolerated = 1;
@@ -22,7 +27,8 @@ export function followPresence(show: (presence: Presence) => void, fail: (text: 
   let source: EventSource | undefined;
   let wanted = true;
   let failures = 0;
-  let timer = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const pauses = new Pauses(firstPause, longestPause);
 
   const close = () => {
     clearTimeout(timer);
@@ -34,18 +40,26 @@ export function followPresence(show: (presence: Presence) => void, fail: (text: 
     if (document.hidden || !wanted) return;
     const opened = new EventSource(withToken(at("/api/v1/events")));
     source = opened;
-    opened.addEventListener("presence", ({ data }) => {
-      if (failures > tolerated) fail("");
-      failures = 0;
-      const { streams, rooms } = JSON.parse(data as string) as Told;
-      show({ streams, rooms: rooms ?? [] });
-    });
-    opened.addEventListener("error", () => {
+    const lost = () => {
       if (source !== opened) return;
       close(); // a browser gives up by itself where it was refused
       if (++failures > tolerated) fail(problemText(0, "", ""));
-      timer = window.setTimeout(open, pause);
+      void pauses.pass().then(() => source === undefined && open());
+    };
+    const watch = () => {
+      clearTimeout(timer);
+      timer = setTimeout(lost, silence);
+    };
+    watch();
+    opened.addEventListener("presence", ({ data }) => {
+      watch();
+      if (failures > tolerated) fail("");
+      failures = 0;
+      pauses.reset();
+      const { streams, rooms } = JSON.parse(data as string) as Told;
+      show({ streams, rooms: rooms ?? [] });
     });
+    opened.addEventListener("error", lost);
   };
   document.addEventListener("visibilitychange", open);
   addEventListener("pagehide", close);

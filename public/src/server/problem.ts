@@ -67,8 +67,25 @@ const answerLimit = 15000;
  * many milliseconds has status 0, and its body cannot be read any further.
  */
 export async function request(url: string, init?: RequestInit, within = answerLimit): Promise<Response> {
+  return ask(url, init, limited(within).limit);
+}
+
+/** request for an answer that has no end: only its beginning has to come in time. What is returned with it ends it. */
+export async function requestStream(url: string, init?: RequestInit): Promise<{ response: Response; end: (reason: Error) => void }> {
+  const { limit, timer } = limited(answerLimit);
+  const response = await ask(url, init, limit).finally(() => clearTimeout(timer));
+  return { response, end: (reason) => limit.abort(reason) };
+}
+
+function limited(within: number) {
   const limit = new AbortController();
-  setTimeout(() => limit.abort(new HttpError(0, "The server does not answer. Check the connection.")), within);
+  return { limit, timer: setTimeout(() => limit.abort(silent()), within) };
+}
+
+/** What is to be said of a server that says nothing. */
+export const silent = () => new HttpError(0, "The server does not answer. Check the connection.");
+
+async function ask(url: string, init: RequestInit | undefined, limit: AbortController): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(url, { ...init, signal: limit.signal });

@@ -66,6 +66,3 @@ export function repeat(pause: number, task: () => Promise<void> | void): () => v
     clearTimeout(timer);
   };
 }
-
-/** Resolves after so many milliseconds. */
-export const sleep = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Connection, type ConnectionState } from "./connection.ts";
-import { answered, fake, FakePeer, never, page, pass, restarted, type FakeServer } from "./fakes.ts";
+import { answered, fake, FakePeer, never, page, pass, restarted, type FakeServer } from "../fakes/fakes.ts";
 
 class Client extends Connection {
   states: ConnectionState[] = [];

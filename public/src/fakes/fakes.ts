@@ -74,8 +74,8 @@ export class FakeServer {
     const method = init.method ?? "GET";
     this.asked.push(method);
     const answer = (this.answers[method] ?? (() => this.usual(method, url)))();
-    const given_up = new Promise<Response>((_, fail) => init.signal?.addEventListener("abort", () => fail(init.signal?.reason)));
-    return Promise.race([answer, given_up]);
+    const givenUp = new Promise<Response>((_, fail) => init.signal?.addEventListener("abort", () => fail(init.signal?.reason)));
+    return Promise.race([answer, givenUp]);
   };
 
   count = (method: string) => this.asked.filter((asked) => asked === method).length;
