@@ -28,6 +28,12 @@ func checkFiles(cfg config.Config) error {
 		want("https.listen", checkCertificate(cfg))
 	}
 	want("auth.jwt", access.CheckKeys(cfg.Auth))
+	if cfg.IsRelay() { // which encodes and writes nothing but its own certificate
+		if cfg.TLS.SelfSigned {
+			want("data", checkWritable(cfg.Data))
+		}
+		return errors.Join(faults...)
+	}
 	for _, image := range [][2]string{{"logo", cfg.Logo}, {"slate", cfg.Slate}} {
 		if image[1] != "" {
 			want(image[0], checkReadable(image[1]))

@@ -18,8 +18,10 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/metrics"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/web"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/logs"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/relay"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/reload"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/systemd"
@@ -42,6 +44,14 @@ func serve(ctx context.Context, loaded *config.Loaded, reloads reload.Options, m
 	level.Set(cfg.Log.Level)
 	log := newLogger(cfg.Log, level, out, book)
 	keepToGroup()
+	reloads.Running, reloads.Logger = loaded, log
+	reloads.Rest = func(newer config.Config) {
+		level.Set(newer.Log.Level)
+		book.Mask(newer.Secrets())
+	}
+	if cfg.IsRelay() {
+		return serveRelay(ctx, cfg, reloads, manager, signals, out)
+	}
 	encoding, err := service.Prepare(ctx, cfg)
 	if err != nil {
 		return err
@@ -59,27 +69,63 @@ func serve(ctx context.Context, loaded *config.Loaded, reloads reload.Options, m
 		return exit.Usage(err)
 	}
 	told := supervision{manager, log, "serves " + strings.Join(servers.URLs(), " and ")}
-	reloads.Running, reloads.Logger, reloads.Service = loaded, log, s.Reload
-	reloads.Begin, reloads.Count = told.reloading, func(taken bool) {
-		s.CountReload(taken)
-		told.reloaded(taken)
+	reloads.Service = s.Reload
+	announce(out, cfg, s, servers)
+	return told.reloadingWhile(ctx, cfg, reloads, s.CountReload, servers, signals, func(ctx context.Context) error {
+		defer told.watch(ctx, metrics.Handler(s))()
+		return run(ctx, s, servers, told.ready)
+	})
+}
+
+// serveRelay is that of a relay, which owns no streams: it neither encodes nor records, and writes nothing but its own certificate.
+func serveRelay(ctx context.Context, cfg config.Config, reloads reload.Options, manager *systemd.Manager, signals <-chan os.Signal, out io.Writer) error {
+	log := reloads.Logger
+	r, err := relay.New(cfg, log)
+	if err != nil {
+		return err
 	}
-	reloads.Rest = func(newer config.Config) {
-		level.Set(newer.Log.Level)
-		book.Mask(newer.Secrets())
+	defer r.Close()
+	options := webOptions(cfg, httpapi.NewRelayMetrics(r, cfg), r.Connections(), log)
+	options.Inherited = manager.Listeners()
+	servers, err := web.Listen(httpapi.NewRelay(r, cfg, buildVersion()), options)
+	if err != nil {
+		return exit.Usage(err)
+	}
+	reloads.Service = r.Reload
+	log.Info("this is a relay", "of", r.Origin(), "signed", cfg.Relay.Secret != "", "publishers are passed on", r.PassesPublishers())
+	fmt.Fprintf(out, "Sluice is ready: a relay of %s\n", r.Origin())
+	for _, url := range servers.URLs() {
+		fmt.Fprintf(out, "  Streams    %s/\n", url)
+	}
+	if url := servers.MetricsURL(); url != "" {
+		fmt.Fprintf(out, "  Metrics    %s/metrics\n", url)
+	}
+	told := supervision{manager, log, "serves what " + r.Origin() + " has at " + strings.Join(servers.URLs(), " and ")}
+	return told.reloadingWhile(ctx, cfg, reloads, r.CountReload, servers, signals, func(ctx context.Context) error {
+		defer told.watch(ctx, metrics.RelayHandler(r))()
+		told.ready()
+		return servers.Run(ctx)
+	})
+}
+
+// reloadingWhile reads the configuration anew while something runs, and tells the manager.
+func (s supervision) reloadingWhile(
+	ctx context.Context, cfg config.Config, reloads reload.Options, count func(taken bool), servers *web.Servers, signals <-chan os.Signal, run func(context.Context) error,
+) error {
+	reloads.Begin, reloads.Count = s.reloading, func(taken bool) {
+		count(taken)
+		s.reloaded(taken)
 	}
 	if cfg.HTTPS.Listen != "" {
 		reloads.Certificate, reloads.UseCertificate = func(t config.TLS) (tls.Certificate, error) { return certificateOf(t, cfg.Data).Load() }, servers.UseCertificate
 	}
-	announce(out, cfg, s, servers)
 	ctx, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = panics.Contain(log, "the reloading of the configuration", func() { reload.New(reloads).Run(ctx, signals) })
+		_ = panics.Contain(s.log, "the reloading of the configuration", func() { reload.New(reloads).Run(ctx, signals) })
 	}()
-	defer told.watch(ctx, s)()
-	err = run(ctx, s, servers, told.ready)
+	err := run(ctx)
 	stop()
 	<-ended
 	return err

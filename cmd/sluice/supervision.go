@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 
-	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/metrics"
-	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/systemd"
 	"github.com/sluice-live/sluice/public/panics"
 )
@@ -38,12 +36,12 @@ func (s supervision) reloaded(taken bool) {
 
 // watch tells when ctx ends that the service stops, and until stop is called that it lives: that what all of its parts do can be asked, as
 // Prometheus does, and that none of them holds a lock for good.
-func (s supervision) watch(ctx context.Context, of *service.Service) (stop func()) {
+func (s supervision) watch(ctx context.Context, state http.Handler) (stop func()) {
 	context.AfterFunc(ctx, func() {
 		_ = panics.Contain(s.log, "the end of the service", func() { s.tell(s.manager.Stopping()) })
 	})
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-	state, ask := metrics.Handler(of), (&http.Request{Method: http.MethodGet, Header: http.Header{}})
+	ask := &http.Request{Method: http.MethodGet, Header: http.Header{}}
 	panics.Go(s.log, "the watchdog of the service manager", func() {
 		s.tell(s.manager.Watch(watching, func() { state.ServeHTTP(nowhere{}, ask) }))
 	})

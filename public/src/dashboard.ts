@@ -1,6 +1,6 @@
 // The dashboard: the traffic of the server, in both directions of every session.
 
-import type { Room, Session, SessionList, Stream } from "./server/api.ts";
+import { findOrigin, type Room, type Session, type SessionList, type Stream } from "./server/api.ts";
 import { at } from "./server/base.ts";
 import { followPresence } from "./server/presence.ts";
 import { LivePlot } from "./ui/chart.ts";
@@ -109,3 +109,7 @@ followPresence(
   (text) => setNotice(byId("fault"), text),
 );
 void stayConnected("/api/v1/sessions/events", (data) => data.slice(-1).forEach((text) => show((JSON.parse(text) as SessionList).sessions)), silence);
+findOrigin().then(
+  (origin) => setNotice(byId("relay"), origin ? `This is a relay of ${origin}: its streams are shown, and its sessions.` : ""),
+  () => undefined, // without an answer nothing is known of it
+);

@@ -54,6 +54,11 @@ export async function listEmbedOrigins(): Promise<string[]> {
   return (await get<Server>("/api/v1/server")).embedOrigins;
 }
 
+/** The address of the service whose streams these are, where the server is a relay. */
+export async function findOrigin(): Promise<string | undefined> {
+  return (await get<Server>("/api/v1/server")).relayOf;
+}
+
 /** The names of what the server can make of still pictures. */
 export async function listProcessors(): Promise<string[]> {
   return (await get<Server>("/api/v1/server")).processors;

@@ -461,6 +461,8 @@ export interface Server {
   linger: number;
   /** that still pictures can be changed by */
   processors: string[];
+  /** URL of the service whose streams these are, where this one is a relay */
+  relayOf?: string;
   /** that can be made of live video */
   transforms: string[];
   version: string;

@@ -49,6 +49,9 @@ func LoadSecret(path string) (secret Secret, err error) {
 	return secret, nil
 }
 
+// SecretOf is the secret that services have in common, of a text that they are configured with.
+func SecretOf(text string) Secret { return sha256.Sum256([]byte("sluice " + text)) }
+
 // For is the key for a purpose. Where it depends on who has rights, it is another key when others are configured.
 func (s Secret) For(purpose string, rights ...config.Auth) []byte {
 	mac := hmac.New(sha256.New, s[:])

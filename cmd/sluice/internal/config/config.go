@@ -45,6 +45,7 @@ type Config struct {
 
 	Record   Record
 	Push     Push
+	Relay    Relay
 	Webhooks Webhooks
 	Auth     Auth
 	// Insecure allows an address beyond loopback without Auth.Publish.
@@ -184,7 +185,7 @@ func (c Config) Secrets() []string {
 	for _, k := range c.Auth.Admin {
 		all = append(all, string(k))
 	}
-	all = append(all, string(c.Auth.JWT.Secret), string(c.SRT.Passphrase))
+	all = append(all, string(c.Auth.JWT.Secret), string(c.SRT.Passphrase), string(c.Relay.Secret))
 	all = append(all, c.Webhooks.secrets()...)
 	for _, s := range c.ICE.Servers {
 		all = append(all, string(s.Credential))
@@ -222,6 +223,7 @@ func Default() Config {
 		Passthrough: true,
 		Record:      Record{Enabled: true, MinFree: 1 << 30, Source: SourceWebM},
 		Push:        Push{Timeout: 10 * time.Second},
+		Relay:       Relay{Cache: 256 << 20},
 		Auth: Auth{
 			JWT: JWT{Leeway: 30 * time.Second}, Callback: Callback{Timeout: 3 * time.Second, Actions: []string{"publish", "watch", "record"}}, Interval: 5 * time.Minute,
 		},

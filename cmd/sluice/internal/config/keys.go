@@ -47,6 +47,7 @@ const (
 	groupMedia    = "Media"
 	groupRecord   = "Recording"
 	groupPush     = "Pushing"
+	groupRelay    = "Relay"
 	groupHooks    = "Webhooks"
 	groupAccess   = "Access"
 	groupOther    = "Other"
@@ -123,6 +124,10 @@ func (c *Config) outputKeys() []key {
 		{"push.header", groupPush, kindHeader, "header of each request, such as Authorization: Bearer KEY", secret(&c.Push.Header)},
 		{"push.timeout", groupPush, kindDuration, "what a request may take before it is tried again", duration(&c.Push.Timeout)},
 		{"push.delete", groupPush, kindBool, "delete segments there once nobody can ask for them any more", boolean(&c.Push.Delete)},
+
+		{"relay.origin", groupRelay, kindPath, "URL of another Sluice, such as https://origin.example.org, of which this one is a relay: it owns no streams and serves those of the other; empty: it is none", text(&c.Relay.Origin)},
+		{"relay.cache", groupRelay, kindSize, "memory for what a relay keeps of its origin's media", size(&c.Relay.Cache)},
+		{"relay.secret", groupRelay, kindText, "secret of 32 bytes at least that relays and their origin have in common: the origin believes them who their clients are, and both take each other's signed addresses", secret(&c.Relay.Secret)},
 
 		{"webhooks", groupHooks, kindURLs, "URLs that are told of events, by signed requests; in the file one may be {url, secret, events}, where events are names such as stream.started or stream.*", webhooks(&c.Webhooks.Targets)},
 		{"webhooks.secret", groupHooks, kindText, "secret that these requests are signed with where a URL has none of its own: whsec_ and base64 of 24 to 64 bytes, or another text of 24 bytes at least", secret(&c.Webhooks.Secret)},

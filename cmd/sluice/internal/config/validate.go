@@ -71,6 +71,7 @@ func (c Config) faults() []fault {
 	c.checkAccess(&check)
 	c.checkStages(&check)
 	c.checkNames(&check)
+	c.checkRelay(&check)
 	check.want(c.Log.Format == "text" || c.Log.Format == "json", "log.format", "%q is neither text nor json", c.Log.Format)
 	return check
 }
@@ -114,7 +115,7 @@ func isOrigin(s string) bool { return origins.MatchString(s) }
 // checkExposed wants publishers to need a key where others can reach us.
 func (c Config) checkExposed(check *checker, key, address string) {
 	_, _, err := net.SplitHostPort(address)
-	safe := err != nil || IsLoopback(address) || c.Auth.PublishNeedsKey() || c.Insecure
+	safe := err != nil || IsLoopback(address) || c.Auth.PublishNeedsKey() || c.Insecure || c.IsRelay() // which then passes no publishers on
 	check.want(safe, key, "%s is reachable from other machines: set auth.publish so that only who has a key may publish, or insecure to let everybody", address)
 }
 

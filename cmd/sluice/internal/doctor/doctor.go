@@ -85,6 +85,9 @@ func printFinding(out io.Writer, f finding) {
 
 // examine makes all checks.
 func examine(ctx context.Context, cfg config.Config) []finding {
+	if cfg.IsRelay() {
+		return append(checkWebPorts(ctx, cfg), checkOrigin(ctx, cfg), checkFiles(), checkTime())
+	}
 	findings := checkFFmpeg(ctx, cfg.FFmpeg, cfg.Encoder)
 	findings = append(findings, checkPorts(ctx, cfg)...)
 	findings = append(findings, checkExposure(cfg))

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -191,4 +193,26 @@ func TestDoctorEncoder(t *testing.T) {
 		require.Contains(t, got.state, "encoder libx264, by software; ")
 		require.Contains(t, got.state, "vaapi: ")
 	}
+}
+
+func TestDoctorOfARelay(t *testing.T) {
+	status := http.StatusOK
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		require.Equal(t, "/media/healthz", r.URL.Path)
+		w.WriteHeader(status)
+	}))
+	defer origin.Close()
+	args := []string{"--http-listen=127.0.0.1:0", "--ffmpeg=/nowhere", "--relay-origin", origin.URL + "/media"}
+	out, err := run(t, args...)
+	require.NoError(t, err, out)
+	require.Equal(t, markFine, marks(out)["relay.origin"], out)
+	require.NotContains(t, out, "ffmpeg", "a relay does not need it")
+	status = http.StatusNotFound
+	out, err = run(t, args...)
+	require.ErrorIs(t, err, errUnwell)
+	require.Contains(t, out, "answers 404")
+	origin.Close()
+	out, err = run(t, args...)
+	require.ErrorIs(t, err, errUnwell)
+	require.Equal(t, markBad, marks(out)["relay.origin"], out)
 }

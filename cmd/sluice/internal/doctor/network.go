@@ -11,12 +11,18 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 )
 
-// checkPorts tries to listen where the service would.
-func checkPorts(ctx context.Context, cfg config.Config) []finding {
+// checkWebPorts tries to listen where the web servers would.
+func checkWebPorts(ctx context.Context, cfg config.Config) []finding {
 	findings := []finding{checkTCP(ctx, "http.listen", cfg.HTTP.Listen)}
 	if cfg.HTTPS.Listen != "" {
 		findings = append(findings, checkTCP(ctx, "https.listen", cfg.HTTPS.Listen))
 	}
+	return findings
+}
+
+// checkPorts tries to listen where the service would.
+func checkPorts(ctx context.Context, cfg config.Config) []finding {
+	findings := checkWebPorts(ctx, cfg)
 	findings = append(findings, checkUDP(ctx, "ice.udp", cfg.ICEUDP()))
 	if cfg.ICE.TURN != "" {
 		findings = append(findings, checkUDP(ctx, "turn.listen", cfg.ICE.TURN), checkTCP(ctx, "turn.listen", cfg.ICE.TURN))

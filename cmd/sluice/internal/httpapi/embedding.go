@@ -46,25 +46,42 @@ type card struct {
 
 // card describes a stream to a client that may watch it.
 func (h *handlers) card(r *http.Request, stream, token string) card {
-	base, query := publicBase(r), ""
-	if token != "" {
-		query = "?token=" + url.QueryEscape(token)
-	}
-	c := card{
-		Stream: stream, Watch: base + "/watch/" + stream + query, Embed: base + "/embed/" + stream + query,
-		Framable: len(h.cfg.HTTP.EmbedOrigins) > 0, Unlisted: h.service.IsUnlisted(stream),
-	}
-	c.Discovery = base + "/oembed?format=json&url=" + url.QueryEscape(c.Watch)
-	c.Width, c.Height = embedWidth, embedWidth*9/16
+	c := h.plainCard(r, stream, token)
 	if state, known := h.state.Stream(stream); known && len(state.Renditions) > 0 {
 		if best := state.Renditions[0]; best.Width > 0 && best.Height > 0 {
 			c.Height = max(1, embedWidth*best.Height/best.Width)
 		}
 	}
 	if c.ImageWidth, c.ImageHeight = h.service.Packager().ThumbnailSize(stream); c.ImageWidth > 0 {
-		c.Image = base + "/live/" + stream + "/thumbnail.jpg" + query
+		c.Image = publicBase(r) + "/live/" + stream + "/thumbnail.jpg" + tokenQuery(token)
 	}
 	return c
+}
+
+// plainCard describes a stream of which nothing is known but its name.
+func (h *handlers) plainCard(r *http.Request, stream, token string) card {
+	base, query := publicBase(r), tokenQuery(token)
+	c := card{
+		Stream: stream, Watch: base + "/watch/" + stream + query, Embed: base + "/embed/" + stream + query,
+		Framable: len(h.cfg.HTTP.EmbedOrigins) > 0, Unlisted: h.isUnlisted(stream), Width: embedWidth, Height: embedWidth * 9 / 16,
+	}
+	c.Discovery = base + "/oembed?format=json&url=" + url.QueryEscape(c.Watch)
+	return c
+}
+
+func (h *handlers) isUnlisted(stream string) bool {
+	if h.relay != nil {
+		return h.relay.IsUnlisted(stream)
+	}
+	return h.service.IsUnlisted(stream)
+}
+
+// tokenQuery is the query of an address that shows a token; empty where there is none.
+func tokenQuery(token string) string {
+	if token == "" {
+		return ""
+	}
+	return "?token=" + url.QueryEscape(token)
 }
 
 // fit makes the frame as large as it may be, with its shape; 0: as large as it likes. A picture that is larger than that is left out, as the
@@ -116,7 +133,7 @@ func executed(t *template.Template, c card) []byte {
 
 // watchHead is what the head of a watch page has besides. Who may not watch is told nothing of the stream, not even whether there is one.
 func (h *handlers) watchHead(r *http.Request) (html []byte, private bool) {
-	private = !h.service.Access().Open(access.Watch)
+	private = !h.rights().Open(access.Watch)
 	if _, err := h.mayWatch(r); err != nil {
 		return nil, private
 	}

@@ -15,7 +15,7 @@ import (
 
 // may asks whether the client of a request may do something with a stream, by a token. The error is an *access.RefusedError.
 func (h *handlers) may(r *http.Request, action access.Action, stream, token string) (access.Grant, error) {
-	gate := h.service.Access()
+	gate := h.rights()
 	if gate.Open(action) {
 		return access.Grant{}, nil
 	}

@@ -45,7 +45,8 @@ func newHosts(cfg config.Config) hosts {
 func (h hosts) only(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		probe := r.URL.Path == "/healthz" || r.URL.Path == "/readyz"
-		if probe || h.answers(r) {
+		relayed, _ := forwarded.ByRelay(r) // which has looked at the name itself
+		if probe || relayed || h.answers(r) {
 			next.ServeHTTP(w, r)
 			return
 		}

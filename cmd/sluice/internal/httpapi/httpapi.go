@@ -9,14 +9,18 @@ import (
 	"net/http"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/hop"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/logs"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/relay"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 )
 
 // handlers answers what the stages do not answer themselves.
 type handlers struct {
-	service *service.Service
+	service *service.Service // nil where a relay is served
+	relay   *relay.Relay     // nil where a service is
+	relays  *hop.Key         // what relays of this one sign with; nil: none is believed
 	cfg     config.Config
 	version string
 	state   api.Reader
@@ -27,6 +31,14 @@ type handlers struct {
 
 // New returns the handler of everything that a service serves. version is told to pages, and the book of its log to who administers.
 func New(s *service.Service, cfg config.Config, version string, book *logs.Book) http.Handler {
-	h := &handlers{service: s, cfg: cfg, version: version, book: book, state: api.Reader{Service: s}}
+	h := &handlers{service: s, relays: relayKey(cfg), cfg: cfg, version: version, book: book, state: api.Reader{Service: s}}
 	return h.handler()
+}
+
+// relayKey is what relays of this service, or of this relay, sign with.
+func relayKey(cfg config.Config) *hop.Key {
+	if cfg.Relay.Secret == "" {
+		return nil
+	}
+	return hop.New(string(cfg.Relay.Secret))
 }

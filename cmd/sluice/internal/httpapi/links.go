@@ -28,7 +28,7 @@ func (h *handlers) serveLink(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	gate := h.service.Access()
+	gate := h.rights()
 	token, err := gate.Link(wanted.Action, wanted.Stream, wanted.Who, wanted.Until)
 	if err != nil {
 		problem.Write(w, http.StatusBadRequest, "It cannot be made: "+err.Error()+".")

@@ -12,7 +12,6 @@ import (
 	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/sluice-live/sluice/public"
-	"github.com/sluice-live/sluice/public/prefix"
 	"github.com/sluice-live/sluice/public/problem"
 )
 
@@ -48,14 +47,12 @@ func (t table) pool() *quota.Pool {
 
 // handler serves everything.
 func (h *handlers) handler() http.Handler {
-	base, _ := prefix.Clean(h.cfg.HTTP.BasePath) // which the configuration has checked
-	proxies := forwarded.Proxies{Trusted: h.cfg.HTTP.TrustedProxies, Base: base}
-	return proxies.Believe(cors.Allow(secured(h.cfg, newHosts(h.cfg).only(withDeadline(withRanges(withProblems(&h.routes().ServeMux)))))))
+	return h.proxies().Believe(cors.Allow(secured(h.cfg, newHosts(h.cfg).only(withDeadline(withRanges(withProblems(&h.routes().ServeMux)))))))
 }
 
 // routes makes the table, which is filled once.
 func (h *handlers) routes() *router {
-	t := table{&router{}, h, h.service.Access()}
+	t := table{&router{}, h, h.rights()}
 	t.publishing()
 	t.rooms()
 	t.media()
@@ -128,7 +125,7 @@ func (t table) rooms() {
 // media is what players read.
 func (t table) media() {
 	packager := t.service.Packager()
-	t.Handle("GET /live/{stream}/{file...}", named(t.viewed(t.live(t.manifests(t.service.Viewers().Of(http.HandlerFunc(packager.ServeLive)))))))
+	t.Handle("GET /live/{stream}/{file...}", named(t.viewed(t.live(t.manifests(t.counted(http.HandlerFunc(packager.ServeLive)))))))
 	snapshot := named(t.viewed(within(t.pool(), http.StatusTooManyRequests, t.viewing(t.privately(http.HandlerFunc(packager.ServeSnapshot))))))
 	for _, format := range []string{"jpg", "png", "webp"} {
 		t.Handle("GET /live/{stream}/snapshot."+format, snapshot)
@@ -137,6 +134,18 @@ func (t table) media() {
 	t.Handle("GET /recordings/{stream}/{recording}/{file}", named(within(t.pool(), http.StatusTooManyRequests, unhurried(t.recorded(http.HandlerFunc(packager.ServeRecordings))))))
 	t.HandleFunc("GET /time", t.serveTime)
 	t.Handle("POST /collect", within(t.pool(), http.StatusTooManyRequests, t.service.Viewers().Collect()))
+}
+
+// counted counts who asks as a viewer, but for a relay that asks for all who wait there.
+func (t table) counted(next http.Handler) http.Handler {
+	counted := t.service.Viewers().Of(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if relayed, forOne := forwarded.ByRelay(r); relayed && !forOne {
+			next.ServeHTTP(w, r)
+			return
+		}
+		counted.ServeHTTP(w, r)
+	})
 }
 
 // live bounds the requests for live media: those for playlists that wait, and the others, which may be held up by clients that do not read.
@@ -178,16 +187,27 @@ func (t table) operation() {
 	t.HandleFunc("GET /readyz", t.serveReady)
 }
 
+// pagePatterns are the paths of pages, and of what they load.
+var pagePatterns = []string{
+	"/{$}", "/publish", "/frames", "/watch/{stream}", "/embed/{stream}", "/sluice-player.js", "/echo", "/rooms", "/rooms/{room}", "/dashboard", "/logs", "/links", "/docs", "/docs/{page}", "/licenses", "/assets/{name}",
+}
+
 // pages is what people open.
 func (t table) pages() {
-	pages := public.Handler(public.Options{EmbedOrigins: t.cfg.HTTP.EmbedOrigins, Head: t.watchHead})
-	for _, page := range []string{
-		"/{$}", "/publish", "/frames", "/watch/{stream}", "/embed/{stream}", "/sluice-player.js", "/echo", "/rooms", "/rooms/{room}", "/dashboard", "/logs", "/links", "/docs", "/docs/{page}", "/licenses", "/assets/{name}",
-	} {
+	t.pagesWith(t.watchHead)
+	t.HandleFunc("GET /oembed", t.serveOEmbed)
+}
+
+// pagesWith is that but for oEmbed; head is for the watch page.
+func (t table) pagesWith(head func(*http.Request) ([]byte, bool)) {
+	pages := public.Handler(public.Options{EmbedOrigins: t.cfg.HTTP.EmbedOrigins, Head: head})
+	for _, page := range pagePatterns {
 		t.Handle("GET "+page, pages)
 	}
-	t.HandleFunc("GET /oembed", t.serveOEmbed)
 	list := t.private(t.serveRecordingsList)
+	if t.relay != nil {
+		list = t.passing()
+	}
 	t.HandleFunc("GET /recordings", func(w http.ResponseWriter, r *http.Request) { serveRecordings(w, r, list, pages) })
 }
 

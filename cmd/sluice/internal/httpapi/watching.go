@@ -30,8 +30,8 @@ type held struct {
 func (h *handlers) mayHold(r *http.Request, action access.Action, stream, token string) (held, error) {
 	question := access.Of(r, action, stream)
 	question.Token = token
-	grant, err := h.service.Access().May(r.Context(), question)
-	return held{grant, h.service.Access(), question}, err
+	grant, err := h.rights().May(r.Context(), question)
+	return held{grant, h.rights(), question}, err
 }
 
 // right is what a session has of it.
@@ -197,7 +197,7 @@ func (t table) recorded(next http.Handler) http.Handler {
 
 // sight says which streams the client of a request is told of. The error is an *access.RefusedError.
 func (h *handlers) sight(r *http.Request) (sees func(stream string) bool, until held, err error) {
-	gate, token := h.service.Access(), access.TokenOfViewer(r)
+	gate, token := h.rights(), access.TokenOfViewer(r)
 	until, err = h.mayHold(r, access.Watch, access.EveryStream, token)
 	all := err == nil
 	if !all {

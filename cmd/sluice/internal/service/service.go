@@ -101,6 +101,9 @@ func (s *Service) open(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("open the data directory: %w", err)
 	}
+	if common := s.cfg.Relay.Secret; common != "" {
+		secret = access.SecretOf(string(common)) // by which relays know the addresses that are signed here
+	}
 	hooks := s.cfg.Webhook()
 	hooks.Logger = s.log
 	if s.hooks, err = webhook.New(hooks); err != nil {

@@ -10,14 +10,15 @@ import (
 // Server is the answer of GET /api/v1/server: what clients need to know before they publish.
 type Server struct {
 	Version      string                `json:"version"`
-	AuthPublish  bool                  `json:"authPublish"`  // publishing needs a key
-	AuthWatch    bool                  `json:"authWatch"`    // watching needs a key
-	ICEServers   []string              `json:"iceServers"`   // URLs of STUN and TURN servers; their credentials are in the Link headers of WHIP answers
-	Transforms   []transcode.Transform `json:"transforms"`   // that can be made of live video
-	Processors   []string              `json:"processors"`   // that still pictures can be changed by
-	LadderReason string                `json:"ladderReason"` // which renditions are encoded, and why
-	Linger       float64               `json:"linger"`       // seconds that a stream waits for its publisher
-	EmbedOrigins []string              `json:"embedOrigins"` // whose pages may frame the player beside our own; * is everybody
+	AuthPublish  bool                  `json:"authPublish"`       // publishing needs a key
+	AuthWatch    bool                  `json:"authWatch"`         // watching needs a key
+	ICEServers   []string              `json:"iceServers"`        // URLs of STUN and TURN servers; their credentials are in the Link headers of WHIP answers
+	Transforms   []transcode.Transform `json:"transforms"`        // that can be made of live video
+	Processors   []string              `json:"processors"`        // that still pictures can be changed by
+	LadderReason string                `json:"ladderReason"`      // which renditions are encoded, and why
+	Linger       float64               `json:"linger"`            // seconds that a stream waits for its publisher
+	EmbedOrigins []string              `json:"embedOrigins"`      // whose pages may frame the player beside our own; * is everybody
+	RelayOf      string                `json:"relayOf,omitempty"` // URL of the service whose streams these are, where this one is a relay
 }
 
 // Status is the answer of /healthz and /readyz.

@@ -1,6 +1,8 @@
 // Package forwarded believes what trusted reverse proxies say of the requests that they pass on: who the client is, by which scheme, host and
 // path it asked. It knows X-Forwarded-For, -Proto, -Host and -Prefix, and Forwarded (RFC 7239). Of anybody else these headers mean nothing.
 //
+// A relay says the same, signed with a secret: see package hop. That counts more, wherever it comes from.
+//
 // A trusted proxy has to set or remove each of these headers: one that it passes on is the client's own word. Where X-Forwarded-For and
 // Forwarded name different clients, one of them is that, and neither is believed.
 //
@@ -8,37 +10,82 @@
 package forwarded
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/hop"
 	"github.com/sluice-live/sluice/public/prefix"
+	"github.com/sluice-live/sluice/public/problem"
 )
 
 // Proxies are those in front of the service.
 type Proxies struct {
 	Trusted []netip.Prefix // whose headers are believed
 	Base    string         // prefix of requests of which no trusted proxy says another; see package prefix
+	Relays  *hop.Key       // what relays sign with; nil: none is believed
 }
 
 // Believe serves requests as if they came from the client itself: with its address as RemoteAddr, the host and the scheme that it asked for,
 // and the prefix in which the service stands for it, without that in the path.
 func (p Proxies) Believe(next http.Handler) http.Handler {
-	if len(p.Trusted) == 0 && p.Base == "" {
+	if len(p.Trusted) == 0 && p.Base == "" && p.Relays == nil {
 		return next
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, p.read(r)) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p.Relays == nil || r.Header[hop.Header] == nil {
+			next.ServeHTTP(w, p.read(r))
+			return
+		}
+		said, err := p.readHop(r)
+		switch {
+		case errors.Is(err, hop.ErrBusy):
+			problem.WriteRetry(w, http.StatusServiceUnavailable, 1, "This is not done yet: "+err.Error()+".")
+		case err != nil:
+			problem.Write(w, http.StatusForbidden, "This is refused: "+err.Error()+".")
+		default:
+			next.ServeHTTP(w, p.as(r.WithContext(context.WithValue(r.Context(), relayKey{}, said.client.IsValid())), said))
+		}
+	})
+}
+
+type relayKey struct{}
+
+// ByRelay reports whether a relay has passed the request on, and whether for one client; otherwise it asks for all who wait.
+func ByRelay(r *http.Request) (yes, forOne bool) {
+	forOne, yes = r.Context().Value(relayKey{}).(bool)
+	return yes, forOne
+}
+
+// readHop reads what a relay says. It signs paths without the prefix in which it sees the service.
+func (p Proxies) readHop(r *http.Request) (said claim, err error) {
+	path, _ := prefix.Strip(r.URL.EscapedPath(), p.Base)
+	told, err := p.Relays.Read(r.Header, r.Method, path)
+	if err != nil {
+		return claim{}, err
+	}
+	said = claim{scheme: scheme(told.Scheme), host: host(told.Host), relayed: true}
+	said.client, _ = node(told.Client)
+	said.prefix, said.hasPrefix = prefix.Clean(told.Prefix)
+	return said, nil
 }
 
 // read returns the request as the client made it.
 func (p Proxies) read(r *http.Request) *http.Request {
-	base := p.Base
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	said := claim{}
 	if err == nil && p.trusts(peer.Addr()) {
 		said = p.believed(peer, r.Header)
 	}
+	return p.as(r, said)
+}
+
+// as returns the request as it was before it was passed on.
+func (p Proxies) as(r *http.Request, said claim) *http.Request {
+	base := p.Base
 	if said.hasPrefix {
 		base = said.prefix
 	}
@@ -48,6 +95,9 @@ func (p Proxies) read(r *http.Request) *http.Request {
 	r = prefix.With(r, base)
 	url := *r.URL
 	r.URL = &url
+	if said.relayed {
+		base = p.Base // below which relays ask
+	}
 	if rest, found := prefix.Strip(url.Path, base); found {
 		raw, _ := prefix.Strip(url.RawPath, base) // as it is where the client has escaped what needs none
 		url.Path, url.RawPath = rest, raw
@@ -74,6 +124,7 @@ type claim struct {
 	scheme, host string
 	prefix       string
 	hasPrefix    bool
+	relayed      bool // by a relay, and not a proxy
 }
 
 // believed reads the headers of a request that a trusted proxy has sent.

@@ -1,0 +1,66 @@
+package metrics
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/relay"
+	"github.com/sluice-live/sluice/public/panics"
+)
+
+// RelayHandler serves everything that a relay counts, in Prometheus' format.
+func RelayHandler(r *relay.Relay) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), relayCollector{r})
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+var (
+	descRelayRequests = prometheus.NewDesc("sluice_relay_requests_total", "Requests for live media: asked of the origin for them, answered by what was kept or under way for others, or passed on alone.", []string{"result"}, nil)
+	descRelayUpstream = prometheus.NewDesc("sluice_relay_upstream_requests_total", "Requests for live media to the origin.", nil, nil)
+	descRelayFailures = prometheus.NewDesc("sluice_relay_failures_total", "Requests for live media that the origin has not answered in time, or not wholly.", nil, nil)
+	descRelayRefused  = prometheus.NewDesc("sluice_relay_refused_total", "Requests for live media refused because too many to the origin were under way.", nil, nil)
+	descRelayBytes    = prometheus.NewDesc("sluice_relay_bytes_total", "Bytes of live media, from the origin and to clients.", []string{"direction"}, nil)
+	descRelayKept     = prometheus.NewDesc("sluice_relay_cache_bytes", "Bytes of live media in memory.", nil, nil)
+	descRelayAnswers  = prometheus.NewDesc("sluice_relay_cache_entries", "Playlists, segments and parts in memory.", nil, nil)
+	descRelayWaiting  = prometheus.NewDesc("sluice_relay_upstream_requests", "Requests for live media to the origin under way.", nil, nil)
+)
+
+// relayCollector collects the metrics of a relay.
+type relayCollector struct{ relay *relay.Relay }
+
+// Describe sends nothing.
+func (relayCollector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (c relayCollector) Collect(ch chan<- prometheus.Metric) {
+	_ = panics.Contain(nil, "the collecting of metrics", func() { c.collect(ch) })
+}
+
+func (c relayCollector) collect(ch chan<- prometheus.Metric) {
+	stats := c.relay.Stats()
+	counter := func(d *prometheus.Desc, value uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
+	}
+	gauge := func(d *prometheus.Desc, value float64) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value)
+	}
+	counter(descRelayRequests, stats.Requests-stats.Hits, "asked")
+	counter(descRelayRequests, stats.Hits, "hit")
+	counter(descRelayRequests, stats.Passed, "passed")
+	counter(descRelayUpstream, stats.Upstream)
+	counter(descRelayFailures, stats.Failures)
+	counter(descRelayRefused, stats.Refused)
+	counter(descRelayBytes, stats.BytesIn, "in")
+	counter(descRelayBytes, stats.BytesOut, "out")
+	gauge(descRelayKept, float64(stats.Bytes))
+	gauge(descRelayAnswers, float64(stats.Answers))
+	gauge(descRelayWaiting, float64(stats.Waiting))
+	counter(descPanics, panics.Count())
+	reloaded, refused := c.relay.Reloads()
+	counter(descReloads, reloaded, "taken")
+	counter(descReloads, refused, "refused")
+}

@@ -1,0 +1,98 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+
+	"github.com/sluice-live/sluice/public/prefix"
+	"github.com/sluice-live/sluice/public/problem"
+)
+
+// ownHeaders are those that whoever serves the relay sets on every answer by himself.
+var ownHeaders = []string{
+	"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Max-Age",
+	"X-Content-Type-Options", "Strict-Transport-Security",
+}
+
+// newProxy passes requests on as they come, and answers as they come: events, WebSockets, downloads.
+func (r *Relay) newProxy(log *slog.Logger) http.Handler {
+	return &httputil.ReverseProxy{
+		Transport: r.transport, FlushInterval: -1, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(r.origin)
+			p.Out.Host = "" // that of the origin
+			p.Out.URL.RawQuery = p.In.URL.RawQuery
+			r.prepare(p.Out, p.In)
+		},
+		ModifyResponse: func(answer *http.Response) error {
+			for _, name := range ownHeaders {
+				answer.Header.Del(name)
+			}
+			if location := answer.Header.Get("Location"); location != "" {
+				answer.Header.Set("Location", r.location(location, answer.Request))
+			}
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, request *http.Request, err error) {
+			if request.Context().Err() == nil {
+				log.Debug("the origin has not answered", "request", request.URL.Path, "error", err)
+			}
+			problem.WriteRetry(w, http.StatusServiceUnavailable, 1, "The origin of this relay does not answer: ask again in a second.")
+		},
+	}
+}
+
+// location is an address of the origin as the client of the relay has it: session URLs of WHIP and WHEP, so that PATCH and DELETE come here too.
+// An origin that believes the relay has written the client's prefix already.
+func (r *Relay) location(address string, out *http.Request) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host != "" && u.Host != r.origin.Host || !strings.HasPrefix(u.Path, "/") {
+		return address
+	}
+	shown := out.Header.Get("X-Forwarded-Prefix")
+	if _, found := prefix.Strip(u.Path, shown); !found {
+		rest, _ := prefix.Strip(u.EscapedPath(), r.origin.Path)
+		address = shown + rest
+	} else {
+		address = u.EscapedPath()
+	}
+	if u.RawQuery != "" {
+		address += "?" + u.RawQuery
+	}
+	return address
+}
+
+// maxDocument bounds what Get reads, bytes.
+const maxDocument = 1 << 20
+
+// Get asks the origin for a document of the path of a request, in the client's name.
+func (r *Relay) Get(ctx context.Context, in *http.Request) (status int, body []byte, err error) {
+	target := r.origin.JoinPath(in.URL.EscapedPath())
+	target.RawQuery = in.URL.RawQuery
+	out, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	for _, name := range []string{"Authorization", "Via"} {
+		if values := in.Header[name]; values != nil {
+			out.Header[name] = append([]string(nil), values...)
+		}
+	}
+	r.prepare(out, in)
+	answer, err := r.transport.RoundTrip(out)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer answer.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(answer.Body, maxDocument+1))
+	if err == nil && len(body) > maxDocument {
+		err = errors.New("the document of the origin is too long")
+	}
+	return answer.StatusCode, body, err
+}
