@@ -118,7 +118,8 @@ func (p *playlist) last() place {
 	return place{p.end() - 1, -1}
 }
 
-// eachFetchedPart calls do for every listed part that was fetched, once.
+// eachFetchedPart calls do for every listed part that was fetched, once. A gap has no media: who asked for it, as one that was hinted at
+// before, may have got anything.
 func (h *observation) eachFetchedPart(do func(v *Visit, head cmaf.Init, part part, fragments []cmaf.Fragment)) {
 	seen := make(map[string]bool)
 	for _, url := range h.urls {
@@ -126,7 +127,7 @@ func (h *observation) eachFetchedPart(do func(v *Visit, head cmaf.Init, part par
 			p.eachPart(func(s segment, _ place, part part) {
 				body, fetched := h.body(part.uri)
 				initSegment, known := h.body(s.init)
-				if seen[part.uri] || !fetched || !known {
+				if part.gap || seen[part.uri] || !fetched || !known {
 					return
 				}
 				seen[part.uri] = true
@@ -178,11 +179,11 @@ func checkPartBytes(h *observation, fault func(*Visit, string)) {
 	}
 }
 
-// union is the content of a segment's parts; all is false when one is missing.
+// union is the content of a segment's parts; all is false when one is missing or a gap.
 func (h *observation) union(s segment) (union []byte, all bool) {
 	for _, part := range s.parts {
 		body, ok := h.body(part.uri)
-		if !ok {
+		if !ok || part.gap {
 			return nil, false
 		}
 		union = append(union, body...)

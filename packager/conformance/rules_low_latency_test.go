@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/cmaf"
 )
 
 // within edits the visits whose URL has this text.
@@ -120,6 +122,14 @@ func lowLatencyDASHExamples() []example {
 func TestLowLatencyFixtureIsSound(t *testing.T) {
 	require.Empty(t, CheckHLS(lowLatencyFixture(), Options{}))
 	require.Empty(t, CheckDASH(lowLatencyFixture(), Options{}))
+}
+
+// One who asked for a part that has become a gap, since it was hinted at, got something that has nothing in it.
+func TestGapThatWasAskedFor(t *testing.T) {
+	visits := lowLatencyFixture()
+	edit("180p.m3u8", 0, `#EXT-X-PART:DURATION=0.200000,URI="aaaa/180p-3.4.m4s"`, `#EXT-X-PART:DURATION=0.200000,URI="aaaa/180p-3.4.m4s",GAP=YES`)(visits)
+	body("180p-3.4.m4s", cmaf.EmptySegment(1, 0))(visits)
+	require.Empty(t, CheckHLS(visits, Options{}))
 }
 
 func TestLowLatencyRules(t *testing.T) {
