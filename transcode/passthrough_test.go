@@ -51,8 +51,10 @@ func TestPassthroughAlignsRenditionsAtAnotherRate(t *testing.T) {
 
 func checkAlignedRenditions(t *testing.T, video depay.Codec) {
 	const begin = second / 3
-	o := Options{Dir: t.TempDir(), Video: video, Audio: depay.Opus, Passthrough: passedThrough(), Ladder: smallLadder(), Thumbnail: -1}
-	clip := keyed(t, video, "640x360", 12, "0,1.2,2.3,3.1,3.9,4.35,6.5,8.4,9,10")
+	source := passedThrough()
+	source.Width, source.Height = 480, 270 // cheaper to make
+	o := Options{Dir: t.TempDir(), Video: video, Audio: depay.Opus, Passthrough: source, Ladder: smallLadder(), Thumbnail: -1}
+	clip := keyed(t, video, "480x270", 12, "0,1.2,2.3,3.1,3.9,4.35,6.5,8.4,9,10")
 	play(t, o, interleave(jittered(clip, begin), opusClip(t, "sine", 12)))
 	// What comes a third of a second later than in the clip is off its time by a picture at most.
 	passed := segmentBegins(t, o.Dir, o.Representations()[0])
@@ -137,7 +139,7 @@ func checkSampleEntry(t *testing.T, o Options) {
 		require.Equal(t, "vp09", entry.Type())
 		require.Zero(t, entry.VppC.Profile)
 		require.EqualValues(t, 8, entry.VppC.BitDepth)
-		require.EqualValues(t, 21, entry.VppC.Level, "ten times the level that a picture of 640x360 has")
+		require.EqualValues(t, 21, entry.VppC.Level, "ten times the level that a picture of 480x270 has")
 	case depay.AV1:
 		require.Equal(t, "av01", entry.Type())
 		require.Zero(t, entry.Av1C.SeqProfile)
@@ -176,7 +178,7 @@ func TestPassthroughKeepsPictures(t *testing.T) { eachPassthroughCodec(t, checkK
 
 func checkKeptPictures(t *testing.T, video depay.Codec) {
 	o := Options{Dir: t.TempDir(), Video: video, Audio: depay.Opus, Passthrough: passedThrough(), Thumbnail: -1}
-	clip := keyed(t, video, "640x360", 6, "0,1,2,3,4,5")
+	clip := keyed(t, video, "480x270", 6, "0,1,2,3,4,5")
 	stats := play(t, o, interleave(clip, opusClip(t, "sine", 6))).Stats()
 	require.EqualValues(t, 180, stats.Progress.Frame)
 	require.Equal(t, 6*time.Second, stats.Progress.OutTime)
@@ -205,7 +207,7 @@ func TestPassthroughFillsPlaces(t *testing.T) { eachPassthroughCodec(t, checkFil
 
 func checkFilledPlaces(t *testing.T, video depay.Codec) {
 	o := Options{Dir: t.TempDir(), Video: video, Passthrough: passedThrough(), Ladder: smallLadder()[:1], Thumbnail: -1}
-	clip := keyed(t, video, "640x360", 3, "0,0.5,1,1.5,2,2.5")
+	clip := keyed(t, video, "480x270", 3, "0,0.5,1,1.5,2,2.5")
 	for i := range clip {
 		clip[i].PTS *= 2
 	}
@@ -229,7 +231,7 @@ func coding(t *testing.T, pictures []depay.Frame) string {
 	require.NoError(t, err)
 	defer file.Close()
 	decoder, _ := decoderOf(pictures[0].Codec)
-	w := ivf.NewWriter(file, ivf.Header{FourCC: decoder.fourCC, Width: 640, Height: 360})
+	w := ivf.NewWriter(file, ivf.Header{FourCC: decoder.fourCC, Width: 480, Height: 270})
 	for _, f := range pictures {
 		require.NoError(t, w.WriteFrame(f.PTS, f.Data))
 	}
@@ -257,7 +259,7 @@ func TestPassthroughEndsProperly(t *testing.T) {
 	job, err := NewJob(o)
 	require.NoError(t, err)
 	go func() {
-		for _, f := range interleave(keyed(t, depay.H264, "640x360", 8, "0,2"), opusClip(t, "sine", 8)) {
+		for _, f := range interleave(keyed(t, depay.H264, "480x270", 8, "0,2"), opusClip(t, "sine", 8)) {
 			job.writeWhenRoom(f)
 		}
 	}()

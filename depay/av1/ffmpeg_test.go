@@ -13,7 +13,7 @@ func decoders() []string { return []string{"libdav1d", "libaom-av1"} }
 // encode returns the pictures of a moving test picture.
 func encode(t *testing.T, size string, args ...string) [][]byte {
 	t.Helper()
-	source := []string{"-f", "lavfi", "-i", "testsrc2=size=" + size + ":rate=30", "-frames:v", "100"}
+	source := []string{"-f", "lavfi", "-i", "testsrc2=size=" + size + ":rate=30", "-frames:v", "48"}
 	return codectest.Frames(t, codectest.FFmpeg(t, nil, append(append(source, args...), "-f", "ivf", "-")...))
 }
 
