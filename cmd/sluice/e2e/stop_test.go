@@ -51,11 +51,11 @@ func TestSecondSignal(t *testing.T) {
 	for _, pid := range ffmpegs {
 		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP)) // so that stopping takes long
 	}
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGINT))
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM)) // SIGINT is ignored in what a shell starts in the background
 	eventually(t, func() bool { return strings.Contains(s.output.String(), "stopping") })
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGINT))
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
 	<-s.exited
-	require.Equal(t, syscall.SIGINT, s.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal())
+	require.Equal(t, syscall.SIGTERM, s.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal())
 	for _, pid := range ffmpegs {
 		eventually(t, func() bool { return gone(pid) })
 	}
