@@ -52,7 +52,7 @@ func BenchmarkStream(b *testing.B) {
 // BenchmarkPassthrough measures, of publishers of H.264 in 720p30, what each way to serve them takes for each: passed on as they
 // come, with smaller renditions beside, or encoded. One iteration of each takes about 25 s, so run it with -benchtime 1x.
 func BenchmarkPassthrough(b *testing.B) {
-	clip, err := newClip(h264, "1280x720", "2500k")
+	clip, err := newClip(h264, "1280x720", "2500k", clipLength)
 	require.NoError(b, err)
 	const smaller = "480p=854x480@30:1200k,240p=426x240@30:400k"
 	for _, way := range []struct {
@@ -219,7 +219,7 @@ func commandLine(b *testing.B, pid int) []string {
 func encodeAlone(b *testing.B, arguments []string) float64 {
 	directory := b.TempDir()
 	video, audio := filepath.Join(directory, "in.ivf"), filepath.Join(directory, "in.ogg")
-	require.NoError(b, encodeClip(vp8, video, audio, flashing("1280x720"), 30, "2500k"))
+	require.NoError(b, encodeClip(vp8, video, audio, flashing("1280x720"), 30, "2500k", clipLength))
 	var alone []string
 	for _, argument := range arguments[1:] {
 		switch {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -33,7 +34,7 @@ type sample struct {
 }
 
 var (
-	makeLargeClip = sync.OnceValues(func() (*clip, error) { return newClip(vp8, "1280x720", "2500k") })
+	makeLargeClip = sync.OnceValues(func() (*clip, error) { return newClip(vp8, "1280x720", "2500k", clipLength) })
 	clips         sync.Map // of makeClip, by name of the codec
 )
 
@@ -44,13 +45,25 @@ func makeClip(codec coding) (*clip, error) {
 	if codec.name == vp8.name {
 		size, bitrate = "320x240", "800k"
 	}
-	make, _ := clips.LoadOrStore(codec.name, sync.OnceValues(func() (*clip, error) { return newClip(codec, size, bitrate) }))
+	make, _ := clips.LoadOrStore(codec.name, sync.OnceValues(func() (*clip, error) { return newClip(codec, size, bitrate, clipLength) }))
 	return make.(func() (*clip, error))()
 }
 
-// newClip makes one that flashes.
-func newClip(codec coding, size, bitrate string) (*clip, error) {
-	return recordClip(codec, flashing(size), 30, bitrate)
+// newClip makes one that flashes, of 30 pictures a second.
+func newClip(codec coding, size, bitrate string, length time.Duration) (*clip, error) {
+	return recordClip(codec, flashing(size), 30, bitrate, length)
+}
+
+// then is the clip, of a length in whole seconds, and another one after it.
+func (c *clip) then(next *clip, length time.Duration) *clip {
+	joined := &clip{codec: c.codec, video: slices.Clone(c.video), audio: slices.Clone(c.audio)}
+	for _, s := range next.video {
+		joined.video = append(joined.video, sample{s.pts + int64(length.Seconds())*90000, s.data})
+	}
+	for _, s := range next.audio {
+		joined.audio = append(joined.audio, sample{s.pts + int64(length.Seconds())*48000, s.data})
+	}
+	return joined
 }
 
 // flashing is a filter that makes 30 pictures a second, white ones among darker ones.
@@ -65,18 +78,18 @@ const (
 
 // newClockClip makes one of 640x480 whose pictures carry their number.
 func newClockClip(codec coding) (*clip, error) {
-	return recordClip(codec, fmt.Sprintf("testsrc2=s=640x480:r=%d,%s", clockClipFPS, drawNumber(640)), clockClipFPS, "1500k")
+	return recordClip(codec, fmt.Sprintf("testsrc2=s=640x480:r=%d,%s", clockClipFPS, drawNumber(640)), clockClipFPS, "1500k", clipLength)
 }
 
 // recordClip encodes what a filter of ffmpeg makes.
-func recordClip(codec coding, source string, fps int, bitrate string) (*clip, error) {
+func recordClip(codec coding, source string, fps int, bitrate string, length time.Duration) (*clip, error) {
 	directory, err := os.MkdirTemp("", "sluice-clip-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(directory)
 	video, audio := filepath.Join(directory, "clip."+codec.file), filepath.Join(directory, "clip.ogg")
-	if err := encodeClip(codec, video, audio, source, fps, bitrate); err != nil {
+	if err := encodeClip(codec, video, audio, source, fps, bitrate, length); err != nil {
 		return nil, err
 	}
 	c := &clip{codec: codec}
@@ -88,8 +101,8 @@ func recordClip(codec coding, source string, fps int, bitrate string) (*clip, er
 }
 
 // encodeClip writes the pictures in the codec's file and Opus in Ogg. There is a key frame a second.
-func encodeClip(codec coding, video, audio, source string, fps int, bitrate string) error {
-	seconds := strconv.Itoa(int(clipLength.Seconds()))
+func encodeClip(codec coding, video, audio, source string, fps int, bitrate string, length time.Duration) error {
+	seconds := strconv.Itoa(int(length.Seconds()))
 	arguments := []string{
 		"-loglevel", "error",
 		"-f", "lavfi", "-i", source,

@@ -77,7 +77,7 @@ func requireExtraTold(t *testing.T, codec coding, index, mpd string) {
 // second picture of the copy only repeats the one before.
 func TestExtraRenditionIsChosen(t *testing.T) {
 	alongside(t, heavy)
-	s := startService(t, "--ladder", clockRung, "--linger", "1s")
+	s := startService(t, "--ladder", clockRung, longParts, "--linger", "1s")
 	stage, browser := newStage(t), cameraBrowser.forTest(t)
 	for label, codec := range extraCodecs {
 		t.Run(codec.name, func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestExtraRenditionIsChosen(t *testing.T) {
 				page := playClock(t, browser, stage, play, live+file)
 				page.wait("H.264", "video.videoHeight === 240")
 				page.run("window.before = 0", nil)
-				page.wait("the clock and a beep", "observed.clocks.length > 45 && observed.beeps.length > 0")
+				page.wait("the clock and a beep", "observed.clocks.length > 30 && observed.beeps.length > 0")
 				requireForward(t, page, play)
 				page.close()
 			}
@@ -113,7 +113,7 @@ func requireChoice(t *testing.T, browser *browser, url, protocol, label string) 
 	require.NoError(t, err)
 	page.run("(() => {"+string(observe)+"})()", nil)
 	page.run(`window.shown = document.querySelector("#video")`, nil)
-	page.wait("H.264 by itself", "shown.videoHeight === 240 && shown.getVideoPlaybackQuality().totalVideoFrames > 30")
+	page.wait("H.264 by itself", "shown.videoHeight === 240 && shown.getVideoPlaybackQuality().totalVideoFrames > 15")
 	page.run("observe(shown)", nil)
 	back := map[string]string{"hls": "Auto", "dash": "240p"}[protocol]
 	for _, step := range []struct{ option, height string }{{label, "480"}, {back, "240"}} {
@@ -147,7 +147,7 @@ func TestExtraRenditionComesBack(t *testing.T) {
 	alongside(t, busy)
 	clip, err := makeClip(vp9)
 	require.NoError(t, err)
-	s := startService(t, "--ladder", tallRung, "--linger", "60s")
+	s := startService(t, "--ladder", tallRung, longParts, "--linger", "60s")
 	p := publishClip(t, s, "back", clip.until(18*30+15)) // not a key frame, which could stand in the copy
 	p.send()
 	s.waitFor("back", func(st stream) bool { return st.State == "live" && st.Encoder.Copies })
@@ -156,7 +156,7 @@ func TestExtraRenditionComesBack(t *testing.T) {
 		viewers[protocol] = browser.open(s.base + "/watch/back?protocol=" + protocol)
 	}
 	each(t, protocols(), func(protocol string) {
-		viewers[protocol].wait("playing", `document.querySelector("#video").getVideoPlaybackQuality().totalVideoFrames > 30`)
+		viewers[protocol].wait("playing", `document.querySelector("#video").getVideoPlaybackQuality().totalVideoFrames > 15`)
 		viewers[protocol].pick("quality", "480p VP9")
 		viewers[protocol].wait("VP9", `document.querySelector("#video").videoHeight === 480`)
 	})

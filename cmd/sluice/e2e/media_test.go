@@ -18,7 +18,7 @@ import (
 
 // flashesAndBeeps returns when, in a file or playlist, the picture turns white and when sound begins after silence, on the
 // clock of its container.
-func flashesAndBeeps(t *testing.T, input string) (flashes, beeps []time.Duration) {
+func flashesAndBeeps(t testing.TB, input string) (flashes, beeps []time.Duration) {
 	t.Helper()
 	luma := filepath.Join(t.TempDir(), "luma")
 	text := ffmpeg(t, "-i", input,
@@ -35,7 +35,7 @@ func flashesAndBeeps(t *testing.T, input string) (flashes, beeps []time.Duration
 var silenceEnd = regexp.MustCompile(`silence_end: (\S+)`)
 
 // whites finds the first white picture of each flash in what the metadata filter printed.
-func whites(t *testing.T, text string) (found []time.Duration) {
+func whites(t testing.TB, text string) (found []time.Duration) {
 	var at time.Duration
 	white := false
 	for line := range strings.Lines(text) {
@@ -98,8 +98,9 @@ func offsets(flashes, beeps []time.Duration) (late []time.Duration) {
 	return late
 }
 
-// requireSync asserts that sound and picture are within ±45 ms at every flash from an instant on, and logs what was found.
-func requireSync(t *testing.T, what string, from time.Duration, flashes, beeps []time.Duration) {
+// requireSync asserts that sound and picture are within ±45 ms at every flash from an instant on, logs what was found, and returns
+// by how much they are apart at most.
+func requireSync(t testing.TB, what string, from time.Duration, flashes, beeps []time.Duration) (apart time.Duration) {
 	t.Helper()
 	flashes = slices.DeleteFunc(slices.Clone(flashes), func(at time.Duration) bool { return at < from })
 	late := offsets(flashes, beeps)
@@ -107,5 +108,7 @@ func requireSync(t *testing.T, what string, from time.Duration, flashes, beeps [
 	t.Logf("%s: sound late by %v … %v over %d flashes", what, slices.Min(late), slices.Max(late), len(late))
 	for i, d := range late {
 		require.LessOrEqual(t, d.Abs(), 45*time.Millisecond, "%s: flash %d of %v is %v off; beeps %v", what, i, flashes, d, fmt.Sprint(beeps))
+		apart = max(apart, d.Abs())
 	}
+	return apart
 }

@@ -93,7 +93,7 @@ func TestPassthroughComesBack(t *testing.T) {
 	alongside(t, busy)
 	clip, err := makeClip(h264)
 	require.NoError(t, err)
-	s := startService(t, "--ladder", smallRung, "--linger", "60s")
+	s := startService(t, "--ladder", smallRung, longParts, "--linger", "60s")
 	p := publishClip(t, s, "back", clip)
 	p.send()
 	s.waitState("back", "live")
@@ -125,7 +125,7 @@ func (p *tab) requireShows() {
 		before := p.playback()
 		lapse(3 * time.Second) // what is measured
 		after := p.playback()
-		return after.Time-before.Time > 2 && after.Frames-before.Frames > 40
+		return after.Time-before.Time > 2 && after.Frames-before.Frames > 20
 	})
 }
 
@@ -144,7 +144,7 @@ func TestPassthroughRefused(t *testing.T) {
 
 	seldom := h264
 	seldom.encoder = append(slices.Clone(h264.encoder), "-g", "600", "-sc_threshold", "0")
-	clip, err = newClip(seldom, "640x480", "1500k")
+	clip, err = newClip(seldom, "640x480", "1500k", clipLength)
 	require.NoError(t, err)
 	s := startService(t, "--ladder", smallRung, "--linger", "2s", "--window", "60s")
 	p = publishClip(t, s, "seldom", clip)
@@ -169,7 +169,7 @@ func TestPassthroughOfLongGroups(t *testing.T) {
 	alongside(t, light)
 	long := h264
 	long.encoder = append(slices.Clone(h264.encoder), "-g", "60", "-sc_threshold", "0")
-	clip, err := newClip(long, "640x480", "1500k")
+	clip, err := newClip(long, "640x480", "1500k", clipLength)
 	require.NoError(t, err)
 	s := startService(t, "--ladder", smallRung, "--linger", "2s")
 	p := publishClip(t, s, "long", clip)
@@ -217,12 +217,12 @@ func checkSizeChange(t *testing.T, codec coding) {
 	alongside(t, light)
 	often := codec // it sends no key frame when it is asked for one
 	often.encoder = append(slices.Clone(codec.encoder), "-g", "6")
-	large, err := newClip(often, "640x480", "600k")
+	const half = 7 * time.Second
+	large, err := newClip(often, "640x480", "600k", half)
 	require.NoError(t, err)
-	small, err := newClip(often, "320x240", "300k")
+	small, err := newClip(often, "320x240", "300k", half)
 	require.NoError(t, err)
-	const half = 10 * 30
-	both := &clip{codec: codec, video: append(slices.Clone(large.video[:half]), small.video[half:]...), audio: large.audio}
+	both := large.then(small, half)
 	s := startService(t, "--ladder", smallRung, "--linger", "0s", "--window", "60s")
 	p := publishClip(t, s, "sizes", both)
 	visits := watch(t, s, "sizes")

@@ -26,8 +26,10 @@ const (
 	stageKey  = "on-stage" // with which stage.html, a page of another site, may publish
 	oneRung   = "480p=640x480@30:1200k"
 	smallRung = "240p=214x120@30:200k" // cheap enough for several at once
+	calmRung  = "240p=214x120@15:200k" // cheaper still, in pages too; what comes at 30 pictures a second is not passed on beside it
 	tallRung  = "240p=426x240@30:400k" // as high as it says
-	clockRung = "240p=320x240@30:400k" // of the shape of stage.html's clock, so that it is read
+	clockRung = "240p=320x240@15:400k" // of the shape of stage.html's clock, so that it is read
+	longParts = "--part=400ms"         // twice the default: half of the requests, which are most of the work of a page that plays HLS
 )
 
 // service is a running `sluice serve`.
