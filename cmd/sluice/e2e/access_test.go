@@ -15,7 +15,7 @@ import (
 // for administrators makes links.
 func TestPlayersWithAToken(t *testing.T) {
 	alongside(t, paged)
-	s := startService(t, "--ladder", smallRung, "--segment", "1s", "--auth-play", "clip=seat-key", "--auth-admin", "admin-key")
+	s := startService(t, "--ladder", calmRung, longParts, "--segment", "2s", "--auth-play", "clip=seat-key", "--auth-admin", "admin-key")
 	p := newPublisher(t, s, "clip")
 	p.rounds = 20
 	p.send()
@@ -79,5 +79,5 @@ func requireProbed(t *testing.T, url string) {
 	require.NotRegexp(t, `HTTP error 40[13]`, said.String())
 	packets, err := strconv.Atoi(strings.Trim(strings.Fields(string(text))[0], ","))
 	require.NoError(t, err, "%s", text)
-	require.Greater(t, packets, 100, said.String())
+	require.Greater(t, packets, 50, said.String())
 }

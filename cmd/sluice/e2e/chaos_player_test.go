@@ -38,7 +38,7 @@ func (p played) pushed() bool {
 
 func openPlayer(b *browser, url, protocol string) *player {
 	p := newPlayer(b, url, protocol)
-	p.wait("playing", `window.chaos.read().frames > 30`)
+	p.wait("playing", `window.chaos.read().frames > 15`)
 	return p
 }
 

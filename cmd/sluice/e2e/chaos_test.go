@@ -44,8 +44,8 @@ type fault struct {
 // process come first: what the rest leaves behind is counted.
 // Those that tear the stream and those that do not take turns, as far as that goes: an ffmpeg that fails twice in ten seconds is
 // made to wait. The long suite has also what resembles others, and overload, since the ladder stays reduced. The short one leaves
-// to other tests what they show at less cost: the network to TestBadNetwork, takeover and ICE restart, muted sound, floods of
-// sessions and stuck disks to the tests of their packages.
+// to other tests what they show at less cost: the network to TestBadNetwork, slow clients to TestSlowClients, takeover and ICE
+// restart, muted tracks, floods of sessions, stuck disks and clocks that step to the tests of their packages.
 func faults(long bool) (restarts, others []fault) {
 	length := func(inSuite, inBench time.Duration) time.Duration {
 		if long {
@@ -55,14 +55,13 @@ func faults(long bool) (restarts, others []fault) {
 	}
 	publisherAway := length(4*time.Second, 10*time.Second)
 	restarts = []fault{serviceKilled(), serviceRestarted()}
-	others = slices.Concat(
-		[]fault{viewersCutOff(), encoderKilled(), publisherGone(publisherAway), encoderStopped(), cameraQuiet(publisherAway)},
-		clockSteps(length(3*time.Second, 10*time.Second)),
-		[]fault{diskFull(length(3*time.Second, 10*time.Second)), slowReaders(), codecChanged(), farFuture(), noInotify()},
-	)
+	others = []fault{
+		viewersCutOff(), encoderKilled(), publisherGone(publisherAway), encoderStopped(), diskFull(length(3*time.Second, 10*time.Second)),
+		codecChanged(), farFuture(), noInotify(),
+	}
 	if long {
-		others = slices.Concat(others, networkFaults(8*time.Second, 20*time.Second), []fault{
-			publisherTakenOver(), iceRestart(), soundMuted(publisherAway), sessionFlood(), diskSlow(12 * time.Second), diskSilent(),
+		others = slices.Concat(others, clockSteps(10*time.Second), networkFaults(8*time.Second, 20*time.Second), []fault{
+			slowReaders(), cameraQuiet(publisherAway), publisherTakenOver(), iceRestart(), soundMuted(publisherAway), sessionFlood(), diskSlow(12 * time.Second), diskSilent(),
 			publisherReplaced(), encoderPaused(), publisherCutOff(publisherAway), diskReadOnly(10 * time.Second),
 			tracksRemoved(publisherAway), directoriesDeleted(), overload(),
 		})
@@ -108,7 +107,7 @@ func BenchmarkChaos(b *testing.B) {
 }
 
 func endureAll(t testing.TB, long bool) {
-	c := newChaos(t, smallRung)
+	c := newChaos(t, calmRung)
 	defer c.table.print(t)
 	visits := collect(t, &conformance.Collector{Base: c.s.base + "/live/" + chaosStream + "/", LowLatency: true})
 	c.listen()

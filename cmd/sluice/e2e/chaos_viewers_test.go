@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -24,26 +25,48 @@ const (
 // slowReaders is a crowd of which one half never finishes its request, and the other half never reads the answer.
 func slowReaders() fault {
 	return fault{name: fmt.Sprintf("%d slow clients", slowClients), stall: 4 * time.Second, silence: untouched, inject: func(c *chaos) {
-		_, _, playlist := c.s.get("/live/" + chaosStream + "/240p.m3u8")
-		segments := segmentURI.FindAllString(string(playlist), -1)
-		require.NotEmpty(c.t, segments)
-		request := "GET /live/" + chaosStream + "/" + segments[0] + " HTTP/1.1\r\nHost: slow\r\n"
-		var clients []net.Conn
-		for i := range slowClients {
-			conn, err := net.Dial("tcp", strings.TrimPrefix(c.s.base, "http://"))
-			require.NoError(c.t, err)
-			defer conn.Close()
-			require.NoError(c.t, conn.(*net.TCPConn).SetReadBuffer(1024))
-			_, err = io.WriteString(conn, request+strings.Repeat("\r\n", i%2))
-			require.NoError(c.t, err)
-			clients = append(clients, conn)
-		}
-		for i := 0; i < slowClients; i += 2 {
-			require.NoError(c.t, clients[i].SetReadDeadline(time.Now().Add(patience)))
-			_, err := io.Copy(io.Discard, clients[i])
-			require.NoError(c.t, err, "a half-open connection is closed by the server")
-		}
+		readSlowly(c.t, c.s, chaosStream)
 	}}
+}
+
+func readSlowly(t testing.TB, s *service, stream string) {
+	t.Helper()
+	_, _, playlist := s.get("/live/" + stream + "/240p.m3u8")
+	segments := segmentURI.FindAllString(string(playlist), -1)
+	require.NotEmpty(t, segments)
+	request := "GET /live/" + stream + "/" + segments[0] + " HTTP/1.1\r\nHost: slow\r\n"
+	var clients []net.Conn
+	for i := range slowClients {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.base, "http://"))
+		require.NoError(t, err)
+		defer conn.Close()
+		require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(1024))
+		_, err = io.WriteString(conn, request+strings.Repeat("\r\n", i%2))
+		require.NoError(t, err)
+		clients = append(clients, conn)
+	}
+	for i := 0; i < slowClients; i += 2 {
+		require.NoError(t, clients[i].SetReadDeadline(time.Now().Add(patience)))
+		_, err := io.Copy(io.Discard, clients[i])
+		require.NoError(t, err, "a half-open connection is closed by the server")
+	}
+}
+
+// Clients that do not finish their requests, or do not read the answers, keep nothing from others, nor anything for themselves.
+func TestSlowClients(t *testing.T) {
+	alongside(t, light)
+	s := startService(t, "--ladder", smallRung, "--linger", "1s")
+	p := newPublisher(t, s, "slow")
+	visits := watch(t, s, "slow")
+	p.send()
+	s.waitState("slow", "live")
+	waitSegment(t, s, "/live/slow/240p.m3u8")
+	before := s.footprint()
+	readSlowly(t, s, "slow")
+	requireBack(t, s, before)
+	p.stop()
+	s.waitState("slow", "ended")
+	requireConformant(t, visits())
 }
 
 // viewersCutOff is WHEP viewers that are not heard of any more. Their sessions end by themselves.

@@ -15,7 +15,7 @@ func partOf(id string) string {
 // A page of another site has the element play, which begins by itself once somebody is live; the player alone waits to be told to.
 func TestEmbedding(t *testing.T) {
 	alongside(t, paged)
-	s := startService(t, "--ladder", smallRung, "--linger", "0s", "--auth-play", "clip=seat-key", "--http-embed-origins", "*")
+	s := startService(t, "--ladder", calmRung, longParts, "--linger", "0s", "--auth-play", "clip=seat-key", "--http-embed-origins", "*")
 	browser := cameraBrowser.forTest(t)
 	refused := browser.open(s.base + "/embed/clip?token=no-seat")
 	refused.wait("it says that this viewer may not watch", partOf("title")+`.textContent === "You may not watch this" && !`+partOf("overlay")+`.hidden`)

@@ -73,7 +73,7 @@ type playground struct {
 }
 
 func newPlayground(t testing.TB, all []habit, perPage int) *playground {
-	g := &playground{t: t, s: startService(t, "--ladder", smallRung, "--linger", "60s")}
+	g := &playground{t: t, s: startService(t, "--ladder", calmRung, longParts, "--linger", "60s")}
 	clip, err := makeClip(vp8)
 	require.NoError(t, err)
 	g.sent = publishClip(t, g.s, chaosStream, clip)
@@ -119,7 +119,7 @@ func (g *playground) start() {
 		p.run("void setTimeout(click, 1000)", nil)
 	}
 	for _, p := range g.pages {
-		g.waitAll(p, "does not play", func(h habitual) bool { return h.Frames > 30 && h.Still < 1 && !h.Paused })
+		g.waitAll(p, "does not play", func(h habitual) bool { return h.Frames > 15 && h.Still < 1 && !h.Paused })
 	}
 }
 
@@ -136,7 +136,7 @@ func (g *playground) survive() {
 	require.NoError(g.t, syscall.Kill(encoderOf(g.t, g.s), syscall.SIGKILL))
 	for _, p := range g.pages {
 		g.waitAll(p, "does not play on", func(h habitual) bool {
-			return h.Time > ends[h.Name]+2 && h.Frames > 30 && h.Still < 1
+			return h.Time > ends[h.Name]+2 && h.Frames > 15 && h.Still < 1
 		})
 	}
 }

@@ -99,7 +99,7 @@ func requireKept(t *testing.T, directory string) {
 func TestPlayersOutliveTheirRung(t *testing.T) {
 	alongside(t, busy)
 	const renditions = "360p=640x360@20:600k,240p=426x240@20:300k" // so little that the machine is fast enough until it is slowed down
-	s := startService(t, "--ladder", renditions, "--linger", "2s")
+	s := startService(t, "--ladder", renditions, longParts, "--linger", "2s")
 	p := newPublisher(t, s, "heavy")
 	p.rounds = 5
 	p.send()

@@ -18,7 +18,7 @@ const (
 	canvasWidth  = 426
 	canvasHeight = 240
 	canvasFPS    = 30
-	scenesLast   = 8 * time.Second
+	scenesLast   = 6 * time.Second
 )
 
 // scene is a part of what a camera sends: a white square of a third of the picture's shorter side in the middle of grey.
@@ -35,7 +35,7 @@ func TestPicturesAsTheyCome(t *testing.T) {
 	const half = scenesLast / 2
 	s := startService(t, "--ladder", canvasRung, "--linger", "1s")
 	for name, scenes := range map[string][]scene{
-		"size adapts":     {{"640x360", 30, 3 * time.Second}, {"160x90", 30, 3 * time.Second}, {"320x180", 30, 2 * time.Second}},
+		"size adapts":     {{"640x360", 30, 2 * time.Second}, {"160x90", 30, 2 * time.Second}, {"320x180", 30, 2 * time.Second}},
 		"phone is turned": {{"320x180", 30, half}, {"180x320", 30, half}},
 		"odd sides":       {{"321x181", 30, half}, {"181x321", 30, half}},
 		"five a second":   {{"320x240", 5, scenesLast}},

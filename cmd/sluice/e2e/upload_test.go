@@ -16,7 +16,7 @@ import (
 // on, and beeps are heard.
 func TestUploadsPlay(t *testing.T) {
 	alongside(t, whole)
-	s := startService(t, "--ladder", clockRung, "--linger", "1s", "--auth-publish", stageKey)
+	s := startService(t, "--ladder", clockRung, longParts, "--linger", "1s", "--auth-publish", stageKey)
 	stage := newStage(t)
 	browser := cameraBrowser.forTest(t)
 	proxy, _ := startNginx(t, strings.TrimPrefix(s.base, "http://"), nil)
@@ -79,7 +79,7 @@ func TestUploadInOneRequest(t *testing.T) {
 // viewers do not notice, and another transform another ffmpeg, which they get over.
 func TestPublishPageUploads(t *testing.T) {
 	alongside(t, heavy)
-	s := startService(t, "--ladder", clockRung, "--linger", "1s", "--auth-publish", "open~/+sesame")
+	s := startService(t, "--ladder", clockRung, longParts, "--linger", "1s", "--auth-publish", "open~/+sesame")
 	browser := cameraBrowser.forTest(t)
 	studio := browser.open(s.base + "/publish?stream=camera")
 	studio.run(`(() => { sessionStorage.setItem("sluice.key", "open~/+sesame"); document.querySelector("#resolution").value = "640x480"; document.querySelector("input[name=way][value=upload]").click(); })()`, nil)

@@ -117,7 +117,7 @@ const (
 // hls.js that forgets to load pictures or sound, as it does after one of twenty faults, is made to go on before its buffer is empty.
 func TestPlayerForgetsToLoad(t *testing.T) {
 	alongside(t, busy)
-	s := startService(t, "--ladder", smallRung)
+	s := startService(t, "--ladder", calmRung)
 	p := newPublisher(t, s, "clip")
 	p.rounds = 10
 	p.send()
@@ -129,7 +129,7 @@ func TestPlayerForgetsToLoad(t *testing.T) {
 		{"sound after a part that it left out", leavesOutSound},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			for range 3 {
+			for range 2 {
 				waitSteady(openIn, viewer)
 				viewer.reset()
 				viewer.wait("it forgets", c.forget)
@@ -250,7 +250,7 @@ func TestClockInThePicture(t *testing.T) {
 			viewer.wait("playing", `document.querySelector("#video").currentTime > 0 && document.querySelector("#video").videoWidth > 0`)
 			viewer.run("(() => {"+string(observe)+"})()", nil)
 			viewer.run("observe(document.querySelector('#video'))", nil)
-			viewer.wait("the clock is read and a beep is heard", "observed.read > 80 && observed.peak > 0.1")
+			viewer.wait("the clock is read and a beep is heard", "observed.read > 40 && observed.peak > 0.1")
 			var seen observed
 			viewer.run("window.observed", &seen)
 			viewer.screenshot(protocol)
