@@ -90,8 +90,13 @@ func (s *service) read(pipe io.Reader, found chan<- string) {
 	lines := bufio.NewScanner(pipe)
 	for lines.Scan() {
 		_, _ = s.output.Write(append(lines.Bytes(), '\n'))
-		if _, url, ok := strings.Cut(lines.Text(), "Go live"); ok {
-			found <- strings.TrimSuffix(strings.TrimSpace(url), "/publish")
+		for _, line := range []string{"  Go live ", "  Streams "} { // of which a relay prints the second alone
+			if url, ok := strings.CutPrefix(lines.Text(), line); ok {
+				select {
+				case found <- strings.TrimSuffix(strings.TrimSuffix(strings.TrimSpace(url), "/publish"), "/"):
+				default: // it is known
+				}
+			}
 		}
 	}
 }
