@@ -3,6 +3,7 @@ package srt
 import (
 	"bytes"
 	"io"
+	"log/slog"
 	"net"
 	"os/exec"
 	"strings"
@@ -146,6 +147,18 @@ func TestPacketsAreBounded(t *testing.T) {
 	require.ErrorContains(t, err, "PIDs")
 }
 
+// A handshake that gosrt panics of is none.
+func TestHandshakeCutShort(t *testing.T) {
+	data := append([]byte{0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, make([]byte, 49)...)
+	data[19], data[23] = 5, 1                   // version 5, with extensions
+	copy(data[36:], []byte{255, 255, 255, 255}) // conclusion
+	p, err := packet.NewPacketFromData(&net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}, data)
+	require.NoError(t, err)
+	request, err := contained(slog.New(slog.DiscardHandler), func() (*int, error) { return new(int), p.UnmarshalCIF(&packet.CIFHandshake{}) })
+	require.NoError(t, err)
+	require.Nil(t, request)
+}
+
 // Whatever comes is read within bounds, or refused.
 func FuzzMedia(f *testing.F) {
 	f.Add(program(f, video+"-c:a aac"))
@@ -157,7 +170,7 @@ func FuzzMedia(f *testing.F) {
 	})
 }
 
-// What gosrt reads in goroutines of its own, where nobody could contain a panic.
+// Handshakes are contained; all else gosrt reads in goroutines of its own, where nobody could contain a panic.
 func FuzzPackets(f *testing.F) {
 	f.Add(append([]byte{0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, make([]byte, 48)...))
 	f.Add(append([]byte{0x80, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, make([]byte, 8)...))
@@ -168,7 +181,8 @@ func FuzzPackets(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, cif := range []packet.CIF{&packet.CIFHandshake{}, &packet.CIFACK{}, &packet.CIFNAK{}, &packet.CIFHandshakeExtension{}, &packet.CIFKeyMaterialExtension{}} {
+		_, _ = contained(slog.New(slog.DiscardHandler), func() (any, error) { return nil, p.UnmarshalCIF(&packet.CIFHandshake{}) })
+		for _, cif := range []packet.CIF{&packet.CIFACK{}, &packet.CIFNAK{}, &packet.CIFHandshakeExtension{}, &packet.CIFKeyMaterialExtension{}} {
 			_ = p.UnmarshalCIF(cif)
 		}
 		p.Decommission()
