@@ -36,6 +36,7 @@ func newHead(response *http.Response, now time.Time) *head {
 	}
 	var mayKeep bool
 	h.lifetime, mayKeep, h.private = readCacheControl(response.Header)
+	h.private = h.private || h.status == http.StatusLoopDetected // by the way that this one has come, which it may have made up
 	if !mayKeep || h.status != http.StatusOK || !variesByCoding(response.Header) {
 		h.lifetime = 0
 	}

@@ -474,6 +474,23 @@ func TestWhatIsForOneClientIsNotShared(t *testing.T) {
 	require.EqualValues(t, 1, o.asked.Load())
 }
 
+// Who makes up the way that a request has come by gets the refusal of that alone.
+func TestLoopIsNotShared(t *testing.T) {
+	release := make(chan struct{})
+	o := newOrigin(t, func(w http.ResponseWriter, _ *http.Request) {
+		<-release
+		w.WriteHeader(http.StatusLoopDetected)
+	})
+	codes := make(chan int, 2)
+	for range 2 {
+		go func() { codes <- o.cache.client(t, "/live/cam/audio.m3u8", "Via", "1.1 made-up").Code }()
+	}
+	eventually(t, func() bool { return o.cache.waitingFor("/live/cam/audio.m3u8") == 2 })
+	close(release)
+	require.ElementsMatch(t, []int{http.StatusOK, http.StatusLoopDetected}, []int{<-codes, <-codes})
+	require.EqualValues(t, 1, o.asked.Load())
+}
+
 func TestMemoryIsBounded(t *testing.T) {
 	settings := options("http://origin.example")
 	settings.MaxBytes = 10 * (1000 + overhead)
