@@ -37,6 +37,8 @@ func TestServeCheck(t *testing.T) {
 				"flag --nope", "flag --part", "https.listen: read tls.cert and tls.key: ", "auth.jwt: ", "logo: open ", "slate: " + dir + " is no file", "ffmpeg: ", "data: " + path("file") + " is no directory",
 			},
 		},
+		"a relay, which needs neither": {args: []string{"--relay-origin", "https://origin.example.org", "--ffmpeg", path("no-ffmpeg"), "--data", path("file/data")}},
+		"a relay of itself":            {args: []string{"--relay-origin", "http://localhost:8080"}, want: []string{"flag --relay-origin: http://localhost:8080 is this relay itself"}},
 		"the parent of data is a file": {args: []string{"--data", path("file/data"), "--ffmpeg", os.Args[0]}, want: []string{"data: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
