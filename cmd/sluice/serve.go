@@ -15,7 +15,6 @@ import (
 	"syscall"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
-	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/certificate"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/metrics"
@@ -63,17 +62,20 @@ func serve(ctx context.Context, loaded *config.Loaded, reloads reload.Options, m
 	}
 	options := webOptions(cfg, httpapi.NewMetrics(s, cfg), s.Connections(), log)
 	options.Inherited = manager.Listeners()
-	servers, err := web.Listen(httpapi.New(s, cfg, buildVersion(), book), options)
+	servers, err := listen(cfg, httpapi.New(s, cfg, buildVersion(), book), options)
 	if err != nil {
 		_ = s.Run(canceled(ctx)) // gives the sockets back
-		return exit.Usage(err)
+		return err
 	}
 	told := supervision{manager, log, "serves " + strings.Join(servers.URLs(), " and ")}
 	reloads.Service = s.Reload
-	announce(out, cfg, s, servers)
+	announce(out, cfg, s, servers.Servers)
 	return told.reloadingWhile(ctx, cfg, reloads, s.CountReload, servers, signals, func(ctx context.Context) error {
 		defer told.watch(ctx, metrics.Handler(s))()
-		return run(ctx, s, servers, told.ready)
+		return run(ctx, s, servers.Servers, func() {
+			told.ready()
+			servers.certify(ctx, log)
+		})
 	})
 }
 
@@ -87,9 +89,9 @@ func serveRelay(ctx context.Context, cfg config.Config, reloads reload.Options, 
 	defer r.Close()
 	options := webOptions(cfg, httpapi.NewRelayMetrics(r, cfg), r.Connections(), log)
 	options.Inherited = manager.Listeners()
-	servers, err := web.Listen(httpapi.NewRelay(r, cfg, buildVersion()), options)
+	servers, err := listen(cfg, httpapi.NewRelay(r, cfg, buildVersion()), options)
 	if err != nil {
-		return exit.Usage(err)
+		return err
 	}
 	reloads.Service = r.Reload
 	log.Info("this is a relay", "of", r.Origin(), "signed", cfg.Relay.Secret != "", "publishers are passed on", r.PassesPublishers())
@@ -104,19 +106,20 @@ func serveRelay(ctx context.Context, cfg config.Config, reloads reload.Options, 
 	return told.reloadingWhile(ctx, cfg, reloads, r.CountReload, servers, signals, func(ctx context.Context) error {
 		defer told.watch(ctx, metrics.RelayHandler(r))()
 		told.ready()
+		servers.certify(ctx, log)
 		return servers.Run(ctx)
 	})
 }
 
 // reloadingWhile reads the configuration anew while something runs, and tells the manager.
 func (s supervision) reloadingWhile(
-	ctx context.Context, cfg config.Config, reloads reload.Options, count func(taken bool), servers *web.Servers, signals <-chan os.Signal, run func(context.Context) error,
+	ctx context.Context, cfg config.Config, reloads reload.Options, count func(taken bool), servers frontage, signals <-chan os.Signal, run func(context.Context) error,
 ) error {
 	reloads.Begin, reloads.Count = s.reloading, func(taken bool) {
 		count(taken)
 		s.reloaded(taken)
 	}
-	if cfg.HTTPS.Listen != "" {
+	if cfg.HTTPS.Listen != "" && servers.authority == nil {
 		reloads.Certificate, reloads.UseCertificate = func(t config.TLS) (tls.Certificate, error) { return certificateOf(t, cfg.Data).Load() }, servers.UseCertificate
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -164,9 +167,9 @@ func webOptions(cfg config.Config, metrics http.Handler, most config.Connections
 	}
 }
 
-// certificateOf is where the certificate of HTTPS comes from.
+// certificateOf is where the certificate of HTTPS comes from. Until there is one by ACME it is a self-signed one.
 func certificateOf(t config.TLS, data string) certificate.Source {
-	if t.SelfSigned {
+	if t.SelfSigned || len(t.ACME.Domains) > 0 {
 		return certificate.Source{Directory: filepath.Join(data, tlsDir)}
 	}
 	return certificate.Source{Cert: t.Cert, Key: t.Key}

@@ -75,13 +75,6 @@ type HTTPS struct {
 	Listen string // empty when there is no HTTPS
 }
 
-// TLS says where the certificate of HTTPS comes from: a pair of PEM
-// files, or one that sluice makes and keeps in the data directory.
-type TLS struct {
-	Cert, Key  string
-	SelfSigned bool
-}
-
 // ICE is what WebRTC peers reach the server by. Read the addresses
 // through Config.ICEUDP and Config.ICETCP, which fill in what is left empty.
 type ICE struct {

@@ -259,15 +259,28 @@ func TestValidate(t *testing.T) {
 		"half a pair":             {func(c *Config) { c.HTTPS.Listen = "127.0.0.1:1"; c.TLS.Cert = "a" }, "tls.cert: goes together with tls.key"},
 		"pair and self-signed": {func(c *Config) {
 			c.HTTPS.Listen = "127.0.0.1:1"
-			c.TLS = TLS{"a", "b", true}
+			c.TLS = TLS{Cert: "a", Key: "b", SelfSigned: true}
 		}, "tls.self-signed: is for when there is no tls.cert"},
-		"TLS unused":    {func(c *Config) { c.TLS.SelfSigned = true }, "is not used while https.listen is empty"},
-		"ICE name":      {func(c *Config) { c.ICE.UDP = "example.org:1" }, "browsers are given addresses"},
-		"ICE at a name": {func(c *Config) { c.HTTP.Listen = "example.org:1"; c.Insecure = true }, `ice.udp: "example.org" is not an IP address`},
-		"ICE TCP off":   {func(c *Config) { c.ICE.TCP = "off" }, ""},
-		"ICE UDP off":   {func(c *Config) { c.ICE.UDP = "off" }, "ice.udp"},
-		"ICE server":    {func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "http://x"}} }, "ice.servers"},
-		"STUN, secret":  {func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "stun:x", Secret: "s"}} }, "a secret is for TURN servers"},
+		"HTTPS by ACME": {func(c *Config) {
+			c.HTTPS.Listen = "127.0.0.1:1"
+			c.TLS.ACME = ACME{[]string{"tv.example.org", "live.example.org"}, "ann@example.org", "https://ca.example.org/directory"}
+		}, ""},
+		"ACME unused": {func(c *Config) { c.TLS.ACME.Domains = []string{"tv.example.org"} }, "tls.acme-domain: is not used while https.listen is empty"},
+		"ACME and self-signed": {func(c *Config) {
+			c.HTTPS.Listen, c.TLS.SelfSigned, c.TLS.ACME.Domains = "127.0.0.1:1", true, []string{"tv.example.org"}
+		}, "tls.acme-domain: is for when there is no other certificate"},
+		"ACME for many names": {func(c *Config) { c.HTTPS.Listen, c.TLS.ACME.Domains = "127.0.0.1:1", []string{"*.example.org"} }, `"*.example.org" is not a public name`},
+		"ACME for this host":  {func(c *Config) { c.HTTPS.Listen, c.TLS.ACME.Domains = "127.0.0.1:1", []string{"tv"} }, `"tv" is not a public name`},
+		"ACME without domain": {func(c *Config) { c.TLS.ACME.Email = "ann@example.org" }, "set it, or none of them"},
+		"ACME email":          {func(c *Config) { c.TLS.ACME.Email = "ann" }, `tls.acme-email: "ann" is not an address`},
+		"ACME directory":      {func(c *Config) { c.TLS.ACME.Directory = "ca.example.org" }, "tls.acme-directory: "},
+		"TLS unused":          {func(c *Config) { c.TLS.SelfSigned = true }, "is not used while https.listen is empty"},
+		"ICE name":            {func(c *Config) { c.ICE.UDP = "example.org:1" }, "browsers are given addresses"},
+		"ICE at a name":       {func(c *Config) { c.HTTP.Listen = "example.org:1"; c.Insecure = true }, `ice.udp: "example.org" is not an IP address`},
+		"ICE TCP off":         {func(c *Config) { c.ICE.TCP = "off" }, ""},
+		"ICE UDP off":         {func(c *Config) { c.ICE.UDP = "off" }, "ice.udp"},
+		"ICE server":          {func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "http://x"}} }, "ice.servers"},
+		"STUN, secret":        {func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "stun:x", Secret: "s"}} }, "a secret is for TURN servers"},
 		"TURN, two credentials": {func(c *Config) {
 			c.ICE.Servers = []ICEServer{{URL: "turn:x", Username: "u", Credential: "c", Secret: "s"}}
 		}, "in place of username"},

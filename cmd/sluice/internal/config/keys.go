@@ -66,6 +66,9 @@ func (c *Config) keys() []key {
 		{"tls.cert", groupWeb, kindPath, "certificate chain of HTTPS, a PEM file", text(&c.TLS.Cert)},
 		{"tls.key", groupWeb, kindPath, "its private key, a PEM file", text(&c.TLS.Key)},
 		{"tls.self-signed", groupWeb, kindBool, "make and keep a certificate of its own; browsers warn once", boolean(&c.TLS.SelfSigned)},
+		{"tls.acme-domain", groupWeb, kindHosts, "names of this machine, such as tv.example.org, that a certificate is had for and renewed by ACME from an authority, to whose terms you agree by this; it has to reach https.listen at port 443, or http.listen at port 80", words(&c.TLS.ACME.Domains, "")},
+		{"tls.acme-email", groupWeb, kindText, "where the authority may write to", text(&c.TLS.ACME.Email)},
+		{"tls.acme-directory", groupWeb, kindPath, "URL of the directory of another authority, such as one of your own; empty is Let's Encrypt", text(&c.TLS.ACME.Directory)},
 
 		{"ice.udp", groupWebRTC, kindAddress, "one UDP address for the media of all peers; empty is port 8189 on the host of http.listen (of https.listen, when http.listen is loopback)", text(&c.ICE.UDP)},
 		{"ice.tcp", groupWebRTC, kindAddress, "TCP address for peers without UDP; empty is the same as ice.udp, off is none", text(&c.ICE.TCP)},

@@ -82,7 +82,7 @@ func (c Config) checkWeb(check *checker) {
 		checkAddress(check, "https.listen", c.HTTPS.Listen)
 		same := c.HTTPS.Listen == c.HTTP.Listen && !strings.HasSuffix(c.HTTPS.Listen, ":0")
 		check.want(!same, "https.listen", "must differ from http.listen")
-		check.want(c.TLS.Cert != "" || c.TLS.SelfSigned, "https.listen", "needs a certificate: set tls.cert and tls.key, or tls.self-signed")
+		check.want(c.TLS.Cert != "" || c.TLS.SelfSigned || len(c.TLS.ACME.Domains) > 0, "https.listen", "needs a certificate: set tls.cert and tls.key, tls.acme-domain, or tls.self-signed")
 	}
 	if c.HTTP.Metrics != "" {
 		checkAddress(check, "http.metrics", c.HTTP.Metrics)
@@ -100,11 +100,7 @@ func (c Config) checkWeb(check *checker) {
 	check.want(ok, "http.base-path", "%q is not a path such as /media", c.HTTP.BasePath)
 	c.checkExposed(check, "http.listen", c.HTTP.Listen)
 	c.checkExposed(check, "https.listen", c.HTTPS.Listen)
-	used := c.HTTPS.Listen != ""
-	check.want((c.TLS.Cert == "") == (c.TLS.Key == ""), "tls.cert", "goes together with tls.key: set both or none")
-	check.want(c.TLS.Cert == "" || !c.TLS.SelfSigned, "tls.self-signed", "is for when there is no tls.cert: set one of them")
-	check.want(used || c.TLS.Cert == "", "tls.cert", "is not used while https.listen is empty")
-	check.want(used || !c.TLS.SelfSigned, "tls.self-signed", "is not used while https.listen is empty")
+	c.TLS.check(check, c.HTTPS.Listen != "")
 }
 
 // origins are written as host sources of a policy are (CSP3 §2.3.1), with a scheme and without a path.

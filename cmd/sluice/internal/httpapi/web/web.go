@@ -50,6 +50,9 @@ type Options struct {
 	Inherited map[string]*net.TCPListener
 	// Certificate is that of HTTPS.
 	Certificate certificate.Source
+	// Proof, where it is not nil, may answer a handshake by which an authority (RFC 8737) wants to know whose names they are; Protocol is that of these handshakes.
+	Proof    func(*tls.ClientHelloInfo) *tls.Certificate
+	Protocol string
 	// Connections bounds those of all servers together but the one for monitors.
 	Connections *quota.Connections
 	// Logger gets panics of the handler as errors, and what else net/http has to say at level debug.
@@ -61,6 +64,7 @@ type Servers struct {
 	servers []*server
 	metrics *server // nil where there is none
 	pair    atomic.Pointer[tls.Certificate]
+	proof   func(*tls.ClientHelloInfo) *tls.Certificate
 }
 
 // all are the servers, those that people open first.
@@ -116,12 +120,20 @@ func (s *Servers) listen(handler http.Handler, o Options) error {
 	server := newServer(secure, "https", handler, o.Logger)
 	s.pair.Store(&pair)
 	server.TLSConfig = &tls.Config{GetCertificate: s.certificate, MinVersion: tls.VersionTLS12}
+	if s.proof = o.Proof; s.proof != nil {
+		server.TLSConfig.NextProtos = []string{"h2", "http/1.1", o.Protocol}
+	}
 	s.servers = append(s.servers, server)
 	return nil
 }
 
 // certificate is that of the next handshake.
-func (s *Servers) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (s *Servers) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if s.proof != nil {
+		if proof := s.proof(hello); proof != nil {
+			return proof, nil
+		}
+	}
 	return s.pair.Load(), nil
 }
 

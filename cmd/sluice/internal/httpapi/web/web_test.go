@@ -224,3 +224,26 @@ func TestListenRefused(t *testing.T) {
 		})
 	}
 }
+
+// A handshake of the authority gets its proof; others get the certificate, and speak HTTP/2 as before.
+func TestProof(t *testing.T) {
+	proof, err := certificate.SelfSigned(t.TempDir())
+	require.NoError(t, err)
+	s, _ := run(t, http.HandlerFunc(serveOK), Options{
+		HTTPS: "127.0.0.1:0", Certificate: certificate.Source{Directory: t.TempDir()}, Protocol: "acme-tls/1",
+		Proof: func(hello *tls.ClientHelloInfo) *tls.Certificate {
+			if len(hello.SupportedProtos) == 1 && hello.SupportedProtos[0] == "acme-tls/1" {
+				return &proof
+			}
+			return nil
+		},
+	})
+	for protocol, proves := range map[string]bool{"acme-tls/1": true, "h2": false, "http/1.1": false} {
+		connection, err := tls.Dial("tcp", strings.TrimPrefix(s.URLs()[1], "https://"), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocol}})
+		require.NoError(t, err)
+		state := connection.ConnectionState()
+		require.NoError(t, connection.Close())
+		require.Equal(t, protocol, state.NegotiatedProtocol)
+		require.Equal(t, proves, state.PeerCertificates[0].Equal(proof.Leaf), protocol)
+	}
+}
