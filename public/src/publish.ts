@@ -95,7 +95,18 @@ async function sendSource(): Promise<void> {
 /** Bounds what is sent, and says to what. */
 async function limit(): Promise<void> {
   showQuality(running, picture());
-  await client?.limit(sending(picture()).maxBitrate);
+  await client?.limit(sending(picture()));
+}
+
+let seen = "";
+
+/** Bounds what is sent anew when the picture has another size, as that of a window has, or of a phone that was turned. A recording goes on as it is. */
+async function followSize(): Promise<void> {
+  const { width = 0, height = 0 } = picture()?.getSettings() ?? {};
+  const now = `${width}x${height}`;
+  if (now === seen) return;
+  seen = now;
+  if (!(client instanceof UploadClient)) await limit();
 }
 
 /** Takes a change of the settings to the picture that there is. */
@@ -261,6 +272,7 @@ async function showRates(): Promise<void> {
   setText(byId("loss"), percent(rates.loss));
   setText(byId("limit"), limitText(rates.limit));
   if (client) plot.add(rates.bitrate);
+  await followSize();
 }
 
 /** Says when the server, or the browser, has decided otherwise than the page's user. */

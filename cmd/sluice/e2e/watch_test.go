@@ -292,22 +292,26 @@ func TestEchoPage(t *testing.T) {
 	eventually(t, func() bool { return s.metric("sluice_sessions") == 0 })
 }
 
-// Over WebRTC the watch page offers the layers of a simulcast like the renditions of HLS, shows which one is received, and plays the one that is chosen.
+// Over WebRTC the watch page offers the layers of a simulcast like the renditions of HLS, shows which one is received, and plays the one that is chosen, in
+// a session that takes the place of the first too. Of 640x480 there are the whole picture and half of it.
 func TestQualityOverWebRTC(t *testing.T) {
 	alongside(t, paged)
 	s, browser := startService(t, "--ladder", smallRung), cameraBrowser.forTest(t)
 	studio := browser.open(s.base + "/publish?stream=layers")
-	studio.set("#resolution", "640x480") // of which Chromium sends the two smaller layers
+	studio.set("#resolution", "640x480")
 	studio.set("#sizes", "3")
 	studio.click("#start")
 	s.waitFor("layers", func(st stream) bool { return st.State == "live" })
 	viewer := browser.open(s.base + "/watch/layers?protocol=webrtc")
 	const chosen, height = `document.querySelector("sluice-player").shadowRoot.getElementById("quality-button").innerText.trim()`, `document.querySelector("video").videoHeight`
-	viewer.wait("what Auto has chosen", chosen+` === "Auto (240p)" && `+height+` === 240`)
-	viewer.pick("quality", "120p")
-	viewer.wait("the layer", chosen+` === "120p" && `+height+` === 120`)
-	viewer.screenshot("webrtc-120p")
+	viewer.wait("what Auto has chosen", chosen+` === "Auto (480p)" && `+height+` === 480`)
+	viewer.pick("quality", "240p")
+	viewer.wait("the layer", chosen+` === "240p" && `+height+` === 240`)
+	viewer.screenshot("webrtc-240p")
+	viewer.run("window.before = sluice.player.session", nil)
+	viewer.run(`fetch(before.resource, {method: "DELETE"})`, nil)
+	viewer.wait("another session", `sluice.player.session !== before && sluice.player.peer?.connectionState === "connected" && `+chosen+` === "240p" && `+height+` === 240`)
 	viewer.pick("quality", "Auto")
-	viewer.wait("the best again", chosen+` === "Auto (240p)" && `+height+` === 240`)
+	viewer.wait("the best again", chosen+` === "Auto (480p)" && `+height+` === 480`)
 	viewer.screenshot("webrtc-auto")
 }

@@ -2,7 +2,7 @@
 
 import { byId, setText } from "../ui/dom.ts";
 import { bitrate } from "../ui/format.ts";
-import { automaticBitrate, sendable, type Sending } from "../whip/sending.ts";
+import { automaticBitrate, countLayers, sendable, type Sending } from "../whip/sending.ts";
 import type { Hint } from "./capture.ts";
 import { remember } from "./choices.ts";
 
@@ -27,7 +27,7 @@ export function sending(track?: MediaStreamTrack): Sending {
   const { width, height, fps } = wantedPicture();
   const { width: w = width, height: h = height, frameRate = fps } = track?.getSettings() ?? {};
   const maxBitrate = Number(most.value) || automaticBitrate(w, h, frameRate);
-  return { codec: codec.value, maxBitrate, sizes: Number(sizes.value), redundancy: redundancy.checked };
+  return { codec: codec.value, maxBitrate, sizes: Number(sizes.value), width: w, height: h, redundancy: redundancy.checked };
 }
 
 /** What each choice of what to keep does. */
@@ -43,7 +43,7 @@ export function showQuality(live: boolean, track?: MediaStreamTrack): void {
   codec.disabled = sizes.disabled = live;
   redundancy.disabled = live || picked("way") === "upload";
   setText(byId("codec-hint"), live ? "Stop to change it." : codecHint());
-  setText(byId("sizes-hint"), live ? "Stop to change it." : sizesHint());
+  setText(byId("sizes-hint"), live ? "Stop to change it." : sizesHint(sending(track)));
   setText(byId("bitrate-hint"), most.value ? "Less when the bandwidth is lower." : `${bitrate(sending(track).maxBitrate)} for this resolution and frame rate.`);
   setText(byId("hint-hint"), hints[picked("hint") as Hint]);
   setText(byId("way-hint"), live ? "Stop to change it." : ways[picked("way")] ?? "");
@@ -57,8 +57,10 @@ const ways: Record<string, string> = {
 
 const codecHint = () => (codec.value ? "Offered first; the server decides." : "VP8, which every server takes.");
 
-const sizesHint = () => {
+const sizesHint = (wanted: Sending) => {
   if (sizes.value === "1") return "The server encodes the smaller renditions.";
+  const count = countLayers(wanted);
+  if (count < wanted.sizes) return `At ${wanted.width}×${wanted.height} there ${count === 1 ? "is one layer" : "are two layers"}.`;
   return codec.value === "H264" ? "Passed on to viewers without encoding; more load on this computer." : "Only H.264 layers are passed on without encoding.";
 };
 

@@ -111,7 +111,7 @@ export class UploadClient {
   }
 
   /** Sends at most so many bits per second of the picture from now on. */
-  async limit(maxBitrate: number): Promise<void> {
+  async limit({ maxBitrate }: Sending): Promise<void> {
     if (maxBitrate === this.sending.maxBitrate) return;
     this.sending.maxBitrate = maxBitrate;
     await this.again();

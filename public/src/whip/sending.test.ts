@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { automaticBitrate, codecLabel, encodings, keepsSize, preferring, sendable, shareOf, startBitrate, withoutTemporal } from "./sending.ts";
+import { automaticBitrate, codecLabel, encodings, keepsSize, preferring, reshape, sendable, startBitrate, withoutTemporal } from "./sending.ts";
 
 const formats = ["video/rtx", "video/AV1", "video/VP8", "video/H264", "video/H264", "video/red"].map((mimeType, id) => ({ mimeType, id }));
 
@@ -29,12 +29,41 @@ test("the automatic bit rate follows the picture, within bounds", () => {
 });
 
 test("several sizes share the bit rate, the smallest first", () => {
-  assert.deepEqual(encodings({ codec: "", maxBitrate: 1_000_000, sizes: 1, redundancy: false }), [{ maxBitrate: 1_000_000 }]);
-  assert.equal(shareOf(undefined), 1);
-  const sizes = encodings({ codec: "H264", maxBitrate: 1_000_000, sizes: 3, redundancy: false });
-  assert.deepEqual(sizes.map(({ scaleResolutionDownBy }) => scaleResolutionDownBy), [4, 2, 1]);
-  assert.deepEqual(sizes.map(({ rid }) => shareOf(rid) * 1_000_000), sizes.map(({ maxBitrate }) => maxBitrate));
-  assert.equal(sizes.reduce((sum, { maxBitrate }) => sum + maxBitrate, 0), 1_000_000);
+  const sending = { codec: "H264", maxBitrate: 1_000_000, redundancy: false };
+  assert.deepEqual(encodings({ ...sending, sizes: 1 }), [{ maxBitrate: 1_000_000 }]);
+  for (const picture of [{}, { width: 1280, height: 720 }, { width: 640, height: 480 }, { width: 320, height: 240 }]) {
+    const sent = encodings({ ...sending, ...picture, sizes: 3 }).filter(({ active }) => active);
+    assert.equal(sent.reduce((sum, { maxBitrate }) => sum + maxBitrate, 0), 1_000_000);
+    assert.deepEqual(sent.map(({ maxBitrate }) => maxBitrate), sent.map(({ maxBitrate }) => maxBitrate).sort((a, b) => a - b));
+  }
+});
+
+test("whatever its size, the last layer of a picture that is sent is all of it, and there are no more than Chromium sends", () => {
+  const scales = (width: number, height: number) =>
+    encodings({ codec: "", maxBitrate: 1_000_000, sizes: 3, redundancy: false, width, height }).flatMap(({ active, scaleResolutionDownBy }) => (active ? [scaleResolutionDownBy] : []));
+  for (const [width, height, want] of [
+    [1920, 1080, [4, 2, 1]],
+    [960, 540, [4, 2, 1]],
+    [720, 1280, [4, 2, 1]],
+    [640, 480, [2, 1]],
+    [640, 360, [2, 1]],
+    [480, 270, [2, 1]],
+    [320, 240, [1]],
+    [0, 0, [4, 2, 1]], // not known yet
+  ] as const) assert.deepEqual(scales(width, height), want, `${width}x${height}`);
+});
+
+test("another picture is sent in as many layers as it is large enough for, of those that were negotiated", () => {
+  const sending = { codec: "VP8", maxBitrate: 2_000_000, sizes: 3, redundancy: false, width: 640, height: 480 };
+  const present = encodings(sending);
+  assert.deepEqual(present.map(({ rid }) => rid), ["q", "h", "f"]);
+  reshape(present, { ...sending, width: 1280, height: 720, maxBitrate: 4_000_000 });
+  assert.deepEqual(present, encodings({ ...sending, width: 1280, height: 720, maxBitrate: 4_000_000 }));
+  reshape(present, sending);
+  assert.deepEqual(present, encodings(sending));
+  const one = [{ maxBitrate: 1, active: true }];
+  reshape(one, { ...sending, sizes: 1 });
+  assert.deepEqual(one, [{ maxBitrate: 2_000_000, active: true }]);
 });
 
 test("layers of a simulcast have temporal layers where the server can tell them apart", () => {
@@ -52,7 +81,7 @@ test("what may be passed on keeps its size", () => {
   assert.ok(keepsSize(sending));
   assert.ok(!keepsSize({ ...sending, codec: "VP8" }));
   assert.ok(!keepsSize({ ...sending, codec: "" }), "VP8 is the default");
-  assert.ok(!keepsSize({ ...sending, sizes: 3 }), "layers stop and start anyway");
+  assert.ok(keepsSize({ ...sending, codec: "", sizes: 3 }), "the largest layer would go with the size");
   assert.ok(!keepsSize(undefined));
 });
 

@@ -8,20 +8,36 @@ export interface Sending {
   maxBitrate: number;
   /** In how many sizes it is sent at once, each half the one before (a simulcast); 1 or 3. */
   sizes: number;
+  /** The picture's own size, where it is known. */
+  width?: number;
+  height?: number;
   /** Offer sound with redundancy (RED, RFC 2198) before sound without. */
   redundancy: boolean;
 }
 
-/** The layers of a simulcast, the smallest first as Chromium wants them: their names, by what they are smaller, what of the bit rate each gets. */
-const layers = [
-  { rid: "q", scaleResolutionDownBy: 4, share: 0.08 },
-  { rid: "h", scaleResolutionDownBy: 2, share: 0.24 },
-  { rid: "f", scaleResolutionDownBy: 1, share: 0.68 },
-] as const;
+/** The names of the layers of a simulcast, the smallest first as Chromium wants them. */
+const rids = ["q", "h", "f"] as const;
+
+/** What of the bit rate the layers get, where there are so many, the smallest first. */
+const shares: readonly (readonly number[])[] = [[1], [0.26, 0.74], [0.08, 0.24, 0.68]];
+
+/**
+ * Pixels from which on Chromium, and Safari by the same library, sends two layers of a picture, and three (libwebrtc's table of formats
+ * for simulcast). Of more layers than that it leaves out the last: the largest.
+ */
+const enough = [0, 480 * 270, 960 * 540];
+
+/** In how many sizes a picture is sent. */
+export function countLayers({ sizes, width, height }: Pick<Sending, "sizes" | "width" | "height">): number {
+  if (sizes === 1 || !width || !height) return sizes;
+  return Math.min(sizes, enough.filter((pixels) => width * height >= pixels).length);
+}
 
 /** One size of a picture. */
 export interface Shape {
   rid?: string;
+  /** Whether it is sent; it is where that is left out. */
+  active?: boolean;
   scaleResolutionDownBy?: number;
   maxBitrate: number;
   scalabilityMode?: string;
@@ -30,10 +46,27 @@ export interface Shape {
 /** Three temporal layers, of which the server leaves some out where a viewer's network is slow. Of H.264 it cannot tell them apart. */
 const temporal = (codec: string) => (codec === "H264" ? {} : { scalabilityMode: "L1T3" });
 
-/** What a picture is sent as, for addTransceiver. */
-export function encodings({ codec, maxBitrate, sizes }: Sending): Shape[] {
+/**
+ * What a picture is sent as, for addTransceiver. Of a small one the last layers are negotiated and not sent, so that the last that is
+ * sent is the whole picture, and another camera may have more.
+ */
+export function encodings(sending: Sending): Shape[] {
+  const { codec, maxBitrate, sizes } = sending;
   if (sizes === 1) return [{ maxBitrate }];
-  return layers.map(({ share, ...layer }) => ({ ...layer, maxBitrate: Math.round(maxBitrate * share), ...temporal(codec) }));
+  const count = countLayers(sending);
+  return rids.map((rid, i) => {
+    const share = shares[count - 1]?.[Math.min(i, count - 1)] ?? 1;
+    return { rid, active: i < count, scaleResolutionDownBy: 2 ** Math.max(0, count - 1 - i), maxBitrate: Math.round(maxBitrate * share), ...temporal(codec) };
+  });
+}
+
+/** Has what is sent already go on as it would begin now. What a browser has left out of its encodings stays so. */
+export function reshape(present: Shape[], sending: Sending): void {
+  const shapes = encodings(sending);
+  present.forEach((encoding, i) => {
+    const { active, scaleResolutionDownBy, maxBitrate } = shapes.find(({ rid }) => rid === encoding.rid) ?? shapes[i] ?? { maxBitrate: sending.maxBitrate };
+    Object.assign(encoding, { maxBitrate, ...(active !== undefined && { active, scaleResolutionDownBy }) });
+  });
 }
 
 /** The same for a browser that does not know temporal layers, or not these. */
@@ -41,12 +74,10 @@ export const withoutTemporal = (shapes: Shape[]) => shapes.map(({ scalabilityMod
 
 /**
  * Whether the picture keeps its size where bits or CPU are few, and comes less often instead. Codecs but VP8 may be passed on to
- * viewers as they are, who notice each change of size as a short break.
+ * viewers as they are, who notice each change of size as a short break. In a simulcast a picture that shrinks loses its largest layer too:
+ * of 1280x720 on a busy machine Chromium would send 320x180 at most.
  */
-export const keepsSize = (sending: Sending | undefined) => sending !== undefined && sending.sizes === 1 && sending.codec !== "" && sending.codec !== "VP8";
-
-/** What of the bit rate of a picture the layer of that name gets. */
-export const shareOf = (rid: string | undefined) => layers.find((layer) => layer.rid === rid)?.share ?? 1;
+export const keepsSize = (sending: Sending | undefined) => sending !== undefined && (sending.sizes > 1 || (sending.codec !== "" && sending.codec !== "VP8"));
 
 /** Codecs that a page may choose, in the order in which it shows them, with what people call them. */
 const known: readonly (readonly [codec: string, label: string])[] = [

@@ -2,7 +2,7 @@
 
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { withStartBitrate } from "./sdp.ts";
-import { encodings, keepsSize, preferring, shareOf, startBitrate, withoutTemporal, type Sending, type Shape } from "./sending.ts";
+import { encodings, keepsSize, preferring, reshape, startBitrate, withoutTemporal, type Sending, type Shape } from "./sending.ts";
 
 export interface WhipOptions extends ConnectionOptions {
   /** What to send: at most one video and one audio track. */
@@ -37,13 +37,14 @@ export class WhipClient extends Connection {
     }
   }
 
-  /** Sends at most so many bits per second of the picture from now on. */
-  async limit(maxBitrate: number): Promise<void> {
-    if (this.sending) this.sending.maxBitrate = maxBitrate;
+  /** Sends at most so many bits per second of a picture of that size from now on; what else there is of sending cannot be changed. */
+  async limit({ maxBitrate, width, height }: Sending): Promise<void> {
+    if (!this.sending) return;
+    Object.assign(this.sending, { maxBitrate, width, height });
     for (const { sender, receiver } of this.peer?.getTransceivers() ?? []) {
       const parameters = sender.getParameters();
       if (receiver.track.kind !== "video" || !parameters.encodings?.length) continue; // Firefox before 110 has none
-      for (const encoding of parameters.encodings) encoding.maxBitrate = Math.round(maxBitrate * shareOf(encoding.rid));
+      reshape(parameters.encodings as Shape[], this.sending);
       await sender.setParameters(parameters);
     }
   }
