@@ -147,7 +147,7 @@ func whole(license string, texts []string) string {
 
 // compiledModules are the Go modules that the program at repository is compiled from, Go's own library first.
 func compiledModules(repository string) ([]component, error) {
-	const format = "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}"
+	const format = `{{with .Module}}{{if not .Main}}{{.Path}}{{"\t"}}{{.Version}}{{"\t"}}{{.Dir}}{{"\t"}}{{$.Dir}}{{end}}{{end}}`
 	command := exec.Command("go", "list", "-deps", "-f", format, "./cmd/sluice")
 	command.Dir = repository
 	var problems bytes.Buffer
@@ -156,19 +156,22 @@ func compiledModules(repository string) ([]component, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the modules of the program: %w: %s", err, problems.String())
 	}
-	lines := slices.Sorted(strings.Lines(string(printed)))
-	var found []component
-	for _, line := range slices.Compact(lines) {
-		fields := strings.SplitN(strings.TrimSpace(line), " ", 3)
-		if len(fields) < 3 {
-			continue
+	packages := make(map[[3]string][]string) // directories in each module
+	for line := range strings.Lines(string(printed)) {
+		if fields := strings.Split(strings.TrimSpace(line), "\t"); len(fields) == 4 {
+			module := [3]string(fields[:3])
+			packages[module] = append(packages[module], strings.TrimPrefix(fields[3], fields[2]+"/"))
 		}
-		c, err := readModule(component{Name: fields[0], Version: fields[1]}, os.DirFS(fields[2]))
+	}
+	var found []component
+	for module, directories := range packages {
+		c, err := readModule(component{Name: module[0], Version: module[1]}, os.DirFS(module[2]), directories)
 		if err != nil {
 			return nil, err
 		}
 		found = append(found, c)
 	}
+	slices.SortFunc(found, func(a, b component) int { return strings.Compare(a.Name, b.Name) })
 	library, err := goLibrary()
 	return append([]component{library}, found...), err
 }
@@ -179,12 +182,16 @@ func goLibrary() (component, error) {
 	if err != nil {
 		return component{}, fmt.Errorf("find the Go installation: %w", err)
 	}
-	return readModule(component{Name: "Go standard library", Version: runtime.Version()}, os.DirFS(strings.TrimSpace(string(printed))))
+	return readModule(component{Name: "Go standard library", Version: runtime.Version()}, os.DirFS(strings.TrimSpace(string(printed))), nil)
 }
 
-// readModule adds to a module the text of its licence, and what that is called.
-func readModule(c component, dir fs.FS) (component, error) {
+// readModule adds to a module the text of its licence, and what that is called. One without a file for it may have it at the top of
+// each source of the packages that are compiled.
+func readModule(c component, dir fs.FS, packages []string) (component, error) {
 	texts, err := readTexts(dir)
+	if err == nil && len(texts) == 0 {
+		texts, err = readHeads(dir, packages)
+	}
 	if err != nil {
 		return c, err
 	}
@@ -212,6 +219,25 @@ func readTexts(dir fs.FS) (texts []string, err error) {
 		texts = append(texts, strings.TrimSpace(string(text)))
 	}
 	return texts, err
+}
+
+// readHeads returns what Go sources in directories say before everything else where that is a licence, each text once.
+func readHeads(dir fs.FS, directories []string) (texts []string, err error) {
+	for _, directory := range directories {
+		sources, _ := fs.Glob(dir, path.Join(directory, "*.go"))
+		for _, source := range sources {
+			text, err := fs.ReadFile(dir, source)
+			if err != nil {
+				return nil, fmt.Errorf("look for licences: %w", err)
+			}
+			head, _, _ := strings.Cut(string(text), "\n\n")
+			head = strings.ReplaceAll(strings.ReplaceAll("\n"+head, "\n// ", "\n"), "\n//", "\n")
+			if head = strings.TrimSpace(head); identify(head) != "" && !slices.Contains(texts, head) {
+				texts = append(texts, head)
+			}
+		}
+	}
+	return texts, nil
 }
 
 // marks are words of each licence; those of BSD-3-Clause are looked for before those that BSD-2-Clause has, too.

@@ -62,7 +62,23 @@ func TestPackageWithoutLicense(t *testing.T) {
 	files := fstest.MapFS{"package.json": {Data: []byte(`{"name": "odd", "version": "1.0.0", "license": "MIT"}`)}}
 	_, err := readPackage(files, nil)
 	require.ErrorContains(t, err, "odd has no file with its licence")
-	_, err = readModule(component{Name: "odd"}, fstest.MapFS{"LICENSE": {Data: []byte("All rights reserved")}})
+	_, err = readModule(component{Name: "odd"}, fstest.MapFS{"LICENSE": {Data: []byte("All rights reserved")}}, nil)
+	require.ErrorContains(t, err, "the licence of odd is none that is known")
+}
+
+// Some modules have their licence in their sources alone; those of packages that are not compiled say nothing of the program.
+func TestModuleWithLicenseInSources(t *testing.T) {
+	files := fstest.MapFS{
+		"used/a.go":  {Data: []byte("// By Ann.\n// Redistribution and use in source and binary forms\n//\n// are permitted.\n\npackage used\n")},
+		"used/b.go":  {Data: []byte("// By Ann.\n// Redistribution and use in source and binary forms\n//\n// are permitted.\n\npackage used\n")},
+		"used/c.go":  {Data: []byte("// Package used is useful.\npackage used\n")},
+		"other/a.go": {Data: []byte("// Permission is hereby granted, free of charge\n\npackage other\n")},
+	}
+	c, err := readModule(component{Name: "odd"}, files, []string{"used"})
+	require.NoError(t, err)
+	require.Equal(t, "BSD-2-Clause", c.License)
+	require.Equal(t, "By Ann.\nRedistribution and use in source and binary forms\n\nare permitted.", c.Text)
+	_, err = readModule(component{Name: "odd"}, files, []string{"none"})
 	require.ErrorContains(t, err, "the licence of odd is none that is known")
 }
 
