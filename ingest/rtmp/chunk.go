@@ -65,7 +65,8 @@ type chunkReader struct {
 	size    int           // of chunks
 	told    atomic.Uint32 // bytes after which the client wants to be told that they have come; 0: never
 	streams map[uint32]*chunkStream
-	held    int // bytes that buffers of messages take
+	media   bool // messages with media are taken, which are long: the client may publish
+	held    int  // bytes that buffers of messages take
 	last    *chunkStream
 }
 
@@ -171,7 +172,7 @@ func (r *chunkReader) readHeader(s *chunkStream, format byte) error {
 	if format < 3 && s.partial {
 		return errors.New("a message begins in the middle of another one")
 	}
-	if format > 0 && !s.begun {
+	if format > 1 && !s.begun { // with format 1 some begin: it says all but when
 		return errors.New("a chunk follows on none")
 	}
 	begins := !s.partial
@@ -189,7 +190,7 @@ func (r *chunkReader) readHeader(s *chunkStream, format byte) error {
 	}
 	if len(fields) >= 7 {
 		s.length, s.kind = int(uint24(fields[3:])), fields[6]
-		if most := longest(s.kind); s.length > most {
+		if most := r.longest(s.kind); s.length > most {
 			return fmt.Errorf("a message of type %d has %d bytes: %d are the most", s.kind, s.length, most)
 		}
 	}
@@ -200,7 +201,7 @@ func (r *chunkReader) readHeader(s *chunkStream, format byte) error {
 	case format == 0:
 		s.time, s.delta, s.begun = s.stamp, 0, true
 	case format < 3:
-		s.delta = s.stamp
+		s.delta, s.begun = s.stamp, true
 		s.time += s.delta
 	case begins:
 		s.time += s.delta
@@ -251,11 +252,12 @@ func (r *chunkReader) forget() {
 }
 
 // longest is how many bytes a message of a type may have.
-func longest(kind byte) int {
-	switch kind {
-	case typeVideo:
+func (r *chunkReader) longest(kind byte) int {
+	switch {
+	case !r.media:
+	case kind == typeVideo:
 		return maxVideo
-	case typeAudio:
+	case kind == typeAudio:
 		return maxAudio
 	}
 	return maxOther

@@ -38,6 +38,7 @@ type got struct {
 
 func readMessages(stream io.Reader) (all []got, err error) {
 	r := newChunkReader(stream)
+	r.media = true
 	for {
 		m, err := r.next()
 		if err != nil {
@@ -82,6 +83,7 @@ func TestChunks(t *testing.T) {
 			join(piece(0, 4, header(0, 1, 200, typeVideo), long[:128]), piece(0, 2, header(0, 0, 4, typeAbort), word(4)), piece(0, 4, header(0, 2, 1, typeAudio), []byte("b"))),
 			[]got{{typeAudio, 2, "b"}},
 		},
+		"a first one of format 1": {piece(1, 4, header(1, 7, 1, typeAudio), []byte("a")), []got{{typeAudio, 7, "a"}}},
 		"numbers of two and three bytes": {
 			join([]byte{0, 10}, header(0, 1, 1, typeAudio), []byte("a"), []byte{1, 10, 1}, header(0, 2, 1, typeAudio), []byte("b")), []got{{typeAudio, 1, "a"}, {typeAudio, 2, "b"}},
 		},
@@ -131,11 +133,20 @@ func TestChunksRefused(t *testing.T) {
 	}
 }
 
+// Who has not said what to publish, and may not be known, cannot make us hold pictures.
+func TestChunksBeforePublishing(t *testing.T) {
+	for _, kind := range []byte{typeVideo, typeAudio} {
+		_, err := newChunkReader(bytes.NewReader(piece(0, 4, header(0, 0, maxOther+1, kind)))).next()
+		require.ErrorContains(t, err, "are the most")
+	}
+}
+
 // Memory of long messages is let go of, that of short ones is used again.
 func TestChunksLetGo(t *testing.T) {
 	long := make([]byte, keptBuffer+1)
 	r := newChunkReader(bytes.NewReader(join(
 		piece(0, 2, header(0, 0, 4, typeChunkSize), word(maxVideo)), piece(0, 4, header(0, 0, len(long), typeVideo), long), piece(0, 5, header(0, 0, 10, typeAudio), long[:10]))))
+	r.media = true
 	_, err := r.next()
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, r.held, len(long))

@@ -22,6 +22,7 @@ const (
 	waitForAny      = time.Second     // when the client has not said what it sends
 	waitForPromised = 5 * time.Second // when it has said that both come
 	maxPending      = 4 << 20         // bytes that are kept meanwhile
+	blockBytes      = 256             // that a frame takes beside its own
 )
 
 // media reads what a client publishes. It is an upload.Container.
@@ -56,7 +57,7 @@ func (m *media) Tracks() ([]webm.Track, error) {
 			if len(m.pending) == 0 {
 				m.first = block.Time
 			}
-			m.pending, m.waiting = append(m.pending, block), m.waiting+len(block.Data)
+			m.pending, m.waiting = append(m.pending, block), m.waiting+sizeOf(block)
 		}
 	}
 	m.known = true
@@ -88,11 +89,15 @@ func (m *media) complete() bool {
 	return m.waiting > maxPending || len(m.pending) > 0 && m.time-m.first > patience
 }
 
+// sizeOf is about how many bytes a frame that is kept takes.
+func sizeOf(b webm.Block) int { return len(b.Data) + blockBytes }
+
 // Next returns the next frame.
 func (m *media) Next() (webm.Block, error) {
 	if len(m.pending) > 0 {
 		block := m.pending[0]
-		m.pending, m.waiting = m.pending[1:], m.waiting-len(block.Data)
+		m.pending[0] = webm.Block{} // which the slice beneath keeps
+		m.pending, m.waiting = m.pending[1:], m.waiting-sizeOf(block)
 		return block, nil
 	}
 	for {

@@ -61,6 +61,7 @@ type played struct {
 
 func playMedia(stream []byte) (p played) {
 	p.in = &media{in: newChunkReader(bytes.NewReader(stream)), out: &line{conn: sink{}}}
+	p.in.in.media = true
 	tracks, err := p.in.Tracks()
 	for _, t := range tracks {
 		p.tracks = append(p.tracks, t.Codec)
@@ -141,6 +142,20 @@ func TestMediaRenewed(t *testing.T) {
 	require.ErrorIs(t, p.err, io.EOF)
 	require.Equal(t, []string{"v1", "v2", "a", "v3", "v4"}, p.frames)
 	require.Equal(t, 1, p.renew)
+}
+
+// What comes before all tracks are known is counted with what it takes itself, however short, and forgotten when it is passed on.
+func TestMediaWaits(t *testing.T) {
+	const count = maxPending/blockBytes + 1
+	in := &media{in: newChunkReader(bytes.NewReader(join(largeChunks, avcConfig(avcC), bytes.Repeat(avcFrame(0, 0, "v"), count)))), out: &line{conn: sink{}}}
+	tracks, err := in.Tracks()
+	require.NoError(t, err)
+	require.Len(t, tracks, 1)
+	require.GreaterOrEqual(t, in.Held(), maxPending)
+	first := &in.pending[0]
+	_, err = in.Next()
+	require.NoError(t, err)
+	require.Nil(t, first.Data)
 }
 
 // What is not taken is refused with what to send instead, and what is damaged is passed over.

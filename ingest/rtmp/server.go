@@ -98,7 +98,7 @@ func (s *Server) serve(conn net.Conn) {
 		return
 	}
 	live, refused := s.options.Open(Publication{stream, key, conn.RemoteAddr().String()}, func(fed io.Reader) upload.Container {
-		from.Reader = fed
+		from.Reader, in.media = fed, true
 		return &media{in: in, out: out}
 	})
 	if refused != nil {
