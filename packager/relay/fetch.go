@@ -148,7 +148,7 @@ func (c *Cache) ask(ctx context.Context, n wanted, via []string) (*http.Response
 func (c *Cache) askOnce(ctx context.Context, n wanted, via []string) (*http.Response, error) {
 	c.upstream.Add(1)
 	ctx, cancel := context.WithCancel(ctx)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.options.Origin.Scheme+"://"+c.options.Origin.Host+c.options.Origin.EscapedPath()+n.target, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.options.Origin.String()+n.target, nil)
 	if err != nil {
 		cancel()
 		return nil, err

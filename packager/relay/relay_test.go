@@ -618,3 +618,38 @@ func TestPrepare(t *testing.T) {
 	require.Equal(t, 200, New(settings).client(t, "/live/cam/index.m3u8", "Via", "1.1 front").Code)
 	require.Equal(t, [][]string{{"1.1 front", "1.1 relay"}, {"1.1 front", "1.1 relay"}}, via)
 }
+
+// Whoever comes to write only after an answer has broken off is not told that the part of it is all.
+func TestWhatHasBrokenOffIsNeverWhole(t *testing.T) {
+	c := simulated(nil)
+	a := newAnswer("/live/cam/E/720p-7.m4s", func() {})
+	response := answerOf(200, "", "Cache-Control", "public, max-age=31536000, immutable")
+	response.ContentLength = -1
+	half := strings.Repeat("half", 4<<10)
+	a.change(func() {
+		a.head, a.body = newHead(response, time.Now()), []byte(half)
+		a.ended, a.err = true, errors.New("cut")
+	})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, _ := a.now()
+		c.write(w, r, a, s)
+	}))
+	defer server.Close()
+	answer, err := http.Get(server.URL)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	_, err = io.ReadAll(answer.Body)
+	require.Error(t, err)
+}
+
+// The zone of a link-local address is written in one way in a URL and in another without.
+func TestOriginOfAnInterface(t *testing.T) {
+	asked := make(chan string, 1)
+	settings := options("http://[fe80::1%25eth0]:8080/media")
+	settings.Transport = network(func(r *http.Request) (*http.Response, error) {
+		asked <- r.URL.Host + r.URL.RequestURI()
+		return answerOf(200, "#EXTM3U"), nil
+	})
+	require.Equal(t, 200, New(settings).client(t, "/live/cam/720p.m3u8?_HLS_msn=7").Code)
+	require.Equal(t, "[fe80::1%eth0]:8080/media/live/cam/720p.m3u8?_HLS_msn=7", <-asked)
+}

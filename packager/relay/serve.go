@@ -57,7 +57,7 @@ func (c *Cache) write(w http.ResponseWriter, r *http.Request, a *answer, s state
 		return
 	}
 	whole := s.head.length
-	if s.ended {
+	if s.ended && s.err == nil { // of what has broken off nobody knows how much there would have been
 		whole = int64(len(s.body))
 	}
 	if ranged := r.Header["Range"] != nil || r.Header["If-Match"] != nil; ranged && s.head.status == http.StatusOK && whole >= 0 && header["Content-Encoding"] == nil {

@@ -37,7 +37,7 @@ func (c Config) RelayURL() (origin *url.URL, ok bool) {
 		return nil, false
 	}
 	base, ok := prefix.Clean(u.Path)
-	u.Path, u.RawPath = base, ""
+	u.Path, u.RawPath, u.ForceQuery = base, "", false
 	return u, ok
 }
 

@@ -13,6 +13,7 @@ func TestRelay(t *testing.T) {
 		"--relay-origin=https://origin.example.org":                                                            "",
 		"--relay-origin=http://10.0.0.1:8080/media/ --http-listen=:8080":                                       "",
 		"--relay-origin=http://127.0.0.1:8081":                                                                 "",
+		"--relay-origin=http://127.0.0.1:8081/media?":                                                          "",
 		"--relay-origin=http://origin.example.org:8080":                                                        "",
 		"--relay-cache=1GiB " + secret:                                                                         "",
 		"--relay-origin=https://origin.example.org --auth-play=a-viewer " + secret:                             "",
@@ -35,6 +36,9 @@ func TestRelay(t *testing.T) {
 		if want == "" {
 			require.NoError(t, err, args)
 			require.Equal(t, strings.Contains(args, "origin"), cfg.IsRelay())
+			if origin, ok := cfg.RelayURL(); ok {
+				require.NotContains(t, origin.String(), "?", "a path is put behind it")
+			}
 		} else {
 			require.ErrorContains(t, err, want, args)
 		}
