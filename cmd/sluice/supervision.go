@@ -43,7 +43,7 @@ func (s supervision) watch(ctx context.Context, state http.Handler) (stop func()
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ask := &http.Request{Method: http.MethodGet, Header: http.Header{}}
 	panics.Go(s.log, "the watchdog of the service manager", func() {
-		s.tell(s.manager.Watch(watching, func() { state.ServeHTTP(nowhere{}, ask) }))
+		s.manager.Watch(watching, func() { state.ServeHTTP(nowhere{}, ask) }, s.tell)
 	})
 	return stop
 }

@@ -131,23 +131,26 @@ func (m *Manager) Stopping() error {
 }
 
 // Watch tells the manager twice in each of its intervals that the service lives, until ctx ends: after alive has returned, which therefore
-// has to return soon, and not to when the service hangs. Where the manager does not want to hear of that it returns at once.
-func (m *Manager) Watch(ctx context.Context, alive func()) error {
+// has to return soon, and not to when the service hangs. Where the manager does not want to hear of that it returns at once. A message that does
+// not arrive is told to failed, but for those that follow another one, and the next is sent all the same: a manager that heard no more would end the service.
+func (m *Manager) Watch(ctx context.Context, alive func(), failed func(error)) {
 	if m.watchdog == 0 {
-		return nil
+		return
 	}
 	ticker := time.NewTicker(m.watchdog / 2)
 	defer ticker.Stop()
-	for {
+	for arrives := true; ; {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-ticker.C:
 		}
 		alive()
-		if err := m.tell("WATCHDOG=1"); err != nil {
-			return err
+		err := m.tell("WATCHDOG=1")
+		if err != nil && arrives {
+			failed(err)
 		}
+		arrives = err == nil
 	}
 }
 

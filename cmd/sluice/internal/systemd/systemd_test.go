@@ -72,7 +72,7 @@ func TestNoManager(t *testing.T) {
 		m, err := New(environ)
 		require.NoError(t, err, name)
 		require.Empty(t, m.Listeners(), name)
-		require.NoError(t, m.Watch(t.Context(), func() { t.Error(name) }))
+		m.Watch(t.Context(), func() { t.Error(name) }, nil)
 		require.NoError(t, m.Ready("is here"))
 	}
 	_, err := New([]string{"LISTEN_FDS=1000", "LISTEN_PID=" + strconv.Itoa(os.Getpid())})
@@ -101,12 +101,13 @@ func TestMessages(t *testing.T) {
 		require.Contains(t, heard(), "STOPPING=1")
 
 		ctx, stop := context.WithCancel(t.Context())
-		asked, answer, ended := make(chan struct{}), make(chan struct{}), make(chan error)
+		asked, answer, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		go func() {
-			ended <- m.Watch(ctx, func() {
+			defer close(ended)
+			m.Watch(ctx, func() {
 				asked <- struct{}{}
 				<-answer
-			})
+			}, func(err error) { t.Error(err) })
 		}()
 		<-asked
 		require.NoError(t, socket.SetReadDeadline(time.Now()))
@@ -118,9 +119,37 @@ func TestMessages(t *testing.T) {
 		<-asked
 		stop()
 		answer <- struct{}{}
-		require.NoError(t, <-ended)
+		<-ended
 	}
 	gone, err := New([]string{"NOTIFY_SOCKET=" + filepath.Join(t.TempDir(), "none")})
 	require.NoError(t, err)
 	require.ErrorContains(t, gone.Ready("is here"), "tell the service manager")
+}
+
+// A message that does not arrive is said, and the next is sent: a manager that hears nothing more would end a service that lives.
+func TestWatchGoesOnAfterAFailure(t *testing.T) {
+	address := filepath.Join(t.TempDir(), "notify")
+	m, err := New([]string{"NOTIFY_SOCKET=" + address, "WATCHDOG_USEC=2000"})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	failed, ended := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		m.Watch(ctx, func() {}, func(err error) {
+			select {
+			case failed <- err:
+			default:
+			}
+		})
+	}()
+	require.ErrorContains(t, <-failed, "tell the service manager")
+	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
+	require.NoError(t, err)
+	defer socket.Close()
+	message := make([]byte, 4096)
+	n, err := socket.Read(message)
+	require.NoError(t, err)
+	require.Equal(t, "WATCHDOG=1", string(message[:n]))
+	stop()
+	<-ended
 }
