@@ -5,6 +5,7 @@
 package acme
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto"
@@ -36,7 +37,7 @@ const (
 	challengePath = "/.well-known/acme-challenge/"
 
 	accountFile     = "acme-account.pem"
-	certificateFile = "acme.pem" // the private key, then the chain
+	certificateFile = "acme.pem" // whose it is, the private key, then the chain
 )
 
 // Protocol is what a handshake of TLS-ALPN-01 is known by; it has to be among the protocols of the server.
@@ -111,7 +112,12 @@ func keep(name string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(name+".new", content, 0o600); err != nil {
+	file, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil { // or an empty file could be all that is left when the power fails
 		return err
 	}
 	return os.Rename(name+".new", name)
@@ -182,12 +188,21 @@ func due(leaf *x509.Certificate, now time.Time) bool {
 	return leaf.NotAfter.Sub(now) < leaf.NotAfter.Sub(leaf.NotBefore)/3
 }
 
-// kept is the certificate of the directory, unless it is for other domains.
+// signature is the first line of the file that a certificate is kept in, before what is PEM: who it was had from.
+func (a *Authority) signature() []byte { return []byte("Authority: " + a.client.DirectoryURL + "\n") }
+
+// kept is the certificate of the directory, unless it is for other domains, or of another authority: nobody believes one that was had for a trial.
 func (a *Authority) kept() (tls.Certificate, error) {
-	name := filepath.Join(a.options.Keep, certificateFile)
-	pair, err := tls.LoadX509KeyPair(name, name)
+	content, err := os.ReadFile(filepath.Join(a.options.Keep, certificateFile))
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	pair, err := tls.X509KeyPair(content, content)
 	if err != nil {
 		return pair, err
+	}
+	if !bytes.HasPrefix(content, a.signature()) {
+		return pair, errors.New("it is of another authority than tls.acme-directory is now")
 	}
 	for _, domain := range a.options.Domains {
 		if err := pair.Leaf.VerifyHostname(domain); err != nil {

@@ -23,6 +23,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -318,7 +319,7 @@ func TestCertificateIsRenewed(t *testing.T) {
 		template := &x509.Certificate{SerialNumber: big.NewInt(7), DNSNames: []string{domain}, NotBefore: time.Now().Add(-since), NotAfter: time.Now().Add(left)}
 		der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 		require.NoError(t, err)
-		require.NoError(t, keep(filepath.Join(directory, certificateFile), append(encoded, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)))
+		require.NoError(t, keep(filepath.Join(directory, certificateFile), slices.Concat([]byte("Authority: "+a.server.URL+"/directory\n"), encoded, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))))
 	}
 	old("tv.example.org", 61*24*time.Hour, 29*24*time.Hour)
 	c, stop := run(t, a, directory)
@@ -333,6 +334,18 @@ func TestCertificateIsRenewed(t *testing.T) {
 	c, _ = run(t, a, directory)
 	require.EqualValues(t, 103, (<-c.used).Leaf.SerialNumber.Int64())
 	require.Contains(t, c.log.String(), "the kept certificate is not used")
+}
+
+// Who has tried another authority first is not left with a certificate that nobody believes.
+func TestCertificateOfAnotherAuthority(t *testing.T) {
+	trial, real, directory := newAuthority(t, byTLS), newAuthority(t, byTLS), t.TempDir()
+	c, stop := run(t, trial, directory)
+	require.NoError(t, (<-c.used).Leaf.CheckSignatureFrom(trial.root))
+	stop()
+	c, stop = run(t, real, directory)
+	require.NoError(t, (<-c.used).Leaf.CheckSignatureFrom(real.root))
+	stop()
+	require.Contains(t, c.log.String(), "another authority than tls.acme-directory")
 }
 
 // When the authority says no, the log says why and what to do, and the next try goes the other way.

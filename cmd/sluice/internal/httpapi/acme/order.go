@@ -56,7 +56,7 @@ func (a *Authority) obtain(ctx context.Context) (pair tls.Certificate, err error
 	if pair, err = tls.X509KeyPair(encoded, encoded); err != nil {
 		return pair, fmt.Errorf("read what the authority has sent: %w", err)
 	}
-	if err := keep(filepath.Join(a.options.Keep, certificateFile), encoded); err != nil {
+	if err := keep(filepath.Join(a.options.Keep, certificateFile), append(a.signature(), encoded...)); err != nil {
 		a.options.Logger.Warn("the certificate is not kept, and asked for again at the next start", "error", err)
 	}
 	return pair, nil
