@@ -98,6 +98,9 @@ func (p Proxies) as(r *http.Request, said claim) *http.Request {
 	if said.relayed {
 		base = p.Base // below which relays ask
 	}
+	if _, found := prefix.Strip(url.Path, base); !found {
+		base = p.Base // which a relay that signs nothing has before its client's paths
+	}
 	if rest, found := prefix.Strip(url.Path, base); found {
 		raw, _ := prefix.Strip(url.RawPath, base) // as it is where the client has escaped what needs none
 		url.Path, url.RawPath = rest, raw

@@ -91,6 +91,7 @@ func TestAddress(t *testing.T) {
 		"another path":         {"/media", peer, "/mediathek", nil, seen{peer, "example.com", "", "/media", "/mediathek"}},
 		"prefix of a proxy":    {"", peer, "/whip/a", [][2]string{{"X-Forwarded-Prefix", "/tv/"}}, seen{peer, "example.com", "", "/tv", "/whip/a"}},
 		"prefix before base":   {"/media", peer, "/whip/a", [][2]string{{"X-Forwarded-Prefix", "/tv"}}, seen{peer, "example.com", "", "/tv", "/whip/a"}},
+		"base behind prefix":   {"/media", peer, "/media/whip/a", [][2]string{{"X-Forwarded-Prefix", "/tv"}}, seen{peer, "example.com", "", "/tv", "/whip/a"}},
 		"prefix of a stranger": {"", "203.0.113.9:1", "/", [][2]string{{"X-Forwarded-Prefix", "/tv"}}, seen{"203.0.113.9:1", "example.com", "", "", "/"}},
 		"prefix that is none":  {"", peer, "/", [][2]string{{"X-Forwarded-Prefix", "//evil.example"}}, seen{peer, "example.com", "", "", "/"}},
 		"host and scheme": {"", peer, "/", [][2]string{{"X-Forwarded-For", "192.0.2.1"}, {"X-Forwarded-Host", "tv.example:8443"}, {"X-Forwarded-Proto", "HTTPS"}},
