@@ -28,11 +28,15 @@ func NewRelay(r *relay.Relay, cfg config.Config, version string) http.Handler {
 	return h.proxies().Believe(cors.Allow(secured(cfg, names.only(h.once(withDeadline(withRanges(withProblems(&h.relayRoutes().ServeMux))))))))
 }
 
-// once refuses requests that come by here again.
+// once refuses requests that come by here again, and paths that mean another place to whom unescapes them, such as a proxy in front of the origin.
 func (h *handlers) once(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header["Via"] != nil && h.relay.Loops(r) {
 			problem.Write(w, http.StatusLoopDetected, "The origin of this relay leads back to it, or by too many relays: set relay.origin to the service that has the streams.")
+			return
+		}
+		if !isPlain(r.URL.Path) {
+			problem.Write(w, http.StatusBadRequest, "Write the path without empty parts, . and .., escaped or not.")
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -309,3 +309,18 @@ func TestRelayIsNoViewer(t *testing.T) {
 	require.Equal(t, 200, askAt(unsigned, "127.0.0.1", "GET", "/live/cam/index.m3u8", named127).Code)
 	require.Eventually(t, func() bool { return x.origin.Viewers().Stats("cam").HLS == 1 }, 2*time.Minute, time.Millisecond)
 }
+
+// A path that a proxy in front of the origin would take for one elsewhere goes nowhere.
+func TestRelayPassesNoOtherPathOn(t *testing.T) {
+	x := newRelayed(t, config.Auth{}, "", nil)
+	for _, path := range []string{
+		"/live/cam/..%2f..%2fmetrics", "/live/cam/%2e%2e/%2e%2e/metrics", "/live/cam/.%2findex.m3u8", "/recordings/cam/a/..%2f..%2f..%2fmetrics",
+		"/live/cam/E%2f%2fx", "/api/v1/streams/%2e%2e", "/api/v1/streams/..%2fsessions",
+	} {
+		requireProblem(t, askAt(x, "127.0.0.1", "GET", path, named127), 400)
+	}
+	require.Empty(t, x.requests())
+	for _, path := range []string{"/", "/watch/cam", "/live/cam/index.m3u8", "/live/c%61m/index.m3u8"} {
+		require.Equal(t, 200, askAt(x, "127.0.0.1", "GET", path, named127).Code, path)
+	}
+}
