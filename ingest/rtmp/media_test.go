@@ -120,10 +120,11 @@ func TestMedia(t *testing.T) {
 			join(sent(typeVideo, 0, []byte("\x90avc1"), avcC), opusHead, sent(typeVideo, 10, []byte("\x91avc1\x00\x00\x05v1")), opusFrame, sent(typeVideo, 30, []byte("\xa3avc1v2"))),
 			[]string{codecH264, codecOpus}, []string{"v1", "o1", "v2"}, []time.Duration{5 * ms, 10 * ms, 20 * ms},
 		},
-		"AV1, modified": {join(sent(typeVideo, 0, []byte("\x90av01\x81")), opusHead, sent(typeVideo, 0, []byte("\x97\x02\x00\x00\x01\x01av01v1"))), []string{codecAV1, codecOpus}, []string{"v1"}, []time.Duration{0}},
-		"VP9":           {join(opusHead, sent(typeVideo, 0, []byte("\x91vp09v1"))), []string{codecVP9, codecOpus}, []string{"v1"}, []time.Duration{0}},
-		"ends":          {join(avcConfig(avcC), aacHead(aacConfig), avcFrame(0, 0, "v1"), calls("FCPublish"), calls("deleteStream"), avcFrame(40, 0, "v2")), []string{codecH264, codecAAC}, []string{"v1"}, []time.Duration{0}},
-		"cut off":       {join(avcConfig(avcC), aacHead(aacConfig), avcFrame(0, 0, "v1"), avcFrame(40, 0, "v2")[:15]), []string{codecH264, codecAAC}, []string{"v1"}, []time.Duration{0}},
+		"AV1, modified":          {join(sent(typeVideo, 0, []byte("\x90av01\x81")), opusHead, sent(typeVideo, 0, []byte("\x97\x02\x00\x00\x01\x01av01v1"))), []string{codecAV1, codecOpus}, []string{"v1"}, []time.Duration{0}},
+		"VP9":                    {join(opusHead, sent(typeVideo, 0, []byte("\x91vp09v1"))), []string{codecVP9, codecOpus}, []string{"v1"}, []time.Duration{0}},
+		"an empty configuration": {join(avcConfig(nil), aacHead(nil), avcConfig(avcC), aacHead(aacConfig), avcFrame(0, 0, "v1")), []string{codecH264, codecAAC}, []string{"v1"}, []time.Duration{0}},
+		"ends":                   {join(avcConfig(avcC), aacHead(aacConfig), avcFrame(0, 0, "v1"), calls("FCPublish"), calls("deleteStream"), avcFrame(40, 0, "v2")), []string{codecH264, codecAAC}, []string{"v1"}, []time.Duration{0}},
+		"cut off":                {join(avcConfig(avcC), aacHead(aacConfig), avcFrame(0, 0, "v1"), avcFrame(40, 0, "v2")[:15]), []string{codecH264, codecAAC}, []string{"v1"}, []time.Duration{0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := playMedia(join(largeChunks, c.stream))

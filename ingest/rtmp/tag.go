@@ -151,7 +151,9 @@ func (t tag) packet(kind byte, b []byte) tag {
 	default: // metadata, the end of a sequence
 		return tag{}
 	}
-	t.data = b
+	if t.data = b; len(b) == 0 && (t.codec == codecH264 || t.codec == codecAAC) {
+		return tag{} // a configuration that comes later, or a frame of nothing
+	}
 	return t
 }
 
