@@ -215,4 +215,9 @@ func TestDoctorOfARelay(t *testing.T) {
 	out, err = run(t, args...)
 	require.ErrorIs(t, err, errUnwell)
 	require.Equal(t, markBad, marks(out)["relay.origin"], out)
+	unknown := httptest.NewTLSServer(http.NotFoundHandler())
+	defer unknown.Close()
+	out, err = run(t, "--http-listen=127.0.0.1:0", "--relay-origin", unknown.URL)
+	require.ErrorIs(t, err, errUnwell)
+	require.Contains(t, out, "SSL_CERT_FILE")
 }

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"net/http"
 	"time"
 
@@ -24,6 +26,9 @@ func checkOrigin(ctx context.Context, cfg config.Config) finding {
 		return bad(subject, err.Error(), "Set relay.origin to the URL of the service that has the streams.")
 	}
 	answer, err := http.DefaultTransport.RoundTrip(request)
+	if untrusted := new(tls.CertificateVerificationError); errors.As(err, &untrusted) {
+		return bad(subject, err.Error(), "Ask the origin by a name that its certificate is for, and let this machine know who has issued that, such as by SSL_CERT_FILE: its own, if it is self-signed.")
+	}
 	if err != nil {
 		return bad(subject, err.Error(), "Start the service there, let this machine reach it, or set relay.origin to where it is.")
 	}

@@ -48,7 +48,8 @@ type Relay struct {
 	gate        *access.Gate
 	key         *hop.Key // nil: nothing is signed
 	name        string   // in Via
-	transport   *http.Transport
+	connected   *http.Transport
+	transport   http.RoundTripper // which is that, and says when the origin is away
 	cache       *relay.Cache
 	pass        http.Handler
 	unlisted    atomic.Pointer[[]string]
@@ -75,10 +76,11 @@ func New(cfg config.Config, log *slog.Logger) (*Relay, error) {
 	}
 	r.gate = access.New(cfg.Auth, secret, log)
 	r.unlisted.Store(&cfg.Unlisted)
-	r.transport = &http.Transport{
+	r.connected = &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: dialWithin}).DialContext, TLSHandshakeTimeout: dialWithin,
 		ForceAttemptHTTP2: true, MaxIdleConns: 2 * idleConns, MaxIdleConnsPerHost: idleConns, IdleConnTimeout: idleFor, DisableCompression: true,
 	}
+	r.transport = &outage{RoundTripper: r.connected, log: log}
 	r.pass = r.newProxy(log)
 	r.cache = relay.New(relay.Options{
 		Origin: origin, Transport: r.transport, Prepare: func(out *http.Request) { r.prepare(out, nil) }, Pass: r.pass,
@@ -88,7 +90,7 @@ func New(cfg config.Config, log *slog.Logger) (*Relay, error) {
 }
 
 // Close gives the connections back that wait for their next request.
-func (r *Relay) Close() { r.transport.CloseIdleConnections() }
+func (r *Relay) Close() { r.connected.CloseIdleConnections() }
 
 // Origin is where the origin is.
 func (r *Relay) Origin() string { return r.origin.String() }
