@@ -159,15 +159,19 @@ func (h *handlers) relayHead(r *http.Request) (html []byte, private bool) {
 // serveOriginsServer is what the origin tells of itself, and whose relay this is.
 func (h *handlers) serveOriginsServer(w http.ResponseWriter, r *http.Request) {
 	status, body, err := h.relay.Get(r.Context(), r)
+	if err == nil && status != http.StatusOK { // it says why not
+		h.relay.Pass().ServeHTTP(w, r)
+		return
+	}
 	var server api.Server
-	if err == nil && status == http.StatusOK {
+	if err == nil {
 		err = json.Unmarshal(body, &server)
 	}
-	if err != nil || status != http.StatusOK {
+	if err != nil {
 		problem.WriteRetry(w, http.StatusServiceUnavailable, 1, "The origin of this relay does not answer: ask again in a second.")
 		return
 	}
-	server.RelayOf = h.relay.Origin()
+	server.RelayOf, server.EmbedOrigins = h.relay.Origin(), append([]string{}, h.cfg.HTTP.EmbedOrigins...) // the pages are ours
 	writeTagged(w, r, server)
 }
 

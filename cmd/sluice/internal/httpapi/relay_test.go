@@ -19,6 +19,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/relay"
+	"github.com/sluice-live/sluice/public/problem"
 )
 
 const commonSecret = "what relays and origin have in common"
@@ -323,4 +324,16 @@ func TestRelayPassesNoOtherPathOn(t *testing.T) {
 	for _, path := range []string{"/", "/watch/cam", "/live/cam/index.m3u8", "/live/c%61m/index.m3u8"} {
 		require.Equal(t, 200, askAt(x, "127.0.0.1", "GET", path, named127).Code, path)
 	}
+}
+
+// An origin that refuses is one that answers: what it says is what helps.
+func TestRelayTellsWhyItsOriginRefuses(t *testing.T) {
+	x := newRelayed(t, config.Auth{}, "", func(c *config.Config) { c.HTTP.EmbedOrigins = []string{"https://blog.example.org"} })
+	require.Contains(t, askAt(x, "127.0.0.1", "GET", "/api/v1/server", named127).Body.String(), `"embedOrigins":["https://blog.example.org"]`, "whose frames the relay's pages allow")
+	x.origin.handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		problem.Write(w, http.StatusMisdirectedRequest, "Set http.hosts.")
+	})
+	answer := askAt(x, "127.0.0.1", "GET", "/api/v1/server", named127)
+	requireProblem(t, answer, 421)
+	require.Contains(t, answer.Body.String(), "Set http.hosts.")
 }

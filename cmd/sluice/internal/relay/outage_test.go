@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -51,5 +52,17 @@ func TestOutageIsSaid(t *testing.T) {
 		time.Sleep(saidEach)
 		ask(t.Context(), wrong)
 		require.Equal(t, 2, strings.Count(log.String(), "level=WARN"))
+	})
+}
+
+// Whoever asks for a document of an origin that never answers is told so in time.
+func TestGetEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &Relay{origin: &url.URL{Scheme: "http", Host: "origin.example.org"}, transport: network(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})}
+		_, _, err := r.Get(t.Context(), httptest.NewRequest("GET", "/api/v1/server", nil))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 }

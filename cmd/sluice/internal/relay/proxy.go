@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/sluice-live/sluice/public/prefix"
 	"github.com/sluice-live/sluice/public/problem"
@@ -68,11 +69,15 @@ func (r *Relay) location(address string, out *http.Request) string {
 	return address
 }
 
-// maxDocument bounds what Get reads, bytes.
-const maxDocument = 1 << 20
+const (
+	maxDocument = 1 << 20          // bytes that Get reads
+	getWithin   = 12 * time.Second // for them to come
+)
 
 // Get asks the origin for a document of the path of a request, in the client's name.
 func (r *Relay) Get(ctx context.Context, in *http.Request) (status int, body []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, getWithin)
+	defer cancel()
 	target := r.origin.JoinPath(in.URL.EscapedPath())
 	target.RawQuery = in.URL.RawQuery
 	out, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
