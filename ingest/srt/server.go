@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -114,6 +115,10 @@ func (s *Server) serve(request gosrt.ConnRequest) {
 		request.Reject(reason)
 		log.Warn("SRT publisher is refused", "reason", why) // what it calls its stream may be a key
 	}
+	if !fits(request) {
+		reject(gosrt.REJ_ROGUE, "its packets are too small")
+		return
+	}
 	if reason, why := s.decrypt(request); why != "" {
 		reject(reason, why)
 		return
@@ -142,6 +147,13 @@ func (s *Server) serve(request gosrt.ConnRequest) {
 	if why := live.Result(); why != nil && live.Unplayable() {
 		log.Warn("SRT publisher sends what cannot be taken", "stream", stream, "reason", why.Detail)
 	}
+}
+
+// fits reports whether the packets that a client asks for have room for anything. gosrt 0.10 takes any size, of one below that of its headers for one
+// of 4 GiB, and makes a buffer of it; and it tells nobody.
+func fits(request gosrt.ConnRequest) bool {
+	size := reflect.ValueOf(request).Elem().FieldByName("config").FieldByName("PayloadSize").Uint()
+	return size >= gosrt.MIN_PAYLOAD_SIZE && size <= gosrt.MAX_PAYLOAD_SIZE
 }
 
 // decrypt says by what a connection is encrypted, or why it cannot be taken.
