@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ var ownHeaders = []string{
 	"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Max-Age",
 	"X-Content-Type-Options", "Strict-Transport-Security",
 }
+
+// linked are the targets of a Link header that are paths (RFC 8288 §3): of what belongs to a session, beside those of ICE servers.
+var linked = regexp.MustCompile(`</[^>]*>`)
 
 // newProxy passes requests on as they come, and answers as they come: events, WebSockets, downloads.
 func (r *Relay) newProxy(log *slog.Logger) http.Handler {
@@ -37,6 +41,11 @@ func (r *Relay) newProxy(log *slog.Logger) http.Handler {
 			}
 			if location := answer.Header.Get("Location"); location != "" {
 				answer.Header.Set("Location", r.location(location, answer.Request))
+			}
+			for i, link := range answer.Header["Link"] {
+				answer.Header["Link"][i] = linked.ReplaceAllStringFunc(link, func(target string) string {
+					return "<" + r.location(target[1:len(target)-1], answer.Request) + ">"
+				})
 			}
 			return nil
 		},
