@@ -337,3 +337,28 @@ func TestRelayTellsWhyItsOriginRefuses(t *testing.T) {
 	requireProblem(t, answer, 421)
 	require.Contains(t, answer.Body.String(), "Set http.hosts.")
 }
+
+// Addresses in answers are those of the relay, though the origin stands below a path, by a signature or as a trusted proxy.
+func TestRelayOfAnOriginBelowAPath(t *testing.T) {
+	for _, secret := range []string{"", commonSecret} {
+		cfg := testConfig(t, config.Auth{})
+		cfg.HTTP.Hosts, cfg.HTTP.BasePath, cfg.Relay.Secret = []string{"tv.example.org"}, "/media", config.Secret(secret)
+		cfg.HTTP.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		cutLiveStream(t, cfg, "cam", 10)
+		origin := serviceOf(t, cfg, slog.New(slog.DiscardHandler))
+		origin.release(t)
+		server := httptest.NewServer(origin.handler)
+		defer server.Close()
+		for _, base := range []string{"", "/tv"} {
+			_, handler := relayOf(t, server.URL+"/media/", config.Auth{}, secret, func(c *config.Config) { c.HTTP.BasePath, c.HTTP.Hosts = base, []string{"tv.example.org"} })
+			for path, want := range map[string]string{
+				"/live/cam/index.m3u8": "audio.m3u8", "/api/v1/streams": `"` + base + "/live/cam/", "/oembed?url=http://tv.example.org" + base + "/watch/cam": `"http://tv.example.org` + base + `/"`,
+			} {
+				answer := askAt(handler, "tv.example.org", "GET", base+path, func(*http.Request) {})
+				require.Equal(t, 200, answer.Code, answer.Body)
+				require.Contains(t, answer.Body.String(), want, base)
+				require.NotContains(t, answer.Body.String(), "/media", path)
+			}
+		}
+	}
+}

@@ -65,7 +65,7 @@ func (r *Relay) location(address string, out *http.Request) string {
 	if err != nil || u.Host != "" && u.Host != r.origin.Host || !strings.HasPrefix(u.Path, "/") {
 		return address
 	}
-	shown := out.Header.Get("X-Forwarded-Prefix")
+	shown, _ := prefix.Clean(out.Header.Get("X-Forwarded-Prefix"))
 	if _, found := prefix.Strip(u.Path, shown); !found {
 		rest, _ := prefix.Strip(u.EscapedPath(), r.origin.Path)
 		address = shown + rest

@@ -161,6 +161,9 @@ func (r *Relay) prepare(out, in *http.Request) {
 		} {
 			out.Header.Set(name, value)
 		}
+		if claim.Prefix == "" && r.origin.Path != "" {
+			out.Header.Set("X-Forwarded-Prefix", "/") // the top, or the origin's own would be meant
+		}
 	}
 	if r.key != nil {
 		path, _ := prefix.Strip(out.URL.EscapedPath(), r.origin.Path)
