@@ -159,7 +159,8 @@ func (m *media) take(msg message, t tag, damaged error, number uint64) (webm.Blo
 	if t.part == configuration || len(t.data) == 0 || track == nil {
 		return webm.Block{}, nil
 	}
-	block := webm.Block{Track: number, Time: m.at(msg.time) + t.offset, Data: t.data}
+	// Messages come in the order of decoding, and at its times they are passed on: at those of showing, sound would wait for later pictures.
+	block := webm.Block{Track: number, Time: m.at(msg.time), Data: t.data}
 	if number == videoTrack {
 		block.Private, m.renewed = m.renewed, nil
 	}

@@ -97,7 +97,7 @@ func TestMedia(t *testing.T) {
 		frames []string
 		times  []time.Duration
 	}{
-		"both":        {join(avcConfig(avcC), aacHead(aacConfig), avcFrame(0, 0, "v1"), aacFrame(5, "a1"), avcFrame(40, 80, "v2")), []string{codecH264, codecAAC}, []string{"v1", "a1", "v2"}, []time.Duration{0, 5 * ms, 120 * ms}},
+		"both":        {join(avcConfig(avcC), aacHead(aacConfig), avcFrame(0, 0, "v1"), aacFrame(5, "a1"), avcFrame(40, 80, "v2")), []string{codecH264, codecAAC}, []string{"v1", "a1", "v2"}, []time.Duration{0, 5 * ms, 40 * ms}},
 		"audio first": {join(aacHead(aacConfig), aacFrame(0, "a1"), aacFrame(20, "a2"), avcConfig(avcC), avcFrame(40, 0, "v1")), []string{codecH264, codecAAC}, []string{"a1", "a2", "v1"}, []time.Duration{0, 20 * ms, 40 * ms}},
 		"no audio, as it says": {
 			join(metadata(amf0.ObjectEntry{Key: "videocodecid", Value: float64(7)}), avcConfig(avcC), avcFrame(0, 0, "v1"), aacHead(aacConfig), aacFrame(5, "too late")),
@@ -118,7 +118,7 @@ func TestMedia(t *testing.T) {
 		"a picture before its configuration": {join(aacHead(aacConfig), avcFrame(0, 0, "v1"), avcConfig(avcC), avcFrame(40, 0, "v2")), []string{codecH264, codecAAC}, []string{"v2"}, []time.Duration{0}},
 		"Enhanced H.264 and Opus": {
 			join(sent(typeVideo, 0, []byte("\x90avc1"), avcC), opusHead, sent(typeVideo, 10, []byte("\x91avc1\x00\x00\x05v1")), opusFrame, sent(typeVideo, 30, []byte("\xa3avc1v2"))),
-			[]string{codecH264, codecOpus}, []string{"v1", "o1", "v2"}, []time.Duration{5 * ms, 10 * ms, 20 * ms},
+			[]string{codecH264, codecOpus}, []string{"v1", "o1", "v2"}, []time.Duration{0, 10 * ms, 20 * ms},
 		},
 		"AV1, modified":          {join(sent(typeVideo, 0, []byte("\x90av01\x81")), opusHead, sent(typeVideo, 0, []byte("\x97\x02\x00\x00\x01\x01av01v1"))), []string{codecAV1, codecOpus}, []string{"v1"}, []time.Duration{0}},
 		"VP9":                    {join(opusHead, sent(typeVideo, 0, []byte("\x91vp09v1"))), []string{codecVP9, codecOpus}, []string{"v1"}, []time.Duration{0}},

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // part says what of a track a message has.
@@ -18,10 +17,9 @@ const (
 
 // tag is a message of audio or video.
 type tag struct {
-	part   part
-	codec  string        // as WebM calls it, or in words when it is not taken; "": not known
-	offset time.Duration // from the time of decoding to that of showing
-	data   []byte
+	part  part
+	codec string // as WebM calls it, or in words when it is not taken; "": not known
+	data  []byte
 }
 
 // Codecs by their names in WebM.
@@ -87,7 +85,6 @@ func parseVideo(b []byte) (tag, error) {
 	if len(b) < 5 {
 		return tag{}, errTag
 	}
-	t.offset = composition(b[2:])
 	return t.packet(b[1], b[5:]), nil
 }
 
@@ -136,7 +133,7 @@ func parseExtended(b []byte, codecs map[string]string, multitrack byte) (tag, er
 		if len(b) < 3 {
 			return tag{}, errTag
 		}
-		t.offset, b = composition(b), b[3:]
+		b = b[3:] // the time of composition
 	}
 	return t.packet(kind, b), nil
 }
@@ -155,9 +152,4 @@ func (t tag) packet(kind byte, b []byte) tag {
 		return tag{} // a configuration that comes later, or a frame of nothing
 	}
 	return t
-}
-
-// composition is the signed number of milliseconds that a picture is shown later than it is decoded.
-func composition(b []byte) time.Duration {
-	return time.Duration(int32(uint24(b)<<8)>>8) * time.Millisecond
 }

@@ -64,7 +64,7 @@ func (m *media) understand(number uint64, t *mpegts.Track, has map[bool]bool) (w
 	case *codecs.H264:
 		found.Video = true
 		if !has[true] {
-			m.reader.OnDataH264(t, func(pts, _ int64, units [][]byte) error { return m.takePicture(number, pts, units) })
+			m.reader.OnDataH264(t, func(_, dts int64, units [][]byte) error { return m.takePicture(number, dts, units) })
 		}
 	case *codecs.MPEG4Audio:
 		var err error
@@ -138,14 +138,15 @@ func (m *media) Damaged() uint64 { return m.damaged }
 // Held is how many bytes are kept.
 func (m *media) Held() int { return m.packets.held + cap(m.buffer) }
 
-// takePicture takes an access unit, with start codes as H.264 without a configuration has them.
-func (m *media) takePicture(number uint64, pts int64, units [][]byte) error {
+// takePicture takes an access unit, with start codes as H.264 without a configuration has them. It is passed on at the time of decoding, in whose order
+// it comes: at that of showing, sound would wait for later pictures.
+func (m *media) takePicture(number uint64, dts int64, units [][]byte) error {
 	m.buffer = m.buffer[:0]
 	for _, unit := range units {
 		m.buffer = append(h264.AppendStartCode(m.buffer), unit...)
 	}
 	if len(m.buffer) > 0 {
-		m.ready = append(m.ready[:0], webm.Block{Track: number, Time: m.at(pts), Data: m.buffer})
+		m.ready = append(m.ready[:0], webm.Block{Track: number, Time: m.at(dts), Data: m.buffer})
 	}
 	return nil
 }

@@ -88,8 +88,9 @@ func TestMedia(t *testing.T) {
 		sounds  int
 		frame   time.Duration
 	}{
-		"AAC":  {video + "-c:a aac", []string{"V_MPEG4/ISO/AVC", "A_AAC"}, 48, 1024 * time.Second / 48000},
-		"Opus": {video + "-c:a libopus", []string{"V_MPEG4/ISO/AVC", "A_OPUS"}, 51, 20 * time.Millisecond},
+		"AAC":                   {video + "-c:a aac", []string{"V_MPEG4/ISO/AVC", "A_AAC"}, 48, 1024 * time.Second / 48000},
+		"pictures out of order": {"-c:v libx264 -preset ultrafast -bf 2 -b_strategy 0 -c:a aac", []string{"V_MPEG4/ISO/AVC", "A_AAC"}, 48, 1024 * time.Second / 48000},
+		"Opus":                  {video + "-c:a libopus", []string{"V_MPEG4/ISO/AVC", "A_OPUS"}, 51, 20 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, tracks, times, err := read(bytes.NewReader(program(t, c.options)))
