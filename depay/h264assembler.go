@@ -15,8 +15,8 @@ import (
 // An access unit is what has one time stamp; a slice that begins another picture (ITU-T H.264 §7.4.1.2.4)
 // ends it, too. Nothing tells how many pictures a gap in the sequence numbers takes away, but frame_num reports whether one of
 // them was a reference: if none was, or only padding was lost, pictures go on; otherwise the next IDR picture is waited for.
-// No other picture is a key frame, a recovery point neither (package h264). B-frames, which do not come in the order that
-// they are shown in, and interlaced pictures are dropped, and counted by that name.
+// No other picture is a key frame, a recovery point neither (package h264). B-frames are kept where time stamps are of decoding, as a
+// decoder puts them in order; where they are of showing, and so go back, B-frames are dropped, as are interlaced pictures.
 type h264Assembler struct {
 	partialFrame
 	sets h264Sets
@@ -28,6 +28,9 @@ type h264Assembler struct {
 	before h264.Slice // of the picture before
 	torn   bool       // that has the same time stamp, and was passed on at a marker
 	free   bool       // no other picture decodes from it
+	newest uint32     // time stamp of the newest picture, if
+	dated  bool       // there is one
+	back   bool       // the open picture has an earlier one
 	sink   sink       // where the unfinished NAL unit goes, if there is one
 	header byte       // of that
 
@@ -106,6 +109,9 @@ func (a *h264Assembler) start(p packet) {
 	a.beginPicture(p)
 	a.before = a.first
 	a.first, a.begun, a.free, a.torn, a.sink = h264.Slice{}, false, false, false, nowhere
+	if a.back = a.dated && int32(p.timestamp-a.newest) < 0; !a.back {
+		a.newest, a.dated = p.timestamp, true
+	}
 	a.sets.start()
 }
 
@@ -190,7 +196,7 @@ func (a *h264Assembler) enterSlice(u h264.Unit, p packet) sink {
 	if !a.begun {
 		a.enterPicture(&s)
 	}
-	if s.Type == h264.B {
+	if s.Type == h264.B && a.back {
 		a.spoil(DropBFrames)
 	}
 	a.append(0, 0, 0, 1, u.Header)
@@ -221,8 +227,10 @@ func (a *h264Assembler) enterPicture(s *h264.Slice) {
 		a.spoil(DropInterlaced)
 	case s.FirstMacroblock != 0, s.IDR && a.hole > 0 && !a.sets.complete(): // its start is missing
 		a.spoil(DropIncomplete)
-	case a.hole == 0 && a.seen.Reordered(s):
+	case a.back && a.hole == 0 && a.seen.Reordered(s):
 		a.spoil(DropBFrames)
+	case s.Type == h264.B && !a.back:
+		a.stats.BFrames++
 	}
 	a.countMissing(s)
 	if sets := a.sets.before(s); !a.bad {
@@ -273,7 +281,7 @@ func (a *h264Assembler) restart() {
 	a.finish()
 	a.forget()
 	a.sets.forget()
-	a.seen, a.hole = h264.State{}, 0
+	a.seen, a.hole, a.dated = h264.State{}, 0, false
 }
 
 func (a *h264Assembler) black() (data []byte, width, height uint16) {

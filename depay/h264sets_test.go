@@ -96,6 +96,7 @@ func TestH264Refused(t *testing.T) {
 		a := newH264Assembly(t)
 		a.feed(a.make(key, ref)...)
 		a.feed(a.make(inter, ref)...)
+		a.at -= 4500
 		a.sends(bSlice(a, 0x01))
 		a.feed(a.make(inter, ref)...)
 		require.Equal(t, []int{0, 1, 2}, a.out)
@@ -104,17 +105,28 @@ func TestH264Refused(t *testing.T) {
 	t.Run("B-frames that others reference", func(t *testing.T) {
 		a := newH264Assembly(t)
 		a.feed(a.make(key, ref)...)
+		a.at -= 4500
 		a.sends(bSlice(a, 0x21))
 		a.feed(a.make(inter, ref)...)
 		require.Equal(t, []int{0}, a.out)
 		require.EqualValues(t, 1, a.stats.Dropped[DropBFrames])
 		require.EqualValues(t, 1, a.stats.Dropped[DropAwaitingKey])
 	})
+	t.Run("B-frames at the times of decoding, which are kept", func(t *testing.T) {
+		a := newH264Assembly(t)
+		a.feed(a.make(key, ref)...)
+		a.feed(a.make(inter, ref)...)
+		a.sends(bSlice(a, 0x01))
+		require.Len(t, a.out, 3)
+		require.Zero(t, a.stats.Dropped[DropBFrames])
+		require.EqualValues(t, 1, a.stats.BFrames)
+	})
 	t.Run("a B slice after another", func(t *testing.T) {
 		a := newH264Assembly(t)
 		a.feed(a.make(key, ref)...)
 		second := bSlice(a, 0x41)
 		second[1], second[2] = 0x47, 0x80|byte(a.source.frameNum)<<3 // first_mb 1
+		a.at -= 4500
 		a.sends(a.p(), second)
 		require.Equal(t, []int{0}, a.out)
 		require.EqualValues(t, 1, a.stats.Dropped[DropBFrames])
@@ -134,6 +146,7 @@ func TestH264Refused(t *testing.T) {
 			return numbered([]byte{0x41, 0x9a | frameNum>>3, frameNum<<5 | order<<1, 0x0f}, int(frameNum), 20)
 		}
 		a.sends(p(1, 4))
+		a.at -= 4500
 		a.sends(p(2, 2))
 		require.Equal(t, []int{0, 1}, a.out)
 		require.EqualValues(t, 1, a.stats.Dropped[DropBFrames])

@@ -57,6 +57,7 @@ type TrackStats struct {
 	Dropped   [DropReasons]uint64 // by DropReason
 	Stamped   uint64              // frames out whose PTS was moved forward, behind what had been emitted
 	Fillers   uint64              // emitted beside FramesOut
+	BFrames   uint64              // of H264, whose time stamps are of decoding, so that they were kept
 }
 
 // FramesDropped returns how many frames were dropped, for whatever reason.

@@ -26,6 +26,8 @@ func advice(s depay.Stats) string {
 	switch {
 	case s.Video.Dropped[depay.DropBFrames] > 0:
 		return "The encoder sends B-frames, which a live stream cannot wait for, and they are left out: set its B-frames to 0."
+	case s.Video.BFrames > 0:
+		return "The encoder sends B-frames, which browsers do not show over WebRTC, and which are encoded again for HLS and DASH: set its B-frames to 0."
 	case s.Video.Dropped[depay.DropInterlaced] > 0:
 		return "The encoder sends interlaced pictures, which are left out: set it to progressive."
 	}

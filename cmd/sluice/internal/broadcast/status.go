@@ -100,6 +100,6 @@ func (b *Broadcast) publishStatus(state string, cause error) {
 		close(before.newer)
 	}
 	if taken != "" && (before == nil || before.Advice != taken) {
-		b.log.Warn("video of the publisher cannot be used", "advice", s.Advice)
+		b.log.Warn("the encoder of the publisher should be set otherwise", "advice", s.Advice)
 	}
 }
