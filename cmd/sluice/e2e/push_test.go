@@ -70,7 +70,7 @@ func TestPushToServers(t *testing.T) {
 			alongside(t, light)
 			directory := storeDirectory(t)
 			base := start(t, directory, freeAddress(t))
-			s := startService(t, "--ladder", clockRung, "--segment", "1s", "--linger", "0s", "--record=false", "--push-url", base+"/in")
+			s := startService(t, "--ladder", smallRung, "--segment", "1s", "--linger", "0s", "--record=false", "--push-url", base+"/in")
 			p := newPublisher(t, s, "cam")
 			p.send()
 			log := func() string {
