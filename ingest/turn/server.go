@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/pion/logging"
@@ -20,6 +21,8 @@ const (
 	realm = "sluice"
 	// idle is how long a TCP connection may be silent: clients refresh what they have every five minutes.
 	idle = 10 * time.Minute
+	// maxPorts is how many ports that the system chooses are tried.
+	maxPorts = 20
 )
 
 // Options configures a Server.
@@ -45,16 +48,12 @@ type Server struct {
 
 // Listen begins to serve.
 func Listen(o Options) (*Server, error) {
-	udp, err := net.ListenPacket("udp", o.Listen)
+	udp, tcp, err := bind(o.Listen, net.ListenTCP)
 	if err != nil {
-		return nil, fmt.Errorf("UDP: %w", err)
+		return nil, err
 	}
 	bound := udp.LocalAddr().(*net.UDPAddr)
 	host, _, _ := net.SplitHostPort(o.Listen)
-	tcp, err := net.ListenTCP("tcp", &net.TCPAddr{IP: bound.IP, Port: bound.Port, Zone: bound.Zone})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("TCP: %w", err), udp.Close())
-	}
 	s := &Server{secret: rand.Text()}
 	own, announced := addresses(bound.AddrPort().Addr().Unmap(), o.PublicIPs)
 	s.address = netip.AddrPortFrom(announced, uint16(bound.Port))
@@ -70,6 +69,27 @@ func Listen(o Options) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("serve TURN: %w", err), udp.Close(), tcp.Close())
 	}
 	return s, nil
+}
+
+// bind listens at one port over UDP and TCP. Where the system chooses it, for UDP, another program may have it over TCP: then another is
+// taken.
+func bind(address string, listenTCP func(string, *net.TCPAddr) (*net.TCPListener, error)) (net.PacketConn, *net.TCPListener, error) {
+	_, port, _ := net.SplitHostPort(address)
+	for attempts := 1; ; attempts++ {
+		udp, err := net.ListenPacket("udp", address)
+		if err != nil {
+			return nil, nil, fmt.Errorf("UDP: %w", err)
+		}
+		bound := udp.LocalAddr().(*net.UDPAddr)
+		tcp, err := listenTCP("tcp", &net.TCPAddr{IP: bound.IP, Port: bound.Port, Zone: bound.Zone})
+		if err == nil {
+			return udp, tcp, nil
+		}
+		err = errors.Join(fmt.Errorf("TCP: %w", err), udp.Close())
+		if port != "0" || attempts == maxPorts || !errors.Is(err, syscall.EADDRINUSE) {
+			return nil, nil, err
+		}
+	}
 }
 
 // addresses returns all of this machine that the listener's stands for, and the one that clients are told.

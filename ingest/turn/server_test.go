@@ -1,9 +1,11 @@
 package turn
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +24,31 @@ func newServer(t *testing.T, o Options) *Server {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
+}
+
+// A port that the system chooses may be taken over TCP; one that is asked for is not replaced.
+func TestPortIsTakenOverTCP(t *testing.T) {
+	asked, taken := 0, 2
+	listenTCP := func(network string, at *net.TCPAddr) (*net.TCPListener, error) {
+		if asked++; asked <= taken {
+			return nil, syscall.EADDRINUSE
+		}
+		return net.ListenTCP(network, at)
+	}
+	udp, tcp, err := bind("127.0.0.1:0", listenTCP)
+	require.NoError(t, err)
+	require.Equal(t, udp.LocalAddr().(*net.UDPAddr).Port, tcp.Addr().(*net.TCPAddr).Port)
+	require.Equal(t, 3, asked)
+	address := udp.LocalAddr().String()
+	require.NoError(t, errors.Join(udp.Close(), tcp.Close()))
+
+	asked, taken = 0, 1
+	_, _, err = bind(address, listenTCP)
+	require.ErrorIs(t, err, syscall.EADDRINUSE)
+	asked, taken = 0, 1000
+	_, _, err = bind("127.0.0.1:0", listenTCP)
+	require.ErrorIs(t, err, syscall.EADDRINUSE)
+	require.Equal(t, maxPorts, asked)
 }
 
 // newClient is one that has credentials, over UDP or TCP.
