@@ -73,10 +73,14 @@ func TestPushedStreamPlays(t *testing.T) {
 		}
 	})
 	require.Eventually(t, func() bool {
-		body, _ := os.ReadFile(filepath.Join(pushed, manifest.MPDName))
-		return strings.Contains(string(body), `type="static"`)
-	}, 10*time.Second, 10*time.Millisecond)
-	// At the discontinuity ffmpeg adds a second where it has read sound before the picture: less than a segment.
+		for name, end := range map[string]string{manifest.MPDName: `type="static"`, "180p.m3u8": "#EXT-X-ENDLIST", "audio.m3u8": "#EXT-X-ENDLIST"} {
+			if body, _ := os.ReadFile(filepath.Join(pushed, name)); !strings.Contains(string(body), end) {
+				return false
+			}
+		}
+		return tl.Info().Push.Behind == 0
+	}, time.Minute, 10*time.Millisecond)
+	// At the discontinuity ffmpeg adds a second now and then: less than a segment.
 	require.InDelta(t, 18.5, decode(t, filepath.Join(pushed, manifest.MultivariantName)), 0.8)
 	require.InDelta(t, 12, decode(t, filepath.Join(pushed, manifest.MPDName)), 0.3, "ffmpeg plays the longest Period only")
 	body, err := os.ReadFile(filepath.Join(pushed, manifest.MPDName))
