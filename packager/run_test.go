@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/packager/conformance"
+	"github.com/sluice-live/sluice/packager/live"
 	"github.com/sluice-live/sluice/packager/timeline"
 )
 
@@ -29,6 +30,21 @@ func (b *bench) start() {
 		cancel()
 		require.NoError(b.t, <-done)
 	})
+}
+
+// runWatched is run for a bench that was started: the clock never goes by more than a second without something new, else its streams
+// list gaps in between.
+func (b *bench) runWatched(e *live.Epoch, enc *encoder, n int) {
+	for range n {
+		b.clock.Advance(time.Second)
+		for _, r := range ladder {
+			enc.fragments(r.Rep, len(clip.reps[r.Rep][enc.next[r.Rep]].fragments)/2)
+		}
+		b.take(e, "")
+		b.clock.Advance(time.Second)
+		enc.segments(1)
+		b.take(e, "")
+	}
 }
 
 func TestEventsFindSegments(t *testing.T) {
