@@ -42,9 +42,7 @@ func (s *Server) listenRTMP() (err error) {
 	s.rtmp, err = rtmp.Listen(rtmp.Options{
 		Listen: s.opts.RTMPListen, MaxConnections: connectionsPerStream * s.opts.MaxStreams, MaxPerAddress: s.opts.MaxSessionsPerAddress,
 		Connect: s.timers.connect, Silence: s.timers.silence, Logger: s.opts.Logger,
-		Open: func(p rtmp.Publication, read func(io.Reader) upload.Container) (*upload.Live, *refusal.Refusal) {
-			return s.openLive(session.KindRTMP, p.Stream, p.Key, p.Address, read)
-		},
+		Open: s.opener(session.KindRTMP),
 	})
 	if err != nil {
 		return listenError("TCP", s.opts.RTMPListen, err)
@@ -60,9 +58,7 @@ func (s *Server) listenSRT() (err error) {
 	s.srt, err = srt.Listen(srt.Options{
 		Listen: s.opts.SRTListen, Passphrase: s.opts.SRTPassphrase, MaxConnections: connectionsPerStream * s.opts.MaxStreams, MaxPerAddress: s.opts.MaxSessionsPerAddress,
 		Silence: s.timers.silence, Logger: s.opts.Logger,
-		Open: func(p srt.Publication, read func(io.Reader) upload.Container) (*upload.Live, *refusal.Refusal) {
-			return s.openLive(session.KindSRT, p.Stream, p.Key, p.Address, read)
-		},
+		Open: s.opener(session.KindSRT),
 	})
 	if err != nil {
 		return listenError("UDP", s.opts.SRTListen, err)
@@ -102,18 +98,20 @@ func (s *Server) receive(ctx context.Context) (stop func()) {
 	}
 }
 
-// openLive begins a stream that comes over a protocol without requests, or refuses it as one with requests would be.
-func (s *Server) openLive(kind session.Kind, stream, key, address string, read func(io.Reader) upload.Container) (*upload.Live, *refusal.Refusal) {
-	r := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: kind.Path(stream, "")}, Header: http.Header{}, RemoteAddr: address}
-	if !s.mayAsk(r) {
-		return nil, refusal.New(http.StatusTooManyRequests, "Your address asks too often: wait a second.").After(1)
+// opener begins streams that come over a protocol without requests, or refuses them as one with requests would be.
+func (s *Server) opener(kind session.Kind) upload.Opener {
+	return func(p upload.Publication, read func(io.Reader) upload.Container) (*upload.Live, *refusal.Refusal) {
+		r := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: kind.Path(p.Stream, "")}, Header: http.Header{}, RemoteAddr: p.Address}
+		if !s.mayAsk(r) {
+			return nil, refusal.New(http.StatusTooManyRequests, "Your address asks too often: wait a second.").After(1)
+		}
+		if !name.Valid(p.Stream) {
+			return nil, refusal.New(http.StatusBadRequest, "A stream's name is "+name.Rule+".")
+		}
+		right, refused := s.opts.MayEnter.Judge(r, p.Stream, p.Key)
+		if refused != nil {
+			return nil, refused
+		}
+		return s.uploads.Open(session.NewReservation(session.By(r, right), kind, p.Stream), read)
 	}
-	if !name.Valid(stream) {
-		return nil, refusal.New(http.StatusBadRequest, "A stream's name is "+name.Rule+".")
-	}
-	right, refused := s.opts.MayEnter.Judge(r, stream, key)
-	if refused != nil {
-		return nil, refused
-	}
-	return s.uploads.Open(session.NewReservation(session.By(r, right), kind, stream), read)
 }

@@ -23,22 +23,14 @@ const (
 	farewell  = time.Second
 )
 
-// Publication is what a client wants to publish.
-type Publication struct {
-	Stream  string // as the client says it, which may be no name
-	Key     string // "": none
-	Address string // host:port of the client
-}
-
 // Options are what a Server is made of.
 type Options struct {
 	Listen           string // host:port
 	MaxConnections   int    // further ones wait
 	MaxPerAddress    int    // of one client; further ones are closed
 	Connect, Silence time.Duration
-	// Open begins a stream, or refuses it.
-	Open   func(p Publication, read func(io.Reader) upload.Container) (*upload.Live, *refusal.Refusal)
-	Logger *slog.Logger
+	Open             upload.Opener
+	Logger           *slog.Logger
 }
 
 // Server receives streams over RTMP.
@@ -97,7 +89,7 @@ func (s *Server) serve(conn net.Conn) {
 		log.Debug("RTMP connection has come to nothing", "error", err)
 		return
 	}
-	live, refused := s.options.Open(Publication{stream, key, conn.RemoteAddr().String()}, func(fed io.Reader) upload.Container {
+	live, refused := s.options.Open(upload.Publication{Stream: stream, Key: key, Address: conn.RemoteAddr().String()}, func(fed io.Reader) upload.Container {
 		from.Reader, in.media = fed, true
 		return &media{in: in, out: out}
 	})

@@ -44,7 +44,7 @@ func TestPacketsTooSmall(t *testing.T) {
 	opened := make(chan string, 1)
 	server, err := Listen(Options{
 		Listen: "127.0.0.1:0", MaxConnections: 8, MaxPerAddress: 8, Silence: time.Minute, Logger: slog.New(slog.DiscardHandler),
-		Open: func(p Publication, _ func(io.Reader) upload.Container) (*upload.Live, *refusal.Refusal) {
+		Open: func(p upload.Publication, _ func(io.Reader) upload.Container) (*upload.Live, *refusal.Refusal) {
 			opened <- p.Stream
 			return nil, refusal.New(http.StatusForbidden, "No.")
 		},

@@ -16,19 +16,11 @@ import (
 	gosrt "github.com/datarhei/gosrt"
 
 	"github.com/sluice-live/sluice/ingest/quota"
-	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/upload"
 	"github.com/sluice-live/sluice/public/panics"
 )
 
 const readBytes = 2048 // more than a packet has
-
-// Publication is what a client wants to publish.
-type Publication struct {
-	Stream  string // as the client says it, which may be no name
-	Key     string // "": none
-	Address string // host:port of the client
-}
 
 // Options are what a Server is made of.
 type Options struct {
@@ -37,9 +29,8 @@ type Options struct {
 	MaxConnections int    // one more is rejected
 	MaxPerAddress  int    // of one client
 	Silence        time.Duration
-	// Open begins a stream, or refuses it.
-	Open   func(p Publication, read func(io.Reader) upload.Container) (*upload.Live, *refusal.Refusal)
-	Logger *slog.Logger
+	Open           upload.Opener
+	Logger         *slog.Logger
 }
 
 // Server receives streams over SRT.
@@ -128,7 +119,7 @@ func (s *Server) serve(request gosrt.ConnRequest) {
 		reject(gosrt.REJX_BAD_MODE, err.Error())
 		return
 	}
-	live, refused := s.options.Open(Publication{stream, key, address}, func(fed io.Reader) upload.Container { return newMedia(fed) })
+	live, refused := s.options.Open(upload.Publication{Stream: stream, Key: key, Address: address}, func(fed io.Reader) upload.Container { return newMedia(fed) })
 	if refused != nil {
 		if refused.Status == http.StatusUnauthorized {
 			refused.Detail = "Put a key that this server knows into the stream ID: publish:NAME:KEY."

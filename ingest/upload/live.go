@@ -13,6 +13,16 @@ import (
 	"github.com/sluice-live/sluice/public/panics"
 )
 
+// Publication is what an encoder wants to publish over a protocol of its own.
+type Publication struct {
+	Stream  string // as the encoder says it, which may be no name
+	Key     string // "": none
+	Address string // host:port of the encoder
+}
+
+// Opener begins the stream of a publication, or refuses it; read gets the bytes that are fed, and makes the Container that they are read by.
+type Opener func(p Publication, read func(io.Reader) Container) (*Live, *refusal.Refusal)
+
 // Live is a stream whose media comes over a connection of a protocol of its own, as it is made, and is carried as an upload is.
 type Live struct{ *upload }
 

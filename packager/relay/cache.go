@@ -145,7 +145,7 @@ func (c *Cache) forget(a *answer) {
 	}
 }
 
-// hide is forget.
+// hide is forget for who does not hold c.mu.
 func (c *Cache) hide(a *answer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
