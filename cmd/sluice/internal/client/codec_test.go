@@ -33,6 +33,7 @@ func TestPublishCodecs(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			requireNoLeak(t)
 			s := newWHIPServer(t, 0)
+			s.expects = 30
 			s.takes, _ = parseCodecs(c.takes)
 			out, errs, status := publish(t, t.Context(), "--token=key-of-cam", "--codec="+c.flag, "--size=320x240", "--fps=15", "--bitrate=1M",
 				"--duration=2s", "--no-audio", "test", s.URL+"/whip/cam")
@@ -59,7 +60,7 @@ func TestPublishCodecs(t *testing.T) {
 	}
 }
 
-// waitPictures waits until that many are there: the last packets are read after the publisher has ended its session.
+// waitPictures waits until that many are there.
 func (s *whipServer) waitPictures(wanted int) {
 	s.t.Helper()
 	require.Eventually(s.t, func() bool { return s.pictures() == wanted }, time.Minute, 10*time.Millisecond)

@@ -30,6 +30,7 @@ type whipServer struct {
 	*httptest.Server
 	t       *testing.T
 	busy    atomic.Int32 // POSTs to refuse with 409 first
+	expects int          // pictures that are read before the session's end is confirmed: what is under way then is lost with the connection
 	takes   []videoCodec // nil: what pion takes
 	pc      *webrtc.PeerConnection
 	reading sync.WaitGroup
@@ -68,6 +69,9 @@ func (s *whipServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		io.WriteString(w, `{"title":"Unauthorized","detail":"Send the stream's key."}`)
 	case r.Method == http.MethodDelete:
+		for s.pictures() < s.expects && r.Context().Err() == nil {
+			<-time.After(10 * time.Millisecond)
+		}
 		w.WriteHeader(http.StatusOK)
 	case s.busy.Add(-1) >= 0:
 		w.Header().Set("Retry-After", "0")
@@ -180,6 +184,7 @@ func requireNoLeak(t *testing.T) {
 func TestPublishTestPicture(t *testing.T) {
 	requireNoLeak(t)
 	s := newWHIPServer(t, 1)
+	s.expects = 30
 	out, errs, status := publish(t, t.Context(), "--token=key-of-cam", "--size=320x240", "--fps=15", "--duration=2s", "test", s.URL+"/whip/cam")
 	require.Equal(t, exit.Done, status, errs)
 	require.Regexp(t, `(?s)connecting to .*waiting: .*409 Conflict: cam has a publisher.*live\nended: 30 pictures, 10\d sound packets sent\n$`, out)
@@ -210,6 +215,7 @@ func TestPublishFile(t *testing.T) {
 	made, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=10:duration=0.5", "-c:v", "libvpx", file).CombinedOutput()
 	require.NoError(t, err, string(made))
 	s := newWHIPServer(t, 0)
+	s.expects = 5
 	out, errs, status := publish(t, t.Context(), "--token=key-of-cam", "--fps=10", "--size=128x128", file, s.URL+"/whip/cam")
 	require.Equal(t, exit.Done, status, errs)
 	require.Contains(t, out, "ended: 5 pictures, 0 sound packets sent", "a file without sound")
