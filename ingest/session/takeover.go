@@ -101,6 +101,7 @@ func (r *Registry) publish(p *Publisher, at time.Time) {
 	case p.session.Err() != nil:
 		return
 	case old != nil && old.came.After(at):
+		old.oust(p.session.path)
 		p.session.Close(ErrTakenOver)
 		return
 	case old == nil && len(r.publishers) >= r.limits.Streams:
@@ -110,8 +111,8 @@ func (r *Registry) publish(p *Publisher, at time.Time) {
 		p.session.Close(ErrTaken)
 		return
 	case old != nil:
-		p.ousted = append(slices.Clone(old.ousted), old.session.path)
-		p.ousted = p.ousted[max(len(p.ousted)-rememberOusted, 0):]
+		p.ousted = slices.Clone(old.ousted)
+		p.oust(old.session.path)
 		old.session.Close(ErrTakenOver)
 	}
 	r.hasCome(p.session.at)
@@ -119,6 +120,12 @@ func (r *Registry) publish(p *Publisher, at time.Time) {
 	r.publishers[stream] = p
 	r.followers.Published(stream, p.session.Tracks())
 	close(p.begun)
+}
+
+// oust notes that p has taken the stream over from the session of that path. The caller holds the registry's mu.
+func (p *Publisher) oust(path string) {
+	p.ousted = append(p.ousted, path)
+	p.ousted = p.ousted[max(len(p.ousted)-rememberOusted, 0):]
 }
 
 // hasCome takes a session off those that are about to publish its stream. The caller holds mu.

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -34,4 +36,22 @@ func TestSilent(t *testing.T) {
 			require.Equal(t, tt.want, p.silent(now))
 		})
 	}
+}
+
+// One whose first packet came before that of who publishes already, and who is late to say so, has been taken over from.
+func TestOvertaken(t *testing.T) {
+	r := NewRegistry(Limits{Sessions: 2, Streams: 1, PerAddress: 2, Connecting: 2}, Several{})
+	publisher := func() *Publisher {
+		at := NewReservation(httptest.NewRequest(http.MethodPost, "/whip/cam", nil), KindPublisher, "cam")
+		require.Nil(t, r.Reserve(at))
+		return NewPublisher(NewDetached(at, 0))
+	}
+	first, second := publisher(), publisher()
+	now := time.Unix(100, 0)
+	r.publish(second, now.Add(time.Millisecond))
+	r.publish(first, now)
+	require.Equal(t, []*Publisher{second}, r.Publishers())
+	require.ErrorIs(t, first.Err(), ErrTakenOver)
+	require.True(t, r.TakenOver("cam", first.session.Path()), "or its client comes back and takes over in its turn")
+	require.False(t, r.TakenOver("cam", second.session.Path()))
 }

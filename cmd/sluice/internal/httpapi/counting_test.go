@@ -128,7 +128,7 @@ func TestPlayersThatAskDirectly(t *testing.T) {
 	}
 	eventually(t, func() bool {
 		a := s.audience(t)
-		return a.HLS == 2 && a.DASH == 1 && a.Reporting == 1 && a.VideoBitrate == 128_000
+		return a.HLS == 2 && a.DASH == 1 && a.Reporting == 1 && a.VideoBitrate == 128_000 && s.Viewers().Counts().Reports == 3
 	}, "the players are not counted")
 	require.Equal(t, 204, from(s.handler, 2, "POST", "/collect", `sid="one",sta=e`).Code)
 	eventually(t, func() bool { return s.audience(t).Viewers == 2 }, "who has gone is counted")
