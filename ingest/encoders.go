@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -36,18 +38,19 @@ func (s *Server) listenEncoders() error {
 
 // listenRTMP binds the address of RTMP if streams are to be received there.
 func (s *Server) listenRTMP() (err error) {
-	if s.opts.RTMPListen == "" {
+	if s.opts.RTMPListen == "" && s.opts.RTMPSListen == "" {
 		return nil
 	}
 	s.rtmp, err = rtmp.Listen(rtmp.Options{
-		Listen: s.opts.RTMPListen, MaxConnections: connectionsPerStream * s.opts.MaxStreams, MaxPerAddress: s.opts.MaxSessionsPerAddress,
+		Listen: s.opts.RTMPListen, TLSListen: s.opts.RTMPSListen, TLS: &tls.Config{GetCertificate: s.opts.Certificate, MinVersion: tls.VersionTLS12},
+		MaxConnections: connectionsPerStream * s.opts.MaxStreams, MaxPerAddress: s.opts.MaxSessionsPerAddress,
 		Connect: s.timers.connect, Silence: s.timers.silence, Logger: s.opts.Logger,
 		Open: s.opener(session.KindRTMP),
 	})
-	if err != nil {
-		return listenError("TCP", s.opts.RTMPListen, err)
+	if why := (*rtmp.ListenError)(nil); errors.As(err, &why) {
+		return listenError("TCP", why.Address, why.Err)
 	}
-	return nil
+	return err
 }
 
 // listenSRT binds the address of SRT if streams are to be received there.
@@ -72,6 +75,14 @@ func (s *Server) RTMPAddr() net.Addr {
 		return nil
 	}
 	return s.rtmp.Addr()
+}
+
+// RTMPSAddr is where they are received over RTMP in TLS; nil when that is off.
+func (s *Server) RTMPSAddr() net.Addr {
+	if s.rtmp == nil {
+		return nil
+	}
+	return s.rtmp.TLSAddr()
 }
 
 // SRTAddr is where streams are received over SRT; nil when that is off.

@@ -2,7 +2,9 @@ package ingest
 
 import (
 	"bytes"
+	"crypto/tls"
 	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"strings"
 	"testing"
@@ -122,11 +124,32 @@ func TestRTMP(t *testing.T) {
 	f.requireNothingLeft()
 }
 
+// The same comes in TLS at an address of its own, and is told of refusals there, too.
+func TestRTMPS(t *testing.T) {
+	web := httptest.NewUnstartedServer(nil)
+	web.StartTLS()
+	pair := web.TLS.Certificates[0]
+	web.Close()
+	f := newEncoderFixture(t, Options{RTMPSListen: "127.0.0.1:0", Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }})
+	require.Nil(t, f.server.RTMPAddr())
+	url := "-f flv rtmps://" + f.server.RTMPSAddr().String() + "/live/cam"
+	encode(t, url).requireEnd(t, "NAME?key=KEY")
+	encode(t, strings.Replace(url, "rtmps", "rtmp", 1)).requireEnd(t, "handshake") // who speaks no TLS comes to nothing
+	encoder := encode(t, url+"?key=a+good%2Fkey==")
+	p := f.requireStream(session.KindRTMP)
+	p.Close("enough of this")
+	encoder.requireEnd(t, "enough of this")
+	rtptest.Wait(t, p.Done(), "the end of the session")
+	f.requireNothingLeft()
+}
+
 // A port that another program has is told of, with what to do.
 func TestRTMPPortIsTaken(t *testing.T) {
 	f := newEncoderFixture(t, Options{RTMPListen: "127.0.0.1:0"})
 	_, err := New(Options{RTMPListen: f.server.RTMPAddr().String()})
 	require.ErrorContains(t, err, "another program has this port")
+	_, err = New(Options{RTMPListen: "127.0.0.1:0", RTMPSListen: f.server.RTMPAddr().String()})
+	require.ErrorContains(t, err, f.server.RTMPAddr().String())
 }
 
 // The same over SRT, encrypted or not: SRT tells a client that it is refused, and not in words why.

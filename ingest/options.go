@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -63,6 +64,10 @@ type Options struct {
 	MaxRelays int
 	// RTMPListen is the host:port where streams are received over RTMP. Default: off.
 	RTMPListen string
+	// RTMPSListen is the host:port where they are received over RTMP in TLS. Default: off.
+	RTMPSListen string
+	// Certificate is that of handshakes there; it is required with RTMPSListen, and called once Run has been.
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	// SRTListen is the host:port where streams are received over SRT. Default: off.
 	SRTListen string
 	// SRTPassphrase is what they are encrypted with, 10 to 79 characters. Default: they are not.
@@ -167,6 +172,7 @@ func (o Options) Validate() error {
 	n := len(o.SRTPassphrase)
 	faults.want(n == 0 || 10 <= n && n <= 79, "SRTPassphrase", "a passphrase of %d characters: SRT needs 10 to 79", n)
 	faults.want(o.RTMPListen == "" || isAddress(o.RTMPListen), "RTMPListen", "%q is not host:port", o.RTMPListen)
+	faults.want(o.RTMPSListen == "" || isAddress(o.RTMPSListen), "RTMPSListen", "%q is not host:port", o.RTMPSListen)
 	for _, ip := range o.PublicIPs {
 		_, err := netip.ParseAddr(ip)
 		faults.want(err == nil, "PublicIPs", "%q: write an address such as 203.0.113.7", ip)

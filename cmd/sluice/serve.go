@@ -56,13 +56,14 @@ func serve(ctx context.Context, loaded *config.Loaded, reloads reload.Options, m
 		return err
 	}
 	logConfinement(log, sandbox.Check())
-	s, err := service.New(ctx, cfg, encoding, log)
+	var servers frontage
+	s, err := service.New(ctx, cfg, encoding, func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return servers.Certificate(hello) }, log)
 	if err != nil {
 		return err
 	}
 	options := webOptions(cfg, httpapi.NewMetrics(s, cfg), s.Connections(), log)
 	options.Inherited = manager.Listeners()
-	servers, err := listen(cfg, httpapi.New(s, cfg, buildVersion(), book), options)
+	servers, err = listen(cfg, httpapi.New(s, cfg, buildVersion(), book), options)
 	if err != nil {
 		_ = s.Run(canceled(ctx)) // gives the sockets back
 		return err
@@ -119,7 +120,7 @@ func (s supervision) reloadingWhile(
 		count(taken)
 		s.reloaded(taken)
 	}
-	if cfg.HTTPS.Listen != "" && servers.authority == nil {
+	if cfg.ServesTLS() && servers.authority == nil {
 		reloads.Certificate, reloads.UseCertificate = func(t config.TLS) (tls.Certificate, error) { return certificateOf(t, cfg.Data).Load() }, servers.UseCertificate
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -162,7 +163,7 @@ func newLogger(cfg config.Log, level slog.Leveler, out io.Writer, book *logs.Boo
 
 func webOptions(cfg config.Config, metrics http.Handler, most config.Connections, log *slog.Logger) web.Options {
 	return web.Options{
-		HTTP: cfg.HTTP.Listen, HTTPS: cfg.HTTPS.Listen, Metrics: cfg.HTTP.Metrics, MetricsHandler: metrics, Certificate: certificateOf(cfg.TLS, cfg.Data), Logger: log,
+		HTTP: cfg.HTTP.Listen, HTTPS: cfg.HTTPS.Listen, Metrics: cfg.HTTP.Metrics, MetricsHandler: metrics, Certificate: certificateOf(cfg.TLS, cfg.Data), OthersSecure: cfg.ServesTLS(), Logger: log,
 		Connections: quota.NewConnections(most.HTTP, most.HTTPPerAddress, cfg.HTTP.TrustedProxies, log),
 	}
 }
@@ -187,6 +188,9 @@ func announce(out io.Writer, cfg config.Config, s *service.Service, servers *web
 	fmt.Fprintf(out, "  Media      UDP %s\n", s.Ingest().UDPAddr())
 	if at := s.Ingest().RTMPAddr(); at != nil {
 		fmt.Fprintf(out, "  RTMP       rtmp://%s/live, stream key NAME\n", at)
+	}
+	if at := s.Ingest().RTMPSAddr(); at != nil {
+		fmt.Fprintf(out, "  RTMPS      rtmps://%s/live, stream key NAME\n", at)
 	}
 	if at := s.Ingest().SRTAddr(); at != nil {
 		fmt.Fprintf(out, "  SRT        srt://%s?streamid=publish:NAME\n", at)

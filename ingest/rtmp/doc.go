@@ -5,7 +5,9 @@
 // Enhanced RTMP v2. Handshake and AMF0 are those of gortmplib. Chunks are put together here, within bounds: what a client may make that library hold
 // is 62 messages of 10 MiB, and AMF0 may be nested in those until the stack is used up.
 //
+// RTMPS is the same in TLS (RFC 8446), at an address of its own.
+//
 // The package only receives: nobody can play over RTMP. It does not know who may publish what: a function says so.
 //
-// Goroutines: one that accepts, for each connection one that receives and, once it publishes, one that interrupts it, which Run waits for.
+// Goroutines: one for each address that accepts, for each connection one that receives and, once it publishes, one that interrupts it, which Run waits for.
 package rtmp

@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -25,50 +26,107 @@ const (
 
 // Options are what a Server is made of.
 type Options struct {
-	Listen           string // host:port
-	MaxConnections   int    // further ones wait
-	MaxPerAddress    int    // of one client; further ones are closed
+	Listen           string // host:port; "": nowhere without TLS
+	TLSListen        string // host:port of RTMPS; "": nowhere with TLS
+	TLS              *tls.Config
+	MaxConnections   int // further ones wait
+	MaxPerAddress    int // of one client; further ones are closed
 	Connect, Silence time.Duration
 	Open             upload.Opener
 	Logger           *slog.Logger
 }
 
-// Server receives streams over RTMP.
+// Server receives streams over RTMP, and over RTMPS, which is RTMP in TLS.
 type Server struct {
-	options  Options
-	listener *quota.Listener
+	options       Options
+	plain, secure *quota.Listener // nil: there is none
 }
 
-// Listen binds the address. Run gives it back.
+// ListenError says which of the addresses could not be bound.
+type ListenError struct {
+	Address string
+	Err     error
+}
+
+// Error is that of the address.
+func (e *ListenError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what the system says.
+func (e *ListenError) Unwrap() error { return e.Err }
+
+// Listen binds the addresses; its error is a [*ListenError]. Run gives them back.
 func Listen(o Options) (*Server, error) {
-	bound, err := net.Listen("tcp", o.Listen)
-	if err != nil {
-		return nil, err
+	s, places := &Server{options: o}, quota.NewConnections(o.MaxConnections, o.MaxPerAddress, nil, o.Logger)
+	for _, at := range []struct {
+		address  string
+		listener **quota.Listener
+	}{{o.Listen, &s.plain}, {o.TLSListen, &s.secure}} {
+		if at.address == "" {
+			continue
+		}
+		bound, err := net.Listen("tcp", at.address)
+		if err != nil {
+			s.Close()
+			return nil, &ListenError{at.address, err}
+		}
+		*at.listener = places.Listen(bound.(*net.TCPListener))
 	}
-	return &Server{o, quota.NewConnections(o.MaxConnections, o.MaxPerAddress, nil, o.Logger).Listen(bound.(*net.TCPListener))}, nil
+	return s, nil
 }
 
-// Addr is where it listens.
-func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+// Addr is where it listens without TLS; nil: nowhere.
+func (s *Server) Addr() net.Addr { return addressOf(s.plain) }
 
-// Close gives the address back, of a server that is not run.
-func (s *Server) Close() { s.listener.CloseAll() }
+// TLSAddr is where it listens with TLS; nil: nowhere.
+func (s *Server) TLSAddr() net.Addr { return addressOf(s.secure) }
+
+func addressOf(l *quota.Listener) net.Addr {
+	if l == nil {
+		return nil
+	}
+	return l.Addr()
+}
+
+// Close gives the addresses back, of a server that is not run.
+func (s *Server) Close() {
+	for _, l := range []*quota.Listener{s.plain, s.secure} {
+		if l != nil {
+			l.CloseAll()
+		}
+	}
+}
 
 // Run serves until ctx ends, and then closes all connections and waits for their goroutines.
 func (s *Server) Run(ctx context.Context) {
 	var serving sync.WaitGroup
 	defer serving.Wait()
-	stop := context.AfterFunc(ctx, s.listener.CloseAll)
+	stop := context.AfterFunc(ctx, s.Close)
 	defer func() {
 		stop()
-		s.listener.CloseAll()
+		s.Close()
 	}()
+	if s.secure != nil {
+		secure := func() {
+			s.accept(s.secure, &serving, func(conn net.Conn) net.Conn { return tls.Server(conn, s.options.TLS) })
+		}
+		serving.Go(func() { panics.Keep(ctx, s.options.Logger, "the server of RTMPS", secure) })
+	}
+	if s.plain != nil {
+		s.accept(s.plain, &serving, func(conn net.Conn) net.Conn { return conn })
+	} else {
+		<-ctx.Done()
+	}
+}
+
+// accept serves the connections of a listener, as open makes them, until it is closed.
+func (s *Server) accept(l *quota.Listener, serving *sync.WaitGroup, open func(net.Conn) net.Conn) {
 	for {
-		conn, err := s.listener.Accept()
+		bound, err := l.Accept()
 		if err != nil {
 			return // it is closed
 		}
 		serving.Go(func() {
+			conn := open(bound)
 			defer func() { _ = conn.Close() }()
 			_ = panics.Contain(s.options.Logger, "a connection of RTMP", func() { s.serve(conn) })
 		})
@@ -81,7 +139,7 @@ type source struct{ io.Reader }
 // serve serves one client.
 func (s *Server) serve(conn net.Conn) {
 	log := s.options.Logger.With("address", conn.RemoteAddr().String())
-	_ = conn.SetReadDeadline(time.Now().Add(s.options.Connect))
+	_ = conn.SetDeadline(time.Now().Add(s.options.Connect)) // of the handshake of TLS, too
 	from, out := &source{conn}, &line{conn: conn}
 	in := newChunkReader(from)
 	stream, key, err := greet(in, out)

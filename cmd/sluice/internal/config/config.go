@@ -87,7 +87,8 @@ type ICE struct {
 
 // RTMP is where encoders that do not know WHIP send streams to.
 type RTMP struct {
-	Listen string // host:port; empty: nowhere
+	Listen    string // host:port; empty: nowhere
+	TLSListen string // host:port of the same in TLS; empty: nowhere
 }
 
 // SRT is where encoders send streams to by SRT.

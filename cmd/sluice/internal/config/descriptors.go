@@ -22,7 +22,7 @@ type Connections struct {
 // Connections parts the files that may be open at once. The error says how many are needed, and how to have them.
 func (c Config) Connections(files int) (Connections, error) {
 	reserve := filesOfProcess + filesOfStream*c.Limits.Streams
-	if c.RTMP.Listen != "" || c.SRT.Listen != "" {
+	if c.RTMP.Listen != "" || c.RTMP.TLSListen != "" || c.SRT.Listen != "" {
 		reserve += filesOfEncoder * c.Limits.Streams
 	}
 	sessions := c.Limits.Viewers + c.Limits.Streams + c.Limits.Participants

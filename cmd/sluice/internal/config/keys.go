@@ -63,7 +63,7 @@ func (c *Config) keys() []key {
 		{"http.embed-origins", groupWeb, kindOrigins, "sites, such as https://example.org or https://*.example.org, whose pages may frame the player at /embed; * is everybody. Empty: pages of the same origin alone, and no oEmbed or Open Graph tag offers the player to others", words(&c.HTTP.EmbedOrigins, "")},
 		{"http.metrics", groupWeb, kindAddress, "an address of its own for /metrics and /debug/pprof/, without a key: for who monitors, and nobody else; empty is off", text(&c.HTTP.Metrics)},
 		{"https.listen", groupWeb, kindAddress, "the same over HTTPS, which browsers want for cameras except on localhost; empty is off", text(&c.HTTPS.Listen)},
-		{"tls.cert", groupWeb, kindPath, "certificate chain of HTTPS, a PEM file", text(&c.TLS.Cert)},
+		{"tls.cert", groupWeb, kindPath, "certificate chain of HTTPS and RTMPS, a PEM file", text(&c.TLS.Cert)},
 		{"tls.key", groupWeb, kindPath, "its private key, a PEM file", text(&c.TLS.Key)},
 		{"tls.self-signed", groupWeb, kindBool, "make and keep a certificate of its own; browsers warn once", boolean(&c.TLS.SelfSigned)},
 		{"tls.acme-domain", groupWeb, kindHosts, "names of this machine, such as tv.example.org, that a certificate is had for and renewed by ACME from an authority, to whose terms you agree by this; it has to reach https.listen at port 443, or http.listen at port 80", words(&c.TLS.ACME.Domains, "")},
@@ -75,11 +75,7 @@ func (c *Config) keys() []key {
 		{"ice.public-ip", groupWebRTC, kindIPs, "addresses that a 1:1 NAT (a cloud, Docker) gives this machine", ips(&c.ICE.PublicIP)},
 		{"ice.servers", groupWebRTC, kindURLs, "STUN and TURN servers told to browsers; one with credentials is {url, username, credential} in the file, or {url, secret} where the server makes them of a shared secret", iceServers(&c.ICE.Servers)},
 		{"turn.listen", groupWebRTC, kindAddress, "UDP and TCP address of a TURN server for clients that reach nothing else, such as 0.0.0.0:3478; it relays to the media of this service and between people in rooms, for whoever was given credentials; empty is off", text(&c.ICE.TURN)},
-
-		{"rtmp.listen", groupEncoders, kindAddress, "TCP address where OBS, ffmpeg and other encoders publish over RTMP, such as 127.0.0.1:1935, or :1935 for every address, which needs auth.publish or insecure; empty is off", text(&c.RTMP.Listen)},
-		{"srt.listen", groupEncoders, kindAddress, "UDP address where they publish over SRT, such as 127.0.0.1:8890, or :8890 for every address, which needs auth.publish or insecure; empty is off", text(&c.SRT.Listen)},
-		{"srt.passphrase", groupEncoders, kindText, "what they have to encrypt SRT with, 10 to 79 characters, beside the key that may publish; empty: they need not, and may not", secret(&c.SRT.Passphrase)},
-
+	}, c.encoderKeys(), []key{
 		{"data", groupMedia, kindPath, "directory of live segments, recordings and keys", text(&c.Data)},
 		{"ladder", groupMedia, kindLadder, "renditions to encode, the best first, those of h265 and av1 behind those of H.264; auto is 720p 480p 240p cut to what the machine encodes in real time", renditions(&c.Ladder)},
 		{"ladder.encoder", groupMedia, kindWord, "what encodes renditions of H.264: software (x264); vaapi, nvenc or qsv, which a trial at the start has to prove, with x264 in its place where it fails; auto: the first of them that works", text(&c.Encoder)},
@@ -112,6 +108,16 @@ func (c *Config) keys() []key {
 		{"log.level", groupOther, kindWord, "debug, info, warn or error", level(&c.Log.Level)},
 		{"log.format", groupOther, kindWord, "text or json", text(&c.Log.Format)},
 	})
+}
+
+// encoderKeys are those of encoders that do not know WHIP.
+func (c *Config) encoderKeys() []key {
+	return []key{
+		{"rtmp.listen", groupEncoders, kindAddress, "TCP address where OBS, ffmpeg and other encoders publish over RTMP, such as 127.0.0.1:1935, or :1935 for every address, which needs auth.publish or insecure; empty is off", text(&c.RTMP.Listen)},
+		{"rtmp.tls-listen", groupEncoders, kindAddress, "TCP address where they publish over RTMPS, which is RTMP in TLS, such as :1936, with the certificate of tls.*; empty is off", text(&c.RTMP.TLSListen)},
+		{"srt.listen", groupEncoders, kindAddress, "UDP address where they publish over SRT, such as 127.0.0.1:8890, or :8890 for every address, which needs auth.publish or insecure; empty is off", text(&c.SRT.Listen)},
+		{"srt.passphrase", groupEncoders, kindText, "what they have to encrypt SRT with, 10 to 79 characters, beside the key that may publish; empty: they need not, and may not", secret(&c.SRT.Passphrase)},
+	}
 }
 
 // outputKeys are those of what becomes of streams beside being watched.

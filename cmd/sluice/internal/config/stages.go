@@ -39,7 +39,7 @@ func (c Config) Packager() packager.Options {
 // Ingest returns the options of the ingest server that are configured.
 func (c Config) Ingest() ingest.Options {
 	options := ingest.Options{
-		UDPListen: c.ICEUDP(), TCPListen: c.ICETCP(), TURNListen: c.ICE.TURN, RTMPListen: c.RTMP.Listen, SRTListen: c.SRT.Listen, SRTPassphrase: string(c.SRT.Passphrase),
+		UDPListen: c.ICEUDP(), TCPListen: c.ICETCP(), TURNListen: c.ICE.TURN, RTMPListen: c.RTMP.Listen, RTMPSListen: c.RTMP.TLSListen, SRTListen: c.SRT.Listen, SRTPassphrase: string(c.SRT.Passphrase),
 		MaxStreams: c.Limits.Streams, MaxViewers: c.Limits.Viewers, ViewerLinger: c.linger(),
 		MaxSessionsPerAddress: c.Limits.SessionsPerAddress, MaxConnectingPerAddress: c.Limits.ConnectingPerAddress,
 		MaxSDP:          c.Limits.RequestBytes,
@@ -116,7 +116,7 @@ func keyOf(option string) string {
 		"Keep": "record.keep", "MaxBytes": "record.max-bytes", "MinFree": "record.min-free",
 		"Push.URL": "push.url", "Push.Header": "push.header", "Push.Timeout": "push.timeout",
 		"Webhooks":  "webhooks",
-		"UDPListen": "ice.udp", "TCPListen": "ice.tcp", "PublicIPs": "ice.public-ip", "ICEServers": "ice.servers", "TURNListen": "turn.listen", "RTMPListen": "rtmp.listen", "SRTListen": "srt.listen", "SRTPassphrase": "srt.passphrase", "VideoCodecs": "codecs",
+		"UDPListen": "ice.udp", "TCPListen": "ice.tcp", "PublicIPs": "ice.public-ip", "ICEServers": "ice.servers", "TURNListen": "turn.listen", "RTMPListen": "rtmp.listen", "RTMPSListen": "rtmp.tls-listen", "SRTListen": "srt.listen", "SRTPassphrase": "srt.passphrase", "VideoCodecs": "codecs",
 		"MaxStreams": "limits.streams", "MaxViewers": "limits.viewers", "MaxParticipants": "limits.participants",
 		"MaxSessionsPerAddress": "limits.sessions-per-address", "MaxConnectingPerAddress": "limits.connecting-per-address", "MaxSDP": "limits.request-bytes", "MaxBitrate": "limits.publish-bitrate",
 	}[option]

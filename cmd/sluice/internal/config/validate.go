@@ -82,7 +82,7 @@ func (c Config) checkWeb(check *checker) {
 		checkAddress(check, "https.listen", c.HTTPS.Listen)
 		same := c.HTTPS.Listen == c.HTTP.Listen && !strings.HasSuffix(c.HTTPS.Listen, ":0")
 		check.want(!same, "https.listen", "must differ from http.listen")
-		check.want(c.TLS.Cert != "" || c.TLS.SelfSigned || len(c.TLS.ACME.Domains) > 0, "https.listen", "needs a certificate: set tls.cert and tls.key, tls.acme-domain, or tls.self-signed")
+		check.want(c.TLS.given(), "https.listen", "needs a certificate: set tls.cert and tls.key, tls.acme-domain, or tls.self-signed")
 	}
 	if c.HTTP.Metrics != "" {
 		checkAddress(check, "http.metrics", c.HTTP.Metrics)
@@ -100,7 +100,7 @@ func (c Config) checkWeb(check *checker) {
 	check.want(ok, "http.base-path", "%q is not a path such as /media", c.HTTP.BasePath)
 	c.checkExposed(check, "http.listen", c.HTTP.Listen)
 	c.checkExposed(check, "https.listen", c.HTTPS.Listen)
-	c.TLS.check(check, c.HTTPS.Listen != "")
+	c.TLS.check(check, c.HTTPS.Listen != "", c.ServesTLS())
 }
 
 // origins are written as host sources of a policy are (CSP3 §2.3.1), with a scheme and without a path.
@@ -132,12 +132,11 @@ func (c Config) checkICE(check *checker) {
 	if c.ICE.TURN != "" {
 		checkICEAddress(check, "turn.listen", c.ICE.TURN)
 	}
-	if c.RTMP.Listen != "" {
-		checkAddress(check, "rtmp.listen", c.RTMP.Listen)
-		taken := !strings.HasSuffix(c.RTMP.Listen, ":0") && slices.Contains([]string{c.HTTP.Listen, c.HTTPS.Listen, c.HTTP.Metrics, c.ICETCP()}, c.RTMP.Listen)
-		check.want(!taken, "rtmp.listen", "must differ from http.listen, https.listen, http.metrics and ice.tcp")
-		c.checkExposed(check, "rtmp.listen", c.RTMP.Listen)
-	}
+	c.checkRTMP(check, "rtmp.listen", c.RTMP.Listen)
+	c.checkRTMP(check, "rtmp.tls-listen", c.RTMP.TLSListen)
+	taken := c.RTMP.TLSListen != "" && c.RTMP.TLSListen == c.RTMP.Listen && !strings.HasSuffix(c.RTMP.Listen, ":0")
+	check.want(!taken, "rtmp.tls-listen", "must differ from rtmp.listen")
+	check.want(c.RTMP.TLSListen == "" || c.TLS.given(), "rtmp.tls-listen", "needs a certificate: set tls.cert and tls.key, tls.acme-domain, or tls.self-signed")
 	if c.SRT.Listen != "" {
 		checkAddress(check, "srt.listen", c.SRT.Listen)
 		taken := !strings.HasSuffix(c.SRT.Listen, ":0") && (c.SRT.Listen == c.ICEUDP() || c.SRT.Listen == c.ICE.TURN)
@@ -148,6 +147,17 @@ func (c Config) checkICE(check *checker) {
 	for _, s := range c.ICE.Servers {
 		checkICEServer(check, s)
 	}
+}
+
+// checkRTMP wants an address of its own, if there is one, that strangers cannot publish at.
+func (c Config) checkRTMP(check *checker, key, address string) {
+	if address == "" {
+		return
+	}
+	checkAddress(check, key, address)
+	taken := !strings.HasSuffix(address, ":0") && slices.Contains([]string{c.HTTP.Listen, c.HTTPS.Listen, c.HTTP.Metrics, c.ICETCP()}, address)
+	check.want(!taken, key, "must differ from http.listen, https.listen, http.metrics and ice.tcp")
+	c.checkExposed(check, key, address)
 }
 
 // checkICEAddress wants an address that candidates can be made of.

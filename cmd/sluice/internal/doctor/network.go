@@ -30,6 +30,9 @@ func checkPorts(ctx context.Context, cfg config.Config) []finding {
 	if cfg.RTMP.Listen != "" {
 		findings = append(findings, checkTCP(ctx, "rtmp.listen", cfg.RTMP.Listen))
 	}
+	if cfg.RTMP.TLSListen != "" {
+		findings = append(findings, checkTCP(ctx, "rtmp.tls-listen", cfg.RTMP.TLSListen))
+	}
 	if cfg.SRT.Listen != "" {
 		findings = append(findings, checkUDP(ctx, "srt.listen", cfg.SRT.Listen))
 	}

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -49,7 +50,8 @@ type Service struct {
 	hooks       *webhook.Hooks
 	audience    *audience
 	viewers     *viewers.Counter
-	lock        io.Closer                // of the data directory
+	lock        io.Closer // of the data directory
+	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	unlisted    atomic.Pointer[[]string] // that another configuration has brought; nil: those of cfg
 	reloads     [2]atomic.Uint64         // configurations that were refused, and taken
 	viewedAt    atomic.Int64             // when a stream was last asked for by clock, ns since 1970
@@ -71,9 +73,11 @@ func (s *Service) logEncoding() {
 }
 
 // New opens the data directory, which no other process may use then, and binds the media sockets. Errors of either are the operator's to mend: they match exit.ErrUsage.
-// What it has bound is given back by Run.
-func New(ctx context.Context, cfg config.Config, encoding Encoding, log *slog.Logger) (*Service, error) {
-	s := &Service{cfg: cfg, log: log, clock: clock.New(), encoding: encoding}
+// What it has bound is given back by Run. certificate is that of RTMPS; it is called once Run has been.
+func New(
+	ctx context.Context, cfg config.Config, encoding Encoding, certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), log *slog.Logger,
+) (*Service, error) {
+	s := &Service{cfg: cfg, log: log, clock: clock.New(), encoding: encoding, certificate: certificate}
 	s.logEncoding()
 	files, err := quota.Descriptors()
 	if err != nil {

@@ -50,7 +50,7 @@ func TestOneServicePerDataDirectory(t *testing.T) {
 	first, _, err := disk.Lock(dir)
 	require.NoError(t, err)
 	defer first.Close()
-	_, err = New(t.Context(), config.Config{Data: dir}, Encoding{}, slog.New(slog.DiscardHandler))
+	_, err = New(t.Context(), config.Config{Data: dir}, Encoding{}, nil, slog.New(slog.DiscardHandler))
 	require.Equal(t, exit.WrongUsage, exit.Status(err))
 	require.ErrorContains(t, err, "open the data directory: "+dir+" is in use by another sluice")
 	require.ErrorContains(t, err, "stop that one, or choose another directory with data")

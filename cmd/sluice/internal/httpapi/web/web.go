@@ -48,8 +48,9 @@ type Options struct {
 	MetricsHandler http.Handler
 	// Inherited are sockets that are listened on already, by the key of the configuration whose address they take the place of.
 	Inherited map[string]*net.TCPListener
-	// Certificate is that of HTTPS.
-	Certificate certificate.Source
+	// Certificate is that of HTTPS. It is read for others too, who ask Servers.Certificate for it, where OthersSecure says that there are any.
+	Certificate  certificate.Source
+	OthersSecure bool
 	// Proof, where it is not nil, may answer a handshake by which an authority (RFC 8737) wants to know whose names they are; Protocol is that of these handshakes.
 	Proof    func(*tls.ClientHelloInfo) *tls.Certificate
 	Protocol string
@@ -106,19 +107,22 @@ func (s *Servers) listen(handler http.Handler, o Options) error {
 		}
 		s.metrics = newServer(monitored, "http", o.MetricsHandler, o.Logger)
 	}
-	if o.HTTPS == "" {
+	if o.HTTPS == "" && !o.OthersSecure {
 		return nil
 	}
 	pair, err := o.Certificate.Load()
 	if err != nil {
 		return err
 	}
+	s.pair.Store(&pair)
+	if o.HTTPS == "" {
+		return nil
+	}
 	secure, err := o.listenTCP("https.listen", o.HTTPS, o.Connections)
 	if err != nil {
 		return err
 	}
 	server := newServer(secure, "https", handler, o.Logger)
-	s.pair.Store(&pair)
 	server.TLSConfig = &tls.Config{GetCertificate: s.certificate, MinVersion: tls.VersionTLS12}
 	if s.proof = o.Proof; s.proof != nil {
 		server.TLSConfig.NextProtos = []string{"h2", "http/1.1", o.Protocol}
@@ -134,6 +138,11 @@ func (s *Servers) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, err
 			return proof, nil
 		}
 	}
+	return s.Certificate(hello)
+}
+
+// Certificate is the newest, for handshakes of other servers.
+func (s *Servers) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return s.pair.Load(), nil
 }
 

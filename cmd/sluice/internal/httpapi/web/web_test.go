@@ -75,7 +75,21 @@ func TestUseCertificate(t *testing.T) {
 	after := dial()
 	ask(after)
 	require.Equal(t, second.Leaf.SerialNumber, after.ConnectionState().PeerCertificates[0].SerialNumber)
+	others, err := s.Certificate(nil)
+	require.NoError(t, err)
+	require.Equal(t, second.Leaf.SerialNumber, others.Leaf.SerialNumber)
 	require.NotEqual(t, second.Leaf.SerialNumber, before.ConnectionState().PeerCertificates[0].SerialNumber)
+}
+
+// Without HTTPS there is a certificate for other servers that want one.
+func TestCertificateOfOthers(t *testing.T) {
+	s, _ := run(t, http.NotFoundHandler(), Options{OthersSecure: true, Certificate: certificate.Source{Directory: t.TempDir()}})
+	pair, err := s.Certificate(nil)
+	require.NoError(t, err)
+	require.NotNil(t, pair)
+	require.Len(t, s.URLs(), 1)
+	_, err = Listen(http.NotFoundHandler(), Options{HTTP: "127.0.0.1:0", OthersSecure: true, Certificate: certificate.Source{Cert: "none.pem", Key: "none.pem"}})
+	require.ErrorContains(t, err, "read tls.cert and tls.key")
 }
 
 // The server for monitors serves its own handler, and is none of the addresses to open.
