@@ -100,6 +100,7 @@ func (p *Packager) keep() {
 			p.opts.Logger.Error("timeline.log could not be kept", "stream", s.Name(), "error", err)
 		}
 		p.recordOn(s, now)
+		s.endRecording()
 	})
 	p.recordings.Keep()
 }
@@ -133,23 +134,4 @@ func (p *Packager) dropIfGone(s *Stream, now time.Time) {
 	if err := s.live.Delete(); err != nil {
 		p.opts.Logger.Error("ended stream could not be deleted", "stream", s.Name(), "error", err)
 	}
-}
-
-// recordOn begins another recording of a live stream whose recording has failed or could not begin, once that was a while ago and
-// the disk has some room to spare.
-func (p *Packager) recordOn(s *Stream, now time.Time) {
-	if !p.opts.Record || !s.lacksRecording(now) || p.recordings.Low(1.25) != nil {
-		return
-	}
-	at := p.lock(s.Name()) // Open sets the recording too
-	defer p.unlock(s.Name(), at)
-	if s.live.Ended() || s.live.Waiting() {
-		return
-	}
-	r, err := p.recordings.Begin(s.Name())
-	if err != nil {
-		return // Open, or the failure of the one before, has told
-	}
-	s.setRecording(r)
-	p.opts.Logger.Info("recording again", "stream", s.Name(), "recording", r.Dir())
 }

@@ -95,7 +95,7 @@ func (p *Packager) join(files disk.FS) {
 		Dir:    o.LiveDir, Linger: o.Linger, Files: files, Logger: o.Logger, Watch: p.watcher.watch, Unwatch: p.watcher.unwatch,
 	}
 	p.recordings = recording.NewStore(recording.Options{
-		Dir: o.RecordingsDir, Record: o.Record, Keep: o.Keep, MaxBytes: o.MaxBytes, MinFree: o.MinFree, Remux: o.Remux, MendSource: o.MendSource,
+		Dir: o.RecordingsDir, Keep: o.Keep, MaxBytes: o.MaxBytes, MinFree: o.MinFree, Remux: o.Remux, MendSource: o.MendSource,
 		OnStep: o.OnRecording,
 		Timing: timing, Wall: o.Wall, Logger: o.Logger, Files: files,
 		Free: func(dir string) int64 { return p.free(dir) }, Listed: p.listed,
@@ -175,12 +175,7 @@ func (p *Packager) Open(stream string) (*Stream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", stream, err)
 	}
-	r, err := p.recordings.Begin(stream)
-	if err != nil {
-		p.opts.Logger.Error("recording could not begin; the live stream goes on", "stream", stream, "error", err)
-		p.recordings.Refused(stream, err)
-	}
-	s.setRecording(r)
+	p.recordAsAsked(s)
 	p.set(at, s)
 	return s, nil
 }

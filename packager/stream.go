@@ -18,9 +18,11 @@ type Stream struct {
 	viewers *origin.Stream
 	push    *push.Stream // nil where it is put nowhere
 
-	mu        sync.Mutex // held for no I/O
-	recording *recording.Recording
-	recordAt  time.Time // when the next recording is tried; zero while nothing is missing
+	mu        sync.Mutex           // held for no I/O
+	wanted    bool                 // the broadcast is to be recorded
+	recording *recording.Recording // nil while nothing is recorded
+	ending    *recording.Recording // the one before, while its last segment is being made
+	recordAt  time.Time            // when the next recording is tried; zero while nothing is missing
 }
 
 // newStream makes a stream whose broadcast begin begins, or continues.
@@ -44,8 +46,13 @@ func (p *Packager) newStream(name string, begin func(live.Output) (*live.Stream,
 
 // record keeps a segment that is about to be listed.
 func (s *Stream) record(segment timeline.Recordable) {
-	if r := s.Recording(); r != nil {
-		r.Add(segment)
+	s.mu.Lock()
+	all := [...]*recording.Recording{s.recording, s.ending}
+	s.mu.Unlock()
+	for _, r := range all {
+		if r != nil {
+			r.Add(segment)
+		}
 	}
 }
 
@@ -65,18 +72,12 @@ func (s *Stream) LateKeyFrames() (late time.Duration, fixed bool) { return s.liv
 // Playable is closed once every rendition has its first part, so that manifests can be answered.
 func (s *Stream) Playable() <-chan struct{} { return s.live.Playable() }
 
-// Recording is where this broadcast is kept now; nil when recording is off or could not begin. Another one follows on one that has
-// failed.
+// Recording is where this broadcast is kept now; nil when it is not recorded or that could not begin. Another one follows on one that
+// has failed.
 func (s *Stream) Recording() *recording.Recording {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.recording
-}
-
-func (s *Stream) setRecording(r *recording.Recording) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.recording = r
 }
 
 // Info is the state of the stream. It never waits for the disk.
@@ -120,27 +121,8 @@ func (s *Stream) Suspend() error { return s.close(s.live.Suspend) }
 
 func (s *Stream) close(how func() (first bool, err error)) error {
 	first, err := how()
-	if r := s.Recording(); first && r != nil {
-		r.Finish(recording.StateFinished)
+	if first {
+		s.finishRecordings()
 	}
 	return err
-}
-
-// lacksRecording reports whether a recording is missing, and for long enough.
-func (s *Stream) lacksRecording(now time.Time) bool {
-	over := s.live.Ended() || s.live.Waiting()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if over || s.recording != nil && !s.recording.Over() {
-		s.recordAt = time.Time{}
-		return false
-	}
-	if s.recordAt.IsZero() {
-		s.recordAt = now.Add(recordAgain)
-	}
-	if now.Before(s.recordAt) {
-		return false
-	}
-	s.recordAt = time.Time{}
-	return true
 }

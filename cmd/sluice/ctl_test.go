@@ -78,6 +78,9 @@ func TestCtl(t *testing.T) {
 		{"kick other", exit.Failed, `^sluice ctl: No stream of this name is live`},
 		{"transform demo upside-down", exit.Failed, `^sluice ctl: There is no such transform: choose one of `},
 		{"transform demo none", exit.Failed, `^sluice ctl: No stream of this name is live`},
+		{"record other", exit.Failed, `^sluice ctl: No stream of this name is live`},
+		{"record other --stop", exit.Failed, `^sluice ctl: No stream of this name is live`},
+		{"record ../etc", exit.WrongUsage, `is no name of a stream`},
 		{"sessions", exit.Done, `^No sessions.\n$`},
 		{"rooms", exit.Done, `^No rooms.\n$`},
 		{"air den show", exit.Failed, `^sluice ctl: .+\.\n$`},
@@ -141,6 +144,7 @@ func TestCtlAsks(t *testing.T) {
 		"transform demo none":           {`PUT /api/v1/streams/demo/transform {"transform":""}`, "The pictures of demo are as they come.\n"},
 		"air den show --participant=p1": {`PUT /api/v1/rooms/den/air {"stream":"show","participant":"p1"}`, "The room den is on air as show.\n"},
 		"air den --off":                 {"DELETE /api/v1/rooms/den/air", "The room den is off the air.\n"},
+		"record demo --stop":            {"DELETE /api/v1/streams/demo/recording", "The stream demo is no longer recorded.\n"},
 		"remove den/2 p1":               {"DELETE /api/v1/rooms/den%2F2/participants/p1", "The participant has been removed from den/2.\n"},
 	} {
 		asked = nil

@@ -175,30 +175,6 @@ func (s *Stream) LateKeyFrames() (late time.Duration, fixed bool) {
 	return s.state.LateKeyFrames()
 }
 
-// Listed are the listed segments that recordings keep, oldest epoch first.
-func (s *Stream) Listed() (all []timeline.Recordable) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, e := range s.state.Epochs() {
-		for _, k := range e.Tracks() {
-			for _, segment := range s.state.Listed(k) {
-				if k.HasInit() && k.Recorded(segment) {
-					all = append(all, s.recordable(k, segment))
-				}
-			}
-		}
-	}
-	return all
-}
-
-func (s *Stream) recordable(k *timeline.Track, segment timeline.Segment) timeline.Recordable {
-	r := s.state.Recordable(k, segment)
-	public := filepath.Join(s.dir, segment.EpochName(), timeline.PublicDir)
-	r.InitFile = filepath.Join(public, timeline.InitName(k.ID))
-	r.MediaFile = filepath.Join(public, timeline.SegmentName(k.ID, segment.MSN))
-	return r
-}
-
 // End ends the broadcast: the last epoch is closed, every playlist gets its EXT-X-ENDLIST, the MPD becomes static. The manifests
 // answer for another window and grace. A second call does nothing, and reports so.
 func (s *Stream) End() (first bool, err error) {

@@ -63,7 +63,7 @@ func FuzzRecover(f *testing.F) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, infoFile), recordingJSON, 0o600))
 		_, unreadable := parseInfo(recordingJSON)
 		s := NewStore(Options{
-			Dir: filepath.Join(root, "recordings"), Record: true, Keep: time.Hour, MaxBytes: 1 << 30, Wall: func() time.Time { return at.Add(time.Minute) },
+			Dir: filepath.Join(root, "recordings"), Keep: time.Hour, MaxBytes: 1 << 30, Wall: func() time.Time { return at.Add(time.Minute) },
 			Timing: timeline.Timing{Segment: 2 * time.Second, Part: 200 * time.Millisecond, Window: time.Minute},
 			Logger: slog.New(slog.DiscardHandler), Files: disktest.NoSync{}, Free: func(string) int64 { return -1 },
 			Listed: func(string) []timeline.Recordable { return nil },

@@ -78,6 +78,7 @@ type Recording struct {
 
 	mu      sync.Mutex // of the memory; held for no I/O
 	info    Info
+	bounds  bounds
 	epoch   string        // of the last run
 	late    time.Duration // by which segments may be longer than nominal
 	runs    []*run
@@ -99,16 +100,23 @@ type outcome struct {
 // tell puts the outcome into recording.json.
 func (o outcome) tell(i *Info) { i.State, i.Ended = o.state, o.at }
 
-// Begin makes the directory of a broadcast that begins now; nil when recording is off.
-func (s *Store) Begin(stream string) (*Recording, error) {
-	if !s.opts.Record {
-		return nil, nil
+// Begin makes the directory of a broadcast that begins now.
+func (s *Store) Begin(stream string) (*Recording, error) { return s.begin(stream, bounds{}) }
+
+// BeginWithin is Begin in the middle of a broadcast: the recording begins with the segment that is being made.
+func (s *Store) BeginWithin(stream string) (*Recording, error) {
+	return s.begin(stream, bounds{from: s.opts.Wall()})
+}
+
+func (s *Store) begin(stream string, within bounds) (*Recording, error) {
+	if s.opts.Dir == "" {
+		return nil, ErrNowhere
 	}
 	if err := s.Low(1); err != nil {
 		return nil, err
 	}
 	now := s.opts.Wall().UTC()
-	r := &Recording{store: s, info: Info{Stream: stream, State: StateRecording, Started: now.Truncate(time.Millisecond), Sources: []string{}, Zeros: []time.Time{}, Origins: []int64{}}}
+	r := &Recording{store: s, bounds: within, info: Info{Stream: stream, State: StateRecording, Started: now.Truncate(time.Millisecond), Sources: []string{}, Zeros: []time.Time{}, Origins: []int64{}}}
 	if err := r.makeDir(filepath.Join(s.opts.Dir, stream), now); err != nil {
 		return nil, err
 	}
@@ -227,14 +235,14 @@ func (r *Recording) add(s timeline.Recordable) error {
 func (r *Recording) runOf(s timeline.Recordable) (rn *run, first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.stopped {
+	if r.stopped || !r.bounds.take(s) {
 		return nil, false
 	}
-	if first = r.epoch != s.EpochName(); first && len(r.runs) == maxRuns {
+	if first = r.epoch != s.Epoch; first && len(r.runs) == maxRuns {
 		return nil, true
 	}
 	if first {
-		r.epoch, r.late = s.EpochName(), s.Late
+		r.epoch, r.late = s.Epoch, s.Late
 		r.addRun(s.Zero, s.Origin)
 	}
 	return r.runs[len(r.runs)-1], first

@@ -42,7 +42,7 @@ type shelf struct {
 func newShelf(t *testing.T, edit func(*Options)) *shelf {
 	s := &shelf{t: t, live: t.TempDir(), now: time.Date(2026, 11, 20, 19, 45, 0, 0, time.UTC), free: -1, files: &loggedFiles{}}
 	s.opts = Options{
-		Dir: t.TempDir(), Record: true, Timing: timeline.Timing{Segment: 2 * time.Second, Part: 200 * time.Millisecond, Window: time.Minute},
+		Dir: t.TempDir(), Timing: timeline.Timing{Segment: 2 * time.Second, Part: 200 * time.Millisecond, Window: time.Minute},
 		Wall: func() time.Time { return s.now }, Logger: slog.New(slog.NewTextHandler(&s.log, nil)), Files: s.files,
 		Free: func(string) int64 { return s.free }, Listed: func(string) []timeline.Recordable { return nil },
 	}

@@ -22,6 +22,9 @@ import (
 // ErrEnded says that the recording has stopped, at its end or because of the disk.
 var ErrEnded = errors.New("has ended")
 
+// ErrNowhere says that there is no directory of recordings.
+var ErrNowhere = errors.New("there is no directory of recordings")
+
 // Reserve in bytes is what recordings leave to the live streams.
 const Reserve = 16 << 20
 
@@ -29,8 +32,6 @@ const Reserve = 16 << 20
 type Options struct {
 	// Dir holds the recordings of all streams.
 	Dir string
-	// Record begins recordings.
-	Record bool
 	// Keep deletes finished recordings that ended longer ago than this. 0 keeps them.
 	Keep time.Duration
 	// MaxBytes deletes finished recordings while all together hold more bytes: the oldest of the stream that has most. 0 is no limit.

@@ -25,6 +25,7 @@ const (
 	recordCut      = "cut"       // what is before a segment has left, for want of space
 	recordEpochEnd = "epoch-end" // the ffmpeg run has ended
 	recordEnd      = "end"       // the broadcast has ended
+	recordRecord   = "record"    // somebody has begun or stopped recording the broadcast
 )
 
 // Bounds on timeline.log.
@@ -49,6 +50,7 @@ type Record struct {
 	Room       time.Duration `json:"room,omitempty"`   // epoch: ns by which segments of the broadcast may be longer than nominal
 	Offset     time.Duration `json:"offset,omitempty"` // epoch: ns, decode time of its media time 0
 	Led        int64         `json:"led,omitempty"`    // zero: how many segments recordings leave out
+	On         bool          `json:"on,omitempty"`     // record: begun
 
 	ID       string `json:"id,omitempty"` // of the rendition, and so on for a segment or a part
 	MSN      int64  `json:"msn,omitempty"`
@@ -165,6 +167,9 @@ func (t *Timeline) Records() []Record {
 		open.Base, open.Disc = t.epochs[0].base, t.epochs[0].disc
 	}
 	all := []Record{open}
+	if on, asked := t.AskedToRecord(); asked {
+		all = append(all, Record{Kind: recordRecord, On: on})
+	}
 	for _, e := range t.epochs {
 		all = append(all, epochRecord(e))
 		if !e.zero.IsZero() {

@@ -32,6 +32,8 @@ func (t *Timeline) Apply(r Record, files Files) error {
 		return t.applyEpoch(e, r)
 	case recordEnd:
 		t.ended, t.endedAt = true, r.At
+	case recordRecord:
+		t.record = &r.On
 	case recordCut:
 		if ref := t.reference(); ref != nil && r.MSN <= ref.last() {
 			t.dropBefore(r.MSN)
@@ -64,7 +66,7 @@ func (t *Timeline) applyOpen(r Record) {
 	t.started = r.At
 	if t.ended {
 		t.ended, t.start, t.end, t.epochs, t.listings = false, time.Time{}, 0, nil, nil
-		t.partTarget, t.late, t.nextOffset = 0, 0, 0
+		t.partTarget, t.late, t.nextOffset, t.record = 0, 0, 0, nil
 	}
 	if !r.Start.IsZero() {
 		t.start = r.Start

@@ -87,6 +87,7 @@ func (s Segment) rescaled(timescale uint32) []Part {
 // Recordable is a segment that is about to be listed, with what a recording keeps it by.
 type Recordable struct {
 	Segment
+	Epoch     string // its name
 	Rendition Description
 	Zero      time.Time     // wall time of the epoch's media time 0
 	Origin    time.Duration // decode time of that
@@ -97,5 +98,5 @@ type Recordable struct {
 
 // Recordable is the segment of the track with everything but its files.
 func (t *Timeline) Recordable(k *Track, s Segment) Recordable {
-	return Recordable{Segment: s, Rendition: k.Describe(), Zero: k.epoch.zero, Origin: k.epoch.offset, Late: t.late}
+	return Recordable{Segment: s, Epoch: k.epoch.name, Rendition: k.Describe(), Zero: k.epoch.zero, Origin: k.epoch.offset, Late: t.late}
 }

@@ -28,6 +28,7 @@ type Timeline struct {
 	late       time.Duration // by which segments of any epoch may be longer than nominal, fixed with the first one
 	ended      bool
 	endedAt    time.Time
+	record     *bool     // what somebody has asked for: to be recorded, or not; nil: nobody has
 	ready      bool      // every rendition of an epoch could be played
 	playedAt   time.Time // since when
 	published  time.Time // the MPD's publishTime
@@ -96,6 +97,20 @@ func (t *Timeline) Finish(at time.Time) {
 	t.note(Record{Kind: recordEnd, At: at})
 	t.touch()
 	t.presentationStale = true
+}
+
+// AskToRecord notes that somebody has begun, or stopped, recording the broadcast: a restart goes on with that.
+func (t *Timeline) AskToRecord(on bool) {
+	t.record = &on
+	t.note(Record{Kind: recordRecord, On: on})
+}
+
+// AskedToRecord is what was asked for last, if anything was.
+func (t *Timeline) AskedToRecord() (on, asked bool) {
+	if t.record == nil {
+		return false, false
+	}
+	return *t.record, true
 }
 
 // TakeExpired returns what has left the playlists since the last call.

@@ -6,7 +6,8 @@ import { followPresence } from "./server/presence.ts";
 import { LivePlot } from "./ui/chart.ts";
 import { stayConnected } from "./ui/connection.ts";
 import { byId, el, setNotice, setText } from "./ui/dom.ts";
-import { bitrate, duration, lag, milliseconds, percent, size } from "./ui/format.ts";
+import { isRecorded, recordButton } from "./ui/record.ts";
+import { bitrate, bytes, duration, lag, milliseconds, percent, size } from "./ui/format.ts";
 
 const plot = new LivePlot(byId("flow-chart"), [
   { label: "Received", color: "--accent", format: bitrate },
@@ -49,12 +50,13 @@ function sessionCells(s: Session): string[] {
   ];
 }
 
-function streamCells(s: Stream): string[] {
+function streamCells(s: Stream): Cell[] {
   const video = s.publisher?.video;
   const renditions = (s.renditions ?? []).map((r) => r.id).join(", ");
   return [
     s.name,
     s.fault || s.error || s.state,
+    { text: recordingText(s), control: recordButton(s.name, isRecorded(s), byId("record-fault")) },
     viewers(s),
     reported(s, () => lag(s.audience.latency || NaN)),
     reported(s, () => percent(s.audience.rebuffering.share)),
@@ -62,6 +64,12 @@ function streamCells(s: Stream): string[] {
     renditions || "–",
     s.encoder ? `${s.encoder.speed.toFixed(2)} × real time${s.encoder.reduced ? `; ${s.encoder.reduced}` : ""}` : "–",
   ];
+}
+
+/** What the recording of a stream takes, or why there is none. */
+function recordingText({ recording }: Stream): string {
+  if (!recording) return "";
+  return recording.state === "recording" ? bytes(recording.bytes) : (recording.error ?? recording.state);
 }
 
 /** How many watch, and over which protocols. */
@@ -74,8 +82,17 @@ function viewers({ audience }: Stream): string {
 /** What players tell, where any do. */
 const reported = ({ audience }: Stream, text: () => string) => (audience.reporting > 0 ? text() : "–");
 
+/** What a cell of a table has: text, and maybe something to press behind it. */
+type Cell = string | { text: string; control: HTMLElement };
+
+function fillCell(cell: HTMLElement, content: Cell): void {
+  if (typeof content === "string") return setText(cell, content);
+  if (content.control.parentElement !== cell) cell.replaceChildren(el("span", { className: "quiet" }), content.control);
+  setText(cell.firstElementChild as HTMLElement, content.text);
+}
+
 /** Fills the rows of a table, each with its cells; the first heads its row. */
-function fill(id: string, rows: string[][], none: string): void {
+function fill(id: string, rows: Cell[][], none: string): void {
   const body = byId(id);
   if (rows.length === 0) {
     body.replaceChildren(el("tr", {}, el("td", { colSpan: 9, className: "quiet" }, none)));
@@ -89,7 +106,7 @@ function fill(id: string, rows: string[][], none: string): void {
       if (body.children[i]) body.children[i].replaceWith(row);
       else body.append(row);
     }
-    cells.forEach((text, n) => setText(row.children[n] as HTMLElement, text));
+    cells.forEach((content, n) => fillCell(row.children[n] as HTMLElement, content));
   });
 }
 

@@ -100,7 +100,7 @@ byId("whip-url").textContent = location.origin + at("/whip/name");
 /** Asks for a key where it takes one to be told of streams, and then follows them: an EventSource is not told why it is refused. */
 async function begin(): Promise<void> {
   try {
-    await withKey(listStreams);
+    await withKey(async () => void (await listStreams()));
   } catch (error) {
     if (error instanceof NoKeyError) {
       setText(byId("summary"), "");

@@ -3,12 +3,13 @@
 import { ServerClock } from "./players/clock.ts";
 import { openPlayer } from "./players/open.ts";
 import type { Player } from "./players/player.ts";
-import { listRecordings, recordingPath, type Recording } from "./server/api.ts";
+import { listRecordings, listStreams, recordingPath, type Recording, type Stream } from "./server/api.ts";
 import { withToken } from "./server/token.ts";
 import { byId, el, repeat, setNotice, setText } from "./ui/dom.ts";
 import { bytes, duration, size } from "./ui/format.ts";
 import { NoKeyError, withKey } from "./ui/key.ts";
 import { guarded } from "./ui/poll.ts";
+import { isRecorded, recordButton } from "./ui/record.ts";
 
 const list = byId("list");
 const video = byId<HTMLVideoElement>("video");
@@ -27,6 +28,20 @@ const stateWords: Record<string, string> = {
 let player: Player | undefined;
 let playing = "";
 let shown = "";
+
+/** The streams that are live now, each with a button to record it. */
+function showLive(streams: Stream[]): void {
+  byId("live").hidden = streams.length === 0;
+  const rows = streams.map((stream) => {
+    const recorded = isRecorded(stream);
+    const text = el("div", { className: "recording-text" }, el("strong", {}, stream.name), el("p", { className: "quiet" }, recorded ? "Live, and recorded" : "Live, and not recorded"));
+    return { text, button: recordButton(stream.name, recorded, byId("record-fault"), () => void guarded(fault, refresh)) };
+  });
+  const key = JSON.stringify(streams.map((stream) => [stream.name, isRecorded(stream)]));
+  if (byId("live-list").dataset.shown === key) return; // leave the focus alone while nothing changes
+  byId("live-list").dataset.shown = key;
+  byId("live-list").replaceChildren(...rows.map(({ text, button }) => el("div", { className: "recording" }, text, el("div", { className: "actions" }, button))));
+}
 
 function show(recordings: Recording[]): void {
   const state = JSON.stringify([recordings, playing]);
@@ -130,7 +145,11 @@ let refused = false;
 async function refresh(): Promise<void> {
   if (refused) throw new NoKeyError();
   try {
-    await withKey(async () => show(await listRecordings()));
+    await withKey(async () => {
+      const [recordings, streams] = await Promise.all([listRecordings(), listStreams()]);
+      showLive(streams);
+      show(recordings);
+    });
   } catch (error) {
     refused = error instanceof NoKeyError;
     if (refused) setText(byId("summary"), "");

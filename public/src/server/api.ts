@@ -2,7 +2,7 @@
 
 import { at } from "./base.ts";
 import { HttpError, request } from "./problem.ts";
-import type { Participant as InRoom, RecordingInfo, RecordingList, Server, Stream, TransformRequest } from "./schema.ts";
+import type { Participant as InRoom, RecordingInfo, RecordingList, Server, Stream, StreamList, TransformRequest } from "./schema.ts";
 import { authorization, viewerToken, withToken } from "./token.ts";
 
 export type { Line, Link, Room, Session, SessionList, Stream } from "./schema.ts";
@@ -39,9 +39,9 @@ export async function findStream(name: string, server = own): Promise<Stream | u
   }
 }
 
-/** Finds out whether this page may be told which streams there are. */
-export async function listStreams(): Promise<void> {
-  await get<unknown>("/api/v1/streams");
+/** The streams that are live, as far as this page may be told of them. */
+export async function listStreams(): Promise<Stream[]> {
+  return (await get<StreamList>("/api/v1/streams")).streams;
 }
 
 /** The names of what the server can make of pictures. */
@@ -68,6 +68,12 @@ export async function listProcessors(): Promise<string[]> {
 export async function chooseTransform(name: string, transform: string, key: string): Promise<void> {
   const headers = { "Content-Type": "application/json", ...(key && { Authorization: `Bearer ${key}` }) };
   await request(at(`/api/v1/streams/${name}/transform`), { method: "PUT", headers, body: JSON.stringify({ transform } satisfies TransformRequest) });
+}
+
+/** Records a live stream from now on, or no longer. */
+export async function record(name: string, on: boolean, key: string): Promise<void> {
+  const headers = key ? { Authorization: `Bearer ${key}` } : undefined;
+  await request(at(`/api/v1/streams/${name}/recording`), { method: on ? "PUT" : "DELETE", headers });
 }
 
 export async function listRecordings(): Promise<Recording[]> {

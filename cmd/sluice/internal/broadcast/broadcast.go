@@ -46,7 +46,7 @@ type Broadcast struct {
 	told       bool                        // that it has begun: by this process, or by one before it
 	videoTrack atomic.Pointer[media.Track] // the publisher's, nil where there is none; for requestKeyFrame
 	away       time.Time                   // since when nobody publishes; zero before the first publisher
-	source     *source                     // nil when nothing is recorded
+	source     *source                     // of the recording, while there is one
 	newest     depay.Frame                 // of video that needs no other, of those that were received
 	meter      meter                       // of the video as received
 
@@ -67,6 +67,7 @@ type Broadcast struct {
 	offers     chan *session.Publisher
 	arrivals   chan *input // that have begun, or have gone without
 	transforms chan transcode.Transform
+	recordings chan struct{} // another recording has begun, or one has been stopped; capacity 1
 	done       chan struct{} // closed when Run has returned
 	status     atomic.Pointer[Status]
 	faces      atomic.Pointer[Faces]
@@ -83,12 +84,11 @@ func New(o Options) *Broadcast {
 		offers:      make(chan *session.Publisher),
 		arrivals:    make(chan *input),
 		transforms:  make(chan transcode.Transform),
+		recordings:  make(chan struct{}, 1),
 		done:        make(chan struct{}),
 	}
 	b.meter.log = b.log
-	if o.Record {
-		b.source = newSource(o.Timeline.Recording, o.RecordIVF, b.log)
-	}
+	b.source = newSource(o.Timeline.Recording, o.RecordIVF, b.log)
 	b.faces.Store(&Faces{newer: make(chan struct{})})
 	b.told = b.playable()
 	b.publishStatus(StateStarting, nil)
@@ -193,6 +193,8 @@ func (b *Broadcast) loop(ctx context.Context) error {
 			b.arrived(in)
 		case t := <-b.transforms:
 			b.setTransform(t)
+		case <-b.recordings:
+			b.recordAnew()
 		case <-b.input.videoReady():
 			b.readTap(depay.Video, b.input.video)
 		case <-b.input.audioReady():

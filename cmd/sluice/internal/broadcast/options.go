@@ -45,8 +45,6 @@ type Options struct {
 
 	// Linger is how long the broadcast waits for its publisher to return.
 	Linger time.Duration
-	// Record keeps what is received in the timeline's recording too.
-	Record bool
 	// RecordIVF keeps VP8, VP9 and AV1 as IVF with the audio in Ogg beside it, instead of both as WebM.
 	RecordIVF bool
 	// KeepOnStop leaves the playlists open for the next process when the context of Run ends.

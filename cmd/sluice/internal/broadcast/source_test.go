@@ -37,6 +37,8 @@ func stuckSource(t *testing.T) (*source, *stuckDisk) {
 	s := newSource(nil, false, slog.New(slog.DiscardHandler))
 	w := s.writer
 	w.recording, w.video, w.audio, w.zero = &recording.Recording{}, depay.VP8, depay.Opus, time.Now()
+	current := w.recording
+	w.current = func() *recording.Recording { return current }
 	file, err := webm.NewWriter(disk, webm.Options{
 		Video: &webm.VideoTrack{Codec: webm.VP8, Width: 16, Height: 16}, Audio: &webm.AudioTrack{Channels: 2},
 	})
@@ -140,6 +142,42 @@ func TestSourceFollowsRecording(t *testing.T) {
 	require.Equal(t, 9*time.Second, w.zero.Sub(zero))
 	require.False(t, w.failed)
 	w.close()
+}
+
+// A recording that is stopped has its files finished at once, and one that is begun in the middle begins with a key frame.
+func TestSourceOfRecordingsOnDemand(t *testing.T) {
+	p, err := packager.New(packager.Options{LiveDir: t.TempDir(), RecordingsDir: t.TempDir(), Record: true, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	var recordings []*recording.Recording
+	for _, name := range []string{"first", "second"} {
+		stream, err := p.Open(name)
+		require.NoError(t, err)
+		recordings = append(recordings, stream.Recording())
+	}
+	var current *recording.Recording
+	zero := time.Now()
+	w := &sourceWriter{current: func() *recording.Recording { return current }, log: slog.New(slog.DiscardHandler)}
+	take := func(ms int64, codec depay.Codec, key bool) {
+		w.record(sourceFrame{depay.Frame{Codec: codec, PTS: ms * codec.ClockRate() / 1000, Key: key, Data: []byte("media")}, zero, depay.VP8, depay.Opus, false})
+	}
+	take(0, depay.VP8, true)
+	for i, r := range recordings {
+		current = r
+		at := int64(1000 * i)
+		take(at+100, depay.Opus, false)
+		take(at+110, depay.VP8, false)
+		require.Empty(t, r.Info().Sources, "it needs what was missed")
+		take(at+200, depay.VP8, true)
+		take(at+210, depay.VP8, false)
+		require.Equal(t, []string{"source-1.webm"}, r.Info().Sources)
+		require.NotNil(t, w.files)
+	}
+	current = nil
+	w.record(sourceFrame{})
+	require.Nil(t, w.files, "they are finished without another frame")
+	require.Nil(t, w.recording)
+	take(3000, depay.VP8, true)
+	require.Nil(t, w.files)
 }
 
 // BenchmarkSource is what a frame costs the stream's own loop.

@@ -40,6 +40,7 @@ type sourceWriter struct {
 	zero      time.Time     // instant of time 0 in the file
 	blind     bool          // the file goes on without video
 	waiting   []sourceFrame // audio that waits for a key frame
+	missed    bool          // what came while nothing was recorded
 	failed    bool          // nothing more is written to recording
 }
 
@@ -47,6 +48,7 @@ type sourceWriter struct {
 func (s *sourceWriter) record(f sourceFrame) {
 	switch {
 	case f.Codec == 0:
+		s.part()
 		s.flush()
 	case s.ready(f):
 		if err := s.write(f); err != nil {
@@ -55,17 +57,30 @@ func (s *sourceWriter) record(f sourceFrame) {
 	}
 }
 
-// ready makes sure that there is a recording to write to.
+// ready makes sure that there is a recording to write to. One that begins in the middle begins with a key frame.
 func (s *sourceWriter) ready(f sourceFrame) bool {
+	next := s.part()
 	if s.recording != nil && !s.failed {
 		return true
 	}
-	next := s.current()
-	if next == nil || next == s.recording || s.failed && !f.begins() {
+	s.missed = s.missed || next == nil
+	if next == nil || next == s.recording || (s.failed || s.missed) && !f.begins() {
 		return false
 	}
-	s.recording, s.failed = next, false
+	s.recording, s.failed, s.missed = next, false, false
 	return true
+}
+
+// part finishes the files of a recording that was stopped, and returns the one that there is now, or nil.
+func (s *sourceWriter) part() (next *recording.Recording) {
+	next = s.current()
+	if s.recording == nil || s.failed || next == s.recording {
+		return next
+	}
+	s.waiting = nil
+	s.close()
+	s.recording, s.missed = nil, true
+	return next
 }
 
 func (s *sourceWriter) write(f sourceFrame) error {

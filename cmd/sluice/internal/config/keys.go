@@ -123,7 +123,7 @@ func (c *Config) encoderKeys() []key {
 // outputKeys are those of what becomes of streams beside being watched.
 func (c *Config) outputKeys() []key {
 	return []key{
-		{"record", groupRecord, kindBool, "record every broadcast", boolean(&c.Record.Enabled)},
+		{"record", groupRecord, kindBool, "record every broadcast; those that are not can be recorded on demand", boolean(&c.Record.Enabled)},
 		{"record.keep", groupRecord, kindDuration, "age at which a recording is deleted; 0 is never", duration(&c.Record.Keep)},
 		{"record.max-bytes", groupRecord, kindSize, "what all recordings may take together, the oldest of the stream that takes most go first; 0 is no limit", size(&c.Record.MaxBytes)},
 		{"record.min-free", groupRecord, kindSize, "what stays free on the disk; below it recording stops", size(&c.Record.MinFree)},

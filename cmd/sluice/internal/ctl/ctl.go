@@ -31,6 +31,7 @@ type Ctl struct {
 	Show       showCommand       `cmd:"" help:"tell all that is known of a stream"`
 	Kick       kickCommand       `cmd:"" help:"end the session of a stream's publisher"`
 	Transform  transformCommand  `cmd:"" help:"change what the server does to the pictures of a stream"`
+	Record     recordCommand     `cmd:"" help:"record a stream from now on, or stop that"`
 	Sessions   sessionsCommand   `cmd:"" help:"list every session of publishers, viewers and participants"`
 	Rooms      roomsCommand      `cmd:"" help:"list rooms, and who is in them"`
 	Air        airCommand        `cmd:"" help:"put a room on air as a stream, or take it off"`

@@ -114,7 +114,7 @@ func (t table) passedOnToSteer() {
 	}
 	for _, pattern := range []string{
 		"DELETE /api/v1/rooms/{room}/participants/{participant}", "PUT /api/v1/rooms/{room}/air", "DELETE /api/v1/rooms/{room}/air",
-		"PUT /api/v1/streams/{stream}/transform", "DELETE /api/v1/streams/{stream}", "POST /api/v1/links",
+		"PUT /api/v1/streams/{stream}/transform", "PUT /api/v1/streams/{stream}/recording", "DELETE /api/v1/streams/{stream}/recording", "DELETE /api/v1/streams/{stream}", "POST /api/v1/links",
 		"GET /api/v1/sessions", "GET /api/v1/sessions/events", "GET /api/v1/logs", "GET /api/v1/logs/events",
 	} {
 		t.Handle(pattern, t.administration(pass.ServeHTTP, anyStream))

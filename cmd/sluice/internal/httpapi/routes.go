@@ -170,6 +170,8 @@ func (t table) streams() {
 	t.Handle("GET /api/v1/events", within(events, http.StatusTooManyRequests, http.HandlerFunc(t.servePresence)))
 	t.Handle("GET /api/v1/streams/{stream}/events", named(within(events, http.StatusTooManyRequests, t.viewing(http.HandlerFunc(t.serveEvents)))))
 	t.Handle("PUT /api/v1/streams/{stream}/transform", named(t.administration(t.serveTransform, ofPath)))
+	t.Handle("PUT /api/v1/streams/{stream}/recording", named(t.administration(t.serveStartRecording, ofPath)))
+	t.Handle("DELETE /api/v1/streams/{stream}/recording", named(t.administration(t.serveStopRecording, ofPath)))
 	t.Handle("DELETE /api/v1/streams/{stream}", named(t.administration(t.serveKick, ofPath)))
 
 	t.Handle("POST /api/v1/links", t.administration(t.serveLink, anyStream))

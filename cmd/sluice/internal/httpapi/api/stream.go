@@ -155,7 +155,7 @@ func newStream(b *broadcast.Broadcast) Stream {
 			st.Transform, st.WhyNoneMade,
 		},
 		AVOffset:  AVOffset(st.Depay),
-		Recording: describeRecording(info.Recording),
+		Recording: NewRecording(info.Recording),
 		Push:      describePush(info.Push),
 		URLs:      urlsOf(b.Stream()),
 	}
@@ -189,7 +189,8 @@ func renditionsOf(infos []timeline.RenditionInfo) []timeline.RenditionInfo {
 	return append([]timeline.RenditionInfo{}, infos...)
 }
 
-func describeRecording(r *recording.Info) *Recording {
+// NewRecording describes the recording of a stream, nil for none.
+func NewRecording(r *recording.Info) *Recording {
 	if r == nil {
 		return nil
 	}

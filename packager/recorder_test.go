@@ -1,0 +1,110 @@
+package packager
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/packager/recording"
+)
+
+// A broadcast is recorded from the segment on that is being made when somebody asks for it, up to the one that is being made when they want no
+// more; twice is two recordings. A restart goes on with what was asked for last, and the next broadcast with the configuration.
+func TestRecordingOnDemand(t *testing.T) {
+	for _, record := range []bool{false, true} {
+		var told []recording.Step
+		b := newBench(t, func(o *Options) {
+			o.Record = record
+			o.OnRecording = func(step recording.Step, _ recording.Info) { told = append(told, step) }
+		})
+		_, err := b.StartRecording("cam")
+		require.ErrorIs(t, err, ErrNotLive)
+		require.ErrorIs(t, b.StopRecording("cam"), ErrNotLive)
+		tl, e, enc := b.epoch("cam")
+		require.Equal(t, record, tl.Recording() != nil)
+		b.run(e, enc, 2)
+		if record {
+			require.NoError(t, b.StopRecording("cam"))
+			b.run(e, enc, 2)
+			b.keep()
+			told = nil
+		}
+		require.Nil(t, tl.Recording())
+		require.Nil(t, tl.Info().Recording)
+		b.clock.Advance(time.Minute)
+		b.keep()
+		require.Nil(t, tl.Recording(), "none begins by itself")
+		b.clock.Advance(-time.Minute)
+
+		b.clock.Advance(time.Second) // in the middle of a segment
+		begun, err := b.StartRecording("cam")
+		require.NoError(t, err)
+		again, err := b.StartRecording("cam")
+		require.NoError(t, err)
+		require.Equal(t, begun.Name, again.Name, "one that runs goes on")
+		require.Equal(t, begun.Name, tl.Info().Recording.Name)
+		b.clock.Advance(-time.Second)
+		b.run(e, enc, 2)
+		first := tl.Recording()
+		b.clock.Advance(time.Second)
+		require.NoError(t, b.StopRecording("cam"))
+		require.Nil(t, tl.Info().Recording)
+		b.clock.Advance(-time.Second)
+		b.keep()
+		require.Equal(t, recording.StateRecording, first.Info().State, "its last segment is being made")
+		b.run(e, enc, 1)
+		require.NoError(t, b.StopRecording("cam"), "which is done already")
+		b.run(e, enc, 1)
+		b.keep()
+		require.Equal(t, recording.StateFinished, first.Info().State)
+		require.InDelta(t, 6, first.Info().Duration, 0.05)
+		require.Equal(t, []recording.Step{recording.StepBegun, recording.StepFinished}, told)
+		require.InDelta(t, 6, decode(t, first.Dir()+"/index.m3u8"), 0.1)
+
+		b.compact(tl)
+		b.restart()
+		tl, err = b.Open("cam")
+		require.NoError(t, err)
+		require.Nil(t, tl.Recording(), "what was stopped stays so")
+		second, err := b.StartRecording("cam")
+		require.NoError(t, err)
+		require.NotEqual(t, begun.Name, second.Name)
+		b.restart()
+		b.recover()
+		tl, err = b.Open("cam")
+		require.NoError(t, err)
+		require.NotNil(t, tl.Recording(), "what was begun goes on")
+		require.NoError(t, tl.End())
+
+		tl, err = b.Open("cam")
+		require.NoError(t, err)
+		require.Equal(t, record, tl.Recording() != nil, "the next broadcast is as configured")
+	}
+}
+
+// What was to end with its last segment ends without it, too: where ffmpeg has gone, where the broadcast ends, and where another is stopped.
+func TestStoppedRecordingEnds(t *testing.T) {
+	for name, end := range map[string]func(*bench, *Stream){
+		"nothing comes": func(b *bench, _ *Stream) { b.clock.Advance(time.Minute) },
+		"the end":       func(b *bench, tl *Stream) { require.NoError(b.t, tl.End()) },
+		"another": func(b *bench, _ *Stream) {
+			_, _ = b.StartRecording("cam")
+			require.NoError(b.t, b.StopRecording("cam"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := recordBench(t, nil)
+			tl, e, enc := b.epoch("cam")
+			b.run(e, enc, 2)
+			r := tl.Recording()
+			require.NoError(t, b.StopRecording("cam"))
+			b.keep()
+			require.Equal(t, recording.StateRecording, r.Info().State)
+			end(b, tl)
+			b.keep()
+			require.Equal(t, recording.StateFinished, r.Info().State)
+			require.InDelta(t, 4, r.Info().Duration, 0.05)
+		})
+	}
+}
