@@ -43,8 +43,9 @@ func (f *FaceFinder) Counts() (searched, dropped uint64) { return f.searched.Loa
 
 // FacesFound says where faces are in a picture.
 type FacesFound struct {
-	At            time.Time // when the job was given the picture, to within what ffmpeg takes to decode it
-	Width, Height int       // of the best rendition, in whose pixels the boxes are
+	At            time.Time     // when the job was given the picture, to within what ffmpeg takes to decode it
+	PTS           time.Duration // of the picture, as exactly
+	Width, Height int           // of the best rendition, in whose pixels the boxes are
 	Faces         []faces.Box
 }
 
@@ -92,6 +93,7 @@ type faceSearch struct {
 	times       chan int64  // PTS of pictures that are about to be written
 	pictures    chan []byte // the newest one that was not searched yet
 	written     atomic.Int64
+	pts         atomic.Int64
 	found       atomic.Pointer[FacesFound]
 
 	drawn   *FacesFound // that overlay is of
@@ -151,7 +153,7 @@ func (s *faceSearch) readPictures() {
 
 func (s *faceSearch) search() {
 	for picture := range s.pictures {
-		found := &FacesFound{At: time.Unix(0, s.written.Load()), Width: s.best.Width, Height: s.best.Height}
+		found := &FacesFound{At: time.Unix(0, s.written.Load()), PTS: time.Duration(s.pts.Load()), Width: s.best.Width, Height: s.best.Height}
 		for _, b := range s.finder.find(picture, s.columns, s.rows) {
 			found.Faces = append(found.Faces, faces.Box{
 				X: b.X * s.best.Width / s.columns, Y: b.Y * s.best.Height / s.rows,
@@ -217,6 +219,7 @@ type facesFrames struct {
 
 func (f facesFrames) WriteFrame(frame depay.Frame) error {
 	f.search.written.Store(time.Now().UnixNano())
+	f.search.pts.Store(int64(frame.Time()))
 	select {
 	case f.search.times <- frame.PTS:
 	default: // those of a later picture will do

@@ -65,6 +65,7 @@ func TestFacesAreDrawnAndTold(t *testing.T) {
 	o, _ := playSearched(t, finder, found, func(f FacesFound) { told = f; once.Do(func() { close(found) }) })
 	require.Equal(t, []faces.Box{{X: 160, Y: 80, Width: 160, Height: 200, Score: 30}}, told.Faces, "in pixels of the best rendition")
 	require.Equal(t, [2]int{640, 360}, [2]int{told.Width, told.Height})
+	require.True(t, told.PTS >= 0 && told.PTS < 2*time.Second, "%v", told.PTS)
 	searched, dropped := finder.Counts()
 	require.Positive(t, searched)
 	require.LessOrEqual(t, searched+dropped, uint64(60))

@@ -4,7 +4,9 @@
 // [ParseInit] says what a track is: time scale, RFC 6381 codec string, geometry. A [Scanner] finds the whole fragments
 // (CMAF chunks: [styp] [prft] moof mdat) of a segment as its file grows and says when each plays, reading headers only.
 //
-// The package writes nothing, decodes no media, opens no file and starts no goroutine. All that it reads is checked
+// [AppendID3Event] makes an event to put in front of a fragment, [EmptySegment] a segment of nothing.
+//
+// The package writes no file, decodes no media, opens no file and starts no goroutine. All that it reads is checked
 // against the bounds below before anything is allocated, so no bytes can make it panic or grow. Init segments, which are read
 // once, are decoded by mp4ff; the boxes of fragments, which are read several times a second, by hand and without allocation.
 //

@@ -29,6 +29,9 @@ func (i Init) CMAF() bool {
 	return slices.Contains(i.Brands, "cmfc") || slices.Contains(i.Brands, "cmf2")
 }
 
+// ID3 reports whether the file says that segments carry ID3 in events; see [BrandID3].
+func (i Init) ID3() bool { return slices.Contains(i.Brands, brandID3) }
+
 var (
 	errTracks    = errors.New("not exactly one track (ISO/IEC 23000-19 §7.3.1)")
 	errTimescale = errors.New("no time scale")

@@ -12,6 +12,7 @@ const window = 2048
 // Fragment is one whole CMAF chunk of a segment file: [styp] [prft] moof mdat.
 type Fragment struct {
 	Offset, Size int64  // bytes, from its first box (styp and prft belong to the fragment they precede)
+	Moof         int64  // bytes into the fragment at which its moof begins
 	DecodeTime   uint64 // ticks of the track's time scale, from the Scanner's origin: when its first sample is decoded (tfdt)
 	Duration     uint64 // ticks
 	Sequence     uint32 // mfhd's number
@@ -34,6 +35,7 @@ type Scanner struct {
 	whole    int64 // end of the last whole fragment
 	prft     bool  // a prft waits for its moof
 	moof     moof  // the moof that waits for its mdat
+	moofAt   int64 // where that begins
 	pending  bool  // moof is set
 
 	buf   []byte // bytes of the file from offset bufAt on
@@ -131,7 +133,7 @@ func (s *Scanner) box(r io.ReaderAt, size int64, head header) error {
 		if s.moof.decodeTime < s.origin {
 			return boxFault(head.kind, s.next, errEarly)
 		}
-		s.pending = true
+		s.pending, s.moofAt = true, s.next
 	}
 	return nil // styp, emsg and what is unknown belong to the fragment that follows
 }
@@ -148,7 +150,7 @@ func (s *Scanner) finish(mdat header) (Fragment, error) {
 	}
 	end := s.next + mdat.size
 	f := Fragment{
-		Offset: s.whole, Size: end - s.whole,
+		Offset: s.whole, Size: end - s.whole, Moof: s.moofAt - s.whole,
 		DecodeTime: m.decodeTime - s.origin, Duration: m.duration, Sequence: m.sequence, Samples: m.samples,
 		CompositionOffset: m.composition, Key: m.key, HasProducerTime: s.prft,
 	}

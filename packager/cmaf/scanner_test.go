@@ -63,7 +63,7 @@ func independent(t *testing.T, initSegment, segment []byte) []cmaf.Fragment {
 				duration += uint64(sample.Dur)
 			}
 			all = append(all, cmaf.Fragment{
-				Offset: offset, Size: end - offset, DecodeTime: f.Moof.Traf.Tfdt.BaseMediaDecodeTime(), Duration: duration,
+				Offset: offset, Size: end - offset, Moof: int64(f.Moof.StartPos) - offset, DecodeTime: f.Moof.Traf.Tfdt.BaseMediaDecodeTime(), Duration: duration,
 				Sequence: f.Moof.Mfhd.SequenceNumber, Samples: len(samples), CompositionOffset: samples[0].CompositionTimeOffset,
 				Key: samples[0].IsSync(), HasProducerTime: prft[len(all)],
 			})

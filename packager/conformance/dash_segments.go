@@ -15,6 +15,7 @@ func presentationRules() []history[*presentation] {
 		{"DASH-IF TM timescale is the media's", checkTimescale},
 		{"ISO/IEC 23009-1 §5.3.7 codecs are the init segment's", checkRepresentation},
 		{"DASH-IF TM timeline follows the clock", checkClock},
+		{eventsAnnounced, checkAnnounced},
 	}
 }
 

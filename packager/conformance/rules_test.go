@@ -222,6 +222,7 @@ func dashExamples() []example {
 		{"DASH-IF TM segments start near their nominal time", body("180p-20.m4s", video.chunk(video.edge(5)+16000, 60, true, 0))},
 		{"DASH-IF TM timescale is the media's", edit(".mpd", 0, `timescale="15360" duration="30720"`, `timescale="90000" duration="180000"`)},
 		{"ISO/IEC 23009-1 §5.3.7 codecs are the init segment's", edit(".mpd", 0, "avc1.42C00D", "avc1.42c00d")},
+		{eventsAnnounced, body("180p-20.m4s", slices.Concat(bx("styp", []byte("msdh"), words(0)), event(15360, 5*30720), video.chunk(video.offset(20)+video.edge(5), 60, true, 0)))},
 		{"DASH-IF TM timeline follows the clock", edit(".mpd", 0, "availabilityStartTime=\"2026-11-20T19:45:00Z\"", "availabilityStartTime=\"2026-11-20T19:45:05Z\"")},
 	}
 }

@@ -71,6 +71,7 @@ func segmentRules() []rule[*run] {
 		{"ISO/IEC 23000-19 §9.2.1 no edit list", checkEditList},
 		{"ISO/IEC 23000-19 §9.2.1 first picture shows at once", checkComposition},
 		{"DASH-IF TM constant segment duration", checkConstant},
+		{eventsInFragments, checkEvents},
 	}
 }
 

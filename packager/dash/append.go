@@ -89,6 +89,7 @@ func (w *writer) adaptationSet(a *AdaptationSet) {
 	w.text("frameRate", a.FrameRate)
 	w.positive("selectionPriority", a.Priority)
 	w.raw(">\n")
+	w.descriptors("      <InbandEventStream", a.InbandEvents)
 	for i := range a.References {
 		w.reference(&a.References[i])
 	}

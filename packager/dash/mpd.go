@@ -68,6 +68,7 @@ type AdaptationSet struct {
 	MaxHeight        int                     `xml:"maxHeight,attr"`         // pixels
 	Priority         int                     `xml:"selectionPriority,attr"` // the highest is what players begin with; 0: not written, which means 1
 	FrameRate        string                  `xml:"frameRate,attr"`         // Hz, such as 30 or 30000/1001, when all have the same
+	InbandEvents     []Descriptor            `xml:"InbandEventStream"`      // kinds of events that its segments carry (§5.10.3)
 	References       []ProducerReferenceTime `xml:"ProducerReferenceTime"`
 	Roles            []Descriptor            `xml:"Role"`
 	Template         *SegmentTemplate        `xml:"SegmentTemplate"` // of all its representations

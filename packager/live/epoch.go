@@ -18,6 +18,7 @@ type Epoch struct {
 	dir       string
 	followers []*follower   // one for each rendition
 	pending   atomic.Uint32 // a bit for each follower whose files have something new
+	events    events        // of renditions with Events
 }
 
 // BeginEpoch makes the directory for the next ffmpeg run and watches it. The epoch before it must have ended
@@ -83,6 +84,10 @@ func (e *Epoch) SetZero(wall time.Time) (lead time.Duration) {
 	e.stream.commit(func(*timeline.Timeline) { lead = e.state.SetZero(wall) })
 	return lead
 }
+
+// Tell says what is so beside the pictures from a media time on, to within a part, as text without a NUL: renditions with Events have it in front of
+// their next fragment. It waits for nothing, and may be called from any goroutine.
+func (e *Epoch) Tell(at time.Duration, text string) { e.events.tell(at, text) }
 
 // Lossy reports whether media is missing in what ffmpeg has written. Nothing more of that rendition is taken in: ffmpeg should be
 // stopped, and the next epoch begun.

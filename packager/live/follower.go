@@ -24,6 +24,9 @@ type follower struct {
 	broken    bool  // the segment in progress has bytes that are no CMAF: what follows them is lost
 	lossy     bool  // media is missing: what follows is not taken in
 	size      int64 // of what can be used of the segment in progress, bytes, once the rendition is lossy
+
+	public *annotated // the segment in progress, where fragments have events; nil before its first
+	copied []byte     // a fragment on its way there
 }
 
 func (f *follower) setPath(number int64) {
@@ -83,15 +86,33 @@ func (f *follower) loadInit() error {
 		if err != nil {
 			return nil //nolint: ffmpeg writes it in place; a later event brings the rest
 		}
-		if err := f.link(name, f.epoch.public(timeline.InitName(f.track.ID))); err != nil {
+		if err := f.publishInit(name, b); err != nil {
 			return err
 		}
 		f.epoch.stream.commit(func(*timeline.Timeline) { f.track.SetInit(init) })
 	}
-	init := f.track.Describe().Init
-	f.scanner = cmaf.NewScannerFrom(init.Defaults, timeline.ToTicks(f.epoch.state.Offset(), init.Timescale))
+	f.scanner = f.newScanner()
 	f.assembler = f.track.Assembler()
 	return nil
+}
+
+// publishInit gives an initialization segment its public name, and the brand of events where there are any.
+func (f *follower) publishInit(from string, b []byte) error {
+	to := f.epoch.public(timeline.InitName(f.track.ID))
+	if !f.track.Events {
+		return f.link(from, to)
+	}
+	branded, err := cmaf.BrandID3(b)
+	if err != nil {
+		return err
+	}
+	return disk.WriteFile(f.epoch.stream.cfg.Files, to, false, branded)
+}
+
+// newScanner finds the fragments of the track, whose initialization segment is known.
+func (f *follower) newScanner() *cmaf.Scanner {
+	init := f.track.Describe().Init
+	return cmaf.NewScannerFrom(init.Defaults, timeline.ToTicks(f.epoch.state.Offset(), init.Timescale))
 }
 
 // open makes sure that the segment in progress is open, under either of its names.
@@ -134,6 +155,13 @@ func (f *follower) scan() error {
 			f.epoch.stream.commit(func(*timeline.Timeline) { f.track.MarkLossy() })
 			return fmt.Errorf("%s: %w", filepath.Base(f.path), fault)
 		}
+		if f.track.Events {
+			var fault error
+			if fragment, fault = f.annotate(fragment); fault != nil {
+				err = fault
+				break
+			}
+		}
 		f.assembler.Add(fragment)
 	}
 	if err != nil {
@@ -145,7 +173,10 @@ func (f *follower) scan() error {
 
 // usable is how many bytes of the segment in progress can be used.
 func (f *follower) usable() int64 {
-	if f.lossy {
+	switch {
+	case f.public != nil:
+		return f.public.size
+	case f.lossy:
 		return f.size
 	}
 	return f.scanner.Offset()
@@ -165,6 +196,9 @@ func (f *follower) grow(known int) error {
 
 // linkSegment gives the segment in progress its public name, from whichever name ffmpeg has for it at the moment.
 func (f *follower) linkSegment() error {
+	if f.public != nil {
+		return nil
+	}
 	to := f.epoch.public(timeline.SegmentName(f.track.ID, f.track.MSN()))
 	if f.link(f.path+".tmp", to) == nil {
 		return nil
@@ -201,8 +235,9 @@ func (f *follower) complete(size int64) error {
 	if err := f.linkSegment(); err != nil {
 		return err
 	}
-	if info, err := f.file.Stat(); err == nil && info.Size() > size {
-		if err := os.Truncate(f.epoch.public(timeline.SegmentName(f.track.ID, f.track.MSN())), size); err != nil {
+	public := f.epoch.public(timeline.SegmentName(f.track.ID, f.track.MSN()))
+	if info, err := os.Stat(public); err == nil && info.Size() > size {
+		if err := os.Truncate(public, size); err != nil {
 			return fmt.Errorf("cut segment at its last whole fragment: %w", err)
 		}
 	}
@@ -213,6 +248,10 @@ func (f *follower) complete(size int64) error {
 func (f *follower) next() {
 	f.file.Close()
 	f.file, f.broken, f.size = nil, false, 0
+	if f.public != nil {
+		_ = f.public.Close() // what was written can be read
+		f.public = nil
+	}
 	f.assembler.Next()
 	f.scanner.Reset()
 	f.setPath(f.assembler.Number())

@@ -5,7 +5,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sluice-live/sluice/packager/cmaf"
 	"github.com/sluice-live/sluice/packager/dash"
+	"github.com/sluice-live/sluice/packager/timeline"
 )
 
 // representation describes the rendition; template says where its segments are.
@@ -72,6 +74,9 @@ func AdaptationSets(renditions []Rendition, template func(Rendition) dash.Segmen
 		set := &all[r.set()]
 		set.Representations = append(set.Representations, r.representation(template(r)))
 		set.MaxWidth, set.MaxHeight = max(set.MaxWidth, r.Init.Width), max(set.MaxHeight, r.Init.Height)
+		if r.Events {
+			set.InbandEvents = []dash.Descriptor{{Scheme: cmaf.SchemeID3, Value: timeline.EventValue}}
+		}
 	}
 	several := len(all[setVP9].Representations)+len(all[setAV1].Representations)+len(all[setH265].Representations) > 0
 	for id, set := range all {

@@ -173,6 +173,7 @@ func (c *copied) scan(ctx context.Context, dir string, origin time.Duration) err
 	if c.rendition.Init, err = cmaf.ParseInit(b); err != nil {
 		return err
 	}
+	c.rendition.Events = c.rendition.Init.ID3()
 	scanner := cmaf.NewScannerFrom(c.rendition.Init.Defaults, timeline.ToTicks(origin, c.rendition.Init.Timescale))
 	var total, length int64
 	for number := int64(1); ctx.Err() == nil; number++ {

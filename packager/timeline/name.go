@@ -11,6 +11,9 @@ import (
 // PublicDir is the directory, within an epoch's, of what is published under our own names.
 const PublicDir = "out"
 
+// EventValue is the value of the events of renditions, and what the text of each is called.
+const EventValue = "urn:sluice:faces"
+
 // newEpochName makes a name that nobody can guess and that is never made again: 130 random bits.
 func newEpochName() string { return rand.Text() }
 

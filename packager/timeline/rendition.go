@@ -27,6 +27,8 @@ type Rendition struct {
 
 	// Copied video is the publisher's own.
 	Copied bool `json:"copied,omitempty"`
+	// Events are told in front of fragments: timed metadata, ID3 in event message boxes.
+	Events bool `json:"events,omitempty"`
 }
 
 // frameRate is how many frames, of video or of AAC, the rendition has a second.

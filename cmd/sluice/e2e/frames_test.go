@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/jpeg"
 	"image/png"
@@ -19,7 +20,7 @@ import (
 
 // A still picture becomes a stream in which it stands, as a processor has changed it, and ends when its client says so.
 func TestFramesBecomeAStream(t *testing.T) {
-	alongside(t, light)
+	alongside(t, paged)
 	s := startService(t, "--ladder", clockRung, "--segment", "1s", "--linger", "1s", "--auth-publish", "open-sesame")
 	var still bytes.Buffer
 	require.NoError(t, png.Encode(&still, halfRed{}))
@@ -72,6 +73,7 @@ func TestFramesBecomeAStream(t *testing.T) {
 	scale := 640 / float64(seen.Width)
 	require.InDelta(t, faceX, (seen.Faces[0].X+seen.Faces[0].Width/2)*scale, faceScale/2)
 	require.InDelta(t, faceY, (seen.Faces[0].Y+seen.Faces[0].Height/2)*scale, faceScale/2)
+	requireFacesInMedia(t, s, "still")
 	require.Equal(t, http.StatusNoContent, s.transform(t, "still", `{"transform":""}`, "open-sesame"))
 
 	response, answer = send(http.MethodPost, "/frames/still?process=faces", "open-sesame", still.Bytes())
@@ -85,6 +87,24 @@ func TestFramesBecomeAStream(t *testing.T) {
 	response, _ = send(http.MethodDelete, response.Header.Get("Location"), "open-sesame", nil)
 	require.Equal(t, http.StatusOK, response.StatusCode)
 	s.waitState("still", "ended")
+}
+
+// Players of HLS and DASH, as they come, hear from the media where the face is, when its picture is shown.
+func requireFacesInMedia(t *testing.T, s *service, name string) {
+	t.Helper()
+	const (
+		cue   = `[...(video.textTracks[0]?.activeCues ?? [])].find((c) => c.value.info === "urn:sluice:faces")?.value.data`
+		frame = `e.event.parsedMessageData.find((f) => f.info === "urn:sluice:faces").data`
+		heard = `state.heard ||= JSON.parse(text).faces.length === 1;`
+	)
+	page := cameraBrowser.forTest(t).open(newStage(t) + "/habits.html")
+	for _, h := range []habit{
+		{"hls.js", index, starting, withHls(`{}`, `setInterval(() => { const text = `+cue+`; if (text) `+heard+` }, 50);`)},
+		{"dash.js", mpd, starting, withDash("video, url, true", `p.on("https://aomedia.org/emsg/ID3", (e) => { const text = `+frame+`; `+heard+` }, null, {mode: "eventModeOnStart"});`)},
+	} {
+		page.run(fmt.Sprintf("begin(%q, %q, %s, %q)", h.name, s.base+"/live/"+name+"/"+h.file, h.properties, h.open), nil)
+		page.wait(h.name+" hears of the face", fmt.Sprintf("players[%q].heard", h.name))
+	}
 }
 
 // colourAt is that of one point of a picture.

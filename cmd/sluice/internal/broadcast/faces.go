@@ -1,6 +1,8 @@
 package broadcast
 
 import (
+	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/sluice-live/sluice/transcode"
@@ -44,13 +46,35 @@ func (b *Broadcast) foundFaces(found transcode.FacesFound) {
 	if len(found.Faces) == 0 && before.Width > 0 && len(before.Faces) == 0 {
 		return
 	}
-	f := &Faces{At: b.options.Wall(found.At), Width: found.Width, Height: found.Height, Faces: []Face{}, newer: make(chan struct{})}
-	for _, box := range found.Faces {
-		f.Faces = append(f.Faces, Face(box))
-	}
+	f := facesOf(found, b.options.Wall)
+	f.newer = make(chan struct{})
 	b.faces.Store(f)
 	close(before.newer)
 	if b.options.OnFaces != nil {
 		b.options.OnFaces(*f)
+	}
+}
+
+func facesOf(found transcode.FacesFound, wall func(time.Time) time.Time) *Faces {
+	f := &Faces{At: wall(found.At), Width: found.Width, Height: found.Height, Faces: []Face{}}
+	for _, box := range found.Faces {
+		f.Faces = append(f.Faces, Face(box))
+	}
+	return f
+}
+
+// alsoInMedia has what is found told in the media of an epoch, too, where it differs from what was found before.
+func alsoInMedia(tell func(transcode.FacesFound), wall func(time.Time) time.Time, media func(at time.Duration, text string)) func(transcode.FacesFound) {
+	var before *Faces
+	return func(found transcode.FacesFound) {
+		tell(found)
+		f := facesOf(found, wall)
+		if before != nil && slices.Equal(before.Faces, f.Faces) {
+			return
+		}
+		before = f
+		if text, err := json.Marshal(f); err == nil {
+			media(found.PTS, string(text))
+		}
 	}
 }

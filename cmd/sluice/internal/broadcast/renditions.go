@@ -19,6 +19,7 @@ func renditions(o transcode.Options) []timeline.Rendition {
 		renditions = append(renditions, timeline.Rendition{
 			ID: r.Rendition.Name, Rep: r.ID, Video: true, Bitrate: r.Bitrate,
 			Width: r.Rendition.Width, Height: r.Rendition.Height, FPS: float64(r.Rendition.FPS), Copied: r.PassedThrough,
+			Events: o.Transform == transcode.TransformFaces,
 		})
 	}
 	return inOrder(o.Video, renditions)

@@ -107,6 +107,7 @@ func (r *run) startPlan(from entry, p plan) (err error) {
 		return fmt.Errorf("begin an epoch: %w", err)
 	}
 	p.job.Dir, p.job.Log, p.job.Earlier, p.job.Offset = r.epoch.Dir(), r.logFile(r.epoch), r.earlier, r.epoch.Offset()
+	p.job.OnFaces = alsoInMedia(p.job.OnFaces, r.wall, r.epoch.Tell)
 	if r.job, err = transcode.NewJob(p.job); err != nil {
 		_ = r.epoch.End()
 		return fmt.Errorf("set up ffmpeg: %w", err)
