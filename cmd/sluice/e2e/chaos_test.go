@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -107,7 +108,7 @@ func BenchmarkChaos(b *testing.B) {
 }
 
 func endureAll(t testing.TB, long bool) {
-	c := newChaos(t, calmRung)
+	c := newChaos(t, calmRung, "--ladder-reduce="+strconv.FormatBool(long))
 	defer c.table.print(t)
 	visits := collect(t, &conformance.Collector{Base: c.s.base + "/live/" + chaosStream + "/", LowLatency: true})
 	c.listen()
@@ -139,9 +140,9 @@ func (c *chaos) checkLater() {
 }
 
 // newChaos starts the service, a publisher of sound, and an echo.
-func newChaos(t testing.TB, ladder string) *chaos {
+func newChaos(t testing.TB, ladder string, more ...string) *chaos {
 	c := &chaos{t: t, world: newWorld(t), archive: archive{}, table: &table{}}
-	c.args = []string{"--ladder", ladder, "--linger", "60s", "--window", "30s", "--on-stop", "keep"}
+	c.args = append(more, "--ladder", ladder, "--linger", "60s", "--window", "30s", "--on-stop", "keep")
 	c.s = c.world.start(c.args...)
 	c.args = append(c.args, c.s.addresses()...)
 	clip, err := makeClip(vp8)

@@ -33,8 +33,8 @@ var (
 
 // machine is what tests that run beside each other share: each waits until there is room for what it costs. Those that cost most
 // begin first, so that cheap ones fill what is left beside them. Three quarters of a core are left to whatever else goes on, and
-// to what the costs leave out: encoders that fall behind have their ladder reduced, and players without time show nothing, which
-// most tests do not expect.
+// to what the costs leave out: encoders that fall behind drop pictures, and players without time show nothing, which most tests
+// do not expect.
 type machine struct {
 	mu      sync.Mutex
 	free    int // quarters of a core

@@ -36,7 +36,7 @@ func startSlowService(t *testing.T, args ...string) *service {
 	t.Helper()
 	slow := filepath.Join(t.TempDir(), "ffmpeg")
 	require.NoError(t, os.WriteFile(slow, []byte(slowFFmpeg), 0o755))
-	return startService(t, append([]string{"--ladder", twoRungs, "--ffmpeg", slow, "--linger", "2s"}, args...)...)
+	return startService(t, append([]string{"--ladder", twoRungs, "--ffmpeg", slow, "--ladder-reduce", "--linger", "2s"}, args...)...)
 }
 
 // waitReduced waits until less is encoded, and returns the reason.
@@ -99,7 +99,7 @@ func requireKept(t *testing.T, directory string) {
 func TestPlayersOutliveTheirRung(t *testing.T) {
 	alongside(t, busy)
 	const renditions = "360p=640x360@20:600k,240p=426x240@20:300k" // so little that the machine is fast enough until it is slowed down
-	s := startService(t, "--ladder", renditions, longParts, "--linger", "2s")
+	s := startService(t, "--ladder", renditions, longParts, "--ladder-reduce", "--linger", "2s")
 	p := newPublisher(t, s, "heavy")
 	p.rounds = 5
 	p.send()

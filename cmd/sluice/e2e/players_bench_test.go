@@ -141,7 +141,7 @@ func BenchmarkPlayers(b *testing.B) {
 	some, err := regexp.Compile(os.Getenv("PLAYERS"))
 	require.NoError(b, err)
 	for b.Loop() {
-		s := &showing{chaos: newChaos(b, smallRung+",120p=214x120@30:150k")}
+		s := &showing{chaos: newChaos(b, smallRung+",120p=214x120@30:150k", "--ladder-reduce")}
 		s.faults = []fault{encoderKilled(), publisherGone(4 * time.Second), encoderStopped(), serviceKilled()}
 		s.publisher.stop()
 		s.publish()

@@ -54,10 +54,11 @@ func startServiceIn(t testing.TB, data string, args ...string) *service {
 	return startServiceBy(t, []string{program}, data, args...)
 }
 
-// startServiceBy runs the program by a command that becomes it in the end.
+// startServiceBy runs the program by a command that becomes it in the end. What tests share the machine with may take it for
+// seconds: only those about the ladder want less of it then, with --ladder-reduce.
 func startServiceBy(t testing.TB, command []string, data string, args ...string) *service {
 	t.Helper()
-	args = append(append(command[1:], "serve", "--http-listen", "127.0.0.1:0", "--ice-udp", "127.0.0.1:0", "--data", data, "--record-min-free", "0"), args...)
+	args = append(append(command[1:], "serve", "--http-listen", "127.0.0.1:0", "--ice-udp", "127.0.0.1:0", "--data", data, "--record-min-free", "0", "--ladder-reduce=false"), args...)
 	return startCommand(t, exec.Command(command[0], args...), data)
 }
 

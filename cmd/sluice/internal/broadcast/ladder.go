@@ -66,16 +66,21 @@ func shareBeside(c transcode.Codec) int {
 	return 6
 }
 
-// maxLag is none where there is nothing to take away of these renditions: then frames are dropped.
-func (l *ladder) maxLag(video depay.Codec, source transcode.Rendition, beside transcode.Ladder) time.Duration {
+// maxLag is none where the ladder stays as it is, and where there is nothing to take away of these renditions: then frames are dropped.
+func (b *Broadcast) maxLag(source transcode.Rendition, beside transcode.Ladder) time.Duration {
+	if b.options.FixedLadder || !b.ladder.hasLess(b.video, source, beside) {
+		return 0
+	}
+	return maxLag
+}
+
+// hasLess reports whether there is something to take away of what is encoded.
+func (l *ladder) hasLess(video depay.Codec, source transcode.Rendition, beside transcode.Ladder) bool {
 	less := slices.ContainsFunc(beside, func(r transcode.Rendition) bool { return r.Layer == 0 })
 	if source.Name == "" || isAlternative(video) {
 		_, less = l.now.Reduce(1)
 	}
-	if !less || video == 0 {
-		return 0
-	}
-	return maxLag
+	return less && video != 0
 }
 
 // reduce makes the ladder what this machine encodes in real time.

@@ -28,7 +28,7 @@ func TestStandIns(t *testing.T) {
 	_, reps := renditions()
 	require.Equal(t, []string{"0", "1", "2", "3"}, reps)
 	require.Empty(t, l.reason)
-	for l.maxLag(depay.VP8, transcode.Rendition{}, l.now) > 0 {
+	for l.hasLess(depay.VP8, transcode.Rendition{}, l.now) {
 		before := l.now
 		l.reduce(&transcode.SlowError{Speed: 0.99})
 		require.NotEqual(t, before, l.now)
@@ -38,9 +38,13 @@ func TestStandIns(t *testing.T) {
 	}
 	_, reps = renditions()
 	require.Equal(t, []string{"0", "0", "0", "1"}, reps)
+	b := &Broadcast{ladder: newLadder(transcode.DefaultLadder()), video: depay.VP8}
+	require.Equal(t, maxLag, b.maxLag(transcode.Rendition{}, b.ladder.now))
+	b.options.FixedLadder = true
+	require.Zero(t, b.maxLag(transcode.Rendition{}, b.ladder.now))
 	require.Contains(t, l.reason, "240p, 426x240 with the preset ultrafast; 720p 480p shows the same.")
 	whole := newLadder(transcode.DefaultLadder())
-	require.Zero(t, whole.maxLag(0, transcode.Rendition{}, whole.now), "sound has no ladder")
+	require.False(t, whole.hasLess(0, transcode.Rendition{}, whole.now), "sound has no ladder")
 }
 
 // TestBesidePassthrough encodes only what is smaller than what is passed on, at their rate, and keeps every name that was offered.
@@ -63,10 +67,10 @@ func TestBesidePassthrough(t *testing.T) {
 	ids, reps := offer()
 	require.Equal(t, []string{"source", "720p", "480p", "240p", "audio"}, ids)
 	require.Equal(t, []string{"0", "0", "1", "2", "3"}, reps)
-	require.Equal(t, maxLag, l.maxLag(depay.H264, source, l.beside(depay.H264, source)))
+	require.True(t, l.hasLess(depay.H264, source, l.beside(depay.H264, source)))
 
 	l.encodeNone(&transcode.SlowError{Speed: 0.5})
-	require.Zero(t, l.maxLag(depay.H264, source, l.beside(depay.H264, source)))
+	require.False(t, l.hasLess(depay.H264, source, l.beside(depay.H264, source)))
 	ids, reps = offer()
 	require.Equal(t, []string{"source", "720p", "480p", "240p", "audio"}, ids)
 	require.Equal(t, []string{"0", "0", "0", "0", "1"}, reps)

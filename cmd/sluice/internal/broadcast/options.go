@@ -26,6 +26,8 @@ type Options struct {
 	Ladder transcode.Ladder
 	// Encoder makes its renditions of H.264; where its ffmpeg fails soon, x264 does. Default: x264.
 	Encoder transcode.Encoder
+	// FixedLadder keeps the ladder whole where the machine is too slow for it: frames are dropped then.
+	FixedLadder bool
 	// Segment and Part are durations of media; the segment is a multiple of the part.
 	Segment, Part time.Duration
 	// Passthrough lets video go to viewers as it comes, without an encoder, where players take it.

@@ -87,7 +87,7 @@ func (b *Broadcast) plan(source transcode.Rendition, layers ...transcode.Renditi
 		Video:  b.video, Audio: b.audio,
 		Passthrough: source, Ladder: encoded, Encoder: o.Encoder,
 		Transform: b.transform, Title: o.Stream, Logo: o.Logo, Faces: o.Faces, OnFaces: b.foundFaces,
-		MaxLag:  b.ladder.maxLag(b.video, source, encoded),
+		MaxLag:  b.maxLag(source, encoded),
 		Segment: o.Segment, Part: o.Part, Window: ffmpegWindow(o.Segment),
 		Logger:          b.log,
 		RequestKeyFrame: b.requestKeyFrame,

@@ -33,6 +33,8 @@ type Config struct {
 	Part    time.Duration // CMAF fragment
 	Window  time.Duration // length of the live playlists; WindowAll: from the beginning of the broadcast on
 	Linger  time.Duration // how long a stream waits for its publisher to return
+	// LadderReduce takes renditions away while the machine is too slow for them.
+	LadderReduce bool
 	// Passthrough lets pictures go to viewers as they come, without an encoder, where players take them.
 	Passthrough bool
 	Codecs      []string // video codecs that publishers may send, the preferred first; empty: all, as publishers prefer
@@ -207,17 +209,18 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // Default returns what is in force when nothing is configured.
 func Default() Config {
 	return Config{
-		HTTP:        HTTP{Listen: "127.0.0.1:8080"},
-		Data:        "./data",
-		Segment:     2 * time.Second,
-		Part:        200 * time.Millisecond,
-		Window:      time.Minute,
-		Linger:      30 * time.Second,
-		Takeover:    TakeoverAllow,
-		Passthrough: true,
-		Record:      Record{Enabled: true, MinFree: 1 << 30, Source: SourceWebM},
-		Push:        Push{Timeout: 10 * time.Second},
-		Relay:       Relay{Cache: 256 << 20},
+		HTTP:         HTTP{Listen: "127.0.0.1:8080"},
+		Data:         "./data",
+		Segment:      2 * time.Second,
+		Part:         200 * time.Millisecond,
+		Window:       time.Minute,
+		Linger:       30 * time.Second,
+		Takeover:     TakeoverAllow,
+		LadderReduce: true,
+		Passthrough:  true,
+		Record:       Record{Enabled: true, MinFree: 1 << 30, Source: SourceWebM},
+		Push:         Push{Timeout: 10 * time.Second},
+		Relay:        Relay{Cache: 256 << 20},
 		Auth: Auth{
 			JWT: JWT{Leeway: 30 * time.Second}, Callback: Callback{Timeout: 3 * time.Second, Actions: []string{"publish", "watch", "record"}}, Interval: 5 * time.Minute,
 		},

@@ -79,6 +79,7 @@ func (c *Config) keys() []key {
 		{"data", groupMedia, kindPath, "directory of live segments, recordings and keys", text(&c.Data)},
 		{"ladder", groupMedia, kindLadder, "renditions to encode, the best first, those of h265 and av1 behind those of H.264; auto is 720p 480p 240p cut to what the machine encodes in real time", renditions(&c.Ladder)},
 		{"ladder.encoder", groupMedia, kindWord, "what encodes renditions of H.264: software (x264); vaapi, nvenc or qsv, which a trial at the start has to prove, with x264 in its place where it fails; auto: the first of them that works", text(&c.Encoder)},
+		{"ladder.reduce", groupMedia, kindBool, "take renditions away while the machine is too slow for them, and give them back once it has room; false: all are encoded as configured, and pictures are dropped", boolean(&c.LadderReduce)},
 		{"segment", groupMedia, kindDuration, "length of a media segment, a multiple of part", duration(&c.Segment)},
 		{"part", groupMedia, kindDuration, "length of a fragment", duration(&c.Part)},
 		{"window", groupMedia, kindDuration, "how far back the live playlists reach; all: to the beginning of the broadcast, a day at most", window(&c.Window)},
