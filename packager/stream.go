@@ -17,6 +17,11 @@ type Stream struct {
 	live    *live.Stream
 	viewers *origin.Stream
 	push    *push.Stream // nil where it is put nowhere
+	open    func(epoch, file string) (*os.File, error)
+
+	watching sync.Mutex // held while snapshots are told of
+	watchers map[*func(*timeline.Snapshot)]struct{}
+	newest   *timeline.Snapshot
 
 	mu        sync.Mutex           // held for no I/O
 	wanted    bool                 // the broadcast is to be recorded
@@ -27,14 +32,17 @@ type Stream struct {
 
 // newStream makes a stream whose broadcast begin begins, or continues.
 func (p *Packager) newStream(name string, begin func(live.Output) (*live.Stream, error)) (*Stream, error) {
-	s := &Stream{viewers: p.origin.Stream(name)}
-	publish := s.viewers.Publish
+	s := &Stream{viewers: p.origin.Stream(name), watchers: map[*func(*timeline.Snapshot)]struct{}{}}
+	s.open = func(epoch, file string) (*os.File, error) { return p.openPublished(name, epoch, file) }
 	if p.opts.Push.URL != "" {
 		s.push = push.New(p.opts.Push, p.pushSource(name), name, p.opts.Logger)
-		publish = func(of *timeline.Snapshot) {
-			s.viewers.Publish(of)
+	}
+	publish := func(of *timeline.Snapshot) {
+		s.viewers.Publish(of)
+		if s.push != nil {
 			s.push.Publish(of)
 		}
+		s.tell(of)
 	}
 	var err error
 	s.live, err = begin(live.Output{Publish: publish, Record: s.record})
@@ -55,6 +63,34 @@ func (s *Stream) record(segment timeline.Recordable) {
 		}
 	}
 }
+
+// tell tells watchers of a snapshot.
+func (s *Stream) tell(of *timeline.Snapshot) {
+	s.watching.Lock()
+	defer s.watching.Unlock()
+	s.newest = of
+	for watcher := range s.watchers {
+		(*watcher)(of)
+	}
+}
+
+// Watch tells of each snapshot, the newest first if there is one, until stop is called. watcher is called under a lock, and must not wait.
+func (s *Stream) Watch(watcher func(*timeline.Snapshot)) (stop func()) {
+	s.watching.Lock()
+	defer s.watching.Unlock()
+	s.watchers[&watcher] = struct{}{}
+	if s.newest != nil {
+		watcher(s.newest)
+	}
+	return func() {
+		s.watching.Lock()
+		defer s.watching.Unlock()
+		delete(s.watchers, &watcher)
+	}
+}
+
+// OpenFile opens a file of an epoch that a snapshot names, or one that grows, by its public name.
+func (s *Stream) OpenFile(epoch, file string) (*os.File, error) { return s.open(epoch, file) }
 
 // Name is the name under which the stream is served.
 func (s *Stream) Name() string { return s.live.Name() }

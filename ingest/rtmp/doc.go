@@ -7,7 +7,7 @@
 //
 // RTMPS is the same in TLS (RFC 8446), at an address of its own.
 //
-// The package only receives: nobody can play over RTMP. It does not know who may publish what: a function says so.
+// A [Client] publishes to another server. Nobody can play over RTMP. The package does not know who may publish what: a function says so.
 //
 // Goroutines: one for each address that accepts, for each connection one that receives and, once it publishes, one that interrupts it, which Run waits for.
 package rtmp

@@ -138,6 +138,23 @@ export interface Faces {
   width: number;
 }
 
+/** Forward is how a target stands that a stream is forwarded to (forward). */
+export interface Forward {
+  /** of media that were sent */
+  bytes: number;
+  /** parts that the target was too slow for */
+  dropped: number;
+  /** why the newest try has failed, else "" */
+  error: string;
+  /** tries after the first */
+  retries: number;
+  /** that the stream has been forwarded there; absent while it is not */
+  since?: string;
+  state: "waiting" | "connecting" | "forwarding" | "retrying" | "ended";
+  /** its name, or protocol and host */
+  target: string;
+}
+
 /** Line is a line of a log. */
 export interface Line {
   at: string;
@@ -513,6 +530,8 @@ export interface Stream {
   error: string;
   /** why viewers get nothing new at the moment, else "" */
   fault: string;
+  /** absent where the stream is forwarded nowhere */
+  forwards?: Forward[];
   ladderReason: string;
   name: string;
   playableAt?: string;

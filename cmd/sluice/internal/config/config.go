@@ -47,6 +47,7 @@ type Config struct {
 
 	Record   Record
 	Push     Push
+	Forward  []Forward // that live streams are pushed to
 	Relay    Relay
 	Webhooks Webhooks
 	Auth     Auth
@@ -183,6 +184,9 @@ func (c Config) Secrets() []string {
 	}
 	all = append(all, string(c.Auth.JWT.Secret), string(c.SRT.Passphrase), string(c.Relay.Secret))
 	all = append(all, c.Webhooks.secrets()...)
+	for _, f := range c.Forward {
+		all = append(all, f.target().Secrets("")...)
+	}
 	for _, s := range c.ICE.Servers {
 		all = append(all, string(s.Credential))
 	}

@@ -149,6 +149,11 @@ func TestLoadForms(t *testing.T) {
 			want: func(c *Config) {
 				c.Push = Push{"https://ingest.example.org/live", "Authorization: Bearer k", 5 * time.Second, true}
 			}},
+		"forward": {
+			file: "forward: ['rtmp://a/b/c,d', 'cam*=rtmps://a/b/c?d=e', {url: 'rtmp://a/b/c', streams: cam, name: mine}]",
+			want: func(c *Config) {
+				c.Forward = []Forward{{URL: "rtmp://a/b/c,d"}, {Streams: "cam*", URL: "rtmps://a/b/c?d=e"}, {"cam", "rtmp://a/b/c", "mine"}}
+			}},
 		"everything is listed": {
 			file: "window: all\n", want: func(c *Config) { c.Window = WindowAll }},
 		"last of two flags": {
@@ -274,6 +279,8 @@ func TestValidate(t *testing.T) {
 		"ACME without domain": {func(c *Config) { c.TLS.ACME.Email = "ann@example.org" }, "set it, or none of them"},
 		"ACME email":          {func(c *Config) { c.TLS.ACME.Email = "ann" }, `tls.acme-email: "ann" is not an address`},
 		"ACME directory":      {func(c *Config) { c.TLS.ACME.Directory = "ca.example.org" }, "tls.acme-directory: "},
+		"forward wrong":       {func(c *Config) { c.Forward = []Forward{{URL: "rtmp://a/b/c"}, {URL: "ftp://a/secret"}} }, `forward: target 2 has a URL of "ftp"`},
+		"forward of a relay":  {func(c *Config) { c.Forward, c.Relay.Origin = []Forward{{URL: "rtmp://a/b/c"}}, "http://origin" }, "forward: is not used by a relay"},
 		"TLS unused":          {func(c *Config) { c.TLS.SelfSigned = true }, "is not used while https.listen and rtmp.tls-listen are empty"},
 		"RTMPS without pair":  {func(c *Config) { c.RTMP.TLSListen = "127.0.0.1:1936" }, "rtmp.tls-listen: needs a certificate"},
 		"RTMPS taken":         {func(c *Config) { c.RTMP.TLSListen, c.RTMP.Listen = "127.0.0.1:1935", "127.0.0.1:1935" }, "rtmp.tls-listen: must differ from rtmp.listen"},

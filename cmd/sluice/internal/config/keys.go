@@ -135,6 +135,8 @@ func (c *Config) outputKeys() []key {
 		{"push.timeout", groupPush, kindDuration, "what a request may take before it is tried again", duration(&c.Push.Timeout)},
 		{"push.delete", groupPush, kindBool, "delete segments there once nobody can ask for them any more", boolean(&c.Push.Delete)},
 
+		{"forward", groupPush, kindURLs, "servers that live streams are pushed to, by RTMP, such as rtmps://live.example.org/app/KEY: URL for every stream, STREAM=URL or STR*=URL for some; {stream} in a URL is the name of the stream. In the file one may be {url, streams, name}, where name is what it is called by in place of its host, and URLs may have commas", forwards(&c.Forward)},
+
 		{"relay.origin", groupRelay, kindPath, "URL of another Sluice, such as https://origin.example.org, of which this one is a relay: it owns no streams and serves those of the other; empty: it is none", text(&c.Relay.Origin)},
 		{"relay.cache", groupRelay, kindSize, "memory for what a relay keeps of its origin's media", size(&c.Relay.Cache)},
 		{"relay.secret", groupRelay, kindText, "secret of 32 bytes at least that relays and their origin have in common: the origin believes them who their clients are, and both take each other's signed addresses", secret(&c.Relay.Secret)},

@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/clock"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/forward"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/viewers"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/webhook"
 	"github.com/sluice-live/sluice/ingest"
@@ -48,6 +49,7 @@ type Service struct {
 	finder      *transcode.FaceFinder // of live video; nil likewise
 	searches    searches
 	hooks       *webhook.Hooks
+	forwards    forwards
 	audience    *audience
 	viewers     *viewers.Counter
 	lock        io.Closer // of the data directory
@@ -77,7 +79,7 @@ func (s *Service) logEncoding() {
 func New(
 	ctx context.Context, cfg config.Config, encoding Encoding, certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), log *slog.Logger,
 ) (*Service, error) {
-	s := &Service{cfg: cfg, log: log, clock: clock.New(), encoding: encoding, certificate: certificate}
+	s := &Service{cfg: cfg, log: log, clock: clock.New(), encoding: encoding, certificate: certificate, forwards: forwards{streams: map[string]*forward.Stream{}}}
 	s.logEncoding()
 	files, err := quota.Descriptors()
 	if err != nil {
@@ -127,6 +129,7 @@ func (s *Service) open(ctx context.Context) (err error) {
 	}
 	s.tellWaiting()
 	s.streams = newStreams(s.packager.Disk, s.openBroadcast)
+	s.streams.accompany = s.forward
 	if s.ingest, err = ingest.New(s.ingestOptions()); err != nil {
 		return fmt.Errorf("open the media sockets: %w", err)
 	}

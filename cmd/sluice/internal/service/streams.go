@@ -34,6 +34,8 @@ var (
 type streams struct {
 	disk func() packager.Disk
 	open func(stream string) (*broadcast.Broadcast, error)
+	// accompany, if set, does beside a broadcast what else is to be done with it, until stop is called.
+	accompany func(*broadcast.Broadcast) (stop func())
 
 	running  sync.WaitGroup // one for each reservation and its broadcast
 	admitted chan struct{}  // closed once streams may begin
@@ -98,9 +100,13 @@ func (s *streams) carry(ctx context.Context, r *reservation) {
 	}
 	s.mu.Unlock()
 	close(r.opened)
-	if r.err == nil {
-		_ = r.broadcast.Run(ctx) // it has logged why it failed
+	if r.err != nil {
+		return
 	}
+	if s.accompany != nil {
+		defer s.accompany(r.broadcast)()
+	}
+	_ = r.broadcast.Run(ctx) // it has logged why it failed
 }
 
 // publish hands a publisher to its stream's broadcast, and begins one where there is none.

@@ -55,6 +55,7 @@ func (r Reader) describe(b *broadcast.Broadcast) Stream {
 	stream.Viewers = r.Service.Ingest().Viewers().Count(b.Stream()).Viewers
 	stream.Audience = newAudience(r.Service.Viewers().Stats(b.Stream()), stream.Viewers)
 	stream.LadderReason = r.Service.LadderReason()
+	stream.Forwards = describeForwards(r.Service.Forwards(b.Stream()))
 	return stream
 }
 

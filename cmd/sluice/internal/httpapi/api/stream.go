@@ -30,6 +30,7 @@ type Stream struct {
 	AVOffset     float64                  `json:"avOffset"`                        // seconds by which video was moved against audio to be in sync
 	Recording    *Recording               `json:"recording" jsonschema:"nullable"` // null while nothing is recorded
 	Push         *Push                    `json:"push,omitempty"`                  // absent where streams are not pushed
+	Forwards     []Forward                `json:"forwards,omitempty"`              // absent where the stream is forwarded nowhere
 	URLs         URLs                     `json:"urls"`
 }
 

@@ -1,0 +1,76 @@
+package config
+
+import (
+	"regexp"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/forward"
+)
+
+// Forward is a target that live streams are pushed to.
+type Forward struct {
+	Streams string // name of a stream, or the beginning of names before a *; empty: all
+	URL     Secret
+	Name    string // that it is called by; empty: protocol and host
+}
+
+// ForwardTargets are the targets.
+func (c Config) ForwardTargets() (targets []forward.Target) {
+	for _, f := range c.Forward {
+		targets = append(targets, f.target())
+	}
+	return targets
+}
+
+func (f Forward) target() forward.Target {
+	return forward.Target{Streams: f.Streams, URL: string(f.URL), Title: f.Name}
+}
+
+func (c Config) checkForward(check *checker) {
+	for i, t := range c.ForwardTargets() {
+		err := t.Validate()
+		check.want(err == nil, "forward", "target %d %v", i+1, err)
+	}
+	check.want(len(c.Forward) == 0 || !c.IsRelay(), "forward", "is not used by a relay, which has no streams: set it at the origin")
+}
+
+// forwards reads URLs and STREAM=URL; in YAML an item may be {url, streams, name}.
+func forwards(p *[]Forward) value {
+	return list[Forward]{field: p, parse: parseForward, format: formatForward, decode: decodeForward, encode: encodeForward}
+}
+
+// forwardPattern is what may be before a URL.
+var forwardPattern = regexp.MustCompile(`^([A-Za-z0-9_-]*\*?)=(.*)$`)
+
+func parseForward(s string) (f Forward, err error) {
+	if parts := forwardPattern.FindStringSubmatch(s); parts != nil {
+		f.Streams, s = parts[1], parts[2]
+	}
+	f.URL, err = parseSecret(s)
+	return f, err
+}
+
+func formatForward(f Forward) string {
+	if f.Streams == "" {
+		return f.URL.String()
+	}
+	return f.Streams + "=" + f.URL.String()
+}
+
+func decodeForward(n *yaml.Node) (f Forward, err error) {
+	fields, err := object(n, "url", "streams", "name")
+	if err != nil {
+		return f, err
+	}
+	f.Streams, f.Name = fields["streams"], fields["name"]
+	f.URL, err = parseSecret(fields["url"])
+	return f, err
+}
+
+func encodeForward(f Forward) *yaml.Node {
+	if f.Name == "" {
+		return stringNode(formatForward(f))
+	}
+	return flowObject("url", f.URL.String(), "streams", f.Streams, "name", f.Name)
+}

@@ -1,0 +1,272 @@
+package forward
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-live/sluice/packager/timeline"
+	"github.com/sluice-live/sluice/public/panics"
+)
+
+const (
+	// leastPause and mostPause are between two tries; each pause is twice the one before, and the first again after a connection that lasted.
+	leastPause, mostPause = time.Second, 30 * time.Second
+	lasted                = 30 * time.Second
+	// connectWithin is what a target has to take the stream.
+	connectWithin = 15 * time.Second
+	// lastWithin is for what is left at the end of a stream.
+	lastWithin = 3 * time.Second
+	maxError   = 300 // bytes of what is told of an error
+)
+
+// How a target stands.
+const (
+	StateWaiting    = "waiting"    // until there is something to send
+	StateConnecting = "connecting" // until the target takes the stream
+	StateForwarding = "forwarding"
+	StateRetrying   = "retrying" // after a failure, until the next try
+	StateEnded      = "ended"
+)
+
+// State is how a target of a stream stands.
+type State struct {
+	Target  string // its name, or protocol and host
+	State   string
+	Since   time.Time // that it has been forwarded to; zero otherwise
+	Bytes   uint64    // of media that were sent
+	Dropped uint64    // parts that it was too slow for, and segments where it was slower than that
+	Retries uint64    // tries after the first
+	Error   string    // of the newest try, if that has failed
+}
+
+// Options of a Stream.
+type Options struct {
+	Stream  string
+	Targets []Target
+	Source  Source
+	// TLS is the configuration of clients; nil: the system's.
+	TLS    *tls.Config
+	Logger *slog.Logger
+}
+
+// Stream forwards one broadcast to its targets.
+type Stream struct {
+	targets []*run
+	ended   chan struct{} // closed by End
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+// run forwards to one target.
+type run struct {
+	Target
+	options Options
+	url     *url.URL
+	log     *slog.Logger
+	bytes   atomic.Uint64
+
+	mu    sync.Mutex // of the state; held for no I/O
+	state State
+}
+
+// Begin forwards a stream until End.
+func Begin(o Options) *Stream {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Stream{ended: make(chan struct{}), cancel: cancel}
+	for _, t := range o.Targets {
+		u, err := t.at(o.Stream)
+		if err != nil {
+			continue // Validate has refused it
+		}
+		r := &run{Target: t, options: o, url: u, log: o.Logger.With("stream", o.Stream, "to", t.Name()), state: State{Target: t.Name(), State: StateWaiting}}
+		s.targets = append(s.targets, r)
+		s.running.Go(func() { panics.Keep(ctx, r.log, "the forwarding of a stream", func() { r.run(ctx, s.ended) }) })
+	}
+	return s
+}
+
+// End sends what is left, for 3 s at most, and waits for the end of all.
+func (s *Stream) End() {
+	close(s.ended)
+	late := panics.AfterFunc(lastWithin, nil, "the end of a forwarded stream", s.cancel)
+	s.running.Wait()
+	late.Stop()
+	s.cancel()
+}
+
+// States are those of the targets, in the order of the configuration.
+func (s *Stream) States() (all []State) {
+	for _, r := range s.targets {
+		r.mu.Lock()
+		state := r.state
+		r.mu.Unlock()
+		state.Bytes = r.bytes.Load()
+		all = append(all, state)
+	}
+	return all
+}
+
+// change changes the state.
+func (r *run) change(f func(*State)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f(&r.state)
+}
+
+// run connects, and connects again, until the stream has ended or ctx ends.
+func (r *run) run(ctx context.Context, ended <-chan struct{}) {
+	defer r.change(func(s *State) { s.State, s.Since = StateEnded, time.Time{} })
+	pause := time.Duration(0)
+	for {
+		began := time.Now()
+		err := r.connection(ctx, ended)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > lasted {
+			pause = 0
+		}
+		pause = min(max(leastPause, 2*pause), mostPause)
+		r.fail(err, pause)
+		select {
+		case <-ended:
+			return
+		case <-time.After(pause):
+		}
+		r.change(func(s *State) { s.Retries++ })
+	}
+}
+
+// fail notes and tells why a try has come to nothing; of the same reason the log tells once.
+func (r *run) fail(err error, pause time.Duration) {
+	why := r.tellable(err)
+	same := false
+	r.change(func(s *State) {
+		same = s.Error == why
+		s.State, s.Error, s.Since = StateRetrying, why, time.Time{}
+	})
+	if !same {
+		r.log.Warn("stream cannot be forwarded; that is tried again", "error", why, "in", pause)
+	}
+}
+
+// tellable is an error without what is nobody's business.
+func (r *run) tellable(err error) string {
+	if why := (*url.Error)(nil); errors.As(err, &why) {
+		err = why.Err
+	}
+	text := err.Error()
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		text = "the server has closed the connection"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		text = "the server has not answered, or taken anything, for too long"
+	}
+	for _, secret := range r.Secrets(r.options.Stream) {
+		text = strings.ReplaceAll(text, secret, "***")
+	}
+	return strings.ToValidUTF8(text[:min(len(text), maxError)], "")
+}
+
+// connection forwards over one connection. Without an error the stream has ended.
+func (r *run) connection(ctx context.Context, ended <-chan struct{}) error {
+	newest, wake, stop := r.follow()
+	defer stop()
+	media := newReader(r.options.Source.Open)
+	for !media.start(newest.Load()) {
+		select {
+		case <-ended:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-wake:
+		}
+	}
+	r.change(func(s *State) { s.State = cmp.Or(map[bool]string{true: StateConnecting}[s.Error == ""], s.State) })
+	out, err := r.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer out.close()
+	defer context.AfterFunc(ctx, func() { _ = panics.Contain(r.log, "the end of a forwarded stream", out.close) })()
+	if !media.start(newest.Load()) { // which is newer by now
+		return nil
+	}
+	if err := out.describe(media.formatsAt(newest.Load())); err != nil {
+		return err
+	}
+	r.change(func(s *State) { s.State, s.Since, s.Error = StateForwarding, time.Now(), "" })
+	r.log.Info("stream is forwarded")
+	return r.feed(media, out, newest, wake, ended)
+}
+
+// feed sends what is listed as it comes.
+func (r *run) feed(media *reader, out outlet, newest *atomic.Pointer[timeline.Snapshot], wake <-chan struct{}, ended <-chan struct{}) error {
+	told := uint64(0)
+	for over := false; ; {
+		err := media.advance(newest.Load(), out.write)
+		if dropped := media.dropped - told; dropped > 0 {
+			told += dropped
+			r.change(func(s *State) { s.Dropped += dropped })
+		}
+		switch {
+		case errors.Is(err, io.EOF) && newest.Load().Ended, over && err == nil:
+			return nil
+		case err != nil:
+			return cmp.Or(map[bool]error{true: out.why()}[isClosed(out.done())], err)
+		}
+		select {
+		case <-wake:
+		case <-out.done():
+			return cmp.Or(out.why(), io.EOF)
+		case <-ended:
+			over = true
+		}
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// follow keeps the newest snapshot, and wakes for each.
+func (r *run) follow() (newest *atomic.Pointer[timeline.Snapshot], wake chan struct{}, stop func()) {
+	newest, wake = &atomic.Pointer[timeline.Snapshot]{}, make(chan struct{}, 1)
+	stop = r.options.Source.Watch(func(now *timeline.Snapshot) {
+		newest.Store(now)
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	})
+	return newest, wake, stop
+}
+
+// open connects to the target.
+func (r *run) open(ctx context.Context) (outlet, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, connectWithin, fmt.Errorf("no connection after %v", connectWithin))
+	defer cancel()
+	sent := func(n int) { r.bytes.Add(uint64(n)) }
+	switch r.url.Scheme {
+	case "rtmp", "rtmps":
+		return openRTMP(ctx, r.url, r.options.TLS, sent)
+	}
+	return nil, net.UnknownNetworkError(r.url.Scheme)
+}
