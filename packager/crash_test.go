@@ -3,6 +3,7 @@ package packager
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -305,6 +306,47 @@ func TestClockSteppedBeforeRestart(t *testing.T) {
 			for i := 1; i < len(mpd.Periods); i++ {
 				require.Equal(t, mpd.Periods[i].Start, mpd.Periods[i-1].Start+mpd.Periods[i-1].Duration)
 			}
+		})
+	}
+}
+
+// A number that was logged is never used again, whether its media is there or not: players would take what follows for what they have.
+// Nor do decode times go back.
+func TestLoggedNumbersAreNotUsedAgain(t *testing.T) {
+	const logged = 6
+	for name, lost := range map[string]string{"nothing": "none", "everything": "*", "initialization segments": "*/*init*", "what is newest": "*.tmp"} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			_, e, enc := b.epoch("cam")
+			b.run(e, enc, logged-1)
+			for _, r := range ladder {
+				enc.fragments(r.Rep, 3)
+			}
+			b.take(e, "")
+			require.Contains(t, b.body("/live/cam/180p.m3u8"), fmt.Sprintf(`URI="%s/180p-%d.0.m4s"`, e.Name(), logged))
+			files, err := filepath.Glob(filepath.Join(e.Dir(), lost))
+			require.NoError(t, err)
+			require.Equal(t, lost != "none", len(files) > 0)
+			for _, file := range files {
+				require.NoError(t, os.RemoveAll(file))
+			}
+			b.clock.Advance(3 * time.Second)
+			for range 2 {
+				b.restart()
+			}
+			_, second, enc := b.epoch("cam")
+			require.Greater(t, second.Offset(), 10*time.Second)
+			b.run(second, enc, 1)
+			for _, id := range []string{"180p", "audio"} {
+				p, body := b.playlist("/live/cam/" + id + ".m3u8")
+				segments := p.GetAllSegments()
+				last := segments[len(segments)-1]
+				require.Equal(t, fmt.Sprintf("%s/%s-%d.m4s", second.Name(), id, logged+1), last.URI, body)
+				require.EqualValues(t, logged+1, p.SeqNo+uint64(len(segments))-1)
+				require.Contains(t, body, "#EXT-X-DISCONTINUITY")
+			}
+			m, _ := b.manifest("/live/cam/manifest.mpd")
+			require.Equal(t, "2026-11-20T19:45:00Z", string(m.AvailabilityStartTime), "unmoved")
 		})
 	}
 }

@@ -21,6 +21,7 @@ type Epoch struct {
 	end      time.Duration // of its longest rendition, from zero; fixed once ended
 	whole    bool          // was complete
 	ended    bool
+	logged   int64 // the last number that a log that is read again has, whether its media is there or not
 	// announced until ffmpeg runs: so far there are only gaps
 	announced bool
 }
@@ -137,14 +138,15 @@ func (e *Epoch) level() {
 			t.seal(l)
 		}
 	}
-	last := e.base - 1
+	last, listed := max(e.base-1, e.logged), false
 	for _, l := range t.listings {
 		if n := len(l.segments); n > 0 && l.segments[n-1].epoch == e {
-			last = max(last, l.last())
+			last, listed = max(last, l.last()), true
 		}
 	}
-	if last < e.base {
+	if !listed {
 		t.forget(e)
+		e.skip(last)
 		return
 	}
 	for _, l := range t.listings {
@@ -155,6 +157,17 @@ func (e *Epoch) level() {
 	e.cut()
 	t.end = max(t.end, e.begin()+e.end)
 	t.presentationStale = true
+}
+
+// skip leaves out the numbers and times up to a segment that players may have of this epoch, whose media is lost.
+func (e *Epoch) skip(last int64) {
+	if last < e.base {
+		return
+	}
+	t := e.timeline
+	t.nextMSN, t.nextDisc = last+1, e.disc+1
+	longest := time.Duration(last+1-e.base)*t.cfg.Segment + t.late
+	t.nextOffset = max(t.nextOffset, (e.offset + longest + offsetStep - 1).Truncate(offsetStep))
 }
 
 // offsetStep is a whole number of ticks in the time scale of every track: 48 kHz, 90 kHz, and ffmpeg's frame rate times a power of two

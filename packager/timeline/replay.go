@@ -42,6 +42,9 @@ func (t *Timeline) Apply(r Record, files Files) error {
 		if e == nil || e.ended {
 			return errors.New("outside of an epoch")
 		}
+		if r.MSN-max(e.logged, e.base) <= maxSkip {
+			e.logged = max(e.logged, r.MSN)
+		}
 		return t.applyWithin(e, r, files)
 	}
 	return nil // a kind of a later version
