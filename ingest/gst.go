@@ -63,7 +63,7 @@ func (s gstMedia) Publish(ctx context.Context, at *session.Reservation, offered 
 func (s gstMedia) Watch(ctx context.Context, at *session.Reservation, stream string, offered []byte) (*session.Session, []byte, *refusal.Refusal) {
 	publisher, live := s.sessions.Publisher(stream)
 	if !live {
-		return nil, nil, notLive(stream)
+		return nil, nil, s.notLive(stream)
 	}
 	o, p := offer.Parse(offered, offer.Watching(formatOf(publisher, media.KindVideo)))
 	if p != nil {
@@ -82,7 +82,7 @@ func (s gstMedia) Watch(ctx context.Context, at *session.Reservation, stream str
 func (s gstMedia) Propose(ctx context.Context, at *session.Reservation, stream string) (*session.Session, []byte, *refusal.Refusal) {
 	publisher, live := s.sessions.Publisher(stream)
 	if !live {
-		return nil, nil, notLive(stream)
+		return nil, nil, s.notLive(stream)
 	}
 	o := offer.Propose(formatOf(publisher, media.KindVideo), formatOf(publisher, media.KindAudio))
 	if p := s.sessions.Reserve(at); p != nil {

@@ -126,7 +126,7 @@ func (s *Server) ended(stream, path string) *refusal.Refusal {
 
 // limited runs the handler unless the client asks too often (RFC 9725 §5).
 func (s *Server) limited(r *http.Request, handler endpoint, w http.ResponseWriter) *refusal.Refusal {
-	if !s.mayAsk(r) {
+	if !session.IsShared(r) && !s.mayAsk(r) {
 		return refusal.New(http.StatusTooManyRequests, "Your address asks too often: wait a second.").After(1)
 	}
 	return handler(w, r)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/sluice-live/sluice/ingest/frames"
 	"github.com/sluice-live/sluice/ingest/offer"
+	"github.com/sluice-live/sluice/ingest/pull"
 	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/signal"
@@ -123,6 +125,9 @@ type Options struct {
 	MayEnter session.Judge
 	// Hidden reports whether a stream is in no list. Default: none is.
 	Hidden func(stream string) bool
+	// Origin, if set, is where the streams come from that viewers over WHEP ask for, as long as they are watched. It is made of the first
+	// request for each, and is to be forgotten with it but for what speaks for all who watch. Default: streams are published here.
+	Origin func(r *http.Request, stream string) pull.Origin
 	// MayWatch refuses who may not watch a stream. Default: nobody is refused.
 	MayWatch session.Judge
 }

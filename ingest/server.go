@@ -13,6 +13,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/frames"
 	"github.com/sluice-live/sluice/ingest/gst"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/pull"
 	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/sluice-live/sluice/ingest/rtmp"
 	"github.com/sluice-live/sluice/ingest/session"
@@ -37,6 +38,7 @@ type Server struct {
 	uploads      *upload.Uploads
 	pictures     *frames.Frames
 	transformed  *transformed.Streams
+	pulls        *pull.Streams // nil: streams are our own
 	gst          *gst.Hub
 	rates        *rateLimiter
 	pictureRates *rateLimiter
@@ -72,11 +74,12 @@ func newServer(o Options, ts timers) (*Server, error) {
 	if err := s.listenTURN(pionLog); err != nil {
 		return nil, errors.Join(err, sockets.close())
 	}
-	s.viewers = egress.NewViewers(s.forwarders, sockets.batches, o.ViewerLinger, o.OnViewers)
+	s.viewers = egress.NewViewers(s.forwarders, sockets.batches, o.viewerLinger(), o.OnViewers)
 	s.gst = gst.NewHub(o.Hidden)
 	s.channels = channel.NewStreams(&s.messages, s.publisherOf)
 	s.transformed = transformed.New(s.transformedConfig())
 	s.sessions = session.NewRegistry(o.limits(), session.Several{followers{s.viewers, s.gst}, s.channels, s.transformed})
+	s.pulls = s.pullStreams()
 	s.rooms = room.NewRooms(s.roomConfig())
 	s.uploads = upload.NewUploads(s.uploadConfig())
 	s.pictures = frames.New(s.pictureConfig(), runtime.GOMAXPROCS(0))
@@ -96,6 +99,9 @@ func (s *Server) Run(ctx context.Context) error {
 	received := s.receive(context.WithoutCancel(ctx))
 	<-ctx.Done()
 	s.sessions.Stop()
+	if s.pulls != nil {
+		s.pulls.Close()
+	}
 	received()
 	s.sessions.Wait()
 	s.transformed.Close()

@@ -21,12 +21,13 @@ type timers struct {
 	silence                         time.Duration // of a publisher over RTMP or SRT
 	rooms                           room.Timers
 	transformed                     time.Duration // after the last viewer of a transformed stream
+	pulled                          time.Duration // after the last viewer of a pulled one
 }
 
 func defaultTimers() timers {
 	return timers{
 		disconnected: 5 * time.Second, failed: 25 * time.Second, keepAlive: 2 * time.Second, connect: 15 * time.Second, firstSTUN: 5 * time.Second,
-		body: 10 * time.Second, transformed: 3 * time.Second, silence: 30 * time.Second,
+		body: 10 * time.Second, transformed: 3 * time.Second, pulled: 5 * time.Second, silence: 30 * time.Second,
 	}
 }
 

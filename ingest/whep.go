@@ -31,6 +31,9 @@ func (s *Server) WHEP() http.Handler {
 
 // postWHEP sets up a viewer.
 func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string) *refusal.Refusal {
+	if s.pulls != nil {
+		return s.postPulled(w, r, stream)
+	}
 	p, live := s.sessions.Publisher(stream)
 	transformed := wantsTransformed(r)
 	use := offer.Watching(nil)
@@ -43,7 +46,7 @@ func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string)
 	}
 	offer.ReceiveOnly(o.Description)
 	if !live {
-		return notLive(stream)
+		return s.notLive(stream)
 	}
 	at := session.NewReservation(r, session.KindViewer, stream)
 	if !transformed {
@@ -76,7 +79,13 @@ func sentFormat(p *session.Publisher, asTransformed bool) *media.Format {
 	return f
 }
 
-func notLive(stream string) *refusal.Refusal {
+// notLive refuses viewers of a stream that nobody publishes: not because the server itself is what ends.
+func (s *Server) notLive(stream string) *refusal.Refusal {
+	select {
+	case <-s.sessions.Stopped():
+		return refusal.New(http.StatusServiceUnavailable, "The server is stopping: try again in a few seconds.").After(5)
+	default:
+	}
 	return refusal.New(http.StatusConflict, "Nobody is publishing %q: try again when somebody is.", stream).After(2)
 }
 

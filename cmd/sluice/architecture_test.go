@@ -113,6 +113,7 @@ var ingestRooms = map[string]rule{
 	"media":       {nil, "packets, tracks and clocks know nothing of connections"},
 	"mp4":         {nil, "a format is read the same, whoever sends it"},
 	"offer":       {[]string{"media", "refusal"}, "an offer is judged without a connection"},
+	"pull":        {[]string{"media", "offer", "refusal", "session"}, "a stream of another server is a session that publishes; whoever sends it on knows no difference"},
 	"quota":       {nil, "places are counted, whoever takes them"},
 	"refusal":     {nil, "a refusal is a status and a sentence"},
 	"room":        {[]string{"channel", "egress", "media", "offer", "refusal", "session", "signal"}, "a room joins sessions by what they send and signal; what is on air is published like anything else"},

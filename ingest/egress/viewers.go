@@ -154,6 +154,17 @@ func (vs *Viewers) Unpublished(stream string) {
 	}
 }
 
+// End ends the viewers of a stream, however it stands.
+func (vs *Viewers) End(stream string, why error) {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	if of := vs.streams[stream]; of != nil {
+		for v := range of.viewers {
+			v.session.Close(why)
+		}
+	}
+}
+
 // endUnlessPublished ends the viewers of the stream after a while. The caller holds mu.
 func (vs *Viewers) endUnlessPublished(stream string, of *streamViewers) {
 	if of.away != nil {

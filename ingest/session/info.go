@@ -45,6 +45,7 @@ const (
 	KindOutput      Kind = "air"      // the stream of a room
 	KindProducer    Kind = "producer" // a publisher over GStreamer's signalling
 	KindConsumer    Kind = "consumer" // a viewer over GStreamer's signalling
+	KindPull        Kind = "pull"     // a stream of another server, which is pulled as long as it is watched
 )
 
 // Watches reports whether such a session only gets what others publish.
@@ -53,7 +54,7 @@ func (k Kind) Watches() bool { return k == KindViewer || k == KindConsumer }
 // publishes reports whether such a session makes a stream.
 func (k Kind) publishes() bool {
 	switch k {
-	case KindPublisher, KindUpload, KindFrames, KindRTMP, KindSRT, KindOutput, KindProducer:
+	case KindPublisher, KindUpload, KindFrames, KindRTMP, KindSRT, KindOutput, KindProducer, KindPull:
 		return true
 	}
 	return false

@@ -80,6 +80,16 @@ func (s *Session) Conclude(answer *offer.Offer) error {
 	return nil
 }
 
+// Pull applies the answer to what Propose has offered to receive, once it has been checked, and makes tracks of what it brings.
+func (s *Session) Pull(answer *offer.Offer, pool *media.PacketPool) error {
+	n := &s.negotiation
+	n.exchange.Lock()
+	n.offer = answer
+	n.exchange.Unlock()
+	s.Receive(pool) // before anything can come
+	return s.Conclude(answer)
+}
+
 // Send adds a track to what the connection sends: in the place that the client's offer has for it, or in one of the server's own offer.
 func (s *Session) Send(local webrtc.TrackLocal) (*webrtc.RTPSender, error) {
 	if s.pc.RemoteDescription() != nil {
@@ -168,6 +178,9 @@ func (s *Session) Receive(pool *media.PacketPool) {
 		kind, f := media.KindAudio, o.Audio
 		if m.MediaName.Media == string(media.KindVideo) {
 			kind, f = media.KindVideo, o.Video
+		}
+		if f == nil { // it is switched off
+			continue
 		}
 		t := media.NewTrack(kind, *f, pool)
 		if kind == media.KindVideo && o.Layers != nil {

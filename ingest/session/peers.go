@@ -49,6 +49,22 @@ func (p *Peers) Open(o *offer.Offer, viewer bool) (*webrtc.PeerConnection, *Link
 	return pc, link, err
 }
 
+// Ask makes the peer connection of what comes from another server in one of these formats, and its link.
+func (p *Peers) Ask(formats ...media.Format) (*webrtc.PeerConnection, *Link, error) {
+	engine, registry, link := &webrtc.MediaEngine{}, &interceptor.Registry{}, &Link{}
+	registry.Add(parsedHeaders{}) // before those that read headers
+	registry.Add(&link.sent)      // before those that send feedback
+	var err error
+	for _, f := range formats {
+		err = errors.Join(err, offer.Register(engine, f))
+	}
+	if err = errors.Join(err, receiveFeedback(engine, registry)); err != nil {
+		return nil, nil, err
+	}
+	pc, err := p.api(engine, registry, link).NewPeerConnection(Bundled())
+	return pc, link, err
+}
+
 func (p *Peers) api(engine *webrtc.MediaEngine, registry *interceptor.Registry, link *Link) *webrtc.API {
 	settings, kept := p.settings, &interceptor.Registry{}
 	settings.BufferFactory = link.streams.open

@@ -70,13 +70,20 @@ type Reservation struct {
 	address string // host:port that the request came from
 
 	right     Right      // to it
+	free      bool       // it does not count among those of its address
 	connects  bool       // it counts as connecting
 	publisher *Publisher // once it has been announced; under the lock of the Registry
 }
 
 // NewReservation is for a session that a request asks for.
 func NewReservation(r *http.Request, kind Kind, name string) *Reservation {
-	return &Reservation{Kind: kind, name: name, client: ClientOf(r), address: r.RemoteAddr, right: rightOf(r)}
+	right := rightOf(r)
+	return &Reservation{Kind: kind, name: name, client: ClientOf(r), address: r.RemoteAddr, right: right, free: right.Shared}
+}
+
+// NewPull is for a session in which a stream comes from another server, whose address that is as far as it is known.
+func NewPull(stream, address string) *Reservation {
+	return &Reservation{Kind: KindPull, name: stream, address: address, free: true}
 }
 
 // Address is host:port that the request came from.
@@ -103,9 +110,9 @@ func (r *Registry) Reserve(at *Reservation) *refusal.Refusal {
 		return refusal.New(503, "The server has all the viewers it takes (%d): try again later, or watch over HLS.", r.limits.Viewers).After(10)
 	case !at.Kind.Watches() && !r.replaces(stream) && r.others >= r.limits.Sessions:
 		return refusal.New(503, "The server has all the sessions it takes (%d): try again later.", r.limits.Sessions).After(10)
-	case r.perClient[at.client] >= r.limits.PerAddress:
+	case !at.free && r.perClient[at.client] >= r.limits.PerAddress:
 		return refusal.New(429, "Your address has all the sessions it may have (%d): end one first.", r.limits.PerAddress).After(10)
-	case r.connecting[at.client] >= r.limits.Connecting:
+	case !at.free && r.connecting[at.client] >= r.limits.Connecting:
 		return refusal.New(429, "Your address has all the sessions it may have that do not connect (%d): connect them, or wait until they are given up.", r.limits.Connecting).After(2)
 	}
 	if stream != "" {
@@ -116,9 +123,11 @@ func (r *Registry) Reserve(at *Reservation) *refusal.Refusal {
 	}
 	r.running.Add(1)
 	r.count(at, 1)
-	r.perClient[at.client]++
-	r.connecting[at.client]++
-	at.connects = true
+	if !at.free {
+		r.perClient[at.client]++
+		r.connecting[at.client]++
+		at.connects = true
+	}
 	return nil
 }
 
@@ -154,8 +163,10 @@ func (r *Registry) release(at *Reservation, sess *Session) {
 		delete(r.sessions, sess.path)
 	}
 	r.count(at, -1)
-	if r.perClient[at.client]--; r.perClient[at.client] == 0 {
-		delete(r.perClient, at.client)
+	if !at.free {
+		if r.perClient[at.client]--; r.perClient[at.client] == 0 {
+			delete(r.perClient, at.client)
+		}
 	}
 	r.hasConnected(at)
 	r.hasCome(at)
@@ -193,7 +204,11 @@ func (r *Registry) Start(sess *Session) {
 		case <-sess.closing:
 		}
 		sess.contained(func() { r.connected(sess.at) })
-		sess.run(r.limits.Bitrate, r.limits.Logger)
+		bitrate := r.limits.Bitrate
+		if sess.at.Kind == KindPull { // it sends what we ask for
+			bitrate = 0
+		}
+		sess.run(bitrate, r.limits.Logger)
 		sess.contained(func() { r.judge(sess) })
 		sess.contained(func() { r.release(sess.at, sess) })
 	}()

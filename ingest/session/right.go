@@ -18,6 +18,8 @@ type Right struct {
 	Until time.Time // when it ends; zero: not by itself
 	// Hold has end called when the right is taken away before; release is for who needs that no more. nil: it is not taken away.
 	Hold func(end func()) (release func())
+	// Shared says that a relay asks, for all who watch there: neither its address nor its requests are bounded as those of one client.
+	Shared bool
 }
 
 // Judge says whether and for how long the client of a request may do something with a stream or a room, by its token, or refuses it. A nil one
@@ -38,6 +40,9 @@ type rightKey struct{}
 func By(r *http.Request, right Right) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), rightKey{}, right))
 }
+
+// IsShared reports whether By has said that a relay asks, for all who watch there.
+func IsShared(r *http.Request) bool { return rightOf(r).Shared }
 
 // rightOf is what By has set.
 func rightOf(r *http.Request) Right {

@@ -1,0 +1,213 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"github.com/sluice-live/sluice/ingest/offer"
+	"github.com/sluice-live/sluice/ingest/refusal"
+	"github.com/sluice-live/sluice/ingest/session"
+)
+
+// How long the origin may take, and is left alone.
+const (
+	offerWithin = 10 * time.Second
+	askWithin   = 3 * time.Second
+	lookEvery   = 500 * time.Millisecond
+	leastWait   = 250 * time.Millisecond // before an offer that was refused is made again, which doubles
+	mostWait    = 2 * time.Second
+)
+
+// Why a connection, and a stream, ends.
+var (
+	errLost = errors.New("the origin knows the session no more")
+	errAway = errors.New("the origin has been away for too long")
+)
+
+// connection is one to the origin.
+type connection struct {
+	*session.Session
+	at string // the origin's own session
+}
+
+// run pulls a stream until its end.
+func (ss *Streams) run(s *stream) {
+	c, err := ss.open(s)
+	if err != nil {
+		ss.fail(s, err)
+		return
+	}
+	close(s.settled)
+	ss.config.Logger.Info("a stream is pulled from the origin", "stream", s.name)
+	for {
+		ss.watch(s, c)
+		if c, err = ss.again(s, c.heard()); err != nil {
+			break
+		}
+		ss.counts.resumed.Add(1)
+		ss.config.Logger.Info("a stream is pulled from the origin again", "stream", s.name)
+	}
+	if s.ctx.Err() == nil {
+		ss.config.Logger.Info("a stream that was pulled from the origin has ended", "stream", s.name, "reason", err)
+		ss.fail(s, err)
+	}
+}
+
+// watch returns when the connection has ended.
+func (ss *Streams) watch(s *stream, c connection) {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			c.Close(session.ErrDeleted)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), askWithin)
+			_ = s.origin.Leave(ctx, c.at) // or it finds out by itself
+			cancel()
+			<-c.Done()
+			return
+		case <-c.Closing():
+			ss.config.Logger.Info("the connection to the origin has ended", "stream", s.name, "reason", c.Err())
+			return
+		case now := <-look.C:
+			if now.Sub(c.heard()) > ss.config.Timers.Quiet && !ss.lives(s, c) {
+				c.Close(errLost)
+			}
+		}
+	}
+}
+
+// heard is when the newest packet came, or when there was time for one.
+func (c connection) heard() time.Time {
+	last := c.Started()
+	for _, t := range c.Tracks() {
+		if at := t.LastPacket(); at.After(last) {
+			last = at
+		}
+	}
+	return last
+}
+
+// lives reports whether the origin knows the session. One that does not answer may do so soon.
+func (ss *Streams) lives(s *stream, c connection) bool {
+	ctx, cancel := context.WithTimeout(s.ctx, askWithin)
+	defer cancel()
+	lives, err := s.origin.Lives(ctx, c.at)
+	return lives || err != nil
+}
+
+// again makes the connection anew, as soon as the origin lets it. heard is when the last packet came. The error says why there will be none.
+func (ss *Streams) again(s *stream, heard time.Time) (connection, error) {
+	lost, wanted := time.Now(), heard // since when a publisher is waited for
+	for wait := leastWait; ; wait = min(2*wait, mostWait) {
+		if s.ctx.Err() != nil {
+			return connection{}, s.ctx.Err()
+		}
+		c, err := ss.open(s)
+		if err == nil {
+			return c, nil
+		}
+		switch now, status := time.Now(), refused(err).Status; {
+		case status == http.StatusConflict && now.Sub(wanted) >= ss.config.Timers.Wanted:
+			return c, session.ErrStreamEnded
+		case status == http.StatusConflict:
+		case status == http.StatusUnauthorized || status == http.StatusForbidden:
+			return c, session.ErrNoRight
+		case isFinal(status):
+			return c, err
+		case now.Sub(lost) >= ss.config.Timers.Away:
+			return c, errAway
+		default:
+			wanted = now // publishers find it away, too
+		}
+		pause := time.NewTimer(wait)
+		select {
+		case <-pause.C:
+		case <-s.ctx.Done():
+			pause.Stop()
+		}
+	}
+}
+
+// isFinal reports whether an origin that refuses so will do so again.
+func isFinal(status int) bool {
+	return status/100 == 4 && status != http.StatusTooManyRequests && status != http.StatusRequestTimeout || status == http.StatusLoopDetected
+}
+
+// refused is an error as viewers are told it.
+func refused(err error) *refusal.Refusal {
+	var why *refusal.Refusal
+	if errors.As(err, &why) {
+		return why
+	}
+	return refusal.New(http.StatusServiceUnavailable, "The origin of this relay does not answer: ask again in a second.").After(1)
+}
+
+// open makes a connection to the origin, whose media is published once it comes.
+func (ss *Streams) open(s *stream) (c connection, err error) {
+	defer func() {
+		if err != nil {
+			ss.counts.failed.Add(1)
+		} else {
+			ss.counts.begun.Add(1)
+		}
+	}()
+	at := session.NewPull(s.name, s.origin.Address())
+	if p := ss.config.Sessions.Reserve(at); p != nil {
+		return c, p
+	}
+	formats := offer.Pullable()
+	pc, link, err := ss.config.Peers.Ask(formats...)
+	if err != nil {
+		ss.config.Sessions.Release(at)
+		ss.config.Logger.Error("peer connection could not be made", "error", err)
+		return c, err
+	}
+	c.Session = session.New(at, pc, link, ss.config.Timers.Connect)
+	ss.config.Sessions.Start(c.Session)
+	if err = ss.negotiate(s, &c); err != nil {
+		c.Close(err)
+		<-c.Done()
+	}
+	return c, err
+}
+
+// negotiate has the origin answer our offer.
+func (ss *Streams) negotiate(s *stream, c *connection) error {
+	ctx, cancel := context.WithTimeout(s.ctx, offerWithin)
+	defer cancel()
+	formats := offer.Pullable()
+	offered, err := c.Propose(ctx, &offer.Offer{}, ss.config.PublicIPs, func(sess *session.Session) error {
+		for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
+			receive := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}
+			if _, err := sess.PeerConnection().AddTransceiverFromKind(kind, receive); err != nil {
+				return fmt.Errorf("offer %s: %w", kind, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	answer, at, err := s.origin.Offer(ctx, offered)
+	if err != nil {
+		return err
+	}
+	c.at = at
+	taken, p := offer.ParsePulled(answer, formats)
+	if p == nil {
+		if err = c.Pull(taken, ss.config.Packets); err == nil {
+			ss.config.Sessions.Announce(session.NewPublisher(c.Session))
+			return nil
+		}
+	} else {
+		err = p
+	}
+	_ = s.origin.Leave(ctx, at) // or it finds out by itself
+	return err
+}

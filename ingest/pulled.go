@@ -1,0 +1,88 @@
+package ingest
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/offer"
+	"github.com/sluice-live/sluice/ingest/pull"
+	"github.com/sluice-live/sluice/ingest/refusal"
+	"github.com/sluice-live/sluice/ingest/session"
+)
+
+// How long streams of an origin, and their viewers, stay.
+const (
+	pullQuiet = time.Second
+	pullAway  = 2 * time.Minute
+)
+
+// pullStreams makes what pulls streams; nil where the server has its own.
+func (s *Server) pullStreams() *pull.Streams {
+	if s.opts.Origin == nil {
+		return nil
+	}
+	return pull.New(pull.Config{
+		Sessions: s.sessions, Peers: s.peers, Packets: s.packets, End: s.viewers.End, PublicIPs: s.opts.PublicIPs, Logger: s.opts.Logger,
+		Timers: pull.Timers{Connect: s.timers.connect, Linger: s.timers.pulled, Quiet: pullQuiet, Wanted: s.opts.ViewerLinger, Away: pullAway},
+	})
+}
+
+// viewerLinger is how long viewers stay by themselves while nobody publishes their stream. Where that is pulled, they are ended before.
+func (o Options) viewerLinger() time.Duration {
+	if o.Origin == nil {
+		return o.ViewerLinger
+	}
+	return o.ViewerLinger + 2*pullAway
+}
+
+// Pulled counts the streams that are pulled from an origin.
+func (s *Server) Pulled() pull.Stats {
+	if s.pulls == nil {
+		return pull.Stats{}
+	}
+	return s.pulls.Stats()
+}
+
+// postPulled sets up a viewer of a stream that is pulled.
+func (s *Server) postPulled(w http.ResponseWriter, r *http.Request, stream string) *refusal.Refusal {
+	body, problem := s.readBody(w, r, typeSDP, s.opts.MaxSDP)
+	if problem != nil {
+		return problem
+	}
+	if _, problem = offer.Parse(body, offer.Watching(nil)); problem != nil { // the origin need not be asked
+		return problem
+	}
+	leave, problem := s.pulls.Enter(r.Context(), stream, func() pull.Origin { return s.opts.Origin(r, stream) })
+	if problem != nil {
+		return problem
+	}
+	if problem = s.openPulled(w, r, stream, body, leave); problem != nil {
+		leave()
+	}
+	return problem
+}
+
+func (s *Server) openPulled(w http.ResponseWriter, r *http.Request, stream string, body []byte, leave func()) *refusal.Refusal {
+	p, live := s.sessions.Publisher(stream)
+	if !live {
+		return refusal.New(http.StatusServiceUnavailable, "The origin of this relay is away: ask again in a second.").After(1)
+	}
+	format := sentFormat(p, false)
+	if format != nil && hasNoPictures(p) {
+		format = nil
+	}
+	o, problem := offer.Parse(body, offer.Watching(format))
+	if problem != nil {
+		return problem
+	}
+	offer.ReceiveOnly(o.Description)
+	at := session.NewReservation(r, session.KindViewer, stream)
+	return s.open(w, r, o, at, s.watching(stream, at, s.viewers.Add, leave))
+}
+
+// hasNoPictures reports whether a stream is sound alone, as far as one can see: an origin agrees on pictures whether it has some or not.
+func hasNoPictures(p *session.Publisher) bool {
+	sound := p.Track(media.KindAudio)
+	return sound != nil && !sound.LastPacket().IsZero() && p.Track(media.KindVideo).LastPacket().IsZero() && time.Since(p.Started()) > 2*pullQuiet
+}
