@@ -87,11 +87,11 @@ func serveRelay(ctx context.Context, cfg config.Config, reloads reload.Options, 
 	if err != nil {
 		return err
 	}
-	defer r.Close()
 	options := webOptions(cfg, httpapi.NewRelayMetrics(r, cfg), r.Connections(), log)
 	options.Inherited = manager.Listeners()
 	servers, err := listen(cfg, httpapi.NewRelay(r, cfg, buildVersion()), options)
 	if err != nil {
+		_ = r.Run(canceled(ctx)) // gives the sockets back
 		return err
 	}
 	reloads.Service = r.Reload
@@ -100,15 +100,17 @@ func serveRelay(ctx context.Context, cfg config.Config, reloads reload.Options, 
 	for _, url := range servers.URLs() {
 		fmt.Fprintf(out, "  Streams    %s/\n", url)
 	}
+	fmt.Fprintf(out, "  Media      UDP %s\n", r.Ingest().UDPAddr())
 	if url := servers.MetricsURL(); url != "" {
 		fmt.Fprintf(out, "  Metrics    %s/metrics\n", url)
 	}
 	told := supervision{manager, log, "serves what " + r.Origin() + " has at " + strings.Join(servers.URLs(), " and ")}
 	return told.reloadingWhile(ctx, cfg, reloads, r.CountReload, servers, signals, func(ctx context.Context) error {
 		defer told.watch(ctx, metrics.RelayHandler(r))()
-		told.ready()
-		servers.certify(ctx, log)
-		return servers.Run(ctx)
+		return run(ctx, r, servers.Servers, func() {
+			told.ready()
+			servers.certify(ctx, log)
+		})
 	})
 }
 
@@ -198,14 +200,20 @@ func announce(out io.Writer, cfg config.Config, s *service.Service, servers *web
 	fmt.Fprintf(out, "  Data       %s\n", cfg.Data)
 }
 
+// served is what runs behind web servers.
+type served interface {
+	Started() <-chan struct{}
+	Run(ctx context.Context) error
+}
+
 // run runs the service behind its web servers, which serve once streams may begin, when ready is called. When ctx ends the streams end first, while viewers
 // can still fetch their last segments; then the web servers close. If a web server fails, the service ends.
-func run(ctx context.Context, s *service.Service, servers *web.Servers, ready func()) error {
+func run(ctx context.Context, s served, servers *web.Servers, ready func()) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
-	served := make(chan error, 1)
+	ended := make(chan error, 1)
 	go func() {
 		select {
 		case <-s.Started():
@@ -215,11 +223,11 @@ func run(ctx context.Context, s *service.Service, servers *web.Servers, ready fu
 		var err error
 		fault := panics.Contain(nil, "the web server", func() { err = servers.Run(serving) })
 		stop()
-		served <- errors.Join(fault, err)
+		ended <- errors.Join(fault, err)
 	}()
 	err := s.Run(ctx)
 	stopServing()
-	return errors.Join(err, <-served)
+	return errors.Join(err, <-ended)
 }
 
 func canceled(ctx context.Context) context.Context {

@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/metrics"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/relay"
 	"github.com/sluice-live/sluice/ingest/room"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/packager/origin"
 	"github.com/sluice-live/sluice/public/prefix"
 	"github.com/sluice-live/sluice/public/problem"
@@ -72,17 +73,45 @@ func (t table) passedOn() {
 	other, events, recordings := t.passing(), t.passing(), t.passing()
 	for _, pattern := range []string{
 		"GET /api/v1/streams", "GET /api/v1/streams/{stream}", "GET /api/v1/rooms", "GET /api/v1/rooms/{room}", "GET /time", "POST /collect", "GET /oembed",
-		"/whep/{stream}", "/whep/{stream}/{session}", "/whep/{stream}/{session}/layer",
 	} {
 		t.Handle(pattern, other)
 	}
 	for _, pattern := range []string{
-		"GET /api/v1/events", "GET /api/v1/streams/{stream}/events", "/whep/{stream}/{session}/sse", "/whep/{stream}/{session}/sse/{events}",
+		"GET /api/v1/events", "GET /api/v1/streams/{stream}/events",
 	} {
 		t.Handle(pattern, events)
 	}
+	t.cascade(other, events)
 	t.Handle("GET /recordings/{stream}/{recording}/{file}", recordings)
 	t.HandleFunc("GET /api/v1/server", t.serveOriginsServer)
+}
+
+// cascade is for viewers over WHEP: they have sessions here, but for those that only the origin can have, and knows.
+func (t table) cascade(other, events http.Handler) {
+	own := t.relay.Ingest()
+	whep := t.watching(own.WHEP())
+	t.Handle("/whep/{stream}", named(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && !t.relay.Cascades(r) {
+			other.ServeHTTP(w, r)
+			return
+		}
+		whep.ServeHTTP(w, r)
+	})))
+	here := func(own, passed http.Handler) http.Handler {
+		return named(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			path := session.KindViewer.Path(r.PathValue("stream"), r.PathValue("session"))
+			if t.relay.Ingest().Sessions().Session(path) == nil && !cors.IsPreflight(r) {
+				passed.ServeHTTP(w, r)
+				return
+			}
+			own.ServeHTTP(w, r)
+		}))
+	}
+	t.Handle("/whep/{stream}/{session}", here(own.WHEP(), other))
+	t.Handle("/whep/{stream}/{session}/layer", here(own.WHEPLayer(), other))
+	told := within(t.pool(), http.StatusTooManyRequests, own.WHEPEvents())
+	t.Handle("/whep/{stream}/{session}/sse", here(told, events))
+	t.Handle("/whep/{stream}/{session}/sse/{events}", here(told, events))
 }
 
 // passedOnToSteer is what changes something, or is not for everybody. Whoever is asked here for a key sends it on to the origin, which asks too.

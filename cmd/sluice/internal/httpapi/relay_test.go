@@ -14,11 +14,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/hop"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/relay"
+	"github.com/sluice-live/sluice/ingest/pull"
 	"github.com/sluice-live/sluice/public/problem"
 )
 
@@ -56,13 +59,20 @@ func relayOf(t *testing.T, origin string, auth config.Auth, secret string, chang
 	cfg := config.Default()
 	auth.Interval, auth.Callback.Timeout = cfg.Auth.Interval, cfg.Auth.Callback.Timeout
 	cfg.Auth, cfg.Relay.Origin, cfg.Relay.Secret, cfg.Data = auth, origin, config.Secret(secret), "/nowhere"
+	cfg.ICE.UDP = "127.0.0.1:0"
 	if change != nil {
 		change(&cfg)
 	}
 	require.NoError(t, cfg.Validate())
 	r, err := relay.New(cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	t.Cleanup(r.Close)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-ended)
+	})
 	return r, NewRelay(r, cfg, "of a test")
 }
 
@@ -207,6 +217,78 @@ func TestRelayWithoutRights(t *testing.T) {
 	require.Equal(t, 200, askAt(x, "127.0.0.1", "GET", "/live/cam/"+name, named127).Code)
 }
 
+// offerToWatch is what a viewer over WHEP sends.
+func offerToWatch(t *testing.T) string {
+	t.Helper()
+	pc, err := webrtc.NewPeerConnection(webrtc.Configuration{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, pc.Close()) }()
+	_, err = pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
+	require.NoError(t, err)
+	offer, err := pc.CreateOffer(nil)
+	require.NoError(t, err)
+	return offer.SDP
+}
+
+// toWatch makes a request an offer to watch.
+func toWatch(t *testing.T, token string) func(*http.Request) {
+	return func(r *http.Request) {
+		offer := offerToWatch(t)
+		r.Host, r.Body, r.ContentLength = "127.0.0.1", io.NopCloser(strings.NewReader(offer)), int64(len(offer))
+		r.Header.Set("Content-Type", "application/sdp")
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+	}
+}
+
+// The relay asks who may watch over WHEP, and the origin takes its word for all of them, and nobody else's.
+func TestCascadeAsksForRightsOnce(t *testing.T) {
+	auth := config.Default().Auth
+	auth.Play = []config.StreamKey{{Stream: "cam", Key: "first-viewer"}, {Stream: "cam", Key: "second-viewer"}}
+	x := newRelayed(t, auth, commonSecret, nil)
+	requireProblem(t, askAt(x, "127.0.0.1", "POST", "/whep/cam", toWatch(t, "")), 401)
+	requireProblem(t, askAt(x, "127.0.0.1", "POST", "/whep/cam", toWatch(t, "nobody")), 401)
+	requireProblem(t, askAt(x, "127.0.0.1", "POST", "/whep/other", toWatch(t, "first-viewer")), 403)
+	require.Empty(t, x.requests(), "the origin is asked nothing by who may not")
+	for _, token := range []string{"first-viewer", "second-viewer"} {
+		refused := askAt(x, "127.0.0.1", "POST", "/whep/cam", toWatch(t, token))
+		requireProblem(t, refused, 409)
+		require.Contains(t, refused.Body.String(), "Nobody is publishing", "the origin's word")
+		require.Equal(t, "2", refused.Header().Get("Retry-After"))
+		sent := <-x.seen
+		require.Empty(t, sent.Header.Get("Authorization"))
+		require.NotEmpty(t, sent.URL.Query().Get("signature"))
+		again := func(path string, change func(*http.Request)) *httptest.ResponseRecorder {
+			return askAt(x.origin.handler, "127.0.0.1", "POST", path+"?"+sent.URL.RawQuery, func(r *http.Request) {
+				toWatch(t, "")(r)
+				change(r)
+			})
+		}
+		requireProblem(t, again("/whep/cam", func(*http.Request) {}), 401) // by nobody
+		requireProblem(t, again("/whep/cam", func(r *http.Request) {
+			hop.New(commonSecret).Sign(r.Header, "POST", "/whep/cam", hop.Claim{Client: "192.0.2.1:4000"})
+		}), 401)
+		requireProblem(t, again("/whep/other", func(r *http.Request) { hop.New(commonSecret).Sign(r.Header, "POST", "/whep/other", hop.Claim{}) }), 403)
+		requireProblem(t, again("/whep/cam", func(r *http.Request) { hop.New(commonSecret).Sign(r.Header, "POST", "/whep/cam", hop.Claim{}) }), 409)
+	}
+	require.Equal(t, pull.Stats{Failed: 2}, x.relay.Ingest().Pulled())
+	requireProblem(t, askAt(x, "127.0.0.1", "POST", "/whep/cam?transformed", toWatch(t, "first-viewer")), 409)
+	require.Equal(t, []string{"POST /whep/cam?transformed"}, x.requests(), "which is passed on")
+}
+
+// A relay without rights of its own shares what has no token, and nobody is fed by another's right.
+func TestCascadeWithoutRights(t *testing.T) {
+	auth := config.Default().Auth
+	auth.Play = []config.StreamKey{{Stream: "cam", Key: "first-viewer"}}
+	x := newRelayed(t, auth, commonSecret, func(c *config.Config) { c.Auth = config.Default().Auth })
+	requireProblem(t, askAt(x, "127.0.0.1", "POST", "/whep/cam", toWatch(t, "")), 401)
+	require.Equal(t, []string{"POST /whep/cam"}, x.requests())
+	requireProblem(t, askAt(x, "127.0.0.1", "POST", "/whep/cam", toWatch(t, "first-viewer")), 409)
+	require.Equal(t, "Bearer first-viewer", (<-x.seen).Header.Get("Authorization"), "it is passed on")
+	require.Equal(t, pull.Stats{Failed: 1}, x.relay.Ingest().Pulled())
+}
+
 // A relay that others reach, and that asks nobody for a key, lets nobody change anything at an origin that trusts its own machine.
 func TestPublicRelayPassesNobodyOnWhoChangesAnything(t *testing.T) {
 	public := func(c *config.Config) { c.HTTP.Listen = ":8080" }
@@ -240,6 +322,10 @@ func TestRelaysInARow(t *testing.T) {
 		}
 		require.Equal(t, want, askAt(next, "127.0.0.1", "GET", fmt.Sprint("/live/cam/manifest.mpd?hops=", hops), named127).Code, hops)
 		require.Equal(t, want, askAt(next, "127.0.0.1", "GET", "/api/v1/streams", named127).Code, hops)
+		if want == 200 {
+			want = http.StatusConflict // nobody publishes
+		}
+		requireProblem(t, askAt(next, "127.0.0.1", "POST", "/whep/cam", toWatch(t, "")), want)
 	}
 	// Two relays of each other.
 	var first http.Handler
@@ -250,6 +336,7 @@ func TestRelaysInARow(t *testing.T) {
 	defer back.Close()
 	_, first = relayOf(t, back.URL, config.Auth{}, "", nil)
 	requireProblem(t, askAt(first, "127.0.0.1", "GET", "/live/cam/audio.m3u8", named127), http.StatusLoopDetected)
+	requireProblem(t, askAt(first, "127.0.0.1", "POST", "/whep/cam", toWatch(t, "")), http.StatusLoopDetected)
 }
 
 // Session URLs lead back through the relay, and events come as they are told.
@@ -257,12 +344,12 @@ func TestRelayPassesOnWhatLasts(t *testing.T) {
 	tell := make(chan string)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method + r.URL.Path {
-		case "POST/media/whep/cam":
+		case "POST/media/whip/cam":
 			require.Equal(t, "application/sdp", r.Header.Get("Content-Type"))
-			w.Header().Set("Location", "/media/whep/cam/session?x=y")
+			w.Header().Set("Location", "/media/whip/cam/session?x=y")
 			w.Header().Set("Access-Control-Allow-Origin", "*")
 			w.WriteHeader(http.StatusCreated)
-		case "PATCH/media/whep/cam/session":
+		case "PATCH/media/whip/cam/session":
 			w.WriteHeader(http.StatusNoContent)
 		default:
 			for text := range tell {
@@ -273,9 +360,9 @@ func TestRelayPassesOnWhatLasts(t *testing.T) {
 	}))
 	defer server.Close()
 	_, handler := relayOf(t, server.URL+"/media/", config.Auth{}, "", func(c *config.Config) { c.HTTP.BasePath = "/tv" })
-	created := askAt(handler, "127.0.0.1", "POST", "/tv/whep/cam", func(r *http.Request) { r.Header.Set("Content-Type", "application/sdp") })
+	created := askAt(handler, "127.0.0.1", "POST", "/tv/whip/cam", func(r *http.Request) { r.Header.Set("Content-Type", "application/sdp") })
 	require.Equal(t, 201, created.Code, created.Body)
-	require.Equal(t, "/tv/whep/cam/session?x=y", created.Header().Get("Location"))
+	require.Equal(t, "/tv/whip/cam/session?x=y", created.Header().Get("Location"))
 	require.Equal(t, []string{"*"}, created.Header().Values("Access-Control-Allow-Origin"))
 	require.Equal(t, 204, askAt(handler, "127.0.0.1", "PATCH", created.Header().Get("Location"), named127).Code)
 

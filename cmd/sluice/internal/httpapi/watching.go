@@ -8,6 +8,8 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/forwarded"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/relay"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/packager/origin"
 	"github.com/sluice-live/sluice/packager/recording"
@@ -56,12 +58,24 @@ func (h held) lasting(ctx context.Context) (context.Context, context.CancelFunc)
 
 // watching is for viewers over WebRTC: an offer needs the right to watch, and what comes of it ends with that. The address of a session cannot be
 // guessed, and stands for itself.
+//
+// A relay that asks for all who watch there shows a signature that they may, which it has asked them about: it stands for the right, as in manifests.
 func (t table) watching(next http.Handler) http.Handler {
-	if t.gate.Open(access.Watch) {
-		return next
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
+		relayed, forOne := forwarded.ByRelay(r)
+		shared, signature := relayed && !forOne, r.URL.Query().Get(relay.SignatureOfPull)
+		if shared {
+			r = session.By(r, session.Right{Shared: true})
+		}
+		if t.gate.Open(access.Watch) || r.Method != http.MethodPost {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if shared && signature != "" {
+			if err := t.gate.Check(r.PathValue("stream"), signature); err != nil {
+				refuse(w, err)
+				return
+			}
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -1,9 +1,10 @@
 // Package relay is a service that owns no streams and has those of another, its origin: live media from a cache that asks for each name once,
-// everything else passed on. Who may watch is asked here, once: the origin gets an address signed with the secret that both have in common.
+// viewers over WHEP by a cascade, which has each stream of the origin once; everything else is passed on. Who may watch is asked here, once: the origin
+// gets an address signed with the secret that both have in common.
 //
-// It serves nothing by itself; package httpapi does. Media over WebRTC goes between clients and the origin, and not through here.
+// It serves nothing by itself; package httpapi does. Other media over WebRTC goes between clients and the origin, and not through here.
 //
-// Goroutines: those of packager/relay and of net/http.
+// Goroutines: those of packager/relay, of ingest and of net/http.
 package relay
 
 import (
@@ -23,6 +24,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/hop"
+	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/packager/relay"
 	"github.com/sluice-live/sluice/public/prefix"
@@ -45,18 +47,21 @@ type Relay struct {
 	cfg         config.Config
 	origin      *url.URL
 	connections config.Connections
+	log         *slog.Logger
 	gate        *access.Gate
 	key         *hop.Key // nil: nothing is signed
 	name        string   // in Via
 	connected   *http.Transport
 	transport   http.RoundTripper // which is that, and says when the origin is away
 	cache       *relay.Cache
+	ingest      *ingest.Server // has the viewers over WHEP
 	pass        http.Handler
 	unlisted    atomic.Pointer[[]string]
 	reloads     [2]atomic.Uint64 // configurations that were refused, and taken
 }
 
-// New makes a Relay of a configuration that names an origin, and asks it for nothing yet. Errors match exit.ErrUsage.
+// New makes a Relay of a configuration that names an origin, and asks it for nothing yet. It binds the sockets of WebRTC. Errors match exit.ErrUsage
+// but for those of sockets.
 func New(cfg config.Config, log *slog.Logger) (*Relay, error) {
 	origin, ok := cfg.RelayURL()
 	if !ok {
@@ -66,7 +71,7 @@ func New(cfg config.Config, log *slog.Logger) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Relay{cfg: cfg, origin: origin, name: viaMark + rand.Text()[:12]}
+	r := &Relay{cfg: cfg, origin: origin, log: log, name: viaMark + rand.Text()[:12]}
 	if r.connections, err = cfg.Connections(files); err != nil {
 		return nil, exit.Usage(err)
 	}
@@ -86,11 +91,9 @@ func New(cfg config.Config, log *slog.Logger) (*Relay, error) {
 		Origin: origin, Transport: r.transport, Prepare: func(out *http.Request) { r.prepare(out, nil) }, Pass: r.pass,
 		MaxBytes: cfg.Relay.Cache, Requests: requests, Logger: log,
 	})
-	return r, nil
+	r.ingest, err = r.newIngest()
+	return r, err
 }
-
-// Close gives the connections back that wait for their next request.
-func (r *Relay) Close() { r.connected.CloseIdleConnections() }
 
 // Origin is where the origin is.
 func (r *Relay) Origin() string { return r.origin.String() }
