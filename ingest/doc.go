@@ -11,6 +11,7 @@
 //	channel  messages over data channels: between publishers and viewers, in rooms, and back
 //	room     participants who see each other, and the streams that rooms make
 //	upload   recordings that become streams
+//	pull     streams of another server, for as long as they are watched
 //	gst      the signalling of GStreamer's webrtcsink and webrtcsrc
 //	signal   events of rooms over WebSocket or server-sent events
 //	webm     reading recordings

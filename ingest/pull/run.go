@@ -21,6 +21,8 @@ const (
 	lookEvery   = 500 * time.Millisecond
 	leastWait   = 250 * time.Millisecond // before an offer that was refused is made again, which doubles
 	mostWait    = 2 * time.Second
+	// publishers need as long to find out that the origin has gone (RFC 7675 §5.1)
+	consent = 30 * time.Second
 )
 
 // Why a connection, and a stream, ends.
@@ -46,7 +48,11 @@ func (ss *Streams) run(s *stream) {
 	ss.config.Logger.Info("a stream is pulled from the origin", "stream", s.name)
 	for {
 		ss.watch(s, c)
-		if c, err = ss.again(s, c.heard()); err != nil {
+		wanted := c.heard()
+		if errors.Is(c.Err(), errLost) {
+			wanted = time.Now().Add(consent)
+		}
+		if c, err = ss.again(s, wanted); err != nil {
 			break
 		}
 		ss.counts.resumed.Add(1)
@@ -101,9 +107,10 @@ func (ss *Streams) lives(s *stream, c connection) bool {
 	return lives || err != nil
 }
 
-// again makes the connection anew, as soon as the origin lets it. heard is when the last packet came. The error says why there will be none.
-func (ss *Streams) again(s *stream, heard time.Time) (connection, error) {
-	lost, wanted := time.Now(), heard // since when a publisher is waited for
+// again makes the connection anew, as soon as the origin lets it. wanted is since when a publisher is waited for. The error says why there will be
+// none.
+func (ss *Streams) again(s *stream, wanted time.Time) (connection, error) {
+	lost := time.Now()
 	for wait := leastWait; ; wait = min(2*wait, mostWait) {
 		if s.ctx.Err() != nil {
 			return connection{}, s.ctx.Err()
@@ -123,7 +130,7 @@ func (ss *Streams) again(s *stream, heard time.Time) (connection, error) {
 		case now.Sub(lost) >= ss.config.Timers.Away:
 			return c, errAway
 		default:
-			wanted = now // publishers find it away, too
+			wanted = now.Add(consent) // publishers find it away, too
 		}
 		pause := time.NewTimer(wait)
 		select {

@@ -494,7 +494,7 @@ export interface Session {
   id: string;
   /** tracks of an upload that are not passed on, and why */
   ignored?: string[];
-  /** publisher, viewer, echo, upload, frames, rtmp, srt, participant, air, producer or consumer */
+  /** publisher, viewer, echo, upload, frames, rtmp, srt, participant, air, producer, consumer or pull */
   kind: string;
   /** received */
   media: Received[];

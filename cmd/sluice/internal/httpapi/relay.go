@@ -144,10 +144,12 @@ func (t table) passedOnToSteer() {
 	for _, pattern := range []string{
 		"DELETE /api/v1/rooms/{room}/participants/{participant}", "PUT /api/v1/rooms/{room}/air", "DELETE /api/v1/rooms/{room}/air",
 		"PUT /api/v1/streams/{stream}/transform", "PUT /api/v1/streams/{stream}/recording", "DELETE /api/v1/streams/{stream}/recording", "DELETE /api/v1/streams/{stream}", "POST /api/v1/links",
-		"GET /api/v1/sessions", "GET /api/v1/sessions/events", "GET /api/v1/logs", "GET /api/v1/logs/events",
+		"GET /api/v1/logs", "GET /api/v1/logs/events",
 	} {
 		t.Handle(pattern, t.administration(pass.ServeHTTP, anyStream))
 	}
+	t.Handle("GET /api/v1/sessions", t.administration(t.serveAllSessions, anyStream))
+	t.Handle("GET /api/v1/sessions/events", t.administration(within(t.pool(), http.StatusTooManyRequests, http.HandlerFunc(t.serveAllSessionEvents)).ServeHTTP, anyStream))
 }
 
 // refusePublisher says where to publish, where the relay passes no publishers on.

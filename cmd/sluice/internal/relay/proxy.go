@@ -79,7 +79,7 @@ func (r *Relay) location(address string, out *http.Request) string {
 }
 
 const (
-	maxDocument = 1 << 20          // bytes that Get reads
+	maxDocument = 8 << 20          // bytes that Get reads
 	getWithin   = 12 * time.Second // for them to come
 )
 

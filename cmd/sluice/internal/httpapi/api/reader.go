@@ -8,6 +8,7 @@ package api
 import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/packager/timeline"
 )
@@ -69,9 +70,12 @@ func (r Reader) describeCut(info packager.Info) Stream {
 }
 
 // Sessions describes all sessions. It is never nil.
-func (r Reader) Sessions() []Session {
+func (r Reader) Sessions() []Session { return SessionsOf(r.Service.Ingest().Sessions()) }
+
+// SessionsOf describes all sessions of a registry. It is never nil.
+func SessionsOf(registry *session.Registry) []Session {
 	sessions := []Session{}
-	for _, info := range r.Service.Ingest().Sessions().Infos() {
+	for _, info := range registry.Infos() {
 		sessions = append(sessions, newSession(info))
 	}
 	return sessions

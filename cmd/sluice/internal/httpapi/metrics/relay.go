@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/relay"
 	"github.com/sluice-live/sluice/public/panics"
 )
@@ -14,7 +15,7 @@ import (
 // RelayHandler serves everything that a relay counts, in Prometheus' format.
 func RelayHandler(r *relay.Relay) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), relayCollector{r})
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), relayCollector{r, &sums{}})
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
 
@@ -26,11 +27,16 @@ var (
 	descRelayBytes    = prometheus.NewDesc("sluice_relay_bytes_total", "Bytes of live media, from the origin and to clients.", []string{"direction"}, nil)
 	descRelayKept     = prometheus.NewDesc("sluice_relay_cache_bytes", "Bytes of live media in memory.", nil, nil)
 	descRelayAnswers  = prometheus.NewDesc("sluice_relay_cache_entries", "Playlists, segments and parts in memory.", nil, nil)
+	descRelayPulled   = prometheus.NewDesc("sluice_relay_pulled_streams", "Streams that come from the origin over WHEP for the relay's viewers.", nil, nil)
+	descRelayPulls    = prometheus.NewDesc("sluice_relay_pulls_total", "Offers to the origin for them: taken for the first viewer, or again after the connection had broken, or failed.", []string{"result"}, nil)
 	descRelayWaiting  = prometheus.NewDesc("sluice_relay_upstream_requests", "Requests for live media to the origin under way.", nil, nil)
 )
 
 // relayCollector collects the metrics of a relay.
-type relayCollector struct{ relay *relay.Relay }
+type relayCollector struct {
+	relay *relay.Relay
+	sums  *sums
+}
 
 // Describe sends nothing.
 func (relayCollector) Describe(chan<- *prometheus.Desc) {}
@@ -59,8 +65,32 @@ func (c relayCollector) collect(ch chan<- prometheus.Metric) {
 	gauge(descRelayKept, float64(stats.Bytes))
 	gauge(descRelayAnswers, float64(stats.Answers))
 	gauge(descRelayWaiting, float64(stats.Waiting))
+	c.cascade(ch, counter, gauge)
 	counter(descPanics, panics.Count())
 	reloaded, refused := c.relay.Reloads()
 	counter(descReloads, reloaded, "taken")
 	counter(descReloads, refused, "refused")
+}
+
+// cascade is what there is of viewers over WHEP.
+func (c relayCollector) cascade(ch chan<- prometheus.Metric, counter func(*prometheus.Desc, uint64, ...string), gauge func(*prometheus.Desc, float64)) {
+	own := c.relay.Ingest()
+	pulled := own.Pulled()
+	gauge(descRelayPulled, float64(pulled.Streams))
+	counter(descRelayPulls, pulled.Begun-pulled.Resumed, "begun")
+	counter(descRelayPulls, pulled.Resumed, "resumed")
+	counter(descRelayPulls, pulled.Failed, "failed")
+	for _, p := range own.Sessions().Publishers() {
+		emitter{ch, p.Stream()}.audience(own.Viewers().Count(p.Stream()))
+	}
+	sessions := api.SessionsOf(own.Sessions())
+	gauge(descSessions, float64(len(sessions)))
+	counter(descExcesses, own.Sessions().Excesses())
+	counter(descOverruns, own.Sessions().Overruns())
+	c.sums.collectSessions(ch, sessions)
+	collectBandwidth(ch, sessions)
+	if turn := own.TURN(); turn != nil {
+		gauge(descRelays, float64(turn.Relays()))
+		counter(descRelayStrays, turn.Dropped())
+	}
 }
