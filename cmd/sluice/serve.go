@@ -73,7 +73,7 @@ func serve(ctx context.Context, loaded *config.Loaded, reloads reload.Options, m
 	announce(out, cfg, s, servers.Servers)
 	return told.reloadingWhile(ctx, cfg, reloads, s.CountReload, servers, signals, func(ctx context.Context) error {
 		defer told.watch(ctx, metrics.Handler(s))()
-		return run(ctx, s, servers.Servers, func() {
+		return run(ctx, s.Started(), s.Run, servers.Servers, func() {
 			told.ready()
 			servers.certify(ctx, log)
 		})
@@ -107,7 +107,7 @@ func serveRelay(ctx context.Context, cfg config.Config, reloads reload.Options, 
 	told := supervision{manager, log, "serves what " + r.Origin() + " has at " + strings.Join(servers.URLs(), " and ")}
 	return told.reloadingWhile(ctx, cfg, reloads, r.CountReload, servers, signals, func(ctx context.Context) error {
 		defer told.watch(ctx, metrics.RelayHandler(r))()
-		return run(ctx, r, servers.Servers, func() {
+		return run(ctx, r.Started(), r.Run, servers.Servers, func() {
 			told.ready()
 			servers.certify(ctx, log)
 		})
@@ -200,15 +200,9 @@ func announce(out io.Writer, cfg config.Config, s *service.Service, servers *web
 	fmt.Fprintf(out, "  Data       %s\n", cfg.Data)
 }
 
-// served is what runs behind web servers.
-type served interface {
-	Started() <-chan struct{}
-	Run(ctx context.Context) error
-}
-
-// run runs the service behind its web servers, which serve once streams may begin, when ready is called. When ctx ends the streams end first, while viewers
+// run runs the service, or the relay, behind its web servers, which serve once streams may begin, when ready is called. When ctx ends the streams end first, while viewers
 // can still fetch their last segments; then the web servers close. If a web server fails, the service ends.
-func run(ctx context.Context, s served, servers *web.Servers, ready func()) error {
+func run(ctx context.Context, started <-chan struct{}, serve func(context.Context) error, servers *web.Servers, ready func()) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
@@ -216,7 +210,7 @@ func run(ctx context.Context, s served, servers *web.Servers, ready func()) erro
 	ended := make(chan error, 1)
 	go func() {
 		select {
-		case <-s.Started():
+		case <-started:
 			ready()
 		case <-serving.Done():
 		}
@@ -225,7 +219,7 @@ func run(ctx context.Context, s served, servers *web.Servers, ready func()) erro
 		stop()
 		ended <- errors.Join(fault, err)
 	}()
-	err := s.Run(ctx)
+	err := serve(ctx)
 	stopServing()
 	return errors.Join(err, <-ended)
 }
