@@ -101,6 +101,7 @@ func (p *Packager) keep() {
 		}
 		p.recordOn(s, now)
 		s.endRecording()
+		s.endClips()
 	})
 	p.recordings.Keep()
 }

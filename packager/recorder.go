@@ -137,6 +137,7 @@ func (s *Stream) finishRecordings() {
 	all := [...]*recording.Recording{s.ending, s.recording}
 	s.ending = nil
 	s.mu.Unlock()
+	s.endClips()
 	for _, r := range all {
 		if r != nil {
 			r.Finish(recording.StateFinished)

@@ -27,6 +27,7 @@ type Stream struct {
 	wanted    bool                 // the broadcast is to be recorded
 	recording *recording.Recording // nil while nothing is recorded
 	ending    *recording.Recording // the one before, while its last segment is being made
+	clips     []*cutting           // that are being cut
 	recordAt  time.Time            // when the next recording is tried; zero while nothing is missing
 }
 
@@ -55,7 +56,14 @@ func (p *Packager) newStream(name string, begin func(live.Output) (*live.Stream,
 // record keeps a segment that is about to be listed.
 func (s *Stream) record(segment timeline.Recordable) {
 	s.mu.Lock()
-	all := [...]*recording.Recording{s.recording, s.ending}
+	all := []*recording.Recording{s.recording, s.ending}
+	for _, c := range s.clips {
+		if c.filling {
+			c.waiting = append(c.waiting, segment)
+		} else {
+			all = append(all, c.Recording)
+		}
+	}
 	s.mu.Unlock()
 	for _, r := range all {
 		if r != nil {

@@ -16,7 +16,11 @@ type bounds struct {
 
 // take reports whether a segment is within the bounds.
 func (b *bounds) take(s timeline.Recordable) bool {
-	b.reached[map[bool]int{false: 1}[s.Rendition.Video]] = s.MSN
+	reached := &b.reached[map[bool]int{false: 1}[s.Rendition.Video]]
+	if !b.from.IsZero() && s.MSN <= *reached {
+		return false // it was given twice
+	}
+	*reached = s.MSN
 	start := s.Zero.Add(timeline.FromTicks(s.Start, s.Timescale))
 	if b.first == 0 && !b.from.IsZero() && start.Add(s.Length()).After(b.from) {
 		b.first = s.MSN
@@ -27,8 +31,8 @@ func (b *bounds) take(s timeline.Recordable) bool {
 	return (b.from.IsZero() || b.first > 0 && s.MSN >= b.first) && (b.last == 0 || s.MSN <= b.last)
 }
 
-// patience is how long the last segments are waited for: a stream whose ffmpeg has gone may have none.
-const patience = 10 * time.Second
+// patience is how long the last segments are waited for: an encoder may be behind, and one that has gone makes none.
+const patience = 30 * time.Second
 
 // passed reports whether all that is within the bounds has come, or does not come any more.
 func (b *bounds) passed(now time.Time, segment time.Duration) bool {

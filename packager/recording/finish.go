@@ -238,6 +238,9 @@ func (i *Info) validate() error {
 	if i.Bytes < 0 || i.Duration < 0 || i.Holes < 0 || len(i.Sources) > 2*maxSources || len(i.Zeros) > maxRuns || len(i.Origins) > len(i.Zeros) || slices.ContainsFunc(i.Origins, badOrigin) {
 		return errors.New("a number is out of range")
 	}
+	if i.Clip != nil && (len(i.Clip.Title) > MaxTitle || len(i.Clip.Of) > maxNameOf) {
+		return errors.New("the title is too long")
+	}
 	last := 0
 	for n, name := range i.Sources {
 		number := sourceNumber(name)

@@ -49,6 +49,7 @@ type Info struct {
 	Holes    int         `json:"holes,omitempty"` // in the sources: how often the disk was too slow for them
 	Zeros    []time.Time `json:"zeros"`           // wall time of media time 0 of each run, as named in the files
 	Origins  []int64     `json:"origins"`         // decode time of that in its files, ms; what is not there is 0
+	Clip     *Clip       `json:"clip,omitempty"`  // what it was cut from; absent for recordings
 }
 
 // Video describes the recorded video.
@@ -101,14 +102,14 @@ type outcome struct {
 func (o outcome) tell(i *Info) { i.State, i.Ended = o.state, o.at }
 
 // Begin makes the directory of a broadcast that begins now.
-func (s *Store) Begin(stream string) (*Recording, error) { return s.begin(stream, bounds{}) }
+func (s *Store) Begin(stream string) (*Recording, error) { return s.begin(stream, bounds{}, nil) }
 
 // BeginWithin is Begin in the middle of a broadcast: the recording begins with the segment that is being made.
 func (s *Store) BeginWithin(stream string) (*Recording, error) {
-	return s.begin(stream, bounds{from: s.opts.Wall()})
+	return s.begin(stream, bounds{from: s.opts.Wall()}, nil)
 }
 
-func (s *Store) begin(stream string, within bounds) (*Recording, error) {
+func (s *Store) begin(stream string, within bounds, clip *Clip) (*Recording, error) {
 	if s.opts.Dir == "" {
 		return nil, ErrNowhere
 	}
@@ -116,7 +117,7 @@ func (s *Store) begin(stream string, within bounds) (*Recording, error) {
 		return nil, err
 	}
 	now := s.opts.Wall().UTC()
-	r := &Recording{store: s, bounds: within, info: Info{Stream: stream, State: StateRecording, Started: now.Truncate(time.Millisecond), Sources: []string{}, Zeros: []time.Time{}, Origins: []int64{}}}
+	r := &Recording{store: s, bounds: within, info: Info{Stream: stream, State: StateRecording, Started: now.Truncate(time.Millisecond), Sources: []string{}, Zeros: []time.Time{}, Origins: []int64{}, Clip: clip}}
 	if err := r.makeDir(filepath.Join(s.opts.Dir, stream), now); err != nil {
 		return nil, err
 	}
@@ -267,6 +268,7 @@ func (r *Recording) keep(rn *run, s timeline.Recordable) error {
 	if number == 1 {
 		*rn.place(s.Rendition.Video) = c
 		r.describe(c)
+		r.info.Clip = r.info.Clip.begun(s)
 	}
 	c.segments = append(c.segments, kept{number, s.Start, s.Duration, s.Size})
 	return nil

@@ -9,6 +9,7 @@ import { describe, type HttpError } from "./server/problem.ts";
 import { viewerToken } from "./server/token.ts";
 import { LivePlot } from "./ui/chart.ts";
 import { byId, repeat, setBadge, setNotice, setText } from "./ui/dom.ts";
+import { mayClip, openClip, setUpClips } from "./ui/clip.ts";
 import { bitrate, lag, size } from "./ui/format.ts";
 import { NoKeyError, withKey } from "./ui/key.ts";
 import { nameFromPath } from "./ui/names.ts";
@@ -60,6 +61,7 @@ function showState(watch: Playback): void {
   const state = watch.state();
   setBadge(byId("badge"), colours[state] ?? state, player.words.badge);
   byId("snapshot").hidden = ["refused", "waiting", "starting", "failed"].includes(state);
+  byId("clip").hidden = !clips || byId("snapshot").hidden;
   setNotice(byId("fault"), refusal || watch.fault());
   const encoded = player.protocol !== "webrtc"; // that one is sent as it comes
   setNotice(byId("reduced"), (encoded && watch.stream?.encoder?.reduced) || "");
@@ -88,6 +90,17 @@ async function saveSnapshot(): Promise<void> {
   );
 }
 
+/** Whether this viewer may make clips. */
+let clips = false;
+
+/** Opens the dialog for a clip of what has just been seen; over WebRTC, where nobody knows when that was, up to now. */
+function clip(): void {
+  const { playback: watch, clock } = player;
+  const seen = !watch || watch.player?.estimates ? NaN : clock.now() - watch.stats().latency * 1000;
+  const to = Number.isFinite(seen) ? seen : clock.now();
+  openClip(name, (seconds) => ({ from: new Date(to - seconds * 1000).toISOString(), to: new Date(to).toISOString() }));
+}
+
 /** Keeps everything on the page going once a second. */
 function tick(): void {
   const { playback } = player;
@@ -112,6 +125,12 @@ function setUp(): void {
   player.addEventListener("broadcast", () => plot.clear());
   player.addEventListener("refused", (event) => void askAgain((event as CustomEvent<HttpError>).detail));
   player.setAttribute("src", location.href);
+  setUpClips();
+  byId("clip").addEventListener("click", clip);
+  mayClip().then(
+    (may) => (clips = may),
+    () => undefined, // without an answer it is not offered
+  );
   const snapshot = byId<HTMLAnchorElement>("snapshot");
   snapshot.href = snapshotAddress(name, NaN);
   snapshot.addEventListener("click", (event) => {

@@ -2,10 +2,10 @@
 
 import { at } from "./base.ts";
 import { HttpError, request } from "./problem.ts";
-import type { Participant as InRoom, RecordingInfo, RecordingList, Server, Stream, StreamList, TransformRequest } from "./schema.ts";
+import type { ClipRequest, Participant as InRoom, RecordingInfo, RecordingList, Server, Stream, StreamList, TransformRequest } from "./schema.ts";
 import { authorization, viewerToken, withToken } from "./token.ts";
 
-export type { Line, Link, Room, Session, SessionList, Stream } from "./schema.ts";
+export type { ClipRequest, Line, Link, Room, Session, SessionList, Stream } from "./schema.ts";
 export type Recording = RecordingInfo;
 
 /** What signalling tells of a participant, too. */
@@ -75,6 +75,24 @@ export async function record(name: string, on: boolean, key: string): Promise<vo
   const headers = key ? { Authorization: `Bearer ${key}` } : undefined;
   await request(at(`/api/v1/streams/${name}/recording`), { method: on ? "PUT" : "DELETE", headers });
 }
+
+/** What the server is, and what it takes. */
+export const findServer = () => get<Server>("/api/v1/server");
+
+/** Cuts a clip out of a live stream, or out of a recording. */
+export async function makeClip(name: string, wanted: ClipRequest, key: string): Promise<Recording> {
+  const headers = { "Content-Type": "application/json", ...(key && { Authorization: `Bearer ${key}` }) };
+  const response = await request(at(`/api/v1/streams/${name}/clips`), { method: "POST", headers, body: JSON.stringify(wanted) });
+  return (await response.json()) as Recording;
+}
+
+/** Deletes a clip. */
+export async function deleteClip({ stream, name }: Recording, key: string): Promise<void> {
+  await request(at(`/api/v1/streams/${stream}/clips/${name}`), { method: "DELETE", headers: key ? { Authorization: `Bearer ${key}` } : undefined });
+}
+
+/** Where a clip, or a recording, is seen by whoever may watch the stream. */
+export const clipAddress = ({ stream, name }: Pick<Recording, "stream" | "name">) => `${location.origin}${at("/recordings")}?play=${stream}/${name}`;
 
 export async function listRecordings(): Promise<Recording[]> {
   return (await get<RecordingList>("/recordings")).recordings;

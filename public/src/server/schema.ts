@@ -74,6 +74,29 @@ export interface Bandwidth {
   wanted: number;
 }
 
+/** ClipList is the answer of GET /api/v1/streams/{stream}/clips: the newest first. */
+export interface ClipList {
+  clips: RecordingInfo[];
+  /** the page_token of the next page; absent on the last one */
+  next_page_token?: string;
+}
+
+/** ClipRequest is what POST /api/v1/streams/{stream}/clips takes: the last seconds of a live stream, or from when to when of it, or from which to which second of a recording. */
+export interface ClipRequest {
+  /** seconds from its beginning */
+  end?: number;
+  from?: string;
+  /** seconds */
+  last?: number;
+  /** its name */
+  recording?: string;
+  /** seconds from its beginning */
+  start?: number;
+  title?: string;
+  /** absent: now */
+  to?: string;
+}
+
 /** Direction sums up the media of one direction. */
 export interface Direction {
   /** bit/s */
@@ -360,6 +383,15 @@ export interface RecordedAudio {
   sampleRate: number;
 }
 
+/** Clip is what recording.json says of a part that was cut out of a broadcast: whole segments, without encoding. */
+export interface RecordedClip {
+  /** when its first picture was captured; absent while it is being cut */
+  from?: string;
+  /** the recording that it was cut out of; absent for a clip of a live stream */
+  of?: string;
+  title: string;
+}
+
 /** Video describes the recorded video. */
 export interface RecordedVideo {
   codec: string;
@@ -381,6 +413,8 @@ export interface RecordingInfo {
   audio?: RecordedAudio;
   /** on disk, all files */
   bytes: number;
+  /** what it was cut from; absent for recordings */
+  clip?: RecordedClip;
   /** seconds of media */
   duration: number;
   ended?: string;
@@ -464,6 +498,8 @@ export interface Sent {
 
 /** Server is the answer of GET /api/v1/server: what clients need to know before they publish. */
 export interface Server {
+  /** steering does */
+  authAdmin: boolean;
   /** publishing needs a key */
   authPublish: boolean;
   /** watching needs a key */

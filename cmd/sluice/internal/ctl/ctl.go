@@ -32,6 +32,8 @@ type Ctl struct {
 	Kick       kickCommand       `cmd:"" help:"end the session of a stream's publisher"`
 	Transform  transformCommand  `cmd:"" help:"change what the server does to the pictures of a stream"`
 	Record     recordCommand     `cmd:"" help:"record a stream from now on, or stop that"`
+	Clip       clipCommand       `cmd:"" help:"cut a clip out of a live stream, or out of a recording"`
+	Clips      clipsCommand      `cmd:"" help:"list the clips of a stream, or delete one"`
 	Sessions   sessionsCommand   `cmd:"" help:"list every session of publishers, viewers and participants"`
 	Rooms      roomsCommand      `cmd:"" help:"list rooms, and who is in them"`
 	Air        airCommand        `cmd:"" help:"put a room on air as a stream, or take it off"`

@@ -26,7 +26,7 @@ import (
 // documents are the types that answers and requests are made of, with those inside them.
 var documents = []any{
 	api.StreamList{}, api.SessionList{}, api.RecordingList{}, api.RoomList{}, api.LogLines{}, api.Presence{}, api.Server{}, api.Status{}, api.Link{},
-	api.LinkRequest{}, api.TransformRequest{}, api.AirRequest{}, broadcast.Faces{}, problem.Document{}, api.OEmbed{},
+	api.LinkRequest{}, api.TransformRequest{}, api.ClipRequest{}, api.ClipList{}, api.AirRequest{}, broadcast.Faces{}, problem.Document{}, api.OEmbed{},
 }
 
 // The description that is served is openapi.yaml with the schemas of the types that answers are made of.

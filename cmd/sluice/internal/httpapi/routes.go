@@ -172,6 +172,10 @@ func (t table) streams() {
 	t.Handle("PUT /api/v1/streams/{stream}/transform", named(t.administration(t.serveTransform, ofPath)))
 	t.Handle("PUT /api/v1/streams/{stream}/recording", named(t.administration(t.serveStartRecording, ofPath)))
 	t.Handle("DELETE /api/v1/streams/{stream}/recording", named(t.administration(t.serveStopRecording, ofPath)))
+	t.Handle("POST /api/v1/streams/{stream}/clips", named(t.administration(t.serveClip, ofPath)))
+	t.Handle("GET /api/v1/streams/{stream}/clips", named(t.viewing(t.private(t.serveClips))))
+	t.Handle("GET /api/v1/streams/{stream}/clips/{clip}", named(t.viewing(t.private(t.serveOneClip))))
+	t.Handle("DELETE /api/v1/streams/{stream}/clips/{clip}", named(t.administration(t.serveDeleteClip, ofPath)))
 	t.Handle("DELETE /api/v1/streams/{stream}", named(t.administration(t.serveKick, ofPath)))
 
 	t.Handle("POST /api/v1/links", t.administration(t.serveLink, anyStream))

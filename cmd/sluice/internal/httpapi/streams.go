@@ -61,7 +61,7 @@ func (h *handlers) serveServer(w http.ResponseWriter, r *http.Request) {
 		urls = append(urls, server.URLs...)
 	}
 	writeTagged(w, r, api.Server{
-		Version: h.version, AuthPublish: h.cfg.Auth.PublishNeedsKey(), AuthWatch: !h.service.Access().Open(access.Watch), ICEServers: urls,
+		Version: h.version, AuthPublish: h.cfg.Auth.PublishNeedsKey(), AuthWatch: !h.service.Access().Open(access.Watch), AuthAdmin: !h.service.Access().Open(access.Admin) || !h.cfg.Loopback(), ICEServers: urls,
 		Transforms: h.service.Transforms(), Processors: h.service.Processors(), LadderReason: h.service.LadderReason(), Linger: h.cfg.Linger.Seconds(),
 		EmbedOrigins: append([]string{}, h.cfg.HTTP.EmbedOrigins...),
 	})

@@ -39,6 +39,7 @@ type (
 	recordingData struct {
 		Stream    string    `json:"stream"`
 		Recording string    `json:"recording,omitempty"`
+		Title     string    `json:"title,omitempty"` // of a clip
 		Path      string    `json:"path,omitempty"`
 		MP4       string    `json:"mp4,omitempty"`
 		State     string    `json:"state"`
@@ -185,6 +186,13 @@ func (s *Service) tellRecording(step recording.Step, info recording.Info) {
 		recording.StepBegun: webhook.RecordingStarted, recording.StepFinished: webhook.RecordingFinished,
 		recording.StepFailed: webhook.RecordingFailed, recording.StepReady: webhook.RecordingReady,
 	}[step]
+	if info.Clip != nil {
+		data.Title = info.Clip.Title
+		name = map[recording.Step]string{recording.StepFailed: webhook.ClipFailed, recording.StepReady: webhook.ClipReady}[step]
+	}
+	if name == "" {
+		return
+	}
 	s.tell(name, aboutStream(info.Stream), data)
 }
 

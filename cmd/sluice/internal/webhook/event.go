@@ -24,6 +24,9 @@ const (
 	RecordingFailed   = "recording.failed"   // the disk has stopped it
 	RecordingReady    = "recording.ready"    // its video.mp4 is there
 
+	ClipReady  = "clip.ready"  // a clip has been cut, and its video.mp4 is there
+	ClipFailed = "clip.failed" // the disk has stopped it
+
 	ParticipantJoined = "participant.joined" // somebody has entered a room
 	ParticipantLeft   = "participant.left"
 
@@ -35,7 +38,7 @@ const (
 func Types() []string {
 	return []string{
 		StreamStarted, StreamInterrupted, StreamResumed, StreamEnded, StreamViewerPeak, LadderReduced, LadderRestored,
-		RecordingStarted, RecordingFinished, RecordingFailed, RecordingReady, ParticipantJoined, ParticipantLeft, DiskFailed, DiskRecovered,
+		RecordingStarted, RecordingFinished, RecordingFailed, RecordingReady, ClipReady, ClipFailed, ParticipantJoined, ParticipantLeft, DiskFailed, DiskRecovered,
 	}
 }
 

@@ -12,6 +12,7 @@ type Server struct {
 	Version      string                `json:"version"`
 	AuthPublish  bool                  `json:"authPublish"`       // publishing needs a key
 	AuthWatch    bool                  `json:"authWatch"`         // watching needs a key
+	AuthAdmin    bool                  `json:"authAdmin"`         // steering does
 	ICEServers   []string              `json:"iceServers"`        // URLs of STUN and TURN servers; their credentials are in the Link headers of WHIP answers
 	Transforms   []transcode.Transform `json:"transforms"`        // that can be made of live video
 	Processors   []string              `json:"processors"`        // that still pictures can be changed by
