@@ -110,9 +110,11 @@ function tick(): void {
 }
 
 /** The address says what plays. */
-function noteProtocol(): void {
+function noteChoice(): void {
   const now = new URLSearchParams(location.search); // which may have lost its token
   now.set("protocol", player.protocol);
+  if (player.transformed) now.set("transformed", "1");
+  else now.delete("transformed");
   history.replaceState(null, "", `?${now}`);
 }
 
@@ -121,7 +123,8 @@ function setUp(): void {
   setText(byId("title"), name);
   player.hosting = { token: viewerToken, talk: new Talk("Publisher"), keys: true, faults: true };
   player.addEventListener("statechange", () => player.playback && showState(player.playback));
-  player.addEventListener("protocolchange", noteProtocol);
+  player.addEventListener("protocolchange", noteChoice);
+  player.addEventListener("transformedchange", noteChoice);
   player.addEventListener("broadcast", () => plot.clear());
   player.addEventListener("refused", (event) => void askAgain((event as CustomEvent<HttpError>).detail));
   player.setAttribute("src", location.href);

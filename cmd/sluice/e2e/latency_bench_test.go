@@ -25,7 +25,7 @@ type spectator struct {
 
 // BenchmarkLatency measures glass to glass: the clock that one Chromium paints into the picture that it publishes is read
 // back from what other pages of it show, over all protocols at once: in the watch page, and in hls.js and dash.js as they
-// come. It takes about two and a half minutes, so run it with -benchtime 1x.
+// come; and over WebRTC as it is published, and transformed. It takes about four minutes, so run it with -benchtime 1x.
 func BenchmarkLatency(b *testing.B) {
 	s := startService(b, "--ladder", oneRung, "--auth-publish", stageKey)
 	stage := newStage(b)
@@ -44,6 +44,10 @@ func BenchmarkLatency(b *testing.B) {
 			spectator{"hls", stage + "/players.html", `void playHls("` + live + `index.m3u8")`},
 			spectator{"dash", stage + "/players.html", `void playDash("` + live + `manifest.mpd")`},
 			spectator{"webrtc", watch + "webrtc", ""})
+	})
+	b.Run("transformed", func(b *testing.B) {
+		require.Equal(b, http.StatusNoContent, s.transform(b, "clock", `{"transform":"monochrome"}`, stageKey))
+		watchTogether(b, browser, spectator{"original", watch + "webrtc", ""}, spectator{"transformed", watch + "webrtc&transformed=1", ""})
 	})
 }
 

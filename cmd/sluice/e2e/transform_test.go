@@ -74,11 +74,34 @@ func TestTransforms(t *testing.T) {
 			t.Log(describe())
 		})
 	}
+	requireTransformedChoice(t, s)
 	require.Equal(t, 400, s.transform(t, "picture", `{"transform":"movie=/etc/passwd"}`, "open-sesame"))
 	require.Equal(t, 400, s.transform(t, "picture", `{}`, "open-sesame"))
 	require.Equal(t, 404, s.transform(t, "nobody", `{"transform":"blur"}`, "open-sesame"))
 	require.Equal(t, 401, s.transform(t, "picture", `{"transform":"blur"}`, "wrong-key"))
 	eventually(t, func() bool { return s.stream("picture").Encoder.Copies }, "pictures that are not changed are passed on again")
+}
+
+// Who watches over WebRTC chooses on the watch page between what is published and what the transform makes of it; the address says which.
+func requireTransformedChoice(t *testing.T, s *service) {
+	t.Helper()
+	const spread = `(() => { const c = new OffscreenCanvas(8, 8).getContext("2d"); c.drawImage(sluice.video, 0, 0, 8, 8);
+		const d = c.getImageData(0, 0, 8, 8).data; let sum = 0;
+		for (let i = 0; i < d.length; i += 4) sum += Math.max(d[i], d[i + 1], d[i + 2]) - Math.min(d[i], d[i + 1], d[i + 2]);
+		return sum / 64; })()`
+	const playing, menu = `sluice.state() === "playing" && `, `document.querySelector("sluice-player").shadowRoot.getElementById("quality-button")`
+	page := cameraBrowser.forTest(t).open(s.base + "/watch/picture?protocol=webrtc")
+	page.wait("what is published", playing+spread+" > 100 && "+menu+".hidden")
+	require.Equal(t, 204, s.transform(t, "picture", `{"transform":"monochrome"}`, "open-sesame"))
+	page.pick("quality", "Transformed")
+	page.wait("what is transformed", playing+spread+` < 30 && location.search.includes("transformed=1") && `+menu+`.innerText.trim() === "Transformed"`)
+	page.screenshot("transformed")
+	page.navigate(s.base + "/watch/picture?protocol=webrtc&transformed=1")
+	page.wait("what is transformed, by the address", playing+spread+" < 30 && "+menu+`.innerText.trim() === "Transformed"`)
+	page.pick("quality", "Original")
+	page.wait("what is published again", playing+spread+` > 100 && !location.search.includes("transformed")`)
+	require.Equal(t, 204, s.transform(t, "picture", `{"transform":""}`, "open-sesame"))
+	page.wait("nothing to choose", menu+".hidden")
 }
 
 // halfRed is what TestTransforms films.
@@ -95,7 +118,7 @@ func (halfRed) At(x, _ int) color.Color {
 }
 
 // transform asks for one, and returns the status.
-func (s *service) transform(t *testing.T, name, body, key string) int {
+func (s *service) transform(t testing.TB, name, body, key string) int {
 	t.Helper()
 	request, err := http.NewRequest(http.MethodPut, s.base+"/api/v1/streams/"+name+"/transform", strings.NewReader(body))
 	require.NoError(t, err)

@@ -1,7 +1,7 @@
 // The menus of a player: quality and protocol.
 
 import type MediaChromeMenu from "media-chrome/dist/menu/media-chrome-menu.js";
-import type { Protocol } from "../players/player.ts";
+import type { Level, Protocol } from "../players/player.ts";
 import { protocols } from "./source.ts";
 
 /** One of a menu. */
@@ -16,6 +16,19 @@ const names: Record<Protocol, string> = { hls: "HLS", dash: "DASH", webrtc: "Web
 /** All protocols, of which a browser may play fewer. */
 export const protocolChoices = (playable: Protocol[]): Choice[] =>
   protocols.map((value) => ({ value, text: names[value], disabled: !playable.includes(value) }));
+
+/** What has pictures sent as the stream's transform makes them. No rendition is called so. */
+export const transformedChoice = "?transformed";
+
+/** Whether a viewer chooses between pictures with the stream's transform and without: over HLS and DASH all get them with it, and boxes around faces are drawn for those alone. */
+export const offersTransformed = (protocol: Protocol, transform = "") => protocol === "webrtc" && transform !== "" && transform !== "faces";
+
+/** The renditions to choose from and, where there are both, the pictures that the stream's transform makes. */
+export function qualityChoices(levels: Level[], both: boolean): Choice[] {
+  if (levels.length === 0 && !both) return [];
+  const all = [{ value: "", text: levels.length > 0 ? "Auto" : "Original" }, ...levels.map(({ id, label }) => ({ value: id, text: label }))];
+  return both ? [...all, { value: transformedChoice, text: "Transformed" }] : all;
+}
 
 /** A menu of which one is chosen, and the button that opens it and says what is. */
 export class ChoiceMenu {

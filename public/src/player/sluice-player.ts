@@ -9,7 +9,7 @@ import { streamUrls, type Service } from "../server/api.ts";
 import type { HttpError } from "../server/problem.ts";
 import { repeat, setNotice, setText } from "../ui/dom.ts";
 import type { Talk } from "../whip/talk.ts";
-import { ChoiceMenu, protocolChoices } from "./choices.ts";
+import { ChoiceMenu, offersTransformed, protocolChoices, qualityChoices, transformedChoice } from "./choices.ts";
 import { onKey, type Actions } from "./keys.ts";
 import { readProtocol, readSource, type Source } from "./source.ts";
 import { fill } from "./template.ts";
@@ -37,7 +37,7 @@ export interface Hosting {
 }
 
 /**
- * The element. It takes a video from its page if there is one in it. Events: "statechange", "protocolchange", "broadcast" when another one begins, and "refused" with the
+ * The element. It takes a video from its page if there is one in it. Events: "statechange", "protocolchange", "transformedchange", "broadcast" when another one begins, and "refused" with the
  * HttpError as its detail, whenever the server says that this viewer may not watch.
  */
 export class SluicePlayer extends HTMLElement {
@@ -53,6 +53,7 @@ export class SluicePlayer extends HTMLElement {
   private readonly protocols: ChoiceMenu;
   private source: Source | undefined;
   private chosen: Protocol = "hls";
+  private changed = false; // transformed
   private shown: State | undefined;
   private told: Player | undefined; // of what was chosen
   private halts: (() => void)[] = [];
@@ -61,7 +62,7 @@ export class SluicePlayer extends HTMLElement {
     super();
     fill(this.root);
     this.video = this.querySelector("video") ?? document.createElement("video");
-    this.quality = new ChoiceMenu(this.root, "quality", "Quality", (id) => this.playback?.player?.choose(id));
+    this.quality = new ChoiceMenu(this.root, "quality", "Quality", (id) => this.choose(id));
     this.protocols = new ChoiceMenu(this.root, "protocol", "Protocol", (word) => (this.protocol = readProtocol(word) ?? "hls"));
     this.connectControls();
   }
@@ -106,6 +107,25 @@ export class SluicePlayer extends HTMLElement {
     this.playback?.switch();
   }
 
+  /** Whether pictures over WebRTC are those that the stream's transform makes. A change is told by "transformedchange". */
+  get transformed(): boolean {
+    return this.changed;
+  }
+
+  set transformed(transformed: boolean) {
+    if (transformed === this.changed) return;
+    this.changed = transformed;
+    this.dispatchEvent(new CustomEvent("transformedchange", { detail: transformed }));
+    if (this.chosen === "webrtc") this.playback?.switch();
+  }
+
+  /** Chooses a rendition, or the pictures that are transformed. */
+  private choose(id: string): void {
+    const transformed = id === transformedChoice;
+    if (transformed === this.transformed) this.playback?.player?.choose(id);
+    else this.transformed = transformed; // which opens a player that is told what is chosen
+  }
+
   get state(): State {
     return this.playback?.state() ?? "waiting";
   }
@@ -130,6 +150,7 @@ export class SluicePlayer extends HTMLElement {
     this.protocols.offer(protocolChoices(can));
     this.protocols.mark(this.chosen);
     this.quality.offer([]);
+    this.changed = this.source?.transformed ?? false;
     this.shown = "waiting";
     if (!this.hasAttribute("src")) return; // it may come yet
     if (!this.source) return this.show();
@@ -149,6 +170,7 @@ export class SluicePlayer extends HTMLElement {
       autoplay,
       talk: this.hosting.talk,
       protocol: () => this.chosen,
+      transformed: () => this.changed,
       fallBack: () => this.fallBack(),
       onLevels: () => this.showLevels(),
       onReset: () => this.dispatchEvent(new CustomEvent("broadcast")),
@@ -188,11 +210,12 @@ export class SluicePlayer extends HTMLElement {
   private showLevels(): void {
     const player = this.playback?.player;
     const levels = player?.levels() ?? [];
-    const choices = levels.length > 0 ? [{ value: "", text: "Auto" }, ...levels.map(({ id, label }) => ({ value: id, text: label }))] : [];
-    this.quality.offer(choices, this.quality.value === "" ? player?.playing() : "");
+    const both = this.chosen === "webrtc" && (this.changed || offersTransformed(this.chosen, this.playback?.stream?.encoder.transform));
+    this.quality.offer(qualityChoices(levels, both), this.quality.value === "" ? player?.playing() : "");
+    if (both && this.changed !== (this.quality.value === transformedChoice)) this.quality.mark(this.changed ? transformedChoice : "");
     if (!player || levels.length === 0 || player === this.told) return;
     this.told = player;
-    if (this.quality.value) player.choose(this.quality.value);
+    if (this.quality.value && !this.changed) player.choose(this.quality.value);
   }
 
   private piece = (id: string) => this.root.getElementById(id) as HTMLElement;

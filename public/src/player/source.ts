@@ -9,6 +9,8 @@ export interface Source {
   name: string;
   protocol?: Protocol | undefined;
   token: string;
+  /** Whether pictures over WebRTC are those that the stream's transform makes. */
+  transformed: boolean;
 }
 
 export const protocols: readonly Protocol[] = ["hls", "dash", "webrtc"];
@@ -22,6 +24,9 @@ const addresses = /^(.*)\/(watch|embed|live|whep)\/([A-Za-z0-9][A-Za-z0-9_-]{0,6
 /** The protocol that an address is for by its form. */
 const meant: Record<string, Protocol> = { m3u8: "hls", mpd: "dash", whep: "webrtc" };
 
+/** Reads from an address's query whether transformed pictures are asked for, as the server reads it. */
+export const readTransformed = (query: URLSearchParams) => query.has("transformed") && !["0", "false"].includes(query.get("transformed") ?? "");
+
 /** Reads the address of a stream, as it stands in a page; undefined when it is none. */
 export function readSource(address: string, page: string): Source | undefined {
   if (!URL.canParse(address, page)) return undefined;
@@ -33,5 +38,6 @@ export function readSource(address: string, page: string): Source | undefined {
     name,
     protocol: readProtocol(searchParams.get("protocol")) ?? meant[ending] ?? meant[kind],
     token: searchParams.get("token") ?? "",
+    transformed: readTransformed(searchParams),
   };
 }

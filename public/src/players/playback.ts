@@ -47,6 +47,8 @@ export interface PlaybackOptions {
   talk?: Talk | undefined;
   /** What the viewer has chosen. */
   protocol(): Protocol;
+  /** Whether pictures over WebRTC are to be those that the stream's transform makes. */
+  transformed(): boolean;
   /** Chooses HLS for the viewer, since this browser cannot play what the other protocol has. */
   fallBack(): void;
   /** Called when the list of renditions is known or changes. */
@@ -149,18 +151,20 @@ export class Playback {
     this.close();
     this.broadcast = this.stream?.startedAt;
     this.movedAt = performance.now();
-    const { name, server, video, clock, talk, protocol, onLevels } = this.options;
+    const { name, server, video, clock, talk, protocol, transformed, onLevels } = this.options;
     const wanted = protocol();
+    const source = () => (protocol() === "webrtc" && transformed() ? "transformed" : protocol());
+    const opened = source();
     const onFatal = (reason: string, unfit?: boolean) => (unfit && wanted !== "hls" ? this.fallBack(reason) : this.fail(reason));
     try {
-      this.player = await openPlayer(wanted, { video, url: streamUrls(name, server.token(), server.base)[wanted], clock, talk, onLevels, onFatal });
+      this.player = await openPlayer(wanted, { video, url: streamUrls(name, server.token(), server.base)[opened], clock, talk, onLevels, onFatal });
     } catch (error) {
       this.fail(String(error));
     } finally {
       this.opening = false;
     }
     if (this.stopped) this.close();
-    else if (protocol() !== wanted) await this.open(); // chosen while the library was loading
+    else if (source() !== opened) await this.open(); // chosen while the library was loading
   }
 
   /** Plays over what is chosen now; before there is a stream, that is what will be opened. */

@@ -103,6 +103,7 @@ export const streamUrls = (name: string, token = viewerToken(), base?: string) =
   hls: withToken(at(`/live/${name}/index.m3u8`, base), token),
   dash: withToken(at(`/live/${name}/manifest.mpd`, base), token),
   webrtc: withToken(at(`/whep/${name}`, base), token),
+  transformed: withToken(at(`/whep/${name}?transformed`, base), token),
   thumbnail: withToken(at(`/live/${name}/thumbnail.jpg`, base), token),
   watch: at(`/watch/${name}`, base),
   embed: at(`/embed/${name}`, base),
