@@ -95,7 +95,7 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, stream, pa
 		return
 	}
 	sess := s.sessions.Session(path)
-	if sess == nil || errors.Is(sess.Err(), session.ErrTakenOver) {
+	if sess == nil || errors.Is(sess.Err(), session.ErrTakenOver) || s.sessions.Dismissed(path) {
 		s.ended(stream, path).Write(w)
 		return
 	}
@@ -116,10 +116,13 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, stream, pa
 	}
 }
 
-// ended tells a client that has been taken over from not to come back, which would take over in its turn.
+// ended tells a client that has been taken over from, or that the operator has sent away, not to come back by itself.
 func (s *Server) ended(stream, path string) *refusal.Refusal {
 	if s.sessions.TakenOver(stream, path) {
 		return refusal.New(http.StatusGone, "Somebody else has taken over this stream.")
+	}
+	if s.sessions.Dismissed(path) {
+		return refusal.New(http.StatusGone, "The operator has ended this session.")
 	}
 	return refusal.New(http.StatusNotFound, "There is no such session: it has ended, or never was.")
 }

@@ -280,7 +280,10 @@ func TestPublishers(t *testing.T) {
 	for _, p := range []*session.Publisher{p, all[1]} {
 		require.NotEmpty(t, p.RemoteAddr())
 		p.Close("kicked")
-		rtptest.Wait(t, p.Done(), "the end")
+		for range 2 { // while it ends, and afterwards
+			f.requireProblem(f.do("PATCH", "/whip/"+p.Stream()+"/"+p.ID(), ""), 410, "operator has ended")
+			rtptest.Wait(t, p.Done(), "the end")
+		}
 		require.EqualError(t, p.Err(), "kicked")
 	}
 	_, ok = f.server.Sessions().Publisher("b")

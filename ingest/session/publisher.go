@@ -1,6 +1,8 @@
 package session
 
 import (
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/sluice-live/sluice/ingest/media"
@@ -52,7 +54,10 @@ func (p *Publisher) Done() <-chan struct{} { return p.session.done }
 // Err is why the publisher ended, or is ending; nil before that.
 func (p *Publisher) Err() error { return p.session.Err() }
 
-// Close ends the publisher for the reason given. It does not wait: Done tells the end.
+// rememberDismissed bounds the sessions whose clients are told that they were closed.
+const rememberDismissed = 256
+
+// Close ends the publisher for the reason given. It does not wait: Done tells the end. The registry remembers it for a while.
 func (p *Publisher) Close(reason string) { p.session.Close(&CloseError{Reason: reason}) }
 
 // State is how the connection stands.
@@ -83,3 +88,19 @@ type CloseError struct{ Reason string }
 
 // Error is the reason that Close was given.
 func (e *CloseError) Error() string { return e.Reason }
+
+// dismissed reports whether it was ended, or is ending, by Publisher.Close.
+func (s *Session) dismissed() bool {
+	var by *CloseError
+	return errors.As(s.Err(), &by)
+}
+
+// Dismissed reports whether the session of that path was ended by Publisher.Close, and few have been since.
+func (r *Registry) Dismissed(path string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if sess := r.sessions[path]; sess != nil {
+		return sess.dismissed()
+	}
+	return slices.Contains(r.dismissed, path)
+}

@@ -46,6 +46,7 @@ type Registry struct {
 	connecting map[Client]int      // those of them that have not connected yet
 	publishers map[string]*Publisher
 	coming     map[string][]*Reservation // of those that are about to publish, by stream, in their order
+	dismissed  []string                  // paths of the last sessions of publishers that were closed, whose clients are told so
 }
 
 // NewRegistry makes an empty Registry.
@@ -161,6 +162,10 @@ func (r *Registry) release(at *Reservation, sess *Session) {
 	defer r.mu.Unlock()
 	if sess != nil {
 		delete(r.sessions, sess.path)
+		if sess.dismissed() {
+			r.dismissed = append(r.dismissed, sess.path)
+			r.dismissed = r.dismissed[max(len(r.dismissed)-rememberDismissed, 0):]
+		}
 	}
 	r.count(at, -1)
 	if !at.free {
@@ -283,14 +288,6 @@ func (r *Registry) Session(path string) *Session {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.sessions[path]
-}
-
-// TakenOver reports whether the session of that path published the stream before whoever publishes it now.
-func (r *Registry) TakenOver(stream, path string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	p := r.publishers[stream]
-	return p != nil && slices.Contains(p.ousted, path)
 }
 
 // Infos describes all sessions, the oldest first.

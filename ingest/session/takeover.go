@@ -128,6 +128,14 @@ func (p *Publisher) oust(path string) {
 	p.ousted = p.ousted[max(len(p.ousted)-rememberOusted, 0):]
 }
 
+// TakenOver reports whether the session of that path published the stream before whoever publishes it now.
+func (r *Registry) TakenOver(stream, path string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.publishers[stream]
+	return p != nil && slices.Contains(p.ousted, path)
+}
+
 // hasCome takes a session off those that are about to publish its stream. The caller holds mu.
 func (r *Registry) hasCome(at *Reservation) {
 	stream := at.publishes()

@@ -28,13 +28,22 @@ func TestTakeoverRefused(t *testing.T) {
 	eventually(t, func() bool { status, _ = offer(); return status == http.StatusCreated })
 }
 
-// The publish page says that somebody else has taken over, and does not come back by itself.
+// The publish page says that the operator has ended its session, or that somebody else has taken over, and does not come back by itself.
 func TestPublishPageIsTakenOver(t *testing.T) {
 	alongside(t, paged)
 	s := startService(t, "--ladder", smallRung, "--linger", "0s", "--record=false")
 	page := cameraBrowser.forTest(t).open(s.base + "/publish?stream=desk")
 	page.click("#start")
 	page.wait("live", `document.querySelector("#badge").dataset.state === "live"`)
+	kick, err := http.NewRequest(http.MethodDelete, s.base+"/api/v1/streams/desk", http.NoBody)
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(kick)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusNoContent, response.StatusCode)
+	page.wait("the reason", `document.querySelector("#fault").innerText.includes("The operator has ended this session")`)
+	page.click("#start")
+	page.wait("live again", `document.querySelector("#badge").dataset.state === "live"`)
 	p := newPublisher(t, s, "desk")
 	p.send()
 	page.wait("the reason", `document.querySelector("#fault").innerText.includes("Somebody else has taken over")`)
@@ -44,7 +53,7 @@ func TestPublishPageIsTakenOver(t *testing.T) {
 	eventually(t, func() bool { return p.video.frames.Load() > sent+attempts })
 	status, _, _ := s.get("/api/v1/streams/desk")
 	require.Equal(t, http.StatusOK, status)
-	response, err := http.Get(p.session)
+	response, err = http.Get(p.session)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, http.StatusNoContent, response.StatusCode, "the newer session is there")

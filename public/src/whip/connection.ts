@@ -34,8 +34,8 @@ const steady = 10000;
 /** Answers that do not get better by trying again. */
 const final = new Set([400, 401, 403, 405, 413, 415, 422]);
 
-/** The answer to who has been taken over from: coming back would be taking over in turn. */
-const takenOver = 410;
+/** The answer to who has been taken over from, or was ended by the operator: coming back would undo that. */
+const gone = 410;
 
 /** One connection. Use an object once: start or persist, then stop. */
 export abstract class Connection {
@@ -186,7 +186,7 @@ export abstract class Connection {
       await this.session?.restart();
       return (await this.session?.connected(connectTimeout)) ?? false;
     } catch (error) {
-      if (error instanceof HttpError && error.status === takenOver) {
+      if (error instanceof HttpError && error.status === gone) {
         this.fail(error);
         return true;
       }
