@@ -14,7 +14,8 @@ import (
 type place struct {
 	track      uint32
 	time       time.Duration
-	begin, end uint64 // bytes after the beginning of the moof
+	decoded    time.Duration // when it is to be decoded, where the first of the track is shown at once
+	begin, end uint64        // bytes after the beginning of the moof
 }
 
 // readFragment reads where the samples of the next mdat are (ISO/IEC 14496-12 §8.8.4). begin is how far into the file the moof begins.
@@ -100,15 +101,35 @@ func (r *Reader) readRun(t *trackFragment, data []byte) error {
 	run.AddSampleDefaultValues(t.header, defaults)
 	for _, s := range run.Samples {
 		if t.entry != nil {
-			at, err := timeOf(int64(t.decode)+int64(s.CompositionTimeOffset)-t.skipped, t.scale)
+			p, err := t.place(s)
 			if err != nil {
 				return err
 			}
-			r.places = append(r.places, place{t.ID, at + t.delay, t.at, t.at + uint64(s.Size)})
+			r.places = append(r.places, p)
 		}
 		t.decode, t.at = t.decode+uint64(s.Dur), t.at+uint64(s.Size)
 	}
 	return nil
+}
+
+// place tells where and when the next sample is.
+func (t *trackFragment) place(s mp4.Sample) (p place, err error) {
+	if !t.begun {
+		t.begun, t.first = true, int64(s.CompositionTimeOffset)
+	}
+	decode := int64(t.decode) - t.skipped
+	p = place{track: t.ID, begin: t.at, end: t.at + uint64(s.Size)}
+	if p.time, err = timeOf(decode+int64(s.CompositionTimeOffset), t.scale); err != nil {
+		return p, err
+	}
+	if p.decoded, err = timeOf(decode+t.first, t.scale); err != nil {
+		return p, err
+	}
+	p.time, p.decoded = p.time+t.delay, p.decoded+t.delay
+	if later := int64(s.CompositionTimeOffset) - t.first; s.Dur > 0 && max(later, -later) >= int64(s.Dur) {
+		t.reordered = true // by a picture at least
+	}
+	return p, nil
 }
 
 // timeOf converts ticks to time.
@@ -132,6 +153,7 @@ func timeOf(ticks int64, scale uint32) (time.Duration, error) {
 }
 
 // readMedia reads the samples of the fragment at hand from an mdat whose data begins so far into the file, in the order of their times.
+// Those of a track with B-frames are in the order, and have the times, of their decoding.
 func (r *Reader) readMedia(data []byte, begin uint64) {
 	offset := begin - r.begin
 	kept := r.places[:0]
@@ -139,6 +161,9 @@ func (r *Reader) readMedia(data []byte, begin uint64) {
 		if p.begin < offset || p.end <= p.begin || p.end-offset > uint64(len(data)) {
 			r.damaged++
 			continue
+		}
+		if t := r.track(p.track); t != nil && t.reordered {
+			p.time = p.decoded
 		}
 		p.begin, p.end = p.begin-offset, p.end-offset
 		kept = append(kept, p)

@@ -20,6 +20,10 @@ type entry struct {
 	edits    []mp4.ElstEntry
 	skipped  int64         // ticks of the media that come before its beginning
 	delay    time.Duration // of its beginning
+
+	begun     bool
+	first     int64 // ticks from the decoding of its first sample to its showing
+	reordered bool  // it is not sent in the order that it is shown in
 }
 
 var errWhole = errors.New("the MP4 is not in fragments: record with MediaRecorder, or with ffmpeg's -movflags +frag_keyframe+empty_moov+default_base_moof")
