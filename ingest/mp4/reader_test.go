@@ -287,14 +287,15 @@ func TestFFmpeg(t *testing.T) {
 		options string
 		codec   string
 		sounds  int
+		apart   float64 // ms by which the time between two may be off
 	}{
-		"Opus":                  {"-c:a libopus -movflags +frag_keyframe+empty_moov+default_base_moof", "Opus", 101},
-		"AAC":                   {"-c:a aac -movflags +frag_keyframe+empty_moov+default_base_moof", "mp4a", 95},
-		"offsets from the file": {"-c:a libopus -movflags +frag_keyframe+empty_moov", "Opus", 101},
-		"short fragments":       {"-c:a libopus -movflags +frag_keyframe+empty_moov+default_base_moof -frag_duration 200000", "Opus", 101},
-		"B-frames":              {"-preset medium -bf 2 -b_strategy 0 -c:a libopus -movflags +frag_keyframe+empty_moov+default_base_moof", "Opus", 101},
-		"B-frames one by one":   {"-preset medium -bf 2 -b_strategy 0 -c:a libopus -movflags +frag_every_frame+empty_moov+default_base_moof", "Opus", 101},
-		"CMAF":                  {"-c:a libopus -movflags +cmaf+frag_keyframe+delay_moov", "Opus", 101},
+		"Opus":                  {"-c:a libopus -movflags +frag_keyframe+empty_moov+default_base_moof", "Opus", 101, 3},
+		"AAC":                   {"-c:a aac -movflags +frag_keyframe+empty_moov+default_base_moof", "mp4a", 95, 3},
+		"offsets from the file": {"-c:a libopus -movflags +frag_keyframe+empty_moov", "Opus", 101, 3},
+		"short fragments":       {"-c:a libopus -movflags +frag_keyframe+empty_moov+default_base_moof -frag_duration 200000", "Opus", 101, 3},
+		"B-frames":              {"-preset medium -bf 2 -b_strategy 0 -c:a libopus -movflags +frag_keyframe+empty_moov+default_base_moof", "Opus", 101, 3},
+		"B-frames one by one":   {"-preset medium -bf 2 -b_strategy 0 -c:a libopus -movflags +frag_every_frame+empty_moov+default_base_moof", "Opus", 101, 21},
+		"CMAF":                  {"-c:a libopus -movflags +cmaf+frag_keyframe+delay_moov", "Opus", 101, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := NewReader(bytes.NewReader(record(t, strings.Fields(c.options)...)))
@@ -323,8 +324,8 @@ func TestFFmpeg(t *testing.T) {
 				require.InDelta(t, i*100, (at - begin).Milliseconds(), 30, "picture %d", i)
 			}
 			require.InDelta(t, c.sounds, len(times[2]), 2)
-			for i := 3; i < len(times[2]); i++ { // ffmpeg may begin with a longer one
-				require.InDelta(t, 20, (times[2][i] - times[2][i-1]).Milliseconds(), 3)
+			for i := 2; i < len(times[2]); i++ { // ffmpeg may begin with a longer one, and one of those alone may have the time of the next
+				require.InDelta(t, 20, (times[2][i] - times[2][i-1]).Milliseconds(), c.apart)
 			}
 		})
 	}
