@@ -23,7 +23,7 @@ func (s *Server) pullStreams() *pull.Streams {
 		return nil
 	}
 	return pull.New(pull.Config{
-		Sessions: s.sessions, Peers: s.peers, Packets: s.packets, End: s.viewers.End, PublicIPs: s.opts.PublicIPs, Logger: s.opts.Logger,
+		Sessions: s.sessions, Peers: s.peers, Packets: s.packets, End: s.viewers.End, Carry: s.channels.Carry, PublicIPs: s.opts.PublicIPs, Logger: s.opts.Logger,
 		Timers: pull.Timers{Connect: s.timers.connect, Linger: s.timers.pulled, Quiet: pullQuiet, Wanted: s.opts.ViewerLinger, Away: pullAway},
 	})
 }

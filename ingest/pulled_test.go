@@ -15,12 +15,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay/vp8"
+	"github.com/sluice-live/sluice/ingest/channel"
 	"github.com/sluice-live/sluice/ingest/egress"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/pull"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
+	"github.com/sluice-live/sluice/ingest/signal"
 )
 
 // upstream is a server that others pull from, and that may be another one after a while.
@@ -185,6 +187,44 @@ func TestViewersEndWithPulledStreams(t *testing.T) {
 	rtptest.Wait(t, sess.Done(), "the viewer's end")
 	require.ErrorIs(t, sess.Err(), session.ErrStreamEnded)
 	require.Eventually(t, func() bool { return relay.server.Sessions().Empty() && relay.server.Viewers().Empty() }, 2*time.Minute, 10*time.Millisecond)
+}
+
+// Messages of a stream are carried both ways.
+func TestMessagesOfPulledStreams(t *testing.T) {
+	origin := newFixture(t, Options{})
+	relay := newFixture(t, Options{Origin: upstreamOf(origin).of})
+	studio := newPeer(t, peerOptions{})
+	publisher := studio.open(channel.Label, nil)
+	studio.publish(origin, "/whip/cam")
+	studio.waitConnected()
+	studio.keepSending()
+	publisher.waitOpen()
+	viewer := newPeer(t, peerOptions{direction: webrtc.RTPTransceiverDirectionRecvonly})
+	talk := viewer.open(channel.Label, nil)
+	viewer.publish(relay, "/whep/cam")
+	talk.waitOpen()
+	for talk.await(signal.Stream).State != "live" {
+	}
+	said, stop := make(chan struct{}), time.NewTicker(100*time.Millisecond)
+	defer stop.Stop()
+	go func() {
+		defer close(said)
+		for e := (signal.Event{}); e.Text != "hello"; {
+			e = publisher.await(signal.Message)
+		}
+	}()
+	for heard := false; !heard; { // until the channel between both is open
+		talk.say(signal.Event{Kind: signal.Message, Text: "hello"})
+		select {
+		case <-said:
+			heard = true
+		case <-stop.C:
+		}
+	}
+	publisher.say(signal.Event{Kind: signal.Message, Text: "welcome"})
+	answer := talk.await(signal.Message)
+	require.Equal(t, "welcome", answer.Text)
+	require.NotEmpty(t, answer.From)
 }
 
 func publishedBy(t testing.TB, f *fixture, stream string) *session.Publisher {

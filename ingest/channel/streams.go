@@ -54,6 +54,7 @@ type Member struct {
 	mu         sync.Mutex
 	events     *Line // the newest channel of its label; nil: there is none
 	navigation *Line
+	carries    *Line // to the other server that the stream comes from; nil: it comes from none, or takes no messages
 }
 
 // Publish joins a session that publishes a stream, or is about to, and accepts its channels.
@@ -195,6 +196,16 @@ func (m *Member) line(label string) *Line {
 	return *m.slot(label)
 }
 
+// lineFor is where messages of a label go: to another server those of the channel that it has.
+func (m *Member) lineFor(label string) *Line {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.carries != nil && label == Label {
+		return m.carries
+	}
+	return *m.slot(label)
+}
+
 // Tell tells whoever publishes a stream and all its viewers an event of a kind, with what is written as JSON as its data.
 func (ss *Streams) Tell(stream, kind string, data any) {
 	written, err := json.Marshal(data)
@@ -283,7 +294,7 @@ func (ss *Streams) members(stream string, which func(*Member) bool) (all []*Memb
 // send sends to all of these that have a channel for it, and returns how many have taken it.
 func (ss *Streams) send(to []*Member, label string, msg Message) (taken int) {
 	for _, m := range to {
-		if l := m.line(label); l != nil && l.Send(msg) {
+		if l := m.lineFor(label); l != nil && l.Send(msg) {
 			taken++
 		}
 	}

@@ -25,6 +25,9 @@ const (
 	consent = 30 * time.Second
 )
 
+// channelLabel is that of the channel for messages of a stream.
+const channelLabel = "sluice"
+
 // Why a connection, and a stream, ends.
 var (
 	errLost = errors.New("the origin knows the session no more")
@@ -196,6 +199,11 @@ func (ss *Streams) negotiate(s *stream, c *connection) error {
 				return fmt.Errorf("offer %s: %w", kind, err)
 			}
 		}
+		messages, err := sess.PeerConnection().CreateDataChannel(channelLabel, nil)
+		if err != nil {
+			return fmt.Errorf("offer a data channel: %w", err)
+		}
+		ss.config.Carry(sess, s.name, messages)
 		return nil
 	})
 	if err != nil {

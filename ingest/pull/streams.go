@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/webrtc/v4"
+
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
@@ -40,7 +42,8 @@ type Config struct {
 	Sessions  *session.Registry
 	Peers     *session.Peers
 	Packets   *media.PacketPool
-	End       func(stream string, why error) // the viewers of a stream
+	End       func(stream string, why error)                                  // the viewers of a stream
+	Carry     func(s *session.Session, stream string, dc *webrtc.DataChannel) // messages of the stream
 	PublicIPs []string
 	Timers    Timers
 	Logger    *slog.Logger
