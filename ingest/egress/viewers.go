@@ -41,7 +41,7 @@ func NewViewers(f *Forwarders, b Transports, linger time.Duration, onCount func(
 
 // Count is how many viewers a stream has.
 type Count struct {
-	Viewers int    // that are connected
+	Viewers int    // that are connected, but for relays
 	Dropped uint64 // packets that they were too slow for, since there have been viewers
 }
 
@@ -56,7 +56,7 @@ func (vs *Viewers) Count(stream string) (count Count) {
 		}
 		count.Dropped += of.dropped.Load()
 		for v := range of.viewers {
-			if v.session.State() == session.StateConnected {
+			if v.session.State() == session.StateConnected && !v.session.Shared() {
 				count.Viewers++
 			}
 		}
@@ -92,8 +92,11 @@ func (vs *Viewers) join(v *Viewer, stream string) {
 	}
 }
 
-// arrived notes that a viewer of a stream, which it joined under the name from, has connected.
+// arrived notes that a viewer of a stream, which it joined under the name from, has connected. A relay is none.
 func (vs *Viewers) arrived(v *Viewer, stream, from string) {
+	if v.session.Shared() {
+		return
+	}
 	vs.mu.Lock()
 	v.arrived = true
 	vs.streams[from].arrived++

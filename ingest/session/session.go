@@ -112,6 +112,9 @@ func (s *Session) Path() string { return s.path }
 // Kind is what the session is for.
 func (s *Session) Kind() Kind { return s.at.Kind }
 
+// Shared reports whether a relay has asked for the session, for all who watch there.
+func (s *Session) Shared() bool { return s.at.right.Shared }
+
 // Started is when the session was made. Its clock is monotonic.
 func (s *Session) Started() time.Time { return s.started }
 

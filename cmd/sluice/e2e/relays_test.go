@@ -26,6 +26,10 @@ func TestRelays(t *testing.T) {
 	seen := watch(t, relay, "relayed")
 	p.rounds = 3
 	p.send()
+	printed, status := runToEnd(t, "play", "--duration", "2s", relay.base+"/whep/relayed")
+	require.Zero(t, status, printed)
+	require.Regexp(t, `ended: [1-9]\d* pictures`, printed)
+	require.Positive(t, relay.metric("sluice_relay_pulled_streams"))
 	relay.waitMoreListed("/live/relayed/240p.m3u8", 3)
 	visits := seen()
 	requireConformant(t, visits)
