@@ -5,7 +5,9 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,6 +31,7 @@ import (
 type upstream struct {
 	url    atomic.Pointer[string]
 	offers atomic.Int64 // that it was sent
+	denies atomic.Int64 // status of what it answers; 0: it takes offers
 }
 
 func upstreamOf(f *fixture) *upstream {
@@ -63,6 +66,9 @@ func (u upstreamStream) do(ctx context.Context, method, path string, body []byte
 
 func (u upstreamStream) Offer(ctx context.Context, offer []byte) (answer []byte, session string, err error) {
 	u.offers.Add(1)
+	if status := u.denies.Load(); status != 0 {
+		return nil, "", refusal.New(int(status), "It is not to be.")
+	}
 	response, answer, err := u.do(ctx, "POST", "/whep/"+u.name, offer)
 	if err != nil {
 		return nil, "", err
@@ -187,6 +193,38 @@ func TestViewersEndWithPulledStreams(t *testing.T) {
 	rtptest.Wait(t, sess.Done(), "the viewer's end")
 	require.ErrorIs(t, sess.Err(), session.ErrStreamEnded)
 	require.Eventually(t, func() bool { return relay.server.Sessions().Empty() && relay.server.Viewers().Empty() }, 2*time.Minute, 10*time.Millisecond)
+}
+
+// Viewers end when the origin lets nobody watch any more.
+func TestViewersEndWithTheRightToPull(t *testing.T) {
+	origin := newFixture(t, Options{})
+	up := upstreamOf(origin)
+	relay := newFixture(t, Options{Origin: up.of})
+	onAir(t, origin, "cam", peerOptions{})
+	viewer := newSpectator(t, relay, "cam", peerOptions{})
+	viewer.pictures(1, nil)
+	sess := relay.server.sessions.Session(viewer.location)
+	up.denies.Store(http.StatusForbidden)
+	origin.server.Viewers().End("cam", session.ErrStreamEnded)
+	rtptest.Wait(t, sess.Done(), "the viewer's end")
+	require.ErrorIs(t, sess.Err(), session.ErrNoRight)
+	require.Equal(t, http.StatusForbidden, relay.post("/whep/cam", viewerOffer(t)).StatusCode)
+}
+
+// A relay that asks for all who watch there is neither a viewer nor bounded as one client is.
+func TestSharedViewers(t *testing.T) {
+	f := newFixture(t, Options{MaxSessionsPerAddress: 1, MaxConnectingPerAddress: 1, RequestsPerSecond: 0.2})
+	studio := newPeer(t, peerOptions{})
+	studio.publish(f, "/whip/cam")
+	for range 3 {
+		request := httptest.NewRequest("POST", "/whep/cam", strings.NewReader(viewerOffer(t)))
+		request.Header.Set("Content-Type", "application/sdp")
+		request.SetPathValue("stream", "cam")
+		answer := httptest.NewRecorder()
+		f.server.WHEP().ServeHTTP(answer, session.By(request, session.Right{Shared: true}))
+		require.Equal(t, http.StatusCreated, answer.Code, answer.Body)
+	}
+	require.Zero(t, f.server.Viewers().Count("cam").Viewers)
 }
 
 // Messages of a stream are carried both ways.
