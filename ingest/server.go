@@ -29,6 +29,7 @@ type Server struct {
 	opts         Options
 	timers       timers
 	sockets      *sockets
+	outgoing     *session.Peers // of connections that the server makes
 	peers        *session.Peers
 	packets      *media.PacketPool
 	forwarders   *egress.Forwarders
@@ -68,7 +69,7 @@ func newServer(o Options, ts timers) (*Server, error) {
 		return nil, fmt.Errorf("announce public addresses: %w", err)
 	}
 	s := &Server{
-		opts: o, timers: ts, sockets: sockets, peers: session.NewPeers(settings, sockets.shared()), packets: media.NewPacketPool(), forwarders: egress.NewForwarders(),
+		opts: o, timers: ts, sockets: sockets, peers: session.NewPeers(settings, sockets.shared()), outgoing: session.NewPeers(settings, session.Sockets{}), packets: media.NewPacketPool(), forwarders: egress.NewForwarders(),
 		rates: newRateLimiter(o.RequestsPerSecond), pictureRates: newRateLimiter(frames.Rate),
 	}
 	if err := s.listenTURN(pionLog); err != nil {

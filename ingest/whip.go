@@ -71,7 +71,14 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, o *offer.Offer, at
 
 // connect makes the session that is reserved, and has describe make our description. On a refusal nothing is left of it.
 func (s *Server) connect(at *session.Reservation, o *offer.Offer, describe func(*session.Session) ([]byte, error)) (*session.Session, []byte, *refusal.Refusal) {
-	pc, fb, err := s.peers.Open(o, at.Kind.Watches())
+	return s.connectFrom(s.peers, at, o, describe)
+}
+
+// connectFrom is connect with the sockets of those peers.
+func (s *Server) connectFrom(
+	peers *session.Peers, at *session.Reservation, o *offer.Offer, describe func(*session.Session) ([]byte, error),
+) (*session.Session, []byte, *refusal.Refusal) {
+	pc, fb, err := peers.Open(o, at.Kind.Watches())
 	if err != nil {
 		s.sessions.Release(at)
 		s.opts.Logger.Error("peer connection could not be made", "error", err)

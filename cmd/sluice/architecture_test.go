@@ -81,14 +81,14 @@ func TestPackageComments(t *testing.T) {
 var rooms = map[string]rule{
 	"access":    {[]string{"config"}, "it answers who may do what, of the keys that are configured, whoever asks"},
 	"broadcast": {nil, "a broadcast is made with values and functions, so that it can be understood and tested without a service around it"},
-	"client":    {[]string{"command", "config", "doctor", "exit", "golden"}, "publish and play reach a service over the network only, as every client does"},
+	"client":    {[]string{"command", "config", "doctor", "exit", "golden", "whip"}, "publish and play reach a service over the network only, as every client does"},
 	"clock":     {nil, "it tells the time, whoever asks"},
 	"command":   {[]string{"exit"}, "what all commands have in common knows none of them"},
 	"config":    {[]string{"broadcast", "command", "exit", "forward", "golden", "webhook"}, "it asks the stages for their bounds and names, and starts none of them"},
 	"ctl":       {[]string{"access", "config", "exit", "httpapi"}, "it reaches a service over the network only, and knows its documents by their types"},
 	"doctor":    {[]string{"command", "config", "exit"}, "it looks at what a service would meet, and starts none"},
 	"exit":      {nil, "statuses are the same for every command"},
-	"forward":   {nil, "a stream is forwarded of what functions hand over, so that it can be tested without a service around it"},
+	"forward":   {[]string{"whip"}, "a stream is forwarded of what functions hand over, so that it can be tested without a service around it"},
 	"golden":    {nil, "tests compare with files, whatever they test"},
 	"hop":       {nil, "what relays say of clients is signed and read, whatever passes it on"},
 	"httpapi":   {[]string{"access", "broadcast", "config", "forward", "golden", "hop", "logs", "relay", "service", "viewers"}, "it serves the service over HTTP; nothing is served over HTTP but by it"},
@@ -98,6 +98,7 @@ var rooms = map[string]rule{
 	"service":   {[]string{"access", "broadcast", "clock", "config", "exit", "forward", "viewers", "webhook"}, "it joins the stages, and answers whoever serves them over HTTP without knowing of that"},
 	"systemd":   {nil, "a service manager is spoken with, whatever the service does"},
 	"viewers":   {nil, "who watches is counted by requests and reports, whatever serves them"},
+	"whip":      {nil, "an endpoint is spoken to, whoever has an offer for it"},
 	"webhook":   {[]string{"exit"}, "events are told without knowing what they are about"},
 }
 

@@ -46,10 +46,11 @@ const (
 	KindProducer    Kind = "producer" // a publisher over GStreamer's signalling
 	KindConsumer    Kind = "consumer" // a viewer over GStreamer's signalling
 	KindPull        Kind = "pull"     // a stream of another server, which is pulled as long as it is watched
+	KindForward     Kind = "forward"  // another server that a stream is sent to
 )
 
 // Watches reports whether such a session only gets what others publish.
-func (k Kind) Watches() bool { return k == KindViewer || k == KindConsumer }
+func (k Kind) Watches() bool { return k == KindViewer || k == KindConsumer || k == KindForward }
 
 // publishes reports whether such a session makes a stream.
 func (k Kind) publishes() bool {
@@ -79,6 +80,17 @@ func (k Kind) Path(name, id string) string {
 func (s *Session) PublicID() string {
 	digest := sha256.Sum256([]byte(s.id))
 	return hex.EncodeToString(digest[:6])
+}
+
+// Sent is how many bytes of RTP payload were sent, as of the last sender reports.
+func (s *Session) Sent() (bytes uint64) {
+	s.mu.Lock()
+	outbound := slices.Clone(s.outbound)
+	s.mu.Unlock()
+	for _, o := range outbound {
+		bytes += o.Stats().Bytes
+	}
+	return bytes
 }
 
 func (s *Session) info() Info {

@@ -21,7 +21,7 @@ type Peers struct {
 	sockets  Sockets
 }
 
-// NewPeers makes what makes peer connections with these settings and sockets.
+// NewPeers makes what makes peer connections with these settings and sockets; without sockets each has its own.
 func NewPeers(settings webrtc.SettingEngine, sockets Sockets) *Peers {
 	return &Peers{settings, sockets}
 }
@@ -68,7 +68,9 @@ func (p *Peers) Ask(formats ...media.Format) (*webrtc.PeerConnection, *Link, err
 func (p *Peers) api(engine *webrtc.MediaEngine, registry *interceptor.Registry, link *Link) *webrtc.API {
 	settings, kept := p.settings, &interceptor.Registry{}
 	settings.BufferFactory = link.streams.open
-	settings.SetICEUDPMux(boundedUDP{p.sockets.UDP, &link.streams})
+	if p.sockets.UDP != nil {
+		settings.SetICEUDPMux(boundedUDP{p.sockets.UDP, &link.streams})
+	}
 	if p.sockets.TCP != nil {
 		settings.SetICETCPMux(boundedTCP{p.sockets.TCP, &link.streams})
 	}

@@ -87,6 +87,11 @@ func NewPull(stream, address string) *Reservation {
 	return &Reservation{Kind: KindPull, name: stream, address: address, free: true}
 }
 
+// NewForward is for a session that sends a stream to another server, which is called address.
+func NewForward(stream, address string) *Reservation {
+	return &Reservation{Kind: KindForward, name: stream, address: address, free: true}
+}
+
 // Address is host:port that the request came from.
 func (at *Reservation) Address() string { return at.address }
 

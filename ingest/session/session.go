@@ -112,8 +112,8 @@ func (s *Session) Path() string { return s.path }
 // Kind is what the session is for.
 func (s *Session) Kind() Kind { return s.at.Kind }
 
-// Shared reports whether a relay has asked for the session, for all who watch there.
-func (s *Session) Shared() bool { return s.at.right.Shared }
+// Shared reports whether the session is another server's, for all who watch there: of a relay that has asked for it, or of one that the stream is sent to.
+func (s *Session) Shared() bool { return s.at.right.Shared || s.at.Kind == KindForward }
 
 // Started is when the session was made. Its clock is monotonic.
 func (s *Session) Started() time.Time { return s.started }

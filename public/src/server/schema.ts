@@ -530,7 +530,7 @@ export interface Session {
   id: string;
   /** tracks of an upload that are not passed on, and why */
   ignored?: string[];
-  /** publisher, viewer, echo, upload, frames, rtmp, srt, participant, air, producer, consumer or pull */
+  /** publisher, viewer, echo, upload, frames, rtmp, srt, participant, air, producer, consumer, pull or forward */
   kind: string;
   /** received */
   media: Received[];

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/sluice-live/sluice/cmd/sluice/internal/client/whip"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/whip"
 )
 
 // player is one run of sluice play.

@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/sluice-live/sluice/cmd/sluice/internal/client/whip"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/whip"
 )
 
 // publisher is one run of sluice publish.

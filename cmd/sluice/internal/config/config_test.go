@@ -150,9 +150,9 @@ func TestLoadForms(t *testing.T) {
 				c.Push = Push{"https://ingest.example.org/live", "Authorization: Bearer k", 5 * time.Second, true}
 			}},
 		"forward": {
-			file: "forward: ['rtmp://a/b/c,d', 'cam*=rtmps://a/b/c?d=e', {url: 'rtmp://a/b/c', streams: cam, name: mine}]",
+			file: "forward: ['rtmp://a/b/c,d', 'cam*=rtmps://a/b/c?d=e', {url: 'https://a/b/c', streams: cam, token: t, name: mine}]",
 			want: func(c *Config) {
-				c.Forward = []Forward{{URL: "rtmp://a/b/c,d"}, {Streams: "cam*", URL: "rtmps://a/b/c?d=e"}, {"cam", "rtmp://a/b/c", "mine"}}
+				c.Forward = []Forward{{URL: "rtmp://a/b/c,d"}, {Streams: "cam*", URL: "rtmps://a/b/c?d=e"}, {"cam", "https://a/b/c", "t", "mine"}}
 			}},
 		"everything is listed": {
 			file: "window: all\n", want: func(c *Config) { c.Window = WindowAll }},

@@ -12,6 +12,7 @@ import (
 type Forward struct {
 	Streams string // name of a stream, or the beginning of names before a *; empty: all
 	URL     Secret
+	Token   Secret // bearer token of WHIP
 	Name    string // that it is called by; empty: protocol and host
 }
 
@@ -24,7 +25,7 @@ func (c Config) ForwardTargets() (targets []forward.Target) {
 }
 
 func (f Forward) target() forward.Target {
-	return forward.Target{Streams: f.Streams, URL: string(f.URL), Title: f.Name}
+	return forward.Target{Streams: f.Streams, URL: string(f.URL), Token: string(f.Token), Title: f.Name}
 }
 
 func (c Config) checkForward(check *checker) {
@@ -35,7 +36,7 @@ func (c Config) checkForward(check *checker) {
 	check.want(len(c.Forward) == 0 || !c.IsRelay(), "forward", "is not used by a relay, which has no streams: set it at the origin")
 }
 
-// forwards reads URLs and STREAM=URL; in YAML an item may be {url, streams, name}.
+// forwards reads URLs and STREAM=URL; in YAML an item may be {url, streams, token, name}.
 func forwards(p *[]Forward) value {
 	return list[Forward]{field: p, parse: parseForward, format: formatForward, decode: decodeForward, encode: encodeForward}
 }
@@ -59,18 +60,26 @@ func formatForward(f Forward) string {
 }
 
 func decodeForward(n *yaml.Node) (f Forward, err error) {
-	fields, err := object(n, "url", "streams", "name")
+	fields, err := object(n, "url", "streams", "token", "name")
 	if err != nil {
 		return f, err
 	}
 	f.Streams, f.Name = fields["streams"], fields["name"]
-	f.URL, err = parseSecret(fields["url"])
+	if f.Token, err = parseSecret(fields["token"]); err == nil {
+		f.URL, err = parseSecret(fields["url"])
+	}
 	return f, err
 }
 
 func encodeForward(f Forward) *yaml.Node {
-	if f.Name == "" {
+	if f.Name == "" && f.Token == "" {
 		return stringNode(formatForward(f))
 	}
-	return flowObject("url", f.URL.String(), "streams", f.Streams, "name", f.Name)
+	fields := []string{"url", f.URL.String()}
+	for _, field := range [][2]string{{"streams", f.Streams}, {"token", f.Token.String()}, {"name", f.Name}} {
+		if field[1] != "" {
+			fields = append(fields, field[0], field[1])
+		}
+	}
+	return flowObject(fields...)
 }

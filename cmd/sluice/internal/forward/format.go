@@ -21,14 +21,12 @@ const maxPart = 64 << 20
 type format struct {
 	video         bool
 	width, height int
-	record        []byte   // AVCDecoderConfigurationRecord, or AudioSpecificConfig
-	sets          [][]byte // SPS and PPS
-	lengthSize    int      // bytes before each unit of a picture
+	record        []byte // AVCDecoderConfigurationRecord, or AudioSpecificConfig
 	timescale     uint32
 	defaults      *mp4.TrexBox
 }
 
-// errFormat says that RTMP and SRT do not carry a rendition.
+// errFormat says that RTMP does not carry a rendition.
 var errFormat = errors.New("it is neither H.264 nor AAC")
 
 // readFormat reads an initialization segment.
@@ -59,8 +57,7 @@ func readFormat(f io.Reader) (*format, error) {
 
 func (f *format) readVideo(entry *mp4.VisualSampleEntryBox) error {
 	config := entry.AvcC.DecConfRec
-	f.video, f.width, f.height, f.lengthSize = true, int(entry.Width), int(entry.Height), 4 // which mp4ff, and ffmpeg, have
-	f.sets = append(append(f.sets, config.SPSnalus...), config.PPSnalus...)
+	f.video, f.width, f.height = true, int(entry.Width), int(entry.Height)
 	var record bytes.Buffer
 	if err := config.Encode(&record); err != nil {
 		return fmt.Errorf("write the configuration of H.264: %w", err)

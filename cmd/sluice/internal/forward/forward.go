@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/packager/timeline"
 	"github.com/sluice-live/sluice/public/panics"
 )
@@ -56,6 +58,8 @@ type Options struct {
 	Stream  string
 	Targets []Target
 	Source  Source
+	// WebRTC sends the stream to those of WHIP.
+	WebRTC WebRTC
 	// TLS is the configuration of clients; nil: the system's.
 	TLS    *tls.Config
 	Logger *slog.Logger
@@ -76,6 +80,7 @@ type run struct {
 	url     *url.URL
 	log     *slog.Logger
 	bytes   atomic.Uint64
+	session atomic.Pointer[session.Session] // of WHIP, while it is connected
 
 	mu    sync.Mutex // of the state; held for no I/O
 	state State
@@ -113,6 +118,9 @@ func (s *Stream) States() (all []State) {
 		state := r.state
 		r.mu.Unlock()
 		state.Bytes = r.bytes.Load()
+		if connected := r.session.Load(); connected != nil {
+			state.Bytes += connected.Sent()
+		}
 		all = append(all, state)
 	}
 	return all
@@ -131,9 +139,18 @@ func (r *run) run(ctx context.Context, ended <-chan struct{}) {
 	pause := time.Duration(0)
 	for {
 		began := time.Now()
-		err := r.connection(ctx, ended)
+		err := r.try(ctx, ended)
 		if err == nil || ctx.Err() != nil {
 			return
+		}
+		if errors.Is(err, ingest.ErrNotPublished) || errors.Is(err, session.ErrCodecChanged) { // which is nobody's fault
+			r.change(func(s *State) { s.State, s.Since = StateWaiting, time.Time{} })
+			select {
+			case <-ended:
+				return
+			case <-time.After(leastPause):
+			}
+			continue
 		}
 		if time.Since(began) > lasted {
 			pause = 0
@@ -147,6 +164,14 @@ func (r *run) run(ctx context.Context, ended <-chan struct{}) {
 		}
 		r.change(func(s *State) { s.Retries++ })
 	}
+}
+
+// try forwards over one connection.
+func (r *run) try(ctx context.Context, ended <-chan struct{}) error {
+	if strings.HasPrefix(r.url.Scheme, "http") {
+		return r.publish(ctx, ended)
+	}
+	return r.connection(ctx, ended)
 }
 
 // fail notes and tells why a try has come to nothing; of the same reason the log tells once.

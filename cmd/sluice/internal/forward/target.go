@@ -17,14 +17,16 @@ const placeholder = "{stream}"
 type Target struct {
 	// Streams are the name of a stream, or the beginning of names before a *. Empty: all.
 	Streams string
-	// URL is rtmp://HOST/APP/KEY or rtmps://…, where {stream} stands for the name of the stream.
+	// URL is rtmp://HOST/APP/KEY, rtmps://… or, of WHIP, https://…, where {stream} stands for the name of the stream.
 	URL string
+	// Token is the bearer token of WHIP; empty: none.
+	Token string
 	// Title is what the target is called wherever it is told of; empty: protocol and host.
 	Title string
 }
 
 // Schemes are the protocols of targets.
-func Schemes() []string { return []string{"rtmp", "rtmps"} }
+func Schemes() []string { return []string{"https", "http", "rtmp", "rtmps"} }
 
 // Takes reports whether a stream is forwarded there.
 func (t Target) Takes(stream string) bool {
@@ -74,6 +76,12 @@ func (t Target) Validate() error {
 	if strings.HasPrefix(u.Scheme, "rtmp") && strings.Trim(u.Path, "/") == "" {
 		return errors.New("has a URL without a stream key, such as rtmps://live.example.org/app/KEY")
 	}
+	if t.Token != "" && !strings.HasPrefix(u.Scheme, "http") {
+		return errors.New("has a token, which is for WHIP: put the key into the URL")
+	}
+	if strings.ContainsFunc(t.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return errors.New("has a token with blanks or control characters")
+	}
 	return nil
 }
 
@@ -87,7 +95,7 @@ func (t Target) Secrets(stream string) (all []string) {
 	for _, values := range u.Query() {
 		parts = append(parts, values...)
 	}
-	parts = append(parts, u.RawQuery, parts[len(parts)-1])
+	parts = append(parts, u.RawQuery, t.Token)
 	for _, part := range parts {
 		if len(part) >= 8 && part != stream {
 			all = append(all, part)

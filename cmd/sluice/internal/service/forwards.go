@@ -22,7 +22,8 @@ func (s *Service) forward(b *broadcast.Broadcast) (stop func()) {
 		return func() {}
 	}
 	stream := forward.Begin(forward.Options{
-		Stream: b.Stream(), Targets: targets, Source: forward.Source{Watch: timeline.Watch, Open: timeline.OpenFile}, Logger: s.log,
+		Stream: b.Stream(), Targets: targets, Source: forward.Source{Watch: timeline.Watch, Open: timeline.OpenFile},
+		WebRTC: s.ingest.Forward, Logger: s.log,
 	})
 	s.forwards.mu.Lock()
 	defer s.forwards.mu.Unlock()

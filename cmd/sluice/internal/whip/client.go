@@ -16,8 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 )
 
 // Bounds of what a WHIP server can make us wait for or read.
@@ -94,7 +92,7 @@ func (w *Client) post(ctx context.Context, offer string) (string, error) {
 	}
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err == nil && len(answer) > maxAnswer {
-		err = fmt.Errorf("the answer is longer than %s", config.FormatSize(maxAnswer))
+		err = fmt.Errorf("the answer is longer than %dKiB", maxAnswer>>10)
 	}
 	w.session = location.String()
 	return string(answer), err
