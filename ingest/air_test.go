@@ -5,8 +5,10 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/ingest/gst"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/sluice-live/sluice/ingest/session"
@@ -26,11 +28,18 @@ func TestOnAir(t *testing.T) {
 		require.Equal(t, status != 0, err != nil)
 		return status
 	}
+	listener := newGstClient(f, "", nil)
+	listener.become(`null`, gst.Listener)
+	listener.told(listener.id, gst.Listener)
 	require.Zero(t, put(ann.self, "show"))
 	p := rtptest.Wait(t, published, "the stream")
 	require.Equal(t, "show", p.Stream())
 	require.Equal(t, []string{"audio/opus 48000 2", "video/VP8 90000 0"}, []string{describe(p.Tracks()[0]), describe(p.Tracks()[1])})
 	bob.awaitThat(signal.Updated, func(e signal.Event) bool { return e.From == ann.self && e.Participant.OnAir == "show" })
+	require.Equal(t, map[string]any{"video": "VP8", "audio": "opus"}, listener.told("show", gst.Producer)["codecs"], "consumers of GStreamer find it")
+	listener.send(gst.Message{Type: gst.StartSession, PeerID: "show"})
+	listener.send(gst.Message{Type: gst.EndSession, SessionID: listener.watch("show")})
+	_ = listener.conn.Close(websocket.StatusNormalClosure, "")
 	video := p.Tracks()[1].Tap(64)
 	defer video.Close()
 	takeFrom(t, video, 20)
