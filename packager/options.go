@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluice-live/sluice/packager/live"
 	"github.com/sluice-live/sluice/packager/push"
 	"github.com/sluice-live/sluice/packager/recording"
 	"github.com/sluice-live/sluice/packager/timeline"
@@ -60,6 +61,8 @@ type Options struct {
 	OnDisk func(Disk)
 	// OnUnclaimed, if set, hears of a stream that a crash has cut and that ends because its publisher has not come back. It must not block.
 	OnUnclaimed func(stream string, started time.Time)
+	// OnListed, if set, hears of each part that viewers can have. It must not block.
+	OnListed func(live.Listed)
 	// Wall is the clock of the service: wall time at the start plus what the monotonic clock has counted since (time.Now).
 	Wall func() time.Time
 	// Logger gets what an operator should know (slog.Default).

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/packager/live"
+
 	"github.com/sluice-live/sluice/packager/timeline"
 )
 
@@ -29,4 +31,33 @@ func TestPartsOfAudioKeepPace(t *testing.T) {
 		}
 		require.GreaterOrEqual(t, timeline.FromTicks(s.Parts[9].Duration, s.Timescale), 140*time.Millisecond, "the last one")
 	}
+}
+
+// Each part that viewers can have is told of once, with when it was captured.
+func TestListedPartsAreTold(t *testing.T) {
+	var told []live.Listed
+	b := newBench(t, func(o *Options) { o.OnListed = func(p live.Listed) { told = append(told, p) } })
+	_, e, enc := b.epoch("cam")
+	enc.fragments("0", 3)
+	b.clock.Advance(time.Second)
+	b.take(e, "0")
+	enc.fragments("0", 5)
+	b.take(e, "0")
+	b.run(e, enc, 1)
+	begin := b.clock.Now().Add(-3 * time.Second)
+	parts := 0
+	for _, p := range told {
+		if p.Rendition != "180p" {
+			continue
+		}
+		require.Equal(t, []any{"cam", int64(1), parts}, []any{p.Stream, p.MSN, p.Part})
+		require.WithinDuration(t, begin.Add(time.Duration(parts+1)*200*time.Millisecond), p.Captured, time.Millisecond)
+		require.Positive(t, p.Bytes)
+		require.False(t, p.Listed.Before(p.Found))
+		if parts < 5 {
+			require.Equal(t, begin.Add(time.Second), p.Found)
+		}
+		parts++
+	}
+	require.Equal(t, 10, parts)
 }

@@ -46,7 +46,7 @@ func (p *Packager) newStream(name string, begin func(live.Output) (*live.Stream,
 		s.tell(of)
 	}
 	var err error
-	s.live, err = begin(live.Output{Publish: publish, Record: s.record})
+	s.live, err = begin(live.Output{Publish: publish, Record: s.record, Listed: p.opts.OnListed})
 	if err != nil || s.live == nil {
 		return nil, err
 	}

@@ -52,18 +52,22 @@ func (f *follower) follow(closing bool) error {
 		if whole || closing {
 			f.assembler.EndPart()
 		}
+		var news fresh
 		if len(f.assembler.Parts()) > known {
+			news = f.found(known)
 			if err := f.grow(known); err != nil {
 				faults = append(faults, err)
 			}
 		}
 		if !whole && !closing {
 			f.epoch.stream.publish()
+			f.tell(news)
 			break
 		}
 		if err := f.finish(); err != nil {
 			faults = append(faults, err)
 		}
+		f.tell(news)
 	}
 	return errors.Join(faults...)
 }

@@ -26,12 +26,14 @@ type Config struct {
 	Watch, Unwatch func(*Epoch)
 }
 
-// Output is where a stream hands on what it lists. Both are called one at a time, with the stream's order held.
+// Output is where a stream hands on what it lists. They are called one at a time, with the stream's order held.
 type Output struct {
 	// Publish gets the newest snapshot; all that it lists is in the log.
 	Publish func(*timeline.Snapshot)
 	// Record gets each segment that recordings keep, before it is listed.
 	Record func(timeline.Recordable)
+	// Listed, if set, hears of each part that viewers can have.
+	Listed func(Listed)
 }
 
 // Stream is one broadcast of a stream: its timeline, and its files.

@@ -55,6 +55,7 @@ type Config struct {
 	Insecure bool
 	Limits   Limits
 	Log      Log
+	Traces   Traces
 	FFmpeg   string // name looked up in PATH, or a path
 	OnStop   string // OnStopEnd or OnStopKeep: what becomes of the streams when the service is told to stop
 }
@@ -182,7 +183,7 @@ func (c Config) Secrets() []string {
 	for _, k := range c.Auth.Admin {
 		all = append(all, string(k))
 	}
-	all = append(all, string(c.Auth.JWT.Secret), string(c.SRT.Passphrase), string(c.Relay.Secret))
+	all = append(all, string(c.Auth.JWT.Secret), string(c.SRT.Passphrase), string(c.Relay.Secret), string(c.Traces.Header))
 	all = append(all, c.Webhooks.secrets()...)
 	for _, f := range c.Forward {
 		all = append(all, f.target().Secrets("")...)
@@ -224,6 +225,7 @@ func Default() Config {
 		Passthrough:  true,
 		Record:       Record{Enabled: true, MinFree: 1 << 30, Source: SourceWebM},
 		Push:         Push{Timeout: 10 * time.Second},
+		Traces:       Traces{Every: 100},
 		Relay:        Relay{Cache: 256 << 20},
 		Auth: Auth{
 			JWT: JWT{Leeway: 30 * time.Second}, Callback: Callback{Timeout: 3 * time.Second, Actions: []string{"publish", "watch", "record"}}, Interval: 5 * time.Minute,

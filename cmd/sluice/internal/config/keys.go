@@ -106,6 +106,9 @@ func (c *Config) keys() []key {
 		{"limits.requests-per-address", groupAccess, kindNumber, "those of one client address, or half of them if that is less; one more gets 429, or 503 where players ask", number(&c.Limits.RequestsPerAddress)},
 		{"limits.request-bytes", groupAccess, kindSize, "longest body of a signalling request", size(&c.Limits.RequestBytes)},
 
+		{"traces.endpoint", groupOther, kindPath, "URL of a collector that takes traces by OTLP over HTTP, such as http://127.0.0.1:4318: of requests, and of how long parts take until viewers can have them; empty: nothing is traced", text(&c.Traces.Endpoint)},
+		{"traces.header", groupOther, kindHeader, "header of each request to it, such as Authorization: Bearer KEY", secret(&c.Traces.Header)},
+		{"traces.every", groupOther, kindNumber, "of so many requests, and of so many parts, one is traced", number(&c.Traces.Every)},
 		{"log.level", groupOther, kindWord, "debug, info, warn or error", level(&c.Log.Level)},
 		{"log.format", groupOther, kindWord, "text or json", text(&c.Log.Format)},
 	})

@@ -26,7 +26,7 @@ func NewRelay(r *relay.Relay, cfg config.Config, version string) http.Handler {
 	h := &handlers{relay: r, relays: relayKey(cfg), cfg: cfg, version: version}
 	names := newHosts(cfg)
 	names.byKey = names.byKey || !r.PassesPublishers() // then there is nothing that a page of another site could do by its name
-	return h.proxies().Believe(cors.Allow(secured(cfg, names.only(h.once(withDeadline(withRanges(withProblems(&h.relayRoutes().ServeMux))))))))
+	return h.proxies().Believe(cors.Allow(secured(cfg, names.only(h.once(withDeadline(withRanges(r.Tracer().Handler(withProblems(&h.relayRoutes().ServeMux)))))))))
 }
 
 // once refuses requests that come by here again, and paths that mean another place to whom unescapes them, such as a proxy in front of the origin.

@@ -47,7 +47,7 @@ func (t table) pool() *quota.Pool {
 
 // handler serves everything.
 func (h *handlers) handler() http.Handler {
-	return h.proxies().Believe(cors.Allow(secured(h.cfg, newHosts(h.cfg).only(withDeadline(withRanges(withProblems(&h.routes().ServeMux)))))))
+	return h.proxies().Believe(cors.Allow(secured(h.cfg, newHosts(h.cfg).only(withDeadline(withRanges(h.service.Tracer().Handler(withProblems(&h.routes().ServeMux))))))))
 }
 
 // routes makes the table, which is filled once.

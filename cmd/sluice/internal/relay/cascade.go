@@ -55,6 +55,7 @@ func (r *Relay) Started() <-chan struct{} {
 // Run has viewers over WHEP until ctx ends. It gives the sockets back that New has bound, and the connections to the origin that wait for their next
 // request.
 func (r *Relay) Run(ctx context.Context) error {
+	defer r.tracer.Close()
 	defer r.connected.CloseIdleConnections()
 	return r.ingest.Run(ctx)
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/hop"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/tracing"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/packager/relay"
@@ -56,6 +57,7 @@ type Relay struct {
 	cache       *relay.Cache
 	ingest      *ingest.Server // has the viewers over WHEP
 	pass        http.Handler
+	tracer      *tracing.Tracer
 	unlisted    atomic.Pointer[[]string]
 	reloads     [2]atomic.Uint64 // configurations that were refused, and taken
 }
@@ -75,6 +77,9 @@ func New(cfg config.Config, log *slog.Logger) (*Relay, error) {
 	if r.connections, err = cfg.Connections(files); err != nil {
 		return nil, exit.Usage(err)
 	}
+	traces := cfg.Tracing()
+	traces.Logger = log
+	r.tracer = tracing.New(traces)
 	secret := access.SecretOf(string(cfg.Relay.Secret))
 	if cfg.Relay.Secret != "" {
 		r.key = hop.New(string(cfg.Relay.Secret))
@@ -97,6 +102,9 @@ func New(cfg config.Config, log *slog.Logger) (*Relay, error) {
 
 // Origin is where the origin is.
 func (r *Relay) Origin() string { return r.origin.String() }
+
+// Tracer traces requests; nil where nothing is traced.
+func (r *Relay) Tracer() *tracing.Tracer { return r.tracer }
 
 // Connections is how many there may be at once.
 func (r *Relay) Connections() config.Connections { return r.connections }

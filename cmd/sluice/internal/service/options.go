@@ -10,6 +10,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/tracing"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/refusal"
@@ -17,6 +18,7 @@ import (
 	"github.com/sluice-live/sluice/ingest/signal"
 	"github.com/sluice-live/sluice/ingest/transformed"
 	"github.com/sluice-live/sluice/packager"
+	"github.com/sluice-live/sluice/packager/live"
 	"github.com/sluice-live/sluice/packager/recording"
 	"github.com/sluice-live/sluice/transcode"
 	"github.com/sluice-live/sluice/transcode/sandbox"
@@ -26,6 +28,9 @@ func (s *Service) packagerOptions() packager.Options {
 	options := s.cfg.Packager()
 	options.Remux, options.MendSource, options.Wall, options.Logger = s.remux, broadcast.MendSource, s.clock.Now, s.log
 	options.OnRecording, options.OnDisk, options.OnUnclaimed = s.tellRecording, s.tellDisk, s.tellUnclaimed
+	if s.tracer != nil {
+		options.OnListed = func(p live.Listed) { s.tracer.Part(tracing.Part(p)) }
+	}
 	options.Snapshot = func(ctx context.Context, media io.Reader, number int, format string) ([]byte, error) {
 		return transcode.Snapshot(ctx, s.cfg.FFmpeg, media, number, format)
 	}
@@ -105,3 +110,6 @@ func (s *Service) openBroadcast(stream string) (*broadcast.Broadcast, error) {
 		Logger:  s.log,
 	}), nil
 }
+
+// Tracer traces requests and parts; nil where nothing is traced.
+func (s *Service) Tracer() *tracing.Tracer { return s.tracer }

@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/forward"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/tracing"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/viewers"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/webhook"
 	"github.com/sluice-live/sluice/ingest"
@@ -49,6 +50,7 @@ type Service struct {
 	finder      *transcode.FaceFinder // of live video; nil likewise
 	searches    searches
 	hooks       *webhook.Hooks
+	tracer      *tracing.Tracer
 	forwards    forwards
 	audience    *audience
 	viewers     *viewers.Counter
@@ -95,7 +97,11 @@ func New(
 	if s.lock = lock; without != nil {
 		log.Warn("the data directory cannot be locked: see to it that no other service uses it", "data", cfg.Data, "error", without)
 	}
+	traces := cfg.Tracing()
+	traces.Logger = log
+	s.tracer = tracing.New(traces)
 	if err := s.open(ctx); err != nil {
+		s.tracer.Close()
 		return nil, errors.Join(exit.Usage(err), lock.Close())
 	}
 	return s, nil
@@ -170,6 +176,7 @@ func (s *Service) Run(ctx context.Context) error {
 		errs = append(errs, <-results)
 	}
 	told()
+	s.tracer.Close()
 	return errors.Join(append(errs, s.lock.Close())...)
 }
 
