@@ -1,6 +1,6 @@
 // The dashboard: the traffic of the server, in both directions of every session.
 
-import { findOrigin, type Room, type Session, type SessionList, type Stream } from "./server/api.ts";
+import { findOrigin, type Forward, type Room, type Session, type SessionList, type Stream } from "./server/api.ts";
 import { at } from "./server/base.ts";
 import { followPresence } from "./server/presence.ts";
 import { LivePlot } from "./ui/chart.ts";
@@ -66,6 +66,18 @@ function streamCells(s: Stream): Cell[] {
   ];
 }
 
+/** Shows how the targets stand that streams are forwarded to, where there are any. */
+function showForwards(streams: Stream[]): void {
+  const rows = streams.flatMap((s) => (s.forwards ?? []).map((f) => forwardCells(s.name, f)));
+  byId("forwarding").hidden = rows.length === 0;
+  fill("forwards", rows, "No targets.");
+}
+
+function forwardCells(stream: string, f: Forward): Cell[] {
+  const lasts = f.since ? duration(Math.max(0, (Date.now() - Date.parse(f.since)) / 1000)) : "–";
+  return [stream, f.target, f.state, lasts, bytes(f.bytes), String(f.dropped), String(f.retries), f.error || "–"];
+}
+
 /** What the recording of a stream takes, or why there is none. */
 function recordingText({ recording }: Stream): string {
   if (!recording) return "";
@@ -121,6 +133,7 @@ function showRooms(rooms: Room[]): void {
 followPresence(
   ({ streams, rooms }) => {
     fill("streams", streams.map(streamCells), "No live streams.");
+    showForwards(streams);
     showRooms(rooms);
   },
   (text) => setNotice(byId("fault"), text),

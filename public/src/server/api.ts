@@ -5,7 +5,7 @@ import { HttpError, request } from "./problem.ts";
 import type { ClipRequest, Participant as InRoom, RecordingInfo, RecordingList, Server, Stream, StreamList, TransformRequest } from "./schema.ts";
 import { authorization, viewerToken, withToken } from "./token.ts";
 
-export type { ClipRequest, Line, Link, Room, Session, SessionList, Stream } from "./schema.ts";
+export type { ClipRequest, Forward, Line, Link, Room, Session, SessionList, Stream } from "./schema.ts";
 export type Recording = RecordingInfo;
 
 /** What signalling tells of a participant, too. */
