@@ -69,7 +69,11 @@ func (r *reader) loadPart(now *timeline.Snapshot, p *timeline.Playlist, s *timel
 	part := parts[t.part]
 	t.part++
 	f := r.formatOf(s, t.id)
-	if part.Gap || f == nil {
+	if part.Gap { // which nobody gets
+		t.waits = t.video
+		return true
+	}
+	if f == nil {
 		r.lose(t)
 		return true
 	}
