@@ -196,7 +196,7 @@ func (r *run) tellable(err error) string {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		text = "the server has closed the connection"
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, session.ErrTimedOut):
 		text = "the server has not answered, or taken anything, for too long"
 	}
 	for _, secret := range r.Secrets(r.options.Stream) {
@@ -250,7 +250,7 @@ func (r *run) feed(media *reader, out outlet, newest *atomic.Pointer[timeline.Sn
 		case errors.Is(err, io.EOF) && newest.Load().Ended, over && err == nil:
 			return nil
 		case err != nil:
-			return cmp.Or(map[bool]error{true: out.why()}[isClosed(out.done())], err)
+			return cmp.Or(out.why(), err)
 		}
 		select {
 		case <-wake:

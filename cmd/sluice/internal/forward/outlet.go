@@ -19,7 +19,7 @@ type outlet interface {
 	write(u unit) error
 	// describe tells of what comes.
 	describe(video, audio *format) error
-	// done is closed when the other server has ended the connection; why says why then.
+	// done is closed when the other server has ended the connection; why says why then, and nil before.
 	done() <-chan struct{}
 	why() error
 	// close ends the connection, and waits for what belongs to it.
@@ -83,7 +83,12 @@ func destinationOf(u *url.URL, roots *tls.Config) rtmp.Destination {
 
 func (o *rtmpOutlet) done() <-chan struct{} { return o.ended }
 
-func (o *rtmpOutlet) why() error { return o.err }
+func (o *rtmpOutlet) why() error {
+	if !isClosed(o.ended) {
+		return nil
+	}
+	return o.err
+}
 
 func (o *rtmpOutlet) close() {
 	o.client.Close()
