@@ -111,7 +111,8 @@ func (rs *Rooms) enter(r *http.Request, room string, mode Mode, e signal.Event) 
 	if mode == ModeEcho {
 		kind, name = session.KindEcho, ""
 	}
-	if _, refused := rs.config.MayEnter.Judge(r, name, e.Token); refused != nil {
+	right, refused := rs.config.MayEnter.Judge(r, name, e.Token)
+	if refused != nil {
 		switch refused.Status {
 		case http.StatusUnauthorized:
 			return nil, refusal.New(refused.Status, "Send a stream key that this server knows as the token of the authenticate event.")
@@ -120,7 +121,7 @@ func (rs *Rooms) enter(r *http.Request, room string, mode Mode, e signal.Event) 
 		}
 		return nil, refused
 	}
-	at := session.NewReservation(r, kind, name)
+	at := session.NewReservation(session.By(r, right), kind, name)
 	if refused := rs.config.Sessions.Reserve(at); refused != nil {
 		return nil, refused
 	}

@@ -206,8 +206,13 @@ func (r *Registry) Start(sess *Session) {
 	if sess.timer == nil { // it need not connect
 		r.hasConnected(sess.at)
 	}
+	ends := func() {}
+	if sess.at.right.Ends && !sess.at.Kind.Watches() {
+		ends = sess.at.EndsWith(sess)
+	}
 	go func() {
 		defer r.running.Done()
+		defer ends()
 		defer close(sess.done)
 		select {
 		case <-sess.connected:

@@ -13,11 +13,16 @@ import (
 // ErrNoRight is why viewers are ended whose right to watch has ended.
 var ErrNoRight = errors.New("the right to watch has ended: connect again with a token that is good")
 
+// ErrKeyEnded is why others are ended whose key has been revoked, or has expired.
+var ErrKeyEnded = errors.New("the key has been revoked or has expired: connect again with one that is good")
+
 // Right is how long somebody may do something.
 type Right struct {
 	Until time.Time // when it ends; zero: not by itself
 	// Hold has end called when the right is taken away before; release is for who needs that no more. nil: it is not taken away.
 	Hold func(end func()) (release func())
+	// Ends says that sessions that publish, and people in rooms, end with it too: the others stay until they leave.
+	Ends bool
 	// Shared says that a relay asks, for all who watch there: neither its address nor its requests are bounded as those of one client.
 	Shared bool
 }
@@ -52,7 +57,11 @@ func rightOf(r *http.Request) Right {
 
 // EndsWith ends the session when the right to it ends. stop is called when it has ended by itself.
 func (at *Reservation) EndsWith(sess *Session) (stop func()) {
-	release, end := func() {}, func() { sess.Close(ErrNoRight) }
+	why := ErrNoRight
+	if !at.Kind.Watches() {
+		why = ErrKeyEnded
+	}
+	release, end := func() {}, func() { sess.Close(why) }
 	if at.right.Hold != nil {
 		release = at.right.Hold(end)
 	}

@@ -8,6 +8,7 @@ import { followPresence } from "./server/presence.ts";
 import { copyOnClick } from "./ui/copy.ts";
 import { byId, el, setNotice, setText } from "./ui/dom.ts";
 import { storedKey, withKey } from "./ui/key.ts";
+import { setUpKeys } from "./ui/keys.ts";
 
 /** What the addresses are, in the order in which they are shown. */
 const labels: Record<keyof Link["urls"], string> = {
@@ -90,3 +91,4 @@ followPresence(
   ({ streams }) => byId("streams").replaceChildren(...streams.map(({ name }) => el("option", { value: name }))),
   () => undefined, // names are offered where they are known
 );
+setUpKeys();

@@ -2,10 +2,10 @@
 
 import { at } from "./base.ts";
 import { HttpError, request } from "./problem.ts";
-import type { ClipRequest, Participant as InRoom, RecordingInfo, RecordingList, Server, Stream, StreamList, TransformRequest } from "./schema.ts";
-import { authorization, viewerToken, withToken } from "./token.ts";
+import type { ClipRequest, KeyList, KeyRequest, NewKey, Participant as InRoom, RecordingInfo, RecordingList, Server, Stream, StreamList, TransformRequest } from "./schema.ts";
+import { authorization, storedKey, viewerToken, withToken } from "./token.ts";
 
-export type { ClipRequest, Forward, Line, Link, Room, Session, SessionList, Stream } from "./schema.ts";
+export type { ClipRequest, Forward, Key, Line, Link, Room, Session, SessionList, Stream } from "./schema.ts";
 export type Recording = RecordingInfo;
 
 /** What signalling tells of a participant, too. */
@@ -84,6 +84,20 @@ export async function makeClip(name: string, wanted: ClipRequest, key: string): 
   const headers = { "Content-Type": "application/json", ...(key && { Authorization: `Bearer ${key}` }) };
   const response = await request(at(`/api/v1/streams/${name}/clips`), { method: "POST", headers, body: JSON.stringify(wanted) });
   return (await response.json()) as Recording;
+}
+
+export const listKeys = async () => (await get<KeyList>("/api/v1/keys", { token: storedKey })).keys;
+
+/** Makes a key, whose token is told this once. */
+export async function makeKey(wanted: KeyRequest): Promise<NewKey> {
+  const headers = { "Content-Type": "application/json", ...authorization(storedKey()) };
+  const response = await request(at("/api/v1/keys"), { method: "POST", headers, body: JSON.stringify(wanted) });
+  return (await response.json()) as NewKey;
+}
+
+/** Revokes a key, and ends what it has opened. */
+export async function revokeKey(id: string): Promise<void> {
+  await request(at(`/api/v1/keys/${id}`), { method: "DELETE", headers: authorization(storedKey()) });
 }
 
 /** Deletes a clip. */

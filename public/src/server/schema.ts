@@ -178,6 +178,37 @@ export interface Forward {
   target: string;
 }
 
+/** Key is a key that was made while the service runs, without its token, which nobody is told again. */
+export interface Key {
+  actions: string[];
+  created: string;
+  /** absent: it does not by itself */
+  expires?: string;
+  id: string;
+  /** to the second; absent: not yet */
+  lastUsed?: string;
+  note?: string;
+  /** *, or the beginning of names with * behind */
+  stream: string;
+}
+
+/** KeyList is the answer of GET /api/v1/keys: the oldest first. */
+export interface KeyList {
+  keys: Key[];
+  /** the page_token of the next page; absent on the last one */
+  next_page_token?: string;
+}
+
+/** KeyRequest is what POST /api/v1/keys takes. */
+export interface KeyRequest {
+  actions: string[];
+  /** absent: never */
+  expires?: string;
+  note?: string;
+  /** *, or the beginning of names with * behind */
+  stream: string;
+}
+
 /** Line is a line of a log. */
 export interface Line {
   at: string;
@@ -239,6 +270,23 @@ export interface LogLines {
 
 /** Name of a stream */
 export type Name = string;
+
+/** NewKey is its answer: the key, and its token, which is told this once. */
+export interface NewKey {
+  actions: string[];
+  created: string;
+  /** absent: it does not by itself */
+  expires?: string;
+  id: string;
+  /** to the second; absent: not yet */
+  lastUsed?: string;
+  note?: string;
+  /** what everybody may do on this server, without a key */
+  open: string[];
+  /** *, or the beginning of names with * behind */
+  stream: string;
+  token: string;
+}
 
 /** OEmbed is how another site shows a stream (oembed.com §2.3.4). */
 export interface OEmbed {

@@ -17,6 +17,8 @@ type Gate struct {
 	rights atomic.Pointer[rights]
 	secret Secret
 	log    *slog.Logger
+	change sync.Mutex // of the rights: one at a time
+	fixed  bool       // addresses are signed with the same key for ever
 
 	mu   sync.Mutex
 	held map[*held]struct{}
@@ -100,12 +102,16 @@ var decided = []Action{Publish, Watch, Record, Admin, Metrics}
 // has lost a right to watch. An error says why the old ones stay: the new ones would open or close what is decided at the start, or the file of the keys
 // of tokens cannot be read.
 func (g *Gate) Replace(ctx context.Context, auth config.Auth) (ended int, err error) {
+	g.change.Lock()
+	defer g.change.Unlock()
 	old, fresh := g.rights.Load(), newRights(auth, g.secret, g.log)
 	for _, action := range decided {
 		if old.Open(action) != fresh.Open(action) {
 			return 0, &RestartError{action}
 		}
 	}
+	fresh.ring = old.ring
+	g.sign(fresh)
 	fresh.takeOver(old)
 	if err := fresh.prepare(); err != nil {
 		return 0, err
@@ -114,6 +120,11 @@ func (g *Gate) Replace(ctx context.Context, auth config.Auth) (ended int, err er
 		fresh.macs = old.macs
 	}
 	g.rights.Store(fresh)
+	return g.judgeAll(ctx, fresh), nil
+}
+
+// judgeAll ends what lasts and has no right any more.
+func (g *Gate) judgeAll(ctx context.Context, by *rights) (ended int) {
 	g.mu.Lock()
 	var all []*held
 	for h := range g.held {
@@ -121,11 +132,11 @@ func (g *Gate) Replace(ctx context.Context, auth config.Auth) (ended int, err er
 	}
 	g.mu.Unlock()
 	for _, h := range all {
-		if h.judge(ctx, fresh) {
+		if h.judge(ctx, by) {
 			ended++
 		}
 	}
-	return ended, nil
+	return ended
 }
 
 // RestartError says that rights cannot be replaced while the service runs.

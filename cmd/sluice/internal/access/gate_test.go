@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -64,6 +65,14 @@ func TestWhoMayDoWhat(t *testing.T) {
 	callback := config.Auth{Callback: config.Callback{URL: asked.URL, Timeout: time.Minute, Actions: []string{"publish", "watch", "record"}}}
 	both := callback
 	both.Play = play
+	ring, err := LoadRing(filepath.Join(t.TempDir(), "keys.json"))
+	require.NoError(t, err)
+	ringed := func(stream string, actions ...Action) string {
+		_, token, err := ring.Make(Key{Stream: stream, Actions: actions})
+		require.NoError(t, err)
+		return token
+	}
+	required := config.Auth{Required: []string{"publish", "watch", "record"}}
 	token := func(action, stream any) string { return signed(t, jwt.MapClaims{"action": action, "stream": stream}) }
 	for name, tc := range map[string]struct {
 		auth  config.Auth
@@ -98,9 +107,17 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"callback and keys, a viewer":  {both, "seat-key", [5]int{403, 200, 403, 200, 200}},
 		"callback and keys, somebody":  {both, "known-there", [5]int{200, 200, 403, 200, 200}},
 		"callback and keys, a 403":     {both, "other-seat", [5]int{403, 403, 403, 200, 200}},
+		"made keys, nobody":            {required, "", [5]int{401, 401, 401, 200, 200}},
+		"made keys, a stranger":        {required, "sluice_WHOKNOWS", [5]int{401, 401, 401, 200, 200}},
+		"made keys, to publish":        {keys, ringed("studio", Publish), [5]int{200, 200, 200, 403, 403}},
+		"made keys, to publish some":   {required, ringed("stud*", Publish), [5]int{200, 200, 200, 200, 200}},
+		"made keys, to watch":          {keys, ringed("*", Watch), [5]int{403, 200, 403, 403, 403}},
+		"made keys, another viewer":    {keys, ringed("other", Watch), [5]int{403, 403, 403, 403, 403}},
+		"made keys, of everything":     {tokens, ringed("*", Publish, Admin), [5]int{200, 200, 200, 200, 200}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := New(tc.auth, Secret{}, silent())
+			g.UseRing(ring, false)
 			for i, action := range []Action{Publish, Watch, Record, Admin, Metrics} {
 				stream := "studio"
 				if action == Metrics && g.rights.Load().tokens != nil {

@@ -69,6 +69,7 @@ func Of(r *http.Request, action Action, stream string) Request {
 // Grant is a right.
 type Grant struct {
 	Until time.Time // when it ends; zero: not by itself
+	Key   string    // the ID of the key of a ring that it is had by; "": by something else
 	by    *rights   // that grant it
 }
 

@@ -19,6 +19,7 @@ type rights struct {
 	tokens   *tokens         // nil: there are none
 	callback *callback       // nil: nobody is asked
 	links    links
+	ring     *Ring      // nil: there is none
 	macs     *sync.Pool // of hash.Hash, which make signatures
 	auth     config.Auth
 }
@@ -26,11 +27,13 @@ type rights struct {
 // newRights makes them. What the keys of tokens and the callback are asked for, they are asked when somebody wants to know.
 func newRights(auth config.Auth, secret Secret, log *slog.Logger) *rights {
 	g := &rights{keys: keysOf(auth), auth: auth, links: newLinks(secret.For("links"))}
-	paths := secret.For("paths", auth)
-	g.macs = &sync.Pool{New: func() any { return hmac.New(sha256.New, paths) }}
+	g.signWith(secret.For(pathsPurpose, auth))
 	g.closed = map[Action]bool{
 		Publish: len(auth.Publish) > 0, Admin: len(g.keys[Admin]) > 0, Metrics: len(g.keys[Metrics]) > 0,
 		Watch: len(auth.Play) > 0, Record: len(auth.Play) > 0,
+	}
+	for _, action := range auth.Required {
+		g.closed[Action(action)] = true
 	}
 	if auth.JWT.Keys != "" || auth.JWT.Secret != "" {
 		var set *keySet
@@ -43,6 +46,11 @@ func newRights(auth config.Auth, secret Secret, log *slog.Logger) *rights {
 		g.callback = newCallback(auth.Callback, log)
 	}
 	return g
+}
+
+// signWith has addresses signed with a key.
+func (g *rights) signWith(paths []byte) {
+	g.macs = &sync.Pool{New: func() any { return hmac.New(sha256.New, paths) }}
 }
 
 // Open reports whether everybody may do that.
@@ -81,6 +89,10 @@ func (g *rights) May(ctx context.Context, q Request) (Grant, error) {
 	}
 	if g.links.have(q.Token) {
 		grant, why := g.links.may(ctx, q)
+		return grant, asError(why)
+	}
+	if g.ring.have(q.Token) {
+		grant, why := g.ring.may(q)
 		return grant, asError(why)
 	}
 	var refusal *RefusedError

@@ -23,6 +23,8 @@ import (
 // an HMAC-SHA256 cut to 128 bits. It is the same for all whose rights end in the same interval, so that a cache keeps one copy for them.
 
 const (
+	pathsPurpose = "paths"
+
 	macBytes   = 16
 	dayOfPaths = 24 * time.Hour // signatures of rights without an end are good for one to two of these
 )

@@ -14,6 +14,7 @@ type Auth struct {
 	Publish  []StreamKey
 	Play     []StreamKey
 	Admin    []Secret
+	Required []string // actions that take a right though nothing here may give it: keys are made while the service runs
 	JWT      JWT
 	Callback Callback
 	Interval time.Duration // viewers whose rights end within one share the addresses of manifests
@@ -47,7 +48,7 @@ func (c Callback) asks(action string) bool { return c.URL != "" && slices.Contai
 
 // PublishNeedsKey reports whether it takes a right to publish.
 func (a Auth) PublishNeedsKey() bool {
-	return len(a.Publish) > 0 || a.JWT.judges("publish") || a.Callback.asks("publish")
+	return len(a.Publish) > 0 || slices.Contains(a.Required, "publish") || a.JWT.judges("publish") || a.Callback.asks("publish")
 }
 
 // AlgorithmNames are those that tokens may be signed by (RFC 7518 §3.1, RFC 8037 §3.1).
@@ -94,6 +95,9 @@ func (a Auth) check(check *checker) {
 	}
 	for _, k := range a.Admin {
 		checkKey(check, "auth.admin", k)
+	}
+	for _, action := range a.Required {
+		check.want(slices.Contains([]string{"publish", "watch", "record"}, action), "auth.required", "%q is none of publish, watch and record", action)
 	}
 	checkRange(check, "auth.interval", a.Interval, time.Second, time.Hour, FormatDuration)
 	a.JWT.check(check)

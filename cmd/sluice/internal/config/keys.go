@@ -155,6 +155,7 @@ func (c *Config) accessKeys() []key {
 	return []key{
 		{"auth.publish", groupAccess, kindKeys, "keys that may publish: KEY for every stream, STREAM=KEY for one; none is everybody", streamKeys(&c.Auth.Publish)},
 		{"auth.play", groupAccess, kindKeys, "keys that may watch: KEY for every stream, STREAM=KEY for one; keys of auth.publish and auth.admin may too; none is everybody", streamKeys(&c.Auth.Play)},
+		{"auth.required", groupAccess, kindWords, "what takes a key, of publish, watch and record, although no other auth key is for it: keys that are made while it runs (sluice ctl key) are", words(&c.Auth.Required, "")},
 		{"auth.admin", groupAccess, kindKeys, "keys that may administer; none: a stream is steered with its key of auth.publish", secrets(&c.Auth.Admin)},
 		{"auth.jwt", groupAccess, kindPath, "public keys of the JSON Web Tokens that are rights: URL of a JWKS, or path of a JWKS or PEM file; empty: none", text(&jwt.Keys)},
 		{"auth.jwt-secret", groupAccess, kindKeys, "secret of tokens that are signed by HMAC", secret(&jwt.Secret)},

@@ -40,6 +40,9 @@ type Ctl struct {
 	Remove     removeCommand     `cmd:"" help:"remove a participant from a room"`
 	Recordings recordingsCommand `cmd:"" help:"list recordings, the newest first"`
 	Link       linkCommand       `cmd:"" help:"make a link with which somebody may watch, record or publish until a time"`
+	Keys       keysCommand       `cmd:"" help:"list the keys that were made while the service runs"`
+	Key        keyCommand        `cmd:"" help:"make a key for a stream"`
+	Revoke     revokeCommand     `cmd:"" help:"revoke a key, and end what it has opened"`
 	Logs       logsCommand       `cmd:"" help:"print the last lines of the service's log and of each ffmpeg"`
 }
 

@@ -156,7 +156,7 @@ func TestInsecure(t *testing.T) {
 	open := handlerOf(t, config.Auth{}, beyond)
 	locked := handlerOf(t, config.Auth{Admin: []config.Secret{"admin-key"}}, beyond)
 	for path, method := range map[string]string{
-		"/api/v1/streams/studio": "DELETE", "/api/v1/streams/studio/transform": "PUT", "/api/v1/streams/studio/recording": "PUT", "/api/v1/streams/studio/clips": "POST", "/api/v1/streams/studio/clips/x": "DELETE", "/api/v1/sessions": "GET", "/api/v1/sessions/events": "GET", "/api/v1/logs": "GET", "/api/v1/logs/events": "GET",
+		"/api/v1/streams/studio": "DELETE", "/api/v1/streams/studio/transform": "PUT", "/api/v1/streams/studio/recording": "PUT", "/api/v1/streams/studio/clips": "POST", "/api/v1/keys": "POST", "/api/v1/keys/x": "DELETE", "/api/v1/streams/studio/clips/x": "DELETE", "/api/v1/sessions": "GET", "/api/v1/sessions/events": "GET", "/api/v1/logs": "GET", "/api/v1/logs/events": "GET",
 		"/api/v1/rooms/den/air": "PUT", "/api/v1/rooms/den/participants/somebody": "DELETE",
 	} {
 		answer := askAt(open, "203.0.113.7", method, path, func(r *http.Request) { r.RemoteAddr = "127.0.0.1:4000" })

@@ -8,6 +8,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/forwarded"
 	"github.com/sluice-live/sluice/ingest/quota"
+	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/signal"
 	"github.com/sluice-live/sluice/public/name"
 	"github.com/sluice-live/sluice/public/problem"
@@ -52,6 +53,9 @@ func (t table) keyed(action access.Action, next http.Handler, streamOf func(*htt
 			if err != nil {
 				refuse(w, err)
 				return
+			}
+			if action == access.Publish && grant.Key != "" {
+				r = session.By(r, grant.right())
 			}
 			if action == access.Admin { // of which events last
 				ctx, cancel := grant.lasting(r.Context())

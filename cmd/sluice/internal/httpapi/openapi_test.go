@@ -26,7 +26,7 @@ import (
 // documents are the types that answers and requests are made of, with those inside them.
 var documents = []any{
 	api.StreamList{}, api.SessionList{}, api.RecordingList{}, api.RoomList{}, api.LogLines{}, api.Presence{}, api.Server{}, api.Status{}, api.Link{},
-	api.LinkRequest{}, api.TransformRequest{}, api.ClipRequest{}, api.ClipList{}, api.AirRequest{}, broadcast.Faces{}, problem.Document{}, api.OEmbed{},
+	api.LinkRequest{}, api.TransformRequest{}, api.ClipRequest{}, api.ClipList{}, api.KeyRequest{}, api.NewKey{}, api.KeyList{}, api.AirRequest{}, broadcast.Faces{}, problem.Document{}, api.OEmbed{},
 }
 
 // The description that is served is openapi.yaml with the schemas of the types that answers are made of.
@@ -62,7 +62,7 @@ func schemasOf(t *testing.T, types []any) map[string]any {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, os.Chdir(before)) }()
 	require.NoError(t, os.Chdir(root)) // comments are found by the paths of packages
-	for _, path := range []string{"cmd/sluice/internal/httpapi/api", "cmd/sluice/internal/broadcast", "cmd/sluice/internal/logs", "packager/recording", "packager/timeline", "ingest/signal", "public/problem"} {
+	for _, path := range []string{"cmd/sluice/internal/httpapi/api", "cmd/sluice/internal/access", "cmd/sluice/internal/broadcast", "cmd/sluice/internal/logs", "packager/recording", "packager/timeline", "ingest/signal", "public/problem"} {
 		require.NoError(t, reflector.AddGoComments(module, path))
 	}
 	schemas := map[string]any{}

@@ -297,7 +297,7 @@ func TestPublicRelayPassesNobodyOnWhoChangesAnything(t *testing.T) {
 		requireProblem(t, askAt(x, "203.0.113.7", method, path, named127), 421)
 	}
 	for path, method := range map[string]string{
-		"/api/v1/streams/cam": "DELETE", "/api/v1/streams/cam/transform": "PUT", "/api/v1/streams/cam/recording": "PUT", "/api/v1/streams/cam/clips": "POST", "/api/v1/sessions": "GET", "/api/v1/logs": "GET", "/api/v1/links": "POST", "/metrics": "GET",
+		"/api/v1/streams/cam": "DELETE", "/api/v1/streams/cam/transform": "PUT", "/api/v1/streams/cam/recording": "PUT", "/api/v1/streams/cam/clips": "POST", "/api/v1/keys": "POST", "/api/v1/sessions": "GET", "/api/v1/logs": "GET", "/api/v1/links": "POST", "/metrics": "GET",
 	} {
 		requireProblem(t, askAt(x, "203.0.113.7", method, path, named127), 403)
 	}

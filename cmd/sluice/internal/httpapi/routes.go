@@ -178,6 +178,9 @@ func (t table) streams() {
 	t.Handle("DELETE /api/v1/streams/{stream}/clips/{clip}", named(t.administration(t.serveDeleteClip, ofPath)))
 	t.Handle("DELETE /api/v1/streams/{stream}", named(t.administration(t.serveKick, ofPath)))
 
+	t.Handle("GET /api/v1/keys", t.administration(t.serveKeys, everyStream))
+	t.Handle("POST /api/v1/keys", t.administration(t.serveMakeKey, everyStream))
+	t.Handle("DELETE /api/v1/keys/{key}", t.administration(t.serveRevokeKey, everyStream))
 	t.Handle("POST /api/v1/links", t.administration(t.serveLink, anyStream))
 	t.Handle("GET /api/v1/sessions", t.administration(t.serveSessions, everyStream))
 	t.Handle("GET /api/v1/sessions/events", t.administration(within(events, http.StatusTooManyRequests, http.HandlerFunc(t.serveSessionEvents)).ServeHTTP, everyStream))

@@ -38,7 +38,7 @@ func (h *handlers) mayHold(r *http.Request, action access.Action, stream, token 
 
 // right is what a session has of it.
 func (h held) right() session.Right {
-	return session.Right{Until: h.Until, Hold: h.gate.Holding(h.question, h.Grant)}
+	return session.Right{Until: h.Until, Hold: h.gate.Holding(h.question, h.Grant), Ends: h.Key != ""}
 }
 
 // lasting is a context that ends with the right, however that ends.

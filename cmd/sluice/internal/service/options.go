@@ -77,7 +77,7 @@ func (s *Service) judge(action access.Action) session.Judge {
 		if why := (*access.RefusedError)(nil); errors.As(err, &why) {
 			refused = refusal.New(why.Status, "%s", why.Detail)
 		}
-		return session.Right{Until: grant.Until, Hold: s.gate.Holding(question, grant)}, refused
+		return session.Right{Until: grant.Until, Hold: s.gate.Holding(question, grant), Ends: grant.Key != ""}, refused
 	}
 }
 

@@ -31,6 +31,9 @@ import (
 // secretFile has, in the data directory, what the service signs with.
 const secretFile = "secret"
 
+// keysFile has, there, the keys that were made while the service runs, without their tokens.
+const keysFile = "keys.json"
+
 // stopWithin is how long streams are served after the service has been told to stop.
 const stopWithin = 9 * time.Second
 
@@ -43,6 +46,7 @@ type Service struct {
 	connections config.Connections
 	encoding    Encoding
 	gate        *access.Gate
+	ring        *access.Ring // of the gate
 	ingest      *ingest.Server
 	packager    *packager.Packager
 	streams     *streams
@@ -124,6 +128,10 @@ func (s *Service) open(ctx context.Context) (err error) {
 	s.audience = newAudience(s.log, s.tellPeak)
 	s.viewers = viewers.New(viewers.Options{Live: s.isLive, Tell: s.audience.countPlayers})
 	s.gate = access.New(s.cfg.Auth, secret, s.log)
+	if s.ring, err = access.LoadRing(filepath.Join(s.cfg.Data, keysFile)); err != nil {
+		return fmt.Errorf("open the data directory: %w", err)
+	}
+	s.gate.UseRing(s.ring, s.cfg.Relay.Secret != "")
 	if s.packager, err = packager.New(s.packagerOptions()); err != nil {
 		return fmt.Errorf("open the data directory: %w", err)
 	}
@@ -177,7 +185,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	told()
 	s.tracer.Close()
-	return errors.Join(append(errs, s.lock.Close())...)
+	return errors.Join(append(errs, s.ring.Save(), s.lock.Close())...)
 }
 
 // contained makes a panic of a whole stage the error with which the service stops: streams end, recordings are closed.
@@ -242,6 +250,9 @@ func (s *Service) CountReload(taken bool) { s.reloads[map[bool]int{true: 1}[take
 
 // Reloads returns how many configurations were put in force while the service ran, and how many were refused.
 func (s *Service) Reloads() (taken, refused uint64) { return s.reloads[1].Load(), s.reloads[0].Load() }
+
+// Log is the service's.
+func (s *Service) Log() *slog.Logger { return s.log }
 
 // Access knows who may do what.
 func (s *Service) Access() *access.Gate { return s.gate }

@@ -1,0 +1,279 @@
+package access
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-live/sluice/packager/disk"
+	"github.com/sluice-live/sluice/public/name"
+)
+
+// Bounds of a Ring.
+const (
+	keyHead    = "sluice_" // with which its tokens begin
+	maxKeys    = 1000
+	maxNote    = 200     // bytes
+	maxKeyFile = 4 << 20 // bytes
+)
+
+// What is wrong with a key.
+var (
+	ErrNoKey    = errors.New("there is no such key")
+	ErrManyKeys = fmt.Errorf("there are %d keys: revoke some first", maxKeys)
+	ErrBadKey   = errors.New("a key is for publish, watch, record, admin or metrics, and a stream, the beginning of names with * behind, or *; its note is a line of 200 bytes at most, and it ends in the future")
+)
+
+// Key is a key that was made while the service runs, without its token, which nobody is told again.
+type Key struct {
+	ID       string    `json:"id"`
+	Actions  []Action  `json:"actions"`
+	Stream   string    `json:"stream"` // *, or the beginning of names with * behind
+	Note     string    `json:"note,omitempty"`
+	Created  time.Time `json:"created"`
+	Expires  time.Time `json:"expires,omitzero"`  // absent: it does not by itself
+	LastUsed time.Time `json:"lastUsed,omitzero"` // to the second; absent: not yet
+}
+
+// Ring are the keys that are made and revoked while the service runs. On the disk, and in memory, it has no token but its SHA-256: they are
+// random, of 130 bits.
+type Ring struct {
+	path string
+
+	mu      sync.RWMutex
+	revoked int // keys that could watch, so many times
+	keys    map[[sha256.Size]byte]*ringKey
+}
+
+type ringKey struct {
+	Key
+	Digest string       `json:"digest"` // of the token, SHA-256 in hexadecimal
+	used   atomic.Int64 // seconds since 1970
+}
+
+// told is the key with its last use.
+func (k *ringKey) told() Key {
+	key := k.Key
+	if at := k.used.Load(); at > 0 {
+		key.LastUsed = time.Unix(at, 0).UTC()
+	}
+	return key
+}
+
+type ringFile struct {
+	Revoked int        `json:"revoked"`
+	Keys    []*ringKey `json:"keys"`
+}
+
+// LoadRing reads the keys in a file; there need be none.
+func LoadRing(path string) (*Ring, error) {
+	r := &Ring{path: path, keys: map[[sha256.Size]byte]*ringKey{}}
+	text, err := disk.ReadBounded(path, maxKeyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	var file ringFile
+	if err == nil {
+		err = json.Unmarshal(text, &file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	r.revoked = file.Revoked
+	for _, k := range file.Keys {
+		digest, err := hex.DecodeString(k.Digest)
+		if err != nil || len(digest) != sha256.Size || len(r.keys) == maxKeys || !k.valid() {
+			return nil, fmt.Errorf("%s: a key in it is none", path)
+		}
+		if !k.LastUsed.IsZero() {
+			k.used.Store(k.LastUsed.Unix())
+		}
+		r.keys[[sha256.Size]byte(digest)] = k
+	}
+	return r, nil
+}
+
+// valid reports whether it is for something.
+func (k *Key) valid() bool {
+	known := func(a Action) bool { return slices.Contains(decided, a) }
+	begin := strings.TrimSuffix(k.Stream, "*")
+	return len(k.Actions) > 0 && len(k.Actions) <= len(decided) && !slices.ContainsFunc(k.Actions, func(a Action) bool { return !known(a) }) &&
+		(k.Stream == EveryStream || name.Valid(begin)) && len(k.Note) <= maxNote && !strings.ContainsFunc(k.Note, func(c rune) bool { return c < ' ' || c == 0x7f })
+}
+
+// save writes the file. The caller holds mu.
+func (r *Ring) save() error {
+	file := ringFile{Revoked: r.revoked, Keys: []*ringKey{}}
+	for _, k := range r.keys {
+		file.Keys = append(file.Keys, &ringKey{Key: k.told(), Digest: k.Digest})
+	}
+	slices.SortFunc(file.Keys, func(a, b *ringKey) int { return strings.Compare(a.ID, b.ID) })
+	text, err := json.MarshalIndent(file, "", " ")
+	if err != nil {
+		return err
+	}
+	temporary := r.path + ".tmp" // of one that writes at a time
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(text, '\n'))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temporary, r.path)
+}
+
+// Save writes down when keys were last used.
+func (r *Ring) Save() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.keys) == 0 {
+		return nil
+	}
+	return r.save()
+}
+
+// Keys are all keys, the oldest first.
+func (r *Ring) Keys() []Key {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	all := []Key{}
+	for _, k := range r.keys {
+		all = append(all, k.told())
+	}
+	slices.SortFunc(all, func(a, b Key) int { return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID)) })
+	return all
+}
+
+// Make makes a key of the actions, stream, note and end of another, and its token.
+func (r *Ring) Make(of Key) (key Key, token string, err error) {
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	made := &ringKey{Key: Key{ID: rand.Text()[:12], Actions: slices.Compact(slices.Sorted(slices.Values(of.Actions))), Stream: of.Stream, Note: of.Note, Created: now, Expires: of.Expires}}
+	if !made.valid() || !of.Expires.IsZero() && !of.Expires.After(now) {
+		return Key{}, "", ErrBadKey
+	}
+	token = keyHead + rand.Text()
+	digest := sha256.Sum256([]byte(token))
+	made.Digest = hex.EncodeToString(digest[:])
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.keys) >= maxKeys {
+		return Key{}, "", ErrManyKeys
+	}
+	r.keys[digest] = made
+	if err := r.save(); err != nil {
+		delete(r.keys, digest)
+		return Key{}, "", fmt.Errorf("write the keys: %w", err)
+	}
+	return made.told(), token, nil
+}
+
+// revoke takes a key away; watched says that it was for watching.
+func (r *Ring) revoke(id string) (watched bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for digest, k := range r.keys {
+		if k.ID != id {
+			continue
+		}
+		watched = slices.ContainsFunc(k.Actions, func(a Action) bool { return a.covers(Watch) })
+		delete(r.keys, digest)
+		if watched {
+			r.revoked++
+		}
+		if err := r.save(); err != nil {
+			r.keys[digest] = k
+			if watched {
+				r.revoked--
+			}
+			return false, fmt.Errorf("write the keys: %w", err)
+		}
+		return watched, nil
+	}
+	return false, ErrNoKey
+}
+
+// purpose is what addresses are signed for: another one once somebody has lost the right to watch.
+func (r *Ring) purpose() string {
+	if r == nil {
+		return pathsPurpose
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.revoked == 0 {
+		return pathsPurpose
+	}
+	return fmt.Sprint(pathsPurpose, " ", r.revoked)
+}
+
+// have reports whether a token is one of a ring, or looks so.
+func (r *Ring) have(token string) bool { return r != nil && strings.HasPrefix(token, keyHead) }
+
+// may answers the question by a key.
+func (r *Ring) may(q Request) (Grant, *RefusedError) {
+	r.mu.RLock()
+	k := r.keys[sha256.Sum256([]byte(q.Token))]
+	r.mu.RUnlock()
+	now := time.Now()
+	switch {
+	case k == nil, !k.Expires.IsZero() && !now.Before(k.Expires):
+		return Grant{}, refused(http.StatusUnauthorized, "This key is not good any more, or not of this server: ask whoever runs it for another one.")
+	case !slices.ContainsFunc(k.Actions, func(a Action) bool { return a.covers(q.Action) }):
+		return Grant{}, refused(http.StatusForbidden, "This key is not for that: it is for something else.")
+	case q.Stream != "" && !matches(k.Stream, q.Stream):
+		return Grant{}, refused(http.StatusForbidden, "This key is for another stream: use the key of this one.")
+	}
+	k.used.Store(now.Unix())
+	return Grant{Until: k.Expires, Key: k.ID}, nil
+}
+
+// UseRing has the Gate take the keys of a ring, too. It is called before anything is asked.
+func (g *Gate) UseRing(ring *Ring, fixed bool) {
+	g.fixed = fixed
+	with := *g.rights.Load()
+	with.ring = ring
+	g.sign(&with)
+	g.rights.Store(&with)
+}
+
+// sign gives rights the key that they sign addresses with. With a secret that relays have too, it is always the same.
+func (g *Gate) sign(by *rights) {
+	purpose := pathsPurpose
+	if !g.fixed {
+		purpose = by.ring.purpose()
+	}
+	by.signWith(g.secret.For(purpose, by.auth))
+}
+
+// Ring are the keys that are made while the service runs; nil where there are none.
+func (g *Gate) Ring() *Ring { return g.rights.Load().ring }
+
+// Revoke takes a key away, and ends what it has opened.
+func (g *Gate) Revoke(ctx context.Context, id string) (ended int, err error) {
+	g.change.Lock()
+	defer g.change.Unlock()
+	watched, err := g.Ring().revoke(id)
+	if err != nil {
+		return 0, err
+	}
+	with := *g.rights.Load()
+	if watched {
+		g.sign(&with)
+	}
+	g.rights.Store(&with)
+	return g.judgeAll(ctx, &with), nil
+}

@@ -1,0 +1,70 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
+	"github.com/sluice-live/sluice/public/prefix"
+	"github.com/sluice-live/sluice/public/problem"
+)
+
+const maxKeyBody = 2 << 10 // bytes
+
+// serveKeys lists the keys that were made while the service runs.
+func (h *handlers) serveKeys(w http.ResponseWriter, r *http.Request) {
+	keys, next, ok := paged(w, r, h.service.Access().Ring().Keys(), func(k access.Key) string { return k.Created.Format(time.RFC3339Nano) + " " + k.ID })
+	if ok {
+		writeTagged(w, r, api.KeyList{Keys: keys, Page: api.Page{Next: next}})
+	}
+}
+
+// serveMakeKey makes one. Its token is in this answer and nowhere else.
+func (h *handlers) serveMakeKey(w http.ResponseWriter, r *http.Request) {
+	var wanted api.KeyRequest
+	if readJSON(w, r, maxKeyBody, &wanted) != nil {
+		problem.Write(w, http.StatusBadRequest, `Send {"stream": NAME, "actions": ["publish"], "note": TEXT, "expires": "2027-01-31T20:00:00Z"} as JSON; note and expires may be left out.`)
+		return
+	}
+	gate := h.service.Access()
+	key, token, err := gate.Ring().Make(access.Key{Actions: wanted.Actions, Stream: wanted.Stream, Note: wanted.Note, Expires: wanted.Expires})
+	if err != nil {
+		h.refuseKey(w, err)
+		return
+	}
+	made := api.NewKey{Key: key, Token: token, Open: []access.Action{}}
+	for _, action := range key.Actions {
+		if gate.Open(action) {
+			made.Open = append(made.Open, action)
+		}
+	}
+	w.Header().Set("Location", prefix.Of(r)+"/api/v1/keys/"+key.ID)
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusCreated)
+	_ = json.NewEncoder(w).Encode(made)
+}
+
+// serveRevokeKey takes one away, and ends what it has opened.
+func (h *handlers) serveRevokeKey(w http.ResponseWriter, r *http.Request) {
+	if _, err := h.service.Access().Revoke(r.Context(), r.PathValue("key")); err != nil {
+		h.refuseKey(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (h *handlers) refuseKey(w http.ResponseWriter, err error) {
+	switch {
+	case errors.Is(err, access.ErrNoKey):
+		problem.Write(w, http.StatusNotFound, "There is no key of this id: it has been revoked, or never was.")
+	case errors.Is(err, access.ErrBadKey), errors.Is(err, access.ErrManyKeys):
+		problem.Write(w, http.StatusBadRequest, "It cannot be made: "+err.Error()+".")
+	default:
+		h.service.Log().Error("keys could not be written; nothing has changed", "error", err)
+		problem.WriteRetry(w, http.StatusServiceUnavailable, 10, "The keys cannot be written, so nothing has changed: the log says why.")
+	}
+}
