@@ -156,7 +156,7 @@ func nanoseconds(t time.Time) string { return strconv.FormatInt(t.UnixNano(), 10
 
 func keyValues(of []attribute.KeyValue) (all []keyValue) {
 	for _, kv := range of {
-		text := kv.Value.Emit()
+		text := kv.Value.String()
 		if kv.Value.Type() == attribute.INT64 {
 			all = append(all, keyValue{string(kv.Key), value{Int: &text}})
 			continue
