@@ -22,9 +22,11 @@ func (s *Server) pullStreams() *pull.Streams {
 	if s.opts.Origin == nil {
 		return nil
 	}
+	times := s.timers.pulled
+	times.Wanted = s.opts.ViewerLinger
 	return pull.New(pull.Config{
 		Sessions: s.sessions, Peers: s.peers, Packets: s.packets, End: s.viewers.End, Carry: s.channels.Carry, PublicIPs: s.opts.PublicIPs, Logger: s.opts.Logger,
-		Timers: pull.Timers{Connect: s.timers.connect, Linger: s.timers.pulled, Quiet: pullQuiet, Wanted: s.opts.ViewerLinger, Away: pullAway},
+		Timers: times,
 	})
 }
 

@@ -124,7 +124,7 @@ func TestViewersOfPulledStreams(t *testing.T) {
 	origin := newFixture(t, Options{})
 	up := upstreamOf(origin)
 	hasty := defaultTimers()
-	hasty.pulled = 50 * time.Millisecond
+	hasty.pulled.Linger = 50 * time.Millisecond
 	between := newFixtureWith(t, Options{Origin: up.of}, hasty)
 	far := newFixtureWith(t, Options{Origin: upstreamOf(between).of}, hasty)
 	early := far.post("/whep/cam", viewerOffer(t))

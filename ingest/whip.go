@@ -88,6 +88,9 @@ func (s *Server) connectFrom(
 	s.sessions.Start(sess)
 	body, err := describe(sess)
 	if err != nil {
+		if ended := sess.Err(); ended != nil { // which is not the offer's fault
+			err = session.Unready(ended)
+		}
 		sess.Close(err)
 		<-sess.Done()
 		return nil, nil, session.Refuse(err)

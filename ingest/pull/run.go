@@ -21,6 +21,7 @@ const (
 	lookEvery   = 500 * time.Millisecond
 	leastWait   = 250 * time.Millisecond // before an offer that was refused is made again, which doubles
 	mostWait    = 2 * time.Second
+	lasting     = 2 * time.Second // a connection that ends before is as none
 	// publishers need as long to find out that the origin has gone (RFC 7675 §5.1)
 	consent = 30 * time.Second
 )
@@ -30,8 +31,9 @@ const channelLabel = "sluice"
 
 // Why a connection, and a stream, ends.
 var (
-	errLost = errors.New("the origin knows the session no more")
-	errAway = errors.New("the origin has been away for too long")
+	errLost      = errors.New("the origin knows the session no more")
+	errAway      = errors.New("the origin has been away for too long")
+	errNoConnect = errors.New("no connection to the origin lasts: let UDP pass between this server and its ice.udp")
 )
 
 // connection is one to the origin.
@@ -49,13 +51,18 @@ func (ss *Streams) run(s *stream) {
 	}
 	close(s.settled)
 	ss.config.Logger.Info("a stream is pulled from the origin", "stream", s.name)
+	without := absence{since: c.Started()}
 	for {
 		ss.watch(s, c)
 		wanted := c.heard()
 		if errors.Is(c.Err(), errLost) {
 			wanted = time.Now().Add(consent)
 		}
-		if c, err = ss.again(s, wanted); err != nil {
+		if without.ended(c); time.Since(without.since) >= ss.config.Timers.Away {
+			err = errNoConnect
+			break
+		}
+		if c, err = ss.again(s, wanted, &without); err != nil {
 			break
 		}
 		ss.counts.resumed.Add(1)
@@ -110,13 +117,42 @@ func (ss *Streams) lives(s *stream, c connection) bool {
 	return lives || err != nil
 }
 
+// absence is the time without a connection that lasts.
+type absence struct {
+	since time.Time
+	wait  time.Duration // before the next offer
+}
+
+// ended notes the end of a connection. One that has lasted is made again at once.
+func (a *absence) ended(c connection) {
+	select {
+	case <-c.Connected():
+		if now := time.Now(); now.Sub(c.Started()) >= lasting {
+			a.since, a.wait = now, 0
+		}
+	default:
+	}
+}
+
+// pause waits for the time of the next offer, and is longer each time.
+func (a *absence) pause(ctx context.Context) error {
+	pause := time.NewTimer(a.wait)
+	defer pause.Stop()
+	a.wait = min(max(2*a.wait, leastWait), mostWait)
+	select {
+	case <-pause.C:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}
+
 // again makes the connection anew, as soon as the origin lets it. wanted is since when a publisher is waited for. The error says why there will be
 // none.
-func (ss *Streams) again(s *stream, wanted time.Time) (connection, error) {
+func (ss *Streams) again(s *stream, wanted time.Time, without *absence) (connection, error) {
 	lost := time.Now()
-	for wait := leastWait; ; wait = min(2*wait, mostWait) {
-		if s.ctx.Err() != nil {
-			return connection{}, s.ctx.Err()
+	for {
+		if err := without.pause(s.ctx); err != nil {
+			return connection{}, err
 		}
 		c, err := ss.open(s)
 		if err == nil {
@@ -126,6 +162,7 @@ func (ss *Streams) again(s *stream, wanted time.Time) (connection, error) {
 		case status == http.StatusConflict && now.Sub(wanted) >= ss.config.Timers.Wanted:
 			return c, session.ErrStreamEnded
 		case status == http.StatusConflict:
+			without.since = now // it is there
 		case status == http.StatusUnauthorized || status == http.StatusForbidden:
 			return c, session.ErrNoRight
 		case isFinal(status):
@@ -134,12 +171,6 @@ func (ss *Streams) again(s *stream, wanted time.Time) (connection, error) {
 			return c, errAway
 		default:
 			wanted = now.Add(consent) // publishers find it away, too
-		}
-		pause := time.NewTimer(wait)
-		select {
-		case <-pause.C:
-		case <-s.ctx.Done():
-			pause.Stop()
 		}
 	}
 }

@@ -1,0 +1,83 @@
+package ingest
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/pull"
+	"github.com/sluice-live/sluice/ingest/session"
+)
+
+// alteredUpstream is an origin with something done to its answers.
+type alteredUpstream struct {
+	upstreamStream
+	alter func(answer []byte, session string) []byte
+}
+
+func (u alteredUpstream) Offer(ctx context.Context, offer []byte) (answer []byte, session string, err error) {
+	if answer, session, err = u.upstreamStream.Offer(ctx, offer); err == nil {
+		answer = u.alter(answer, session)
+	}
+	return answer, session, err
+}
+
+func (u *upstream) altered(alter func(answer []byte, session string) []byte) func(*http.Request, string) pull.Origin {
+	return func(_ *http.Request, stream string) pull.Origin {
+		return alteredUpstream{upstreamStream{u, stream}, alter}
+	}
+}
+
+// Where the media of an origin never comes, because something in between lets no UDP pass, viewers are not kept for ever.
+func TestPullsThatNeverConnect(t *testing.T) {
+	nowhere, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	defer nowhere.Close()
+	_, port, err := net.SplitHostPort(nowhere.LocalAddr().String())
+	require.NoError(t, err)
+	candidate := regexp.MustCompile(`(a=candidate:\S+ 1 udp \d+) \S+ \d+ `)
+	origin := newFixture(t, Options{})
+	up := upstreamOf(origin)
+	hasty := defaultTimers()
+	hasty.pulled.Connect, hasty.pulled.Away = 100*time.Millisecond, time.Second
+	relay := newFixtureWith(t, Options{Origin: up.altered(func(answer []byte, _ string) []byte {
+		return candidate.ReplaceAll(answer, []byte("$1 127.0.0.1 "+port+" "))
+	})}, hasty)
+	onAir(t, origin, "cam", peerOptions{})
+	viewer := newSpectator(t, relay, "cam", peerOptions{})
+	sess := relay.server.sessions.Session(viewer.location)
+	require.NotNil(t, sess)
+	rtptest.Wait(t, sess.Done(), "the viewer's end")
+	require.ErrorContains(t, sess.Err(), "ice.udp")
+}
+
+// An origin that takes each offer, and ends what comes of it at once, is not asked again and again without a pause.
+func TestPullsThatDoNotLast(t *testing.T) {
+	origin := newFixture(t, Options{})
+	up := upstreamOf(origin)
+	hasty := defaultTimers()
+	hasty.pulled.Away = 2 * time.Second
+	relay := newFixtureWith(t, Options{Origin: up.of}, hasty)
+	onAir(t, origin, "cam", peerOptions{})
+	viewer := newSpectator(t, relay, "cam", peerOptions{})
+	sess := relay.server.sessions.Session(viewer.location)
+	require.NotNil(t, sess)
+	each := time.NewTicker(5 * time.Millisecond)
+	defer each.Stop()
+	for ended := false; !ended; {
+		select {
+		case <-sess.Done():
+			ended = true
+		case <-each.C:
+			origin.server.Viewers().End("cam", session.ErrStreamEnded)
+		}
+	}
+	require.ErrorContains(t, sess.Err(), "ice.udp")
+	require.Less(t, up.offers.Load(), int64(12))
+}
