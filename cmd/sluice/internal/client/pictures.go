@@ -17,9 +17,9 @@ type pictureReader interface {
 }
 
 // newPictureReader reads a codec's container.
-func newPictureReader(r io.Reader, codec videoCodec, fps int) pictureReader {
+func newPictureReader(r io.Reader, codec videoCodec, of rate) pictureReader {
 	if codec.container == "h264" {
-		return &accessUnits{r: r, fps: int64(fps)}
+		return &accessUnits{r: r, rate: of}
 	}
 	return &ivfPictures{r: r}
 }
@@ -51,7 +51,7 @@ var errPictureTooLarge = errors.New("H.264 picture too large")
 // when the next one begins: no delay, since ffmpeg runs ahead of the sending.
 type accessUnits struct {
 	r     io.Reader
-	fps   int64
+	rate  rate
 	buf   []byte
 	used  int // bytes at the beginning of buf that were returned
 	count int64
@@ -88,7 +88,7 @@ func (a *accessUnits) take(end int) (ticks int64, picture []byte, err error) {
 		end-- // of the delimiter's start code
 	}
 	a.used = end
-	ticks = a.count * videoClock / a.fps
+	ticks = a.count * videoClock * a.rate.under / a.rate.over
 	a.count++
 	return ticks, a.buf[:end], nil
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func readPictures(t *testing.T, r io.Reader) (pictures []string, ticks []int64) {
-	in := newPictureReader(r, codecOf(t, "h264"), 25)
+	in := newPictureReader(r, codecOf(t, "h264"), rate{25, 1})
 	for {
 		at, picture, err := in.Next()
 		if errors.Is(err, io.EOF) {
@@ -52,10 +52,10 @@ func TestAccessUnits(t *testing.T) {
 }
 
 func TestAccessUnitsAreBounded(t *testing.T) {
-	_, _, err := newPictureReader(io.LimitReader(endless{}, 3*ivf.MaxFrameSize), codecOf(t, "h264"), 25).Next()
+	_, _, err := newPictureReader(io.LimitReader(endless{}, 3*ivf.MaxFrameSize), codecOf(t, "h264"), rate{25, 1}).Next()
 	require.ErrorIs(t, err, errPictureTooLarge)
 	broken := errors.New("broken")
-	_, _, err = newPictureReader(iotest.ErrReader(broken), codecOf(t, "h264"), 25).Next()
+	_, _, err = newPictureReader(iotest.ErrReader(broken), codecOf(t, "h264"), rate{25, 1}).Next()
 	require.ErrorIs(t, err, broken)
 }
 
@@ -88,7 +88,7 @@ func FuzzAccessUnits(f *testing.F) {
 
 func BenchmarkAccessUnits(b *testing.B) {
 	picture := append([]byte("\x00\x00\x00\x01\x09\xf0\x00\x00\x00\x01\x65"), bytes.Repeat([]byte{0xaa}, 6000)...)
-	in := &accessUnits{r: &repeated{of: picture}, fps: 30}
+	in := &accessUnits{r: &repeated{of: picture}, rate: rate{30, 1}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, _, err := in.Next(); err != nil {

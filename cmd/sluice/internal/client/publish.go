@@ -5,6 +5,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,9 +24,10 @@ import (
 type Publish struct {
 	Source   string        `arg:"" help:"media file, or test for a made picture and tone"`
 	URL      string        `arg:"" name:"url" help:"WHIP endpoint"`
-	Bitrate  string        `default:"1500k" placeholder:"RATE" help:"video bit rate (default 1500k)"`
-	Codec    string        `default:"vp8" placeholder:"LIST" help:"video codecs to offer, the preferred one first, separated by commas: vp8, h264, vp9, av1 (default vp8); what the server chooses is encoded and sent"`
+	Bitrate  string        `placeholder:"RATE" help:"video bit rate (default 1500k)"`
+	Codec    string        `placeholder:"LIST" help:"video codecs to offer, the preferred one first, separated by commas: vp8, h264, vp9, av1 (default vp8, behind that of a file which can be sent as it is); what the server chooses is sent"`
 	Duration time.Duration `placeholder:"DURATION" help:"stop after this long (default: at the end of the source)"`
+	Encode   bool          `help:"encode the pictures of a file even if they could be sent as they are"`
 	FPS      int           `name:"fps" default:"30" placeholder:"N" help:"frames per second (default 30)"`
 	Loop     bool          `help:"begin again at the end of the file"`
 	NoAudio  bool          `help:"send no sound"`
@@ -36,13 +38,19 @@ type Publish struct {
 
 	codecs  []videoCodec // those of Codec, the preferred one first
 	bitrate int          // bit/s
+	changes bool         // something is asked for that takes an encoder
+	copied  *copied      // the video is sent as it is where the server takes that; nil: it is encoded
 }
 
 // Help is the end of the help text.
 func (*Publish) Help() string {
 	return `Publishes over WHIP (RFC 9725). SOURCE is a media file, anything that ffmpeg reads, or test: a moving picture with the wall clock and
 the frame's number burnt in, which flashes and beeps every two seconds. Needs ffmpeg and ffprobe with libopus and the video encoder: libvpx
-for VP8, libx264 for H.264, libvpx-vp9 for VP9, libaom-av1 for AV1. Whatever SOURCE holds is encoded anew.
+for VP8, libx264 for H.264, libvpx-vp9 for VP9, libaom-av1 for AV1.
+
+The pictures of a file are sent as they are where viewers can take them so: H.264 without B-frames and with a constant frame rate, VP8, VP9
+or AV1, with key frames 5 s apart at most, if neither --bitrate, --fps nor --size asks for others. Else they are encoded, and so is sound
+always; what is done is said.
 
 Examples:
 
@@ -52,6 +60,9 @@ Examples:
     sluice publish --codec h264,vp8 test http://127.0.0.1:8080/whip/demo
 ` + exit.Help
 }
+
+// defaultFPS is how many frames per second are encoded; who asks for so many asks for no other than a file has.
+const defaultFPS = 30
 
 // testSource as SOURCE is a made picture and tone instead of a file.
 const testSource = "test"
@@ -74,9 +85,10 @@ func (o *Publish) check() error {
 		}
 	}
 	var err error
-	o.codecs, err = parseCodecs(o.Codec)
+	o.changes = o.Bitrate != "" || o.FPS != defaultFPS || o.Size != ""
+	o.codecs, err = parseCodecs(cmp.Or(o.Codec, "vp8"))
 	want(err == nil, "flag --codec: %w", err)
-	o.bitrate, err = config.ParseRate(o.Bitrate)
+	o.bitrate, err = config.ParseRate(cmp.Or(o.Bitrate, "1500k"))
 	want(err == nil, "flag --bitrate: %w", err)
 	inRange := minBitrate <= o.bitrate && o.bitrate <= transcode.MaxBitrate
 	want(err != nil || inRange, "flag --bitrate: must be between %s and %s", config.FormatRate(minBitrate), config.FormatRate(transcode.MaxBitrate))

@@ -22,9 +22,12 @@ type publisher struct {
 // Run connects, sends until the source or ctx ends, and leaves. That ctx
 // ends is a regular end. It owns every goroutine and waits for all.
 func (p *publisher) Run(ctx context.Context) error {
-	o, err := probe(ctx, p.options)
+	o, why, err := probe(ctx, p.options)
 	if err != nil {
 		return err
+	}
+	if why != "" {
+		p.reporter.state("pictures are encoded: those of the file cannot be sent as they are, since %s", why)
 	}
 	peer, err := newSendPeer(o)
 	if err != nil {
@@ -77,9 +80,12 @@ func negotiate(ctx context.Context, timeout time.Duration, r *reporter, session 
 
 // send runs the source and sends what it makes, until it ends.
 func (p *publisher) send(ctx context.Context, o Publish, peer *sendPeer) error {
-	if o.NoVideo || len(o.codecs) == 1 {
+	switch {
+	case o.copied != nil && o.copied.codec == peer.codec.name:
+		p.reporter.state("live: pictures are sent as they are in the file, %s", peer.codec.name)
+	case o.NoVideo || len(o.codecs) == 1:
 		p.reporter.state("live")
-	} else {
+	default:
 		p.reporter.state("live: the server has chosen %s", peer.codec.name)
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -119,7 +125,7 @@ func (p *publisher) feed(ctx context.Context, source *mediaSource, peer *sendPee
 	g, ctx := errgroup.WithContext(ctx)
 	if source.Video != nil {
 		g.Go(func() error {
-			pictures := newPictureReader(source.Video, peer.codec, p.options.FPS)
+			pictures := newPictureReader(source.Video, peer.codec, source.rate)
 			return sendVideo(ctx, pictures, &step, peer.rtpSender(peer.video, peer.codec.payloader(), videoClock, &p.counts.video))
 		})
 	}

@@ -75,7 +75,7 @@ func TestPaceIsOneForBothTracks(t *testing.T) {
 func TestSendersEndWithTheirInput(t *testing.T) {
 	none := func(*rtcp.SenderReport) error { return nil }
 	video := func(b []byte) error {
-		in := newPictureReader(bytes.NewReader(b), codecOf(t, "vp8"), 30)
+		in := newPictureReader(bytes.NewReader(b), codecOf(t, "vp8"), rate{30, 1})
 		return sendVideo(t.Context(), in, &pace{}, newTestSender(t, webrtc.MimeTypeVP8, videoClock, none))
 	}
 	audio := func(b []byte) error {

@@ -1,12 +1,13 @@
 package client
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -41,6 +42,7 @@ type mediaSource struct {
 	Video, Audio *os.File
 	cmd          *exec.Cmd
 	may          sandbox.Policy
+	rate         rate // of pictures that come without times
 	kill         context.CancelFunc
 	stderr       tail
 	write        []*os.File // ffmpeg's ends of the pipes
@@ -48,7 +50,7 @@ type mediaSource struct {
 
 // newMediaSource makes the pipes and the command; Run starts it.
 func newMediaSource(ctx context.Context, o Publish, codec videoCodec) (*mediaSource, error) {
-	s := &mediaSource{may: policyOf(o)}
+	s := &mediaSource{may: policyOf(o), rate: rateOf(o, codec)}
 	if o.Source == testSource {
 		s.Start = time.Now().Add(startUp)
 	}
@@ -179,6 +181,9 @@ func sourceInputs(o Publish) []string {
 }
 
 func videoOutput(o Publish, codec videoCodec, start time.Time, pipe int) []string {
+	if o.copied != nil && o.copied.codec == codec.name {
+		return append(copyArgs(*o.copied), endOutput(o, codec.container, pipe)...)
+	}
 	fps, rate := strconv.Itoa(o.FPS), strconv.Itoa(o.bitrate)
 	args := []string{"-map", "0:v:0"}
 	switch {
@@ -220,32 +225,42 @@ func endOutput(o Publish, format string, pipe int) []string {
 	return args
 }
 
-// probe leaves out the audio or video that a file does not have, and checks that ffmpeg has the encoders.
-func probe(ctx context.Context, o Publish) (Publish, error) {
-	o, err := probeFile(ctx, o)
-	if err != nil || o.NoVideo {
-		return o, err
+// probe leaves out the audio or video that a file does not have, finds out whether its video can be sent as it is, and checks that ffmpeg
+// has the encoders. why says why the video is encoded although it might have been sent so.
+func probe(ctx context.Context, o Publish) (found Publish, why string, err error) {
+	if o.Source != testSource {
+		file, err := probeFile(ctx, o)
+		if err != nil {
+			return o, "", err
+		}
+		_, video := file.first("video")
+		_, audio := file.first("audio")
+		o.NoVideo, o.NoAudio = o.NoVideo || !video, o.NoAudio || !audio
+		if o.NoVideo && o.NoAudio {
+			return o, "", fmt.Errorf("%s holds nothing to send", o.Source)
+		}
+		o, why = copyVideo(ctx, o, file)
 	}
-	return o, checkEncoders(ctx, o.codecs)
+	if o.NoVideo {
+		return o, "", nil
+	}
+	encoded := slices.DeleteFunc(slices.Clone(o.codecs), func(c videoCodec) bool { return o.copied != nil && o.copied.codec == c.name })
+	return o, why, checkEncoders(ctx, encoded)
 }
 
-func probeFile(ctx context.Context, o Publish) (Publish, error) {
-	if o.Source == testSource {
-		return o, nil
-	}
-	cmd := exec.CommandContext(ctx, "ffprobe", "-v", "error", "-show_entries", "stream=codec_type", "-of", "csv=p=0", "-i", o.Source)
+func probeFile(ctx context.Context, o Publish) (file fileTracks, err error) {
+	cmd := exec.CommandContext(ctx, "ffprobe", "-v", "error", "-show_entries",
+		"stream=codec_type,codec_name,profile,level,pix_fmt,field_order,has_b_frames,r_frame_rate,avg_frame_rate", "-of", "json", "-i", o.Source)
 	var stderr tail
 	cmd.Stderr = &stderr
-	kinds, err := sandbox.Output(cmd, policyOf(o))
+	out, err := sandbox.Output(cmd, policyOf(o))
+	if err == nil {
+		err = json.Unmarshal(out, &file)
+	}
 	if err != nil {
-		return o, fmt.Errorf("ffprobe cannot read %s: %w: %s", o.Source, err, stderr.String())
+		return file, fmt.Errorf("ffprobe cannot read %s: %w: %s", o.Source, err, stderr.String())
 	}
-	o.NoVideo = o.NoVideo || !bytes.Contains(kinds, []byte("video"))
-	o.NoAudio = o.NoAudio || !bytes.Contains(kinds, []byte("audio"))
-	if o.NoVideo && o.NoAudio {
-		return o, fmt.Errorf("%s holds nothing to send", o.Source)
-	}
-	return o, nil
+	return file, nil
 }
 
 // tail keeps the last stderrTail bytes that are written to it.
