@@ -26,14 +26,14 @@ func (p *Packager) Clip(stream, title string, from, until time.Time) (recording.
 	if s == nil {
 		return recording.Info{}, ErrNotLive
 	}
-	if listed := s.live.Listed(); len(listed) == 0 || !slices.ContainsFunc(listed, func(l timeline.Recordable) bool {
+	if !slices.ContainsFunc(s.live.Listed(), func(l timeline.Recordable) bool {
 		return l.Zero.Add(timeline.FromTicks(l.Start, l.Timescale)).Before(until)
 	}) {
 		return recording.Info{}, recording.ErrNoMedia
 	}
 	r, err := p.recordings.BeginClip(stream, title, from, until)
 	if err != nil {
-		return recording.Info{}, p.tellable(err)
+		return recording.Info{}, p.tellable("cut", err)
 	}
 	c := &cutting{Recording: r, filling: true}
 	s.mu.Lock()
@@ -43,18 +43,21 @@ func (p *Packager) Clip(stream, title string, from, until time.Time) (recording.
 		r.Add(l)
 	}
 	s.filled(c)
-	if s.live.Ended() || r.Passed() {
+	if s.over() || r.Passed() {
 		s.endClips()
+	}
+	if err := r.Futile(); err != nil {
+		return recording.Info{}, p.tellable("cut", err)
 	}
 	return r.Info(), nil
 }
 
-// tellable is an error as clients are told it.
-func (p *Packager) tellable(err error) error {
+// tellable is an error as clients are told it: what could not be done.
+func (p *Packager) tellable(what string, err error) error {
 	if errors.Is(err, recording.ErrTooMany) || errors.Is(err, recording.ErrNoMedia) || errors.Is(err, recording.ErrNotFound) {
 		return err
 	}
-	p.opts.Logger.Error("clip could not be cut", "error", err)
+	p.opts.Logger.Error("clip could not be "+what, "error", err)
 	return errors.New(p.recordings.Told(err))
 }
 
@@ -74,9 +77,9 @@ func (s *Stream) filled(c *cutting) {
 	}
 }
 
-// endClips finishes the clips that have all that they are to have, or where the broadcast has ended all of them.
+// endClips finishes the clips that have all that they are to have, and where the broadcast is over all of them.
 func (s *Stream) endClips() {
-	over := s.live.Ended()
+	over := s.over()
 	s.mu.Lock()
 	var ended []*cutting
 	s.clips = slices.DeleteFunc(s.clips, func(c *cutting) bool {
@@ -99,7 +102,7 @@ func (p *Packager) ClipRecording(ctx context.Context, stream, recorded, title st
 	}
 	info, err := p.recordings.Cut(ctx, stream, recorded, title, start, end)
 	if err != nil {
-		return recording.Info{}, p.tellable(err)
+		return recording.Info{}, p.tellable("cut", err)
 	}
 	return info, nil
 }
@@ -121,5 +124,8 @@ func (p *Packager) DeleteClip(stream, clip string) error {
 	if !name.Valid(stream) || !name.Valid(clip) {
 		return recording.ErrNotFound
 	}
-	return p.recordings.DeleteClip(stream, clip)
+	if err := p.recordings.DeleteClip(stream, clip); err != nil {
+		return p.tellable("deleted", err)
+	}
+	return nil
 }

@@ -2,14 +2,17 @@ package packager
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluice-live/sluice/packager/disk"
 	"github.com/sluice-live/sluice/packager/recording"
 )
 
@@ -127,4 +130,135 @@ func TestClipsAreBounded(t *testing.T) {
 	b.free = func(string) int64 { return reserve - 1 }
 	_, err = b.Clip("cam", "", now.Add(-time.Second), now)
 	require.ErrorContains(t, err, "bytes free")
+}
+
+// Of media that is neither there nor comes any more there is no clip, whose address nothing would answer.
+func TestClipOfWhatDoesNotCome(t *testing.T) {
+	for name, end := range map[string]func(*Stream) error{"ended": (*Stream).End, "suspended": (*Stream).Suspend} {
+		t.Run(name, func(t *testing.T) {
+			b := clipBench(t)
+			tl, e, enc := b.epoch("cam")
+			b.run(e, enc, 2)
+			require.NoError(t, end(tl))
+			b.clock.Advance(5 * time.Second)
+			now := b.clock.Now()
+			_, err := b.Clip("cam", "", now.Add(-3*time.Second), now)
+			require.ErrorIs(t, err, recording.ErrNoMedia)
+			info, err := b.Clip("cam", "", now.Add(-8*time.Second), now)
+			require.NoError(t, err)
+			found, err := b.FindClip("cam", info.Name)
+			require.NoError(t, err)
+			require.Equal(t, recording.StateFinished, found.State, "nothing follows")
+		})
+	}
+}
+
+// A service that stops finishes its clips, whether its streams are to go on or not.
+func TestStopFinishesClips(t *testing.T) {
+	b := clipBench(t)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	info, err := b.Clip("cam", "", b.clock.Now().Add(-time.Second), b.clock.Now())
+	require.NoError(t, err)
+	require.NoError(t, tl.Suspend())
+	found, err := b.FindClip("cam", info.Name)
+	require.NoError(t, err)
+	require.Equal(t, recording.StateFinished, found.State)
+}
+
+// slowDir is a disk that does something before a recording's directory is made, and may not let go of anything.
+type slowDir struct {
+	disk.OS
+	before func(path string)
+	holds  bool
+}
+
+func (d *slowDir) Remove(path string) error {
+	if d.holds {
+		return &os.PathError{Op: "unlinkat", Path: path, Err: os.ErrPermission}
+	}
+	return d.OS.Remove(path)
+}
+
+func (d *slowDir) Mkdir(path string) error {
+	if d.before != nil && strings.Contains(path, "/recordings/") {
+		d.before(path)
+	}
+	return d.OS.Mkdir(path)
+}
+
+// Clips that are asked for at the same moment are as many as those that are asked for one after the other.
+func TestClipsAtOnceAreBounded(t *testing.T) {
+	const asked = 12
+	files := &slowDir{}
+	b := clipBench(t)
+	b.files = files
+	b.restart()
+	_, e, enc := b.epoch("cam")
+	b.run(e, enc, 1)
+	now := b.clock.Now()
+	inside, release := make(chan bool, asked), make(chan struct{})
+	files.before = func(string) {
+		select {
+		case <-release: // the name was taken
+		default:
+			inside <- true
+			<-release
+		}
+	}
+	var all sync.WaitGroup
+	for range asked {
+		all.Go(func() {
+			_, err := b.Clip("cam", "", now.Add(-time.Second), now.Add(time.Second))
+			if errors.Is(err, recording.ErrTooMany) {
+				inside <- false
+			}
+		})
+	}
+	cut := 0
+	for range asked {
+		if <-inside {
+			cut++
+		}
+	}
+	close(release)
+	require.Equal(t, 8, cut)
+	all.Wait()
+	require.Len(t, b.Recordings(), 8)
+}
+
+// What could not be cut leaves nothing, and tells nobody where files lie.
+func TestClipThatFailsLeavesNothing(t *testing.T) {
+	b := clipBench(t)
+	tl, err := b.Open("cam")
+	require.NoError(t, err)
+	_, err = b.StartRecording("cam")
+	require.NoError(t, err)
+	e, enc := b.next(tl)
+	b.run(e, enc, 2)
+	name := tl.Recording().Info().Name
+	require.NoError(t, os.Remove(filepath.Join(tl.Recording().Dir(), "video-1-2.m4s")))
+	_, err = b.ClipRecording(t.Context(), "cam", name, "", 0, 4*time.Second)
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), b.Packager.opts.RecordingsDir)
+	list := b.Recordings()
+	require.Len(t, list, 1)
+	require.Equal(t, name, list[0].Name)
+}
+
+// Why a clip cannot be deleted is told without where it lies.
+func TestClipThatStays(t *testing.T) {
+	files := &slowDir{}
+	b := clipBench(t)
+	b.files = files
+	b.restart()
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 1)
+	info, err := b.Clip("cam", "", b.clock.Now().Add(-time.Second), b.clock.Now())
+	require.NoError(t, err)
+	require.NoError(t, tl.End())
+	files.holds = true
+	err = b.DeleteClip("cam", info.Name)
+	require.ErrorContains(t, err, "permission denied")
+	require.NotContains(t, err.Error(), b.Packager.opts.RecordingsDir)
 }

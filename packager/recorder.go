@@ -16,7 +16,7 @@ func (p *Packager) StartRecording(stream string) (recording.Info, error) {
 	at := p.lock(stream)
 	defer p.unlock(stream, at)
 	s := p.Stream(stream)
-	if s == nil || s.live.Ended() || s.live.Waiting() {
+	if s == nil || s.over() {
 		return recording.Info{}, ErrNotLive
 	}
 	if r := s.Recording(); r != nil && !r.Over() {
@@ -27,8 +27,10 @@ func (p *Packager) StartRecording(stream string) (recording.Info, error) {
 		p.opts.Logger.Error("recording could not begin; the live stream goes on", "stream", stream, "error", err)
 		return recording.Info{}, errors.New(p.recordings.Told(err)) // who asks is told less than the operator
 	}
+	if !s.began(r) {
+		return recording.Info{}, ErrNotLive
+	}
 	s.live.AskToRecord(true)
-	s.want(true, r)
 	p.opts.Logger.Info("recording has been asked for", "stream", stream, "recording", r.Dir())
 	return r.Info(), nil
 }
@@ -38,7 +40,7 @@ func (p *Packager) StopRecording(stream string) error {
 	at := p.lock(stream)
 	defer p.unlock(stream, at)
 	s := p.Stream(stream)
-	if s == nil || s.live.Ended() || s.live.Waiting() {
+	if s == nil || s.over() {
 		return ErrNotLive
 	}
 	s.live.AskToRecord(false)
@@ -75,7 +77,7 @@ func (p *Packager) recordOn(s *Stream, now time.Time) {
 	}
 	at := p.lock(s.Name()) // Open, and who starts or stops, set the recording too
 	defer p.unlock(s.Name(), at)
-	if s.live.Ended() || s.live.Waiting() || !s.isWanted() {
+	if s.over() || !s.isWanted() {
 		return
 	}
 	if r := s.Recording(); r != nil && !r.Over() {
@@ -85,7 +87,9 @@ func (p *Packager) recordOn(s *Stream, now time.Time) {
 	if err != nil {
 		return // Open, or the failure of the one before, has told
 	}
-	s.want(true, r)
+	if !s.began(r) {
+		return
+	}
 	p.opts.Logger.Info("recording again", "stream", s.Name(), "recording", r.Dir())
 }
 
@@ -94,6 +98,16 @@ func (s *Stream) want(wanted bool, r *recording.Recording) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wanted, s.recording, s.recordAt = wanted, r, time.Time{}
+}
+
+// began says that a live broadcast is recorded from now on. Where it has come to its end meanwhile so does the recording, and it reports false.
+func (s *Stream) began(r *recording.Recording) bool {
+	s.want(true, r)
+	if s.over() {
+		s.finishRecordings()
+		return false
+	}
+	return true
 }
 
 func (s *Stream) isWanted() bool {
@@ -147,7 +161,7 @@ func (s *Stream) finishRecordings() {
 
 // lacksRecording reports whether a recording is missing, and for long enough.
 func (s *Stream) lacksRecording(now time.Time) bool {
-	over := s.live.Ended() || s.live.Waiting()
+	over := s.over()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if over || !s.wanted || s.recording != nil && !s.recording.Over() {

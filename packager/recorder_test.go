@@ -108,3 +108,25 @@ func TestStoppedRecordingEnds(t *testing.T) {
 		})
 	}
 }
+
+// A recording that is asked for while the broadcast ends, ends with it.
+func TestRecordingBegunWhileTheBroadcastEnds(t *testing.T) {
+	for name, end := range map[string]func(*Stream) error{"end": (*Stream).End, "stop": (*Stream).Suspend} {
+		t.Run(name, func(t *testing.T) {
+			files := &slowDir{}
+			b := newBench(t, nil)
+			b.files = files
+			b.restart()
+			tl, e, enc := b.epoch("cam")
+			b.run(e, enc, 1)
+			files.before = func(string) {
+				require.NoError(t, end(tl))
+			}
+			_, err := b.StartRecording("cam")
+			require.ErrorIs(t, err, ErrNotLive)
+			b.keep()
+			require.True(t, tl.Recording() == nil || tl.Recording().Over())
+			require.Empty(t, b.Recordings())
+		})
+	}
+}

@@ -100,6 +100,9 @@ func (s *Stream) Watch(watcher func(*timeline.Snapshot)) (stop func()) {
 // OpenFile opens a file of an epoch that a snapshot names, or one that grows, by its public name.
 func (s *Stream) OpenFile(epoch, file string) (*os.File, error) { return s.open(epoch, file) }
 
+// over reports whether nothing follows: the broadcast has ended, or was cut and waits for its publisher.
+func (s *Stream) over() bool { return s.live.Ended() || s.live.Waiting() }
+
 // Name is the name under which the stream is served.
 func (s *Stream) Name() string { return s.live.Name() }
 

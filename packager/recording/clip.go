@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -49,38 +50,47 @@ func (c *Clip) begun(s timeline.Recordable) *Clip {
 	return &with
 }
 
-// ValidTitle reports whether a clip can be called so: a line of text.
+// ValidTitle reports whether a clip can be called so: a line of text, which does not turn the direction of what stands beside it.
 func ValidTitle(title string) bool {
-	return len(title) <= MaxTitle && utf8.ValidString(title) && !strings.ContainsFunc(title, unicode.IsControl)
+	return len(title) <= MaxTitle && utf8.ValidString(title) && !strings.ContainsFunc(title, func(r rune) bool {
+		return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
+	})
 }
 
 // BeginClip begins a clip of a broadcast: of what is added to it, it keeps the segments between two times.
 func (s *Store) BeginClip(stream, title string, from, until time.Time) (*Recording, error) {
-	if err := s.mayCut(); err != nil {
+	free, err := s.mayCut()
+	if err != nil {
 		return nil, err
 	}
+	defer free()
 	return s.begin(stream, bounds{from: from, until: until}, &Clip{Title: title})
 }
 
-// mayCut bounds the clips that are being cut at once, and the work that waits.
-func (s *Store) mayCut() error {
-	clips := 0
+// mayCut bounds the clips that are being cut at once, and the work that waits. The place is taken until free is called, by when the clip is
+// among those that run.
+func (s *Store) mayCut() (free func(), err error) {
+	free = sync.OnceFunc(func() { s.cutting.Add(-1) })
+	clips := int(s.cutting.Add(1))
 	for _, r := range s.all() {
 		if r.Info().Clip != nil {
 			clips++
 		}
 	}
-	if clips >= maxClips || len(s.jobs.queue) >= maxQueue {
-		return ErrTooMany
+	if clips > maxClips || len(s.jobs.queue) >= maxQueue {
+		free()
+		return nil, ErrTooMany
 	}
-	return nil
+	return free, nil
 }
 
 // Cut makes a clip of what a recording has between two of its times, in whole segments.
 func (s *Store) Cut(ctx context.Context, stream, name, title string, start, end time.Duration) (Info, error) {
-	if err := s.mayCut(); err != nil {
+	free, err := s.mayCut()
+	if err != nil {
 		return Info{}, err
 	}
+	defer free()
 	runs, dir, err := s.recorded(ctx, stream, name)
 	if err != nil {
 		return Info{}, err
@@ -93,15 +103,34 @@ func (s *Store) Cut(ctx context.Context, stream, name, title string, start, end 
 	if err != nil {
 		return Info{}, err
 	}
+	free()
 	for _, piece := range pieces {
 		r.Add(piece)
 	}
 	r.Finish(StateFinished)
-	info := r.Info()
-	if info.State == StateFailed {
-		return info, errors.New(info.Error)
+	if err := r.Futile(); err != nil {
+		return Info{}, err
 	}
-	return info, nil
+	return r.Info(), nil
+}
+
+// Futile says why there is nothing of a clip that is over already, or not all, and takes away what there is; nil: it goes on, or is whole.
+func (r *Recording) Futile() error {
+	info := r.Info()
+	switch {
+	case info.State == StateFailed:
+		r.writing.Lock()
+		defer r.writing.Unlock()
+		r.settled = true
+		r.store.forget(r)
+		if err := r.store.remove(r.dir); err != nil {
+			r.store.opts.Logger.Error("clip that has failed could not be deleted", "recording", r.dir, "error", err)
+		}
+		return errors.New(info.Error)
+	case r.Over() && info.Clip.From.IsZero():
+		return ErrNoMedia
+	}
+	return nil
 }
 
 // recorded are the runs of a recording, one that runs as far as it has come.

@@ -336,3 +336,14 @@ func TestNames(t *testing.T) {
 		require.Equal(t, names[10-i], info.Name, "the newest first, by number within a second")
 	}
 }
+
+// A title is a line of text, and turns nothing around it.
+func TestTitles(t *testing.T) {
+	for title, good := range map[string]bool{
+		"": true, "Tor! ⚽ 1:0": true, "👩\u200d👩\u200d👧 family": true, "<b>&\"/../": true, strings.Repeat("a", 200): true,
+		strings.Repeat("a", 201): false, "a\nb": false, "a\x00": false, "\x1b[2J": false, "\xff": false, "a\u0085b": false, "a\u2028b": false, "a\u2029b": false,
+		"gpj.\u202eexe": false, "\u2066a": false,
+	} {
+		require.Equal(t, good, ValidTitle(title), "%q", title)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-live/sluice/packager/disk"
@@ -70,6 +71,8 @@ type RemuxInput struct {
 type Store struct {
 	opts Options
 	jobs *jobs // recordings to be finished
+
+	cutting atomic.Int32 // clips that have a place and do not run yet
 
 	retaining sync.Mutex // one deletes at a time; guards age and unseen
 	age       *age       // nil before the first Retain

@@ -147,8 +147,12 @@ func (h *handlers) serveOneClip(w http.ResponseWriter, r *http.Request) {
 
 // serveDeleteClip deletes a clip.
 func (h *handlers) serveDeleteClip(w http.ResponseWriter, r *http.Request) {
-	if err := h.service.Packager().DeleteClip(r.PathValue("stream"), r.PathValue("clip")); err != nil {
+	switch err := h.service.Packager().DeleteClip(r.PathValue("stream"), r.PathValue("clip")); {
+	case errors.Is(err, recording.ErrNotFound):
 		refuseClip(w, r.PathValue("stream"), err)
+		return
+	case err != nil:
+		problem.WriteRetry(w, http.StatusServiceUnavailable, 60, "It cannot be deleted now: "+err.Error()+".")
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
