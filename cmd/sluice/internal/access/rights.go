@@ -91,10 +91,6 @@ func (g *rights) May(ctx context.Context, q Request) (Grant, error) {
 		grant, why := g.links.may(ctx, q)
 		return grant, asError(why)
 	}
-	if g.ring.have(q.Token) {
-		grant, why := g.ring.may(q)
-		return grant, asError(why)
-	}
 	var refusal *RefusedError
 	if keys := g.keys[q.Action]; q.Token != "" && len(keys) > 0 {
 		switch known, allowed := keys.admit(q.Stream, q.Token); {
@@ -103,6 +99,10 @@ func (g *rights) May(ctx context.Context, q Request) (Grant, error) {
 		case known:
 			refusal = refused(http.StatusForbidden, "This key is for another stream: use the key of this one.")
 		}
+	}
+	if refusal == nil && g.ring.have(q.Token) {
+		grant, why := g.ring.may(q)
+		return grant, asError(why)
 	}
 	if g.judged(q.Action) && q.Token != "" {
 		grant, why := g.tokens.may(ctx, q)

@@ -10,13 +10,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"github.com/sluice-live/sluice/packager/disk"
 	"github.com/sluice-live/sluice/public/name"
@@ -25,6 +28,7 @@ import (
 // Bounds of a Ring.
 const (
 	keyHead    = "sluice_" // with which its tokens begin
+	tokenText  = 26        // characters behind that, as rand.Text has them
 	maxKeys    = 1000
 	maxNote    = 200     // bytes
 	maxKeyFile = 4 << 20 // bytes
@@ -51,9 +55,13 @@ type Key struct {
 // Ring are the keys that are made and revoked while the service runs. On the disk, and in memory, it has no token but its SHA-256: they are
 // random, of 130 bits.
 type Ring struct {
-	path string
+	path    string
+	writing sync.Mutex // of the file: one at a time, while others ask
+	state   atomic.Pointer[ringState]
+}
 
-	mu      sync.RWMutex
+// ringState is what a Ring has; it is replaced as a whole once it is on the disk.
+type ringState struct {
 	revoked int // keys that could watch, so many times
 	keys    map[[sha256.Size]byte]*ringKey
 }
@@ -80,7 +88,8 @@ type ringFile struct {
 
 // LoadRing reads the keys in a file; there need be none.
 func LoadRing(path string) (*Ring, error) {
-	r := &Ring{path: path, keys: map[[sha256.Size]byte]*ringKey{}}
+	r, state := &Ring{path: path}, &ringState{keys: map[[sha256.Size]byte]*ringKey{}}
+	r.state.Store(state)
 	text, err := disk.ReadBounded(path, maxKeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
@@ -89,21 +98,35 @@ func LoadRing(path string) (*Ring, error) {
 	if err == nil {
 		err = json.Unmarshal(text, &file)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if err == nil {
+		err = state.fill(file)
 	}
-	r.revoked = file.Revoked
-	for _, k := range file.Keys {
+	if err != nil {
+		return nil, fmt.Errorf("the keys in %s cannot be read: put a copy of it back, or move it away, which revokes them all: %w", path, err)
+	}
+	return r, nil
+}
+
+// fill takes what a file has.
+func (s *ringState) fill(file ringFile) error {
+	if len(file.Keys) > maxKeys {
+		return fmt.Errorf("it has more than %d keys", maxKeys)
+	}
+	s.revoked = file.Revoked
+	for i, k := range file.Keys {
+		if k == nil {
+			return fmt.Errorf("number %d is none", i+1)
+		}
 		digest, err := hex.DecodeString(k.Digest)
-		if err != nil || len(digest) != sha256.Size || len(r.keys) == maxKeys || !k.valid() {
-			return nil, fmt.Errorf("%s: a key in it is none", path)
+		if err != nil || len(digest) != sha256.Size || !k.valid() {
+			return fmt.Errorf("number %d is none", i+1)
 		}
 		if !k.LastUsed.IsZero() {
 			k.used.Store(k.LastUsed.Unix())
 		}
-		r.keys[[sha256.Size]byte(digest)] = k
+		s.keys[[sha256.Size]byte(digest)] = k
 	}
-	return r, nil
+	return nil
 }
 
 // valid reports whether it is for something.
@@ -111,13 +134,13 @@ func (k *Key) valid() bool {
 	known := func(a Action) bool { return slices.Contains(decided, a) }
 	begin := strings.TrimSuffix(k.Stream, "*")
 	return len(k.Actions) > 0 && len(k.Actions) <= len(decided) && !slices.ContainsFunc(k.Actions, func(a Action) bool { return !known(a) }) &&
-		(k.Stream == EveryStream || name.Valid(begin)) && len(k.Note) <= maxNote && !strings.ContainsFunc(k.Note, func(c rune) bool { return c < ' ' || c == 0x7f })
+		(k.Stream == EveryStream || name.Valid(begin)) && len(k.Note) <= maxNote && !strings.ContainsFunc(k.Note, func(c rune) bool { return unicode.In(c, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) })
 }
 
-// save writes the file. The caller holds mu.
-func (r *Ring) save() error {
-	file := ringFile{Revoked: r.revoked, Keys: []*ringKey{}}
-	for _, k := range r.keys {
+// replace writes the file, and goes on with what is in it. The caller holds writing. With an error nothing has changed.
+func (r *Ring) replace(state *ringState) error {
+	file := ringFile{Revoked: state.revoked, Keys: []*ringKey{}}
+	for _, k := range state.keys {
 		file.Keys = append(file.Keys, &ringKey{Key: k.told(), Digest: k.Digest})
 	}
 	slices.SortFunc(file.Keys, func(a, b *ringKey) int { return strings.Compare(a.ID, b.ID) })
@@ -126,7 +149,10 @@ func (r *Ring) save() error {
 		return err
 	}
 	temporary := r.path + ".tmp" // of one that writes at a time
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -134,32 +160,35 @@ func (r *Ring) save() error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(temporary, r.path)
+	if err := os.Rename(temporary, r.path); err != nil {
+		return err
+	}
+	r.state.Store(state)
+	_ = disk.OS{}.Sync(filepath.Dir(r.path)) // or a key that was revoked might be back after a loss of power; not all file systems can
+	return nil
 }
 
 // Save writes down when keys were last used.
 func (r *Ring) Save() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.keys) == 0 {
-		return nil
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	if state := r.state.Load(); len(state.keys) > 0 {
+		return r.replace(state)
 	}
-	return r.save()
+	return nil
 }
 
 // Keys are all keys, the oldest first.
 func (r *Ring) Keys() []Key {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
 	all := []Key{}
-	for _, k := range r.keys {
+	for _, k := range r.state.Load().keys {
 		all = append(all, k.told())
 	}
 	slices.SortFunc(all, func(a, b Key) int { return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID)) })
 	return all
 }
 
-// Make makes a key of the actions, stream, note and end of another, and its token.
+// Make makes a key of the actions, stream, note and end of another, and its token. Where there are too many, those that have expired go.
 func (r *Ring) Make(of Key) (key Key, token string, err error) {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	made := &ringKey{Key: Key{ID: rand.Text()[:12], Actions: slices.Compact(slices.Sorted(slices.Values(of.Actions))), Stream: of.Stream, Note: of.Note, Created: now, Expires: of.Expires}}
@@ -169,68 +198,70 @@ func (r *Ring) Make(of Key) (key Key, token string, err error) {
 	token = keyHead + rand.Text()
 	digest := sha256.Sum256([]byte(token))
 	made.Digest = hex.EncodeToString(digest[:])
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.keys) >= maxKeys {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	state := r.state.Load().copy()
+	if len(state.keys) >= maxKeys {
+		maps.DeleteFunc(state.keys, func(_ [sha256.Size]byte, k *ringKey) bool { return k.isOver(now) })
+	}
+	if len(state.keys) >= maxKeys {
 		return Key{}, "", ErrManyKeys
 	}
-	r.keys[digest] = made
-	if err := r.save(); err != nil {
-		delete(r.keys, digest)
+	state.keys[digest] = made
+	if err := r.replace(state); err != nil {
 		return Key{}, "", fmt.Errorf("write the keys: %w", err)
 	}
 	return made.told(), token, nil
 }
 
+func (s *ringState) copy() *ringState { return &ringState{s.revoked, maps.Clone(s.keys)} }
+
+// isOver reports whether it has expired.
+func (k *Key) isOver(now time.Time) bool { return !k.Expires.IsZero() && !now.Before(k.Expires) }
+
 // revoke takes a key away; watched says that it was for watching.
 func (r *Ring) revoke(id string) (watched bool, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for digest, k := range r.keys {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	state := r.state.Load().copy()
+	for digest, k := range state.keys {
 		if k.ID != id {
 			continue
 		}
-		watched = slices.ContainsFunc(k.Actions, func(a Action) bool { return a.covers(Watch) })
-		delete(r.keys, digest)
-		if watched {
-			r.revoked++
-		}
-		if err := r.save(); err != nil {
-			r.keys[digest] = k
-			if watched {
-				r.revoked--
-			}
-			return false, fmt.Errorf("write the keys: %w", err)
-		}
-		return watched, nil
+		watched = watched || slices.ContainsFunc(k.Actions, func(a Action) bool { return a.covers(Watch) })
+		delete(state.keys, digest)
 	}
-	return false, ErrNoKey
+	if len(state.keys) == len(r.state.Load().keys) {
+		return false, ErrNoKey
+	}
+	if watched {
+		state.revoked++
+	}
+	if err := r.replace(state); err != nil {
+		return false, fmt.Errorf("write the keys: %w", err)
+	}
+	return watched, nil
 }
 
 // purpose is what addresses are signed for: another one once somebody has lost the right to watch.
 func (r *Ring) purpose() string {
-	if r == nil {
+	if r == nil || r.state.Load().revoked == 0 {
 		return pathsPurpose
 	}
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	if r.revoked == 0 {
-		return pathsPurpose
-	}
-	return fmt.Sprint(pathsPurpose, " ", r.revoked)
+	return fmt.Sprint(pathsPurpose, " ", r.state.Load().revoked)
 }
 
-// have reports whether a token is one of a ring, or looks so.
-func (r *Ring) have(token string) bool { return r != nil && strings.HasPrefix(token, keyHead) }
+// have reports whether a token is one of a ring, or looks so. An operator's own may begin in the same way.
+func (r *Ring) have(token string) bool {
+	random, found := strings.CutPrefix(token, keyHead)
+	return r != nil && found && len(random) == tokenText && strings.Trim(random, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
+}
 
 // may answers the question by a key.
 func (r *Ring) may(q Request) (Grant, *RefusedError) {
-	r.mu.RLock()
-	k := r.keys[sha256.Sum256([]byte(q.Token))]
-	r.mu.RUnlock()
-	now := time.Now()
+	k, now := r.state.Load().keys[sha256.Sum256([]byte(q.Token))], time.Now()
 	switch {
-	case k == nil, !k.Expires.IsZero() && !now.Before(k.Expires):
+	case k == nil, k.isOver(now):
 		return Grant{}, refused(http.StatusUnauthorized, "This key is not good any more, or not of this server: ask whoever runs it for another one.")
 	case !slices.ContainsFunc(k.Actions, func(a Action) bool { return a.covers(q.Action) }):
 		return Grant{}, refused(http.StatusForbidden, "This key is not for that: it is for something else.")

@@ -3,6 +3,7 @@ package access
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,7 +80,77 @@ func TestRing(t *testing.T) {
 		require.Equal(t, 401, statusOf(t, err))
 	}
 
-	require.NoError(t, os.WriteFile(path, []byte("{"), 0o600))
-	_, err = LoadRing(path)
-	require.Error(t, err)
+}
+
+// A file that is damaged or of something else is refused in words; nothing of it is lost.
+func TestDamagedRing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.json")
+	for _, text := range []string{"", "{", "[]", `{"keys":[null]}`, `{"keys":[{"actions":["publish"],"stream":"a","digest":"00"}]}`, `{"keys":[]}{`, "{\"keys\":[" + strings.Repeat("null,", maxKeys) + "null]}"} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		_, err := LoadRing(path)
+		require.ErrorContains(t, err, path+" cannot be read: put a copy of it back", text)
+		left, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, text, string(left))
+	}
+}
+
+// A key of the configuration is good although it begins like those that are made; a token in a note's place does not reach a terminal.
+func TestRingBesideOthers(t *testing.T) {
+	ring, err := LoadRing(filepath.Join(t.TempDir(), "keys.json"))
+	require.NoError(t, err)
+	lookalike := keyHead + strings.Repeat("A", tokenText)
+	g := New(config.Auth{Publish: []config.StreamKey{{Key: keyHead + "of-the-studio"}, {Key: config.Secret(lookalike)}}}, Secret{1}, silent())
+	g.UseRing(ring, false)
+	for _, token := range []string{keyHead + "of-the-studio", lookalike} {
+		_, err = g.May(t.Context(), Request{Action: Publish, Stream: "studio", Token: token})
+		require.NoError(t, err)
+	}
+	for _, note := range []string{"\u009b31m", "a\u2028b", "\u202egpj", "a\x00"} {
+		_, _, err := ring.Make(Key{Actions: []Action{Watch}, Stream: "*", Note: note})
+		require.ErrorIs(t, err, ErrBadKey, "%q", note)
+	}
+}
+
+// Where there are as many as there may be, those that have expired make room. What cannot be written has not happened.
+func TestFullRing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.json")
+	ring, err := LoadRing(path)
+	require.NoError(t, err)
+	of := Key{Actions: []Action{Watch}, Stream: "*"}
+	made, token, err := ring.Make(of)
+	require.NoError(t, err)
+	with := ring.state.Load().copy()
+	for i := range maxKeys - 1 {
+		with.keys[[32]byte{1, byte(i), byte(i >> 8)}] = &ringKey{Key: of}
+	}
+	ring.state.Store(with)
+	_, _, err = ring.Make(of)
+	require.ErrorIs(t, err, ErrManyKeys)
+	with.keys[[32]byte{1}].Expires = time.Now().Add(-time.Second)
+	_, _, err = ring.Make(of)
+	require.NoError(t, err)
+	require.Len(t, ring.Keys(), maxKeys)
+
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.MkdirAll(filepath.Join(path, "in the way"), 0o700))
+	_, err = ring.revoke(made.ID)
+	require.ErrorContains(t, err, "write the keys")
+	_, why := ring.may(Request{Action: Watch, Stream: "a", Token: token})
+	require.Nil(t, why)
+	require.Equal(t, pathsPurpose, ring.purpose())
+}
+
+// Who uses keys never waits for the disk on which another one is written.
+func TestRingDoesNotWait(t *testing.T) {
+	ring, err := LoadRing(filepath.Join(t.TempDir(), "keys.json"))
+	require.NoError(t, err)
+	_, token, err := ring.Make(Key{Actions: []Action{Watch}, Stream: "*"})
+	require.NoError(t, err)
+	ring.writing.Lock() // as while the disk is slow
+	defer ring.writing.Unlock()
+	_, why := ring.may(Request{Action: Watch, Stream: "a", Token: token})
+	require.Nil(t, why)
+	require.Len(t, ring.Keys(), 1)
+	require.Equal(t, pathsPurpose, ring.purpose())
 }

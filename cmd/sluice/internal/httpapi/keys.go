@@ -12,11 +12,14 @@ import (
 	"github.com/sluice-live/sluice/public/problem"
 )
 
-const maxKeyBody = 2 << 10 // bytes
+const (
+	maxKeyBody = 2 << 10                         // bytes
+	inOrder    = "2006-01-02T15:04:05.000000000" // of time in the order of texts, which RFC 3339 is not where it leaves zeros out
+)
 
 // serveKeys lists the keys that were made while the service runs.
 func (h *handlers) serveKeys(w http.ResponseWriter, r *http.Request) {
-	keys, next, ok := paged(w, r, h.service.Access().Ring().Keys(), func(k access.Key) string { return k.Created.Format(time.RFC3339Nano) + " " + k.ID })
+	keys, next, ok := paged(w, r, h.service.Access().Ring().Keys(), func(k access.Key) string { return k.Created.UTC().Format(inOrder) + " " + k.ID })
 	if ok {
 		writeTagged(w, r, api.KeyList{Keys: keys, Page: api.Page{Next: next}})
 	}
@@ -27,6 +30,10 @@ func (h *handlers) serveMakeKey(w http.ResponseWriter, r *http.Request) {
 	var wanted api.KeyRequest
 	if readJSON(w, r, maxKeyBody, &wanted) != nil {
 		problem.Write(w, http.StatusBadRequest, `Send {"stream": NAME, "actions": ["publish"], "note": TEXT, "expires": "2027-01-31T20:00:00Z"} as JSON; note and expires may be left out.`)
+		return
+	}
+	if end, ends := r.Context().Deadline(); ends && !endsBy(wanted.Expires, end) {
+		refuseLonger(w, end)
 		return
 	}
 	gate := h.service.Access()
@@ -46,6 +53,13 @@ func (h *handlers) serveMakeKey(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusCreated)
 	_ = json.NewEncoder(w).Encode(made)
+}
+
+// endsBy reports whether what is made ends when the right of who makes it does; zero is without an end.
+func endsBy(made, end time.Time) bool { return end.IsZero() || !made.IsZero() && !made.After(end) }
+
+func refuseLonger(w http.ResponseWriter, end time.Time) {
+	problem.Write(w, http.StatusForbidden, "Your own right ends at "+end.UTC().Format(time.RFC3339)+": what you make has to end by then.")
 }
 
 // serveRevokeKey takes one away, and ends what it has opened.

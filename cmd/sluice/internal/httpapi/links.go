@@ -24,8 +24,13 @@ func (h *handlers) serveLink(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, http.StatusBadRequest, `Send {"action": "watch", "stream": NAME, "who": TEXT, "until": "2027-01-31T20:00:00Z"} as JSON. A stream's name is `+name.Rule+".")
 		return
 	}
-	if _, err := h.may(r, access.Admin, wanted.Stream, access.Token(r)); err != nil {
+	grant, err := h.may(r, access.Admin, wanted.Stream, access.Token(r))
+	if err != nil {
 		refuse(w, err)
+		return
+	}
+	if !endsBy(wanted.Until, grant.Until) {
+		refuseLonger(w, grant.Until)
 		return
 	}
 	gate := h.rights()

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"net/http/httptest"
@@ -49,6 +50,31 @@ func TestLinks(t *testing.T) {
 		require.NoError(t, json.Unmarshal(post("admin-key", strings.Replace(good, "watch", action, 1)).Body.Bytes(), &made))
 		require.ElementsMatch(t, kinds, kindsOf(t, made.URLs))
 		require.False(t, made.Open)
+	}
+}
+
+// Who has a right for a time makes nothing that lasts longer: neither links nor keys.
+func TestRightsDoNotOutliveTheirMakers(t *testing.T) {
+	handler := newTestService(t, seats()).handler
+	post := func(key, path string, body any) *httptest.ResponseRecorder {
+		text, err := json.Marshal(body)
+		require.NoError(t, err)
+		request := httptest.NewRequest("POST", path, bytes.NewReader(text))
+		request.Header.Set("Authorization", "Bearer "+key)
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, request)
+		return answer
+	}
+	end := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	answer := post("admin-key", "/api/v1/keys", api.KeyRequest{Stream: "*", Actions: []access.Action{access.Admin}, Expires: end})
+	require.Equal(t, 201, answer.Code, answer.Body)
+	var made api.NewKey
+	require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &made))
+	for until, want := range map[time.Time][]int{{}: {403}, end.Add(time.Second): {403, 403}, end: {201, 200}} {
+		require.Equal(t, want[0], post(made.Token, "/api/v1/keys", api.KeyRequest{Stream: "*", Actions: []access.Action{access.Admin}, Expires: until}).Code, until)
+		if len(want) > 1 {
+			require.Equal(t, want[1], post(made.Token, "/api/v1/links", api.LinkRequest{Stream: "studio", Action: access.Watch, Until: until}).Code, until)
+		}
 	}
 }
 
