@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 const (
 	pullQuiet = time.Second
 	pullAway  = 2 * time.Minute
+
+	lookForPictures = 50 * time.Millisecond
 )
 
 // pullStreams makes what pulls streams; nil where the server has its own.
@@ -71,10 +74,10 @@ func (s *Server) openPulled(w http.ResponseWriter, r *http.Request, stream strin
 		return refusal.New(http.StatusServiceUnavailable, "The origin of this relay is away: ask again in a second.").After(1)
 	}
 	format := sentFormat(p, false)
-	if format != nil && hasNoPictures(p) {
-		format = nil
-	}
 	o, problem := offer.Parse(body, offer.Watching(format))
+	if problem != nil && format != nil && hasNoPictures(r.Context(), p) {
+		o, problem = offer.Parse(body, offer.Watching(nil))
+	}
 	if problem != nil {
 		return problem
 	}
@@ -83,8 +86,22 @@ func (s *Server) openPulled(w http.ResponseWriter, r *http.Request, stream strin
 	return s.open(w, r, o, at, s.watching(stream, at, s.viewers.Add, leave))
 }
 
-// hasNoPictures reports whether a stream is sound alone, as far as one can see: an origin agrees on pictures whether it has some or not.
-func hasNoPictures(p *session.Publisher) bool {
-	sound := p.Track(media.KindAudio)
-	return sound != nil && !sound.LastPacket().IsZero() && p.Track(media.KindVideo).LastPacket().IsZero() && time.Since(p.Started()) > 2*pullQuiet
+// hasNoPictures reports whether a stream is sound alone, once that can be seen: an origin agrees on pictures whether it has some or not.
+func hasNoPictures(ctx context.Context, p *session.Publisher) bool {
+	sound, pictures := p.Track(media.KindAudio), p.Track(media.KindVideo)
+	look := time.NewTicker(lookForPictures)
+	defer look.Stop()
+	for sound != nil && pictures.LastPacket().IsZero() {
+		if time.Since(p.Started()) > 2*pullQuiet {
+			return !sound.LastPacket().IsZero()
+		}
+		select {
+		case <-look.C:
+		case <-p.Done():
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return false
 }

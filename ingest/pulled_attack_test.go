@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
@@ -80,4 +81,34 @@ func TestPullsThatDoNotLast(t *testing.T) {
 	}
 	require.ErrorContains(t, sess.Err(), "ice.udp")
 	require.Less(t, up.offers.Load(), int64(12))
+}
+
+// Who watches sound need not be able to play the pictures that an origin would send if there were any, and is ended when some come.
+func TestPulledSoundAlone(t *testing.T) {
+	origin := newFixture(t, Options{})
+	relay := newFixture(t, Options{Origin: upstreamOf(origin).of})
+	studio := newPeer(t, peerOptions{}) // its camera is off
+	studio.publish(origin, "/whip/cam")
+	studio.waitConnected()
+	camera := studio.video
+	studio.video = nil
+	studio.keepSending()
+	viewer := newSpectator(t, relay, "cam", peerOptions{codec: webrtc.MimeTypeH264})
+	rtptest.Wait(t, viewer.packets["audio"], "sound")
+	sess := relay.server.sessions.Session(viewer.location)
+	require.NotNil(t, sess)
+	rtptest.Wait(t, viewer.reports, "a sender report")
+	require.NoError(t, sess.Err())
+
+	each := time.NewTicker(20 * time.Millisecond)
+	defer each.Stop()
+	for seq, ended := uint16(0), false; !ended; seq++ {
+		select {
+		case <-sess.Done():
+			ended = true
+		case <-each.C:
+			require.NoError(t, camera.WriteRTP(rtptest.VP8Packet(seq, seq%50 == 0)))
+		}
+	}
+	require.ErrorIs(t, sess.Err(), session.ErrCodecChanged)
 }

@@ -34,6 +34,7 @@ type Viewer struct {
 	chosen  bandwidth.Option  // the last; its rate is none while nothing has been chosen
 	asked   Ask               // bounds these
 	paused  bool              // no pictures are asked for
+	unfit   *media.Track      // pictures that it cannot go on with, none of which has come so far; nil: there are none
 
 	share   *Share                // of the connection
 	control *bandwidth.Controller // of the connection; nil: nothing is known of it
@@ -188,6 +189,7 @@ func (v *Viewer) Run() {
 		case now := <-reports.C:
 			v.locked(func() { v.report(now) })
 			v.look(now)
+			v.endIfUnfit()
 		}
 	}
 }
@@ -215,10 +217,18 @@ func (v *Viewer) downTracks() []*downTrack {
 	return all
 }
 
+// endIfUnfit ends the viewer once there are pictures that it cannot go on with. There may never be any: a stream that is pulled has been agreed
+// on with pictures even where it is sound alone.
+func (v *Viewer) endIfUnfit() {
+	if v.unfit != nil && !v.unfit.LastPacket().IsZero() {
+		v.session.Close(session.ErrCodecChanged)
+	}
+}
+
 // attach goes on with other tracks, or ends the viewer when it has not been negotiated what they are.
 func (v *Viewer) attach(tracks []*media.Track, now time.Time) {
 	v.detach()
-	v.base, v.paused = media.ClockMap{}, false
+	v.base, v.paused, v.unfit = media.ClockMap{}, false, nil
 	v.picture, v.chooser, v.chosen = media.TrackOf(tracks, media.KindVideo), bandwidth.Chooser{}, bandwidth.Option{}
 	for _, o := range v.downTracks() {
 		t := media.TrackOf(tracks, o.kind)
@@ -226,8 +236,9 @@ func (v *Viewer) attach(tracks []*media.Track, now time.Time) {
 			continue
 		}
 		if !o.takes(t) {
-			v.session.Close(session.ErrCodecChanged)
-			return
+			v.picture, v.unfit = nil, t
+			v.endIfUnfit()
+			continue
 		}
 		if o == v.video && v.asked.None {
 			v.paused = true
