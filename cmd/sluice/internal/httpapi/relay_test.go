@@ -289,6 +289,20 @@ func TestCascadeWithoutRights(t *testing.T) {
 	require.Equal(t, pull.Stats{Failed: 1}, x.relay.Ingest().Pulled())
 }
 
+// A relay that the origin asks for no token is bounded as little as one that shows a signature.
+func TestRelaysWithoutRightsAreShared(t *testing.T) {
+	everybody := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer everybody.Close()
+	auth := config.Default().Auth
+	auth.Callback.URL, auth.Callback.Actions = everybody.URL, []string{"watch"}
+	x := newRelayed(t, auth, commonSecret, func(c *config.Config) { c.Auth = config.Default().Auth })
+	for range 300 {
+		requireProblem(t, askAt(x.origin.handler, "127.0.0.1", "POST", "/whep/cam", func(r *http.Request) {
+			hop.New(commonSecret).Sign(r.Header, "POST", "/whep/cam", hop.Claim{})
+		}), http.StatusUnsupportedMediaType)
+	}
+}
+
 // A relay that others reach, and that asks nobody for a key, lets nobody change anything at an origin that trusts its own machine.
 func TestPublicRelayPassesNobodyOnWhoChangesAnything(t *testing.T) {
 	public := func(c *config.Config) { c.HTTP.Listen = ":8080" }

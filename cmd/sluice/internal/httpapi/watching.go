@@ -84,7 +84,9 @@ func (t table) watching(next http.Handler) http.Handler {
 			refuse(w, err)
 			return
 		}
-		next.ServeHTTP(w, session.By(r, grant.right()))
+		right := grant.right()
+		right.Shared = shared
+		next.ServeHTTP(w, session.By(r, right))
 	})
 }
 
