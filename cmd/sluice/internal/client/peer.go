@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/whip"
 )
 
 // RTP clock rates (RFC 7741 §6.1, RFC 7587 §4.1).
@@ -34,19 +38,27 @@ type peer struct {
 	connected chan struct{} // closed when media can flow
 	over      chan struct{} // closed when the connection is gone
 	why       error         // once it is: errConnectionLost or, when either side has closed it, errStreamEnded
+	late      chan string   // candidates that the offer has not got; closed behind the last
 }
 
-// newPeer makes a connection that can have these codecs and Opus; Close ends it.
-func newPeer(video []videoCodec) (*peer, error) {
+// maxLate is how many candidates may wait to be told; more are not.
+const maxLate = 64
+
+// newPeer makes a connection, by these ICE servers, that can have these codecs and Opus; Close ends it.
+func newPeer(video []videoCodec, servers []whip.Server) (*peer, error) {
 	api, err := newAPI(video)
 	if err != nil {
 		return nil, err
 	}
-	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
+	configuration := webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle}
+	for _, s := range servers {
+		configuration.ICEServers = append(configuration.ICEServers, webrtc.ICEServer{URLs: []string{s.URL}, Username: s.Username, Credential: s.Credential})
+	}
+	pc, err := api.NewPeerConnection(configuration)
 	if err != nil {
 		return nil, err
 	}
-	p := &peer{pc: pc, connected: make(chan struct{}), over: make(chan struct{})}
+	p := &peer{pc: pc, connected: make(chan struct{}), over: make(chan struct{}), late: make(chan string, maxLate)}
 	pc.OnConnectionStateChange(p.stateChanged())
 	return p, nil
 }
@@ -69,22 +81,77 @@ func (p *peer) stateChanged() func(webrtc.PeerConnectionState) {
 	}
 }
 
-// Offer returns the offer with all candidates in it.
+// gatherFor is how long candidates are waited for before the offer is made: those of this machine are there at once, those of servers
+// that answer follow, and for others nobody should wait.
+const gatherFor = 500 * time.Millisecond
+
+// Offer returns the offer with the candidates that are there soon; late has the others.
 func (p *peer) Offer(ctx context.Context) (string, error) {
 	offer, err := p.pc.CreateOffer(nil)
 	if err != nil {
 		return "", fmt.Errorf("make the offer: %w", err)
 	}
-	gathered := webrtc.GatheringCompletePromise(p.pc)
+	gathered := make(chan struct{})
+	p.pc.OnICECandidate(func(c *webrtc.ICECandidate) { // one at a time
+		if c == nil {
+			close(p.late)
+			close(gathered)
+			return
+		}
+		select {
+		case p.late <- c.ToJSON().Candidate:
+		default:
+		}
+	})
 	if err := p.pc.SetLocalDescription(offer); err != nil {
 		return "", fmt.Errorf("make the offer: %w", err)
 	}
 	select {
 	case <-gathered:
-		return p.pc.LocalDescription().SDP, nil
+	case <-time.After(gatherFor):
 	case <-ctx.Done():
 		return "", fmt.Errorf("gather candidates: %w", ctx.Err())
 	}
+	return p.pc.LocalDescription().SDP, nil
+}
+
+// trickle tells the server of candidates that the offer has not got, as they come, until all have or the server does not want them.
+func (p *peer) trickle(ctx context.Context, offer string, tell func(ctx context.Context, fragment string) error) {
+	for {
+		select {
+		case c, more := <-p.late:
+			if more && strings.Contains(offer, c) {
+				continue
+			}
+			if !more && strings.Contains(offer, "a=end-of-candidates") {
+				return
+			}
+			if tell(ctx, fragmentOf(offer, c)) != nil || !more {
+				return // the connection may come up without them
+			}
+		case <-p.over:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// fragmentOf is what tells a candidate, or with "" that there are no more, of the first section of an offer, which has all (RFC 8840 §4.4).
+func fragmentOf(offer, candidate string) string {
+	var b strings.Builder
+	for _, name := range []string{"a=ice-ufrag:", "a=ice-pwd:", "m=", "a=mid:"} {
+		for line := range strings.Lines(offer) {
+			if strings.HasPrefix(line, name) {
+				b.WriteString(strings.TrimSpace(line) + "\r\n")
+				break
+			}
+		}
+	}
+	if candidate == "" {
+		return b.String() + "a=end-of-candidates\r\n"
+	}
+	return b.String() + "a=" + candidate + "\r\n"
 }
 
 // accept takes the answer and waits until media can flow.

@@ -50,7 +50,7 @@ for VP8, libx264 for H.264, libvpx-vp9 for VP9, libaom-av1 for AV1.
 
 The pictures of a file are sent as they are where viewers can take them so: H.264 without B-frames and with a constant frame rate, VP8, VP9
 or AV1, with key frames 5 s apart at most, if neither --bitrate, --fps nor --size asks for others. Else they are encoded, and so is sound
-always; what is done is said.
+always; what is done is said. STUN and TURN servers that the endpoint names are used.
 
 Examples:
 

@@ -32,6 +32,8 @@ type whipServer struct {
 	busy    atomic.Int32 // POSTs to refuse with 409 first
 	expects int          // pictures that are read before the session's end is confirmed: what is under way then is lost with the connection
 	takes   []videoCodec // nil: what pion takes
+	links   [2]string    // Link headers of OPTIONS, and of the answer
+	deaf    bool         // it answers, and is not there then
 	pc      *webrtc.PeerConnection
 	reading sync.WaitGroup
 
@@ -60,6 +62,10 @@ func newWHIPServer(t *testing.T, busy int32) *whipServer {
 }
 
 func (s *whipServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodOptions {
+		w.Header().Set("Link", s.links[0])
+		return
+	}
 	s.mu.Lock()
 	s.requests = append(s.requests, r.Method+" "+r.URL.Path)
 	s.mu.Unlock()
@@ -80,6 +86,7 @@ func (s *whipServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer := s.answer(r)
 		w.Header().Set("Content-Type", "application/sdp")
 		w.Header().Set("Location", "/whip/cam/session")
+		w.Header().Set("Link", s.links[1])
 		w.WriteHeader(http.StatusCreated)
 		io.WriteString(w, answer)
 	}
@@ -113,6 +120,9 @@ func (s *whipServer) answer(r *http.Request) string {
 	gathered := webrtc.GatheringCompletePromise(s.pc)
 	require.NoError(s.t, s.pc.SetLocalDescription(answer))
 	<-gathered
+	if s.deaf {
+		defer s.pc.Close()
+	}
 	return s.pc.LocalDescription().SDP
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -29,17 +30,31 @@ func (p *publisher) Run(ctx context.Context) error {
 	if why != "" {
 		p.reporter.state("pictures are encoded: those of the file cannot be sent as they are, since %s", why)
 	}
-	peer, err := newSendPeer(o)
-	if err != nil {
-		return err
-	}
 	session := &whip.Client{Endpoint: o.URL, Token: o.Token}
+	servers := session.Servers(ctx)
+	connected, err := p.publish(ctx, o, session, servers)
+	if named := session.Named(); err != nil && !connected && ctx.Err() == nil && len(servers) == 0 && len(named) > 0 {
+		p.reporter.state("no connection: trying again by the STUN and TURN servers that the answer named")
+		_, err = p.publish(ctx, o, session, named)
+	}
+	if err == nil {
+		p.reporter.state("ended: %d pictures, %d sound packets sent", p.counts.video.frames.Load(), p.counts.audio.frames.Load())
+	}
+	return err
+}
+
+// publish is one session, by these ICE servers.
+func (p *publisher) publish(ctx context.Context, o Publish, session *whip.Client, servers []whip.Server) (connected bool, err error) {
+	peer, err := newSendPeer(o, servers)
+	if err != nil {
+		return false, err
+	}
 	var reports errgroup.Group
 	for _, sender := range peer.senders() {
 		reports.Go(func() error { return peer.readReports(sender, &p.counts) })
 	}
 	err = negotiate(ctx, o.Timeout, p.reporter, session, peer)
-	if err == nil {
+	if connected = err == nil; connected {
 		err = p.send(ctx, o, peer)
 	}
 	left := session.Delete()
@@ -50,16 +65,14 @@ func (p *publisher) Run(ctx context.Context) error {
 	case errors.Is(err, errConnectionLost):
 		left = nil // nobody is there to leave
 	}
-	if err == nil {
-		p.reporter.state("ended: %d pictures, %d sound packets sent", p.counts.video.frames.Load(), p.counts.audio.frames.Load())
-	}
-	return errors.Join(err, left, closed)
+	return connected, errors.Join(err, left, closed)
 }
 
 // negotiator is the WebRTC side of a session.
 type negotiator interface {
 	Offer(ctx context.Context) (string, error)
 	Connect(ctx context.Context, answer string) error
+	trickle(ctx context.Context, offer string, tell func(ctx context.Context, fragment string) error)
 }
 
 // negotiate gets the peer connected within the timeout.
@@ -75,6 +88,11 @@ func negotiate(ctx context.Context, timeout time.Duration, r *reporter, session 
 	if err != nil {
 		return err
 	}
+	var trickling sync.WaitGroup
+	defer trickling.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	trickling.Go(func() { peer.trickle(ctx, offer, session.Trickle) })
 	return peer.Connect(ctx, answer)
 }
 

@@ -33,7 +33,7 @@ type playSink interface {
 
 // newPlayPeer makes the connection; Close ends it.
 func newPlayPeer(sink playSink) (*playPeer, error) {
-	connection, err := newPeer(videoCodecs())
+	connection, err := newPeer(videoCodecs(), nil)
 	if err != nil {
 		return nil, err
 	}

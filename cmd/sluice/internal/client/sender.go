@@ -10,6 +10,8 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/whip"
 )
 
 const videoTrackID = "video"
@@ -23,8 +25,8 @@ type sendPeer struct {
 }
 
 // newSendPeer makes the connection; Close ends it.
-func newSendPeer(o Publish) (*sendPeer, error) {
-	connection, err := newPeer(sent(o.codecs))
+func newSendPeer(o Publish, servers []whip.Server) (*sendPeer, error) {
+	connection, err := newPeer(sent(o.codecs), servers)
 	if err != nil {
 		return nil, err
 	}

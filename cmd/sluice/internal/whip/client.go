@@ -33,6 +33,8 @@ type Client struct {
 	Token    string // for Authorization: Bearer, sent to the endpoint's host only; empty: none
 	http     http.Client
 	session  string // URL of the session, empty before Offer
+	etag     string // of its ICE session (RFC 9725 §4.3.1); empty: it has none
+	named    []Server
 }
 
 // refusal is an answer other than 201 Created.
@@ -94,8 +96,23 @@ func (w *Client) post(ctx context.Context, offer string) (string, error) {
 	if err == nil && len(answer) > maxAnswer {
 		err = fmt.Errorf("the answer is longer than %dKiB", maxAnswer>>10)
 	}
-	w.session = location.String()
+	w.session, w.etag, w.named = location.String(), response.Header.Get("ETag"), serversOf(response.Header)
 	return string(answer), err
+}
+
+// Trickle tells the server of more candidates, by a fragment of a description (RFC 8840, RFC 9725 §4.3.2).
+func (w *Client) Trickle(ctx context.Context, fragment string) error {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	response, err := w.do(ctx, http.MethodPatch, w.session, strings.NewReader(fragment))
+	if err != nil {
+		return fmt.Errorf("tell more candidates: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("tell more candidates: %w", newRefusal(response))
+	}
+	return nil
 }
 
 // Delete ends the session, if there is one (RFC 9725 §4.2).
@@ -124,7 +141,13 @@ func (w *Client) do(ctx context.Context, method, target string, body io.Reader) 
 	if err != nil {
 		return nil, err
 	}
-	if body != nil {
+	switch {
+	case method == http.MethodPatch:
+		request.Header.Set("Content-Type", "application/trickle-ice-sdpfrag")
+		if w.etag != "" {
+			request.Header.Set("If-Match", w.etag)
+		}
+	case body != nil:
 		request.Header.Set("Content-Type", "application/sdp")
 	}
 	if w.Token != "" && sameHost(w.Endpoint, target) {
