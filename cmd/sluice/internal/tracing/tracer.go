@@ -3,6 +3,7 @@ package tracing
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -17,6 +18,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sluice-live/sluice/public/name"
 )
 
 // Options of a Tracer.
@@ -36,7 +39,7 @@ func (o Options) ValidateEndpoint() error {
 		return nil
 	}
 	u, err := url.Parse(o.Endpoint)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return errors.New("is not a URL such as http://127.0.0.1:4318")
 	}
 	return nil
@@ -129,7 +132,7 @@ func (t *Tracer) Handler(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := t.context.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-		ctx, span := t.tracer.Start(ctx, r.Method, trace.WithSpanKind(trace.SpanKindServer))
+		ctx, span := t.tracer.Start(ctx, methodOf(r), trace.WithSpanKind(trace.SpanKindServer))
 		if !span.IsRecording() {
 			next.ServeHTTP(w, r)
 			return
@@ -142,15 +145,27 @@ func (t *Tracer) Handler(next http.Handler) http.Handler {
 	})
 }
 
+// otherMethod stands for methods that are none: clients may send what they like, and spans wait in memory.
+const otherMethod = "_OTHER"
+
+// methodOf is the method of a request as traces tell it.
+func methodOf(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return r.Method
+	}
+	return otherMethod
+}
+
 // tell says what a request was and what became of it.
 func tell(span trace.Span, r *http.Request, a *answer) {
-	span.SetAttributes(attribute.String("http.request.method", r.Method), attribute.Int("http.response.status_code", a.status),
+	span.SetAttributes(attribute.String("http.request.method", methodOf(r)), attribute.Int("http.response.status_code", a.status),
 		attribute.Int64("http.response.body.size", a.bytes), attribute.String("network.protocol.version", strings.TrimPrefix(r.Proto, "HTTP/")))
 	if _, route, found := strings.Cut(r.Pattern, " "); found {
-		span.SetName(r.Method + " " + route)
+		span.SetName(methodOf(r) + " " + route)
 		span.SetAttributes(attribute.String("http.route", route))
 	}
-	if stream := r.PathValue("stream"); stream != "" {
+	if stream := r.PathValue("stream"); name.Valid(stream) {
 		span.SetAttributes(attribute.String("sluice.stream", stream))
 	}
 	if a.status >= http.StatusInternalServerError {
@@ -174,6 +189,13 @@ func (a *answer) WriteHeader(status int) {
 		a.status = status
 	}
 	a.ResponseWriter.WriteHeader(status)
+}
+
+// ReadFrom implements io.ReaderFrom, by which files need not be copied.
+func (a *answer) ReadFrom(from io.Reader) (int64, error) {
+	n, err := io.Copy(a.ResponseWriter, from)
+	a.bytes += n
+	return n, err
 }
 
 // Write implements http.ResponseWriter.

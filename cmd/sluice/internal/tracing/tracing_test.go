@@ -169,7 +169,7 @@ func TestNothingIsTracedByDefault(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for endpoint, good := range map[string]bool{"": true, "http://127.0.0.1:4318": true, "https://c.example.org/otlp": true, "127.0.0.1:4318": false, "ftp://a": false, "http://a:b@c": false, "http://": false} {
+	for endpoint, good := range map[string]bool{"": true, "http://127.0.0.1:4318": true, "https://c.example.org/otlp": true, "127.0.0.1:4318": false, "ftp://a": false, "http://a:b@c": false, "http://a?": false, "http://a#b": false, "http://": false} {
 		require.Equal(t, good, Options{Endpoint: endpoint}.ValidateEndpoint() == nil, endpoint)
 	}
 	for header, good := range map[string]bool{"": true, "Authorization: Bearer KEY": true, "KEY": false, ": KEY": false, "A: B\r\nC: D": false} {
@@ -194,4 +194,47 @@ func BenchmarkHandler(b *testing.B) {
 			}
 		})
 	}
+}
+
+// Of what clients make up nothing waits to be sent: neither methods nor names of streams, which may be long.
+func TestForeignWordsAreNotTold(t *testing.T) {
+	c := newCollector(t)
+	tracer := New(Options{Endpoint: c.URL + "/base", Every: 1, Logger: slog.New(slog.DiscardHandler)})
+	m := http.NewServeMux()
+	m.HandleFunc("/live/{stream}", func(http.ResponseWriter, *http.Request) {})
+	long := strings.Repeat("A", 30_000)
+	for _, path := range []string{"/live/" + long, "/nowhere"} {
+		tracer.Handler(m).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(long, path, nil))
+	}
+	tracer.Close()
+	text, err := json.Marshal(c.got)
+	require.NoError(t, err)
+	require.Less(t, len(text), 10_000)
+	require.Contains(t, string(text), "_OTHER")
+}
+
+// source is what a file is to net/http, which has it sent without copying where the writer reads from it.
+type source struct{ io.Reader }
+
+// reading is a writer that can be given a file.
+type reading struct {
+	http.ResponseWriter
+	from io.Reader
+}
+
+func (r *reading) ReadFrom(from io.Reader) (int64, error) {
+	r.from = from
+	return io.Copy(r.ResponseWriter, from)
+}
+
+func TestFilesAreGivenOn(t *testing.T) {
+	c := newCollector(t)
+	tracer := New(Options{Endpoint: c.URL + "/base", Every: 1, Logger: slog.New(slog.DiscardHandler)})
+	w, file := &reading{ResponseWriter: httptest.NewRecorder()}, source{strings.NewReader("media")}
+	tracer.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.Copy(w, file)
+	})).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	tracer.Close()
+	require.Equal(t, file, w.from)
+	require.Equal(t, "5", c.spans()["GET"].told()["http.response.body.size"])
 }
