@@ -65,10 +65,14 @@ func Dial(ctx context.Context, d Destination) (*Client, error) {
 	return c, nil
 }
 
-// Close closes the connection.
+// Close closes the connection; a server that takes nothing is waited for no longer than a second.
 func (c *Client) Close() {
-	_ = c.conn.SetWriteDeadline(time.Now().Add(farewell))
-	_ = c.out.command(0, "deleteStream", float64(0), nil, float64(c.stream))
+	body, err := amf0.Data{"deleteStream", float64(0), nil, float64(c.stream)}.Marshal()
+	if err == nil && c.out.mu.TryLock() { // it is not in the middle of something that the server does not take
+		_ = c.conn.SetWriteDeadline(time.Now().Add(farewell))
+		_, _ = c.conn.Write(appendMessage(nil, typeCommand, 0, body))
+		c.out.mu.Unlock()
+	}
 	_ = c.conn.Close()
 }
 

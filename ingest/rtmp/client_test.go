@@ -2,7 +2,10 @@ package rtmp
 
 import (
 	"bytes"
+	"net"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/bluenviron/gortmplib/pkg/amf0"
 	"github.com/stretchr/testify/require"
@@ -42,6 +45,25 @@ func TestClientHears(t *testing.T) {
 			_, _, err = c.hear()
 		}
 		require.EqualError(t, err, want)
+	}
+}
+
+// A server that reads nothing keeps nobody from the end: neither while something is written, nor before.
+func TestClientClosesAtOnce(t *testing.T) {
+	for _, writes := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			near, far := net.Pipe()
+			defer far.Close()
+			c := &Client{conn: near, out: &line{conn: near}}
+			if writes {
+				go func() { _ = c.WriteVideo(0, 0, true, []byte("picture")) }()
+				synctest.Wait()
+			}
+			began := time.Now()
+			c.Close()
+			require.LessOrEqual(t, time.Since(began), farewell)
+			synctest.Wait()
+		})
 	}
 }
 

@@ -13,6 +13,8 @@ const (
 	mostBehind = 8 * time.Second
 	// apart is how far one medium goes on while the other does not come.
 	apart = time.Second
+	// maxFormats are so many that are remembered: an encoder that is started again has others.
+	maxFormats = 64
 )
 
 // Source is where the media of a stream is had from.
@@ -165,6 +167,9 @@ func (r *reader) formatOf(s *timeline.Segment, id string) *format {
 	if err != nil {
 		f = nil
 	}
+	if len(r.formats) >= maxFormats {
+		clear(r.formats)
+	}
 	r.formats[key] = f
 	return f
 }
@@ -172,6 +177,7 @@ func (r *reader) formatOf(s *timeline.Segment, id string) *format {
 // advance sends what a snapshot lists and has not been sent. The error is that of send, or io.EOF at the end of the stream.
 func (r *reader) advance(now *timeline.Snapshot, send func(unit) error) error {
 	for {
+		r.adopt(now)
 		for _, t := range r.tracks() {
 			r.load(now, t)
 		}
@@ -191,6 +197,16 @@ func (r *reader) advance(now *timeline.Snapshot, send func(unit) error) error {
 		}
 		if err := send(u); err != nil {
 			return err
+		}
+	}
+}
+
+// adopt takes up what the stream had not when it was begun with: sound that is switched on later, or pictures.
+func (r *reader) adopt(now *timeline.Snapshot) {
+	for _, missing := range []**track{&r.video, &r.audio} {
+		t := &track{video: missing == &r.video, waits: missing == &r.video}
+		if *missing == nil && r.seek(now, t) {
+			*missing = t
 		}
 	}
 }

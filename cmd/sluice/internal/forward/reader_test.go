@@ -120,6 +120,43 @@ func TestReaderOfOneMedium(t *testing.T) {
 	}
 }
 
+// Sound that is switched on later, and pictures, are taken up.
+func TestReaderTakesUpWhatComesLater(t *testing.T) {
+	for _, first := range []string{"180p", "audio"} {
+		s := newStage(t, first)
+		s.add(1)
+		r := newReader(s.source().Open)
+		require.True(t, r.start(s.newest))
+		s.add(1)
+		_, err := s.read(r)
+		require.NoError(t, err)
+		s.encode("180p", "audio")
+		s.add(3)
+		units, err := s.read(r)
+		require.NoError(t, err)
+		video := pictures(units)
+		require.NotEmpty(t, video, "there were %s", first)
+		require.Greater(t, len(units), len(video), "there were %s", first)
+	}
+}
+
+// However often the encoder is started again, no more is remembered than what is read.
+func TestReaderForgetsFormats(t *testing.T) {
+	s := newStage(t, "180p")
+	s.add(1)
+	r := newReader(s.source().Open)
+	require.True(t, r.start(s.newest))
+	for range maxFormats + 4 {
+		s.second = 0
+		s.encode("180p")
+		s.add(1)
+		units, err := s.read(r)
+		require.NoError(t, err)
+		require.True(t, len(units) >= 10, "the pictures of each")
+		require.LessOrEqual(t, len(r.formats), maxFormats)
+	}
+}
+
 // What the other side refuses to take ends the reading.
 func TestReaderStopsWithTheTarget(t *testing.T) {
 	s := newStage(t, "180p")

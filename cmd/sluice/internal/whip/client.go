@@ -25,6 +25,7 @@ const (
 	attemptTimeout = 10 * time.Second
 	defaultRetry   = time.Second // without a Retry-After
 	leaveTimeout   = 3 * time.Second
+	maxRedirects   = 5
 )
 
 // Client speaks to one endpoint.
@@ -96,12 +97,18 @@ func (w *Client) post(ctx context.Context, offer string) (string, error) {
 	if err == nil && len(answer) > maxAnswer {
 		err = fmt.Errorf("the answer is longer than %dKiB", maxAnswer>>10)
 	}
-	w.session, w.etag, w.named = location.String(), response.Header.Get("ETag"), serversOf(response.Header)
+	w.named = serversOf(response.Header)
+	if mayLead(response.Request.URL, location) { // otherwise the server sees the end of the connection
+		w.session, w.etag = location.String(), response.Header.Get("ETag")
+	}
 	return string(answer), err
 }
 
 // Trickle tells the server of more candidates, by a fragment of a description (RFC 8840, RFC 9725 §4.3.2).
 func (w *Client) Trickle(ctx context.Context, fragment string) error {
+	if w.session == "" {
+		return fmt.Errorf("tell more candidates: %w", errLeads)
+	}
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	response, err := w.do(ctx, http.MethodPatch, w.session, strings.NewReader(fragment))
@@ -153,7 +160,25 @@ func (w *Client) do(ctx context.Context, method, target string, body io.Reader) 
 	if w.Token != "" && sameHost(w.Endpoint, target) {
 		request.Header.Set("Authorization", "Bearer "+w.Token)
 	}
+	w.http.CheckRedirect = func(to *http.Request, via []*http.Request) error {
+		if !mayLead(via[len(via)-1].URL, to.URL) || len(via) >= maxRedirects {
+			return errLeads
+		}
+		if !sameHost(w.Endpoint, to.URL.String()) { // of which net/http knows the name alone, and neither scheme nor port
+			to.Header.Del("Authorization")
+		}
+		return nil
+	}
 	return w.http.Do(request)
+}
+
+// errLeads says that a server leads where nobody goes.
+var errLeads = errors.New("the server leads to another address, and not to one of https, or too often")
+
+// mayLead reports whether a server may lead to another address: what is near us, and trusts whoever is, answers over http, so a stranger
+// could have us ask it for something.
+func mayLead(from, to *url.URL) bool {
+	return to.Scheme == "https" || to.Scheme == from.Scheme && to.Host == from.Host
 }
 
 // sameHost reports whether the token for a may be sent to b.

@@ -61,10 +61,45 @@ func TestRetryAfter(t *testing.T) {
 
 func TestTokenStaysWithItsHost(t *testing.T) {
 	var got string
-	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Method + r.Header.Get("Authorization") }))
+	other := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Method + r.Header.Get("Authorization") }))
 	defer other.Close()
-	client := Client{Endpoint: "https://live.example.org/whip/cam", Token: "secret-key", session: other.URL + "/session"}
+	client := Client{Endpoint: "https://live.example.org/whip/cam", Token: "secret-key", session: other.URL + "/session", http: *other.Client()}
 	require.NoError(t, client.Delete())
 	require.Equal(t, "DELETE", got, "without the token")
 	require.NoError(t, client.Delete(), "a second time: nothing to do")
+}
+
+// A server leads nobody to another one that answers over http, where a request of this machine may be trusted, neither by a redirection nor by the
+// address of a session; and to another one of https without the token, though its name be the same.
+func TestServersLeadNowhere(t *testing.T) {
+	var asked []string
+	note := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Method+" "+r.URL.Path+" "+r.Header.Get("Authorization"))
+		w.Header().Set("Location", "/session/1")
+		w.WriteHeader(http.StatusCreated)
+	})
+	near, secure := httptest.NewServer(note), httptest.NewTLSServer(note)
+	defer near.Close()
+	defer secure.Close()
+	status, location := http.StatusTemporaryRedirect, near.URL+"/whip/other"
+	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", location)
+		w.WriteHeader(status)
+	}))
+	defer target.Close()
+	client := Client{Endpoint: target.URL + "/whip/cam", Token: "secret-key", http: *secure.Client()}
+	_, err := client.post(t.Context(), "v=0")
+	require.ErrorIs(t, err, errLeads)
+
+	status, location = http.StatusCreated, near.URL+"/api/v1/streams/cam"
+	_, err = client.post(t.Context(), "v=0")
+	require.NoError(t, err)
+	require.NoError(t, client.Delete())
+	require.Empty(t, asked)
+
+	status, location = http.StatusTemporaryRedirect, secure.URL+"/whip/cam"
+	_, err = client.post(t.Context(), "v=0")
+	require.NoError(t, err)
+	require.NoError(t, client.Delete())
+	require.Equal(t, []string{"POST /whip/cam ", "DELETE /session/1 "}, asked)
 }
