@@ -1,11 +1,12 @@
 // The dashboard: the traffic of the server, in both directions of every session.
 
-import { findOrigin, type Forward, type Room, type Session, type SessionList, type Stream } from "./server/api.ts";
+import { findOrigin, type Room, type Session, type SessionList, type Stream } from "./server/api.ts";
 import { at } from "./server/base.ts";
 import { followPresence } from "./server/presence.ts";
 import { LivePlot } from "./ui/chart.ts";
 import { stayConnected } from "./ui/connection.ts";
 import { byId, el, setNotice, setText } from "./ui/dom.ts";
+import { forwardRows } from "./ui/forwards.ts";
 import { isRecorded, recordButton } from "./ui/record.ts";
 import { bitrate, bytes, duration, lag, milliseconds, percent, size } from "./ui/format.ts";
 
@@ -68,14 +69,9 @@ function streamCells(s: Stream): Cell[] {
 
 /** Shows how the targets stand that streams are forwarded to, where there are any. */
 function showForwards(streams: Stream[]): void {
-  const rows = streams.flatMap((s) => (s.forwards ?? []).map((f) => forwardCells(s.name, f)));
+  const rows = forwardRows(streams, Date.now());
   byId("forwarding").hidden = rows.length === 0;
   fill("forwards", rows, "No targets.");
-}
-
-function forwardCells(stream: string, f: Forward): Cell[] {
-  const lasts = f.since ? duration(Math.max(0, (Date.now() - Date.parse(f.since)) / 1000)) : "–";
-  return [stream, f.target, f.state, lasts, bytes(f.bytes), String(f.dropped), String(f.retries), f.error || "–"];
 }
 
 /** What the recording of a stream takes, or why there is none. */

@@ -128,20 +128,21 @@ func (s showCommand) Run(ctx context.Context, out io.Writer, from config.Surroun
 		if r := s.Recording; r != nil {
 			rows = append(rows, [2]string{"Recording", fmt.Sprintf("%s, %s, %s", r.State, size(r.Bytes), r.Path)}, [2]string{"", r.Error})
 		}
-		for _, f := range s.Forwards {
-			rows = append(rows, [2]string{"Forwarded", forwardOf(f)}, [2]string{"", f.Error})
-		}
-		return facts(out, rows)
+		return facts(out, append(rows, forwardsOf(s.Forwards)...))
 	})
 }
 
-// forwardOf tells of a target.
-func forwardOf(f api.Forward) string {
-	since := ""
-	if !f.Since.IsZero() {
-		since = " since " + when(f.Since)
+// forwardsOf tells of targets.
+func forwardsOf(targets []api.Forward) (rows [][2]string) {
+	for _, f := range targets {
+		since := ""
+		if !f.Since.IsZero() {
+			since = " since " + when(f.Since)
+		}
+		told := fmt.Sprintf("to %s: %s%s, %s, %d parts dropped, %d retries", f.Target, f.State, since, size(int64(f.Bytes)), f.Dropped, f.Retries)
+		rows = append(rows, [2]string{"Forwarded", told}, [2]string{"", f.Error})
 	}
-	return fmt.Sprintf("to %s: %s%s, %s, %d parts dropped, %d retries", f.Target, f.State, since, size(int64(f.Bytes)), f.Dropped, f.Retries)
+	return rows
 }
 
 // kickCommand is sluice ctl kick.

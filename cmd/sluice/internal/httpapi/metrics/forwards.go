@@ -4,7 +4,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/forward"
-	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
 )
 
 var (
@@ -15,9 +14,9 @@ var (
 )
 
 // collectForwards sends how the targets of a stream stand. Of those that are called the same the sums are told.
-func collectForwards(ch chan<- prometheus.Metric, s *service.Service, stream string) {
+func collectForwards(ch chan<- prometheus.Metric, states []forward.State, stream string) {
 	targets := map[string]forward.State{}
-	for _, of := range s.Forwards(stream) {
+	for _, of := range states {
 		all := targets[of.Target]
 		if of.State == forward.StateForwarding {
 			all.State = of.State

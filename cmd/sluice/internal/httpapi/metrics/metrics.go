@@ -149,7 +149,7 @@ func (c collector) collect(ch chan<- prometheus.Metric) {
 		e.depay(st.Depay)
 		e.encoder(st)
 		e.packager(b)
-		collectForwards(ch, c.service, b.Stream())
+		collectForwards(ch, c.service.Forwards(b.Stream()), b.Stream())
 		e.counter(descUnkept, st.Unkept)
 	}
 	ch <- prometheus.MustNewConstMetric(descSessions, prometheus.GaugeValue, float64(c.service.Ingest().Sessions().Count()))
