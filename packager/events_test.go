@@ -169,6 +169,43 @@ func TestEventsAfterCrash(t *testing.T) {
 	}
 }
 
+// After a loss of power ffmpeg's file may have less than what was published of it: the segment ends where both have the same.
+func TestEventsAfterLossOfPower(t *testing.T) {
+	b := newBench(t, nil)
+	_, e, enc := b.telling("cam")
+	b.run(e, enc, 2)
+	e.Tell(4*time.Second, "before")
+	names := map[string]int64{}
+	for _, n := range []int{2, 4} {
+		for _, r := range ladder {
+			enc.fragments(r.Rep, n)
+		}
+		b.take(e, "")
+		if n == 4 {
+			break
+		}
+		files, err := filepath.Glob(filepath.Join(e.Dir(), "*.tmp"))
+		require.NoError(t, err)
+		for _, name := range files {
+			info, err := os.Stat(name)
+			require.NoError(t, err)
+			names[name] = info.Size()
+		}
+	}
+	require.Len(t, names, len(ladder))
+	for name, size := range names {
+		require.NoError(t, os.Truncate(name, size))
+	}
+	b.restart()
+	for _, id := range []string{"180p", "90p", "audio"} {
+		body := b.body("/live/cam/" + e.Name() + "/" + id + "-3.m4s")
+		fragments, err := cmaf.NewScanner(cmaf.Defaults{}).Scan(strings.NewReader(body), int64(len(body)), nil)
+		require.NoError(t, err)
+		require.Len(t, fragments, 2, id)
+		require.EqualValues(t, len(body), fragments[1].Offset+fragments[1].Size)
+	}
+}
+
 // scarce is a disk that takes in no byte of files that end so while it is full.
 type scarce struct {
 	disk.OS

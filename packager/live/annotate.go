@@ -58,6 +58,16 @@ func (f *follower) annotate(fragment cmaf.Fragment) (cmaf.Fragment, error) {
 	return fragment, nil
 }
 
+// usable is where the last fragment that was asked for ends. What the process before has written beyond it ffmpeg's file has not: a loss of power
+// may have taken that.
+func (p *annotated) usable() int64 {
+	if p.count < len(p.before) {
+		last := p.before[p.count-1]
+		return last.Offset + last.Size
+	}
+	return p.size
+}
+
 // openPublic opens the public file of the segment in progress, to go on behind the last whole fragment that the process before has left in it.
 func (f *follower) openPublic() error {
 	name := f.epoch.public(timeline.SegmentName(f.track.ID, f.track.MSN()))

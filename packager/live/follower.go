@@ -179,7 +179,7 @@ func (f *follower) scan() error {
 func (f *follower) usable() int64 {
 	switch {
 	case f.public != nil:
-		return f.public.size
+		return f.public.usable()
 	case f.lossy:
 		return f.size
 	}
