@@ -3,6 +3,7 @@ package packager
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"time"
 
@@ -105,6 +106,20 @@ func (p *Packager) ClipRecording(ctx context.Context, stream, recorded, title st
 		return recording.Info{}, p.tellable("cut", err)
 	}
 	return info, nil
+}
+
+// ClipsBehind yields the clips of a stream that come behind the one of a name, newest first; with "" all of them.
+func (p *Packager) ClipsBehind(stream, clip string) iter.Seq[recording.Info] {
+	return func(yield func(recording.Info) bool) {
+		if !name.Valid(stream) {
+			return
+		}
+		for info := range p.recordings.BehindOf(stream, clip) {
+			if info.Clip != nil && !yield(info) {
+				return
+			}
+		}
+	}
 }
 
 // FindClip is what a clip says of itself; recording.ErrNotFound.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -261,4 +262,43 @@ func TestClipThatStays(t *testing.T) {
 	err = b.DeleteClip("cam", info.Name)
 	require.ErrorContains(t, err, "permission denied")
 	require.NotContains(t, err.Error(), b.Packager.opts.RecordingsDir)
+}
+
+// Who lists the clips of a stream, as everybody may, has nothing of other streams read.
+func TestClipsOfAStream(t *testing.T) {
+	b := clipBench(t)
+	_, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	now := b.clock.Now()
+	var names []string
+	for range 3 {
+		info, err := b.Clip("cam", "", now.Add(-4*time.Second), now.Add(-2*time.Second))
+		require.NoError(t, err)
+		names = append([]string{info.Name}, names...)
+		b.keep()
+	}
+	_, err := b.StartRecording("cam")
+	require.NoError(t, err)
+	other := filepath.Join(b.Packager.opts.RecordingsDir, "other", "20990101T000000Z")
+	require.NoError(t, os.MkdirAll(other, 0o700))
+	require.NoError(t, syscall.Mkfifo(filepath.Join(other, "recording.json"), 0o600)) // who reads it waits for ever
+	for first, want := range map[string][]string{"": names, names[0]: names[1:], names[2]: {}} {
+		listed := make(chan []string)
+		go func() {
+			got := []string{}
+			for info := range b.ClipsBehind("cam", first) {
+				got = append(got, info.Name)
+			}
+			listed <- got
+		}()
+		select {
+		case got := <-listed:
+			require.Equal(t, want, got)
+		case <-time.After(2 * time.Minute):
+			t.Fatal("recordings of another stream are read")
+		}
+	}
+	for range b.ClipsBehind("../cam", "") {
+		t.Fatal("of a name that is none")
+	}
 }

@@ -119,8 +119,16 @@ func (s *Store) List() []Info {
 // Behind yields the recordings that come behind that of a name, of a stream, newest first, whether that one is still there or not; with "" for both
 // all of them.
 func (s *Store) Behind(stream, name string) iter.Seq[Info] {
+	return s.behind("[A-Za-z0-9]*", stream, name)
+}
+
+// BehindOf is Behind of the recordings of one stream, and reads no others.
+func (s *Store) BehindOf(stream, name string) iter.Seq[Info] { return s.behind(stream, stream, name) }
+
+// behind yields those whose streams are of a pattern.
+func (s *Store) behind(streams, stream, name string) iter.Seq[Info] {
 	return func(yield func(Info) bool) {
-		for _, dir := range s.dirs() {
+		for _, dir := range s.dirsOf(streams) {
 			if name != "" && compareDirs(dir, filepath.Join(stream, name)) <= 0 {
 				continue
 			}
@@ -190,11 +198,14 @@ func (s *Store) all() []*Recording {
 }
 
 // dirs lists the directories of all recordings, newest first.
-func (s *Store) dirs() []string {
+func (s *Store) dirs() []string { return s.dirsOf("[A-Za-z0-9]*") }
+
+// dirsOf lists those of streams of a pattern.
+func (s *Store) dirsOf(streams string) []string {
 	if s.opts.Dir == "" {
 		return nil
 	}
-	dirs, err := fs.Glob(os.DirFS(s.opts.Dir), "[A-Za-z0-9]*/[0-9]*Z*")
+	dirs, err := fs.Glob(os.DirFS(s.opts.Dir), streams+"/[0-9]*Z*")
 	if err != nil {
 		return nil // the pattern is right
 	}

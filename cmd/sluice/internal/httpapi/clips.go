@@ -122,10 +122,7 @@ func (h *handlers) serveClips(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	stream, list := r.PathValue("stream"), api.ClipList{Clips: []recording.Info{}}
-	for info := range h.service.Packager().RecordingsBehind(stream, after) {
-		if info.Stream != stream || info.Clip == nil {
-			continue
-		}
+	for info := range h.service.Packager().ClipsBehind(stream, after) {
 		if len(list.Clips) == limit {
 			list.Next = pageToken(list.Clips[limit-1].Name)
 			break
