@@ -82,6 +82,18 @@ func (t *Track) PushRepair(p *Packet) {
 	ss.active.deliver(p)
 }
 
+// Has reports whether a packet of an SSRC has come, first or as a retransmission, as far as that is known.
+func (t *Track) Has(ssrc uint32, sequence uint16) bool {
+	t.sources.mu.Lock()
+	defer t.sources.mu.Unlock()
+	if t.sources.active == nil || t.sources.active.ssrc != ssrc {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.stats.has(sequence)
+}
+
 // near reports whether a packet is near the newest one.
 func (t *Track) near(sequence uint16, timestamp uint32) bool {
 	t.mu.Lock()

@@ -48,11 +48,12 @@ type receiverStats struct {
 
 	packets, bytes, keyFrames, malformed, recovered uint64
 
-	sources       uint64 // that have been read
-	lost          uint64 // packets of sources before the present one
-	before        uint64 // packets that have come of those
-	base, highest int64  // extended sequence numbers
-	transit       int64  // clock ticks
+	sources       uint64                   // that have been read
+	lost          uint64                   // packets of sources before the present one
+	before        uint64                   // packets that have come of those
+	base, highest int64                    // extended sequence numbers
+	come          [numbersKept / 64]uint64 // a bit for each of the last of them
+	transit       int64                    // clock ticks
 	jitter        float64
 
 	first, last, windowStart time.Time
@@ -99,13 +100,38 @@ func (s *receiverStats) add(p *Packet) (newest bool) {
 	return newest
 }
 
+// numbersKept is of how many sequence numbers up to the highest it is known whether they have come: more than are asked for again.
+const numbersKept = 1024
+
+// mark notes that a number has come, or is to come.
+func (s *receiverStats) mark(seq uint16, come bool) {
+	word, bit := seq%numbersKept/64, uint64(1)<<(seq%64)
+	if s.come[word] &^= bit; come {
+		s.come[word] |= bit
+	}
+}
+
+// has reports whether a packet has come, as far as that is known.
+func (s *receiverStats) has(seq uint16) bool {
+	behind := int16(uint16(s.highest) - seq)
+	return behind >= 0 && behind < numbersKept && s.come[seq%numbersKept/64]&(1<<(seq%64)) != 0
+}
+
 // addSequence extends the sequence number by the shortest way from the highest one, and reports whether it is a higher one.
 func (s *receiverStats) addSequence(seq uint16) bool {
 	if s.packets == s.before {
 		s.base, s.highest = int64(seq), int64(seq)
+		s.come = [numbersKept / 64]uint64{}
+		s.mark(seq, true)
 		return true
 	}
 	step := int64(int16(seq - uint16(s.highest)))
+	for skipped := min(step, numbersKept) - 1; skipped > 0; skipped-- {
+		s.mark(seq-uint16(skipped), false)
+	}
+	if step > -numbersKept {
+		s.mark(seq, true)
+	}
 	s.highest += max(step, 0)
 	return step > 0
 }

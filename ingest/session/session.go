@@ -73,6 +73,8 @@ func New(at *Reservation, pc *webrtc.PeerConnection, link *Link, connect time.Du
 	s := NewDetached(at, connect)
 	s.pc, s.link = pc, link
 	link.streams.onExcess(s.Close)
+	has := s.has
+	link.sent.has.Store(&has)
 	s.heedFeedback()
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		defer s.Contain()
