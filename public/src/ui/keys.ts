@@ -38,7 +38,9 @@ function row(key: Key): HTMLElement {
     if (!confirm(`Revoke “${title}”? Whoever publishes or watches with it is disconnected.`)) return;
     void steer(async () => {
       await revokeKey(key.id);
+      if (byId("key-made").dataset.key === key.id) byId("key-made").hidden = true; // its token is worth nothing now
       await refresh();
+      (byId("key-list").querySelector("button") ?? byId("key-note")).focus(); // the button that had it is gone
     });
   });
   const text = el("div", { className: "recording-text" }, el("strong", {}, title), el("p", { className: "quiet" }, facts.join(" · ")));
@@ -56,6 +58,7 @@ async function make(): Promise<void> {
     });
     setText(byId("key-token"), made.token);
     setNotice(byId("key-open"), made.open.length > 0 ? `On this server everybody may ${made.open.map((action) => words[action]).join(", ")} anyway, without a key: auth.required in its configuration changes that.` : "");
+    byId("key-made").dataset.key = made.id;
     byId("key-made").hidden = false;
     byId("key-copy").focus();
     await refresh();
