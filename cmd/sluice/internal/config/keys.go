@@ -138,7 +138,7 @@ func (c *Config) outputKeys() []key {
 		{"push.timeout", groupPush, kindDuration, "what a request may take before it is tried again", duration(&c.Push.Timeout)},
 		{"push.delete", groupPush, kindBool, "delete segments there once nobody can ask for them any more", boolean(&c.Push.Delete)},
 
-		{"forward", groupPush, kindURLs, "servers that live streams are pushed to, by RTMP, such as rtmps://live.example.org/app/KEY, or by WHIP, such as https://live.example.org/whip/cam: URL for every stream, STREAM=URL or STR*=URL for some; {stream} in a URL is the name of the stream. In the file one may be {url, streams, token, name}, with the bearer token of WHIP and what it is called by in place of its host, and URLs may have commas", forwards(&c.Forward)},
+		{"forward", groupPush, kindURLs, "servers that live streams are pushed to, by RTMP, such as rtmps://live.example.org/app/KEY, by SRT, such as srt://live.example.org:9000?streamid=ID, or by WHIP, such as https://live.example.org/whip/cam: URL for every stream, STREAM=URL or STR*=URL for some; {stream} in a URL is the name of the stream. In the file one may be {url, streams, token, name}, with the bearer token of WHIP and what it is called by in place of its host, and URLs may have commas", forwards(&c.Forward)},
 
 		{"relay.origin", groupRelay, kindPath, "URL of another Sluice, such as https://origin.example.org, of which this one is a relay: it owns no streams and serves those of the other; empty: it is none", text(&c.Relay.Origin)},
 		{"relay.cache", groupRelay, kindSize, "memory for what a relay keeps of its origin's media", size(&c.Relay.Cache)},

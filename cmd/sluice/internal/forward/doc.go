@@ -1,6 +1,6 @@
-// Package forward pushes live streams to other servers: over RTMP and RTMPS, which platforms take in, and by WHIP.
+// Package forward pushes live streams to other servers: over RTMP, RTMPS and SRT, which platforms take in, and by WHIP.
 //
-// What RTMP carries is what viewers of HLS get: the largest rendition of H.264, which is the publisher's own where that is passed through,
+// What RTMP and SRT carry is what viewers of HLS get: the largest rendition of H.264, which is the publisher's own where that is passed through,
 // and AAC. It is read from the live segments, part by part, so that there is neither an encoder nor a queue for it: a target that is slow falls
 // behind in what is listed, is moved on to the newest key frame when it is too far behind, and is in nobody's way. Decode times go on from
 // one run of the encoder to the next, and so does the connection; another configuration is sent before what needs it. What WHIP carries is what

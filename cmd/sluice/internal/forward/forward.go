@@ -48,7 +48,7 @@ type State struct {
 	State   string
 	Since   time.Time // that it has been forwarded to; zero otherwise
 	Bytes   uint64    // of media that were sent
-	Dropped uint64    // parts that it was too slow for, and segments where it was slower than that
+	Dropped uint64    // parts that it was too slow for, segments where it was slower than that, and packets of SRT that came too late
 	Retries uint64    // tries after the first
 	Error   string    // of the newest try, if that has failed
 }
@@ -242,12 +242,13 @@ func (r *run) feed(media *reader, out outlet, newest *atomic.Pointer[timeline.Sn
 	told := uint64(0)
 	for over := false; ; {
 		err := media.advance(newest.Load(), out.write)
-		if dropped := media.dropped - told; dropped > 0 {
+		if dropped := media.dropped + out.lost() - told; dropped > 0 {
 			told += dropped
 			r.change(func(s *State) { s.Dropped += dropped })
 		}
 		switch {
 		case errors.Is(err, io.EOF) && newest.Load().Ended, over && err == nil:
+			out.finish()
 			return nil
 		case err != nil:
 			return cmp.Or(out.why(), err)
@@ -292,6 +293,8 @@ func (r *run) open(ctx context.Context) (outlet, error) {
 	switch r.url.Scheme {
 	case "rtmp", "rtmps":
 		return openRTMP(ctx, r.url, r.options.TLS, sent)
+	case "srt":
+		return openSRT(ctx, r.url, sent)
 	}
 	return nil, net.UnknownNetworkError(r.url.Scheme)
 }

@@ -22,6 +22,10 @@ type outlet interface {
 	// done is closed when the other server has ended the connection; why says why then, and nil before.
 	done() <-chan struct{}
 	why() error
+	// finish sends what is left. It waits until the other server has that, for 2 s at most, unless close is called.
+	finish()
+	// lost counts what has not come there.
+	lost() uint64
 	// close ends the connection, and waits for what belongs to it.
 	close()
 }
@@ -89,6 +93,10 @@ func (o *rtmpOutlet) why() error {
 	}
 	return o.err
 }
+
+func (o *rtmpOutlet) finish() {} // what TCP has taken comes there
+
+func (o *rtmpOutlet) lost() uint64 { return 0 }
 
 func (o *rtmpOutlet) close() {
 	o.client.Close()

@@ -17,7 +17,7 @@ const placeholder = "{stream}"
 type Target struct {
 	// Streams are the name of a stream, or the beginning of names before a *. Empty: all.
 	Streams string
-	// URL is rtmp://HOST/APP/KEY, rtmps://… or, of WHIP, https://…, where {stream} stands for the name of the stream.
+	// URL is rtmp://HOST/APP/KEY, rtmps://…, srt://HOST:PORT?streamid=ID or, of WHIP, https://…, where {stream} stands for the name of the stream.
 	URL string
 	// Token is the bearer token of WHIP; empty: none.
 	Token string
@@ -26,7 +26,7 @@ type Target struct {
 }
 
 // Schemes are the protocols of targets.
-func Schemes() []string { return []string{"https", "http", "rtmp", "rtmps"} }
+func Schemes() []string { return []string{"https", "http", "rtmp", "rtmps", "srt"} }
 
 // Takes reports whether a stream is forwarded there.
 func (t Target) Takes(stream string) bool {
@@ -48,7 +48,11 @@ func (t Target) Name() string {
 
 // at is the URL for a stream.
 func (t Target) at(stream string) (*url.URL, error) {
-	u, err := url.Parse(strings.ReplaceAll(t.URL, placeholder, stream))
+	text := strings.ReplaceAll(t.URL, placeholder, stream)
+	if strings.HasPrefix(text, "srt:") {
+		text = strings.ReplaceAll(text, "#", "%23") // stream IDs begin with one
+	}
+	u, err := url.Parse(text)
 	if err != nil {
 		return nil, errors.New("is no URL") // the error has it in it
 	}
@@ -76,6 +80,11 @@ func (t Target) Validate() error {
 	if strings.HasPrefix(u.Scheme, "rtmp") && strings.Trim(u.Path, "/") == "" {
 		return errors.New("has a URL without a stream key, such as rtmps://live.example.org/app/KEY")
 	}
+	if u.Scheme == "srt" {
+		if _, err := srtDestination(u); err != nil {
+			return err
+		}
+	}
 	if t.Token != "" && !strings.HasPrefix(u.Scheme, "http") {
 		return errors.New("has a token, which is for WHIP: put the key into the URL")
 	}
@@ -94,6 +103,10 @@ func (t Target) Secrets(stream string) (all []string) {
 	parts := strings.Split(strings.Trim(u.EscapedPath(), "/"), "/")
 	for _, values := range u.Query() {
 		parts = append(parts, values...)
+	}
+	if u.Scheme == "srt" {
+		d, _ := srtDestination(u)
+		parts = append(parts, d.StreamID, d.Passphrase)
 	}
 	parts = append(parts, u.RawQuery, t.Token)
 	for _, part := range parts {

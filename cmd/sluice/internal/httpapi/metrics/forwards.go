@@ -10,7 +10,7 @@ var (
 	descForwarding     = describe("forwarding", "1 while the stream is forwarded to a target of forward, 0 while that is being tried.", "target")
 	descForwardBytes   = describe("forward_bytes_total", "Bytes of media that were sent to it.", "target")
 	descForwardRetries = describe("forward_retries_total", "Tries after the first to have it take the stream.", "target")
-	descForwardDropped = describe("forward_dropped_parts_total", "Parts of the stream that it was too slow for.", "target")
+	descForwardDropped = describe("forward_dropped_parts_total", "Parts of the stream that it was too slow for, and packets of SRT that did not come in time.", "target")
 )
 
 // collectForwards sends how the targets of a stream stand. Of those that are called the same the sums are told.
