@@ -25,10 +25,10 @@ func TestViewerGathers(t *testing.T) {
 			require.NoError(t, err)
 			for to := range gathered() {
 				require.Equal(t, pair.Local.Port, to.Port())
-				require.Eventually(t, func() bool { return gathered()[to] > 0 }, 10*time.Second, time.Millisecond, "packets to %s are gathered", to)
+				require.Eventually(t, func() bool { return gathered()[to] > 0 }, rtptest.Patience, time.Millisecond, "packets to %s are gathered", to)
 			}
 			require.Equal(t, 200, f.do("DELETE", viewer.location, "").StatusCode)
-			require.Eventually(t, func() bool { return len(gathered()) == 0 }, 10*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return len(gathered()) == 0 }, rtptest.Patience, time.Millisecond)
 		})
 	}
 }

@@ -55,13 +55,14 @@ func TestPeerGone(t *testing.T) {
 
 // A session that never connects does not stay.
 func TestNeverConnects(t *testing.T) {
-	f := newFixtureWith(t, Options{}, timers{disconnected: time.Minute, failed: time.Minute, keepAlive: time.Second, connect: 300 * time.Millisecond, body: time.Minute})
+	published := make(chan *session.Publisher, 1)
+	f := newFixtureWith(t, Options{OnPublish: func(p *session.Publisher) error { published <- p; return nil }},
+		timers{disconnected: time.Minute, failed: time.Minute, keepAlive: time.Second, connect: 300 * time.Millisecond, body: time.Minute})
 	for _, path := range []string{"/whip/a", "/echo"} {
 		resp := f.post(path, offertest.Offer(t, "chromium-sendrecv"))
 		require.Equal(t, 201, resp.StatusCode)
 	}
-	p, ok := f.server.Sessions().Publisher("a")
-	require.True(t, ok)
+	p := <-published
 	rtptest.Wait(t, p.Done(), "the end")
 	require.ErrorIs(t, p.Err(), session.ErrTimedOut)
 }

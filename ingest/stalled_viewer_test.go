@@ -53,7 +53,7 @@ func TestStalledViewer(t *testing.T) {
 			rtptest.Wait(t, viewer.packets["video"], "a picture beside a viewer that has stopped")
 		}
 	}
-	require.Eventually(t, func() bool { return f.server.Viewers().Count("cam").Viewers == 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.server.Viewers().Count("cam").Viewers == 2 }, rtptest.Patience, time.Millisecond)
 	picture()
 	relay.stalled.Store(true)
 	for f.server.Viewers().Count("cam").Dropped == 0 {

@@ -232,7 +232,7 @@ func TestUploadOfChunks(t *testing.T) {
 	require.Equal(t, 4, f.answer(send(2, ""), 202).Next)
 	require.Equal(t, 6, f.answer(send(4, ""), 202).Next)
 	f.requirePictures([2]int{0, 50})
-	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond, "the last chunk ends the upload")
+	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, rtptest.Patience, time.Millisecond, "the last chunk ends the upload")
 	require.True(t, f.answer(send(4, ""), 200).Duplicate, "who repeats a chunk is told that it has come")
 	f.requireProblem(f.upload(nil, "?chunk=7&upload=a"), 410, "the recording has ended")
 }
@@ -249,7 +249,7 @@ func TestUploadWithoutAChunk(t *testing.T) {
 	require.Eventually(t, func() bool {
 		a := f.answer(f.upload(nil, "?chunk=0&upload=a"), 200)
 		return len(a.Lost) == 1 && a.Lost[0] == 1
-	}, 10*time.Second, 10*time.Millisecond)
+	}, rtptest.Patience, 10*time.Millisecond)
 	f.answer(f.upload(r.Cluster(), "?chunk=3&upload=a&last"), 202)
 	f.requirePictures([2]int{30, 40})
 }
@@ -270,7 +270,7 @@ func TestUploadGivesUpInTime(t *testing.T) {
 	long := webmtest.Recording(10)
 	f.answer(f.do("POST", "/upload/other?chunk=0&upload=a&last", string(long)), 202)
 	var p *session.Publisher
-	require.Eventually(t, func() bool { p, _ = f.server.Sessions().Publisher("other"); return p != nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { p, _ = f.server.Sessions().Publisher("other"); return p != nil }, rtptest.Patience, time.Millisecond)
 	<-p.Done()
 	require.ErrorIs(t, p.Err(), upload.ErrUploaded)
 }
@@ -279,7 +279,7 @@ func TestUploadGivesUpInTime(t *testing.T) {
 func TestUploadOfChunksEnds(t *testing.T) {
 	f := newUploadFixture(t, func(ts *timers) { ts.uploads.Idle = 200 * time.Millisecond })
 	f.answer(f.upload((&webmtest.Recorder{}).Head(), "?chunk=0&upload=a"), 202)
-	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, rtptest.Patience, time.Millisecond)
 	f.requireProblem(f.upload(nil, "?chunk=1&upload=a"), 408, "stopped coming")
 	resp := f.upload((&webmtest.Recorder{}).Head(), "?chunk=0&upload=b")
 	require.Equal(t, 405, f.patch(resp.Header.Get("Location"), "", "*").StatusCode)
@@ -335,7 +335,7 @@ func TestUploadSocket(t *testing.T) {
 	_, _, err := conn.Read(t.Context())
 	require.Equal(t, websocket.StatusNormalClosure, websocket.CloseStatus(err))
 	f.requirePictures([2]int{0, 70})
-	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, rtptest.Patience, time.Millisecond)
 }
 
 // The client's closing handshake is answered, and what it has sent before is played to its end.
@@ -346,7 +346,7 @@ func TestUploadSocketClosedByClient(t *testing.T) {
 		require.NoError(t, conn.Write(t.Context(), websocket.MessageBinary, webmtest.Recording(10)))
 		require.NoError(t, conn.Close(code, ""), "the handshake is completed")
 		f.requirePictures([2]int{0, 100})
-		require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, rtptest.Patience, time.Millisecond)
 	}
 }
 
@@ -374,7 +374,7 @@ func TestUploadSocketErrors(t *testing.T) {
 		})
 	}
 	f.fixture.TB = t
-	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, rtptest.Patience, time.Millisecond)
 }
 
 // A message that is too long, and a connection that is cut, end their own upload alone.
@@ -382,9 +382,9 @@ func TestUploadSocketCutOff(t *testing.T) {
 	f := newUploadFixture(t, nil)
 	conn := f.dial()
 	_ = conn.Write(t.Context(), websocket.MessageBinary, make([]byte, upload.MaxChunk*4/3+1))
-	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, rtptest.Patience, time.Millisecond)
 	require.NoError(t, f.dial().CloseNow())
-	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, rtptest.Patience, time.Millisecond)
 }
 
 // What cannot be played takes no memory any more once that is known, while other uploads go on.
@@ -394,19 +394,19 @@ func TestUploadJunkIsForgotten(t *testing.T) {
 	conn := f.dial()
 	require.NoError(t, conn.Write(t.Context(), websocket.MessageBinary, append(r.Head(), r.Cluster()...)))
 	f.requirePictures([2]int{0, 10})
-	others := f.server.Uploads().Held() // what the reader of the one that goes on keeps
-	require.Less(t, others, int64(1<<20))
+	const others = 1 << 20 // bytes, more than the reader of the one that goes on keeps, and no more than one of those that are junk
+	require.Less(t, f.server.Uploads().Held(), int64(others))
 	junk := make([]byte, upload.MaxChunk)
 	before := footprint.Take(t)
 	for i := range 60 {
 		stream := fmt.Sprintf("/upload/junk%d?upload=a&chunk=", i)
 		f.answer(f.do("POST", stream+"3", string(junk[:1<<20])), 202)
 		resp := f.do("POST", stream+"0", string(junk))
-		require.Contains(t, []int{202, 400}, resp.StatusCode, text(t, resp))
+		require.Contains(t, []int{200, 202, 400}, resp.StatusCode, text(t, resp)) // 200: it has been given up for lost before
 	}
-	require.Eventually(t, func() bool { return f.server.Uploads().Held() == others }, rtptest.Patience, time.Millisecond)
+	require.Eventually(t, func() bool { return f.server.Uploads().Held() < others }, rtptest.Patience, time.Millisecond)
 	f.requireProblem(f.do("POST", "/upload/junk0?upload=a&chunk=4", string(junk)), 400, "cannot be played")
-	require.Equal(t, others, f.server.Uploads().Held(), "what comes after it either")
+	require.Less(t, f.server.Uploads().Held(), int64(others), "what comes after it either")
 	before.RequireBack(t, 4) // kept connections of the client
 	require.NoError(t, conn.Write(t.Context(), websocket.MessageBinary, r.Cluster()))
 	f.requirePictures([2]int{10, 20})

@@ -72,7 +72,7 @@ func TestForwarderMissesNothing(t *testing.T) {
 			v.mu.Lock()
 			defer v.mu.Unlock()
 			return uint64(v.video.packets+v.audio.packets)+v.dropped.Load() == 2*packets
-		}, 10*time.Second, time.Millisecond)
+		}, 2*time.Minute, time.Millisecond)
 		v.locked(v.finish)
 	}
 }

@@ -113,9 +113,19 @@ func (s *Session) info() Info {
 	return info
 }
 
+// hasConnected reports whether there is, or was, an ICE pair. Before that pion may still be writing what tells of it.
+func (s *Session) hasConnected() bool {
+	select {
+	case <-s.connected:
+		return s.pc != nil
+	default:
+		return false
+	}
+}
+
 // rtt is that of the ICE pair; 0 while unknown.
 func (s *Session) rtt() time.Duration {
-	if s.pc == nil {
+	if !s.hasConnected() {
 		return 0
 	}
 	st, ok := s.iceTransport().GetSelectedCandidatePairStats()

@@ -290,7 +290,7 @@ func (s *Session) iceTransport() *webrtc.ICETransport {
 
 // RemoteAddr is where media comes from, host:port, or where the request came from while there is none.
 func (s *Session) RemoteAddr() string {
-	if s.pc == nil {
+	if !s.hasConnected() {
 		return s.at.address
 	}
 	pair, err := s.iceTransport().GetSelectedCandidatePair()

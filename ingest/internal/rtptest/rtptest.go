@@ -35,7 +35,7 @@ func Marshal(t testing.TB, p interface{ Marshal() ([]byte, error) }) []byte {
 }
 
 // Patience bounds what a test waits for; nothing is concluded from it but failure.
-const Patience = 20 * time.Second
+const Patience = 2 * time.Minute
 
 // Wait returns what comes from c, and fails the test when nothing does within Patience.
 func Wait[T any](t testing.TB, c <-chan T, what string) T {

@@ -237,7 +237,7 @@ func TestPublishEndsWithItsContext(t *testing.T) {
 	s := newWHIPServer(t, 0)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		require.Eventually(t, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.sound > 0 }, 30*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.sound > 0 }, 2*time.Minute, 10*time.Millisecond)
 		cancel()
 	}()
 	_, errs, status := publish(t, ctx, "--token=key-of-cam", "--no-video", "test", s.URL+"/whip/cam")
