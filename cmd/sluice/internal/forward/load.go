@@ -15,12 +15,15 @@ func (r *reader) load(now *timeline.Snapshot, t *track) {
 			return
 		}
 		if r.isBehind(p, t) {
-			before := t.msn
+			before := *t
 			if !r.seek(now, t) {
 				return
 			}
-			r.dropped += uint64(max(t.msn-before, 1))
-			continue
+			if t.msn > before.msn {
+				r.dropped += uint64(t.msn - before.msn)
+				continue
+			}
+			*t = before // there is nothing newer to begin with: gaps follow, which are passed over
 		}
 		s, ok := find(p, t.msn)
 		if !ok || !r.loadPart(now, p, &s, t) {

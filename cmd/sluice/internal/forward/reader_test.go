@@ -103,6 +103,33 @@ func TestReaderPassesOverHoles(t *testing.T) {
 	requireOrder(t, units)
 }
 
+// Gaps of any length at the end, such as of a publisher that is away, are passed over, and the end is reached.
+func TestReaderPassesOverGaps(t *testing.T) {
+	s := newStage(t, "180p", "audio")
+	s.add(1)
+	r := newReader(s.source().Open)
+	require.True(t, r.start(s.newest))
+	s.add(1)
+	now := *s.newest
+	now.Ended, now.Playlists = true, nil
+	for _, of := range s.newest.Playlists {
+		p := *of
+		p.Growing, p.Ended = nil, false
+		last := p.Segments[len(p.Segments)-1]
+		for range 12 {
+			last.MSN, last.Gap, last.Parts = last.MSN+1, true, nil
+			p.Segments = append(p.Segments[:len(p.Segments):len(p.Segments)], last)
+		}
+		now.Playlists = append(now.Playlists, &p)
+	}
+	s.newest = &now
+	units, err := s.read(r)
+	require.ErrorIs(t, err, io.EOF)
+	if len(pictures(units)) != 10 {
+		t.Fatalf("%d pictures were read, and 10 are after the newest key frame", len(pictures(units)))
+	}
+}
+
 // A stream of sound alone, and one of pictures alone, are read too.
 func TestReaderOfOneMedium(t *testing.T) {
 	for _, id := range []string{"audio", "180p"} {

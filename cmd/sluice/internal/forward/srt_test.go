@@ -57,6 +57,9 @@ func TestSRT(t *testing.T) {
 			require.NotContains(t, wrong.States()[0].Error+log.String(), "secret")
 		}
 
+		if secret == "" { // the rest is the same, and the wait for media to be played is long
+			continue
+		}
 		r.stop()
 		eventually(t, stream.is(StateRetrying), "gone")
 		r = receive(t, ingest.Options{SRTListen: at, SRTPassphrase: passphrase})
