@@ -26,15 +26,15 @@ type span struct {
 	start, end  time.Duration // of the recording
 }
 
-var errSpan = errors.New(`Send {"last": 30}, {"from": "2026-01-31T20:00:00Z", "to": "2026-01-31T20:00:30Z"} or {"recording": NAME, "start": 10, "end": 40} as JSON, with a "title" if you like.`)
+const howToClip = `Send {"last": 30}, {"from": "2026-01-31T20:00:00Z", "to": "2026-01-31T20:00:30Z"} or {"recording": NAME, "start": 10, "end": 40} as JSON, with a "title" if you like.`
 
-// spanOf says what is meant. The error is a sentence.
-func spanOf(wanted api.ClipRequest, now time.Time) (s span, err error) {
+// spanOf says what is meant, or in a sentence what is wrong with it.
+func spanOf(wanted api.ClipRequest, now time.Time) (s span, fault string) {
 	s.ClipRequest = wanted
 	seconds := func(of float64) time.Duration { return time.Duration(of * float64(time.Second)) }
 	for _, number := range [...]float64{wanted.Last, wanted.Start, wanted.End} {
 		if number < 0 || number > maxRecording {
-			return s, errSpan
+			return s, howToClip
 		}
 	}
 	length := time.Duration(0)
@@ -46,7 +46,7 @@ func spanOf(wanted api.ClipRequest, now time.Time) (s span, err error) {
 	}
 	switch {
 	case kinds != 1 || wanted.Recording == "" && (wanted.Start > 0 || wanted.End > 0) || wanted.From.IsZero() && !wanted.To.IsZero():
-		return s, errSpan
+		return s, howToClip
 	case wanted.Recording != "":
 		s.start, s.end = seconds(wanted.Start), seconds(wanted.End)
 		length = s.end - s.start
@@ -61,13 +61,13 @@ func spanOf(wanted api.ClipRequest, now time.Time) (s span, err error) {
 	}
 	switch {
 	case length <= 0:
-		return s, errors.New("A clip ends after it begins, and begins in the past.")
+		return s, "A clip ends after it begins, and begins in the past."
 	case length > recording.MaxClip:
-		return s, fmt.Errorf("A clip is %.0f minutes long at most.", recording.MaxClip.Minutes())
+		return s, fmt.Sprintf("A clip is %.0f minutes long at most.", recording.MaxClip.Minutes())
 	case !recording.ValidTitle(wanted.Title):
-		return s, fmt.Errorf("A title is one line of %d bytes at most.", recording.MaxTitle)
+		return s, fmt.Sprintf("A title is one line of %d bytes at most.", recording.MaxTitle)
 	}
-	return s, nil
+	return s, ""
 }
 
 // serveClip cuts a clip.
@@ -75,15 +75,16 @@ func (h *handlers) serveClip(w http.ResponseWriter, r *http.Request) {
 	var wanted api.ClipRequest
 	stream := r.PathValue("stream")
 	if readJSON(w, r, maxClipBody, &wanted) != nil {
-		problem.Write(w, http.StatusBadRequest, errSpan.Error())
+		problem.Write(w, http.StatusBadRequest, howToClip)
 		return
 	}
-	of, err := spanOf(wanted, h.service.Clock().Now())
-	if err != nil {
-		problem.Write(w, http.StatusBadRequest, err.Error())
+	of, fault := spanOf(wanted, h.service.Clock().Now())
+	if fault != "" {
+		problem.Write(w, http.StatusBadRequest, fault)
 		return
 	}
 	var info recording.Info
+	var err error
 	if of.Recording != "" {
 		info, err = h.service.Packager().ClipRecording(r.Context(), stream, of.Recording, of.Title, of.start, of.end)
 	} else {
