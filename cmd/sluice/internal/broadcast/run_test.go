@@ -23,8 +23,9 @@ func TestWhereFramesGo(t *testing.T) {
 	writer, err := webm.NewWriter(&file, webm.Options{Audio: &webm.AudioTrack{Channels: 2}})
 	require.NoError(t, err)
 	zero := time.Now()
-	source := newSource(nil, false, slog.New(slog.DiscardHandler))
-	source.writer.recording, source.writer.files = &recording.Recording{}, &webmSource{io.NopCloser(&file), writer}
+	kept := &recording.Recording{}
+	source := newSource(func() *recording.Recording { return kept }, false, slog.New(slog.DiscardHandler))
+	source.writer.recording, source.writer.files = kept, &webmSource{io.NopCloser(&file), writer}
 	source.writer.audio, source.writer.zero = depay.Opus, zero
 	source.start()
 	b := &Broadcast{source: source, audio: depay.Opus}
