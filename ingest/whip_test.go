@@ -279,13 +279,17 @@ func TestPublishers(t *testing.T) {
 	require.Equal(t, "b", all[1].Stream())
 	for _, p := range []*session.Publisher{p, all[1]} {
 		require.NotEmpty(t, p.RemoteAddr())
-		p.Close("kicked")
+		p.Dismiss("kicked")
 		for range 2 { // while it ends, and afterwards
 			f.requireProblem(f.do("PATCH", "/whip/"+p.Stream()+"/"+p.ID(), ""), 410, "operator has ended")
 			rtptest.Wait(t, p.Done(), "the end")
 		}
 		require.EqualError(t, p.Err(), "kicked")
 	}
+	p = all[0]
+	p.Close("its encoder has failed")
+	rtptest.Wait(t, p.Done(), "the end")
+	f.requireProblem(f.do("PATCH", "/whip/a/"+p.ID(), ""), 404, "no such session")
 	_, ok = f.server.Sessions().Publisher("b")
 	require.False(t, ok)
 }

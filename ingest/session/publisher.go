@@ -54,11 +54,16 @@ func (p *Publisher) Done() <-chan struct{} { return p.session.done }
 // Err is why the publisher ended, or is ending; nil before that.
 func (p *Publisher) Err() error { return p.session.Err() }
 
-// rememberDismissed bounds the sessions whose clients are told that they were closed.
+// Close ends the publisher for the reason given. It does not wait: Done tells the end.
+func (p *Publisher) Close(reason string) { p.session.Close(&CloseError{Reason: reason}) }
+
+// rememberDismissed bounds the sessions whose clients are told that they were dismissed.
 const rememberDismissed = 256
 
-// Close ends the publisher for the reason given. It does not wait: Done tells the end. The registry remembers it for a while.
-func (p *Publisher) Close(reason string) { p.session.Close(&CloseError{Reason: reason}) }
+// Dismiss is Close for one who is not to come back by itself, which its client is told for a while.
+func (p *Publisher) Dismiss(reason string) {
+	p.session.Close(&CloseError{Reason: reason, dismissed: true})
+}
 
 // State is how the connection stands.
 func (p *Publisher) State() State { return p.session.State() }
@@ -83,19 +88,22 @@ func (s *Session) StatsOf(tracks []*media.Track) media.Stats {
 	return st
 }
 
-// CloseError is the Err of a publisher that was ended by Close.
-type CloseError struct{ Reason string }
-
-// Error is the reason that Close was given.
-func (e *CloseError) Error() string { return e.Reason }
-
-// dismissed reports whether it was ended, or is ending, by Publisher.Close.
-func (s *Session) dismissed() bool {
-	var by *CloseError
-	return errors.As(s.Err(), &by)
+// CloseError is the Err of a publisher that was ended by Close or Dismiss.
+type CloseError struct {
+	Reason    string
+	dismissed bool
 }
 
-// Dismissed reports whether the session of that path was ended by Publisher.Close, and few have been since.
+// Error is the reason that was given.
+func (e *CloseError) Error() string { return e.Reason }
+
+// dismissed reports whether it was ended, or is ending, by Publisher.Dismiss.
+func (s *Session) dismissed() bool {
+	var by *CloseError
+	return errors.As(s.Err(), &by) && by.dismissed
+}
+
+// Dismissed reports whether the session of that path was ended by Publisher.Dismiss, and few have been since.
 func (r *Registry) Dismissed(path string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

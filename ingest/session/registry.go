@@ -46,7 +46,7 @@ type Registry struct {
 	connecting map[Client]int      // those of them that have not connected yet
 	publishers map[string]*Publisher
 	coming     map[string][]*Reservation // of those that are about to publish, by stream, in their order
-	dismissed  []string                  // paths of the last sessions of publishers that were closed, whose clients are told so
+	dismissed  []string                  // paths of the last sessions of publishers that were dismissed, whose clients are told so
 }
 
 // NewRegistry makes an empty Registry.

@@ -45,7 +45,7 @@ func (h *handlers) serveKick(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if p := b.Status().Publisher; p != nil {
-		p.Close("ended by the operator")
+		p.Dismiss("ended by the operator")
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
