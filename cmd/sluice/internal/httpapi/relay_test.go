@@ -463,3 +463,14 @@ func TestRelayOfAnOriginBelowAPath(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is configured, nobody publishes at a relay by a protocol that the origin would not hear of.
+func TestRelayTakesNoEncoders(t *testing.T) {
+	r, _ := relayOf(t, "http://127.0.0.1:1", config.Auth{}, "", func(c *config.Config) {
+		c.RTMP.Listen, c.RTMP.TLSListen, c.SRT.Listen = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+		c.HTTPS.Listen, c.TLS.SelfSigned = "127.0.0.1:0", true
+	})
+	require.Nil(t, r.Ingest().RTMPAddr())
+	require.Nil(t, r.Ingest().RTMPSAddr())
+	require.Nil(t, r.Ingest().SRTAddr())
+}

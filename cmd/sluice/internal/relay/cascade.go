@@ -33,7 +33,7 @@ const SignatureOfPull = "signature"
 // newIngest makes what viewers over WHEP are connected to.
 func (r *Relay) newIngest() (*ingest.Server, error) {
 	options := r.cfg.Ingest()
-	options.RTMPListen, options.SRTListen, options.RefuseTakeover = "", "", false // nobody publishes here
+	options.RTMPListen, options.RTMPSListen, options.SRTListen, options.RefuseTakeover = "", "", "", false // nobody publishes here
 	options.MaxTCPConnections, options.MaxTCPConnectionsPerAddress, options.MaxRelays = r.connections.ICE, r.connections.ICEPerAddress, r.connections.Relays
 	options.Logger = r.log
 	options.Origin = func(request *http.Request, stream string) pull.Origin {
