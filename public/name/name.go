@@ -4,6 +4,8 @@
 // It starts no goroutine.
 package name
 
+import "strings"
+
 // Longest is how many bytes a name may have.
 const Longest = 64
 
@@ -23,4 +25,15 @@ func Valid(s string) bool {
 		}
 	}
 	return true
+}
+
+// Matches reports whether s is the name that a pattern is, or begins with what it has before a *.
+func Matches(pattern, s string) bool {
+	begin, open := strings.CutSuffix(pattern, "*")
+	return pattern == s || open && strings.HasPrefix(s, begin)
+}
+
+// ValidPattern reports whether a pattern is a name, the beginning of names before a *, or * for all.
+func ValidPattern(pattern string) bool {
+	return pattern == "*" || Valid(strings.TrimSuffix(pattern, "*"))
 }

@@ -19,6 +19,25 @@ func TestValid(t *testing.T) {
 	}
 }
 
+func TestPatterns(t *testing.T) {
+	for pattern, want := range map[string]struct {
+		valid   bool
+		matches []string
+	}{
+		"cam": {true, []string{"cam"}}, "cam*": {true, []string{"cam", "camera"}}, "c*": {true, []string{"c", "cam", "camera"}}, "*": {true, []string{"c", "cam", "camera"}},
+		"**": {false, nil}, "": {false, nil}, "-*": {false, nil}, "*m": {false, nil}, "c.*": {false, nil}, "cam**": {false, nil},
+	} {
+		require.Equal(t, want.valid, ValidPattern(pattern), pattern)
+		var matches []string
+		for _, s := range []string{"c", "cam", "camera"} {
+			if Matches(pattern, s) {
+				matches = append(matches, s)
+			}
+		}
+		require.Equal(t, want.matches, matches, pattern)
+	}
+}
+
 // The loop says the same as the expression of the grammar, which is slower.
 func FuzzValid(f *testing.F) {
 	for _, s := range []string{"", "a", "-", "a-_9", "é", strings.Repeat("Z", 65)} {

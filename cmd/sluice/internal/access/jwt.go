@@ -13,6 +13,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/public/name"
 )
 
 const (
@@ -169,14 +170,5 @@ func (c *claims) names(stream string) bool {
 
 // matches compares a stream with a name, or with the beginning of names before a *. Only * alone means every stream.
 func matches(pattern, stream string) bool {
-	begin, open := strings.CutSuffix(pattern, "*")
-	switch {
-	case pattern == "*":
-		return true
-	case stream == EveryStream:
-		return false
-	case open:
-		return strings.HasPrefix(stream, begin)
-	}
-	return pattern == stream
+	return pattern == "*" || stream != EveryStream && name.Matches(pattern, stream)
 }

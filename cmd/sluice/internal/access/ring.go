@@ -132,9 +132,8 @@ func (s *ringState) fill(file ringFile) error {
 // valid reports whether it is for something.
 func (k *Key) valid() bool {
 	known := func(a Action) bool { return slices.Contains(decided, a) }
-	begin := strings.TrimSuffix(k.Stream, "*")
 	return len(k.Actions) > 0 && len(k.Actions) <= len(decided) && !slices.ContainsFunc(k.Actions, func(a Action) bool { return !known(a) }) &&
-		(k.Stream == EveryStream || name.Valid(begin)) && len(k.Note) <= maxNote && !strings.ContainsFunc(k.Note, func(c rune) bool { return unicode.In(c, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) })
+		name.ValidPattern(k.Stream) && len(k.Note) <= maxNote && !strings.ContainsFunc(k.Note, func(c rune) bool { return unicode.In(c, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) })
 }
 
 // replace writes the file, and goes on with what is in it. The caller holds writing. With an error nothing has changed.

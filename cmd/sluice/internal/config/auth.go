@@ -81,8 +81,7 @@ func actions() []string { return []string{"publish", "watch", "record", "admin",
 
 func (c Config) checkUnlisted(check *checker) {
 	for _, pattern := range c.Unlisted {
-		stem := strings.TrimSuffix(pattern, "*")
-		check.want(name.Valid(stem) || stem == "" && pattern == "*", "unlisted", "%q is not a name, or the beginning of names before a *: names are %s", pattern, name.Rule)
+		check.want(name.ValidPattern(pattern), "unlisted", "%q is not a name, or the beginning of names before a *: names are %s", pattern, name.Rule)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluice-live/sluice/public/name"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -297,10 +298,7 @@ func (c Config) ICETCP() string {
 
 // IsUnlisted reports whether no list has a stream of that name.
 func (c Config) IsUnlisted(stream string) bool {
-	return slices.ContainsFunc(c.Unlisted, func(pattern string) bool {
-		begin, open := strings.CutSuffix(pattern, "*")
-		return stream == pattern || open && strings.HasPrefix(stream, begin)
-	})
+	return slices.ContainsFunc(c.Unlisted, func(pattern string) bool { return name.Matches(pattern, stream) })
 }
 
 // Loopback reports whether only this machine can reach the web servers.

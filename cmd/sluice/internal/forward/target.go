@@ -30,8 +30,7 @@ func Schemes() []string { return []string{"https", "http", "rtmp", "rtmps", "srt
 
 // Takes reports whether a stream is forwarded there.
 func (t Target) Takes(stream string) bool {
-	begin, open := strings.CutSuffix(t.Streams, "*")
-	return t.Streams == "" || stream == t.Streams || open && strings.HasPrefix(stream, begin)
+	return t.Streams == "" || name.Matches(t.Streams, stream)
 }
 
 // Name is what the target is called, without a secret.
@@ -61,10 +60,9 @@ func (t Target) at(stream string) (*url.URL, error) {
 
 // Validate reports what is wrong with a target. The error has nothing of the URL but its protocol.
 func (t Target) Validate() error {
-	pattern := strings.TrimSuffix(t.Streams, "*")
 	u, err := t.at("stream")
 	switch {
-	case t.Streams != "" && pattern != "" && !name.Valid(pattern):
+	case t.Streams != "" && !name.ValidPattern(t.Streams):
 		return fmt.Errorf("%q is neither the name of a stream nor the beginning of names before a *", t.Streams)
 	case strings.ContainsFunc(t.Title, func(r rune) bool { return r < ' ' }) || len(t.Title) > 64:
 		return errors.New("has a name of more than 64 bytes, or with control characters")

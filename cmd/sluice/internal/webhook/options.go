@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/webhook/signature"
 	"github.com/sluice-live/sluice/packager/disk"
+	"github.com/sluice-live/sluice/public/name"
 )
 
 // maxTargets bounds the servers that are told.
@@ -55,7 +56,7 @@ func Validate(targets []Target) error {
 			faults = append(faults, fmt.Errorf("the secret of %s %w", t.host(), err))
 		}
 		for _, pattern := range t.Events {
-			if !slices.ContainsFunc(Types(), func(name string) bool { return matches(pattern, name) }) {
+			if !slices.ContainsFunc(Types(), func(event string) bool { return name.Matches(pattern, event) }) {
 				faults = append(faults, fmt.Errorf("%.40q is no event, nor the beginning of some before a *: events are %s", pattern, strings.Join(Types(), ", ")))
 			}
 		}
@@ -84,12 +85,6 @@ func (t Target) host() string {
 }
 
 // wants reports whether the target is told of events of a type.
-func (t Target) wants(name string) bool {
-	return len(t.Events) == 0 || slices.ContainsFunc(t.Events, func(pattern string) bool { return matches(pattern, name) })
-}
-
-// matches reports whether an event is one that a pattern names.
-func matches(pattern, name string) bool {
-	begin, open := strings.CutSuffix(pattern, "*")
-	return pattern == name || open && strings.HasPrefix(name, begin)
+func (t Target) wants(event string) bool {
+	return len(t.Events) == 0 || slices.ContainsFunc(t.Events, func(pattern string) bool { return name.Matches(pattern, event) })
 }
