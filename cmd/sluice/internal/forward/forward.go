@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,28 +29,7 @@ const (
 	connectWithin = 15 * time.Second
 	// lastWithin is for what is left at the end of a stream.
 	lastWithin = 3 * time.Second
-	maxError   = 300 // bytes of what is told of an error
 )
-
-// How a target stands.
-const (
-	StateWaiting    = "waiting"    // until there is something to send
-	StateConnecting = "connecting" // until the target takes the stream
-	StateForwarding = "forwarding"
-	StateRetrying   = "retrying" // after a failure, until the next try
-	StateEnded      = "ended"
-)
-
-// State is how a target of a stream stands.
-type State struct {
-	Target  string // its name, or protocol and host
-	State   string
-	Since   time.Time // that it has been forwarded to; zero otherwise
-	Bytes   uint64    // of media that were sent
-	Dropped uint64    // parts that it was too slow for, segments where it was slower than that, and packets of SRT that came too late
-	Retries uint64    // tries after the first
-	Error   string    // of the newest try, if that has failed
-}
 
 // Options of a Stream.
 type Options struct {
@@ -126,13 +104,6 @@ func (s *Stream) States() (all []State) {
 	return all
 }
 
-// change changes the state.
-func (r *run) change(f func(*State)) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	f(&r.state)
-}
-
 // run connects, and connects again, until the stream has ended or ctx ends.
 func (r *run) run(ctx context.Context, ended <-chan struct{}) {
 	defer r.change(func(s *State) { s.State, s.Since = StateEnded, time.Time{} })
@@ -174,37 +145,6 @@ func (r *run) try(ctx context.Context, ended <-chan struct{}) error {
 	return r.connection(ctx, ended)
 }
 
-// fail notes and tells why a try has come to nothing; of the same reason the log tells once.
-func (r *run) fail(err error, pause time.Duration) {
-	why := r.tellable(err)
-	same := false
-	r.change(func(s *State) {
-		same = s.Error == why
-		s.State, s.Error, s.Since = StateRetrying, why, time.Time{}
-	})
-	if !same {
-		r.log.Warn("stream cannot be forwarded; that is tried again", "error", why, "in", pause)
-	}
-}
-
-// tellable is an error without what is nobody's business.
-func (r *run) tellable(err error) string {
-	if why := (*url.Error)(nil); errors.As(err, &why) {
-		err = why.Err
-	}
-	text := err.Error()
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		text = "the server has closed the connection"
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, session.ErrTimedOut):
-		text = "the server has not answered, or taken anything, for too long"
-	}
-	for _, secret := range r.Secrets(r.options.Stream) {
-		text = strings.ReplaceAll(text, secret, "***")
-	}
-	return strings.ToValidUTF8(text[:min(len(text), maxError)], "")
-}
-
 // connection forwards over one connection. Without an error the stream has ended.
 func (r *run) connection(ctx context.Context, ended <-chan struct{}) error {
 	newest, wake, stop := r.follow()
@@ -219,15 +159,15 @@ func (r *run) connection(ctx context.Context, ended <-chan struct{}) error {
 		case <-wake:
 		}
 	}
-	r.change(func(s *State) { s.State = cmp.Or(map[bool]string{true: StateConnecting}[s.Error == ""], s.State) })
+	r.connecting()
 	out, err := r.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer out.close()
 	defer context.AfterFunc(ctx, func() { _ = panics.Contain(r.log, "the end of a forwarded stream", out.close) })()
-	if !media.start(newest.Load()) { // which is newer by now
-		return nil
+	if now := newest.Load(); !media.start(now) { // which is newer by now
+		return nothingLeft(now)
 	}
 	if err := out.describe(media.formatsAt(newest.Load())); err != nil {
 		return err
@@ -235,6 +175,17 @@ func (r *run) connection(ctx context.Context, ended <-chan struct{}) error {
 	r.change(func(s *State) { s.State, s.Since, s.Error = StateForwarding, time.Now(), "" })
 	r.log.Info("stream is forwarded")
 	return r.feed(media, out, newest, wake, ended)
+}
+
+// errNothing says that what was there to begin with has left the playlists while the target was connected to.
+var errNothing = errors.New("nothing of the stream is there to begin with")
+
+// nothingLeft is why there is nothing to begin with: nil where the stream has ended.
+func nothingLeft(now *timeline.Snapshot) error {
+	if now.Ended {
+		return nil
+	}
+	return errNothing
 }
 
 // feed sends what is listed as it comes.
@@ -260,15 +211,6 @@ func (r *run) feed(media *reader, out outlet, newest *atomic.Pointer[timeline.Sn
 		case <-ended:
 			over = true
 		}
-	}
-}
-
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
 	}
 }
 

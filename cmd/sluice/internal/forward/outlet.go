@@ -88,10 +88,12 @@ func destinationOf(u *url.URL, roots *tls.Config) rtmp.Destination {
 func (o *rtmpOutlet) done() <-chan struct{} { return o.ended }
 
 func (o *rtmpOutlet) why() error {
-	if !isClosed(o.ended) {
+	select {
+	case <-o.ended:
+		return o.err
+	default:
 		return nil
 	}
-	return o.err
 }
 
 func (o *rtmpOutlet) finish() {} // what TCP has taken comes there

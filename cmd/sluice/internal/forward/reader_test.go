@@ -194,3 +194,9 @@ func TestReaderStopsWithTheTarget(t *testing.T) {
 	full := errors.New("full")
 	require.ErrorIs(t, r.advance(s.newest, func(unit) error { return full }), full)
 }
+
+// A stream of which nothing can be begun with by the time that the target answers is tried again, unless it has ended.
+func TestNothingLeft(t *testing.T) {
+	require.ErrorIs(t, nothingLeft(&timeline.Snapshot{Ready: true}), errNothing)
+	require.NoError(t, nothingLeft(&timeline.Snapshot{Ready: true, Ended: true}))
+}

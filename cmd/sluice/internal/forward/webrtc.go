@@ -1,7 +1,6 @@
 package forward
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -19,7 +18,7 @@ var errConnect = errors.New("no connection: none of the server's addresses can b
 
 // publish forwards by WHIP. Without an error the stream has ended.
 func (r *run) publish(ctx context.Context, ended <-chan struct{}) error {
-	r.change(func(s *State) { s.State = cmp.Or(map[bool]string{true: StateConnecting}[s.Error == ""], s.State) })
+	r.connecting()
 	client := &whip.Client{Endpoint: r.url.String(), Token: r.Token}
 	defer func() { _ = client.Delete() }() // the other server sees the end of the connection all the same
 	answering, cancel := context.WithTimeout(ctx, connectWithin)
@@ -40,7 +39,10 @@ func (r *run) publish(ctx context.Context, ended <-chan struct{}) error {
 	select {
 	case <-sess.Connected():
 	case <-sess.Closing():
-		return cmp.Or(map[bool]error{true: errConnect}[errors.Is(sess.Err(), session.ErrTimedOut)], sess.Err())
+		if err := sess.Err(); !errors.Is(err, session.ErrTimedOut) {
+			return err
+		}
+		return errConnect
 	case <-ended:
 		return nil
 	case <-ctx.Done():
