@@ -16,7 +16,10 @@ type bounds struct {
 
 // take reports whether a segment is within the bounds.
 func (b *bounds) take(s timeline.Recordable) bool {
-	reached := &b.reached[map[bool]int{false: 1}[s.Rendition.Video]]
+	reached := &b.reached[0]
+	if !s.Rendition.Video {
+		reached = &b.reached[1]
+	}
 	if !b.from.IsZero() && s.MSN <= *reached {
 		return false // it was given twice
 	}

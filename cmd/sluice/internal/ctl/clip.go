@@ -157,7 +157,7 @@ func (c clipsCommand) Run(ctx context.Context, out io.Writer, from config.Surrou
 			if r.Clip != nil {
 				of = *r.Clip
 			}
-			rows = append(rows, []string{r.Name, orDash(plain(of.Title)), when(of.From), seconds(r.Duration), size(r.Bytes), r.State, map[bool]string{true: "yes", false: "no"}[r.MP4]})
+			rows = append(rows, []string{r.Name, orDash(plain(of.Title)), when(of.From), seconds(r.Duration), size(r.Bytes), r.State, yesNo(r.MP4)})
 		}
 		return rows.print(out, "No clips.")
 	})

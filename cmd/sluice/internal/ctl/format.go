@@ -55,6 +55,13 @@ func plain(text string) string {
 
 func orDash(text string) string { return cmp.Or(text, "–") }
 
+func yesNo(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
+}
+
 func words[T ~string](list []T) string {
 	var all []string
 	for _, one := range list {

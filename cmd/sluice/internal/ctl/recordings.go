@@ -33,7 +33,7 @@ func (r recordingsCommand) Run(ctx context.Context, out io.Writer, from config.S
 	return c.print(out, list, func() error {
 		rows := table{{"STREAM", "RECORDING", "STARTED", "LENGTH", "SIZE", "STATE", "MP4"}}
 		for _, r := range list.Recordings {
-			rows = append(rows, []string{r.Stream, r.Name, when(r.Started), seconds(r.Duration), size(r.Bytes), r.State, map[bool]string{true: "yes", false: "no"}[r.MP4]})
+			rows = append(rows, []string{r.Stream, r.Name, when(r.Started), seconds(r.Duration), size(r.Bytes), r.State, yesNo(r.MP4)})
 		}
 		return rows.print(out, "No recordings.")
 	})
