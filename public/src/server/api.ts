@@ -66,14 +66,13 @@ export async function listProcessors(): Promise<string[]> {
 
 /** Has the pictures of a stream made into something else; empty: nothing. */
 export async function chooseTransform(name: string, transform: string, key: string): Promise<void> {
-  const headers = { "Content-Type": "application/json", ...(key && { Authorization: `Bearer ${key}` }) };
+  const headers = { "Content-Type": "application/json", ...authorization(key) };
   await request(at(`/api/v1/streams/${name}/transform`), { method: "PUT", headers, body: JSON.stringify({ transform } satisfies TransformRequest) });
 }
 
 /** Records a live stream from now on, or no longer. */
 export async function record(name: string, on: boolean, key: string): Promise<void> {
-  const headers = key ? { Authorization: `Bearer ${key}` } : undefined;
-  await request(at(`/api/v1/streams/${name}/recording`), { method: on ? "PUT" : "DELETE", headers });
+  await request(at(`/api/v1/streams/${name}/recording`), { method: on ? "PUT" : "DELETE", headers: authorization(key) });
 }
 
 /** What the server is, and what it takes. */
@@ -81,7 +80,7 @@ export const findServer = () => get<Server>("/api/v1/server");
 
 /** Cuts a clip out of a live stream, or out of a recording. */
 export async function makeClip(name: string, wanted: ClipRequest, key: string): Promise<Recording> {
-  const headers = { "Content-Type": "application/json", ...(key && { Authorization: `Bearer ${key}` }) };
+  const headers = { "Content-Type": "application/json", ...authorization(key) };
   const response = await request(at(`/api/v1/streams/${name}/clips`), { method: "POST", headers, body: JSON.stringify(wanted) });
   return (await response.json()) as Recording;
 }
@@ -102,7 +101,7 @@ export async function revokeKey(id: string): Promise<void> {
 
 /** Deletes a clip. */
 export async function deleteClip({ stream, name }: Recording, key: string): Promise<void> {
-  await request(at(`/api/v1/streams/${stream}/clips/${name}`), { method: "DELETE", headers: key ? { Authorization: `Bearer ${key}` } : undefined });
+  await request(at(`/api/v1/streams/${stream}/clips/${name}`), { method: "DELETE", headers: authorization(key) });
 }
 
 /** Where a clip, or a recording, is seen by whoever may watch the stream. */
