@@ -18,7 +18,7 @@ func diskFull(during time.Duration) fault {
 	return fault{name: fmt.Sprintf("disk full for %v", during), stall: during + 20*time.Second, silence: untouched, epoch: true, inject: func(c *chaos) {
 		waitEpoch, empty := c.nextEpoch(), c.world.fillUp()
 		c.waitFault("the disk is full")
-		failed := c.s.waitFor(chaosStream, func(st stream) bool { return st.Recording.State == "failed" }).Recording
+		failed := c.s.waitFor(chaosStream, func(st stream) bool { return st.Recording != nil && st.Recording.State == "failed" }).Recording
 		require.Regexp(c.t, "no space left|bytes free, and", failed.Error)
 		c.s.waitMetric("sluice_disk_fault", 1)
 		lapse(during)
@@ -128,7 +128,7 @@ func (c *chaos) waitGoesOn() {
 // recordsAgain has it checked in the end that the stream is recorded.
 func (c *chaos) recordsAgain() {
 	c.later = append(c.later, func() {
-		eventually(c.t, func() bool { return c.s.stream(chaosStream).Recording.State == "recording" })
+		c.s.waitFor(chaosStream, func(st stream) bool { return st.Recording != nil && st.Recording.State == "recording" })
 	})
 }
 

@@ -132,8 +132,8 @@ func codecChanged() fault {
 			c.publisher.stop()
 			c.publishClip(clip)
 			eventually(c.t, func() bool {
-				told := c.s.stream(chaosStream).Publisher.Video
-				return told != nil && strings.EqualFold(told.Codec, codec.name)
+				told := c.s.stream(chaosStream).Publisher // nil between the two
+				return told != nil && told.Video != nil && strings.EqualFold(told.Video.Codec, codec.name)
 			}, "%s", codec.name)
 			lapse(3 * time.Second)
 		}
