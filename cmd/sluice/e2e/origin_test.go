@@ -82,15 +82,6 @@ func startCounter(t *testing.T, s *service) (address string, passed *tally) {
 	return strings.TrimPrefix(server.URL, "http://"), passed
 }
 
-// freeAddress is one of the loopback interface that nobody listens on.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // fill writes a configuration of scripts/ with other values into a directory; each text must be in it.
 func fill(t *testing.T, name, directory string, values map[string]string) string {
 	t.Helper()

@@ -58,7 +58,7 @@ func startServiceIn(t testing.TB, data string, args ...string) *service {
 // seconds: only those about the ladder want less of it then, with --ladder-reduce.
 func startServiceBy(t testing.TB, command []string, data string, args ...string) *service {
 	t.Helper()
-	args = append(append(command[1:], "serve", "--http-listen", "127.0.0.1:0", "--ice-udp", "127.0.0.1:0", "--data", data, "--record-min-free", "0", "--ladder-reduce=false"), args...)
+	args = append(append(command[1:], "serve", "--http-listen", freeAddress(t), "--ice-udp", freeAddress(t), "--data", data, "--record-min-free", "0", "--ladder-reduce=false"), args...)
 	return startCommand(t, exec.Command(command[0], args...), data)
 }
 
