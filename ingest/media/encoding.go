@@ -22,8 +22,8 @@ func (e Encoding) Temporal() []float64 {
 	return e.Track.temporal.shares()
 }
 
-// Encodings lists those that can be read now, the lowest bit rate first: of a simulcast the layers that flow, else the track itself. The best one
-// is read by the track.
+// Encodings lists those that can be read now, the lowest bit rate first (until all rates are known: the smallest picture first): of a simulcast the
+// layers that flow, else the track itself. The best one is read by the track.
 func (t *Track) Encodings() []Encoding {
 	if t.layers == nil {
 		st := t.counters()
@@ -42,7 +42,13 @@ func (ls *layers) encodings(now time.Time) (all []Encoding) {
 	for _, l := range ls.readable(now) {
 		all = append(all, l.encoding(l.track))
 	}
-	slices.SortStableFunc(all, func(a, b Encoding) int { return cmp.Compare(a.Rate, b.Rate) })
+	unknown := slices.ContainsFunc(all, func(e Encoding) bool { return e.Rate == 0 })
+	slices.SortStableFunc(all, func(a, b Encoding) int {
+		if unknown {
+			return cmp.Compare(a.Width*a.Height, b.Width*b.Height)
+		}
+		return cmp.Compare(a.Rate, b.Rate)
+	})
 	return all
 }
 
