@@ -221,7 +221,7 @@ func (b *Broadcast) tick(now time.Time) (ended bool, err error) {
 	b.run.tick(now)
 	if b.input.gone() {
 		reason := b.input.Err()
-		b.detach(now)
+		b.detach(now, nil)
 		b.tellInterrupted(reason.Error())
 	}
 	if b.abandoned(now) {
@@ -275,7 +275,7 @@ func (b *Broadcast) finish(cause error, suspend bool) {
 		}
 	}
 	b.dismiss(cmp.Or(cause, ErrEnded))
-	b.detach(time.Now())
+	b.detach(time.Now(), cmp.Or(cause, ErrEnded))
 	b.endRun(nil)
 	b.source.Close()
 	state, end := StateEnded, b.timeline.End

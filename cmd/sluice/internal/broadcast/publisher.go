@@ -1,6 +1,8 @@
 package broadcast
 
 import (
+	"cmp"
+	"errors"
 	"slices"
 	"time"
 
@@ -9,6 +11,9 @@ import (
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/public/panics"
 )
+
+// errTakenOver is why one has left who would have gone on.
+var errTakenOver = errors.New("somebody else publishes")
 
 // expect taps the tracks of who is about to publish, so that nothing is missed of what comes. Whoever publishes goes on until then.
 func (b *Broadcast) expect(p *session.Publisher) {
@@ -51,7 +56,7 @@ func (b *Broadcast) dismiss(because error) {
 
 // attach makes in the publisher, whose first packet has come.
 func (b *Broadcast) attach(in *input) {
-	b.detach(time.Now())
+	b.detach(time.Now(), errTakenOver)
 	b.input, in.since = in, time.Now()
 	b.videoTrack.Store(b.input.videoTrack())
 	b.passthrough.breaks, b.passthrough.quiet, b.simulcast = 0, false, simulcast{}
@@ -63,12 +68,12 @@ func (b *Broadcast) attach(in *input) {
 	}
 }
 
-// detach parts from the publisher; the fillers go on.
-func (b *Broadcast) detach(now time.Time) {
+// detach parts from the publisher, for its own reason if it has ended, else for that given; the fillers go on.
+func (b *Broadcast) detach(now time.Time, because error) {
 	if b.input == nil {
 		return
 	}
-	b.log.Info("publisher has left", "session", b.input.ID(), "reason", b.input.Err())
+	b.log.Info("publisher has left", "session", b.input.ID(), "reason", cmp.Or(b.input.Err(), because))
 	if b.input.heard {
 		b.readTaps()
 	}
