@@ -246,7 +246,7 @@ func TestValidate(t *testing.T) {
 		"open insecure":     {func(c *Config) { c.HTTP.Listen = ":8080"; c.Insecure = true }, ""},
 		"open HTTPS":        {func(c *Config) { c.HTTPS.Listen = ":8443"; c.TLS.SelfSigned = true }, "https.listen: :8443 is reachable"},
 		"metrics":           {func(c *Config) { c.HTTP.Metrics = "127.0.0.1:9090" }, ""},
-		"metrics on HTTP's": {func(c *Config) { c.HTTP.Metrics = c.HTTP.Listen }, "http.metrics: must differ"},
+		"metrics on HTTP's": {func(c *Config) { c.HTTP.Metrics = c.HTTP.Listen }, "http.metrics: 127.0.0.1:8080 is the address of http.listen as well: give one"},
 		"metrics nowhere":   {func(c *Config) { c.HTTP.Metrics = "9090" }, `http.metrics: "9090" is not an address`},
 		"host with a port":  {func(c *Config) { c.HTTP.Hosts = []string{"a.example:80"} }, `http.hosts: "a.example:80" is not a name`},
 		"origins that embed": {func(c *Config) {
@@ -260,7 +260,7 @@ func TestValidate(t *testing.T) {
 		"port out of range":       {func(c *Config) { c.HTTP.Listen = "127.0.0.1:65536" }, "is not an address"},
 		"HTTPS without pair":      {func(c *Config) { c.HTTPS.Listen = "127.0.0.1:8443" }, "https.listen: needs a certificate"},
 		"HTTPS self-signed":       {func(c *Config) { c.HTTPS.Listen = "127.0.0.1:8443"; c.TLS.SelfSigned = true }, ""},
-		"HTTPS on HTTP's address": {func(c *Config) { c.HTTPS.Listen = c.HTTP.Listen; c.TLS.SelfSigned = true }, "must differ"},
+		"HTTPS on HTTP's address": {func(c *Config) { c.HTTPS.Listen = c.HTTP.Listen; c.TLS.SelfSigned = true }, "https.listen: 127.0.0.1:8080 is the address of http.listen as well"},
 		"half a pair":             {func(c *Config) { c.HTTPS.Listen = "127.0.0.1:1"; c.TLS.Cert = "a" }, "tls.cert: goes together with tls.key"},
 		"pair and self-signed": {func(c *Config) {
 			c.HTTPS.Listen = "127.0.0.1:1"
@@ -283,14 +283,20 @@ func TestValidate(t *testing.T) {
 		"forward of a relay":  {func(c *Config) { c.Forward, c.Relay.Origin = []Forward{{URL: "rtmp://a/b/c"}}, "http://origin" }, "forward: is not used by a relay"},
 		"TLS unused":          {func(c *Config) { c.TLS.SelfSigned = true }, "is not used while https.listen and rtmp.tls-listen are empty"},
 		"RTMPS without pair":  {func(c *Config) { c.RTMP.TLSListen = "127.0.0.1:1936" }, "rtmp.tls-listen: needs a certificate"},
-		"RTMPS taken":         {func(c *Config) { c.RTMP.TLSListen, c.RTMP.Listen = "127.0.0.1:1935", "127.0.0.1:1935" }, "rtmp.tls-listen: must differ from rtmp.listen"},
-		"open RTMPS":          {func(c *Config) { c.RTMP.TLSListen, c.TLS.SelfSigned = ":1936", true }, "rtmp.tls-listen: :1936 is reachable"},
-		"ICE name":            {func(c *Config) { c.ICE.UDP = "example.org:1" }, "browsers are given addresses"},
-		"ICE at a name":       {func(c *Config) { c.HTTP.Listen = "example.org:1"; c.Insecure = true }, `ice.udp: "example.org" is not an IP address`},
-		"ICE TCP off":         {func(c *Config) { c.ICE.TCP = "off" }, ""},
-		"ICE UDP off":         {func(c *Config) { c.ICE.UDP = "off" }, "ice.udp"},
-		"ICE server":          {func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "http://x"}} }, "ice.servers"},
-		"STUN, secret":        {func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "stun:x", Secret: "s"}} }, "a secret is for TURN servers"},
+		"RTMPS taken":         {func(c *Config) { c.RTMP.TLSListen, c.RTMP.Listen = "127.0.0.1:1935", "127.0.0.1:1935" }, "rtmp.tls-listen: 127.0.0.1:1935 is the address of rtmp.listen as well"},
+		"media at the pages":  {func(c *Config) { c.ICE.UDP = c.HTTP.Listen }, "ice.tcp: 127.0.0.1:8080 is the address of http.listen as well (media come over TCP where"},
+		"media beside pages":  {func(c *Config) { c.ICE.UDP, c.ICE.TCP = c.HTTP.Listen, "off" }, ""},
+		"every address":       {func(c *Config) { c.RTMP.Listen, c.Insecure = ":8080", true }, "rtmp.listen: :8080 is the address of http.listen as well"},
+		"any ports": {func(c *Config) {
+			c.HTTP.Listen, c.HTTP.Metrics, c.ICE.UDP = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+		}, ""},
+		"open RTMPS":    {func(c *Config) { c.RTMP.TLSListen, c.TLS.SelfSigned = ":1936", true }, "rtmp.tls-listen: :1936 is reachable"},
+		"ICE name":      {func(c *Config) { c.ICE.UDP = "example.org:1" }, "browsers are given addresses"},
+		"ICE at a name": {func(c *Config) { c.HTTP.Listen = "example.org:1"; c.Insecure = true }, `ice.udp: "example.org" is not an IP address`},
+		"ICE TCP off":   {func(c *Config) { c.ICE.TCP = "off" }, ""},
+		"ICE UDP off":   {func(c *Config) { c.ICE.UDP = "off" }, "ice.udp"},
+		"ICE server":    {func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "http://x"}} }, "ice.servers"},
+		"STUN, secret":  {func(c *Config) { c.ICE.Servers = []ICEServer{{URL: "stun:x", Secret: "s"}} }, "a secret is for TURN servers"},
 		"TURN, two credentials": {func(c *Config) {
 			c.ICE.Servers = []ICEServer{{URL: "turn:x", Username: "u", Credential: "c", Secret: "s"}}
 		}, "in place of username"},

@@ -66,6 +66,7 @@ func (c Config) faults() []fault {
 	var check checker
 	c.checkWeb(&check)
 	c.checkICE(&check)
+	c.checkAddresses(&check)
 	c.checkMedia(&check)
 	c.checkRecord(&check)
 	c.checkAccess(&check)
@@ -82,14 +83,10 @@ func (c Config) checkWeb(check *checker) {
 	checkAddress(check, "http.listen", c.HTTP.Listen)
 	if c.HTTPS.Listen != "" {
 		checkAddress(check, "https.listen", c.HTTPS.Listen)
-		same := c.HTTPS.Listen == c.HTTP.Listen && !strings.HasSuffix(c.HTTPS.Listen, ":0")
-		check.want(!same, "https.listen", "must differ from http.listen")
 		check.want(c.TLS.given(), "https.listen", "needs a certificate: set tls.cert and tls.key, tls.acme-domain, or tls.self-signed")
 	}
 	if c.HTTP.Metrics != "" {
 		checkAddress(check, "http.metrics", c.HTTP.Metrics)
-		taken := !strings.HasSuffix(c.HTTP.Metrics, ":0") && (c.HTTP.Metrics == c.HTTP.Listen || c.HTTP.Metrics == c.HTTPS.Listen)
-		check.want(!taken, "http.metrics", "must differ from http.listen and https.listen")
 	}
 	for _, host := range c.HTTP.Hosts {
 		name := strings.TrimPrefix(host, "*.")
@@ -136,13 +133,9 @@ func (c Config) checkICE(check *checker) {
 	}
 	c.checkRTMP(check, "rtmp.listen", c.RTMP.Listen)
 	c.checkRTMP(check, "rtmp.tls-listen", c.RTMP.TLSListen)
-	taken := c.RTMP.TLSListen != "" && c.RTMP.TLSListen == c.RTMP.Listen && !strings.HasSuffix(c.RTMP.Listen, ":0")
-	check.want(!taken, "rtmp.tls-listen", "must differ from rtmp.listen")
 	check.want(c.RTMP.TLSListen == "" || c.TLS.given(), "rtmp.tls-listen", "needs a certificate: set tls.cert and tls.key, tls.acme-domain, or tls.self-signed")
 	if c.SRT.Listen != "" {
 		checkAddress(check, "srt.listen", c.SRT.Listen)
-		taken := !strings.HasSuffix(c.SRT.Listen, ":0") && (c.SRT.Listen == c.ICEUDP() || c.SRT.Listen == c.ICE.TURN)
-		check.want(!taken, "srt.listen", "must differ from ice.udp and turn.listen")
 		c.checkExposed(check, "srt.listen", c.SRT.Listen)
 	}
 	check.want(c.SRT.Listen != "" || c.SRT.Passphrase == "", "srt.passphrase", "is not used while srt.listen is empty")
@@ -151,14 +144,12 @@ func (c Config) checkICE(check *checker) {
 	}
 }
 
-// checkRTMP wants an address of its own, if there is one, that strangers cannot publish at.
+// checkRTMP wants an address, if there is one, that strangers cannot publish at.
 func (c Config) checkRTMP(check *checker, key, address string) {
 	if address == "" {
 		return
 	}
 	checkAddress(check, key, address)
-	taken := !strings.HasSuffix(address, ":0") && slices.Contains([]string{c.HTTP.Listen, c.HTTPS.Listen, c.HTTP.Metrics, c.ICETCP()}, address)
-	check.want(!taken, key, "must differ from http.listen, https.listen, http.metrics and ice.tcp")
 	c.checkExposed(check, key, address)
 }
 

@@ -1,0 +1,54 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+)
+
+// listener is one key's address that is listened on; empty: nowhere.
+type listener struct{ network, key, address string }
+
+func (c Config) listeners() []listener {
+	return []listener{
+		{"tcp", "http.listen", c.HTTP.Listen},
+		{"tcp", "https.listen", c.HTTPS.Listen},
+		{"tcp", "http.metrics", c.HTTP.Metrics},
+		{"tcp", "ice.tcp", c.ICETCP()},
+		{"tcp", "turn.listen", c.ICE.TURN},
+		{"tcp", "rtmp.listen", c.RTMP.Listen},
+		{"tcp", "rtmp.tls-listen", c.RTMP.TLSListen},
+		{"udp", "ice.udp", c.ICEUDP()},
+		{"udp", "turn.listen", c.ICE.TURN},
+		{"udp", "srt.listen", c.SRT.Listen},
+	}
+}
+
+// checkAddresses finds two keys with one address: at the start it would seem that another program had it.
+func (c Config) checkAddresses(check *checker) {
+	why := map[string]string{}
+	if c.ICE.TCP == "" {
+		why["ice.tcp"] = " (media come over TCP where they come over UDP, unless this is set)"
+	}
+	all := c.listeners()
+	for i, a := range all {
+		for _, b := range all[:i] {
+			ok := a.network != b.network || !meet(a.address, b.address)
+			check.want(ok, a.key, "%s is the address of %s as well%s: give one of them another port", a.address, b.key, why[a.key])
+		}
+	}
+}
+
+// meet reports whether nobody can listen on both addresses.
+func meet(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	if errA != nil || errB != nil || portA != portB || portA == "0" {
+		return false
+	}
+	return hostA == hostB || everyAddress(hostA) || everyAddress(hostB)
+}
+
+func everyAddress(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
+}
