@@ -235,7 +235,7 @@ func dialSoon(ctx context.Context, path string) (net.Conn, error) {
 }
 
 func protocolOf(file string) string {
-	if file == mpd {
+	if strings.HasPrefix(file, mpd) {
 		return "DASH"
 	}
 	return "HLS"

@@ -1,0 +1,44 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// BenchmarkTokens has players that know nothing of tokens play a stream that takes one, which is in the first address alone, and prints how
+// many pictures each has shown.
+func BenchmarkTokens(b *testing.B) {
+	const token, enough = "?token=seat-key", 60
+	for b.Loop() {
+		s := startService(b, "--ladder", smallRung, "--record=false", "--auth-play", "clip=seat-key")
+		p := newPublisher(b, s, "clip")
+		p.rounds = 1000
+		p.send()
+		s.waitListed("/live/clip/240p.m3u8"+token, "#EXTINF", 6)
+		own := slices.DeleteFunc(inWebKit(), func(h habit) bool { return !strings.Contains(h.name, "its own HLS") })
+		own[0].file += token
+		seats := []seat{&page{t: b, stage: newStage(b), habits: own, needs: []string{"WebKitWebDriver", "xvfb-run"}, browser: webkit}}
+		for _, file := range []string{index + token, mpd + token} {
+			seats = append(seats, ffplay(b, file), mpv(b, file), vlc(b, file))
+		}
+		seats = append(seats, gstreamer(b, index+token, "hlsdemux2"), gstreamer(b, mpd+token, "dashdemux2"))
+		for _, player := range seats {
+			if why := player.lacks(); why != "" {
+				b.Errorf("%s: %s", names(player), why)
+				continue
+			}
+			player.open(s.base + "/live/clip/")
+			frames := func() int { return player.read()[0].Frames }
+			seen := assert.Eventually(b, func() bool { return frames() >= enough }, patience, lookEvery, "%s: %+v", names(player), player.read())
+			fmt.Fprintf(os.Stderr, "%-24s %4d pictures, plays: %t\n", names(player)[0], frames(), seen)
+			player.close()
+		}
+		p.stop()
+	}
+	b.ReportMetric(0, "ns/op")
+}
