@@ -99,7 +99,7 @@ func formatOf(p *session.Publisher, kind media.Kind) *media.Format {
 	return &f
 }
 
-// watching has a session be a viewer of the stream, which add makes it. leave is called at its end.
+// watching has a session be a viewer of the stream, which add makes it. leave is called at its end, unless it comes to none: then the caller does.
 func (s *Server) watching(
 	stream string, at *session.Reservation, add func(*session.Session, string) (*egress.Viewer, func(), error), leave func(),
 ) func(*session.Session) error {
@@ -116,12 +116,16 @@ func (s *Server) watching(
 			sess.SetUse(&viewing{session: sess, viewer: v, section: o.VideoIndex(), made: map[string]*eventStream{}})
 		}
 		ends := at.EndsWith(sess)
-		sess.Go(func() {
+		runs := sess.Go(func() {
 			defer leave()
 			defer ends()
 			run()
 			s.opts.Logger.Info("viewer has gone", "stream", stream, "session", sess.ID(), "reason", sess.Err())
 		})
+		if !runs {
+			ends()
+			return sess.Err()
+		}
 		s.opts.Logger.Info("viewer has come", "stream", stream, "session", sess.ID(), "address", at.Address())
 		return nil
 	}

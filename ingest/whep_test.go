@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -138,4 +139,26 @@ func TestViewersEndWithTheirRight(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return strings.Count(logged.String(), session.ErrNoRight.Error()) == 2 && slices.Equal(left, f.kindsOf())
 	}, rtptest.Patience, 5*time.Millisecond)
+}
+
+// Who loses the right to watch before the session has begun leaves nothing behind.
+func TestViewersWithoutTheirRight(t *testing.T) {
+	origin := newFixture(t, Options{})
+	hasty := defaultTimers()
+	hasty.pulled.Linger = 50 * time.Millisecond
+	relay := newFixtureWith(t, Options{Origin: upstreamOf(origin).of}, hasty)
+	onAir(t, origin, "cam", peerOptions{})
+	released := 0
+	request := httptest.NewRequest("POST", "/whep/cam", strings.NewReader(viewerOffer(t)))
+	request.Header.Set("Content-Type", "application/sdp")
+	request.SetPathValue("stream", "cam")
+	answer := httptest.NewRecorder()
+	relay.server.WHEP().ServeHTTP(answer, session.By(request, session.Right{Hold: func(end func()) func() {
+		end()
+		return func() { released++ }
+	}}))
+	require.Equal(t, http.StatusServiceUnavailable, answer.Code, answer.Body)
+	require.Contains(t, answer.Body.String(), session.ErrNoRight.Error())
+	require.Equal(t, 1, released)
+	require.Eventually(t, func() bool { return relay.server.Pulled().Streams == 0 && relay.server.Sessions().Empty() }, rtptest.Patience, 5*time.Millisecond)
 }
