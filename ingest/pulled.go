@@ -18,6 +18,8 @@ const (
 	pullAway  = 2 * time.Minute
 
 	lookForPictures = 50 * time.Millisecond
+	showsPictures   = 2 * pullQuiet // that the stream has some; else it is sound alone
+	showsMedia      = 8 * pullQuiet // that it has something, from an origin that is slow to connect
 )
 
 // pullStreams makes what pulls streams; nil where the server has its own.
@@ -92,8 +94,9 @@ func hasNoPictures(ctx context.Context, p *session.Publisher) bool {
 	look := time.NewTicker(lookForPictures)
 	defer look.Stop()
 	for sound != nil && pictures.LastPacket().IsZero() {
-		if time.Since(p.Started()) > 2*pullQuiet {
-			return !sound.LastPacket().IsZero()
+		lasts := time.Since(p.Started())
+		if heard := !sound.LastPacket().IsZero(); lasts > showsMedia || heard && lasts > showsPictures {
+			return heard
 		}
 		select {
 		case <-look.C:

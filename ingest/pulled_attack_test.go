@@ -83,7 +83,8 @@ func TestPullsThatDoNotLast(t *testing.T) {
 	require.Less(t, up.offers.Load(), int64(12))
 }
 
-// Who watches sound need not be able to play the pictures that an origin would send if there were any, and is ended when some come.
+// Who watches sound need not be able to play the pictures that an origin would send if there were any, however late the sound comes, and is ended
+// when some come.
 func TestPulledSoundAlone(t *testing.T) {
 	origin := newFixture(t, Options{})
 	relay := newFixture(t, Options{Origin: upstreamOf(origin).of})
@@ -91,8 +92,12 @@ func TestPulledSoundAlone(t *testing.T) {
 	studio.publish(origin, "/whip/cam")
 	studio.waitConnected()
 	camera := studio.video
-	studio.video = nil
-	studio.keepSending()
+	atPace(t, func(number int) {
+		pulled, begun := relay.server.sessions.Publisher("cam")
+		if begun && number%2 == 0 && time.Since(pulled.Started()) > showsPictures {
+			_ = studio.audio.WriteRTP(rtptest.OpusPacket(uint16(number / 2)))
+		}
+	})
 	viewer := newSpectator(t, relay, "cam", peerOptions{codec: webrtc.MimeTypeH264})
 	rtptest.Wait(t, viewer.packets["audio"], "sound")
 	sess := relay.server.sessions.Session(viewer.location)
