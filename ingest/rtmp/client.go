@@ -19,6 +19,7 @@ import (
 const (
 	clientChunk = 64 << 10         // bytes of a chunk that a client sends
 	takesWithin = 10 * time.Second // for a server to take a message
+	farewell    = time.Second      // for it to take the last
 	maxAnswers  = 64               // messages of a server until it has answered a command
 	publishing  = 5                // the transaction that a status answers
 

@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	feedBytes = 32 << 10 // that are read at once
-	farewell  = time.Second
+	feedBytes = 32 << 10        // that are read at once
+	parting   = 5 * time.Second // for a client to read why it is ended: encoders look for that between pictures only
 )
 
 // Options are what a Server is made of.
@@ -184,7 +184,7 @@ func (s *Server) part(conn net.Conn, out *line, why *refusal.Refusal) {
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(farewell))
+	_ = conn.SetReadDeadline(time.Now().Add(parting))
 	_, _ = io.CopyN(io.Discard, conn, 4*maxVideo)
 }
 
