@@ -14,15 +14,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// film sends a picture of the peer's codec every 10 ms until the test ends, every 50th a key frame, the number of the picture in
-// each packet's last byte.
+// film sends a picture of the peer's codec every 10 ms until the test ends, every 50th a key frame, the number of the picture, which
+// begins anew after 250, in each packet's last byte.
 func (p *peer) film(mimeType string) {
 	sequence := uint16(0)
 	atPace(p, func(number int) {
 		payloads := picture(mimeType, number%50 == 0)
 		for i, payload := range payloads {
 			header := rtp.Header{Version: 2, SequenceNumber: sequence, Timestamp: uint32(number) * 900, Marker: i == len(payloads)-1}
-			_ = p.video.WriteRTP(&rtp.Packet{Header: header, Payload: append(payload, byte(number))})
+			_ = p.video.WriteRTP(&rtp.Packet{Header: header, Payload: append(payload, byte(number%250))})
 			sequence++
 		}
 	})
