@@ -165,9 +165,10 @@ func TestViewersOutliveTheirOrigin(t *testing.T) {
 	last := viewer.pictures(30, nil)
 	sess := relay.server.sessions.Session(viewer.location)
 	require.NotNil(t, sess)
+	pulled := publishedBy(t, relay, "cam")
 
 	origin.stop()
-	rtptest.Wait(t, publishedBy(t, relay, "cam").Done(), "the end of the connection")
+	rtptest.Wait(t, pulled.Done(), "the end of the connection")
 	next := newFixture(t, Options{})
 	up.url.Store(&next.url)
 	onAir(t, next, "cam", peerOptions{})
@@ -175,7 +176,7 @@ func TestViewersOutliveTheirOrigin(t *testing.T) {
 		last = <-viewer.packets["video"]
 	}
 	viewer.pictures(30, last)
-	require.EqualValues(t, 1, relay.server.Pulled().Resumed)
+	require.Eventually(t, func() bool { return relay.server.Pulled().Resumed == 1 }, rtptest.Patience, 5*time.Millisecond)
 	require.NoError(t, sess.Err())
 }
 
