@@ -43,12 +43,13 @@ func TestTakeover(t *testing.T) {
 	viewer := newSpectator(t, f, "cam", peerOptions{})
 	last := rtptest.Wait(t, viewer.packets["video"], "video")
 	var second *peer
-	var now *session.Publisher
+	now := old
 	for range 3 {
+		before := now
 		second, now = live(t, f, "cam")
+		rtptest.Wait(t, before.Done(), "the end of the one before")
+		require.ErrorIs(t, before.Err(), session.ErrTakenOver)
 	}
-	rtptest.Wait(t, old.Done(), "the end of the first")
-	require.ErrorIs(t, old.Err(), session.ErrTakenOver)
 	require.Equal(t, []*session.Publisher{now}, f.server.Sessions().Publishers())
 	for _, method := range []string{"PATCH", "GET", "DELETE"} {
 		f.requireProblem(f.do(method, first.location, ""), 410, "taken over")
