@@ -114,12 +114,13 @@ func TestRTMP(t *testing.T) {
 	require.Empty(t, f.publishers)
 
 	first := encode(t, url+"?key=a+good%2Fkey==")
-	f.requireStream(session.KindRTMP)
+	old := f.requireStream(session.KindRTMP)
 	second := encode(t, url+"?pass=a+good%2Fkey==")
 	p := f.requireStream(session.KindRTMP)
 	first.requireEnd(t, "taken over")
 	p.Close("enough of this")
 	second.requireEnd(t, "enough of this")
+	rtptest.Wait(t, old.Done(), "the end of the first session")
 	rtptest.Wait(t, p.Done(), "the end of the session")
 	f.requireNothingLeft()
 }
@@ -155,18 +156,19 @@ func TestRTMPPortIsTaken(t *testing.T) {
 // The same over SRT, encrypted or not: SRT tells a client that it is refused, and not in words why.
 func TestSRT(t *testing.T) {
 	f := newEncoderFixture(t, Options{SRTListen: "127.0.0.1:0", SRTPassphrase: "a-long-secret"})
-	url := "-f mpegts srt://" + f.server.SRTAddr().String() + "?passphrase=a-long-secret&pkt_size=1316&streamid="
+	url := "-f mpegts srt://" + f.server.SRTAddr().String() + "?passphrase=a-long-secret&pkt_size=1316&connect_timeout=60000&streamid="
 	refused := "Input/output error"
 	encode(t, url+"publish:cam").requireEnd(t, refused)
 	encode(t, strings.Replace(url, "long", "short", 1)+"publish:cam:a%2Bgood/key==").requireEnd(t, refused)
 	require.Empty(t, f.publishers)
 
 	encode(t, url+"publish:cam:a%2Bgood/key==")
-	f.requireStream(session.KindSRT)
+	old := f.requireStream(session.KindSRT)
 	second := encode(t, url+"#!::r=cam,m=publish,s=a%2Bgood/key==")
 	p := f.requireStream(session.KindSRT)
 	p.Close("enough of this")
 	second.requireEnd(t, "Input/output error")
+	rtptest.Wait(t, old.Done(), "the end of the first session")
 	rtptest.Wait(t, p.Done(), "the end of the session")
 	f.requireNothingLeft()
 }
