@@ -108,7 +108,7 @@ func TestSecondOfTwoIsRefused(t *testing.T) {
 func TestOffersTakeNothing(t *testing.T) {
 	const few = 3
 	ts := defaultTimers()
-	ts.connect = 2 * time.Second
+	ts.connect = 6 * time.Second
 	f := newFixtureWith(t, Options{MaxConnectingPerAddress: few}, ts)
 	_, old := live(t, f, "cam")
 	viewer := newSpectator(t, f, "cam", peerOptions{})
