@@ -111,7 +111,9 @@ func TestViewersEndWithTheStream(t *testing.T) {
 // A viewer's session ends when the right to watch does, however the viewer is connected then; others go on.
 func TestViewersEndWithTheirRight(t *testing.T) {
 	var logged logBuffer
-	f := newFixture(t, Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+	unhurried := defaultTimers()
+	unhurried.connect = time.Hour // none of them connects
+	f := newFixtureWith(t, Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))}, unhurried)
 	f.publishOffer("cam")
 	watch := func(right session.Right) {
 		request := httptest.NewRequest("POST", "/whep/cam", strings.NewReader(viewerOffer(t)))
@@ -123,7 +125,7 @@ func TestViewersEndWithTheirRight(t *testing.T) {
 	released := make(chan struct{})
 	watch(session.Right{})
 	watch(session.Right{Until: time.Now().Add(time.Hour)})
-	watch(session.Right{Until: time.Now().Add(300 * time.Millisecond)})
+	watch(session.Right{Until: time.Now().Add(3 * time.Second)})
 	require.Eventually(t, func() bool { return strings.Contains(logged.String(), "viewer has gone") }, rtptest.Patience, 5*time.Millisecond)
 	require.Contains(t, logged.String(), session.ErrNoRight.Error())
 	require.Equal(t, 1, strings.Count(logged.String(), "viewer has gone"))
