@@ -504,10 +504,12 @@ func TestGStreamerStops(t *testing.T) {
 
 // Who watches by this protocol needs the right to the stream, and is told when that ends.
 func TestGStreamerRightToWatch(t *testing.T) {
-	f := newFixture(t, Options{MayWatch: func(r *http.Request, stream, token string) (right session.Right, refused *refusal.Refusal) {
+	unhurried := defaultTimers()
+	unhurried.connect = time.Hour // its publisher never connects
+	f := newFixtureWith(t, Options{MayWatch: func(r *http.Request, stream, token string) (right session.Right, refused *refusal.Refusal) {
 		_, refused = judged(func(_, token string) (known, allowed bool) { return token != "", token == "seat" })(r, stream, token)
 		return session.Right{Until: time.Now().Add(300 * time.Millisecond)}, refused
-	}})
+	}}, unhurried)
 	f.publishOffer("cam")
 	for query, advice := range map[string]string{"": "Connect with a stream key", "?token=other": "something else"} {
 		stranger := newGstClient(f, query, nil)

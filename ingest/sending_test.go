@@ -11,7 +11,9 @@ import (
 
 // Every session is described in both directions, by a name that is not its own.
 func TestSessionInfos(t *testing.T) {
-	f := newFixture(t, Options{})
+	unhurried := defaultTimers()
+	unhurried.connect = time.Hour // some never connect
+	f := newFixtureWith(t, Options{}, unhurried)
 	studio := newPeer(t, peerOptions{})
 	studio.publish(f, "/whip/cam")
 	studio.waitConnected()
