@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -284,6 +285,7 @@ func TestGStreamerTakeover(t *testing.T) {
 	first, second := newGstClient(f, "", nil), newGstClient(f, "", nil)
 	first.send(gst.Message{Type: gst.SetProtocolVersion, Version: "v1_1"})
 	_, before := first.produce(`{"name":"cam"}`, peerOptions{})
+	waitForStream(f)
 	newSpectator(t, f, "cam", peerOptions{}).waitConnected()
 	second.become(`{"name":"cam"}`, gst.Producer)
 	asked := second.expect(gst.StartSession)
@@ -408,7 +410,8 @@ func TestGStreamerRefusals(t *testing.T) {
 	late := newPeer(t, peerOptions{}).offer()
 	c.describe(asked.SessionID, "offer", late)
 	c.expect(gst.PeerMessage)
-	require.Equal(t, []session.Kind{session.KindPublisher, session.KindProducer}, f.kindsOf())
+	left := []session.Kind{session.KindPublisher, session.KindProducer}
+	require.Eventually(t, func() bool { return slices.Equal(left, f.kindsOf()) }, rtptest.Patience, 5*time.Millisecond)
 	require.Equal(t, http.StatusUpgradeRequired, f.do("GET", "/gst/ws", "").StatusCode)
 	_ = c.conn.Write(t.Context(), websocket.MessageText, []byte(strings.Repeat(" ", 64<<10)))
 	require.Equal(t, websocket.StatusMessageTooBig, websocket.CloseStatus(rtptest.Wait(t, c.end, "the end")))
@@ -443,7 +446,7 @@ func TestGStreamerWithoutOffer(t *testing.T) {
 // A producer whose network is lost is asked for another offer, as long as its messages come.
 func TestGStreamerProducerIsAskedAgain(t *testing.T) {
 	ts := defaultTimers()
-	ts.disconnected, ts.failed, ts.keepAlive = time.Second, time.Second, 200*time.Millisecond
+	ts.disconnected, ts.failed, ts.keepAlive = 2*time.Second, 3*time.Second, 200*time.Millisecond
 	f := newFixtureWith(t, Options{}, ts)
 	c := newGstClient(f, "", nil)
 	studio, before := c.produce(`{"name":"cam"}`, peerOptions{})
