@@ -39,7 +39,7 @@ func TestHangUp(t *testing.T) {
 
 // RFC 7675 §5.1: a peer that is not heard of any more is freed.
 func TestPeerGone(t *testing.T) {
-	f := newFixtureWith(t, Options{}, timers{disconnected: time.Second, failed: time.Second, keepAlive: 50 * time.Millisecond, connect: time.Minute, body: time.Minute})
+	f := newFixtureWith(t, Options{}, timers{disconnected: 2 * time.Second, failed: 3 * time.Second, keepAlive: 50 * time.Millisecond, connect: time.Minute, body: time.Minute})
 	client := newPeer(t, peerOptions{})
 	client.publish(f, "/whip/a")
 	client.waitConnected()
