@@ -20,7 +20,7 @@ func TestViewerGathers(t *testing.T) {
 			viewer := newSpectator(t, f, "cam", peerOptions{})
 			rtptest.Wait(t, viewer.packets["video"], "video")
 			gathered := f.server.sockets.batches.UDP.Gathered
-			require.Len(t, gathered(), 1)
+			require.Eventually(t, func() bool { return len(gathered()) == 1 }, rtptest.Patience, time.Millisecond)
 			pair, err := viewer.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
 			require.NoError(t, err)
 			for to := range gathered() {
