@@ -95,7 +95,7 @@ func TestPicturesOverChannel(t *testing.T) {
 	rtptest.Wait(t, l.closed, "the end")
 	require.Eventually(t, f.server.Sessions().Empty, rtptest.Patience, rtptest.Patience/10000)
 	f.requireNothingLeft()
-	require.Zero(t, f.server.Pictures().Stats().Held)
+	require.Eventually(t, func() bool { return f.server.Pictures().Stats().Held == 0 }, rtptest.Patience, rtptest.Patience/10000)
 
 	f.requireProblem(f.post("/frames/cam", newPeer(t, peerOptions{}).offer()), 422, "a data channel and no media")
 	f.requireProblem(f.post("/frames/cam?process=none", "v=0"), 400, "no such processor")
@@ -118,6 +118,6 @@ func TestPicturesOverChannelThatCloses(t *testing.T) {
 			require.NoError(t, l.Close())
 		}
 		require.Eventually(t, f.server.Sessions().Empty, rtptest.Patience, rtptest.Patience/10000)
-		require.Zero(t, f.server.Pictures().Stats().Held)
+		require.Eventually(t, func() bool { return f.server.Pictures().Stats().Held == 0 }, rtptest.Patience, rtptest.Patience/10000)
 	}
 }
