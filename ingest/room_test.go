@@ -125,7 +125,7 @@ func TestRoomComesBack(t *testing.T) {
 // Who neither comes back nor has media is given up.
 func TestRoomGivesUp(t *testing.T) {
 	ts := defaultTimers()
-	ts.rooms.Seat = 100 * time.Millisecond
+	ts.rooms.Seat = time.Second
 	f := newFixtureWith(t, Options{}, ts)
 	ann, bob := f.enter(guestOptions{path: "/rooms/den", name: "Ann"}), f.enter(guestOptions{path: "/rooms/den", name: "Bob"})
 	ann.hangUp()
