@@ -210,7 +210,7 @@ func TestUploadIsTakenOver(t *testing.T) {
 
 // Chunks come in any order, and twice.
 func TestUploadOfChunks(t *testing.T) {
-	f := newUploadFixture(t, nil)
+	f := newUploadFixture(t, func(ts *timers) { ts.uploads.Chunk = time.Hour })
 	r := &webmtest.Recorder{}
 	chunks := [][]byte{r.Head()}
 	for range 5 {
@@ -256,7 +256,7 @@ func TestUploadWithoutAChunk(t *testing.T) {
 
 // A chunk is not waited for any longer because more come after it, and what is complete is played to its end.
 func TestUploadGivesUpInTime(t *testing.T) {
-	f := newUploadFixture(t, func(ts *timers) { ts.uploads.Chunk, ts.uploads.Idle = 300*time.Millisecond, 600*time.Millisecond })
+	f := newUploadFixture(t, func(ts *timers) { ts.uploads.Chunk = 300 * time.Millisecond })
 	r := &webmtest.Recorder{}
 	f.answer(f.upload(append(r.Head(), r.Cluster()...), "?chunk=0&upload=a"), 202)
 	r.Cluster()
@@ -267,6 +267,7 @@ func TestUploadGivesUpInTime(t *testing.T) {
 		require.Less(t, n, upload.ChunkWindow)
 		<-pace.C
 	}
+	f = newUploadFixture(t, func(ts *timers) { ts.uploads.Idle = 600 * time.Millisecond })
 	long := webmtest.Recording(10)
 	f.answer(f.do("POST", "/upload/other?chunk=0&upload=a&last", string(long)), 202)
 	var p *session.Publisher
@@ -281,6 +282,7 @@ func TestUploadOfChunksEnds(t *testing.T) {
 	f.answer(f.upload((&webmtest.Recorder{}).Head(), "?chunk=0&upload=a"), 202)
 	require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, rtptest.Patience, time.Millisecond)
 	f.requireProblem(f.upload(nil, "?chunk=1&upload=a"), 408, "stopped coming")
+	f = newUploadFixture(t, nil)
 	resp := f.upload((&webmtest.Recorder{}).Head(), "?chunk=0&upload=b")
 	require.Equal(t, 405, f.patch(resp.Header.Get("Location"), "", "*").StatusCode)
 	require.Equal(t, 200, f.do("DELETE", resp.Header.Get("Location"), "").StatusCode)
@@ -309,7 +311,7 @@ func (f *uploadFixture) dial() *websocket.Conn {
 // until reads messages up to the event.
 func (f *uploadFixture) until(conn *websocket.Conn, event string) (e upload.Event) {
 	f.Helper()
-	ctx, cancel := context.WithTimeout(f.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(f.Context(), rtptest.Patience)
 	defer cancel()
 	for e.Event != event {
 		require.NoError(f, wsjson.Read(ctx, conn, &e))
@@ -352,7 +354,7 @@ func TestUploadSocketClosedByClient(t *testing.T) {
 
 // What is wrong is told before the server closes.
 func TestUploadSocketErrors(t *testing.T) {
-	f := newUploadFixture(t, func(ts *timers) { ts.uploads.Idle = 500 * time.Millisecond })
+	f := newUploadFixture(t, func(ts *timers) { ts.uploads.Idle = 2 * time.Second })
 	for name, c := range map[string]struct {
 		kind    websocket.MessageType
 		message []byte
@@ -389,7 +391,7 @@ func TestUploadSocketCutOff(t *testing.T) {
 
 // What cannot be played takes no memory any more once that is known, while other uploads go on.
 func TestUploadJunkIsForgotten(t *testing.T) {
-	f := newUploadFixture(t, nil)
+	f := newUploadFixture(t, func(ts *timers) { ts.uploads.Idle = time.Hour })
 	r := &webmtest.Recorder{}
 	conn := f.dial()
 	require.NoError(t, conn.Write(t.Context(), websocket.MessageBinary, append(r.Head(), r.Cluster()...)))
@@ -447,7 +449,7 @@ func TestUploadOfMP4InEveryWay(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newUploadFixture(t, nil)
+			f := newUploadFixture(t, func(ts *timers) { ts.uploads.Chunk = time.Hour })
 			send(f)
 			require.Eventually(t, func() bool { return len(f.sounds) > 40 && len(f.pictures) >= 10 }, rtptest.Patience, time.Millisecond)
 			require.Eventually(t, func() bool { return f.server.Sessions().Count() == 0 }, rtptest.Patience, time.Millisecond)
