@@ -144,46 +144,48 @@ func post(f *Frames, query, contentType string, body []byte, accept string) *htt
 }
 
 func TestPicturesBecomeAStream(t *testing.T) {
-	b := &bench{}
-	f := newFrames(t, b)
-	form := func(name, file string, body []byte) (string, []byte) {
-		var b bytes.Buffer
-		w := multipart.NewWriter(&b)
-		require.NoError(t, w.WriteField("title", "not a picture"))
-		part, err := w.CreateFormField(name)
-		if file != "" {
-			part, err = w.CreateFormFile(name, file)
+	synctest.Test(t, func(t *testing.T) { // the newest picture is encoded again after a second
+		b := &bench{}
+		f := newFrames(t, b)
+		form := func(name, file string, body []byte) (string, []byte) {
+			var b bytes.Buffer
+			w := multipart.NewWriter(&b)
+			require.NoError(t, w.WriteField("title", "not a picture"))
+			part, err := w.CreateFormField(name)
+			if file != "" {
+				part, err = w.CreateFormFile(name, file)
+			}
+			require.NoError(t, err)
+			_, err = part.Write(body)
+			require.NoError(t, err)
+			require.NoError(t, w.Close())
+			return w.FormDataContentType(), b.Bytes()
 		}
-		require.NoError(t, err)
-		_, err = part.Write(body)
-		require.NoError(t, err)
-		require.NoError(t, w.Close())
-		return w.FormDataContentType(), b.Bytes()
-	}
-	picture := asJPEG(t, gray(64, 48, 0))
-	text := []byte(base64.StdEncoding.EncodeToString(picture))
-	for i, c := range []func() (string, []byte){
-		func() (string, []byte) { return "image/jpeg", picture },
-		func() (string, []byte) { return "", asPNG(t, gray(64, 48, 255)) },
-		func() (string, []byte) { return form("photo", "a.jpg", picture) },
-		func() (string, []byte) { return form("frame", "", text) },
-		func() (string, []byte) { return "text/plain", append([]byte("data:image/jpeg;base64,"), text...) },
-		func() (string, []byte) { return "text/plain; charset=utf-8", text },
-		func() (string, []byte) { return "application/octet-stream", asPNG(t, gray(32, 48, 0)) },
-	} {
-		kind, body := c()
-		w := post(f, "", kind, body, "")
-		require.Equal(t, http.StatusOK, w.Code, "%d: %s", i, w.Body)
-		var answer Answer
-		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer))
-		require.Equal(t, "cam", answer.Stream)
-		require.Equal(t, uint64(i+1), answer.Frame)
-		require.Equal(t, 48, answer.Height)
-		require.Contains(t, w.Header().Get("Location"), "/frames/cam/")
-	}
-	require.Equal(t, "\x10\xeb\x10\x10\x10\x10\x10", b.lumas(), "black is 16 and white 235")
-	require.Equal(t, 1, b.closed, "the last one has another size")
-	require.Equal(t, uint64(7), f.Stats().Taken)
+		picture := asJPEG(t, gray(64, 48, 0))
+		text := []byte(base64.StdEncoding.EncodeToString(picture))
+		for i, c := range []func() (string, []byte){
+			func() (string, []byte) { return "image/jpeg", picture },
+			func() (string, []byte) { return "", asPNG(t, gray(64, 48, 255)) },
+			func() (string, []byte) { return form("photo", "a.jpg", picture) },
+			func() (string, []byte) { return form("frame", "", text) },
+			func() (string, []byte) { return "text/plain", append([]byte("data:image/jpeg;base64,"), text...) },
+			func() (string, []byte) { return "text/plain; charset=utf-8", text },
+			func() (string, []byte) { return "application/octet-stream", asPNG(t, gray(32, 48, 0)) },
+		} {
+			kind, body := c()
+			w := post(f, "", kind, body, "")
+			require.Equal(t, http.StatusOK, w.Code, "%d: %s", i, w.Body)
+			var answer Answer
+			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer))
+			require.Equal(t, "cam", answer.Stream)
+			require.Equal(t, uint64(i+1), answer.Frame)
+			require.Equal(t, 48, answer.Height)
+			require.Contains(t, w.Header().Get("Location"), "/frames/cam/")
+		}
+		require.Equal(t, "\x10\xeb\x10\x10\x10\x10\x10", b.lumas(), "black is 16 and white 235")
+		require.Equal(t, 1, b.closed, "the last one has another size")
+		require.Equal(t, uint64(7), f.Stats().Taken)
+	})
 }
 
 // What a picture is, its bytes tell: types are written wrongly, or by habit.
