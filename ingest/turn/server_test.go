@@ -15,7 +15,7 @@ import (
 )
 
 // patience is what anything may take.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func newServer(t *testing.T, o Options) *Server {
 	t.Helper()
