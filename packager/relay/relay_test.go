@@ -118,13 +118,13 @@ func TestOneRequestForAllWhoWait(t *testing.T) {
 	}
 	get(t, o.relay.URL+"/live/cam/720p.m3u8?_HLS_msn=7&_HLS_part=2", "Accept-Encoding", "identity")
 	require.EqualValues(t, 1, o.asked.Load())
+	eventually(t, func() bool { return o.cache.Stats().Waiting == 0 }) // what has answered them may still be at its end
 	stats := o.cache.Stats()
 	require.EqualValues(t, viewers+1, stats.Requests)
 	require.EqualValues(t, viewers, stats.Hits)
 	require.EqualValues(t, 1, stats.Upstream)
 	require.EqualValues(t, 7, stats.BytesIn)
 	require.EqualValues(t, 7*(viewers+1), stats.BytesOut)
-	require.Zero(t, stats.Waiting)
 }
 
 func TestLateComersFollowWhatGrows(t *testing.T) {
