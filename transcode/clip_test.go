@@ -152,6 +152,7 @@ func smallLadder() Ladder {
 // play runs a job over the frames, as fast as it takes them, and requires a clean end.
 func play(t testing.TB, o Options, frames []depay.Frame) *Job {
 	t.Helper()
+	o.Stall, o.Grace = orDefault(o.Stall, patience), orDefault(o.Grace, patience)
 	j, err := NewJob(o)
 	require.NoError(t, err)
 	go func() {
