@@ -35,6 +35,17 @@ func (u *upstream) altered(alter func(answer []byte, session string) []byte) fun
 	}
 }
 
+// astray is an upstream whose offers and answers lead nowhere.
+type astray struct {
+	upstreamStream
+	mislead func(description []byte) []byte
+}
+
+func (u astray) Offer(ctx context.Context, offer []byte) (answer []byte, session string, err error) {
+	answer, session, err = u.upstreamStream.Offer(ctx, u.mislead(offer))
+	return u.mislead(answer), session, err
+}
+
 // Where the media of an origin never comes, because something in between lets no UDP pass, viewers are not kept for ever.
 func TestPullsThatNeverConnect(t *testing.T) {
 	nowhere, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -46,10 +57,13 @@ func TestPullsThatNeverConnect(t *testing.T) {
 	origin := newFixture(t, Options{})
 	up := upstreamOf(origin)
 	hasty := defaultTimers()
-	hasty.pulled.Connect, hasty.pulled.Away = 100*time.Millisecond, time.Second
-	relay := newFixtureWith(t, Options{Origin: up.altered(func(answer []byte, _ string) []byte {
-		return candidate.ReplaceAll(answer, []byte("$1 127.0.0.1 "+port+" "))
-	})}, hasty)
+	hasty.pulled.Connect, hasty.pulled.Away = 3*time.Second, 4*time.Second
+	mislead := func(description []byte) []byte {
+		return candidate.ReplaceAll(description, []byte("$1 127.0.0.1 "+port+" "))
+	}
+	relay := newFixtureWith(t, Options{Origin: func(_ *http.Request, stream string) pull.Origin {
+		return astray{upstreamStream{up, stream}, mislead}
+	}}, hasty)
 	onAir(t, origin, "cam", peerOptions{})
 	viewer := newSpectator(t, relay, "cam", peerOptions{})
 	sess := relay.server.sessions.Session(viewer.location)
