@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
+	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/pull"
 	"github.com/sluice-live/sluice/ingest/session"
 )
@@ -78,23 +79,35 @@ func TestPullsThatDoNotLast(t *testing.T) {
 	up := upstreamOf(origin)
 	hasty := defaultTimers()
 	hasty.pulled.Away = 2 * time.Second
-	relay := newFixtureWith(t, Options{Origin: up.of}, hasty)
+	taken := make(chan *session.Session, 1000)
+	relay := newFixtureWith(t, Options{Origin: up.altered(func(answer []byte, at string) []byte {
+		taken <- origin.server.sessions.Session(at)
+		return answer
+	})}, hasty)
 	onAir(t, origin, "cam", peerOptions{})
+	began := time.Now()
 	viewer := newSpectator(t, relay, "cam", peerOptions{})
 	sess := relay.server.sessions.Session(viewer.location)
 	require.NotNil(t, sess)
-	each := time.NewTicker(5 * time.Millisecond)
-	defer each.Stop()
+	var last *session.Publisher
 	for ended := false; !ended; {
 		select {
 		case <-sess.Done():
 			ended = true
-		case <-each.C:
-			origin.server.Viewers().End("cam", session.ErrStreamEnded)
+		case from := <-taken:
+			require.Eventually(t, func() bool {
+				pulled, begun := relay.server.sessions.Publisher("cam")
+				begun = begun && pulled != last && !pulled.Track(media.KindVideo).LastPacket().IsZero()
+				if begun {
+					last = pulled
+				}
+				return begun || from.Err() != nil
+			}, rtptest.Patience, time.Millisecond)
+			from.Close(session.ErrStreamEnded)
 		}
 	}
 	require.ErrorContains(t, sess.Err(), "ice.udp")
-	require.Less(t, up.offers.Load(), int64(12))
+	require.Less(t, up.offers.Load(), 12+int64(time.Since(began)/time.Second))
 }
 
 // Who watches sound need not be able to play the pictures that an origin would send if there were any, however late the sound comes, and is ended
