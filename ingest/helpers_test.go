@@ -151,7 +151,9 @@ func (p *peer) keepSending() {
 		defer close(ended)
 		for seq := uint16(0); ctx.Err() == nil; seq++ {
 			if p.video != nil {
-				_ = p.video.WriteRTP(rtptest.VP8Packet(seq, seq%50 == 0))
+				picture := rtptest.VP8Packet(seq, seq%50 == 0)
+				picture.Payload = append(picture.Payload, p.mark...)
+				_ = p.video.WriteRTP(picture)
 			}
 			_ = p.audio.WriteRTP(rtptest.OpusPacket(seq))
 			select {

@@ -26,6 +26,7 @@ type peer struct {
 	net          *silencer
 	onRTCP       func(rtcp.Packet) // set before connecting
 	video, audio *webrtc.TrackLocalStaticRTP
+	mark         []byte // at the end of each packet of video; set before keepSending
 	connected    chan struct{}
 	location     string
 	etag         string

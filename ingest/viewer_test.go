@@ -76,23 +76,29 @@ func TestViewerOutlivesPublishers(t *testing.T) {
 		studio := newPeer(t, peerOptions{})
 		studio.publish(f, "/whip/cam")
 		studio.waitConnected()
+		studio.mark = []byte{byte(round)}
 		studio.keepSending()
 		if viewer == nil {
 			viewer = newSpectator(t, f, "cam", peerOptions{})
 			viewer.waitConnected()
 		}
-		for i := range 60 {
+		for own := 0; own < 60; {
 			p := rtptest.Wait(t, viewer.packets["video"], "video")
-			key := vp8.KeyFrameStarts(p.Payload)
-			if i == 0 {
-				require.True(t, key, "the first picture must be one that needs no other")
+			of := p.Payload[len(p.Payload)-1]
+			if own == 0 && of == studio.mark[0] {
+				require.True(t, vp8.KeyFrameStarts(p.Payload), "the first picture must be one that needs no other")
 			}
-			if i > 0 || round > 0 {
+			if own > 0 || round > 0 {
 				require.Equal(t, sequence+1, p.SequenceNumber)
 				require.Less(t, p.Timestamp-timeStamp, uint32(1<<31), "time goes on")
 				require.Equal(t, ssrc, p.SSRC)
 			}
 			sequence, timeStamp, ssrc = p.SequenceNumber, p.Timestamp, p.SSRC
+			if of == studio.mark[0] {
+				own++
+			} else {
+				require.Zero(t, own, "nothing of the one before comes any more")
+			}
 		}
 		require.Equal(t, rtptest.OpusPacket(0).Payload, rtptest.Wait(t, viewer.packets["audio"], "audio").Payload)
 		require.Equal(t, 1, f.server.Viewers().Count("cam").Viewers)
