@@ -16,10 +16,12 @@ export class NoKeyError extends Error {
 /** Runs task, asking for the key as often as the server does and the user gives one. */
 export async function withKey(task: () => Promise<void>): Promise<void> {
   for (;;) {
+    const shown = storedKey();
     try {
       return await task();
     } catch (error) {
       if (!(error instanceof HttpError && [401, 403].includes(error.status))) throw error;
+      if (storedKey() !== shown) continue; // another one has been given, or taken back, since it was shown
       if (!(await askKey(refusal(error)))) throw new NoKeyError();
     }
   }
@@ -33,8 +35,16 @@ function refusal(error: HttpError): string {
   return error.status === 403 ? error.message : "The key was not accepted.";
 }
 
-/** Opens the page's #key-dialog; resolves to whether a key was given. */
+/** The question that is on the screen. */
+let asked: Promise<boolean> | undefined;
+
+/** Opens the page's #key-dialog; resolves to whether a key was given. Whoever asks while it is open waits for the same answer. */
 function askKey(reason: string): Promise<boolean> {
+  asked ??= openDialog(reason).finally(() => (asked = undefined));
+  return asked;
+}
+
+function openDialog(reason: string): Promise<boolean> {
   const dialog = byId<HTMLDialogElement>("key-dialog");
   const input = byId<HTMLInputElement>("key");
   byId("key-text").textContent =
