@@ -130,9 +130,21 @@ func (s *Stream) is(state string) func() bool {
 	return func() bool { return s.States()[0].State == state }
 }
 
+// fails waits until the first target is tried again for that reason. On a busy machine the tries before may have had too little time.
+func (s *Stream) fails(t *testing.T, why string) {
+	t.Helper()
+	eventually(t, func() bool {
+		now := s.States()[0]
+		return now.State == StateRetrying && strings.Contains(now.Error, why)
+	}, why)
+}
+
+// lonely is an address of the loopback network at which nobody else listens, so that a port that is free there stays free until a test listens on it.
+const lonely = "127.77.0.1:0"
+
 // freeAddress is one that nobody listens on.
 func freeAddress(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", lonely)
 	require.NoError(t, err)
 	defer l.Close()
 	return l.Addr().String()
@@ -146,8 +158,7 @@ func TestRTMP(t *testing.T) {
 	stream, log := forwardTo(t, s, "rtmp://"+at+"/live/{stream}?key=a-secret%2Fand=more", nil)
 	eventually(t, stream.is(StateWaiting), "nothing to send")
 	s.add(2)
-	eventually(t, stream.is(StateRetrying), "nobody there")
-	require.Contains(t, stream.States()[0].Error, "connection refused")
+	stream.fails(t, "connection refused")
 
 	r := receive(t, ingest.Options{RTMPListen: at})
 	eventually(t, stream.is(StateForwarding), "there")
@@ -189,10 +200,8 @@ func TestRTMPS(t *testing.T) {
 	stranger, _ := forwardTo(t, s, url+"a-secret%2Fand=more", nil)
 	wrong, log := forwardTo(t, s, url+"another-secret", &tls.Config{RootCAs: trusted})
 	right, _ := forwardTo(t, s, url+"a-secret%2Fand=more", &tls.Config{RootCAs: trusted})
-	eventually(t, stranger.is(StateRetrying), "not trusted")
-	require.Contains(t, stranger.States()[0].Error, "certificate")
-	eventually(t, wrong.is(StateRetrying), "refused")
-	require.Contains(t, wrong.States()[0].Error, "the server refuses: ")
+	stranger.fails(t, "certificate")
+	wrong.fails(t, "the server refuses: ")
 	require.NotContains(t, wrong.States()[0].Error+log.String(), "another-secret")
 	eventually(t, right.is(StateForwarding), "there")
 	s.add(2)
@@ -210,11 +219,15 @@ func TestTargetThatHangs(t *testing.T) {
 	stream := Begin(Options{Stream: "cam", Logger: slog.New(slog.NewTextHandler(log, nil)), Source: s.source(), Targets: []Target{
 		{URL: "rtmp://" + l.Addr().String() + "/live/cam", Title: "hangs"}, {URL: "rtmp://" + r.RTMPAddr().String() + "/live/{stream}?key=a-secret%2Fand=more"},
 	}})
+	require.Equal(t, StateWaiting, stream.States()[0].State)
 	s.add(2)
+	taken, err := l.Accept()
+	require.NoError(t, err)
+	defer taken.Close()
 	eventually(t, func() bool { return stream.States()[1].State == StateForwarding }, "the other")
 	s.add(2)
 	p := r.requireMedia(t, "cam")
-	require.Equal(t, State{Target: "hangs", State: StateConnecting}, stream.States()[0])
+	require.Contains(t, []string{StateConnecting, StateRetrying}, stream.States()[0].State, "on a busy machine it may have had its time by now")
 	stream.End()
 	wait(t, p.Done(), "end of the stream over there")
 	require.Equal(t, StateEnded, stream.States()[0].State)
