@@ -58,7 +58,7 @@ func videoClip(t testing.TB, c depay.Codec, graph string, seconds int, more ...s
 	ffmpegOutput(t, append(append(args, more...), name)...)
 	var frames []depay.Frame
 	for i, data := range coded(t, c, name) {
-		frames = append(frames, depay.Frame{Codec: c, PTS: int64(i) * 3000, Key: isKey(c, data), Data: data})
+		frames = append(frames, depay.Frame{Codec: c, PTS: int64(i) * 3000, RTPTime: uint32(i) * 3000, Key: isKey(c, data), Data: data})
 	}
 	return frames
 }

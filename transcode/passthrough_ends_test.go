@@ -14,6 +14,7 @@ func TestPassthroughEnds(t *testing.T) { eachPassthroughCodec(t, checkPassthroug
 
 func checkPassthroughEnds(t *testing.T, video depay.Codec) {
 	clip := keyed(t, video, "64x64", 4, "0,2")
+	const standstill = second * 7 / 5
 	without := func(frames []depay.Frame, from, to int) []depay.Frame {
 		return append(append([]depay.Frame(nil), frames[:from]...), frames[to:]...)
 	}
@@ -28,6 +29,7 @@ func checkPassthroughEnds(t *testing.T, video depay.Codec) {
 	}{
 		{"no key frame", keyed(t, video, "64x64", 5, "0"), 1, KeyFrameLate, 3100 * time.Millisecond, false},
 		{"key frames before and after", keyed(t, video, "64x64", 4, "0,1.5,3.5"), 1, KeyFrameMisplaced, 3100 * time.Millisecond, true},
+		{"late pictures", append(clip[:51:51], shift(clip[51:], standstill)...), 1, KeyFrameMisplaced, 3133 * time.Millisecond, true},
 		{"a hole of 5 s", append(clip[:30:30], shift(clip[60:], 5*second)...), 1, KeyFrameMissing, 3100 * time.Millisecond, true},
 		{"fillers only", fillers(clip[0], clip[1:90], 4), 1, KeyFrameMissing, 3100 * time.Millisecond, true},
 		{"another size", append(clip[:45:45], shift(keyed(t, video, "80x64", 1, "0"), second*3/2)...), 1, ParametersChanged, 1500 * time.Millisecond, true},

@@ -96,6 +96,8 @@ type passthroughFrames struct {
 	cutAt    int64 // where the last of them has
 	heard    int64 // the last picture that came
 	key      int64 // the last key frame
+
+	stamp, keyStamp uint32 // of RTP, of the last picture that came and of the last key frame: these are of the publisher's clock
 }
 
 func newPassthroughFrames(w frameWriter, j *Job) *passthroughFrames {
@@ -121,6 +123,9 @@ func (c *passthroughFrames) WriteFrame(f depay.Frame) error {
 		if err := c.fill(f.PTS); err != nil {
 			return err
 		}
+	}
+	if !f.Filler {
+		c.stamp = f.RTPTime
 	}
 	p := c.codec.next(f.Data)
 	switch {
@@ -217,7 +222,7 @@ func (c *passthroughFrames) write(pts int64, p passthroughPicture) error {
 	}
 	switch {
 	case p.key:
-		c.due, c.key = (pts/c.keys+1)*c.keys, pts
+		c.due, c.key, c.keyStamp = (pts/c.keys+1)*c.keys, pts, c.stamp
 	case pts >= c.due:
 		c.due = pts + c.again
 		c.ask()
@@ -248,12 +253,14 @@ func (c *passthroughFrames) release() error {
 	return c.out.WriteFrame(depay.Frame{PTS: c.newest, Data: data})
 }
 
-// blame returns why there is no key frame.
+// blame returns why there is no key frame. Pictures that have come late, because their way or their publisher had stood still, do not make a key
+// frame late that is not due by the publisher's clock.
 func (c *passthroughFrames) blame(pts int64) PassthroughCause {
+	since := min(pts-c.key, int64(int32(c.stamp-c.keyStamp)))
 	switch {
 	case pts-c.heard > c.again:
 		return KeyFrameMissing
-	case pts-c.key <= c.segment+slackPlaces*c.place:
+	case since <= c.segment+slackPlaces*c.place:
 		return KeyFrameMisplaced
 	}
 	return KeyFrameLate
