@@ -41,6 +41,15 @@ func (p passthrough) refused(why error) passthrough {
 	return p
 }
 
+// anew returns how video is passed on once somebody wants something else made of it: that passing on broke off too often before says nothing then.
+func (p passthrough) anew() passthrough {
+	if p.breaks > maxBreaks {
+		p.refusal = ""
+	}
+	p.breaks = 0
+	return p
+}
+
 // refusePassthrough has the video encoded until the broadcast ends.
 func (b *Broadcast) refusePassthrough(why error) { b.setPassthrough(b.passthrough.refused(why)) }
 

@@ -277,3 +277,18 @@ func codedSound(t *testing.T, seconds int) (frames []depay.Frame) {
 		frames = append(frames, depay.Frame{Codec: depay.Opus, PTS: pts, Duration: 960, Data: bytes.Clone(data)})
 	}
 }
+
+// Who changes the transform has what is passed on too often in vain passed on again; what players do not take stays encoded.
+func TestTransformTriesPassthroughAnew(t *testing.T) {
+	b := newTestBroadcast(t)
+	tooOften := passthrough{fps: normalFPS, breaks: maxBreaks + 1}.refused(errors.New("for the 5th time"))
+	b.setPassthrough(tooOften)
+	b.setTransform(transcode.TransformNone)
+	require.Equal(t, tooOften, b.passthrough, "there is nothing new")
+	b.setTransform(transcode.TransformMonochrome)
+	require.Equal(t, passthrough{fps: normalFPS}, b.passthrough)
+	reordered := passthrough{fps: normalFPS, breaks: 1}.refused(errors.New("of B-frames"))
+	b.setPassthrough(reordered)
+	b.setTransform(transcode.TransformNone)
+	require.Equal(t, reordered.refusal, b.passthrough.refusal)
+}

@@ -27,6 +27,7 @@ func (b *Broadcast) setTransform(to transcode.Transform) {
 		return
 	}
 	b.log.Info("video is transformed", "to", to, "before", before)
+	b.passthrough = b.passthrough.anew()
 	if b.run != nil && b.video != 0 {
 		b.restartRun()
 		b.requestKeyFrame()
