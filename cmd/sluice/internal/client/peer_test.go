@@ -50,7 +50,7 @@ func TestPublishByServersOfTheEndpoint(t *testing.T) {
 	requireNoLeak(t)
 	s := newWHIPServer(t, 0)
 	s.deaf, s.links[1] = true, `<turn:127.0.0.1:9?transport=udp>; rel="ice-server"; username="u"; credential="c"`
-	out, errs, status := publish(t, t.Context(), "--token=key-of-cam", "--no-audio", "--timeout=1s", "test", s.URL+"/whip/cam")
+	out, errs, status := runCommand(t, t.Context(), "publish", "--token=key-of-cam", "--no-audio", "--timeout=3s", "test", s.URL+"/whip/cam")
 	require.Equal(t, exit.Failed, status, errs)
 	require.Contains(t, out, "trying again by the STUN and TURN servers that the answer named")
 	require.Equal(t, "POST DELETE POST DELETE", strings.ReplaceAll(strings.ReplaceAll(strings.Join(s.requests, " "), " /whip/cam/session", ""), " /whip/cam", ""))
