@@ -11,6 +11,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ type crowd struct {
 	base, playlist string // http://127.0.0.1:1, /live/name/240p.m3u8
 	header         string // of all requests
 	seed           maphash.Seed
+	answered       atomic.Int64 // requests, so far
 
 	mu       sync.Mutex
 	versions map[uint64]*listing // of the playlist, by what was sent; each is read once
@@ -161,6 +163,7 @@ func (v *crowdViewer) count(status int, waited bool, part position) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.answers[status]++
+	v.crowd.answered.Add(1)
 	if waited {
 		v.waits = append(v.waits, wait{part, time.Now()})
 	}
@@ -231,11 +234,13 @@ func TestCrowd(t *testing.T) {
 	renders := func() int { return int(s.metric(`sluice_playlist_renders_total{stream="crowd"}`)) }
 	alone, before := s.metric("go_goroutines"), renders()
 	c := newCrowd(s, "/live/crowd/240p.m3u8", "Accept-Encoding: gzip\r\n")
-	ctx, stop := context.WithTimeout(t.Context(), 8*time.Second)
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var watching sync.WaitGroup
 	watching.Go(func() { c.watch(ctx, viewers, time.Second) })
 	eventually(t, func() bool { return s.metric("go_goroutines") > alone+viewers }, "nobody waits")
+	eventually(t, func() bool { return c.answered.Load() > 40*viewers }, "they get nothing")
+	stop()
 	watching.Wait()
 	made, seen := renders()-before, c.seen()
 	t.Logf("%v answers, %d versions of the playlist, made %d times", c.answers, seen, made)
