@@ -19,7 +19,7 @@ import (
 // decodes without an error.
 func TestConformance(t *testing.T) {
 	alongside(t, light)
-	s := startService(t, "--ladder", "240p=426x240@30:400k,120p=214x120@30:150k", "--linger", "4s", "--window", "20s")
+	s := startService(t, "--ladder", "240p=426x240@30:400k,120p=214x120@30:150k", "--linger", "12s", "--window", "20s")
 	p := newPublisher(t, s, "checked")
 	seen := watch(t, s, "checked")
 	p.sendAll()

@@ -55,7 +55,7 @@ func (s *service) listen(name string) <-chan event {
 // A client of the events learns of each change of a stream once, and how it is in between.
 func TestEvents(t *testing.T) {
 	alongside(t, light)
-	s := startService(t, "--ladder", smallRung, "--linger", "3s")
+	s := startService(t, "--ladder", smallRung, "--linger", "10s")
 	status, header, _ := s.get("/api/v1/streams/told/events")
 	require.Equal(t, http.StatusNotFound, status)
 	require.NotEmpty(t, header.Get("Retry-After"))

@@ -16,7 +16,7 @@ func TestSlate(t *testing.T) {
 	alongside(t, light)
 	slate := filepath.Join(t.TempDir(), "slate.png")
 	ffmpeg(t, "-f", "lavfi", "-i", "color=red:s=1600x900", "-frames:v", "1", slate)
-	s := startService(t, "--ladder", smallRung, "--linger", "8s", "--window", "60s", "--slate", slate)
+	s := startService(t, "--ladder", smallRung, "--linger", "20s", "--window", "5m", "--slate", slate)
 	p := newPublisher(t, s, "desk")
 	p.send()
 	s.waitState("desk", "live")
