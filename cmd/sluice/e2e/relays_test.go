@@ -24,12 +24,12 @@ func TestRelays(t *testing.T) {
 	relay := startRelay(t, startRelay(t, origin))
 	p := newPublisher(t, origin, "relayed")
 	seen := watch(t, relay, "relayed")
-	p.rounds = 3
+	p.rounds = chaosRounds
 	p.send()
 	printed, status := runToEnd(t, "play", "--duration", "2s", relay.base+"/whep/relayed")
 	require.Zero(t, status, printed)
 	require.Regexp(t, `ended: [1-9]\d* pictures`, printed)
-	require.Positive(t, relay.metric("sluice_relay_pulled_streams"))
+	require.Positive(t, relay.metric(`sluice_relay_pulls_total{result="begun"}`))
 	relay.waitMoreListed("/live/relayed/240p.m3u8", 3)
 	visits := seen()
 	requireConformant(t, visits)
