@@ -68,6 +68,7 @@ func (n badNetwork) check(t testing.TB, s *service) (apart, later time.Duration)
 	network := newRelay(t)
 	p := publishThrough(t, s, name, clip, network)
 	p.rounds = 1 + int(n.length/(12*time.Second))
+	p.send()
 	time.AfterFunc(6*time.Second, func() {
 		if n.fate == nil {
 			network.suffer(nil, true)
@@ -76,7 +77,7 @@ func (n badNetwork) check(t testing.TB, s *service) (apart, later time.Duration)
 		}
 	})
 	time.AfterFunc(6*time.Second+n.length, func() { network.suffer(nil, false) })
-	p.sendAll()
+	p.sending.Wait()
 	requireAccounted(t, s, name)
 	_, _, playlist := s.get("/live/" + name + "/240p.m3u8")
 	require.NotContains(t, string(playlist), "#EXT-X-DISCONTINUITY\n")
