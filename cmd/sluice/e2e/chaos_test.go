@@ -19,7 +19,7 @@ var discontinuitySequence = regexp.MustCompile(`#EXT-X-DISCONTINUITY-SEQUENCE:(\
 
 const (
 	chaosStream = "chaos"
-	chaosRounds = 1000             // of the clip: longer than the suite
+	chaosRounds = 1000             // of the clip: longer than any test
 	recoverIn   = patience         // for what watches to be well again
 	sharing     = 12 * time.Second // that a machine with others at work may take of everybody
 	steadyFor   = 1500 * time.Millisecond

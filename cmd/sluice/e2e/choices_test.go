@@ -73,7 +73,7 @@ func TestWatchFallsBackFromWebRTC(t *testing.T) {
 	alongside(t, paged)
 	s := startService(t, "--ladder", smallRung)
 	p := newPublisher(t, s, "clip")
-	p.rounds = 3
+	p.rounds = chaosRounds
 	p.send()
 	s.waitState("clip", "live")
 	viewer := cameraBrowser.forTest(t).open(s.base + "/watch/clip")

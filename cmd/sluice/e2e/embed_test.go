@@ -28,7 +28,7 @@ func TestEmbedding(t *testing.T) {
 	site.wait("it waits", partOf("title")+`.textContent === "Waiting for the stream"`)
 	button := browser.open(s.base + "/embed/clip?token=seat-key&autoplay=0&protocol=dash")
 	p := newPublisher(t, s, "clip")
-	p.rounds = 5
+	p.rounds = chaosRounds
 	p.send()
 	site.wait("it plays", `player.state === "playing" && document.querySelector("video").currentTime > 2 && document.querySelector("video").videoWidth > 0`)
 	site.screenshot("element")

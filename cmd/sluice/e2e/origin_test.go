@@ -355,7 +355,7 @@ func (a *audience) requireSound(t *testing.T) {
 func behindCache(t *testing.T, s *service, cache string, passed *tally, viewers int, length time.Duration) (asked, reached map[string]int) {
 	t.Helper()
 	p := newPublisher(t, s, "cached")
-	p.rounds = 3
+	p.rounds = chaosRounds
 	p.send()
 	s.waitState("cached", "live")
 	ctx, stop := context.WithTimeout(t.Context(), length)
@@ -383,6 +383,7 @@ func requireFresh(t *testing.T, s *service, cache string) {
 	t.Helper()
 	s.waitState("cached", "ended")
 	p := newPublisher(t, s, "cached")
+	p.rounds = chaosRounds
 	p.send()
 	s.waitState("cached", "live")
 	var epoch string

@@ -101,7 +101,7 @@ func TestPlayersOutliveTheirRung(t *testing.T) {
 	const renditions = "360p=640x360@20:600k,240p=426x240@20:300k" // so little that the machine is fast enough until it is slowed down
 	s := startService(t, "--ladder", renditions, longParts, "--ladder-reduce", "--linger", "2s")
 	p := newPublisher(t, s, "heavy")
-	p.rounds = 5
+	p.rounds = chaosRounds
 	p.send()
 	s.waitState("heavy", "live")
 	browser, viewers := cameraBrowser.forTest(t), map[string]*tab{}

@@ -13,6 +13,7 @@ func TestTakeoverRefused(t *testing.T) {
 	alongside(t, light)
 	s := startService(t, "--ladder", smallRung, "--linger", "2s", "--takeover", "refuse")
 	first := newPublisher(t, s, "desk")
+	first.rounds = chaosRounds
 	first.send()
 	s.waitState("desk", "live")
 	offer := func() (int, string) {
@@ -45,6 +46,7 @@ func TestPublishPageIsTakenOver(t *testing.T) {
 	page.click("#start")
 	page.wait("live again", `document.querySelector("#badge").dataset.state === "live"`)
 	p := newPublisher(t, s, "desk")
+	p.rounds = chaosRounds
 	p.send()
 	page.wait("the reason", `document.querySelector("#fault").innerText.includes("Somebody else has taken over")`)
 	page.wait("failed", `document.querySelector("#badge").dataset.state === "failed" && !document.querySelector("#start").hidden`)

@@ -119,7 +119,7 @@ func TestPlayerForgetsToLoad(t *testing.T) {
 	alongside(t, busy)
 	s := startService(t, "--ladder", calmRung)
 	p := newPublisher(t, s, "clip")
-	p.rounds = 10
+	p.rounds = chaosRounds
 	p.send()
 	s.waitState("clip", "live")
 	viewer := openPlayer(cameraBrowser.forTest(t), s.base+"/watch/clip?protocol=hls", "hls")
@@ -150,7 +150,7 @@ func TestWatchWithoutWHEP(t *testing.T) {
 	alongside(t, paged)
 	s := startService(t, "--ladder", smallRung)
 	p := newPublisher(t, s, "clip")
-	p.rounds = 3
+	p.rounds = chaosRounds
 	p.send()
 	s.waitState("clip", "live")
 	viewer := cameraBrowser.forTest(t).open(s.base + "/watch/clip")
@@ -165,7 +165,7 @@ func TestWatchWithoutWHEP(t *testing.T) {
 // A WebRTC viewer waits for a publisher who is away (409), and comes back by itself when the server has ended its session.
 func TestWatchReconnects(t *testing.T) {
 	alongside(t, paged)
-	s := startService(t, "--ladder", smallRung)
+	s := startService(t, "--ladder", smallRung, "--linger", "5m")
 	first := newPublisher(t, s, "clip")
 	first.send()
 	s.waitState("clip", "live")
@@ -174,7 +174,7 @@ func TestWatchReconnects(t *testing.T) {
 	viewer := cameraBrowser.forTest(t).open(s.base + "/watch/clip?protocol=webrtc")
 	viewer.wait("it asks for the stream", `window.sluice.stats().player === "WebRTC"`)
 	second := newPublisher(t, s, "clip")
-	second.rounds = 3
+	second.rounds = chaosRounds
 	second.send()
 	viewer.wait("the stream goes on", `document.querySelector("#badge").dataset.state === "live"`)
 	viewer.requirePlaying(3 * time.Second)

@@ -29,7 +29,7 @@ func (p *tab) received() (tracks map[string]received) {
 // left and another has come.
 func TestWatchOverWHEP(t *testing.T) {
 	alongside(t, paged)
-	s := startService(t, "--ladder", smallRung, "--linger", "20s", "--record=false", "--auth-publish", stageKey)
+	s := startService(t, "--ladder", smallRung, "--linger", "5m", "--record=false", "--auth-publish", stageKey)
 	pages := httptest.NewServer(http.FileServer(http.Dir("testdata")))
 	defer pages.Close()
 	browser := cameraBrowser.forTest(t)
@@ -76,9 +76,10 @@ func TestLipSyncOverWHEP(t *testing.T) {
 	s := startService(t, "--ladder", smallRung, "--linger", "1s", "--record=false")
 	p := newPublisher(t, s, "sync")
 	p.video.delay = 300 * time.Millisecond
+	p.rounds = chaosRounds // however late the player comes
 	p.send()
 	file := filepath.Join(t.TempDir(), "played.webm")
-	printed, status := runToEnd(t, "play", "-o", file, "--duration", "14s", s.base+"/whep/sync")
+	printed, status := runToEnd(t, "play", "-o", file, "--duration", "17s", s.base+"/whep/sync")
 	require.Zero(t, status, printed)
 	flashes, beeps := flashesAndBeeps(t, file)
 	requireSync(t, "played over WHEP", 6*time.Second, flashes, beeps)
