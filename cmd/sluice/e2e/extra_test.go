@@ -6,7 +6,9 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -25,6 +27,7 @@ func TestExtraRendition(t *testing.T) {
 			clip, err := makeClip(codec)
 			require.NoError(t, err)
 			p := publishClip(t, s, "extra", clip)
+			p.rounds = chaosRounds
 			visits := watch(t, s, "extra")
 			p.send()
 			s.waitState("extra", "live")
@@ -148,7 +151,9 @@ func TestExtraRenditionComesBack(t *testing.T) {
 	clip, err := makeClip(vp9)
 	require.NoError(t, err)
 	s := startService(t, "--ladder", tallRung, longParts, "--linger", "60s")
-	p := publishClip(t, s, "back", clip.until(18*30+15)) // not a key frame, which could stand in the copy
+	p := publishClip(t, s, "back", clip)
+	p.rounds = chaosRounds
+	leave := p.leavesOff()
 	p.send()
 	s.waitFor("back", func(st stream) bool { return st.State == "live" && st.Encoder.Copies })
 	browser, viewers := cameraBrowser.forTest(t), map[string]*tab{}
@@ -160,6 +165,7 @@ func TestExtraRenditionComesBack(t *testing.T) {
 		viewers[protocol].pick("quality", "480p VP9")
 		viewers[protocol].wait("VP9", `document.querySelector("#video").videoHeight === 480`)
 	})
+	leave()
 	s.waitFor("back", func(st stream) bool { return !st.Encoder.Copies && st.Encoder.Restarts > 0 })
 	p.stop()
 	each(t, protocols(), func(protocol string) {
@@ -168,7 +174,7 @@ func TestExtraRenditionComesBack(t *testing.T) {
 		viewers[protocol].screenshot("away-" + protocol)
 	})
 	p = publishClip(t, s, "back", clip)
-	p.rounds = 3
+	p.rounds = chaosRounds
 	p.send()
 	s.waitFor("back", func(st stream) bool { return st.Encoder.Copies })
 	each(t, protocols(), func(protocol string) { viewers[protocol].requireRecovers() })
@@ -177,9 +183,18 @@ func TestExtraRenditionComesBack(t *testing.T) {
 	p.stop()
 }
 
-// until is the clip up to the picture with that number.
-func (c *clip) until(picture int) *clip {
-	return &clip{codec: c.codec, video: c.video[:picture], audio: c.audio[:picture*50/30]}
+// leavesOff returns what has the publisher send nothing more from the next half of a second on: after pictures that are no key frames, which could
+// stand in the copy.
+func (p *publisher) leavesOff() (leave func()) {
+	var leaves, left atomic.Bool
+	quiet := func(at time.Duration) bool {
+		if leaves.Load() && at%time.Second > time.Second/2 {
+			left.Store(true)
+		}
+		return left.Load()
+	}
+	p.video.quiet, p.audio.quiet = quiet, quiet
+	return func() { leaves.Store(true) }
 }
 
 // What a browser's encoder makes of VP9 and AV1 is passed on, with the key frames that it is asked for.
