@@ -158,9 +158,8 @@ func (s *Session) run(bitrate int64, log *slog.Logger) {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	// Sends close_notify and withdraws consent; its errors say that parts were down already.
-	if s.pc != nil {
-		s.contained(func() { _ = s.pc.GracefulClose() })
+	if s.pc != nil { // which sends close_notify and withdraws consent
+		s.closeConnection(s.pc.GracefulClose, func() error { return s.iceTransport().Stop() }, log)
 	}
 	s.link.streams.close()
 	s.loops.Wait()
