@@ -3,6 +3,8 @@ package session
 import (
 	"log/slog"
 	"time"
+
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 // closeWithin is how long a connection may take to be closed; as a rule it takes milliseconds. Pion waits for ever when a connection is closed in
@@ -14,16 +16,16 @@ const closeWithin = 30 * time.Second
 // place all the same: what it holds is lost until the service ends, but for its sockets, which abandon closes.
 func (s *Session) closeConnection(gracefully, abandon func() error, log *slog.Logger) {
 	closed := make(chan struct{})
-	go func() {
+	panics.Go(log, "the session", func() {
 		defer close(closed)
-		s.contained(func() { _ = gracefully() }) // its errors say that parts were down already
-	}()
+		_ = gracefully() // its errors say that parts were down already
+	})
 	late := time.NewTimer(closeWithin)
 	defer late.Stop()
 	select {
 	case <-closed:
 	case <-late.C:
 		log.Error("a connection does not close and is given up, with some memory", "session", s.id, "after", closeWithin)
-		go s.contained(func() { _ = abandon() })
+		panics.Go(log, "the session", func() { _ = abandon() })
 	}
 }
