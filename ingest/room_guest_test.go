@@ -53,6 +53,7 @@ type guestOptions struct {
 	glare     bool  // offers whenever the server does
 	peer      *peer // nil: a new one
 	simulcast bool
+	asks      func(*guest) // says something before it negotiates; with first
 }
 
 func (f *fixture) enter(o guestOptions) *guest {
@@ -70,6 +71,9 @@ func (f *fixture) enter(o guestOptions) *guest {
 	}
 	welcome := g.await(signal.Authenticated)
 	g.self, g.seat = welcome.Self, welcome.Seat // of the test's goroutine
+	if o.asks != nil {
+		o.asks(g)
+	}
 	if o.first {
 		g.offerFirst()
 	}

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -60,4 +61,43 @@ func TestRoomLayers(t *testing.T) {
 	ann.say(signal.Event{Kind: signal.Leave})
 	bob.say(signal.Event{Kind: signal.Leave})
 	f.requireNoRooms()
+}
+
+// Whoever asks before any media comes gets nothing else from the first picture on, whatever else it has asked for before: of who is not there
+// nothing is remembered.
+func TestRoomLayersAskedForAtOnce(t *testing.T) {
+	f := newFixture(t, Options{})
+	studio, sender := layered(t)
+	ann := f.enter(guestOptions{path: "/rooms/den", name: "Ann", peer: studio.peer, first: true, simulcast: true})
+	studio.waitConnected()
+	studio.negotiated(sender)
+	studio.film()
+	small := func(g *guest, ids ...string) {
+		var views []signal.Viewed
+		for _, id := range ids {
+			views = append(views, signal.Viewed{Participant: id, Width: 120, Height: 90})
+		}
+		g.say(signal.Event{Kind: signal.View, Views: views})
+	}
+	size := func(g *guest) int {
+		return len(rtptest.Wait(t, g.from(ann.self, media.KindVideo), "a picture").Payload)
+	}
+	cyd := f.enter(guestOptions{path: "/rooms/den", name: "Cyd"})
+	until := func(bytes int) {
+		for got := 0; got != bytes; {
+			got = size(cyd)
+		}
+	}
+	until(973) // so that all layers are there
+	small(cyd, ann.self)
+	until(73)
+	bob := f.enter(guestOptions{path: "/rooms/den", name: "Bob", first: true, asks: func(g *guest) {
+		for i := range 64 {
+			small(g, fmt.Sprint("nobody ", i), g.self)
+		}
+		small(g, ann.self)
+	}})
+	for range 100 {
+		require.Equal(t, 73, size(bob))
+	}
 }

@@ -80,6 +80,16 @@ func (a Ask) within(encodings []media.Encoding) []media.Encoding {
 	return fitting
 }
 
+// leavesOut reports whether the best encoding of a picture is more than what is asked for: then its newest key frame and all that came after it are
+// not worth sending.
+func (a Ask) leavesOut(t *media.Track) bool {
+	if a == (Ask{}) || a.None {
+		return a.None
+	}
+	encodings := a.within(t.Encodings())
+	return len(encodings) > 0 && encodings[len(encodings)-1].Track != t
+}
+
 // highest is the highest temporal layer that is asked for.
 func (a Ask) highest() uint8 {
 	if a.Temporal == 0 || a.Temporal > allTemporal {

@@ -240,8 +240,8 @@ func (v *Viewer) attach(tracks []*media.Track, now time.Time) {
 			v.endIfUnfit()
 			continue
 		}
-		if o == v.video && v.asked.None {
-			v.paused = true
+		if o == v.video && v.asked.leavesOut(t) {
+			v.paused = true // and goes on with what is asked for, if anything
 			continue
 		}
 		o.attach(t, now)

@@ -52,7 +52,7 @@ type participant struct {
 	candidates []string                      // that have come: before a description they have to wait
 	waiting    int                           // how many of them do, the last ones
 	watches    map[*participant]*watch
-	asked      map[string]egress.Ask // of participants, by their ids
+	asked      map[*participant]egress.Ask // of those whose media it gets, or is about to
 	api        *webrtc.API
 	spare      []*webrtc.RTPTransceiver // that send nothing
 	leaving    []*webrtc.RTPTransceiver // that send nothing any more, once that is negotiated
@@ -73,7 +73,7 @@ type participant struct {
 func (rs *Rooms) newParticipant(at *session.Reservation, e signal.Event, mode Mode) (*participant, error) {
 	p := &participant{
 		mode: mode, log: rs.config.Logger, name: e.Name, metadata: e.Metadata, offersFirst: e.Offers, simulcast: e.Simulcast, inbox: make(chan signal.Event, participantInbox), wake: make(chan struct{}, 1),
-		offers: rate.NewLimiter(offersPerSecond, offersAtOnce), watches: map[*participant]*watch{}, asked: map[string]egress.Ask{}, watchers: map[*egress.Viewer]struct{}{},
+		offers: rate.NewLimiter(offersPerSecond, offersAtOnce), watches: map[*participant]*watch{}, asked: map[*participant]egress.Ask{}, watchers: map[*egress.Viewer]struct{}{},
 	}
 	p.signalling = signal.NewSession(p.receive)
 	if e.InData {

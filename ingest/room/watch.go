@@ -2,9 +2,11 @@ package room
 
 import (
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/pion/webrtc/v4"
+
 	"github.com/sluice-live/sluice/ingest/egress"
 	"github.com/sluice-live/sluice/ingest/media"
 	"github.com/sluice-live/sluice/ingest/signal"
@@ -26,13 +28,13 @@ func (p *participant) watchOthers() (changed bool, err error) {
 		if !slices.Contains(others, of) {
 			w.end()
 			delete(p.watches, of)
-			delete(p.asked, of.session.ID())
 			changed = true
 			for _, sender := range w.senders {
 				err = errors.Join(err, p.unsend(sender))
 			}
 		}
 	}
+	maps.DeleteFunc(p.asked, func(of *participant, _ egress.Ask) bool { return !slices.Contains(others, of) })
 	for _, of := range others {
 		if p.watches[of] == nil {
 			changed = true
@@ -42,18 +44,19 @@ func (p *participant) watchOthers() (changed bool, err error) {
 	return changed, err
 }
 
-// view follows in which sizes the client shows others, those too who have just come.
+// view follows in which sizes the client shows others, those too whose media it has not got yet. Of who is not there, or has just left, there is
+// nothing to keep.
 func (p *participant) view(views []signal.Viewed) {
+	others := p.room.watchedBy(p)
 	for _, view := range views {
-		if _, known := p.asked[view.Participant]; !known && len(p.asked) >= 2*p.room.rooms.config.MaxParticipants {
-			continue // they cannot all be there
+		i := slices.IndexFunc(others, func(of *participant) bool { return of.session.ID() == view.Participant })
+		if i < 0 {
+			continue
 		}
-		ask := egress.Shown(view.Width, view.Height)
-		p.asked[view.Participant] = ask
-		for of, w := range p.watches {
-			if of.session.ID() == view.Participant {
-				w.Ask(ask)
-			}
+		of, ask := others[i], egress.Shown(view.Width, view.Height)
+		p.asked[of] = ask
+		if w := p.watches[of]; w != nil {
+			w.Ask(ask)
 		}
 	}
 }
@@ -71,7 +74,7 @@ func (p *participant) watch(of *participant) error {
 		w.senders = append(w.senders, sender)
 	}
 	p.watches[of] = w
-	v.Ask(p.asked[of.session.ID()])
+	v.Ask(p.asked[of])
 	p.session.Go(v.Run)
 	p.room.mu.Lock()
 	defer p.room.mu.Unlock()

@@ -73,6 +73,7 @@ func FuzzParse(f *testing.F) {
 		`{"event":"candidate","candidate":null}`, `{"event":"message","to":"x","text":"hello"}`, `{"event":"leave"}`, `[]`, `{"event":1}`,
 		`{"event":"button","to":["x","y"],"data":{"pressed":"<red>"}}`, `{"event":"offer","to":"all","data":{"type":"offer","sdp":"v=0"}}`,
 		`{"event":"candidate","to":["x"],"data":{"candidate":"candidate:1"}}`, `{"event":"authenticate","name":"Ann","metadata":{"a":1}}`,
+		`{"event":"authenticate","name":"Ann","simulcast":true}`, `{"event":"view","views":[{"participant":"x","width":290,"height":218},{"participant":"y"}]}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -83,6 +84,11 @@ func FuzzParse(f *testing.F) {
 		}
 		if len(e.SDP) > MaxSDP || len(e.Text) > MaxText || len(e.Token) > maxToken || len(e.To) > maxKey || len(e.Data) > MaxData || len(e.Recipients) > maxRecipients {
 			t.Fatalf("%d bytes pass: %+v", len(text), e)
+		}
+		for _, v := range e.Views {
+			if e.Kind == View && (len(e.Views) > maxViews || len(v.Participant) > maxKey || min(v.Width, v.Height) < 0 || max(v.Width, v.Height) > maxPixels) {
+				t.Fatalf("a view passes: %+v", e)
+			}
 		}
 		again, err := json.Marshal(e)
 		if err != nil {
@@ -107,6 +113,11 @@ func TestParseRefuses(t *testing.T) {
 		`{"event":"message","text":"a","to":["a",""]}`:                "ids of participants at most",
 		`{"event":"x","data":"` + strings.Repeat("a", MaxData) + `"}`: "at most 16384 bytes",
 		`{"event":"authenticate","name":"A","metadata":"` + strings.Repeat("a", MaxMetadata) + `"}`: "metadata",
+		`{"event":"view","views":[{"participant":"x","width":-1}]}`:                                 "width and height from 0",
+		`{"event":"view","views":[{"participant":"x","height":65537}]}`:                             "width and height from 0",
+		`{"event":"view","views":[{"participant":"x","width":0.5}]}`:                                "JSON object",
+		`{"event":"view","views":[{"participant":"` + strings.Repeat("x", maxKey+1) + `"}]}`:        "have a participant",
+		`{"event":"view","views":[` + strings.Repeat(`{"participant":"x"},`, maxViews) + `{}]}`:     "64 participants at most",
 		`{"event":"message"}`:                  "needs text",
 		`{"event":"authenticate"}`:             "needs a name",
 		`{"event":"authenticate","name":"\n"}`: "needs a name",
