@@ -19,7 +19,7 @@ import { storedKey, withKey } from "./ui/key.ts";
 import { isStreamName, suggestName } from "./ui/names.ts";
 import type { ConnectionState } from "./whip/connection.ts";
 import { limitText, noRates, RateMeter, type Rates, type Stat } from "./whip/rates.ts";
-import { codecLabel } from "./whip/sending.ts";
+import { codecLabel } from "./sending/sending.ts";
 import { Talk } from "./whip/talk.ts";
 import { WhipClient } from "./whip/whip.ts";
 

@@ -3,11 +3,12 @@
 import { captureError } from "./publish/capture.ts";
 import { setUpEffects } from "./publish/effects.ts";
 import { OwnMedia, type Kind } from "./publish/own.ts";
+import type { RoomEvent } from "./rooms/events.ts";
 import { Meeting } from "./rooms/meeting.ts";
 import { note, say } from "./rooms/messages.ts";
 import { showRooms } from "./rooms/rooms.ts";
-import type { RoomEvent } from "./rooms/signal.ts";
 import { Tile } from "./rooms/tile.ts";
+import { Views } from "./rooms/views.ts";
 import type { Participant, Room } from "./server/api.ts";
 import { at } from "./server/base.ts";
 import { followPresence } from "./server/presence.ts";
@@ -29,6 +30,8 @@ const here = new Map<string, Participant>();
 const tiles = new Map<string, Tile>();
 let meeting: Meeting | undefined;
 const own = new OwnMedia((kind, track) => meeting?.replace(kind, track));
+const others = () => [...tiles].filter(([id]) => id !== meeting?.self).map(([, tile]) => tile);
+const views = new Views(() => others().map((tile) => tile.viewed()), (some) => meeting?.view(some));
 let plot: LivePlot | undefined;
 let air = "";
 let entering = false;
@@ -36,10 +39,10 @@ let turning = false; // the camera or the microphone on or off
 
 const roomFromPath = () => /\/rooms\/([^/]+)\/?$/.exec(location.pathname)?.[1] ?? "";
 
-async function openOwn(): Promise<void> {
+async function openOwn(mesh: boolean): Promise<void> {
   const camera = byId<HTMLInputElement>("with-camera").checked;
   try {
-    await own.open(camera, byId<HTMLInputElement>("with-microphone").checked);
+    await own.open({ camera, microphone: byId<HTMLInputElement>("with-microphone").checked, mesh });
   } catch (error) {
     setNotice(fault, `${captureError(error, camera ? "camera" : "audio")} Until then the others cannot see or hear you.`);
   }
@@ -62,12 +65,12 @@ async function takeSeat(): Promise<void> {
   localStorage.setItem("sluice.name", nameInput.value.trim());
   setBadge(byId("badge"), "connecting", "Entering");
   wantRooms(false);
-  await openOwn();
+  await openOwn(mesh);
   try {
     await withKey(async () => {
       meeting = new Meeting({
         room, mesh, name: nameInput.value.trim(), key: storedKey, sse: query.get("signal") === "sse", media: own.media,
-        onEvent: take, onConnected: showConnected, onEnd: ended, onMedia: show,
+        sending: () => own.sending(), onEvent: take, onConnected: showConnected, onEnd: ended, onMedia: show,
       });
       await meeting.enter();
     });
@@ -104,6 +107,7 @@ function showConnected(connected: boolean): void {
 function ended(error?: Error): void {
   meeting?.close();
   meeting = undefined;
+  views.forget();
   own.stop();
   for (const tile of tiles.values()) tile.remove();
   tiles.clear();
@@ -119,6 +123,7 @@ function take(event: RoomEvent): void {
   switch (event.event) {
     case "authenticated":
       here.clear();
+      if (!event.resumed) views.forget();
       for (const p of event.participants ?? []) here.set(p.id, p);
       break;
     case "joined":
@@ -159,17 +164,24 @@ function showPeople(): void {
   whom.replaceChildren(new Option("Active speaker", ""), ...[...here.values()].map((p) => new Option(p.name, p.id)));
   whom.value = here.has(chosen) ? chosen : "";
   showAir();
+  views.look();
 }
 
 function tileOf(p: Participant): Tile {
   let tile = tiles.get(p.id);
   if (!tile) {
-    tile = new Tile(p, p.id === meeting?.self);
+    tile = new Tile(p.id, { own: p.id === meeting?.self, onLarge: (large) => enlarge(large ? p.id : ""), onSize: views.look });
     tiles.set(p.id, tile);
     byId("tiles").append(tile.root);
     show(p.id, p.id === meeting?.self ? own.media : meeting?.streamOf(p.id));
   }
   return tile;
+}
+
+/** Has one tile large, or none. */
+function enlarge(id: string): void {
+  for (const [other, tile] of tiles) tile.large = other === id;
+  if (id) tiles.get(id)?.root.scrollIntoView({ block: "nearest" });
 }
 
 /** Shows the media of somebody. */
@@ -233,6 +245,7 @@ async function toggle(kind: Kind): Promise<void> {
 async function measure(): Promise<void> {
   const now = meeting;
   if (!now) return;
+  views.update(); // whatever has not been told of: a window on another screen, an image that has come above
   const flow = await now.measure();
   setText(byId("sent"), bitrate(flow.sent));
   setText(byId("received"), bitrate(flow.received));
@@ -277,6 +290,8 @@ byId("leave").onclick = () => {
   meeting?.leave();
   ended();
 };
+for (const kind of ["resize", "scroll"]) addEventListener(kind, views.look, { passive: true });
+for (const kind of ["visibilitychange", "fullscreenchange"]) document.addEventListener(kind, views.look);
 addEventListener("pagehide", () => meeting?.leave());
 addEventListener("pageshow", ({ persisted }) => {
   if (persisted) ended(); // the browser has kept the page, which has left the room

@@ -2,7 +2,7 @@
 
 import { byId, setText } from "../ui/dom.ts";
 import { bitrate } from "../ui/format.ts";
-import { automaticBitrate, countLayers, sendable, type Sending } from "../whip/sending.ts";
+import { automaticBitrate, countLayers, sendable, type Sending } from "../sending/sending.ts";
 import type { Hint } from "./capture.ts";
 import { remember } from "./choices.ts";
 

@@ -6,7 +6,7 @@ import { Pauses } from "../server/pauses.ts";
 import { HttpError, request, sentence } from "../server/problem.ts";
 import type { ConnectionState } from "../whip/connection.ts";
 import { noRates, type Rates } from "../whip/rates.ts";
-import type { Sending } from "../whip/sending.ts";
+import type { Sending } from "../sending/sending.ts";
 import { authorization } from "../whip/session.ts";
 
 export interface UploadOptions {

@@ -1,6 +1,7 @@
 // One peer connection of a room, to the server or to another participant: perfect negotiation (WebRTC 1.0 §10.7).
 
-import type { RoomEvent } from "./signal.ts";
+import { reshape, type Sending, type Shape } from "../sending/sending.ts";
+import type { RoomEvent } from "./events.ts";
 
 export interface LinkOptions {
   /** Gives way where both sides have offered. */
@@ -9,6 +10,8 @@ export interface LinkOptions {
   begins: boolean;
   iceServers: RTCIceServer[];
   media: MediaStream;
+  /** How the picture is sent to who takes it in layers; nothing while that is not known. */
+  sending: () => Sending | undefined;
   send: (event: RoomEvent) => void;
   onTrack: (event: RTCTrackEvent) => void;
 }
@@ -42,6 +45,24 @@ export class Link {
     const sender = this.senders.get(kind);
     if (sender) await sender.replaceTrack(track);
     else if (track) this.senders.set(kind, this.peer.addTrack(track, this.options.media));
+    if (kind === "video" && track) await this.shape();
+  }
+
+  /** Has the picture go in as many layers as it is large enough for, where the other side has offered to take some. */
+  private async shape(): Promise<void> {
+    const sender = this.senders.get("video");
+    const sending = this.options.sending();
+    if (!sender || !sending) return;
+    const send = async (temporal: boolean) => {
+      const parameters: RTCRtpSendParameters & { degradationPreference?: string } = sender.getParameters();
+      const shapes = (parameters.encodings ?? []) as Shape[];
+      if (shapes.length < 2) return;
+      reshape(shapes, sending, temporal);
+      parameters.degradationPreference = "maintain-resolution";
+      await sender.setParameters(parameters);
+    };
+    // A browser that knows no temporal layers, or refuses all of it, sends as it likes.
+    await send(true).catch(() => send(false)).catch((error: unknown) => console.warn("layers:", error));
   }
 
   private readonly senders = new Map<string, RTCRtpSender>();
@@ -91,6 +112,7 @@ export class Link {
     for (const candidate of this.early.splice(0)) await this.takeCandidate(candidate);
     if (!offered) return;
     this.attach();
+    await this.shape();
     await this.peer.setLocalDescription();
     this.describe(event.id);
   }

@@ -1,8 +1,11 @@
 // Being in a room: its events, and the media of all who are in it.
 
 import { at } from "../server/base.ts";
+import type { Sending } from "../sending/sending.ts";
+import type { RoomEvent } from "./events.ts";
 import { Link } from "./link.ts";
-import { Signalling, type RoomEvent } from "./signal.ts";
+import { Signalling } from "./signal.ts";
+import type { Viewed } from "./views.ts";
 
 export interface MeetingOptions {
   room: string;
@@ -11,6 +14,8 @@ export interface MeetingOptions {
   key: () => string;
   sse: boolean;
   media: MediaStream;
+  /** How the picture is sent to the server; nothing while that is not known. */
+  sending: () => Sending | undefined;
   onEvent: (event: RoomEvent) => void;
   onConnected: (connected: boolean) => void;
   onEnd: (error?: Error) => void;
@@ -64,13 +69,18 @@ export class Meeting {
   constructor(private readonly options: MeetingOptions) {
     const { room, mesh, name, key, sse, onConnected, onEnd } = options;
     this.signalling = new Signalling({
-      path: at(`/rooms/${room}`), query: mesh ? "mesh=1" : "", name, key, sse, onConnected, onEnd, onEvent: (event) => this.take(event),
+      path: at(`/rooms/${room}`), query: mesh ? "mesh=1" : "", name, key, simulcast: !mesh, sse, onConnected, onEnd, onEvent: (event) => this.take(event),
     });
   }
 
   enter = (): Promise<void> => this.signalling.enter();
 
   say = (text: string): void => this.signalling.send({ event: "message", text });
+
+  /** Tells the server in which sizes others are shown; in a mesh each sends one. */
+  readonly view = (views: Viewed[]): void => {
+    if (this.mode !== "mesh") this.signalling.send({ event: "view", views });
+  };
 
   /** How events come. */
   get transport(): string {
@@ -136,6 +146,7 @@ export class Meeting {
         begins: mesh && this.self < id,
         iceServers: this.iceServers,
         media: this.options.media,
+        sending: mesh ? () => undefined : this.options.sending,
         // Events are numbered for each participant: in a mesh the number of an offer says nothing to who has made it.
         send: (event) => this.signalling.send(mesh ? { ...event, answers: undefined, to: id } : event),
         onTrack: ({ track, streams }) => this.receive(mesh ? id : (streams[0]?.id ?? ""), track),

@@ -60,7 +60,7 @@ function begin(sse = false) {
   const connected: boolean[] = [];
   const ends: unknown[] = [];
   const signalling = new Signalling({
-    path: "http://server.test/rooms/den", query: "", name: "Ann", key: () => "", sse,
+    path: "http://server.test/rooms/den", query: "", name: "Ann", key: () => "", simulcast: true, sse,
     onEvent: () => {}, onConnected: (now) => connected.push(now), onEnd: (error) => ends.push(error),
   });
   const outcome = { entered: false, error: undefined as unknown };

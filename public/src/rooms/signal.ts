@@ -1,29 +1,8 @@
 // The events of a room (or of the echo), over a WebSocket; over server-sent events and POST where WebSockets do not get through.
 
-import type { Participant } from "../server/api.ts";
 import { Pauses } from "../server/pauses.ts";
 import { HttpError, problemText, request } from "../server/problem.ts";
-
-/** What happens, with the fields that its kind has; the README lists them. */
-export interface RoomEvent {
-  event: string;
-  id?: number;
-  from?: string;
-  to?: string;
-  self?: string;
-  seat?: string;
-  mode?: "sfu" | "mesh" | "echo";
-  resumed?: boolean;
-  participants?: Participant[];
-  participant?: Participant;
-  iceServers?: RTCIceServer[];
-  sdp?: string;
-  answers?: number | undefined;
-  candidate?: RTCIceCandidateInit | null;
-  text?: string;
-  code?: number;
-  detail?: string;
-}
+import type { RoomEvent } from "./events.ts";
 
 export interface SignallingOptions {
   /** Of the room, such as /rooms/den. */
@@ -32,6 +11,8 @@ export interface SignallingOptions {
   query: string;
   name: string;
   key: () => string;
+  /** The picture is sent in layers, if the server asks for them. */
+  simulcast: boolean;
   /** Goes over server-sent events at once. */
   sse: boolean;
   onEvent: (event: RoomEvent) => void;
@@ -139,8 +120,8 @@ export class Signalling {
   }
 
   private entry(): RoomEvent & Record<string, unknown> {
-    const { name, key } = this.options;
-    return this.seat ? { event: "authenticate", seat: this.seat, last: this.last } : { event: "authenticate", name, token: key() };
+    const { name, key, simulcast } = this.options;
+    return this.seat ? { event: "authenticate", seat: this.seat, last: this.last } : { event: "authenticate", name, token: key(), simulcast };
   }
 
   private dial(): void {

@@ -61,6 +61,11 @@ test("another picture is sent in as many layers as it is large enough for, of th
   assert.deepEqual(present, encodings({ ...sending, width: 1280, height: 720, maxBitrate: 4_000_000 }));
   reshape(present, sending);
   assert.deepEqual(present, encodings(sending));
+  const plain = withoutTemporal(present);
+  reshape(plain, sending);
+  assert.deepEqual(plain, withoutTemporal(present), "what has no temporal layers gets none");
+  reshape(plain, sending, true);
+  assert.deepEqual(plain, present);
   const one = [{ maxBitrate: 1, active: true }];
   reshape(one, { ...sending, sizes: 1 });
   assert.deepEqual(one, [{ maxBitrate: 2_000_000, active: true }]);

@@ -60,12 +60,15 @@ export function encodings(sending: Sending): Shape[] {
   });
 }
 
-/** Has what is sent already go on as it would begin now. What a browser has left out of its encodings stays so. */
-export function reshape(present: Shape[], sending: Sending): void {
+/**
+ * Has what is sent already go on as it would begin now, with its temporal layers where that is said. What a browser has left out of its
+ * encodings stays so.
+ */
+export function reshape(present: Shape[], sending: Sending, temporal = false): void {
   const shapes = encodings(sending);
   present.forEach((encoding, i) => {
-    const { active, scaleResolutionDownBy, maxBitrate } = shapes.find(({ rid }) => rid === encoding.rid) ?? shapes[i] ?? { maxBitrate: sending.maxBitrate };
-    Object.assign(encoding, { maxBitrate, ...(active !== undefined && { active, scaleResolutionDownBy }) });
+    const { rid: _, maxBitrate, scalabilityMode, ...size } = shapes.find(({ rid }) => rid === encoding.rid) ?? shapes[i] ?? { maxBitrate: sending.maxBitrate };
+    Object.assign(encoding, { maxBitrate, ...size, ...(temporal && scalabilityMode && { scalabilityMode }) });
   });
 }
 

@@ -2,7 +2,7 @@
 
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { withStartBitrate } from "./sdp.ts";
-import { encodings, keepsSize, preferring, reshape, startBitrate, withoutTemporal, type Sending, type Shape } from "./sending.ts";
+import { encodings, keepsSize, preferring, reshape, startBitrate, withoutTemporal, type Sending, type Shape } from "../sending/sending.ts";
 
 export interface WhipOptions extends ConnectionOptions {
   /** What to send: at most one video and one audio track. */
