@@ -158,6 +158,13 @@ func (c *Controller) Wait(now time.Time) time.Duration {
 	return c.pacer.wait(now.Sub(c.began))
 }
 
+// repeatsAhead is how long what is sent once more may have packets wait that are sent for the first time.
+const repeatsAhead = 100 * time.Millisecond
+
+// MayRepeat reports whether a packet may be sent once more. It goes before packets that Wait has wait, and those make up for it: what a slow
+// network has lost is never sent so often that nothing else gets through. Who has not got it asks again.
+func (c *Controller) MayRepeat(now time.Time) bool { return c.Wait(now) <= repeatsAhead }
+
 // Probe begins a probe when it is time for one, and reports whether one runs: then Padding is to be called every ProbeEvery.
 func (c *Controller) Probe(now time.Time) (running bool) {
 	c.mu.Lock()

@@ -135,3 +135,25 @@ func TestPolicedNetwork(t *testing.T) {
 	require.LessOrEqual(t, v.switchesBetween(20*time.Second, 40*time.Second), 2)
 	require.Greater(t, v.bitrate(20*time.Second, 40*time.Second), 500*kilo)
 }
+
+// What is sent once more, however often that is asked for, is no more than the network carries, and leaves room when it is over.
+func TestRepeatsAreBounded(t *testing.T) {
+	began := time.Now()
+	c := NewController(began)
+	for range 100 { // before the network was once too slow
+		require.True(t, c.MayRepeat(began))
+		c.Sent(1000, began)
+	}
+	c.estimator.known, c.estimator.bitrate = true, 800_000
+	c.Want(2_000_000, 2_000_000, "", began)
+	sent, now := 0, began
+	for ; now.Before(began.Add(2 * time.Second)); now = now.Add(time.Millisecond) {
+		for c.MayRepeat(now) {
+			c.Sent(1000, now)
+			sent += 1000
+		}
+		require.Positive(t, c.Wait(now), "others wait")
+	}
+	require.InDelta(t, 200_000+10_000+paceLeast, sent, 3000)
+	require.Zero(t, c.Wait(now.Add(repeatsAhead)))
+}

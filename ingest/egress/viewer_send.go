@@ -45,6 +45,9 @@ func (v *Viewer) hear(r media.Reader, o *downTrack) {
 func (v *Viewer) resend(o *downTrack, lost *rtcp.TransportLayerNack) {
 	more := true
 	for i := 0; i < len(lost.Nacks) && more; i++ {
+		if v.control != nil && !v.control.MayRepeat(time.Now()) {
+			return
+		}
 		v.locked(func() { v.atOnce(func() { more = o.sent.resend(lost.Nacks[i], o.local) }) })
 	}
 }
