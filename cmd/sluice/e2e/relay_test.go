@@ -24,6 +24,8 @@ type relay struct {
 	mu      sync.Mutex
 	up      map[string]*net.UDPConn // to the service, for each address of theirs
 	fate    fate                    // of packets to the service; nil: all pass
+	carries float64                 // bit/s from the service; 0: any number
+	through time.Time               // when the last of these is
 	cut     bool                    // nothing passes either way
 	running sync.WaitGroup
 }
@@ -43,15 +45,17 @@ func (r *relay) answer(sdp string) string {
 	found := udpCandidate.FindStringSubmatch(sdp)
 	require.NotNil(r.t, found, "%s", sdp)
 	r.start(net.JoinHostPort(found[2], found[3]))
-	port := r.conn.LocalAddr().(*net.UDPAddr).Port
 	var lines []string
 	for line := range strings.Lines(sdp) {
 		if !strings.HasPrefix(line, "a=candidate:") || udpCandidate.MatchString(strings.TrimRight(line, "\r\n")) {
 			lines = append(lines, line)
 		}
 	}
-	return udpCandidate.ReplaceAllString(strings.Join(lines, ""), fmt.Sprintf("${1}127.0.0.1 %d ${4}", port))
+	return udpCandidate.ReplaceAllString(strings.Join(lines, ""), fmt.Sprintf("${1}127.0.0.1 %d ${4}", r.port()))
 }
+
+// port is the relay's own.
+func (r *relay) port() int { return r.conn.LocalAddr().(*net.UDPAddr).Port }
 
 // start passes on to the service; those who share a relay share its service.
 func (r *relay) start(server string) {
@@ -130,19 +134,62 @@ func (r *relay) socket(from *net.UDPAddr) *net.UDPConn {
 
 // downstream passes on what the service sends.
 func (r *relay) downstream(from *net.UDPConn, to *net.UDPAddr) {
+	waiting := make(chan datagram, 1024)
+	defer close(waiting)
+	r.running.Go(func() {
+		for d := range waiting {
+			lapse(time.Until(d.due))
+			_, _ = r.conn.WriteToUDP(d.packet, to)
+		}
+	})
 	buffer := make([]byte, 2048)
 	for {
 		n, err := from.Read(buffer)
 		if err != nil {
 			return
 		}
-		r.mu.Lock()
-		cut := r.cut
-		r.mu.Unlock()
-		if !cut {
+		due, passes := r.down(n, time.Now())
+		switch {
+		case !passes:
+		case due.IsZero() && len(waiting) == 0:
 			_, _ = r.conn.WriteToUDP(buffer[:n], to)
+		default:
+			waiting <- datagram{append([]byte(nil), buffer[:n]...), due}
 		}
 	}
+}
+
+// datagram is a packet that waits until it is due.
+type datagram struct {
+	packet []byte
+	due    time.Time
+}
+
+// narrow has so many bits a second come from the service from now on, to all who share the relay together; 0 is any number. More waits for a
+// while, and what would wait for longer is dropped.
+func (r *relay) narrow(bitrate float64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.carries = bitrate
+}
+
+// down returns when a packet from the service is through; the zero time is at once.
+func (r *relay) down(bytes int, now time.Time) (due time.Time, passes bool) {
+	const longest = 500 * time.Millisecond
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cut || r.carries == 0 {
+		return time.Time{}, !r.cut
+	}
+	due = r.through
+	if due.Before(now) {
+		due = now
+	}
+	if due.Sub(now) > longest {
+		return due, false
+	}
+	r.through = due.Add(time.Duration(float64(8*bytes) / r.carries * float64(time.Second)))
+	return r.through, true
 }
 
 func (r *relay) close() {

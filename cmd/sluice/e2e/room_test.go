@@ -23,6 +23,14 @@ type guest struct {
 // newGuest opens a room's page and enters.
 func newGuest(b *browser, url, name string) *guest {
 	b.t.Helper()
+	g := openGuest(b, url, name, 320)
+	g.enter()
+	return g
+}
+
+// openGuest opens a room's page, whose camera gives pictures of that width.
+func openGuest(b *browser, url, name string, width int) *guest {
+	b.t.Helper()
 	stage, err := os.ReadFile("testdata/stage.html")
 	require.NoError(b.t, err)
 	script := regexp.MustCompile(`(?s)<script>(.*)</script>`).FindSubmatch(stage)
@@ -30,9 +38,9 @@ func newGuest(b *browser, url, name string) *guest {
 	observe, err := os.ReadFile("testdata/observe.js")
 	require.NoError(b.t, err)
 	g := &guest{tab: b.open(url), name: name}
-	g.run(`(() => {
-		document.body.append(Object.assign(document.createElement("canvas"), {id: "stage", width: 320, height: 240, hidden: true}));
-		`+string(script[1])+`
+	g.run(fmt.Sprintf(`(() => {
+		document.body.append(Object.assign(document.createElement("canvas"), {id: "stage", width: %[1]d, height: %[1]d * 3 / 4, hidden: true}));
+		%[2]s
 		navigator.mediaDevices.getUserMedia = async ({video}) => {
 			setInterval(draw, 1000 / 15);
 			const media = canvas.captureStream(15);
@@ -40,9 +48,8 @@ func newGuest(b *browser, url, name string) *guest {
 			if (!video) media.removeTrack(media.getVideoTracks()[0]);
 			return media;
 		};
-	})()`, nil)
+	})()`, width, script[1]), nil)
 	g.run("(() => {"+string(observe)+"})()", nil)
-	g.enter()
 	return g
 }
 

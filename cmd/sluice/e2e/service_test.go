@@ -123,8 +123,14 @@ var mediaAddress = regexp.MustCompile(`Media +UDP (\S+)`)
 // addresses are arguments that give the service's next start the same ports.
 func (s *service) addresses() []string {
 	s.t.Helper()
+	return []string{"--http-listen", strings.TrimPrefix(s.base, "http://"), "--ice-udp", s.media()}
+}
+
+// media is the address that the service takes media at.
+func (s *service) media() string {
+	s.t.Helper()
 	eventually(s.t, func() bool { return mediaAddress.MatchString(s.output.String()) })
-	return []string{"--http-listen", strings.TrimPrefix(s.base, "http://"), "--ice-udp", mediaAddress.FindStringSubmatch(s.output.String())[1]}
+	return mediaAddress.FindStringSubmatch(s.output.String())[1]
 }
 
 // kill ends the service as kill -9 does.

@@ -36,7 +36,7 @@ func eventually(t testing.TB, met func() bool, message ...any) {
 func lapse(d time.Duration) { <-time.After(d) }
 
 // each checks several at the same time.
-func each[T any](t *testing.T, all []T, check func(T)) {
+func each[T any](t testing.TB, all []T, check func(T)) {
 	t.Helper()
 	var checks sync.WaitGroup
 	for _, one := range all {
