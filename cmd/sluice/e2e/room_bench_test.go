@@ -61,8 +61,8 @@ func (g *guest) measure(seconds int) (r reception) {
 }
 
 // BenchmarkRoomOfNine has nine in a room, three each in three Chromiums that show all nine: what comes down to each of them in all, and how many
-// of the 72 tiles are live, which have changed within 5 s all the time. Pages are as they are, and as those that send one layer and ask for nothing; networks carry any
-// number of bits, and 2 Mbit/s to each participant.
+// of the 72 tiles are live, which have changed within 5 s all the time. Pages are as they are, or send one layer and ask for nothing; networks
+// carry any number of bits, or 2 Mbit/s down to each participant. It is for a machine that does nothing else.
 func BenchmarkRoomOfNine(b *testing.B) {
 	s := startService(b, "--record=false")
 	var browsers []*browser
