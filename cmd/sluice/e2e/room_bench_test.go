@@ -55,7 +55,8 @@ func (g *guest) measure(seconds int) (r reception) {
 			}
 		} while (now - began < %d * 1000);
 		const passed = (now - began) / 1000;
-		return {Kbits: (bytes(all) - before) / 125 / passed, Tiles: Object.values(tiles).map(({first, frames, Still, Width}) => ({FPS: (frames - first) / passed, Still, Width}))};
+		const Kbits = (bytes(all) - before) / 125 / passed;
+		return {Kbits, Tiles: Object.values(tiles).map(({first, frames, Still, Width}) => ({FPS: (frames - first) / passed, Still, Width}))};
 	})()`, seconds), &r)
 	return r
 }

@@ -48,7 +48,10 @@ func TestRoomTilesAreAskedFor(t *testing.T) {
 	cyd.shows(ann, 320)
 
 	hide := func(hidden bool) {
-		cyd.run(fmt.Sprintf(`(() => { Object.defineProperty(document, "hidden", {configurable: true, get: () => %t}); document.dispatchEvent(new Event("visibilitychange")); })()`, hidden), nil)
+		cyd.run(fmt.Sprintf(`(() => {
+			Object.defineProperty(document, "hidden", {configurable: true, get: () => %t});
+			document.dispatchEvent(new Event("visibilitychange"));
+		})()`, hidden), nil)
 	}
 	hide(true)
 	var before counted
