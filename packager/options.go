@@ -25,8 +25,11 @@ type Options struct {
 	// Segment is the nominal duration of ffmpeg's segments (2 s). TARGETDURATION is this, rounded to a second,
 	// with what EpochOptions.LateKeyFrames adds.
 	Segment time.Duration
-	// Part is the nominal duration of ffmpeg's fragments of video (0.2 s); those of audio have half of it.
+	// Part is the nominal duration of ffmpeg's fragments of video (0.2 s); those of audio have half of it,
+	// or all of it where two halves of whole frames of AAC would be much longer.
 	Part time.Duration
+	// Distance is how far behind the live edge players are asked to stay.
+	Distance timeline.Distance
 	// Window is how much of a live stream is listed (60 s), and never less than six segments of it. The disk holds about twice as much
 	// per stream, as segments stay for a while after they have left the playlists.
 	Window time.Duration
@@ -114,6 +117,9 @@ func (o Options) Validate() error {
 	between("Part", o.Part, minPart, maxPart)
 	want(o.Part%time.Millisecond == 0, "Part", "%s is not whole milliseconds", short(o.Part))
 	want(o.Part <= 0 || o.Segment%o.Part == 0, "Segment", "%s is not a multiple of the part, which is %s", short(o.Segment), short(o.Part))
+	if err := o.Distance.Validate(); err != nil {
+		want(false, "Distance", "%v", err)
+	}
 	between("Window", o.Window, leastWindow*o.Segment, maxWindow)
 	between("Linger", o.Linger, 0, maxLinger)
 	return errors.Join(faults...)
@@ -151,5 +157,5 @@ func (o Options) withDefaults() Options {
 
 // timing is what the rooms need to know of it. A window below six segments is listed as six.
 func (o Options) timing() timeline.Timing {
-	return timeline.Timing{Segment: o.Segment, Part: o.Part, Event: o.Event, Window: max(o.Window, minSegments*o.Segment)}
+	return timeline.Timing{Segment: o.Segment, Part: o.Part, Event: o.Event, Window: max(o.Window, minSegments*o.Segment), Distance: o.Distance}
 }

@@ -102,7 +102,7 @@ func (o Options) addLadderArgs(args ffmpeg.KwArgs) {
 		if !one {
 			r.addCodecArgs(args, o.Encoder, suffix)
 		}
-		r.addArgs(args, o.Encoder, suffix, r.group(o.KeyFrames))
+		r.addArgs(args, o.Encoder, suffix, r.group(o.KeyFrames), o.rateControl())
 	}
 }
 

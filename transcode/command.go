@@ -5,7 +5,6 @@ import (
 	"maps"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	ffmpeg "github.com/u2takey/ffmpeg-go"
@@ -201,7 +200,7 @@ func (o Options) addPassthroughArgs(args ffmpeg.KwArgs) {
 			continue
 		}
 		r.addCodecArgs(args, o.Encoder, suffix)
-		r.addArgs(args, o.Encoder, suffix, noGroup)
+		r.addArgs(args, o.Encoder, suffix, noGroup, o.rateControl())
 		args["force_key_frames"+suffix] = "source"
 	}
 }
@@ -212,8 +211,8 @@ func (r Rendition) group(keyFrames time.Duration) int {
 }
 
 // addArgs adds what differs between renditions, each option with the suffix that selects the rendition's stream.
-func (r Rendition) addArgs(args ffmpeg.KwArgs, e Encoder, suffix string, group int) {
-	rate, buffer := r.rateControl()
+func (r Rendition) addArgs(args ffmpeg.KwArgs, e Encoder, suffix string, group int, control rateControl) {
+	rate, buffer := control.of(r)
 	own := ffmpeg.KwArgs{"r": r.FPS, "g": group, "keyint_min": group, "b": rate, "maxrate": rate, "bufsize": buffer}
 	switch r.Codec {
 	case H264:
@@ -225,15 +224,6 @@ func (r Rendition) addArgs(args ffmpeg.KwArgs, e Encoder, suffix string, group i
 		args[name+suffix] = value
 	}
 }
-
-// rateControl returns the encoder's constant rate in bit/s and its buffer in bits. Segments of 2 s carry at most the
-// rate, the buffer spent at once, and the boxes of CMAF: together under 1.1 times Bitrate.
-func (r Rendition) rateControl() (rate, buffer int) {
-	return (r.Bitrate - videoOverhead) * 9 / 10, r.Bitrate * 3 / 10
-}
-
-// videoOverhead in bit/s is what the boxes of CMAF add in fragments of 0.2 s.
-const videoOverhead = 12_000
 
 // audioArgs are the encoder's options for the audio, always AAC-LC, 48 kHz, stereo.
 //
@@ -279,25 +269,6 @@ func (o Options) muxerArgs() ffmpeg.KwArgs {
 		"media_seg_name":    segmentPattern,
 		"adaptation_sets":   o.adaptationSets(),
 	}
-}
-
-// adaptationSets halves the fragments of audio: frames of AAC fit into no part evenly, and of halves parts can be made that
-// keep pace with those of the video. Beside video that is passed through, whose segments may be longer, the audio gets no segments of its
-// own: the muxer cuts it whenever it cuts video.
-func (o Options) adaptationSets() string {
-	var sets []string
-	for i, r := range o.Representations() {
-		fragment := o.Part
-		if r.Audio {
-			fragment /= 2
-		}
-		own := ""
-		if r.Audio && o.passesThrough() {
-			own = "seg_duration=" + seconds(o.Segment+o.LateKeyFrames+time.Second) + ","
-		}
-		sets = append(sets, fmt.Sprintf("id=%d,%sfrag_duration=%s,streams=%d", i, own, seconds(fragment), i))
-	}
-	return strings.Join(sets, " ")
 }
 
 // seconds formats d as a decimal number of seconds.

@@ -38,7 +38,7 @@ func TestCommand(t *testing.T) {
 		{"vaapi", Options{Video: depay.VP8, Ladder: codecLadder()[:2], Encoder: Encoder{VAAPI, "/dev/dri/renderD128"}}},
 		{"nvenc", Options{Video: depay.H264, Passthrough: passedThrough(), Ladder: smallLadder()[1:], Encoder: Encoder{NVENC, "/dev/nvidia0"}}},
 		{"qsv", Options{Video: depay.VP8, Ladder: smallLadder(), Encoder: Encoder{QSV, "/dev/dri/renderD129"}, Transform: TransformLogo, Logo: "/data/logo.png"}},
-		{"low-latency", Options{Video: depay.VP8, Audio: depay.Opus, Segment: time.Second, Part: 100 * time.Millisecond, KeyFrames: 500 * time.Millisecond}},
+		{"low-latency", Options{Video: depay.VP8, Audio: depay.Opus, Segment: 2 * time.Second, Part: 100 * time.Millisecond, KeyFrames: 400 * time.Millisecond, Buffer: 150 * time.Millisecond}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.o.FFmpeg, c.o.Dir = "/usr/bin/ffmpeg", "/data/live/stream/epoch"

@@ -18,6 +18,7 @@ const (
 	DefaultSegment      = 2 * time.Second
 	DefaultPart         = 200 * time.Millisecond
 	DefaultKeyFrames    = time.Second
+	DefaultBuffer       = 300 * time.Millisecond
 	DefaultWindow       = 10 * time.Minute
 	DefaultThumbnail    = 5 * time.Second
 	DefaultStall        = 2 * time.Second
@@ -75,6 +76,9 @@ type Options struct {
 	// KeyFrames is the interval between IDR pictures; a segment must be a whole number of them. A shorter one lets
 	// players start sooner and costs a few percent of quality at the same bitrate. Default 1 s.
 	KeyFrames time.Duration
+	// Buffer is how much of a rendition's bitrate its encoder may spend at once (the VBV of x264): a shorter one makes key frames that take
+	// less time to reach a viewer, and look worse. Default 300 ms.
+	Buffer time.Duration
 	// Window is how much media ffmpeg lists in its own manifests and then keeps on disk after that: as much again. It
 	// bounds those manifests and the disk when nobody else deletes. Make it several times what viewers are shown: ffmpeg
 	// must never delete what is listed. Default 10 min.
@@ -115,6 +119,7 @@ func (o Options) withDefaults() Options {
 	o.Segment = orDefault(o.Segment, DefaultSegment)
 	o.Part = orDefault(o.Part, DefaultPart)
 	o.KeyFrames = orDefault(o.KeyFrames, DefaultKeyFrames)
+	o.Buffer = orDefault(o.Buffer, DefaultBuffer)
 	o.Window = orDefault(o.Window, DefaultWindow)
 	o.Thumbnail = orDefault(o.Thumbnail, DefaultThumbnail)
 	o.Stall = orDefault(o.Stall, DefaultStall)
@@ -162,6 +167,7 @@ func (o Options) Validate() error {
 	faults.want(inRange(o.Width, 1, 16383) && inRange(o.Height, 1, 16383), "Width", "%dx%d: both sides must be between 1 and 16383", o.Width, o.Height)
 	faults.want(inRange(o.AudioBitrate, 32_000, 512_000), "AudioBitrate", "%s is not between 32k and 512k", rate(o.AudioBitrate))
 	faults.want(inRange(o.Window, 10*o.Segment, 48*time.Hour), "Window", "%v is not between 10 segments and 48h", o.Window)
+	faults.want(inRange(o.Buffer, 100*time.Millisecond, 2*time.Second), "Buffer", "%v is not between 100ms and 2s", o.Buffer)
 	faults.want(o.Stall > 0 && o.Grace > 0, "Stall", "%v, and grace %v, must be more than 0", o.Stall, o.Grace)
 	faults.want(o.Offset >= 0 && o.Offset%time.Millisecond == 0, "Offset", "%v must be whole milliseconds and not negative", o.Offset)
 	faults.want(o.MaxLag >= 0, "MaxLag", "%v must not be negative", o.MaxLag)

@@ -124,7 +124,7 @@ func (e Encoder) trialArgs(program string) []string {
 	r := DefaultLadder()[0]
 	args := ffmpeg.KwArgs{"map": "[out]", "t": float64(trialPictures) / float64(r.FPS), "f": "framecrc"}
 	addEncoderArgs(args, e, ":v:0")
-	r.addArgs(args, e, ":v:0", noGroup)
+	r.addArgs(args, e, ":v:0", noGroup, Options{}.withDefaults().rateControl())
 	args["force_key_frames:v:0"] = seconds(time.Duration(trialKey) * time.Second / time.Duration(r.FPS))
 	graph := fmt.Sprintf("testsrc2=size=%dx%d:rate=%d", r.Width, r.Height, r.FPS)
 	filters := map[EncoderKind]string{QSV: ",format=nv12", VAAPI: ",format=nv12,hwupload"}

@@ -31,6 +31,8 @@ const (
 	nearEdge = 300 * time.Millisecond
 	// behindEdge is from where on players that are farther behind ask at once: what they load is near the edge, though they do not show it yet.
 	behindEdge = 2500 * time.Millisecond
+	// foundWithin is how long players take to find their place, or a part if that is longer.
+	foundWithin = 200 * time.Millisecond
 	// farBehind is how far behind players may be that ask for an edition at once; who is farther behind has time.
 	farBehind = time.Minute
 	// pastEdge is how long events last beyond the end of the media, and beyond what the clock says that there is: players that begin while
@@ -68,9 +70,9 @@ func (s *Stream) serveMPD(w http.ResponseWriter, r *http.Request, now *snapshot)
 	if !q.apart {
 		e, now = s.awaitEdition(r, q)
 	}
-	d, cacheControl := now.mpd, s.origin.manifestCC
+	d, cacheControl := now.mpd, mpdCC
 	if q.private {
-		cacheControl = s.origin.privateCC
+		cacheControl = mpdPrivateCC
 	}
 	switch {
 	case e != nil && q.foreign != "":
@@ -191,7 +193,7 @@ func (s *Stream) newEdition(now *snapshot, last *edition) *edition {
 			e.published = last.published.Add(time.Millisecond)
 		}
 	}
-	e.begins = (targetLatency - 1) * s.origin.timing.Part
+	e.begins = time.Duration(s.origin.timing.Target)*s.origin.timing.Part - max(foundWithin, s.origin.timing.Part)
 	if n := len(p.Periods); n > 0 {
 		newest := &p.Periods[n-1]
 		e.reached, e.due = now.reached(newest), e.published.Sub(p.Start.Add(newest.Start))

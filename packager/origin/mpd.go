@@ -100,19 +100,11 @@ func describeChunks(p *timeline.Presentation, period *timeline.Period, sets []da
 	}
 }
 
-// Latencies that the MPD asks players for, in parts: a part is there once it is over and encoded; fetching, decoding and
-// unsteady networks take the rest.
-const (
-	targetLatency = 5
-	leastLatency  = 3
-	mostLatency   = 15
-)
-
 // service describes the latency, which counts from the capture of a frame.
 func (o *Origin) service() *dash.ServiceDescription {
-	part := o.timing.Part
+	parts := func(n int) time.Duration { return time.Duration(n) * o.timing.Part }
 	return &dash.ServiceDescription{
-		Latency:      dash.Latency{Target: targetLatency * part, Min: leastLatency * part, Max: mostLatency * part},
+		Latency:      dash.Latency{Target: parts(o.timing.Target), Min: parts(o.timing.Least), Max: parts(o.timing.Most)},
 		PlaybackRate: dash.PlaybackRate{Min: 0.9, Max: 1.1},
 	}
 }

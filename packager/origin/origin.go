@@ -35,6 +35,8 @@ var (
 	codingGzip   = []string{"gzip"}
 	immutableCC  = []string{immutable}
 	thumbnailCC  = []string{"public, max-age=2"}
+	mpdCC        = []string{"public, max-age=1"} // updatePeriod
+	mpdPrivateCC = []string{"private, max-age=1"}
 	acceptRanges = []string{"bytes"}
 	mimeSegment  = []string{"video/iso.segment"}
 	mimeMP4      = []string{"video/mp4"}
@@ -46,7 +48,7 @@ type Origin struct {
 	timing     timeline.Timing
 	dir        string
 	find       func(name string) *Stream // nil where there is none
-	manifestCC []string                  // Cache-Control of playlists and MPDs
+	manifestCC []string                  // Cache-Control of playlists
 	privateCC  []string                  // of those that are for one viewer
 	blockedCC  []string                  // of playlists that contain what was asked for
 	packers    sync.Pool                 // of *gzip.Writer
@@ -55,6 +57,7 @@ type Origin struct {
 
 // New serves the streams below dir that find knows; it gives nil for another name.
 func New(timing timeline.Timing, dir string, find func(name string) *Stream) *Origin {
+	timing.Distance = timing.Distance.WithDefaults()
 	o := &Origin{
 		timing: timing, dir: dir, find: find,
 		manifestCC: manifestCacheControl("public", timing), privateCC: manifestCacheControl("private", timing), blockedCC: blockedCacheControl(timing),

@@ -11,8 +11,9 @@ import (
 // playlist is the snapshot of one rendition's media playlist, with its documents. It is never changed.
 type playlist struct {
 	*timeline.Playlist
-	made        time.Time // when the newest of it came, with a monotonic reading
-	deep        bool      // players find a place in it to start at: see awaitStart
+	made        time.Time     // when the newest of it came, with a monotonic reading
+	holdBack    time.Duration // PART-HOLD-BACK
+	deep        bool          // players find a place in it to start at: see awaitStart
 	fresh       *freshPart
 	full, delta *document
 	changed     chan struct{} // closed when a newer one is there
@@ -23,7 +24,8 @@ type playlist struct {
 // newPlaylist makes the documents of a playlist; they are rendered when somebody asks.
 func (s *Stream) newPlaylist(of *timeline.Playlist) *playlist {
 	p := &playlist{Playlist: of, made: time.Now(), fresh: newFreshPart(of), changed: make(chan struct{}), editions: &signed[*playlist]{}}
-	p.deep = len(p.Segments) > 0 && p.reaches(holdBack*of.PartTarget)
+	p.holdBack = time.Duration(s.origin.timing.HoldBack) * of.PartTarget
+	p.deep = len(p.Segments) > 0 && p.reaches(p.holdBack)
 	s.write(p)
 	return p
 }
@@ -39,9 +41,6 @@ func (s *Stream) write(p *playlist) {
 		p.delta = s.document(manifest.MIMEHLS, func() []byte { return p.render(skip) })
 	}
 }
-
-// holdBack is PART-HOLD-BACK in part targets (rfc8216bis §4.4.3.8 asks for two, Apple's authoring specification 14.3 for three).
-const holdBack = 3
 
 // reaches reports whether there is more media than d.
 func (p *playlist) reaches(d time.Duration) bool {
@@ -173,7 +172,7 @@ func (p *playlist) entry(s *timeline.Segment, initURI string, withParts bool) hl
 
 func (p *playlist) lowLatency(names *initNames) *hls.LowLatency {
 	l := &hls.LowLatency{
-		PartTarget: p.PartTarget, PartHoldBack: holdBack * p.PartTarget,
+		PartTarget: p.PartTarget, PartHoldBack: p.holdBack,
 		HoldBack: 3 * p.targetDuration(), SkipUntil: p.skipUntil(),
 		Reports: make([]hls.Report, len(p.Reports)),
 	}

@@ -25,24 +25,31 @@ type published struct {
 
 // add lists so many segments more, and publishes them.
 func (p *published) add(segments int) {
+	part, each := int64(timeline.ToTicks(p.origin.timing.Part, 15360)), int64(p.origin.timing.Segment/p.origin.timing.Part)
+	keys := int64(keyFrames(p.origin.timing) / p.origin.timing.Part)
 	for range segments {
 		var parts []timeline.Part
-		for i := range int64(10) {
-			parts = append(parts, timeline.Part{Offset: i, Size: 1, Start: p.count*30720 + i*3072, Duration: 3072, Independent: i%5 == 0})
+		for i := range each {
+			parts = append(parts, timeline.Part{Offset: i, Size: 1, Start: (p.count*each + i) * part, Duration: part, Independent: i%keys == 0})
 		}
-		p.timeline.Grow(p.track, parts, 10, 0)
-		p.timeline.List(p.track, p.timeline.Whole(p.track, parts, 10))
+		p.timeline.Grow(p.track, parts, each, 0)
+		p.timeline.List(p.track, p.timeline.Whole(p.track, parts, each))
 		p.timeline.TakeRecords()
 		p.count++
 	}
 	p.Publish(p.timeline.Snapshot())
 }
 
+// keyFrames is the time between two: no more than the latency that is aimed at, and twice in a segment at least.
+func keyFrames(t timeline.Timing) time.Duration {
+	return min(t.Segment/2, time.Duration(t.Distance.WithDefaults().Target)*t.Part)
+}
+
 // broadcast has so many segments.
 func broadcast(t testing.TB, timing timeline.Timing, segments int) *published {
 	now := time.Date(2026, 11, 20, 19, 45, 0, 0, time.UTC)
 	tl := timeline.New(timeline.Config{Timing: timing, Wall: func() time.Time { return now }})
-	e, err := tl.Prepare(timeline.EpochOptions{Renditions: []timeline.Rendition{
+	e, err := tl.Prepare(timeline.EpochOptions{KeyFrames: keyFrames(timing), Renditions: []timeline.Rendition{
 		{ID: "180p", Rep: "0", Video: true, Width: 320, Height: 180, FPS: 30, Bitrate: 600_000},
 	}})
 	require.NoError(t, err)

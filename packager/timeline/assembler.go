@@ -9,7 +9,7 @@ import (
 
 // Assembler makes parts of the fragments of one track, segment by segment.
 //
-// Audio comes in fragments of half a part, so that a segment has as many parts of audio as of video: the few frames that whole
+// Audio comes in fragments of half a part where whole frames let it, so that a segment has as many parts of audio as of video: the few frames that whole
 // parts would leave over at its end would be a part that follows on the one before at once, and while that one is being loaded
 // hls.js takes the two for the same.
 type Assembler struct {

@@ -30,11 +30,13 @@ func TestPartTarget(t *testing.T) {
 		{200 * time.Millisecond, 30, 214 * time.Millisecond},
 		{200 * time.Millisecond, 24, 214 * time.Millisecond},
 		{200 * time.Millisecond, 8, 250 * time.Millisecond},
-		{100 * time.Millisecond, 30, 128 * time.Millisecond},
+		{100 * time.Millisecond, 30, 107 * time.Millisecond},
+		{400 * time.Millisecond, 30, 427 * time.Millisecond},
 		{time.Second, 30, 1024 * time.Millisecond},
 	} {
 		got := Timing{Part: test.part}.PartTarget([]Rendition{{Video: true, FPS: test.fps}, {}})
 		require.Equal(t, test.want, got, "%v at %g", test.part, test.fps)
+		require.GreaterOrEqual(t, test.part*100, got*80, "%v at %g", test.part, test.fps)
 		require.LessOrEqual(t, Timing{Part: test.part}.LongestPart(Rendition{}), test.part+2*1024*time.Second/48000+time.Millisecond)
 	}
 }

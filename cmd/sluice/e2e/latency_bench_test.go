@@ -23,11 +23,17 @@ type spectator struct {
 	name, url, play string
 }
 
-// BenchmarkLatency measures glass to glass: the clock that one Chromium paints into the picture that it publishes is read
-// back from what other pages of it show, over all protocols at once: in the watch page, and in hls.js and dash.js as they
-// come; and over WebRTC as it is published, and transformed. It takes about four minutes, so run it with -benchtime 1x.
+// BenchmarkLatency measures glass to glass, with each value of the key latency: the clock that one Chromium paints into the picture that it
+// publishes is read back from what other pages of it show, over all protocols at once: in the watch page, and in hls.js and dash.js as they
+// come; and over WebRTC as it is published, and transformed. It takes about twelve minutes, so run it with -benchtime 1x.
 func BenchmarkLatency(b *testing.B) {
-	s := startService(b, "--ladder", oneRung, "--auth-publish", stageKey)
+	for _, latency := range []string{"ultra", "low", "normal"} {
+		b.Run(latency, func(b *testing.B) { measureLatency(b, latency) })
+	}
+}
+
+func measureLatency(b *testing.B, latency string) {
+	s := startService(b, "--ladder", oneRung, "--auth-publish", stageKey, "--latency", latency)
 	stage := newStage(b)
 	browser := startBrowser(b)
 	studio := browser.open(stage + "/stage.html?key=" + stageKey)
@@ -36,15 +42,18 @@ func BenchmarkLatency(b *testing.B) {
 	lapse(10 * time.Second) // the publisher's browser settles on its bit rate
 	watch := s.base + "/watch/clock?protocol="
 	live := s.base + "/live/clock/"
+	hls := spectator{"hls", stage + "/players.html", `void playHls("` + live + `index.m3u8")`}
+	dash := spectator{"dash", stage + "/players.html", `void playDash("` + live + `manifest.mpd")`}
 	b.Run("page", func(b *testing.B) {
 		watchTogether(b, browser, spectator{"hls", watch + "hls", ""}, spectator{"dash", watch + "dash", ""}, spectator{"webrtc", watch + "webrtc", ""})
 	})
 	b.Run("stock", func(b *testing.B) {
-		watchTogether(b, browser,
-			spectator{"hls", stage + "/players.html", `void playHls("` + live + `index.m3u8")`},
-			spectator{"dash", stage + "/players.html", `void playDash("` + live + `manifest.mpd")`},
-			spectator{"webrtc", watch + "webrtc", ""})
+		watchTogether(b, browser, hls, dash, spectator{"webrtc", watch + "webrtc", ""})
 	})
+	b.Run("alone", func(b *testing.B) { watchTogether(b, browser, hls) })
+	if latency != "low" {
+		return // over WebRTC it makes no difference
+	}
 	b.Run("transformed", func(b *testing.B) {
 		require.Equal(b, http.StatusNoContent, s.transform(b, "clock", `{"transform":"monochrome"}`, stageKey))
 		watchTogether(b, browser, spectator{"original", watch + "webrtc", ""}, spectator{"transformed", watch + "webrtc&transformed=1", ""})

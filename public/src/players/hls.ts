@@ -1,6 +1,7 @@
 // HLS by hls.js.
 
-import Hls, { ErrorTypes, Events, type ErrorData, type HlsConfig, type LoadPolicy } from "hls.js";
+import Hls, { ErrorDetails, ErrorTypes, Events, type ErrorData, type HlsConfig, type LoadPolicy } from "hls.js";
+import { Calm } from "./calm.ts";
 import { Chase, chasePause } from "./chase.ts";
 import { bufferAhead, tryPlay } from "./element.ts";
 import { levelLabel, sameCoding, type Rung } from "./levels.ts";
@@ -47,7 +48,11 @@ export function openHls(options: PlayerOptions): Player {
     enableWorker: false,
   });
   const mediaErrors: number[] = [];
-  hls.on(Events.ERROR, (_event, data) => onError(hls, data, mediaErrors, options));
+  const calm = new Calm();
+  hls.on(Events.ERROR, (_event, data) => {
+    if (data.details === ErrorDetails.BUFFER_STALLED_ERROR) calm.stalled(performance.now());
+    onError(hls, data, mediaErrors, options);
+  });
   hls.on(Events.MANIFEST_PARSED, () => {
     options.onLevels();
     tryPlay(options.video);
@@ -58,8 +63,10 @@ export function openHls(options: PlayerOptions): Player {
   const loadOn = watchLoading(hls, video);
   const watching = setInterval(() => {
     loadOn(performance.now());
-    const behind = hls.latestLevelDetails?.live ? hls.latency - (hls.targetLatency ?? NaN) : NaN;
-    video.playbackRate = chase.rate(behind, bufferAhead(video));
+    comeNearer(hls, calm);
+    const details = hls.latestLevelDetails;
+    const behind = details?.live ? hls.latency - (hls.targetLatency ?? NaN) : NaN;
+    video.playbackRate = chase.rate(behind, bufferAhead(video), details?.partTarget ?? 0, options.following?.() ?? true);
   }, chasePause);
   hls.loadSource(options.url);
   hls.attachMedia(options.video);
@@ -81,6 +88,13 @@ export function openHls(options: PlayerOptions): Player {
       hls.destroy();
     },
   };
+}
+
+/** Takes back what stalls have added to the target, which hls.js itself keeps until it is opened anew. */
+function comeNearer(hls: Hls, calm: Calm): void {
+  const details = hls.latestLevelDetails;
+  const target = details?.live ? calm.next(performance.now(), hls.targetLatency ?? NaN, details.partHoldBack || details.holdBack) : undefined;
+  if (target !== undefined) hls.targetLatency = target;
 }
 
 const rungs = (hls: Hls): Rung[] => hls.levels.map(({ height, bitrate, videoCodec }) => ({ height, bitrate, codec: videoCodec }));

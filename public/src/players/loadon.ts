@@ -23,7 +23,8 @@ function watch(hls: Hls, video: HTMLVideoElement, medium: Medium): (now: number)
   return (now) => {
     const busy = loaded || isLoading(hls, medium) || video.paused;
     loaded = false;
-    if (loading.stuck(now, listedAhead(hls, medium), buffered(hls, medium)?.len ?? NaN, busy)) loadOn(hls, medium);
+    const part = listed(hls, medium)?.partTarget ?? 0;
+    if (loading.stuck(now, listedAhead(hls, medium), buffered(hls, medium)?.len ?? NaN, part, busy)) loadOn(hls, medium);
   };
 }
 

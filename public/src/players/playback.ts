@@ -157,7 +157,7 @@ export class Playback {
     const opened = source();
     const onFatal = (reason: string, unfit?: boolean) => (unfit && wanted !== "hls" ? this.fallBack(reason) : this.fail(reason));
     try {
-      this.player = await openPlayer(wanted, { video, url: streamUrls(name, server.token(), server.base)[opened], clock, talk, onLevels, onFatal });
+      this.player = await openPlayer(wanted, { video, url: streamUrls(name, server.token(), server.base)[opened], clock, talk, following: () => this.following, onLevels, onFatal });
     } catch (error) {
       this.fail(String(error));
     } finally {

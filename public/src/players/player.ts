@@ -18,6 +18,8 @@ export interface PlayerOptions {
   clock: ServerClock;
   /** What viewers over WebRTC and the publisher write to each other, where the page has a place for it. */
   talk?: Talk | undefined;
+  /** Whether the viewer wants the newest picture, and has not gone back; without it, yes. */
+  following?: (() => boolean) | undefined;
   /** Called when the list of renditions is known or changes. */
   onLevels(): void;
   /**

@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -30,6 +31,9 @@ type Options struct {
 	FixedLadder bool
 	// Segment and Part are durations of media; the segment is a multiple of the part.
 	Segment, Part time.Duration
+	// KeyFrames is the time between two key frames of what is encoded, Buffer how much of its bitrate an encoder may spend at once. Defaults: those
+	// of transcode.
+	KeyFrames, Buffer time.Duration
 	// Passthrough lets video go to viewers as it comes, without an encoder, where players take it.
 	Passthrough bool
 	// Slates holds a key frame for each codec, which viewers see while the publisher is away; without one they see its newest
@@ -57,3 +61,13 @@ type Options struct {
 
 // lateKeyFrames is how late publishers' key frames may be, and by how much segments are longer for that.
 func (o Options) lateKeyFrames() time.Duration { return o.Segment / 2 }
+
+// keyFrames is the time between two key frames. Publishers whose video is passed on are asked for one each second at most, as those cost them
+// what they send.
+func (o Options) keyFrames(passedOn bool) time.Duration {
+	every := cmp.Or(o.KeyFrames, transcode.DefaultKeyFrames)
+	if passedOn && o.Segment%transcode.DefaultKeyFrames == 0 {
+		every = max(every, transcode.DefaultKeyFrames)
+	}
+	return every
+}

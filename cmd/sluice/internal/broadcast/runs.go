@@ -89,10 +89,11 @@ func (b *Broadcast) plan(source transcode.Rendition, layers ...transcode.Renditi
 		Transform: b.transform, Title: o.Stream, Logo: o.Logo, Faces: o.Faces, OnFaces: b.foundFaces,
 		MaxLag:  b.maxLag(source, encoded),
 		Segment: o.Segment, Part: o.Part, Window: ffmpegWindow(o.Segment),
+		KeyFrames: o.keyFrames(source.Name != ""), Buffer: o.Buffer,
 		Logger:          b.log,
 		RequestKeyFrame: b.requestKeyFrame,
 	}}
-	p.epoch = timeline.EpochOptions{Renditions: b.ladder.standIns(renditions(p.job)), KeyFrames: transcode.DefaultKeyFrames, Lead: o.Segment}
+	p.epoch = timeline.EpochOptions{Renditions: b.ladder.standIns(renditions(p.job)), KeyFrames: p.job.KeyFrames, Lead: o.Segment}
 	if p.passthrough {
 		p.job.LateKeyFrames = o.lateKeyFrames()
 		p.epoch.LateKeyFrames = o.lateKeyFrames()

@@ -30,6 +30,7 @@ type Config struct {
 	Encoder string           // EncoderSoftware, transcode.EncoderAuto or a hardware encoder: what makes renditions of H.264
 	Ladder  transcode.Ladder // the best rendition first; empty: cut to what the machine encodes in real time
 
+	Latency string        // LatencyUltra, LatencyLow or LatencyNormal: how far behind the camera viewers over HLS and DASH are
 	Segment time.Duration // media segment, a multiple of Part
 	Part    time.Duration // CMAF fragment
 	Window  time.Duration // length of the live playlists; WindowAll: from the beginning of the broadcast on
@@ -217,6 +218,7 @@ func Default() Config {
 	return Config{
 		HTTP:         HTTP{Listen: "127.0.0.1:8080"},
 		Data:         "./data",
+		Latency:      LatencyLow,
 		Segment:      2 * time.Second,
 		Part:         200 * time.Millisecond,
 		Window:       time.Minute,

@@ -54,6 +54,7 @@ func (l *Loaded) load(flags *Flags, from Surroundings) {
 	l.loadEnviron(from.Environ)
 	l.loadFlags(flags)
 	l.loadSockets(from.Sockets)
+	l.applyLatency()
 	for _, f := range l.Config.faults() {
 		l.fail(fmt.Errorf("%s: %s", cmp.Or(l.origin[f.key], f.key), f.problem))
 	}

@@ -30,7 +30,7 @@ func (c Config) Packager() packager.Options {
 	}
 	return packager.Options{
 		LiveDir: filepath.Join(c.Data, liveDir), RecordingsDir: filepath.Join(c.Data, recordingsDir),
-		Segment: c.Segment, Part: c.Part, Window: window, Event: event, Linger: c.linger(),
+		Segment: c.Segment, Part: c.Part, Distance: c.latency().distance, Window: window, Event: event, Linger: c.linger(),
 		Record: c.Record.Enabled, Keep: c.Record.Keep, MaxBytes: c.Record.MaxBytes, MinFree: c.Record.MinFree,
 		Push: push.Target{URL: c.Push.URL, Header: string(c.Push.Header), Timeout: c.Push.Timeout, Delete: c.Push.Delete},
 	}
@@ -77,7 +77,8 @@ func (c Config) checkStages(check *checker) {
 		return "", fault.Error()
 	})
 	check.stage(webhook.Validate(c.Webhooks.targets()), func(fault error) (option, reason string) { return "Webhooks", fault.Error() })
-	encoder := transcode.Options{Dir: c.Data, FFmpeg: c.FFmpeg, Video: depay.VP8, Audio: depay.Opus, Ladder: c.Ladder, Segment: c.Segment, Part: c.Part}
+	encoder := transcode.Options{Dir: c.Data, FFmpeg: c.FFmpeg, Video: depay.VP8, Audio: depay.Opus, Ladder: c.Ladder,
+		Segment: c.Segment, Part: c.Part, KeyFrames: c.KeyFrames(), Buffer: c.Buffer()}
 	check.stage(encoder.Validate(), func(fault error) (option, reason string) {
 		if o := (*transcode.OptionError)(nil); errors.As(fault, &o) {
 			return o.Option, o.Reason
@@ -112,7 +113,7 @@ func (c *checker) stage(joined error, read func(error) (option, reason string)) 
 func keyOf(option string) string {
 	return map[string]string{
 		"LiveDir": "data", "Dir": "data", "RecordingsDir": "data",
-		"Segment": "segment", "Part": "part", "Window": "window", "Linger": "linger", "ViewerLinger": "linger", "Ladder": "ladder",
+		"Distance": "latency", "Buffer": "latency", "Segment": "segment", "Part": "part", "Window": "window", "Linger": "linger", "ViewerLinger": "linger", "Ladder": "ladder",
 		"Keep": "record.keep", "MaxBytes": "record.max-bytes", "MinFree": "record.min-free",
 		"Push.URL": "push.url", "Push.Header": "push.header", "Push.Timeout": "push.timeout",
 		"Webhooks":  "webhooks",

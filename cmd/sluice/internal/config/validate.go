@@ -179,6 +179,7 @@ func (c Config) checkMedia(check *checker) {
 	for _, kind := range transcode.HardwareEncoders() {
 		encoders = append(encoders, kind.String())
 	}
+	c.checkLatency(check)
 	check.want(c.Data != "", "data", "must name a directory")
 	check.want(c.FFmpeg != "", "ffmpeg", "must name a program")
 	check.want(c.Segment != 0, "segment", "must be more than 0")

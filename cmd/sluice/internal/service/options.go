@@ -103,7 +103,8 @@ func (s *Service) openBroadcast(stream string) (*broadcast.Broadcast, error) {
 	}
 	return broadcast.New(broadcast.Options{
 		Stream: stream, Timeline: timeline, Disk: s.packager.Disk, Wall: s.clock.At,
-		FFmpeg: s.cfg.FFmpeg, Ladder: s.encoding.Ladder, FixedLadder: !s.cfg.LadderReduce, Encoder: s.encoding.Encoder, Segment: s.cfg.Segment, Part: s.cfg.Part, Passthrough: s.cfg.Passthrough,
+		FFmpeg: s.cfg.FFmpeg, Ladder: s.encoding.Ladder, FixedLadder: !s.cfg.LadderReduce, Encoder: s.encoding.Encoder, Passthrough: s.cfg.Passthrough,
+		Segment: s.cfg.Segment, Part: s.cfg.Part, KeyFrames: s.cfg.KeyFrames(), Buffer: s.cfg.Buffer(),
 		Slates: s.encoding.Slates, Logo: logoFile(s.cfg), Faces: s.finder, OnFaces: func(f broadcast.Faces) { s.ingest.Channels().Tell(stream, signal.Faces, f) },
 		Linger: s.cfg.Linger, RecordIVF: s.cfg.Record.Source == config.SourceIVF, KeepOnStop: s.cfg.OnStop == config.OnStopKeep,
 		OnEvent: func(e broadcast.Event) { s.tellBroadcast(stream, timeline.Info().Started, e) },
