@@ -69,13 +69,7 @@ func (c *Config) keys() []key {
 		{"tls.acme-domain", groupWeb, kindHosts, "names of this machine, such as tv.example.org, that a certificate is had for and renewed by ACME from an authority, to whose terms you agree by this; it has to reach https.listen at port 443, or http.listen at port 80", words(&c.TLS.ACME.Domains, "")},
 		{"tls.acme-email", groupWeb, kindText, "where the authority may write to", text(&c.TLS.ACME.Email)},
 		{"tls.acme-directory", groupWeb, kindPath, "URL of the directory of another authority, such as one of your own; empty is Let's Encrypt", text(&c.TLS.ACME.Directory)},
-
-		{"ice.udp", groupWebRTC, kindAddress, "one UDP address for the media of all peers; empty is port 8189 on the host of http.listen (of https.listen, when http.listen is loopback)", text(&c.ICE.UDP)},
-		{"ice.tcp", groupWebRTC, kindAddress, "TCP address for peers without UDP; empty is the same as ice.udp, off is none", text(&c.ICE.TCP)},
-		{"ice.public-ip", groupWebRTC, kindIPs, "addresses that a 1:1 NAT (a cloud, Docker) gives this machine", ips(&c.ICE.PublicIP)},
-		{"ice.servers", groupWebRTC, kindURLs, "STUN and TURN servers told to browsers; one with credentials is {url, username, credential} in the file, or {url, secret} where the server makes them of a shared secret", iceServers(&c.ICE.Servers)},
-		{"turn.listen", groupWebRTC, kindAddress, "UDP and TCP address of a TURN server for clients that reach nothing else, such as 0.0.0.0:3478; it relays to the media of this service and between people in rooms, for whoever was given credentials; empty is off", text(&c.ICE.TURN)},
-	}, c.encoderKeys(), []key{
+	}, c.iceKeys(), c.encoderKeys(), []key{
 		{"data", groupMedia, kindPath, "directory of live segments, recordings and keys", text(&c.Data)},
 		{"ladder", groupMedia, kindLadder, "renditions to encode, the best first, those of h265 and av1 behind those of H.264; auto is 720p 480p 240p cut to what the machine encodes in real time", renditions(&c.Ladder)},
 		{"ladder.encoder", groupMedia, kindWord, "what encodes renditions of H.264: software (x264); vaapi, nvenc or qsv, which a trial at the start has to prove, with x264 in its place where it fails; auto: the first of them that works", text(&c.Encoder)},
@@ -113,6 +107,17 @@ func (c *Config) keys() []key {
 		{"log.level", groupOther, kindWord, "debug, info, warn or error", level(&c.Log.Level)},
 		{"log.format", groupOther, kindWord, "text or json", text(&c.Log.Format)},
 	})
+}
+
+// iceKeys are those of connections over WebRTC.
+func (c *Config) iceKeys() []key {
+	return []key{
+		{"ice.udp", groupWebRTC, kindAddress, "one UDP address for the media of all peers; empty is port 8189 on the host of http.listen (of https.listen, when http.listen is loopback)", text(&c.ICE.UDP)},
+		{"ice.tcp", groupWebRTC, kindAddress, "TCP address for peers without UDP; empty is the same as ice.udp, off is none", text(&c.ICE.TCP)},
+		{"ice.public-ip", groupWebRTC, kindIPs, "addresses that a 1:1 NAT (a cloud, Docker) gives this machine", ips(&c.ICE.PublicIP)},
+		{"ice.servers", groupWebRTC, kindURLs, "STUN and TURN servers told to browsers; one with credentials is {url, username, credential} in the file, or {url, secret} where the server makes them of a shared secret", iceServers(&c.ICE.Servers)},
+		{"turn.listen", groupWebRTC, kindAddress, "UDP and TCP address of a TURN server for clients that reach nothing else, such as 0.0.0.0:3478; it relays to the media of this service and between people in rooms, for whoever was given credentials; empty is off", text(&c.ICE.TURN)},
+	}
 }
 
 // encoderKeys are those of encoders that do not know WHIP.
