@@ -11,6 +11,7 @@ import (
 // With each value of the key latency that is not the default, playlists and MPD tell players how far to stay behind, and a player that takes
 // everything at the live edge finds every rule kept: parts of the length that is announced, pictures and sound alike.
 func TestLatencies(t *testing.T) {
+	t.Parallel() // and its parts in turn
 	for _, latency := range []struct {
 		name          string
 		segments      int

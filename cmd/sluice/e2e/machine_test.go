@@ -2,17 +2,10 @@ package e2e
 
 import (
 	"cmp"
-	"os"
-	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
-
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // cost is what a test takes of the machine, as measured: its CPU seconds, with those of its services, their encoders and the
@@ -94,22 +87,4 @@ func (m *machine) next(freed int) {
 		}
 		return fits
 	})
-}
-
-// A test whose parts run alongside others lets go first: else it waits for them, they wait for room that tests hold which have not
-// begun, and those wait for it.
-func TestPartsFollowParallel(t *testing.T) {
-	files, err := filepath.Glob("*_test.go")
-	require.NoError(t, err)
-	test := regexp.MustCompile(`(?ms)^func (Test\w+)\(t \*testing\.T\) \{$.*?^\}$`)
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		for _, found := range test.FindAllStringSubmatch(string(text), -1) {
-			before, parts, has := strings.Cut(found[0], "t.Run(")
-			if has && strings.Contains(parts, "\talongside(t") {
-				assert.Contains(t, before, "t.Parallel()", found[1])
-			}
-		}
-	}
 }
