@@ -56,7 +56,7 @@ func TestSimulcastBecomesRungs(t *testing.T) {
 
 // The publish page sends the picture in three sizes, of which more than one reaches viewers as it is.
 func TestPublishPageSendsSizes(t *testing.T) {
-	alongside(t, paged)
+	alongside(t, heavy)
 	s := startService(t, "--ladder", "360p=640x360@30:700k,180p=320x180@30:300k", "--linger", "1s")
 	page := cameraBrowser.forTest(t).open(s.base + "/publish?stream=sizes")
 	page.set("#codec", "H264")
