@@ -93,6 +93,15 @@ func (o *downTrack) takes(t *media.Track) bool {
 // ready reports whether what the tap holds can be forwarded.
 func (o *downTrack) ready() bool { return o != nil && o.tap != nil && len(o.backlog) == 0 }
 
+// waitsSince reports whether something that is to be sent came before that instant.
+func (o *downTrack) waitsSince(instant time.Time) bool {
+	waits := func(tap *media.Tap) bool {
+		oldest := tap.Oldest()
+		return !oldest.IsZero() && oldest.Before(instant)
+	}
+	return o.tap != nil && waits(o.tap) || o.next != nil && waits(o.next.tap)
+}
+
 // due receives when the next of the backlog is to be sent.
 func (o *downTrack) due() <-chan time.Time {
 	if o == nil || len(o.backlog) == 0 {

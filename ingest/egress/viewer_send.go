@@ -45,11 +45,24 @@ func (v *Viewer) hear(r media.Reader, o *downTrack) {
 func (v *Viewer) resend(o *downTrack, lost *rtcp.TransportLayerNack) {
 	more := true
 	for i := 0; i < len(lost.Nacks) && more; i++ {
-		if v.control != nil && !v.control.MayRepeat(time.Now()) {
-			return
-		}
-		v.locked(func() { v.atOnce(func() { more = o.sent.resend(lost.Nacks[i], o.local) }) })
+		v.locked(func() {
+			v.atOnce(func() {
+				lost.Nacks[i].Range(func(number uint16) bool {
+					more = v.mayRepeat(o, time.Now()) && o.sent.resend(rtcp.NackPair{PacketID: number}, o.local)
+					return more
+				})
+			})
+		})
 	}
+}
+
+// repeatsFirst is how long pictures wait for what is sent again, and no longer: a network that is too slow for both would else get nothing new, not
+// even the key frame of a smaller layer, since the same packets are asked for until newer ones have come.
+const repeatsFirst = 100 * time.Millisecond
+
+// mayRepeat reports whether the network carries what has been lost beside what is new. The caller holds mu.
+func (v *Viewer) mayRepeat(o *downTrack, now time.Time) bool {
+	return v.control == nil || v.control.MayRepeat(now) && !o.waitsSince(now.Add(-repeatsFirst))
 }
 
 // atOnce sends what f writes in as few system calls as it takes, and tells how many packets the connection could not take.
