@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-live/sluice/ingest/bandwidth"
 	"github.com/sluice-live/sluice/ingest/internal/mediatest"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
@@ -71,4 +72,31 @@ func TestSwitchOver(t *testing.T) {
 	o.detach()
 	require.Nil(t, o.next)
 	o.sent.release()
+}
+
+// What has been lost is sent again unless something new has waited for long, be it of the encoding that is sent or of the next one.
+func TestNewGoesBeforeLost(t *testing.T) {
+	o, _ := sentTo(t, 0)
+	now := time.Now()
+	v := &Viewer{control: bandwidth.NewController(now)}
+	track, smaller := mediatest.Track(media.KindVideo), mediatest.Track(media.KindVideo)
+	push := func(track *media.Track, since time.Duration) {
+		p := track.NewPacket()
+		defer p.Release()
+		p.RTP, p.Arrival = *rtptest.VP8Packet(1, true), now.Add(-since)
+		track.Push(p)
+	}
+	require.True(t, v.mayRepeat(o, now), "nothing is sent yet")
+	o.attach(track, now)
+	o.goOn(smaller, allTemporal, true)
+	push(track, repeatsFirst/2)
+	require.True(t, v.mayRepeat(o, now))
+	push(smaller, 2*repeatsFirst)
+	require.False(t, v.mayRepeat(o, now), "the key frame of the next encoding waits")
+	p, switched := o.switches()
+	require.True(t, switched)
+	p.Release()
+	require.True(t, v.mayRepeat(o, now))
+	push(smaller, 2*repeatsFirst)
+	require.False(t, v.mayRepeat(o, now))
 }
