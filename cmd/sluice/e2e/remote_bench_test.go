@@ -151,12 +151,14 @@ func (b *bidi) call(method string, params any, result any) error {
 	}
 }
 
-// webkit opens MiniBrowser of WebKitGTK on a screen of its own, and a page of it, by WebDriver.
+// webkit opens MiniBrowser of WebKitGTK on a screen of its own, and a page of it, by WebDriver. It plays HLS itself where its environment says so.
 func webkit(t testing.TB) *window {
 	t.Helper()
 	address := freeAddress(t)
 	_, port, _ := strings.Cut(address, ":")
-	printed, stop := spawn(t, exec.Command("xvfb-run", "-a", "-s", "-screen 0 1024x768x24", "WebKitWebDriver", "--host=127.0.0.1", "--port="+port))
+	command := exec.Command("xvfb-run", "-a", "-s", "-screen 0 1024x768x24", "WebKitWebDriver", "--host=127.0.0.1", "--port="+port)
+	command.Env = append(os.Environ(), "WEBKIT_GST_ENABLE_HLS_SUPPORT=1")
+	printed, stop := spawn(t, command)
 	eventually(t, func() bool {
 		response, err := http.Get("http://" + address + "/status")
 		if err == nil {

@@ -18,7 +18,14 @@ func BenchmarkTokens(b *testing.B) {
 		p.rounds = 1000
 		p.send()
 		s.waitListed("/live/clip/240p.m3u8"+token, "#EXTINF", 6)
-		seats := []seat{gstreamer(b, index+token, "hlsdemux2"), gstreamer(b, mpd+token, "dashdemux2")}
+		own := func(browser string) []habit {
+			return []habit{{browser + ", its own HLS", index + token, starting, `video.src = url; ` + atOnce}}
+		}
+		seats := []seat{
+			&page{t: b, stage: newStage(b), habits: own("WebKit"), needs: []string{"WebKitWebDriver", "xvfb-run"}, browser: webkit},
+			&page{t: b, stage: newStage(b), habits: own("Chromium"), needs: []string{"chromium"}, browser: chromium(b)},
+			gstreamer(b, index+token, "hlsdemux2"), gstreamer(b, mpd+token, "dashdemux2"),
+		}
 		for _, file := range []string{index + token, mpd + token} {
 			seats = append(seats, ffplay(b, file), mpv(b, file), vlc(b, file))
 		}
@@ -29,8 +36,11 @@ func BenchmarkTokens(b *testing.B) {
 			}
 			player.open(s.base + "/live/clip/")
 			frames := func() int { return player.read()[0].Frames }
-			seen := assert.Eventually(b, func() bool { return frames() >= enough }, patience, lookEvery, "%s: %+v", names(player), player.read())
+			seen := assert.Eventually(b, func() bool { return frames() >= enough }, patience, lookEvery, names(player)[0])
 			fmt.Fprintf(os.Stderr, "%-24s %4d pictures, plays: %t\n", names(player)[0], frames(), seen)
+			if !seen {
+				b.Logf("%+v", player.read())
+			}
 			player.close()
 		}
 		p.stop()
