@@ -25,15 +25,15 @@ func (c Config) listeners() []listener {
 
 // checkAddresses finds two keys with one address: at the start it would seem that another program had it.
 func (c Config) checkAddresses(check *checker) {
-	why := map[string]string{}
-	if c.ICE.TCP == "" {
-		why["ice.tcp"] = " (media come over TCP where they come over UDP, unless this is set)"
-	}
 	all := c.listeners()
 	for i, a := range all {
+		why := ""
+		if a.key == "ice.tcp" && c.ICE.TCP == "" {
+			why = " (media come over TCP where they come over UDP, unless this is set)"
+		}
 		for _, b := range all[:i] {
 			ok := a.network != b.network || !meet(a.address, b.address)
-			check.want(ok, a.key, "%s is the address of %s as well%s: give one of them another port", a.address, b.key, why[a.key])
+			check.want(ok, a.key, "%s is the address of %s as well%s: give one of them another port", a.address, b.key, why)
 		}
 	}
 }
@@ -45,10 +45,15 @@ func meet(a, b string) bool {
 	if errA != nil || errB != nil || portA != portB || portA == "0" {
 		return false
 	}
-	return hostA == hostB || everyAddress(hostA) || everyAddress(hostB)
+	return hostA == hostB || covers(hostA, hostB) || covers(hostB, hostA)
 }
 
-func everyAddress(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "" || err == nil && ip.IsUnspecified()
+// covers reports whether who listens on the one host listens on the other with it: 0.0.0.0 is every address of IPv4, :: and none at all are those of
+// IPv6 too.
+func covers(host, other string) bool {
+	if host == "" || host == "::" {
+		return true
+	}
+	ip, err := netip.ParseAddr(other)
+	return host == "0.0.0.0" && (err != nil || ip.Is4()) // what a name stands for is not known here
 }
