@@ -1,7 +1,6 @@
 package egress
 
 import (
-	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/sluice-live/sluice/ingest/media"
 	"golang.org/x/time/rate"
@@ -70,24 +69,18 @@ func (h *retransmissionBuffer) pad(bytes int, to *localTrack) {
 	}
 }
 
-// resend sends once more what a client has lost (RFC 4585 §6.2.1), as far as it is here, 17 packets at most. It returns false when no
-// more can be sent now.
-func (h *retransmissionBuffer) resend(lost rtcp.NackPair, to *localTrack) (more bool) {
+// resend sends once more a packet that a client has lost (RFC 4585 §6.2.1), if it is here. It returns false when no more can be sent now.
+func (h *retransmissionBuffer) resend(sequence uint16, to *localTrack) (more bool) {
 	if h == nil {
 		return false
 	}
-	more = true
-	lost.Range(func(sequence uint16) bool {
-		at := &h.sent[sequence%historyPackets]
-		if at.packet == nil || at.sequence != sequence {
-			return true
-		}
-		header := media.Forwarded(&at.packet.RTP.Header)
-		header.SequenceNumber, header.Timestamp = at.sequence, at.timestamp
-		more = h.left.Allow() && to.repeat(&header, at.packet.RTP.Payload, at.numbers) == nil
-		return more
-	})
-	return more
+	at := &h.sent[sequence%historyPackets]
+	if at.packet == nil || at.sequence != sequence {
+		return true
+	}
+	header := media.Forwarded(&at.packet.RTP.Header)
+	header.SequenceNumber, header.Timestamp = at.sequence, at.timestamp
+	return h.left.Allow() && to.repeat(&header, at.packet.RTP.Payload, at.numbers) == nil
 }
 
 // release gives all packets back.

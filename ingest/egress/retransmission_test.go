@@ -144,7 +144,7 @@ func TestHistory(t *testing.T) {
 
 	var none *retransmissionBuffer
 	none.keep(first, &rtp.Header{}, pictureNumbers{})
-	require.False(t, none.resend(rtcp.NackPair{}, nil))
+	require.False(t, none.resend(0, nil))
 	none.release()
 	require.Equal(t, int(1), first.References())
 }
@@ -242,7 +242,7 @@ func TestNumbers(t *testing.T) {
 		o.sendAll()
 		require.Equal(t, i, number())
 	}
-	require.True(t, o.sent.resend(lose(w.packets[0].SequenceNumber).Nacks[0], o.local))
+	require.True(t, o.sent.resend(w.packets[0].SequenceNumber, o.local))
 	require.Equal(t, uint16(3), number())
 	o.sent.pad(1, o.local)
 	require.Equal(t, uint16(4), number())

@@ -48,7 +48,7 @@ func (v *Viewer) resend(o *downTrack, lost *rtcp.TransportLayerNack) {
 		v.locked(func() {
 			v.atOnce(func() {
 				lost.Nacks[i].Range(func(number uint16) bool {
-					more = v.mayRepeat(o, time.Now()) && o.sent.resend(rtcp.NackPair{PacketID: number}, o.local)
+					more = v.mayRepeat(o, time.Now()) && o.sent.resend(number, o.local)
 					return more
 				})
 			})
