@@ -12,15 +12,22 @@ import (
 	"github.com/sluice-live/sluice/ingest/signal"
 )
 
+// enterInLayers has somebody enter the den who films in layers.
+func enterInLayers(t *testing.T, f *fixture, name string) (*simulcaster, *guest) {
+	t.Helper()
+	studio, sender := layered(t)
+	g := f.enter(guestOptions{path: "/rooms/den", name: name, peer: studio.peer, first: true, simulcast: true})
+	studio.waitConnected()
+	studio.negotiated(sender)
+	studio.film()
+	return studio, g
+}
+
 // Of who sends a simulcast in a room each of the others gets the layer that is enough for the size in which it is shown, and that its network
 // carries; who does not show a picture gets none, and the sound all the same.
 func TestRoomLayers(t *testing.T) {
 	f := newFixture(t, Options{})
-	studio, sender := layered(t)
-	ann := f.enter(guestOptions{path: "/rooms/den", name: "Ann", peer: studio.peer, first: true, simulcast: true})
-	studio.waitConnected()
-	studio.negotiated(sender)
-	studio.film()
+	studio, ann := enterInLayers(t, f, "Ann")
 	atPace(t, func(number int) { _ = studio.audio.WriteRTP(rtptest.OpusPacket(uint16(number))) })
 	slow := &slowLink{packets: 60}
 	bob := f.enter(guestOptions{path: "/rooms/den", name: "Bob", peer: newPeer(t, peerOptions{wrap: slow.wrap})})
@@ -67,11 +74,7 @@ func TestRoomLayers(t *testing.T) {
 // nothing is remembered.
 func TestRoomLayersAskedForAtOnce(t *testing.T) {
 	f := newFixture(t, Options{})
-	studio, sender := layered(t)
-	ann := f.enter(guestOptions{path: "/rooms/den", name: "Ann", peer: studio.peer, first: true, simulcast: true})
-	studio.waitConnected()
-	studio.negotiated(sender)
-	studio.film()
+	_, ann := enterInLayers(t, f, "Ann")
 	small := func(g *guest, ids ...string) {
 		var views []signal.Viewed
 		for _, id := range ids {
