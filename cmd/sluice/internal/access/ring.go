@@ -177,7 +177,7 @@ func (r *Ring) Save() error {
 	return nil
 }
 
-// Keys are all keys, the oldest first.
+// Keys are all keys, the oldest first; those of one millisecond in the order of their IDs.
 func (r *Ring) Keys() []Key {
 	all := []Key{}
 	for _, k := range r.state.Load().keys {
