@@ -35,7 +35,7 @@ var needed = [...]Feature{
 	{Name: "ivf", Kind: "demuxer"}, {Name: "ogg", Kind: "demuxer"}, {Name: "concat", Kind: "demuxer"},
 }
 
-// Probe asks ffmpeg ("" for the default) what it is, in about a tenth of a second. The error says what is missing and
+// Probe asks ffmpeg ("" for the default) what it is, in about a fifth of a second. The error says what is missing and
 // how to mend it; the Build is filled in as far as it was found out.
 func Probe(ctx context.Context, ffmpeg string) (Build, error) {
 	ffmpeg = orDefault(ffmpeg, DefaultFFmpeg)
@@ -45,16 +45,17 @@ func Probe(ctx context.Context, ffmpeg string) (Build, error) {
 		return b, err
 	}
 	b.Version = version(first)
-	lists := map[string]map[string]bool{}
+	codecs, err := list(ctx, ffmpeg, "-codecs")
+	if err != nil {
+		return b, err
+	}
+	formats, err := list(ctx, ffmpeg, "-formats")
+	if err != nil {
+		return b, err
+	}
+	has := offered(codecs, formats)
 	for i, f := range b.Features {
-		if lists[f.Kind] == nil {
-			lines, err := list(ctx, ffmpeg, "-"+f.Kind+"s")
-			if err != nil {
-				return b, err
-			}
-			lists[f.Kind] = names(lines)
-		}
-		b.Features[i].Present = lists[f.Kind][f.Name]
+		b.Features[i].Present = has[f.Kind+" "+f.Name]
 	}
 	return b, b.fault()
 }
@@ -94,15 +95,47 @@ func version(lines []string) string {
 	return "of unknown version"
 }
 
-// names returns what a list names: each line is flags, one name or several with commas, and a description.
-func names(lines []string) map[string]bool {
-	found := map[string]bool{}
-	for _, line := range lines {
-		if fields := strings.Fields(line); len(fields) > 1 {
-			for name := range strings.SplitSeq(fields[1], ",") {
-				found[name] = true
-			}
+// offered returns what ffmpeg's lists of codecs and formats name, each behind its kind: "encoder libx264".
+func offered(codecs, formats []string) map[string]bool {
+	has := map[string]bool{}
+	for _, line := range codecs {
+		addCodec(has, line)
+	}
+	for _, line := range formats {
+		addFormat(has, line)
+	}
+	return has
+}
+
+// addCodec adds what a line of the codecs names: flags, a codec, a description, and the decoders and encoders in parentheses where one is not called
+// as the codec is.
+func addCodec(has map[string]bool, line string) {
+	fields := strings.Fields(line)
+	if len(fields) < 2 {
+		return
+	}
+	for i, kind := range []string{"decoder", "encoder"} {
+		if !strings.HasPrefix(fields[0][min(i, len(fields[0])):], strings.ToUpper(kind[:1])) {
+			continue
+		}
+		names := fields[1]
+		if _, listed, found := strings.Cut(line, "("+kind+"s: "); found {
+			names, _, _ = strings.Cut(listed, ")")
+		}
+		for name := range strings.FieldsSeq(names) {
+			has[kind+" "+name] = true
 		}
 	}
-	return found
+}
+
+// addFormat adds what a line of the formats names: flags, one name or several with commas, and a description.
+func addFormat(has map[string]bool, line string) {
+	fields := strings.Fields(line)
+	if len(fields) < 2 {
+		return
+	}
+	for name := range strings.SplitSeq(fields[1], ",") {
+		has["demuxer "+name] = has["demuxer "+name] || strings.Contains(fields[0], "D")
+		has["muxer "+name] = has["muxer "+name] || strings.Contains(fields[0], "E")
+	}
 }
