@@ -20,7 +20,7 @@ const (
 	DefaultKeyFrames    = time.Second
 	DefaultBuffer       = 300 * time.Millisecond
 	DefaultWindow       = 10 * time.Minute
-	DefaultThumbnail    = 5 * time.Second
+	DefaultThumbnail    = 10 * time.Second
 	DefaultStall        = 2 * time.Second
 	DefaultGrace        = 3 * time.Second
 )
@@ -84,7 +84,7 @@ type Options struct {
 	// must never delete what is listed. Default 10 min.
 	Window time.Duration
 	// Thumbnail is the interval at which thumbnail.jpg is renewed, by a short ffmpeg run of its own; negative for none. Costs
-	// about 1 % of a core. Default 5 s.
+	// about 80 ms of CPU each time. Default 10 s.
 	Thumbnail time.Duration
 	// Stall is how long ffmpeg may be fed and do nothing before the run ends with ErrStalled; five times that while it
 	// starts, uses the CPU and reports nothing, or leaves a full pipe unread. Default 2 s.
