@@ -15,8 +15,8 @@ type PassthroughCause uint8
 
 // The causes.
 const (
-	// KeyFrameLate: no key frame came in time to begin a segment, though pictures did. Whoever ignores what is asked of it will
-	// do so again.
+	// KeyFrameLate: no key frame came in time to begin a segment, though pictures did. Whoever ignores what is asked of it will do so
+	// again; a network that stood still may be better later.
 	KeyFrameLate PassthroughCause = iota + 1
 	// KeyFrameMisplaced: key frames come often enough, but not in the time in which a segment may begin. A next run begins with one.
 	KeyFrameMisplaced

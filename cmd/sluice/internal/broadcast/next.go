@@ -161,6 +161,8 @@ func (p passthrough) ended(cause *transcode.PassthroughError, video depay.Codec)
 	switch tooMany := cause.Cause == transcode.PicturesTooMany; {
 	case tooMany && p.fps < fastFPS && !isAlternative(video):
 		p.fps = fastFPS
+	case cause.Cause == transcode.KeyFrameLate:
+		return p.tooLate(errors.New(cause.Cause.String()))
 	case tooMany || !cause.Again():
 		return p.refused(errors.New(cause.Cause.String()))
 	case p.breaks > maxBreaks:

@@ -106,6 +106,8 @@ func TestNext(t *testing.T) {
 			decision{failures: 1, passthrough: passthrough{fps: normalFPS, breaks: 1, refusal: refusal(transcode.PicturesTooMany.String())}}},
 		"frames that players do not take": {ended(transcode.PicturesReordered), history{video: depay.H264, passedOn: true},
 			decision{failures: 1, passthrough: passthrough{fps: normalFPS, breaks: 1, refusal: refusal(transcode.PicturesReordered.String())}}},
+		"no key frame in time": {ended(transcode.KeyFrameLate), history{video: depay.H264, passedOn: true},
+			decision{failures: 1, passthrough: passthrough{fps: normalFPS, breaks: 1, refusal: refusal(transcode.KeyFrameLate.String()), late: true}}},
 		"layers apart": {ended(transcode.LayersApart), history{video: depay.H264, passedOn: true, layers: 2},
 			decision{failures: 1, simulcast: simulcast{breaks: 1}}},
 		"layers apart for the last time": {ended(transcode.LayersApart), history{video: depay.H264, passedOn: true, layers: 2, simulcast: simulcast{breaks: maxLayersApart - 1}},

@@ -23,6 +23,10 @@ const (
 	againAfter  = 10 * time.Second       // of encoding, before video is passed on again
 	videoWithin = 500 * time.Millisecond // video that flows has come so lately
 	maxBreaks   = 4                      // by one publisher, after which its video is encoded
+
+	// lateRest is how long video is encoded whose key frame did not come in time, which may be the network's fault, before it is passed on
+	// again. Each further time it is four times as long: a publisher that makes none for anybody costs its viewers few discontinuities.
+	lateRest = time.Minute
 )
 
 // passthrough is whether the video of a broadcast goes to its viewers as it comes (Options.Passthrough), and why not.
@@ -31,13 +35,49 @@ type passthrough struct {
 	breaks  int    // that this publisher has caused, by another size for example
 	quiet   bool   // no video came, so that the next run does not wait for it
 	changed bool   // it has another size, or another parameter, which the next run begins with
-	refusal string // why video that could be passed on is encoded until the broadcast ends, else ""
+	refusal string // why video that could be passed on is encoded until the broadcast ends, or for a while, else ""
 	retried bool   // it was passed on again because encoding was too slow
+
+	late  bool          // the refusal is for a key frame that did not come in time, and holds for a while
+	rest  time.Duration // for how long, the last time
+	until time.Time
 }
 
 // refused has the video encoded until the broadcast ends.
 func (p passthrough) refused(why error) passthrough {
-	p.refusal = fmt.Sprintf("The publisher's pictures are encoded, not passed on as they are: %v.", why)
+	p.refusal, p.late = fmt.Sprintf("The publisher's pictures are encoded, not passed on as they are: %v.", why), false
+	return p
+}
+
+// tooLate has the video encoded for a while because no key frame came in time.
+func (p passthrough) tooLate(why error) passthrough {
+	p = p.refused(why)
+	p.late = true
+	return p
+}
+
+// resting returns what follows at that time when no key frame came in time.
+func (p passthrough) resting(now time.Time) passthrough {
+	p.rest = max(4*p.rest, lateRest)
+	p.until = now.Add(p.rest)
+	return p
+}
+
+// rested returns what follows when that time has come: the video is passed on again.
+func (p passthrough) rested(now time.Time) passthrough {
+	if p.late && !now.Before(p.until) {
+		p.refusal, p.late, p.breaks = "", false, 0
+	}
+	return p
+}
+
+// byAnother returns how the video of another publisher is passed on: that the one before had no key frames in time says nothing of it.
+func (p passthrough) byAnother() passthrough {
+	p.breaks, p.quiet = 0, false
+	if p.late {
+		p.refusal, p.late = "", false
+	}
+	p.rest = 0
 	return p
 }
 
@@ -55,7 +95,12 @@ func (b *Broadcast) refusePassthrough(why error) { b.setPassthrough(b.passthroug
 
 // setPassthrough changes how video is passed on.
 func (b *Broadcast) setPassthrough(p passthrough) {
+	if p.late && !b.passthrough.late {
+		p = p.resting(time.Now())
+	}
 	switch {
+	case p.late && !b.passthrough.late:
+		b.log.Info("video is encoded for a while", "reason", p.refusal, "for", p.rest)
 	case p.refusal != b.passthrough.refusal && p.refusal != "":
 		b.log.Info("video is encoded", "reason", p.refusal)
 	case p.retried && !b.passthrough.retried:
@@ -92,7 +137,18 @@ func (b *Broadcast) whyPassOnNow(now time.Time) string {
 }
 
 // canPassOnNow reports whether video can be passed on by now that is encoded for want of a key frame, or of the layers of a simulcast.
+// Why it is encoded is told until then.
 func (b *Broadcast) canPassOnNow(now time.Time) bool {
+	before := b.passthrough
+	b.passthrough = before.rested(now)
+	can := b.couldPassOn(now)
+	if !can {
+		b.passthrough = before
+	}
+	return can
+}
+
+func (b *Broadcast) couldPassOn(now time.Time) bool {
 	r, after := b.run, againAfter
 	if b.input.isSimulcast() && !b.input.passedOn {
 		after = layersAfter
@@ -151,5 +207,5 @@ func (b *Broadcast) entryMissed(onlyLayers bool) {
 		b.layersApart("a layer has no key frame where the best one has it")
 		return
 	}
-	b.refusePassthrough(errors.New("no key frame came when it was asked for"))
+	b.setPassthrough(b.passthrough.tooLate(errors.New("no key frame came when it was asked for")))
 }

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -291,4 +292,33 @@ func TestTransformTriesPassthroughAnew(t *testing.T) {
 	b.setPassthrough(reordered)
 	b.setTransform(transcode.TransformNone)
 	require.Equal(t, reordered.refusal, b.passthrough.refusal)
+}
+
+// Video whose key frame did not come in time is passed on again after a while, for which it is encoded four times as long each time. Another publisher
+// begins anew, and what players do not take stays encoded.
+func TestLateKeyFrameIsForgiven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		late := errors.New("late")
+		b := newTestBroadcast(t)
+		for _, rest := range []time.Duration{time.Minute, 4 * time.Minute, 16 * time.Minute} {
+			b.setPassthrough(b.passthrough.tooLate(late))
+			refused := b.passthrough
+			require.Contains(t, refused.refusal, "late")
+			time.Sleep(rest - 1)
+			require.Equal(t, refused, refused.rested(time.Now()))
+			require.False(t, b.canPassOnNow(time.Now().Add(2)), "no publisher is there")
+			require.Equal(t, refused, b.passthrough, "why it is encoded is told until then")
+			time.Sleep(1)
+			b.passthrough = refused.rested(time.Now())
+			require.Empty(t, b.passthrough.refusal)
+		}
+		b.setPassthrough(b.passthrough.tooLate(late))
+		again := b.passthrough.byAnother()
+		require.Empty(t, again.refusal)
+		require.Equal(t, time.Minute, again.tooLate(late).resting(time.Now()).rest)
+		b.setPassthrough(b.passthrough.refused(errors.New("of B-frames")))
+		time.Sleep(time.Hour)
+		require.Equal(t, b.passthrough, b.passthrough.rested(time.Now()))
+		require.Equal(t, b.passthrough.refusal, b.passthrough.byAnother().refusal)
+	})
 }

@@ -59,7 +59,7 @@ func (b *Broadcast) attach(in *input) {
 	b.detach(time.Now(), errTakenOver)
 	b.input, in.since = in, time.Now()
 	b.videoTrack.Store(b.input.videoTrack())
-	b.passthrough.breaks, b.passthrough.quiet, b.simulcast = 0, false, simulcast{}
+	b.passthrough, b.simulcast = b.passthrough.byAnother(), simulcast{}
 	video, audio := b.input.codecs()
 	b.log.Info("publisher has come", "session", in.ID(), "from", in.RemoteAddr(), "video", video, "audio", audio)
 	if b.run == nil {
