@@ -304,11 +304,11 @@ func TestLateKeyFrameIsForgiven(t *testing.T) {
 			b.setPassthrough(b.passthrough.tooLate(late))
 			refused := b.passthrough
 			require.Contains(t, refused.refusal, "late")
-			time.Sleep(rest - 1)
+			time.Sleep(rest - time.Second)
 			require.Equal(t, refused, refused.rested(time.Now()))
-			require.False(t, b.canPassOnNow(time.Now().Add(2)), "no publisher is there")
+			require.False(t, b.canPassOnNow(time.Now().Add(2*time.Second)), "no publisher is there")
 			require.Equal(t, refused, b.passthrough, "why it is encoded is told until then")
-			time.Sleep(1)
+			time.Sleep(time.Second)
 			b.passthrough = refused.rested(time.Now())
 			require.Empty(t, b.passthrough.refusal)
 		}
