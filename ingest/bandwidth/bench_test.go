@@ -95,3 +95,38 @@ func report(b *testing.B, all []*viewer, of func(time.Duration) float64, changes
 	b.ReportMetric(float64(freezes), "freezes")
 	b.ReportMetric(sound.Seconds()*1000, "sound-ms")
 }
+
+// BenchmarkShare is two minutes of two, three and four viewers of three layers who share one of thirteen networks, and come one after the other,
+// six times each: how many of them have once changed twice within ten seconds after the first minute, and how many have a layer less
+// in the end than their part of the network carries.
+func BenchmarkShare(b *testing.B) {
+	all, restless, short := 0, 0, 0
+	for b.Loop() {
+		for seed := range uint32(6) {
+			for _, bitrate := range []float64{0.9, 1.1, 1.3, 1.6, 2, 2.5, 3, 3.5, 4, 5, 5.5, 6.5, 8} {
+				for n := 2; n <= 4; n++ {
+					viewers := together(b, n, bitrate*mega, 1000*seed)
+					runAll(2*time.Minute, viewers...)
+					for _, v := range viewers {
+						all++
+						if v.restless() {
+							restless++
+						}
+						if v.short(bitrate * mega / float64(n)) {
+							short++
+						}
+					}
+				}
+			}
+		}
+	}
+	b.ReportMetric(float64(all), "viewers")
+	b.ReportMetric(100*float64(restless)/float64(all), "%restless")
+	b.ReportMetric(100*float64(short)/float64(all), "%short")
+}
+
+// short reports whether a part of a network, in bit/s, carries a better layer with a fifth to spare.
+func (v *viewer) short(part float64) bool {
+	next := v.current + 1
+	return next < len(v.options) && part > 1.2*(v.options[next].Rate+soundBytes*8*50)
+}

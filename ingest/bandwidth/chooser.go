@@ -12,8 +12,10 @@ type Option struct {
 // When another option is chosen.
 const (
 	overBy     = 0.97 // of the rate that the target falls short of for overAfter, or
-	farOverBy  = 0.8  // of it, and then at once
+	farOverBy  = 0.8  // of it, for farAfter, when somebody else's probe or key frame is over, or
+	twiceOver  = 0.5  // of it, and then at once
 	overAfter  = 3 * time.Second
+	farAfter   = time.Second
 	fitsIn     = 0.95 // of the target
 	worthProbe = 1.1  // times the rate of the next option is what a probe looks for
 	upAfter    = 4 * time.Second
@@ -25,8 +27,11 @@ const (
 // down: the longer, the more often that was of no use.
 type Chooser struct {
 	short    time.Duration // since when the target has been short; 0: it is not
+	far      time.Duration // since when it has been far short; 0: it is not
 	down, up time.Duration // when it last went there
 	hold     time.Duration
+	current  int  // as of the last call
+	leaves   bool // it goes down from there
 }
 
 // Choose returns the index of the option to take. The options are in the order of their rates, and current is the one that is taken now, or
@@ -41,24 +46,39 @@ func (c *Chooser) Choose(options []Option, current int, target float64, known bo
 	case current < 0:
 		return fitting(options, target*fitsIn)
 	}
-	rate := options[current].Rate
-	if target >= overBy*rate {
-		c.short = 0
-	} else if c.short == 0 {
-		c.short = now
+	if current != c.current {
+		c.current, c.short, c.far, c.leaves = current, 0, 0, false
 	}
-	if target < farOverBy*rate || c.short != 0 && now-c.short >= overAfter {
+	rate := options[current].Rate
+	c.short = since(c.short, target < overBy*rate, now)
+	c.far = since(c.far, target < farOverBy*rate, now)
+	if target < twiceOver*rate || past(c.far, farAfter, now) || past(c.short, overAfter, now) {
 		return c.goDown(options, current, target, now)
 	}
+	c.leaves = false
 	return c.goUp(options, current, target, now)
 }
 
+// since is when something that is so began, if it is still so; else 0.
+func since(began time.Duration, is bool, now time.Duration) time.Duration {
+	switch {
+	case !is:
+		return 0
+	case began == 0:
+		return now
+	}
+	return began
+}
+
+// past reports whether what began then has lasted so long; 0: it has not begun.
+func past(began, lasts, now time.Duration) bool { return began != 0 && now-began >= lasts }
+
 func (c *Chooser) goDown(options []Option, current int, target float64, now time.Duration) int {
 	to := min(fitting(options, target*fitsIn), current)
-	c.short = 0
-	if to == current {
-		return current
+	if to == current || c.leaves {
+		return to
 	}
+	c.leaves = true
 	if c.up > 0 && now-c.up < upHasHeld {
 		c.hold = min(2*max(c.hold, upAfter), upLast)
 	} else {

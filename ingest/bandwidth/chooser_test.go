@@ -30,12 +30,14 @@ func TestChoose(t *testing.T) {
 		{"not quite", options, 1, 990, true, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			require.Equal(t, tt.want, new(Chooser).Choose(tt.options, tt.current, tt.target, tt.known, time.Minute))
+			var c Chooser
+			_ = c.Choose(tt.options, tt.current, tt.target, tt.known, time.Minute)
+			require.Equal(t, tt.want, c.Choose(tt.options, tt.current, tt.target, tt.known, time.Minute+farAfter))
 		})
 	}
 }
 
-// What is a little too much for long is left, and what was of no use is tried less and less often.
+// What is a little too much for long is left, or far too much for a moment. It is left until that is seen to have happened, and what was of no use is tried less and less often.
 func TestChooserHesitates(t *testing.T) {
 	options := []Option{{"l", 0, 100}, {"h", 0, 1000}}
 	var c Chooser
@@ -45,17 +47,25 @@ func TestChooserHesitates(t *testing.T) {
 	require.Equal(t, 1, c.Choose(options, 1, 950, true, now+overAfter))
 	now += 2 * overAfter
 	require.Equal(t, 0, c.Choose(options, 1, 950, true, now))
+	require.Equal(t, 0, c.Choose(options, 1, 950, true, now+100*time.Millisecond), "the key frame has not come yet")
 	for _, hold := range []time.Duration{upAfter, 2 * upAfter, 4 * upAfter, 8 * upAfter, upLast, upLast} {
 		require.Equal(t, 0, c.Choose(options, 0, 2000, true, now+hold-1))
 		now += hold
 		require.Equal(t, 1, c.Choose(options, 0, 2000, true, now))
 		now += time.Second
+		require.Equal(t, 1, c.Choose(options, 1, 500, true, now))
+		now += farAfter
 		require.Equal(t, 0, c.Choose(options, 1, 500, true, now))
 	}
 	now += upLast
 	require.Equal(t, 1, c.Choose(options, 0, 2000, true, now))
 	now += upHasHeld
+	require.Equal(t, 1, c.Choose(options, 1, 500, true, now))
+	require.Equal(t, 1, c.Choose(options, 1, 1500, true, now+farAfter), "that was somebody else's key frame")
+	require.Equal(t, 1, c.Choose(options, 1, 500, true, now+2*farAfter))
+	now += 3 * farAfter
 	require.Equal(t, 0, c.Choose(options, 1, 500, true, now))
+	require.Equal(t, 0, new(Chooser).Choose(options, 1, 490, true, now), "so little is nobody else's fault")
 	require.Equal(t, 1, c.Choose(options, 0, 2000, true, now+upAfter), "it has held for long")
 }
 

@@ -1,6 +1,7 @@
 package bandwidth
 
 import (
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -33,7 +34,7 @@ const notifyEvery = 100 * time.Millisecond
 
 // NewController makes the controller of a connection that begins now.
 func NewController(now time.Time) *Controller {
-	return &Controller{began: now, estimator: estimator{trend: newTrend()}}
+	return &Controller{began: now, estimator: estimator{trend: newTrend()}, prober: prober{random: rand.Float64}}
 }
 
 // OnEstimate has f called when there is an estimate, and while there is one, at most ten times a second. It must not wait.

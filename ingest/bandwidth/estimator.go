@@ -7,7 +7,9 @@ const (
 	leastBitrate  = 60_000.0
 	mostBitrate   = 100_000_000.0
 	decreaseTo    = 0.85 // of what has come
-	easeTo        = 0.9  // of the estimate, when all that was sent has come
+	easeTo        = 0.9  // of the estimate, when all that was sent has come; of what is sent, when that is little
+	little        = 0.6  // of the estimate
+	lately        = 2 * time.Second
 	growth        = 1.08 // in a second
 	headroom      = 1.5  // times what has come is as far as it grows without a probe
 	decreaseAgain = 200 * time.Millisecond
@@ -98,14 +100,17 @@ func (e *estimator) update(now, rtt time.Duration) {
 // pause of the sender or of this machine may have been the cause.
 func (e *estimator) overused(acked float64, now time.Duration) {
 	e.overuses++
-	to := decreaseTo * acked
-	if acked >= easeTo*e.sent.bitrate() && !e.queue.stands() {
+	to, sent := decreaseTo*acked, e.sent.bitrate()
+	switch {
+	case acked >= easeTo*sent && !e.queue.stands():
 		reference := e.peak
 		if e.known {
 			reference = e.bitrate
 		}
 		to = max(to, easeTo*reference)
-	} else {
+	case e.known && sent < little*e.bitrate && now-e.decreased > lately:
+		to = max(to, easeTo*sent) // somebody else makes the queue, for a moment maybe
+	default:
 		e.capacity, e.capacityAt = acked, now
 	}
 	if e.carriedAt > 0 && now-e.carriedAt < carriedFor {

@@ -62,6 +62,7 @@ func newViewer(t testing.TB, n network, rates ...float64) *viewer {
 		TB: t, Controller: NewController(start), network: n, start: start, recorder: twcc.NewRecorder(1), current: len(rates) - 1, pending: -1, random: 1,
 		wire: &wire{},
 	}
+	v.prober.random = v.draw
 	for _, r := range rates {
 		v.options = append(v.options, Option{Rate: 1.05 * r})
 	}
@@ -86,10 +87,31 @@ func runAll(until time.Duration, viewers ...*viewer) {
 	}
 }
 
+// together are viewers of one network who come seven seconds after each other.
+func together(t testing.TB, viewers int, bitrate float64, seed uint32) (all []*viewer) {
+	for i := range viewers {
+		v := newViewer(t, link(steady(bitrate)), layers...)
+		if i > 0 {
+			v.join(all[0])
+		}
+		v.random += uint32(i) + seed
+		all = append(all, v)
+		runAll(time.Duration(i+1)*7*time.Second, all...)
+	}
+	return all
+}
+
 // join has a viewer begin now, on the network that another one is on.
 func (v *viewer) join(other *viewer) {
 	v.wire, v.at, v.random = other.wire, other.at, 7
 	v.Controller = NewController(v.now())
+	v.prober.random = v.draw
+}
+
+// draw is the next of numbers that are the same in each run, in [0, 1).
+func (v *viewer) draw() float64 {
+	v.random = v.random*1664525 + 1013904223
+	return float64(v.random>>8) / (1 << 24)
 }
 
 func (v *viewer) step() {
@@ -153,9 +175,8 @@ func (v *viewer) probe() {
 // send puts a packet of something that came at an instant on the link.
 func (v *viewer) send(bytes int, came time.Duration) {
 	sequence := v.Sent(bytes, v.now())
-	v.random = v.random*1664525 + 1013904223
-	begins := max(v.wire.busy, v.at)
-	if begins-v.at > v.network.queue || float64(v.random>>8)/(1<<24) < v.network.loss {
+	begins, lost := max(v.wire.busy, v.at), v.draw() < v.network.loss
+	if begins-v.at > v.network.queue || lost {
 		return
 	}
 	v.wire.busy = begins + time.Duration(float64(bytes*8)/v.network.bitrate(v.at)*float64(time.Second))
@@ -230,6 +251,16 @@ func (v *viewer) switchesBetween(from, to time.Duration) (n int) {
 		}
 	}
 	return n
+}
+
+// restless reports whether it has changed twice within ten seconds in the second minute.
+func (v *viewer) restless() bool {
+	for from := time.Minute; from < 2*time.Minute; from += 10 * time.Second {
+		if v.switchesBetween(from, from+10*time.Second) > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 func steady(bitrate float64) func(time.Duration) float64 {

@@ -157,3 +157,21 @@ func TestRepeatsAreBounded(t *testing.T) {
 	require.InDelta(t, 200_000+10_000+paceLeast, sent, 3000)
 	require.Zero(t, c.Wait(now.Add(repeatsAhead)))
 }
+
+// Viewers behind one network share it, whoever came first: none is left without its part of it, and none goes up and down.
+func TestViewersShare(t *testing.T) {
+	for _, tt := range []struct {
+		bitrate float64
+		viewers int
+		layer   int // that each gets at least
+	}{
+		{1.3 * mega, 2, 1}, {2 * mega, 2, 1}, {3 * mega, 2, 1}, {6.5 * mega, 2, 2}, {2 * mega, 3, 1}, {8 * mega, 3, 2}, {3 * mega, 4, 1},
+	} {
+		all := together(t, tt.viewers, tt.bitrate, 0)
+		runAll(2*time.Minute, all...)
+		for i, v := range all {
+			require.GreaterOrEqual(t, v.current, tt.layer, "%v bit/s, viewer %d: %v", tt.bitrate, i, v.switches)
+			require.False(t, v.restless(), "%v bit/s, viewer %d: %v", tt.bitrate, i, v.switches)
+		}
+	}
+}

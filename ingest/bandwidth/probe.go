@@ -27,6 +27,7 @@ type prober struct {
 	next        time.Duration // when the next may begin
 	backoff     time.Duration
 	step        float64
+	random      func() float64 // in [0, 1)
 
 	waiting       bool // for feedback about the packets of one that is over
 	come          int  // bytes, those of the first to come left out
@@ -45,7 +46,7 @@ func (p *prober) due(e *estimator, wanted float64, now time.Duration) bool {
 
 func (p *prober) begin(e *estimator, wanted float64, number int64, now time.Duration) {
 	*p = prober{running: true, rate: min(wanted*1.1, max(p.step, probeStep)*e.bitrate, probeMost), began: now, ends: now + probeFor,
-		from: number, backoff: p.backoff, step: p.step, count: p.count + 1, useful: p.useful}
+		from: number, backoff: p.backoff, step: p.step, random: p.random, count: p.count + 1, useful: p.useful}
 }
 
 // padding is how many bytes are to be sent now beside the media.
@@ -93,13 +94,19 @@ func (p *prober) conclude(e *estimator, told, next int64, now time.Duration) {
 	if p.tooMuch || e.trend.usage == usageOver || carried < probePassed*sent {
 		e.raise(easeTo * carried)
 		p.backoff, p.step = min(max(2*p.backoff, probeFirst), probeLast), probeStep
-		p.next = now + p.backoff
+		p.next = now + p.pause()
 		return
 	}
 	e.raise(min(carried, p.rate))
 	e.carried, e.carriedAt = carried, now
 	p.useful++
 	p.backoff, p.step, p.next = 0, probeRaise, now
+}
+
+// pause is how long the next probe waits: three fifths of the backoff at least, and never as long as that of others who share the network. Probes
+// at the same time are all of no use.
+func (p *prober) pause() time.Duration {
+	return time.Duration((0.6 + 0.4*p.random()) * float64(p.backoff))
 }
 
 // carried is the bit rate that has come of all, what the network loses anyway included; 0 when that was for too short a time.
