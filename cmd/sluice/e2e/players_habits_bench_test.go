@@ -34,6 +34,7 @@ func everyHabit() []habit {
 		{"Shaka, DASH, lowLatencyMode", mpd, starting, withShaka(`{streaming: {lowLatencyMode: true}}`)},
 		{"Shaka, HLS", index, starting, withShaka(`{}`)},
 		{"Shaka, HLS, lowLatencyMode", index, starting, withShaka(`{streaming: {lowLatencyMode: true}}`)},
+		{"Shaka, HLS, maxDisabledTime 0", index, starting, withShaka(`{streaming: {maxDisabledTime: 0}}`)},
 
 		{"video.js, HLS", index, starting, withVideoJS("application/x-mpegURL", "")},
 		{"video.js, HLS, preload none, a click", index, silent, withVideoJS("application/x-mpegURL", `state.click = () => p.play()?.catch(failed);`)},
