@@ -30,11 +30,10 @@ type Chooser struct {
 	far      time.Duration // since when it has been far short; 0: it is not
 	down, up time.Duration // when it last went there
 	hold     time.Duration
-	current  int  // as of the last call
-	leaves   bool // it goes down from there
+	current  int // as of the last call
 }
 
-// Choose returns the index of the option to take. The options are in the order of their rates, and current is the one that is taken now, or
+// Choose returns the index of the option to take. The options are in the order of their rates, and current is what was chosen last, or
 // -1. The target is in bit/s; while it is unknown the best option is taken.
 func (c *Chooser) Choose(options []Option, current int, target float64, known bool, now time.Duration) int {
 	best := len(options) - 1
@@ -47,7 +46,7 @@ func (c *Chooser) Choose(options []Option, current int, target float64, known bo
 		return fitting(options, target*fitsIn)
 	}
 	if current != c.current {
-		c.current, c.short, c.far, c.leaves = current, 0, 0, false
+		c.current, c.short, c.far = current, 0, 0
 	}
 	rate := options[current].Rate
 	c.short = since(c.short, target < overBy*rate, now)
@@ -55,7 +54,6 @@ func (c *Chooser) Choose(options []Option, current int, target float64, known bo
 	if target < twiceOver*rate || past(c.far, farAfter, now) || past(c.short, overAfter, now) {
 		return c.goDown(options, current, target, now)
 	}
-	c.leaves = false
 	return c.goUp(options, current, target, now)
 }
 
@@ -75,10 +73,9 @@ func past(began, lasts, now time.Duration) bool { return began != 0 && now-began
 
 func (c *Chooser) goDown(options []Option, current int, target float64, now time.Duration) int {
 	to := min(fitting(options, target*fitsIn), current)
-	if to == current || c.leaves {
-		return to
+	if to == current {
+		return current
 	}
-	c.leaves = true
 	if c.up > 0 && now-c.up < upHasHeld {
 		c.hold = min(2*max(c.hold, upAfter), upLast)
 	} else {

@@ -6,12 +6,12 @@ import "time"
 const (
 	leastBitrate  = 60_000.0
 	mostBitrate   = 100_000_000.0
-	decreaseTo    = 0.85 // of what has come
-	easeTo        = 0.9  // of the estimate, when all that was sent has come; of what is sent, when that is little
-	little        = 0.6  // of the estimate
-	lately        = 2 * time.Second
-	growth        = 1.08 // in a second
-	headroom      = 1.5  // times what has come is as far as it grows without a probe
+	decreaseTo    = 0.85            // of what has come
+	easeTo        = 0.9             // of the estimate, when all that was sent has come; of what is sent, when that is little
+	little        = 0.6             // of the estimate
+	lately        = 2 * time.Second // the estimate was lowered before
+	growth        = 1.08            // in a second
+	headroom      = 1.5             // times what has come is as far as it grows without a probe
 	decreaseAgain = 200 * time.Millisecond
 
 	lossPackets  = 50 // of which loss is a share

@@ -217,12 +217,16 @@ func (v *viewer) receive() {
 func (v *viewer) adapt() {
 	target, known := v.Estimate()
 	target -= soundBytes * 8 * 50
-	wanted := v.chooser.Choose(v.options, v.current, target, known, v.at)
-	v.Want(v.options[v.current].Rate+soundBytes*8*50, Next(v.options, v.current)+soundBytes*8*50, "", v.now())
+	chosen := v.current
+	if v.pending >= 0 {
+		chosen = v.pending
+	}
+	wanted := v.chooser.Choose(v.options, chosen, target, known, v.at)
+	v.Want(v.options[v.current].Rate+soundBytes*8*50, Next(v.options, wanted)+soundBytes*8*50, "", v.now())
 	switch {
 	case wanted == v.current:
 		v.pending = -1
-	case wanted != v.pending:
+	case wanted != chosen:
 		v.pending, v.keyAt = wanted, v.at+100*time.Millisecond
 	}
 }

@@ -103,8 +103,8 @@ func (p *prober) conclude(e *estimator, told, next int64, now time.Duration) {
 	p.backoff, p.step, p.next = 0, probeRaise, now
 }
 
-// pause is how long the next probe waits: three fifths of the backoff at least, and never as long as that of others who share the network. Probes
-// at the same time are all of no use.
+// pause is how long the next probe waits: three to five fifths of the backoff, at random, because viewers who share a network and probe at the
+// same time all find out nothing.
 func (p *prober) pause() time.Duration {
 	return time.Duration((0.6 + 0.4*p.random()) * float64(p.backoff))
 }
