@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -112,6 +113,19 @@ func launchBrowser(more ...chromedp.ExecAllocatorOption) (ctx context.Context, s
 
 // forTest is the same browser, whose new tabs belong to a part of the test.
 func (b *browser) forTest(t testing.TB) *browser { return &browser{t, b.ctx} }
+
+// askForCamera has a browser of a test ask before a page gets the camera, as that of a first-time user does; the browser then says yes
+// by itself. Without it the publish page finds that it is allowed to, and opens the camera unasked.
+func (b *browser) askForCamera() {
+	b.t.Helper()
+	ask := cdpbrowser.SetPermissionParams{
+		Permission:       &cdpbrowser.PermissionDescriptor{Name: "camera"},
+		Setting:          cdpbrowser.PermissionSettingPrompt,
+		BrowserContextID: chromedp.FromContext(b.ctx).BrowserContextID,
+	}
+	_, err := chromedp.CallBrowser(b.ctx, cdpbrowser.SetPermission, ask)
+	require.NoError(b.t, err, "have the browser ask for the camera")
+}
 
 // tab is one page of a browser.
 type tab struct {

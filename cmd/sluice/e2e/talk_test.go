@@ -8,7 +8,7 @@ func TestMessagesBesideAStream(t *testing.T) {
 	s := startService(t, "--ladder", smallRung, "--linger", "1s", "--record=false")
 	browser := cameraBrowser.forTest(t)
 	studio := browser.open(s.base + "/publish?stream=talk")
-	studio.run(`document.querySelector("#resolution").value = "640x480"`, nil)
+	studio.set("#resolution", "640x480")
 	studio.click("#start")
 	s.waitState("talk", "live")
 	viewer := browser.open(s.base + "/watch/talk?protocol=webrtc")
