@@ -25,8 +25,8 @@ var (
 )
 
 // machine is what tests that run beside each other share: each waits until there is room for what it costs. Those that cost most
-// begin first, so that cheap ones fill what is left beside them. A quarter of a core is left to whatever else goes on: of what costs say
-// two thirds are used on average, and encoders that fall behind drop pictures, which most tests do not expect.
+// begin first, so that cheap ones fill what is left beside them. No more begin than the machine has room for by what they cost: of that they
+// use two thirds on average, but encoders that fall behind drop pictures, which most tests do not expect.
 type machine struct {
 	mu      sync.Mutex
 	free    int // quarters of a core
@@ -42,7 +42,7 @@ type turn struct {
 var shared = &machine{free: quarters()}
 
 // quarters is how many of a core there are to share.
-func quarters() int { return max(4*runtime.GOMAXPROCS(0)-1, 4) }
+func quarters() int { return 4 * runtime.GOMAXPROCS(0) }
 
 // alongside has the test run beside others as soon as the machine has room for it. A test that waits for parts of its own which
 // run so must not do so itself.
