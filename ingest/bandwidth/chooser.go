@@ -12,7 +12,7 @@ type Option struct {
 // When another option is chosen.
 const (
 	overBy     = 0.97 // of the rate that the target falls short of for overAfter, or
-	farOverBy  = 0.8  // of it, for farAfter, when somebody else's probe or key frame is over, or
+	FarOverBy  = 0.8  // of it, for farAfter, when somebody else's probe or key frame is over, or
 	twiceOver  = 0.5  // of it, and then at once
 	overAfter  = 3 * time.Second
 	farAfter   = time.Second
@@ -50,7 +50,7 @@ func (c *Chooser) Choose(options []Option, current int, target float64, known bo
 	}
 	rate := options[current].Rate
 	c.short = since(c.short, target < overBy*rate, now)
-	c.far = since(c.far, target < farOverBy*rate, now)
+	c.far = since(c.far, target < FarOverBy*rate, now)
 	if target < twiceOver*rate || past(c.far, farAfter, now) || past(c.short, overAfter, now) {
 		return c.goDown(options, current, target, now)
 	}

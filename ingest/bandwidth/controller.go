@@ -162,6 +162,13 @@ func (c *Controller) Wait(now time.Time) time.Duration {
 // repeatsAhead is how long what is sent once more may have packets wait that are sent for the first time.
 const repeatsAhead = 100 * time.Millisecond
 
+// RTT is how long feedback about the newest packets took, with the time that it waited for at the client; 0: unknown.
+func (c *Controller) RTT() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rtt
+}
+
 // MayRepeat reports whether a packet may be sent once more. It goes before packets that Wait has wait, and those make up for it: what a slow
 // network has lost is never sent so often that nothing else gets through. Who has not got it asks again.
 func (c *Controller) MayRepeat(now time.Time) bool { return c.Wait(now) <= repeatsAhead }

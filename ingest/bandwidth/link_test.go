@@ -42,6 +42,7 @@ type viewer struct {
 	sound    []time.Duration // of sound
 	padding  int
 	freezes  []time.Duration
+	alone    bool // nothing is sent of the present option, as it is far too much, until the pending one begins
 	probing  bool
 }
 
@@ -137,9 +138,10 @@ func (v *viewer) film() {
 	if v.pending >= 0 && v.at >= v.keyAt {
 		v.current, v.pending = v.pending, -1
 		v.switches = append(v.switches, v.at)
+		v.waiting, v.enqueued, v.alone = nil, nil, false // of the one before
 		size = int(v.options[v.current].Rate / 1.05 / 8 * 0.033 * 6)
 	}
-	for ; size > 0; size -= 1200 {
+	for ; size > 0 && !v.alone; size -= 1200 {
 		v.waiting, v.enqueued = append(v.waiting, min(size, 1200)+50), append(v.enqueued, v.at)
 	}
 }
@@ -222,7 +224,12 @@ func (v *viewer) adapt() {
 		chosen = v.pending
 	}
 	wanted := v.chooser.Choose(v.options, chosen, target, known, v.at)
-	v.Want(v.options[v.current].Rate+soundBytes*8*50, Next(v.options, wanted)+soundBytes*8*50, "", v.now())
+	present := v.options[v.current].Rate
+	v.alone = wanted < v.current && (v.alone || target < FarOverBy*present)
+	if v.alone {
+		present = 0
+	}
+	v.Want(present+soundBytes*8*50, Next(v.options, wanted)+soundBytes*8*50, "", v.now())
 	switch {
 	case wanted == v.current:
 		v.pending = -1

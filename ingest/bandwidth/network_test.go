@@ -158,6 +158,25 @@ func TestRepeatsAreBounded(t *testing.T) {
 	require.Zero(t, c.Wait(now.Add(repeatsAhead)))
 }
 
+// Packets leave faster than the estimate, a key frame sooner, but not while a network may hold a queue.
+func TestPace(t *testing.T) {
+	for name, tt := range map[string]struct {
+		stood, decreased time.Duration // ago
+		needed, factor   float64
+	}{
+		"room":             {time.Minute, time.Minute, 500_000, paceFactor},
+		"a queue stood":    {strictFor - 1, time.Minute, 500_000, 1},
+		"lowered just now": {time.Minute, lowered - 1, 500_000, 1},
+		"too much":         {time.Minute, time.Minute, 2_000_000, 1},
+	} {
+		now := time.Hour
+		e := &estimator{known: true, bitrate: 800_000, stoodAt: now - tt.stood, decreased: now - tt.decreased}
+		p := &pacer{needed: tt.needed}
+		p.set(e, now)
+		require.InDelta(t, tt.factor*100_000, p.rate, 1, name)
+	}
+}
+
 // Viewers behind one network share it, whoever came first: none is left without its part of it, and none goes up and down.
 func TestViewersShare(t *testing.T) {
 	for _, tt := range []struct {

@@ -8,6 +8,7 @@ const (
 	paceBurst  = 10 * time.Millisecond // of it may leave at once
 	paceLeast  = 6000                  // bytes that may
 	strictFor  = 5 * time.Second       // after packets have waited in a queue
+	lowered    = time.Second           // ago packets wait, as far as is known
 )
 
 // pacer keeps what is sent from coming in bursts that a slow network cannot hold.
@@ -20,12 +21,12 @@ type pacer struct {
 
 // set follows the estimate.
 func (p *pacer) set(e *estimator, now time.Duration) {
-	waits := e.stoodAt > 0 && now-e.stoodAt < strictFor
+	waits := e.stoodAt > 0 && now-e.stoodAt < strictFor || e.decreased > 0 && now-e.decreased < lowered
 	switch {
 	case !e.known:
 		p.rate = 0
-	case e.bitrate < farOverBy*p.needed || waits && e.bitrate < p.needed:
-		p.rate = e.bitrate / 8 // so that what is not paced, sound, does not wait in the network
+	case waits || e.bitrate < FarOverBy*p.needed:
+		p.rate = e.bitrate / 8 // so that a queue gets shorter, and what is not paced, sound, does not wait in it
 	default:
 		p.rate = paceFactor * e.bitrate / 8
 	}
