@@ -172,6 +172,10 @@ func (o *downTrack) catchUp(now time.Time) (failed uint64) {
 
 // send forwards a packet as of an instant. It tells when that cannot be done.
 func (o *downTrack) send(p *media.Packet, at time.Time) (failed bool) {
+	if o.silent() {
+		o.waiting = true // for a key frame of this one, should it stay
+		return false
+	}
 	if o.kind == media.KindVideo && !o.decodable(p) {
 		if !o.patient(at) {
 			o.requestKeyFrame()

@@ -1,6 +1,8 @@
 package egress
 
 import (
+	"time"
+
 	"github.com/pion/rtp"
 	"github.com/sluice-live/sluice/ingest/media"
 	"golang.org/x/time/rate"
@@ -15,6 +17,8 @@ const historyPackets = 512
 type retransmissionBuffer struct {
 	sent   [historyPackets]past // by sequence number
 	newest uint16
+	key    uint16 // with which the newest key frame begins
+	keyed  bool   // there has been one
 	left   *rate.Limiter
 }
 
@@ -24,6 +28,7 @@ type past struct {
 	sequence  uint16
 	timestamp uint32
 	numbers   pictureNumbers
+	repeated  time.Time
 }
 
 func newRetransmissionBuffer() *retransmissionBuffer {
@@ -43,8 +48,11 @@ func (h *retransmissionBuffer) keep(p *media.Packet, header *rtp.Header, numbers
 		at.packet.Release()
 	}
 	p.Retain()
-	*at = past{p, header.SequenceNumber, header.Timestamp, numbers}
+	*at = past{packet: p, sequence: header.SequenceNumber, timestamp: header.Timestamp, numbers: numbers}
 	h.newest = header.SequenceNumber
+	if p.KeyFrame {
+		h.key, h.keyed = h.newest, true
+	}
 }
 
 // paddingPackets is how many packets a probe sends at once at most.
@@ -69,15 +77,19 @@ func (h *retransmissionBuffer) pad(bytes int, to *localTrack) {
 	}
 }
 
-// resend sends once more a packet that a client has lost (RFC 4585 §6.2.1), if it is here. It returns false when no more can be sent now.
-func (h *retransmissionBuffer) resend(sequence uint16, to *localTrack) (more bool) {
-	if h == nil {
-		return false
-	}
+// passed reports whether the newest key frame came after a packet, so that nobody needs that to decode what is sent now.
+func (h *retransmissionBuffer) passed(sequence uint16) bool {
+	return h.keyed && int16(sequence-h.key) < 0
+}
+
+// resend sends once more a packet that a client has lost (RFC 4585 §6.2.1), if it is here and has not just been sent: clients ask again before
+// it can have come. It returns false when no more can be sent now.
+func (h *retransmissionBuffer) resend(sequence uint16, to *localTrack, now time.Time, roundTrip time.Duration) (more bool) {
 	at := &h.sent[sequence%historyPackets]
-	if at.packet == nil || at.sequence != sequence {
+	if at.packet == nil || at.sequence != sequence || now.Sub(at.repeated) < roundTrip {
 		return true
 	}
+	at.repeated = now
 	header := media.Forwarded(&at.packet.RTP.Header)
 	header.SequenceNumber, header.Timestamp = at.sequence, at.timestamp
 	return h.left.Allow() && to.repeat(&header, at.packet.RTP.Payload, at.numbers) == nil

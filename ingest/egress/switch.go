@@ -4,14 +4,24 @@ import "github.com/sluice-live/sluice/ingest/media"
 
 // switchOver is an encoding that a picture goes on with at its next key frame.
 type switchOver struct {
-	track    *media.Track
-	tap      *media.Tap
-	temporal uint8 // highest layer to send of it
+	track     *media.Track
+	tap       *media.Tap
+	temporal  uint8 // highest layer to send of it
+	meanwhile meanwhile
 }
 
+// meanwhile is what is sent of the present encoding until the key frame of the next one comes.
+type meanwhile uint8
+
+const (
+	sendsAll     meanwhile = iota
+	sendsBase              // it is too much
+	sendsNothing           // its base is too: a full network has pictures to show, and the less is added to them the sooner the key frame comes
+)
+
 // goOn has the picture go on with an encoding, and of that with the temporal layers up to one, as soon as a key frame of it comes, which is asked
-// for: those who wait for the same share it. Until then the present one flows, of which only the base is sent when it is too much.
-func (o *downTrack) goOn(with *media.Track, temporal uint8, tooMuch bool) {
+// for: those who wait for the same share it.
+func (o *downTrack) goOn(with *media.Track, temporal uint8, sends meanwhile) {
 	if with == o.source.Load() {
 		o.stay()
 		o.thinner.want(temporal)
@@ -21,11 +31,15 @@ func (o *downTrack) goOn(with *media.Track, temporal uint8, tooMuch bool) {
 		o.stay()
 		o.next = &switchOver{track: with, tap: with.JoinNext(viewerQueue, o.rouse)}
 	}
-	o.next.temporal = temporal
-	if tooMuch {
+	o.next.temporal, o.next.meanwhile = temporal, max(o.next.meanwhile, sends)
+	if sends != sendsAll {
 		o.thinner.want(0)
 	}
 }
+
+// goesDown reports whether the network does not carry the present encoding, and another is waited for; and silent, whether nothing of it is sent.
+func (o *downTrack) goesDown() bool { return o.next != nil && o.next.meanwhile != sendsAll }
+func (o *downTrack) silent() bool   { return o.next != nil && o.next.meanwhile == sendsNothing }
 
 // stay gives up what goOn has begun.
 func (o *downTrack) stay() {

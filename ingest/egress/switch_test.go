@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sluice-live/sluice/ingest/bandwidth"
 	"github.com/sluice-live/sluice/ingest/internal/mediatest"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
@@ -41,8 +40,8 @@ func TestSwitchOver(t *testing.T) {
 	forward()
 	require.Len(t, w.packets, 2)
 
-	o.goOn(worse, allTemporal, true)
-	o.goOn(worse, allTemporal, true)
+	o.goOn(worse, allTemporal, sendsBase)
+	o.goOn(worse, allTemporal, sendsBase)
 	push(worse, 2, 7000, 6000, false)
 	push(best, 1, 102, 9000, false)
 	forward()
@@ -62,41 +61,81 @@ func TestSwitchOver(t *testing.T) {
 	}
 	require.Equal(t, w.packets[2].Timestamp+1, w.packets[3].Timestamp)
 
-	o.goOn(best, allTemporal, false)
-	o.goOn(worse, allTemporal, false)
+	o.goOn(best, allTemporal, sendsAll)
+	o.goOn(worse, allTemporal, sendsAll)
 	require.Nil(t, o.next)
 	push(best, 1, 104, 15000, true)
 	forward()
 	require.Len(t, w.packets, 5)
-	o.goOn(best, allTemporal, false)
+	o.goOn(best, allTemporal, sendsAll)
 	o.detach()
 	require.Nil(t, o.next)
 	o.sent.release()
 }
 
-// What has been lost is sent again unless something new has waited for long, be it of the encoding that is sent or of the next one.
-func TestNewGoesBeforeLost(t *testing.T) {
-	o, _ := sentTo(t, 0)
+// Nothing is sent of an encoding that is far too much for the network while the key frame of the next one is waited for. Who stays after all goes
+// on at a key frame.
+func TestSwitchOverInSilence(t *testing.T) {
+	o, w := sentTo(t, 0)
+	best, worse := mediatest.Track(media.KindVideo), mediatest.Track(media.KindVideo)
+	o.attach(best, time.Now())
+	mediatest.Push(best, 100, true)
+	o.sendAll()
+	for range 2 {
+		sent := len(w.packets)
+		o.goOn(worse, allTemporal, sendsNothing)
+		o.goOn(worse, allTemporal, sendsAll) // it is still waited for
+		mediatest.Push(best, 101, false)
+		mediatest.Push(best, 102, true)
+		o.sendAll()
+		require.Len(t, w.packets, sent)
+		o.goOn(best, allTemporal, sendsAll)
+		mediatest.Push(best, 103, false)
+		o.sendAll()
+		require.Len(t, w.packets, sent, "it has no picture that this one builds on")
+		mediatest.Push(best, 104, true)
+		o.sendAll()
+		require.Len(t, w.packets, sent+1)
+		require.Equal(t, w.packets[sent-1].SequenceNumber+1, w.packets[sent].SequenceNumber)
+	}
+	o.detach()
+	o.sent.release()
+}
+
+// What has been lost since the newest key frame is sent again before anything new, as nothing new can be shown without it; what was lost before that
+// key frame, unless something new has waited for long; and nothing of an encoding that is too much.
+func TestWorthRepeating(t *testing.T) {
+	o, w := sentTo(t, 0)
 	now := time.Now()
-	v := &Viewer{control: bandwidth.NewController(now)}
-	track, smaller := mediatest.Track(media.KindVideo), mediatest.Track(media.KindVideo)
-	push := func(track *media.Track, since time.Duration) {
+	track, other := mediatest.Track(media.KindVideo), mediatest.Track(media.KindVideo)
+	push := func(track *media.Track, sequence uint16, key bool, since time.Duration) {
 		p := track.NewPacket()
 		defer p.Release()
-		p.RTP, p.Arrival = *rtptest.VP8Packet(1, true), now.Add(-since)
+		p.RTP, p.Arrival = *rtptest.VP8Packet(sequence, key), now.Add(-since)
 		track.Push(p)
 	}
-	require.True(t, v.mayRepeat(o, now), "nothing is sent yet")
 	o.attach(track, now)
-	o.goOn(smaller, allTemporal, true)
-	push(track, repeatsFirst/2)
-	require.True(t, v.mayRepeat(o, now))
-	push(smaller, 2*repeatsFirst)
-	require.False(t, v.mayRepeat(o, now), "the key frame of the next encoding waits")
-	p, switched := o.switches()
-	require.True(t, switched)
-	p.Release()
-	require.True(t, v.mayRepeat(o, now))
-	push(smaller, 2*repeatsFirst)
-	require.False(t, v.mayRepeat(o, now))
+	push(track, 100, true, 0)
+	push(track, 101, false, 0)
+	push(track, 102, true, 0)
+	push(track, 103, false, 0)
+	o.sendAll()
+	before, since := w.packets[1].SequenceNumber, w.packets[3].SequenceNumber
+	worth := func() [2]bool { return [2]bool{o.worthRepeating(before, now), o.worthRepeating(since, now)} }
+	require.Equal(t, [2]bool{true, true}, worth())
+	push(track, 104, false, repeatsFirst/2)
+	require.Equal(t, [2]bool{true, true}, worth())
+	push(track, 105, false, 0)
+	o.sendAll()
+	push(track, 106, false, 2*repeatsFirst)
+	require.Equal(t, [2]bool{false, true}, worth())
+	o.sendAll()
+	o.goOn(other, allTemporal, sendsAll)
+	require.Equal(t, [2]bool{true, true}, worth())
+	push(other, 1, true, 2*repeatsFirst)
+	require.Equal(t, [2]bool{false, true}, worth(), "the key frame of a better one waits")
+	o.goOn(other, allTemporal, sendsBase)
+	require.Equal(t, [2]bool{false, false}, worth(), "a worse one is waited for")
+	o.detach()
+	o.sent.release()
 }

@@ -98,7 +98,7 @@ func TestThinner(t *testing.T) {
 	o.thinner.want(allTemporal)
 	film(4)
 	check(20)
-	require.True(t, o.sent.resend(w.packets[30].SequenceNumber, o.local))
+	require.True(t, o.sent.resend(w.packets[30].SequenceNumber, o.local, time.Now(), 0))
 	require.Equal(t, w.packets[30].Payload, w.packets[len(w.packets)-1].Payload[2:])
 	o.detach()
 	o.sent.release()

@@ -101,7 +101,11 @@ func (v *Viewer) follow(now time.Time) {
 	current := v.position(options, tracks)
 	target, known := v.share.target(v, v.asked, options, sound)
 	if i := v.chooser.Choose(options, current, target, known, now.Sub(v.session.Started())); i >= 0 {
-		v.goOn(o, tracks[i], options[i].Temporal, i < current || current < 0 && options[i].Rate < present, now)
+		sends := sendsAll
+		if i < current || current < 0 && options[i].Rate < present {
+			sends = o.affordable(encodings, target)
+		}
+		v.goOn(o, tracks[i], options[i].Temporal, sends, now)
 		current, v.chosen = i, options[i]
 		present = o.present(encodings)
 	}
@@ -118,13 +122,13 @@ func (v *Viewer) rests(o *downTrack) bool {
 }
 
 // goOn has pictures go on with an encoding, or begin again with it. The caller holds mu.
-func (v *Viewer) goOn(o *downTrack, with *media.Track, temporal uint8, tooMuch bool, now time.Time) {
+func (v *Viewer) goOn(o *downTrack, with *media.Track, temporal uint8, sends meanwhile, now time.Time) {
 	if v.paused {
 		v.paused = false
 		o.begin(with, now)
 		v.refer(o, v.picture) // which has the clock of all encodings
 	}
-	o.goOn(with, temporal, tooMuch)
+	o.goOn(with, temporal, sends)
 }
 
 // optionsOf are the ways in which a picture can be sent: each encoding with all temporal layers up to the highest, and the lowest encoding with less of
@@ -158,13 +162,29 @@ func (v *Viewer) position(options []bandwidth.Option, tracks []*media.Track) int
 // cost is the bit rate that an encoding takes of the connection, whole.
 func cost(e media.Encoding) float64 { return e.Rate * (1 + packetOverhead/max(e.Size, 1)) }
 
-// present is the bit rate of the encoding that is sent, which may be another than the one that has been chosen.
+// present is the bit rate of what is sent, which may be of another encoding than the one that has been chosen.
 func (o *downTrack) present(encodings []media.Encoding) float64 {
+	if o.silent() {
+		return 0
+	}
+	return o.costs(encodings, int(o.thinner.limit))
+}
+
+// affordable is what a network that is too slow for the present encoding carries of it.
+func (o *downTrack) affordable(encodings []media.Encoding, target float64) meanwhile {
+	if target < bandwidth.FarOverBy*o.costs(encodings, 0) {
+		return sendsNothing
+	}
+	return sendsBase
+}
+
+// costs is the bit rate of the present encoding up to a temporal layer.
+func (o *downTrack) costs(encodings []media.Encoding, temporal int) float64 {
 	source := o.source.Load()
 	for _, e := range encodings {
 		if e.Track == source {
 			shares := e.Temporal()
-			return cost(e) * shares[min(int(o.thinner.limit), len(shares)-1)]
+			return cost(e) * shares[min(temporal, len(shares)-1)]
 		}
 	}
 	return 0

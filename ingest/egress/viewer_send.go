@@ -43,12 +43,21 @@ func (v *Viewer) hear(r media.Reader, o *downTrack) {
 // resend sends again what the client has lost; what is lost once more it asks for once more. A turn that comes meanwhile waits for a few
 // packets of it only.
 func (v *Viewer) resend(o *downTrack, lost *rtcp.TransportLayerNack) {
-	more := true
+	if o.sent == nil {
+		return
+	}
+	more, roundTrip := true, time.Duration(0)
+	if v.control != nil {
+		roundTrip = v.control.RTT()
+	}
 	for i := 0; i < len(lost.Nacks) && more; i++ {
 		v.locked(func() {
 			v.atOnce(func() {
 				lost.Nacks[i].Range(func(number uint16) bool {
-					more = v.mayRepeat(o, time.Now()) && o.sent.resend(number, o.local)
+					now := time.Now()
+					if more = v.control == nil || v.control.MayRepeat(now); more && o.worthRepeating(number, now) {
+						more = o.sent.resend(number, o.local, now, roundTrip)
+					}
 					return more
 				})
 			})
@@ -56,13 +65,20 @@ func (v *Viewer) resend(o *downTrack, lost *rtcp.TransportLayerNack) {
 	}
 }
 
-// repeatsFirst is how long pictures wait for what is sent again, and no longer: a network that is too slow for both would else get nothing new, not
-// even the key frame of a smaller layer, since the same packets are asked for until newer ones have come.
+// repeatsFirst is how long pictures wait for what is sent again of those before the newest key frame, and no longer: a network that is too slow
+// for both would else get nothing new.
 const repeatsFirst = 100 * time.Millisecond
 
-// mayRepeat reports whether the network carries what has been lost beside what is new. The caller holds mu.
-func (v *Viewer) mayRepeat(o *downTrack, now time.Time) bool {
-	return v.control == nil || v.control.MayRepeat(now) && !o.waitsSince(now.Add(-repeatsFirst))
+// worthRepeating reports whether a packet is still of use to the client: to decode what has come since the newest key frame, or, while the
+// network carries that too, to show all that came before. Of an encoding that is too much it is not.
+func (o *downTrack) worthRepeating(number uint16, now time.Time) bool {
+	switch {
+	case o.goesDown():
+		return false
+	case o.sent.passed(number):
+		return !o.waitsSince(now.Add(-repeatsFirst))
+	}
+	return true
 }
 
 // atOnce sends what f writes in as few system calls as it takes, and tells how many packets the connection could not take.
