@@ -80,9 +80,10 @@ func hostName(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
+// isAddress reports whether a host is an address. Behind one, as its zone, a parser takes any text, and so the name of a stranger.
 func isAddress(name string) bool {
-	_, err := netip.ParseAddr(strings.Trim(name, "[]"))
-	return err == nil
+	address, err := netip.ParseAddr(strings.Trim(name, "[]"))
+	return err == nil && !strings.Contains(address.Zone(), ".")
 }
 
 // hsts makes browsers that have come by TLS once never come without (RFC 6797). They heed it for names only, and never on a certificate

@@ -44,7 +44,7 @@ func TestHosts(t *testing.T) {
 	}{
 		"loopback": {
 			answered: []string{"127.0.0.1:8080", "127.0.0.1", "[::1]:8080", "[::1]", "localhost", "LOCALHOST:8080", "localhost.", "a.localhost", "192.168.1.2:80", "[2001:db8::1%25eth0]", ""},
-			other:    []string{"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "127.0.0.1.nip.example.", "notlocalhost", "[evil]", "a b"},
+			other:    []string{"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "127.0.0.1.nip.example.", "notlocalhost", "[evil]", "a b", "[::1%.evil.example]", "::1%.evil.example"},
 		},
 		"listening on a name": {change: func(c *config.Config) { c.HTTP.Listen = "Studio:8080" }, answered: []string{"studio:8080", "studio"}, other: []string{"evil.example"}},
 		"everywhere": {
@@ -116,7 +116,7 @@ func TestSecurityHeaders(t *testing.T) {
 
 // FuzzHosts looks for names that pass for ours.
 func FuzzHosts(f *testing.F) {
-	for _, s := range []string{"evil.example", "127.0.0.1:80", "[::1]", "localhost.evil.example", "a.localhost"} {
+	for _, s := range []string{"evil.example", "127.0.0.1:80", "[::1]", "localhost.evil.example", "a.localhost", "[::6%", "::1%25"} {
 		f.Add(s)
 	}
 	h := newHosts(config.Default())
