@@ -152,7 +152,7 @@ func (c *Collector) roundDASH(ctx context.Context) {
 		for _, at := range s.slots(now) {
 			end := s.end(at)
 			if !m.dynamic() || (end <= now && end > now-time.Duration(mpd.TimeShiftBufferDepth)) {
-				c.once(ctx, s.url(at.number))
+				c.once(ctx, s.urls()(at.number))
 			}
 		}
 	})

@@ -79,7 +79,7 @@ func (c *Collector) roundGrowing(ctx context.Context) {
 		newest := slots[len(slots)-1]
 		if s.end(newest)-offset <= now {
 			g.Go(func() error {
-				c.once(ctx, s.url(newest.number))
+				c.once(ctx, s.urls()(newest.number))
 				return nil
 			})
 		}

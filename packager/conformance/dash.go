@@ -46,6 +46,7 @@ type presentation struct {
 	*archive
 	options   Options
 	manifests []manifest // by time
+	visited   []visitedSlot
 }
 
 // manifest is one visit of the MPD.
@@ -74,6 +75,7 @@ func newDASH(visits []Visit, o Options) *presentation {
 			d.add("ISO/IEC 23009-1 §5.3.1 MPD", v, err.Error())
 		}
 	}
+	d.visited = d.findVisited()
 	return d
 }
 
@@ -111,10 +113,10 @@ func (s stream) init() string {
 	return s.manifest.visit.resolve(strings.ReplaceAll(s.template.Initialization, "$RepresentationID$", s.representation.ID))
 }
 
-// url is the absolute URL of segment n (templates with a width, such as $Number%05d$, are not ours).
-func (s stream) url(n uint64) string {
-	name := strings.ReplaceAll(s.template.Media, "$RepresentationID$", s.representation.ID)
-	return s.manifest.visit.resolve(strings.ReplaceAll(name, "$Number$", strconv.FormatUint(n, 10)))
+// urls makes the absolute URLs of segments (templates with a width, such as $Number%05d$, are not ours).
+func (s stream) urls() func(n uint64) string {
+	all := s.manifest.visit.resolve(strings.ReplaceAll(s.template.Media, "$RepresentationID$", s.representation.ID))
+	return func(n uint64) string { return strings.ReplaceAll(all, "$Number$", strconv.FormatUint(n, 10)) }
 }
 
 // slot is a segment as the manifest has it.

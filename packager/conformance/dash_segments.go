@@ -19,9 +19,23 @@ func presentationRules() []history[*presentation] {
 	}
 }
 
-// eachSlot calls do for every segment that the MPD visited at some time made available by then, each URL once. The last MPD
-// that has a period knows its end: what an earlier one promised beyond it, for an encoder that died, is not a segment.
+// visitedSlot is a segment of the MPD that somebody has asked for.
+type visitedSlot struct {
+	stream
+	slot
+	url string
+}
+
+// eachSlot calls do for every visited segment that the MPD visited at some time made available by then, each URL once.
 func (d *presentation) eachSlot(do func(s stream, at slot, url string)) {
+	for i := range d.visited {
+		do(d.visited[i].stream, d.visited[i].slot, d.visited[i].url)
+	}
+}
+
+// findVisited finds what eachSlot is about. The last MPD that has a period knows its end: what an earlier one promised beyond it, for an
+// encoder that died, is not a segment.
+func (d *presentation) findVisited() (found []visitedSlot) {
 	seen := make(map[string]bool)
 	ends, lasts := make(map[string]time.Duration), make(map[string]uint64)
 	var later []byte
@@ -47,17 +61,19 @@ func (d *presentation) eachSlot(do func(s stream, at slot, url string)) {
 			}
 			id := s.period.ID
 			lasts[id] = max(lasts[id], s.template.EndNumber)
+			urlOf := s.urls()
 			for _, at := range s.slots(until) {
 				if lasts[id] > 0 && at.number > lasts[id] {
 					break
 				}
-				if url := s.url(at.number); !seen[url] {
+				if url := urlOf(at.number); len(d.byPath[url]) > 0 && !seen[url] {
 					seen[url] = true
-					do(s, at, url)
+					found = append(found, visitedSlot{s, at, url})
 				}
 			}
 		})
 	}
+	return found
 }
 
 // checkAvailable: a segment asked for between its availability and its removal is served.
@@ -130,7 +146,7 @@ func checkRepresentation(d *presentation, fault func(*Visit, string)) {
 func checkClock(d *presentation, fault func(*Visit, string)) {
 	d.eachSlot(func(s stream, at slot, url string) {
 		m := s.manifest
-		if m.AvailabilityStartTime.IsZero() || len(d.byPath[url]) == 0 {
+		if m.AvailabilityStartTime.IsZero() {
 			return
 		}
 		v := d.byPath[url][0]
