@@ -26,7 +26,7 @@ type Source struct {
 	keyFrames keyFrames
 	last      time.Time // when its newest packet came
 	asked     time.Time
-	report    *SenderReport // the last that came while another source was read
+	report    *SenderReport // the newest that came while a source was read
 }
 
 // AddSource adds an SSRC that the track is read from as soon as packets come of it. ask asks it for a key frame.
@@ -124,11 +124,12 @@ func (s *Source) Report(r SenderReport) {
 	ss := &s.track.sources
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
+	if ss.active != nil {
+		s.report = &r
+	}
 	if ss.active == nil || ss.active == s {
 		s.track.PushReport(r)
-		return
 	}
-	s.report = &r
 }
 
 // change makes s what the track is read from. Whatever is known of the order and the time of packets was about the source before.

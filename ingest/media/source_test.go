@@ -107,15 +107,34 @@ func TestRewriterFollowsSources(t *testing.T) {
 	}
 }
 
+// With a source that comes back comes the newest report of it, not that from before it was read the last time.
+func TestReportOfSourceThatComesBack(t *testing.T) {
+	track := testTrack(KindVideo)
+	now := time.Unix(100, 0)
+	first := newSender(track, 1, 100)
+	first.send(now, true)
+	second := newSender(track, 2, 60000)
+	second.Report(SenderReport{RTPTime: 1}) // kept until it is read
+	second.send(now, true)
+	second.Report(SenderReport{RTPTime: 2}) // handed on
+	now = now.Add(2 * sourceGone)
+	first.send(now, true)
+	now = now.Add(2 * sourceGone)
+	second.send(now, true)
+	report, _ := track.LastReport()
+	require.EqualValues(t, 2, report.RTPTime)
+}
+
 // FuzzSources sends packets of three sources in any order, with and without key frames. Whoever reads sees each change begin with a key
 // frame, and every packet is counted once.
 func FuzzSources(f *testing.F) {
 	f.Add([]byte{0x04, 0, 0x05, 0x01, 0x06, 0xf2, 0x04})
 	f.Add([]byte{0xf0, 0xf5, 0x02, 0xf6, 0xf4})
+	f.Add([]byte("\a\x0e\xfe\x1c\xf4\x1c@\x1c\x1c\x1c0\x1c\x1c\xf6\xf4\x1c0\x1c\x1c\xf6\xf4")) // reports again and again
 	f.Fuzz(func(t *testing.T, script []byte) {
 		script = script[:min(len(script), 256)]
 		track := testTrack(KindVideo)
-		tap := track.Tap(len(script) + 1)
+		tap := track.Tap(2*len(script) + 1) // a packet may bring the report of its source again
 		defer tap.Close()
 		senders := map[byte]*sender{}
 		now := time.Unix(100, 0)
