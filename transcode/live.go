@@ -1,8 +1,10 @@
 package transcode
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"sync/atomic"
@@ -19,10 +21,14 @@ const (
 	LiveRate = 90000
 	// liveStall is how long ffmpeg may leave its input unread, or what it has read without an answer. Then it is given up.
 	liveStall = 30 * time.Second
-	// liveLong and liveShort are the sides that pictures are made to fit in, whichever way they stand, in pixels.
+	// liveLong and liveShort are the sides that pictures are made to fit in unless the options say less, whichever way they stand, in pixels.
 	liveLong, liveShort = 1280, 720
 	// liveBitrate in bit/s is that of the largest pictures, and leastLiveBitrate that of small ones.
 	liveBitrate, leastLiveBitrate = 2_500_000, 300_000
+	// liveKeyFrames is the time between key frames, which nobody can ask ffmpeg for, and thriftyKeyFrames that at a low bit rate.
+	liveKeyFrames, thriftyKeyFrames = time.Second, 2 * time.Second
+	// thriftyEvery is the time between pictures, in seconds, below which one is left out at a low bit rate: 60 a second become 30.
+	thriftyEvery = "0.022"
 )
 
 // LiveOptions say what a LiveFilter is to do.
@@ -33,9 +39,17 @@ type LiveOptions struct {
 	Transform     Transform   // TransformNone: they are encoded as they are
 	Title         string      // for TransformClock: letters, digits, - and _
 	Logo          string      // for TransformLogo: a file, PNG
+	Encode        depay.Codec // of what is made: VP8, which is the default, or H264
+	// Bitrate is that of what is made, in bit/s: so much at most, over a third of a second, with half as many key frames, and 45 pictures a second at
+	// most. 0: what the size takes.
+	Bitrate int
+	Side    int // the shorter one of what is made, in pixels, at most; default 720
 }
 
 func (o LiveOptions) validate() error {
+	if o.encode() != depay.VP8 && o.encode() != depay.H264 {
+		return fmt.Errorf("video codec %v is not encoded live", o.Encode)
+	}
 	if _, ok := decoderOf(o.Codec); !ok {
 		return fmt.Errorf("video codec %v cannot be decoded", o.Codec)
 	}
@@ -47,7 +61,8 @@ func (o LiveOptions) validate() error {
 
 // size returns that of the pictures which are made.
 func (o LiveOptions) size() (width, height int) {
-	long, short := liveLong, liveShort
+	short := orDefault(o.Side, liveShort)
+	long := short * liveLong / liveShort
 	if o.Width < o.Height {
 		long, short = short, long
 	}
@@ -56,15 +71,24 @@ func (o LiveOptions) size() (width, height int) {
 	return even(o.Width), even(o.Height)
 }
 
-// LiveFilter is an ffmpeg that makes VP8 of one size, transformed, of coded pictures of one size as they come. Write may be called by one
+// encode is the codec of what is made.
+func (o LiveOptions) encode() depay.Codec { return orDefault(o.Encode, depay.VP8) }
+
+// LiveFilter is an ffmpeg that makes pictures of one size, transformed, of coded pictures of one size as they come. Write may be called by one
 // goroutine, Read by another, and Close by one of them or a third.
 type LiveFilter struct {
 	*pictures
-	frames   *ivf.Reader  // of the goroutine that reads
+	frames   livePictures // of the goroutine that reads
 	awaiting atomic.Int64 // since when there has been no answer to what was written, ns since 1970; 0: there is nothing to wait for
 }
 
-// StartLiveFilter starts an ffmpeg, confined, that holds no picture back and makes a key frame each second. Close ends it.
+// livePictures are what ffmpeg makes, each with its time in units of 1/LiveRate s.
+type livePictures interface {
+	Next() (at int64, picture []byte, err error)
+}
+
+// StartLiveFilter starts an ffmpeg, confined, that holds no picture back and makes a key frame each second, or, when Bitrate is given, every
+// other. Close ends it.
 func StartLiveFilter(o LiveOptions) (*LiveFilter, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -79,7 +103,11 @@ func StartLiveFilter(o LiveOptions) (*LiveFilter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &LiveFilter{pictures: p}, nil
+	f := &LiveFilter{pictures: p}
+	if f.frames = (&liveIVF{from: p.out}); o.encode() == depay.H264 {
+		f.frames = &liveFLV{from: bufio.NewReaderSize(p.out, flvBuffer)}
+	}
+	return f, nil
 }
 
 // output returns what ffmpeg is to make.
@@ -91,11 +119,31 @@ func (o LiveOptions) output() *ffmpeg.Stream {
 	if o.Transform == TransformLogo {
 		canvas = Rendition{Width: width, Height: height}.branded(canvas, Options{Logo: o.Logo}.logoInput())
 	}
-	rate := max(liveBitrate*width*height/(liveLong*liveShort), leastLiveBitrate)
-	return ffmpeg.Output([]*ffmpeg.Stream{canvas.Filter("format", ffmpeg.Args{"yuv420p"})}, "pipe:1", pictureArgs("libvpx", "ivf"), ffmpeg.KwArgs{
-		"deadline": "realtime", "cpu-used": 8, "lag-in-frames": 0, "auto-alt-ref": 0, "b:v": rate, "maxrate": rate, "bufsize": rate,
-		"enc_time_base": fmt.Sprintf("1:%d", LiveRate), "g": 9999, "force_key_frames": "expr:gte(t,n_forced)",
+	keyFrames := liveKeyFrames
+	if o.Bitrate > 0 {
+		canvas, keyFrames = canvas.Filter("select", ffmpeg.Args{"isnan(prev_selected_t)+gt(t-prev_selected_t," + thriftyEvery + ")"}), thriftyKeyFrames
+	}
+	return ffmpeg.Output([]*ffmpeg.Stream{canvas.Filter("format", ffmpeg.Args{"yuv420p"})}, "pipe:1", o.encoder(width, height), ffmpeg.KwArgs{
+		"enc_time_base": fmt.Sprintf("1:%d", LiveRate), "g": 9999, "force_key_frames": fmt.Sprintf("expr:gte(t,n_forced*%g)", keyFrames.Seconds()),
 	})
+}
+
+// encoder returns the arguments of the encoder.
+func (o LiveOptions) encoder(width, height int) ffmpeg.KwArgs {
+	rate := max(liveBitrate*width*height/(liveLong*liveShort), leastLiveBitrate)
+	buffer := rate
+	if o.Bitrate > 0 {
+		rate, buffer = o.Bitrate, o.Bitrate/3
+	}
+	limits := ffmpeg.KwArgs{"b:v": rate, "maxrate": rate, "bufsize": buffer}
+	if o.encode() == depay.H264 {
+		return ffmpeg.MergeKwArgs([]ffmpeg.KwArgs{pictureArgs("libx264", "flv"), limits, {
+			"preset": "veryfast", "tune": "zerolatency", "profile:v": "baseline", "sc_threshold": 0, "forced-idr": 1,
+		}})
+	}
+	return ffmpeg.MergeKwArgs([]ffmpeg.KwArgs{pictureArgs("libvpx", "ivf"), limits, {
+		"deadline": "realtime", "cpu-used": 8, "lag-in-frames": 0, "auto-alt-ref": 0,
+	}})
 }
 
 // Write hands over a coded picture; the first needs no other. Its time, in units of 1/LiveRate s, is later than that of the one before
@@ -117,16 +165,28 @@ func (f *LiveFilter) Write(at int64, picture []byte) error {
 // Read waits for the next picture, which is valid until the next call, and returns it with the time of what it was made of. After the
 // first error, which says why ffmpeg has ended, there are no more.
 func (f *LiveFilter) Read() (at int64, picture []byte, err error) {
-	if f.frames == nil {
-		if f.frames, err = ivf.NewReader(f.out); err != nil {
-			return 0, nil, f.explain(err)
-		}
-	}
 	at, picture, err = f.frames.Next()
 	if err != nil {
 		return 0, nil, f.explain(err)
 	}
 	f.awaiting.Store(0)
-	h := f.frames.Header
-	return at * LiveRate * int64(h.Scale) / int64(h.Rate), picture, nil
+	return at, picture, nil
+}
+
+// liveIVF reads VP8.
+type liveIVF struct {
+	from   io.Reader
+	frames *ivf.Reader // nil before the first picture
+}
+
+// Next implements livePictures.
+func (r *liveIVF) Next() (at int64, picture []byte, err error) {
+	if r.frames == nil {
+		if r.frames, err = ivf.NewReader(r.from); err != nil {
+			return 0, nil, err
+		}
+	}
+	at, picture, err = r.frames.Next()
+	h := r.frames.Header
+	return at * LiveRate * int64(max(h.Scale, 1)) / int64(max(h.Rate, 1)), picture, err
 }

@@ -1,6 +1,7 @@
 package transcode
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -33,6 +34,22 @@ func (m *LoadMeter) Measure(now time.Time, s Stats, maxLag time.Duration) (sampl
 		Idle: (m.idle - before.idle).Seconds() / passed,
 		Late: s.Progress.Lag > maxLag || m.overflows != before.overflows,
 	}, true, nil
+}
+
+// IdleCores measures for a while how many of the machine's cores nobody uses.
+func IdleCores(ctx context.Context, during time.Duration) (cores float64, err error) {
+	began := time.Now()
+	before, err := idleTime("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	select {
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case <-time.After(during):
+	}
+	after, err := idleTime("/proc/stat")
+	return (after - before).Seconds() / time.Since(began).Seconds(), err
 }
 
 // idleTime reads for how long the machine's cores together have had nothing to do. The load average would tell that a minute late, and

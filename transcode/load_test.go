@@ -1,6 +1,7 @@
 package transcode
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -17,6 +18,16 @@ func TestParseIdle(t *testing.T) {
 	}
 	_, err = idleTime(t.TempDir() + "/stat")
 	require.ErrorContains(t, err, "measure the machine's load")
+}
+
+func TestIdleCores(t *testing.T) {
+	cores, err := IdleCores(t.Context(), 20*time.Millisecond)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, cores, 0.0)
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = IdleCores(over, time.Hour)
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 func TestLoadMeter(t *testing.T) {
