@@ -177,6 +177,35 @@ func TestPace(t *testing.T) {
 	}
 }
 
+// Of a publisher's only layer and what is made of it each network gets the better one that it carries, within seconds of when it becomes slow or
+// quick, and does not go up and down.
+func TestWholeAndReduced(t *testing.T) {
+	for _, tt := range []struct {
+		bitrate float64
+		best    int
+	}{
+		{350 * kilo, 0}, {450 * kilo, 0}, {600 * kilo, 0}, {mega, 0}, {1.5 * mega, 0}, {2 * mega, 0}, {3.2 * mega, 1}, {5 * mega, 1},
+	} {
+		slow := func(at time.Duration) bool { return at >= 10*time.Second && at < 2*time.Minute }
+		v := newViewer(t, link(func(at time.Duration) float64 {
+			if slow(at) {
+				return tt.bitrate
+			}
+			return 5 * mega
+		}), 300*kilo, 2500*kilo)
+		v.run(10 * time.Second)
+		require.Equal(t, 1, v.current)
+		v.run(20 * time.Second)
+		require.Equal(t, tt.best, v.current, "%v bit/s", tt.bitrate)
+		v.run(2 * time.Minute)
+		require.Equal(t, tt.best, v.current, "%v bit/s", tt.bitrate)
+		require.False(t, v.restless(), "%v bit/s: %v", tt.bitrate, v.switches)
+		require.LessOrEqual(t, len(v.switches), 3, "%v bit/s: %v", tt.bitrate, v.switches)
+		v.run(2*time.Minute + 15*time.Second)
+		require.Equal(t, 1, v.current, "%v bit/s: %v", tt.bitrate, v.switches)
+	}
+}
+
 // Viewers behind one network share it, whoever came first: none is left without its part of it, and none goes up and down.
 func TestViewersShare(t *testing.T) {
 	for _, tt := range []struct {
