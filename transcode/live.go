@@ -121,7 +121,8 @@ func (o LiveOptions) output() *ffmpeg.Stream {
 	}
 	keyFrames := liveKeyFrames
 	if o.Bitrate > 0 {
-		canvas, keyFrames = canvas.Filter("select", ffmpeg.Args{"isnan(prev_selected_t)+gt(t-prev_selected_t," + thriftyEvery + ")"}), thriftyKeyFrames
+		canvas = canvas.Filter("select", ffmpeg.Args{"isnan(prev_selected_t)+gt(t-prev_selected_t," + thriftyEvery + ")"})
+		keyFrames = thriftyKeyFrames
 	}
 	return ffmpeg.Output([]*ffmpeg.Stream{canvas.Filter("format", ffmpeg.Args{"yuv420p"})}, "pipe:1", o.encoder(width, height), ffmpeg.KwArgs{
 		"enc_time_base": fmt.Sprintf("1:%d", LiveRate), "g": 9999, "force_key_frames": fmt.Sprintf("expr:gte(t,n_forced*%g)", keyFrames.Seconds()),

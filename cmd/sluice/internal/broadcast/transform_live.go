@@ -23,9 +23,9 @@ const (
 	liveLeap = 10 * transcode.LiveRate
 )
 
-// LiveOutput takes what TransformLive makes.
+// LiveOutput takes what TransformLive and ReduceLive make.
 type LiveOutput interface {
-	// Send takes a frame of VP8, valid until it returns, with the RTP time stamp of the picture that it was made of.
+	// Send takes a frame, valid until it returns, with the RTP time stamp of the picture that it was made of.
 	Send(timestamp uint32, frame []byte)
 	// Report takes a sender report of the publisher's video.
 	Report(r media.SenderReport)
@@ -33,38 +33,31 @@ type LiveOutput interface {
 	Drop()
 }
 
-// TransformLive encodes the video of a publisher as the broadcast transforms it, as fast as it comes, until ctx ends, or ffmpeg does, whose error
-// it returns. It goes on with another transform, or pictures of another size, at the next key frame.
+// TransformLive encodes the video of a publisher as VP8 and as the broadcast transforms it, as fast as it comes, until ctx ends, or ffmpeg does, whose
+// error it returns. It goes on with another transform, or pictures of another size, at the next key frame.
 func (b *Broadcast) TransformLive(ctx context.Context, video *media.Track, out LiveOutput) error {
 	l := &liveTransform{
-		options: transcode.LiveOptions{FFmpeg: b.options.FFmpeg, Codec: codecOf(video.MimeType()), Title: b.options.Stream, Logo: b.options.Logo},
-		video:   video, out: out, log: b.log,
+		options: transcode.LiveOptions{FFmpeg: b.options.FFmpeg, Title: b.options.Stream, Logo: b.options.Logo},
+		video:   video, out: out, log: b.log, ended: b.done, status: b.Status,
 	}
-	o := depay.Options{
-		Video: l.options.Codec, FrameInterval: liveStill, FillAfter: liveStill, Emit: l.emit, RequestKeyFrame: video.RequestKeyFrame,
-	}
-	if l.options.Codec == depay.H264 {
-		o.H264ParameterSets = parameterSets(video.FormatParameters())
-	}
-	d, err := depay.New(o)
-	if err != nil {
-		return err
-	}
-	tap := video.Tap(liveTapPackets)
-	defer tap.Close()
-	defer func() { l.run.end() }()
-	if r, at := video.LastReport(); !at.IsZero() {
-		out.Report(r)
-	}
-	return l.loop(ctx, b, d, tap)
+	return l.work(ctx)
 }
 
-// liveTransform is a call of TransformLive. It is used by one goroutine.
+// ReduceLive encodes the video of a publisher, VP8 or H.264, in its codec at a lower bit rate, as the options say, as fast as it comes, until ctx
+// ends, or ffmpeg does, whose error it returns.
+func ReduceLive(ctx context.Context, o transcode.LiveOptions, video *media.Track, out LiveOutput, log *slog.Logger) error {
+	o.Encode = codecOf(video.MimeType())
+	return (&liveTransform{options: o, video: video, out: out, log: log}).work(ctx)
+}
+
+// liveTransform is a call of TransformLive or ReduceLive. It is used by one goroutine.
 type liveTransform struct {
 	options transcode.LiveOptions // of the next run
 	video   *media.Track
 	out     LiveOutput
 	log     *slog.Logger
+	ended   <-chan struct{} // closed at the end of the broadcast; nil: there is nothing to end with
+	status  func() *Status  // tells the transform; nil: there is none
 
 	run     *liveRun // nil until there is a key frame
 	skips   bool     // up to the next key frame
@@ -82,24 +75,42 @@ func (s *Status) liveTransform() transcode.Transform {
 	return s.Transform
 }
 
-func (l *liveTransform) loop(ctx context.Context, b *Broadcast, d *depay.Depacketizer, tap *media.Tap) error {
+// work encodes what the publisher sends until ctx ends.
+func (l *liveTransform) work(ctx context.Context) error {
+	l.options.Codec = codecOf(l.video.MimeType())
+	o := depay.Options{
+		Video: l.options.Codec, FrameInterval: liveStill, FillAfter: liveStill, Emit: l.emit, RequestKeyFrame: l.video.RequestKeyFrame,
+	}
+	if l.options.Codec == depay.H264 {
+		o.H264ParameterSets = parameterSets(l.video.FormatParameters())
+	}
+	d, err := depay.New(o)
+	if err != nil {
+		return err
+	}
+	tap := l.video.Tap(liveTapPackets)
+	defer tap.Close()
+	defer func() { l.run.end() }()
+	if r, at := l.video.LastReport(); !at.IsZero() {
+		l.out.Report(r)
+	}
+	return l.loop(ctx, d, tap)
+}
+
+func (l *liveTransform) loop(ctx context.Context, d *depay.Depacketizer, tap *media.Tap) error {
 	tick := time.NewTicker(liveTick)
 	defer tick.Stop()
-	status := b.Status()
-	l.options.Transform = status.liveTransform()
+	newer := l.look()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-b.done:
+		case <-l.ended:
 			return ErrEnded
 		case err := <-l.run.exited():
 			return err
-		case <-status.Newer():
-			if status = b.Status(); status.liveTransform() != l.options.Transform {
-				l.options.Transform = status.liveTransform()
-				l.video.RequestKeyFrame()
-			}
+		case <-newer:
+			newer = l.look()
 		case now := <-tick.C:
 			d.Tick(now)
 		case <-tap.Ready():
@@ -115,6 +126,19 @@ func (l *liveTransform) loop(ctx context.Context, b *Broadcast, d *depay.Depacke
 			return l.failure
 		}
 	}
+}
+
+// look goes on with the transform that the broadcast has now, at the next key frame, until what it returns is closed.
+func (l *liveTransform) look() (newer <-chan struct{}) {
+	if l.status == nil {
+		return nil
+	}
+	status := l.status()
+	if to := status.liveTransform(); to != l.options.Transform {
+		l.options.Transform = to
+		l.video.RequestKeyFrame()
+	}
+	return status.Newer()
 }
 
 // read takes what the tap holds.
@@ -216,7 +240,8 @@ func (l *liveTransform) start() (*liveRun, error) {
 			}
 		}()
 	}
-	l.log.Info("video is transformed for viewers over WebRTC", "to", l.options.Transform, "width", l.options.Width, "height", l.options.Height)
+	o := l.options
+	l.log.Info("video is encoded for viewers over WebRTC", "transform", o.Transform, "width", o.Width, "height", o.Height, "bitrate", o.Bitrate)
 	return r, nil
 }
 
