@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -87,6 +88,13 @@ type Options struct {
 	Transform transformed.Func
 	// MaxTransformed bounds the streams that are transformed for viewers at once; viewers of one more get 503. Default: one for each two cores.
 	MaxTransformed int
+	// Reduce makes the video of publishers who send one layer of VP8 or H.264 at a lower bit rate, for viewers over WHEP whose networks are too
+	// slow for the whole. Default: they get what their networks carry of it. It is never called where there is an Origin.
+	Reduce transformed.ReduceFunc
+	// MaxReduced bounds the streams whose video is made so at once. Default: one for each two cores, and none on a machine with one.
+	MaxReduced int
+	// Room reports, if set, why the machine has no room for one more.
+	Room func(ctx context.Context) error
 	// Logger gets what operators need to know. Default: slog.Default().
 	Logger *slog.Logger
 	// MaxStreams bounds publishers; one more gets 503. Default: 64.
@@ -269,6 +277,7 @@ func (o Options) withDefaults() Options {
 	o.MaxSDP = orDefault(o.MaxSDP, defaultMaxSDP)
 	o.MaxParticipants = orDefault(o.MaxParticipants, defaultMaxParticipants)
 	o.MaxRelays = orDefault(o.MaxRelays, defaultMaxRelays)
+	o.MaxReduced = orDefault(o.MaxReduced, runtime.GOMAXPROCS(0)/2)
 	o.MaxTransformed = orDefault(o.MaxTransformed, max(runtime.GOMAXPROCS(0)/2, 1)) // as a ladder may use half of the cores
 	if o.OnPublish == nil {
 		o.OnPublish = func(*session.Publisher) error { return nil }

@@ -39,6 +39,7 @@ type Server struct {
 	uploads      *upload.Uploads
 	pictures     *frames.Frames
 	transformed  *transformed.Streams
+	reductions   *transformed.Reductions
 	pulls        *pull.Streams // nil: streams are our own
 	gst          *gst.Hub
 	rates        *rateLimiter
@@ -79,7 +80,8 @@ func newServer(o Options, ts timers) (*Server, error) {
 	s.gst = gst.NewHub(o.Hidden)
 	s.channels = channel.NewStreams(&s.messages, s.publisherOf)
 	s.transformed = transformed.New(s.transformedConfig())
-	s.sessions = session.NewRegistry(o.limits(), session.Several{followers{s.viewers, s.gst}, s.channels, s.transformed})
+	s.reductions = transformed.NewReductions(s.reductionsConfig())
+	s.sessions = session.NewRegistry(o.limits(), session.Several{s.reductions, followers{s.viewers, s.gst}, s.channels, s.transformed})
 	s.pulls = s.pullStreams()
 	s.rooms = room.NewRooms(s.roomConfig())
 	s.uploads = upload.NewUploads(s.uploadConfig())
@@ -106,6 +108,7 @@ func (s *Server) Run(ctx context.Context) error {
 	received()
 	s.sessions.Wait()
 	s.transformed.Close()
+	s.reductions.Close()
 	stop()
 	forwarding.Wait()
 	if err := errors.Join(s.sockets.close(), s.closeTURN()); err != nil {
@@ -133,6 +136,9 @@ func (s *Server) Viewers() *egress.Viewers { return s.viewers }
 
 // Transformed are the streams that are transformed for viewers over WHEP.
 func (s *Server) Transformed() *transformed.Streams { return s.transformed }
+
+// Reductions are the streams whose video is made at a lower bit rate for viewers over WHEP.
+func (s *Server) Reductions() *transformed.Reductions { return s.reductions }
 
 // Channels are the data channels of streams: of who publishes them, and of their viewers.
 func (s *Server) Channels() *channel.Streams { return s.channels }
@@ -177,4 +183,14 @@ func (s *Server) transformedConfig() transformed.Config {
 	return transformed.Config{
 		Transform: s.opts.Transform, Viewers: s.viewers, Packets: s.packets, Most: s.opts.MaxTransformed, Linger: s.timers.transformed, Logger: s.opts.Logger,
 	}
+}
+
+func (s *Server) reductionsConfig() transformed.ReductionsConfig {
+	c := transformed.ReductionsConfig{
+		Reduce: s.opts.Reduce, Room: s.opts.Room, Packets: s.packets, Most: s.opts.MaxReduced, Linger: s.timers.reduced, Logger: s.opts.Logger,
+	}
+	if s.opts.Origin != nil {
+		c.Reduce = nil
+	}
+	return c
 }

@@ -22,13 +22,14 @@ type timers struct {
 	silence                         time.Duration // of a publisher over RTMP or SRT
 	rooms                           room.Timers
 	transformed                     time.Duration // after the last viewer of a transformed stream
+	reduced                         time.Duration // after the last viewer of a stream's video at a lower bit rate
 	pulled                          pull.Timers   // but for Wanted, which is an option
 }
 
 func defaultTimers() timers {
 	return timers{
 		disconnected: 5 * time.Second, failed: 25 * time.Second, keepAlive: 2 * time.Second, connect: 15 * time.Second, firstSTUN: 5 * time.Second,
-		body: 10 * time.Second, transformed: 3 * time.Second, silence: 30 * time.Second,
+		body: 10 * time.Second, transformed: 3 * time.Second, reduced: 30 * time.Second, silence: 30 * time.Second,
 		pulled: pull.Timers{Connect: 15 * time.Second, Linger: 5 * time.Second, Quiet: pullQuiet, Away: pullAway},
 	}
 }

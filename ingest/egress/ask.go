@@ -80,14 +80,14 @@ func (a Ask) within(encodings []media.Encoding) []media.Encoding {
 	return fitting
 }
 
-// leavesOut reports whether the best encoding of a picture is more than what is asked for: then its newest key frame and all that came after it are
+// leavesOut reports whether the best encoding of the picture is more than what is asked for: then its newest key frame and all that came after it are
 // not worth sending.
-func (a Ask) leavesOut(t *media.Track) bool {
-	if a == (Ask{}) || a.None {
-		return a.None
+func (v *Viewer) leavesOut() bool {
+	if v.asked == (Ask{}) || v.asked.None {
+		return v.asked.None
 	}
-	encodings := a.within(t.Encodings())
-	return len(encodings) > 0 && encodings[len(encodings)-1].Track != t
+	encodings := v.asked.within(v.encodings())
+	return len(encodings) > 0 && encodings[len(encodings)-1].Track != v.picture
 }
 
 // highest is the highest temporal layer that is asked for.
@@ -119,7 +119,9 @@ func (v *Viewer) Picture() (p Picture) {
 	if o == nil || o.tap == nil || v.picture == nil {
 		return p
 	}
-	p.Encodings, p.Layers = v.picture.Encodings(), v.picture.LayerNames()
+	if p.Encodings = v.encodings(); len(p.Encodings) > 1 || v.picture.IsSimulcast() {
+		p.Layers = v.picture.LayerNames()
+	}
 	source := o.source.Load()
 	for _, e := range p.Encodings {
 		if e.Track == source {

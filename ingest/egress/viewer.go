@@ -240,7 +240,7 @@ func (v *Viewer) attach(tracks []*media.Track, now time.Time) {
 			v.endIfUnfit()
 			continue
 		}
-		if o == v.video && v.asked.leavesOut(t) {
+		if o == v.video && v.leavesOut() {
 			v.paused = true // and goes on with what is asked for, if anything
 			continue
 		}

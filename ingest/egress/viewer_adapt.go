@@ -95,7 +95,7 @@ func (v *Viewer) follow(now time.Time) {
 	if v.control != nil && !o.local.repairs() {
 		v.control.Unbounded()
 	}
-	encodings := v.picture.Encodings()
+	encodings := v.encodings()
 	present := o.present(encodings)
 	options, tracks := optionsOf(v.asked.within(encodings), v.asked.highest())
 	current := v.position(options, tracks)
@@ -104,6 +104,9 @@ func (v *Viewer) follow(now time.Time) {
 		sends := sendsAll
 		if i < current || current < 0 && options[i].Rate < present {
 			sends = o.affordable(encodings, target)
+		}
+		if sends == sendsNothing && v.begins(tracks[i], now) {
+			sends = sendsBase
 		}
 		v.goOn(o, tracks[i], options[i].Temporal, sends, now)
 		current, v.chosen = i, options[i]
@@ -148,15 +151,37 @@ func optionsOf(encodings []media.Encoding, highest uint8) (options []bandwidth.O
 	return options, tracks
 }
 
+// begins reports whether an encoding is one that is made of the picture, and has to be begun: that may take seconds.
+func (v *Viewer) begins(t *media.Track, now time.Time) bool {
+	return t != v.picture && !v.picture.IsSimulcast() && now.Sub(t.LastPacket()) > heldFor
+}
+
+// encodings are those of the picture that there are to choose among. Who watches for others, as a relay does, gets the whole one.
+func (v *Viewer) encodings() []media.Encoding {
+	all := v.picture.Encodings()
+	if v.session.Shared() && !v.picture.IsSimulcast() {
+		return all[len(all)-1:]
+	}
+	return all
+}
+
 // position is the index of what was chosen last, or of the best encoding while nothing was; -1: there is no such option any more.
 func (v *Viewer) position(options []bandwidth.Option, tracks []*media.Track) int {
 	for i, o := range options {
 		first := v.chosen.Rate == 0 && tracks[i] == v.picture && o.Temporal == allTemporal // as attach begins
-		if first || v.chosen.Rate > 0 && o.Layer == v.chosen.Layer && o.Temporal == v.chosen.Temporal {
+		if first || v.chosen.Rate > 0 && v.wasChosen(o.Layer) && o.Temporal == v.chosen.Temporal {
 			return i
 		}
 	}
 	return -1
+}
+
+// wasChosen reports whether that is the layer that was chosen last. The only one of a publisher has a name while another is made of it.
+func (v *Viewer) wasChosen(layer string) bool {
+	if v.picture.IsSimulcast() {
+		return layer == v.chosen.Layer
+	}
+	return (layer == media.ReducedName) == (v.chosen.Layer == media.ReducedName)
 }
 
 // cost is the bit rate that an encoding takes of the connection, whole.

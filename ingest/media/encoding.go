@@ -8,7 +8,7 @@ import (
 
 // Encoding is a track by which the same pictures can be had at another bit rate. Time stamps of all encodings are on one clock.
 type Encoding struct {
-	Name          string  // of the layer, as the publisher calls it; "" where there is one only
+	Name          string  // of the layer, as the publisher calls it; "" where there is one only; else WholeName or ReducedName
 	Rate          float64 // bit/s of payload; 0 while unknown
 	Size          float64 // bytes of payload in a packet, on the average; 0 while unknown
 	Width, Height int     // of VP8 pictures, in pixels; 0 while unknown
@@ -22,14 +22,33 @@ func (e Encoding) Temporal() []float64 {
 	return e.Track.temporal.shares()
 }
 
+// Names of the encodings of a track that is no simulcast, while one is made of it.
+const (
+	WholeName   = "source"
+	ReducedName = "small"
+)
+
+// MakeReduced has Encodings list one that is made of the track, which is no simulcast, whenever of tells of it: it is told of the track itself, is
+// called often and must not block. Somebody reads what is made from the moment that it is asked for a key frame.
+func (t *Track) MakeReduced(of func(whole Encoding) (reduced Encoding, offered bool)) {
+	t.reduced.Store(&of)
+}
+
 // Encodings lists those that can be read now, the lowest bit rate first (until all rates are known: the smallest picture first): of a simulcast the
-// layers that flow, else the track itself. The best one is read by the track.
+// layers that flow, else the track itself and what is made of it. The best one is read by the track.
 func (t *Track) Encodings() []Encoding {
-	if t.layers == nil {
-		st := t.counters()
-		return []Encoding{{Rate: st.Bitrate, Size: mean(st.Bytes, st.Packets), Width: st.Width, Height: st.Height, Track: t}}
+	if t.layers != nil {
+		return t.layers.encodings(time.Now())
 	}
-	return t.layers.encodings(time.Now())
+	st := t.counters()
+	whole := Encoding{Rate: st.Bitrate, Size: mean(st.Bytes, st.Packets), Width: st.Width, Height: st.Height, Track: t}
+	if of := t.reduced.Load(); of != nil {
+		if reduced, offered := (*of)(whole); offered {
+			whole.Name, reduced.Name = WholeName, ReducedName
+			return []Encoding{reduced, whole}
+		}
+	}
+	return []Encoding{whole}
 }
 
 func (ls *layers) encodings(now time.Time) (all []Encoding) {
@@ -57,9 +76,12 @@ func (l *layer) encoding(by *Track) Encoding {
 	return Encoding{l.name, l.rate, mean(l.stats.bytes, l.stats.packets), l.width, l.height, by}
 }
 
-// LayerNames names the layers of a simulcast that have come, whether they flow or not.
+// LayerNames names the layers of a simulcast that have come, whether they flow or not, or the encodings of another track that has several.
 func (t *Track) LayerNames() (names []string) {
 	if t.layers == nil {
+		if all := t.Encodings(); len(all) > 1 {
+			return []string{WholeName, ReducedName}
+		}
 		return nil
 	}
 	t.layers.mu.Lock()
@@ -81,8 +103,8 @@ func (t *Track) JoinNext(capacity int, rouse func()) *Tap {
 	return tap
 }
 
-// isRead reports whether anybody reads the track.
-func (t *Track) isRead() bool {
+// IsRead reports whether anybody reads the track.
+func (t *Track) IsRead() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.subs) > 0

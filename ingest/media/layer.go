@@ -173,7 +173,7 @@ func (ls *layers) chooseAsked() {
 
 // beside hands a packet of a layer that is not taken to those who read that one.
 func (ls *layers) beside(l *layer, p *Packet) {
-	if !ls.tapped && !l.track.isRead() || !ls.place(l, p.RTP.Timestamp) {
+	if !ls.tapped && !l.track.IsRead() || !ls.place(l, p.RTP.Timestamp) {
 		return
 	}
 	p.RTP.Timestamp += l.shift

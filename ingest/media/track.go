@@ -3,6 +3,7 @@ package media
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,6 +35,8 @@ type Track struct {
 	sources   sources
 	layers    *layers // of a simulcast, or nil
 	recorded  bool    // comes from a recording
+
+	reduced atomic.Pointer[func(whole Encoding) (reduced Encoding, offered bool)] // see MakeReduced; nil: nothing is made of the track
 
 	mu    sync.Mutex
 	subs  []Subscriber

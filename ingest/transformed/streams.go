@@ -230,7 +230,7 @@ func (ss *Streams) serveSource(ctx context.Context, name string, from *source) {
 		ss.config.Viewers.Published(to, from.tracks)
 		<-ctx.Done()
 	default:
-		out := newOutput(ss.config.Packets, &ss.counters)
+		out := newOutput(*Format(), ss.config.Packets, &ss.counters)
 		defer out.track.End()
 		tracks := []*media.Track{out.track}
 		if audio := media.TrackOf(from.tracks, media.KindAudio); audio != nil {
