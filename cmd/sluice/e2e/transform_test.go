@@ -23,7 +23,7 @@ func TestTransforms(t *testing.T) {
 	logo := filepath.Join(t.TempDir(), "logo.png")
 	out, err := patiently("ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "color=white:s=300x300", "-frames:v", "1", logo).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	s := startService(t, "--ladder", clockRung, "--segment", "1s", "--linger", "1s", "--auth-publish", "open-sesame", "--logo", logo)
+	s := startService(t, "--ladder", clockRung, "--segment", "1s", "--linger", "1s", "--auth-publish", "open-sesame", "--logo", logo, "--whep-transcode", "off")
 	film := filepath.Join(t.TempDir(), "film.mkv")
 	out, err = patiently("ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "color=blue:s=640x480:r=30:d=10,drawbox=c=red:w=320:h=480:t=fill",
 		"-f", "lavfi", "-i", "sine=f=440:d=10", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "flac", film).CombinedOutput()

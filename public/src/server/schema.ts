@@ -57,7 +57,7 @@ export interface Bandwidth {
   decreases: number;
   /** bit/s; 0 until the network has once been too slow */
   estimate: number;
-  /** of a simulcast that has been chosen, once there is an estimate */
+  /** that has been chosen where there are several, once there is an estimate */
   layer?: string;
   /** the share lost lately, 0 to 1 */
   loss: number;

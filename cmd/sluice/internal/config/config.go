@@ -42,7 +42,9 @@ type Config struct {
 	Codecs      []string // video codecs that publishers may send, the preferred first; empty: all, as publishers prefer
 	// Takeover says what becomes of a second publisher of a stream: TakeoverAllow or TakeoverRefuse.
 	Takeover string
-	Logo     string // path of the image that the transform of that name shows; empty: there is none
+	// Transcode says what viewers over WHEP get whose networks are too slow for the only layer of a publisher: TranscodeAuto or TranscodeOff.
+	Transcode string
+	Logo      string // path of the image that the transform of that name shows; empty: there is none
 	// Unlisted are streams that no list has: names, or beginnings of names before a *.
 	Unlisted []string
 	Slate    string // path of the image that viewers see while the publisher is away; empty: its newest picture
@@ -224,6 +226,7 @@ func Default() Config {
 		Window:       time.Minute,
 		Linger:       30 * time.Second,
 		Takeover:     TakeoverAllow,
+		Transcode:    TranscodeAuto,
 		LadderReduce: true,
 		Passthrough:  true,
 		Record:       Record{Enabled: true, MinFree: 1 << 30, Source: SourceWebM},
@@ -257,9 +260,6 @@ const (
 	OnStopEnd  = "end"
 	OnStopKeep = "keep"
 )
-
-// EncoderSoftware as Config.Encoder is x264.
-const EncoderSoftware = "software"
 
 // What Record.Source may be.
 const (

@@ -308,6 +308,7 @@ func TestValidate(t *testing.T) {
 		"no part":                {func(c *Config) { c.Part = 0 }, "part: must be more than 0"},
 		"short window":           {func(c *Config) { c.Window = 5 * time.Second }, "window: 5s is not between 6s and 6h"},
 		"takeover":               {func(c *Config) { c.Takeover = "perhaps" }, "takeover"},
+		"transcode":              {func(c *Config) { c.Transcode = "on" }, `whep.transcode: "on" is neither auto nor off`},
 		"unknown ending":         {func(c *Config) { c.OnStop = "pause" }, `on-stop: "pause" is neither end nor keep`},
 		"negative linger":        {func(c *Config) { c.Linger = -time.Second }, "linger"},
 		"no data":                {func(c *Config) { c.Data = "" }, "data: must name"},

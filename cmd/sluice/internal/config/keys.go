@@ -80,6 +80,7 @@ func (c *Config) keys() []key {
 		{"window", groupMedia, kindDuration, "how far back the live playlists reach; all: to the beginning of the broadcast, a day at most", window(&c.Window)},
 		{"linger", groupMedia, kindDuration, "how long a stream waits for its publisher to return before it ends; 0s: not at all", duration(&c.Linger)},
 		{"passthrough", groupMedia, kindBool, "pass on as they come: H.264, as the best rendition, with the smaller renditions encoded beside it; VP9 and AV1, as one more beside the whole ladder", boolean(&c.Passthrough)},
+		{"whep.transcode", groupMedia, kindWord, "what viewers over WHEP get whose networks are too slow for the only layer of a publisher (OBS, RTMP, SRT, uploads, Firefox): auto encodes VP8 and H.264 once more while somebody needs it, at 300 kbit/s and 360p at most, for all of them, where the machine has two cores and room; off: what a network carries of the layer, from keyframe to keyframe", text(&c.Transcode)},
 		{"codecs", groupMedia, kindCodecs, "video codecs that publishers may send, of vp8, vp9, h264 and av1, the preferred first; any is all of them, in the order that the publisher prefers", words(&c.Codecs, "any")},
 		{"takeover", groupMedia, kindWord, "a second publisher of a stream: allow ends the first one's session, refuse answers 409 while the first one's media flows", text(&c.Takeover)},
 		{"logo", groupMedia, kindPath, "an image that the transform “logo” puts into pictures; empty: there is none", text(&c.Logo)},

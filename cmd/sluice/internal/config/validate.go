@@ -187,8 +187,18 @@ func (c Config) checkMedia(check *checker) {
 	check.want(c.Window != 0, "window", "must be more than 0")
 	check.want(slices.Contains(encoders, c.Encoder), "ladder.encoder", "%q is none of %s", c.Encoder, strings.Join(encoders, ", "))
 	check.want(c.Takeover == TakeoverAllow || c.Takeover == TakeoverRefuse, "takeover", "%q is neither allow nor refuse", c.Takeover)
+	check.want(c.Transcode == TranscodeAuto || c.Transcode == TranscodeOff, "whep.transcode", "%q is neither auto nor off", c.Transcode)
 	check.want(c.OnStop == OnStopEnd || c.OnStop == OnStopKeep, "on-stop", "%q is neither end nor keep", c.OnStop)
 }
+
+// EncoderSoftware as Config.Encoder is x264.
+const EncoderSoftware = "software"
+
+// What Config.Transcode may be.
+const (
+	TranscodeAuto = "auto" // an encoding of it at a lower bit rate, where the machine has room for one
+	TranscodeOff  = "off"  // what their networks carry of it
+)
 
 // checkNames keeps renditions from taking the names of what stands beside them.
 func (c Config) checkNames(check *checker) {

@@ -3,9 +3,11 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
+	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
@@ -57,6 +59,9 @@ func (s *Service) ingestOptions() ingest.Options {
 	options.OnRoom, options.OnViewers = s.tellPassage, s.audience.countWebRTC
 	options.Frames = s.pictureTools()
 	options.RunFFmpeg, options.Transform = runConfined, s.transform
+	if s.cfg.Transcode == config.TranscodeAuto {
+		options.Reduce, options.Room = s.reduce, roomToReduce
+	}
 	return options
 }
 
@@ -88,6 +93,26 @@ func (s *Service) transform(ctx context.Context, stream string, video *media.Tra
 		return broadcast.ErrEnded
 	}
 	return b.TransformLive(ctx, video, out)
+}
+
+// reduce makes what viewers over WebRTC get whose networks are too slow for what is published.
+func (s *Service) reduce(ctx context.Context, video *media.Track, to transformed.Reduction, out *transformed.Output) error {
+	return broadcast.ReduceLive(ctx, transcode.LiveOptions{FFmpeg: s.cfg.FFmpeg, Bitrate: to.Bitrate, Side: to.Side}, video, out, s.log)
+}
+
+// What has to be left of the machine for one more encoder of reduced video, in cores, about twice what it takes; and for how long that is measured.
+const (
+	reduceNeeds    = 0.5
+	reduceMeasured = 500 * time.Millisecond
+)
+
+// roomToReduce returns an error where the machine has no room for one more encoder of reduced video.
+func roomToReduce(ctx context.Context) error {
+	idle, err := transcode.IdleCores(ctx, reduceMeasured)
+	if err == nil && idle < reduceNeeds {
+		return fmt.Errorf("%.1f cores have nothing to do, and it takes %.1f", idle, reduceNeeds)
+	}
+	return err
 }
 
 // runConfined runs a program that reads what strangers send, and writes to its pipes alone.

@@ -33,7 +33,7 @@ type Bandwidth struct {
 	Loss      float64 `json:"loss"`            // the share lost lately, 0 to 1
 	Lost      uint64  `json:"lost"`            // packets
 	RTT       float64 `json:"rtt"`             // seconds, with the time that the client gathers feedback for
-	Layer     string  `json:"layer,omitempty"` // of a simulcast that has been chosen, once there is an estimate
+	Layer     string  `json:"layer,omitempty"` // that has been chosen where there are several, once there is an estimate
 	Switches  uint64  `json:"switches"`        // from one layer to another
 	Decreases uint64  `json:"decreases"`       // of the estimate
 	Probes    uint64  `json:"probes"`

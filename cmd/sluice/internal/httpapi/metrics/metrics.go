@@ -175,7 +175,7 @@ func (c collector) collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(descPicturesBack, prometheus.CounterValue, float64(pictures.Processed))
 	ch <- prometheus.MustNewConstMetric(descPicturesRefused, prometheus.CounterValue, float64(pictures.Refused))
 	ch <- prometheus.MustNewConstMetric(descPicturesHeld, prometheus.GaugeValue, float64(pictures.Held))
-	collectTransformed(ch, c.service.Ingest().Transformed().Stats())
+	collectTransformed(ch, c.service.Ingest().Transformed().Stats(), c.service.Ingest().Reductions().Stats())
 	searched, unsearched := c.service.SearchedPictures()
 	ch <- prometheus.MustNewConstMetric(descSearched, prometheus.CounterValue, float64(searched))
 	ch <- prometheus.MustNewConstMetric(descSearchDrops, prometheus.CounterValue, float64(unsearched))
