@@ -7,7 +7,7 @@ import (
 
 // standstill is how long a Timeline may be without a new part before GAP parts are listed for those that do not come. hls.js
 // asks for a part again after 1.6 s, and gives up the stream after three times.
-const standstill = time.Second
+const standstill = 3500 * time.Millisecond
 
 // Bridge gives up the parts that are overdue: since nothing has come for too long, they are listed as gaps, at the pace of parts
 // and up to one instant in all renditions (rfc8216bis §6.2.1). It reports whether anything was.
