@@ -5,8 +5,10 @@ import (
 	"time"
 )
 
-// standstill is how long a Timeline may be without a new part before GAP parts are listed for those that do not come. hls.js
-// asks for a part again after 1.6 s, and gives up the stream after three times.
+// standstill is how long a Timeline may be without a new part before GAP parts are listed for those that do not come: longer than it takes to find
+// that an ffmpeg stands still and to have another one's first part. hls.js, which asks for a playlist again after 1.6 s and gives up after three
+// times, passes over listed gaps by what it has asked for itself, not over parts that came with the ones behind them: there it stays, until they
+// have left the playlist.
 const standstill = 3500 * time.Millisecond
 
 // Bridge gives up the parts that are overdue: since nothing has come for too long, they are listed as gaps, at the pace of parts

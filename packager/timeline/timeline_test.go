@@ -230,7 +230,7 @@ func TestBridge(t *testing.T) {
 	e := s.begin(t)
 	s.run(e, 2)
 	s.now = s.now.Add(standstill)
-	require.False(t, s.Bridge(s.now), "what comes within a second is no gap")
+	require.False(t, s.Bridge(s.now), "what comes so late is no gap")
 	s.now = s.now.Add(450 * time.Millisecond)
 	require.True(t, s.Bridge(s.now))
 	require.False(t, s.Bridge(s.now), "not twice")

@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"regexp"
-	"strings"
 	"syscall"
 	"time"
 
@@ -35,9 +33,6 @@ func encoderStopped() fault {
 		reduced, waitEpoch := c.reductions(), c.nextEpoch()
 		stopped := encoderOf(c.t, c.s)
 		require.NoError(c.t, syscall.Kill(stopped, syscall.SIGSTOP))
-		for _, rendition := range []string{"240p", "audio"} {
-			c.waitGap(rendition)
-		}
 		eventually(c.t, func() bool { return gone(stopped) })
 		waitEpoch()
 		require.Equal(c.t, reduced, c.reductions(), "that says nothing about the machine's speed")
@@ -83,16 +78,4 @@ func (c *chaos) newestInit() string {
 		return ""
 	}
 	return listed[len(listed)-1]
-}
-
-var newestPart = regexp.MustCompile(`(?s).*\n#EXT-X-PART:([^\n]*)\n`)
-
-// waitGap waits until the newest part of the rendition is a gap.
-func (c *chaos) waitGap(rendition string) {
-	c.t.Helper()
-	eventually(c.t, func() bool {
-		_, _, playlist := c.s.get("/live/" + chaosStream + "/" + rendition + ".m3u8")
-		part := newestPart.FindSubmatch(playlist)
-		return part != nil && strings.Contains(string(part[1]), "GAP=YES")
-	}, "%s has no gap", rendition)
 }
