@@ -28,7 +28,7 @@ type past struct {
 	sequence  uint16
 	timestamp uint32
 	numbers   pictureNumbers
-	repeated  time.Time
+	repeated  time.Time // last; zero: never
 }
 
 func newRetransmissionBuffer() *retransmissionBuffer {
@@ -89,10 +89,13 @@ func (h *retransmissionBuffer) resend(sequence uint16, to *localTrack, now time.
 	if at.packet == nil || at.sequence != sequence || now.Sub(at.repeated) < roundTrip {
 		return true
 	}
-	at.repeated = now
 	header := media.Forwarded(&at.packet.RTP.Header)
 	header.SequenceNumber, header.Timestamp = at.sequence, at.timestamp
-	return h.left.Allow() && to.repeat(&header, at.packet.RTP.Payload, at.numbers) == nil
+	if !h.left.Allow() || to.repeat(&header, at.packet.RTP.Payload, at.numbers) != nil {
+		return false
+	}
+	at.repeated = now
+	return true
 }
 
 // release gives all packets back.

@@ -54,15 +54,20 @@ func (v *Viewer) resend(o *downTrack, lost *rtcp.TransportLayerNack) {
 		v.locked(func() {
 			v.atOnce(func() {
 				lost.Nacks[i].Range(func(number uint16) bool {
-					now := time.Now()
-					if more = v.control == nil || v.control.MayRepeat(now); more && o.worthRepeating(number, now) {
-						more = o.sent.resend(number, o.local, now, roundTrip)
-					}
+					more = v.repeat(o, number, time.Now(), roundTrip)
 					return more
 				})
 			})
 		})
 	}
+}
+
+// repeat sends a packet once more if that is of use. It returns false when no more can be sent now. The caller holds mu.
+func (v *Viewer) repeat(o *downTrack, number uint16, now time.Time, roundTrip time.Duration) (more bool) {
+	if v.control != nil && !v.control.MayRepeat(now) {
+		return false
+	}
+	return !o.worthRepeating(number, now) || o.sent.resend(number, o.local, now, roundTrip)
 }
 
 // repeatsFirst is how long pictures wait for what is sent again of those before the newest key frame, and no longer: a network that is too slow

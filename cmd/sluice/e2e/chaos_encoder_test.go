@@ -27,7 +27,7 @@ func encoderPaused() fault {
 	}}
 }
 
-// encoderStopped is an ffmpeg that does nothing any more: it is found and killed, and there are gaps for as long.
+// encoderStopped is an ffmpeg that does nothing any more: it is found and killed, and the next one goes on before gaps are listed.
 func encoderStopped() fault {
 	return fault{name: "ffmpeg stopped", stall: 16 * time.Second, silence: untouched, epoch: true, inject: func(c *chaos) {
 		reduced, waitEpoch := c.reductions(), c.nextEpoch()
