@@ -20,6 +20,9 @@ const (
 	KeyFrameLate PassthroughCause = iota + 1
 	// KeyFrameMisplaced: key frames come often enough, but not in the time in which a segment may begin. A next run begins with one.
 	KeyFrameMisplaced
+	// KeyFrameHidden: what is shown of a picture is not its key frame but what that is needed for, so that other renditions could not begin their
+	// segments with it: a decoder does not tell.
+	KeyFrameHidden
 	// KeyFrameMissing: no key frame could come, because no pictures did.
 	KeyFrameMissing
 	// ParametersChanged: a parameter set or sequence header is another one than the init segment has, or the profile or the size is.
@@ -43,6 +46,8 @@ func (c PassthroughCause) String() string {
 		return "no key frame came in time"
 	case KeyFrameMisplaced:
 		return "key frames do not come when segments may begin"
+	case KeyFrameHidden:
+		return "pictures come in spatial layers, of which the shown one has no key frames"
 	case KeyFrameMissing:
 		return "no pictures came, and so no key frame"
 	case ParametersChanged:

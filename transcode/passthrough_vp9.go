@@ -40,12 +40,13 @@ func (c *passthroughVP9) next(picture []byte) passthroughPicture {
 	}
 	p.key = first.Key
 	p.twice, p.echoes = first.Key && unit.Count == 1, last.ShowExisting && c.refs.ShowsKey()
-	p.fault = c.judge(first, size, shown)
+	p.fault = c.judge(first, last, size, shown)
 	return p
 }
 
-// judge compares a picture with the first key frame. One that shows nothing is there for a later one.
-func (c *passthroughVP9) judge(first vp9.Header, size vp9.Size, shown int) PassthroughCause {
+// judge compares a picture with the first key frame. One that shows nothing is there for a later one. A picture in several spatial layers shows the
+// highest, which is no key frame where the lowest is one.
+func (c *passthroughVP9) judge(first, last vp9.Header, size vp9.Size, shown int) PassthroughCause {
 	if first.Key && c.size == (vp9.Size{}) {
 		c.profile, c.size = first.Profile, size
 	}
@@ -54,6 +55,8 @@ func (c *passthroughVP9) judge(first vp9.Header, size vp9.Size, shown int) Passt
 		return PicturesReordered
 	case first.Profile != c.profile || size != c.size:
 		return ParametersChanged
+	case first.Key && !last.Key:
+		return KeyFrameHidden
 	}
 	return 0
 }

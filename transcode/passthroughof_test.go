@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/depay/vp9"
 )
 
 func TestPassthroughOf(t *testing.T) {
@@ -61,4 +62,27 @@ func TestPassthroughOfVP9AndAV1(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A picture in spatial layers shows one that is no key frame: renditions beside it would have no segments (FFmpeg takes key frames from what is shown).
+func TestPassthroughOfSpatialLayers(t *testing.T) {
+	clip := videoClip(t, depay.VP9, "testsrc2=r=30:s=64x64", 1)
+	layered := func(key, shown depay.Frame) depay.Frame {
+		picture, err := vp9.AppendHidden(nil, key.Data, vp9.Size{Width: 64, Height: 64})
+		require.NoError(t, err)
+		first := len(picture)
+		picture = append(picture, shown.Data...)
+		key.Data = vp9.AppendIndex(picture, []int{first, len(shown.Data)})
+		return key
+	}
+	_, err := PassthroughOf(layered(clip[0], clip[1]), "source", 30)
+	require.ErrorContains(t, err, "spatial layers")
+
+	_, err = PassthroughOf(clip[0], "source", 30)
+	require.NoError(t, err)
+	c := &passthroughVP9{}
+	require.Zero(t, c.next(clip[0].Data).fault)
+	require.Zero(t, c.next(clip[1].Data).fault)
+	require.Zero(t, c.next(layered(clip[1], clip[2]).Data).fault, "only a key frame has to be shown")
+	require.Equal(t, KeyFrameHidden, c.next(layered(clip[0], clip[1]).Data).fault)
 }
