@@ -108,7 +108,9 @@ func parseLayerRequest(body []byte, video int) (egress.Ask, *refusal.Refusal) {
 		}
 	}
 	for _, p := range []*refusal.Refusal{
-		req.checkSpatial(), lowest(&ask.Temporal, req.TemporalLayerID), lowest(&ask.Temporal, req.MaxTemporalLayerID), size(&ask.Width, req.MaxWidth), size(&ask.Height, req.MaxHeight),
+		lowest("spatial", &ask.Spatial, req.SpatialLayerID), lowest("spatial", &ask.Spatial, req.MaxSpatialLayerID),
+		lowest("temporal", &ask.Temporal, req.TemporalLayerID), lowest("temporal", &ask.Temporal, req.MaxTemporalLayerID),
+		size(&ask.Width, req.MaxWidth), size(&ask.Height, req.MaxHeight),
 	} {
 		if p != nil {
 			return egress.Ask{}, p
@@ -117,12 +119,12 @@ func parseLayerRequest(body []byte, video int) (egress.Ask, *refusal.Refusal) {
 	return ask, nil
 }
 
-// lowest makes the number of temporal layers one that the layer asked for is the highest of.
-func lowest(layers, asked *int) *refusal.Refusal {
+// lowest makes the number of layers of a kind one that the layer asked for is the highest of.
+func lowest(kind string, layers, asked *int) *refusal.Refusal {
 	switch {
 	case asked == nil || *asked == anyLayer:
 	case *asked < 0 || *asked > anyLayer:
-		return refusal.New(http.StatusBadRequest, "There is no temporal layer %d: send a number from 0.", *asked)
+		return refusal.New(http.StatusBadRequest, "There is no %s layer %d: send a number from 0.", kind, *asked)
 	case *layers == 0 || *asked < *layers:
 		*layers = *asked + 1
 	}
@@ -138,15 +140,6 @@ func size(pixels, asked *int) *refusal.Refusal {
 		return refusal.New(http.StatusBadRequest, "Pictures are not %d pixels wide or high: send 1 to %d.", *asked, largestPicture)
 	}
 	*pixels = *asked
-	return nil
-}
-
-// checkSpatial reports whether the request leaves the only spatial layer of encodings.
-func (r layerRequest) checkSpatial() *refusal.Refusal {
-	one, most := r.SpatialLayerID, r.MaxSpatialLayerID
-	if one != nil && *one != 0 && *one != anyLayer || most != nil && *most < 0 {
-		return refusal.New(http.StatusUnprocessableEntity, "Encodings have one spatial layer, 0: choose among encodings by “encodingId”, “maxWidth” or “maxHeight”.")
-	}
 	return nil
 }
 

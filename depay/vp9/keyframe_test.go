@@ -55,10 +55,38 @@ func TestKeyFrameStarts(t *testing.T) {
 	}
 }
 
+// RFC 9628 §4.2.1: sizes are those of the structure, or of the only frame.
+func TestKeyFrameSizes(t *testing.T) {
+	frame := AppendBlack(nil)
+	structure := func(layers, flags byte, sizes ...byte) []byte {
+		return append(append([]byte{0xaa, 0x01, 0x00, 0x05, (layers-1)<<5 | flags}, sizes...), frame...)
+	}
+	for _, tt := range []struct {
+		name    string
+		payload []byte
+		want    []Size
+	}{
+		{"three layers", structure(3, 0x10, 0, 160, 0, 90, 1, 64, 0, 180, 2, 128, 1, 104), []Size{{160, 90}, {320, 180}, {640, 360}}},
+		{"one layer", structure(1, 0x10, 5, 0, 2, 208), []Size{{1280, 720}}},
+		{"layers without sizes", structure(2, 0), nil},
+		{"no structure", append([]byte{0x88, 0x01}, frame...), []Size{{BlackWidth, BlackHeight}}},
+		{"one layer without size", structure(1, 0), []Size{{BlackWidth, BlackHeight}}},
+		{"no key frame", []byte{0xc8, 0x01, 0x86, 0, 0, 0, 0, 0}, nil},
+		{"cut", structure(3, 0x10)[:8], nil},
+		{"empty", nil, nil},
+	} {
+		var sizes [maxLayers]Size
+		n := KeyFrameSizes(tt.payload, &sizes)
+		require.Equal(t, tt.want, append([]Size(nil), sizes[:n]...), tt.name)
+	}
+}
+
 func FuzzKeyFrameStarts(f *testing.F) {
 	f.Add([]byte{0xaa, 0x01, 0x00, 0x05, 0x18, 0x02, 0x80, 0x01, 0xe0, 0x02, 0x00, 0x14, 0x01, 0x82})
 	f.Add([]byte{0xb8, 0x81, 0x00, 0x00, 0x82})
 	f.Fuzz(func(t *testing.T, b []byte) {
+		var sizes [maxLayers]Size
+		require.LessOrEqual(t, KeyFrameSizes(b, &sizes), maxLayers)
 		if KeyFrameStarts(b) {
 			require.Equal(t, byte(bitBegin), b[0]&(bitBegin|bitPredicted))
 			require.True(t, slices.ContainsFunc(b[1:], beginsKeyFrame))

@@ -13,6 +13,7 @@ import (
 type Ask struct {
 	Encoding      string // this one alone, as long as it flows; "": any
 	Width, Height int    // of the largest to be sent, in pixels, where sizes are known; 0: any
+	Spatial       int    // spatial layers at most, where the encodings are these; 0: all
 	Temporal      int    // layers at most; 0: all
 	Fills         bool   // Width and Height are what the picture is shown in: one that fills it is enough
 	None          bool   // no pictures
@@ -58,6 +59,9 @@ func (a Ask) within(encodings []media.Encoding) []media.Encoding {
 	if i := slices.IndexFunc(encodings, func(e media.Encoding) bool { return e.Name == a.Encoding }); i >= 0 && a.Encoding != "" {
 		return encodings[i : i+1]
 	}
+	if a.Spatial > 0 {
+		encodings = encodings[:countFunc(encodings, func(e media.Encoding) bool { return e.Spatial <= a.Spatial })]
+	}
 	if a.Width == 0 && a.Height == 0 {
 		return encodings
 	}
@@ -90,20 +94,32 @@ func (v *Viewer) leavesOut() bool {
 	return len(encodings) > 0 && encodings[len(encodings)-1].Track != v.picture
 }
 
-// highest is the highest temporal layer that is asked for.
-func (a Ask) highest() uint8 {
-	if a.Temporal == 0 || a.Temporal > allTemporal {
-		return allTemporal
+// countFunc is how many encodings come before the first of which that is not so.
+func countFunc(encodings []media.Encoding, is func(media.Encoding) bool) int {
+	if i := slices.IndexFunc(encodings, func(e media.Encoding) bool { return !is(e) }); i >= 0 {
+		return i
 	}
-	return uint8(a.Temporal - 1)
+	return len(encodings)
+}
+
+// askedOf is what is asked for of a track that is the best encoding that is.
+func (v *Viewer) askedOf(t *media.Track) extent {
+	encodings := v.encodings()
+	within := v.asked.within(encodings)
+	for _, e := range slices.Backward(within) {
+		if e.Track == t {
+			return extentOf(e, highestOf(v.asked.Temporal), len(within) < len(encodings))
+		}
+	}
+	return extent{allSpatial, highestOf(v.asked.Temporal)}
 }
 
 // Picture is what there is to ask for.
 type Picture struct {
 	Published bool             // somebody publishes
 	Encodings []media.Encoding // that flow, the lowest bit rate first
-	Layers    []string         // of a simulcast, whether they flow or not
-	Sent      string           // name of the encoding that is sent
+	Layers    []string         // of a simulcast, or spatial layers, whether they flow or not
+	Sent      media.Encoding   // the one that is sent
 	Temporal  uint8            // highest layer of it that is sent
 	Sending   bool             // any is sent
 }
@@ -122,12 +138,9 @@ func (v *Viewer) Picture() (p Picture) {
 	if p.Encodings = v.encodings(); len(p.Encodings) > 1 || v.picture.IsSimulcast() {
 		p.Layers = v.picture.LayerNames()
 	}
-	source := o.source.Load()
-	for _, e := range p.Encodings {
-		if e.Track == source {
-			p.Sent, p.Sending = e.Name, true
-			p.Temporal = min(o.thinner.limit, uint8(len(e.Temporal())-1))
-		}
+	if e, sends := o.sends(p.Encodings); sends {
+		p.Sent, p.Sending = e, true
+		p.Temporal = min(o.thinner.limit.temporal, uint8(len(e.Temporal())-1))
 	}
 	return p
 }

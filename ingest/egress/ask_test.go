@@ -52,7 +52,7 @@ func TestAskForTemporalLayers(t *testing.T) {
 		ask  Ask
 		want []uint8
 	}{{Ask{}, []uint8{0, 1, allTemporal}}, {Ask{Temporal: 2}, []uint8{0, 1}}, {Ask{Temporal: 1}, []uint8{0}}, {Ask{Temporal: 9}, []uint8{0, 1, 8}}} {
-		options, tracks := optionsOf(encodings, tt.ask.highest())
+		options, tracks := optionsOf(encodings, highestOf(tt.ask.Temporal))
 		require.Len(t, tracks, len(tt.want))
 		var got []uint8
 		for i, o := range options {

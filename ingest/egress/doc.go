@@ -10,7 +10,8 @@
 // turns, so that a packet for a hundred viewers wakes no more goroutines than can run. [Batches] gather packets for an address and send
 // them by one system call (UDP_SEGMENT, udp(7)).
 //
-// The package does not negotiate and does not encode. Of the encodings of a picture a viewer gets the one that package bandwidth chooses.
+// The package does not negotiate and does not encode. Of the encodings of a picture, its spatial layers (RFC 9628 §3) among them, a
+// viewer gets the one that package bandwidth chooses.
 //
 // Goroutines: one for each core in [Forwarders.Run]; for each viewer the one that calls Run, and one for the RTCP of each medium, which its
 // session waits for.

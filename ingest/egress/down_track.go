@@ -54,6 +54,8 @@ type downTrack struct {
 	out      rtp.Header            // kept so that writing does not allocate
 	sent     *retransmissionBuffer // nil: what is lost stays lost
 
+	askedToRise time.Time // when a key frame was last asked for since higher spatial layers are to be sent
+
 	setBackAt time.Time     // when the connection could last not take a picture
 	patience  time.Duration // from then on, before a key frame is asked for
 
@@ -132,7 +134,7 @@ func (o *downTrack) attached(t *media.Track, now time.Time) {
 	o.dropped, o.counted, o.reported, o.known = 0, 0, reference{}, false
 	o.waiting = o.kind == media.KindVideo
 	o.rewriter.SwitchSource()
-	o.thinner.want(allTemporal)
+	o.thinner.want(whole)
 	o.thinner.cut()
 }
 
@@ -182,15 +184,16 @@ func (o *downTrack) send(p *media.Packet, at time.Time) (failed bool) {
 		}
 		return false
 	}
-	var numbers pictureNumbers
+	var c changes
 	if o.kind == media.KindVideo {
 		var sent bool
-		if numbers, sent = o.thinner.take(p); !sent {
+		if c, sent = o.thinner.take(p); !sent {
 			o.rewriter.Drop(&p.RTP.Header)
 			return false
 		}
 	}
 	o.out = media.Forwarded(&p.RTP.Header)
+	o.out.Marker = o.out.Marker || c.ends
 	if !o.rewriter.Rewrite(&o.out, at) {
 		return false
 	}
@@ -198,11 +201,11 @@ func (o *downTrack) send(p *media.Packet, at time.Time) (failed bool) {
 		o.reported, o.since = reference{}, at
 	}
 	o.from, o.known = p.RTP.SSRC, true
-	if err := o.local.write(&o.out, p.RTP.Payload, numbers); err != nil {
+	if err := o.local.write(&o.out, p.RTP.Payload, c.numbers); err != nil {
 		o.waiting = o.kind == media.KindVideo
 		return true
 	}
-	o.sent.keep(p, &o.out, numbers)
+	o.sent.keep(p, &o.out, c.numbers)
 	o.packets++
 	o.octets += uint32(len(p.RTP.Payload))
 	return false

@@ -27,8 +27,16 @@ type past struct {
 	packet    *media.Packet // nil: none
 	sequence  uint16
 	timestamp uint32
+	marker    bool
 	numbers   pictureNumbers
 	repeated  time.Time // last; zero: never
+}
+
+// header is that which the packet was sent with.
+func (p *past) header() rtp.Header {
+	header := media.Forwarded(&p.packet.RTP.Header)
+	header.SequenceNumber, header.Timestamp, header.Marker = p.sequence, p.timestamp, p.marker
+	return header
 }
 
 func newRetransmissionBuffer() *retransmissionBuffer {
@@ -48,7 +56,7 @@ func (h *retransmissionBuffer) keep(p *media.Packet, header *rtp.Header, numbers
 		at.packet.Release()
 	}
 	p.Retain()
-	*at = past{packet: p, sequence: header.SequenceNumber, timestamp: header.Timestamp, numbers: numbers}
+	*at = past{packet: p, sequence: header.SequenceNumber, timestamp: header.Timestamp, marker: header.Marker, numbers: numbers}
 	h.newest = header.SequenceNumber
 	if p.KeyFrame {
 		h.key, h.keyed = h.newest, true
@@ -68,8 +76,7 @@ func (h *retransmissionBuffer) pad(bytes int, to *localTrack) {
 		if at.packet == nil || at.sequence != h.newest-i {
 			return
 		}
-		header := media.Forwarded(&at.packet.RTP.Header)
-		header.SequenceNumber, header.Timestamp = at.sequence, at.timestamp
+		header := at.header()
 		if to.repeat(&header, at.packet.RTP.Payload, at.numbers) != nil {
 			return
 		}
@@ -89,8 +96,7 @@ func (h *retransmissionBuffer) resend(sequence uint16, to *localTrack, now time.
 	if at.packet == nil || at.sequence != sequence || now.Sub(at.repeated) < roundTrip {
 		return true
 	}
-	header := media.Forwarded(&at.packet.RTP.Header)
-	header.SequenceNumber, header.Timestamp = at.sequence, at.timestamp
+	header := at.header()
 	if !h.left.Allow() || to.repeat(&header, at.packet.RTP.Payload, at.numbers) != nil {
 		return false
 	}

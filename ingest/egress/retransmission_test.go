@@ -55,7 +55,13 @@ func (n *negotiated) WriteStream() webrtc.TrackLocalWriter                   { r
 // sentTo makes a picture on its way to a client, who takes retransmissions on a stream of their own if repair is not 0.
 func sentTo(t testing.TB, repair webrtc.SSRC) (*downTrack, *written) {
 	t.Helper()
-	f := mediatest.Format(webrtc.MimeTypeVP8)
+	return sentAs(t, webrtc.MimeTypeVP8, repair)
+}
+
+// sentAs is sentTo for a codec.
+func sentAs(t testing.TB, mimeType string, repair webrtc.SSRC) (*downTrack, *written) {
+	t.Helper()
+	f := mediatest.Format(mimeType)
 	o, err := newDownTrack(media.KindVideo, f, "cam")
 	require.NoError(t, err)
 	o.ssrc, o.rouse = 7, func() {}

@@ -1,12 +1,16 @@
 package egress
 
-import "github.com/sluice-live/sluice/ingest/media"
+import (
+	"time"
+
+	"github.com/sluice-live/sluice/ingest/media"
+)
 
 // switchOver is an encoding that a picture goes on with at its next key frame.
 type switchOver struct {
 	track     *media.Track
 	tap       *media.Tap
-	temporal  uint8 // highest layer to send of it
+	extent    extent // that is to be sent of it
 	meanwhile meanwhile
 }
 
@@ -19,21 +23,32 @@ const (
 	sendsNothing           // its base is too: a full network has pictures to show, and the less is added to them the sooner the key frame comes
 )
 
-// goOn has the picture go on with an encoding, and of that with the temporal layers up to one, as soon as a key frame of it comes, which is asked
-// for: those who wait for the same share it.
-func (o *downTrack) goOn(with *media.Track, temporal uint8, sends meanwhile) {
+// goOn has the picture go on with a track, and of that with the layers up to some, as soon as a key frame of it comes, which is asked for: those
+// who wait for the same share it. Lower layers of the present track need none.
+func (o *downTrack) goOn(with *media.Track, e extent, sends meanwhile) {
 	if with == o.source.Load() {
 		o.stay()
-		o.thinner.want(temporal)
+		o.thinner.want(e)
 		return
 	}
 	if o.next == nil || o.next.track != with {
 		o.stay()
 		o.next = &switchOver{track: with, tap: with.JoinNext(viewerQueue, o.rouse)}
 	}
-	o.next.temporal, o.next.meanwhile = temporal, max(o.next.meanwhile, sends)
+	o.next.extent, o.next.meanwhile = e, max(o.next.meanwhile, sends)
 	if sends != sendsAll {
-		o.thinner.want(0)
+		o.thinner.want(extent{allSpatial, 0})
+	}
+}
+
+// riseWithin is how long a key frame may be under way that higher spatial layers are sent from on.
+const riseWithin = 2 * time.Second
+
+// rise asks for a key frame when one more spatial layer is to be sent than is, of those that flow.
+func (o *downTrack) rise(flow int, now time.Time) {
+	if o.thinner.rises() && int(o.thinner.limit.spatial)+1 < flow && now.Sub(o.askedToRise) > riseWithin {
+		o.askedToRise = now
+		o.requestKeyFrame()
 	}
 }
 
@@ -59,7 +74,7 @@ func (o *downTrack) switches() (first *media.Packet, switched bool) {
 			o.tap.Close()
 			o.tap = o.next.tap
 			o.source.Store(o.next.track)
-			o.thinner.want(o.next.temporal)
+			o.thinner.want(o.next.extent)
 			o.thinner.cut()
 			o.next = nil
 			o.dropped = o.tap.Dropped()

@@ -36,9 +36,9 @@ func TestThinnerOfOtherCodecs(t *testing.T) {
 				p.RTP, p.Arrival = *rtptest.VP8Packet(uint16(pictures), false), time.Now()
 				p.RTP.Timestamp, p.RTP.Payload = uint32(pictures)*3000, payload(pictures, tid)
 				track.Push(p)
-				require.Equal(t, tid, p.Temporal.ID, mimeType)
-				numbers, taken := thin.take(p)
-				require.Zero(t, numbers, "its pictures keep their numbers")
+				require.Equal(t, tid, p.Layer.Temporal.ID, mimeType)
+				c, taken := thin.take(p)
+				require.Zero(t, c.numbers, "its pictures keep their numbers")
 				if taken {
 					sent = append(sent, tid)
 				}
@@ -49,15 +49,15 @@ func TestThinnerOfOtherCodecs(t *testing.T) {
 		}
 		require.Equal(t, []uint8{0, 2, 1, 2, 0, 2}, film(6), mimeType)
 		require.Len(t, track.Encodings()[0].Temporal(), 3, mimeType)
-		thin.want(1)
+		thin.want(extent{allSpatial, 1})
 		require.Equal(t, []uint8{1, 0, 1}, film(6), mimeType)
-		thin.want(0)
+		thin.want(extent{allSpatial, 0})
 		require.Equal(t, []uint8{0}, film(4), mimeType)
-		thin.want(allTemporal)
+		thin.want(whole)
 		require.Equal(t, []uint8{0, 2, 1, 2, 0, 2}, film(6), mimeType)
-		thin.want(0)
+		thin.want(extent{allSpatial, 0})
 		require.Empty(t, film(1), mimeType)
-		thin.want(allTemporal)
+		thin.want(whole)
 		require.Equal(t, []uint8{0, 2}, film(3), "not in the middle: %s", mimeType)
 	}
 }

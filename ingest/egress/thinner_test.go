@@ -78,10 +78,10 @@ func TestThinner(t *testing.T) {
 	film(8)
 	check(8)
 	require.Len(t, source.Encodings()[0].Temporal(), 3)
-	o.thinner.want(0)
+	o.thinner.want(extent{allSpatial, 0})
 	film(8)
 	check(10)
-	o.thinner.want(1)
+	o.thinner.want(extent{allSpatial, 1})
 	film(8)
 	check(14)
 	late := source.picture() // of the base
@@ -95,7 +95,7 @@ func TestThinner(t *testing.T) {
 	held := w.packets[len(w.packets)-1]
 	w.packets = append(w.packets[:29], append([]rtp.Packet{held}, w.packets[29:31]...)...)
 	check(16)
-	o.thinner.want(allTemporal)
+	o.thinner.want(whole)
 	film(4)
 	check(20)
 	require.True(t, o.sent.resend(w.packets[30].SequenceNumber, o.local, time.Now(), 0))
@@ -111,9 +111,9 @@ func TestNumbersGoOnAtACut(t *testing.T) {
 	take := func(l *layered) (id int32, tl0 int16) {
 		for _, p := range l.picture() {
 			p.KeyFrame = l.pictures == 1
-			numbers, sent := thin.take(p)
+			c, sent := thin.take(p)
 			require.True(t, sent)
-			numbers.renumber(p.RTP.Payload)
+			c.numbers.renumber(p.RTP.Payload)
 			var d vp8.Descriptor
 			_, err := d.Unmarshal(p.RTP.Payload)
 			require.NoError(t, err)

@@ -246,6 +246,9 @@ func (v *Viewer) attach(tracks []*media.Track, now time.Time) {
 		}
 		o.attach(t, now)
 		v.refer(o, t)
+		if o == v.video && v.asked != (Ask{}) {
+			o.thinner.want(v.askedOf(t))
+		}
 	}
 	if v.asked != (Ask{}) {
 		v.estimated()

@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sluice-live/sluice/ingest/bandwidth"
@@ -97,18 +98,21 @@ func (v *Viewer) follow(now time.Time) {
 	}
 	encodings := v.encodings()
 	present := o.present(encodings)
-	options, tracks := optionsOf(v.asked.within(encodings), v.asked.highest())
-	current := v.position(options, tracks)
+	within := v.asked.within(encodings)
+	options, of := optionsOf(within, highestOf(v.asked.Temporal))
+	current := v.position(options, of)
 	target, known := v.share.target(v, v.asked, options, sound)
 	if i := v.chooser.Choose(options, current, target, known, now.Sub(v.session.Started())); i >= 0 {
 		sends := sendsAll
 		if i < current || current < 0 && options[i].Rate < present {
 			sends = o.affordable(encodings, target)
 		}
-		if sends == sendsNothing && v.begins(tracks[i], now) {
+		if sends == sendsNothing && v.begins(of[i].Track, now) {
 			sends = sendsBase
 		}
-		v.goOn(o, tracks[i], options[i].Temporal, sends, now)
+		limited := known || i < len(of)-1 || len(within) < len(encodings)
+		v.goOn(o, of[i].Track, extentOf(of[i], options[i].Temporal, limited), sends, now)
+		o.rise(encodings[len(encodings)-1].Spatial, now)
 		current, v.chosen = i, options[i]
 		present = o.present(encodings)
 	}
@@ -125,30 +129,30 @@ func (v *Viewer) rests(o *downTrack) bool {
 }
 
 // goOn has pictures go on with an encoding, or begin again with it. The caller holds mu.
-func (v *Viewer) goOn(o *downTrack, with *media.Track, temporal uint8, sends meanwhile, now time.Time) {
+func (v *Viewer) goOn(o *downTrack, with *media.Track, e extent, sends meanwhile, now time.Time) {
 	if v.paused {
 		v.paused = false
 		o.begin(with, now)
 		v.refer(o, v.picture) // which has the clock of all encodings
 	}
-	o.goOn(with, temporal, sends)
+	o.goOn(with, e, sends)
 }
 
 // optionsOf are the ways in which a picture can be sent: each encoding with all temporal layers up to the highest, and the lowest encoding with less of
 // them too.
-func optionsOf(encodings []media.Encoding, highest uint8) (options []bandwidth.Option, tracks []*media.Track) {
+func optionsOf(encodings []media.Encoding, highest uint8) (options []bandwidth.Option, of []media.Encoding) {
 	for i, e := range encodings {
 		shares := e.Temporal()
 		best := min(int(highest), len(shares)-1)
 		rate := cost(e)
 		if i == 0 {
 			for id, share := range shares[:best] {
-				options, tracks = append(options, bandwidth.Option{Layer: e.Name, Temporal: uint8(id), Rate: rate * share}), append(tracks, e.Track)
+				options, of = append(options, bandwidth.Option{Layer: e.Name, Temporal: uint8(id), Rate: rate * share}), append(of, e)
 			}
 		}
-		options, tracks = append(options, bandwidth.Option{Layer: e.Name, Temporal: highest, Rate: rate * shares[best]}), append(tracks, e.Track)
+		options, of = append(options, bandwidth.Option{Layer: e.Name, Temporal: highest, Rate: rate * shares[best]}), append(of, e)
 	}
-	return options, tracks
+	return options, of
 }
 
 // begins reports whether an encoding is one that is made of the picture, and has to be begun: that may take seconds.
@@ -166,9 +170,9 @@ func (v *Viewer) encodings() []media.Encoding {
 }
 
 // position is the index of what was chosen last, or of the best encoding while nothing was; -1: there is no such option any more.
-func (v *Viewer) position(options []bandwidth.Option, tracks []*media.Track) int {
-	for i, o := range options {
-		first := v.chosen.Rate == 0 && tracks[i] == v.picture && o.Temporal == allTemporal // as attach begins
+func (v *Viewer) position(options []bandwidth.Option, of []media.Encoding) int {
+	for i, o := range slices.Backward(options) {
+		first := v.chosen.Rate == 0 && of[i].Track == v.picture && o.Temporal == allTemporal // as attach begins
 		if first || v.chosen.Rate > 0 && v.wasChosen(o.Layer) && o.Temporal == v.chosen.Temporal {
 			return i
 		}
@@ -178,10 +182,8 @@ func (v *Viewer) position(options []bandwidth.Option, tracks []*media.Track) int
 
 // wasChosen reports whether that is the layer that was chosen last. The only one of a publisher has a name while another is made of it.
 func (v *Viewer) wasChosen(layer string) bool {
-	if v.picture.IsSimulcast() {
-		return layer == v.chosen.Layer
-	}
-	return (layer == media.ReducedName) == (v.chosen.Layer == media.ReducedName)
+	whole := func(layer string) bool { return layer == "" || layer == media.WholeName }
+	return layer == v.chosen.Layer || !v.picture.IsSimulcast() && whole(layer) && whole(v.chosen.Layer)
 }
 
 // cost is the bit rate that an encoding takes of the connection, whole.
@@ -192,7 +194,7 @@ func (o *downTrack) present(encodings []media.Encoding) float64 {
 	if o.silent() {
 		return 0
 	}
-	return o.costs(encodings, int(o.thinner.limit))
+	return o.costs(encodings, int(o.thinner.limit.temporal))
 }
 
 // affordable is what a network that is too slow for the present encoding carries of it.
@@ -205,14 +207,12 @@ func (o *downTrack) affordable(encodings []media.Encoding, target float64) meanw
 
 // costs is the bit rate of the present encoding up to a temporal layer.
 func (o *downTrack) costs(encodings []media.Encoding, temporal int) float64 {
-	source := o.source.Load()
-	for _, e := range encodings {
-		if e.Track == source {
-			shares := e.Temporal()
-			return cost(e) * shares[min(temporal, len(shares)-1)]
-		}
+	e, sends := o.sends(encodings)
+	if !sends {
+		return 0
 	}
-	return 0
+	shares := e.Temporal()
+	return cost(e) * shares[min(temporal, len(shares)-1)]
 }
 
 // pad sends what a probe wants now.

@@ -11,7 +11,8 @@ type Encoding struct {
 	Name          string  // of the layer, as the publisher calls it; "" where there is one only; else WholeName or ReducedName
 	Rate          float64 // bit/s of payload; 0 while unknown
 	Size          float64 // bytes of payload in a packet, on the average; 0 while unknown
-	Width, Height int     // of VP8 pictures, in pixels; 0 while unknown
+	Width, Height int     // of VP8 and VP9 pictures, in pixels; 0 while unknown
+	Spatial       int     // of the spatial layers of the track so many are of it; 0: all
 	Track         *Track
 }
 
@@ -19,7 +20,11 @@ type Encoding struct {
 func (e Encoding) Temporal() []float64 {
 	e.Track.mu.Lock()
 	defer e.Track.mu.Unlock()
-	return e.Track.temporal.shares()
+	spatial := e.Spatial
+	if spatial == 0 {
+		spatial = MaxSpatial
+	}
+	return e.Track.pictures.shares(spatial)
 }
 
 // Names of the encodings of a track that is no simulcast, while one is made of it.
@@ -35,13 +40,16 @@ func (t *Track) MakeReduced(of func(whole Encoding) (reduced Encoding, offered b
 }
 
 // Encodings lists those that can be read now, the lowest bit rate first (until all rates are known: the smallest picture first): of a simulcast the
-// layers that flow, else the track itself and what is made of it. The best one is read by the track.
+// layers that flow, else the track itself by its spatial layers, or with what is made of it. The best one is read by the track.
 func (t *Track) Encodings() []Encoding {
 	if t.layers != nil {
 		return t.layers.encodings(time.Now())
 	}
 	st := t.counters()
 	whole := Encoding{Rate: st.Bitrate, Size: mean(st.Bytes, st.Packets), Width: st.Width, Height: st.Height, Track: t}
+	if all := t.spatialEncodings(whole); all != nil {
+		return all
+	}
 	if of := t.reduced.Load(); of != nil {
 		if reduced, offered := (*of)(whole); offered {
 			whole.Name, reduced.Name = WholeName, ReducedName
@@ -73,12 +81,16 @@ func (ls *layers) encodings(now time.Time) (all []Encoding) {
 
 // encoding is the layer as it is read by a track.
 func (l *layer) encoding(by *Track) Encoding {
-	return Encoding{l.name, l.rate, mean(l.stats.bytes, l.stats.packets), l.width, l.height, by}
+	return Encoding{Name: l.name, Rate: l.rate, Size: mean(l.stats.bytes, l.stats.packets), Width: l.width, Height: l.height, Track: by}
 }
 
-// LayerNames names the layers of a simulcast that have come, whether they flow or not, or the encodings of another track that has several.
+// LayerNames names the layers of a simulcast, or the spatial layers, that have come, whether they flow or not, or the encodings of another track
+// that has several.
 func (t *Track) LayerNames() (names []string) {
 	if t.layers == nil {
+		if names := t.spatialNames(); names != nil {
+			return names
+		}
 		if all := t.Encodings(); len(all) > 1 {
 			return []string{WholeName, ReducedName}
 		}

@@ -29,8 +29,11 @@ type VideoCodec struct {
 	KeyFrameStarts func(payload []byte) bool
 	// Size reads the size of a picture, in pixels, from the first payload of a key frame; nil where only decoders find it out.
 	Size func(payload []byte) (width, height int)
-	// Temporal reads the temporal layer of a picture from an RTP payload; false where that does not tell it. Nil where none does.
-	Temporal func(payload []byte) (TemporalLayer, bool)
+	// Layers reads the layer of a picture from an RTP payload; false where that does not tell it. Nil where none does.
+	Layers func(payload []byte) (PictureLayer, bool)
+	// SpatialSizes reads the sizes of spatial layers from the first payload of a key frame, as far as that tells them. Nil where pictures have one
+	// spatial layer.
+	SpatialSizes func(payload []byte, sizes *[MaxSpatial]Size)
 	// Rank reports whether the codec is taken with these parameters, and which of several to prefer: the lowest.
 	Rank func(parameters string) (rank int, taken bool)
 	// Plays reports whether, and how well, what has been offered as stream can be sent as what has been offered as player.

@@ -23,8 +23,8 @@ type Packet struct {
 	// KeyFrame reports whether a key frame begins here: its first packet, of H.264 the one with the parameter sets. Always true for
 	// audio packets.
 	KeyFrame bool
-	// Temporal is the layer of the picture that the packet is of. It is set by Push.
-	Temporal TemporalLayer
+	// Layer is that of the picture that the packet is of. It is set by Push.
+	Layer PictureLayer
 	// Report is the sender report, or nil for an RTP packet.
 	Report *SenderReport
 

@@ -2,6 +2,12 @@ package media
 
 import "github.com/pion/rtp"
 
+// PictureLayer is where a packet stands among those of a layered stream.
+type PictureLayer struct {
+	Temporal TemporalLayer
+	Spatial  SpatialLayer
+}
+
 // maxTemporal is how many temporal layers are told apart.
 const maxTemporal = 4
 
@@ -15,44 +21,56 @@ type TemporalLayer struct {
 	Up   bool  // and with all higher ones, from the next picture on
 }
 
-// temporalLayers follows the temporal layers of one track.
-type temporalLayers struct {
+// pictureLayers follows the layers of one track.
+type pictureLayers struct {
 	begun     bool
 	timestamp uint32
-	current   TemporalLayer
-	bytes     [maxTemporal]float64
+	current   PictureLayer
+	total     float64
+	bytes     [MaxSpatial][maxTemporal]float64
 }
 
 // of returns the layer of a packet. Those of a picture that do not tell are of the same layer as the others.
-func (t *temporalLayers) of(p *rtp.Packet, read func(payload []byte) (TemporalLayer, bool)) TemporalLayer {
+func (t *pictureLayers) of(p *rtp.Packet, read func(payload []byte) (PictureLayer, bool)) PictureLayer {
 	if read == nil {
-		return TemporalLayer{}
+		return PictureLayer{}
 	}
 	layer, known := read(p.Payload)
 	switch {
 	case known:
-		layer.ID = min(layer.ID, maxTemporal-1)
+		layer.Temporal.ID, layer.Spatial.ID = min(layer.Temporal.ID, maxTemporal-1), min(layer.Spatial.ID, MaxSpatial-1)
 		t.begun, t.timestamp, t.current = true, p.Timestamp, layer
 	case t.begun && t.timestamp == p.Timestamp:
 		layer = t.current
 	}
-	t.bytes[layer.ID] += float64(len(p.Payload))
-	if sum := t.bytes[0] + t.bytes[1] + t.bytes[2] + t.bytes[3]; sum > temporalMemory {
+	t.bytes[layer.Spatial.ID][layer.Temporal.ID] += float64(len(p.Payload))
+	if t.total += float64(len(p.Payload)); t.total > temporalMemory {
 		for i := range t.bytes {
-			t.bytes[i] /= 2
+			for j := range t.bytes[i] {
+				t.bytes[i][j] /= 2
+			}
 		}
+		t.total /= 2
 	}
 	return layer
 }
 
-// shares are those of the bit rate that the layers up to each take; one where there is one layer.
-func (t *temporalLayers) shares() (shares []float64) {
-	sum, total := 0.0, t.bytes[0]+t.bytes[1]+t.bytes[2]+t.bytes[3]
-	for _, bytes := range t.bytes {
-		if total == 0 || bytes == 0 {
+// shares are those of the bit rate of so many spatial layers that the temporal layers up to each take; one where there is one layer.
+func (t *pictureLayers) shares(spatial int) (shares []float64) {
+	var bytes [maxTemporal]float64
+	total := 0.0
+	for _, of := range t.bytes[:spatial] {
+		for i, n := range of {
+			bytes[i] += n
+			total += n
+		}
+	}
+	sum := 0.0
+	for _, n := range bytes {
+		if total == 0 || n == 0 {
 			break
 		}
-		sum += bytes / total
+		sum += n / total
 		shares = append(shares, sum)
 	}
 	if len(shares) == 0 {

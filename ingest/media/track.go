@@ -45,7 +45,8 @@ type Track struct {
 	stats receiverStats
 	gop   gopCache // stays empty for audio
 
-	temporal temporalLayers // of video
+	pictures pictureLayers // of video
+	spatial  spatialLayers
 
 	reported   SenderReport // the last one
 	reportedAt time.Time    // zero: none has come
@@ -196,14 +197,29 @@ func (t *Track) Push(p *Packet) {
 	defer t.mu.Unlock()
 	newest := t.stats.add(p)
 	if t.kind == KindVideo {
-		p.Temporal = t.temporal.of(&p.RTP, t.format.Codec.Temporal)
-		if size := t.format.Codec.Size; p.KeyFrame && size != nil {
-			t.stats.width, t.stats.height = size(p.RTP.Payload)
-		}
+		t.look(p, newest)
 		t.gop.add(p, newest, t.unasked())
 	}
 	for _, s := range t.subs {
 		s.Deliver(p)
+	}
+}
+
+// look finds out which layers a packet is of, and how large the pictures are. The caller holds mu.
+func (t *Track) look(p *Packet, newest bool) {
+	codec := t.format.Codec
+	p.Layer = t.pictures.of(&p.RTP, codec.Layers)
+	if newest && codec.SpatialSizes != nil {
+		t.spatial.add(p.Layer.Spatial.ID, len(p.RTP.Payload), p.Arrival)
+	}
+	if !p.KeyFrame {
+		return
+	}
+	if codec.Size != nil {
+		t.stats.width, t.stats.height = codec.Size(p.RTP.Payload)
+	}
+	if codec.SpatialSizes != nil {
+		codec.SpatialSizes(p.RTP.Payload, &t.spatial.sizes)
 	}
 }
 

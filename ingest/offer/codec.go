@@ -14,13 +14,14 @@ import (
 
 func videoCodecs() []*media.VideoCodec {
 	return []*media.VideoCodec{
-		{Name: "vp8", Title: "VP8", MimeType: webrtc.MimeTypeVP8, KeyFrameStarts: vp8.KeyFrameStarts, Size: vp8.KeyFrameSize, Temporal: temporalVP8, Rank: always, Plays: alike},
+		{Name: "vp8", Title: "VP8", MimeType: webrtc.MimeTypeVP8, KeyFrameStarts: vp8.KeyFrameStarts, Size: vp8.KeyFrameSize, Layers: layersVP8, Rank: always, Plays: alike},
 		// RFC 9628 §6
-		{Name: "vp9", Title: "VP9", MimeType: webrtc.MimeTypeVP9, KeyFrameStarts: vp9.KeyFrameStarts, Temporal: temporalVP9, Rank: firstProfile("profile-id"), Plays: alike},
+		{Name: "vp9", Title: "VP9", MimeType: webrtc.MimeTypeVP9, KeyFrameStarts: vp9.KeyFrameStarts, Size: sizeVP9, Layers: layersVP9, SpatialSizes: sizesVP9,
+			Rank: firstProfile("profile-id"), Plays: alike},
 		// RFC 6184 §8
 		{Name: "h264", Title: "H.264", MimeType: webrtc.MimeTypeH264, KeyFrameStarts: h264.KeyFrameStarts, Rank: rankH264, Plays: h264Plays},
 		// AV1 RTP payload format §7
-		{Name: "av1", Title: "AV1", MimeType: webrtc.MimeTypeAV1, KeyFrameStarts: av1.KeyFrameStarts, Temporal: temporalAV1, Rank: firstProfile("profile"), Plays: alike},
+		{Name: "av1", Title: "AV1", MimeType: webrtc.MimeTypeAV1, KeyFrameStarts: av1.KeyFrameStarts, Layers: layersAV1, Rank: firstProfile("profile"), Plays: alike},
 	}
 }
 
