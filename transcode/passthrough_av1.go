@@ -35,6 +35,8 @@ func (c *passthroughAV1) next(picture []byte) passthroughPicture {
 	case p.key && (width != c.width || height != c.height),
 		c.unit.SequenceHeader != nil && !bytes.Equal(c.unit.SequenceHeader, c.header):
 		p.fault = ParametersChanged
+	case p.key && !c.unit.ShowsKey():
+		p.fault = KeyFrameHidden
 	}
 	c.refs.FollowUnit(&c.sequence, &c.unit)
 	return p

@@ -1,11 +1,13 @@
 package transcode
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/depay/av1"
 	"github.com/sluice-live/sluice/depay/vp9"
 )
 
@@ -85,4 +87,15 @@ func TestPassthroughOfSpatialLayers(t *testing.T) {
 	require.Zero(t, c.next(clip[1].Data).fault)
 	require.Zero(t, c.next(layered(clip[1], clip[2]).Data).fault, "only a key frame has to be shown")
 	require.Equal(t, KeyFrameHidden, c.next(layered(clip[0], clip[1]).Data).fault)
+}
+
+func TestPassthroughOfSpatialLayersOfAV1(t *testing.T) {
+	clip := videoClip(t, depay.AV1, "testsrc2=r=30:s=64x64", 1)
+	_, err := PassthroughOf(clip[0], "source", 30)
+	require.NoError(t, err)
+	delimiter := len(av1.AppendTemporalDelimiter(nil))
+	both := clip[0]
+	both.Data = append(slices.Clone(clip[0].Data), clip[1].Data[delimiter:]...)
+	_, err = PassthroughOf(both, "source", 30)
+	require.ErrorContains(t, err, "spatial layers")
 }

@@ -96,6 +96,12 @@ func (u *Unit) Size(s *Sequence) (width, height uint32) {
 // Shows reports whether the unit has a frame that is shown.
 func (u *Unit) Shows() bool { return u.shown() >= 0 }
 
+// ShowsKey reports whether what is seen of the unit is a key frame: of spatial layers the highest is seen, which needs the lowest.
+func (u *Unit) ShowsKey() bool {
+	shown := u.shown()
+	return shown >= 0 && u.frames[shown].Key()
+}
+
 // shown is the frame of the unit that is seen; -1: none. Of those that are shown it is the last: the others are lower spatial layers
 // (AV1 §7.18.1).
 func (u *Unit) shown() int {
