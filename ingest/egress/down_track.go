@@ -134,6 +134,10 @@ func (o *downTrack) attached(t *media.Track, now time.Time) {
 	o.dropped, o.counted, o.reported, o.known = 0, 0, reference{}, false
 	o.waiting = o.kind == media.KindVideo
 	o.rewriter.SwitchSource()
+	o.thinner.most = allSpatial
+	if t.Format().Codec != nil && t.Format().Codec.Described != nil && !o.local.takesDescriptors() {
+		o.thinner.most = 0 // browsers decode more of it with descriptors only
+	}
 	o.thinner.want(whole)
 	o.thinner.cut()
 }
@@ -201,7 +205,7 @@ func (o *downTrack) send(p *media.Packet, at time.Time) (failed bool) {
 		o.reported, o.since = reference{}, at
 	}
 	o.from, o.known = p.RTP.SSRC, true
-	if err := o.local.write(&o.out, p.RTP.Payload, c.numbers); err != nil {
+	if err := o.local.write(&o.out, p, c.numbers); err != nil {
 		o.waiting = o.kind == media.KindVideo
 		return true
 	}

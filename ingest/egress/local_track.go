@@ -35,6 +35,8 @@ type binding struct {
 
 	numbered rtp.Header // with the extension that number is in; without any when the client does not tell of packets
 	number   [2]byte    // transport-wide, of the newest packet
+
+	described described
 }
 
 // packetOverhead is how many bytes a packet has beside its payload: headers of RTP, and the tag of SRTP.
@@ -62,6 +64,7 @@ func (t *localTrack) bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters
 		if t.control != nil {
 			b.numberIn(c.HeaderExtensions())
 		}
+		b.describeIn(c.HeaderExtensions())
 		t.bound.Store(b)
 	}
 	return codec, err
@@ -83,12 +86,13 @@ func (b *binding) numberIn(negotiated []webrtc.RTPHeaderExtensionParameter) {
 	}
 }
 
-// emit sends a packet, under its number.
-func (t *localTrack) emit(b *binding, header *rtp.Header, payload []byte) error {
+// emit sends a packet, under its number, and with what its publisher tells of it.
+func (t *localTrack) emit(b *binding, header *rtp.Header, payload, descriptor []byte, numbers pictureNumbers) error {
 	if b.numbered.Extension {
-		binary.BigEndian.PutUint16(b.number[:], t.control.Sent(packetOverhead+len(payload), time.Now()))
+		binary.BigEndian.PutUint16(b.number[:], t.control.Sent(packetOverhead+len(payload)+len(descriptor), time.Now()))
 		header.Extension, header.ExtensionProfile, header.Extensions = true, b.numbered.ExtensionProfile, b.numbered.Extensions
 	}
+	b.described.describe(header, descriptor, numbers.frame)
 	_, err := b.writer.WriteRTP(header, payload)
 	return err
 }
@@ -116,30 +120,31 @@ func repairPayload(codec webrtc.RTPCodecParameters, all []webrtc.RTPCodecParamet
 }
 
 // write sends a packet of a picture with those numbers. It does nothing before the track is negotiated and after it has been taken away.
-func (t *localTrack) write(header *rtp.Header, payload []byte, numbers pictureNumbers) error {
+func (t *localTrack) write(header *rtp.Header, p *media.Packet, numbers pictureNumbers) error {
 	b := t.bound.Load()
 	if b == nil {
 		return nil
 	}
+	payload := p.RTP.Payload
 	if numbers != (pictureNumbers{}) {
 		payload = t.buf[:copy(t.buf[:], payload)]
 		numbers.renumber(payload)
 	}
 	header.SSRC, header.PayloadType = b.ssrc, b.payload
-	return t.emit(b, header, payload)
+	return t.emit(b, header, payload, p.Descriptor, numbers)
 }
 
 // repeat sends a packet once more: on the stream of retransmissions with its number before it (RFC 4588 §4), or as it was.
-func (t *localTrack) repeat(header *rtp.Header, payload []byte, numbers pictureNumbers) error {
+func (t *localTrack) repeat(header *rtp.Header, p *media.Packet, numbers pictureNumbers) error {
 	b := t.bound.Load()
 	if !t.repairs() {
-		return t.write(header, payload, numbers)
+		return t.write(header, p, numbers)
 	}
 	binary.BigEndian.PutUint16(t.buf[:], header.SequenceNumber)
-	n := 2 + copy(t.buf[2:], payload)
+	n := 2 + copy(t.buf[2:], p.RTP.Payload)
 	numbers.renumber(t.buf[2:n])
 	t.repeated++
 	header.SSRC, header.PayloadType, header.SequenceNumber = b.repairSSRC, b.repairPayload, t.repeated
 	header.Padding, header.PaddingSize = false, 0
-	return t.emit(b, header, t.buf[:n])
+	return t.emit(b, header, t.buf[:n], p.Descriptor, numbers)
 }

@@ -77,7 +77,7 @@ func (h *retransmissionBuffer) pad(bytes int, to *localTrack) {
 			return
 		}
 		header := at.header()
-		if to.repeat(&header, at.packet.RTP.Payload, at.numbers) != nil {
+		if to.repeat(&header, at.packet, at.numbers) != nil {
 			return
 		}
 		bytes -= packetOverhead + len(at.packet.RTP.Payload)
@@ -97,7 +97,7 @@ func (h *retransmissionBuffer) resend(sequence uint16, to *localTrack, now time.
 		return true
 	}
 	header := at.header()
-	if !h.left.Allow() || to.repeat(&header, at.packet.RTP.Payload, at.numbers) != nil {
+	if !h.left.Allow() || to.repeat(&header, at.packet, at.numbers) != nil {
 		return false
 	}
 	at.repeated = now

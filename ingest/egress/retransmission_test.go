@@ -33,7 +33,7 @@ type written struct {
 
 func (w *written) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 	if !w.discards {
-		w.packets = append(w.packets, rtp.Packet{Header: *h, Payload: append([]byte(nil), payload...)})
+		w.packets = append(w.packets, rtp.Packet{Header: h.Clone(), Payload: append([]byte(nil), payload...)})
 	}
 	return len(payload), w.err
 }

@@ -6,10 +6,12 @@ import (
 	"github.com/sluice-live/sluice/ingest/media"
 )
 
-// pictureNumbers are what is added to the numbers of a VP8 picture (RFC 7741 §4.2), so that those which are sent are without gaps.
+// pictureNumbers are what is added to the numbers of a VP8 picture (RFC 7741 §4.2), so that those which are sent are without gaps; and to those of
+// frames in their descriptors, so that they go on where another source does.
 type pictureNumbers struct {
-	id  uint16
-	tl0 uint8
+	id    uint16
+	tl0   uint8
+	frame uint16
 }
 
 // rememberedPictures is of how many pictures the packets may come late.
@@ -19,6 +21,7 @@ const rememberedPictures = 16
 type thinner struct {
 	wanted extent // that is to be sent
 	limit  extent // that is sent
+	most   uint8  // highest spatial layer that the client can be sent
 	vp8    bool
 
 	begun    bool // pictures of the present piece have come
@@ -27,6 +30,7 @@ type thinner struct {
 	lastID   uint16 // that was sent
 	lastTL0  uint8
 	numbered bool // these are known
+	frame    frameNumbers
 	past     [rememberedPictures]thinned
 	pictures int
 }
@@ -46,7 +50,7 @@ type changes struct {
 }
 
 func newThinner(mimeType string) thinner {
-	return thinner{wanted: whole, limit: whole, vp8: mimeType == webrtc.MimeTypeVP8}
+	return thinner{wanted: whole, limit: whole, most: allSpatial, vp8: mimeType == webrtc.MimeTypeVP8}
 }
 
 // cut says that the next packet begins a piece: it is of a key frame.
@@ -54,6 +58,7 @@ func (t *thinner) cut() { t.begun, t.limit, t.pictures = false, t.wanted, 0 }
 
 // want sets the highest layers that are to be sent. Those above are left out from the next picture on, and come again where the stream allows.
 func (t *thinner) want(e extent) {
+	e.spatial = min(e.spatial, t.most)
 	t.wanted = e
 	t.limit = extent{min(t.limit.spatial, e.spatial), min(t.limit.temporal, e.temporal)}
 }
@@ -77,6 +82,9 @@ func (t *thinner) take(p *media.Packet) (c changes, sent bool) {
 	c, sent = t.now.take(layer)
 	c.ends = c.ends && !(t.rises() && layer.Anew) // the next layer of this picture may be one to rise to
 	t.ended = t.ended || c.ends
+	if sent {
+		t.frame.sent(p.Descriptor)
+	}
 	return c, sent
 }
 
@@ -115,6 +123,8 @@ func (t *thinner) next(p *media.Packet) {
 	}
 	if t.vp8 {
 		t.number(p, dropped)
+	} else {
+		t.now.numbers.frame = t.frame.shift(p.Descriptor, !t.begun)
 	}
 	t.begun, t.ended = true, false
 	t.remember(t.pictures)
@@ -132,7 +142,7 @@ func (t *thinner) number(p *media.Packet, dropped bool) {
 	}
 	switch {
 	case !t.begun && t.numbered:
-		t.now.numbers = pictureNumbers{t.lastID + 1 - uint16(d.PictureID), t.lastTL0 + 1 - uint8(d.TL0PicIdx)}
+		t.now.numbers = pictureNumbers{id: t.lastID + 1 - uint16(d.PictureID), tl0: t.lastTL0 + 1 - uint8(d.TL0PicIdx)}
 	case dropped:
 		t.now.numbers.id--
 	}
@@ -144,7 +154,7 @@ func (t *thinner) number(p *media.Packet, dropped bool) {
 // renumber adds to the numbers in a payload of VP8, which begins with a descriptor that has them.
 func (n pictureNumbers) renumber(payload []byte) {
 	const extended, hasID, hasTL0, long = 0x80, 0x80, 0x40, 0x80
-	if n == (pictureNumbers{}) || len(payload) < 4 || payload[0]&extended == 0 || payload[1]&hasID == 0 {
+	if n.id == 0 && n.tl0 == 0 || len(payload) < 4 || payload[0]&extended == 0 || payload[1]&hasID == 0 {
 		return
 	}
 	at := 3

@@ -140,7 +140,7 @@ func FuzzRenumber(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		var before, after vp8.Descriptor
 		_, err := before.Unmarshal(payload)
-		numbers := pictureNumbers{5, 3}
+		numbers := pictureNumbers{id: 5, tl0: 3}
 		numbers.renumber(payload)
 		if _, again := after.Unmarshal(payload); err != nil || again != nil {
 			return

@@ -160,9 +160,13 @@ func (v *Viewer) begins(t *media.Track, now time.Time) bool {
 	return t != v.picture && !v.picture.IsSimulcast() && now.Sub(t.LastPacket()) > heldFor
 }
 
-// encodings are those of the picture that there are to choose among. Who watches for others, as a relay does, gets the whole one.
+// encodings are those of the picture that there are to choose among. Who watches for others, as a relay does, gets the whole one, and who can be sent
+// one spatial layer the lowest.
 func (v *Viewer) encodings() []media.Encoding {
 	all := v.picture.Encodings()
+	if v.video.thinner.most == 0 && len(all) > 0 && all[0].Spatial > 0 {
+		return all[:1]
+	}
 	if v.session.Shared() && !v.picture.IsSimulcast() {
 		return all[len(all)-1:]
 	}

@@ -34,10 +34,23 @@ type VideoCodec struct {
 	// SpatialSizes reads the sizes of spatial layers from the first payload of a key frame, as far as that tells them. Nil where pictures have one
 	// spatial layer.
 	SpatialSizes func(payload []byte, sizes *[MaxSpatial]Size)
+	// Described makes what reads the descriptors of a track's packets (DescriptorURI), which tell more than Layers does. Nil where none come.
+	Described func() Described
 	// Rank reports whether the codec is taken with these parameters, and which of several to prefer: the lowest.
 	Rank func(parameters string) (rank int, taken bool)
 	// Plays reports whether, and how well, what has been offered as stream can be sent as what has been offered as player.
 	Plays func(stream, player string) (rank int, plays bool)
+}
+
+// DescriptorURI is that of the header extension which has a descriptor of what the packet is of (AV1 RTP payload format §A).
+const DescriptorURI = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+
+// Described reads the descriptors of one track's packets, in the order of arrival.
+type Described interface {
+	// Read tells which layer a packet is of; false where that is not known.
+	Read(descriptor []byte) (layer PictureLayer, known bool)
+	// Sizes sets the sizes of spatial layers, as far as they are known.
+	Sizes(*[MaxSpatial]Size)
 }
 
 // Capability is the format as pion names it for tracks.

@@ -119,6 +119,14 @@ func (t *Track) CloseLayers(taps []Layer) {
 	}
 }
 
+func (ls *layers) describedIn(extension uint8) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for _, l := range ls.all {
+		l.track.DescribedIn(extension)
+	}
+}
+
 func (ls *layers) flowing(now time.Time) (names []string) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()

@@ -82,6 +82,7 @@ func (ls *layers) add(name string, ssrc uint32) *layer {
 		source := &atomic.Uint32{}
 		l.track, l.source = NewTrack(KindVideo, ls.track.format, ls.track.pool), source
 		l.track.Bind(func() { ls.requestBeside(source.Load()) })
+		l.track.DescribedIn(uint8(ls.track.describedIn.Load()))
 		ls.all = append(ls.all, l)
 	}
 	l.source.Store(ssrc)

@@ -25,6 +25,8 @@ type Packet struct {
 	KeyFrame bool
 	// Layer is that of the picture that the packet is of. It is set by Push.
 	Layer PictureLayer
+	// Descriptor is what the publisher tells of the frame that the packet is of; nil where it does not. It is set by Push.
+	Descriptor []byte
 	// Report is the sender report, or nil for an RTP packet.
 	Report *SenderReport
 
@@ -107,7 +109,7 @@ func NewPacketPool() *PacketPool {
 func (pp *PacketPool) Get() *Packet {
 	p := pp.pool.Get().(*Packet)
 	p.refs.Store(1)
-	p.Report, p.KeyFrame, p.restored = nil, false, false
+	p.Report, p.Descriptor, p.KeyFrame, p.restored = nil, nil, false, false
 	return p
 }
 

@@ -31,11 +31,7 @@ type pictureLayers struct {
 }
 
 // of returns the layer of a packet. Those of a picture that do not tell are of the same layer as the others.
-func (t *pictureLayers) of(p *rtp.Packet, read func(payload []byte) (PictureLayer, bool)) PictureLayer {
-	if read == nil {
-		return PictureLayer{}
-	}
-	layer, known := read(p.Payload)
+func (t *pictureLayers) of(p *rtp.Packet, layer PictureLayer, known bool) PictureLayer {
 	switch {
 	case known:
 		layer.Temporal.ID, layer.Spatial.ID = min(layer.Temporal.ID, maxTemporal-1), min(layer.Spatial.ID, MaxSpatial-1)

@@ -45,8 +45,10 @@ type Track struct {
 	stats receiverStats
 	gop   gopCache // stays empty for audio
 
-	pictures pictureLayers // of video
-	spatial  spatialLayers
+	pictures    pictureLayers // of video
+	spatial     spatialLayers
+	descriptors Described     // reads them; nil: there are none
+	describedIn atomic.Uint32 // number of the header extension; 0: none
 
 	reported   SenderReport // the last one
 	reportedAt time.Time    // zero: none has come
@@ -57,6 +59,9 @@ func NewTrack(kind Kind, f Format, pool *PacketPool) *Track {
 	t := &Track{kind: kind, format: f, pool: pool}
 	if kind == KindVideo {
 		t.keyFrames.starts = f.Codec.KeyFrameStarts
+		if f.Codec.Described != nil {
+			t.descriptors = f.Codec.Described()
+		}
 	}
 	t.stats.clockRate = t.ClockRate()
 	return t
@@ -208,8 +213,9 @@ func (t *Track) Push(p *Packet) {
 // look finds out which layers a packet is of, and how large the pictures are. The caller holds mu.
 func (t *Track) look(p *Packet, newest bool) {
 	codec := t.format.Codec
-	p.Layer = t.pictures.of(&p.RTP, codec.Layers)
-	if newest && codec.SpatialSizes != nil {
+	layer, known := t.read(p)
+	p.Layer = t.pictures.of(&p.RTP, layer, known)
+	if newest && (codec.SpatialSizes != nil || p.Descriptor != nil) {
 		t.spatial.add(p.Layer.Spatial.ID, len(p.RTP.Payload), p.Arrival)
 	}
 	if !p.KeyFrame {
@@ -220,6 +226,30 @@ func (t *Track) look(p *Packet, newest bool) {
 	}
 	if codec.SpatialSizes != nil {
 		codec.SpatialSizes(p.RTP.Payload, &t.spatial.sizes)
+	}
+	if p.Descriptor != nil {
+		t.descriptors.Sizes(&t.spatial.sizes)
+	}
+}
+
+// read finds out by its descriptor, or else by its payload, which layers a packet is of.
+func (t *Track) read(p *Packet) (layer PictureLayer, known bool) {
+	if id := uint8(t.describedIn.Load()); id > 0 && t.descriptors != nil {
+		if p.Descriptor = p.RTP.GetExtension(id); p.Descriptor != nil {
+			return t.descriptors.Read(p.Descriptor)
+		}
+	}
+	if t.format.Codec.Layers == nil {
+		return layer, false
+	}
+	return t.format.Codec.Layers(p.RTP.Payload)
+}
+
+// DescribedIn tells in which header extension packets have descriptors; 0: in none.
+func (t *Track) DescribedIn(extension uint8) {
+	t.describedIn.Store(uint32(extension))
+	if t.layers != nil {
+		t.layers.describedIn(extension)
 	}
 }
 

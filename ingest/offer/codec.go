@@ -21,7 +21,8 @@ func videoCodecs() []*media.VideoCodec {
 		// RFC 6184 §8
 		{Name: "h264", Title: "H.264", MimeType: webrtc.MimeTypeH264, KeyFrameStarts: h264.KeyFrameStarts, Rank: rankH264, Plays: h264Plays},
 		// AV1 RTP payload format §7
-		{Name: "av1", Title: "AV1", MimeType: webrtc.MimeTypeAV1, KeyFrameStarts: av1.KeyFrameStarts, Layers: layersAV1, Rank: firstProfile("profile"), Plays: alike},
+		{Name: "av1", Title: "AV1", MimeType: webrtc.MimeTypeAV1, KeyFrameStarts: av1.KeyFrameStarts, Layers: layersAV1, Described: func() media.Described { return &describedAV1{} },
+			Rank: firstProfile("profile"), Plays: alike},
 	}
 }
 

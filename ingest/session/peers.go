@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/pion/interceptor"
@@ -35,6 +36,9 @@ func (p *Peers) Open(o *offer.Offer, viewer bool) (*webrtc.PeerConnection, *Link
 	registry.Add(parsedHeaders{}) // before those that read headers
 	registry.Add(&link.sent)      // before those that send feedback
 	err := o.Register(engine)
+	if o.Video != nil {
+		err = errors.Join(err, describeFrames(engine, *o.Video))
+	}
 	if viewer {
 		takeFeedback(engine)
 		err = errors.Join(err, takeArrivals(engine))
@@ -58,7 +62,7 @@ func (p *Peers) Ask(formats ...media.Format) (*webrtc.PeerConnection, *Link, err
 	for _, f := range formats {
 		err = errors.Join(err, offer.Register(engine, f))
 	}
-	if err = errors.Join(err, receiveFeedback(engine, registry)); err != nil {
+	if err = errors.Join(err, describeFrames(engine, formats...), receiveFeedback(engine, registry)); err != nil {
 		return nil, nil, err
 	}
 	pc, err := p.api(engine, registry, link).NewPeerConnection(Bundled())
@@ -128,6 +132,15 @@ func askAgain(registry *interceptor.Registry) error {
 func takeFeedback(engine *webrtc.MediaEngine) {
 	engine.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK}, webrtc.RTPCodecTypeVideo)
 	engine.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"}, webrtc.RTPCodecTypeVideo)
+}
+
+// describeFrames has packets tell what layer they are of in a header extension, where one of the codecs needs that.
+func describeFrames(engine *webrtc.MediaEngine, formats ...media.Format) error {
+	described := func(f media.Format) bool { return f.Codec != nil && f.Codec.Described != nil }
+	if !slices.ContainsFunc(formats, described) {
+		return nil
+	}
+	return engine.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: media.DescriptorURI}, webrtc.RTPCodecTypeVideo)
 }
 
 // takeArrivals makes viewers tell when each packet has come (draft-holmer-rmcat-transport-wide-cc-extensions-01).

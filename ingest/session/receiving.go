@@ -16,8 +16,10 @@ func (s *Session) trackStarted(remote *webrtc.TrackRemote, receiver *webrtc.RTPR
 	switch {
 	case t == nil || !t.Format().ComesAs(remote.Codec().MimeType):
 	case t.IsSimulcast():
+		t.DescribedIn(s.extension(t, media.DescriptorURI))
 		s.layerStarted(t, remote, receiver)
 	default:
+		t.DescribedIn(s.extension(t, media.DescriptorURI))
 		source := s.add(t, ssrc)
 		s.Go(func() { t.ReadRTP(remote, source.Push) })
 		s.Go(func() { t.ReadReports(receiver, ssrc, source.Report) })
@@ -64,6 +66,7 @@ func (s *Session) adopt(stream *rtpStream, packet []byte) bool {
 			s.Go(func() { t.ReadRTP(s.bind(t, stream, payload), t.PushRepair) })
 			return true
 		case t.Format().ComesIn(payload):
+			t.DescribedIn(s.extension(t, media.DescriptorURI))
 			source := s.add(t, stream.ssrc)
 			s.Go(func() { t.ReadRTP(s.bind(t, stream, payload), ofTrack(t, source.Push)) })
 			s.Go(func() { t.ReadReports(s.Reports(stream.ssrc), stream.ssrc, source.Report) })

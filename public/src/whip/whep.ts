@@ -7,6 +7,19 @@ export interface WhepOptions extends Omit<ConnectionOptions, "onTrack"> {
   onMedia(media: MediaStream): void;
 }
 
+/** What Chromium lets a page choose of header extensions (WebRTC Extensions §5.2). */
+interface Negotiating {
+  getHeaderExtensionsToNegotiate?(): { uri: string; direction: string }[];
+  setHeaderExtensionsToNegotiate?(extensions: { uri: string; direction: string }[]): void;
+}
+
+/** Asks for what publishers tell of frames: without it Chromium decodes of AV1 in spatial layers the lowest alone. */
+function takeDescriptors(transceiver: Negotiating): void {
+  const all = transceiver.getHeaderExtensionsToNegotiate?.() ?? [];
+  for (const extension of all) if (extension.uri.includes("dependency-descriptor")) extension.direction = "sendrecv";
+  if (all.length > 0) transceiver.setHeaderExtensionsToNegotiate?.(all);
+}
+
 /** One viewer. Use an object once: persist, then stop. */
 export class WhepClient extends Connection {
   private media = new MediaStream();
@@ -23,6 +36,6 @@ export class WhepClient extends Connection {
 
   protected override prepare(peer: RTCPeerConnection): void {
     this.media = new MediaStream();
-    for (const kind of ["video", "audio"]) peer.addTransceiver(kind, { direction: "recvonly" });
+    for (const kind of ["video", "audio"]) takeDescriptors(peer.addTransceiver(kind, { direction: "recvonly" }));
   }
 }
