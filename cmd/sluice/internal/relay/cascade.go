@@ -37,7 +37,7 @@ func (r *Relay) newIngest() (*ingest.Server, error) {
 	options.MaxTCPConnections, options.MaxTCPConnectionsPerAddress, options.MaxRelays = r.connections.ICE, r.connections.ICEPerAddress, r.connections.Relays
 	options.Logger = r.log
 	options.Origin = func(request *http.Request, stream string) pull.Origin {
-		return source{r, stream, slices.Clone(request.Header["Via"])}
+		return r.Source(r.gate, request, stream)
 	}
 	return ingest.New(options)
 }
@@ -68,19 +68,25 @@ func (r *Relay) Cascades(request *http.Request) bool {
 
 // source is a stream of the origin, asked for all who watch it here.
 type source struct {
-	relay  *Relay
+	way    *Way
+	gate   *access.Gate
 	stream string
 	via    []string // by which the first of them has come
 }
 
+// Source is a stream of the origin for all who watch it here, each of whom gate has been asked about. The request is that of the first.
+func (w *Way) Source(gate *access.Gate, request *http.Request, stream string) pull.Origin {
+	return source{w, gate, stream, slices.Clone(request.Header["Via"])}
+}
+
 // Address implements pull.Origin.
-func (s source) Address() string { return s.relay.origin.Host }
+func (s source) Address() string { return s.way.origin.Host }
 
 // Offer implements pull.Origin. Where it takes a right to watch, everybody has been asked for it who watches here, and the origin is told by a signature.
 func (s source) Offer(ctx context.Context, offered []byte) (answer []byte, session string, err error) {
 	query := url.Values{}
-	if gate := s.relay.gate; !gate.Open(access.Watch) {
-		query.Set(SignatureOfPull, gate.Sign(s.stream, time.Now().Add(pullWithin)))
+	if !s.gate.Open(access.Watch) {
+		query.Set(SignatureOfPull, s.gate.Sign(s.stream, time.Now().Add(pullWithin)))
 	}
 	endpoint := "/whep/" + s.stream
 	response, body, err := s.do(ctx, http.MethodPost, endpoint, query, offered)
@@ -95,7 +101,7 @@ func (s source) Offer(ctx context.Context, offered []byte) (answer []byte, sessi
 		return nil, "", fmt.Errorf("read where the session is: %w", err)
 	}
 	session = location.EscapedPath()
-	if rest, found := prefix.Strip(session, s.relay.origin.Path); found {
+	if rest, found := prefix.Strip(session, s.way.origin.Path); found {
 		session = rest
 	}
 	if !strings.HasPrefix(session, endpoint+"/") {
@@ -118,7 +124,7 @@ func (s source) Leave(ctx context.Context, session string) error {
 
 // do asks the origin for a path, for nobody in particular.
 func (s source) do(ctx context.Context, method, path string, query url.Values, body []byte) (*http.Response, []byte, error) {
-	target := s.relay.origin.JoinPath(path)
+	target := s.way.origin.JoinPath(path)
 	target.RawQuery = query.Encode()
 	out, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
 	if err != nil {
@@ -130,8 +136,8 @@ func (s source) do(ctx context.Context, method, path string, query url.Values, b
 	if s.via != nil {
 		out.Header["Via"] = slices.Clone(s.via)
 	}
-	s.relay.prepare(out, nil)
-	answer, err := s.relay.transport.RoundTrip(out)
+	s.way.prepare(out, nil)
+	answer, err := s.way.transport.RoundTrip(out)
 	if err != nil {
 		return nil, nil, err
 	}

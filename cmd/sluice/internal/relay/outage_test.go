@@ -58,7 +58,7 @@ func TestOutageIsSaid(t *testing.T) {
 // Whoever asks for a document of an origin that never answers is told so in time.
 func TestGetEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &Relay{origin: &url.URL{Scheme: "http", Host: "origin.example.org"}, transport: network(func(r *http.Request) (*http.Response, error) {
+		r := &Way{origin: &url.URL{Scheme: "http", Host: "origin.example.org"}, transport: network(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		})}

@@ -26,48 +26,48 @@ var ownHeaders = []string{
 var linked = regexp.MustCompile(`</[^>]*>`)
 
 // newProxy passes requests on as they come, and answers as they come: events, WebSockets, downloads.
-func (r *Relay) newProxy(log *slog.Logger) http.Handler {
+func (w *Way) newProxy(log *slog.Logger) http.Handler {
 	return &httputil.ReverseProxy{
-		Transport: r.transport, FlushInterval: -1, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		Transport: w.transport, FlushInterval: -1, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		Rewrite: func(p *httputil.ProxyRequest) {
-			p.SetURL(r.origin)
+			p.SetURL(w.origin)
 			p.Out.Host = "" // that of the origin
 			p.Out.URL.RawQuery = p.In.URL.RawQuery
-			r.prepare(p.Out, p.In)
+			w.prepare(p.Out, p.In)
 		},
 		ModifyResponse: func(answer *http.Response) error {
 			for _, name := range ownHeaders {
 				answer.Header.Del(name)
 			}
 			if location := answer.Header.Get("Location"); location != "" {
-				answer.Header.Set("Location", r.location(location, answer.Request))
+				answer.Header.Set("Location", w.location(location, answer.Request))
 			}
 			for i, link := range answer.Header["Link"] {
 				answer.Header["Link"][i] = linked.ReplaceAllStringFunc(link, func(target string) string {
-					return "<" + r.location(target[1:len(target)-1], answer.Request) + ">"
+					return "<" + w.location(target[1:len(target)-1], answer.Request) + ">"
 				})
 			}
 			return nil
 		},
-		ErrorHandler: func(w http.ResponseWriter, request *http.Request, err error) {
+		ErrorHandler: func(writer http.ResponseWriter, request *http.Request, err error) {
 			if request.Context().Err() == nil {
 				log.Debug("the origin has not answered", "request", request.URL.Path, "error", err)
 			}
-			problem.WriteRetry(w, http.StatusServiceUnavailable, 1, "The origin of this relay does not answer: ask again in a second.")
+			problem.WriteRetry(writer, http.StatusServiceUnavailable, 1, w.called+" does not answer: ask again in a second.")
 		},
 	}
 }
 
 // location is an address of the origin as the client of the relay has it: session URLs of WHIP and WHEP, so that PATCH and DELETE come here too.
 // An origin that believes the relay has written the client's prefix already.
-func (r *Relay) location(address string, out *http.Request) string {
+func (w *Way) location(address string, out *http.Request) string {
 	u, err := url.Parse(address)
-	if err != nil || u.Host != "" && u.Host != r.origin.Host || !strings.HasPrefix(u.Path, "/") {
+	if err != nil || u.Host != "" && u.Host != w.origin.Host || !strings.HasPrefix(u.Path, "/") {
 		return address
 	}
 	shown, _ := prefix.Clean(out.Header.Get("X-Forwarded-Prefix"))
 	if _, found := prefix.Strip(u.Path, shown); !found {
-		rest, _ := prefix.Strip(u.EscapedPath(), r.origin.Path)
+		rest, _ := prefix.Strip(u.EscapedPath(), w.origin.Path)
 		address = shown + rest
 	} else {
 		address = u.EscapedPath()
@@ -84,10 +84,10 @@ const (
 )
 
 // Get asks the origin for a document of the path of a request, in the client's name.
-func (r *Relay) Get(ctx context.Context, in *http.Request) (status int, body []byte, err error) {
+func (w *Way) Get(ctx context.Context, in *http.Request) (status int, body []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, getWithin)
 	defer cancel()
-	target := r.origin.JoinPath(in.URL.EscapedPath())
+	target := w.origin.JoinPath(in.URL.EscapedPath())
 	target.RawQuery = in.URL.RawQuery
 	out, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 	if err != nil {
@@ -98,8 +98,25 @@ func (r *Relay) Get(ctx context.Context, in *http.Request) (status int, body []b
 			out.Header[name] = append([]string(nil), values...)
 		}
 	}
-	r.prepare(out, in)
-	answer, err := r.transport.RoundTrip(out)
+	w.prepare(out, in)
+	return w.read(out)
+}
+
+// Ask asks for a document, for nobody in particular.
+func (w *Way) Ask(ctx context.Context, path string) (status int, body []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, getWithin)
+	defer cancel()
+	out, err := http.NewRequestWithContext(ctx, http.MethodGet, w.origin.JoinPath(path).String(), nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	w.prepare(out, nil)
+	return w.read(out)
+}
+
+// read has a document come.
+func (w *Way) read(out *http.Request) (status int, body []byte, err error) {
+	answer, err := w.transport.RoundTrip(out)
 	if err != nil {
 		return 0, nil, err
 	}
