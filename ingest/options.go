@@ -136,6 +136,10 @@ type Options struct {
 	// Origin, if set, is where the streams come from that viewers over WHEP ask for, as long as they are watched. It is made of the first
 	// request for each, and is to be forgotten with it but for what speaks for all who watch. Default: streams are published here.
 	Origin func(r *http.Request, stream string) pull.Origin
+	// Beside has others than Origin be published here: it returns nil for what is ours. Viewers stay no longer than ViewerLinger for either.
+	Beside bool
+	// SessionPrefix stands before the random name of each session in its address, so that who passes requests on knows where to. Default: nothing.
+	SessionPrefix string
 	// MayWatch refuses who may not watch a stream. Default: nobody is refused.
 	MayWatch session.Judge
 }
@@ -249,7 +253,7 @@ func (s ICEServer) check(faults *optionFaults) {
 func (o Options) limits() session.Limits {
 	return session.Limits{
 		Logger: o.Logger, Streams: o.MaxStreams, Sessions: o.MaxSessions, Viewers: o.MaxViewers, PerAddress: o.MaxSessionsPerAddress, Connecting: o.MaxConnectingPerAddress,
-		Bitrate: o.MaxBitrate, RefuseTakeover: o.RefuseTakeover,
+		Bitrate: o.MaxBitrate, RefuseTakeover: o.RefuseTakeover, Prefix: o.SessionPrefix,
 	}
 }
 

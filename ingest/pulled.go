@@ -37,7 +37,7 @@ func (s *Server) pullStreams() *pull.Streams {
 
 // viewerLinger is how long viewers stay by themselves while nobody publishes their stream. Where that is pulled, they are ended before.
 func (o Options) viewerLinger() time.Duration {
-	if o.Origin == nil {
+	if o.Origin == nil || o.Beside {
 		return o.ViewerLinger
 	}
 	return o.ViewerLinger + 2*pullAway
@@ -51,8 +51,16 @@ func (s *Server) Pulled() pull.Stats {
 	return s.pulls.Stats()
 }
 
+// originOf is where a stream is pulled from; nil where it is published here.
+func (s *Server) originOf(r *http.Request, stream string) pull.Origin {
+	if s.opts.Origin == nil {
+		return nil
+	}
+	return s.opts.Origin(r, stream)
+}
+
 // postPulled sets up a viewer of a stream that is pulled.
-func (s *Server) postPulled(w http.ResponseWriter, r *http.Request, stream string) *refusal.Refusal {
+func (s *Server) postPulled(w http.ResponseWriter, r *http.Request, stream string, origin pull.Origin) *refusal.Refusal {
 	body, problem := s.readBody(w, r, typeSDP, s.opts.MaxSDP)
 	if problem != nil {
 		return problem
@@ -60,7 +68,7 @@ func (s *Server) postPulled(w http.ResponseWriter, r *http.Request, stream strin
 	if _, problem = offer.Parse(body, offer.Watching(nil)); problem != nil { // the origin need not be asked
 		return problem
 	}
-	leave, problem := s.pulls.Enter(r.Context(), stream, func() pull.Origin { return s.opts.Origin(r, stream) })
+	leave, problem := s.pulls.Enter(r.Context(), stream, func() pull.Origin { return origin })
 	if problem != nil {
 		return problem
 	}

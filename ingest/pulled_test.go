@@ -296,3 +296,34 @@ func TestPulledFormats(t *testing.T) {
 		})
 	}
 }
+
+// Where some streams are our own and others are pulled, each is had from where it is; who publishes here what was pulled takes its viewers over. The
+// addresses of sessions say whose they are.
+func TestPulledBesideOwn(t *testing.T) {
+	origin := newFixture(t, Options{})
+	up := upstreamOf(origin)
+	hasty := defaultTimers()
+	hasty.pulled.Linger = 50 * time.Millisecond
+	var moved atomic.Bool
+	f := newFixtureWith(t, Options{Beside: true, SessionPrefix: "n2.", Origin: func(r *http.Request, stream string) pull.Origin {
+		if stream != "theirs" || moved.Load() {
+			return nil
+		}
+		return up.of(r, stream)
+	}}, hasty)
+	onAir(t, origin, "theirs", peerOptions{})
+	ours := onAir(t, f, "ours", peerOptions{})
+	require.Contains(t, ours.location, "/whip/ours/n2.")
+	own, pulled := newSpectator(t, f, "ours", peerOptions{}), newSpectator(t, f, "theirs", peerOptions{})
+	own.pictures(10, nil)
+	last := pulled.pictures(10, nil)
+	require.EqualValues(t, 1, up.offers.Load())
+
+	moved.Store(true)
+	onAir(t, f, "theirs", peerOptions{})
+	require.Eventually(t, func() bool { return f.server.Pulled().Streams == 0 }, time.Minute, 10*time.Millisecond)
+	pulled.pictures(100, last)
+	require.Equal(t, 1, f.server.Viewers().Count("theirs").Viewers)
+	newSpectator(t, f, "theirs", peerOptions{}).pictures(10, nil)
+	require.EqualValues(t, 1, up.offers.Load())
+}

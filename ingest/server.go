@@ -189,7 +189,7 @@ func (s *Server) reductionsConfig() transformed.ReductionsConfig {
 	c := transformed.ReductionsConfig{
 		Reduce: s.opts.Reduce, Room: s.opts.Room, Packets: s.packets, Most: s.opts.MaxReduced, Linger: s.timers.reduced, Logger: s.opts.Logger,
 	}
-	if s.opts.Origin != nil {
+	if s.opts.Origin != nil && !s.opts.Beside {
 		c.Reduce = nil
 	}
 	return c

@@ -31,8 +31,8 @@ func (s *Server) WHEP() http.Handler {
 
 // postWHEP sets up a viewer.
 func (s *Server) postWHEP(w http.ResponseWriter, r *http.Request, stream string) *refusal.Refusal {
-	if s.pulls != nil {
-		return s.postPulled(w, r, stream)
+	if origin := s.originOf(r, stream); origin != nil {
+		return s.postPulled(w, r, stream, origin)
 	}
 	p, live := s.sessions.Publisher(stream)
 	transformed := wantsTransformed(r)

@@ -54,6 +54,10 @@ func (ss *Streams) run(s *stream) {
 	without := absence{since: c.Started()}
 	for {
 		ss.watch(s, c)
+		if errors.Is(c.Err(), session.ErrTakenOver) { // by who publishes it here, to whom its viewers belong now
+			ss.leaveTo(s)
+			return
+		}
 		wanted := c.heard()
 		if errors.Is(c.Err(), errLost) {
 			wanted = time.Now().Add(consent)

@@ -173,6 +173,14 @@ func (ss *Streams) forget(s *stream) {
 	s.cancel()
 }
 
+// leaveTo pulls a stream no more, and leaves its viewers to another publisher.
+func (ss *Streams) leaveTo(s *stream) {
+	ss.config.Logger.Info("a stream that was pulled from the origin is published here", "stream", s.name)
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	ss.forget(s)
+}
+
 // fail ends a stream that cannot go on, and its viewers.
 func (ss *Streams) fail(s *stream, why error) {
 	ss.mu.Lock()

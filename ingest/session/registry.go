@@ -24,6 +24,8 @@ type Limits struct {
 	Bitrate int64
 	// RefuseTakeover keeps others from publishing a stream as long as the media of whoever publishes it flows.
 	RefuseTakeover bool
+	// Prefix stands before the random name of each session.
+	Prefix string
 	// Logger gets what operators need to know of sessions.
 	Logger *slog.Logger
 }
@@ -63,46 +65,6 @@ type Client = quota.Client
 // ClientOf is the client that a request comes from.
 func ClientOf(r *http.Request) Client { return quota.ClientOf(r.RemoteAddr) }
 
-// Reservation is what a session takes up, and what it is.
-type Reservation struct {
-	Kind    Kind
-	name    string // of the stream or the room; "" for an echo
-	client  Client
-	address string // host:port that the request came from
-
-	right     Right      // to it
-	free      bool       // it does not count among those of its address
-	connects  bool       // it counts as connecting
-	publisher *Publisher // once it has been announced; under the lock of the Registry
-}
-
-// NewReservation is for a session that a request asks for.
-func NewReservation(r *http.Request, kind Kind, name string) *Reservation {
-	right := rightOf(r)
-	return &Reservation{Kind: kind, name: name, client: ClientOf(r), address: r.RemoteAddr, right: right, free: right.Shared}
-}
-
-// NewPull is for a session in which a stream comes from another server, whose address that is as far as it is known.
-func NewPull(stream, address string) *Reservation {
-	return &Reservation{Kind: KindPull, name: stream, address: address, free: true}
-}
-
-// NewForward is for a session that sends a stream to another server, which is called address.
-func NewForward(stream, address string) *Reservation {
-	return &Reservation{Kind: KindForward, name: stream, address: address, free: true}
-}
-
-// Address is host:port that the request came from.
-func (at *Reservation) Address() string { return at.address }
-
-// publishes is the stream that the session is to publish, or "".
-func (at *Reservation) publishes() string {
-	if at.Kind.publishes() {
-		return at.name
-	}
-	return ""
-}
-
 // Reserve makes room for a session. Wait waits until Release, or the end of the session after Start, has given it back. A publisher that
 // takes over from another needs no more room for long.
 func (r *Registry) Reserve(at *Reservation) *refusal.Refusal {
@@ -127,6 +89,7 @@ func (r *Registry) Reserve(at *Reservation) *refusal.Refusal {
 		}
 		r.coming[stream] = append(r.coming[stream], at)
 	}
+	at.prefix = r.limits.Prefix
 	r.running.Add(1)
 	r.count(at, 1)
 	if !at.free {

@@ -93,7 +93,7 @@ func New(at *Reservation, pc *webrtc.PeerConnection, link *Link, connect time.Du
 
 // NewDetached makes a session without a peer connection. It ends unless Connect is called within the time connect; 0: it may take forever.
 func NewDetached(at *Reservation, connect time.Duration) *Session {
-	id := rand.Text() // 130 random bits (RFC 9725 §5)
+	id := at.prefix + rand.Text() // 130 random bits (RFC 9725 §5)
 	s := &Session{
 		id: id, path: at.Kind.Path(at.name, id), at: at, started: time.Now(), link: &Link{},
 		gathered: make(chan struct{}, 1), connected: make(chan struct{}), closing: make(chan struct{}), done: make(chan struct{}),
