@@ -32,23 +32,9 @@ func TestConfigurationsOfSamples(t *testing.T) {
 	require.Contains(t, uncommented, "\nauth:\n  publish: [CHOOSE-A-KEY]\n")
 	require.Contains(t, uncommented, "\nice:\n  udp: ")
 
-	var cluster, secret string
-	for objects := yaml.NewDecoder(strings.NewReader(read("kubernetes/sluice.yaml"))); ; {
-		var object struct {
-			Data       map[string]string
-			StringData map[string]string `yaml:"stringData"`
-		}
-		err := objects.Decode(&object)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		require.NoError(t, err)
-		cluster += object.Data["sluice.yaml"]
-		for name, value := range object.StringData {
-			secret += name + "=" + value
-		}
-	}
-	require.NotEmpty(t, cluster)
+	alone, secrets := kubernetesObjects(t, read("kubernetes/sluice.yaml"))
+	nodes, secretsOfNodes := kubernetesObjects(t, read("kubernetes/cluster.yaml"))
+	secretsOfNodes = append(secretsOfNodes, "SLUICE_CLUSTER_NODE=sluice-0", "SLUICE_CLUSTER_URL=http://sluice-0.sluice-nodes:8080")
 
 	var compose struct {
 		Services map[string]struct{ Environment map[string]string }
@@ -65,7 +51,8 @@ func TestConfigurationsOfSamples(t *testing.T) {
 	for name, tc := range map[string]struct{ args, environ, want []string }{
 		"debian":              {args: file(debian), want: []string{"data: /var/lib/sluice # file"}},
 		"debian, with it all": {file(uncommented), []string{"SLUICE_HTTPS_LISTEN=:443"}, []string{"cert: /etc/sluice/cert.pem", "- 203.0.113.7"}},
-		"kubernetes":          {file(cluster), []string{secret}, []string{"data: /data # file"}},
+		"kubernetes":          {file(alone), secrets, []string{"data: /data # file"}},
+		"kubernetes, cluster": {file(nodes), secretsOfNodes, []string{"- http://etcd.sluice:2379", "node: sluice-0 # environment"}},
 		"docker":              {nil, append(image, "SLUICE_AUTH_PUBLISH=front-door-key"), []string{"data: /data # environment"}},
 		"compose":             {nil, composed, []string{"listen: 0.0.0.0:3478 # environment", "- 203.0.113.7"}},
 	} {
@@ -77,4 +64,26 @@ func TestConfigurationsOfSamples(t *testing.T) {
 			}
 		})
 	}
+}
+
+// kubernetesObjects are the configuration, and the environment of secrets, of a manifest.
+func kubernetesObjects(t *testing.T, manifest string) (configuration string, environ []string) {
+	t.Helper()
+	for objects := yaml.NewDecoder(strings.NewReader(manifest)); ; {
+		var object struct {
+			Data       map[string]string
+			StringData map[string]string `yaml:"stringData"`
+		}
+		err := objects.Decode(&object)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		configuration += object.Data["sluice.yaml"]
+		for name, value := range object.StringData {
+			environ = append(environ, name+"="+value)
+		}
+	}
+	require.NotEmpty(t, configuration)
+	return configuration, environ
 }

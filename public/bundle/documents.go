@@ -35,6 +35,7 @@ var manuals = []manual{
 	{"sluice-player", "The player as an element", "public/sluice-player/README.md"},
 	{"scripts", "Deployment, benchmarks, figures", "scripts/README.md"},
 	{"nginx.conf", "nginx.conf", "scripts/nginx.conf"},
+	{"nginx-cluster.conf", "nginx-cluster.conf", "scripts/nginx-cluster.conf"},
 	{"varnish.vcl", "varnish.vcl", "scripts/varnish.vcl"},
 	{"Caddyfile", "Caddyfile", "scripts/Caddyfile"},
 	{"apache.conf", "apache.conf", "scripts/apache.conf"},

@@ -288,6 +288,30 @@ export interface NewKey {
   token: string;
 }
 
+/** Node is a node of a cluster, as the one that is asked sees it. */
+export interface Node {
+  /** it is about to stop: none may begin */
+  draining: boolean;
+  id: string;
+  /** that have nothing to do */
+  idleCores: number;
+  /** how many more may begin there */
+  room: number;
+  /** it is the one that is asked */
+  self: boolean;
+  /** that it has */
+  streams: number;
+  /** where the others reach it */
+  url: string;
+}
+
+/** NodeList is the answer of GET /api/v1/nodes: the nodes of the cluster, by their names; none where the service stands alone. */
+export interface NodeList {
+  /** etcd answers; else this is what was known last */
+  connected: boolean;
+  nodes: Node[];
+}
+
 /** OEmbed is how another site shows a stream (oembed.com §2.3.4). */
 export interface OEmbed {
   /** seconds */
@@ -523,6 +547,8 @@ export interface Room {
 
 /** RoomList is the answer of GET /api/v1/rooms: rooms that somebody is in. */
 export interface RoomList {
+  /** nodes of the cluster that have not answered, whose rooms are not there */
+  missing?: string[];
   rooms: Room[];
 }
 
@@ -584,6 +610,8 @@ export interface Session {
   media: Received[];
   /** of the stream or the room */
   name: string;
+  /** of the cluster that has it; absent where the service stands alone */
+  node?: string;
   received: Direction;
   /** seconds, 0 while unknown */
   rtt: number;
@@ -594,6 +622,8 @@ export interface Session {
 
 /** SessionList is the answer of GET /api/v1/sessions: every session, the oldest first. */
 export interface SessionList {
+  /** nodes of the cluster that have not answered, whose sessions are not there */
+  missing?: string[];
   /** the page_token of the next page; absent on the last one */
   next_page_token?: string;
   sessions: Session[];
@@ -618,6 +648,8 @@ export interface Stream {
   forwards?: Forward[];
   ladderReason: string;
   name: string;
+  /** of the cluster that has it; absent where the service stands alone */
+  node?: string;
   playableAt?: string;
   publisher: Publisher | null;
   /** absent where streams are not pushed */
@@ -633,6 +665,8 @@ export interface Stream {
 
 /** StreamList is the answer of GET /api/v1/streams: streams that have not ended, by name. */
 export interface StreamList {
+  /** nodes of the cluster that have not answered, whose streams are not there */
+  missing?: string[];
   /** the page_token of the next page; absent on the last one */
   next_page_token?: string;
   streams: Stream[];

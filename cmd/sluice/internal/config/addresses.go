@@ -57,3 +57,18 @@ func covers(host, other string) bool {
 	ip, err := netip.ParseAddr(other)
 	return host == "0.0.0.0" && (err != nil || ip.Is4()) // what a name stands for is not known here
 }
+
+// Loopback reports whether only this machine can reach the web servers.
+func (c Config) Loopback() bool {
+	return IsLoopback(c.HTTP.Listen) && (c.HTTPS.Listen == "" || IsLoopback(c.HTTPS.Listen))
+}
+
+// IsLoopback reports whether the host of an address is this machine's own.
+func IsLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && ip.IsLoopback())
+}

@@ -53,6 +53,7 @@ type Config struct {
 	Push     Push
 	Forward  []Forward // that live streams are pushed to
 	Relay    Relay
+	Cluster  Cluster
 	Webhooks Webhooks
 	Auth     Auth
 	// Insecure allows an address beyond loopback without Auth.Publish.
@@ -187,7 +188,7 @@ func (c Config) Secrets() []string {
 	for _, k := range c.Auth.Admin {
 		all = append(all, string(k))
 	}
-	all = append(all, string(c.Auth.JWT.Secret), string(c.SRT.Passphrase), string(c.Relay.Secret), string(c.Traces.Header))
+	all = append(all, string(c.Auth.JWT.Secret), string(c.SRT.Passphrase), string(c.Relay.Secret), string(c.Cluster.Secret), string(c.Traces.Header))
 	all = append(all, c.Webhooks.secrets()...)
 	for _, f := range c.Forward {
 		all = append(all, f.target().Secrets("")...)
@@ -301,19 +302,4 @@ func (c Config) ICETCP() string {
 // IsUnlisted reports whether no list has a stream of that name.
 func (c Config) IsUnlisted(stream string) bool {
 	return slices.ContainsFunc(c.Unlisted, func(pattern string) bool { return name.Matches(pattern, stream) })
-}
-
-// Loopback reports whether only this machine can reach the web servers.
-func (c Config) Loopback() bool {
-	return IsLoopback(c.HTTP.Listen) && (c.HTTPS.Listen == "" || IsLoopback(c.HTTPS.Listen))
-}
-
-// IsLoopback reports whether the host of an address is this machine's own.
-func IsLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || (err == nil && ip.IsLoopback())
 }

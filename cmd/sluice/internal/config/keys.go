@@ -48,6 +48,7 @@ const (
 	groupRecord   = "Recording"
 	groupPush     = "Pushing"
 	groupRelay    = "Relay"
+	groupCluster  = "Cluster"
 	groupHooks    = "Webhooks"
 	groupAccess   = "Access"
 	groupOther    = "Other"
@@ -150,6 +151,11 @@ func (c *Config) outputKeys() []key {
 		{"relay.origin", groupRelay, kindPath, "URL of another Sluice, such as https://origin.example.org, of which this one is a relay: it owns no streams and serves those of the other; empty: it is none", text(&c.Relay.Origin)},
 		{"relay.cache", groupRelay, kindSize, "memory for what a relay keeps of its origin's media", size(&c.Relay.Cache)},
 		{"relay.secret", groupRelay, kindText, "secret of 32 bytes at least that relays and their origin have in common: the origin believes them who their clients are, and both take each other's signed addresses", secret(&c.Relay.Secret)},
+
+		{"cluster.etcd", groupCluster, kindURLs, "URLs of etcd, such as http://10.0.0.1:2379, in which the nodes of a cluster find each other: whoever publishes or watches may ask any of them for any stream; empty: this service stands alone", names(&c.Cluster.Etcd)},
+		{"cluster.node", groupCluster, kindWord, "what this node is called, in small letters, digits and -; each has another", text(&c.Cluster.Node)},
+		{"cluster.url", groupCluster, kindPath, "URL, such as http://10.0.0.1:8080, where the other nodes reach this one", text(&c.Cluster.URL)},
+		{"cluster.secret", groupCluster, kindText, "secret of 32 bytes at least that all nodes have in common: what one asks of another is signed with it", secret(&c.Cluster.Secret)},
 
 		{"webhooks", groupHooks, kindURLs, "URLs that are told of events, by signed requests; in the file one may be {url, secret, events}, where events are names such as stream.started or stream.*", webhooks(&c.Webhooks.Targets)},
 		{"webhooks.secret", groupHooks, kindText, "secret that these requests are signed with where a URL has none of its own: whsec_ and base64 of 24 to 64 bytes, or another text of 24 bytes at least", secret(&c.Webhooks.Secret)},

@@ -73,6 +73,7 @@ func (c Config) faults() []fault {
 	c.checkStages(&check)
 	c.checkNames(&check)
 	c.checkRelay(&check)
+	c.checkCluster(&check)
 	c.checkForward(&check)
 	c.checkTraces(&check)
 	check.want(c.Log.Format == "text" || c.Log.Format == "json", "log.format", "%q is neither text nor json", c.Log.Format)

@@ -34,6 +34,7 @@ type Ctl struct {
 	Record     recordCommand     `cmd:"" help:"record a stream from now on, or stop that"`
 	Clip       clipCommand       `cmd:"" help:"cut a clip out of a live stream, or out of a recording"`
 	Clips      clipsCommand      `cmd:"" help:"list the clips of a stream, or delete one"`
+	Nodes      nodesCommand      `cmd:"" help:"list the nodes of a cluster, and how much room each has"`
 	Sessions   sessionsCommand   `cmd:"" help:"list every session of publishers, viewers and participants"`
 	Rooms      roomsCommand      `cmd:"" help:"list rooms, and who is in them"`
 	Air        airCommand        `cmd:"" help:"put a room on air as a stream, or take it off"`

@@ -29,7 +29,7 @@ const (
 	remembered = 100_000
 )
 
-// Claim is what a relay says of a request.
+// Claim is what a relay, or a node of a cluster, says of a request.
 type Claim struct {
 	Client string // address, and port where that is known; empty: the relay itself asks, for all who wait
 	Host   string // that the client has asked
@@ -39,7 +39,7 @@ type Claim struct {
 
 // Errors of Read.
 var (
-	ErrBad   = errors.New("the header Sluice-Hop is not signed with the relay.secret of this server: relays and their origin need the same")
+	ErrBad   = errors.New("the header Sluice-Hop is not signed with the relay.secret or cluster.secret of this server: relays and their origin, and all nodes, need the same")
 	ErrOld   = errors.New("the header Sluice-Hop is of another time: set the clocks of the relay and of this server")
 	ErrTwice = errors.New("the header Sluice-Hop has been used before")
 	ErrBusy  = errors.New("too many requests of relays have to be remembered: ask again in a moment")

@@ -26,12 +26,16 @@ type handlers struct {
 	state   api.Reader
 
 	presences presences
+	union     union
 	book      *logs.Book
 }
 
 // New returns the handler of everything that a service serves. version is told to pages, and the book of its log to who administers.
 func New(s *service.Service, cfg config.Config, version string, book *logs.Book) http.Handler {
 	h := &handlers{service: s, relays: relayKey(cfg), cfg: cfg, version: version, book: book, state: api.Reader{Service: s}}
+	if c := s.Cluster(); c != nil {
+		h.state.Node = c.ID()
+	}
 	return h.handler()
 }
 

@@ -25,7 +25,7 @@ import (
 
 // documents are the types that answers and requests are made of, with those inside them.
 var documents = []any{
-	api.StreamList{}, api.SessionList{}, api.RecordingList{}, api.RoomList{}, api.LogLines{}, api.Presence{}, api.Server{}, api.Status{}, api.Link{},
+	api.StreamList{}, api.SessionList{}, api.NodeList{}, api.RecordingList{}, api.RoomList{}, api.LogLines{}, api.Presence{}, api.Server{}, api.Status{}, api.Link{},
 	api.LinkRequest{}, api.TransformRequest{}, api.ClipRequest{}, api.ClipList{}, api.KeyRequest{}, api.NewKey{}, api.KeyList{}, api.AirRequest{}, broadcast.Faces{}, problem.Document{}, api.OEmbed{},
 }
 

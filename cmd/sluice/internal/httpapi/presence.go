@@ -33,11 +33,12 @@ type presences struct {
 }
 
 // look returns what is there now, or was a moment ago.
-func (p *presences) look(state api.Reader) (newest presence, mark string) {
+func (p *presences) look(all func() api.NodeState) (newest presence, mark string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if now := time.Now(); now.Sub(p.at) >= presenceLook/2 {
-		p.newest = presence{state.Streams(), state.Rooms()}
+		there := all()
+		p.newest = presence{there.Streams, there.Rooms}
 		p.at, p.mark = now, p.newest.mark()
 	}
 	return p.newest, p.mark
@@ -79,7 +80,7 @@ func (h *handlers) servePresence(w http.ResponseWriter, r *http.Request) {
 	var told string
 	var toldAt time.Time
 	for err == nil {
-		if newest, mark := h.presences.look(h.state); mark != told || toldAt.IsZero() || time.Since(toldAt) >= presenceEvery {
+		if newest, mark := h.presences.look(func() api.NodeState { return h.all(ctx) }); mark != told || toldAt.IsZero() || time.Since(toldAt) >= presenceEvery {
 			told, toldAt = mark, time.Now()
 			err = events.send(eventPresence, newest.below(prefix.Of(r), sees, mayReadRooms))
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/hop"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/forwarded"
@@ -148,6 +149,7 @@ func (t table) passedOnToSteer() {
 	} {
 		t.Handle(pattern, t.administration(pass.ServeHTTP, anyStream))
 	}
+	t.Handle("GET /api/v1/nodes", t.administration(pass.ServeHTTP, everyStream))
 	t.Handle("GET /api/v1/sessions", t.administration(t.serveAllSessions, anyStream))
 	t.Handle("GET /api/v1/sessions/events", t.administration(within(t.pool(), http.StatusTooManyRequests, http.HandlerFunc(t.serveAllSessionEvents)).ServeHTTP, anyStream))
 }
@@ -272,7 +274,15 @@ func (w *lastingWriter) Write(b []byte) (int, error) {
 // proxies are those that the service believes.
 func (h *handlers) proxies() forwarded.Proxies {
 	base, _ := prefix.Clean(h.cfg.HTTP.BasePath) // which the configuration has checked
-	return forwarded.Proxies{Trusted: h.cfg.HTTP.TrustedProxies, Base: base, Relays: h.relays}
+	return forwarded.Proxies{Trusted: h.cfg.HTTP.TrustedProxies, Base: base, Relays: h.relays, Members: h.members()}
+}
+
+// members is what other nodes sign with; nil: there are none.
+func (h *handlers) members() *hop.Key {
+	if c := h.cluster(); c != nil {
+		return c.Key()
+	}
+	return nil
 }
 
 // rights know who may do what.

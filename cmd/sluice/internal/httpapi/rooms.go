@@ -12,7 +12,8 @@ import (
 const maxOutputBody = 1 << 10 // bytes
 
 func (h *handlers) serveRooms(w http.ResponseWriter, r *http.Request) {
-	writeTagged(w, r, api.RoomList{Rooms: h.state.Rooms()})
+	all := h.all(r.Context())
+	writeTagged(w, r, api.RoomList{Rooms: all.Rooms, Missing: all.Missing})
 }
 
 func (h *handlers) serveRoom(w http.ResponseWriter, r *http.Request) {

@@ -58,6 +58,7 @@ func (h *handlers) routes() *router {
 	t.media()
 	t.streams()
 	t.operation()
+	t.nodes()
 	t.pages()
 	return t.router
 }
@@ -84,27 +85,27 @@ func (t table) private(next http.HandlerFunc) http.Handler {
 // publishing is how media comes in and goes out again over WebRTC, and how recordings of browsers are sent.
 func (t table) publishing() {
 	ingest := t.service.Ingest()
-	whip := named(t.publisher(ingest.WHIP(), ofPath))
+	whip := named(t.routed(t.publisher(ingest.WHIP(), ofPath), ofPublisher))
 	t.Handle("/whip/{stream}", whip)
 	t.Handle("/whip/{stream}/{session}", whip)
-	whep := named(t.watching(ingest.WHEP()))
+	whep := named(t.routed(t.watching(ingest.WHEP()), ofViewer))
 	t.Handle("/whep/{stream}", whep)
 	t.Handle("/whep/{stream}/{session}", whep)
-	t.Handle("/whep/{stream}/{session}/layer", named(ingest.WHEPLayer()))
-	events := named(within(t.pool(), http.StatusTooManyRequests, ingest.WHEPEvents()))
+	t.Handle("/whep/{stream}/{session}/layer", named(t.routed(ingest.WHEPLayer(), ofSession)))
+	events := named(t.routed(within(t.pool(), http.StatusTooManyRequests, ingest.WHEPEvents()), ofSession))
 	t.Handle("/whep/{stream}/{session}/sse", events)
 	t.Handle("/whep/{stream}/{session}/sse/{events}", events)
-	upload := named(t.publisher(ingest.Upload(), ofPath))
+	upload := named(t.routed(t.publisher(ingest.Upload(), ofPath), ofPublisher))
 	t.Handle("/upload/{stream}", upload)
 	t.Handle("/upload/{stream}/{session}", upload)
-	frames := named(t.publisher(t.hearing(ingest.Frames()), ofPath))
+	frames := named(t.routed(t.publisher(t.hearing(ingest.Frames()), ofPath), ofPublisher))
 	t.Handle("/frames/{stream}", frames)
 	t.Handle("/frames/{stream}/{session}", frames)
 	t.Handle("GET /gst/ws", within(t.pool(), http.StatusTooManyRequests, ingest.GStreamer(access.TokenOfSocket))) // which asks for keys by itself
 	echo := t.publisher(ingest.Echo(), anyStream)
 	t.Handle("POST /echo", echo)
 	t.Handle("OPTIONS /echo", echo)
-	t.Handle("/echo/{session}", echo)
+	t.Handle("/echo/{session}", t.routed(echo, ofSession))
 }
 
 // rooms is the signalling of rooms, and how they are told of and steered.
@@ -125,8 +126,8 @@ func (t table) rooms() {
 // media is what players read.
 func (t table) media() {
 	packager := t.service.Packager()
-	t.Handle("GET /live/{stream}/{file...}", named(t.viewed(t.live(t.manifests(t.counted(http.HandlerFunc(packager.ServeLive)))))))
-	snapshot := named(t.viewed(within(t.pool(), http.StatusTooManyRequests, t.viewing(t.privately(http.HandlerFunc(packager.ServeSnapshot))))))
+	t.Handle("GET /live/{stream}/{file...}", named(t.relayed(t.viewed(t.live(t.manifests(t.counted(http.HandlerFunc(packager.ServeLive))))))))
+	snapshot := named(t.routed(t.viewed(within(t.pool(), http.StatusTooManyRequests, t.viewing(t.privately(http.HandlerFunc(packager.ServeSnapshot))))), ofOwner))
 	for _, format := range []string{"jpg", "png", "webp"} {
 		t.Handle("GET /live/{stream}/snapshot."+format, snapshot)
 	}
@@ -165,18 +166,18 @@ func (t table) live(next http.Handler) http.Handler {
 func (t table) streams() {
 	t.HandleFunc("GET /api/v1/server", t.serveServer)
 	t.HandleFunc("GET /api/v1/streams", t.serveStreams)
-	t.Handle("GET /api/v1/streams/{stream}", named(t.viewing(http.HandlerFunc(t.serveStream))))
+	t.Handle("GET /api/v1/streams/{stream}", named(t.routed(t.viewing(http.HandlerFunc(t.serveStream)), ofOwner)))
 	events := t.pool()
 	t.Handle("GET /api/v1/events", within(events, http.StatusTooManyRequests, http.HandlerFunc(t.servePresence)))
-	t.Handle("GET /api/v1/streams/{stream}/events", named(within(events, http.StatusTooManyRequests, t.viewing(http.HandlerFunc(t.serveEvents)))))
-	t.Handle("PUT /api/v1/streams/{stream}/transform", named(t.administration(t.serveTransform, ofPath)))
-	t.Handle("PUT /api/v1/streams/{stream}/recording", named(t.administration(t.serveStartRecording, ofPath)))
-	t.Handle("DELETE /api/v1/streams/{stream}/recording", named(t.administration(t.serveStopRecording, ofPath)))
-	t.Handle("POST /api/v1/streams/{stream}/clips", named(t.administration(t.serveClip, ofPath)))
-	t.Handle("GET /api/v1/streams/{stream}/clips", named(t.viewing(t.private(t.serveClips))))
-	t.Handle("GET /api/v1/streams/{stream}/clips/{clip}", named(t.viewing(t.private(t.serveOneClip))))
-	t.Handle("DELETE /api/v1/streams/{stream}/clips/{clip}", named(t.administration(t.serveDeleteClip, ofPath)))
-	t.Handle("DELETE /api/v1/streams/{stream}", named(t.administration(t.serveKick, ofPath)))
+	t.Handle("GET /api/v1/streams/{stream}/events", named(t.routed(within(events, http.StatusTooManyRequests, t.viewing(http.HandlerFunc(t.serveEvents))), ofOwner)))
+	t.Handle("PUT /api/v1/streams/{stream}/transform", named(t.routed(t.administration(t.serveTransform, ofPath), ofOwner)))
+	t.Handle("PUT /api/v1/streams/{stream}/recording", named(t.routed(t.administration(t.serveStartRecording, ofPath), ofOwner)))
+	t.Handle("DELETE /api/v1/streams/{stream}/recording", named(t.routed(t.administration(t.serveStopRecording, ofPath), ofOwner)))
+	t.Handle("POST /api/v1/streams/{stream}/clips", named(t.routed(t.administration(t.serveClip, ofPath), ofOwner)))
+	t.Handle("GET /api/v1/streams/{stream}/clips", named(t.routed(t.viewing(t.private(t.serveClips)), ofOwner)))
+	t.Handle("GET /api/v1/streams/{stream}/clips/{clip}", named(t.routed(t.viewing(t.private(t.serveOneClip)), ofOwner)))
+	t.Handle("DELETE /api/v1/streams/{stream}/clips/{clip}", named(t.routed(t.administration(t.serveDeleteClip, ofPath), ofOwner)))
+	t.Handle("DELETE /api/v1/streams/{stream}", named(t.routed(t.administration(t.serveKick, ofPath), ofOwner)))
 
 	t.Handle("GET /api/v1/keys", t.administration(t.serveKeys, everyStream))
 	t.Handle("POST /api/v1/keys", t.administration(t.serveMakeKey, everyStream))

@@ -11,8 +11,9 @@ import (
 )
 
 func (h *handlers) serveSessions(w http.ResponseWriter, r *http.Request) {
-	if sessions, next, ok := paged(w, r, h.state.Sessions(), sessionKey); ok {
-		writeJSON(w, api.SessionList{Sessions: sessions, Page: api.Page{Next: next}})
+	all := h.all(r.Context())
+	if sessions, next, ok := paged(w, r, all.Sessions, sessionKey); ok {
+		writeJSON(w, api.SessionList{Sessions: sessions, Missing: all.Missing, Page: api.Page{Next: next}})
 	}
 }
 
@@ -31,7 +32,8 @@ func (h *handlers) serveSessionEvents(w http.ResponseWriter, r *http.Request) {
 	each := time.NewTicker(broadcast.StatusEvery)
 	defer each.Stop()
 	for err == nil {
-		err = events.send(eventStatistics, api.SessionList{Sessions: h.state.Sessions()})
+		all := h.all(r.Context())
+		err = events.send(eventStatistics, api.SessionList{Sessions: all.Sessions, Missing: all.Missing})
 		select {
 		case <-each.C:
 		case <-r.Context().Done():

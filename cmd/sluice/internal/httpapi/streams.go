@@ -17,7 +17,8 @@ func (h *handlers) serveStreams(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	streams := slices.DeleteFunc(h.state.Streams(), func(s api.Stream) bool { return !sees(s.Name) })
+	all := h.all(r.Context())
+	streams := slices.DeleteFunc(all.Streams, func(s api.Stream) bool { return !sees(s.Name) })
 	streams, next, ok := paged(w, r, streams, func(s api.Stream) string { return s.Name })
 	if !ok {
 		return
@@ -25,7 +26,7 @@ func (h *handlers) serveStreams(w http.ResponseWriter, r *http.Request) {
 	for i := range streams {
 		streams[i] = streams[i].Below(prefix.Of(r))
 	}
-	writeJSON(w, api.StreamList{Streams: streams, Page: api.Page{Next: next}})
+	writeJSON(w, api.StreamList{Streams: streams, Missing: all.Missing, Page: api.Page{Next: next}})
 }
 
 // serveStream tells of one stream; for a while also of one that has ended, so that its page can say why.

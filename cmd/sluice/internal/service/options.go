@@ -11,10 +11,12 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/cluster"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/tracing"
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/pull"
 	"github.com/sluice-live/sluice/ingest/refusal"
 	"github.com/sluice-live/sluice/ingest/session"
 	"github.com/sluice-live/sluice/ingest/signal"
@@ -59,6 +61,10 @@ func (s *Service) ingestOptions() ingest.Options {
 	options.OnRoom, options.OnViewers = s.tellPassage, s.audience.countWebRTC
 	options.Frames = s.pictureTools()
 	options.RunFFmpeg, options.Transform = runConfined, s.transform
+	if s.cluster != nil {
+		options.Beside, options.SessionPrefix = true, cluster.Prefix(s.cluster.ID())
+		options.Origin = func(r *http.Request, stream string) pull.Origin { return s.cluster.Origin(s.gate, r, stream) }
+	}
 	if s.cfg.Transcode == config.TranscodeAuto {
 		options.Reduce, options.Room = s.reduce, roomToReduce
 	}

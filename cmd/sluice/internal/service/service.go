@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/clock"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/cluster"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/forward"
@@ -57,6 +58,7 @@ type Service struct {
 	tracer      *tracing.Tracer
 	forwards    forwards
 	audience    *audience
+	cluster     *cluster.Node // nil: the service stands alone
 	viewers     *viewers.Counter
 	lock        io.Closer // of the data directory
 	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
@@ -117,8 +119,9 @@ func (s *Service) open(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("open the data directory: %w", err)
 	}
-	if common := s.cfg.Relay.Secret; common != "" {
-		secret = access.SecretOf(string(common)) // by which relays know the addresses that are signed here
+	common := s.cfg.CommonSecret()
+	if common != "" {
+		secret = access.SecretOf(string(common)) // by which relays and other nodes know the addresses that are signed here
 	}
 	hooks := s.cfg.Webhook()
 	hooks.Logger = s.log
@@ -131,7 +134,7 @@ func (s *Service) open(ctx context.Context) (err error) {
 	if s.ring, err = access.LoadRing(filepath.Join(s.cfg.Data, keysFile)); err != nil {
 		return fmt.Errorf("open the data directory: %w", err)
 	}
-	s.gate.UseRing(s.ring, s.cfg.Relay.Secret != "")
+	s.gate.UseRing(s.ring, common != "")
 	if s.packager, err = packager.New(s.packagerOptions()); err != nil {
 		return fmt.Errorf("open the data directory: %w", err)
 	}
@@ -144,6 +147,7 @@ func (s *Service) open(ctx context.Context) (err error) {
 	s.tellWaiting()
 	s.streams = newStreams(s.packager.Disk, s.openBroadcast)
 	s.streams.accompany = s.forward
+	s.joinCluster()
 	if s.ingest, err = ingest.New(s.ingestOptions()); err != nil {
 		return fmt.Errorf("open the media sockets: %w", err)
 	}
@@ -160,6 +164,9 @@ func (s *Service) Run(ctx context.Context) error {
 	told := s.tellWebhooks(context.WithoutCancel(ctx))
 	s.streams.admit(ctx)
 	running := []func(context.Context) error{s.packager.Run, s.ingest.Run, s.viewers.Run}
+	if s.cluster != nil {
+		running = append(running, s.cluster.Run)
+	}
 	results := make(chan error, len(running))
 	for _, stage := range running {
 		go func() { results <- s.contained(func() error { return stage(stages) }) }()

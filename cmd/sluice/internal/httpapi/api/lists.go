@@ -13,12 +13,14 @@ type Page struct {
 // StreamList is the answer of GET /api/v1/streams: streams that have not ended, by name.
 type StreamList struct {
 	Streams []Stream `json:"streams"`
+	Missing []string `json:"missing,omitempty"` // nodes of the cluster that have not answered, whose streams are not there
 	Page
 }
 
 // SessionList is the answer of GET /api/v1/sessions: every session, the oldest first.
 type SessionList struct {
 	Sessions []Session `json:"sessions"`
+	Missing  []string  `json:"missing,omitempty"` // nodes of the cluster that have not answered, whose sessions are not there
 	Page
 }
 
@@ -31,6 +33,8 @@ type RecordingList struct {
 // RoomList is the answer of GET /api/v1/rooms: rooms that somebody is in.
 type RoomList struct {
 	Rooms []Room `json:"rooms"`
+
+	Missing []string `json:"missing,omitempty"` // nodes of the cluster that have not answered, whose rooms are not there
 }
 
 // LogLines is the answer of GET /api/v1/logs: the lines that are kept, the oldest first.

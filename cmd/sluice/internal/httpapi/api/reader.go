@@ -14,7 +14,10 @@ import (
 )
 
 // Reader makes documents of what a service does. It may be used by many goroutines.
-type Reader struct{ Service *service.Service }
+type Reader struct {
+	Service *service.Service
+	Node    string // of a cluster that the service is; "" where it stands alone
+}
 
 // Streams describes the streams that have not ended, by name. It is never nil.
 func (r Reader) Streams() []Stream {
@@ -30,6 +33,12 @@ func (r Reader) Streams() []Stream {
 // Stream describes a stream: its broadcast, for a while also one that has ended, or what the service's last stop has left of it,
 // which waits for its publisher.
 func (r Reader) Stream(name string) (Stream, bool) {
+	stream, ok := r.find(name)
+	stream.Node = r.Node
+	return stream, ok
+}
+
+func (r Reader) find(name string) (Stream, bool) {
 	if b := r.Service.Find(name); b != nil {
 		return r.describe(b), true
 	}
@@ -70,7 +79,13 @@ func (r Reader) describeCut(info packager.Info) Stream {
 }
 
 // Sessions describes all sessions. It is never nil.
-func (r Reader) Sessions() []Session { return SessionsOf(r.Service.Ingest().Sessions()) }
+func (r Reader) Sessions() []Session {
+	sessions := SessionsOf(r.Service.Ingest().Sessions())
+	for i := range sessions {
+		sessions[i].Node = r.Node
+	}
+	return sessions
+}
 
 // SessionsOf describes all sessions of a registry. It is never nil.
 func SessionsOf(registry *session.Registry) []Session {

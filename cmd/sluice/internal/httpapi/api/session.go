@@ -9,9 +9,10 @@ import (
 
 // Session is a session as /api/v1/sessions tells it, seen from the server: what it receives and what it sends.
 type Session struct {
-	ID       string     `json:"id"`   // not the session's own name: whoever knows that can end it
-	Kind     string     `json:"kind"` // publisher, viewer, echo, upload, frames, rtmp, srt, participant, air, producer, consumer, pull or forward
-	Name     string     `json:"name"` // of the stream or the room
+	ID       string     `json:"id"`             // not the session's own name: whoever knows that can end it
+	Kind     string     `json:"kind"`           // publisher, viewer, echo, upload, frames, rtmp, srt, participant, air, producer, consumer, pull or forward
+	Name     string     `json:"name"`           // of the stream or the room
+	Node     string     `json:"node,omitempty"` // of the cluster that has it; absent where the service stands alone
 	Address  string     `json:"address"`
 	State    string     `json:"state"`
 	Since    time.Time  `json:"since"`

@@ -16,6 +16,7 @@ import (
 // Stream is a stream as /api/v1/streams tells it.
 type Stream struct {
 	Name         string                   `json:"name"`
+	Node         string                   `json:"node,omitempty"` // of the cluster that has it; absent where the service stands alone
 	State        string                   `json:"state" jsonschema:"enum=starting,enum=live,enum=interrupted,enum=ended,enum=failed"`
 	Error        string                   `json:"error"` // why it failed, else ""
 	Fault        string                   `json:"fault"` // why viewers get nothing new at the moment, else ""

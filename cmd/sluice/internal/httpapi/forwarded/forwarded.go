@@ -27,50 +27,67 @@ type Proxies struct {
 	Trusted []netip.Prefix // whose headers are believed
 	Base    string         // prefix of requests of which no trusted proxy says another; see package prefix
 	Relays  *hop.Key       // what relays sign with; nil: none is believed
+	Members *hop.Key       // what the other nodes of a cluster sign with; nil: there are none
 }
 
 // Believe serves requests as if they came from the client itself: with its address as RemoteAddr, the host and the scheme that it asked for,
 // and the prefix in which the service stands for it, without that in the path.
 func (p Proxies) Believe(next http.Handler) http.Handler {
-	if len(p.Trusted) == 0 && p.Base == "" && p.Relays == nil {
+	if len(p.Trusted) == 0 && p.Base == "" && p.Relays == nil && p.Members == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if p.Relays == nil || r.Header[hop.Header] == nil {
+		if p.Relays == nil && p.Members == nil || r.Header[hop.Header] == nil {
 			next.ServeHTTP(w, p.read(r))
 			return
 		}
-		said, err := p.readHop(r)
+		said, member, err := p.readHop(r)
 		switch {
 		case errors.Is(err, hop.ErrBusy):
 			problem.WriteRetry(w, http.StatusServiceUnavailable, 1, "This is not done yet: "+err.Error()+".")
 		case err != nil:
 			problem.Write(w, http.StatusForbidden, "This is refused: "+err.Error()+".")
 		default:
-			next.ServeHTTP(w, p.as(r.WithContext(context.WithValue(r.Context(), relayKey{}, said.client.IsValid())), said))
+			next.ServeHTTP(w, p.as(r.WithContext(context.WithValue(r.Context(), relayKey{}, by{said.client.IsValid(), member})), said))
 		}
 	})
 }
 
 type relayKey struct{}
 
+// by says who has passed a request on.
+type by struct{ forOne, member bool }
+
 // ByRelay reports whether a relay has passed the request on, and whether for one client; otherwise it asks for all who wait.
 func ByRelay(r *http.Request) (yes, forOne bool) {
-	forOne, yes = r.Context().Value(relayKey{}).(bool)
-	return yes, forOne
+	passed, yes := r.Context().Value(relayKey{}).(by)
+	return yes, passed.forOne
 }
 
-// readHop reads what a relay says. It signs paths without the prefix in which it sees the service.
-func (p Proxies) readHop(r *http.Request) (said claim, err error) {
+// ByMember reports whether another node of the cluster has passed the request on, or asks by itself.
+func ByMember(r *http.Request) bool {
+	passed, _ := r.Context().Value(relayKey{}).(by)
+	return passed.member
+}
+
+// readHop reads what a relay says, or a node. It signs paths without the prefix in which it sees the service.
+func (p Proxies) readHop(r *http.Request) (said claim, member bool, err error) {
 	path, _ := prefix.Strip(r.URL.EscapedPath(), p.Base)
-	told, err := p.Relays.Read(r.Header, r.Method, path)
+	told, err := hop.Claim{}, hop.ErrBad
+	if p.Members != nil {
+		told, err = p.Members.Read(r.Header, r.Method, path)
+		member = err == nil
+	}
+	if errors.Is(err, hop.ErrBad) && p.Relays != nil {
+		told, err = p.Relays.Read(r.Header, r.Method, path)
+	}
 	if err != nil {
-		return claim{}, err
+		return claim{}, false, err
 	}
 	said = claim{scheme: scheme(told.Scheme), host: host(told.Host), relayed: true}
 	said.client, _ = node(told.Client)
 	said.prefix, said.hasPrefix = prefix.Clean(told.Prefix)
-	return said, nil
+	return said, member, nil
 }
 
 // read returns the request as the client made it.

@@ -131,7 +131,10 @@ func (collector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector. It is called in a goroutine of Prometheus' own.
 func (c collector) Collect(ch chan<- prometheus.Metric) {
-	_ = panics.Contain(nil, "the collecting of metrics", func() { c.collect(ch) })
+	_ = panics.Contain(nil, "the collecting of metrics", func() {
+		c.collect(ch)
+		collectCluster(ch, c.service.Cluster(), c.service.Ingest())
+	})
 }
 
 func (c collector) collect(ch chan<- prometheus.Metric) {

@@ -47,24 +47,13 @@ func (c relayCollector) Collect(ch chan<- prometheus.Metric) {
 }
 
 func (c relayCollector) collect(ch chan<- prometheus.Metric) {
-	stats := c.relay.Stats()
+	collectRelayed(ch, c.relay.Stats(), c.relay.Ingest())
 	counter := func(d *prometheus.Desc, value uint64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
 	}
 	gauge := func(d *prometheus.Desc, value float64) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value)
 	}
-	counter(descRelayRequests, stats.Requests-stats.Hits, "asked")
-	counter(descRelayRequests, stats.Hits, "hit")
-	counter(descRelayRequests, stats.Passed, "passed")
-	counter(descRelayUpstream, stats.Upstream)
-	counter(descRelayFailures, stats.Failures)
-	counter(descRelayRefused, stats.Refused)
-	counter(descRelayBytes, stats.BytesIn, "in")
-	counter(descRelayBytes, stats.BytesOut, "out")
-	gauge(descRelayKept, float64(stats.Bytes))
-	gauge(descRelayAnswers, float64(stats.Answers))
-	gauge(descRelayWaiting, float64(stats.Waiting))
 	c.cascade(ch, counter, gauge)
 	counter(descPanics, panics.Count())
 	reloaded, refused := c.relay.Reloads()
@@ -75,11 +64,6 @@ func (c relayCollector) collect(ch chan<- prometheus.Metric) {
 // cascade is what there is of viewers over WHEP.
 func (c relayCollector) cascade(ch chan<- prometheus.Metric, counter func(*prometheus.Desc, uint64, ...string), gauge func(*prometheus.Desc, float64)) {
 	own := c.relay.Ingest()
-	pulled := own.Pulled()
-	gauge(descRelayPulled, float64(pulled.Streams))
-	counter(descRelayPulls, pulled.Begun-pulled.Resumed, "begun")
-	counter(descRelayPulls, pulled.Resumed, "resumed")
-	counter(descRelayPulls, pulled.Failed, "failed")
 	for _, p := range own.Sessions().Publishers() {
 		emitter{ch, p.Stream()}.audience(own.Viewers().Count(p.Stream()))
 	}

@@ -1,0 +1,13 @@
+// Package cluster is how services share streams: who there is, who has which stream, and where the next one goes. Each service is a node; what they
+// know of each other is in etcd, below sluice/:
+//
+//	nodes/ID        where the node is and how much room it has (record), under a lease of 2 s
+//	owners/STREAM   which node has the stream, under the lease of that node; made by compare-and-swap, so that there is one
+//
+// Every node watches both, and answers by what it has seen last. Without etcd the streams that run go on and are found where they were; none begins.
+//
+// What one node asks of another goes over HTTP, signed (package hop), by the ways of package relay. The package serves nothing and knows nothing of
+// media.
+//
+// Goroutines: that of [Node.Run], one that measures the machine, which it waits for, and those of the client of etcd. Before Run there are none.
+package cluster

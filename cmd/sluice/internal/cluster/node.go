@@ -1,0 +1,271 @@
+package cluster
+
+import (
+	"context"
+	cryptorand "crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"go.etcd.io/etcd/client/v3"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/access"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/hop"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/relay"
+	"github.com/sluice-live/sluice/ingest/pull"
+	cache "github.com/sluice-live/sluice/packager/relay"
+)
+
+// keepEnded is how long a stream that has ended stays with its node, so that viewers at others see the end, and who comes back goes on there.
+const keepEnded = time.Minute
+
+// Options are those of a Node.
+type Options struct {
+	ID, URL    string
+	Etcd       []string // URLs
+	Secret     string
+	CacheBytes int64 // of others' live media
+	// Load measures for a while how much room there is.
+	Load func(ctx context.Context, during time.Duration) (Load, error)
+	// Deposed hears of a stream of ours that another node has now. It must not block.
+	Deposed func(stream string)
+	Logger  *slog.Logger
+}
+
+// Errors of Claim and Place.
+var (
+	ErrAway = errors.New("the directory of the cluster (etcd) does not answer, without which no stream can begin: those that run go on")
+	ErrFull = errors.New("no node of the cluster has room for another stream")
+)
+
+// OwnedError says that another node has a stream.
+type OwnedError struct{ Node string }
+
+// Error implements error.
+func (e *OwnedError) Error() string {
+	return fmt.Sprintf("the node %s of the cluster has this stream: publish it there, or try again when it has ended", e.Node)
+}
+
+// Node is this service among the others.
+type Node struct {
+	options   Options
+	instance  string
+	view      *view
+	key       *hop.Key
+	way       *relay.Way
+	connected *http.Transport
+
+	mu     sync.Mutex
+	client *clientv3.Client  // nil before Run
+	lease  clientv3.LeaseID  // 0 while there is none
+	load   Load              // as it was said last
+	claims map[string]*claim // of streams that are ours
+	now    func() time.Time
+}
+
+// claim is a stream that is ours.
+type claim struct {
+	held  bool      // etcd has it
+	users int       // of it
+	ended time.Time // when the last of them has gone
+}
+
+// New makes a Node, which asks for nothing yet.
+func New(o Options) *Node {
+	n := &Node{options: o, instance: cryptorand.Text(), view: newView(), key: hop.New(o.Secret), connected: relay.NewTransport(), claims: map[string]*claim{}, now: time.Now}
+	n.way = relay.NewWay(relay.WayOptions{
+		Origin: &url.URL{Scheme: "http", Host: "owner.invalid"}, Called: "The node that has this stream", Key: n.key, Transport: n, CacheBytes: o.CacheBytes, Logger: o.Logger,
+	})
+	return n
+}
+
+// ID is what the node is called.
+func (n *Node) ID() string { return n.options.ID }
+
+// Key is what nodes sign with.
+func (n *Node) Key() *hop.Key { return n.key }
+
+// Members are the nodes that there are, as far as is known.
+func (n *Node) Members() []Member { return n.view.members() }
+
+// Connected reports whether etcd answers.
+func (n *Node) Connected() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.lease != 0
+}
+
+// Elsewhere is the node that has a stream, where that is another one.
+func (n *Node) Elsewhere(stream string) (id string, ok bool) {
+	o, ok := n.view.owner(stream)
+	return o.node, ok && o.node != n.options.ID
+}
+
+// Place is the node to which whoever begins to publish a stream goes: who has it, or has room for it.
+func (n *Node) Place(stream string) (id string, err error) {
+	if o, ok := n.view.owner(stream); ok {
+		return o.node, nil
+	}
+	if !n.Connected() {
+		return "", ErrAway
+	}
+	best, ok := choose(n.view.members(), rand.IntN)
+	if !ok {
+		return "", ErrFull
+	}
+	return best.ID, nil
+}
+
+// Claim makes a stream ours until Release has been called as often. The error is ErrAway or an *OwnedError.
+func (n *Node) Claim(ctx context.Context, stream string) error {
+	d, held, err := n.begin(stream)
+	if held || err != nil {
+		return err
+	}
+	node, term, err := d.claim(ctx, stream, n.options.ID)
+	n.mu.Lock()
+	c := n.claims[stream]
+	if c == nil { // it was lost meanwhile
+		c = &claim{}
+		n.claims[stream] = c
+	}
+	c.held = c.held || err == nil && node == n.options.ID
+	if c.held {
+		c.users++
+	} else {
+		delete(n.claims, stream)
+	}
+	n.mu.Unlock()
+	switch {
+	case c.held:
+		n.view.own(stream, n.options.ID, term)
+		return nil
+	case err != nil:
+		n.options.Logger.Warn("a stream could not be claimed in etcd", "stream", stream, "error", err)
+		return ErrAway
+	}
+	return &OwnedError{node}
+}
+
+// begin notes that a stream is about to be claimed, so that what comes of it is not taken for a relic. held reports that it is ours already.
+func (n *Node) begin(stream string) (d directory, held bool, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c := n.claims[stream]
+	switch {
+	case c != nil && c.held:
+		c.users++
+		return d, true, nil
+	case n.lease == 0:
+		return d, false, ErrAway
+	case c == nil:
+		n.claims[stream] = &claim{ended: n.now()}
+	}
+	return directory{n.client, n.lease}, false, nil
+}
+
+// Release says that a stream has ended.
+func (n *Node) Release(stream string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if c := n.claims[stream]; c != nil {
+		c.users--
+		c.ended = n.now()
+	}
+}
+
+// idle takes the claims of streams that have ended a while ago, which are ours no more.
+func (n *Node) idle() (streams []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for stream, c := range n.claims {
+		if c.users <= 0 && n.now().Sub(c.ended) >= keepEnded {
+			delete(n.claims, stream)
+			streams = append(streams, stream)
+		}
+	}
+	return streams
+}
+
+// claimed lists the streams that are ours.
+func (n *Node) claimed() (streams []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for stream := range n.claims {
+		streams = append(streams, stream)
+	}
+	return streams
+}
+
+// lose drops the claim of a stream that another node has.
+func (n *Node) lose(stream, to string) {
+	n.mu.Lock()
+	c := n.claims[stream]
+	delete(n.claims, stream)
+	n.mu.Unlock()
+	if c != nil && c.users > 0 {
+		n.options.Logger.Warn("a stream of this node goes on at another one, which has claimed it while etcd was away", "stream", stream, "node", to)
+		n.options.Deposed(stream)
+	}
+}
+
+type targetKey struct{}
+
+// To has a request that is passed on go to a node.
+func To(r *http.Request, id string) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), targetKey{}, id))
+}
+
+// Pass passes requests on: to the node that To has named.
+func (n *Node) Pass() http.Handler { return n.way.Pass() }
+
+// Stats counts what has been asked of others' live media, and answered.
+func (n *Node) Stats() cache.Stats { return n.way.Stats() }
+
+// Live serves others' live media.
+func (n *Node) Live() http.Handler { return n.way.Live() }
+
+// Ask asks a node for a document, for nobody in particular.
+func (n *Node) Ask(ctx context.Context, id, path string) (status int, body []byte, err error) {
+	return n.way.Ask(context.WithValue(ctx, targetKey{}, id), path)
+}
+
+// Origin is where a stream of another node comes from for viewers over WHEP, each of whom gate is asked about; nil where it is ours, or nobody's.
+func (n *Node) Origin(gate *access.Gate, r *http.Request, stream string) pull.Origin {
+	if _, elsewhere := n.Elsewhere(stream); !elsewhere {
+		return nil
+	}
+	return n.way.Source(gate, r, stream)
+}
+
+// RoundTrip implements http.RoundTripper: a request goes to the node that To has named, or that has the session or the stream of its path.
+func (n *Node) RoundTrip(r *http.Request) (*http.Response, error) {
+	id, named := r.Context().Value(targetKey{}).(string)
+	if !named {
+		stream, node := asks(r.URL.Path)
+		if id = node; id == "" {
+			id, named = n.Elsewhere(stream)
+			if !named {
+				return nil, fmt.Errorf("no other node has %q", stream)
+			}
+		}
+	}
+	member, ok := n.view.node(id)
+	if !ok || id == n.options.ID {
+		return nil, fmt.Errorf("there is no other node %q", id)
+	}
+	at, err := url.Parse(member.URL)
+	if err != nil {
+		return nil, err
+	}
+	out := *r
+	target := *r.URL
+	target.Scheme, target.Host = at.Scheme, at.Host
+	out.URL, out.Host = &target, ""
+	return n.connected.RoundTrip(&out)
+}

@@ -1,0 +1,199 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/cluster/etcdtest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const secret = "a secret of nodes that is long enough"
+
+// testNode is a Node with what the test sees of it.
+type testNode struct {
+	*Node
+	log     *logged
+	later   atomic.Int64 // that its clock is ahead
+	deposed chan string
+	stop    func()
+}
+
+// logged keeps what is logged.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// startNode has a node run until the end of the test.
+func startNode(t *testing.T, etcd *etcdtest.Etcd, id string) *testNode {
+	t.Helper()
+	n := &testNode{log: &logged{}, deposed: make(chan string, 1)}
+	n.Node = New(Options{
+		ID: id, URL: "http://" + id + ".invalid", Etcd: []string{etcd.URL}, Secret: secret, CacheBytes: 1 << 20, Logger: slog.New(slog.NewTextHandler(n.log, nil)),
+		Load: func(ctx context.Context, _ time.Duration) (Load, error) {
+			select {
+			case <-time.After(20 * time.Millisecond):
+			case <-ctx.Done():
+			}
+			return Load{Streams: 4, Idle: 1}, nil
+		},
+		Deposed: func(stream string) { n.deposed <- stream },
+	})
+	n.now = func() time.Time { return time.Now().Add(time.Duration(n.later.Load())) }
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- n.Run(ctx) }()
+	n.stop = sync.OnceFunc(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
+	t.Cleanup(n.stop)
+	return n
+}
+
+func eventually(t *testing.T, met func() bool, why ...any) {
+	t.Helper()
+	require.Eventually(t, met, time.Minute, 10*time.Millisecond, why...)
+}
+
+// sees waits until a node sees others.
+func (n *testNode) sees(t *testing.T, ids ...string) {
+	t.Helper()
+	eventually(t, func() bool {
+		var seen []string
+		for _, m := range n.Members() {
+			seen = append(seen, m.ID)
+		}
+		return strings.Join(seen, " ") == strings.Join(ids, " ")
+	}, "%s does not see %v", n.ID(), ids)
+}
+
+// hasOwner waits until a node sees that another one has a stream; "" that none has.
+func (n *testNode) hasOwner(t *testing.T, stream, id string) {
+	t.Helper()
+	eventually(t, func() bool { o, _ := n.view.owner(stream); return o.node == id }, "%s does not see that %q has %s", n.ID(), id, stream)
+}
+
+// One stream has one node, whoever claims it at the same time, for as long as that is there.
+func TestOwners(t *testing.T) {
+	etcd := etcdtest.Start(t)
+	a, b := startNode(t, etcd, "a"), startNode(t, etcd, "b")
+	a.sees(t, "a", "b")
+	b.sees(t, "a", "b")
+
+	require.NoError(t, a.Claim(t.Context(), "cam"))
+	require.NoError(t, a.Claim(t.Context(), "cam"), "it is ours")
+	require.Equal(t, &OwnedError{"a"}, b.Claim(t.Context(), "cam"))
+	b.hasOwner(t, "cam", "a")
+	for _, n := range []*testNode{a, b} {
+		place, err := n.Place("cam")
+		require.NoError(t, err)
+		require.Equal(t, "a", place)
+	}
+	_, elsewhere := a.Elsewhere("cam")
+	require.False(t, elsewhere)
+	place, err := b.Place("another")
+	require.NoError(t, err)
+	require.Contains(t, []string{"a", "b"}, place)
+
+	var claims sync.WaitGroup
+	var won, lost atomic.Int32
+	for i := range 50 {
+		for _, n := range []*testNode{a, b} {
+			claims.Go(func() {
+				if n.Claim(context.Background(), fmt.Sprint("raced-", i)) == nil {
+					won.Add(1)
+				} else {
+					lost.Add(1)
+				}
+			})
+		}
+	}
+	claims.Wait()
+	require.EqualValues(t, []int32{50, 50}, []int32{won.Load(), lost.Load()})
+
+	a.Release("cam")
+	a.later.Store(int64(2 * keepEnded))
+	b.hasOwner(t, "cam", "a") // somebody uses it still
+	a.Release("cam")
+	a.later.Store(int64(4 * keepEnded))
+	b.hasOwner(t, "cam", "")
+	require.NoError(t, b.Claim(t.Context(), "cam"))
+	a.hasOwner(t, "cam", "b")
+
+	b.stop()
+	a.sees(t, "a")
+	a.hasOwner(t, "cam", "")
+	require.NoError(t, a.Claim(t.Context(), "cam"), "its node has gone")
+}
+
+// Without etcd what runs is known as it was, and nothing begins; afterwards all is as before.
+func TestWithoutEtcd(t *testing.T) {
+	etcd := etcdtest.Start(t)
+	a, b := startNode(t, etcd, "a"), startNode(t, etcd, "b")
+	a.sees(t, "a", "b")
+	require.NoError(t, a.Claim(t.Context(), "cam"))
+	b.hasOwner(t, "cam", "a")
+
+	etcd.Stop()
+	require.ErrorIs(t, b.Claim(t.Context(), "other"), ErrAway)
+	eventually(t, func() bool { return !a.Connected() && !b.Connected() })
+	for _, n := range []*testNode{a, b} {
+		n.sees(t, "a", "b")
+		place, err := n.Place("cam")
+		require.NoError(t, err)
+		require.Equal(t, "a", place)
+		_, err = n.Place("other")
+		require.ErrorIs(t, err, ErrAway)
+		require.ErrorIs(t, n.Claim(t.Context(), "other"), ErrAway)
+	}
+	require.NoError(t, a.Claim(t.Context(), "cam"), "it runs")
+	require.Contains(t, a.log.String(), "this node is out of the cluster")
+
+	etcd.Start()
+	eventually(t, func() bool { return a.Connected() && b.Connected() })
+	b.sees(t, "a", "b")
+	b.hasOwner(t, "cam", "a")
+	require.NoError(t, b.Claim(t.Context(), "other"))
+	require.Equal(t, &OwnedError{"b"}, a.Claim(t.Context(), "other"))
+
+	// A node that was away for longer than its lease has lost what another one has claimed meanwhile.
+	a.notice(change{[]byte(ownerKeys + "cam"), []byte("b"), 1 << 40, false})
+	require.Equal(t, "cam", <-a.deposed)
+}
+
+// Two processes of one name are one node too many.
+func TestNamesAreTaken(t *testing.T) {
+	etcd := etcdtest.Start(t)
+	a := startNode(t, etcd, "a")
+	a.sees(t, "a")
+	other := startNode(t, etcd, "a")
+	eventually(t, func() bool { return strings.Contains(other.log.String(), "another process is the node of this name") })
+	require.ErrorIs(t, other.Claim(t.Context(), "cam"), ErrAway)
+	a.stop()
+	eventually(t, other.Connected)
+}

@@ -1,0 +1,215 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+
+	"github.com/sluice-live/sluice/public/panics"
+)
+
+const (
+	measured   = time.Second // how much room there is, each time
+	firstPause = 100 * time.Millisecond
+	longPause  = time.Second
+
+	// A connection that is dead without having said so.
+	dialAlive = 10 * time.Second
+	dialDead  = 3 * time.Second
+)
+
+var errExpired = errors.New("the lease has ended: etcd has not answered for too long")
+
+// Run is among the nodes until ctx ends.
+func (n *Node) Run(ctx context.Context) error {
+	defer n.connected.CloseIdleConnections()
+	client, err := clientv3.New(clientv3.Config{
+		Endpoints: n.options.Etcd, DialTimeout: askWithin, DialKeepAliveTime: dialAlive, DialKeepAliveTimeout: dialDead, Logger: zap.NewNop(),
+		Context: context.WithoutCancel(ctx), // so that the lease can be given back
+	})
+	if err != nil {
+		return fmt.Errorf("cluster.etcd: %w", err)
+	}
+	defer client.Close()
+	n.mu.Lock()
+	n.client = client
+	n.mu.Unlock()
+	n.load, err = n.options.Load(ctx, firstPause)
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("measure the machine: %w", err)
+	}
+	said := ""
+	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, longPause) {
+		entered, err := n.stay(ctx, client)
+		if entered {
+			pause, said = firstPause, ""
+		}
+		if err != nil && ctx.Err() == nil && err.Error() != said {
+			said = err.Error()
+			n.options.Logger.Warn("this node is out of the cluster: streams that run go on, none begins", "error", err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// stay is one of the nodes until ctx ends, when it is none any more at once, or etcd does not answer. entered reports whether it has been.
+func (n *Node) stay(ctx context.Context, client *clientv3.Client) (entered bool, err error) {
+	inside, leave := context.WithCancel(ctx)
+	defer leave()
+	lease, err := grant(inside, client)
+	if err != nil {
+		return false, err
+	}
+	d := directory{client, lease}
+	defer func() {
+		n.enter(0)
+		if ctx.Err() != nil {
+			d.revoke(ctx)
+		}
+	}()
+	alive, err := client.KeepAlive(inside, lease)
+	if err != nil {
+		return false, fmt.Errorf("keep the lease: %w", err)
+	}
+	if err := d.register(inside, n.options.ID, n.record()); err != nil {
+		return false, fmt.Errorf("register the node: %w", err)
+	}
+	if err := n.reclaim(inside, d); err != nil {
+		return false, fmt.Errorf("claim the streams that run: %w", err)
+	}
+	all, revision, err := d.all(inside)
+	if err != nil {
+		return false, fmt.Errorf("read who there is: %w", err)
+	}
+	changes := d.watch(inside, revision)
+	n.view.reset(all)
+	n.enter(lease)
+	n.options.Logger.Info("this node is in the cluster", "node", n.options.ID, "nodes", len(n.view.members()))
+	return true, n.follow(inside, d, alive, changes)
+}
+
+// follow keeps what is known, and what is said of this node, at its newest.
+func (n *Node) follow(ctx context.Context, d directory, alive <-chan *clientv3.LeaseKeepAliveResponse, changes clientv3.WatchChan) error {
+	loads, stop := n.measure(ctx)
+	defer stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case _, ok := <-alive:
+			if !ok {
+				return errExpired
+			}
+		case seen, ok := <-changes:
+			if err := seen.Err(); err != nil || !ok {
+				return fmt.Errorf("watch the directory: %w", errors.Join(err, ctx.Err()))
+			}
+			for _, e := range seen.Events {
+				n.notice(change{e.Kv.Key, e.Kv.Value, e.Kv.ModRevision, e.Type == clientv3.EventTypeDelete})
+			}
+		case load := <-loads:
+			if err := n.tell(ctx, d, load); err != nil {
+				return fmt.Errorf("tell of this node: %w", err)
+			}
+			n.letGo(ctx, d)
+		}
+	}
+}
+
+// notice applies a change, and gives up a stream that another node has now.
+func (n *Node) notice(c change) {
+	n.view.apply(c)
+	if stream, ok := ownerKey(c.key); ok {
+		if node, elsewhere := n.Elsewhere(stream); elsewhere {
+			n.lose(stream, node)
+		}
+	}
+}
+
+// enter notes the lease under which streams are claimed; 0: none are.
+func (n *Node) enter(lease clientv3.LeaseID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lease = lease
+}
+
+func (n *Node) record() record {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return record{n.options.URL, n.instance, n.load}
+}
+
+// measure measures the machine again and again. stop ends that and waits for its end.
+func (n *Node) measure(ctx context.Context) (loads <-chan Load, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	found, ended := make(chan Load), make(chan struct{})
+	go func() {
+		defer close(ended)
+		panics.Keep(ctx, n.options.Logger, "the load of this node", func() {
+			for ctx.Err() == nil {
+				load, err := n.options.Load(ctx, measured)
+				if err != nil && ctx.Err() == nil {
+					n.options.Logger.Warn("it cannot be measured how much room there is on this machine", "error", err)
+				}
+				select {
+				case found <- load:
+				case <-ctx.Done():
+				}
+			}
+		})
+	}()
+	return found, func() {
+		cancel()
+		<-ended
+	}
+}
+
+// tell says how much room there is, where that is not what was said last.
+func (n *Node) tell(ctx context.Context, d directory, load Load) error {
+	n.mu.Lock()
+	matters := n.load.differs(load)
+	if matters {
+		n.load = load
+	}
+	n.mu.Unlock()
+	if !matters {
+		return nil
+	}
+	return d.register(ctx, n.options.ID, n.record())
+}
+
+// reclaim brings the streams that are ours under a new lease, and gives up those that another node has.
+func (n *Node) reclaim(ctx context.Context, d directory) error {
+	for _, stream := range n.claimed() {
+		node, _, err := d.claim(ctx, stream, n.options.ID)
+		if err != nil {
+			return err
+		}
+		if node != n.options.ID {
+			n.lose(stream, node)
+		}
+	}
+	return nil
+}
+
+// letGo gives up streams that have ended a while ago, and what is left in etcd of claims whose answers have not come.
+func (n *Node) letGo(ctx context.Context, d directory) {
+	n.idle()
+	ours := map[string]bool{}
+	for _, stream := range n.claimed() {
+		ours[stream] = true
+	}
+	for stream, term := range n.view.ownedBy(n.options.ID) {
+		if !ours[stream] && d.release(ctx, stream, term) == nil {
+			n.view.own(stream, "", term)
+		}
+	}
+}

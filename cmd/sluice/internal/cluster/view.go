@@ -1,0 +1,145 @@
+package cluster
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Member is a node as the others see it.
+type Member struct {
+	ID  string
+	URL string
+	Load
+	Owned int // streams
+}
+
+// view is what has been seen of etcd last. It may be used by many goroutines.
+type view struct {
+	mu     sync.RWMutex
+	nodes  map[string]record
+	owners map[string]owner
+}
+
+// owner is who has a stream, since a revision of etcd: its term.
+type owner struct {
+	node string
+	term int64
+}
+
+func newView() *view { return &view{nodes: map[string]record{}, owners: map[string]owner{}} }
+
+// change is one of a key of etcd.
+type change struct {
+	key, value []byte
+	revision   int64
+	gone       bool
+}
+
+// reset puts what there is in the place of all that was known.
+func (v *view) reset(all []change) {
+	v.mu.Lock()
+	v.nodes, v.owners = map[string]record{}, map[string]owner{}
+	v.mu.Unlock()
+	for _, c := range all {
+		v.apply(c)
+	}
+}
+
+// apply notes a change. What cannot be read counts as gone, and what is older than what is known does not count.
+func (v *view) apply(c change) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if id, ok := nodeKey(c.key); ok {
+		r, err := parseRecord(c.value)
+		switch {
+		case c.gone || err != nil:
+			delete(v.nodes, id)
+		case v.nodes[id] != record{} || len(v.nodes) < maxNodes:
+			v.nodes[id] = r
+		}
+		return
+	}
+	stream, ok := ownerKey(c.key)
+	known, old := v.owners[stream]
+	switch node := string(c.value); {
+	case !ok || old && known.term > c.revision:
+	case c.gone:
+		delete(v.owners, stream)
+	case old || len(v.owners) < maxOwners:
+		v.owners[stream] = owner{node, c.revision}
+	}
+}
+
+// own notes that a node has a stream; "" that none has.
+func (v *view) own(stream, node string, term int64) {
+	v.apply(change{[]byte(ownerKeys + stream), []byte(node), term, node == ""})
+}
+
+func (v *view) owner(stream string) (owner, bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	o, ok := v.owners[stream]
+	return o, ok
+}
+
+func (v *view) node(id string) (record, bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	r, ok := v.nodes[id]
+	return r, ok
+}
+
+// ownedBy lists the streams of a node, with their terms.
+func (v *view) ownedBy(id string) map[string]int64 {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	owned := map[string]int64{}
+	for stream, o := range v.owners {
+		if o.node == id {
+			owned[stream] = o.term
+		}
+	}
+	return owned
+}
+
+// members lists the nodes by their names.
+func (v *view) members() []Member {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	owned := map[string]int{}
+	for _, o := range v.owners {
+		owned[o.node]++
+	}
+	all := make([]Member, 0, len(v.nodes))
+	for _, id := range slices.SortedFunc(maps.Keys(v.nodes), strings.Compare) {
+		all = append(all, Member{id, v.nodes[id].URL, v.nodes[id].Load, owned[id]})
+	}
+	return all
+}
+
+// choose is where a new stream goes: to the better of two random nodes that have room. ok is false where none has. random(n) is one of 0 to n-1.
+func choose(all []Member, random func(n int) int) (best Member, ok bool) {
+	all = slices.DeleteFunc(slices.Clone(all), func(m Member) bool { return m.Draining || m.Streams <= 0 })
+	if len(all) == 0 {
+		return Member{}, false
+	}
+	first := random(len(all))
+	best = all[first]
+	if len(all) > 1 {
+		second := (first + 1 + random(len(all)-1)) % len(all)
+		if other := all[second]; better(other, best) {
+			best = other
+		}
+	}
+	return best, true
+}
+
+// better reports whether a node has more to spare: cores, or where both have as many, streams.
+func better(a, b Member) bool {
+	if a.Idle != b.Idle {
+		return a.Idle > b.Idle
+	}
+	return a.Streams > b.Streams
+}

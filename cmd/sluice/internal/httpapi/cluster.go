@@ -1,0 +1,142 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/cluster"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/cors"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/forwarded"
+	"github.com/sluice-live/sluice/public/name"
+	"github.com/sluice-live/sluice/public/problem"
+)
+
+// pathOfState is where nodes ask each other what they have.
+const pathOfState = "/cluster/state"
+
+// cluster is the service among others; nil where it stands alone.
+func (h *handlers) cluster() *cluster.Node {
+	if h.service == nil {
+		return nil
+	}
+	return h.service.Cluster()
+}
+
+// route is where else a request goes; "" is nowhere. An answer that is not nil refuses it.
+type route func(c *cluster.Node, r *http.Request) (id string, refused error)
+
+// routed has another node answer where the route says so. What another node has passed on is answered here, whoever has what it is about by now: no
+// request goes further than one node. Preflights are answered here too.
+func (t table) routed(next http.Handler, by route) http.Handler {
+	c := t.cluster()
+	if c == nil {
+		return next
+	}
+	pass := within(t.pool(), http.StatusTooManyRequests, lasting(c.Pass()))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if forwarded.ByMember(r) || cors.IsPreflight(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		id, err := by(c, r)
+		switch {
+		case errors.Is(err, errNoNode):
+			problem.Write(w, http.StatusNotFound, "There is no such session: the node that had it has gone.")
+		case err != nil:
+			problem.WriteRetry(w, http.StatusServiceUnavailable, 2, "This cannot be done now: "+err.Error()+".")
+		case id == "" || id == c.ID():
+			next.ServeHTTP(w, r)
+		default:
+			pass.ServeHTTP(w, cluster.To(r, id))
+		}
+	})
+}
+
+var errNoNode = errors.New("there is no such node")
+
+// ofOwner is the node that has the stream of a path.
+func ofOwner(c *cluster.Node, r *http.Request) (id string, err error) {
+	id, _ = c.Elsewhere(r.PathValue("stream"))
+	return id, nil
+}
+
+// ofSession is the node that has the session of a path.
+func ofSession(c *cluster.Node, r *http.Request) (id string, err error) {
+	id, ok := cluster.NodeOf(r.PathValue("session"))
+	if !ok || id == c.ID() {
+		return "", nil
+	}
+	for _, m := range c.Members() {
+		if m.ID == id {
+			return id, nil
+		}
+	}
+	return "", errNoNode
+}
+
+// ofPublisher is that, or the node to which whoever begins to publish goes: by POST, or over a WebSocket.
+func ofPublisher(c *cluster.Node, r *http.Request) (id string, err error) {
+	if session := r.PathValue("session"); session != "" && session != "ws" {
+		return ofSession(c, r)
+	}
+	if r.Method != http.MethodPost && r.Header.Get("Upgrade") == "" || !name.Valid(r.PathValue("stream")) {
+		return "", nil
+	}
+	return c.Place(r.PathValue("stream"))
+}
+
+// ofViewer is that, or the node that alone can have the session which is asked for: others are pulled here.
+func ofViewer(c *cluster.Node, r *http.Request) (id string, err error) {
+	if r.PathValue("session") != "" || r.Method == http.MethodPost && !r.URL.Query().Has("transformed") {
+		return ofSession(c, r)
+	}
+	return ofOwner(c, r)
+}
+
+// relayed serves live media of other nodes from what is kept of it.
+func (t table) relayed(next http.Handler) http.Handler {
+	c := t.cluster()
+	if c == nil {
+		return next
+	}
+	others := t.live(lasting(t.signedBy(c.Live())))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, elsewhere := c.Elsewhere(r.PathValue("stream")); elsewhere && !forwarded.ByMember(r) {
+			others.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// nodes is how nodes are told of, and tell each other what they have.
+func (t table) nodes() {
+	t.Handle("GET /api/v1/nodes", t.administration(t.serveNodes, everyStream))
+	if t.cluster() != nil {
+		t.HandleFunc("GET "+pathOfState, t.serveState)
+	}
+}
+
+// serveNodes lists the nodes of the cluster, as this one sees them.
+func (h *handlers) serveNodes(w http.ResponseWriter, _ *http.Request) {
+	list := api.NodeList{Nodes: []api.Node{}}
+	if c := h.cluster(); c != nil {
+		list.Connected = c.Connected()
+		for _, m := range c.Members() {
+			list.Nodes = append(list.Nodes, api.Node{
+				ID: m.ID, URL: m.URL, Streams: m.Owned, Room: m.Streams, IdleCores: m.Idle, Draining: m.Draining, Self: m.ID == c.ID(),
+			})
+		}
+	}
+	writeJSON(w, list)
+}
+
+// serveState tells another node what there is here. Nobody else gets it.
+func (h *handlers) serveState(w http.ResponseWriter, r *http.Request) {
+	if _, forOne := forwarded.ByRelay(r); !forwarded.ByMember(r) || forOne {
+		serveNothing(w, r)
+		return
+	}
+	writeJSON(w, h.own())
+}
