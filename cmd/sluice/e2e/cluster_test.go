@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os/user"
+	"slices"
 	"strings"
 	"testing"
 
@@ -161,6 +162,20 @@ func TestCluster(t *testing.T) {
 	late.send()
 	for _, n := range nodes {
 		eventually(t, func() bool { at := n.listed(); return at["shared"] == owner && at["late"] != "" })
+	}
+
+	// A node that dies has no streams any more: who publishes again does so elsewhere.
+	p.stop()
+	has.kill()
+	left := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == owner })
+	for _, n := range others {
+		n.waitNodes(true, left...)
+		eventually(t, func() bool { return n.listed()["shared"] == "" })
+	}
+	newPublisher(t, others[0], "shared").send()
+	for _, n := range others {
+		eventually(t, func() bool { return slices.Contains(left, n.listed()["shared"]) })
+		n.waitState("shared", "live")
 	}
 }
 

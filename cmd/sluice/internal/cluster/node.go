@@ -202,6 +202,14 @@ func (n *Node) claimed() (streams []string) {
 	return streams
 }
 
+// holds reports whether a stream has been claimed, and not only is about to be.
+func (n *Node) holds(stream string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c := n.claims[stream]
+	return c != nil && c.held
+}
+
 // lose drops the claim of a stream that another node has.
 func (n *Node) lose(stream, to string) {
 	n.mu.Lock()

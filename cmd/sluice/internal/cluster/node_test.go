@@ -120,6 +120,11 @@ func TestOwners(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, []string{"a", "b"}, place)
 
+	_, err = a.client.Delete(t.Context(), ownerKeys+"cam") // as when the lease ends under which it was claimed
+	require.NoError(t, err)
+	b.hasOwner(t, "cam", "")
+	b.hasOwner(t, "cam", "a")
+
 	var claims sync.WaitGroup
 	var won, lost atomic.Int32
 	for i := range 50 {

@@ -119,7 +119,9 @@ func (n *Node) follow(ctx context.Context, d directory, alive <-chan *clientv3.L
 			if err := n.tell(ctx, d, load); err != nil {
 				return fmt.Errorf("tell of this node: %w", err)
 			}
-			n.letGo(ctx, d)
+			if err := n.settle(ctx, d); err != nil {
+				return fmt.Errorf("settle who has which stream: %w", err)
+			}
 		}
 	}
 }
@@ -200,16 +202,33 @@ func (n *Node) reclaim(ctx context.Context, d directory) error {
 	return nil
 }
 
-// letGo gives up streams that have ended a while ago, and what is left in etcd of claims whose answers have not come.
-func (n *Node) letGo(ctx context.Context, d directory) {
+// settle gives up streams that have ended a while ago, and what is left in etcd of claims whose answers have not come. What was claimed under a lease
+// that has ended meanwhile is claimed again.
+func (n *Node) settle(ctx context.Context, d directory) error {
 	n.idle()
 	ours := map[string]bool{}
 	for _, stream := range n.claimed() {
 		ours[stream] = true
-	}
-	for stream, term := range n.view.ownedBy(n.options.ID) {
-		if !ours[stream] && d.release(ctx, stream, term) == nil {
-			n.view.own(stream, "", term)
+		if _, ok := n.view.owner(stream); !ok && n.holds(stream) {
+			node, term, err := d.claim(ctx, stream, n.options.ID)
+			switch {
+			case err != nil:
+				return err
+			case node != n.options.ID:
+				n.lose(stream, node)
+			default:
+				n.view.own(stream, node, term)
+			}
 		}
 	}
+	for stream, term := range n.view.ownedBy(n.options.ID) {
+		if ours[stream] {
+			continue
+		}
+		if err := d.release(ctx, stream, term); err != nil {
+			return err
+		}
+		n.view.own(stream, "", term)
+	}
+	return nil
 }
