@@ -32,6 +32,8 @@ type Options struct {
 	CacheBytes int64 // of others' live media
 	// Load measures for a while how much room there is.
 	Load func(ctx context.Context, during time.Duration) (Load, error)
+	// Waiting lists streams that are here and wait for their publishers, as after a restart: they are claimed, if nobody else has them.
+	Waiting func() []string
 	// Deposed hears of a stream of ours that another node has now. It must not block.
 	Deposed func(stream string)
 	Logger  *slog.Logger

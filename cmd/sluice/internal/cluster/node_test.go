@@ -27,6 +27,7 @@ type testNode struct {
 	log     *logged
 	later   atomic.Int64 // that its clock is ahead
 	deposed chan string
+	waiting atomic.Pointer[[]string]
 	stop    func()
 }
 
@@ -52,6 +53,7 @@ func (l *logged) String() string {
 func startNode(t *testing.T, etcd *etcdtest.Etcd, id string) *testNode {
 	t.Helper()
 	n := &testNode{log: &logged{}, deposed: make(chan string, 1)}
+	n.waiting.Store(&[]string{})
 	n.Node = New(Options{
 		ID: id, URL: "http://" + id + ".invalid", Etcd: []string{etcd.URL}, Secret: secret, CacheBytes: 1 << 20, Logger: slog.New(slog.NewTextHandler(n.log, nil)),
 		Load: func(ctx context.Context, _ time.Duration) (Load, error) {
@@ -61,6 +63,7 @@ func startNode(t *testing.T, etcd *etcdtest.Etcd, id string) *testNode {
 			}
 			return Load{Streams: 4, Idle: 1}, nil
 		},
+		Waiting: func() []string { return *n.waiting.Load() },
 		Deposed: func(stream string) { n.deposed <- stream },
 	})
 	n.now = func() time.Time { return time.Now().Add(time.Duration(n.later.Load())) }
@@ -189,6 +192,26 @@ func TestWithoutEtcd(t *testing.T) {
 	// A node that was away for longer than its lease has lost what another one has claimed meanwhile.
 	a.notice(change{[]byte(ownerKeys + "cam"), []byte("b"), 1 << 40, false})
 	require.Equal(t, "cam", <-a.deposed)
+}
+
+// What a restart has left behind is its node's again, for as long as it waits for its publisher, unless another node has it.
+func TestStreamsThatWait(t *testing.T) {
+	etcd := etcdtest.Start(t)
+	a, b := startNode(t, etcd, "a"), startNode(t, etcd, "b")
+	a.sees(t, "a", "b")
+	b.sees(t, "a", "b")
+	require.NoError(t, b.Claim(t.Context(), "theirs"))
+	a.hasOwner(t, "theirs", "b")
+	a.waiting.Store(&[]string{"left", "theirs"})
+	b.hasOwner(t, "left", "a")
+	a.later.Store(int64(2 * keepEnded))
+	require.NoError(t, a.Claim(t.Context(), "another"))
+	b.hasOwner(t, "another", "a")
+	b.hasOwner(t, "left", "a")
+	b.hasOwner(t, "theirs", "b")
+	a.waiting.Store(&[]string{})
+	a.later.Store(int64(4 * keepEnded))
+	b.hasOwner(t, "left", "")
 }
 
 // Two processes of one name are one node too many.

@@ -202,9 +202,26 @@ func (n *Node) reclaim(ctx context.Context, d directory) error {
 	return nil
 }
 
+// await has streams that wait here for their publishers be ours as long as they do.
+func (n *Node) await(ctx context.Context) {
+	for _, stream := range n.options.Waiting() {
+		o, owned := n.view.owner(stream)
+		if owned && o.node != n.options.ID {
+			continue
+		}
+		switch err := n.Claim(ctx, stream); {
+		case err == nil:
+			n.Release(stream)
+		case errors.Is(err, ErrAway):
+			return
+		}
+	}
+}
+
 // settle gives up streams that have ended a while ago, and what is left in etcd of claims whose answers have not come. What was claimed under a lease
 // that has ended meanwhile is claimed again.
 func (n *Node) settle(ctx context.Context, d directory) error {
+	n.await(ctx)
 	n.idle()
 	ours := map[string]bool{}
 	for _, stream := range n.claimed() {

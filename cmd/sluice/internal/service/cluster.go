@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/cluster"
+	"github.com/sluice-live/sluice/packager/timeline"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -16,7 +17,7 @@ func (s *Service) joinCluster() {
 	}
 	c := s.cfg.Cluster
 	s.cluster = cluster.New(cluster.Options{
-		ID: c.Node, URL: c.URL, Etcd: c.Etcd, Secret: string(c.Secret), CacheBytes: s.cfg.Relay.Cache, Load: s.load, Deposed: s.deposed, Logger: s.log,
+		ID: c.Node, URL: c.URL, Etcd: c.Etcd, Secret: string(c.Secret), CacheBytes: s.cfg.Relay.Cache, Load: s.load, Waiting: s.waiting, Deposed: s.deposed, Logger: s.log,
 	})
 	open, accompany := s.streams.open, s.streams.accompany
 	s.streams.open = func(stream string) (*broadcast.Broadcast, error) {
@@ -50,6 +51,16 @@ func (s *Service) load(ctx context.Context, during time.Duration) (cluster.Load,
 		}
 	}
 	return cluster.Load{Streams: max(s.cfg.Limits.Streams-live, 0), Idle: max(idle, 0), Draining: !s.Ready()}, err
+}
+
+// waiting lists the streams that have not ended, with those that the last stop has left for their publishers.
+func (s *Service) waiting() (streams []string) {
+	for _, info := range s.packager.Streams() {
+		if info.State != timeline.StateEnded {
+			streams = append(streams, info.Stream)
+		}
+	}
+	return streams
 }
 
 // deposed ends the publisher of a stream that another node has now.
