@@ -223,6 +223,12 @@ func (p *Packager) RecordingsBehind(stream, name string) iter.Seq[recording.Info
 	return p.recordings.Behind(stream, name)
 }
 
+// HasRecording reports whether there is a recording, or a clip, of that name.
+func (p *Packager) HasRecording(stream, name string) bool {
+	_, err := p.recordings.Find(stream, name)
+	return err == nil
+}
+
 // ServeLive answers GET and HEAD on /live/{stream}/{file...}; it reads the path values "stream" and "file".
 func (p *Packager) ServeLive(w http.ResponseWriter, r *http.Request) { p.origin.ServeLive(w, r) }
 

@@ -224,6 +224,14 @@ func compareDirs(a, b string) int {
 	return strings.Compare(filepath.Base(filepath.Dir(a)), filepath.Base(filepath.Dir(b)))
 }
 
+// Compare orders recordings as they are listed.
+func Compare(a, b Info) int {
+	if order := compareNames(b.Name, a.Name); order != 0 {
+		return order
+	}
+	return strings.Compare(a.Stream, b.Stream)
+}
+
 // compareNames orders names by start, and by number within a second.
 func compareNames(a, b string) int {
 	startA, numberA, _ := strings.Cut(a, "-")

@@ -512,6 +512,8 @@ export interface RecordingInfo {
 
 /** RecordingList is the answer of GET /recordings: recordings that the client may watch, the newest first. */
 export interface RecordingList {
+  /** nodes of the cluster that have not answered, whose recordings are not there */
+  missing?: string[];
   /** the page_token of the next page; absent on the last one */
   next_page_token?: string;
   recordings: RecordingInfo[];

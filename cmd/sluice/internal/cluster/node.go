@@ -245,6 +245,11 @@ func (n *Node) Ask(ctx context.Context, id, path string) (status int, body []byt
 	return n.way.Ask(context.WithValue(ctx, targetKey{}, id), path)
 }
 
+// Get asks a node for a document of the path of a request, in the name of its client.
+func (n *Node) Get(ctx context.Context, id string, r *http.Request) (status int, body []byte, err error) {
+	return n.way.Get(context.WithValue(ctx, targetKey{}, id), r)
+}
+
 // Origin is where a stream of another node comes from for viewers over WHEP, each of whom gate is asked about; nil where it is ours, or nobody's.
 func (n *Node) Origin(gate *access.Gate, r *http.Request, stream string) pull.Origin {
 	if _, elsewhere := n.Elsewhere(stream); !elsewhere {

@@ -115,6 +115,7 @@ func (t table) nodes() {
 	t.Handle("GET /api/v1/nodes", t.administration(t.serveNodes, everyStream))
 	if t.cluster() != nil {
 		t.HandleFunc("GET "+pathOfState, t.serveState)
+		t.HandleFunc("GET "+pathOfRecordings+"{stream}/{recording}", t.serveHasRecording)
 	}
 }
 
@@ -134,7 +135,7 @@ func (h *handlers) serveNodes(w http.ResponseWriter, _ *http.Request) {
 
 // serveState tells another node what there is here. Nobody else gets it.
 func (h *handlers) serveState(w http.ResponseWriter, r *http.Request) {
-	if _, forOne := forwarded.ByRelay(r); !forwarded.ByMember(r) || forOne {
+	if !asksByItself(r) {
 		serveNothing(w, r)
 		return
 	}

@@ -3,9 +3,12 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,6 +20,56 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
 )
+
+// shelve leaves a recording behind.
+func shelve(t *testing.T, cfg config.Config, stream, name string) {
+	t.Helper()
+	directory := filepath.Join(cfg.Packager().RecordingsDir, stream, name)
+	require.NoError(t, os.MkdirAll(directory, 0o755))
+	started := name[:4] + "-" + name[4:6] + "-" + name[6:8] + "T20:00:00Z"
+	info := fmt.Sprintf(`{"stream": %q, "name": %q, "state": "finished", "started": %q, "duration": 5, "bytes": 5, "sources": ["source-1.webm"], "mp4": false, "zeros": [], "origins": []}`, stream, name, started)
+	require.NoError(t, os.WriteFile(filepath.Join(directory, "recording.json"), []byte(info), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(directory, "source-1.webm"), []byte("hello"), 0o600))
+}
+
+// Recordings of all nodes are listed at each, page by page, and played through each.
+func TestRecordingsInACluster(t *testing.T) {
+	etcd := etcdtest.Start(t)
+	a, b := newTestMember(t, etcd, config.Auth{}, "a", ""), newTestMember(t, etcd, config.Auth{}, "b", "")
+	require.Eventually(t, func() bool { return len(a.Cluster().Members()) == 2 && len(b.Cluster().Members()) == 2 }, time.Minute, 10*time.Millisecond)
+	for i, m := range []*testMember{a, b, a, b, b} {
+		shelve(t, m.cfg, "cam", fmt.Sprintf("2026010%dT200000Z", i+1))
+	}
+	for _, m := range []*testMember{a, b} {
+		for _, limit := range []int{1, 2, 3, 4, 5, 6} {
+			var names []string
+			for token, pages := "", 0; pages == 0 || token != ""; pages++ {
+				require.Less(t, pages, 6)
+				var list api.RecordingList
+				answer := askAt(m.handler, "127.0.0.1", "GET", fmt.Sprintf("/recordings?limit=%d&page_token=%s", limit, token), named127)
+				require.Equal(t, 200, answer.Code, answer.Body)
+				require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &list))
+				require.LessOrEqual(t, len(list.Recordings), limit)
+				require.Empty(t, list.Missing)
+				for _, info := range list.Recordings {
+					names = append(names, info.Name)
+				}
+				token = list.Next
+			}
+			require.Equal(t, []string{"20260105T200000Z", "20260104T200000Z", "20260103T200000Z", "20260102T200000Z", "20260101T200000Z"}, names, limit)
+		}
+		for i := range 5 {
+			answer := askAt(m.handler, "127.0.0.1", "GET", fmt.Sprintf("/recordings/cam/2026010%dT200000Z/source-1.webm", i+1), named127)
+			require.Equal(t, 200, answer.Code, answer.Body)
+			require.Equal(t, "hello", answer.Body.String())
+		}
+		requireProblem(t, askAt(m.handler, "127.0.0.1", "GET", "/recordings/cam/20260106T200000Z/source-1.webm", named127), 404)
+		requireProblem(t, askAt(m.handler, "127.0.0.1", "GET", pathOfRecordings+"cam/20260101T200000Z", named127), 404)
+	}
+	b.stop()
+	require.Eventually(t, func() bool { return len(a.Cluster().Members()) == 1 }, time.Minute, 10*time.Millisecond)
+	require.Equal(t, 2, strings.Count(askAt(a.handler, "127.0.0.1", "GET", "/recordings", named127).Body.String(), `"stream"`))
+}
 
 // testMember is a service in a cluster, which is served to the others; of its stages the cluster alone runs.
 type testMember struct {

@@ -27,6 +27,7 @@ type handlers struct {
 
 	presences presences
 	union     union
+	shelves   shelves
 	book      *logs.Book
 }
 

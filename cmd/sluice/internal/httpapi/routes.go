@@ -132,7 +132,7 @@ func (t table) media() {
 		t.Handle("GET /live/{stream}/snapshot."+format, snapshot)
 	}
 	t.Handle("GET /live/{stream}", named(http.HandlerFunc(serveNothing))) // or the mux would redirect
-	t.Handle("GET /recordings/{stream}/{recording}/{file}", named(within(t.pool(), http.StatusTooManyRequests, unhurried(t.recorded(http.HandlerFunc(packager.ServeRecordings))))))
+	t.Handle("GET /recordings/{stream}/{recording}/{file}", named(t.routed(within(t.pool(), http.StatusTooManyRequests, unhurried(t.recorded(http.HandlerFunc(packager.ServeRecordings)))), t.ofRecording)))
 	t.HandleFunc("GET /time", t.serveTime)
 	t.Handle("POST /collect", within(t.pool(), http.StatusTooManyRequests, t.service.Viewers().Collect()))
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/cluster"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
-	"github.com/sluice-live/sluice/public/panics"
 )
 
 const (
@@ -66,31 +65,20 @@ func (h *handlers) own() api.NodeState {
 
 // others is what the other nodes have.
 func (h *handlers) others(ctx context.Context, c *cluster.Node) (joined api.NodeState) {
-	ctx, cancel := context.WithTimeout(ctx, unionWithin)
-	defer cancel()
-	var asked sync.WaitGroup
 	var mu sync.Mutex
-	for _, m := range c.Members() {
-		if m.ID == c.ID() {
-			continue
+	h.eachOther(ctx, c, func(ctx context.Context, id string) {
+		state, err := stateOf(c.Ask(ctx, id, pathOfState))
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			h.service.Log().Debug("a node does not tell what it has", "node", id, "error", err)
+			joined.Missing = append(joined.Missing, id)
+			return
 		}
-		asked.Go(func() {
-			var state api.NodeState
-			err := errNoNode
-			fault := panics.Contain(h.service.Log(), "the state of another node", func() { state, err = stateOf(c.Ask(ctx, m.ID, pathOfState)) })
-			mu.Lock()
-			defer mu.Unlock()
-			if err = errors.Join(fault, err); err != nil {
-				h.service.Log().Debug("a node does not tell what it has", "node", m.ID, "error", err)
-				joined.Missing = append(joined.Missing, m.ID)
-				return
-			}
-			joined.Streams = append(joined.Streams, state.Streams...)
-			joined.Sessions = append(joined.Sessions, state.Sessions...)
-			joined.Rooms = append(joined.Rooms, state.Rooms...)
-		})
-	}
-	asked.Wait()
+		joined.Streams = append(joined.Streams, state.Streams...)
+		joined.Sessions = append(joined.Sessions, state.Sessions...)
+		joined.Rooms = append(joined.Rooms, state.Rooms...)
+	})
 	slices.Sort(joined.Missing)
 	return joined
 }

@@ -44,3 +44,12 @@ func FuzzStateOfNode(f *testing.F) {
 		}
 	})
 }
+
+func FuzzRecordingsOfNode(f *testing.F) {
+	f.Add([]byte(`{"recordings":[{"stream":"cam","name":"20260101T200000Z","started":"2026-01-01T20:00:00Z"}],"next_page_token":"Y2Ft"}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if list, err := recordingsOf(http.StatusOK, body, nil); err != nil && len(list.Recordings) > 0 {
+			t.Fatalf("half of %q is believed", body)
+		}
+	})
+}

@@ -261,5 +261,5 @@ func (h *handlers) serveRecordingsList(w http.ResponseWriter, r *http.Request) {
 			list.Recordings = append(list.Recordings, info)
 		}
 	}
-	writeTagged(w, r, list)
+	writeTagged(w, r, h.withOthers(r, list, limit))
 }

@@ -27,6 +27,7 @@ type SessionList struct {
 // RecordingList is the answer of GET /recordings: recordings that the client may watch, the newest first.
 type RecordingList struct {
 	Recordings []recording.Info `json:"recordings"`
+	Missing    []string         `json:"missing,omitempty"` // nodes of the cluster that have not answered, whose recordings are not there
 	Page
 }
 
