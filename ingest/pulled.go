@@ -81,7 +81,7 @@ func (s *Server) postPulled(w http.ResponseWriter, r *http.Request, stream strin
 func (s *Server) openPulled(w http.ResponseWriter, r *http.Request, stream string, body []byte, leave func()) *refusal.Refusal {
 	p, live := s.sessions.Publisher(stream)
 	if !live {
-		return refusal.New(http.StatusServiceUnavailable, "The origin of this relay is away: ask again in a second.").After(1)
+		return refusal.New(http.StatusServiceUnavailable, "The server that has this stream is away: ask again in a second.").After(1)
 	}
 	format := sentFormat(p, false)
 	o, problem := offer.Parse(body, offer.Watching(format))

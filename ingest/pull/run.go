@@ -190,7 +190,7 @@ func refused(err error) *refusal.Refusal {
 	if errors.As(err, &why) {
 		return why
 	}
-	return refusal.New(http.StatusServiceUnavailable, "The origin of this relay does not answer: ask again in a second.").After(1)
+	return refusal.New(http.StatusServiceUnavailable, "The server that has this stream does not answer: ask again in a second.").After(1)
 }
 
 // open makes a connection to the origin, whose media is published once it comes.

@@ -116,7 +116,7 @@ func (ss *Streams) Enter(ctx context.Context, name string, dial func() Origin) (
 	case <-s.settled:
 		refused = s.refused
 	case <-ctx.Done():
-		refused = refusal.New(http.StatusServiceUnavailable, "The origin of this relay has not answered yet: try again.").After(1)
+		refused = refusal.New(http.StatusServiceUnavailable, "The server that has this stream has not answered yet: try again.").After(1)
 	}
 	if refused != nil {
 		leave()

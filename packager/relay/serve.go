@@ -29,7 +29,7 @@ func (c *Cache) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !ok: // the client has gone
 	case s.head == nil:
-		problem.WriteRetry(w, http.StatusServiceUnavailable, 1, "The origin of this relay does not answer: ask again in a second.")
+		problem.WriteRetry(w, http.StatusServiceUnavailable, 1, "The server that has this stream does not answer: ask again in a second.")
 	case s.head.private && !leads:
 		c.passed.Add(1)
 		c.options.Pass.ServeHTTP(w, r)
@@ -103,7 +103,7 @@ func (c *Cache) writeRange(w http.ResponseWriter, r *http.Request, a *answer) {
 	switch {
 	case !ok:
 	case s.err != nil:
-		problem.WriteRetry(w, http.StatusServiceUnavailable, 1, "The origin of this relay has broken off: ask again in a second.")
+		problem.WriteRetry(w, http.StatusServiceUnavailable, 1, "The server that has this stream has broken off: ask again in a second.")
 	default:
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(s.body))
 	}

@@ -8,6 +8,8 @@ import (
 	"os/user"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -114,6 +116,10 @@ func TestCluster(t *testing.T) {
 	require.Zero(t, status, printed)
 	require.Regexp(t, `(?m)^`+owner+` +\w+ +1 +\d+ +[\d.]+ +`+has.base+`$`, printed)
 
+	printed, status = runToEnd(t, "ctl", "streams", "--url", others[0].base)
+	require.Zero(t, status, printed)
+	require.Regexp(t, `(?m)^STREAM .* NODE\nshared +live .* `+owner+`$`, printed)
+
 	// The next publisher takes over where the stream is, steers its session at the node that it knows, and is ended at another one.
 	p.stop()
 	p = newPublisher(t, others[0], "shared")
@@ -164,19 +170,35 @@ func TestCluster(t *testing.T) {
 		eventually(t, func() bool { at := n.listed(); return at["shared"] == owner && at["late"] != "" })
 	}
 
-	// A node that dies has no streams any more: who publishes again does so elsewhere.
-	p.stop()
-	has.kill()
+	requireYields(t, nodes, ids, has, p, owner)
+}
+
+// requireYields shows that a node which does not answer has no streams any more: who publishes again does so elsewhere, and when the node goes on it
+// gives the stream up.
+func requireYields(t *testing.T, nodes []*service, ids []string, has *service, p *publisher, owner string) {
+	t.Helper()
+	others := slices.DeleteFunc(slices.Clone(nodes), func(n *service) bool { return n == has })
 	left := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == owner })
+	require.NoError(t, has.cmd.Process.Signal(syscall.SIGSTOP))
+	goOn := sync.OnceFunc(func() { require.NoError(t, has.cmd.Process.Signal(syscall.SIGCONT)) })
+	defer goOn()
 	for _, n := range others {
 		n.waitNodes(true, left...)
 		eventually(t, func() bool { return n.listed()["shared"] == "" })
 	}
-	newPublisher(t, others[0], "shared").send()
+	again := newPublisher(t, others[0], "shared")
+	again.rounds = chaosRounds
+	again.send()
 	for _, n := range others {
 		eventually(t, func() bool { return slices.Contains(left, n.listed()["shared"]) })
 		n.waitState("shared", "live")
 	}
+	goOn()
+	for _, n := range nodes {
+		n.waitNodes(true, ids...)
+		eventually(t, func() bool { return slices.Contains(left, n.listed()["shared"]) })
+	}
+	eventually(t, func() bool { return send(t, "GET", p.session, nil) == http.StatusGone }, "its publisher goes on")
 }
 
 // requireBalanced shows that the sample for nginx finds the stream, whose name decides which node is asked.

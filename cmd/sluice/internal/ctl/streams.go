@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
@@ -74,6 +75,10 @@ func (streamsCommand) Run(ctx context.Context, out io.Writer, from config.Surrou
 	}
 	return c.print(out, list, func() error {
 		rows := table{{"STREAM", "STATE", "FOR", "VIDEO", "AUDIO", "BITRATE", "LOST", "VIEWERS", "RECORDING"}}
+		inCluster := slices.ContainsFunc(list.Streams, func(s api.Stream) bool { return s.Node != "" })
+		if inCluster {
+			rows[0] = append(rows[0], "NODE")
+		}
 		for _, s := range list.Streams {
 			video, audio, bits, lost := "–", "–", "–", "–"
 			if p := s.Publisher; p != nil {
@@ -83,7 +88,11 @@ func (streamsCommand) Run(ctx context.Context, out io.Writer, from config.Surrou
 			if s.Recording != nil {
 				recording = size(s.Recording.Bytes)
 			}
-			rows = append(rows, []string{s.Name, s.State, age(s.StartedAt), video, audio, bits, lost, fmt.Sprint(s.Audience.Viewers), recording})
+			row := []string{s.Name, s.State, age(s.StartedAt), video, audio, bits, lost, fmt.Sprint(s.Audience.Viewers), recording}
+			if inCluster {
+				row = append(row, s.Node)
+			}
+			rows = append(rows, row)
 		}
 		return rows.print(out, "No streams.")
 	})
@@ -117,7 +126,7 @@ func (s showCommand) Run(ctx context.Context, out io.Writer, from config.Surroun
 			renditions = append(renditions, fmt.Sprintf("%s (%s)", r.ID, bitrate(float64(r.Bandwidth))))
 		}
 		rows := [][2]string{
-			{"Stream", s.Name}, {"State", s.State}, {"Error", s.Error}, {"Fault", s.Fault}, {"Since", when(s.StartedAt)}, {"Viewers", fmt.Sprintf("%d over WebRTC, %d over HLS, %d over DASH", s.Audience.WebRTC, s.Audience.HLS, s.Audience.DASH)},
+			{"Stream", s.Name}, {"Node", s.Node}, {"State", s.State}, {"Error", s.Error}, {"Fault", s.Fault}, {"Since", when(s.StartedAt)}, {"Viewers", fmt.Sprintf("%d over WebRTC, %d over HLS, %d over DASH", s.Audience.WebRTC, s.Audience.HLS, s.Audience.DASH)},
 			{"Renditions", strings.Join(renditions, ", ")}, {"Reduced", s.Encoder.Reduced}, {"Encoder", fmt.Sprintf("%.2f times real time, %d dropped, %d restarts", s.Encoder.Speed, s.Encoder.Drops, s.Encoder.Restarts)},
 			{"Transform", string(s.Encoder.Transform)}, {"HLS", s.URLs.HLS}, {"DASH", s.URLs.DASH}, {"WHEP", s.URLs.WHEP}, {"Page", s.URLs.Watch},
 		}

@@ -151,7 +151,7 @@ func (s source) do(ctx context.Context, method, path string, query url.Values, b
 
 // refusalOf is what the origin says, for whoever wants to watch here.
 func refusalOf(answer *http.Response, body []byte) *refusal.Refusal {
-	p := refusal.New(answer.StatusCode, "The origin of this relay refuses: %d %s.", answer.StatusCode, http.StatusText(answer.StatusCode))
+	p := refusal.New(answer.StatusCode, "The server that has this stream refuses: %d %s.", answer.StatusCode, http.StatusText(answer.StatusCode))
 	var problem struct{ Detail string }
 	if kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type")); kind == "application/problem+json" && json.Unmarshal(body, &problem) == nil && problem.Detail != "" {
 		p.Detail = problem.Detail
