@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/cluster/etcdtest"
@@ -135,6 +137,7 @@ func TestCluster(t *testing.T) {
 
 	requireMembersOnly(t, has)
 	requireBalanced(t, nodes)
+	requireOneRoom(t, nodes)
 
 	p.stop()
 	p = newPublisher(t, others[1], "shared")
@@ -171,6 +174,24 @@ func TestCluster(t *testing.T) {
 	}
 
 	requireYields(t, nodes, ids, has, p, owner)
+}
+
+// requireOneRoom shows that people meet in a room whichever nodes they ask.
+func requireOneRoom(t *testing.T, nodes []*service) {
+	t.Helper()
+	for _, n := range nodes {
+		socket, _, err := websocket.Dial(t.Context(), strings.Replace(n.base, "http", "ws", 1)+"/rooms/den/ws?mesh=1", nil)
+		require.NoError(t, err)
+		defer socket.CloseNow()
+		require.NoError(t, wsjson.Write(t.Context(), socket, map[string]string{"event": "authenticate", "name": "Ann"}))
+	}
+	for _, n := range nodes {
+		eventually(t, func() bool {
+			_, _, room := n.get("/api/v1/rooms/den")
+			_, _, all := n.get("/api/v1/rooms")
+			return strings.Count(string(room), `"Ann"`) == len(nodes) && strings.Count(string(all), `"den"`) == 1
+		})
+	}
 }
 
 // requireYields shows that a node which does not answer has no streams any more: who publishes again does so elsewhere, and when the node goes on it

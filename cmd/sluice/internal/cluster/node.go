@@ -32,7 +32,8 @@ type Options struct {
 	CacheBytes int64 // of others' live media
 	// Load measures for a while how much room there is.
 	Load func(ctx context.Context, during time.Duration) (Load, error)
-	// Waiting lists streams that are here and wait for their publishers, as after a restart: they are claimed, if nobody else has them.
+	// Waiting lists streams that are here and wait for their publishers, as after a restart, and rooms that somebody is in (Room): they are claimed, if
+	// nobody else has them.
 	Waiting func() []string
 	// Deposed hears of a stream of ours that another node has now. It must not block.
 	Deposed func(stream string)
@@ -121,6 +122,17 @@ func (n *Node) Place(stream string) (id string, err error) {
 		return "", ErrFull
 	}
 	return best.ID, nil
+}
+
+// PlaceRoom is the node at which a room is entered: where somebody is in it already, or else where every node says that it begins.
+func (n *Node) PlaceRoom(room string) (id string) {
+	if o, ok := n.view.owner(Room(room)); ok {
+		return o.node
+	}
+	if m, ok := seat(n.view.members(), room); ok {
+		return m.ID
+	}
+	return n.options.ID
 }
 
 // Claim makes a stream ours until Release has been called as often. The error is ErrAway or an *OwnedError.

@@ -67,10 +67,17 @@ func nodeKey(key []byte) (id string, ok bool) {
 	return id, ok && config.ValidNode(id)
 }
 
+// ownerKey reads one of a stream, or of what Room has made of the name of a room.
 func ownerKey(key []byte) (stream string, ok bool) {
 	stream, ok = strings.CutPrefix(string(key), ownerKeys)
-	return stream, ok && name.Valid(stream)
+	return stream, ok && name.Valid(strings.TrimPrefix(stream, roomMark))
 }
+
+// roomMark stands before the names of rooms, and can be in none of a stream.
+const roomMark = "room."
+
+// Room is by what name a room has an owner.
+func Room(name string) string { return roomMark + name }
 
 // Prefix is what stands before the names of a node's sessions.
 func Prefix(id string) string { return id + "." }

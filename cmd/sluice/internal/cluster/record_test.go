@@ -38,7 +38,10 @@ func TestKeysAndPaths(t *testing.T) {
 	stream, ok := ownerKey([]byte("sluice/owners/Cam_1"))
 	require.True(t, ok)
 	require.Equal(t, "Cam_1", stream)
-	for _, key := range []string{"", "sluice/", "sluice/nodes/", "sluice/nodes/a/b", "sluice/nodes/A.b", "sluice/owners/", "sluice/owners/../x", "other/nodes/n1"} {
+	stream, ok = ownerKey([]byte(ownerKeys + Room("den")))
+	require.True(t, ok)
+	require.Equal(t, Room("den"), stream)
+	for _, key := range []string{"", "sluice/", "sluice/owners/room.", "sluice/owners/room.room.den", "sluice/nodes/", "sluice/nodes/a/b", "sluice/nodes/A.b", "sluice/owners/", "sluice/owners/../x", "other/nodes/n1"} {
 		_, ok := nodeKey([]byte(key))
 		_, ok2 := ownerKey([]byte(key))
 		require.False(t, ok || ok2, key)

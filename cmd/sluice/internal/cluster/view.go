@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"hash/fnv"
 	"maps"
 	"slices"
 	"strings"
@@ -109,8 +110,10 @@ func (v *view) members() []Member {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	owned := map[string]int{}
-	for _, o := range v.owners {
-		owned[o.node]++
+	for stream, o := range v.owners {
+		if !strings.HasPrefix(stream, roomMark) {
+			owned[o.node]++
+		}
 	}
 	all := make([]Member, 0, len(v.nodes))
 	for _, id := range slices.SortedFunc(maps.Keys(v.nodes), strings.Compare) {
@@ -134,6 +137,27 @@ func choose(all []Member, random func(n int) int) (best Member, ok bool) {
 		}
 	}
 	return best, true
+}
+
+// seat is where a room begins: every node that sees the same others says the same, and of the rooms only those move whose node has gone
+// (rendezvous hashing). ok is false where there is no node.
+func seat(all []Member, room string) (best Member, ok bool) {
+	var most uint64
+	for _, m := range all {
+		hash := fnv.New64a()
+		_, _ = hash.Write([]byte(room + "/" + m.ID))
+		if score := mixed(hash.Sum64()); !m.Draining && (!ok || score > most) {
+			best, most, ok = m, score, true
+		}
+	}
+	return best, ok
+}
+
+// mixed has each bit depend on all (the last step of MurmurHash3): FNV leaves the last letters in the lowest ones.
+func mixed(h uint64) uint64 {
+	h = (h ^ h>>33) * 0xff51afd7ed558ccd
+	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
+	return h ^ h>>33
 }
 
 // better reports whether a node has more to spare: cores, or where both have as many, streams.

@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,6 +39,29 @@ func TestChoose(t *testing.T) {
 			require.Equal(t, tc.want != "", ok)
 		})
 	}
+}
+
+func TestSeat(t *testing.T) {
+	all := []Member{{ID: "a"}, {ID: "b"}, {ID: "c"}}
+	rooms := map[string]int{}
+	for i := range 300 {
+		room := fmt.Sprint("room-", i)
+		at, ok := seat(all, room)
+		require.True(t, ok)
+		rooms[at.ID]++
+		again, _ := seat([]Member{all[2], all[0], all[1]}, room)
+		require.Equal(t, at, again, "in whatever order")
+		without, _ := seat(slices.DeleteFunc(slices.Clone(all), func(m Member) bool { return m.ID == "b" }), room)
+		require.True(t, without == at || at.ID == "b", "it moves only if its node has gone")
+	}
+	for _, m := range all {
+		require.InDelta(t, 100, rooms[m.ID], 40, m.ID)
+	}
+	at, ok := seat([]Member{{ID: "a", Load: Load{Draining: true}}, {ID: "b"}}, "den")
+	require.True(t, ok)
+	require.Equal(t, "b", at.ID)
+	_, ok = seat(nil, "den")
+	require.False(t, ok)
 }
 
 func TestView(t *testing.T) {

@@ -94,6 +94,15 @@ func ofViewer(c *cluster.Node, r *http.Request) (id string, err error) {
 	return ofOwner(c, r)
 }
 
+// ofRoomNode is the node that has the room of a path, or at which it begins.
+func ofRoomNode(c *cluster.Node, r *http.Request) (id string, err error) {
+	room := r.PathValue("room")
+	if !name.Valid(room) {
+		return "", nil
+	}
+	return c.PlaceRoom(room), nil
+}
+
 // relayed serves live media of other nodes from what is kept of it.
 func (t table) relayed(next http.Handler) http.Handler {
 	c := t.cluster()

@@ -113,14 +113,14 @@ func (t table) rooms() {
 	pool := t.pool()
 	for _, transport := range room.Transports {
 		signalling := within(pool, http.StatusTooManyRequests, t.service.Ingest().Rooms().Signalling(transport, access.Token))
-		t.Handle("/rooms/{room}/"+transport, signalling)
+		t.Handle("/rooms/{room}/"+transport, t.routed(signalling, ofRoomNode))
 		t.Handle("/echo/"+transport, signalling)
 	}
 	t.Handle("GET /api/v1/rooms", t.private(t.serveRooms))
-	t.Handle("GET /api/v1/rooms/{room}", t.private(t.serveRoom))
-	t.Handle("DELETE /api/v1/rooms/{room}/participants/{participant}", t.administration(t.serveRemove, ofRoom))
-	t.Handle("PUT /api/v1/rooms/{room}/air", t.administration(t.serveStartOutput, ofRoom))
-	t.Handle("DELETE /api/v1/rooms/{room}/air", t.administration(t.serveStopOutput, ofRoom))
+	t.Handle("GET /api/v1/rooms/{room}", t.routed(t.private(t.serveRoom), ofRoomNode))
+	t.Handle("DELETE /api/v1/rooms/{room}/participants/{participant}", t.routed(t.administration(t.serveRemove, ofRoom), ofRoomNode))
+	t.Handle("PUT /api/v1/rooms/{room}/air", t.routed(t.administration(t.serveStartOutput, ofRoom), ofRoomNode))
+	t.Handle("DELETE /api/v1/rooms/{room}/air", t.routed(t.administration(t.serveStopOutput, ofRoom), ofRoomNode))
 }
 
 // media is what players read.

@@ -53,12 +53,15 @@ func (s *Service) load(ctx context.Context, during time.Duration) (cluster.Load,
 	return cluster.Load{Streams: max(s.cfg.Limits.Streams-live, 0), Idle: max(idle, 0), Draining: !s.Ready()}, err
 }
 
-// waiting lists the streams that have not ended, with those that the last stop has left for their publishers.
+// waiting lists the streams that have not ended, with those that the last stop has left for their publishers, and the rooms that somebody is in.
 func (s *Service) waiting() (streams []string) {
 	for _, info := range s.packager.Streams() {
 		if info.State != timeline.StateEnded {
 			streams = append(streams, info.Stream)
 		}
+	}
+	for _, room := range s.ingest.Rooms().List() {
+		streams = append(streams, cluster.Room(room.Name))
 	}
 	return streams
 }
