@@ -108,7 +108,7 @@ func BenchmarkChaos(b *testing.B) {
 }
 
 func endureAll(t testing.TB, long bool) {
-	c := newChaos(t, calmRung, "--ladder-reduce="+strconv.FormatBool(long))
+	c := newChaos(newWorld(t), calmRung, "--ladder-reduce="+strconv.FormatBool(long))
 	defer c.table.print(t)
 	visits := collect(t, &conformance.Collector{Base: c.s.base + "/live/" + chaosStream + "/", LowLatency: true})
 	c.listen()
@@ -139,9 +139,11 @@ func (c *chaos) checkLater() {
 	c.later = nil
 }
 
-// newChaos starts the service, a publisher of sound, and an echo.
-func newChaos(t testing.TB, ladder string, more ...string) *chaos {
-	c := &chaos{t: t, world: newWorld(t), archive: archive{}, table: &table{}}
+// newChaos starts the service in a world, a publisher of sound, and an echo.
+func newChaos(w *world, ladder string, more ...string) *chaos {
+	t := w.t
+	t.Helper()
+	c := &chaos{t: t, world: w, archive: archive{}, table: &table{}}
 	c.args = append(more, "--ladder", ladder, "--linger", "60s", "--window", "30s", "--on-stop", "keep")
 	c.s = c.world.start(c.args...)
 	c.args = append(c.args, c.s.addresses()...)

@@ -136,12 +136,15 @@ type showing struct {
 }
 
 // BenchmarkPlayers has every player of the table meet the same faults, and prints for how long each stood still and whether it played
-// on by itself. PLAYERS is a regular expression of the names of those that take part; without it, all.
+// on by itself. Its socket is held as systemd holds that of the unit. PLAYERS is a regular expression of the names of those that take part; without
+// it, all.
 func BenchmarkPlayers(b *testing.B) {
 	some, err := regexp.Compile(os.Getenv("PLAYERS"))
 	require.NoError(b, err)
 	for b.Loop() {
-		s := &showing{chaos: newChaos(b, smallRung+",120p=214x120@30:150k", "--ladder-reduce")}
+		w := newWorld(b)
+		w.holdSocket()
+		s := &showing{chaos: newChaos(w, smallRung+",120p=214x120@30:150k", "--ladder-reduce")}
 		s.faults = []fault{encoderKilled(), publisherGone(4 * time.Second), encoderStopped(), serviceKilled()}
 		s.publisher.stop()
 		s.publish()

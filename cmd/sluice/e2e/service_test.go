@@ -51,16 +51,19 @@ func startService(t testing.TB, args ...string) *service {
 
 func startServiceIn(t testing.TB, data string, args ...string) *service {
 	t.Helper()
-	return startServiceBy(t, []string{program}, data, args...)
+	return startCommand(t, serviceBy(t, []string{program}, data, args...), data)
 }
 
-// startServiceBy runs the program by a command that becomes it in the end. What tests share the machine with may take it for
-// seconds: only those about the ladder want less of it then, with --ladder-reduce.
-func startServiceBy(t testing.TB, command []string, data string, args ...string) *service {
+// serviceBy is the program by a command that becomes it in the end. What tests share the machine with may take it for seconds: only those about
+// the ladder want less of it then, with --ladder-reduce.
+func serviceBy(t testing.TB, command []string, data string, args ...string) *exec.Cmd {
 	t.Helper()
 	args = append(append(command[1:], "serve", "--http-listen", freeAddress(t), "--ice-udp", freeAddress(t), "--data", data, "--record-min-free", "0", "--ladder-reduce=false"), args...)
-	return startCommand(t, exec.Command(command[0], args...), data)
+	return exec.Command(command[0], args...)
 }
+
+// byManager is a command of a shell that becomes the program, $0, with a socket as service managers hand it over (sd_listen_fds(3)).
+const byManager = `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=http exec "$0" "$@"`
 
 func startCommand(t testing.TB, cmd *exec.Cmd, data string) *service {
 	t.Helper()

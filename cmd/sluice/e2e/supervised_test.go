@@ -45,9 +45,9 @@ func TestServiceManager(t *testing.T) {
 	require.NoError(t, err)
 
 	data := t.TempDir()
-	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$0" serve "$@"`, program, "--http-listen", "192.0.2.1:1", "--ice-udp", "127.0.0.1:0", "--ladder", smallRung, "--data", data)
+	cmd := exec.Command("sh", "-c", byManager, program, "serve", "--http-listen", "192.0.2.1:1", "--ice-udp", "127.0.0.1:0", "--ladder", smallRung, "--data", data)
 	cmd.ExtraFiles = []*os.File{inherited}
-	cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES=http", "NOTIFY_SOCKET="+notify, "WATCHDOG_USEC=400000")
+	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+notify, "WATCHDOG_USEC=400000")
 	s := startCommand(t, cmd, data)
 	require.NoError(t, inherited.Close())
 	require.NoError(t, listener.Close())

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,8 +16,9 @@ import (
 // world is a disk and limits of inotify that are a service's own, in namespaces that outlive it and end with the test.
 type world struct {
 	t      testing.TB
-	mount  string // where the disk is, in the world
-	holder int    // the process that keeps the namespaces
+	mount  string   // where the disk is, in the world
+	holder int      // the process that keeps the namespaces
+	socket *os.File // handed over to each service; nil: it opens its own
 }
 
 const diskOfWorld = 512 << 20 // bytes, of which only what is written takes space
@@ -51,10 +53,28 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
+// holdSocket has the services that are started from now on serve HTTP at a socket that stays when they end, as systemd does: who connects while
+// none of them runs, waits.
+func (w *world) holdSocket() {
+	w.t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(w.t, err)
+	w.socket, err = listener.(*net.TCPListener).File()
+	require.NoError(w.t, err)
+	require.NoError(w.t, listener.Close())
+	w.t.Cleanup(func() { _ = w.socket.Close() })
+}
+
 // start runs the program in the world, with its data on the world's disk.
 func (w *world) start(args ...string) *service {
 	w.t.Helper()
-	s := startServiceBy(w.t, w.inside(program), filepath.Join(w.mount, "data"), args...)
+	data := filepath.Join(w.mount, "data")
+	command := serviceBy(w.t, w.inside(program), data, args...)
+	if w.socket != nil {
+		command = serviceBy(w.t, w.inside("sh", "-c", byManager, program), data, args...)
+		command.ExtraFiles = []*os.File{w.socket}
+	}
+	s := startCommand(w.t, command, data)
 	s.data = filepath.Join(w.disk(), "data")
 	return s
 }
