@@ -3,6 +3,7 @@ package packager
 import (
 	"bytes"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -130,6 +131,29 @@ func TestEndedPeriodsLackNothing(t *testing.T) {
 		_, nothing = tl.isEmpty(t, "180p", []byte(b.body(beyond)))
 		require.True(t, nothing)
 		require.Equal(t, "100", b.request(http.MethodHead, beyond).Header().Get("Content-Length"))
+	})
+}
+
+// Of an epoch that is known no more, who counts by the clock in an MPD of that time gets what has nothing in it; all else is refused as ever.
+func TestForgottenPeriodsLackNothing(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.Window = 6 * time.Second })
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	synctest.Test(t, func(t *testing.T) {
+		require.NoError(t, e.End())
+		next, enc := b.next(tl)
+		b.run(next, enc, 10)
+		b.clock.Advance(5 * time.Minute)
+		b.keep()
+		first := tl.period(next).First
+		_, nothing := tl.isEmpty(t, "180p", []byte(b.body("/live/cam/"+e.Name()+"/180p-"+strconv.FormatInt(first+9, 10)+".m4s")))
+		require.True(t, nothing)
+		for _, path := range []string{
+			e.Name() + "/180p-0.m4s", e.Name() + "/180p-11.0.m4s", e.Name() + "/180p-init.mp4", e.Name() + "/1080p-11.m4s",
+			next.Name() + "/180p-1000.m4s", "X/180p-11.m4s", strings.ToLower(e.Name()) + "/180p-11.m4s",
+		} {
+			require.Equal(t, http.StatusNotFound, b.get("/live/cam/"+path).Code, path)
+		}
 	})
 }
 

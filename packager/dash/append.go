@@ -63,6 +63,9 @@ func (w *writer) events(s *EventStream) {
 	w.text("schemeIdUri", s.Scheme)
 	w.text("value", s.Value)
 	w.number("timescale", uint64(s.Timescale))
+	if s.PresentationTimeOffset > 0 {
+		w.number("presentationTimeOffset", s.PresentationTimeOffset)
+	}
 	w.raw(">\n")
 	for _, e := range s.Events {
 		w.raw("      <Event")

@@ -45,13 +45,14 @@ type Period struct {
 // EventStream announces events of one kind (§5.10.2).
 type EventStream struct {
 	Descriptor
-	Timescale uint32  `xml:"timescale,attr"` // ticks a second; always written
-	Events    []Event `xml:"Event"`
+	Timescale              uint32  `xml:"timescale,attr"`              // ticks a second; always written
+	PresentationTimeOffset uint64  `xml:"presentationTimeOffset,attr"` // ticks: the Time of an Event at the Period's start
+	Events                 []Event `xml:"Event"`
 }
 
-// Event is a stretch of the Period that means what its stream's scheme says (§5.10.2.3). All is always written.
+// Event is a stretch of time that means what its stream's scheme says (§5.10.2.3). All is always written.
 type Event struct {
-	Time     uint64 `xml:"presentationTime,attr"` // ticks from the Period's start
+	Time     uint64 `xml:"presentationTime,attr"` // ticks
 	Duration uint64 `xml:"duration,attr"`         // ticks
 	ID       uint64 `xml:"id,attr"`               // the same event has the same in every version of the manifest
 }

@@ -143,16 +143,3 @@ func (s *Stream) readLog(marked, fresh bool) ([]timeline.Record, error) {
 	s.cfg.Logger.Warn("timeline.log is damaged; what follows is left out", "stream", s.name, "kept", kept, "error", damage)
 	return records, errors.Join(disk.Copy(s.cfg.Files, name, kept), f.Truncate(good))
 }
-
-// isEpochName reports whether a directory can be an epoch's that timeline has named.
-func isEpochName(name string) bool {
-	if len(name) != 26 {
-		return false
-	}
-	for _, c := range name {
-		if (c < 'A' || c > 'Z') && (c < '2' || c > '7') {
-			return false
-		}
-	}
-	return true
-}

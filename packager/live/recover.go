@@ -85,7 +85,7 @@ func (s *Stream) sweep(now time.Time) {
 		known[e.Name()] = true
 	}
 	for _, entry := range entries {
-		if entry.IsDir() && isEpochName(entry.Name()) && !known[entry.Name()] {
+		if entry.IsDir() && timeline.IsEpochName(entry.Name()) && !known[entry.Name()] {
 			s.expiry.add(expiring{path: filepath.Join(s.dir, entry.Name()), at: now.Add(s.cfg.Grace())})
 		}
 	}

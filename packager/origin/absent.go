@@ -41,8 +41,10 @@ func (s *snapshot) lacks(epoch string, m timeline.MediaFile, segment time.Durati
 	switch {
 	case s.Presentation == nil:
 		return a, false
-	case period == nil:
+	case period == nil && s.lists(epoch):
 		return p.beyond(epoch, m, segment, s.clock())
+	case period == nil:
+		return p.gone(epoch, m)
 	case period.Duration == 0 || m.MSN < period.First:
 		return a, false
 	}
@@ -70,6 +72,21 @@ func (p *playlist) beyond(epoch string, m timeline.MediaFile, segment time.Durat
 		return absent{m.Rendition, start}, number <= int64(now.Sub(last.Wall().Add(last.Length()))/segment)+1
 	}
 	return a, false
+}
+
+// gone finds a segment of an epoch that is listed no more by a number that is: by the clock, in an MPD that is older than the window. A page that was hidden,
+// and a machine that slept, have such a one until the next has come; dash.js that is refused meanwhile asks for nothing any more.
+func (p *playlist) gone(epoch string, m timeline.MediaFile) (a absent, ok bool) {
+	newest := &p.Segments[len(p.Segments)-1]
+	ok = timeline.IsEpochName(epoch) && p.Hint.Epoch != epoch && p.Written.Epoch != epoch
+	return absent{m.Rendition, newest.Offset() + timeline.FromTicks(newest.End(), newest.Timescale)}, ok
+}
+
+// lists reports whether a rendition has a segment of the epoch.
+func (s *snapshot) lists(epoch string) bool {
+	return slices.ContainsFunc(s.playlists, func(p *playlist) bool {
+		return slices.ContainsFunc(p.Segments, func(s timeline.Segment) bool { return s.EpochName() == epoch })
+	})
 }
 
 // period is the Period of the epoch where it has the rendition; nil otherwise.

@@ -15,10 +15,11 @@ import (
 
 // dash.js asks for the MPD again at the pace of minimumUpdatePeriod only once it has seen the element's play event, which a page that
 // calls play() before the MPD is there takes away from it: at the end of the Period it would stand still for ever. What it does
-// obey, as the playback time goes on, is the event by which a manifest says that it is no longer valid. So each edition of the MPD
-// carries such events, and a Location that asks for the next one; the answer to that waits, as a blocking playlist reload does, until
-// the Periods have changed or the edition is as old as updatePeriod. Events need a new id in each edition, because each is obeyed
-// once; and since the playback time stands still at the end of a Period, it is the wait that sets the pace there.
+// obey is the event by which a manifest says that it is no longer valid. So each edition of the MPD carries such an event, and a Location that
+// asks for the next one; the answer to that waits, as a blocking playlist reload does, until the Periods have changed or the edition is as old as
+// updatePeriod: it is the wait that sets the pace, wherever the player is and whether it plays or not. Browsers pause video without sound while a
+// page is hidden, and dash.js that is behind by more Periods than the MPD has does not find the way back by itself. Events need a new
+// id in each edition, because each is obeyed once.
 
 const (
 	// directiveAfter names the edition that a client has: it wants the next one.
@@ -26,18 +27,13 @@ const (
 	// maxForeignQuery bounds what is repeated in Location of a query that is for somebody else, bytes; a longer one gets no Location.
 	maxForeignQuery = 2 << 10
 
-	// nearEdge is how long before the end of the media there is playback time for the next edition: not earlier than needed, since a
-	// waiting request takes one of the six connections that a browser has.
+	// nearEdge is how long before the end of the media a player that begins asks for its first edition after that which it has.
 	nearEdge = 300 * time.Millisecond
-	// behindEdge is from where on players that are farther behind ask at once: what they load is near the edge, though they do not show it yet.
-	behindEdge = 2500 * time.Millisecond
 	// foundWithin is how long players take to find their place, or a part if that is longer.
 	foundWithin = 200 * time.Millisecond
-	// farBehind is how far behind players may be that ask for an edition at once; who is farther behind has time.
-	farBehind = time.Minute
-	// pastEdge is how long events last beyond the end of the media, and beyond what the clock says that there is: players that begin while
-	// ffmpeg is late are ahead of the media, and forget events that they have missed.
-	pastEdge = 3 * time.Second
+	// pastEdge is how long events last: players forget those that they have missed. Who begins while ffmpeg is late is ahead of the media, and whose
+	// machine slept finds its place by the clock in an MPD of before.
+	pastEdge = 365 * 24 * time.Hour
 )
 
 // editions are the versions of a live MPD. Between two of the same Periods only the events, the Location and publishTime differ.
@@ -212,29 +208,24 @@ func (s *Stream) live(e *edition, q mpdQuery) *document {
 			m.Location += "&" + q.foreign
 		}
 		if n := len(m.Periods); n > 0 {
+			start := uint64(e.of.Periods[n-1].Start.Milliseconds())
 			m.Periods[n-1].EventStreams = []dash.EventStream{{
-				Descriptor: dash.Descriptor{Scheme: dash.SchemeEvent, Value: "1"}, Timescale: 1000, Events: e.events(q.follows),
+				Descriptor: dash.Descriptor{Scheme: dash.SchemeEvent, Value: "1"}, Timescale: 1000, PresentationTimeOffset: start, Events: []dash.Event{e.event(start, q.follows)},
 			}}
 		}
 		return m.Append(nil)
 	})
 }
 
-// events are one for players near the edge, and one for those farther behind; not for who begins, and has to find its place before it
-// can bear with another edition.
-func (e *edition) events(follows bool) (all []dash.Event) {
-	event := func(from, to time.Duration, id uint64) dash.Event {
-		from = max(time.Millisecond, from) // at 0 is who has not found its place
-		return dash.Event{Time: uint64(from.Milliseconds()), Duration: uint64((to - from).Milliseconds()), ID: id}
+// event makes players ask for the next edition: wherever they are, but for who begins, and has to find its place before it can bear with another
+// one. Its times are of the presentation, in which the Period starts at start ms.
+func (e *edition) event(start uint64, follows bool) dash.Event {
+	from := uint64(1) // at 0 is who has not found its place
+	if !follows {
+		edge := max(e.reached-nearEdge, e.due-e.begins, 0)
+		from = max(from, start+uint64(edge.Milliseconds()))
 	}
-	id, edge := 2*uint64(e.number), e.reached-nearEdge
-	switch {
-	case !follows:
-		edge = max(edge, e.due-e.begins)
-	case e.reached > behindEdge:
-		all = append(all, event(e.reached-farBehind, e.reached-behindEdge, id))
-	}
-	return append(all, event(edge, max(e.reached, e.due)+pastEdge, id+1))
+	return dash.Event{Time: from, Duration: uint64(pastEdge.Milliseconds()), ID: uint64(e.number)}
 }
 
 // reached is how far the media of a Period has come in every rendition, from the Period's start.

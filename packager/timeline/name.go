@@ -17,6 +17,19 @@ const EventValue = "urn:sluice:faces"
 // newEpochName makes a name that nobody can guess and that is never made again: 130 random bits.
 func newEpochName() string { return rand.Text() }
 
+// IsEpochName reports whether a name can be one that an epoch was given.
+func IsEpochName(name string) bool {
+	if len(name) != 26 {
+		return false
+	}
+	for _, c := range name {
+		if (c < 'A' || c > 'Z') && (c < '2' || c > '7') {
+			return false
+		}
+	}
+	return true
+}
+
 // InitName is the public name of a rendition's initialization segment within its epoch.
 func InitName(rendition string) string { return rendition + "-init.mp4" }
 
