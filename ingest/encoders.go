@@ -42,7 +42,7 @@ func (s *Server) listenRTMP() (err error) {
 		return nil
 	}
 	s.rtmp, err = rtmp.Listen(rtmp.Options{
-		Listen: s.opts.RTMPListen, TLSListen: s.opts.RTMPSListen, TLS: &tls.Config{GetCertificate: s.opts.Certificate, MinVersion: tls.VersionTLS12},
+		Listen: s.opts.RTMPListen, TLSListen: s.opts.RTMPSListen, ListenTCP: s.opts.Sockets.ListenTCP, TLS: &tls.Config{GetCertificate: s.opts.Certificate, MinVersion: tls.VersionTLS12},
 		MaxConnections: connectionsPerStream * s.opts.MaxStreams, MaxPerAddress: s.opts.MaxSessionsPerAddress,
 		Connect: s.timers.connect, Silence: s.timers.silence, Logger: s.opts.Logger,
 		Open: s.opener(session.KindRTMP),

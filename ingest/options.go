@@ -133,6 +133,8 @@ type Options struct {
 	MayEnter session.Judge
 	// Hidden reports whether a stream is in no list. Default: none is.
 	Hidden func(stream string) bool
+	// Sockets binds what is listened on, but for SRT, whose library binds its own. Default: the system does.
+	Sockets Sockets
 	// Origin, if set, is where the streams come from that viewers over WHEP ask for, as long as they are watched. It is made of the first
 	// request for each, and is to be forgotten with it but for what speaks for all who watch. Default: streams are published here.
 	Origin func(r *http.Request, stream string) pull.Origin
@@ -142,6 +144,12 @@ type Options struct {
 	SessionPrefix string
 	// MayWatch refuses who may not watch a stream. Default: nobody is refused.
 	MayWatch session.Judge
+}
+
+// Sockets binds the sockets of a Server, each for an option such as TCPListen, and knows then which they are.
+type Sockets interface {
+	ListenTCP(option, address string) (*net.TCPListener, error)
+	ListenUDP(option, network, address string) (*net.UDPConn, error)
 }
 
 // ICEServer is a STUN or TURN server that clients are told about.
@@ -269,6 +277,9 @@ func (s *Server) signalServers() []signal.ICEServer {
 func (o Options) withDefaults() Options {
 	o.UDPListen = orDefault(o.UDPListen, "127.0.0.1:0")
 	o.Logger = orDefault(o.Logger, slog.Default())
+	if o.Sockets == nil {
+		o.Sockets = System{}
+	}
 	o.MaxStreams = orDefault(o.MaxStreams, defaultMaxStreams)
 	o.MaxViewers = orDefault(o.MaxViewers, defaultMaxViewers)
 	o.ViewerLinger = orDefault(o.ViewerLinger, defaultViewerLinger)

@@ -23,6 +23,7 @@ const (
 	tcpWriteQueue = 1 << 20     // bytes; a peer that does not read loses packets instead of stopping others
 	unknownWithin = time.Second // that a TCP connection is kept whose STUN message names no session: one that is answered is known before its client is
 	portAttempts  = 10
+	optionUDP     = "UDPListen"
 )
 
 // sockets are the ports that all peers share.
@@ -35,9 +36,30 @@ type sockets struct {
 	batches  egress.Transports
 }
 
+// System is the Sockets of who brings none.
+type System struct{}
+
+// ListenTCP implements Sockets.
+func (System) ListenTCP(_, address string) (*net.TCPListener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return l.(*net.TCPListener), nil
+}
+
+// ListenUDP implements Sockets.
+func (System) ListenUDP(_, network, address string) (*net.UDPConn, error) {
+	conn, err := net.ListenPacket(network, address)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.UDPConn), nil
+}
+
 func listen(o Options, ts timers, log *slogFactory) (*sockets, error) {
 	s := &sockets{batches: egress.Transports{UDP: egress.NewBatches(), TCP: egress.NewBatches()}}
-	if err := s.listenUDP(o.UDPListen, log); err != nil {
+	if err := s.listenUDP(o, log); err != nil {
 		return nil, listenError("UDP", o.UDPListen, err)
 	}
 	if o.TCPListen == "" {
@@ -49,16 +71,16 @@ func listen(o Options, ts timers, log *slogFactory) (*sockets, error) {
 	return s, nil
 }
 
-func (s *sockets) listenUDP(address string, log *slogFactory) error {
-	addr, err := net.ResolveUDPAddr("udp", address)
+func (s *sockets) listenUDP(o Options, log *slogFactory) error {
+	addr, err := net.ResolveUDPAddr("udp", o.UDPListen)
 	if err != nil {
 		return err
 	}
 	s.loopback = anyInterface(addr.IP) || addr.IP.IsLoopback()
 	if anyInterface(addr.IP) {
-		return s.listenEverywhere(addr, log)
+		return s.listenEverywhere(addr, o.Sockets, log)
 	}
-	conn, err := net.ListenUDP("udp", addr)
+	conn, err := o.Sockets.ListenUDP(optionUDP, "udp", addr.String())
 	if err != nil {
 		return err
 	}
@@ -71,7 +93,7 @@ func (s *sockets) listenUDP(address string, log *slogFactory) error {
 }
 
 // listenEverywhere binds one socket for each interface address, so that answers leave from the address that was asked.
-func (s *sockets) listenEverywhere(addr *net.UDPAddr, log *slogFactory) error {
+func (s *sockets) listenEverywhere(addr *net.UDPAddr, from Sockets, log *slogFactory) error {
 	base, err := stdnet.NewNet()
 	if err != nil {
 		return err
@@ -86,7 +108,7 @@ func (s *sockets) listenEverywhere(addr *net.UDPAddr, log *slogFactory) error {
 		opts := []ice.UDPMuxFromPortOption{
 			ice.UDPMuxFromPortWithLoopback(), ice.UDPMuxFromPortWithReadBufferSize(udpBuffer),
 			ice.UDPMuxFromPortWithWriteBufferSize(udpBuffer), ice.UDPMuxFromPortWithLogger(log.NewLogger("udp")),
-			ice.UDPMuxFromPortWithNet(&batchNet{base, s.batches.UDP}),
+			ice.UDPMuxFromPortWithNet(&batchNet{base, from, s.batches.UDP}),
 		}
 		if addr.IP.To4() != nil {
 			opts = append(opts, ice.UDPMuxFromPortWithNetworks(ice.NetworkTypeUDP4))
@@ -106,11 +128,12 @@ func (s *sockets) listenEverywhere(addr *net.UDPAddr, log *slogFactory) error {
 // batchNet makes sockets that gather packets in batches.
 type batchNet struct {
 	transport.Net
+	sockets Sockets
 	batches *egress.Batches
 }
 
 func (n *batchNet) ListenUDP(network string, address *net.UDPAddr) (transport.UDPConn, error) {
-	conn, err := net.ListenUDP(network, address)
+	conn, err := n.sockets.ListenUDP(optionUDP, network, address.String())
 	if err != nil {
 		return nil, err
 	}
@@ -127,11 +150,11 @@ func freePort() (int, error) {
 }
 
 func (s *sockets) listenTCP(o Options, firstSTUN time.Duration, log *slogFactory) error {
-	bound, err := net.Listen("tcp", o.TCPListen)
+	bound, err := o.Sockets.ListenTCP("TCPListen", o.TCPListen)
 	if err != nil {
 		return err
 	}
-	l := quota.NewConnections(o.MaxTCPConnections, o.MaxTCPConnectionsPerAddress, nil, o.Logger).Listen(bound.(*net.TCPListener))
+	l := quota.NewConnections(o.MaxTCPConnections, o.MaxTCPConnectionsPerAddress, nil, o.Logger).Listen(bound)
 	s.tcpAddr = l.Addr().(*net.TCPAddr)
 	s.loopback = s.loopback || anyInterface(s.tcpAddr.IP) || s.tcpAddr.IP.IsLoopback()
 	s.tcp = &tcpMux{ice.NewTCPMuxDefault(ice.TCPMuxParams{

@@ -16,7 +16,7 @@ func (s *Server) listenTURN(log *slogFactory) (err error) {
 		public = append(public, netip.MustParseAddr(ip)) // which Validate has parsed
 	}
 	s.turn, err = turn.Listen(turn.Options{
-		Listen: s.opts.TURNListen, PublicIPs: public, MediaPort: s.sockets.udpAddr.Port,
+		Listen: s.opts.TURNListen, Sockets: s.opts.Sockets, PublicIPs: public, MediaPort: s.sockets.udpAddr.Port,
 		MaxRelays: s.opts.MaxRelays, MaxPerAddress: relaysPerSession * s.opts.MaxSessionsPerAddress, Pion: log, Logger: s.opts.Logger,
 	})
 	if err != nil {

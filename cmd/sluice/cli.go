@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/client"
@@ -13,7 +14,9 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/ctl"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/doctor"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/exit"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/handover"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/reload"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/restart"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/systemd"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/webhook/receiver"
 )
@@ -73,7 +76,8 @@ func (*serveCommand) Help() string { return config.Help }
 // Run reads the configuration and runs the service, or prints what is in force.
 func (c *serveCommand) Run(ctx context.Context, out io.Writer, from config.Surroundings) error {
 	manager, err := systemd.New(from.Environ)
-	from.Sockets, from.Faults = manager.Addresses(), errors.Join(from.Faults, err)
+	descriptors, predecessor, inherited := handover.Inherit(from.Environ, manager.Listeners())
+	from.Sockets, from.Faults = descriptors.Addresses(), errors.Join(from.Faults, err, inherited)
 	loaded, err := c.Load(from)
 	if c.Check {
 		if err = exit.Usage(errors.Join(err, checkFiles(loaded.Config))); err == nil {
@@ -88,5 +92,6 @@ func (c *serveCommand) Run(ctx context.Context, out io.Writer, from config.Surro
 		_, err := io.WriteString(out, loaded.YAML())
 		return err
 	}
-	return serve(ctx, loaded, reload.Options{Load: func() (*config.Loaded, error) { return c.Load(from) }, File: c.File}, manager, out)
+	x := &restart.Succession{Descriptors: descriptors, Predecessor: predecessor, Manager: manager, Asked: make(chan os.Signal, 1)}
+	return serve(ctx, loaded, reload.Options{Load: func() (*config.Loaded, error) { return c.Load(from) }, File: c.File}, x, out)
 }

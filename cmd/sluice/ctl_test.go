@@ -46,7 +46,7 @@ func serveForCtl(t *testing.T) (url string) {
 		info := fmt.Sprintf(`{"stream": "demo", "name": %q, "state": "finished", "started": "2026-01-0%dT20:00:00Z", "duration": 3725, "bytes": 123456789, "sources": ["source-1.webm"], "mp4": true, "zeros": [], "origins": []}`, name, i+1)
 		require.NoError(t, os.WriteFile(filepath.Join(directory, "recording.json"), []byte(info), 0o644))
 	}
-	s, err := service.New(t.Context(), cfg, service.Encoding{}, nil, log)
+	s, err := service.New(t.Context(), cfg, service.Encoding{}, nil, service.Own{}, log)
 	require.NoError(t, err)
 	server := httptest.NewServer(httpapi.New(s, cfg, "of a test", logs.New(nil)))
 	t.Cleanup(func() {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,8 +21,8 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/logs"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/relay"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/reload"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/restart"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/service"
-	"github.com/sluice-live/sluice/cmd/sluice/internal/systemd"
 	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/public/panics"
 	"github.com/sluice-live/sluice/transcode/sandbox"
@@ -33,47 +32,64 @@ import (
 const tlsDir = "tls"
 
 // serve runs the service until ctx ends, and then drains it. What it prints to out are the URLs to open; the log goes there too.
-// The reloads read the configuration anew, for each SIGHUP and when its files change. The manager hears of what it does.
-func serve(ctx context.Context, loaded *config.Loaded, reloads reload.Options, manager *systemd.Manager, out io.Writer) error {
+// The reloads read the configuration anew, for each SIGHUP and when its files change. It may go on with what another process has begun, and end for another one.
+func serve(ctx context.Context, loaded *config.Loaded, reloads reload.Options, x *restart.Succession, out io.Writer) error {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)
 	defer signal.Stop(signals)
+	signal.Notify(x.Asked, syscall.SIGUSR2)
+	defer signal.Stop(x.Asked)
 	cfg := loaded.Config
 	book, level := logs.New(cfg.Secrets()), new(slog.LevelVar)
 	level.Set(cfg.Log.Level)
 	log := newLogger(cfg.Log, level, out, book)
 	keepToGroup()
-	reloads.Running, reloads.Logger = loaded, log
+	reloads.Running, reloads.Logger, x.Logger = loaded, log, log
 	reloads.Rest = func(newer config.Config) {
 		level.Set(newer.Log.Level)
 		book.Mask(newer.Secrets())
+		x.Reloaded(newer)
 	}
 	if cfg.IsRelay() {
-		return serveRelay(ctx, cfg, reloads, manager, signals, out)
+		if err := x.Take(ctx, cfg, checkFiles); err != nil {
+			return err
+		}
+		return x.Throughout(cfg, func(cfg config.Config) error { return serveRelay(ctx, cfg, reloads, x, signals, out) })
 	}
 	encoding, err := service.Prepare(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	logConfinement(log, sandbox.Check())
+	if err := x.Take(ctx, cfg, checkFiles); err != nil {
+		return err
+	}
+	return x.Throughout(cfg, func(cfg config.Config) error { return serveStreams(ctx, cfg, encoding, reloads, x, signals, book, out) })
+}
+
+// serveStreams runs the service proper.
+func serveStreams(
+	ctx context.Context, cfg config.Config, encoding service.Encoding, reloads reload.Options, x *restart.Succession, signals <-chan os.Signal, book *logs.Book, out io.Writer,
+) error {
 	var servers frontage
-	s, err := service.New(ctx, cfg, encoding, func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return servers.Certificate(hello) }, log)
+	log := reloads.Logger
+	s, err := service.New(ctx, cfg, encoding, func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return servers.Certificate(hello) }, x.Descriptors, log)
 	if err != nil {
 		return err
 	}
 	options := webOptions(cfg, httpapi.NewMetrics(s, cfg), s.Connections(), log)
-	options.Inherited = manager.Listeners()
-	servers, err = listen(cfg, httpapi.New(s, cfg, buildVersion(), book), options)
+	options.ListenTCP = x.Descriptors.ListenTCP
+	servers, err = listen(cfg, x.PassOn(httpapi.New(s, cfg, buildVersion(), book), func() string { return servers.Addr().String() }), options)
 	if err != nil {
 		_ = s.Run(canceled(ctx)) // gives the sockets back
 		return err
 	}
-	told := supervision{manager, log, "serves " + strings.Join(servers.URLs(), " and ")}
+	told := supervision{x.Manager, log, "serves " + strings.Join(servers.URLs(), " and ")}
 	reloads.Service = s.Reload
 	announce(out, cfg, s, servers.Servers)
 	return told.reloadingWhile(ctx, cfg, reloads, s.CountReload, servers, signals, func(ctx context.Context) error {
 		defer told.watch(ctx, metrics.Handler(s))()
-		return run(ctx, s.Started(), s.Run, servers.Servers, func() {
+		return x.Run(ctx, s.Started(), s.Run, servers.Servers, func() {
 			told.ready()
 			servers.certify(ctx, log)
 		})
@@ -81,15 +97,16 @@ func serve(ctx context.Context, loaded *config.Loaded, reloads reload.Options, m
 }
 
 // serveRelay is that of a relay, which owns no streams: it neither encodes nor records, and writes nothing but its own certificate.
-func serveRelay(ctx context.Context, cfg config.Config, reloads reload.Options, manager *systemd.Manager, signals <-chan os.Signal, out io.Writer) error {
+func serveRelay(ctx context.Context, cfg config.Config, reloads reload.Options, x *restart.Succession, signals <-chan os.Signal, out io.Writer) error {
 	log := reloads.Logger
-	r, err := relay.New(cfg, log)
+	r, err := relay.New(cfg, x.Descriptors, log)
 	if err != nil {
 		return err
 	}
 	options := webOptions(cfg, httpapi.NewRelayMetrics(r, cfg), r.Connections(), log)
-	options.Inherited = manager.Listeners()
-	servers, err := listen(cfg, httpapi.NewRelay(r, cfg, buildVersion()), options)
+	options.ListenTCP = x.Descriptors.ListenTCP
+	var servers frontage
+	servers, err = listen(cfg, x.PassOn(httpapi.NewRelay(r, cfg, buildVersion()), func() string { return servers.Addr().String() }), options)
 	if err != nil {
 		_ = r.Run(canceled(ctx)) // gives the sockets back
 		return err
@@ -104,10 +121,10 @@ func serveRelay(ctx context.Context, cfg config.Config, reloads reload.Options, 
 	if url := servers.MetricsURL(); url != "" {
 		fmt.Fprintf(out, "  Metrics    %s/metrics\n", url)
 	}
-	told := supervision{manager, log, "serves what " + r.Origin() + " has at " + strings.Join(servers.URLs(), " and ")}
+	told := supervision{x.Manager, log, "serves what " + r.Origin() + " has at " + strings.Join(servers.URLs(), " and ")}
 	return told.reloadingWhile(ctx, cfg, reloads, r.CountReload, servers, signals, func(ctx context.Context) error {
 		defer told.watch(ctx, metrics.RelayHandler(r))()
-		return run(ctx, r.Started(), r.Run, servers.Servers, func() {
+		return x.Run(ctx, r.Started(), r.Run, servers.Servers, func() {
 			told.ready()
 			servers.certify(ctx, log)
 		})
@@ -198,30 +215,6 @@ func announce(out io.Writer, cfg config.Config, s *service.Service, servers *web
 		fmt.Fprintf(out, "  SRT        srt://%s?streamid=publish:NAME\n", at)
 	}
 	fmt.Fprintf(out, "  Data       %s\n", cfg.Data)
-}
-
-// run runs the service, or the relay, behind its web servers, which serve once streams may begin, when ready is called. When ctx ends the streams end first, while viewers
-// can still fetch their last segments; then the web servers close. If a web server fails, the service ends.
-func run(ctx context.Context, started <-chan struct{}, serve func(context.Context) error, servers *web.Servers, ready func()) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopServing()
-	ended := make(chan error, 1)
-	go func() {
-		select {
-		case <-started:
-			ready()
-		case <-serving.Done():
-		}
-		var err error
-		fault := panics.Contain(nil, "the web server", func() { err = servers.Run(serving) })
-		stop()
-		ended <- errors.Join(fault, err)
-	}()
-	err := serve(ctx)
-	stopServing()
-	return errors.Join(err, <-ended)
 }
 
 func canceled(ctx context.Context) context.Context {

@@ -34,18 +34,21 @@ func (s supervision) reloaded(taken bool) {
 	s.tell(s.manager.Ready(status))
 }
 
-// watch tells when ctx ends that the service stops, and until stop is called that it lives: that what all of its parts do can be asked, as
-// Prometheus does, and that none of them holds a lock for good.
+// watch tells when ctx ends that the service stops, unless stop has been called by then, as where it goes on in another process; and until stop
+// is called that it lives: that what all of its parts do can be asked, as Prometheus does, and that none of them holds a lock for good.
 func (s supervision) watch(ctx context.Context, state http.Handler) (stop func()) {
-	context.AfterFunc(ctx, func() {
+	forget := context.AfterFunc(ctx, func() {
 		_ = panics.Contain(s.log, "the end of the service", func() { s.tell(s.manager.Stopping()) })
 	})
-	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	watching, end := context.WithCancel(context.WithoutCancel(ctx))
 	ask := &http.Request{Method: http.MethodGet, Header: http.Header{}}
 	panics.Go(s.log, "the watchdog of the service manager", func() {
 		s.manager.Watch(watching, func() { state.ServeHTTP(nowhere{}, ask) }, s.tell)
 	})
-	return stop
+	return func() {
+		forget()
+		end()
+	}
 }
 
 // nowhere takes an answer that nobody reads.

@@ -29,8 +29,9 @@ type Options struct {
 	Listen           string // host:port; "": nowhere without TLS
 	TLSListen        string // host:port of RTMPS; "": nowhere with TLS
 	TLS              *tls.Config
-	MaxConnections   int // further ones wait
-	MaxPerAddress    int // of one client; further ones are closed
+	ListenTCP        func(option, address string) (*net.TCPListener, error) // for the options RTMPListen and RTMPSListen of a server of media
+	MaxConnections   int                                                    // further ones wait
+	MaxPerAddress    int                                                    // of one client; further ones are closed
 	Connect, Silence time.Duration
 	Open             upload.Opener
 	Logger           *slog.Logger
@@ -58,18 +59,18 @@ func (e *ListenError) Unwrap() error { return e.Err }
 func Listen(o Options) (*Server, error) {
 	s, places := &Server{options: o}, quota.NewConnections(o.MaxConnections, o.MaxPerAddress, nil, o.Logger)
 	for _, at := range []struct {
-		address  string
-		listener **quota.Listener
-	}{{o.Listen, &s.plain}, {o.TLSListen, &s.secure}} {
+		option, address string
+		listener        **quota.Listener
+	}{{"RTMPListen", o.Listen, &s.plain}, {"RTMPSListen", o.TLSListen, &s.secure}} {
 		if at.address == "" {
 			continue
 		}
-		bound, err := net.Listen("tcp", at.address)
+		bound, err := o.ListenTCP(at.option, at.address)
 		if err != nil {
 			s.Close()
 			return nil, &ListenError{at.address, err}
 		}
-		*at.listener = places.Listen(bound.(*net.TCPListener))
+		*at.listener = places.Listen(bound)
 	}
 	return s, nil
 }

@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	realm = "sluice"
+	realm  = "sluice"
+	option = "TURNListen"
 	// idle is how long a TCP connection may be silent: clients refresh what they have every five minutes.
 	idle = 10 * time.Minute
 	// maxPorts is how many ports that the system chooses are tried.
@@ -28,12 +29,19 @@ const (
 // Options configures a Server.
 type Options struct {
 	Listen        string       // host:port, for UDP and TCP
+	Sockets       Sockets      // binds that
 	PublicIPs     []netip.Addr // addresses that a 1:1 NAT gives this machine; the first is told to clients
 	MediaPort     int          // that packets may go to, on this machine's addresses
 	MaxRelays     int          // at once
 	MaxPerAddress int          // of one client address, and so many TCP connections
 	Pion          logging.LoggerFactory
 	Logger        *slog.Logger
+}
+
+// Sockets binds what is listened on, for the option TURNListen of a server of media.
+type Sockets interface {
+	ListenTCP(option, address string) (*net.TCPListener, error)
+	ListenUDP(option, network, address string) (*net.UDPConn, error)
 }
 
 // Server is a TURN server.
@@ -48,7 +56,7 @@ type Server struct {
 
 // Listen begins to serve.
 func Listen(o Options) (*Server, error) {
-	udp, tcp, err := bind(o.Listen, net.ListenTCP)
+	udp, tcp, err := bind(o.Listen, o.Sockets)
 	if err != nil {
 		return nil, err
 	}
@@ -73,15 +81,15 @@ func Listen(o Options) (*Server, error) {
 
 // bind listens at one port over UDP and TCP. Where the system chooses it, for UDP, another program may have it over TCP: then another is
 // taken.
-func bind(address string, listenTCP func(string, *net.TCPAddr) (*net.TCPListener, error)) (net.PacketConn, *net.TCPListener, error) {
+func bind(address string, sockets Sockets) (net.PacketConn, *net.TCPListener, error) {
 	_, port, _ := net.SplitHostPort(address)
 	for attempts := 1; ; attempts++ {
-		udp, err := net.ListenPacket("udp", address)
+		udp, err := sockets.ListenUDP(option, "udp", address)
 		if err != nil {
 			return nil, nil, fmt.Errorf("UDP: %w", err)
 		}
 		bound := udp.LocalAddr().(*net.UDPAddr)
-		tcp, err := listenTCP("tcp", &net.TCPAddr{IP: bound.IP, Port: bound.Port, Zone: bound.Zone})
+		tcp, err := sockets.ListenTCP(option, bound.String())
 		if err == nil {
 			return udp, tcp, nil
 		}

@@ -19,11 +19,30 @@ const patience = 2 * time.Minute
 
 func newServer(t *testing.T, o Options) *Server {
 	t.Helper()
-	o.Listen, o.Pion = "127.0.0.1:0", logging.NewDefaultLoggerFactory()
+	o.Listen, o.Sockets, o.Pion = "127.0.0.1:0", sockets(net.ListenTCP), logging.NewDefaultLoggerFactory()
 	s, err := Listen(o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
+}
+
+// sockets binds TCP as it says, and UDP as the system does.
+type sockets func(network string, at *net.TCPAddr) (*net.TCPListener, error)
+
+func (s sockets) ListenTCP(_, address string) (*net.TCPListener, error) {
+	at, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return s("tcp", at)
+}
+
+func (sockets) ListenUDP(_, network, address string) (*net.UDPConn, error) {
+	at, err := net.ResolveUDPAddr(network, address)
+	if err != nil {
+		return nil, err
+	}
+	return net.ListenUDP(network, at)
 }
 
 // A port that the system chooses may be taken over TCP; one that is asked for is not replaced.
@@ -35,7 +54,7 @@ func TestPortIsTakenOverTCP(t *testing.T) {
 		}
 		return net.ListenTCP(network, at)
 	}
-	udp, tcp, err := bind("127.0.0.1:0", listenTCP)
+	udp, tcp, err := bind("127.0.0.1:0", sockets(listenTCP))
 	require.NoError(t, err)
 	require.Equal(t, udp.LocalAddr().(*net.UDPAddr).Port, tcp.Addr().(*net.TCPAddr).Port)
 	require.Equal(t, 3, asked)
@@ -43,10 +62,10 @@ func TestPortIsTakenOverTCP(t *testing.T) {
 	require.NoError(t, errors.Join(udp.Close(), tcp.Close()))
 
 	asked, taken = 0, 1
-	_, _, err = bind(address, listenTCP)
+	_, _, err = bind(address, sockets(listenTCP))
 	require.ErrorIs(t, err, syscall.EADDRINUSE)
 	asked, taken = 0, 1000
-	_, _, err = bind("127.0.0.1:0", listenTCP)
+	_, _, err = bind("127.0.0.1:0", sockets(listenTCP))
 	require.ErrorIs(t, err, syscall.EADDRINUSE)
 	require.Equal(t, maxPorts, asked)
 }

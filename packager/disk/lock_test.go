@@ -26,7 +26,7 @@ func TestLockGoesWithItsProcess(t *testing.T) {
 	require.NoError(t, err)
 	_, err = out.Read(make([]byte, 1)) // it has the lock by now
 	require.NoError(t, err)
-	_, _, err = Lock(dir)
+	_, _, err = Lock(dir, nil)
 	require.ErrorIs(t, err, ErrLocked)
 	require.NoError(t, child.Process.Kill())
 	require.NoError(t, in.Close())
@@ -34,16 +34,16 @@ func TestLockGoesWithItsProcess(t *testing.T) {
 	var lock io.Closer
 	require.Eventually(t, func() bool { // once cat, which has inherited the lock, has ended too
 		var without error
-		lock, without, err = Lock(dir)
+		lock, without, err = Lock(dir, nil)
 		require.NoError(t, without)
 		return err == nil
 	}, 2*time.Minute, time.Millisecond)
 
-	_, _, err = Lock(dir)
+	_, _, err = Lock(dir, nil)
 	require.ErrorIs(t, err, ErrLocked)
 	require.ErrorContains(t, err, dir+" is in use by another sluice (process "+strconv.Itoa(os.Getpid())+"): stop that one")
 	require.NoError(t, lock.Close())
-	lock, _, err = Lock(dir)
+	lock, _, err = Lock(dir, nil)
 	require.NoError(t, err)
 	require.NoError(t, lock.Close())
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The service takes the socket of a service manager in place of its own, tells it when it is ready, lives, reloads and stops, and answers who had
-// connected before it was started.
+// The service takes the socket of a service manager in place of its own, tells it when it is ready, lives, reloads, goes on in another process and
+// stops, and answers who had connected before it was started.
 func TestServiceManager(t *testing.T) {
 	alongside(t, light)
 	notify := filepath.Join(t.TempDir(), "notify")
@@ -62,7 +62,14 @@ func TestServiceManager(t *testing.T) {
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGHUP))
 	heard("RELOADING=1\nMONOTONIC_USEC=")
 	heard("READY=1\nSTATUS=serves")
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	t.Cleanup(s.stopHolder)
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR2))
+	heard("MAINPID=")
+	heard("READY=1\nSTATUS=serves http://" + address)
+	next := s.holder()
+	require.NotEqual(t, s.cmd.Process.Pid, next)
+	heard("WATCHDOG=1")
+	require.NoError(t, syscall.Kill(next, syscall.SIGTERM))
 	heard("STOPPING=1")
 	require.NoError(t, <-s.exited)
 }

@@ -26,6 +26,10 @@ const (
 	StatusEvery = time.Second
 )
 
+// ErrHandedOver is the cause with which the context of Run is canceled where another process goes on with the stream: it is left as with
+// KeepOnStop.
+var ErrHandedOver = errors.New("another process goes on with it")
+
 // ErrEnded is returned to whoever comes to a broadcast that has just come to its end.
 var ErrEnded = errors.New("the broadcast has ended")
 
@@ -144,7 +148,11 @@ func (b *Broadcast) Run(ctx context.Context) error {
 		err = fault
 		b.drop(err)
 	}
-	published, suspend := b.input != nil, ctx.Err() != nil && b.options.KeepOnStop
+	handed := errors.Is(context.Cause(ctx), ErrHandedOver)
+	published, suspend := b.input != nil, ctx.Err() != nil && (b.options.KeepOnStop || handed)
+	if published && handed {
+		b.input.Close(ErrHandedOver.Error()) // at once, so that it is on its way to the other process while this one ends its ffmpeg
+	}
 	if fault := panics.Contain(b.log, "the stream", func() { b.finish(err, suspend) }); fault != nil {
 		err = fault
 		b.abandon(fault)

@@ -81,4 +81,7 @@ Examples:
     sluice serve --http-listen :8080 --auth-publish front-door-key
     sluice serve --https-listen :8443 --tls-self-signed --auth-publish front-door-key
     SLUICE_RECORD=false sluice serve --config sluice.yaml
+
+Signals: SIGTERM and SIGINT stop the service, SIGHUP has it read its configuration again, and SIGUSR2 has it go on in another process, of the
+program and configuration that are there by then; one that does not start changes nothing.
 ` + exit.Help

@@ -50,7 +50,7 @@ func testConfig(t testing.TB, auth config.Auth) config.Config {
 // serviceOf is one that the test runs or releases.
 func serviceOf(t testing.TB, cfg config.Config, log *slog.Logger) *testService {
 	t.Helper()
-	s, err := service.New(t.Context(), cfg, service.Encoding{}, nil, log)
+	s, err := service.New(t.Context(), cfg, service.Encoding{}, nil, service.Own{}, log)
 	require.NoError(t, err)
 	return &testService{s, cfg, asDescribed(t, New(s, cfg, "of a test", logs.New(nil)))}
 }

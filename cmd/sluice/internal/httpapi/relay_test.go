@@ -64,7 +64,7 @@ func relayOf(t *testing.T, origin string, auth config.Auth, secret string, chang
 		change(&cfg)
 	}
 	require.NoError(t, cfg.Validate())
-	r, err := relay.New(cfg, slog.New(slog.DiscardHandler))
+	r, err := relay.New(cfg, nil, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -31,11 +31,11 @@ const (
 const SignatureOfPull = "signature"
 
 // newIngest makes what viewers over WHEP are connected to.
-func (r *Relay) newIngest() (*ingest.Server, error) {
+func (r *Relay) newIngest(sockets ingest.Sockets) (*ingest.Server, error) {
 	options := r.cfg.Ingest()
 	options.RTMPListen, options.RTMPSListen, options.SRTListen, options.RefuseTakeover = "", "", "", false // nobody publishes here
 	options.MaxTCPConnections, options.MaxTCPConnectionsPerAddress, options.MaxRelays = r.connections.ICE, r.connections.ICEPerAddress, r.connections.Relays
-	options.Logger = r.log
+	options.Sockets, options.Logger = sockets, r.log
 	options.Origin = func(request *http.Request, stream string) pull.Origin {
 		return r.Source(r.gate, request, stream)
 	}

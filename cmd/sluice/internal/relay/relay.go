@@ -38,7 +38,7 @@ type Relay struct {
 
 // New makes a Relay of a configuration that names an origin, and asks it for nothing yet. It binds the sockets of WebRTC. Errors match exit.ErrUsage
 // but for those of sockets.
-func New(cfg config.Config, log *slog.Logger) (*Relay, error) {
+func New(cfg config.Config, sockets ingest.Sockets, log *slog.Logger) (*Relay, error) {
 	origin, ok := cfg.RelayURL()
 	if !ok {
 		return nil, exit.Usage(errors.New("relay.origin is not a URL"))
@@ -65,7 +65,7 @@ func New(cfg config.Config, log *slog.Logger) (*Relay, error) {
 	r.Way = NewWay(WayOptions{
 		Origin: origin, Called: "The origin of this relay", Key: key, Transport: &outage{RoundTripper: r.connected, log: log}, CacheBytes: cfg.Relay.Cache, Logger: log,
 	})
-	r.ingest, err = r.newIngest()
+	r.ingest, err = r.newIngest(sockets)
 	return r, err
 }
 

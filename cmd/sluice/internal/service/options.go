@@ -54,7 +54,7 @@ func (s *Service) ingestOptions() ingest.Options {
 	options := s.cfg.Ingest()
 	options.MaxTCPConnections, options.MaxTCPConnectionsPerAddress = s.connections.ICE, s.connections.ICEPerAddress
 	options.MaxRelays = s.connections.Relays
-	options.Logger, options.OnPublish = s.log, s.streams.publish
+	options.Sockets, options.Logger, options.OnPublish = s.sockets, s.log, s.streams.publish
 	options.Certificate = s.certificate
 	options.MayEnter, options.MayWatch = s.judge(access.Publish), s.judge(access.Watch)
 	options.Hidden = s.hidden

@@ -23,7 +23,6 @@ import (
 	"github.com/sluice-live/sluice/ingest"
 	"github.com/sluice-live/sluice/ingest/quota"
 	"github.com/sluice-live/sluice/packager"
-	"github.com/sluice-live/sluice/packager/disk"
 	"github.com/sluice-live/sluice/public/panics"
 	"github.com/sluice-live/sluice/transcode"
 	"github.com/sluice-live/sluice/transcode/faces"
@@ -61,6 +60,7 @@ type Service struct {
 	cluster     *cluster.Node // nil: the service stands alone
 	viewers     *viewers.Counter
 	lock        io.Closer // of the data directory
+	sockets     ingest.Sockets
 	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	unlisted    atomic.Pointer[[]string] // that another configuration has brought; nil: those of cfg
 	reloads     [2]atomic.Uint64         // configurations that were refused, and taken
@@ -85,9 +85,9 @@ func (s *Service) logEncoding() {
 // New opens the data directory, which no other process may use then, and binds the media sockets. Errors of either are the operator's to mend: they match exit.ErrUsage.
 // What it has bound is given back by Run. certificate is that of RTMPS; it is called once Run has been.
 func New(
-	ctx context.Context, cfg config.Config, encoding Encoding, certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), log *slog.Logger,
+	ctx context.Context, cfg config.Config, encoding Encoding, certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), descriptors Descriptors, log *slog.Logger,
 ) (*Service, error) {
-	s := &Service{cfg: cfg, log: log, clock: clock.New(), encoding: encoding, certificate: certificate, forwards: forwards{streams: map[string]*forward.Stream{}}}
+	s := &Service{cfg: cfg, log: log, sockets: descriptors, clock: clock.New(), encoding: encoding, certificate: certificate, forwards: forwards{streams: map[string]*forward.Stream{}}}
 	s.logEncoding()
 	files, err := quota.Descriptors()
 	if err != nil {
@@ -96,7 +96,7 @@ func New(
 	if s.connections, err = cfg.Connections(files); err != nil {
 		return nil, exit.Usage(err)
 	}
-	lock, without, err := disk.Lock(cfg.Data)
+	lock, without, err := descriptors.Lock(cfg.Data)
 	if err != nil {
 		return nil, exit.Usage(fmt.Errorf("open the data directory: %w", err))
 	}
@@ -154,7 +154,8 @@ func (s *Service) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// Run carries the service until ctx ends; then it drains: streams end, playlists get their ending, recordings are closed.
+// Run carries the service until ctx ends; then it drains: streams end, playlists get their ending, recordings are closed. Where the cause is
+// broadcast.ErrHandedOver the playlists stay open, and so they do if that is configured.
 func (s *Service) Run(ctx context.Context) error {
 	// What the broadcasts rely on ends after them.
 	stages, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -175,7 +176,7 @@ func (s *Service) Run(ctx context.Context) error {
 	pending := len(running)
 	select {
 	case <-ctx.Done():
-		s.log.Info("stopping: streams end, recordings are closed")
+		s.log.Info(farewell(ctx))
 	case err := <-results:
 		errs = append(errs, err, errors.New("a stage of the service ended by itself"))
 		pending--
@@ -183,7 +184,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	since := time.Now()
 	s.streams.drain()
-	if s.cfg.OnStop == config.OnStopEnd {
+	if s.cfg.OnStop == config.OnStopEnd && !handsOver(ctx) {
 		s.letViewersSee(since)
 	}
 	stop()

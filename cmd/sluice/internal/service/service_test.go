@@ -47,10 +47,10 @@ func TestLetViewersSee(t *testing.T) {
 // A second service on the same data directory does not start, and says why.
 func TestOneServicePerDataDirectory(t *testing.T) {
 	dir := t.TempDir()
-	first, _, err := disk.Lock(dir)
+	first, _, err := disk.Lock(dir, nil)
 	require.NoError(t, err)
 	defer first.Close()
-	_, err = New(t.Context(), config.Config{Data: dir}, Encoding{}, nil, slog.New(slog.DiscardHandler))
+	_, err = New(t.Context(), config.Config{Data: dir}, Encoding{}, nil, Own{}, slog.New(slog.DiscardHandler))
 	require.Equal(t, exit.WrongUsage, exit.Status(err))
 	require.ErrorContains(t, err, "open the data directory: "+dir+" is in use by another sluice")
 	require.ErrorContains(t, err, "stop that one, or choose another directory with data")

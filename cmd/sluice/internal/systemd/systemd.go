@@ -102,15 +102,6 @@ func (m *Manager) takeOne(place int, name string, file *os.File) error {
 // Listeners are the sockets by the key of the configuration that says where else would be listened.
 func (m *Manager) Listeners() map[string]*net.TCPListener { return m.listeners }
 
-// Addresses are those of the listeners.
-func (m *Manager) Addresses() map[string]string {
-	addresses := map[string]string{}
-	for key, listener := range m.listeners {
-		addresses[key] = listener.Addr().String()
-	}
-	return addresses
-}
-
 // Ready tells that the service serves, or has read its configuration again. What it does is one line for who asks the manager.
 func (m *Manager) Ready(does string) error {
 	return m.tell("READY=1\nSTATUS=" + strings.ReplaceAll(does, "\n", " "))
@@ -123,6 +114,11 @@ func (m *Manager) Reloading() error {
 		return err
 	}
 	return m.tell(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", now.Nano()/1000))
+}
+
+// MainPID tells that another process is the service from now on, which speaks for itself then; the manager takes that from this one only.
+func (m *Manager) MainPID(pid int) error {
+	return m.tell("MAINPID=" + strconv.Itoa(pid))
 }
 
 // Stopping tells that the service stops.

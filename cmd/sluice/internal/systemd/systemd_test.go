@@ -50,10 +50,7 @@ func TestSockets(t *testing.T) {
 	require.ErrorContains(t, m.takeOne(0, "http", tcp()), "leave one ListenStream=")
 	require.ErrorContains(t, m.takeOne(0, "sluice.socket", tcp()), "set FileDescriptorName=")
 	require.ErrorContains(t, m.takeOne(3, "", tcp()), "set FileDescriptorName=")
-	for key, listener := range m.Listeners() {
-		require.Equal(t, listener.Addr().String(), m.Addresses()[key])
-	}
-	require.Len(t, m.Addresses(), 3)
+	require.Len(t, m.Listeners(), 3)
 
 	m.listeners["http.listen"].Close()
 	delete(m.listeners, "http.listen")

@@ -46,8 +46,8 @@ type Options struct {
 	// Metrics is host:port of a server for monitors alone, which MetricsHandler serves; empty: there is none.
 	Metrics        string
 	MetricsHandler http.Handler
-	// Inherited are sockets that are listened on already, by the key of the configuration whose address they take the place of.
-	Inherited map[string]*net.TCPListener
+	// ListenTCP listens on the address of a key of the configuration. Default: the system does.
+	ListenTCP func(key, address string) (*net.TCPListener, error)
 	// Certificate is that of HTTPS. It is read for others too, who ask Servers.Certificate for it, where OthersSecure says that there are any.
 	Certificate  certificate.Source
 	OthersSecure bool
@@ -66,6 +66,7 @@ type Servers struct {
 	metrics *server // nil where there is none
 	pair    atomic.Pointer[tls.Certificate]
 	proof   func(*tls.ClientHelloInfo) *tls.Certificate
+	within  time.Duration // for running requests, once their context has ended
 }
 
 // all are the servers, those that people open first.
@@ -86,7 +87,10 @@ type server struct {
 // Listen binds the addresses, so that a taken port is known before anything starts, and reads the certificate. Its errors say
 // what the operator can do.
 func Listen(handler http.Handler, o Options) (*Servers, error) {
-	s := &Servers{}
+	if o.ListenTCP == nil {
+		o.ListenTCP = listenTCP
+	}
+	s := &Servers{within: closeWithin}
 	if err := s.listen(handler, o); err != nil {
 		s.Close()
 		return nil, err
@@ -149,16 +153,22 @@ func (s *Servers) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 // UseCertificate has handshakes from now on use another certificate; connections go on as they are.
 func (s *Servers) UseCertificate(pair tls.Certificate) { s.pair.Store(&pair) }
 
-// listenTCP listens on the address of a configuration key, unless that is done already.
-func (o Options) listenTCP(key, address string, connections *quota.Connections) (net.Listener, error) {
-	if inherited := o.Inherited[key]; inherited != nil {
-		return connections.Listen(inherited), nil
-	}
+// listenTCP listens on an address, whatever it is for.
+func listenTCP(_, address string) (*net.TCPListener, error) {
 	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return listener.(*net.TCPListener), nil
+}
+
+// listenTCP listens on the address of a configuration key.
+func (o Options) listenTCP(key, address string, connections *quota.Connections) (net.Listener, error) {
+	listener, err := o.ListenTCP(key, address)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: stop what uses this address, or choose another with --%s", key, err, strings.ReplaceAll(key, ".", "-"))
 	}
-	return connections.Listen(listener.(*net.TCPListener)), nil
+	return connections.Listen(listener), nil
 }
 
 func newServer(listener net.Listener, scheme string, handler http.Handler, logger *slog.Logger) *server {
@@ -239,6 +249,20 @@ func reachableHost() string {
 	return names[0]
 }
 
+// Addr is where HTTP is listened on.
+func (s *Servers) Addr() net.Addr { return s.servers[0].listener.Addr() }
+
+// StopAccepting has the servers accept no more connections, and answer the requests only that are under way: clients open other connections
+// for their next ones. Once Run has been told to end, requests have so long to be answered. It returns at once.
+func (s *Servers) StopAccepting(within time.Duration) {
+	s.within = within
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, server := range s.all() {
+		_ = server.Shutdown(over) // which has begun then, and waits for nobody
+	}
+}
+
 // Run serves until ctx ends or a server fails. Then the context of all requests ends; those that go on for another second are cut.
 func (s *Servers) Run(ctx context.Context) error {
 	requests, release := context.WithCancel(context.WithoutCancel(ctx))
@@ -253,7 +277,7 @@ func (s *Servers) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	release()
-	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.within)
 	defer cancel()
 	for _, server := range s.all() {
 		if server.Shutdown(deadline) != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -216,6 +217,60 @@ func TestRequestsEnd(t *testing.T) {
 	<-entered
 	require.NoError(t, stop())
 	require.Equal(t, "ok", <-answered)
+}
+
+// Servers that accept no more connections answer who is being answered, keep no connection open, and leave the rest to whoever has the socket too.
+func TestStopAccepting(t *testing.T) {
+	entered, free := make(chan struct{}), make(chan struct{})
+	var other net.Listener
+	s, _ := run(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			close(entered)
+			<-free
+		}
+		serveOK(w, r)
+	}), Options{ListenTCP: func(_, address string) (*net.TCPListener, error) {
+		listener, err := listenTCP("", address)
+		require.NoError(t, err)
+		file, err := listener.File()
+		require.NoError(t, err)
+		defer file.Close()
+		other, err = net.FileListener(file)
+		require.NoError(t, err)
+		return listener, nil
+	}})
+	defer other.Close()
+	idle, err := net.Dial("tcp", s.Addr().String())
+	require.NoError(t, err)
+	defer idle.Close()
+	answers := bufio.NewReader(idle)
+	_, err = io.WriteString(idle, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	require.NoError(t, err)
+	requireOK(t, answers)
+	slow := make(chan *http.Response, 1)
+	go func() {
+		defer close(slow)
+		if response, err := client(t).Get(s.URLs()[0] + "/slow"); err == nil {
+			_ = response.Body.Close()
+			slow <- response
+		}
+	}()
+	<-entered
+	s.StopAccepting(time.Minute)
+	_, err = answers.ReadByte()
+	require.ErrorIs(t, err, io.EOF)
+	next, err := net.Dial("tcp", s.Addr().String())
+	require.NoError(t, err)
+	defer next.Close()
+	accepted, err := other.Accept()
+	require.NoError(t, err)
+	require.Equal(t, next.LocalAddr(), accepted.RemoteAddr())
+	require.NoError(t, accepted.Close())
+	close(free)
+	response := <-slow
+	require.NotNil(t, response)
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.True(t, response.Close)
 }
 
 // Whatever cannot be had is said before anything runs, with what to do, and nothing stays open.
