@@ -14,7 +14,7 @@ interface Negotiating {
 }
 
 /** Asks for what publishers tell of frames: without it Chromium decodes of AV1 in spatial layers the lowest alone. */
-function takeDescriptors(transceiver: Negotiating): void {
+function takeDescriptors(transceiver: RTCRtpTransceiver & Negotiating): void {
   const all = transceiver.getHeaderExtensionsToNegotiate?.() ?? [];
   for (const extension of all) if (extension.uri.includes("dependency-descriptor")) extension.direction = "sendrecv";
   if (all.length > 0) transceiver.setHeaderExtensionsToNegotiate?.(all);
