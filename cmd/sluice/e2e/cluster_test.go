@@ -76,7 +76,7 @@ func (s *service) listed() map[string]string {
 // Whoever publishes, watches, lists or ends something may do so at any node, and without etcd what runs goes on.
 func TestCluster(t *testing.T) {
 	alongside(t, paged)
-	etcd := etcdtest.Start(t)
+	etcd := etcdtest.StartAt(t, freeAddress(t), freeAddress(t))
 	ids := []string{"n1", "n2", "n3"}
 	nodes := startNodes(t, etcd, ids...)
 	p := newPublisher(t, nodes[0], "shared")

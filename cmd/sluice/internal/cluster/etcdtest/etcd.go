@@ -4,14 +4,19 @@ package etcdtest
 import (
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
-const patience = time.Minute
+const (
+	patience  = time.Minute
+	leastRoom = 512 << 20 // bytes; a log begins with 64 MiB
+)
 
 // Etcd is one that runs until the end of the test.
 type Etcd struct {
@@ -22,13 +27,18 @@ type Etcd struct {
 	cmd          *exec.Cmd // nil while it is stopped
 }
 
-// Start runs one.
+// Start runs one at addresses that are free.
 func Start(t testing.TB) *Etcd {
+	t.Helper()
+	return StartAt(t, free(t), free(t))
+}
+
+// StartAt runs one that serves clients and peers at these addresses, host:port.
+func StartAt(t testing.TB, client, peer string) *Etcd {
 	t.Helper()
 	_, err := exec.LookPath("etcd")
 	require.NoError(t, err, "install etcd: apt-get install etcd-server")
-	client, peer := free(t), free(t)
-	e := &Etcd{t: t, URL: "http://" + client, client: client, peer: peer, data: t.TempDir()}
+	e := &Etcd{t: t, URL: "http://" + client, client: client, peer: peer, data: directory(t)}
 	t.Cleanup(e.Stop)
 	e.Start()
 	return e
@@ -59,6 +69,23 @@ func (e *Etcd) Stop() {
 	_ = e.cmd.Process.Kill()
 	_ = e.cmd.Wait()
 	e.cmd = nil
+}
+
+// inMemory is where Linux has a file system in memory.
+const inMemory = "/dev/shm"
+
+// directory is in memory, where there is room: etcd has each change on the disk before it answers, and other tests may keep that busy for longer
+// than a lease lasts.
+func directory(t testing.TB) string {
+	t.Helper()
+	var room unix.Statfs_t
+	if unix.Statfs(inMemory, &room) != nil || room.Bavail*uint64(room.Bsize) < leastRoom {
+		return t.TempDir()
+	}
+	directory, err := os.MkdirTemp(inMemory, "etcd-")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(directory)) })
+	return directory
 }
 
 func free(t testing.TB) string {
