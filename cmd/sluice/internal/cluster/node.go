@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"sync"
@@ -62,6 +61,8 @@ type Node struct {
 	key       *hop.Key
 	way       *relay.Way
 	connected *http.Transport
+	began     time.Time
+	entered   chan struct{} // closed once it has been among the others
 
 	mu     sync.Mutex
 	client *clientv3.Client  // nil before Run
@@ -81,6 +82,7 @@ type claim struct {
 // New makes a Node, which asks for nothing yet.
 func New(o Options) *Node {
 	n := &Node{options: o, instance: cryptorand.Text(), view: newView(), key: hop.New(o.Secret), connected: relay.NewTransport(), claims: map[string]*claim{}, now: time.Now}
+	n.began, n.entered = time.Now(), make(chan struct{})
 	n.way = relay.NewWay(relay.WayOptions{
 		Origin: &url.URL{Scheme: "http", Host: "owner.invalid"}, Called: "The node that has this stream", Key: n.key, Transport: n, CacheBytes: o.CacheBytes, Logger: o.Logger,
 	})
@@ -107,32 +109,6 @@ func (n *Node) Connected() bool {
 func (n *Node) Elsewhere(stream string) (id string, ok bool) {
 	o, ok := n.view.owner(stream)
 	return o.node, ok && o.node != n.options.ID
-}
-
-// Place is the node to which whoever begins to publish a stream goes: who has it, or has room for it.
-func (n *Node) Place(stream string) (id string, err error) {
-	if o, ok := n.view.owner(stream); ok {
-		return o.node, nil
-	}
-	if !n.Connected() {
-		return "", ErrAway
-	}
-	best, ok := choose(n.view.members(), rand.IntN)
-	if !ok {
-		return "", ErrFull
-	}
-	return best.ID, nil
-}
-
-// PlaceRoom is the node at which a room is entered: where somebody is in it already, or else where every node says that it begins.
-func (n *Node) PlaceRoom(room string) (id string) {
-	if o, ok := n.view.owner(Room(room)); ok {
-		return o.node
-	}
-	if m, ok := seat(n.view.members(), room); ok {
-		return m.ID
-	}
-	return n.options.ID
 }
 
 // Claim makes a stream ours until Release has been called as often. The error is ErrAway or an *OwnedError.

@@ -221,6 +221,42 @@ func TestStreamsThatWait(t *testing.T) {
 	b.hasOwner(t, "left", "")
 }
 
+// Who asks for a stream of a node that is restarted waits until it is back, and who publishes it goes there; one that ends is waited for by nobody.
+func TestNodeIsRestarted(t *testing.T) {
+	etcd := etcdtest.Start(t)
+	a, b := startNode(t, etcd, "a"), startNode(t, etcd, "b")
+	b.sees(t, "a", "b")
+	require.NoError(t, a.Claim(t.Context(), "cam"))
+	require.NoError(t, a.Claim(t.Context(), "other"))
+	b.hasOwner(t, "cam", "a")
+	b.hasOwner(t, "other", "a")
+	b.Await(t.Context(), "cam", time.Hour)
+	a.Release("other")
+	a.later.Store(int64(2 * keepEnded))
+	b.hasOwner(t, "other", "")
+	b.Await(t.Context(), "other", time.Hour)
+
+	a.stop()
+	b.hasOwner(t, "cam", "")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	b.Await(ctx, "cam", time.Hour)
+	b.Await(t.Context(), "cam", time.Millisecond)
+	found := make(chan string)
+	go func() {
+		b.Await(context.Background(), "cam", time.Hour)
+		o, _ := b.view.owner("cam")
+		found <- o.node
+	}()
+	again := startNode(t, etcd, "a")
+	again.waiting.Store(&[]string{"cam"})
+	again.AwaitStart(t.Context())
+	place, err := again.Place("cam")
+	require.NoError(t, err)
+	require.Equal(t, "a", place)
+	require.Equal(t, "a", <-found)
+}
+
 // Two processes of one name are one node too many.
 func TestNamesAreTaken(t *testing.T) {
 	etcd := etcdtest.Start(t)

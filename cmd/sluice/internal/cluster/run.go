@@ -92,6 +92,7 @@ func (n *Node) stay(ctx context.Context, client *clientv3.Client) (entered bool,
 	changes := d.watch(inside, revision)
 	n.view.reset(all)
 	n.enter(lease)
+	n.await(inside)
 	n.options.Logger.Info("this node is in the cluster", "node", n.options.ID, "nodes", len(n.view.members()))
 	return true, n.follow(inside, d, alive, changes)
 }
@@ -141,6 +142,13 @@ func (n *Node) enter(lease clientv3.LeaseID) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.lease = lease
+	select {
+	case <-n.entered:
+	default:
+		if lease != 0 {
+			close(n.entered)
+		}
+	}
 }
 
 func (n *Node) record() record {

@@ -6,7 +6,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
+
+// awaited is for how long a stream may be without the node that had it, and has left, for who asks to wait.
+const awaited = 9 * time.Second
 
 // Member is a node as the others see it.
 type Member struct {
@@ -18,9 +22,19 @@ type Member struct {
 
 // view is what has been seen of etcd last. It may be used by many goroutines.
 type view struct {
-	mu     sync.RWMutex
-	nodes  map[string]record
-	owners map[string]owner
+	mu      sync.RWMutex
+	nodes   map[string]record
+	owners  map[string]owner
+	lost    map[string]loss // streams whose owner is none any more, for a while
+	left    map[string]time.Time
+	changed chan struct{} // closed at the next change
+	now     func() time.Time
+}
+
+// loss is which node a stream had, and when it had it no more.
+type loss struct {
+	node string
+	at   time.Time
 }
 
 // owner is who has a stream, since a revision of etcd: its term.
@@ -29,7 +43,11 @@ type owner struct {
 	term int64
 }
 
-func newView() *view { return &view{nodes: map[string]record{}, owners: map[string]owner{}} }
+func newView() *view {
+	return &view{
+		nodes: map[string]record{}, owners: map[string]owner{}, lost: map[string]loss{}, left: map[string]time.Time{}, changed: make(chan struct{}), now: time.Now,
+	}
+}
 
 // change is one of a key of etcd.
 type change struct {
@@ -52,11 +70,15 @@ func (v *view) reset(all []change) {
 func (v *view) apply(c change) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	close(v.changed)
+	v.changed = make(chan struct{})
 	if id, ok := nodeKey(c.key); ok {
 		r, err := parseRecord(c.value)
 		switch {
 		case c.gone || err != nil:
 			delete(v.nodes, id)
+			v.forget()
+			v.left[id] = v.now()
 		case v.nodes[id] != record{} || len(v.nodes) < maxNodes:
 			v.nodes[id] = r
 		}
@@ -68,9 +90,31 @@ func (v *view) apply(c change) {
 	case !ok || old && known.term > c.revision:
 	case c.gone:
 		delete(v.owners, stream)
+		if old && len(v.lost) < maxOwners {
+			v.lost[stream] = loss{known.node, v.now()}
+		}
 	case old || len(v.owners) < maxOwners:
 		v.owners[stream] = owner{node, c.revision}
 	}
+}
+
+// forget drops what was lost too long ago to be waited for.
+func (v *view) forget() {
+	before := v.now().Add(-awaited)
+	maps.DeleteFunc(v.lost, func(_ string, l loss) bool { return l.at.Before(before) })
+	maps.DeleteFunc(v.left, func(_ string, at time.Time) bool { return at.Before(before) })
+}
+
+// astray reports whether a stream has no node because that which had it has just left; changed is closed when it may be otherwise.
+func (v *view) astray(stream string) (is bool, changed <-chan struct{}) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if _, owned := v.owners[stream]; owned {
+		return false, v.changed
+	}
+	lost, ok := v.lost[stream]
+	since := v.now().Add(-awaited)
+	return ok && lost.at.After(since) && v.left[lost.node].After(since), v.changed
 }
 
 // own notes that a node has a stream; "" that none has.

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/cluster"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
@@ -10,6 +11,11 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/forwarded"
 	"github.com/sluice-live/sluice/public/name"
 	"github.com/sluice-live/sluice/public/problem"
+)
+
+const (
+	heldFor    = 9 * time.Second // requests of viewers, while the node of their stream is restarted
+	backWithin = 2 * time.Second // that node has to be, or who publishes goes to another one
 )
 
 // pathOfState is where nodes ask each other what they have.
@@ -83,6 +89,8 @@ func ofPublisher(c *cluster.Node, r *http.Request) (id string, err error) {
 	if r.Method != http.MethodPost && r.Header.Get("Upgrade") == "" || !name.Valid(r.PathValue("stream")) {
 		return "", nil
 	}
+	c.AwaitStart(r.Context())
+	c.Await(r.Context(), r.PathValue("stream"), backWithin)
 	return c.Place(r.PathValue("stream"))
 }
 
@@ -111,6 +119,9 @@ func (t table) relayed(next http.Handler) http.Handler {
 	}
 	others := t.live(lasting(t.signedBy(c.Live())))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !forwarded.ByMember(r) {
+			c.Await(r.Context(), r.PathValue("stream"), heldFor)
+		}
 		if _, elsewhere := c.Elsewhere(r.PathValue("stream")); elsewhere && !forwarded.ByMember(r) {
 			others.ServeHTTP(w, r)
 			return

@@ -1,0 +1,71 @@
+package cluster
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// startWithin is how long after its begin a node may need to be among the others, for who asks to wait.
+const startWithin = 3 * time.Second
+
+// Await returns when it is known where a stream is: at once, but where its node has just left, as one does that is restarted, when there is another
+// owner, or after a while.
+func (n *Node) Await(ctx context.Context, stream string, during time.Duration) {
+	astray, changed := n.view.astray(stream)
+	if !astray {
+		return
+	}
+	timer := time.NewTimer(during)
+	defer timer.Stop()
+	for ; astray && !slices.Contains(n.options.Waiting(), stream); astray, changed = n.view.astray(stream) {
+		select {
+		case <-changed:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// AwaitStart returns when the node is among the others, or after a while: a process that has just begun is not yet.
+func (n *Node) AwaitStart(ctx context.Context) {
+	timer := time.NewTimer(time.Until(n.began.Add(startWithin)))
+	defer timer.Stop()
+	select {
+	case <-n.entered:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// Place is the node to which whoever begins to publish a stream goes: who has it, or has room for it.
+func (n *Node) Place(stream string) (id string, err error) {
+	if o, ok := n.view.owner(stream); ok {
+		return o.node, nil
+	}
+	if !n.Connected() {
+		return "", ErrAway
+	}
+	if slices.Contains(n.options.Waiting(), stream) {
+		return n.options.ID, nil
+	}
+	best, ok := choose(n.view.members(), rand.IntN)
+	if !ok {
+		return "", ErrFull
+	}
+	return best.ID, nil
+}
+
+// PlaceRoom is the node at which a room is entered: where somebody is in it already, or else where every node says that it begins.
+func (n *Node) PlaceRoom(room string) (id string) {
+	if o, ok := n.view.owner(Room(room)); ok {
+		return o.node
+	}
+	if m, ok := seat(n.view.members(), room); ok {
+		return m.ID
+	}
+	return n.options.ID
+}
