@@ -1,15 +1,24 @@
 package ingest
 
 import (
+	"bufio"
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"math"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -19,6 +28,7 @@ import (
 	"github.com/pion/webrtc/v4"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"
 	"github.com/sluice-live/sluice/ingest/media"
+	"github.com/sluice-live/sluice/ingest/room"
 	"github.com/stretchr/testify/require"
 )
 
@@ -32,25 +42,21 @@ const (
 // BenchmarkFanOut forwards 1.5 Mbit/s to viewers for a second in each iteration. The server is a process of its own, whose CPU is
 // counted alone; publisher and viewers are pion clients in this one. A packet is timed from the publisher's socket to the
 // viewer's, where the kernel stamps it, and to its read by the viewer. Browsers pace a picture's packets at 2.5 times the bitrate; a
-// source that does not makes the server send a picture to everybody at once. MEDIAMTX is the path of a MediaMTX that is to be measured beside Sluice.
+// source that does not makes the server send a picture to everybody at once.
 func BenchmarkFanOut(b *testing.B) {
-	servers := []*far{newFar(b)}
-	if path := os.Getenv("MEDIAMTX"); path != "" {
-		servers = append(servers, newMediaMTX(b, path))
-	}
+	f := newFarFixture(b)
 	for _, viewers := range []int{10, 50, 100, 150} {
-		for _, f := range servers {
-			b.Run(fmt.Sprintf("viewers=%d/paced/%s", viewers, f.name), func(b *testing.B) { benchmarkFanOut(b, f.with(b), viewers, 2.5) })
-			b.Run(fmt.Sprintf("viewers=%d/at-once/%s", viewers, f.name), func(b *testing.B) { benchmarkFanOut(b, f.with(b), viewers, math.Inf(1)) })
-		}
+		far := func(b *testing.B) *fixture { return &fixture{TB: b, url: f.url, client: f.client} }
+		b.Run(fmt.Sprintf("viewers=%d/paced", viewers), func(b *testing.B) { benchmarkFanOut(b, far(b), viewers, 2.5) })
+		b.Run(fmt.Sprintf("viewers=%d/at-once", viewers), func(b *testing.B) { benchmarkFanOut(b, far(b), viewers, math.Inf(1)) })
 	}
 }
 
-func benchmarkFanOut(b *testing.B, f *far, viewers int, pace float64) {
+func benchmarkFanOut(b *testing.B, f *fixture, viewers int, pace float64) {
 	stream := rand.Text()
 	departures := &instants{}
 	studio := newPeer(b, peerOptions{wrap: func(c transport.UDPConn) transport.UDPConn { return &departingConn{c, departures} }})
-	studio.publish(f.fixture, fmt.Sprintf(f.whip, stream))
+	studio.publish(f, "/whip/"+stream)
 	studio.waitConnected()
 	s := source{peer: studio, began: time.Now(), pace: pace}
 	forwarded, read := &delays{}, &delays{}
@@ -70,7 +76,6 @@ func benchmarkFanOut(b *testing.B, f *far, viewers int, pace float64) {
 	cpu := f.processTime() - used
 	idle = idleTime(b) - idle
 	b.ReportMetric(100*cpu.Seconds()/seconds.Seconds()/float64(viewers), "%core/viewer")
-	b.ReportMetric(f.memory(), "MiB")
 	b.ReportMetric(100-100*idle.Seconds()/seconds.Seconds()/float64(runtime.NumCPU()), "%machine")
 	forwarded.report(b, "")
 	n := read.report(b, "read-")
@@ -106,6 +111,67 @@ func (s *source) sendSecond() {
 	}
 }
 
+// farServer in the environment makes this program a server that newFarFixture talks to.
+const farServer = "INGEST_FAR_SERVER"
+
+// newFarFixture starts a server in a process of its own, which ends with its standard input.
+func newFarFixture(b *testing.B) *fixture {
+	b.Helper()
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), farServer+"=1")
+	command.Stderr = os.Stderr
+	input, err := command.StdinPipe()
+	require.NoError(b, err)
+	output, err := command.StdoutPipe()
+	require.NoError(b, err)
+	require.NoError(b, command.Start())
+	b.Cleanup(func() {
+		require.NoError(b, input.Close())
+		require.NoError(b, command.Wait())
+	})
+	url, err := bufio.NewReader(output).ReadString('\n')
+	require.NoError(b, err)
+	return &fixture{TB: b, url: strings.TrimSpace(url), client: http.DefaultClient}
+}
+
+// serveFar is the server's side of newFarFixture.
+func serveFar() error {
+	s, err := New(Options{MaxSessionsPerAddress: 1000, MaxViewers: 1000, RequestsPerSecond: 10000, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/whip/{stream}", s.WHIP())
+	mux.Handle("/whip/{stream}/{session}", s.WHIP())
+	mux.Handle("/whep/{stream}", s.WHEP())
+	mux.Handle("/whep/{stream}/{session}", s.WHEP())
+	for _, transport := range room.Transports {
+		mux.Handle("/rooms/{room}/"+transport, s.Rooms().Signalling(transport, func(*http.Request) string { return "" }))
+	}
+	mux.HandleFunc("/cpu", func(w http.ResponseWriter, _ *http.Request) {
+		var usage syscall.Rusage
+		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage) // it fails for no process but another one
+		fmt.Fprint(w, usage.Utime.Nano()+usage.Stime.Nano())
+	})
+	web := httptest.NewServer(mux)
+	defer web.Close()
+	fmt.Println(web.URL)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	return s.Run(ctx)
+}
+
+// processTime is the CPU time that the far server has used.
+func (f *fixture) processTime() time.Duration {
+	f.Helper()
+	used, err := strconv.ParseInt(text(f, f.do("GET", "/cpu", "")), 10, 64)
+	require.NoError(f, err)
+	return time.Duration(used)
+}
+
 // idleTime is how long the machine's cores have been idle, all together (proc(5), /proc/stat), in hundredths of a second.
 func idleTime(b *testing.B) time.Duration {
 	b.Helper()
@@ -118,7 +184,7 @@ func idleTime(b *testing.B) time.Duration {
 }
 
 // newAudience adds one viewer whose packets are timed.
-func newAudience(b *testing.B, f *far, stream string, departures *instants, forwarded, read *delays) {
+func newAudience(b *testing.B, f *fixture, stream string, departures *instants, forwarded, read *delays) {
 	arrivals := &instants{}
 	viewer := newPeer(b, peerOptions{
 		direction: webrtc.RTPTransceiverDirectionRecvonly,
@@ -143,7 +209,7 @@ func newAudience(b *testing.B, f *far, stream string, departures *instants, forw
 			forwarded.add(arrivals.of(binary.BigEndian.Uint16(buf[2:])).Sub(sent))
 		}
 	})
-	viewer.publish(f.fixture, fmt.Sprintf(f.whep, stream))
+	viewer.publish(f, "/whep/"+stream)
 	viewer.waitConnected()
 }
 

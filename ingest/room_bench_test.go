@@ -11,15 +11,15 @@ import (
 // BenchmarkRoom forwards among participants who each send 1.5 Mbit/s, what browsers make of 640x480, for a second in each iteration. The server
 // is a process of its own, whose CPU is counted alone.
 func BenchmarkRoom(b *testing.B) {
-	f := newFar(b)
+	f := newFarFixture(b)
 	for _, participants := range []int{3, 6, 9} {
 		b.Run(fmt.Sprintf("participants=%d", participants), func(b *testing.B) {
-			benchmarkRoom(b, f.with(b), participants)
+			benchmarkRoom(b, &fixture{TB: b, url: f.url, client: f.client}, participants)
 		})
 	}
 }
 
-func benchmarkRoom(b *testing.B, f *far, participants int) {
+func benchmarkRoom(b *testing.B, f *fixture, participants int) {
 	path := "/rooms/" + rand.Text()
 	var guests []*guest
 	var sources []*source
