@@ -75,6 +75,8 @@ func pick(query string, names ...string) string {
 			found = true
 			if plain, err := url.QueryUnescape(value); err == nil {
 				value = url.QueryEscape(plain)
+			} else {
+				value = withoutFragment(value)
 			}
 			if b.Len() > 0 {
 				b.WriteByte('&')
@@ -93,8 +95,11 @@ func withoutCMCD(query string) string {
 			kept = append(kept, written)
 		}
 	}
-	return strings.ReplaceAll(strings.Join(kept, "&"), "#", "%23") // of which the rest would be a fragment
+	return withoutFragment(strings.Join(kept, "&"))
 }
+
+// withoutFragment is a query that has none behind it in an address.
+func withoutFragment(query string) string { return strings.ReplaceAll(query, "#", "%23") }
 
 func has(query, wanted string) (found bool) {
 	if query == "" {

@@ -39,7 +39,7 @@ func parsed(t testing.TB, target string) *url.URL {
 
 // What is asked of the origin is a name of the same answer for the next relay, and a request that can be sent.
 func FuzzName(f *testing.F) {
-	for _, seed := range []string{"_HLS_msn=5&_HLS_part=1", "_DASH_after=1&a=b;c&CMCD=", "token=x", "at=10&every=2s", "%zz=&&=&_HLS_msn=%zz", "_HLS_skip=v2#x"} {
+	for _, seed := range []string{"_HLS_msn=5&_HLS_part=1", "_DASH_after=1&a=b;c&CMCD=", "token=x", "at=10&every=2s", "%zz=&&=&_HLS_msn=%zz", "_HLS_skip=v2#x", "_HLS_skip=v%#x"} {
 		f.Add("/live/cam/720p.m3u8", seed)
 		f.Add("/live/cam/manifest.mpd", seed)
 		f.Add("/live/cam/E/snapshot.1.m4s", seed)
