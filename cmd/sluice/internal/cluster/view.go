@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// awaited is for how long a stream may be without the node that had it, and has left, for who asks to wait.
-const awaited = 9 * time.Second
+// Awaited is for how long a stream may be without the node that had it, and has left, for who asks to wait.
+const Awaited = 9 * time.Second
 
 // Member is a node as the others see it.
 type Member struct {
@@ -100,7 +100,7 @@ func (v *view) apply(c change) {
 
 // forget drops what was lost too long ago to be waited for.
 func (v *view) forget() {
-	before := v.now().Add(-awaited)
+	before := v.now().Add(-Awaited)
 	maps.DeleteFunc(v.lost, func(_ string, l loss) bool { return l.at.Before(before) })
 	maps.DeleteFunc(v.left, func(_ string, at time.Time) bool { return at.Before(before) })
 }
@@ -113,7 +113,7 @@ func (v *view) astray(stream string) (is bool, changed <-chan struct{}) {
 		return false, v.changed
 	}
 	lost, ok := v.lost[stream]
-	since := v.now().Add(-awaited)
+	since := v.now().Add(-Awaited)
 	return ok && lost.at.After(since) && v.left[lost.node].After(since), v.changed
 }
 

@@ -13,10 +13,8 @@ import (
 	"github.com/sluice-live/sluice/public/problem"
 )
 
-const (
-	heldFor    = 9 * time.Second // requests of viewers, while the node of their stream is restarted
-	backWithin = 2 * time.Second // that node has to be, or who publishes goes to another one
-)
+// backWithin is how soon the node of a stream has to be back when somebody publishes it, who goes to another one then.
+const backWithin = 2 * time.Second
 
 // pathOfState is where nodes ask each other what they have.
 const pathOfState = "/cluster/state"
@@ -120,7 +118,7 @@ func (t table) relayed(next http.Handler) http.Handler {
 	others := t.live(lasting(t.signedBy(c.Live())))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !forwarded.ByMember(r) {
-			c.Await(r.Context(), r.PathValue("stream"), heldFor)
+			c.Await(r.Context(), r.PathValue("stream"), cluster.Awaited)
 		}
 		if _, elsewhere := c.Elsewhere(r.PathValue("stream")); elsewhere && !forwarded.ByMember(r) {
 			others.ServeHTTP(w, r)

@@ -2,8 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,7 +13,6 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/forwarded"
 	"github.com/sluice-live/sluice/packager/recording"
 	"github.com/sluice-live/sluice/public/name"
-	"github.com/sluice-live/sluice/public/panics"
 )
 
 // pathOfRecordings is where nodes ask each other whether they have a recording.
@@ -57,21 +54,6 @@ func (s *shelves) note(recording, node string) {
 		lasts = shelfUnknown
 	}
 	s.known[recording] = shelf{node, time.Now().Add(lasts)}
-}
-
-// eachOther calls ask with each of the other nodes at once, and waits. The calls end within unionWithin.
-func (h *handlers) eachOther(ctx context.Context, c *cluster.Node, ask func(ctx context.Context, id string)) {
-	ctx, cancel := context.WithTimeout(ctx, unionWithin)
-	defer cancel()
-	var asked sync.WaitGroup
-	for _, m := range c.Members() {
-		if m.ID != c.ID() {
-			asked.Go(func() {
-				_ = panics.Contain(h.service.Log(), "the question to another node", func() { ask(ctx, m.ID) })
-			})
-		}
-	}
-	asked.Wait()
 }
 
 // ofRecording is the node that has the recording of a path, if this one has not.
@@ -124,7 +106,7 @@ func (h *handlers) withOthers(r *http.Request, list api.RecordingList, limit int
 	more := list.Next != ""
 	var mu sync.Mutex
 	h.eachOther(r.Context(), c, func(ctx context.Context, id string) {
-		theirs, err := recordingsOf(c.Get(ctx, id, r))
+		theirs, err := answerOf[api.RecordingList](c.Get(ctx, id, r))
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
@@ -146,18 +128,4 @@ func (h *handlers) withOthers(r *http.Request, list api.RecordingList, limit int
 		list.Next = pageToken(last.Stream + "/" + last.Name)
 	}
 	return list
-}
-
-// recordingsOf reads what another node has answered.
-func recordingsOf(status int, body []byte, err error) (list api.RecordingList, _ error) {
-	if err == nil && status != http.StatusOK {
-		err = errors.New(http.StatusText(status))
-	}
-	if err == nil && json.Unmarshal(body, &list) != nil {
-		err = errState
-	}
-	if err != nil {
-		return api.RecordingList{}, err
-	}
-	return list, nil
 }

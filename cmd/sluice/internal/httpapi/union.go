@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/cluster"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/httpapi/api"
+	"github.com/sluice-live/sluice/public/panics"
 )
 
 const (
@@ -67,7 +68,7 @@ func (h *handlers) own() api.NodeState {
 func (h *handlers) others(ctx context.Context, c *cluster.Node) (joined api.NodeState) {
 	var mu sync.Mutex
 	h.eachOther(ctx, c, func(ctx context.Context, id string) {
-		state, err := stateOf(c.Ask(ctx, id, pathOfState))
+		state, err := answerOf[api.NodeState](c.Ask(ctx, id, pathOfState))
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
@@ -83,18 +84,34 @@ func (h *handlers) others(ctx context.Context, c *cluster.Node) (joined api.Node
 	return joined
 }
 
-var errState = errors.New("the answer is not what a node has")
+var errAnswer = errors.New("the answer is not what a node says")
 
-// stateOf reads what another node has answered.
-func stateOf(status int, body []byte, err error) (state api.NodeState, _ error) {
+// eachOther calls ask with each of the other nodes at once, and waits. The calls end within unionWithin.
+func (h *handlers) eachOther(ctx context.Context, c *cluster.Node, ask func(ctx context.Context, id string)) {
+	ctx, cancel := context.WithTimeout(ctx, unionWithin)
+	defer cancel()
+	var asked sync.WaitGroup
+	for _, m := range c.Members() {
+		if m.ID != c.ID() {
+			asked.Go(func() {
+				_ = panics.Contain(h.service.Log(), "the question to another node", func() { ask(ctx, m.ID) })
+			})
+		}
+	}
+	asked.Wait()
+}
+
+// answerOf reads what another node has answered.
+func answerOf[T any](status int, body []byte, err error) (answer T, _ error) {
 	if err == nil && status != http.StatusOK {
 		err = errors.New(http.StatusText(status))
 	}
-	if err == nil && json.Unmarshal(body, &state) != nil {
-		err = errState
+	var read T
+	if err == nil && json.Unmarshal(body, &read) != nil {
+		err = errAnswer
 	}
 	if err != nil {
-		return api.NodeState{}, err
+		return answer, err
 	}
-	return state, nil
+	return read, nil
 }
