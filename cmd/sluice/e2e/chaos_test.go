@@ -95,7 +95,7 @@ type chaos struct {
 // One stream, watched by hls.js, dash.js, a WHEP viewer and a checker of every rule, outlives everything that can go wrong;
 // nobody has to reload anything, and nothing is left behind.
 func TestChaos(t *testing.T) {
-	alongside(t, long)
+	alongside(t, atLength(heavy))
 	endureAll(t, false)
 }
 

@@ -75,7 +75,7 @@ func (s *service) listed() map[string]string {
 
 // Whoever publishes, watches, lists or ends something may do so at any node, and without etcd what runs goes on.
 func TestCluster(t *testing.T) {
-	alongside(t, paged)
+	alongside(t, atLength(paged))
 	etcd := etcdtest.StartAt(t, freeAddress(t), freeAddress(t))
 	ids := []string{"n1", "n2", "n3"}
 	nodes := startNodes(t, etcd, ids...)

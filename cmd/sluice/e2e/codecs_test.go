@@ -18,7 +18,7 @@ import (
 // Every codec that a browser or `sluice publish` sends is played by hls.js and dash.js as they come, that of the browser by
 // one and that of the program by the other: the clock in the picture goes on in each, and beeps are heard.
 func TestCodecsPlay(t *testing.T) {
-	alongside(t, whole)
+	alongside(t, atLength(whole))
 	s := startService(t, "--ladder", clockRung, longParts, "--linger", "1s", "--auth-publish", stageKey)
 	stage := newStage(t)
 	browser := cameraBrowser.forTest(t)

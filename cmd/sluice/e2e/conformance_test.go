@@ -18,7 +18,7 @@ import (
 // Half a minute of a stream, with a publisher that leaves and comes back, is kept whole and checked rule by rule; every segment
 // decodes without an error.
 func TestConformance(t *testing.T) {
-	alongside(t, paged)
+	alongside(t, atLength(paged))
 	s := startService(t, "--ladder", "240p=426x240@30:400k,120p=214x120@30:150k", "--linger", "12s", "--window", "20s")
 	p := newPublisher(t, s, "checked")
 	seen := watch(t, s, "checked")

@@ -53,7 +53,7 @@ func children(pid int) (found []int) {
 
 // Fifteen publishers come and go; nothing of them stays.
 func TestCyclesLeaveNothing(t *testing.T) {
-	alongside(t, light)
+	alongside(t, atLength(light))
 	const cycles = 15
 	s := startService(t, "--ladder", "tiny=160x120@30:100k", "--linger", "0s", "--window", "12s", "--record=false")
 	cycle := func(i int) {

@@ -45,7 +45,7 @@ func TestEncoderKilled(t *testing.T) {
 
 // Publishers with other tracks follow one another: what is new begins a new epoch, what is not sent any more is filled.
 func TestTracksComeAndGo(t *testing.T) {
-	alongside(t, light)
+	alongside(t, atLength(light))
 	s := startService(t, "--ladder", smallRung, "--linger", "10s", "--window", "60s")
 	p := newPartPublisher(t, s, "mixed", false)
 	visits := watch(t, s, "mixed")

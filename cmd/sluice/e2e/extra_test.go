@@ -66,7 +66,7 @@ func requireExtraTold(t *testing.T, codec coding, index, mpd string) {
 // Players begin with H.264, whatever their settings, and play VP9 and AV1 when the watch page is told to, and H.264 again. Every
 // second picture of the copy only repeats the one before.
 func TestExtraRenditionIsChosen(t *testing.T) {
-	alongside(t, busy)
+	alongside(t, atLength(busy))
 	s := startService(t, "--ladder", clockRung, longParts, "--linger", "1s")
 	stage, browser := newStage(t), cameraBrowser.forTest(t)
 	for label, codec := range extraCodecs {

@@ -29,7 +29,7 @@ func TestLatencies(t *testing.T) {
 		},
 	} {
 		t.Run(latency.name, func(t *testing.T) {
-			alongside(t, light)
+			alongside(t, atLength(light))
 			s := startService(t, "--ladder", smallRung, "--linger", "1s", "--latency", latency.name)
 			p := newPublisher(t, s, "cam")
 			visits := collect(t, &conformance.Collector{Base: s.base + "/live/cam/", LowLatency: true})

@@ -12,21 +12,24 @@ import (
 // browser, by those that it lasts when it has the machine to itself.
 type cost struct {
 	quarters int  // of a core
-	long     bool // it begins before others that cost as much
+	long     bool // it lasts half a minute or more
 }
 
 var (
-	light = cost{quarters: 1}             // a service that encodes a small picture of a clip
-	paged = cost{quarters: 2}             // a page in a browser, or a service that has more to do
-	busy  = cost{quarters: 3}             // pages that play what a clip's encoder makes
-	heavy = cost{quarters: 4}             // pages that play and publish, and an encoder that has to keep up with them
-	whole = cost{quarters: 6}             // as many pages as the machine bears
-	long  = cost{quarters: 4, long: true} // TestChaos, which needs less, and that in time
+	light = cost{quarters: 1} // a service that encodes a small picture of a clip
+	paged = cost{quarters: 2} // a page in a browser, or a service that has more to do
+	busy  = cost{quarters: 3} // pages that play what a clip's encoder makes
+	heavy = cost{quarters: 4} // pages that play and publish, and an encoder that has to keep up with them
+	whole = cost{quarters: 6} // as many pages as the machine bears
 )
 
-// machine is what tests that run beside each other share: each waits until there is room for what it costs. Those that cost most
-// begin first, so that cheap ones fill what is left beside them. No more begin than the machine has room for by what they cost: of that they
-// use two thirds on average, but encoders that fall behind drop pictures, which most tests do not expect.
+// atLength is of a test that lasts half a minute or more.
+func atLength(c cost) cost { return cost{c.quarters, true} }
+
+// machine is what tests that run beside each other share: each waits until there is room for what it costs. The long ones begin
+// first, as one that began late would have the machine to itself in the end; of those and of the others those that cost most, so that cheap
+// ones fill what is left beside them. No more begin than the machine has room for by what they cost: of that they use two thirds on average,
+// but encoders that fall behind drop pictures, which most tests do not expect.
 type machine struct {
 	mu      sync.Mutex
 	free    int // quarters of a core
@@ -41,8 +44,8 @@ type turn struct {
 
 var shared = &machine{free: quarters()}
 
-// quarters is how many of a core there are to share.
-func quarters() int { return 4 * runtime.GOMAXPROCS(0) }
+// quarters is how many of a core there are to share: one in nine may be used twice.
+func quarters() int { return 9 * runtime.GOMAXPROCS(0) / 2 }
 
 // alongside has the test run beside others as soon as the machine has room for it. A test that waits for parts of its own which
 // run so must not do so itself.
@@ -69,9 +72,9 @@ func (m *machine) queue(c cost) *turn {
 // rank is greater for those that begin before others.
 func (c cost) rank() int {
 	if c.long {
-		return 2*c.quarters + 1
+		return c.quarters + quarters()
 	}
-	return 2 * c.quarters
+	return c.quarters
 }
 
 // next takes back what a test has left and lets begin whom there is room for.

@@ -14,7 +14,7 @@ const layeredLadder = "480p=640x480@30:900k,240p=426x240@30:400k,120p=160x120@30
 // A layer of a browser's simulcast becomes a rendition without an encoder, cut with the best one and what is encoded beside them, once it
 // has come; when it goes, its rendition is encoded, and when it is back that is passed on again. Viewers go on throughout.
 func TestSimulcastBecomesRungs(t *testing.T) {
-	alongside(t, busy)
+	alongside(t, atLength(busy))
 	s := startService(t, "--ladder", layeredLadder, "--codecs", "h264,vp8", "--linger", "1s", "--auth-publish", stageKey)
 	browser, stage := cameraBrowser.forTest(t), newStage(t)
 	studio := browser.open(stage + "/stage.html?key=" + stageKey)

@@ -13,7 +13,7 @@ import (
 
 // While the publisher is away viewers see the slate, and then its pictures again, in one ffmpeg run and without a discontinuity.
 func TestSlate(t *testing.T) {
-	alongside(t, light)
+	alongside(t, atLength(light))
 	slate := filepath.Join(t.TempDir(), "slate.png")
 	ffmpeg(t, "-f", "lavfi", "-i", "color=red:s=1600x900", "-frames:v", "1", slate)
 	s := startService(t, "--ladder", smallRung, "--linger", "20s", "--window", "5m", "--slate", slate)

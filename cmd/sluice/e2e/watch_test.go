@@ -117,7 +117,7 @@ const (
 
 // hls.js that forgets to load pictures or sound, as it does after one of twenty faults, is made to go on before its buffer is empty.
 func TestPlayerForgetsToLoad(t *testing.T) {
-	alongside(t, busy)
+	alongside(t, atLength(busy))
 	s := startService(t, "--ladder", calmRung)
 	p := newPublisher(t, s, "clip")
 	p.rounds = chaosRounds
