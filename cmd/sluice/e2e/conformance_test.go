@@ -19,24 +19,29 @@ import (
 // decodes without an error.
 func TestConformance(t *testing.T) {
 	alongside(t, atLength(paged))
-	s := startService(t, "--ladder", "240p=426x240@30:400k,120p=214x120@30:150k", "--linger", "12s", "--window", "20s")
-	p := newPublisher(t, s, "checked")
-	seen := watch(t, s, "checked")
-	p.sendAll()
-	p.stop()
-	lapse(2 * time.Second) // away
-	p = newPublisher(t, s, "checked")
-	p.send()
-	s.waitMoreListed("/live/checked/240p.m3u8", 5)
-	p.stop()
-	s.waitState("checked", "ended")
+	inTime(t, func() (restarts int) {
+		s := startService(t, "--ladder", "240p=426x240@30:400k,120p=214x120@30:150k", "--linger", "12s", "--window", "20s")
+		p := newPublisher(t, s, "checked")
+		seen := watch(t, s, "checked")
+		p.sendAll()
+		p.stop()
+		lapse(2 * time.Second) // away
+		p = newPublisher(t, s, "checked")
+		p.send()
+		s.waitMoreListed("/live/checked/240p.m3u8", 5)
+		p.stop()
+		s.waitState("checked", "ended")
 
-	visits := seen()
-	t.Logf("%d visits", len(visits))
-	requireConformant(t, visits)
-	require.Zero(t, s.metric(`sluice_gaps_total{stream="checked"}`))
-	requireFetched(t, visits)
-	requireDecodes(t, visits, 3)
+		visits := seen()
+		t.Logf("%d visits", len(visits))
+		requireConformant(t, visits)
+		requireFetched(t, visits)
+		if restarts = s.stream("checked").Encoder.Restarts; restarts == 0 {
+			require.Zero(t, s.metric(`sluice_gaps_total{stream="checked"}`))
+			requireDecodes(t, visits, 3)
+		}
+		return restarts
+	})
 }
 
 // requireFetched asserts that everything that was listed was there.

@@ -22,8 +22,9 @@ func TestTakeoverRefused(t *testing.T) {
 		require.NoError(t, response.Body.Close())
 		return response.StatusCode, response.Header.Get("Retry-After")
 	}
-	status, wait := offer()
-	require.Equal(t, http.StatusConflict, status)
+	var status int
+	var wait string
+	eventually(t, func() bool { status, wait = offer(); return status == http.StatusConflict }) // on a busy machine media pauses, too
 	require.Equal(t, "2", wait)
 	first.cancel() // sends no more, but stays connected
 	eventually(t, func() bool { status, _ = offer(); return status == http.StatusCreated })
