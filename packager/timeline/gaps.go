@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// standstill is how long a Timeline may be without a new part before GAP parts are listed for those that do not come: longer than it takes to find
+// Standstill is how long a Timeline may be without a new part before GAP parts are listed for those that do not come: longer than it takes to find
 // that an ffmpeg stands still and to have another one's first part. hls.js, which asks for a playlist again after 1.6 s and gives up after three
 // times, passes over listed gaps by what it has asked for itself, not over parts that came with the ones behind them: there it stays, until they
 // have left the playlist.
-const standstill = 3500 * time.Millisecond
+const Standstill = 3500 * time.Millisecond
 
 // Bridge gives up the parts that are overdue: since nothing has come for too long, they are listed as gaps, at the pace of parts
 // and up to one instant in all renditions (rfc8216bis §6.2.1). It reports whether anything was.
@@ -17,7 +17,7 @@ const standstill = 3500 * time.Millisecond
 // A gap takes the place that the encoder's own part would have had. What the encoder writes late is therefore no longer listed in
 // parts, while DASH, which knows no gap within a Period, has it all.
 func (t *Timeline) Bridge(now time.Time) (changed bool) {
-	late := now.Sub(t.heard) - standstill
+	late := now.Sub(t.heard) - Standstill
 	if t.ended || t.heard.IsZero() || late <= 0 {
 		return false
 	}

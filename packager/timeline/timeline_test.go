@@ -176,7 +176,7 @@ func TestDecodeTimesGoOn(t *testing.T) {
 	}
 	e.Close()
 	s.publish()
-	s.now = s.now.Add(standstill + 25*time.Second) // more than an encoder should fill: the gaps are an epoch of their own
+	s.now = s.now.Add(Standstill + 25*time.Second) // more than an encoder should fill: the gaps are an epoch of their own
 	require.True(t, s.Bridge(s.now))
 	gaps := s.newest()
 	require.Equal(t, 4875*time.Millisecond, gaps.Offset(), "the longest rendition ended at 4.8 s")
@@ -229,7 +229,7 @@ func TestBridge(t *testing.T) {
 	s.Open()
 	e := s.begin(t)
 	s.run(e, 2)
-	s.now = s.now.Add(standstill)
+	s.now = s.now.Add(Standstill)
 	require.False(t, s.Bridge(s.now), "what comes so late is no gap")
 	s.now = s.now.Add(450 * time.Millisecond)
 	require.True(t, s.Bridge(s.now))

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-live/sluice/depay"
+	"github.com/sluice-live/sluice/packager/timeline"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -151,4 +152,10 @@ func TestPauseAfter(t *testing.T) {
 	for failures, want := range []time.Duration{0, 0, restartAfter, 2 * restartAfter, 4 * restartAfter, 8 * restartAfter} {
 		require.Equal(t, want, pauseAfter(failures), "failure %d", failures)
 	}
+}
+
+// A run that stands still is found and its successor's first part listed before its parts are given up: hls.js would stay at them.
+func TestStalledRunIsFoundBeforeItsPartsAreGivenUp(t *testing.T) {
+	const first = time.Second // an ffmpeg's first part
+	require.GreaterOrEqual(t, timeline.Standstill, transcode.DefaultStall+restartAfter+first)
 }
