@@ -100,7 +100,7 @@ func (p *Packager) keep() {
 			p.opts.Logger.Error("timeline.log could not be kept", "stream", s.Name(), "error", err)
 		}
 		p.recordOn(s, now)
-		s.endRecording()
+		s.endRecordings()
 		s.endClips()
 	})
 	p.recordings.Keep()

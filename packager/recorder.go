@@ -2,6 +2,7 @@ package packager
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/sluice-live/sluice/packager/recording"
@@ -44,8 +45,8 @@ func (p *Packager) StopRecording(stream string) error {
 		return ErrNotLive
 	}
 	s.live.AskToRecord(false)
-	if before := s.stopRecording(p.opts.Wall()); before != nil {
-		before.Finish(recording.StateFinished)
+	if oldest := s.stopRecording(p.opts.Wall()); oldest != nil {
+		oldest.Finish(recording.StateFinished)
 	}
 	p.opts.Logger.Info("recording is no longer asked for", "stream", stream)
 	return nil
@@ -116,8 +117,11 @@ func (s *Stream) isWanted() bool {
 	return s.wanted
 }
 
-// stopRecording lets the recording end with the segment of that time, and returns the one that was about to end before.
-func (s *Stream) stopRecording(at time.Time) (before *recording.Recording) {
+// maxEnding bounds the recordings of a stream that wait for their last segment.
+const maxEnding = 8
+
+// stopRecording lets the recording end with the segment of that time. Where too many wait for theirs it returns the oldest, to be ended now.
+func (s *Stream) stopRecording(at time.Time) (oldest *recording.Recording) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.recording
@@ -126,21 +130,27 @@ func (s *Stream) stopRecording(at time.Time) (before *recording.Recording) {
 		return nil
 	}
 	r.EndAt(at)
-	before, s.ending = s.ending, r
-	return before
+	s.ending = append(s.ending, r)
+	if len(s.ending) > maxEnding {
+		oldest = s.ending[0]
+		s.ending = slices.Delete(s.ending, 0, 1)
+	}
+	return oldest
 }
 
-// endRecording finishes a recording that was stopped, once its last segment is there.
-func (s *Stream) endRecording() {
+// endRecordings finishes the recordings that were stopped and have their last segment.
+func (s *Stream) endRecordings() {
 	s.mu.Lock()
-	r := s.ending
-	if r != nil && r.Passed() {
-		s.ending = nil
-	} else {
-		r = nil
-	}
+	var ended []*recording.Recording
+	s.ending = slices.DeleteFunc(s.ending, func(r *recording.Recording) bool {
+		passed := r.Passed()
+		if passed {
+			ended = append(ended, r)
+		}
+		return passed
+	})
 	s.mu.Unlock()
-	if r != nil {
+	for _, r := range ended {
 		r.Finish(recording.StateFinished)
 	}
 }
@@ -148,7 +158,7 @@ func (s *Stream) endRecording() {
 // finishRecordings ends what is recorded of a broadcast that ends.
 func (s *Stream) finishRecordings() {
 	s.mu.Lock()
-	all := [...]*recording.Recording{s.ending, s.recording}
+	all := append(s.ending, s.recording)
 	s.ending = nil
 	s.mu.Unlock()
 	s.endClips()

@@ -83,14 +83,41 @@ func TestRecordingOnDemand(t *testing.T) {
 	}
 }
 
-// What was to end with its last segment ends without it, too: where ffmpeg has gone, where the broadcast ends, and where another is stopped.
+// Who starts and stops several times while a segment is being made gets that segment in each recording.
+func TestRecordingsOfOneSegment(t *testing.T) {
+	b := recordBench(t, nil)
+	tl, e, enc := b.epoch("cam")
+	b.run(e, enc, 2)
+	b.clock.Advance(time.Second) // in the middle of a segment
+	all := []*recording.Recording{tl.Recording()}
+	require.NoError(t, b.StopRecording("cam"))
+	for range 2 {
+		_, err := b.StartRecording("cam")
+		require.NoError(t, err)
+		all = append(all, tl.Recording())
+		require.NoError(t, b.StopRecording("cam"))
+	}
+	b.clock.Advance(-time.Second)
+	b.keep()
+	b.run(e, enc, 2)
+	b.keep()
+	for i, duration := range []float64{6, 2, 2} {
+		require.Equal(t, recording.StateFinished, all[i].Info().State)
+		require.InDelta(t, duration, all[i].Info().Duration, 0.05)
+	}
+}
+
+// What was to end with its last segment ends without it, too: where ffmpeg has gone, where the broadcast ends, and where too many others are stopped.
 func TestStoppedRecordingEnds(t *testing.T) {
 	for name, end := range map[string]func(*bench, *Stream){
 		"nothing comes": func(b *bench, _ *Stream) { b.clock.Advance(time.Minute) },
 		"the end":       func(b *bench, tl *Stream) { require.NoError(b.t, tl.End()) },
-		"another": func(b *bench, _ *Stream) {
-			_, _ = b.StartRecording("cam")
-			require.NoError(b.t, b.StopRecording("cam"))
+		"too many others": func(b *bench, _ *Stream) {
+			for range maxEnding {
+				_, err := b.StartRecording("cam")
+				require.NoError(b.t, err)
+				require.NoError(b.t, b.StopRecording("cam"))
+			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package packager
 
 import (
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,12 +24,12 @@ type Stream struct {
 	watchers map[*func(*timeline.Snapshot)]struct{}
 	newest   *timeline.Snapshot
 
-	mu        sync.Mutex           // held for no I/O
-	wanted    bool                 // the broadcast is to be recorded
-	recording *recording.Recording // nil while nothing is recorded
-	ending    *recording.Recording // the one before, while its last segment is being made
-	clips     []*cutting           // that are being cut
-	recordAt  time.Time            // when the next recording is tried; zero while nothing is missing
+	mu        sync.Mutex             // held for no I/O
+	wanted    bool                   // the broadcast is to be recorded
+	recording *recording.Recording   // nil while nothing is recorded
+	ending    []*recording.Recording // those before, while their last segment is being made
+	clips     []*cutting             // that are being cut
+	recordAt  time.Time              // when the next recording is tried; zero while nothing is missing
 }
 
 // newStream makes a stream whose broadcast begin begins, or continues.
@@ -56,7 +57,7 @@ func (p *Packager) newStream(name string, begin func(live.Output) (*live.Stream,
 // record keeps a segment that is about to be listed.
 func (s *Stream) record(segment timeline.Recordable) {
 	s.mu.Lock()
-	all := []*recording.Recording{s.recording, s.ending}
+	all := append(slices.Clone(s.ending), s.recording)
 	for _, c := range s.clips {
 		if c.filling {
 			c.waiting = append(c.waiting, segment)
