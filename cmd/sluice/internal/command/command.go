@@ -5,6 +5,7 @@
 package command
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -133,12 +134,32 @@ func withoutUnknown(node *kong.Node, args []string) (known []string, err error) 
 		name, long := strings.CutPrefix(arg, "--")
 		name, _, _ = strings.Cut(name, "=")
 		if long && !names[name] {
-			faults = append(faults, fmt.Errorf("flag --%s: there is no such flag, --help lists them", name))
+			faults = append(faults, fmt.Errorf("flag --%s: there is no such flag%s, --help lists them", name, meant(name, names)))
 			continue
 		}
 		known = append(known, arg)
 	}
 	return known, errors.Join(faults...)
+}
+
+// maxMeant bounds how many flags are named for one that there is not.
+const maxMeant = 3
+
+// meant names the flags that have all words of one that there is not, shortest first, as what whoever typed it may have meant.
+func meant(name string, names map[string]bool) string {
+	words := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune("-._", r) })
+	var near []string
+	for flag := range names {
+		all := strings.Split(flag, "-")
+		if len(words) > 0 && !slices.ContainsFunc(words, func(word string) bool { return !slices.Contains(all, word) }) {
+			near = append(near, "--"+flag)
+		}
+	}
+	if len(near) == 0 {
+		return ""
+	}
+	slices.SortFunc(near, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
+	return " (is it " + strings.Join(near[:min(len(near), maxMeant)], " or ") + "?)"
 }
 
 // decode is kong's mapper of durations.

@@ -188,12 +188,14 @@ func TestLoadReportsAllFaults(t *testing.T) {
 		"auth: {publish: ['***']}",
 	}, "\n"))
 	_, err := load(
-		[]string{"--config", file, "--frob", "--window=1s", "surplus", "--log-level=loud"},
+		[]string{"--config", file, "--frob", "--http.listen=:80", "--tls", "--window=1s", "surplus", "--log-level=loud"},
 		[]string{"SLUICE_DATAA=x", "SLUICE_LIMITS_STREAMS=many", "SLUICE_LOG_FORMAT=xml"})
 	require.ErrorIs(t, err, exit.ErrUsage)
 	f := "file " + file + " "
 	require.Equal(t, []string{
 		`flag --frob: there is no such flag, --help lists them`,
+		`flag --http.listen: there is no such flag (is it --http-listen?), --help lists them`,
+		`flag --tls: there is no such flag (is it --tls-key or --tls-cert or --tls-acme-email?), --help lists them`,
 		f + `line 1: http.listne: there is no such key, --help lists them`,
 		f + `line 2: part: "7x" is not a duration such as 200ms, 2s, 1h or 7d`,
 		f + `line 3: part: given twice`,
