@@ -27,7 +27,9 @@ type played struct {
 	Frozen                 float64 // with the same picture
 	Halt, Halted           float64 // of the time
 	Time                   float64
+	Back                   float64 // by how much the time went back, at most
 	Frames, Players, Fatal int
+	Emptied                int      // how often the element was
 	Said                   []string // what hls.js did and said, of what was no fatal error
 }
 

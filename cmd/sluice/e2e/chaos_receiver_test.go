@@ -21,7 +21,14 @@ type receiver struct {
 
 // newWHEPViewer watches; network, which may be nil, is between.
 func newWHEPViewer(t testing.TB, endpoint string, network *relay) *receiver {
-	r := newReceiver(t, network)
+	clip, err := makeClip(vp8)
+	require.NoError(t, err)
+	return newWHEPViewerOf(t, clip, endpoint, network)
+}
+
+// newWHEPViewerOf watches a stream of the clip's codecs.
+func newWHEPViewerOf(t testing.TB, clip *clip, endpoint string, network *relay) *receiver {
+	r := newReceiver(t, clip, network)
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
 		_, err := r.pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 		require.NoError(t, err)
@@ -32,10 +39,10 @@ func newWHEPViewer(t testing.TB, endpoint string, network *relay) *receiver {
 
 // newEcho sends the clip and gets it back.
 func newEcho(t testing.TB, endpoint string) *receiver {
-	r := newReceiver(t, nil)
-	r.rounds = chaosRounds
 	clip, err := makeClip(vp8)
 	require.NoError(t, err)
+	r := newReceiver(t, clip, nil)
+	r.rounds = chaosRounds
 	r.add(clip, webrtc.RTPTransceiverDirectionSendrecv)
 	r.negotiate(endpoint)
 	r.send()
@@ -45,9 +52,7 @@ func newEcho(t testing.TB, endpoint string) *receiver {
 // untouched is how long WebRTC may bring no picture while something goes wrong beside it: none, but for a busy machine.
 const untouched = 10 * time.Second
 
-func newReceiver(t testing.TB, network *relay) *receiver {
-	clip, err := makeClip(vp8)
-	require.NoError(t, err)
+func newReceiver(t testing.TB, clip *clip, network *relay) *receiver {
 	r := &receiver{publisher: newPeer(t, network, clip), last: time.Now()}
 	r.pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { r.take(track) })
 	return r

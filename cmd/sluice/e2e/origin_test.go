@@ -83,7 +83,7 @@ func startCounter(t *testing.T, s *service) (address string, passed *tally) {
 }
 
 // fill writes a configuration of scripts/ with other values into a directory; each text must be in it.
-func fill(t *testing.T, name, directory string, values map[string]string) string {
+func fill(t testing.TB, name, directory string, values map[string]string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "..", "scripts", name))
 	require.NoError(t, err)

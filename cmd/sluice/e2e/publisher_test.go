@@ -140,12 +140,23 @@ func (p *publisher) addTrack(mime string, rate uint32, channels uint16, samples 
 
 // negotiate exchanges offer and answer (RFC 9725 §4.2).
 func (p *publisher) negotiate(endpoint string) {
-	response, err := http.Post(endpoint, "application/sdp", strings.NewReader(p.offer(nil)))
-	require.NoError(p.t, err)
+	status, answer := p.tryNegotiate(endpoint, p.offer(nil))
+	require.Equal(p.t, http.StatusCreated, status, "%s", answer)
+}
+
+// tryNegotiate is that, with an offer that may be refused. The status is 0 where nobody answers.
+func (p *publisher) tryNegotiate(endpoint, offer string) (status int, told string) {
+	client := &http.Client{Timeout: answerWithin}
+	response, err := client.Post(endpoint, "application/sdp", strings.NewReader(offer))
+	if err != nil {
+		return 0, err.Error()
+	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
 	require.NoError(p.t, err)
-	require.Equal(p.t, http.StatusCreated, response.StatusCode, "%s", answer)
+	if response.StatusCode != http.StatusCreated {
+		return response.StatusCode, string(answer)
+	}
 	location, err := response.Location()
 	require.NoError(p.t, err)
 	p.session, p.answer = location.String(), string(answer)
@@ -153,6 +164,7 @@ func (p *publisher) negotiate(endpoint string) {
 		p.answer = p.network.answer(p.answer)
 	}
 	p.accept(p.answer)
+	return response.StatusCode, p.answer
 }
 
 func (p *publisher) accept(answer string) {

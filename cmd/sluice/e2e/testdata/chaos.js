@@ -1,5 +1,6 @@
 // Watches the player of the watch page, in seconds: how long no new picture comes (stall), pictures are the same (frozen), and
-// the time stands still (halt); how often a player is opened, what it gives up for, and what hls.js does and says meanwhile.
+// the time stands still (halt); by how much the time goes back, how often the element is emptied and a player opened, what that gives up for, and what
+// hls.js does and says meanwhile.
 (() => {
   const video = document.querySelector("#video");
   const small = Object.assign(document.createElement("canvas"), { width: 16, height: 9 }).getContext("2d", { willReadFrequently: true });
@@ -8,7 +9,7 @@
   const passed = (s) => seconds() - s.since;
   const longest = (s) => Math.max(s.longest, passed(s));
   const end = (s) => { s.longest = longest(s); s.since = seconds(); };
-  let player, players = 0, fatal = 0, frames = 0, time = 0, picture = [], said = [];
+  let player, players = 0, fatal = 0, frames = 0, time = 0, emptied = 0, back = 0, picture = [], said = [];
   let stall = spell(), frozen = spell(), halt = spell();
 
   // What an encoder makes of the same picture differs by less.
@@ -63,8 +64,11 @@
     player.on("hlsAudioTrackUpdated", (_event, { details }) => note(`knows sound up to ${details.edge.toFixed(2)}`));
   };
 
+  video.addEventListener("emptied", () => { emptied++; });
+
   setInterval(() => {
     if (video.currentTime !== time) end(halt);
+    back = Math.max(back, time - video.currentTime);
     time = video.currentTime;
     const now = window.sluice.player;
     if (!now || now === player) return;
@@ -83,8 +87,10 @@
       frozen = spell();
       halt = spell();
       frames = 0;
+      emptied = 0;
+      back = 0;
       said = [];
     },
-    read: () => ({ stall: longest(stall), still: passed(stall), frozen: longest(frozen), halt: longest(halt), halted: passed(halt), time, frames, players, fatal, said }),
+    read: () => ({ stall: longest(stall), still: passed(stall), frozen: longest(frozen), halt: longest(halt), halted: passed(halt), time, frames, emptied, back, players, fatal, said }),
   };
 })();
