@@ -240,7 +240,7 @@ func (n *Node) Get(ctx context.Context, id string, r *http.Request) (status int,
 
 // Origin is where a stream of another node comes from for viewers over WHEP, each of whom gate is asked about; nil where it is ours, or nobody's.
 func (n *Node) Origin(gate *access.Gate, r *http.Request, stream string) pull.Origin {
-	if _, elsewhere := n.Elsewhere(stream); !elsewhere {
+	if _, elsewhere := n.Holder(stream); !elsewhere {
 		return nil
 	}
 	return n.way.Source(gate, r, stream)
@@ -252,17 +252,13 @@ func (n *Node) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !named {
 		stream, node := asks(r.URL.Path)
 		if id = node; id == "" {
-			id, named = n.Elsewhere(stream)
+			id, named = n.Holder(stream)
 			if !named {
 				return nil, fmt.Errorf("no other node has %q", stream)
 			}
 		}
 	}
-	member, ok := n.view.node(id)
-	if !ok || id == n.options.ID {
-		return nil, fmt.Errorf("there is no other node %q", id)
-	}
-	at, err := url.Parse(member.URL)
+	at, err := n.reach(id)
 	if err != nil {
 		return nil, err
 	}

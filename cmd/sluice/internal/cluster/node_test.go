@@ -50,13 +50,18 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
-// startNode has a node run until the end of the test.
+// startNode has a node run until the end of the test, at an address where nobody serves.
 func startNode(t *testing.T, etcd *etcdtest.Etcd, id string) *testNode {
+	t.Helper()
+	return startNodeAt(t, etcd, id, "http://127.0.0.1:1")
+}
+
+func startNodeAt(t *testing.T, etcd *etcdtest.Etcd, id, at string) *testNode {
 	t.Helper()
 	n := &testNode{log: &logged{}, deposed: make(chan string, 1)}
 	n.waiting.Store(&[]string{})
 	n.Node = New(Options{
-		ID: id, URL: "http://" + id + ".invalid", Etcd: []string{etcd.URL}, Secret: secret, CacheBytes: 1 << 20, Logger: slog.New(slog.NewTextHandler(n.log, nil)),
+		ID: id, URL: at, Etcd: []string{etcd.URL}, Secret: secret, CacheBytes: 1 << 20, Logger: slog.New(slog.NewTextHandler(n.log, nil)),
 		Load: func(ctx context.Context, _ time.Duration) (Load, error) {
 			select {
 			case <-time.After(20 * time.Millisecond):

@@ -101,6 +101,7 @@ func (n *Node) stay(ctx context.Context, client *clientv3.Client) (entered bool,
 func (n *Node) follow(ctx context.Context, d directory, alive <-chan *clientv3.LeaseKeepAliveResponse, changes clientv3.WatchChan) error {
 	loads, stop := n.measure(ctx)
 	defer stop()
+	defer n.probe(ctx)()
 	for {
 		select {
 		case <-ctx.Done():

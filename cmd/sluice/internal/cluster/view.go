@@ -27,6 +27,7 @@ type view struct {
 	owners  map[string]owner
 	lost    map[string]loss // streams whose owner is none any more, for a while
 	left    map[string]time.Time
+	former  *former
 	changed chan struct{} // closed at the next change
 	now     func() time.Time
 }
@@ -45,7 +46,8 @@ type owner struct {
 
 func newView() *view {
 	return &view{
-		nodes: map[string]record{}, owners: map[string]owner{}, lost: map[string]loss{}, left: map[string]time.Time{}, changed: make(chan struct{}), now: time.Now,
+		nodes: map[string]record{}, owners: map[string]owner{}, lost: map[string]loss{}, left: map[string]time.Time{}, former: newFormer(), changed: make(chan struct{}),
+		now: time.Now,
 	}
 }
 
@@ -56,9 +58,23 @@ type change struct {
 	gone       bool
 }
 
-// reset puts what there is in the place of all that was known.
+// reset puts what there is in the place of all that was known. What is not there any more has left just now.
 func (v *view) reset(all []change) {
+	there := map[string]bool{}
+	for _, c := range all {
+		there[string(c.key)] = true
+	}
 	v.mu.Lock()
+	for stream := range v.owners {
+		if !there[ownerKeys+stream] {
+			v.loses(stream)
+		}
+	}
+	for id := range v.nodes {
+		if !there[nodeKeys+id] {
+			v.leaves(id)
+		}
+	}
 	v.nodes, v.owners = map[string]record{}, map[string]owner{}
 	v.mu.Unlock()
 	for _, c := range all {
@@ -70,15 +86,13 @@ func (v *view) reset(all []change) {
 func (v *view) apply(c change) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	close(v.changed)
-	v.changed = make(chan struct{})
+	v.wake()
 	if id, ok := nodeKey(c.key); ok {
 		r, err := parseRecord(c.value)
 		switch {
 		case c.gone || err != nil:
-			delete(v.nodes, id)
+			v.leaves(id)
 			v.forget()
-			v.left[id] = v.now()
 		case v.nodes[id] != record{} || len(v.nodes) < maxNodes:
 			v.nodes[id] = r
 		}
@@ -89,10 +103,7 @@ func (v *view) apply(c change) {
 	switch node := string(c.value); {
 	case !ok || old && known.term > c.revision:
 	case c.gone:
-		delete(v.owners, stream)
-		if old && len(v.lost) < maxOwners {
-			v.lost[stream] = loss{known.node, v.now()}
-		}
+		v.loses(stream)
 	case old || len(v.owners) < maxOwners:
 		v.owners[stream] = owner{node, c.revision}
 	}

@@ -61,7 +61,7 @@ var errNoNode = errors.New("there is no such node")
 
 // ofOwner is the node that has the stream of a path.
 func ofOwner(c *cluster.Node, r *http.Request) (id string, err error) {
-	id, _ = c.Elsewhere(r.PathValue("stream"))
+	id, _ = c.Holder(r.PathValue("stream"))
 	return id, nil
 }
 
@@ -71,10 +71,8 @@ func ofSession(c *cluster.Node, r *http.Request) (id string, err error) {
 	if !ok || id == c.ID() {
 		return "", nil
 	}
-	for _, m := range c.Members() {
-		if m.ID == id {
-			return id, nil
-		}
+	if c.Reaches(id) {
+		return id, nil
 	}
 	return "", errNoNode
 }
@@ -118,9 +116,9 @@ func (t table) relayed(next http.Handler) http.Handler {
 	others := t.live(lasting(t.signedBy(c.Live())))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !forwarded.ByMember(r) {
-			c.Await(r.Context(), r.PathValue("stream"), cluster.Awaited)
+			c.AwaitHolder(r.Context(), r.PathValue("stream"), cluster.Awaited)
 		}
-		if _, elsewhere := c.Elsewhere(r.PathValue("stream")); elsewhere && !forwarded.ByMember(r) {
+		if _, elsewhere := c.Holder(r.PathValue("stream")); elsewhere && !forwarded.ByMember(r) {
 			others.ServeHTTP(w, r)
 			return
 		}
