@@ -165,7 +165,9 @@ func (n *Node) probe(ctx context.Context) (stop func()) {
 			for ctx.Err() == nil {
 				var asking sync.WaitGroup
 				for _, id := range n.view.wanted() {
-					asking.Go(func() { n.ask(ctx, id) })
+					asking.Go(func() {
+						_ = panics.Contain(n.options.Logger, "the question to a node that has left", func() { n.ask(ctx, id) })
+					})
 				}
 				asking.Wait()
 				select {

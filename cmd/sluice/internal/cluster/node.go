@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	cryptorand "crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,8 @@ type Options struct {
 	Etcd       []string // URLs
 	Secret     string
 	CacheBytes int64 // of others' live media
+	// TLSOfEtcd and TLSOfNodes are how both are spoken to where their URLs are https; nil: as the system does.
+	TLSOfEtcd, TLSOfNodes *tls.Config
 	// Load measures for a while how much room there is.
 	Load func(ctx context.Context, during time.Duration) (Load, error)
 	// Waiting lists streams that are here and wait for their publishers, as after a restart, and rooms that somebody is in (Room): they are claimed, if
@@ -82,6 +85,7 @@ type claim struct {
 // New makes a Node, which asks for nothing yet.
 func New(o Options) *Node {
 	n := &Node{options: o, instance: cryptorand.Text(), view: newView(), key: hop.New(o.Secret), connected: relay.NewTransport(), claims: map[string]*claim{}, now: time.Now}
+	n.connected.TLSClientConfig = o.TLSOfNodes
 	n.began, n.entered = time.Now(), make(chan struct{})
 	n.way = relay.NewWay(relay.WayOptions{
 		Origin: &url.URL{Scheme: "http", Host: "owner.invalid"}, Called: "The node that has this stream", Key: n.key, Transport: n, CacheBytes: o.CacheBytes, Logger: o.Logger,

@@ -56,11 +56,11 @@ func startNode(t *testing.T, etcd *etcdtest.Etcd, id string) *testNode {
 	return startNodeAt(t, etcd, id, "http://127.0.0.1:1")
 }
 
-func startNodeAt(t *testing.T, etcd *etcdtest.Etcd, id, at string) *testNode {
+func startNodeAt(t *testing.T, etcd *etcdtest.Etcd, id, at string, changes ...func(*Options)) *testNode {
 	t.Helper()
 	n := &testNode{log: &logged{}, deposed: make(chan string, 1)}
 	n.waiting.Store(&[]string{})
-	n.Node = New(Options{
+	o := Options{
 		ID: id, URL: at, Etcd: []string{etcd.URL}, Secret: secret, CacheBytes: 1 << 20, Logger: slog.New(slog.NewTextHandler(n.log, nil)),
 		Load: func(ctx context.Context, _ time.Duration) (Load, error) {
 			select {
@@ -71,7 +71,11 @@ func startNodeAt(t *testing.T, etcd *etcdtest.Etcd, id, at string) *testNode {
 		},
 		Waiting: func() []string { return *n.waiting.Load() },
 		Deposed: func(stream string) { n.deposed <- stream },
-	})
+	}
+	for _, change := range changes {
+		change(&o)
+	}
+	n.Node = New(o)
 	n.now = func() time.Time { return time.Now().Add(time.Duration(n.later.Load())) }
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -28,7 +28,7 @@ var errExpired = errors.New("the lease has ended: etcd has not answered for too 
 func (n *Node) Run(ctx context.Context) error {
 	defer n.connected.CloseIdleConnections()
 	client, err := clientv3.New(clientv3.Config{
-		Endpoints: n.options.Etcd, DialTimeout: askWithin, DialKeepAliveTime: dialAlive, DialKeepAliveTimeout: dialDead, Logger: zap.NewNop(),
+		Endpoints: n.options.Etcd, TLS: n.options.TLSOfEtcd, DialTimeout: askWithin, DialKeepAliveTime: dialAlive, DialKeepAliveTimeout: dialDead, Logger: zap.NewNop(),
 		Context: context.WithoutCancel(ctx), // so that the lease can be given back
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ type Cluster struct {
 	Node   string   // what this one is called
 	URL    string   // where the others reach it
 	Secret Secret   // that all nodes have in common
+	Trust
 }
 
 // longestNode bounds what a node is called, bytes.
@@ -40,6 +41,7 @@ func IsNodeURL(s string) bool {
 
 func (c Config) checkCluster(check *checker) {
 	own := c.Cluster
+	c.checkTrust(check)
 	if !c.IsNode() {
 		given := map[string]string{"cluster.node": own.Node, "cluster.url": own.URL, "cluster.secret": string(own.Secret)}
 		for _, key := range []string{"cluster.node", "cluster.url", "cluster.secret"} {

@@ -153,8 +153,12 @@ func (c *Config) outputKeys() []key {
 		{"relay.secret", groupRelay, kindText, "secret of 32 bytes at least that relays and their origin have in common: the origin believes them who their clients are, and both take each other's signed addresses", secret(&c.Relay.Secret)},
 
 		{"cluster.etcd", groupCluster, kindURLs, "URLs of etcd, such as http://10.0.0.1:2379, in which the nodes of a cluster find each other: whoever publishes or watches may ask any of them for any stream; empty: this service stands alone", names(&c.Cluster.Etcd)},
+		{"cluster.etcd-ca", groupCluster, kindPath, "certificates of the authority that has issued those of etcd, a PEM file; empty: those that the system trusts", text(&c.Cluster.EtcdCA)},
+		{"cluster.etcd-cert", groupCluster, kindPath, "certificate that this node shows etcd, a PEM file, read anew for each connection; empty: none", text(&c.Cluster.EtcdCert)},
+		{"cluster.etcd-key", groupCluster, kindPath, "its private key, a PEM file", text(&c.Cluster.EtcdKey)},
 		{"cluster.node", groupCluster, kindWord, "what this node is called, in small letters, digits and -; each has another", text(&c.Cluster.Node)},
 		{"cluster.url", groupCluster, kindPath, "URL, such as http://10.0.0.1:8080, where the other nodes reach this one", text(&c.Cluster.URL)},
+		{"cluster.ca", groupCluster, kindPath, "certificates of the authority that has issued those of the other nodes, where their cluster.url is https, a PEM file; empty: those that the system trusts", text(&c.Cluster.CA)},
 		{"cluster.secret", groupCluster, kindText, "secret of 32 bytes at least that all nodes have in common: what one asks of another is signed with it", secret(&c.Cluster.Secret)},
 
 		{"webhooks", groupHooks, kindURLs, "URLs that are told of events, by signed requests; in the file one may be {url, secret, events}, where events are names such as stream.started or stream.*", webhooks(&c.Webhooks.Targets)},

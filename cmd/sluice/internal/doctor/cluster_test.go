@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-live/sluice/cmd/sluice/internal/cluster/etcdtest"
+	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 )
 
 func TestEtcd(t *testing.T) {
@@ -15,10 +18,37 @@ func TestEtcd(t *testing.T) {
 	defer alone.Close()
 	gone := httptest.NewServer(nil)
 	gone.Close()
-	found := checkEtcd(t.Context(), []string{well.URL + "/", alone.URL, gone.URL})
+	found := checkEtcd(t.Context(), config.Cluster{Etcd: []string{well.URL + "/", alone.URL, gone.URL}})
 	require.Len(t, found, 3)
 	require.Equal(t, []string{markFine, markBad, markBad}, []string{found[0].mark, found[1].mark, found[2].mark})
 	require.Contains(t, found[1].state, "Service Unavailable")
 	require.Contains(t, found[2].state, "refused")
-	require.Empty(t, checkEtcd(t.Context(), nil))
+	require.Empty(t, checkEtcd(t.Context(), config.Cluster{}))
+}
+
+// An etcd that wants certificates is asked with those that are configured, and it is said which are missing.
+func TestEtcdOverTLS(t *testing.T) {
+	authority := etcdtest.NewAuthority(t)
+	etcd := etcdtest.StartWithTLS(t, authority)
+	whole := config.Cluster{Etcd: []string{etcd.URL}, Trust: config.Trust{EtcdCA: authority.CA, EtcdCert: authority.Cert, EtcdKey: authority.Key}}
+	found := checkEtcd(t.Context(), whole)
+	require.Equal(t, markFine, found[0].mark, found[0].state)
+	strange, anonymous, missing := whole, whole, whole
+	strange.EtcdCA = ""
+	anonymous.EtcdCert, anonymous.EtcdKey = "", ""
+	missing.EtcdCA = authority.CA + ".none"
+	for want, c := range map[string]config.Cluster{"cluster.etcd-ca": strange, "cluster.etcd-cert": anonymous, "PEM files": missing} {
+		found := checkEtcd(t.Context(), c)
+		require.Len(t, found, 1)
+		require.Equal(t, markBad, found[0].mark)
+		require.Contains(t, found[0].mend, want, found[0].state)
+	}
+}
+
+func TestEtcdOpenToOthers(t *testing.T) {
+	for at, want := range map[string]bool{
+		"http://127.0.0.1:2379": false, "http://localhost:2379": false, "http://[::1]:2379": false, "http://10.0.0.1:2379": true, "http://etcd:2379": true, "https://10.0.0.1:2379": false, "%": false,
+	} {
+		require.Equal(t, want, openToOthers(at), at)
+	}
 }

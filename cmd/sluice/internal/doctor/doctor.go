@@ -91,7 +91,7 @@ func examine(ctx context.Context, cfg config.Config) []finding {
 	findings := checkFFmpeg(ctx, cfg.FFmpeg, cfg.Encoder)
 	findings = append(findings, checkPorts(ctx, cfg)...)
 	findings = append(findings, checkExposure(cfg))
-	findings = append(findings, checkEtcd(ctx, cfg.Cluster.Etcd)...)
+	findings = append(findings, checkEtcd(ctx, cfg.Cluster)...)
 	findings = append(findings, checkCandidates(cfg)...)
 	findings = append(findings, checkData(cfg)...)
 	return append(findings, checkInotify("/proc/sys/fs/inotify"), checkSocketBuffer("/proc/sys/net/core"), checkFiles(), checkTime())

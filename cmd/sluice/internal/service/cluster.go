@@ -11,13 +11,22 @@ import (
 )
 
 // joinCluster makes the service a node, if it is one: a broadcast is opened once its stream is ours, and given back when it has ended.
-func (s *Service) joinCluster() {
+func (s *Service) joinCluster() error {
 	if !s.cfg.IsNode() {
-		return
+		return nil
 	}
 	c := s.cfg.Cluster
+	etcd, err := c.TLSOfEtcd()
+	if err != nil {
+		return err
+	}
+	nodes, err := c.TLSOfNodes()
+	if err != nil {
+		return err
+	}
 	s.cluster = cluster.New(cluster.Options{
-		ID: c.Node, URL: c.URL, Etcd: c.Etcd, Secret: string(c.Secret), CacheBytes: s.cfg.Relay.Cache, Load: s.load, Waiting: s.waiting, Deposed: s.deposed, Logger: s.log,
+		ID: c.Node, URL: c.URL, Etcd: c.Etcd, Secret: string(c.Secret), CacheBytes: s.cfg.Relay.Cache,
+		TLSOfEtcd: etcd, TLSOfNodes: nodes, Load: s.load, Waiting: s.waiting, Deposed: s.deposed, Logger: s.log,
 	})
 	open, accompany := s.streams.open, s.streams.accompany
 	s.streams.open = func(stream string) (*broadcast.Broadcast, error) {
@@ -39,6 +48,7 @@ func (s *Service) joinCluster() {
 			s.cluster.Release(b.Stream())
 		}
 	}
+	return nil
 }
 
 // load measures how much room there is for more streams.

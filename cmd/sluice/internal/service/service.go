@@ -147,7 +147,9 @@ func (s *Service) open(ctx context.Context) (err error) {
 	s.tellWaiting()
 	s.streams = newStreams(s.packager.Disk, s.openBroadcast)
 	s.streams.accompany = s.forward
-	s.joinCluster()
+	if err := s.joinCluster(); err != nil {
+		return err
+	}
 	if s.ingest, err = ingest.New(s.ingestOptions()); err != nil {
 		return fmt.Errorf("open the media sockets: %w", err)
 	}
