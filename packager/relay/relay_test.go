@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -652,4 +653,46 @@ func TestOriginOfAnInterface(t *testing.T) {
 	})
 	require.Equal(t, 200, New(settings).client(t, "/live/cam/720p.m3u8?_HLS_msn=7").Code)
 	require.Equal(t, "[fe80::1%eth0]:8080/media/live/cam/720p.m3u8?_HLS_msn=7", <-asked)
+}
+
+// A relay that stops answers those who wait with no empty document, and breaks off what it has begun.
+func TestRelayStopsMeanwhile(t *testing.T) {
+	begun := make(chan struct{}, 1)
+	o := newOrigin(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, ".m4s") {
+			_, _ = w.Write([]byte("half"))
+			_ = http.NewResponseController(w).Flush()
+		}
+		begun <- struct{}{}
+		<-r.Context().Done()
+	})
+	stopping := func() (relay *httptest.Server, stop context.CancelFunc) {
+		ctx, stop := context.WithCancel(t.Context())
+		relay = httptest.NewUnstartedServer(o.cache)
+		relay.Config.BaseContext = func(net.Listener) context.Context { return ctx }
+		relay.Start()
+		t.Cleanup(relay.Close)
+		return relay, stop
+	}
+	relay, stop := stopping()
+	go func() {
+		<-begun
+		stop()
+	}()
+	answer, err := relay.Client().Get(relay.URL + "/live/cam/source.m3u8?_HLS_msn=7")
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, http.StatusServiceUnavailable, answer.StatusCode)
+	require.Equal(t, "1", answer.Header.Get("Retry-After"))
+
+	relay, stop = stopping()
+	answer, err = relay.Client().Get(relay.URL + "/live/cam/e/source-7.m4s")
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	half := make([]byte, 4)
+	_, err = io.ReadFull(answer.Body, half)
+	require.NoError(t, err)
+	stop()
+	_, err = io.ReadAll(answer.Body)
+	require.Error(t, err, "it is not whole")
 }

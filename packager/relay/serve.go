@@ -27,7 +27,8 @@ func (c *Cache) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer c.leave(a)
 	s, ok := a.await(r.Context(), func(s state) bool { return s.head != nil })
 	switch {
-	case !ok: // the client has gone
+	case !ok:
+		breakOff(w)
 	case s.head == nil:
 		problem.WriteRetry(w, http.StatusServiceUnavailable, 1, "The server that has this stream does not answer: ask again in a second.")
 	case s.head.private && !leads:
@@ -39,6 +40,12 @@ func (c *Cache) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		c.write(w, r, a, s)
 	}
+}
+
+// breakOff answers where nothing has been said and the request has been given up: the client has gone, or this server goes, whose client must not take
+// nothing for the answer.
+func breakOff(w http.ResponseWriter) {
+	problem.WriteRetry(w, http.StatusServiceUnavailable, 1, "This relay stops: ask again in a second.")
 }
 
 // write answers with what there is, and with the rest as it comes.
@@ -79,7 +86,7 @@ func (c *Cache) copyTo(w http.ResponseWriter, r *http.Request, a *answer) {
 	for sent := 0; ; {
 		s, ok := a.await(r.Context(), func(s state) bool { return len(s.body) > sent })
 		if !ok {
-			return
+			panic(http.ErrAbortHandler)
 		}
 		n, err := w.Write(s.body[sent:])
 		c.out.Add(uint64(n))
@@ -102,6 +109,7 @@ func (c *Cache) writeRange(w http.ResponseWriter, r *http.Request, a *answer) {
 	s, ok := a.await(r.Context(), func(state) bool { return false })
 	switch {
 	case !ok:
+		breakOff(w)
 	case s.err != nil:
 		problem.WriteRetry(w, http.StatusServiceUnavailable, 1, "The server that has this stream has broken off: ask again in a second.")
 	default:

@@ -26,6 +26,7 @@ const (
 	periodStays  = "a Period keeps its start"
 	periodsGoOn  = "Periods follow each other"
 	sameMedia    = "a URI has the same bytes at all nodes"
+	isPlaylist   = "a playlist is one"
 	isThere      = "what is listed is there"
 )
 
@@ -131,6 +132,10 @@ func (c *clusterChecker) fault(rule, about, format string, args ...any) {
 }
 
 func (c *clusterChecker) takePlaylist(s sighting) {
+	if !strings.HasPrefix(string(s.body), "#EXTM3U") {
+		c.fault(isPlaylist, s.node+" "+s.path, "%q", s.body)
+		return
+	}
 	all, first, end := readPlaced(string(s.body))
 	who := s.node + " " + s.path
 	if before, ok := c.ends[who]; ok && (end.before(before) || first < c.firsts[who]) {

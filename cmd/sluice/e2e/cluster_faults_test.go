@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 )
 
@@ -212,6 +213,15 @@ func ownerRestarted(r *clusterRun) string {
 
 const races = "both publish at the same instant"
 
+// connects waits until a publisher is connected, and reports whether it is: it may be ended before.
+func (p *publisher) connects() bool {
+	eventually(p.t, func() bool {
+		state := p.pc.ConnectionState()
+		return state == webrtc.PeerConnectionStateConnected || state == webrtc.PeerConnectionStateFailed || state == webrtc.PeerConnectionStateClosed || statusOf(p.session) != http.StatusNoContent
+	})
+	return p.pc.ConnectionState() == webrtc.PeerConnectionStateConnected
+}
+
 // races has two publishers begin the same stream at two nodes at the same instant, again and again.
 func (f *fleet) races(times int) (row string) {
 	f.t.Helper()
@@ -237,6 +247,12 @@ func (f *fleet) races(times int) (row string) {
 		began := time.Now()
 		start.Done()
 		posting.Wait()
+		for n, p := range both {
+			if statuses[n] == http.StatusCreated && p.connects() {
+				p.rounds = chaosRounds
+				p.send()
+			}
+		}
 		live := func() (count int) {
 			for n, p := range both {
 				if statuses[n] == http.StatusCreated && statusOf(p.session) == http.StatusNoContent {
@@ -245,7 +261,7 @@ func (f *fleet) races(times int) (row string) {
 			}
 			return count
 		}
-		eventually(f.t, func() bool { return live() <= 1 }, "both publish: %v", func() string { return fmt.Sprint(statuses) })
+		eventually(f.t, func() bool { return f.ownerOf(stream, f.ids[2]) != "" && live() <= 1 }, "both publish: %v", func() string { return fmt.Sprint(statuses) })
 		longest = max(longest, time.Since(began))
 		if live() == 1 {
 			one++

@@ -70,6 +70,7 @@ func TestClusterChecker(t *testing.T) {
 		"other bytes":                    {[]sighting{seenAt("a", "aa/source-7.m4s", "one"), seenAt("b", "aa/source-7.m4s", "other")}, sameMedia},
 		"the same bytes":                 {[]sighting{seenAt("a", "aa/source-7.m4s", "one"), seenAt("b", "aa/source-7.m4s", "one")}, ""},
 		"not there":                      {[]sighting{playlist("a"), gone}, isThere},
+		"an empty answer":                {[]sighting{playlist("a"), seenAt("a", "source.m3u8", "")}, isPlaylist},
 		"no playlist yet":                {[]sighting{{node: "a", path: "source.m3u8", status: http.StatusNotFound}, {node: "a", path: "manifest.mpd"}}, ""},
 	} {
 		checker := newClusterChecker()

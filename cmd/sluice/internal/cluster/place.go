@@ -32,6 +32,11 @@ func (n *Node) Await(ctx context.Context, stream string, during time.Duration) {
 
 // AwaitStart returns when the node is among the others, or after a while: a process that has just begun is not yet.
 func (n *Node) AwaitStart(ctx context.Context) {
+	select {
+	case <-n.entered:
+		return
+	default:
+	}
 	timer := time.NewTimer(time.Until(n.began.Add(startWithin)))
 	defer timer.Stop()
 	select {

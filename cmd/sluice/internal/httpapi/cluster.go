@@ -43,6 +43,7 @@ func (t table) routed(next http.Handler, by route) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		c.AwaitStart(r.Context())
 		id, err := by(c, r)
 		switch {
 		case errors.Is(err, errNoNode):
@@ -85,7 +86,6 @@ func ofPublisher(c *cluster.Node, r *http.Request) (id string, err error) {
 	if r.Method != http.MethodPost && r.Header.Get("Upgrade") == "" || !name.Valid(r.PathValue("stream")) {
 		return "", nil
 	}
-	c.AwaitStart(r.Context())
 	c.Await(r.Context(), r.PathValue("stream"), backWithin)
 	return c.Place(r.PathValue("stream"))
 }
@@ -116,6 +116,7 @@ func (t table) relayed(next http.Handler) http.Handler {
 	others := t.live(lasting(t.signedBy(c.Live())))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !forwarded.ByMember(r) {
+			c.AwaitStart(r.Context())
 			c.AwaitHolder(r.Context(), r.PathValue("stream"), cluster.Awaited)
 		}
 		if _, elsewhere := c.Holder(r.PathValue("stream")); elsewhere && !forwarded.ByMember(r) {
