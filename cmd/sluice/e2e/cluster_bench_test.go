@@ -46,22 +46,20 @@ func BenchmarkCluster(b *testing.B) {
 	for b.Loop() {
 		f := newFleet(b)
 		browser := startBrowser(b)
-		rows := []string{fmt.Sprintf("%-40s %7s %7s %7s %8s %6s %9s %7s  %-12s %s", "fault", "hls.js", "dash.js", "WHEP", "emptied", "back", "playlists", "checker", "bound", "")}
+		fmt.Printf("Longest standstill, in seconds; how often a player's element was emptied, by how many seconds its time went back, how long a node that does not\n"+
+			"have the stream listed nothing new, how many rules were broken.\n%-40s %7s %7s %7s %8s %6s %9s %7s  %-9s %s\n", "fault", "hls.js", "dash.js", "WHEP", "emptied", "back", "playlists", "checker", "bound", "")
 		wanted := regexp.MustCompile(os.Getenv("CLUSTER_FAULTS"))
 		for i, fault := range clusterFaults() {
 			if !wanted.MatchString(fault.name) {
 				continue
 			}
 			r := f.begin(fault, browser, fmt.Sprint("row-", i))
-			rows = append(rows, r.endure(fault))
-			b.Log(rows[len(rows)-1])
+			fmt.Println(r.endure(fault))
 			r.end()
 		}
 		if wanted.MatchString(races) {
-			rows = append(rows, f.races(10))
+			fmt.Println(f.races(10))
 		}
-		b.Logf("longest standstill, in seconds, and how often a player's element was emptied, by how many seconds its time went back, how long a node that does "+
-			"not have the stream listed nothing new, how many rules were broken:\n%s", strings.Join(rows, "\n"))
 	}
 	b.ReportMetric(0, "ns/op")
 }
@@ -99,7 +97,6 @@ func (f *fleet) begin(fault clusterFault, browser *browser, stream string) *clus
 // endure injects the fault and returns what was seen.
 func (r *clusterRun) endure(fault clusterFault) (row string) {
 	r.t.Helper()
-	r.t.Logf("%s: %s has the stream", fault.name, r.owner)
 	for _, p := range r.players {
 		p.reset()
 	}
@@ -122,11 +119,15 @@ func (r *clusterRun) endure(fault clusterFault) (row string) {
 	}
 	pause := max(r.checker.longest(r.others[0]), r.checker.longest(r.others[1]))
 	broken := r.checker.faults()
-	for _, one := range broken[:min(len(broken), 12)] {
-		r.t.Logf("broken: %s", one)
+	shown, rules := "", map[string]bool{}
+	for _, one := range broken { // the first of each rule
+		if rule, _, _ := strings.Cut(one, ": "); !rules[rule] {
+			rules[rule] = true
+			shown += "\n    " + one
+		}
 	}
-	return fmt.Sprintf("%-40s%s %7.2f %8d %6.1f %9.2f %7d  %-12s %s", fault.name, columns, r.viewer.longest().Seconds(), emptied, back, pause.Seconds(), len(broken), fault.bound,
-		strings.TrimPrefix(note, "; "))
+	return fmt.Sprintf("%-40s%s %7.2f %8d %6.1f %9.2f %7d  %-9s %s%s", fault.name, columns, r.viewer.longest().Seconds(), emptied, back, pause.Seconds(), len(broken), fault.bound,
+		strings.TrimPrefix(note, "; "), shown)
 }
 
 // steady waits until the players play, and reports which of them do.

@@ -116,7 +116,7 @@ func TestCluster(t *testing.T) {
 	requireFetched(t, visits)
 	printed, status = runToEnd(t, "ctl", "nodes", "--url", others[0].base)
 	require.Zero(t, status, printed)
-	require.Regexp(t, `(?m)^`+owner+` +\w+ +1 +\d+ +[\d.]+ +`+has.base+`$`, printed)
+	require.Regexp(t, `(?m)^`+owner+` +\w+ +1 +\d+ +[\d.]+ +(?:-|[-+]?[\d.]+ s) +`+has.base+`$`, printed)
 
 	printed, status = runToEnd(t, "ctl", "streams", "--url", others[0].base)
 	require.Zero(t, status, printed)

@@ -290,6 +290,8 @@ export interface NewKey {
 
 /** Node is a node of a cluster, as the one that is asked sees it. */
 export interface Node {
+  /** ClockAhead is by how many seconds its clock is ahead of that of the one that is asked; nothing where that is not known. */
+  clockAhead?: number;
   /** it is about to stop: none may begin */
   draining: boolean;
   id: string;

@@ -39,6 +39,7 @@ type Options struct {
 	Waiting func() []string
 	// Deposed hears of a stream of ours that another node has now. It must not block.
 	Deposed func(stream string)
+	Clock   func() time.Time // by which streams are dated; nil: the wall's
 	Logger  *slog.Logger
 }
 
@@ -64,6 +65,7 @@ type Node struct {
 	key       *hop.Key
 	way       *relay.Way
 	connected *http.Transport
+	skew      *skew
 	began     time.Time
 	entered   chan struct{} // closed once it has been among the others
 
@@ -84,7 +86,7 @@ type claim struct {
 
 // New makes a Node, which asks for nothing yet.
 func New(o Options) *Node {
-	n := &Node{options: o, instance: cryptorand.Text(), view: newView(), key: hop.New(o.Secret), connected: relay.NewTransport(), claims: map[string]*claim{}, now: time.Now}
+	n := &Node{options: o, instance: cryptorand.Text(), view: newView(), skew: newSkew(), key: hop.New(o.Secret), connected: relay.NewTransport(), claims: map[string]*claim{}, now: time.Now}
 	n.connected.TLSClientConfig = o.TLSOfNodes
 	n.began, n.entered = time.Now(), make(chan struct{})
 	n.way = relay.NewWay(relay.WayOptions{
@@ -115,7 +117,7 @@ func (n *Node) Elsewhere(stream string) (id string, ok bool) {
 	return o.node, ok && o.node != n.options.ID
 }
 
-// Claim makes a stream ours until Release has been called as often. The error is ErrAway or an *OwnedError.
+// Claim makes a stream ours until Release has been called as often. The error is ErrAway, ErrSkewed or an *OwnedError.
 func (n *Node) Claim(ctx context.Context, stream string) error {
 	d, held, err := n.begin(stream)
 	if held || err != nil {
@@ -157,6 +159,8 @@ func (n *Node) begin(stream string) (d directory, held bool, err error) {
 		return d, true, nil
 	case n.lease == 0:
 		return d, false, ErrAway
+	case n.skew.wrong():
+		return d, false, ErrSkewed
 	case c == nil:
 		n.claims[stream] = &claim{ended: n.now()}
 	}

@@ -102,6 +102,7 @@ func (n *Node) follow(ctx context.Context, d directory, alive <-chan *clientv3.L
 	loads, stop := n.measure(ctx)
 	defer stop()
 	defer n.probe(ctx)()
+	defer n.compareClocks(ctx)()
 	for {
 		select {
 		case <-ctx.Done():

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -58,4 +59,40 @@ func TestClusterOverTLS(t *testing.T) {
 		require.False(t, d.Connected())
 		d.stop()
 	}
+}
+
+// Certificates are read at the start, and again when they are shown.
+func TestTrustOfCluster(t *testing.T) {
+	authority := etcdtest.NewAuthority(t)
+	none, err := config.Cluster{}.TLSOfEtcd()
+	require.NoError(t, err)
+	require.Nil(t, none.RootCAs, "those of the system")
+	require.Nil(t, none.GetClientCertificate)
+	whole := config.Cluster{Trust: config.Trust{EtcdCA: authority.CA, EtcdCert: authority.Cert, EtcdKey: authority.Key, CA: authority.CA}}
+	etcd, err := whole.TLSOfEtcd()
+	require.NoError(t, err)
+	require.NotNil(t, etcd.RootCAs)
+	shown, err := etcd.GetClientCertificate(nil)
+	require.NoError(t, err)
+	renewed := etcdtest.NewAuthority(t)
+	for from, to := range map[string]string{renewed.Cert: authority.Cert, renewed.Key: authority.Key} {
+		require.NoError(t, os.Rename(from, to))
+	}
+	after, err := etcd.GetClientCertificate(nil)
+	require.NoError(t, err)
+	require.NotEqual(t, shown.Certificate, after.Certificate)
+	nodes, err := whole.TLSOfNodes()
+	require.NoError(t, err)
+	require.NotNil(t, nodes.RootCAs)
+	for want, c := range map[string]config.Cluster{
+		"cluster.etcd-ca: open":                  {Trust: config.Trust{EtcdCA: authority.CA + ".none"}},
+		"has no certificate":                     {Trust: config.Trust{EtcdCA: authority.Key}},
+		"cluster.etcd-cert: open":                {Trust: config.Trust{EtcdCert: authority.CA + ".none", EtcdKey: authority.Key}},
+		"cluster.etcd-cert: tls: failed to find": {Trust: config.Trust{EtcdCert: authority.Key, EtcdKey: authority.Key}},
+	} {
+		_, err := c.TLSOfEtcd()
+		require.ErrorContains(t, err, want)
+	}
+	_, err = config.Cluster{Trust: config.Trust{CA: authority.Key}}.TLSOfNodes()
+	require.ErrorContains(t, err, "cluster.ca: ")
 }

@@ -1,13 +1,10 @@
 package config
 
 import (
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/sluice-live/sluice/cmd/sluice/internal/cluster/etcdtest"
 )
 
 func TestCluster(t *testing.T) {
@@ -54,40 +51,4 @@ func TestCluster(t *testing.T) {
 	require.Equal(t, Secret(strings.Repeat("s", 32)), l.CommonSecret())
 	l.Relay.Secret = "another"
 	require.Equal(t, Secret("another"), l.CommonSecret())
-}
-
-// Certificates are read at the start, and again when they are shown.
-func TestTrustOfCluster(t *testing.T) {
-	authority := etcdtest.NewAuthority(t)
-	none, err := Cluster{}.TLSOfEtcd()
-	require.NoError(t, err)
-	require.Nil(t, none.RootCAs, "those of the system")
-	require.Nil(t, none.GetClientCertificate)
-	whole := Cluster{Trust: Trust{EtcdCA: authority.CA, EtcdCert: authority.Cert, EtcdKey: authority.Key, CA: authority.CA}}
-	etcd, err := whole.TLSOfEtcd()
-	require.NoError(t, err)
-	require.NotNil(t, etcd.RootCAs)
-	shown, err := etcd.GetClientCertificate(nil)
-	require.NoError(t, err)
-	renewed := etcdtest.NewAuthority(t)
-	for from, to := range map[string]string{renewed.Cert: authority.Cert, renewed.Key: authority.Key} {
-		require.NoError(t, os.Rename(from, to))
-	}
-	after, err := etcd.GetClientCertificate(nil)
-	require.NoError(t, err)
-	require.NotEqual(t, shown.Certificate, after.Certificate)
-	nodes, err := whole.TLSOfNodes()
-	require.NoError(t, err)
-	require.NotNil(t, nodes.RootCAs)
-	for want, c := range map[string]Cluster{
-		"cluster.etcd-ca: open":                  {Trust: Trust{EtcdCA: authority.CA + ".none"}},
-		"has no certificate":                     {Trust: Trust{EtcdCA: authority.Key}},
-		"cluster.etcd-cert: open":                {Trust: Trust{EtcdCert: authority.CA + ".none", EtcdKey: authority.Key}},
-		"cluster.etcd-cert: tls: failed to find": {Trust: Trust{EtcdCert: authority.Key, EtcdKey: authority.Key}},
-	} {
-		_, err := c.TLSOfEtcd()
-		require.ErrorContains(t, err, want)
-	}
-	_, err = Cluster{Trust: Trust{CA: authority.Key}}.TLSOfNodes()
-	require.ErrorContains(t, err, "cluster.ca: ")
 }

@@ -8,9 +8,13 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 )
+
+// clocksApart is by how much the clock of an etcd may differ, whose answers tell the second alone.
+const clocksApart = 3 * time.Second
 
 // checkEtcd asks each etcd of a cluster whether it is well, by the certificates that are configured.
 func checkEtcd(ctx context.Context, c config.Cluster) (findings []finding) {
@@ -27,7 +31,8 @@ func checkEtcd(ctx context.Context, c config.Cluster) (findings []finding) {
 	}
 	transport := &http.Transport{TLSClientConfig: secured, DisableKeepAlives: true}
 	for _, at := range c.Etcd {
-		status, err := statusOf(ctx, transport, strings.TrimSuffix(at, "/")+"/health")
+		status, there, err := statusOf(ctx, transport, strings.TrimSuffix(at, "/")+"/health")
+		apart := time.Since(there).Abs().Round(time.Second)
 		untrusted := new(tls.CertificateVerificationError)
 		switch {
 		case errors.As(err, &untrusted):
@@ -38,6 +43,9 @@ func checkEtcd(ctx context.Context, c config.Cluster) (findings []finding) {
 			findings = append(findings, bad(subject, err.Error(), "Start etcd there, let this machine reach it, or take it out of cluster.etcd."))
 		case status != http.StatusOK:
 			findings = append(findings, bad(subject, at+" answers "+http.StatusText(status)+" to /health", "See the log of that etcd: more than half of its members have to be there."))
+		case !there.IsZero() && apart >= clocksApart:
+			findings = append(findings, look(subject, at+" is well, and its clock is "+apart.String()+" apart from the one here",
+				"Set all clocks by NTP: a node whose clock is a second from those of most others takes no streams, and one that is a minute off is believed by none."))
 		case openToOthers(at):
 			findings = append(findings, look(subject, at+" is well, and not over TLS", "Whoever reaches it says where streams are: give it certificates (client-cert-auth), set cluster.etcd-ca, -cert and -key, and ask it by https."))
 		default:
@@ -57,16 +65,18 @@ func openToOthers(at string) bool {
 	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
-func statusOf(ctx context.Context, transport *http.Transport, url string) (status int, err error) {
+// statusOf is what is answered, and what time it is there, to the second; zero where that is not said.
+func statusOf(ctx context.Context, transport *http.Transport, url string) (status int, there time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, originWithin)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return 0, err
+		return 0, time.Time{}, err
 	}
 	answer, err := transport.RoundTrip(request)
 	if err != nil {
-		return 0, err
+		return 0, time.Time{}, err
 	}
-	return answer.StatusCode, answer.Body.Close()
+	there, _ = http.ParseTime(answer.Header.Get("Date"))
+	return answer.StatusCode, there, answer.Body.Close()
 }

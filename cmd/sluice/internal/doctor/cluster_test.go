@@ -4,10 +4,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sluice-live/sluice/cmd/sluice/internal/cluster/etcdtest"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/config"
 )
 
@@ -24,25 +24,13 @@ func TestEtcd(t *testing.T) {
 	require.Contains(t, found[1].state, "Service Unavailable")
 	require.Contains(t, found[2].state, "refused")
 	require.Empty(t, checkEtcd(t.Context(), config.Cluster{}))
-}
-
-// An etcd that wants certificates is asked with those that are configured, and it is said which are missing.
-func TestEtcdOverTLS(t *testing.T) {
-	authority := etcdtest.NewAuthority(t)
-	etcd := etcdtest.StartWithTLS(t, authority)
-	whole := config.Cluster{Etcd: []string{etcd.URL}, Trust: config.Trust{EtcdCA: authority.CA, EtcdCert: authority.Cert, EtcdKey: authority.Key}}
-	found := checkEtcd(t.Context(), whole)
-	require.Equal(t, markFine, found[0].mark, found[0].state)
-	strange, anonymous, missing := whole, whole, whole
-	strange.EtcdCA = ""
-	anonymous.EtcdCert, anonymous.EtcdKey = "", ""
-	missing.EtcdCA = authority.CA + ".none"
-	for want, c := range map[string]config.Cluster{"cluster.etcd-ca": strange, "cluster.etcd-cert": anonymous, "PEM files": missing} {
-		found := checkEtcd(t.Context(), c)
-		require.Len(t, found, 1)
-		require.Equal(t, markBad, found[0].mark)
-		require.Contains(t, found[0].mend, want, found[0].state)
-	}
+	late := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", time.Now().Add(-time.Minute).UTC().Format(http.TimeFormat))
+	}))
+	defer late.Close()
+	found = checkEtcd(t.Context(), config.Cluster{Etcd: []string{late.URL}})
+	require.Equal(t, markLook, found[0].mark)
+	require.Regexp(t, `its clock is (1m0s|59s|1m1s) apart`, found[0].state)
 }
 
 func TestEtcdOpenToOthers(t *testing.T) {

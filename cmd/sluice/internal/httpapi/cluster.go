@@ -132,6 +132,7 @@ func (t table) nodes() {
 	t.Handle("GET /api/v1/nodes", t.administration(t.serveNodes, everyStream))
 	if t.cluster() != nil {
 		t.HandleFunc("GET "+pathOfState, t.serveState)
+		t.HandleFunc("GET "+cluster.PathOfTime, t.serveTimeOfNode)
 		t.HandleFunc("GET "+pathOfRecordings+"{stream}/{recording}", t.serveHasRecording)
 	}
 }
@@ -143,11 +144,29 @@ func (h *handlers) serveNodes(w http.ResponseWriter, _ *http.Request) {
 		list.Connected = c.Connected()
 		for _, m := range c.Members() {
 			list.Nodes = append(list.Nodes, api.Node{
-				ID: m.ID, URL: m.URL, Streams: m.Owned, Room: m.Streams, IdleCores: m.Idle, Draining: m.Draining, Self: m.ID == c.ID(),
+				ID: m.ID, URL: m.URL, Streams: m.Owned, Room: m.Streams, IdleCores: m.Idle, Draining: m.Draining, Self: m.ID == c.ID(), ClockAhead: clockAhead(c, m.ID),
 			})
 		}
 	}
 	writeJSON(w, list)
+}
+
+// clockAhead is by how many seconds a node's clock is ahead of the one here; nil where that is not known.
+func clockAhead(c *cluster.Node, id string) *float64 {
+	ahead, known := c.Skew(id)
+	if !known {
+		return nil
+	}
+	return new(ahead.Round(time.Millisecond).Seconds())
+}
+
+// serveTimeOfNode tells another node the time, so that it sees how far the clocks are apart. Nobody else gets it.
+func (h *handlers) serveTimeOfNode(w http.ResponseWriter, r *http.Request) {
+	if !asksByItself(r) {
+		serveNothing(w, r)
+		return
+	}
+	writeJSON(w, cluster.TimeAnswer{Now: h.service.Clock().Now()})
 }
 
 // serveState tells another node what there is here. Nobody else gets it.

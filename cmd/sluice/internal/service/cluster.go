@@ -26,7 +26,7 @@ func (s *Service) joinCluster() error {
 	}
 	s.cluster = cluster.New(cluster.Options{
 		ID: c.Node, URL: c.URL, Etcd: c.Etcd, Secret: string(c.Secret), CacheBytes: s.cfg.Relay.Cache,
-		TLSOfEtcd: etcd, TLSOfNodes: nodes, Load: s.load, Waiting: s.waiting, Deposed: s.deposed, Logger: s.log,
+		TLSOfEtcd: etcd, TLSOfNodes: nodes, Load: s.load, Clock: s.clock.Now, Waiting: s.waiting, Deposed: s.deposed, Logger: s.log,
 	})
 	open, accompany := s.streams.open, s.streams.accompany
 	s.streams.open = func(stream string) (*broadcast.Broadcast, error) {
@@ -60,7 +60,11 @@ func (s *Service) load(ctx context.Context, during time.Duration) (cluster.Load,
 			live++
 		}
 	}
-	return cluster.Load{Streams: max(s.cfg.Limits.Streams-live, 0), Idle: max(idle, 0), Draining: !s.Ready()}, err
+	room := max(s.cfg.Limits.Streams-live, 0)
+	if s.cluster.Skewed() {
+		room = 0
+	}
+	return cluster.Load{Streams: room, Idle: max(idle, 0), Draining: !s.Ready()}, err
 }
 
 // waiting lists the streams that have not ended, with those that the last stop has left for their publishers, and the rooms that somebody is in.

@@ -9,6 +9,8 @@ type Node struct {
 	IdleCores float64 `json:"idleCores"` // that have nothing to do
 	Draining  bool    `json:"draining"`  // it is about to stop: none may begin
 	Self      bool    `json:"self"`      // it is the one that is asked
+	// ClockAhead is by how many seconds its clock is ahead of that of the one that is asked; nothing where that is not known.
+	ClockAhead *float64 `json:"clockAhead,omitempty"`
 }
 
 // NodeList is the answer of GET /api/v1/nodes: the nodes of the cluster, by their names; none where the service stands alone.

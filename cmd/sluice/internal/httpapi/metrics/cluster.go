@@ -11,6 +11,8 @@ import (
 var (
 	descNodes     = prometheus.NewDesc("sluice_cluster_nodes", "Nodes of the cluster, as far as this one knows.", nil, nil)
 	descConnected = prometheus.NewDesc("sluice_cluster_connected", "1 while etcd answers; else no stream begins.", nil, nil)
+	descSkew      = prometheus.NewDesc("sluice_cluster_clock_skew_seconds", "By how much the clock of another node is ahead of that of this one.", []string{"node"}, nil)
+	descSkewed    = prometheus.NewDesc("sluice_cluster_clock_wrong", "1 while the clock of this node is more than a second from those of most others, for which it takes no new streams.", nil, nil)
 	descOwned     = prometheus.NewDesc("sluice_cluster_owned_streams", "Streams that this node has.", nil, nil)
 )
 
@@ -25,7 +27,11 @@ func collectCluster(ch chan<- prometheus.Metric, c *cluster.Node, own *ingest.Se
 	}
 	gauge(descNodes, float64(len(members)))
 	gauge(descConnected, oneIf(c.Connected()))
+	gauge(descSkewed, oneIf(c.Skewed()))
 	for _, m := range members {
+		if ahead, known := c.Skew(m.ID); known {
+			ch <- prometheus.MustNewConstMetric(descSkew, prometheus.GaugeValue, ahead.Seconds(), m.ID)
+		}
 		if m.ID == c.ID() {
 			gauge(descOwned, float64(m.Owned))
 		}
