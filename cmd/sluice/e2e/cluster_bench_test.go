@@ -86,7 +86,11 @@ func (f *fleet) begin(fault clusterFault, browser *browser, stream string) *clus
 		}
 		r.players = append(r.players, openPlayer(browser, base+"/watch/"+r.stream+"?protocol="+protocol, protocol))
 	}
-	r.viewer = newWHEPViewerOf(f.t, f.clip, f.nodes[r.others[0]].base+"/whep/"+r.stream, nil)
+	at := r.others[0]
+	if fault.through && f.behind(r.stream) == at { // whose end is the end of its sessions
+		at = r.others[1]
+	}
+	r.viewer = newWHEPViewerOf(f.t, f.clip, f.nodes[at].base+"/whep/"+r.stream, nil)
 	eventually(f.t, r.viewer.begun)
 	r.checker, r.stopChecker = checkCluster(f.t, r.stream, f.nodes)
 	eventually(f.t, func() bool { return r.checker.positions() > 20 })

@@ -234,6 +234,7 @@ func TestStreamsThatWait(t *testing.T) {
 func TestNodeIsRestarted(t *testing.T) {
 	etcd := etcdtest.Start(t)
 	a, b := startNode(t, etcd, "a"), startNode(t, etcd, "b")
+	a.sees(t, "a", "b")
 	b.sees(t, "a", "b")
 	require.NoError(t, a.Claim(t.Context(), "cam"))
 	require.NoError(t, a.Claim(t.Context(), "other"))

@@ -74,7 +74,8 @@ func TestRecordingsInACluster(t *testing.T) {
 // testMember is a service in a cluster, which is served to the others; of its stages the cluster alone runs.
 type testMember struct {
 	*testService
-	stop func()
+	stop   func() // it is none of the nodes any more
+	vanish func() // and it does not answer
 }
 
 func newTestMember(t *testing.T, etcd *etcdtest.Etcd, auth config.Auth, id, stream string) *testMember {
@@ -91,6 +92,10 @@ func newTestMember(t *testing.T, etcd *etcdtest.Etcd, auth config.Auth, id, stre
 	server.Config.Handler = m.handler
 	server.Start()
 	t.Cleanup(server.Close)
+	m.vanish = func() {
+		server.Listener.Close()
+		server.CloseClientConnections()
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- m.Cluster().Run(ctx) }()
@@ -167,6 +172,9 @@ func TestRightsInACluster(t *testing.T) {
 
 	a.stop()
 	require.Eventually(t, func() bool { return len(b.Cluster().Members()) == 1 }, time.Minute, 10*time.Millisecond)
+	require.Equal(t, 200, at(b, "GET", "/live/cam/index.m3u8", "first-viewer").Code, "it still answers")
+	a.vanish()
+	require.Eventually(t, func() bool { return !b.Cluster().Reaches("a") }, time.Minute, 10*time.Millisecond)
 	requireProblem(t, at(b, "GET", "/live/cam/index.m3u8", "first-viewer"), 404)
 	requireProblem(t, at(b, "DELETE", "/whip/cam/a.SESSION", "publisher"), 404)
 }
