@@ -184,7 +184,7 @@ func (c *clusterChecker) compare(about string, now placed, known map[position]pl
 			c.fault(tearsGoOn, about, "%d, and %d of %d.%d", now.tear, other.tear, at.msn, at.part)
 		}
 		if !later.date.IsZero() && !earlier.date.IsZero() && later.date.Before(earlier.date.Add(-10*time.Millisecond)) {
-			c.fault(datesGoOn, about, "%v, and %v of %d", now.date, other.date, at.msn)
+			c.fault(datesGoOn, about, "%v of %s, and %v of %s", now.date, now.uri, other.date, other.uri)
 		}
 	}
 }

@@ -172,6 +172,7 @@ func bothSides(r *clusterRun) string {
 	began := time.Now()
 	r.publisher = r.fleet.publish(r.stream, r.others...)
 	note := "taken after " + secondsSince(began)
+	r.checker.died() // by now nobody is asked for what the first owner lists
 	lapse(faultLasts)
 	r.cut(r.owner, false, false)
 	began = time.Now()

@@ -87,8 +87,10 @@ func (v *view) holder(stream string) (id string, ok bool) {
 	if owned || !known {
 		return "", false
 	}
-	_, ok = v.former.node(lost.node)
-	return lost.node, ok
+	if _, ok = v.former.node(lost.node); !ok {
+		return "", false
+	}
+	return lost.node, true
 }
 
 // leaves notes that a node has left; v is locked.
@@ -248,4 +250,11 @@ func (n *Node) AwaitHolder(ctx context.Context, stream string, during time.Durat
 			return
 		}
 	}
+}
+
+// Astray reports whether a stream has no node because that which had it has just left: who asks for it is to come again, and has not seen its end.
+func (n *Node) Astray(stream string) bool {
+	astray, _ := n.view.astray(stream)
+	_, held := n.view.holder(stream)
+	return astray && !held && !slices.Contains(n.options.Waiting(), stream)
 }

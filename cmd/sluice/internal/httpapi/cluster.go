@@ -58,10 +58,16 @@ func (t table) routed(next http.Handler, by route) http.Handler {
 	})
 }
 
-var errNoNode = errors.New("there is no such node")
+var (
+	errNoNode = errors.New("there is no such node")
+	errAstray = errors.New("the node that had this stream has just left, and the stream may go on")
+)
 
-// ofOwner is the node that has the stream of a path.
+// ofOwner is the node that has the stream of a path. While there is none for a moment pages must not take the stream for one that has ended.
 func ofOwner(c *cluster.Node, r *http.Request) (id string, err error) {
+	if c.Astray(r.PathValue("stream")) {
+		return "", errAstray
+	}
 	id, _ = c.Holder(r.PathValue("stream"))
 	return id, nil
 }

@@ -175,6 +175,10 @@ func TestRightsInACluster(t *testing.T) {
 	require.Equal(t, 200, at(b, "GET", "/live/cam/index.m3u8", "first-viewer").Code, "it still answers")
 	a.vanish()
 	require.Eventually(t, func() bool { return !b.Cluster().Reaches("a") }, time.Minute, 10*time.Millisecond)
+	away := at(b, "GET", "/api/v1/streams/cam", "first-viewer")
+	requireProblem(t, away, 503)
+	require.Equal(t, "2", away.Header().Get("Retry-After"), "it has not ended yet")
 	requireProblem(t, at(b, "GET", "/live/cam/index.m3u8", "first-viewer"), 404)
+	requireProblem(t, at(b, "GET", "/api/v1/streams/cam", "first-viewer"), 404)
 	requireProblem(t, at(b, "DELETE", "/whip/cam/a.SESSION", "publisher"), 404)
 }
