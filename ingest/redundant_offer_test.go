@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Redundancy is taken of who prefers it to Opus alone, and sends it; from nobody without Opus.
+// Redundancy is taken of who prefers it to Opus alone, and sends it; from nobody without Opus. A viewer is sent it who takes it.
 func TestRedundancyOffered(t *testing.T) {
 	chromium := func(edits ...string) string {
 		return offertest.Offer(t, "chromium-sendrecv", append([]string{"SAVPF 111 63 9", "SAVPF 63 111 9"}, edits...)...)
@@ -20,7 +20,8 @@ func TestRedundancyOffered(t *testing.T) {
 		"preferred, echo":                {"/echo", chromium(), "63 111 111/111"},
 		"preferred, two blocks each":     {"/whip/a", chromium("111/111", "111/111/111"), "63 111 111/111"},
 		"possible":                       {"/whip/a", offertest.Offer(t, "chromium-sendrecv"), "111 minptime=10;useinbandfec=1"},
-		"preferred, of a viewer":         {"/whep/a", watch.Replace(chromium()), "111 minptime=10;useinbandfec=1"},
+		"preferred, of a viewer":         {"/whep/a", watch.Replace(chromium()), "63 111 111/111"},
+		"possible, of a viewer":          {"/whep/a", watch.Replace(offertest.Offer(t, "chromium-sendrecv")), "111 63 minptime=10;useinbandfec=1"},
 		"of other codecs, too":           {"/whip/a", chromium("111/111", "111/0"), "111 minptime=10;useinbandfec=1"},
 		"of a codec that is not offered": {"/whip/a", chromium("111/111", "112/112"), "111 minptime=10;useinbandfec=1"},
 		"of nothing":                     {"/whip/a", chromium("a=fmtp:63 111/111\r\n", ""), "111 minptime=10;useinbandfec=1"},

@@ -41,7 +41,7 @@ func TestViewerCreated(t *testing.T) {
 		require.Len(t, servers, 3)
 		desc := parseSDP(t, body)
 		require.Len(t, desc.MediaDescriptions, 2)
-		for i, want := range []string{"audio 111", "video 96 97"} {
+		for i, want := range []string{"audio 111 63", "video 96 97"} {
 			m := desc.MediaDescriptions[i]
 			require.Equal(t, want, m.MediaName.Media+" "+strings.Join(m.MediaName.Formats, " "))
 			require.Equal(t, "sendonly", offer.Direction(m.Attributes))

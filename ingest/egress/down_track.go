@@ -53,6 +53,7 @@ type downTrack struct {
 	known    bool                  // from is set
 	out      rtp.Header            // kept so that writing does not allocate
 	sent     *retransmissionBuffer // nil: what is lost stays lost
+	red      redundancy            // of sound
 
 	askedToRise time.Time // when a key frame was last asked for since higher spatial layers are to be sent
 
@@ -205,14 +206,26 @@ func (o *downTrack) send(p *media.Packet, at time.Time) (failed bool) {
 		o.reported, o.since = reference{}, at
 	}
 	o.from, o.known = p.RTP.SSRC, true
-	if err := o.local.write(&o.out, p, c.numbers); err != nil {
+	n, err := o.write(p, c.numbers)
+	if err != nil {
 		o.waiting = o.kind == media.KindVideo
 		return true
 	}
 	o.sent.keep(p, &o.out, c.numbers)
 	o.packets++
-	o.octets += uint32(len(p.RTP.Payload))
+	o.octets += uint32(n)
 	return false
+}
+
+// write sends a packet under the header out, sound with those before it where that is of use, and returns how many bytes the payload had.
+func (o *downTrack) write(p *media.Packet, numbers pictureNumbers) (bytes int, err error) {
+	if o.kind == media.KindAudio {
+		payload, wraps := o.red.wrap(o.local.buf[:0], &o.out, p, o.local.payload())
+		if wraps {
+			return len(payload), o.local.writeRED(&o.out, payload)
+		}
+	}
+	return len(p.RTP.Payload), o.local.write(&o.out, p, numbers)
 }
 
 // setBack notes that the connection could not take what was sent: the rest of a picture is of no use then.

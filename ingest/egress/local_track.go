@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +34,7 @@ type binding struct {
 	writer                 webrtc.TrackLocalWriter
 	ssrc, repairSSRC       uint32
 	payload, repairPayload uint8 // repairPayload is 0 when the client takes no stream of retransmissions (RFC 4588)
+	red                    uint8 // payload type of sound with redundancy (RFC 2198); 0: the client does not take it
 
 	numbered rtp.Header // with the extension that number is in; without any when the client does not tell of packets
 	number   [2]byte    // transport-wide, of the newest packet
@@ -60,6 +63,7 @@ func (t *localTrack) bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters
 		b := &binding{
 			writer: c.WriteStream(), ssrc: uint32(c.SSRC()), payload: uint8(codec.PayloadType),
 			repairSSRC: uint32(c.SSRCRetransmission()), repairPayload: repairPayload(codec, c.CodecParameters()),
+			red: redPayload(codec, c.CodecParameters()),
 		}
 		if t.control != nil {
 			b.numberIn(c.HeaderExtensions())
@@ -117,6 +121,41 @@ func repairPayload(codec webrtc.RTPCodecParameters, all []webrtc.RTPCodecParamet
 		}
 	}
 	return 0
+}
+
+// redPayload is the payload type of a codec with redundancy (RFC 2198 §5), or 0.
+func redPayload(codec webrtc.RTPCodecParameters, all []webrtc.RTPCodecParameters) uint8 {
+	f := media.Format{Payload: strconv.Itoa(int(codec.PayloadType))}
+	for _, c := range all {
+		if strings.EqualFold(c.MimeType, f.REDCapability().MimeType) && strings.HasPrefix(c.SDPFmtpLine, f.REDParameters()) {
+			return uint8(c.PayloadType)
+		}
+	}
+	return 0
+}
+
+// takesRED reports whether the client takes sound with redundancy.
+func (t *localTrack) takesRED() bool {
+	b := t.bound.Load()
+	return b != nil && b.red != 0
+}
+
+// payload is the payload type of what is sent; 0 while that is not negotiated.
+func (t *localTrack) payload() uint8 {
+	if b := t.bound.Load(); b != nil {
+		return b.payload
+	}
+	return 0
+}
+
+// writeRED sends a payload with redundancy.
+func (t *localTrack) writeRED(header *rtp.Header, payload []byte) error {
+	b := t.bound.Load()
+	if b == nil {
+		return nil
+	}
+	header.SSRC, header.PayloadType = b.ssrc, b.red
+	return t.emit(b, header, payload, nil, pictureNumbers{})
 }
 
 // write sends a packet of a picture with those numbers. It does nothing before the track is negotiated and after it has been taken away.

@@ -81,6 +81,17 @@ func (s *Share) target(v *Viewer, a Ask, options []bandwidth.Option, sound float
 	return divide(s.all, st, estimate), known
 }
 
+// part is an equal part of the estimate for each viewer. It is not known before the estimate is.
+func (s *Share) part() (part float64, known bool) {
+	if s.control == nil {
+		return 0, false
+	}
+	estimate, known := s.control.Estimate()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return estimate / float64(max(len(s.all), 1)), known
+}
+
 // divide returns what of the estimate is for the pictures of one viewer.
 func divide(all []*stake, of *stake, estimate float64) float64 {
 	ranked := slices.Clone(all)

@@ -36,6 +36,7 @@ type Viewer struct {
 	paused  bool              // no pictures are asked for
 	unfit   *media.Track      // pictures that it cannot go on with, none of which has come so far; nil: there are none
 
+	losses  losses                // that its client tells of
 	share   *Share                // of the connection
 	control *bandwidth.Controller // of the connection; nil: nothing is known of it
 	adapts  chan struct{}         // receives when its estimate, or what is asked for, is to be followed
@@ -187,7 +188,10 @@ func (v *Viewer) Run() {
 		case now := <-p.due():
 			v.pad(p, now)
 		case now := <-reports.C:
-			v.locked(func() { v.report(now) })
+			v.locked(func() {
+				v.report(now)
+				v.protect(now)
+			})
 			v.look(now)
 			v.endIfUnfit()
 		}
@@ -283,6 +287,7 @@ func (v *Viewer) finish() {
 	}
 	for _, o := range v.downTracks() {
 		o.sent.release()
+		o.red.set(0)
 	}
 }
 

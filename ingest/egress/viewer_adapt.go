@@ -82,10 +82,8 @@ func (v *Viewer) look(now time.Time) {
 // The caller holds mu.
 func (v *Viewer) follow(now time.Time) {
 	sound := 0.0
-	if o := v.audio; o != nil {
-		if t := o.source.Load(); t != nil {
-			sound = t.Stats().Bitrate + 50*8*packetOverhead // packets in a second
-		}
+	if o := v.audio; o != nil && o.source.Load() != nil {
+		sound = soundRate(o.bitrate(), o.red.distance)
 	}
 	o := v.video
 	if o == nil || v.picture == nil || o.tap == nil && !v.paused || v.rests(o) {

@@ -11,7 +11,8 @@ import (
 type Format struct {
 	Payload    string      // payload type, in decimal
 	Repair     string      // payload type of its retransmissions (RFC 4588 §8.1), or ""
-	Red        string      // payload type in which the client prefers to send it, with redundancy (RFC 2198), or ""
+	Red        string      // payload type of it with redundancy (RFC 2198), or ""
+	RedFirst   bool        // the client prefers that
 	Codec      *VideoCodec // nil for Opus
 	Parameters string      // those of a=fmtp: "name=value;…"
 }

@@ -22,7 +22,7 @@ func formatsOf(m *sdp.MediaDescription) []media.Format {
 		encoding := m.MediaName.Media + "/" + mapped[payload]
 		if m.MediaName.Media == "audio" {
 			if strings.EqualFold(encoding, webrtc.MimeTypeOpus+"/48000/2") {
-				f.Red = redBefore(m, payload, mapped, parameters)
+				f.Red, f.RedFirst = redOf(m, payload, mapped, parameters)
 				formats = append(formats, f)
 			}
 			continue
@@ -67,8 +67,11 @@ func keep(m *sdp.MediaDescription, f media.Format) {
 	if f.Repair != "" {
 		kept = append(kept, f.Repair)
 	}
-	if f.Red != "" { // first: that is what the client sends
-		kept = []string{f.Red, f.Payload}
+	if f.Red != "" {
+		kept = append(kept, f.Red)
+	}
+	if f.Red != "" && f.RedFirst { // that is what the client sends
+		slices.Reverse(kept)
 	}
 	m.MediaName.Formats = kept
 	m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {

@@ -14,17 +14,17 @@ type Purpose struct {
 	directions []string // that the client may offer
 	advice     string   // when it offers another
 	video      func(offered []media.Format) *media.Format
-	codecs     string // said when there is none in common
-	simulcast  bool   // is taken
-	redundancy bool   // of sound is taken (RFC 2198)
-	needs      string // what an offer has to have, in a sentence; "": anything will do
+	codecs     string     // said when there is none in common
+	simulcast  bool       // is taken
+	redundancy redundancy // of sound (RFC 2198)
+	needs      string     // what an offer has to have, in a sentence; "": anything will do
 }
 
 // Publishing takes one of the codecs, in order of preference, or whichever the publisher has put first.
 func Publishing(names []string) Purpose {
 	return Purpose{
 		[]string{"sendonly", "sendrecv"}, "offer a=sendonly: this address only takes media in (RFC 9725 §4.2)",
-		func(offered []media.Format) *media.Format { return preferred(offered, names) }, TakenCodecs(names), true, true, needsMedia,
+		func(offered []media.Format) *media.Format { return preferred(offered, names) }, TakenCodecs(names), true, redFirst, needsMedia,
 	}
 }
 
@@ -32,7 +32,7 @@ func Publishing(names []string) Purpose {
 func Echoing() Purpose {
 	return Purpose{
 		[]string{"sendrecv"}, "offer a=sendrecv: the echo sends back what it gets",
-		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, TakenCodecs(nil), false, true, "",
+		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, TakenCodecs(nil), false, redFirst, "",
 	}
 }
 
@@ -40,7 +40,7 @@ func Echoing() Purpose {
 func Watching(video *media.Format) Purpose {
 	use := Purpose{
 		[]string{"recvonly", "sendrecv"}, "offer a=recvonly: this address only gives media out (WHEP)",
-		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, "the stream is Opus audio; HLS and DASH play it everywhere", false, false, "",
+		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, "the stream is Opus audio; HLS and DASH play it everywhere", false, redTaken, "",
 	}
 	if video != nil {
 		use.video = func(offered []media.Format) *media.Format { return best(offered, video.PlaysAs) }
@@ -72,8 +72,8 @@ func preferred(offered []media.Format, names []string) *media.Format {
 // sound takes the first of what is offered, with its redundancy if that is of use.
 func (use Purpose) sound(offered []media.Format) *media.Format {
 	chosen := best(offered, func(media.Format) (int, bool) { return 0, true })
-	if chosen != nil && !use.redundancy {
-		chosen.Red = ""
+	if chosen != nil && !use.redundancy.allows(chosen.RedFirst) {
+		chosen.Red, chosen.RedFirst = "", false
 	}
 	return chosen
 }

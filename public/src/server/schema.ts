@@ -113,6 +113,10 @@ export interface Direction {
   packets: number;
   /** key frames asked for by who gets them */
   plis: number;
+  /** of what is sent: earlier packets that each packet of sound brings once more now (RFC 2198) */
+  red: number;
+  /** of what is sent: packets of sound that have brought earlier ones */
+  redundant: number;
   /** seconds, by RTCP, of what is sent */
   rtt: number;
 }

@@ -61,6 +61,9 @@ type Direction struct {
 	RTT     float64 `json:"rtt"`    // seconds, by RTCP, of what is sent
 	NACKs   uint64  `json:"nacks"`  // packets asked for again by who gets them
 	PLIs    uint64  `json:"plis"`   // key frames asked for by who gets them
+
+	RED       int    `json:"red"`       // of what is sent: earlier packets that each packet of sound brings once more now (RFC 2198)
+	Redundant uint64 `json:"redundant"` // of what is sent: packets of sound that have brought earlier ones
 }
 
 // Received is a medium that a session sends to the server.
@@ -99,6 +102,8 @@ func newSession(info session.Info) Session {
 		out.Loss = max(out.Loss, o.LossRate)
 		out.NACKs += o.NACKs
 		out.PLIs += o.PLIs
+		out.RED = max(out.RED, o.RED)
+		out.Redundant += o.Redundant
 	}
 	return session
 }
