@@ -26,6 +26,8 @@ type relay struct {
 	fate    fate                    // of packets to the service; nil: all pass
 	carries float64                 // bit/s from the service; 0: any number
 	through time.Time               // when the last of these is
+	loses   float64                 // the share of packets from the service that is lost
+	late    time.Duration           // for so long packets are under way, either way
 	cut     bool                    // nothing passes either way
 	running sync.WaitGroup
 }
@@ -173,13 +175,26 @@ func (r *relay) narrow(bitrate float64) {
 	r.carries = bitrate
 }
 
+// spoil has a share of the packets from the service be lost from now on, and all packets be under way for a while, either way.
+func (r *relay) spoil(loses float64, late time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.loses, r.late = loses, late
+	r.fate = func() []time.Duration { return []time.Duration{late} }
+}
+
 // down returns when a packet from the service is through; the zero time is at once.
 func (r *relay) down(bytes int, now time.Time) (due time.Time, passes bool) {
 	const longest = 500 * time.Millisecond
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.cut || r.carries == 0 {
-		return time.Time{}, !r.cut
+	switch {
+	case r.cut || chance(r.loses):
+		return time.Time{}, false
+	case r.late > 0:
+		return now.Add(r.late), true
+	case r.carries == 0:
+		return time.Time{}, true
 	}
 	due = r.through
 	if due.Before(now) {

@@ -1,0 +1,91 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// lossyViewer is a page that watches over a network which loses packets.
+type lossyViewer struct {
+	*tab
+	network *relay
+}
+
+// watchLossy opens a page that watches through a relay, and gets sound with redundancy if it offers that.
+func watchLossy(b *browser, s *service, pages, stream string, red bool) *lossyViewer {
+	b.t.Helper()
+	network := newRelay(b.t)
+	network.start(s.media())
+	v := &lossyViewer{b.open(pages + "/viewer.html"), network}
+	v.run(fmt.Sprintf(`(() => {
+		const port = %d, red = %t, describe = RTCPeerConnection.prototype.setRemoteDescription, get = window.fetch;
+		window.fetch = (url, options) => {
+			options.body = options.body.replace(/^a=candidate:.*\r\n/gm, "");
+			if (!red) options.body = options.body.replace(/^a=rtpmap:\d+ red\/48000.*\r\n/gm, "");
+			return get(url, options);
+		};
+		RTCPeerConnection.prototype.setRemoteDescription = function ({type, sdp}) {
+			return describe.call(this, {type, sdp: sdp.replace(/^(a=candidate:\S+ 1 udp \d+ )\S+ \d+/gm, (_, before) => before + "127.0.0.1 " + port)});
+		};
+	})()`, network.port(), red), nil)
+	v.run(fmt.Sprintf("play(%q)", s.base+"/whep/"+stream), nil)
+	v.wait("a picture", `document.querySelector("#video").videoWidth > 0`)
+	return v
+}
+
+// lossyReception is what such a page has got in a while.
+type lossyReception struct {
+	FPS       float64 // pictures decoded a second
+	Concealed float64 // the share of the sound that was made up
+	Lost      float64 // the share of the packets of sound
+	FEC       float64 // packets of error correction a second
+	Frozen    float64 // seconds
+}
+
+// receives measures for so many seconds.
+func (v *lossyViewer) receives(seconds int) (r lossyReception) {
+	v.t.Helper()
+	v.run(fmt.Sprintf(`(async () => {
+		const read = async () => Object.fromEntries([...(await connection.getStats()).values()].filter((r) => r.type === "inbound-rtp").map((r) => [r.kind, r]));
+		const before = await read(), began = performance.now();
+		await new Promise((done) => setTimeout(done, 1000 * %d));
+		const after = await read(), passed = (performance.now() - began) / 1000;
+		const of = (kind, name) => (after[kind][name] ?? 0) - (before[kind][name] ?? 0);
+		return {
+			FPS: of("video", "framesDecoded") / passed,
+			Concealed: (of("audio", "concealedSamples") - of("audio", "silentConcealedSamples")) / of("audio", "totalSamplesReceived"),
+			Lost: of("audio", "packetsLost") / (of("audio", "packetsLost") + of("audio", "packetsReceived")),
+			FEC: of("video", "fecPacketsReceived") / passed,
+			Frozen: of("video", "totalFreezesDuration"),
+		};
+	})()`, seconds), &r)
+	return r
+}
+
+// A browser whose network loses a tenth of all packets gets sound with redundancy, of which it makes up less than without.
+func TestLossyViewer(t *testing.T) {
+	alongside(t, busy)
+	s := startService(t, "--ladder", smallRung, "--record=false", "--auth-publish", stageKey)
+	pages := httptest.NewServer(http.FileServer(http.Dir("testdata")))
+	defer pages.Close()
+	browser := cameraBrowser.forTest(t)
+	studio := browser.open(pages.URL + "/stage.html?key=" + stageKey)
+	studio.run(fmt.Sprintf("publish(%q)", s.base+"/whip/lossy"), nil)
+	s.waitState("lossy", "live")
+	with, without := watchLossy(browser, s, pages.URL, "lossy", true), watchLossy(browser, s, pages.URL, "lossy", false)
+	for _, v := range []*lossyViewer{with, without} {
+		v.network.spoil(0.1, 50*time.Millisecond)
+	}
+	eventually(t, func() bool {
+		return s.metric(`sluice_session_redundant_packets_total{direction="sent",kind="viewer"}`) > 200
+	})
+	var got [2]lossyReception
+	each(t, []int{0, 1}, func(i int) { got[i] = []*lossyViewer{with, without}[i].receives(20) })
+	t.Logf("with redundancy %+v, without %+v", got[0], got[1])
+	require.Less(t, got[0].Concealed, got[1].Concealed)
+}
