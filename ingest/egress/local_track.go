@@ -25,8 +25,12 @@ type localTrack struct {
 	bound   atomic.Pointer[binding]
 	control *bandwidth.Controller // of the connection, which numbers packets; nil: nobody does
 
-	repeated uint16 // sequence number of the last retransmission
-	buf      [media.MaxPacket]byte
+	repeated   uint16      // sequence number of the last retransmission
+	correction *correction // nil: none has been sent so far
+	keyFrame   uint32      // time stamp of the newest key frame
+	keyed      bool        // there has been one
+	fec        rtp.Header  // kept so that sending that does not allocate
+	buf        [media.MaxPacket]byte
 }
 
 // binding is what has been negotiated of a track.
@@ -34,6 +38,8 @@ type binding struct {
 	writer                 webrtc.TrackLocalWriter
 	ssrc, repairSSRC       uint32
 	payload, repairPayload uint8 // repairPayload is 0 when the client takes no stream of retransmissions (RFC 4588)
+	fecSSRC                uint32
+	fecPayload             uint8 // of error correction; fecSSRC is 0 when the client takes none
 	red                    uint8 // payload type of sound with redundancy (RFC 2198); 0: the client does not take it
 
 	numbered rtp.Header // with the extension that number is in; without any when the client does not tell of packets
@@ -63,7 +69,10 @@ func (t *localTrack) bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters
 		b := &binding{
 			writer: c.WriteStream(), ssrc: uint32(c.SSRC()), payload: uint8(codec.PayloadType),
 			repairSSRC: uint32(c.SSRCRetransmission()), repairPayload: repairPayload(codec, c.CodecParameters()),
-			red: redPayload(codec, c.CodecParameters()),
+			red: redPayload(codec, c.CodecParameters()), fecPayload: fecPayload(c.CodecParameters()),
+		}
+		if b.fecPayload != 0 {
+			b.fecSSRC = uint32(c.SSRCForwardErrorCorrection())
 		}
 		if t.control != nil {
 			b.numberIn(c.HeaderExtensions())
@@ -134,6 +143,22 @@ func redPayload(codec webrtc.RTPCodecParameters, all []webrtc.RTPCodecParameters
 	return 0
 }
 
+// fecPayload is the payload type of error correction, or 0.
+func fecPayload(all []webrtc.RTPCodecParameters) uint8 {
+	for _, c := range all {
+		if strings.EqualFold(c.MimeType, webrtc.MimeTypeFlexFEC03) {
+			return uint8(c.PayloadType)
+		}
+	}
+	return 0
+}
+
+// takesFEC reports whether the client takes error correction.
+func (t *localTrack) takesFEC() bool {
+	b := t.bound.Load()
+	return b != nil && b.fecSSRC != 0
+}
+
 // takesRED reports whether the client takes sound with redundancy.
 func (t *localTrack) takesRED() bool {
 	b := t.bound.Load()
@@ -170,7 +195,19 @@ func (t *localTrack) write(header *rtp.Header, p *media.Packet, numbers pictureN
 		numbers.renumber(payload)
 	}
 	header.SSRC, header.PayloadType = b.ssrc, b.payload
-	return t.emit(b, header, payload, p.Descriptor, numbers)
+	err := t.emit(b, header, payload, p.Descriptor, numbers)
+	if err == nil {
+		t.correct(b, header, payload, t.ofKeyFrame(p, header.Timestamp))
+	}
+	return err
+}
+
+// ofKeyFrame reports whether a packet of that time stamp is of a key frame.
+func (t *localTrack) ofKeyFrame(p *media.Packet, timestamp uint32) bool {
+	if p.KeyFrame {
+		t.keyFrame, t.keyed = timestamp, true
+	}
+	return t.keyed && t.keyFrame == timestamp
 }
 
 // repeat sends a packet once more: on the stream of retransmissions with its number before it (RFC 4588 §4), or as it was.

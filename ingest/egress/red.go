@@ -3,7 +3,6 @@ package egress
 import (
 	"encoding/binary"
 	"slices"
-	"time"
 
 	"github.com/pion/rtp"
 	"github.com/sluice-live/sluice/ingest/media"
@@ -23,7 +22,7 @@ const (
 // redundancy has packets of sound bring those before them once more (RFC 2198), while the client loses some.
 type redundancy struct {
 	distance int                  // how many earlier ones each brings; 0: none, and nothing is kept
-	needed   time.Time            // when the losses were last worth that
+	level    level                // by the losses
 	kept     [keptSound]redundant // by sequence number
 	packets  uint64               // that have brought others
 }
@@ -35,41 +34,11 @@ type redundant struct {
 	timestamp uint32
 }
 
-// Shares of packets lost from which redundancy is worth what it costs, each of another distance. What is lost in turn is left by one packet before: a
-// hundredth of all where a tenth is lost, by two of them a thousandth.
-const (
-	redFrom      = 0.01
-	redTwiceFrom = 0.05
-	redKeeps     = 2 // times smaller losses than those keep it
-	redHold      = 15 * time.Second
-)
+// redFrom are the shares of packets lost from which redundancy is worth what it costs, and from which twice. What is lost in turn is left by one
+// packet before: a hundredth of all where a tenth is lost, by two of them a thousandth.
+var redFrom = []float64{0.01, 0.05}
 
-func distanceOf(loss float64) int {
-	switch {
-	case loss >= redTwiceFrom:
-		return 2
-	case loss >= redFrom:
-		return 1
-	}
-	return 0
-}
-
-// follow chooses the distance by the losses: more at once, less after a while, and never more than there is room for.
-func (r *redundancy) follow(loss float64, most int, now time.Time) {
-	switch wanted := min(distanceOf(loss), most); {
-	case wanted > r.distance:
-		r.needed = now
-		r.set(wanted)
-	case r.distance > most:
-		r.set(most)
-	case distanceOf(redKeeps*loss) >= r.distance:
-		r.needed = now
-	case now.Sub(r.needed) >= redHold:
-		r.needed = now
-		r.set(r.distance - 1)
-	}
-}
-
+// set changes how many earlier packets each brings.
 func (r *redundancy) set(distance int) {
 	if r.distance = distance; distance == 0 {
 		r.release()

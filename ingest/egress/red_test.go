@@ -138,23 +138,23 @@ func TestREDReordered(t *testing.T) {
 	require.Equal(t, []byte{0xef, 0x1e, 0, 1, 0xef, 0x0f, 0, 1, 111, 2, 3, 4}, w.packets[3].Payload)
 }
 
-// More is brought as soon as more is lost, less only after a while, and never more than there is room for.
-func TestREDFollowsLosses(t *testing.T) {
-	var r redundancy
+// There is more as soon as more is lost, less only after a while, and never more than there is room for.
+func TestLevelFollowsLosses(t *testing.T) {
+	var l level
 	now := time.Unix(0, 0)
+	one, two := redFrom[0], redFrom[1]
 	for _, step := range []struct {
 		after time.Duration
 		loss  float64
 		most  int
 		want  int
 	}{
-		{0, 0, 2, 0}, {0, redFrom - 0.001, 2, 0}, {0, redFrom, 2, 1}, {redHold, redFrom / redKeeps, 2, 1}, {redHold - 1, 0, 2, 1}, {1, 0, 2, 0},
-		{0, redTwiceFrom, 2, 2}, {0, redTwiceFrom, 1, 1}, {0, redTwiceFrom, 0, 0}, {0, redTwiceFrom, 2, 2}, {redHold, redTwiceFrom / redKeeps, 2, 2},
-		{redHold, redFrom, 2, 1}, {redHold - 1, 0, 2, 1}, {1, 0, 2, 0}, {redHold, 0, 2, 0},
+		{0, 0, 2, 0}, {0, one - 0.001, 2, 0}, {0, one, 2, 1}, {levelHold, one / levelKeeps, 2, 1}, {levelHold - 1, 0, 2, 1}, {1, 0, 2, 0},
+		{0, two, 2, 2}, {0, two, 1, 1}, {0, two, 0, 0}, {0, two, 2, 2}, {levelHold, two / levelKeeps, 2, 2},
+		{levelHold, one, 2, 1}, {levelHold - 1, 0, 2, 1}, {1, 0, 2, 0}, {levelHold, 0, 2, 0},
 	} {
 		now = now.Add(step.after)
-		r.follow(step.loss, step.most, now)
-		require.Equal(t, step.want, r.distance, "%+v", step)
+		require.Equal(t, step.want, l.follow(step.loss, redFrom, step.most, now), "%+v", step)
 	}
 }
 

@@ -26,6 +26,7 @@ type written struct {
 	packets    []rtp.Packet
 	codecs     []webrtc.RTPCodecParameters
 	repair     webrtc.SSRC
+	correction webrtc.SSRC
 	extensions []webrtc.RTPHeaderExtensionParameter
 	err        error
 	discards   bool
@@ -49,7 +50,7 @@ func (n *negotiated) CodecParameters() []webrtc.RTPCodecParameters           { r
 func (n *negotiated) SSRC() webrtc.SSRC                                      { return 7 }
 func (n *negotiated) HeaderExtensions() []webrtc.RTPHeaderExtensionParameter { return n.extensions }
 func (n *negotiated) SSRCRetransmission() webrtc.SSRC                        { return n.repair }
-func (n *negotiated) SSRCForwardErrorCorrection() webrtc.SSRC                { return 0 }
+func (n *negotiated) SSRCForwardErrorCorrection() webrtc.SSRC                { return n.correction }
 func (n *negotiated) WriteStream() webrtc.TrackLocalWriter                   { return n.written }
 
 // sentTo makes a picture on its way to a client, who takes retransmissions on a stream of their own if repair is not 0.

@@ -36,11 +36,12 @@ type Viewer struct {
 	paused  bool              // no pictures are asked for
 	unfit   *media.Track      // pictures that it cannot go on with, none of which has come so far; nil: there are none
 
-	losses  losses                // that its client tells of
-	share   *Share                // of the connection
-	control *bandwidth.Controller // of the connection; nil: nothing is known of it
-	adapts  chan struct{}         // receives when its estimate, or what is asked for, is to be followed
-	held    *time.Timer           // gives the viewer a turn when the pacer lets pictures pass again
+	losses    losses                // that its client tells of
+	corrected level                 // of error correction
+	share     *Share                // of the connection
+	control   *bandwidth.Controller // of the connection; nil: nothing is known of it
+	adapts    chan struct{}         // receives when its estimate, or what is asked for, is to be followed
+	held      *time.Timer           // gives the viewer a turn when the pacer lets pictures pass again
 
 	batches Transports
 	batch   atomic.Pointer[batch] // to the address in use, if it is known

@@ -13,6 +13,7 @@ type Format struct {
 	Repair     string      // payload type of its retransmissions (RFC 4588 §8.1), or ""
 	Red        string      // payload type of it with redundancy (RFC 2198), or ""
 	RedFirst   bool        // the client prefers that
+	FEC        string      // payload type of error correction (FlexFEC-03), or ""
 	Codec      *VideoCodec // nil for Opus
 	Parameters string      // those of a=fmtp: "name=value;…"
 }
@@ -69,6 +70,9 @@ func (f Format) REDParameters() string { return f.Payload + "/" + f.Payload }
 func (f Format) REDCapability() webrtc.RTPCodecCapability {
 	return webrtc.RTPCodecCapability{MimeType: mimeTypeRED, ClockRate: 48000, Channels: 2, SDPFmtpLine: f.REDParameters()}
 }
+
+// FECParameters are the a=fmtp of error correction: for how long it may be of use, in microseconds.
+const FECParameters = "repair-window=10000000"
 
 // ComesAs reports whether packets of that MIME type are of the format.
 func (f Format) ComesAs(mimeType string) bool {

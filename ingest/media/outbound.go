@@ -9,18 +9,20 @@ import (
 
 // SentStats are the counters of one medium on its way to one client.
 type SentStats struct {
-	Kind      Kind
-	Packets   uint64 // RTP packets sent, those that were sent again left out
-	Bytes     uint64 // RTP payload
-	Bitrate   float64
-	Lost      uint64        // packets, as the client tells (RFC 3550 §6.4.1)
-	LossRate  float64       // share of the packets lost lately, 0 to 1
-	Jitter    time.Duration // at the client
-	RTT       time.Duration // by the client's reports; 0 while unknown
-	NACKs     uint64        // packets that the client has asked for again
-	PLIs      uint64        // key frames that it has asked for
-	RED       int           // earlier packets that each one of sound brings once more now (RFC 2198)
-	Redundant uint64        // packets that have brought others once more
+	Kind            Kind
+	Packets         uint64 // RTP packets sent, those that were sent again left out
+	Bytes           uint64 // RTP payload
+	Bitrate         float64
+	Lost            uint64        // packets, as the client tells (RFC 3550 §6.4.1)
+	LossRate        float64       // share of the packets lost lately, 0 to 1
+	Jitter          time.Duration // at the client
+	RTT             time.Duration // by the client's reports; 0 while unknown
+	NACKs           uint64        // packets that the client has asked for again
+	PLIs            uint64        // key frames that it has asked for
+	RED             int           // earlier packets that each one of sound brings once more now (RFC 2198)
+	Correction      uint64        // packets of error correction (FlexFEC-03)
+	CorrectionLevel int           // how much of that there is now: 0 (none) to 4
+	Redundant       uint64        // packets that have brought others once more
 }
 
 // ReportInterval is how often a viewer gets sender reports (RFC 3550 §6.2).
@@ -61,6 +63,13 @@ func (s *Outbound) CountRedundant(packets uint64, red int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.Redundant, s.stats.RED = packets, red
+}
+
+// CountCorrection takes how many packets of error correction have been sent, and how much there is now.
+func (s *Outbound) CountCorrection(packets uint64, level int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.Correction, s.stats.CorrectionLevel = packets, level
 }
 
 // Hear follows what the client tells, and reports whether it wants a key frame (RFC 4585 §6.3.1, RFC 5104 §4.3.1).

@@ -1,6 +1,7 @@
 package offer
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,7 +33,7 @@ func formatsOf(m *sdp.MediaDescription) []media.Format {
 			continue
 		}
 		if _, taken := f.Codec.Rank(f.Parameters); taken {
-			f.Repair = repairOf(m, payload, mapped, parameters)
+			f.Repair, f.FEC = repairOf(m, payload, mapped, parameters), fecOf(m, mapped)
 			formats = append(formats, f)
 		}
 	}
@@ -60,6 +61,16 @@ func repairOf(m *sdp.MediaDescription, payload string, mapped, parameters map[st
 	return ""
 }
 
+// fecOf is the payload type of error correction (draft-ietf-payload-flexible-fec-scheme-03 §5.1), or "".
+func fecOf(m *sdp.MediaDescription, mapped map[string]string) string {
+	for _, fec := range m.MediaName.Formats {
+		if isPayload(fec) && strings.EqualFold(mapped[fec], "flexfec-03/90000") {
+			return fec
+		}
+	}
+	return ""
+}
+
 // keep leaves only one format, its retransmissions and its redundancy in the section: the answer names one codec, so that what comes
 // is what has been chosen.
 func keep(m *sdp.MediaDescription, f media.Format) {
@@ -72,6 +83,9 @@ func keep(m *sdp.MediaDescription, f media.Format) {
 	}
 	if f.Red != "" && f.RedFirst { // that is what the client sends
 		slices.Reverse(kept)
+	}
+	if f.FEC != "" {
+		kept = append(kept, f.FEC)
 	}
 	m.MediaName.Formats = kept
 	m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
@@ -92,6 +106,9 @@ func keep(m *sdp.MediaDescription, f media.Format) {
 	if f.Red != "" {
 		m.WithValueAttribute("fmtp", f.Red+" "+f.REDParameters())
 	}
+	if f.FEC != "" {
+		m.WithValueAttribute("fmtp", f.FEC+" "+media.FECParameters)
+	}
 }
 
 // Register lets a connection negotiate the format.
@@ -101,13 +118,16 @@ func Register(engine *webrtc.MediaEngine, f media.Format) error {
 	}
 	video := webrtc.RTPCodecParameters{RTPCodecCapability: f.Capability(), PayloadType: media.PayloadType(f.Payload)}
 	video.RTCPFeedback = []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"}}
-	if err := engine.RegisterCodec(video, webrtc.RTPCodecTypeVideo); err != nil || f.Repair == "" {
-		return err
+	err := engine.RegisterCodec(video, webrtc.RTPCodecTypeVideo)
+	for payload, c := range map[string]webrtc.RTPCodecCapability{
+		f.Repair: {MimeType: webrtc.MimeTypeRTX, ClockRate: media.VideoClockRate, SDPFmtpLine: "apt=" + f.Payload},
+		f.FEC:    {MimeType: webrtc.MimeTypeFlexFEC03, ClockRate: media.VideoClockRate, SDPFmtpLine: media.FECParameters},
+	} {
+		if payload != "" {
+			err = errors.Join(err, engine.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: c, PayloadType: media.PayloadType(payload)}, webrtc.RTPCodecTypeVideo))
+		}
 	}
-	return engine.RegisterCodec(webrtc.RTPCodecParameters{
-		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: media.VideoClockRate, SDPFmtpLine: "apt=" + f.Payload},
-		PayloadType:        media.PayloadType(f.Repair),
-	}, webrtc.RTPCodecTypeVideo)
+	return err
 }
 
 func registerAudio(engine *webrtc.MediaEngine, f media.Format) error {

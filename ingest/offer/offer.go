@@ -74,7 +74,9 @@ func (o *Offer) choose(use Purpose) *refusal.Refusal {
 		offered := formatsOf(m)
 		var chosen *media.Format
 		if m.MediaName.Media == "video" {
-			chosen = use.video(offered)
+			if chosen = use.video(offered); chosen != nil && !use.correction {
+				chosen.FEC = ""
+			}
 			o.Video = chosen
 		} else {
 			chosen = use.sound(offered)

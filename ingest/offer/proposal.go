@@ -123,7 +123,7 @@ func (o *Offer) take(m *sdp.MediaDescription, proposed *Offer) *refusal.Refusal 
 	if i < 0 {
 		return refusal.New(http.StatusUnprocessableEntity, "The %s section of the answer has none of the codecs that were offered: answer with one, under its payload type.", m.MediaName.Media)
 	}
-	formats[i].Red = ""
+	formats[i].Red, formats[i].FEC = "", ""
 	*into = &formats[i]
 	keep(m, formats[i])
 	return nil

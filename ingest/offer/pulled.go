@@ -107,7 +107,7 @@ func (o *Offer) takePulled(m *sdp.MediaDescription, offered []media.Format) *ref
 	if i < 0 {
 		return refusal.New(http.StatusBadGateway, "its %s section has no codec that was offered.", m.MediaName.Media)
 	}
-	formats[i].Red = ""
+	formats[i].Red, formats[i].FEC = "", ""
 	formats[i].Parameters = offered[slices.IndexFunc(offered, func(of media.Format) bool { return of.Payload == formats[i].Payload })].Parameters
 	if m.MediaName.Media == string(media.KindVideo) {
 		o.Video = &formats[i]

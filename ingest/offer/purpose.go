@@ -17,6 +17,7 @@ type Purpose struct {
 	codecs     string     // said when there is none in common
 	simulcast  bool       // is taken
 	redundancy redundancy // of sound (RFC 2198)
+	correction bool       // of pictures is sent (FlexFEC-03)
 	needs      string     // what an offer has to have, in a sentence; "": anything will do
 }
 
@@ -24,7 +25,7 @@ type Purpose struct {
 func Publishing(names []string) Purpose {
 	return Purpose{
 		[]string{"sendonly", "sendrecv"}, "offer a=sendonly: this address only takes media in (RFC 9725 §4.2)",
-		func(offered []media.Format) *media.Format { return preferred(offered, names) }, TakenCodecs(names), true, redFirst, needsMedia,
+		func(offered []media.Format) *media.Format { return preferred(offered, names) }, TakenCodecs(names), true, redFirst, false, needsMedia,
 	}
 }
 
@@ -32,7 +33,7 @@ func Publishing(names []string) Purpose {
 func Echoing() Purpose {
 	return Purpose{
 		[]string{"sendrecv"}, "offer a=sendrecv: the echo sends back what it gets",
-		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, TakenCodecs(nil), false, redFirst, "",
+		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, TakenCodecs(nil), false, redFirst, false, "",
 	}
 }
 
@@ -40,7 +41,7 @@ func Echoing() Purpose {
 func Watching(video *media.Format) Purpose {
 	use := Purpose{
 		[]string{"recvonly", "sendrecv"}, "offer a=recvonly: this address only gives media out (WHEP)",
-		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, "the stream is Opus audio; HLS and DASH play it everywhere", false, redTaken, "",
+		func(offered []media.Format) *media.Format { return preferred(offered, nil) }, "the stream is Opus audio; HLS and DASH play it everywhere", false, redTaken, true, "",
 	}
 	if video != nil {
 		use.video = func(offered []media.Format) *media.Format { return best(offered, video.PlaysAs) }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
 
@@ -16,23 +17,23 @@ type lossyViewer struct {
 	network *relay
 }
 
-// watchLossy opens a page that watches through a relay, and gets sound with redundancy if it offers that.
-func watchLossy(b *browser, s *service, pages, stream string, red bool) *lossyViewer {
+// watchLossy opens a page that watches through a relay, and takes all that its browser offers but for a codec; "": that too.
+func watchLossy(b *browser, s *service, pages, stream, without string) *lossyViewer {
 	b.t.Helper()
 	network := newRelay(b.t)
 	network.start(s.media())
 	v := &lossyViewer{b.open(pages + "/viewer.html"), network}
 	v.run(fmt.Sprintf(`(() => {
-		const port = %d, red = %t, describe = RTCPeerConnection.prototype.setRemoteDescription, get = window.fetch;
+		const port = %d, without = %q, describe = RTCPeerConnection.prototype.setRemoteDescription, get = window.fetch;
 		window.fetch = (url, options) => {
 			options.body = options.body.replace(/^a=candidate:.*\r\n/gm, "");
-			if (!red) options.body = options.body.replace(/^a=rtpmap:\d+ red\/48000.*\r\n/gm, "");
+			options.body = options.body.split("\r\n").filter((line) => !without || !line.startsWith("a=rtpmap:") || !line.includes(" " + without + "/")).join("\r\n");
 			return get(url, options);
 		};
 		RTCPeerConnection.prototype.setRemoteDescription = function ({type, sdp}) {
 			return describe.call(this, {type, sdp: sdp.replace(/^(a=candidate:\S+ 1 udp \d+ )\S+ \d+/gm, (_, before) => before + "127.0.0.1 " + port)});
 		};
-	})()`, network.port(), red), nil)
+	})()`, network.port(), without), nil)
 	v.run(fmt.Sprintf("play(%q)", s.base+"/whep/"+stream), nil)
 	v.wait("a picture", `document.querySelector("#video").videoWidth > 0`)
 	return v
@@ -77,7 +78,7 @@ func TestLossyViewer(t *testing.T) {
 	studio := browser.open(pages.URL + "/stage.html?key=" + stageKey)
 	studio.run(fmt.Sprintf("publish(%q)", s.base+"/whip/lossy"), nil)
 	s.waitState("lossy", "live")
-	with, without := watchLossy(browser, s, pages.URL, "lossy", true), watchLossy(browser, s, pages.URL, "lossy", false)
+	with, without := watchLossy(browser, s, pages.URL, "lossy", ""), watchLossy(browser, s, pages.URL, "lossy", "red")
 	for _, v := range []*lossyViewer{with, without} {
 		v.network.spoil(0.1, 50*time.Millisecond)
 	}
@@ -88,4 +89,28 @@ func TestLossyViewer(t *testing.T) {
 	each(t, []int{0, 1}, func(i int) { got[i] = []*lossyViewer{with, without}[i].receives(20) })
 	t.Logf("with redundancy %+v, without %+v", got[0], got[1])
 	require.Less(t, got[0].Concealed, got[1].Concealed)
+}
+
+// A browser that takes error correction is sent it when its network loses packets and a retransmission takes long, and repairs pictures by it.
+func TestCorrectedViewer(t *testing.T) {
+	alongside(t, busy)
+	s := startService(t, "--ladder", smallRung, "--record=false", "--auth-publish", stageKey, "--whep-transcode", "off")
+	pages := httptest.NewServer(http.FileServer(http.Dir("testdata")))
+	defer pages.Close()
+	studio := cameraBrowser.forTest(t).open(pages.URL + "/stage.html?width=320&key=" + stageKey)
+	studio.run(fmt.Sprintf("publish(%q)", s.base+"/whip/corrected"), nil)
+	s.waitState("corrected", "live")
+	taker := startBrowser(t, chromedp.Flag("force-fieldtrials", "WebRTC-FlexFEC-03-Advertised/Enabled/"))
+	with, without := watchLossy(taker, s, pages.URL, "corrected", ""), watchLossy(taker, s, pages.URL, "corrected", "flexfec-03")
+	for _, v := range []*lossyViewer{with, without} {
+		v.network.spoil(0.1, 50*time.Millisecond)
+	}
+	eventually(t, func() bool {
+		return s.metric(`sluice_session_correction_packets_total{direction="sent",kind="viewer"}`) > 200
+	})
+	var got [2]lossyReception
+	each(t, []int{0, 1}, func(i int) { got[i] = []*lossyViewer{with, without}[i].receives(20) })
+	t.Logf("with error correction %+v, without %+v", got[0], got[1])
+	require.Positive(t, got[0].FEC)
+	require.Zero(t, got[1].FEC)
 }

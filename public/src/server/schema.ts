@@ -102,6 +102,10 @@ export interface Direction {
   /** bit/s */
   bitrate: number;
   bytes: number;
+  /** of what is sent: packets of error correction */
+  corrected: number;
+  /** of what is sent: how much error correction of pictures there is now (FlexFEC-03), 0 (none) to 4 (half as many packets) */
+  fec: number;
   /** seconds, the largest; of what is sent, as the client tells */
   jitter: number;
   /** of what is sent: the share lost lately, 0 to 1, as the client tells, the largest */

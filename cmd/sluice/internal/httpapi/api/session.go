@@ -64,6 +64,8 @@ type Direction struct {
 
 	RED       int    `json:"red"`       // of what is sent: earlier packets that each packet of sound brings once more now (RFC 2198)
 	Redundant uint64 `json:"redundant"` // of what is sent: packets of sound that have brought earlier ones
+	FEC       int    `json:"fec"`       // of what is sent: how much error correction of pictures there is now (FlexFEC-03), 0 (none) to 4 (half as many packets)
+	Corrected uint64 `json:"corrected"` // of what is sent: packets of error correction
 }
 
 // Received is a medium that a session sends to the server.
@@ -104,6 +106,8 @@ func newSession(info session.Info) Session {
 		out.PLIs += o.PLIs
 		out.RED = max(out.RED, o.RED)
 		out.Redundant += o.Redundant
+		out.FEC = max(out.FEC, o.CorrectionLevel)
+		out.Corrected += o.Correction
 	}
 	return session
 }

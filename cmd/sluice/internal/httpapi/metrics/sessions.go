@@ -15,14 +15,15 @@ func describeOfSessions(name, help string) *prometheus.Desc {
 
 // Sessions are told of by their kind: a label for each session would have as many values as there ever are sessions. The API tells of each.
 var (
-	descSessionBitrate   = describeOfSessions("bitrate", "What flows in the sessions of a kind, in bit/s; direction is received or sent by the server.")
-	descSessionJitter    = describeOfSessions("jitter_seconds", "Jitter of arrival, the largest.")
-	descSessionPackets   = describeOfSessions("packets_total", "RTP packets, of sessions up to their last scrape.")
-	descSessionLost      = describeOfSessions("lost_packets_total", "RTP packets that have not come.")
-	descSessionNACKs     = describeOfSessions("nacks_total", "Packets asked for again by who gets them.")
-	descSessionPLIs      = describeOfSessions("key_frame_requests_total", "Key frames asked for by who gets them.")
-	descSessionRedundant = describeOfSessions("redundant_packets_total", "Packets of sound that brought earlier ones once more, for a client that loses some.")
-	descSessionRTT       = prometheus.NewDesc("sluice_session_rtt_seconds", "Round trip of the connection, the longest; 0 while unknown.", []string{"kind"}, nil)
+	descSessionBitrate    = describeOfSessions("bitrate", "What flows in the sessions of a kind, in bit/s; direction is received or sent by the server.")
+	descSessionJitter     = describeOfSessions("jitter_seconds", "Jitter of arrival, the largest.")
+	descSessionPackets    = describeOfSessions("packets_total", "RTP packets, of sessions up to their last scrape.")
+	descSessionLost       = describeOfSessions("lost_packets_total", "RTP packets that have not come.")
+	descSessionNACKs      = describeOfSessions("nacks_total", "Packets asked for again by who gets them.")
+	descSessionPLIs       = describeOfSessions("key_frame_requests_total", "Key frames asked for by who gets them.")
+	descSessionRedundant  = describeOfSessions("redundant_packets_total", "Packets of sound that brought earlier ones once more, for a client that loses some.")
+	descSessionCorrection = describeOfSessions("correction_packets_total", "Packets of error correction of pictures (FlexFEC-03), for a client that loses some.")
+	descSessionRTT        = prometheus.NewDesc("sluice_session_rtt_seconds", "Round trip of the connection, the longest; 0 while unknown.", []string{"kind"}, nil)
 )
 
 // Of viewers whose networks have once been too slow for what they are sent.
@@ -37,7 +38,7 @@ var (
 type flow struct{ kind, direction string }
 
 // counts are what only grows.
-type counts struct{ packets, lost, nacks, plis, redundant uint64 }
+type counts struct{ packets, lost, nacks, plis, redundant, correction uint64 }
 
 func (c *counts) add(now, before counts) {
 	c.packets += grown(now.packets, before.packets)
@@ -45,6 +46,7 @@ func (c *counts) add(now, before counts) {
 	c.nacks += grown(now.nacks, before.nacks)
 	c.plis += grown(now.plis, before.plis)
 	c.redundant += grown(now.redundant, before.redundant)
+	c.correction += grown(now.correction, before.correction)
 }
 
 // grown is by how much a count has grown. What counts anew has begun at 0; loss may be taken back when a packet comes after all.
@@ -80,7 +82,7 @@ func (s *sums) collectSessions(ch chan<- prometheus.Metric, sessions []api.Sessi
 		trips[session.Kind] = max(trips[session.Kind], session.RTT)
 		s.sessions[session.ID] = map[string]counts{}
 		for direction, d := range map[string]api.Direction{"received": session.Received, "sent": session.Sent} {
-			of, now := flow{session.Kind, direction}, counts{d.Packets, d.Lost, d.NACKs, d.PLIs, d.Redundant}
+			of, now := flow{session.Kind, direction}, counts{d.Packets, d.Lost, d.NACKs, d.PLIs, d.Redundant, d.Corrected}
 			total := s.flows[of]
 			total.add(now, before[session.ID][direction])
 			s.flows[of], s.sessions[session.ID][direction] = total, now
@@ -90,7 +92,7 @@ func (s *sums) collectSessions(ch chan<- prometheus.Metric, sessions []api.Sessi
 	for of, total := range s.flows {
 		for desc, n := range map[*prometheus.Desc]uint64{
 			descSessionPackets: total.packets, descSessionLost: total.lost, descSessionNACKs: total.nacks, descSessionPLIs: total.plis,
-			descSessionRedundant: total.redundant,
+			descSessionRedundant: total.redundant, descSessionCorrection: total.correction,
 		} {
 			ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), of.kind, of.direction)
 		}
