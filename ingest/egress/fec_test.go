@@ -218,6 +218,15 @@ func TestCorrectionFollows(t *testing.T) {
 	}
 	require.Zero(t, goOn(40*time.Millisecond), "a retransmission comes sooner")
 	require.Equal(t, len(fecFrom), goOn(100*time.Millisecond))
+	v.audio, _ = soundTo(t, 0)
+	v.share = NewShare(slowControl(t))
+	require.Equal(t, len(fecFrom), goOn(100*time.Millisecond), "there is room")
+	for range 6 {
+		v.share.join(nil)
+	}
+	require.Zero(t, goOn(100*time.Millisecond), "it has a sixth, which is less than sound takes")
+	v.share = NewShare(nil)
+	require.Equal(t, len(fecFrom), goOn(100*time.Millisecond))
 	v.losses.share = 0
 	for level := len(fecFrom) - 1; level >= 0; level-- {
 		require.Equal(t, level, goOn(100*time.Millisecond))

@@ -171,21 +171,28 @@ func TestLosses(t *testing.T) {
 	require.InDelta(t, 0.02, l.share, 1e-6)
 }
 
+// slowControl is of a connection that is known to carry 60 kbit/s.
+func slowControl(t testing.TB) *bandwidth.Controller {
+	t.Helper()
+	began := time.Now()
+	control := bandwidth.NewController(began)
+	sequence := control.Sent(1000, began)
+	control.Feedback([]byte{0x8f, 205, 0, 5, 0, 0, 0, 1, 0, 0, 0, 2, byte(sequence >> 8), byte(sequence), 0, 1, 0, 0, 1, 0, 0x20, 1, 4, 0}, began)
+	control.Sent(1000, began.Add(time.Second))
+	control.Look(began.Add(time.Minute)) // of which the client has told nothing
+	estimate, known := control.Estimate()
+	require.True(t, known)
+	require.InDelta(t, 60_000, estimate, 1)
+	return control
+}
+
 // Redundancy takes half of a connection at most, once it is known what that carries.
 func TestREDFitsTheConnection(t *testing.T) {
 	o, _ := soundTo(t, 0)
-	began := time.Now()
-	control := bandwidth.NewController(began)
-	v := &Viewer{share: NewShare(control), audio: o}
+	v := &Viewer{share: NewShare(bandwidth.NewController(time.Now())), audio: o}
 	require.Equal(t, mostDistance, v.affords(o), "nothing is known")
-	sequence := control.Sent(1000, began)
-	feedback := []byte{0x8f, 205, 0, 5, 0, 0, 0, 1, 0, 0, 0, 2, byte(sequence >> 8), byte(sequence), 0, 1, 0, 0, 1, 0, 0x20, 1, 4, 0}
-	control.Feedback(feedback, began)
-	control.Sent(1000, began.Add(time.Second))
-	control.Look(began.Add(time.Minute)) // of which the client has told nothing
-	_, known := v.share.part()
-	require.True(t, known)
-	require.Equal(t, mostDistance, v.affords(o), "it has 60 kbit/s for itself")
+	v.share = NewShare(slowControl(t))
+	require.Equal(t, mostDistance, v.affords(o), "it has all for itself")
 	for range 3 {
 		v.share.join(nil)
 	}
