@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pion/rtp"
+
 	"github.com/sluice-live/sluice/ingest/media"
 )
 
