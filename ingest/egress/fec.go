@@ -23,6 +23,7 @@ const (
 // How much error correction there is.
 const (
 	fecLeast = 2                     // packets that there is one for
+	fecRoom  = 0.9                   // of the bandwidth is used with it at most
 	fecAbove = 50 * time.Millisecond // a retransmission comes sooner
 )
 

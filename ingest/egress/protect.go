@@ -94,7 +94,7 @@ func (v *Viewer) correct(o *downTrack, now time.Time) {
 		most = 0
 	}
 	part, known := v.share.part()
-	for known && most > 0 && v.rateWith(o, most) > part {
+	for known && most > 0 && v.rateWith(o, most) > fecRoom*part {
 		most--
 	}
 	c := o.local.correction
