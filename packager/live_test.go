@@ -160,7 +160,7 @@ func TestKilledEncoderAndNextEpoch(t *testing.T) {
 	}
 	m, mpd := b.manifest("/live/cam/manifest.mpd")
 	require.Len(t, m.Periods, 2)
-	require.Equal(t, 5*time.Second, time.Duration(*m.Periods[0].Duration))
+	require.Nil(t, m.Periods[0].Duration, "until the next one starts; libavformat plays the Period with the longest alone, and is to play the newest")
 	require.Equal(t, 5*time.Second, time.Duration(*m.Periods[1].Start))
 	require.EqualValues(t, 4, *m.Periods[1].AdaptationSets[0].Representations[0].SegmentTemplate.StartNumber)
 	require.Equal(t, 5*time.Second, second.Offset())

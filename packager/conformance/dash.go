@@ -56,7 +56,15 @@ type manifest struct {
 	low   *lowLatency
 }
 
-func newManifest(m *dash.MPD, v *Visit) manifest { return manifest{m, v, parseLowLatency(v.Body)} }
+// newManifest makes known how long Periods last that say nothing: until the next one starts (ISO/IEC 23009-1 §5.3.2.1).
+func newManifest(m *dash.MPD, v *Visit) manifest {
+	for i := 1; i < len(m.Periods); i++ {
+		if before := &m.Periods[i-1]; before.Duration == 0 {
+			before.Duration = m.Periods[i].Start - before.Start
+		}
+	}
+	return manifest{m, v, parseLowLatency(v.Body)}
+}
 
 func newDASH(visits []Visit, o Options) *presentation {
 	d := &presentation{archive: newArchive(visits), options: o}

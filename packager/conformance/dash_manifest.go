@@ -80,7 +80,7 @@ func checkUpdatePeriod(m manifest) string {
 	return ""
 }
 
-// checkPeriods: a period that is followed has a duration, and the next starts where it ends.
+// checkPeriods: a period that says how long it lasts and is followed ends where the next one starts.
 func checkPeriods(m manifest) string {
 	for i := 1; i < len(m.Periods); i++ {
 		before, p := m.Periods[i-1], m.Periods[i]

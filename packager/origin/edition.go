@@ -202,6 +202,7 @@ func (s *Stream) newEdition(now *snapshot, last *edition) *edition {
 func (s *Stream) live(e *edition, q mpdQuery) *document {
 	return s.document(manifest.MIMEDASH, func() []byte {
 		m := s.origin.mpd(e.of)
+		leaveImplied(m.Periods)
 		m.PublishTime = e.published
 		m.Location = viewer{signature: q.signature}.sign(manifest.MPDName) + "?" + directiveAfter + "=" + strconv.FormatUint(uint64(e.number), 10)
 		if q.foreign != "" {

@@ -45,6 +45,16 @@ func (o *Origin) mpd(p *timeline.Presentation) dash.MPD {
 	return m
 }
 
+// leaveImplied leaves out the durations of Periods that last until the next one starts (ISO/IEC 23009-1 §5.3.2.1). Of a live MPD libavformat
+// plays one Period, of those with the longest @duration the last: where none has one that is the newest, and otherwise one that has ended.
+func leaveImplied(periods []dash.Period) {
+	for i := range periods[:max(0, len(periods)-1)] {
+		if p := &periods[i]; p.Start+p.Duration == periods[i+1].Start {
+			p.Duration = 0
+		}
+	}
+}
+
 // period describes an epoch.
 func (o *Origin) period(p *timeline.Presentation, period *timeline.Period) dash.Period {
 	d := dash.Period{

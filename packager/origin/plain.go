@@ -72,6 +72,9 @@ func (o *Origin) plainMPD(of *timeline.Snapshot) dash.MPD {
 		}
 	}
 	m.Periods = slices.DeleteFunc(m.Periods, func(p dash.Period) bool { return !complete(p) })
+	if !of.Presentation.Ended {
+		leaveImplied(m.Periods)
+	}
 	return m
 }
 

@@ -128,6 +128,9 @@ func (s *Stream) manifests(p *timeline.Presentation) (multivariant, mpd *documen
 	multivariant = s.newMultivariant(p, viewer{})
 	mpd = s.document(manifest.MIMEDASH, func() []byte {
 		m := s.origin.mpd(p)
+		if !p.Ended {
+			leaveImplied(m.Periods)
+		}
 		return m.Append(nil)
 	})
 	return multivariant, mpd
