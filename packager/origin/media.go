@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/sluice-live/sluice/packager/timeline"
@@ -20,6 +21,12 @@ func (s *Stream) serveMedia(w http.ResponseWriter, r *http.Request, epoch, file 
 	if !ok || !name.Valid(epoch) {
 		notFound(w, "There is no such segment.")
 		return
+	}
+	if first, ok := strings.CutSuffix(epoch, runMark); ok {
+		if epoch = s.epochOfRun(r, first, m); epoch == "" {
+			notFound(w, "There is no such segment, or not any more.")
+			return
+		}
 	}
 	switch {
 	case m.Part >= 0:

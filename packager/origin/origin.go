@@ -77,6 +77,7 @@ type Stream struct {
 	dir      string
 	snapshot atomic.Pointer[snapshot]
 	editions editions
+	runs     runs
 	renders  atomic.Uint64 // playlists and MPDs made
 
 	histories sync.Map // of *history by rendition
@@ -135,6 +136,8 @@ func (s *Stream) serveManifest(w http.ResponseWriter, r *http.Request, name stri
 		s.multivariantFor(now, v).serve(w, r, v.caching(s.origin, s.origin.manifestCC))
 	case name == manifest.MPDName:
 		s.serveMPD(w, r, now)
+	case name == plainName && now.plain != nil:
+		s.servePlain(w, r, now)
 	default:
 		notFound(w, "The stream "+s.name+" has no such file.")
 	}

@@ -18,6 +18,7 @@ type snapshot struct {
 	multivariant *document          // nil while nothing can be played
 	signed       *signed[*document] // multivariant playlists
 	mpd          *document          // nil before the broadcast has ended: until then there are editions
+	plain        *document          // the MPD of whole segments; nil before there is a Presentation
 	since        time.Time          // when the Presentation came, with a monotonic reading
 	changed      chan struct{}      // closed when a newer snapshot is there
 	represented  chan struct{}      // closed when one with another Presentation is there
@@ -108,6 +109,7 @@ func (s *Stream) Publish(of *timeline.Snapshot) {
 		next.multivariant, next.mpd = s.manifests(of.Presentation)
 		next.signed = &signed[*document]{}
 	}
+	next.plain = s.plainDocument(old, next)
 	s.snapshot.Store(next)
 	close(old.changed)
 	if represented {
