@@ -13,6 +13,8 @@ import (
 const (
 	index = "index.m3u8"
 	mpd   = "manifest.mpd"
+	// plainMPD is for players that make little of the other.
+	plainMPD = "plain.mpd"
 
 	starting = `{"muted": true, "autoplay": true}`
 
@@ -52,6 +54,7 @@ func habits() []habit {
 		{"hls.js, with sound, play() at once", index, `{}`, withHls(`{}`, atOnce)},
 		{"hls.js, no low latency", index, starting, withHls(`{lowLatencyMode: false}`, "")},
 		{"video.js, HLS", index, starting, withVideoJS("application/x-mpegURL", "")},
+		{"video.js, plain.mpd", plainMPD, starting, withVideoJS("application/dash+xml", "")},
 	}
 }
 

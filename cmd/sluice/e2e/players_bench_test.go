@@ -200,7 +200,8 @@ func (s *showing) rounds(some *regexp.Regexp) (all [][]seat) {
 	var programs []seat
 	for _, d := range []*desktop{
 		ffplay(t, index), mpv(t, index), vlc(t, index), gstreamer(t, index, "hlsdemux2"),
-		ffplay(t, mpd), mpv(t, mpd), vlc(t, mpd), gstreamer(t, mpd, "dashdemux2"),
+		ffplay(t, plainMPD), mpv(t, plainMPD), vlc(t, plainMPD), gstreamer(t, mpd, "dashdemux2"),
+		ffplay(t, mpd), mpv(t, mpd), vlc(t, mpd),
 	} {
 		if some.MatchString(d.name) {
 			programs = append(programs, d)

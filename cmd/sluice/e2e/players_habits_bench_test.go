@@ -38,7 +38,7 @@ func everyHabit() []habit {
 
 		{"video.js, HLS", index, starting, withVideoJS("application/x-mpegURL", "")},
 		{"video.js, HLS, preload none, a click", index, silent, withVideoJS("application/x-mpegURL", `state.click = () => p.play()?.catch(failed);`)},
-		{"video.js, DASH", mpd, starting, withVideoJS("application/dash+xml", "")},
+		{"video.js, plain.mpd", plainMPD, starting, withVideoJS("application/dash+xml", "")},
 	}
 }
 

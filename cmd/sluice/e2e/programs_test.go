@@ -235,7 +235,10 @@ func dialSoon(ctx context.Context, path string) (net.Conn, error) {
 }
 
 func protocolOf(file string) string {
-	if strings.HasPrefix(file, mpd) {
+	switch {
+	case strings.HasPrefix(file, plainMPD):
+		return plainMPD
+	case strings.HasPrefix(file, mpd):
 		return "DASH"
 	}
 	return "HLS"
