@@ -38,6 +38,8 @@ type Options struct {
 	Event bool
 	// Linger is how long a stream that a crash has cut waits for its publisher after the restart before it ends (30 s).
 	Linger time.Duration
+	// Fenced streams list only numbers that Stream.SetLimit has allowed, as others may have to go on behind them.
+	Fenced bool
 	// Record keeps the first video rendition and the audio of every broadcast.
 	Record bool
 	// Keep deletes finished recordings that ended longer ago than this. Of a time during which no process ran a day counts at most,

@@ -91,7 +91,7 @@ func (p *Packager) join(files disk.FS) {
 	o, timing := &p.opts, p.opts.timing()
 	p.watcher = newWatcher(o.Logger)
 	p.live = &live.Config{
-		Config: timeline.Config{Timing: timing, Wall: o.Wall},
+		Config: timeline.Config{Timing: timing, Wall: o.Wall, Fenced: o.Fenced},
 		Dir:    o.LiveDir, Linger: o.Linger, Files: files, Logger: o.Logger, Watch: p.watcher.watch, Unwatch: p.watcher.unwatch,
 	}
 	p.recordings = recording.NewStore(recording.Options{
@@ -101,7 +101,7 @@ func (p *Packager) join(files disk.FS) {
 		Free: func(dir string) int64 { return p.free(dir) }, Listed: p.listed,
 	})
 	p.origin = origin.New(timing, o.LiveDir, func(stream string) *origin.Stream {
-		if s := p.Stream(stream); s != nil {
+		if s := p.Stream(stream); s != nil && !s.gone() {
 			return s.viewers
 		}
 		return nil
@@ -159,12 +159,32 @@ func (p *Packager) recover() error {
 // Open begins a broadcast of the stream, or continues the one that a crash has cut. ErrName refuses a bad name; ErrLive is
 // returned while the stream is live. Who opens a name waits for the disk, and for whoever opens or ends the same name.
 func (p *Packager) Open(stream string) (*Stream, error) {
+	return p.begin(stream, p.open)
+}
+
+// Continue begins what goes on with the numbers of a broadcast of another service. What is here of the stream is older, and ends without a word. The
+// errors are those of Open, but ErrLive.
+func (p *Packager) Continue(stream string, n timeline.Numbers) (*Stream, error) {
+	return p.begin(stream, func(stream string) (*Stream, error) {
+		old := p.Stream(stream)
+		if old == nil {
+			return p.newStream(stream, func(out live.Output) (*live.Stream, error) { return live.Continue(p.live, stream, n, out) })
+		}
+		if err := old.Yield(); err != nil {
+			p.opts.Logger.Warn("stream has not ended cleanly", "stream", stream, "error", err)
+		}
+		return p.newStream(stream, func(out live.Output) (*live.Stream, error) { return old.live.ContinuedBy(n, out), nil })
+	})
+}
+
+// begin opens a broadcast by open, with the stream's name locked.
+func (p *Packager) begin(stream string, open func(stream string) (*Stream, error)) (*Stream, error) {
 	if !name.Valid(stream) {
 		return nil, fmt.Errorf("open stream %.80q: %w", stream, ErrName)
 	}
 	at := p.lock(stream)
 	defer p.unlock(stream, at)
-	s, err := p.open(stream)
+	s, err := open(stream)
 	if path := (*fs.PathError)(nil); errors.As(err, &path) { // a publisher is told less than the operator
 		p.opts.Logger.Error("stream could not be opened", "stream", stream, "error", err)
 		err = errors.New(disk.Fault(path))

@@ -96,6 +96,9 @@ func (p *Packager) recordOn(s *Stream, now time.Time) {
 
 // want says whether the broadcast is to be recorded, and where it is from now on.
 func (s *Stream) want(wanted bool, r *recording.Recording) {
+	if r != nil {
+		r.SetBroadcast(s.live.Broadcast())
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wanted, s.recording, s.recordAt = wanted, r, time.Time{}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-live/sluice/packager/live"
@@ -19,6 +20,8 @@ type Stream struct {
 	viewers *origin.Stream
 	push    *push.Stream // nil where it is put nowhere
 	open    func(epoch, file string) (*os.File, error)
+
+	yieldedAt atomic.Pointer[time.Time] // nil: it goes on here
 
 	watching sync.Mutex // held while snapshots are told of
 	watchers map[*func(*timeline.Snapshot)]struct{}
@@ -166,6 +169,31 @@ func (s *Stream) End() error { return s.close(s.live.End) }
 // Suspend stops the broadcast without an end: the last epoch is closed and the recording finished, and the playlists stay open
 // for Packager.Open, in this process or the next, to continue them within Options.Linger.
 func (s *Stream) Suspend() error { return s.close(s.live.Suspend) }
+
+// Yield ends the broadcast here, because another service goes on with it. Viewers are told nothing of an end. A second call does nothing.
+func (s *Stream) Yield() error {
+	now := time.Now()
+	s.yieldedAt.CompareAndSwap(nil, &now)
+	return s.close(s.live.Yield)
+}
+
+// yieldedFor is for how long a stream that goes on elsewhere is served to who does not know that yet.
+const yieldedFor = 10 * time.Second
+
+// gone reports whether it goes on elsewhere, as all know by now.
+func (s *Stream) gone() bool {
+	at := s.yieldedAt.Load()
+	return at != nil && time.Since(*at) > yieldedFor
+}
+
+// Numbers are what another service may go on from if this one lists so many more segments at most: those below Next, which is to be the limit then.
+func (s *Stream) Numbers(ahead int64) timeline.Numbers { return s.live.Numbers(ahead) }
+
+// SetLimit allows numbers below the limit to be listed.
+func (s *Stream) SetLimit(limit int64) { s.live.SetLimit(limit) }
+
+// Before are the renditions that viewers were offered before the broadcast came here from another service.
+func (s *Stream) Before() []string { return s.live.Before() }
 
 func (s *Stream) close(how func() (first bool, err error)) error {
 	first, err := how()

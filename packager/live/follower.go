@@ -121,7 +121,7 @@ func (f *follower) newScanner() *cmaf.Scanner {
 
 // open makes sure that the segment in progress is open, under either of its names.
 func (f *follower) open() bool {
-	if f.file != nil || f.lossy {
+	if f.file != nil || f.lossy || !f.epoch.stream.allows(f.track.MSN()) {
 		return f.file != nil
 	}
 	for _, name := range [...]string{f.path + ".tmp", f.path} {

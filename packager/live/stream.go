@@ -52,6 +52,7 @@ type Stream struct {
 	order   sync.Mutex
 	epoch   *Epoch // the newest that ffmpeg was to write; nil before the first
 	stale   bool   // the snapshot does not say what is so any more
+	yielded bool   // another service goes on with it: nothing more is published
 	isReady bool   // playable is closed
 
 	// mu guards the memory; it is held for no I/O. What it guards changes with both locks held.
@@ -71,26 +72,20 @@ func newStream(cfg *Config, name string, state *timeline.Timeline, out Output) *
 // Create begins the first broadcast of a stream of which nothing is known. ErrForeign: its directory is somebody else's.
 func Create(cfg *Config, name string, out Output) (*Stream, error) {
 	s := newStream(cfg, name, timeline.New(cfg.Config), out)
-	if err := s.occupy(); err != nil {
-		return nil, err
-	}
-	var err error
-	if s.log, err = openLog(cfg.Files, filepath.Join(s.dir, LogName)); err != nil {
-		return nil, err
-	}
-	s.order.Lock()
-	defer s.order.Unlock()
-	s.commit((*timeline.Timeline).Open)
-	return s, nil
+	return s, s.begin((*timeline.Timeline).Open)
 }
 
 // Successor begins the next broadcast of a stream that has ended. Its numbers go on, and the old files, which are its own now,
 // go when they would have gone.
 func (s *Stream) Successor(out Output) *Stream {
+	return s.succeed(out, func() *timeline.Timeline { return s.state.Successor() })
+}
+
+func (s *Stream) succeed(out Output, begin func() *timeline.Timeline) *Stream {
 	s.order.Lock()
 	defer s.order.Unlock()
 	s.mu.Lock()
-	next := newStream(s.cfg, s.name, s.state.Successor(), out)
+	next := newStream(s.cfg, s.name, begin(), out)
 	for _, e := range s.state.Epochs() {
 		next.expiry.add(expiring{path: filepath.Join(s.dir, e.Name()), at: s.state.Gone()})
 	}
@@ -105,6 +100,20 @@ func (s *Stream) Successor(out Output) *Stream {
 	defer next.order.Unlock()
 	next.commit(func(*timeline.Timeline) {})
 	return next
+}
+
+// begin makes the directory and the log, which begins with what open notes.
+func (s *Stream) begin(open func(*timeline.Timeline)) (err error) {
+	if err := s.occupy(); err != nil {
+		return err
+	}
+	if s.log, err = openLog(s.cfg.Files, filepath.Join(s.dir, LogName)); err != nil {
+		return err
+	}
+	s.order.Lock()
+	defer s.order.Unlock()
+	s.commit(open)
+	return nil
 }
 
 // Claim continues a broadcast that a crash or Suspend has cut. It is still the one that began when it did. It reports whether
@@ -254,7 +263,7 @@ func (s *Stream) write(records []timeline.Record) {
 
 // publish hands on what has changed since the last time. The caller holds the order.
 func (s *Stream) publish() {
-	if !s.stale {
+	if !s.stale || s.yielded {
 		return
 	}
 	s.stale = false

@@ -34,22 +34,23 @@ const (
 
 // Info is recording.json.
 type Info struct {
-	Stream   string      `json:"stream"`
-	Name     string      `json:"name"` // of its directory, the start in UTC such as 20261120T194500Z
-	State    string      `json:"state"`
-	Error    string      `json:"error,omitempty"` // why it failed, or has no video.mp4
-	Started  time.Time   `json:"started"`
-	Ended    time.Time   `json:"ended,omitzero"`
-	Duration float64     `json:"duration"` // seconds of media
-	Bytes    int64       `json:"bytes"`    // on disk, all files
-	Sources  []string    `json:"sources"`  // source-1.webm and so on
-	MP4      bool        `json:"mp4"`      // video.mp4 is there
-	Video    *Video      `json:"video,omitempty"`
-	Audio    *Audio      `json:"audio,omitempty"`
-	Holes    int         `json:"holes,omitempty"` // in the sources: how often the disk was too slow for them
-	Zeros    []time.Time `json:"zeros"`           // wall time of media time 0 of each run, as named in the files
-	Origins  []int64     `json:"origins"`         // decode time of that in its files, ms; what is not there is 0
-	Clip     *Clip       `json:"clip,omitempty"`  // what it was cut from; absent for recordings
+	Stream    string      `json:"stream"`
+	Name      string      `json:"name"`                // of its directory, the start in UTC such as 20261120T194500Z
+	Broadcast string      `json:"broadcast,omitempty"` // what all recordings of one broadcast have in common, on whichever servers they are
+	State     string      `json:"state"`
+	Error     string      `json:"error,omitempty"` // why it failed, or has no video.mp4
+	Started   time.Time   `json:"started"`
+	Ended     time.Time   `json:"ended,omitzero"`
+	Duration  float64     `json:"duration"` // seconds of media
+	Bytes     int64       `json:"bytes"`    // on disk, all files
+	Sources   []string    `json:"sources"`  // source-1.webm and so on
+	MP4       bool        `json:"mp4"`      // video.mp4 is there
+	Video     *Video      `json:"video,omitempty"`
+	Audio     *Audio      `json:"audio,omitempty"`
+	Holes     int         `json:"holes,omitempty"` // in the sources: how often the disk was too slow for them
+	Zeros     []time.Time `json:"zeros"`           // wall time of media time 0 of each run, as named in the files
+	Origins   []int64     `json:"origins"`         // decode time of that in its files, ms; what is not there is 0
+	Clip      *Clip       `json:"clip,omitempty"`  // what it was cut from; absent for recordings
 }
 
 // Video describes the recorded video.
@@ -170,6 +171,13 @@ func (r *Recording) rewrite() error {
 	text := r.text()
 	r.mu.Unlock()
 	return r.writeFiles([]namedFile{text}, false)
+}
+
+// SetBroadcast says of which broadcast it is, which is written down with the next segment at the latest.
+func (r *Recording) SetBroadcast(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.info.Broadcast, r.unsafe = id, true
 }
 
 // Dir is where the recording is kept.

@@ -71,7 +71,7 @@ func (t *Timeline) Newest() *Epoch { return t.newest() }
 // nextEpoch makes the epoch that will have the name that is hinted at.
 func (t *Timeline) nextEpoch(renditions []Rendition) *Epoch {
 	e := t.newEpoch(cmp.Or(t.nextName, newEpochName()), renditions)
-	e.fresh = len(t.listings) == 0
+	e.fresh = len(t.listings) == 0 && t.taken == nil
 	return e
 }
 
@@ -80,8 +80,8 @@ func (t *Timeline) newEpoch(name string, renditions []Rendition) *Epoch {
 	for _, r := range renditions {
 		e.tracks = append(e.tracks, &Track{Rendition: r, epoch: e, number: 1})
 	}
-	if t.partTarget == 0 {
-		t.partTarget = t.cfg.PartTarget(renditions)
+	if t.partTarget == 0 || t.taken != nil && len(t.epochs) == 0 { // another service may have been told of shorter parts
+		t.partTarget = max(t.partTarget, t.cfg.PartTarget(renditions))
 	}
 	return e
 }

@@ -10,7 +10,7 @@ import (
 func newEventStage(segment time.Duration) *stage {
 	s := newStage()
 	s.Timeline = New(Config{
-		Timing{Segment: segment, Part: 200 * time.Millisecond, Window: 12 * time.Second, Event: true}, func() time.Time { return s.now },
+		Timing: Timing{Segment: segment, Part: 200 * time.Millisecond, Window: 12 * time.Second, Event: true}, Wall: func() time.Time { return s.now },
 	})
 	return s
 }

@@ -41,6 +41,9 @@ func (t *Timeline) giveUp(l *listing, k *Track, until time.Duration) (changed bo
 			changed = true
 		}
 		s := l.next(k.epoch)
+		if s.MSN >= t.limit {
+			return changed
+		}
 		p := k.missing(s)
 		if FromTicks(p.Start+p.Duration, s.Timescale) > until {
 			return changed

@@ -26,6 +26,7 @@ const (
 	recordEpochEnd = "epoch-end" // the ffmpeg run has ended
 	recordEnd      = "end"       // the broadcast has ended
 	recordRecord   = "record"    // somebody has begun or stopped recording the broadcast
+	recordNumbers  = "numbers"   // the broadcast goes on with the numbers of another service
 )
 
 // Bounds on timeline.log.
@@ -45,12 +46,14 @@ type Record struct {
 	Disc       int64         `json:"disc,omitempty"`
 	Base       int64         `json:"base,omitempty"`
 	Renditions []Rendition   `json:"renditions,omitempty"`
-	Keys       time.Duration `json:"keys,omitempty"`   // epoch: ns between key frames
-	Late       time.Duration `json:"late,omitempty"`   // epoch: ns by which its segments may be longer than nominal
-	Room       time.Duration `json:"room,omitempty"`   // epoch: ns by which segments of the broadcast may be longer than nominal
-	Offset     time.Duration `json:"offset,omitempty"` // epoch: ns, decode time of its media time 0
-	Led        int64         `json:"led,omitempty"`    // zero: how many segments recordings leave out
-	On         bool          `json:"on,omitempty"`     // record: begun
+	Keys       time.Duration `json:"keys,omitempty"`       // epoch: ns between key frames
+	Late       time.Duration `json:"late,omitempty"`       // epoch: ns by which its segments may be longer than nominal
+	Room       time.Duration `json:"room,omitempty"`       // epoch: ns by which segments of the broadcast may be longer than nominal
+	Offset     time.Duration `json:"offset,omitempty"`     // epoch: ns, decode time of its media time 0
+	Led        int64         `json:"led,omitempty"`        // zero: how many segments recordings leave out
+	On         bool          `json:"on,omitempty"`         // record: begun
+	PartTarget time.Duration `json:"partTarget,omitempty"` // numbers: ns, PART-TARGET
+	Broadcast  string        `json:"broadcast,omitempty"`  // open, numbers: of which recordings are
 
 	ID       string `json:"id,omitempty"` // of the rendition, and so on for a segment or a part
 	MSN      int64  `json:"msn,omitempty"`
@@ -75,7 +78,7 @@ func zeroRecord(e *Epoch) Record {
 
 // openRecord says where the numbers of the broadcast go on.
 func (t *Timeline) openRecord() Record {
-	return Record{Kind: recordOpen, At: t.started, Start: t.start, Base: t.nextMSN, Disc: t.nextDisc}
+	return Record{Kind: recordOpen, At: t.started, Start: t.start, Base: t.nextMSN, Disc: t.nextDisc, Broadcast: t.broadcast}
 }
 
 func segmentRecord(id string, s Segment) Record {
@@ -100,6 +103,8 @@ func (r Record) validate() error {
 		bad(int64(r.Late), int64(maxLate)), bad(int64(r.Room), int64(maxLate)), bad(r.Led, cmaf.MaxTime),
 		bad(int64(r.Offset), int64(MaxOffset)), r.Offset%offsetStep != 0:
 		return errors.New("time or size out of range")
+	case bad(int64(r.PartTarget), int64(maxPartTarget)), r.Broadcast != "" && !name.Valid(r.Broadcast):
+		return fmt.Errorf("PART-TARGET %v, broadcast %q", r.PartTarget, r.Broadcast)
 	case r.Kind == recordEpoch && !name.Valid(r.Epoch), r.Kind == recordEpochEnd && r.Epoch != "" && !name.Valid(r.Epoch):
 		return fmt.Errorf("epoch name %q", r.Epoch)
 	case r.Kind == recordEpoch:
@@ -167,6 +172,9 @@ func (t *Timeline) Records() []Record {
 		open.Base, open.Disc = t.epochs[0].base, t.epochs[0].disc
 	}
 	all := []Record{open}
+	if t.taken != nil {
+		all = append(all, t.takenRecord(open))
+	}
 	if on, asked := t.AskedToRecord(); asked {
 		all = append(all, Record{Kind: recordRecord, On: on})
 	}

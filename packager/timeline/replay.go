@@ -25,9 +25,14 @@ func (t *Timeline) Apply(r Record, files Files) error {
 	t.replaying = true
 	defer func() { t.replaying = false }()
 	e := t.newest()
+	if t.cfg.Fenced {
+		t.limit = max(t.limit, r.MSN+1) // what was listed stays so
+	}
 	switch r.Kind {
 	case recordOpen:
 		t.applyOpen(r)
+	case recordNumbers:
+		t.take(r.numbers())
 	case recordEpoch:
 		return t.applyEpoch(e, r)
 	case recordEnd:
@@ -69,8 +74,9 @@ func (t *Timeline) applyOpen(r Record) {
 	t.started = r.At
 	if t.ended {
 		t.ended, t.start, t.end, t.epochs, t.listings = false, time.Time{}, 0, nil, nil
-		t.partTarget, t.late, t.nextOffset, t.record = 0, 0, 0, nil
+		t.partTarget, t.late, t.nextOffset, t.record, t.taken = 0, 0, 0, nil, nil
 	}
+	t.broadcast = cmp.Or(r.Broadcast, t.broadcast)
 	if !r.Start.IsZero() {
 		t.start = r.Start
 	}

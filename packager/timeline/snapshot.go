@@ -178,8 +178,16 @@ func (t *Timeline) playlist(l *listing) *Playlist {
 	}
 }
 
-// hint is the part of the rendition that comes next: of the running epoch, or of the one that will follow.
+// hint is the part of the rendition that comes next, if it may be listed.
 func (t *Timeline) hint(l *listing) PartID {
+	if p := t.following(l); p.MSN < t.limit {
+		return p
+	}
+	return PartID{}
+}
+
+// following is the part that comes next: of the running epoch, or of the one that will follow.
+func (t *Timeline) following(l *listing) PartID {
 	e := t.newest()
 	if t.ended {
 		return PartID{}

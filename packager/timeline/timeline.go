@@ -1,6 +1,8 @@
 package timeline
 
 import (
+	"crypto/rand"
+	"math"
 	"slices"
 	"time"
 )
@@ -10,6 +12,8 @@ type Config struct {
 	Timing
 	// Wall is the clock of the service.
 	Wall func() time.Time
+	// Fenced timelines list only numbers that SetLimit has allowed.
+	Fenced bool
 }
 
 // Timeline is one broadcast of a stream as viewers see it: a row of epochs with one numbering.
@@ -24,6 +28,9 @@ type Timeline struct {
 	nextDisc   int64         // of the next epoch
 	nextName   string        // of the next epoch, once that is hinted at
 	nextOffset time.Duration // of the next epoch
+	limit      int64         // only lower numbers are listed
+	broadcast  string        // what the recordings of the broadcast have in common, wherever they are
+	taken      *Numbers      // what it has gone on from; nil: it has begun here
 	partTarget time.Duration // PART-TARGET, fixed with the first epoch
 	late       time.Duration // by which segments of any epoch may be longer than nominal, fixed with the first one
 	ended      bool
@@ -58,7 +65,11 @@ type Expired struct {
 
 // New begins a Timeline of which nothing is known. Its numbers begin with 1, as they do in an MPD that says nothing else.
 func New(cfg Config) *Timeline {
-	return &Timeline{cfg: cfg, started: cfg.Wall(), nextMSN: 1, snapshot: &Snapshot{}}
+	t := &Timeline{cfg: cfg, started: cfg.Wall(), nextMSN: 1, limit: math.MaxInt64, broadcast: rand.Text(), snapshot: &Snapshot{}}
+	if cfg.Fenced {
+		t.limit = 0
+	}
+	return t
 }
 
 // Open notes that the broadcast begins, or is continued, and where its numbers go on.
@@ -67,7 +78,7 @@ func (t *Timeline) Open() { t.note(t.openRecord()) }
 // Successor begins the next broadcast of a stream that has ended. Its numbers go on.
 func (t *Timeline) Successor() *Timeline {
 	next := New(t.cfg)
-	next.nextMSN, next.nextDisc = t.nextMSN, t.nextDisc
+	next.nextMSN, next.nextDisc, next.limit = t.nextMSN, t.nextDisc, t.limit
 	next.Open()
 	return next
 }

@@ -32,7 +32,7 @@ type stage struct {
 
 func newStage() *stage {
 	s := &stage{now: time.Date(2026, 11, 20, 19, 45, 0, 0, time.UTC)}
-	s.Timeline = New(Config{Timing{Segment: 2 * time.Second, Part: 200 * time.Millisecond, Window: 12 * time.Second}, func() time.Time { return s.now }})
+	s.Timeline = New(Config{Timing: Timing{Segment: 2 * time.Second, Part: 200 * time.Millisecond, Window: 12 * time.Second}, Wall: func() time.Time { return s.now }})
 	return s
 }
 

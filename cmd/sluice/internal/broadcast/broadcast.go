@@ -68,6 +68,7 @@ type Broadcast struct {
 	restarts        int       // of ffmpeg
 	runs            int       // of ffmpeg, those that did not start too
 
+	yields     chan struct{} // another node goes on with it; capacity 1
 	offers     chan *session.Publisher
 	arrivals   chan *input // that have begun, or have gone without
 	transforms chan transcode.Transform
@@ -83,8 +84,9 @@ func New(o Options) *Broadcast {
 		options: o, timeline: o.Timeline,
 		log:         o.Logger.With("stream", o.Stream),
 		started:     o.Timeline.Info().Started, // before a restart of the service, when this continues what that has cut
-		ladder:      newLadder(o.Ladder, o.Timeline.Info().Renditions...),
+		ladder:      newLadder(o.Ladder, o.Timeline.Info().Renditions...).after(o.Timeline.Before()),
 		passthrough: passthrough{fps: normalFPS},
+		yields:      make(chan struct{}, 1),
 		offers:      make(chan *session.Publisher),
 		arrivals:    make(chan *input),
 		transforms:  make(chan transcode.Transform),
@@ -94,7 +96,7 @@ func New(o Options) *Broadcast {
 	b.meter.log = b.log
 	b.source = newSource(o.Timeline.Recording, o.RecordIVF, b.log)
 	b.faces.Store(&Faces{newer: make(chan struct{})})
-	b.told = b.playable()
+	b.told = b.playable() || len(o.Timeline.Before()) > 0
 	b.publishStatus(StateStarting, nil)
 	return b
 }
@@ -148,6 +150,9 @@ func (b *Broadcast) Run(ctx context.Context) error {
 		err = fault
 		b.drop(err)
 	}
+	if errors.Is(err, errYielded) {
+		return b.leave()
+	}
 	handed := errors.Is(context.Cause(ctx), ErrHandedOver)
 	published, suspend := b.input != nil, ctx.Err() != nil && (b.options.KeepOnStop || handed)
 	if published && handed {
@@ -195,6 +200,8 @@ func (b *Broadcast) loop(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-b.yields:
+			return errYielded
 		case p := <-b.offers:
 			b.expect(p)
 		case in := <-b.arrivals:

@@ -24,6 +24,7 @@ type ladder struct {
 	whole, now transcode.Ladder
 	alone      bool            // nothing is encoded beside what is passed on
 	offered    map[string]bool // renditions of video that viewers have been offered
+	elsewhere  []string        // of those, what the whole ladder has not, but that of another service
 	reductions int
 	returns    int
 	speed      float64 // of real time, at the newest reduction
@@ -35,6 +36,17 @@ func newLadder(whole transcode.Ladder, offered ...timeline.RenditionInfo) ladder
 	l := ladder{whole: whole, now: whole, offered: make(map[string]bool)}
 	for _, r := range offered {
 		l.offered[r.ID] = true
+	}
+	return l
+}
+
+// after is the ladder of a broadcast that has come here from another service, where viewers were offered these.
+func (l ladder) after(before []string) ladder {
+	for _, name := range before {
+		l.offered[name] = true
+		if name != SourceName && name != audioName && !slices.Contains(l.names(), name) {
+			l.elsewhere = append(l.elsewhere, name)
+		}
 	}
 	return l
 }
@@ -137,7 +149,7 @@ func (l *ladder) standIns(made []timeline.Rendition) []timeline.Rendition {
 		return made
 	}
 	var all []timeline.Rendition
-	names := append([]string{SourceName}, l.names()...)
+	names := append(append([]string{SourceName}, l.names()...), l.elsewhere...)
 	if slices.IndexFunc(made, func(r timeline.Rendition) bool { return r.ID == SourceName }) > 0 {
 		names = append(names[1:], SourceName)
 	}

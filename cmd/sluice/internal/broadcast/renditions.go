@@ -8,12 +8,15 @@ import (
 	"github.com/sluice-live/sluice/transcode"
 )
 
+// audioName is the rendition of sound.
+const audioName = "audio"
+
 // renditions describes to the packager what ffmpeg is going to write, in the order in which viewers are offered it.
 func renditions(o transcode.Options) []timeline.Rendition {
 	var renditions []timeline.Rendition
 	for _, r := range o.Representations() {
 		if r.Audio {
-			renditions = append(renditions, timeline.Rendition{ID: "audio", Rep: r.ID, Bitrate: r.Bitrate})
+			renditions = append(renditions, timeline.Rendition{ID: audioName, Rep: r.ID, Bitrate: r.Bitrate})
 			continue
 		}
 		renditions = append(renditions, timeline.Rendition{

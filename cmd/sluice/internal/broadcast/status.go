@@ -15,6 +15,7 @@ const (
 	StateInterrupted = "interrupted" // playable, waiting for its publisher to return
 	StateEnded       = "ended"       // over
 	StateFailed      = "failed"      // over, with an error
+	StateMoved       = "moved"       // over here: another node of the cluster goes on with it
 )
 
 // Status is what others may know of a broadcast: an immutable copy that its goroutine renews every second.

@@ -5,6 +5,14 @@
 //	owners/STREAM   which node has the stream, under the lease of that node; made by compare-and-swap, so that there is one
 //
 // Every node watches both, and answers by what it has seen last. Without etcd the streams that run go on and are found where they were; none begins.
+// Beside that, watched by nobody:
+//
+//	sluice-numbers/STREAM   what another node goes on from (Numbers), under a lease that lasts a minute longer than streams wait for publishers
+//
+// The owner reserves media sequence numbers 8 to 16 segments ahead, on condition that it is the owner still, since the same revision of etcd. Whoever
+// becomes the owner afterwards begins behind that, whatever the one before may still list: no clock is needed for no number to be used twice. An owner
+// that etcd does not answer lists what is reserved, and then goes on only while its publisher's media comes, which so comes to nobody else. (For what
+// may have been used so, a successor leaves out as many numbers as there was time for since the last reservation.)
 //
 // What one node asks of another goes over HTTP, signed (package hop), by the ways of package relay. The package serves nothing and knows nothing of
 // media.

@@ -95,8 +95,9 @@ func (v *view) holder(stream string) (id string, ok bool) {
 
 // leaves notes that a node has left; v is locked.
 func (v *view) leaves(id string) {
-	if r, known := v.nodes[id]; known {
-		v.former.note(id, r)
+	if m, known := v.nodes[id]; known {
+		v.former.note(id, m.record)
+		m.end()
 	}
 	delete(v.nodes, id)
 	v.left[id] = v.now()
@@ -105,7 +106,9 @@ func (v *view) leaves(id string) {
 // loses notes that a stream has no owner any more; v is locked.
 func (v *view) loses(stream string) {
 	known, old := v.owners[stream]
-	delete(v.owners, stream)
+	if delete(v.owners, stream); old {
+		known.end()
+	}
 	if old && len(v.lost) < maxOwners {
 		v.lost[stream] = loss{known.node, v.now()}
 	}
@@ -223,14 +226,15 @@ func (n *Node) Reaches(id string) bool {
 
 // reach is where a node is.
 func (n *Node) reach(id string) (*url.URL, error) {
-	member, ok := n.view.node(id)
+	m, ok := n.view.node(id)
+	at := m.record
 	if !ok {
-		member, ok = n.view.former.node(id)
+		at, ok = n.view.former.node(id)
 	}
 	if !ok || id == n.options.ID {
 		return nil, fmt.Errorf("there is no other node %q", id)
 	}
-	return url.Parse(member.URL)
+	return url.Parse(at.URL)
 }
 
 // AwaitHolder is Await for who wants to watch: also a node that has left, and still answers, has the stream.

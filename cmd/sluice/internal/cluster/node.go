@@ -19,6 +19,7 @@ import (
 	"github.com/sluice-live/sluice/cmd/sluice/internal/relay"
 	"github.com/sluice-live/sluice/ingest/pull"
 	cache "github.com/sluice-live/sluice/packager/relay"
+	"github.com/sluice-live/sluice/packager/timeline"
 )
 
 // keepEnded is how long a stream that has ended stays with its node, so that viewers at others see the end, and who comes back goes on there.
@@ -37,10 +38,17 @@ type Options struct {
 	// Waiting lists streams that are here and wait for their publishers, as after a restart, and rooms that somebody is in (Room): they are claimed, if
 	// nobody else has them.
 	Waiting func() []string
-	// Deposed hears of a stream of ours that another node has now. It must not block.
+	// Deposed hears of a stream of ours that another node has now, or has had. It must not block.
 	Deposed func(stream string)
-	Clock   func() time.Time // by which streams are dated; nil: the wall's
-	Logger  *slog.Logger
+	// Numbers are what another node may go on from if so many more segments of a stream are listed here at most, and whose media comes, "" for
+	// nobody's. ok is false where there is no such stream.
+	Numbers func(stream string, ahead int64) (now timeline.Numbers, publisher string, ok bool)
+	// Allow lets lower numbers than the limit be listed of a stream.
+	Allow func(stream string, limit int64)
+	// Linger is how long streams wait for their publishers.
+	Linger time.Duration
+	Clock  func() time.Time // by which streams are dated; nil: the wall's
+	Logger *slog.Logger
 }
 
 // Errors of Claim and Place.
@@ -69,11 +77,15 @@ type Node struct {
 	began     time.Time
 	entered   chan struct{} // closed once it has been among the others
 
+	reserving sync.Mutex // held while numbers are reserved; taken before mu
+
 	mu     sync.Mutex
-	client *clientv3.Client  // nil before Run
+	client clientv3.KV       // nil before Run
 	lease  clientv3.LeaseID  // 0 while there is none
+	kept   clientv3.LeaseID  // of numbers
 	load   Load              // as it was said last
 	claims map[string]*claim // of streams that are ours
+	over   map[string]bool   // streams that have ended, and whose numbers may go; used by the goroutine of Run alone
 	now    func() time.Time
 }
 
@@ -82,11 +94,18 @@ type claim struct {
 	held  bool      // etcd has it
 	users int       // of it
 	ended time.Time // when the last of them has gone
+
+	term    int64            // revision of etcd since when it is ours
+	from    *Numbers         // what it goes on from; nil once there are numbers of ours
+	numbers reservation      // of those
+	lease   clientv3.LeaseID // under which they are
 }
 
 // New makes a Node, which asks for nothing yet.
 func New(o Options) *Node {
-	n := &Node{options: o, instance: cryptorand.Text(), view: newView(), skew: newSkew(), key: hop.New(o.Secret), connected: relay.NewTransport(), claims: map[string]*claim{}, now: time.Now}
+	n := &Node{options: o, instance: cryptorand.Text(), view: newView(), skew: newSkew(), key: hop.New(o.Secret), connected: relay.NewTransport(),
+		claims: map[string]*claim{}, over: map[string]bool{}, now: time.Now,
+	}
 	n.connected.TLSClientConfig = o.TLSOfNodes
 	n.began, n.entered = time.Now(), make(chan struct{})
 	n.way = relay.NewWay(relay.WayOptions{
@@ -117,54 +136,60 @@ func (n *Node) Elsewhere(stream string) (id string, ok bool) {
 	return o.node, ok && o.node != n.options.ID
 }
 
-// Claim makes a stream ours until Release has been called as often. The error is ErrAway, ErrSkewed or an *OwnedError.
-func (n *Node) Claim(ctx context.Context, stream string) error {
-	d, held, err := n.begin(stream)
+// Claim makes a stream ours until Release has been called as often. from is what it goes on from, by another node or a process before this one; nil for
+// nothing. The error is ErrAway, ErrSkewed or an *OwnedError.
+func (n *Node) Claim(ctx context.Context, stream string) (from *Numbers, err error) {
+	d, held, from, err := n.begin(stream)
 	if held || err != nil {
-		return err
+		return from, err
 	}
-	node, term, err := d.claim(ctx, stream, n.options.ID)
+	now, err := d.claim(ctx, stream, n.options.ID)
 	n.mu.Lock()
 	c := n.claims[stream]
 	if c == nil { // it was lost meanwhile
 		c = &claim{}
 		n.claims[stream] = c
 	}
-	c.held = c.held || err == nil && node == n.options.ID
+	if !c.held && err == nil && now.node == n.options.ID {
+		c.held, c.term, c.from = true, now.term, now.from
+	}
 	if c.held {
 		c.users++
 	} else {
 		delete(n.claims, stream)
 	}
+	held, from = c.held, c.from
 	n.mu.Unlock()
 	switch {
-	case c.held:
-		n.view.own(stream, n.options.ID, term)
-		return nil
+	case held && err == nil:
+		n.view.own(stream, n.options.ID, now.term)
+		return from, nil
+	case held:
+		return from, nil
 	case err != nil:
 		n.options.Logger.Warn("a stream could not be claimed in etcd", "stream", stream, "error", err)
-		return ErrAway
+		return nil, ErrAway
 	}
-	return &OwnedError{node}
+	return nil, &OwnedError{now.node}
 }
 
 // begin notes that a stream is about to be claimed, so that what comes of it is not taken for a relic. held reports that it is ours already.
-func (n *Node) begin(stream string) (d directory, held bool, err error) {
+func (n *Node) begin(stream string) (d directory, held bool, from *Numbers, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	c := n.claims[stream]
 	switch {
 	case c != nil && c.held:
 		c.users++
-		return d, true, nil
+		return d, true, c.from, nil
 	case n.lease == 0:
-		return d, false, ErrAway
+		return d, false, nil, ErrAway
 	case n.skew.wrong():
-		return d, false, ErrSkewed
+		return d, false, nil, ErrSkewed
 	case c == nil:
 		n.claims[stream] = &claim{ended: n.now()}
 	}
-	return directory{n.client, n.lease}, false, nil
+	return directory{n.client, n.lease, n.kept}, false, nil, nil
 }
 
 // Release says that a stream has ended.
@@ -177,14 +202,40 @@ func (n *Node) Release(stream string) {
 	}
 }
 
-// idle takes the claims of streams that have ended a while ago, which are ours no more.
-func (n *Node) idle() (streams []string) {
+// idle gives up the claims of streams that have ended a while ago, which are ours no more.
+func (n *Node) idle() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for stream, c := range n.claims {
 		if c.users <= 0 && n.now().Sub(c.ended) >= keepEnded {
 			delete(n.claims, stream)
-			streams = append(streams, stream)
+			if c.from == nil {
+				n.over[stream] = true
+			}
+		}
+	}
+}
+
+// drop gives up the claim of a stream that nobody uses here, if there is one. It reports whether nobody does.
+func (n *Node) drop(stream string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c := n.claims[stream]
+	if c != nil && (!c.held || c.users > 0) {
+		return false
+	}
+	delete(n.claims, stream)
+	return true
+}
+
+// unused are the streams that are ours and have ended, with their terms.
+func (n *Node) unused() map[string]int64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	streams := map[string]int64{}
+	for stream, c := range n.claims {
+		if c.held && c.users <= 0 && c.from == nil {
+			streams[stream] = c.term
 		}
 	}
 	return streams
@@ -214,10 +265,13 @@ func (n *Node) lose(stream, to string) {
 	c := n.claims[stream]
 	delete(n.claims, stream)
 	n.mu.Unlock()
-	if c != nil && c.users > 0 {
-		n.options.Logger.Warn("a stream of this node goes on at another one, which has claimed it while etcd was away", "stream", stream, "node", to)
-		n.options.Deposed(stream)
+	if c == nil || !c.held && c.users == 0 {
+		return
 	}
+	if c.users > 0 {
+		n.options.Logger.Warn("a stream of this node goes on at another one, which has claimed it while etcd was away", "stream", stream, "node", to)
+	}
+	n.options.Deposed(stream)
 }
 
 type targetKey struct{}
@@ -252,27 +306,4 @@ func (n *Node) Origin(gate *access.Gate, r *http.Request, stream string) pull.Or
 		return nil
 	}
 	return n.way.Source(gate, r, stream)
-}
-
-// RoundTrip implements http.RoundTripper: a request goes to the node that To has named, or that has the session or the stream of its path.
-func (n *Node) RoundTrip(r *http.Request) (*http.Response, error) {
-	id, named := r.Context().Value(targetKey{}).(string)
-	if !named {
-		stream, node := asks(r.URL.Path)
-		if id = node; id == "" {
-			id, named = n.Holder(stream)
-			if !named {
-				return nil, fmt.Errorf("no other node has %q", stream)
-			}
-		}
-	}
-	at, err := n.reach(id)
-	if err != nil {
-		return nil, err
-	}
-	out := *r
-	target := *r.URL
-	target.Scheme, target.Host = at.Scheme, at.Host
-	out.URL, out.Host = &target, ""
-	return n.connected.RoundTrip(&out)
 }

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/cluster/etcdtest"
+	"github.com/sluice-live/sluice/packager/timeline"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -29,6 +30,7 @@ type testNode struct {
 	later   atomic.Int64 // that its clock is ahead
 	deposed chan string
 	waiting atomic.Pointer[[]string]
+	numbers listed
 	stop    func()
 }
 
@@ -58,7 +60,7 @@ func startNode(t *testing.T, etcd *etcdtest.Etcd, id string) *testNode {
 
 func startNodeAt(t *testing.T, etcd *etcdtest.Etcd, id, at string, changes ...func(*Options)) *testNode {
 	t.Helper()
-	n := &testNode{log: &logged{}, deposed: make(chan string, 1)}
+	n := &testNode{log: &logged{}, deposed: make(chan string, 1), numbers: listed{used: map[string]int64{}, limit: map[string]int64{}}}
 	n.waiting.Store(&[]string{})
 	o := Options{
 		ID: id, URL: at, Etcd: []string{etcd.URL}, Secret: secret, CacheBytes: 1 << 20, Logger: slog.New(slog.NewTextHandler(n.log, nil)),
@@ -70,7 +72,13 @@ func startNodeAt(t *testing.T, etcd *etcdtest.Etcd, id, at string, changes ...fu
 			return Load{Streams: 4, Idle: 1}, nil
 		},
 		Waiting: func() []string { return *n.waiting.Load() },
-		Deposed: func(stream string) { n.deposed <- stream },
+		Deposed: func(stream string) {
+			select {
+			case n.deposed <- stream:
+			default:
+			}
+		},
+		Numbers: n.numbers.of, Allow: n.numbers.allow,
 	}
 	for _, change := range changes {
 		change(&o)
@@ -86,6 +94,38 @@ func startNodeAt(t *testing.T, etcd *etcdtest.Etcd, id, at string, changes ...fu
 	})
 	t.Cleanup(n.stop)
 	return n
+}
+
+// failed is why a stream could not be claimed.
+func failed(_ *Numbers, err error) error { return err }
+
+// listed are streams that a node lists something of.
+type listed struct {
+	mu      sync.Mutex
+	used    map[string]int64 // the next number
+	limit   map[string]int64
+	flowing string
+}
+
+func (l *listed) of(stream string, ahead int64) (now timeline.Numbers, publisher string, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	used, ok := l.used[stream]
+	return timeline.Numbers{Broadcast: stream, Used: used, Next: used + ahead, Segment: 2 * time.Second, At: time.Now()}, l.flowing, ok
+}
+
+func (l *listed) allow(stream string, limit int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.limit[stream] = limit
+}
+
+// list has so many numbers of a stream be used, and returns its limit.
+func (l *listed) list(stream string, used int64) (limit int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.used[stream] = used
+	return l.limit[stream]
 }
 
 func eventually(t *testing.T, met func() bool, why ...any) {
@@ -118,9 +158,9 @@ func TestOwners(t *testing.T) {
 	a.sees(t, "a", "b")
 	b.sees(t, "a", "b")
 
-	require.NoError(t, a.Claim(t.Context(), "cam"))
-	require.NoError(t, a.Claim(t.Context(), "cam"), "it is ours")
-	require.Equal(t, &OwnedError{"a"}, b.Claim(t.Context(), "cam"))
+	require.NoError(t, failed(a.Claim(t.Context(), "cam")))
+	require.NoError(t, failed(a.Claim(t.Context(), "cam")), "it is ours")
+	require.Equal(t, &OwnedError{"a"}, failed(b.Claim(t.Context(), "cam")))
 	b.hasOwner(t, "cam", "a")
 	for _, n := range []*testNode{a, b} {
 		place, err := n.Place("cam")
@@ -145,7 +185,7 @@ func TestOwners(t *testing.T) {
 			claims.Go(func() {
 				stream, err := fmt.Sprint("raced-", i), ErrAway
 				for errors.Is(err, ErrAway) { // where etcd takes longer than a claim waits
-					err = n.Claim(context.Background(), stream)
+					_, err = n.Claim(context.Background(), stream)
 				}
 				if err == nil {
 					won.Add(1)
@@ -166,13 +206,13 @@ func TestOwners(t *testing.T) {
 	a.Release("cam")
 	a.later.Store(int64(4 * keepEnded))
 	b.hasOwner(t, "cam", "")
-	require.NoError(t, b.Claim(t.Context(), "cam"))
+	require.NoError(t, failed(b.Claim(t.Context(), "cam")))
 	a.hasOwner(t, "cam", "b")
 
 	b.stop()
 	a.sees(t, "a")
 	a.hasOwner(t, "cam", "")
-	require.NoError(t, a.Claim(t.Context(), "cam"), "its node has gone")
+	require.NoError(t, failed(a.Claim(t.Context(), "cam")), "its node has gone")
 }
 
 // Without etcd what runs is known as it was, and nothing begins; afterwards all is as before.
@@ -180,11 +220,11 @@ func TestWithoutEtcd(t *testing.T) {
 	etcd := etcdtest.Start(t)
 	a, b := startNode(t, etcd, "a"), startNode(t, etcd, "b")
 	a.sees(t, "a", "b")
-	require.NoError(t, a.Claim(t.Context(), "cam"))
+	require.NoError(t, failed(a.Claim(t.Context(), "cam")))
 	b.hasOwner(t, "cam", "a")
 
 	etcd.Stop()
-	require.ErrorIs(t, b.Claim(t.Context(), "other"), ErrAway)
+	require.ErrorIs(t, failed(b.Claim(t.Context(), "other")), ErrAway)
 	eventually(t, func() bool { return !a.Connected() && !b.Connected() })
 	for _, n := range []*testNode{a, b} {
 		n.sees(t, "a", "b")
@@ -193,17 +233,17 @@ func TestWithoutEtcd(t *testing.T) {
 		require.Equal(t, "a", place)
 		_, err = n.Place("other")
 		require.ErrorIs(t, err, ErrAway)
-		require.ErrorIs(t, n.Claim(t.Context(), "other"), ErrAway)
+		require.ErrorIs(t, failed(n.Claim(t.Context(), "other")), ErrAway)
 	}
-	require.NoError(t, a.Claim(t.Context(), "cam"), "it runs")
+	require.NoError(t, failed(a.Claim(t.Context(), "cam")), "it runs")
 	require.Contains(t, a.log.String(), "this node is out of the cluster")
 
 	etcd.Start()
 	eventually(t, func() bool { return a.Connected() && b.Connected() })
 	b.sees(t, "a", "b")
 	b.hasOwner(t, "cam", "a")
-	require.NoError(t, b.Claim(t.Context(), "other"))
-	require.Equal(t, &OwnedError{"b"}, a.Claim(t.Context(), "other"))
+	require.NoError(t, failed(b.Claim(t.Context(), "other")))
+	require.Equal(t, &OwnedError{"b"}, failed(a.Claim(t.Context(), "other")))
 
 	// A node that was away for longer than its lease has lost what another one has claimed meanwhile.
 	a.notice(change{[]byte(ownerKeys + "cam"), []byte("b"), 1 << 40, false})
@@ -216,12 +256,12 @@ func TestStreamsThatWait(t *testing.T) {
 	a, b := startNode(t, etcd, "a"), startNode(t, etcd, "b")
 	a.sees(t, "a", "b")
 	b.sees(t, "a", "b")
-	require.NoError(t, b.Claim(t.Context(), "theirs"))
+	require.NoError(t, failed(b.Claim(t.Context(), "theirs")))
 	a.hasOwner(t, "theirs", "b")
 	a.waiting.Store(&[]string{"left", "theirs"})
 	b.hasOwner(t, "left", "a")
 	a.later.Store(int64(2 * keepEnded))
-	require.NoError(t, a.Claim(t.Context(), "another"))
+	require.NoError(t, failed(a.Claim(t.Context(), "another")))
 	b.hasOwner(t, "another", "a")
 	b.hasOwner(t, "left", "a")
 	b.hasOwner(t, "theirs", "b")
@@ -236,8 +276,8 @@ func TestNodeIsRestarted(t *testing.T) {
 	a, b := startNode(t, etcd, "a"), startNode(t, etcd, "b")
 	a.sees(t, "a", "b")
 	b.sees(t, "a", "b")
-	require.NoError(t, a.Claim(t.Context(), "cam"))
-	require.NoError(t, a.Claim(t.Context(), "other"))
+	require.NoError(t, failed(a.Claim(t.Context(), "cam")))
+	require.NoError(t, failed(a.Claim(t.Context(), "other")))
 	b.hasOwner(t, "cam", "a")
 	b.hasOwner(t, "other", "a")
 	b.Await(t.Context(), "cam", time.Hour)
@@ -274,7 +314,7 @@ func TestNamesAreTaken(t *testing.T) {
 	a.sees(t, "a")
 	other := startNode(t, etcd, "a")
 	eventually(t, func() bool { return strings.Contains(other.log.String(), "another process is the node of this name") })
-	require.ErrorIs(t, other.Claim(t.Context(), "cam"), ErrAway)
+	require.ErrorIs(t, failed(other.Claim(t.Context(), "cam")), ErrAway)
 	a.stop()
 	eventually(t, other.Connected)
 }

@@ -59,6 +59,8 @@ const (
 	allKeys   = "sluice/"
 	nodeKeys  = allKeys + "nodes/"
 	ownerKeys = allKeys + "owners/"
+
+	numberKeys = "sluice-numbers/" // nobody watches them
 )
 
 // nodeKey and ownerKey read keys.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/etcd/client/v3"
@@ -38,6 +39,12 @@ func (n *Node) Run(ctx context.Context) error {
 	n.mu.Lock()
 	n.client = client
 	n.mu.Unlock()
+	reservations := make(chan struct{})
+	go func() {
+		defer close(reservations)
+		n.runReservations(ctx)
+	}()
+	defer func() { <-reservations }()
 	n.load, err = n.options.Load(ctx, firstPause)
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("measure the machine: %w", err)
@@ -64,21 +71,17 @@ func (n *Node) Run(ctx context.Context) error {
 func (n *Node) stay(ctx context.Context, client *clientv3.Client) (entered bool, err error) {
 	inside, leave := context.WithCancel(ctx)
 	defer leave()
-	lease, err := grant(inside, client)
+	d, alive, err := n.leases(inside, client)
 	if err != nil {
 		return false, err
 	}
-	d := directory{client, lease}
 	defer func() {
-		n.enter(0)
+		n.enter(directory{})
 		if ctx.Err() != nil {
-			d.revoke(ctx)
+			n.forgetEnded(ctx, d)
+			revoke(ctx, client, d.lease)
 		}
 	}()
-	alive, err := client.KeepAlive(inside, lease)
-	if err != nil {
-		return false, fmt.Errorf("keep the lease: %w", err)
-	}
 	if err := d.register(inside, n.options.ID, n.record()); err != nil {
 		return false, fmt.Errorf("register the node: %w", err)
 	}
@@ -89,16 +92,59 @@ func (n *Node) stay(ctx context.Context, client *clientv3.Client) (entered bool,
 	if err != nil {
 		return false, fmt.Errorf("read who there is: %w", err)
 	}
-	changes := d.watch(inside, revision)
+	changes := watch(inside, client, revision)
 	n.view.reset(all)
-	n.enter(lease)
+	n.enter(d)
 	n.await(inside)
 	n.options.Logger.Info("this node is in the cluster", "node", n.options.ID, "nodes", len(n.view.members()))
 	return true, n.follow(inside, d, alive, changes)
 }
 
+// leases has etcd keep what there is of this node for as long as it lasts, and the numbers of its streams for longer. alive tells of both that they are
+// kept; it is closed when one is not.
+func (n *Node) leases(ctx context.Context, client *clientv3.Client) (d directory, alive <-chan struct{}, err error) {
+	d.client = client
+	if d.lease, err = grant(ctx, client, leaseLasts); err != nil {
+		return d, nil, err
+	}
+	if d.kept, err = grant(ctx, client, n.options.Linger+keptLasts); err != nil {
+		return d, nil, err
+	}
+	own, err := client.KeepAlive(ctx, d.lease)
+	if err != nil {
+		return d, nil, fmt.Errorf("keep the lease: %w", err)
+	}
+	kept, err := client.KeepAlive(ctx, d.kept)
+	if err != nil {
+		return d, nil, fmt.Errorf("keep the lease of numbers: %w", err)
+	}
+	ended := make(chan struct{})
+	panics.Go(n.options.Logger, "the leases of this node", func() {
+		defer close(ended)
+		for ok := true; ok; {
+			select {
+			case _, ok = <-own:
+			case _, ok = <-kept:
+			}
+		}
+	})
+	return d, ended, nil
+}
+
+// forgetEnded has nobody go on from the numbers of streams that have ended.
+func (n *Node) forgetEnded(ctx context.Context, d directory) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askWithin)
+	defer cancel()
+	waiting := n.options.Waiting()
+	for stream, term := range n.unused() {
+		if !slices.Contains(waiting, stream) && d.release(ctx, stream, term, true) != nil {
+			return // they go in time
+		}
+	}
+}
+
 // follow keeps what is known, and what is said of this node, at its newest.
-func (n *Node) follow(ctx context.Context, d directory, alive <-chan *clientv3.LeaseKeepAliveResponse, changes clientv3.WatchChan) error {
+func (n *Node) follow(ctx context.Context, d directory, alive <-chan struct{}, changes clientv3.WatchChan) error {
 	loads, stop := n.measure(ctx)
 	defer stop()
 	defer n.probe(ctx)()
@@ -107,10 +153,8 @@ func (n *Node) follow(ctx context.Context, d directory, alive <-chan *clientv3.L
 		select {
 		case <-ctx.Done():
 			return nil
-		case _, ok := <-alive:
-			if !ok {
-				return errExpired
-			}
+		case <-alive:
+			return errExpired
 		case seen, ok := <-changes:
 			if err := seen.Err(); err != nil || !ok {
 				return fmt.Errorf("watch the directory: %w", errors.Join(err, ctx.Err()))
@@ -139,15 +183,15 @@ func (n *Node) notice(c change) {
 	}
 }
 
-// enter notes the lease under which streams are claimed; 0: none are.
-func (n *Node) enter(lease clientv3.LeaseID) {
+// enter notes under which leases streams are claimed; none: none are.
+func (n *Node) enter(d directory) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.lease = lease
+	n.lease, n.kept = d.lease, d.kept
 	select {
 	case <-n.entered:
 	default:
-		if lease != 0 {
+		if d.lease != 0 {
 			close(n.entered)
 		}
 	}
@@ -198,32 +242,81 @@ func (n *Node) tell(ctx context.Context, d directory, load Load) error {
 	return d.register(ctx, n.options.ID, n.record())
 }
 
-// reclaim brings the streams that are ours under a new lease, and gives up those that another node has.
+// reclaim brings the streams that are ours under a new lease, and gives up those that another node has, or has had meanwhile.
 func (n *Node) reclaim(ctx context.Context, d directory) error {
 	for _, stream := range n.claimed() {
-		node, _, err := d.claim(ctx, stream, n.options.ID)
-		if err != nil {
-			return err
+		if !n.holds(stream) {
+			continue
 		}
-		if node != n.options.ID {
-			n.lose(stream, node)
+		if err := n.claimAgain(ctx, d, stream); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// await has streams that wait here for their publishers be ours as long as they do.
+// claimAgain claims a stream of ours whose claim has ended with a lease.
+func (n *Node) claimAgain(ctx context.Context, d directory, stream string) error {
+	now, err := d.claim(ctx, stream, n.options.ID)
+	switch {
+	case err != nil:
+		return err
+	case now.node != n.options.ID:
+		n.lose(stream, now.node)
+	case n.outlived(stream, now.from):
+		n.lose(stream, "another one")
+		return d.release(ctx, stream, now.term, false)
+	default:
+		n.mu.Lock()
+		if c := n.claims[stream]; c != nil {
+			if c.term = now.term; c.numbers.said.Next == 0 {
+				c.from = now.from
+			}
+		}
+		n.mu.Unlock()
+		n.view.own(stream, now.node, now.term)
+	}
+	return nil
+}
+
+// outlived reports whether another node has had a stream of ours while our claim was none: its numbers are those of that node, or they have gone, of a
+// stream whose publisher may be anywhere.
+func (n *Node) outlived(stream string, kept *Numbers) bool {
+	n.mu.Lock()
+	c := n.claims[stream]
+	counts := c != nil && c.held && c.numbers.said.Next != 0
+	n.mu.Unlock()
+	if !counts {
+		return false
+	}
+	if kept != nil {
+		return kept.Node != n.options.ID
+	}
+	_, publisher, ok := n.options.Numbers(stream, reserved)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return !ok || publisher == "" || publisher != c.numbers.publisher
+}
+
+// await has streams that wait here for their publishers be ours as long as they do, but those with which another node has gone on.
 func (n *Node) await(ctx context.Context) {
 	for _, stream := range n.options.Waiting() {
-		o, owned := n.view.owner(stream)
-		if owned && o.node != n.options.ID {
+		if o, owned := n.view.owner(stream); owned && o.node != n.options.ID {
+			if n.drop(stream) {
+				n.options.Deposed(stream)
+			}
 			continue
 		}
-		switch err := n.Claim(ctx, stream); {
-		case err == nil:
-			n.Release(stream)
+		from, err := n.Claim(ctx, stream)
+		switch {
 		case errors.Is(err, ErrAway):
 			return
+		case err != nil:
+			continue
+		}
+		n.Release(stream)
+		if from != nil && from.Node != n.options.ID && n.drop(stream) {
+			n.options.Deposed(stream) // what is here is older
 		}
 	}
 }
@@ -237,14 +330,8 @@ func (n *Node) settle(ctx context.Context, d directory) error {
 	for _, stream := range n.claimed() {
 		ours[stream] = true
 		if _, ok := n.view.owner(stream); !ok && n.holds(stream) {
-			node, term, err := d.claim(ctx, stream, n.options.ID)
-			switch {
-			case err != nil:
+			if err := n.claimAgain(ctx, d, stream); err != nil {
 				return err
-			case node != n.options.ID:
-				n.lose(stream, node)
-			default:
-				n.view.own(stream, node, term)
 			}
 		}
 	}
@@ -252,9 +339,10 @@ func (n *Node) settle(ctx context.Context, d directory) error {
 		if ours[stream] {
 			continue
 		}
-		if err := d.release(ctx, stream, term); err != nil {
+		if err := d.release(ctx, stream, term, n.over[stream]); err != nil {
 			return err
 		}
+		delete(n.over, stream)
 		n.view.own(stream, "", term)
 	}
 	return nil

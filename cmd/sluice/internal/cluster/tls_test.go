@@ -38,7 +38,7 @@ func TestClusterOverTLS(t *testing.T) {
 	a, b := startNodeAt(t, etcd, "a", served.URL, by(trusted)), startNodeAt(t, etcd, "b", served.URL, by(trusted))
 	b.sees(t, "a", "b")
 	a.sees(t, "a", "b")
-	require.NoError(t, a.Claim(t.Context(), "cam"))
+	require.NoError(t, failed(a.Claim(t.Context(), "cam")))
 	b.hasOwner(t, "cam", "a")
 	status, body, err := b.Ask(t.Context(), "a", "/cluster/state")
 	require.NoError(t, err)

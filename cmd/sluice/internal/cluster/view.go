@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"hash/fnv"
 	"maps"
 	"slices"
@@ -23,13 +24,20 @@ type Member struct {
 // view is what has been seen of etcd last. It may be used by many goroutines.
 type view struct {
 	mu      sync.RWMutex
-	nodes   map[string]record
+	nodes   map[string]member
 	owners  map[string]owner
 	lost    map[string]loss // streams whose owner is none any more, for a while
 	left    map[string]time.Time
 	former  *former
 	changed chan struct{} // closed at the next change
 	now     func() time.Time
+}
+
+// member is a node that there is.
+type member struct {
+	record
+	stay context.Context // ends when it leaves
+	end  context.CancelFunc
 }
 
 // loss is which node a stream had, and when it had it no more.
@@ -40,13 +48,15 @@ type loss struct {
 
 // owner is who has a stream, since a revision of etcd: its term.
 type owner struct {
-	node string
-	term int64
+	node  string
+	term  int64
+	reign context.Context // ends when that is so no more
+	end   context.CancelFunc
 }
 
 func newView() *view {
 	return &view{
-		nodes: map[string]record{}, owners: map[string]owner{}, lost: map[string]loss{}, left: map[string]time.Time{}, former: newFormer(), changed: make(chan struct{}),
+		nodes: map[string]member{}, owners: map[string]owner{}, lost: map[string]loss{}, left: map[string]time.Time{}, former: newFormer(), changed: make(chan struct{}),
 		now: time.Now,
 	}
 }
@@ -75,10 +85,29 @@ func (v *view) reset(all []change) {
 			v.leaves(id)
 		}
 	}
-	v.nodes, v.owners = map[string]record{}, map[string]owner{}
+	before, were := v.owners, v.nodes
+	v.nodes, v.owners = map[string]member{}, map[string]owner{}
 	v.mu.Unlock()
-	for _, c := range all {
+	for _, c := range all { // what is as it was goes on
+		v.mu.Lock()
+		if id, ok := nodeKey(c.key); ok && were[id].stay != nil {
+			v.nodes[id] = were[id]
+			delete(were, id)
+		}
+		if stream, ok := ownerKey(c.key); ok && before[stream].reign != nil && before[stream].node == string(c.value) {
+			o := before[stream]
+			o.term = 0 // etcd may have begun anew
+			v.owners[stream] = o
+			delete(before, stream)
+		}
+		v.mu.Unlock()
 		v.apply(c)
+	}
+	for _, o := range before {
+		o.end()
+	}
+	for _, m := range were {
+		m.end()
 	}
 }
 
@@ -93,8 +122,8 @@ func (v *view) apply(c change) {
 		case c.gone || err != nil:
 			v.leaves(id)
 			v.forget()
-		case v.nodes[id] != record{} || len(v.nodes) < maxNodes:
-			v.nodes[id] = r
+		default:
+			v.enter(id, r)
 		}
 		return
 	}
@@ -104,9 +133,32 @@ func (v *view) apply(c change) {
 	case !ok || old && known.term > c.revision:
 	case c.gone:
 		v.loses(stream)
+	case old && known.node == node:
+		known.term = c.revision
+		v.owners[stream] = known
 	case old || len(v.owners) < maxOwners:
-		v.owners[stream] = owner{node, c.revision}
+		if old {
+			known.end()
+		}
+		next := owner{node: node, term: c.revision}
+		next.reign, next.end = context.WithCancel(context.Background())
+		v.owners[stream] = next
 	}
+}
+
+// enter notes what a node says of itself. v.mu is held.
+func (v *view) enter(id string, r record) {
+	m, known := v.nodes[id]
+	if known && m.Instance != r.Instance { // another process of the same name
+		m.end()
+		known = false
+	} else if !known && len(v.nodes) >= maxNodes {
+		return
+	}
+	if m.record = r; !known {
+		m.stay, m.end = context.WithCancel(context.Background())
+	}
+	v.nodes[id] = m
 }
 
 // forget drops what was lost too long ago to be waited for.
@@ -140,7 +192,7 @@ func (v *view) owner(stream string) (owner, bool) {
 	return o, ok
 }
 
-func (v *view) node(id string) (record, bool) {
+func (v *view) node(id string) (member, bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	r, ok := v.nodes[id]

@@ -2,11 +2,14 @@ package service
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sluice-live/sluice/cmd/sluice/internal/broadcast"
 	"github.com/sluice-live/sluice/cmd/sluice/internal/cluster"
+	"github.com/sluice-live/sluice/packager"
 	"github.com/sluice-live/sluice/packager/timeline"
+	"github.com/sluice-live/sluice/public/panics"
 	"github.com/sluice-live/sluice/transcode"
 )
 
@@ -26,21 +29,11 @@ func (s *Service) joinCluster() error {
 	}
 	s.cluster = cluster.New(cluster.Options{
 		ID: c.Node, URL: c.URL, Etcd: c.Etcd, Secret: string(c.Secret), CacheBytes: s.cfg.Relay.Cache,
-		TLSOfEtcd: etcd, TLSOfNodes: nodes, Load: s.load, Clock: s.clock.Now, Waiting: s.waiting, Deposed: s.deposed, Logger: s.log,
+		TLSOfEtcd: etcd, TLSOfNodes: nodes, Load: s.load, Clock: s.clock.Now, Waiting: s.waiting, Deposed: s.deposed,
+		Numbers: s.numbers, Allow: s.allow, Linger: s.packagerOptions().Linger, Logger: s.log,
 	})
-	open, accompany := s.streams.open, s.streams.accompany
-	s.streams.open = func(stream string) (*broadcast.Broadcast, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), offerWithin)
-		defer cancel()
-		if err := s.cluster.Claim(ctx, stream); err != nil {
-			return nil, err
-		}
-		b, err := open(stream)
-		if err != nil {
-			s.cluster.Release(stream)
-		}
-		return b, err
-	}
+	accompany := s.streams.accompany
+	s.streams.open = s.openOurs
 	s.streams.accompany = func(b *broadcast.Broadcast) (stop func()) {
 		others := accompany(b)
 		return func() {
@@ -49,6 +42,80 @@ func (s *Service) joinCluster() error {
 		}
 	}
 	return nil
+}
+
+// openOurs opens a stream once it is ours, behind what was listed of it elsewhere.
+func (s *Service) openOurs(stream string) (b *broadcast.Broadcast, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), offerWithin)
+	defer cancel()
+	from, err := s.cluster.Claim(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.cluster.Release(stream)
+		}
+	}()
+	timeline, err := s.openTimeline(stream, from)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cluster.Reserve(ctx, stream); err != nil {
+		return nil, errors.Join(err, timeline.Yield())
+	}
+	return s.newBroadcast(stream, timeline), nil
+}
+
+// openTimeline goes on from the numbers of another node, or with what is here if that is as new.
+func (s *Service) openTimeline(stream string, from *cluster.Numbers) (*packager.Stream, error) {
+	now := s.clock.Now()
+	here := s.packager.Stream(stream)
+	if from == nil || from.Node == s.cluster.ID() && here != nil && here.Numbers(0).Used >= from.Used {
+		return s.packager.Open(stream)
+	}
+	next := from.After(now)
+	if died := now.Add(-diedBefore); !next.Closed && died.After(next.End) {
+		next.End = died
+	}
+	own := timeline.Timing{Segment: s.cfg.Segment}.TargetDuration(next.Room)
+	if !next.Ended && own != next.Target {
+		s.log.Warn("a stream comes from a node with another segment: players may have to begin anew", "stream", stream, "node", from.Node, "segment", next.Segment)
+	}
+	s.log.Info("a stream goes on here", "stream", stream, "from", from.Node, "next", next.Next, "reserved", from.Next)
+	return s.packager.Continue(stream, next)
+}
+
+// diedBefore is how long before a stream is claimed its owner has listed the last of it at least: etcd takes two seconds to find that it has gone, and
+// nodes say every two thirds of a second that they have not.
+const diedBefore = time.Second
+
+// numbers are what another node may go on from, and by which session media comes.
+func (s *Service) numbers(stream string, ahead int64) (now timeline.Numbers, publisher string, ok bool) {
+	here := s.packager.Stream(stream)
+	if here == nil {
+		return now, "", false
+	}
+	if b := s.Find(stream); b != nil && !b.Ended() {
+		if p := b.Status().Publisher; p != nil {
+			for _, track := range p.Tracks() {
+				if time.Since(track.LastPacket()) < flowsWithin {
+					publisher = p.ID()
+				}
+			}
+		}
+	}
+	return here.Numbers(ahead), publisher, true
+}
+
+// flowsWithin is for how long media has not come where none does.
+const flowsWithin = 2 * time.Second
+
+// allow lets numbers be listed.
+func (s *Service) allow(stream string, limit int64) {
+	if here := s.packager.Stream(stream); here != nil {
+		here.SetLimit(limit)
+	}
 }
 
 // load measures how much room there is for more streams.
@@ -80,12 +147,18 @@ func (s *Service) waiting() (streams []string) {
 	return streams
 }
 
-// deposed ends the publisher of a stream that another node has now.
+// deposed ends here what another node goes on with.
 func (s *Service) deposed(stream string) {
-	if b := s.Find(stream); b != nil {
-		if p := b.Status().Publisher; p != nil {
-			p.Dismiss("the stream goes on at another node of the cluster")
-		}
+	if b := s.Find(stream); b != nil && !b.Ended() {
+		b.Yield()
+		return
+	}
+	if here := s.packager.Stream(stream); here != nil {
+		panics.Go(s.log, "the end of a stream that goes on elsewhere", func() {
+			if err := here.Yield(); err != nil {
+				s.log.Warn("stream has not ended cleanly", "stream", stream, "error", err)
+			}
+		})
 	}
 }
 

@@ -32,6 +32,7 @@ func (s *Service) packagerOptions() packager.Options {
 	options := s.cfg.Packager()
 	options.Remux, options.MendSource, options.Wall, options.Logger = s.remux, broadcast.MendSource, s.clock.Now, s.log
 	options.OnRecording, options.OnDisk, options.OnUnclaimed = s.tellRecording, s.tellDisk, s.tellUnclaimed
+	options.Fenced = s.cfg.IsNode()
 	if s.tracer != nil {
 		options.OnListed = func(p live.Listed) { s.tracer.Part(tracing.Part(p)) }
 	}
@@ -132,6 +133,11 @@ func (s *Service) openBroadcast(stream string) (*broadcast.Broadcast, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.newBroadcast(stream, timeline), nil
+}
+
+// newBroadcast makes the broadcast of a timeline that has just been opened.
+func (s *Service) newBroadcast(stream string, timeline *packager.Stream) *broadcast.Broadcast {
 	return broadcast.New(broadcast.Options{
 		Stream: stream, Timeline: timeline, Disk: s.packager.Disk, Wall: s.clock.At,
 		FFmpeg: s.cfg.FFmpeg, Ladder: s.encoding.Ladder, FixedLadder: !s.cfg.LadderReduce, Encoder: s.encoding.Encoder, Passthrough: s.cfg.Passthrough,
@@ -140,7 +146,7 @@ func (s *Service) openBroadcast(stream string) (*broadcast.Broadcast, error) {
 		Linger: s.cfg.Linger, RecordIVF: s.cfg.Record.Source == config.SourceIVF, KeepOnStop: s.cfg.OnStop == config.OnStopKeep,
 		OnEvent: func(e broadcast.Event) { s.tellBroadcast(stream, timeline.Info().Started, e) },
 		Logger:  s.log,
-	}), nil
+	})
 }
 
 // Tracer traces requests and parts; nil where nothing is traced.

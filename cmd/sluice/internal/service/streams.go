@@ -107,6 +107,13 @@ func (s *streams) carry(ctx context.Context, r *reservation) {
 		defer s.accompany(r.broadcast)()
 	}
 	_ = r.broadcast.Run(ctx) // it has logged why it failed
+	if r.broadcast.Status().State == broadcast.StateMoved {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.broadcasts[r.stream] == r.broadcast {
+			delete(s.broadcasts, r.stream)
+		}
+	}
 }
 
 // publish hands a publisher to its stream's broadcast, and begins one where there is none.
