@@ -493,6 +493,8 @@ export interface Recording {
 /** Info is recording.json. */
 export interface RecordingInfo {
   audio?: RecordedAudio;
+  /** what all recordings of one broadcast have in common, on whichever servers they are */
+  broadcast?: string;
   /** on disk, all files */
   bytes: number;
   /** what it was cut from; absent for recordings */

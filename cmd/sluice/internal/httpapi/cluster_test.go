@@ -119,7 +119,8 @@ func TestRightsInACluster(t *testing.T) {
 	auth.Admin = []config.Secret{"administrator"}
 	a, b := newTestMember(t, etcd, auth, "a", "cam"), newTestMember(t, etcd, auth, "b", "")
 	require.Eventually(t, func() bool { return len(a.Cluster().Members()) == 2 && len(b.Cluster().Members()) == 2 }, time.Minute, 10*time.Millisecond)
-	require.NoError(t, a.Cluster().Claim(t.Context(), "cam"))
+	_, err := a.Cluster().Claim(t.Context(), "cam")
+	require.NoError(t, err)
 	require.Eventually(t, func() bool { id, _ := b.Cluster().Elsewhere("cam"); return id == "a" }, time.Minute, 10*time.Millisecond)
 	by := func(token string) func(*http.Request) {
 		return func(r *http.Request) {
