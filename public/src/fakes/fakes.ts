@@ -25,6 +25,10 @@ export class FakePeer extends EventTarget {
     FakePeer.made.push(this);
   }
 
+  /** Packets that have come, of RTCP too. */
+  packets = 0;
+  getStats = async () => new Map([["T", { type: "transport", packetsReceived: this.packets }]]);
+
   getReceivers = () => [{ track: { kind: "video" }, transport: this.dtls }];
   getConfiguration = () => ({});
   setConfiguration() {}

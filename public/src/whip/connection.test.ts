@@ -237,3 +237,52 @@ test("the end is the end, also while it waits", async () => {
   assert.equal(server.asked.length, asked);
   assert.equal(client.now, "closed");
 });
+
+/** A client that sends, of which the server is heard while hearing is true. */
+class Sender extends Client {
+  protected override get sends(): boolean {
+    return true;
+  }
+}
+
+async function sending(): Promise<{ server: FakeServer; client: Client; first: FakePeer; hear: (ms: number) => Promise<void> }> {
+  const server = fake();
+  const client = new Sender();
+  void client.persist();
+  await pass(1000);
+  const first = newest();
+  const hear = async (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 250) {
+      newest().packets++;
+      await pass(250);
+    }
+  };
+  await hear(15000);
+  return { server, client, first, hear };
+}
+
+test("a server of which nothing comes, and that knows the session no more, is left at once for another session", async () => {
+  const { server, client, first, hear } = await sending();
+  assert.equal(newest(), first);
+  assert.equal(server.count("HEAD"), 0);
+  server.answers.HEAD = () => answered(503);
+  await pass(3000);
+  assert.equal(newest(), first, "it may come back");
+  server.answers.HEAD = () => answered(404);
+  const deleted = server.count("DELETE");
+  await pass(1000);
+  assert.notEqual(newest(), first);
+  assert.equal(server.count("DELETE"), deleted, "of what is not there");
+  assert.equal(server.count("PATCH"), 0);
+  await hear(3000);
+  assert.equal(client.now, "connected");
+  await end(client);
+});
+
+test("a server that has the session goes on with it, however quiet it is", async () => {
+  const { server, client, first } = await sending();
+  await pass(10000);
+  assert.equal(newest(), first);
+  assert.ok(server.count("HEAD") >= 2 && server.count("HEAD") <= 6, `${server.count("HEAD")}`);
+  await end(client);
+});

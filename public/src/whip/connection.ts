@@ -20,6 +20,10 @@ export interface ConnectionOptions extends Pick<SessionOptions, "url" | "key" | 
 const patience = 3000;
 const connectTimeout = 10000;
 
+/** How often is looked whether anything comes from a server that is sent to, and how long nothing may before it is asked, in milliseconds. */
+const lookEvery = 500;
+const quiet = 2000;
+
 /** How long a first connection may take, which is not to be disturbed where a network is slow, in milliseconds. */
 const startTimeout = 20000;
 
@@ -36,6 +40,9 @@ const final = new Set([400, 401, 403, 405, 413, 415, 422]);
 
 /** The answer to who has been taken over from, or was ended by the operator: coming back would undo that. */
 const gone = 410;
+
+/** The answer for a session that the server does not have. */
+const missing = 404;
 
 /** One connection. Use an object once: start or persist, then stop. */
 export abstract class Connection {
@@ -56,6 +63,11 @@ export abstract class Connection {
 
   /** Adds to a new session's connection what is sent and received. */
   protected abstract prepare(peer: RTCPeerConnection): void;
+
+  /** Whether media is sent, of which the server has to be heard by RTCP. */
+  protected get sends(): boolean {
+    return false;
+  }
 
   /** Changes the server's answer before the browser takes it. */
   protected amend(answer: string): string {
@@ -127,6 +139,7 @@ export abstract class Connection {
     }
     if (this.stopped) await session.close();
     else this.options.onSession?.(session);
+    if (!this.stopped && this.sends) void this.watch(session);
     if (!this.stopped && session.hasNewServers) void this.relay(session);
     return this.stopped ? undefined : session;
   }
@@ -164,12 +177,30 @@ export abstract class Connection {
     }
   }
 
-  /** Brings a lost connection back: an ICE restart first, then new sessions with growing pauses between them. */
-  private async mend(): Promise<void> {
+  /** Finds out that a server has gone of which nothing comes any more, which ICE would take half a minute to notice, as soon as it can be known. */
+  private async watch(session: Session): Promise<void> {
+    for (let heard: number | undefined, silent = 0; ; ) {
+      await new Promise((done) => setTimeout(done, lookEvery));
+      if (this.stopped || session !== this.session || session.peer.connectionState === "closed") return;
+      const packets = await session.received().catch(() => undefined);
+      if (packets === undefined) return;
+      silent = packets === heard || this.mending ? silent + lookEvery : 0;
+      heard = packets;
+      if (silent < quiet || this.mending) continue;
+      const status = await session.status();
+      if (status >= 200 && status < 300) silent = 0;
+      if (status !== missing || session !== this.session) continue;
+      session.forget();
+      return this.mend(true);
+    }
+  }
+
+  /** Brings a lost connection back: an ICE restart first, unless the session is known to have gone, then new sessions with growing pauses between them. */
+  private async mend(lost = false): Promise<void> {
     if (this.mending || this.stopped) return;
     this.setState("reconnecting");
     await this.repair(async () => {
-      if (!(await this.restart())) await this.reopen();
+      if (lost || !(await this.restart())) await this.reopen();
     });
   }
 

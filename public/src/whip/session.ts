@@ -1,6 +1,6 @@
 // A WebRTC session that is set up with one POST (WHIP, RFC 9725; WHEP): trickle ICE, ICE restarts, and its end.
 
-import { request } from "../server/problem.ts";
+import { HttpError, request } from "../server/problem.ts";
 import { applyRestart, extensionIn, iceFragment, iceServers, type Candidate } from "./sdp.ts";
 
 export interface SessionOptions {
@@ -18,6 +18,9 @@ export interface SessionOptions {
 
 /** How long a DELETE may take, in milliseconds; the connection is closed then in any case. */
 const deleteTimeout = 2000;
+
+/** How long the server may take to say whether it has a session, in milliseconds. */
+const knownTimeout = 1000;
 
 /** How long the browser may take to apply a description, in milliseconds. */
 const applyTimeout = 15000;
@@ -69,6 +72,30 @@ export class Session {
   /** Whether media can flow. */
   get up(): boolean {
     return this.peer.connectionState === "connected" && !this.hungUp;
+  }
+
+  /** How many packets have come, of RTCP too; undefined where the browser does not say. */
+  async received(): Promise<number | undefined> {
+    let packets: number | undefined;
+    for (const entry of (await this.peer.getStats()).values() as Iterable<{ type: string; packetsReceived?: number }>) {
+      if (entry.type === "transport") packets = entry.packetsReceived;
+    }
+    return packets;
+  }
+
+  /** The status with which the server answers for the session: 404 where it has it no more; 0 where it does not answer. */
+  async status(): Promise<number> {
+    if (!this.resource) return 0;
+    const asked = request(this.resource, { method: "HEAD", headers: this.headers() }, knownTimeout);
+    return asked.then(
+      ({ status }) => status,
+      (error: unknown) => (error instanceof HttpError ? error.status : 0),
+    );
+  }
+
+  /** Notes that the server has the session no more: there is nothing to delete. */
+  forget(): void {
+    this.resource = "";
   }
 
   /** Offers and takes the answer. */

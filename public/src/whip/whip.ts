@@ -49,6 +49,10 @@ export class WhipClient extends Connection {
     }
   }
 
+  protected override get sends(): boolean {
+    return true;
+  }
+
   protected override prepare(peer: RTCPeerConnection): void {
     for (const track of this.media.getTracks()) this.addTrack(peer, track);
   }
