@@ -39,6 +39,11 @@ func TestContinue(t *testing.T) {
 	require.Contains(t, body, "#EXT-X-DISCONTINUITY\n")
 	require.Contains(t, body, "#EXT-X-DISCONTINUITY-SEQUENCE:1\n")
 	require.NotEqual(t, e.Name(), second.Name())
+	for _, n := range []string{"3", "8"} {
+		require.Equal(t, http.StatusOK, b.get("/live/cam/"+e.Name()+"/180p-"+n+".m4s").Code, "dash.js that is refused stands still")
+	}
+	require.Equal(t, http.StatusNotFound, b.get("/live/cam/"+e.Name()+"/180p-3.2.m4s").Code)
+	require.Equal(t, http.StatusNotFound, b.get("/live/cam/nothing/180p-3.m4s").Code)
 	m, theirs := b.manifest("/live/cam/manifest.mpd")
 	require.Len(t, m.Periods, 1)
 	require.Equal(t, startOf(t, mpd), startOf(t, theirs))

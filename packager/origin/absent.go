@@ -30,8 +30,12 @@ type absent struct {
 // clock would have made available by now. Of a Period of which players do not know that it has ended, nothing is lacking yet.
 func (s *snapshot) lacks(epoch string, m timeline.MediaFile, segment time.Duration) (a absent, ok bool) {
 	p := s.playlist(m.Rendition)
-	if p == nil || len(p.Segments) == 0 || m.MSN < p.Segments[0].MSN {
+	if p == nil || len(p.Segments) == 0 {
 		return a, false
+	}
+	if m.MSN < p.Segments[0].MSN {
+		a, ok = p.gone(epoch, m)
+		return a, ok && s.Taken && !s.lists(epoch)
 	}
 	period := s.period(epoch, m.Rendition)
 	if listed, ok := timeline.FindSegment(p.Segments, m.MSN); ok && listed.EpochName() == epoch {
@@ -75,7 +79,8 @@ func (p *playlist) beyond(epoch string, m timeline.MediaFile, segment time.Durat
 }
 
 // gone finds a segment of an epoch that is listed no more by a number that is: by the clock, in an MPD that is older than the window. A page that was hidden,
-// and a machine that slept, have such a one until the next has come; dash.js that is refused meanwhile asks for nothing any more.
+// and a machine that slept, have such a one until the next has come; dash.js that is refused meanwhile asks for nothing any more. What another service had
+// listed, which has gone, is so too by older numbers.
 func (p *playlist) gone(epoch string, m timeline.MediaFile) (a absent, ok bool) {
 	newest := &p.Segments[len(p.Segments)-1]
 	ok = timeline.IsEpochName(epoch) && p.Hint.Epoch != epoch && p.Written.Epoch != epoch

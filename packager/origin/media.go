@@ -42,6 +42,13 @@ func (s *Stream) serveMedia(w http.ResponseWriter, r *http.Request, epoch, file 
 // serveSegment answers with a whole segment, or with one in progress.
 func (s *Stream) serveSegment(w http.ResponseWriter, r *http.Request, epoch string, m timeline.MediaFile) {
 	now := s.snapshot.Load()
+	if !now.Ready && !now.Ended && timeline.IsEpochName(epoch) { // of the service from which the stream has come
+		if f, err := s.open(epoch, timeline.SegmentName(m.Rendition, m.MSN)); err == nil {
+			f.Close()
+		} else {
+			now = s.await(r, startWait, func(now *snapshot) bool { return now.Ready || now.Ended })
+		}
+	}
 	lacked, lacks := now.lacks(epoch, m, s.origin.timing.Segment)
 	switch {
 	case lacks:

@@ -14,6 +14,7 @@ type Snapshot struct {
 	Presented    string        // the newest that is in the MPD, which DASH players know
 	Ready        bool          // every rendition can be played
 	Ended        bool
+	Taken        bool // the broadcast has come from another service, whose media is not here
 
 	newest []newestSegment // of the renditions of Epoch and Presented
 }
@@ -95,7 +96,7 @@ func (t *Timeline) Snapshot() *Snapshot {
 	next := &Snapshot{
 		Playlists: make([]*Playlist, 0, len(t.listings)),
 		Epochs:    t.epochNames(old.Epochs),
-		Ready:     t.becomeReady(), Ended: t.ended,
+		Ready:     t.becomeReady(), Ended: t.ended, Taken: t.taken != nil,
 		Presentation: old.Presentation,
 	}
 	t.addNewest(next)

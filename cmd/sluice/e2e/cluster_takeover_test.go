@@ -1,10 +1,15 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -203,3 +208,80 @@ func TestTakeOver(t *testing.T) {
 }
 
 var availability = regexp.MustCompile(`availabilityStartTime="[^"]*"`)
+
+// balancer asks the first of some services that lets itself be connected to, as a load balancer does.
+func balancer(t *testing.T, nodes ...*service) (base string) {
+	t.Helper()
+	connect := &http.Transport{DialContext: func(ctx context.Context, network, _ string) (conn net.Conn, err error) {
+		for _, n := range nodes {
+			if conn, err = new(net.Dialer).DialContext(ctx, network, strings.TrimPrefix(n.base, "http://")); err == nil {
+				return conn, nil
+			}
+		}
+		return nil, err
+	}}
+	target, err := url.Parse(nodes[0].base)
+	require.NoError(t, err)
+	server := httptest.NewServer(&httputil.ReverseProxy{
+		Transport: connect, FlushInterval: -1, ErrorLog: log.New(io.Discard, "", 0),
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = target.Host
+		},
+	})
+	t.Cleanup(func() { server.Close(); connect.CloseIdleConnections() })
+	return server.URL
+}
+
+// The publish page comes back by itself at another node, and hls.js and dash.js in pages of their own play on: nobody reloads anything.
+func TestPagesTakeOver(t *testing.T) {
+	alongside(t, heavy)
+	etcd := etcdtest.StartAt(t, freeAddress(t), freeAddress(t))
+	ids := []string{"n1", "n2", "n3"}
+	nodes := startNodes(t, etcd, ids...)
+	studio := cameraBrowser.forTest(t).open(balancer(t, nodes...) + "/publish?stream=shared")
+	studio.click("#start")
+	nodes[0].waitState("shared", "live")
+	has, owner, others, _ := split(t, nodes, ids, "shared")
+	for _, n := range others {
+		n.waitListed("/live/shared/240p.m3u8", "#EXTINF", 6)
+	}
+	b, finish := keepBook(t, "shared", nodes...)
+	g := &playground{t: t, s: others[0]}
+	viewers, stage := startBrowser(t), newStage(t)
+	for i, h := range []habit{
+		{"hls.js", index, starting, withHls(`{}`, "video.onemptied = () => failed(\"emptied\");")},
+		{"dash.js", mpd, `{"muted": true}`, withDash("video, url, true", atOnce)},
+	} {
+		p := viewers.open(stage + "/habits.html")
+		p.run(fmt.Sprintf("begin(%q, %q, %s, %q)", h.name, others[i].base+"/live/shared/"+h.file, h.properties, h.open), nil)
+		g.pages = append(g.pages, p)
+	}
+	g.start()
+	ends := map[string]float64{}
+	for _, p := range g.pages {
+		for _, h := range g.read(p) {
+			ends[h.Name] = h.Buffered
+		}
+		p.run("reset()", nil)
+	}
+
+	has.kill()
+	cut := time.Now()
+	others[0].waitFor("shared", func(s stream) bool { return s.Publisher != nil && s.Publisher.Connected })
+	t.Logf("the page publishes again %v after its node, %s, was killed", time.Since(cut).Round(time.Second/10), owner)
+	for _, p := range g.pages {
+		g.waitAll(p, "does not play on", func(h habitual) bool { return h.Time > ends[h.Name]+2 && h.Frames > 15 && h.Still < 1 })
+	}
+	g.print()
+	finish()
+	for _, rendition := range []string{"240p", "audio"} {
+		require.Equal(t, 1, b.requireInOrder(rendition))
+	}
+	for _, p := range g.pages {
+		for _, h := range g.read(p) {
+			require.NotContains(t, strings.Join(h.Errors, " "), "emptied")
+		}
+	}
+	studio.click("#stop")
+}
