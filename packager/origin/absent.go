@@ -30,12 +30,12 @@ type absent struct {
 // clock would have made available by now. Of a Period of which players do not know that it has ended, nothing is lacking yet.
 func (s *snapshot) lacks(epoch string, m timeline.MediaFile, segment time.Duration) (a absent, ok bool) {
 	p := s.playlist(m.Rendition)
-	if p == nil || len(p.Segments) == 0 {
-		return a, false
-	}
-	if m.MSN < p.Segments[0].MSN {
+	if p != nil && s.Taken && m.MSN < p.first().MSN {
 		a, ok = p.gone(epoch, m)
-		return a, ok && s.Taken && !s.lists(epoch)
+		return a, ok && !s.lists(epoch)
+	}
+	if p == nil || len(p.Segments) == 0 || m.MSN < p.Segments[0].MSN {
+		return a, false
 	}
 	period := s.period(epoch, m.Rendition)
 	if listed, ok := timeline.FindSegment(p.Segments, m.MSN); ok && listed.EpochName() == epoch {
@@ -82,9 +82,20 @@ func (p *playlist) beyond(epoch string, m timeline.MediaFile, segment time.Durat
 // and a machine that slept, have such a one until the next has come; dash.js that is refused meanwhile asks for nothing any more. What another service had
 // listed, which has gone, is so too by older numbers.
 func (p *playlist) gone(epoch string, m timeline.MediaFile) (a absent, ok bool) {
-	newest := &p.Segments[len(p.Segments)-1]
+	newest := p.first()
+	if n := len(p.Segments); n > 0 {
+		newest = &p.Segments[n-1]
+	}
 	ok = timeline.IsEpochName(epoch) && p.Hint.Epoch != epoch && p.Written.Epoch != epoch
 	return absent{m.Rendition, newest.Offset() + timeline.FromTicks(newest.End(), newest.Timescale)}, ok
+}
+
+// first is the oldest segment, which may be in progress.
+func (p *playlist) first() *timeline.Segment {
+	if len(p.Segments) > 0 {
+		return &p.Segments[0]
+	}
+	return p.Growing
 }
 
 // lists reports whether a rendition has a segment of the epoch.

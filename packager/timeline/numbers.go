@@ -61,12 +61,12 @@ func (n Numbers) Validate() error {
 }
 
 // After are the numbers as somebody has to take them who goes on later. Where what was listed is not known exactly, whoever had them may have gone
-// on, without being able to say so, for as long as media came: twice as fast as it should come at most.
+// on, without being able to say so, for as long as media came: half as fast again as it should come at most.
 func (n Numbers) After(now time.Time) Numbers {
 	if n.Closed || n.Segment <= 0 {
 		return n
 	}
-	gone := min(int64(2*max(now.Sub(n.At), 0)/n.Segment), maxSkipped) + 2
+	gone := min(int64(3*max(now.Sub(n.At), 0)/(2*n.Segment)), maxSkipped) + 2
 	if more := n.Used + gone - n.Next; more > 0 {
 		n.Next += more
 		n.Offset += time.Duration(more) * n.Segment

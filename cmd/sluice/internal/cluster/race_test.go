@@ -227,7 +227,7 @@ func (r *race) publish(n *racing) {
 
 // list has a node list its next segment, if it may.
 func (r *race) list(n *racing) {
-	if n.stopped || !n.open || n.used >= n.limit || r.now.Sub(n.listed) < time.Second {
+	if n.stopped || !n.open || n.used >= n.limit || r.now.Sub(n.listed) < 1400*time.Millisecond {
 		return
 	}
 	key := fmt.Sprint(n.broadcast, "/", n.used)

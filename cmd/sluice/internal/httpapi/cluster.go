@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -139,6 +140,7 @@ func (t table) nodes() {
 	if t.cluster() != nil {
 		t.HandleFunc("GET "+pathOfState, t.serveState)
 		t.HandleFunc("GET "+cluster.PathOfTime, t.serveTimeOfNode)
+		t.HandleFunc("GET "+cluster.PathOfEdge+"{stream}", t.serveEdge)
 		t.HandleFunc("GET "+pathOfRecordings+"{stream}/{recording}", t.serveHasRecording)
 	}
 }
@@ -182,4 +184,20 @@ func (h *handlers) serveState(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, h.own())
+}
+
+// serveEdge tells another node what viewers have been told here of a stream. Nobody else gets it.
+func (h *handlers) serveEdge(w http.ResponseWriter, r *http.Request) {
+	stream := r.PathValue("stream")
+	if !asksByItself(r) || !name.Valid(stream) {
+		serveNothing(w, r)
+		return
+	}
+	edge := h.cluster().Edge(stream)
+	if edge.IsZero() {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, edge.UTC().Format(time.RFC3339Nano)) // an error means that the node has gone
 }

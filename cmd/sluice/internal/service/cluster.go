@@ -57,7 +57,7 @@ func (s *Service) openOurs(stream string) (b *broadcast.Broadcast, err error) {
 			s.cluster.Release(stream)
 		}
 	}()
-	timeline, err := s.openTimeline(stream, from)
+	timeline, err := s.openTimeline(ctx, stream, from)
 	if err != nil {
 		return nil, err
 	}
@@ -68,14 +68,16 @@ func (s *Service) openOurs(stream string) (b *broadcast.Broadcast, err error) {
 }
 
 // openTimeline goes on from the numbers of another node, or with what is here if that is as new.
-func (s *Service) openTimeline(stream string, from *cluster.Numbers) (*packager.Stream, error) {
+func (s *Service) openTimeline(ctx context.Context, stream string, from *cluster.Numbers) (*packager.Stream, error) {
 	now := s.clock.Now()
 	here := s.packager.Stream(stream)
 	if from == nil || from.Node == s.cluster.ID() && here != nil && here.Numbers(0).Used >= from.Used {
 		return s.packager.Open(stream)
 	}
 	next := from.After(now)
-	if died := now.Add(-diedBefore); !next.Closed && died.After(next.End) {
+	if seen := s.cluster.EdgeAnywhere(ctx, stream); seen.After(next.End) && !seen.After(now) {
+		next.End = seen // players pass over no hole in time that nobody lists
+	} else if died := now.Add(-diedBefore); !next.Closed && died.After(next.End) {
 		next.End = died
 	}
 	own := timeline.Timing{Segment: s.cfg.Segment}.TargetDuration(next.Room)

@@ -1,0 +1,50 @@
+package cluster
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/sluice-live/sluice/public/panics"
+)
+
+// PathOfEdge is where nodes ask each other, with the name of a stream behind it, what viewers have been told of the stream.
+const PathOfEdge = "/cluster/edge/"
+
+// edgeWithin is how long the others may take to answer.
+const edgeWithin = time.Second
+
+// Edge is where the media of a stream of another node ends that viewers have been told of here: a program date time, zero where that is not known.
+func (n *Node) Edge(stream string) time.Time { return n.way.Edge(stream) }
+
+// EdgeAnywhere is the newest of all nodes' edges: where the stream has to go on, so that players find no hole in time, and none goes back.
+func (n *Node) EdgeAnywhere(ctx context.Context, stream string) (newest time.Time) {
+	newest = n.Edge(stream)
+	ctx, cancel := context.WithTimeout(ctx, edgeWithin)
+	defer cancel()
+	var mu sync.Mutex
+	var asked sync.WaitGroup
+	for _, m := range n.Members() {
+		if m.ID == n.ID() {
+			continue
+		}
+		asked.Go(func() {
+			_ = panics.Contain(n.options.Logger, "the question to another node", func() {
+				status, body, err := n.Ask(ctx, m.ID, PathOfEdge+stream)
+				if err != nil || status != http.StatusOK {
+					return
+				}
+				if edge, err := time.Parse(time.RFC3339Nano, string(body)); err == nil {
+					mu.Lock()
+					defer mu.Unlock()
+					if edge.After(newest) {
+						newest = edge
+					}
+				}
+			})
+		})
+	}
+	asked.Wait()
+	return newest
+}
