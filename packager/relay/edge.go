@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Edge is where the media ends that players have been told of by the HLS playlists below a path, which are kept for a while: its program date time. It
-// is zero where there are none.
+// Edge is where the whole segments end that players have been told of by the HLS playlists below a path, which are kept for a while: a program date
+// time. It is zero where there are none.
 func (c *Cache) Edge(path string) (edge time.Time) {
 	c.mu.Lock()
 	var playlists []*answer
@@ -38,9 +38,8 @@ func (c *Cache) Edge(path string) (edge time.Time) {
 	return edge
 }
 
-// endOf is the program date time at which the media ends that a playlist lists, parts of the segment in progress too; zero where it says none.
+// endOf is the program date time at which the whole segments end that a playlist lists; zero where it says none.
 func endOf(playlist io.Reader) (end time.Time) {
-	var parts time.Duration // since the last segment
 	for lines := bufio.NewScanner(playlist); lines.Scan(); {
 		tag, value, _ := strings.Cut(lines.Text(), ":")
 		switch tag {
@@ -50,17 +49,13 @@ func endOf(playlist io.Reader) (end time.Time) {
 			}
 		case "#EXTINF":
 			value, _, _ = strings.Cut(value, ",")
-			end, parts = end.Add(seconds(value)), 0
-		case "#EXT-X-PART":
-			_, value, _ = strings.Cut(value, "DURATION=")
-			value, _, _ = strings.Cut(value, ",")
-			parts += seconds(value)
+			end = end.Add(seconds(value))
 		}
 	}
 	if end.Year() < 1970 {
 		return time.Time{}
 	}
-	return end.Add(parts)
+	return end
 }
 
 func seconds(text string) time.Duration {

@@ -15,10 +15,12 @@ const PathOfEdge = "/cluster/edge/"
 // edgeWithin is how long the others may take to answer.
 const edgeWithin = time.Second
 
-// Edge is where the media of a stream of another node ends that viewers have been told of here: a program date time, zero where that is not known.
+// Edge is where the whole segments of a stream of another node end that viewers have been told of here: a program date time, zero where that is not
+// known.
 func (n *Node) Edge(stream string) time.Time { return n.way.Edge(stream) }
 
-// EdgeAnywhere is the newest of all nodes' edges: where the stream has to go on, so that players find no hole in time, and none goes back.
+// EdgeAnywhere is the newest of all nodes' edges. Where the stream goes on from there, with the segment that was being made, no program date time goes
+// back, and hls.js finds a segment that follows on what it has: in a playlist that begins later than that it finds none, and stands still.
 func (n *Node) EdgeAnywhere(ctx context.Context, stream string) (newest time.Time) {
 	newest = n.Edge(stream)
 	ctx, cancel := context.WithTimeout(ctx, edgeWithin)

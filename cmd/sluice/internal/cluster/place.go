@@ -30,6 +30,35 @@ func (n *Node) Await(ctx context.Context, stream string, during time.Duration) {
 	}
 }
 
+// openedEvery is how often it is looked whether a stream is open.
+const openedEvery = 50 * time.Millisecond
+
+// AwaitOpen returns when a stream that this node has just got is open, as far as there says, or after a while; at once for any other.
+func (n *Node) AwaitOpen(ctx context.Context, stream string, there func() bool) {
+	if there() || !n.used(stream) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, Awaited)
+	defer cancel()
+	look := time.NewTicker(openedEvery)
+	defer look.Stop()
+	for !there() && n.used(stream) {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// used reports whether a stream is ours and somebody uses it, or is about to.
+func (n *Node) used(stream string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c := n.claims[stream]
+	return c != nil && c.held && c.users > 0
+}
+
 // AwaitStart returns when the node is among the others, or after a while: a process that has just begun is not yet.
 func (n *Node) AwaitStart(ctx context.Context) {
 	select {

@@ -130,6 +130,8 @@ func (t table) relayed(next http.Handler) http.Handler {
 			others.ServeHTTP(w, r)
 			return
 		}
+		stream := r.PathValue("stream")
+		c.AwaitOpen(r.Context(), stream, func() bool { return t.service.Packager().Stream(stream) != nil })
 		next.ServeHTTP(w, r)
 	})
 }

@@ -74,7 +74,7 @@ func (w *Way) Live() http.Handler { return w.cache }
 // Pass passes requests on, each by itself.
 func (w *Way) Pass() http.Handler { return w.pass }
 
-// Edge is where the media of a stream ends that players have been told of here: a program date time, zero where that is not known.
+// Edge is where the whole segments of a stream end that players have been told of here: a program date time, zero where that is not known.
 func (w *Way) Edge(stream string) time.Time { return w.cache.Edge("/live/" + stream + "/") }
 
 // Stats counts what has been asked and answered.

@@ -76,7 +76,7 @@ func (s *Service) openTimeline(ctx context.Context, stream string, from *cluster
 	}
 	next := from.After(now)
 	if seen := s.cluster.EdgeAnywhere(ctx, stream); seen.After(next.End) && !seen.After(now) {
-		next.End = seen // players pass over no hole in time that nobody lists
+		next.End = seen.Add(-overlap)
 	} else if died := now.Add(-diedBefore); !next.Closed && died.After(next.End) {
 		next.End = died
 	}
@@ -87,6 +87,10 @@ func (s *Service) openTimeline(ctx context.Context, stream string, from *cluster
 	s.log.Info("a stream goes on here", "stream", stream, "from", from.Node, "next", next.Next, "reserved", from.Next)
 	return s.packager.Continue(stream, next)
 }
+
+// overlap is how much earlier than what viewers have been told of a stream goes on: hls.js looks for a segment that contains the end of its last one, by
+// a count of its own.
+const overlap = 50 * time.Millisecond
 
 // diedBefore is how long before a stream is claimed its owner has listed the last of it at least: etcd takes two seconds to find that it has gone, and
 // nodes say every two thirds of a second that they have not.
