@@ -45,7 +45,7 @@ func TestContinue(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, b.get("/live/cam/"+e.Name()+"/180p-3.2.m4s").Code)
 	require.Equal(t, http.StatusNotFound, b.get("/live/cam/nothing/180p-3.m4s").Code)
 	m, theirs := b.manifest("/live/cam/manifest.mpd")
-	require.Len(t, m.Periods, 1)
+	require.Len(t, m.Periods, 2)
 	require.Equal(t, startOf(t, mpd), startOf(t, theirs))
 
 	// A restart goes on with what it has taken.

@@ -35,9 +35,19 @@ type Numbers struct {
 	Segment    time.Duration `json:"segment"`              // nominal duration of one
 	Target     int           `json:"target"`               // TARGETDURATION
 	Renditions []string      `json:"renditions,omitempty"` // that viewers have been offered
+	Epoch      Former        `json:"epoch,omitzero"`       // the newest, as DASH players know it
 	At         time.Time     `json:"at"`                   // when all this was so
 	Closed     bool          `json:"closed,omitempty"`     // nothing more is listed, and it is exact
 	Ended      bool          `json:"ended,omitempty"`      // the broadcast has: the next one is another, and only its numbers go on
+}
+
+// Former is an epoch of another service: what its Period in the MPD was.
+type Former struct {
+	Name   string        `json:"name"`
+	Disc   int64         `json:"disc"`
+	Base   int64         `json:"base"`
+	Zero   time.Time     `json:"zero,omitzero"` // wall time of media time 0; zero before it is known
+	Offset time.Duration `json:"offset,omitempty"`
 }
 
 // Validate refuses what this package never makes.
@@ -49,6 +59,8 @@ func (n Numbers) Validate() error {
 	case bad(int64(n.Offset), int64(MaxOffset)), bad(int64(n.PartTarget), int64(maxPartTarget)), bad(int64(n.Room), int64(maxLate)),
 		n.Segment <= 0 || n.Segment > time.Minute:
 		return errors.New("time out of range")
+	case n.Epoch.Name != "" && !IsEpochName(n.Epoch.Name), bad(n.Epoch.Disc, cmaf.MaxTime), bad(n.Epoch.Base, cmaf.MaxTime), bad(int64(n.Epoch.Offset), int64(MaxOffset)):
+		return errors.New("epoch")
 	case n.Broadcast != "" && !name.Valid(n.Broadcast), len(n.Renditions) > 4*maxRenditions:
 		return errors.New("name of a broadcast, or too many renditions")
 	}
@@ -92,6 +104,9 @@ func (t *Timeline) Numbers(ahead int64) Numbers {
 		n.End = t.newestEnd
 	}
 	e := t.newest()
+	if e != nil && !e.zero.IsZero() {
+		n.Epoch = Former{e.name, e.disc, e.base, e.zero, e.offset}
+	}
 	if e != nil && !e.ended {
 		n.Disc, n.Offset = e.disc+1, max(n.Offset, e.offset+time.Duration(n.Used-e.base)*t.cfg.Segment)
 	}
@@ -185,4 +200,18 @@ func (t *Timeline) takenRecord(open Record) Record {
 // numbers are what a record says.
 func (r Record) numbers() Numbers {
 	return Numbers{Broadcast: r.Broadcast, Next: r.Base, Disc: r.Disc, Start: r.Start, End: r.At, Offset: r.Offset, Room: r.Room, PartTarget: r.PartTarget}
+}
+
+// former is the Period of the epoch that was the newest in the service from which the broadcast has come, as if it had ended where the media here
+// begins: dash.js, which plays it, would take it to go on for ever if the MPD did not say so. Its media is not here.
+func (t *Timeline) former(next *Period) (p Period, ok bool) {
+	if t.taken == nil || t.ended || next.ID != t.taken.Disc || t.taken.Epoch.Zero.IsZero() {
+		return p, false
+	}
+	e := t.taken.Epoch
+	p = Period{
+		Epoch: e.Name, ID: e.Disc, Start: e.Zero.Sub(t.start), Zero: e.Zero, Origin: e.Offset, First: e.Base, KeyFrames: next.KeyFrames, Renditions: next.Renditions,
+	}
+	p.Duration = next.Start - p.Start
+	return p, p.Duration > 0 && p.Start >= 0
 }

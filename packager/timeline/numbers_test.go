@@ -34,14 +34,18 @@ func TestNumbersOfAnother(t *testing.T) {
 		require.EqualValues(t, 1+spareEpochs, p.Segments[0].DiscontinuitySequence())
 		require.Equal(t, first.partTarget, p.PartTarget)
 		require.True(t, now.Presentation.Start.Equal(first.start), "availabilityStartTime does not move")
-		require.Len(t, now.Presentation.Periods, 1)
-		require.EqualValues(t, 1+spareEpochs, now.Presentation.Periods[0].ID)
+		newest := now.Presentation.Periods[len(now.Presentation.Periods)-1]
+		require.EqualValues(t, 1+spareEpochs, newest.ID)
 		require.False(t, p.Segments[0].Wall().Before(n.End), "program date times do not go back")
 		require.GreaterOrEqual(t, p.Segments[0].Offset(), 6*time.Second)
 		require.Equal(t, n.Broadcast, s.Broadcast())
 		require.EqualValues(t, 22, s.Numbers(0).Used)
 	}
 	check(s)
+	former := s.publish().Presentation.Periods
+	require.Len(t, former, 2, "dash.js has to know that what it plays has ended")
+	require.Equal(t, []any{first.epochs[0].name, int64(0), int64(1), time.Duration(0), former[1].Start},
+		[]any{former[0].Epoch, former[0].ID, former[0].First, former[0].Start, former[0].Duration})
 	check(replay(t, s.log))
 	check(replay(t, s.Records()))
 

@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"slices"
 	"time"
 )
 
@@ -66,6 +67,11 @@ func (t *Timeline) periods() (all []Period) {
 	}
 	if ref := t.reference(); t.ended && ref != nil {
 		closeLast(ref.last())
+	}
+	if len(all) > 0 {
+		if p, ok := t.former(&all[0]); ok {
+			all = slices.Insert(all, 0, p)
+		}
 	}
 	return all
 }

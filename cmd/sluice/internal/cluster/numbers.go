@@ -62,7 +62,7 @@ type reservation struct {
 func (r *reservation) due(now timeline.Numbers, publisher string) bool {
 	s := &r.said
 	return s.Next == 0 || r.alone || publisher != "" && publisher != r.publisher || r.limit-now.Used < leastReserved || s.Broadcast != now.Broadcast || s.Disc != now.Disc || !s.Start.Equal(now.Start) ||
-		s.PartTarget != now.PartTarget || s.Room != now.Room || s.Closed != now.Closed || s.Ended != now.Ended || !slices.Equal(s.Renditions, now.Renditions)
+		s.PartTarget != now.PartTarget || s.Room != now.Room || s.Closed != now.Closed || s.Epoch != now.Epoch || s.Ended != now.Ended || !slices.Equal(s.Renditions, now.Renditions)
 }
 
 // done notes what etcd has been told.
