@@ -13,6 +13,7 @@ var (
 	descConnected = prometheus.NewDesc("sluice_cluster_connected", "1 while etcd answers; else no stream begins.", nil, nil)
 	descSkew      = prometheus.NewDesc("sluice_cluster_clock_skew_seconds", "By how much the clock of another node is ahead of that of this one.", []string{"node"}, nil)
 	descSkewed    = prometheus.NewDesc("sluice_cluster_clock_wrong", "1 while the clock of this node is more than a second from those of most others, for which it takes no new streams.", nil, nil)
+	descAlone     = prometheus.NewDesc("sluice_cluster_unreserved_streams", "Streams of this node that go on beyond the numbers that etcd knows of, which does not answer.", nil, nil)
 	descOwned     = prometheus.NewDesc("sluice_cluster_owned_streams", "Streams that this node has.", nil, nil)
 )
 
@@ -28,6 +29,7 @@ func collectCluster(ch chan<- prometheus.Metric, c *cluster.Node, own *ingest.Se
 	gauge(descNodes, float64(len(members)))
 	gauge(descConnected, oneIf(c.Connected()))
 	gauge(descSkewed, oneIf(c.Skewed()))
+	gauge(descAlone, float64(c.Unreserved()))
 	for _, m := range members {
 		if ahead, known := c.Skew(m.ID); known {
 			ch <- prometheus.MustNewConstMetric(descSkew, prometheus.GaugeValue, ahead.Seconds(), m.ID)
