@@ -47,6 +47,10 @@ func (s *Stream) resume(now time.Time) {
 	} else {
 		s.deadline = now.Add(s.cfg.Linger)
 	}
+	limited := s.state.Limited()
+	if !limited { // the log is that of a service which listed as it liked
+		s.commit(func(t *timeline.Timeline) { t.SetLimit(timeline.Unlimited) })
+	}
 	if state := s.state.Newest(); state != nil {
 		s.epoch = s.newEpoch(state)
 		if err := s.epoch.close(); err != nil {
@@ -54,7 +58,12 @@ func (s *Stream) resume(now time.Time) {
 		}
 	}
 	s.sweep(now)
-	s.commit(func(t *timeline.Timeline) { t.Resume(now) })
+	s.commit(func(t *timeline.Timeline) {
+		if !limited {
+			t.SetLimit(t.Numbers(0).Next)
+		}
+		t.Resume(now)
+	})
 	s.publish()
 	s.cfg.Logger.Info("stream has been recovered", "stream", s.name, "ended", s.state.Ended(), "next", s.state.Next())
 }

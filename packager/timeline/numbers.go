@@ -132,11 +132,22 @@ func (t *Timeline) used() int64 {
 
 // SetLimit allows numbers below the limit. What has been listed stays.
 func (t *Timeline) SetLimit(limit int64) {
-	if t.limit != limit {
-		t.limit = limit
-		t.touch()
+	if t.limit == limit {
+		return
+	}
+	t.limit = limit
+	t.touch()
+	if t.cfg.Fenced && limit != Unlimited {
+		t.limited = true
+		t.note(t.limitRecord())
 	}
 }
+
+// limitRecord says which numbers are allowed: so far a restart may list what ffmpeg had written.
+func (t *Timeline) limitRecord() Record { return Record{Kind: recordLimit, Base: t.limit} }
+
+// Limited reports whether it is known which numbers are allowed.
+func (t *Timeline) Limited() bool { return !t.cfg.Fenced || t.limited }
 
 // Allows reports whether something of that number may be listed.
 func (t *Timeline) Allows(msn int64) bool { return msn < t.limit }

@@ -26,6 +26,7 @@ const (
 	recordEpochEnd = "epoch-end" // the ffmpeg run has ended
 	recordEnd      = "end"       // the broadcast has ended
 	recordRecord   = "record"    // somebody has begun or stopped recording the broadcast
+	recordLimit    = "limit"     // only numbers below it are listed
 	recordNumbers  = "numbers"   // the broadcast goes on with the numbers of another service
 )
 
@@ -174,6 +175,9 @@ func (t *Timeline) Records() []Record {
 	all := []Record{open}
 	if t.taken != nil {
 		all = append(all, t.takenRecord(open))
+	}
+	if t.cfg.Fenced && t.limited {
+		all = append(all, t.limitRecord())
 	}
 	if on, asked := t.AskedToRecord(); asked {
 		all = append(all, Record{Kind: recordRecord, On: on})

@@ -33,6 +33,8 @@ func (t *Timeline) Apply(r Record, files Files) error {
 		t.applyOpen(r)
 	case recordNumbers:
 		t.take(r.numbers())
+	case recordLimit:
+		t.limit, t.limited = max(t.limit, r.Base), true
 	case recordEpoch:
 		return t.applyEpoch(e, r)
 	case recordEnd:

@@ -29,6 +29,7 @@ type Timeline struct {
 	nextName   string        // of the next epoch, once that is hinted at
 	nextOffset time.Duration // of the next epoch
 	limit      int64         // only lower numbers are listed
+	limited    bool          // that is known
 	broadcast  string        // what the recordings of the broadcast have in common, wherever they are
 	taken      *Numbers      // what it has gone on from; nil: it has begun here
 	partTarget time.Duration // PART-TARGET, fixed with the first epoch
