@@ -27,6 +27,7 @@ type Numbers struct {
 	Next       int64         `json:"next"`                 // media sequence number
 	Used       int64         `json:"used"`                 // from which on, at the time At, nothing was listed
 	Disc       int64         `json:"disc"`                 // discontinuity number
+	Started    time.Time     `json:"started,omitzero"`     // when the broadcast was opened, by which pages know it
 	Start      time.Time     `json:"start,omitzero"`       // availabilityStartTime; zero while nothing is listed
 	End        time.Time     `json:"end,omitzero"`         // where the media ends that was listed, as far as it is known
 	Offset     time.Duration `json:"offset,omitempty"`     // decode time
@@ -90,7 +91,7 @@ func (n Numbers) After(now time.Time) Numbers {
 // ahead 0 is for who lists nothing more.
 func (t *Timeline) Numbers(ahead int64) Numbers {
 	n := Numbers{
-		Broadcast: t.broadcast, Used: t.used(), Disc: t.nextDisc, Start: t.start, End: t.edge(), Offset: t.nextOffset, PartTarget: t.partTarget, Room: t.late,
+		Broadcast: t.broadcast, Used: t.used(), Disc: t.nextDisc, Started: t.started, Start: t.start, End: t.edge(), Offset: t.nextOffset, PartTarget: t.partTarget, Room: t.late,
 		Segment: t.cfg.Segment, Target: t.cfg.TargetDuration(t.late), At: t.cfg.Wall(), Ended: t.ended,
 	}
 	n.Next = n.Used + ahead
@@ -182,6 +183,9 @@ func (t *Timeline) take(n Numbers) {
 	t.start, t.partTarget, t.late = n.Start, n.PartTarget, n.Room
 	if n.Broadcast != "" {
 		t.broadcast = n.Broadcast
+	}
+	if !n.Started.IsZero() {
+		t.started = n.Started
 	}
 	if !n.Start.IsZero() && n.End.After(n.Start) {
 		t.end = n.End.Sub(n.Start)

@@ -39,6 +39,7 @@ func TestNumbersOfAnother(t *testing.T) {
 		require.False(t, p.Segments[0].Wall().Before(n.End), "program date times do not go back")
 		require.GreaterOrEqual(t, p.Segments[0].Offset(), 6*time.Second)
 		require.Equal(t, n.Broadcast, s.Broadcast())
+		require.True(t, s.Info().Started.Equal(first.Info().Started), "pages take it for the same broadcast")
 		require.EqualValues(t, 22, s.Numbers(0).Used)
 	}
 	check(s)
