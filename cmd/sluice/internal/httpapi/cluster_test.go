@@ -84,6 +84,7 @@ func newTestMember(t *testing.T, etcd *etcdtest.Etcd, auth config.Auth, id, stre
 	cfg.HTTP.Hosts = nil
 	if stream != "" {
 		cutLiveStream(t, cfg, stream, 10)
+		cutStream(t, cfg, stream) // which logs what is there: a node lists nothing that has not been logged
 	}
 	server := httptest.NewUnstartedServer(nil)
 	cfg.Cluster = config.Cluster{Etcd: []string{etcd.URL}, Node: id, URL: "http://" + server.Listener.Addr().String(), Secret: "what all nodes of a cluster have in common"}
