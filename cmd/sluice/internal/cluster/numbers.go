@@ -41,6 +41,7 @@ func parseNumbers(text []byte) (n Numbers, err error) {
 	return n, n.Validate()
 }
 
+// String is how etcd has them.
 func (n Numbers) String() string {
 	text, err := json.Marshal(n)
 	if err != nil {
@@ -61,8 +62,9 @@ type reservation struct {
 // due reports whether etcd is to be told.
 func (r *reservation) due(now timeline.Numbers, publisher string) bool {
 	s := &r.said
-	return s.Next == 0 || r.alone || publisher != "" && publisher != r.publisher || r.limit-now.Used < leastReserved || s.Broadcast != now.Broadcast || s.Disc != now.Disc || !s.Start.Equal(now.Start) ||
-		s.PartTarget != now.PartTarget || s.Room != now.Room || s.Closed != now.Closed || s.Epoch != now.Epoch || s.Ended != now.Ended || !slices.Equal(s.Renditions, now.Renditions)
+	return s.Next == 0 || r.alone || publisher != "" && publisher != r.publisher || r.limit-now.Used < leastReserved ||
+		s.Broadcast != now.Broadcast || s.Disc != now.Disc || !s.Start.Equal(now.Start) || s.PartTarget != now.PartTarget ||
+		s.Room != now.Room || s.Closed != now.Closed || s.Epoch != now.Epoch || s.Ended != now.Ended || !slices.Equal(s.Renditions, now.Renditions)
 }
 
 // done notes what etcd has been told.

@@ -40,10 +40,10 @@ func (n *Node) Run(ctx context.Context) error {
 	n.client = client
 	n.mu.Unlock()
 	reservations := make(chan struct{})
-	go func() {
+	panics.Go(n.options.Logger, "the reservation of numbers", func() {
 		defer close(reservations)
 		n.runReservations(ctx)
-	}()
+	})
 	defer func() { <-reservations }()
 	n.load, err = n.options.Load(ctx, firstPause)
 	if err != nil && ctx.Err() == nil {
