@@ -188,21 +188,27 @@ func (n *Node) probe(ctx context.Context) (stop func()) {
 	}
 }
 
-// ask asks one of them.
-func (n *Node) ask(ctx context.Context, id string) {
-	at := n.view.former.all()[id].URL
+// answers asks a node whether it is there. The error says why it seems not to be.
+func (n *Node) answers(ctx context.Context, at string) error {
 	ctx, cancel := context.WithTimeout(ctx, probeWithin)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(at, "/")+pathOfProbe, http.NoBody)
-	if err == nil {
-		var answer *http.Response
-		if answer, err = n.connected.RoundTrip(request); err == nil {
-			err = answer.Body.Close()
-			if answer.StatusCode != http.StatusOK {
-				err = errors.New(answer.Status)
-			}
-		}
+	if err != nil {
+		return err
 	}
+	answer, err := n.connected.RoundTrip(request)
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		err = errors.New(answer.Status)
+	}
+	return errors.Join(err, answer.Body.Close())
+}
+
+// ask asks one of them.
+func (n *Node) ask(ctx context.Context, id string) {
+	err := n.answers(ctx, n.view.former.all()[id].URL)
 	if _, answered := n.view.former.node(id); !answered && err == nil {
 		n.options.Logger.Info("a node that is not in etcd any more still answers: its streams are asked of it until others have them", "node", id)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,6 +51,46 @@ func TestNodeIsCutFromEtcd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	b.AwaitHolder(ctx, "cam", time.Hour)
+}
+
+// Who publishes a stream whose node has died waits until etcd knows that, and for nothing more; while the node answers it is asked at once.
+func TestNodeDies(t *testing.T) {
+	etcd := etcdtest.Start(t)
+	var dead atomic.Bool
+	asked := make(chan struct{}, 1)
+	served := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if dead.Load() && r.URL.Path == pathOfProbe {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			select {
+			case asked <- struct{}{}:
+			default:
+			}
+		}
+	}))
+	defer served.Close()
+	a, b := startNodeAt(t, etcd, "a", served.URL), startNode(t, etcd, "b")
+	a.sees(t, "a", "b")
+	b.sees(t, "a", "b")
+	require.NoError(t, failed(a.Claim(t.Context(), "cam")))
+	b.hasOwner(t, "cam", "a")
+	require.False(t, b.AwaitDeath(t.Context(), "cam", time.Hour), "it answers")
+	require.False(t, b.AwaitDeath(t.Context(), "other", time.Hour), "nobody has it")
+	require.False(t, a.AwaitDeath(t.Context(), "cam", time.Hour), "it is its own")
+
+	dead.Store(true)
+	died := make(chan bool)
+	go func() { died <- b.AwaitDeath(t.Context(), "cam", time.Hour) }()
+	<-asked
+	select {
+	case <-died:
+		t.Fatal("etcd does not know yet")
+	default:
+	}
+	a.stop() // its lease is given back
+	require.True(t, <-died)
+	place, err := b.Place("cam")
+	require.NoError(t, err)
+	require.Equal(t, "b", place)
 }
 
 // Who comes back to the directory finds what has left meanwhile as if it had seen it.

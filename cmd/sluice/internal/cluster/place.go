@@ -30,6 +30,26 @@ func (n *Node) Await(ctx context.Context, stream string, during time.Duration) {
 	}
 }
 
+// AwaitDeath returns at once where the node that has a stream answers, and else when it has the stream no more, or after a while: who publishes finds out
+// that a node has died before etcd does. It reports whether the stream is nobody's now, because its node has died.
+func (n *Node) AwaitDeath(ctx context.Context, stream string, during time.Duration) (died bool) {
+	ctx, cancel := context.WithTimeout(ctx, during)
+	defer cancel()
+	for {
+		o, owned := n.view.owner(stream)
+		m, there := n.view.node(o.node)
+		if !owned || !there || o.node == n.options.ID || n.answers(ctx, m.URL) == nil {
+			return died && !owned
+		}
+		select {
+		case <-o.reign.Done():
+			died = true
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
 // openedEvery is how often it is looked whether a stream is open.
 const openedEvery = 50 * time.Millisecond
 

@@ -14,8 +14,12 @@ import (
 	"github.com/sluice-live/sluice/public/problem"
 )
 
-// backWithin is how soon the node of a stream has to be back when somebody publishes it, who goes to another one then.
-const backWithin = 2 * time.Second
+const (
+	// backWithin is how soon the node of a stream that has left has to be back when somebody publishes it, who goes to another one then.
+	backWithin = 2 * time.Second
+	// goneWithin is how soon etcd finds out that a node has died.
+	goneWithin = 4 * time.Second
+)
 
 // pathOfState is where nodes ask each other what they have.
 const pathOfState = "/cluster/state"
@@ -93,7 +97,9 @@ func ofPublisher(c *cluster.Node, r *http.Request) (id string, err error) {
 	if r.Method != http.MethodPost && r.Header.Get("Upgrade") == "" || !name.Valid(r.PathValue("stream")) {
 		return "", nil
 	}
-	c.Await(r.Context(), r.PathValue("stream"), backWithin)
+	if !c.AwaitDeath(r.Context(), r.PathValue("stream"), goneWithin) {
+		c.Await(r.Context(), r.PathValue("stream"), backWithin)
+	}
 	return c.Place(r.PathValue("stream"))
 }
 
