@@ -43,7 +43,7 @@ func TestPlainMPD(t *testing.T) {
 	b.run(next, enc, 1)
 	again := plain()
 	require.True(t, again.PublishTime.After(m.PublishTime))
-	require.Len(t, again.Periods, 1, "a run of epochs that are decoded alike")
+	require.Len(t, again.Periods, 1, "a chain of epochs that are decoded alike")
 	for _, set := range again.Periods[0].AdaptationSets {
 		for _, r := range set.Representations {
 			of := r.Template

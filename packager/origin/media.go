@@ -22,8 +22,8 @@ func (s *Stream) serveMedia(w http.ResponseWriter, r *http.Request, epoch, file 
 		notFound(w, "There is no such segment.")
 		return
 	}
-	if first, ok := strings.CutSuffix(epoch, runMark); ok {
-		if epoch = s.epochOfRun(r, first, m); epoch == "" {
+	if first, ok := strings.CutSuffix(epoch, chainMark); ok {
+		if epoch = s.epochOfChain(r, first, m); epoch == "" {
 			notFound(w, "There is no such segment, or not any more.")
 			return
 		}

@@ -77,7 +77,7 @@ type Stream struct {
 	dir      string
 	snapshot atomic.Pointer[snapshot]
 	editions editions
-	runs     runs
+	chains   chains
 	renders  atomic.Uint64 // playlists and MPDs made
 
 	histories sync.Map // of *history by rendition

@@ -13,7 +13,7 @@ import (
 
 // plainName is the MPD of a live stream for players that do not follow manifest.mpd: it lists whole segments by their times, and each version of
 // it is complete under the same address. video.js takes the relative Location of manifest.mpd for an address of its page; what VLC needs is with
-// the runs.
+// the chains.
 const plainName = "plain.mpd"
 
 // PlainFile is a manifest for a server that knows nothing of the stream: it lists whole segments, and nothing that has to be waited for.
@@ -102,7 +102,7 @@ func (s *Stream) plainDocument(old, next *snapshot) *document {
 	return s.document(manifest.MIMEDASH, func() []byte {
 		m := s.origin.mpd(p)
 		m.Profiles, m.Service = "", nil
-		m.Periods = runPeriods(s.updateRuns(p), next.Snapshot, m.Periods)
+		m.Periods = chainPeriods(s.updateChains(p), next.Snapshot, m.Periods)
 		if len(m.Periods) == 0 {
 			return nil
 		}
