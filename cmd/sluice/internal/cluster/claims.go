@@ -105,8 +105,8 @@ func (n *Node) settle(ctx context.Context, d directory) error {
 		if err := d.release(ctx, stream, term, n.over[stream]); err != nil {
 			return err
 		}
-		delete(n.over, stream)
 		n.view.own(stream, "", term)
 	}
+	clear(n.over) // of what is nobody's the numbers go in time
 	return nil
 }

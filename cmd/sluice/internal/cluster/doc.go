@@ -17,6 +17,6 @@
 // What one node asks of another goes over HTTP, signed (package hop), by the ways of package relay. The package serves nothing and knows nothing of
 // media.
 //
-// Goroutines: that of [Node.Run], one that reserves numbers, one that measures the machine, one that hears of the leases and one that asks nodes which
-// have left, and those of the client of etcd. Before Run there are none.
+// Goroutines: that of [Node.Run], one that reserves numbers, one that measures the machine, one that hears of the leases, one that asks nodes which
+// have left, one that compares clocks, and those of the client of etcd. Before Run there are none.
 package cluster

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/sluice-live/sluice/public/panics"
 )
 
 // PathOfEdge is where nodes ask each other, with the name of a stream behind it, what viewers have been told of the stream.
@@ -26,27 +24,26 @@ func (n *Node) EdgeAnywhere(ctx context.Context, stream string) (newest time.Tim
 	ctx, cancel := context.WithTimeout(ctx, edgeWithin)
 	defer cancel()
 	var mu sync.Mutex
-	var asked sync.WaitGroup
-	for _, m := range n.Members() {
-		if m.ID == n.ID() {
-			continue
+	n.askAll(n.others(), "the question for a stream's edge", func(id string) {
+		edge := n.edgeAt(ctx, id, stream)
+		mu.Lock()
+		defer mu.Unlock()
+		if edge.After(newest) {
+			newest = edge
 		}
-		asked.Go(func() {
-			_ = panics.Contain(n.options.Logger, "the question to another node", func() {
-				status, body, err := n.Ask(ctx, m.ID, PathOfEdge+stream)
-				if err != nil || status != http.StatusOK {
-					return
-				}
-				if edge, err := time.Parse(time.RFC3339Nano, string(body)); err == nil {
-					mu.Lock()
-					defer mu.Unlock()
-					if edge.After(newest) {
-						newest = edge
-					}
-				}
-			})
-		})
-	}
-	asked.Wait()
+	})
 	return newest
+}
+
+// edgeAt is the edge at another node; zero where that does not say it.
+func (n *Node) edgeAt(ctx context.Context, id, stream string) time.Time {
+	status, body, err := n.Ask(ctx, id, PathOfEdge+stream)
+	if err != nil || status != http.StatusOK {
+		return time.Time{}
+	}
+	edge, err := time.Parse(time.RFC3339Nano, string(body))
+	if err != nil {
+		return time.Time{}
+	}
+	return edge
 }

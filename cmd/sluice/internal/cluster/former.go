@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/sluice-live/sluice/public/panics"
 )
 
 // How nodes that have left are asked whether they are there still.
@@ -161,31 +159,9 @@ func (v *view) wake() {
 	v.changed = make(chan struct{})
 }
 
-// probe asks nodes that have left whether they are there still. stop ends that and waits for its end.
-func (n *Node) probe(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var probing sync.WaitGroup
-	probing.Go(func() {
-		panics.Keep(ctx, n.options.Logger, "the search for nodes that have left", func() {
-			for ctx.Err() == nil {
-				var asking sync.WaitGroup
-				for _, id := range n.view.wanted() {
-					asking.Go(func() {
-						_ = panics.Contain(n.options.Logger, "the question to a node that has left", func() { n.ask(ctx, id) })
-					})
-				}
-				asking.Wait()
-				select {
-				case <-time.After(probeEvery):
-				case <-ctx.Done():
-				}
-			}
-		})
-	})
-	return func() {
-		cancel()
-		probing.Wait()
-	}
+// probe asks nodes that have left whether they are there still.
+func (n *Node) probe(ctx context.Context) {
+	n.askAll(n.view.wanted(), "the question to a node that has left", func(id string) { n.ask(ctx, id) })
 }
 
 // answers asks a node whether it is there. The error says why it seems not to be.
@@ -245,21 +221,10 @@ func (n *Node) reach(id string) (*url.URL, error) {
 
 // AwaitHolder is Await for who wants to watch: also a node that has left, and still answers, has the stream.
 func (n *Node) AwaitHolder(ctx context.Context, stream string, during time.Duration) {
-	timer := time.NewTimer(during)
-	defer timer.Stop()
-	for {
-		astray, changed := n.view.astray(stream)
-		if _, held := n.view.holder(stream); !astray || held || slices.Contains(n.options.Waiting(), stream) {
-			return
-		}
-		select {
-		case <-changed:
-		case <-timer.C:
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
+	n.awaitUnless(ctx, stream, during, func() bool {
+		_, held := n.view.holder(stream)
+		return held
+	})
 }
 
 // Astray reports whether a stream has no node because that which had it has just left: who asks for it is to come again, and has not seen its end.

@@ -12,7 +12,6 @@ import (
 	"go.etcd.io/etcd/client/v3"
 
 	"github.com/sluice-live/sluice/packager/timeline"
-	"github.com/sluice-live/sluice/public/panics"
 )
 
 const (
@@ -125,23 +124,7 @@ func (n *Node) directory() (directory, bool) {
 	return directory{n.client, n.lease, n.kept}, n.lease != 0
 }
 
-// runReservations has the numbers of all streams of this node reserved in time until ctx ends. While etcd is away it lets those go on whose
-// publishers' media comes.
-func (n *Node) runReservations(ctx context.Context) {
-	panics.Keep(ctx, n.options.Logger, "the reservation of numbers", func() {
-		tick := time.NewTicker(reserveEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				n.reserveAll(ctx)
-			}
-		}
-	})
-}
-
+// reserveAll has the numbers of all streams of this node reserved. While etcd is away it lets those go on whose publishers' media comes.
 func (n *Node) reserveAll(ctx context.Context) {
 	n.reserving.Lock()
 	defer n.reserving.Unlock()

@@ -13,13 +13,18 @@ const startWithin = 3 * time.Second
 // Await returns when it is known where a stream is: at once, but where its node has just left, as one does that is restarted, when there is another
 // owner, or after a while.
 func (n *Node) Await(ctx context.Context, stream string, during time.Duration) {
-	astray, changed := n.view.astray(stream)
-	if !astray {
-		return
-	}
+	n.awaitUnless(ctx, stream, during, func() bool { return false })
+}
+
+// awaitUnless is Await, for whom a stream may be known otherwise.
+func (n *Node) awaitUnless(ctx context.Context, stream string, during time.Duration, known func() bool) {
 	timer := time.NewTimer(during)
 	defer timer.Stop()
-	for ; astray && !slices.Contains(n.options.Waiting(), stream); astray, changed = n.view.astray(stream) {
+	for {
+		astray, changed := n.view.astray(stream)
+		if !astray || known() || slices.Contains(n.options.Waiting(), stream) {
+			return
+		}
 		select {
 		case <-changed:
 		case <-timer.C:

@@ -39,12 +39,7 @@ func (n *Node) Run(ctx context.Context) error {
 	n.mu.Lock()
 	n.client = client
 	n.mu.Unlock()
-	reservations := make(chan struct{})
-	panics.Go(n.options.Logger, "the reservation of numbers", func() {
-		defer close(reservations)
-		n.runReservations(ctx)
-	})
-	defer func() { <-reservations }()
+	defer n.repeat(ctx, "the reservation of numbers", reserveEvery, n.reserveAll)()
 	n.load, err = n.options.Load(ctx, firstPause)
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("measure the machine: %w", err)
@@ -147,8 +142,8 @@ func (n *Node) forgetEnded(ctx context.Context, d directory) {
 func (n *Node) follow(ctx context.Context, d directory, alive <-chan struct{}, changes clientv3.WatchChan) error {
 	loads, stop := n.measure(ctx)
 	defer stop()
-	defer n.probe(ctx)()
-	defer n.compareClocks(ctx)()
+	defer n.repeat(ctx, "the search for nodes that have left", probeEvery, n.probe)()
+	defer n.repeat(ctx, "the comparison of clocks", skewEvery, n.askClocks)()
 	for {
 		select {
 		case <-ctx.Done():

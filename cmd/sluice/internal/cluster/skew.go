@@ -9,8 +9,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/sluice-live/sluice/public/panics"
 )
 
 // How far clocks may be apart, and how that is measured: each node asks the others for the time, and takes the middle of the question's way.
@@ -112,46 +110,14 @@ func (n *Node) Skew(id string) (ahead time.Duration, known bool) { return n.skew
 // Skewed reports whether the clock of this node is the one that is wrong, for which it takes no new streams.
 func (n *Node) Skewed() bool { return n.skew.wrong() }
 
-// compareClocks asks the others for the time again and again. stop ends that and waits for its end.
-func (n *Node) compareClocks(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var comparing sync.WaitGroup
-	comparing.Go(func() {
-		panics.Keep(ctx, n.options.Logger, "the comparison of clocks", func() {
-			for ctx.Err() == nil {
-				n.askClocks(ctx)
-				select {
-				case <-time.After(skewEvery):
-				case <-ctx.Done():
-				}
-			}
-		})
-	})
-	return func() {
-		cancel()
-		comparing.Wait()
-	}
-}
-
+// askClocks asks the others for the time.
 func (n *Node) askClocks(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, skewWithin)
 	defer cancel()
-	var ids []string
-	for _, m := range n.Members() {
-		ids = append(ids, m.ID)
-	}
-	n.skew.keep(ids, n.clock())
+	others := n.others()
+	n.skew.keep(others, n.clock())
 	was := n.Skewed()
-	var asking sync.WaitGroup
-	for _, id := range ids {
-		if id == n.options.ID {
-			continue
-		}
-		asking.Go(func() {
-			_ = panics.Contain(n.options.Logger, "the question for the time", func() { n.askClock(ctx, id) })
-		})
-	}
-	asking.Wait()
+	n.askAll(others, "the question for the time", func(id string) { n.askClock(ctx, id) })
 	if is := n.Skewed(); is != was {
 		if is {
 			n.options.Logger.Error("this node takes no new streams: its clock is more than a second from those of most others (set it by NTP, and restart the service)")
