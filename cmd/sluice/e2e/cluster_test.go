@@ -82,19 +82,11 @@ func TestCluster(t *testing.T) {
 	p := newPublisher(t, nodes[0], "shared")
 	p.rounds = chaosRounds
 	p.send()
-	owner := ""
-	eventually(t, func() bool { owner = nodes[0].listed()["shared"]; return owner != "" })
+	has, owner, others, _ := split(t, nodes, ids, "shared")
 	require.Contains(t, ids, owner)
-	var has *service
-	var others []*service
-	for i, n := range nodes {
+	for _, n := range nodes {
 		eventually(t, func() bool { return n.listed()["shared"] == owner })
 		n.waitState("shared", "live")
-		if ids[i] == owner {
-			has = n
-		} else {
-			others = append(others, n)
-		}
 	}
 	require.Contains(t, p.session, "/whip/shared/"+owner+".")
 

@@ -38,6 +38,23 @@ func watchLossy(b *browser, s *service, pages, stream, without string) *lossyVie
 	return v
 }
 
+// watchBoth has a page publish, and two watch over networks that lose a tenth of all packets: one that takes a codec, and one that does not.
+func watchBoth(t *testing.T, codec string) (s *service, with, without *lossyViewer) {
+	t.Helper()
+	s = startService(t, "--ladder", smallRung, "--record=false", "--auth-publish", stageKey, "--whep-transcode", "off")
+	pages := httptest.NewServer(http.FileServer(http.Dir("testdata")))
+	t.Cleanup(pages.Close)
+	browser := cameraBrowser.forTest(t)
+	studio := browser.open(pages.URL + "/stage.html?width=320&key=" + stageKey)
+	studio.run(fmt.Sprintf("publish(%q)", s.base+"/whip/lossy"), nil)
+	s.waitState("lossy", "live")
+	with, without = watchLossy(browser, s, pages.URL, "lossy", ""), watchLossy(browser, s, pages.URL, "lossy", codec)
+	for _, v := range []*lossyViewer{with, without} {
+		v.network.spoil(0.1, 50*time.Millisecond)
+	}
+	return s, with, without
+}
+
 // lossyReception is what such a page has got in a while.
 type lossyReception struct {
 	FPS       float64 // pictures decoded a second
@@ -68,17 +85,7 @@ func (v *lossyViewer) receives(seconds int) (r lossyReception) {
 // A browser whose network loses a tenth of all packets gets sound with redundancy, of which it makes up less than without.
 func TestLossyViewer(t *testing.T) {
 	alongside(t, busy)
-	s := startService(t, "--ladder", smallRung, "--record=false", "--auth-publish", stageKey)
-	pages := httptest.NewServer(http.FileServer(http.Dir("testdata")))
-	defer pages.Close()
-	browser := cameraBrowser.forTest(t)
-	studio := browser.open(pages.URL + "/stage.html?key=" + stageKey)
-	studio.run(fmt.Sprintf("publish(%q)", s.base+"/whip/lossy"), nil)
-	s.waitState("lossy", "live")
-	with, without := watchLossy(browser, s, pages.URL, "lossy", ""), watchLossy(browser, s, pages.URL, "lossy", "red")
-	for _, v := range []*lossyViewer{with, without} {
-		v.network.spoil(0.1, 50*time.Millisecond)
-	}
+	s, with, without := watchBoth(t, "red")
 	eventually(t, func() bool {
 		return s.metric(`sluice_session_redundant_packets_total{direction="sent",kind="viewer"}`) > 200
 	})
@@ -93,17 +100,7 @@ func TestLossyViewer(t *testing.T) {
 // A browser that takes error correction is sent it when its network loses packets and a retransmission takes long; who does not gets none.
 func TestCorrectedViewer(t *testing.T) {
 	alongside(t, busy)
-	s := startService(t, "--ladder", smallRung, "--record=false", "--auth-publish", stageKey, "--whep-transcode", "off")
-	pages := httptest.NewServer(http.FileServer(http.Dir("testdata")))
-	defer pages.Close()
-	browser := cameraBrowser.forTest(t)
-	studio := browser.open(pages.URL + "/stage.html?width=320&key=" + stageKey)
-	studio.run(fmt.Sprintf("publish(%q)", s.base+"/whip/corrected"), nil)
-	s.waitState("corrected", "live")
-	with, without := watchLossy(browser, s, pages.URL, "corrected", ""), watchLossy(browser, s, pages.URL, "corrected", "flexfec-03")
-	for _, v := range []*lossyViewer{with, without} {
-		v.network.spoil(0.1, 50*time.Millisecond)
-	}
+	s, with, without := watchBoth(t, "flexfec-03")
 	const corrections = `[...(await connection.getStats()).values()].find((r) => r.type === "inbound-rtp" && r.kind === "video").fecPacketsReceived`
 	with.wait("error correction", corrections+" > 100")
 	require.Positive(t, s.metric(`sluice_session_correction_packets_total{direction="sent",kind="viewer"}`))
