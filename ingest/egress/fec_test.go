@@ -10,6 +10,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+
 	"github.com/sluice-live/sluice/ingest/bandwidth"
 	"github.com/sluice-live/sluice/ingest/internal/mediatest"
 	"github.com/sluice-live/sluice/ingest/internal/rtptest"

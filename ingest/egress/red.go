@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pion/rtp"
+
 	"github.com/sluice-live/sluice/ingest/media"
 )
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
 	"github.com/sluice-live/sluice/ingest/bandwidth"
 	"github.com/sluice-live/sluice/ingest/internal/mediatest"
 	"github.com/sluice-live/sluice/ingest/media"
